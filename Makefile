@@ -1,0 +1,49 @@
+# mesodecode: `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help env demo test lint lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(READY) ## make the environment in .venv from envs/requirements.txt
+
+$(READY): envs/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make env: needs Python >= 3.11, found $$($(PYTHON) --version); name one with 'make PYTHON=python3.11 env'" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## run the whole workflow on the simulated cohort and print the AUC table
+	$(BIN)/snakemake --cores $(CORES) --configfile demo.yaml
+	@$(BIN)/mesodecode summary --auc results/demo/tables/auc.tsv --report results/demo/report.html
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## check style and the Snakefile
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+lock: ## resolve envs/requirements.in into requirements.txt and the conda environment
+	@dir=$$(mktemp -d) && trap 'rm -rf '$$dir EXIT && $(PYTHON) -m venv $$dir && \
+		$$dir/bin/pip install --quiet -r envs/requirements.in && { \
+		echo "# Made by 'make lock' from requirements.in. torch: pip takes the CPU or the CUDA build that its index offers."; \
+		$$dir/bin/pip freeze --all | grep -vE '^(pip==|nvidia-|cuda-|triton)' | sed -E 's/\+(cpu|cu[0-9]+)$$//'; \
+		} > envs/requirements.txt
+	@$(MAKE) --no-print-directory envs/mesodecode.yaml
+
+envs/mesodecode.yaml: envs/requirements.txt
+	@{ echo "# Made by 'make lock' from requirements.txt: the same versions, for snakemake --sdm conda."; \
+		printf '%s\n' 'name: mesodecode' 'channels:' '  - conda-forge' 'dependencies:' \
+			'  - python=3.11' '  - pip' '  - pip:'; \
+		grep -v '^#' envs/requirements.txt | sed 's/^/      - /'; } > $@
+
+clean: ## remove the demo's results (the environment stays)
+	rm -rf results/demo

@@ -1,0 +1,30 @@
+"""mesodecode: decode behaviour from cortex-wide calcium imaging, across mice.
+
+snakemake --cores 2 --configfile demo.yaml      the simulated cohort
+snakemake --profile slurm                       the study of config.yaml on a cluster
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# --configfile replaces config.yaml: Snakemake would merge the two, mice and all.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/recordings.smk"
+include: "workflow/rules/linear.smk"
+include: "workflow/rules/cnn.smk"
+include: "workflow/rules/rnn.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        RESULTS / "report.html",

@@ -1,0 +1,207 @@
+"""The predictions file, and AUC tables made of it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesodecode import evaluate, predictions
+from mesodecode.cli import auc as verb
+from mesodecode.files import UserError
+from mesodecode.scores import roc_auc
+from mesodecode.predictions import Predictions, SessionPredictions
+
+
+def session(label, probability, *, mouse="5", frame=None) -> SessionPredictions:
+    frame = np.arange(1, len(label) + 1) if frame is None else np.asarray(frame)
+    return SessionPredictions(mouse, frame, np.asarray(label), np.asarray(probability, float))
+
+
+def made(decoder="cnn", allocation="train-1+2+3.valid-4.test-5", **sessions) -> Predictions:
+    sessions = sessions or {
+        "s1": session([0, 0, 1, 1], [0.1, 0.5, 0.5, 0.75]),
+        "s2": session([1, 1], [0.25, 1.0]),
+    }
+    return Predictions(decoder, allocation, "1+2+3", "4", "5", sessions)
+
+
+def run(*words: object) -> None:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(parser.parse_args([str(word) for word in words]))
+
+
+def score(tmp_path, *words: object) -> tuple[pd.DataFrame, pd.DataFrame]:
+    run(*words, "--out", tmp_path / "auc.tsv", "--sessions", tmp_path / "session_auc.tsv")
+    return tuple(evaluate.read_table(tmp_path / f"{name}.tsv") for name in ("auc", "session_auc"))
+
+
+def test_predictions_come_back_as_written(tmp_path):
+    written = made()
+    written.write(tmp_path / "p.h5")
+    found = predictions.read(tmp_path / "p.h5")
+    for name in predictions.ATTRIBUTES:
+        assert getattr(found, name) == getattr(written, name)
+    assert list(found.sessions) == ["s1", "s2"]
+    for name, item in found.sessions.items():
+        assert item.mouse == "5"
+        dtypes = {"frame": np.int64, "label": np.uint8, "probability": np.float32}
+        for key, dtype in dtypes.items():
+            assert getattr(item, key).dtype == dtype
+            np.testing.assert_array_equal(
+                getattr(item, key), getattr(written.sessions[name], key).astype(dtype)
+            )
+
+
+def test_the_same_predictions_are_the_same_bytes(tmp_path):
+    for name in "ab":
+        made().write(tmp_path / f"{name}.h5")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+BAD_SESSIONS = [
+    (session([0, 1], [0.5]), "of one length, not [(2,), (2,), (1,)]"),
+    (session([0, 2], [0.5, 0.5]), "labels must be 0 or 1, not 2"),
+    (session([0, 1], [0.5, 1.5]), "1 probabilities are not between 0 and 1 (the first is 1.5)"),
+    (session([0, 1], [np.nan, np.inf]), "2 probabilities"),
+    (session([0, 1], [0.5, 0.5], frame=[4, 4]), "frame numbers must increase"),
+    (session([0, 1], [0.5, 0.5], mouse="1"), "mouse 1 is not a test mouse (5)"),
+]
+
+
+@pytest.mark.parametrize("bad, words", BAD_SESSIONS)
+def test_impossible_predictions_are_neither_written_nor_read(tmp_path, bad, words):
+    path = tmp_path / "p.h5"
+    with pytest.raises(UserError) as caught:
+        made(s1=bad).write(path)
+    assert words in str(caught.value) and f"{path}: session s1" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    made(s1=session([0, 1], [0.5, 0.5])).write(path)
+    with h5py.File(path, "a") as file:
+        file["s1"].attrs["mouse"] = bad.mouse
+        for key in ("frame", "label", "probability"):
+            del file["s1"][key]
+            file["s1"][key] = getattr(bad, key)
+    with pytest.raises(UserError, match="session s1"):
+        predictions.read(path)
+
+
+def test_predictions_of_no_session_are_refused(tmp_path):
+    with pytest.raises(UserError, match="of no session"):
+        Predictions("cnn", "a", "1", "4", "5", {}).write(tmp_path / "p.h5")
+
+
+def break_attribute(path):
+    with h5py.File(path, "a") as file:
+        del file.attrs["decoder"]
+
+
+def break_dataset(path):
+    with h5py.File(path, "a") as file:
+        del file["s2/label"]
+
+
+def break_file(path):
+    path.write_text("not HDF5")
+
+
+@pytest.mark.parametrize("damage", [break_attribute, break_dataset, break_file])
+def test_a_damaged_file_is_named_in_one_line(tmp_path, damage):
+    path = tmp_path / "p.h5"
+    made().write(path)
+    damage(path)
+    with pytest.raises(UserError) as caught:
+        predictions.read(path)
+    assert str(caught.value).startswith(f"{path}: not a predictions file")
+    assert "\n" not in str(caught.value)
+
+
+def test_tables_by_hand():
+    pooled, sessions = evaluate.auc_table([made()]), evaluate.session_table([made()])
+    assert " ".join(pooled.columns) == (
+        "decoder allocation train_mice valid_mouse test_mouse n_frames n_run auc accuracy"
+    )
+    assert " ".join(sessions.columns) == (
+        "decoder allocation train_mice valid_mouse test_mouse session n_frames n_run auc accuracy"
+    )
+    # Run .5 .75 .25 1 against rest .1 .5. Over .1: 4 of 4; over .5: tie, yes, no, yes = 2.5.
+    assert pooled["auc"].tolist() == [6.5 / 8]
+    # Of .1 .5 | .5 .75 .25 1 the second (at the threshold, so run) and the fifth are wrong.
+    assert pooled["accuracy"].tolist() == [pytest.approx(4 / 6)]
+    assert pooled[["n_frames", "n_run"]].to_numpy().tolist() == [[6, 4]]
+    assert sessions["session"].tolist() == ["s1", "s2"]
+    assert sessions["auc"][0] == 3.5 / 4 and math.isnan(sessions["auc"][1])
+    assert sessions["accuracy"].tolist() == [0.75, 0.5]
+
+
+def test_one_state_in_all_test_frames_is_an_error():
+    with pytest.raises(
+        UserError, match=r"decoder cnn, allocation train.*all 2 test frames are run"
+    ):
+        evaluate.auc_table([made(s1=session([1, 1], [0.5, 0.5]))])
+
+
+frames = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=40)
+
+
+@given(frames)
+def test_auc_is_the_share_of_ordered_pairs(pairs):
+    label = np.array([run for run, _ in pairs])
+    probability = np.array([eighths / 8 for _, eighths in pairs], np.float32)
+    found = roc_auc(label, probability)
+    run, rest = probability[label == 1], probability[label == 0]
+    if len(run) == 0 or len(rest) == 0:
+        assert math.isnan(found)
+    else:
+        difference = run[:, None] - rest[None, :]
+        expected = ((difference > 0) + 0.5 * (difference == 0)).mean()
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_verb_takes_files_or_a_folder(tmp_path):
+    ids = ["train-1+2+3.valid-4.test-5", "train-2+3+4.valid-1.test-5"]
+    paths = []
+    for decoder in ("cnn", "gru"):
+        for allocation in ids:
+            paths.append(tmp_path / "predictions" / decoder / f"{allocation}.h5")
+            made(decoder, allocation).write(paths[-1])
+    (tmp_path / "allocations.tsv").write_text("\n".join(["allocation", *ids]) + "\n")
+    by_file = score(tmp_path, "--predictions", *paths)
+    by_folder = score(
+        *(tmp_path, "--predictions", tmp_path / "predictions", "--decoders", "cnn", "gru"),
+        *("--allocations", tmp_path / "allocations.tsv"),
+    )
+    for table, same in zip(by_file, by_folder, strict=True):
+        pd.testing.assert_frame_equal(table, same)
+    auc, sessions = by_file
+    assert auc["decoder"].tolist() == ["cnn", "cnn", "gru", "gru"] and len(sessions) == 8
+    assert auc["accuracy"][0] == 0.666667 and auc["test_mouse"][0] == "5"
+    assert "\tnan\t" in (tmp_path / "session_auc.tsv").read_text()  # the one-state session stays
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--predictions", "{p}", "{p}"], "give each once"),
+        (["--predictions", "{folder}"], "--decoders and --allocations"),
+    ],
+)
+def test_verb_refuses_what_it_cannot_score(tmp_path, words, message):
+    (tmp_path / "folder").mkdir()
+    made().write(tmp_path / "p")
+    words = [word.format(**{k: tmp_path / k for k in ("p", "folder")}) for word in words]
+    with pytest.raises(UserError, match=message):
+        score(tmp_path, *words)
+    assert not list(tmp_path.glob("*.tsv"))
+
+
+def test_verb_names_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such predictions file"):
+        score(tmp_path, "--predictions", tmp_path / "none.h5")

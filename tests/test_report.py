@@ -1,0 +1,247 @@
+"""The AUC figure, the report and the summary, made of the published AUCs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mesodecode import evaluate, figures, report, statistics
+from mesodecode.files import UserError
+
+PUBLISHED = Path(__file__).parent / "data/ajioka2024_auc.csv"
+MICE = "12345"
+NAMES = {("image", "CNN"): "cnn", ("image", "CNN-GRU"): "cnn_gru", ("roi_models", "GRU"): "roi_gru"}
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+def run(name: str, *words: object) -> None:
+    verb = importlib.import_module(f"mesodecode.cli.{name}")
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(parser.parse_args([str(word) for word in words]))
+
+
+def published_auc() -> pd.DataFrame:
+    table = evaluate.read_table(PUBLISHED)
+    table["decoder"] = [NAMES.get(key, "") for key in zip(table.analysis, table.model, strict=True)]
+    table = table[table["decoder"] != ""].reset_index(drop=True)
+    roles = zip(table.valid_mouse, table.test_mouse, strict=True)
+    table["train_mice"] = ["+".join(m for m in MICE if m not in role) for role in roles]
+    table["allocation"] = table.train_mice + "." + table.valid_mouse + "." + table.test_mouse
+    return table.assign(n_frames=2000, n_run=1200, accuracy=0.875)[evaluate.COLUMNS]
+
+
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """A folder with all that the report reads: three decoders, two sessions a mouse."""
+    auc = published_auc()
+    auc.to_csv(tmp_path / "auc.tsv", sep="\t", index=False)
+    allocations = auc[list(evaluate.ATTRIBUTES[1:])].drop_duplicates()
+    allocations.to_csv(tmp_path / "allocations.tsv", sep="\t", index=False)
+    sessions = pd.concat(
+        [auc.assign(session="m" + auc["test_mouse"] + f"_s{i}", n_frames=1000) for i in (1, 2)]
+    )[evaluate.SESSION_COLUMNS]
+    sessions.loc[sessions["session"] == "m1_s1", "auc"] = np.nan
+    sessions.to_csv(tmp_path / "session_auc.tsv", sep="\t", index=False, na_rep="nan")
+    cohort = pd.DataFrame([(m, f"m{m}_s{i}") for m in MICE for i in (1, 2)])
+    cohort.columns = ["mouse", "session"]
+    cohort = cohort.assign(n_frames=18000, n_run=6480, frame_rate=30.0, height=128, width=128)
+    cohort.to_csv(tmp_path / "cohort.tsv", sep="\t", index=False)
+    config = {
+        "study": "ajioka<2024>",
+        "mice": {m: [f"m{m}_s{i}" for i in (1, 2)] for m in MICE},
+        "allocation": {"train": 3, "valid": 1, "test": 1},
+        "decoders": {name: {"rnn": None, "rois": [6, 8], "rate": 1e-3} for name in NAMES.values()},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    comparisons = statistics.compare(auc, by="decoder", name="fig2e")
+    comparisons.to_csv(tmp_path / "comparisons.tsv", sep="\t", index=False)
+    inputs = ("--auc", tmp_path / "auc.tsv", "--comparisons", tmp_path / "comparisons.tsv")
+    run("figures", *inputs, "--out", tmp_path / "auc.v1")
+    return tmp_path
+
+
+def write_report(study: Path, *words: object) -> str:
+    names = {name: study / f"{name}.tsv" for name in ("allocations", "auc", "cohort")}
+    flags = [word for name, path in names.items() for word in (f"--{name}", path)]
+    config = ("--config", study / "config.json", "--sessions", study / "session_auc.tsv")
+    run("report", *flags, *config, *words, "--out", study / "report.html")
+    return (study / "report.html").read_text()
+
+
+def full_report(study: Path) -> str:
+    comparisons, svg, png = (study / n for n in ("comparisons.tsv", "auc.v1.svg", "auc.v1.png"))
+    return write_report(study, "--comparisons", comparisons, "--figure", svg, svg, "--qc", png)
+
+
+def text_of(page: str) -> str:
+    body = re.sub(r"<(style|script|svg).*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+class Checker(HTMLParser):
+    """Collects ids, addresses of loaded things, and tags that are not closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.loaded, self.faults = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.loaded += [attrs[key] for key in ("src", "srcset") if key in attrs]
+        self.loaded += [attrs.get("href", "")] if tag == "link" else []
+        self.open += [] if tag in VOID else [tag]
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open = self.open[:-1] if tag not in VOID else self.open
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+
+def test_figure_has_every_point_mean_and_name(study):
+    svg = (study / "auc.v1.svg").read_text()
+    root = ElementTree.fromstring(svg)
+    words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    for word in ("cnn", "cnn_gru", "roi_gru", "n = 20 allocations each", "test mouse", "chance"):
+        assert word in words
+    assert words.count("***") == 2 and words.count("*") == 1  # p_holm 2e-4, 5e-7, .011
+    assert any("Wilcoxon rank-sum test, Holm-corrected" in word for word in words)
+    assert float(root.get("width").removesuffix("pt")) == pytest.approx(85 / 25.4 * 72, abs=1)
+    axes = figures.auc_by_decoder(published_auc()).axes[0]
+    points = [line.get_ydata() for line in axes.lines if line.get_markersize() == 2.9]
+    np.testing.assert_allclose(np.sort(np.concatenate(points)), np.sort(published_auc()["auc"]))
+
+
+def test_figure_files_are_the_same_twice_and_fine_enough_for_print(study):
+    run("figures", "--auc", study / "auc.tsv", "--out", study / "a")
+    run("figures", "--auc", study / "auc.tsv", "--out", study / "b")
+    for suffix in ("svg", "png"):
+        assert (study / f"a.{suffix}").read_bytes() == (study / f"b.{suffix}").read_bytes()
+    assert "<dc:date>" not in (study / "a.svg").read_text()
+    with Image.open(study / "a.png") as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_figure_of_one_allocation_and_of_many_decoders(tmp_path):
+    auc = published_auc()
+    for count in (1, 14):
+        tables = [auc.head(1 if count == 1 else 20).assign(decoder=f"d{i}") for i in range(count)]
+        table = pd.concat(tables, ignore_index=True)
+        tests = None if count == 1 else statistics.compare(table, by="decoder")
+        figure = figures.auc_by_decoder(table, tests)
+        paths = figures.save(figure, tmp_path / f"{count}", title="t", caption="<c>")
+        assert all(path.stat().st_size > 1000 for path in paths)
+        assert figure.get_size_inches()[0] * 25.4 <= 174.1
+    assert "91 pairs, see the table" in (tmp_path / "14.svg").read_text()
+    assert report.picture(tmp_path / "14.svg", "p")["caption"] == "<c>"
+
+
+def test_report_holds_everything_and_loads_nothing(study):
+    page = full_report(study)
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and not checker.open
+    assert len(checker.ids) == len(set(checker.ids))  # two figures with the same ids inside
+    assert checker.loaded and all(src.startswith("data:") for src in checker.loaded)
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(checker.ids)
+    text = text_of(page)
+    for words in (
+        "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions",
+        *("cnn 0.896 ± 0.071", "roi_gru 0.974 ± 0.014", "20 of 20 allocations"),
+        *("fig2e Wilcoxon rank-sum test cnn cnn_gru 20, 20", "2.2 × 10⁻⁴", "not independent"),
+        *("1 2 36,000 20.0 36% 128 × 128", "rois 6, 8", "rnn none", "rate 0.001"),
+        *("trained on 3, tuned on 1 and tested on 1 of 5 mice, in 20 allocations", "e1011074"),
+        *("12 of the session scores have no AUC", "1 m1_s1 – – –"),
+        *("(30 frames/s)", "Python 3.", "numpy 2.", "AUC by decoder."),
+    ):
+        assert words in text, words
+    assert page.count('class="significant"') == 3
+    assert "ajioka&lt;2024&gt;" in page and "<2024>" not in page
+
+
+def test_report_says_when_the_cohort_is_partial(study):
+    auc = evaluate.read_table(study / "auc.tsv")
+    keep = (auc["decoder"] == "cnn") & (auc["test_mouse"] != "5")
+    evaluate.write_table(auc[keep], study / "auc.tsv")
+    cohort = evaluate.read_table(study / "cohort.tsv")
+    evaluate.write_table(cohort[cohort["mouse"] != "5"], study / "cohort.tsv")
+    text = text_of(write_report(study))
+    assert "Partial cohort: 16 of 60 decoder allocations, 8 of 10 sessions" in text
+    assert "16 of 20 allocations" in text and "roi_gru – 0 of 20 allocations" in text
+    assert "Comparisons" not in text
+
+
+def test_report_shows_the_note_of_the_config(study):
+    assert 'class="notice"' not in full_report(study)
+    config = json.loads((study / "config.json").read_text()) | {"note": "Simulated & small."}
+    (study / "config.json").write_text(json.dumps(config))
+    assert '<p class="notice" role="note">Simulated &amp; small.</p>' in full_report(study)
+
+
+def drop_key(study):
+    (study / "config.json").write_text('{"study": "x"}')
+    return "config: no key mice"
+
+
+def break_json(study):
+    (study / "config.json").write_text("{")
+    return "config.json: not JSON"
+
+
+def drop_column(study):
+    table = pd.read_csv(study / "auc.tsv", sep="\t").drop(columns="accuracy")
+    table.to_csv(study / "auc.tsv", sep="\t", index=False)
+    return "auc.tsv: no column accuracy; the columns are decoder"
+
+
+@pytest.mark.parametrize("damage", [drop_key, break_json, drop_column])
+def test_report_refuses_bad_inputs_in_one_line(study, damage):
+    words = damage(study)
+    with pytest.raises(UserError) as caught:
+        full_report(study)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert not (study / "report.html").exists()
+
+
+def test_report_refuses_a_figure_it_cannot_show(study):
+    with pytest.raises(UserError, match=r"auc\.pdf: not a figure the report can show"):
+        write_report(study, "--figure", study / "auc.pdf")
+
+
+@pytest.mark.parametrize(
+    "p, text",
+    [(1, "1.00"), (0.5, "0.50"), (0.0123, "0.012"), (0.001, "0.001"), (2.563e-7, "2.6 × 10⁻⁷")],
+)
+def test_p_values_read_well(p, text):
+    assert report.format_p(p) == text
+
+
+def test_names_sort_as_people_sort_them():
+    names = ["m10", "m2", "m1", "a", "2", "10", "m2_s1"]
+    assert sorted(names, key=evaluate.natural) == ["2", "10", "a", "m1", "m2", "m2_s1", "m10"]
+
+
+def test_summary_prints_mean_and_sd_and_where_the_report_is(study, capsys):
+    run("summary", "--auc", study / "auc.tsv", "--report", study / "report.html")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["decoder", "n", "AUC", "(mean", "±", "SD)"]
+    assert sorted(lines[1:4]) == [
+        "cnn        20  0.896 ± 0.071",
+        "cnn_gru    20  0.956 ± 0.034",
+        "roi_gru    20  0.974 ± 0.014",
+    ]
+    assert lines[4] == f"report: {(study / 'report.html').resolve()}"

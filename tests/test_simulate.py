@@ -1,0 +1,402 @@
+"""The simulated cohort: reproducible, true to its truth, and silent where it says so."""
+
+import argparse
+import hashlib
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import tifffile
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from mesodecode import schema, simulate
+from mesodecode.cli import simulate as verb
+from mesodecode.files import UserError
+
+SMALL = {"n_frames": 150, "image_size": 32}
+SUFFIXES = (".tif", "_behavior.mat", "_roi.mat", "_truth.h5")
+
+
+def make(mouse="m1", session="m1_s1", run_share=0.5, **given_settings):
+    settings = schema.defaults("simulate", **(SMALL | given_settings))
+    return simulate.simulate_session(mouse=mouse, session=session, run_share=run_share, **settings)
+
+
+def digests(folder):
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in Path(folder).iterdir()}
+
+
+def run_verb(*words):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(parser.parse_args([str(word) for word in words]))
+
+
+# --- reproducible ------------------------------------------------------------------------------
+
+
+def test_same_seed_gives_same_bytes_in_all_four_files(tmp_path):
+    for folder in ("a", "b"):
+        simulate.write_session(make(), tmp_path / folder)
+    first = digests(tmp_path / "a")
+    assert set(first) == {f"m1_s1{suffix}" for suffix in SUFFIXES}
+    assert first == digests(tmp_path / "b")
+
+
+def test_bytes_do_not_depend_on_the_date_or_on_whole_numbers_written_as_reals(
+    tmp_path, monkeypatch
+):
+    simulate.write_session(make(rotation_sd=2, photons=3000), tmp_path / "a")
+    monkeypatch.setattr("time.asctime", lambda *_: "Thu Jan  1 00:00:00 1970")
+    simulate.write_session(make(rotation_sd=2.0, photons=3000.0), tmp_path / "b")
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
+def test_chunks_do_not_change_the_movie(monkeypatch):
+    whole = make().frames
+    monkeypatch.setattr(simulate, "CHUNK", 37)
+    assert np.array_equal(whole, make().frames)
+
+
+@pytest.mark.parametrize("other", [{"mouse": "m2"}, {"session": "m1_s2"}, {"seed": 7}])
+def test_another_mouse_session_or_seed_gives_another_recording(other):
+    a, b = make(), make(**other)
+    assert not np.array_equal(a.label, b.label)
+    assert (a.frames != b.frames).mean() > 0.5
+    same_mouse = "session" in other
+    assert np.array_equal(a.truth.roi_xy, b.truth.roi_xy) == same_mouse
+
+
+def test_one_session_alone_has_the_bytes_it_has_in_any_cohort(tmp_path):
+    size = ["--n-frames", 90, "--image-size", 32]
+    run_verb("--out", tmp_path / "two", "--mice", 2, "--sessions", 2, *size)
+    run_verb("--out", tmp_path / "one", "--mice", 1, "--sessions", 1, *size)
+    alone = ["--mouse", "m1", "--session", "m1_s1", "--run-share", 0.36]
+    # A rule spells out every setting; flags parse "2" as 2.0.
+    run_verb("--out", tmp_path / "alone", *alone, *size, "--rotation-sd", 2, "--photons", 3000)
+    two, one = digests(tmp_path / "two"), digests(tmp_path / "one")
+    assert len(two) == 16
+    assert one == digests(tmp_path / "alone")
+    assert one.items() <= two.items()
+
+
+def test_default_cohort_is_five_mice_with_the_papers_run_shares():
+    sessions = simulate.cohort(5, 2)
+    assert len(sessions) == 10
+    assert sessions[:2] == [("m1", "m1_s1", 0.36), ("m1", "m1_s2", 0.36)]
+    assert [share for _, _, share in sessions[::2]] == [0.36, 0.66, 0.65, 0.58, 0.80]
+    assert simulate.cohort(7, 1)[:5] == simulate.cohort(5, 1)
+    assert simulate.cohort(6, 1)[5] == ("m6", "m6_s1", 0.36)
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def test_files_hold_the_simulation_in_a_labs_layout(tmp_path):
+    made = make()
+    simulate.write_session(made, tmp_path)
+    frames = tifffile.imread(tmp_path / "m1_s1.tif")
+    assert frames.dtype == np.uint16
+    assert np.array_equal(frames, made.frames)
+    behavior = scipy.io.loadmat(tmp_path / "m1_s1_behavior.mat")
+    assert behavior["runrest"].shape == behavior["speed_rs"].shape == (1, 150)
+    assert np.array_equal(behavior["runrest"][0], made.label)
+    assert np.array_equal(behavior["speed_rs"][0] > 0.5, made.label == 1)
+    rois = scipy.io.loadmat(tmp_path / "m1_s1_roi.mat")["dat_roi"]
+    assert np.array_equal(rois, made.rois)
+    with h5py.File(tmp_path / "m1_s1_truth.h5") as truth:
+        assert truth["signal"].shape == truth["brain"].shape == (32, 32)
+        assert truth["brain"].dtype == bool
+        assert truth["roi_xy"].shape == (50, 2)
+        assert truth["run_drive"].shape == (150,)
+        assert set(schema.defaults("simulate")) <= set(truth.attrs)
+        assert list(truth.attrs["signal_rois"]) == [6, 8, 31, 33]
+
+
+def test_a_failed_write_leaves_no_file(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tifffile, "imwrite", fail)
+    with pytest.raises(OSError, match="disk full"):
+        simulate.write_session(make(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_roi_signals_are_the_mean_of_the_pixels_in_the_circle():
+    made = make(image_size=64)
+    rows, columns = np.mgrid[:64, :64]
+    for n in (1, 24, 33, 50):
+        x, y = made.truth.roi_xy[n - 1]
+        circle = np.hypot(columns - x, rows - y) <= made.truth.roi_radius
+        assert circle.sum() >= 4
+        assert made.rois[n - 1] == pytest.approx(made.frames[:, circle].mean(1), rel=1e-6)
+
+
+def test_counts_fill_the_camera_without_saturating():
+    frames = make(image_size=64).frames
+    assert frames.dtype == np.uint16
+    assert frames.min() > 0
+    assert 300 < frames.max() < 20_000
+
+
+# --- behaviour ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", simulate.RUN_SHARES)
+def test_run_share_is_close_and_label_is_speed_above_threshold(share):
+    for session in ("a", "b", "c", "d"):
+        made = make(session=session, run_share=share, n_frames=1200)
+        assert abs(made.label.mean() - share) <= 0.08
+        assert np.array_equal(made.label, made.speed > 0.5)
+        starts = np.flatnonzero(np.diff(made.label.astype(int)) == 1)
+        assert 3 <= len(starts) <= 8  # cycles of about 8 s in 40 s
+
+
+@hypothesis_settings(max_examples=25, deadline=None)
+@given(
+    share=st.floats(*simulate.SHARE_LIMITS),
+    n_frames=st.integers(60, 900),
+    seed=st.integers(0, 2**40),
+)
+def test_any_session_has_both_states(share, n_frames, seed):
+    made = make(run_share=share, n_frames=n_frames, seed=seed)
+    assert 0 < made.label.mean() < 1
+    assert np.array_equal(made.label, made.speed > 0.5)
+    assert np.isfinite(made.speed).all()
+    assert made.speed.min() >= 0
+    if n_frames >= 600:
+        assert abs(made.label.mean() - share) <= 0.08
+
+
+# --- the planted signal ------------------------------------------------------------------------
+
+
+def test_without_a_signal_the_movie_knows_nothing_of_the_behaviour():
+    a = make(run_signal=0, run_share=0.3)
+    b = make(run_signal=0, run_share=0.8, lead_s=-1, cycle_s=3, run_speed=20)
+    assert not np.array_equal(a.label, b.label)
+    assert np.array_equal(a.frames, b.frames)
+    assert not a.truth.signal.any()
+
+
+def test_with_a_signal_the_movie_follows_the_behaviour():
+    assert not np.array_equal(make(run_share=0.3).frames, make(run_share=0.8).frames)
+
+
+def quiet(**given_settings):
+    """Make a recording with next to no noise: what remains is what was planted."""
+    none = {"slow_amplitude": 0, "fast_amplitude": 0, "bleach_fraction": 0, "photons": 30000}
+    more = {"n_frames": 900, "image_size": 64, "gain": 1, "run_signal": 0.2, "cycle_s": 6}
+    return make(**(none | more | given_settings))
+
+
+def change_when_running(made):
+    """Return (mean while running) / (mean at rest) - 1 of each ROI, (50,)."""
+    drive = made.truth.run_drive
+    light = made.rois - made.truth.attributes["dark_offset"]
+    return light[:, drive > 0.95].mean(1) / light[:, drive < 0.05].mean(1) - 1
+
+
+def test_planted_rois_rise_with_running_left_more_than_right():
+    made = quiet(global_fraction=0)
+    change = change_when_running(made)
+    planted = np.array([6, 8, 31, 33]) - 1
+    others = np.setdiff1d(np.arange(50), planted)
+    assert change[planted].min() > 0.05
+    assert np.abs(change[others]).max() < 0.003
+    assert change[[5, 7]].mean() / change[[30, 32]].mean() == pytest.approx(1.5, rel=0.15)
+    assert np.flatnonzero(made.truth.roi_signal).tolist() == planted.tolist()
+
+
+def test_other_rois_can_carry_the_signal_and_all_cortex_shares_a_part():
+    made = quiet(signal_rois=[20], global_fraction=0.1)
+    change = change_when_running(made)
+    assert change.argmax() == 19
+    assert np.median(change) == pytest.approx(0.02, abs=0.004)  # 0.1 of run_signal
+
+
+def test_truth_map_is_zero_away_from_the_signal_rois():
+    truth = make(image_size=128).truth
+    rows, columns = np.mgrid[:128, :128]
+    x, y = truth.roi_xy[np.array([6, 8, 31, 33]) - 1].T
+    nearest = np.hypot(columns[..., None] - x, rows[..., None] - y).min(-1)
+    assert truth.signal[nearest > 0.055 * 128].max() == 0
+    assert truth.signal[nearest < 0.02 * 128].min() > 0.3 * 0.02
+    assert truth.signal.max() == pytest.approx(0.02, rel=0.05)
+    assert truth.brain[truth.signal > 0].all()
+
+
+@pytest.mark.parametrize("lead_s", [-0.5, 0.0, 1.0])
+def test_lag_between_behaviour_and_signal_is_the_kinetics_less_the_lead(lead_s):
+    made = quiet(lead_s=lead_s, global_fraction=0)
+    signal = np.diff(made.rois[5])  # of a step, the derivative is the kernel: it peaks early
+    label = np.diff(made.label.astype(float))
+    lags = np.arange(-45, 46)
+    fit = [np.dot(np.roll(label, lag)[50:-50], signal[50:-50]) for lag in lags]
+    # The kernel peaks tau_rise * ln(1 + tau_decay / tau_rise) = 0.048 s after the drive.
+    expected = 30 * (0.02 * np.log(11) - lead_s)
+    assert abs(lags[np.argmax(fit)] - expected) <= 1.5
+
+
+def test_run_drive_has_the_indicators_rise_and_decay():
+    made = make(n_frames=900, tau_decay_s=0.6, lead_s=0)
+    drive, label = made.truth.run_drive, made.label
+    assert 0 <= drive.min() < 0.01
+    assert 0.99 < drive.max() <= 1 + 1e-12
+    ends = np.flatnonzero(np.diff(label.astype(int)) == -1)
+    end = next(e for e in ends if e + 45 < 900 and not label[e + 1 : e + 40].any())
+    assert drive[end + 31] / drive[end + 7] == pytest.approx(np.exp(-24 / 30 / 0.6), rel=0.02)
+
+
+# --- anatomy -----------------------------------------------------------------------------------
+
+
+def test_right_rois_mirror_left_rois():
+    straight = make(position_jitter=0, rotation_sd=0).truth.roi_xy
+    assert straight[:25, 0] + straight[25:, 0] == pytest.approx(np.full(25, 31.0))
+    assert straight[:25, 1] == pytest.approx(straight[25:, 1])
+    assert (straight[:25, 0] < 15.5).all()  # 1-25 are on the left
+    turned = make(position_jitter=0.03, rotation_sd=10).truth.roi_xy
+    between = turned[25:] - turned[:25]  # all across one midline: parallel
+    assert np.ptp(np.arctan2(between[:, 1], between[:, 0])) < 1e-9
+    assert abs(np.arctan2(*between[0][::-1])) > 0.01
+
+
+@pytest.mark.parametrize("mouse", ["m1", "m2", "m3", "m4", "m5"])
+def test_brain_turns_and_shifts_with_its_rois(mouse):
+    placed = {"position_jitter": 0.03, "rotation_sd": 10}
+    truth = make(mouse=mouse, image_size=128, n_frames=60, **placed).truth
+    middle = (truth.roi_xy[:25] + truth.roi_xy[25:]) / 2  # on the midline
+    across = truth.roi_xy[25] - truth.roi_xy[0]
+    across /= np.linalg.norm(across)
+    rows, columns = np.mgrid[:128, :128]
+    pixels = np.stack([columns, rows], -1)
+    mirrored = pixels - 2 * ((pixels - middle[0]) @ across)[..., None] * across
+    x, y = np.clip(np.rint(mirrored).astype(int), 0, 127).transpose(2, 0, 1)
+    assert (truth.brain == truth.brain[y, x]).mean() > 0.97
+
+
+def test_mice_differ_in_brightness_and_bleaching():
+    made = [
+        make(mouse=m, slow_amplitude=0, fast_amplitude=0, bleach_fraction=0.2, bleach_time_s=1)
+        for m in ("m1", "m2", "m3")
+    ]
+    bright = [np.percentile(m.frames[:5] - 100.0, 95) for m in made]
+    assert len({round(b, -1) for b in bright}) == 3
+    traces = [(m.frames - 100.0).mean((1, 2)) for m in made]
+    lost = [1 - trace[-5:].mean() / trace[0] for trace in traces]
+    assert all(0.08 < fraction < 0.31 for fraction in lost)
+    assert np.ptp(lost) > 0.01
+
+
+def test_spontaneous_activity_is_slow_and_shared_by_neighbours():
+    made = quiet(run_signal=0, slow_amplitude=0.05, n_frames=1800)
+    rois = made.rois - made.rois.mean(1, keepdims=True)
+    correlation = np.corrcoef(rois)
+    distance = np.linalg.norm(made.truth.roi_xy[:, None] - made.truth.roi_xy[None], axis=-1) / 64
+    near, far = (distance > 0) & (distance < 0.1), distance > 0.4
+    assert correlation[near].mean() > 0.6
+    assert abs(correlation[far].mean()) < 0.1
+    lagged = [np.mean(rois[:, lag:] * rois[:, : rois.shape[1] - lag]) for lag in (0, 6, 90)]
+    assert lagged[1] > 0.8 * lagged[0]  # after 0.2 s
+    assert lagged[2] < 0.3 * lagged[0]  # after 3 s
+
+
+def test_roi_groups_lie_where_the_areas_are():
+    x, y = make(position_jitter=0, rotation_sd=0).truth.roi_xy[:25].T
+    lateral = 15.5 - x
+
+    def middle(values, first, last):
+        return values[first - 1 : last].mean()
+
+    areas = [(1, 4), (6, 9), (14, 17), (18, 21)]  # motor, limbs, parietal, visual
+    assert sorted(areas, key=lambda a: middle(y, *a)) == areas  # front to back
+    assert middle(lateral, 22, 25) > max(middle(lateral, *a) for a in areas)  # auditory
+    assert lateral[15:17].max() < lateral[[11, 12, 13, 14]].min()  # retrosplenial: at the midline
+
+
+@pytest.mark.parametrize("mouse", ["m1", "m2", "m3", "m4", "m5"])
+def test_all_rois_are_on_the_brain_and_apart(mouse):
+    truth = make(mouse=mouse, image_size=128, n_frames=60).truth
+    columns, rows = np.rint(truth.roi_xy).astype(int).T
+    assert truth.brain[rows, columns].all()
+    distance = np.linalg.norm(truth.roi_xy[:, None] - truth.roi_xy[None], axis=-1)
+    assert distance[~np.eye(50, dtype=bool)].min() > 2 * truth.roi_radius
+    assert 0.4 < truth.brain.mean() < 0.7
+
+
+@pytest.mark.parametrize("mouse", [f"x{i}" for i in range(10)])
+def test_extreme_placement_keeps_rois_in_the_image(mouse):
+    limits = {"position_jitter": 0.03, "rotation_sd": 10, "roi_radius": 0.01, "n_frames": 60}
+    made = make(mouse=mouse, **limits)
+    assert made.truth.roi_xy.min() > -0.5
+    assert made.truth.roi_xy.max() < 31.5
+    assert np.isfinite(made.rois).all()
+
+
+# --- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"session": "../escape"}, "session: '../escape'"),
+        ({"session": ".hidden"}, "session"),
+        ({"session": "a\n"}, "session"),
+        ({"mouse": "a/b"}, "mouse"),
+        ({"mouse": ""}, "mouse"),
+        ({"run_share": 0}, "run_share"),
+        ({"run_share": 1}, "run_share"),
+        ({"run_share": float("nan")}, "run_share"),
+        ({"signal_rois": [51]}, "signal_rois"),
+        ({"signal_rois": [0]}, "signal_rois"),
+        ({"signal_rois": []}, "signal_rois"),
+        ({"lead_s": float("nan")}, "lead_s"),
+        ({"n_frames": 10}, "n_frames"),
+        ({"tau_decay_s": 0}, "tau_decay_s"),
+        ({"run_signl": 0.1}, "did you mean 'run_signal'"),
+    ],
+)
+def test_bad_settings_are_named(wrong, named):
+    with pytest.raises(UserError, match=named):
+        make(**wrong)
+
+
+def test_a_missing_setting_is_not_guessed():
+    settings = schema.defaults("simulate")
+    del settings["lead_s"]
+    with pytest.raises(TypeError, match="lead_s"):
+        simulate.simulate_session(mouse="m", session="s", run_share=0.5, **settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--mouse", "m1"], "--session, --run-share"),
+        (["--mice", 0], "mice"),
+        (["--sessions", -1], "sessions"),
+        (["--mouse", "m", "--session", "s", "--run-share", 0.5, "--mice", 3], "--mice"),
+        (["--mouse", "m", "--session", "../s", "--run-share", 0.5], "session"),
+        (["--signal-rois", 6, 99], "signal.rois"),
+    ],
+)
+def test_bad_flags_are_named_and_nothing_is_written(tmp_path, words, named):
+    with pytest.raises(UserError, match=named):
+        run_verb("--out", tmp_path, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_schema_and_settings_agree_and_every_setting_is_used():
+    described = schema.properties("simulate")
+    assert set(described) == {field.name for field in fields(simulate.Settings)}
+    assert all(spec["description"] and "default" in spec for spec in described.values())
+    schema.check(schema.defaults("simulate"), "simulate", "")
+    code = inspect.getsource(simulate)
+    assert [name for name in described if f"s.{name}" not in code] == []

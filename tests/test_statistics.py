@@ -1,0 +1,255 @@
+"""Rank-sum tests and Holm correction, against R, by property and through the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesodecode import statistics
+from mesodecode.cli import compare as verb
+from mesodecode.evaluate import read_table
+from mesodecode.files import UserError
+
+# AUCs of Ajioka et al. 2024; see tests/data/README.md.
+PUBLISHED = Path(__file__).parent / "data/ajioka2024_auc.csv"
+GROUPS = {"roi_window": "half_window_frames"}  # column of the groups; else model
+
+# R version 4.2.2 Patched (2022-11-10 r83330): `Rscript tests/r/reference.R`, that is
+# wilcox.test(a, b, exact = FALSE) and
+# pairwise.wilcox.test(auc, group, p.adjust.method = "holm", exact = FALSE).
+# family a b W p p_holm
+REFERENCE = """
+roi_models LSTM GRU 124 0.0411235940605 0.423664564742
+roi_models LSTM RNN 262 0.0961962962492 0.729285743177
+roi_models LSTM BiLSTM 258 0.119855565959 0.729285743177
+roi_models LSTM BiGRU 135 0.0810317492419 0.729285743177
+roi_models LSTM BiRNN 214 0.714979881466 1
+roi_models GRU RNN 311 0.00279860219091 0.0419790328636
+roi_models GRU BiLSTM 302 0.006040329508 0.0785242836039
+roi_models GRU BiGRU 219 0.616774694101 1
+roi_models GRU BiRNN 277 0.0385149604311 0.423664564742
+roi_models RNN BiLSTM 191 0.818149461388 1
+roi_models RNN BiGRU 97 0.00556045993214 0.0778464390499
+roi_models RNN BiRNN 151 0.189543984159 0.947719920795
+roi_models BiLSTM BiGRU 102 0.00835482733564 0.100257928028
+roi_models BiLSTM BiRNN 159 0.273285120181 1
+roi_models BiGRU BiRNN 263 0.0909073832506 0.729285743177
+roi_window 5 10 107 0.0123447457586 0.123447457586
+roi_window 5 15 93 0.00396623864022 0.0475948636827
+roi_window 5 20 63 0.000222202620137 0.00333303930205
+roi_window 5 25 92 0.00363882622462 0.0473047409201
+roi_window 5 30 74 0.000686822188204 0.00961551063485
+roi_window 10 15 136 0.0858548799504 0.686839039603
+roi_window 10 20 105 0.0105812114432 0.116393325875
+roi_window 10 25 139 0.101728631415 0.712100419905
+roi_window 10 30 121 0.0337176689369 0.303459020432
+roi_window 15 20 145 0.140419714706 0.842518288233
+roi_window 15 25 198 0.967634608371 1
+roi_window 15 30 170 0.424883473682 1
+roi_window 20 25 235 0.350702223667 1
+roi_window 20 30 221 0.579218352313 1
+roi_window 25 30 176 0.52498691019 1
+roi_regions_limb all FLa&HLa 216 0.67501415665 0.67501415665
+roi_regions_limb all other46 391 2.5629458634e-07 7.68883759019e-07
+roi_regions_limb FLa&HLa other46 325 0.000757881069919 0.00151576213984
+roi_regions_parts M2&M1 FL&HL 9 2.5629458634e-07 1.79406210438e-06
+roi_regions_parts M2&M1 PT&RS 337 0.000222202620137 0.00111101310068
+roi_regions_parts M2&M1 V1&Vm 345 9.27795678459e-05 0.000556677407076
+roi_regions_parts M2&M1 Vl&A1 336 0.000247061301322 0.00111101310068
+roi_regions_parts FL&HL PT&RS 400 6.79561512817e-08 6.79561512817e-07
+roi_regions_parts FL&HL V1&Vm 400 6.79561512817e-08 6.79561512817e-07
+roi_regions_parts FL&HL Vl&A1 400 6.79561512817e-08 6.79561512817e-07
+roi_regions_parts PT&RS V1&Vm 195 0.90311649599 1
+roi_regions_parts PT&RS Vl&A1 191 0.818149461388 1
+roi_regions_parts V1&Vm Vl&A1 189 0.776390505551 1
+image CNN CNN-GRU 56.5 0.000109007346392 0.000109007346392
+"""
+# The same, of hand-made vectors with ties: a, b, W, p.
+VECTORS = [
+    ([1, 2, 2, 3, 5], [2, 3, 3, 4, 6, 7], 7, 0.163045055854),
+    ([0.5, 0.5, 0.5, 0.9], [0.5, 0.5, 0.8, 0.9], 6.5, 0.738882680364),
+    ([1, 1, 2, 2], [1, 1, 2, 2], 8, 1),
+    ([1, 2], [3, 4], 0, 0.245278116807),
+    ([5, 5, 5, 6], [1, 2, 5], 10.5, 0.118670345565),
+    ([0, 0, 0, 1, 1, 9], [-3, 0], 10.5, 0.152640561826),
+    (list(range(1, 42, 2)), [40, 41, 42, 42, 42], 1.5, 0.00100779335332),
+]
+
+
+def reference(family: str) -> list[tuple]:
+    rows = [line.split() for line in REFERENCE.strip().splitlines()]
+    return [(a, b, *map(float, numbers)) for name, a, b, *numbers in rows if name == family]
+
+
+def toy(**groups: list[float]) -> pd.DataFrame:
+    rows = [(name, auc) for name, aucs in groups.items() for auc in aucs]
+    return pd.DataFrame(rows, columns=["decoder", "auc"])
+
+
+def compare(*words: object) -> None:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(parser.parse_args([str(word) for word in words]))
+
+
+@pytest.mark.parametrize("a, b, w, p", VECTORS)
+def test_rank_sum_is_that_of_r(a, b, w, p):
+    assert statistics.rank_sum(a, b) == (w, pytest.approx(p, rel=1e-9))
+
+
+def test_rank_sum_of_equal_values_is_one():
+    assert statistics.rank_sum([1.0, 1.0, 1.0], [1.0, 1.0]) == (3.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "family", ["roi_models", "roi_window", "roi_regions_limb", "roi_regions_parts", "image"]
+)
+def test_published_families_are_those_of_r(family):
+    table = read_table(PUBLISHED)
+    by = GROUPS.get(family, "model")
+    found = statistics.compare(table[table["analysis"] == family], by=by, name=family)
+    expected = reference(family)
+    assert " ".join(found.columns) == ("family test a b n_a n_b mean_a mean_b statistic p p_holm")
+    assert list(zip(found["a"], found["b"], strict=True)) == [row[:2] for row in expected]
+    numbers = found[["statistic", "p", "p_holm"]].to_numpy()
+    np.testing.assert_allclose(numbers, [row[2:] for row in expected], rtol=1e-9)
+    assert set(found["family"]) == {family} and set(found["n_a"]) == {20}
+
+
+def test_families_of_within_are_corrected_apart():
+    table = pd.concat(
+        [toy(a=[0.1, 0.2, 0.3], b=[0.4, 0.5, 0.6], c=[0.7, 0.8, 0.9]).assign(set=s) for s in "xy"]
+    )
+    apart = statistics.compare(table, by="decoder", within="set")
+    alone = statistics.compare(table[table["set"] == "x"], by="decoder")
+    assert list(apart["family"]) == ["x"] * 3 + ["y"] * 3
+    np.testing.assert_array_equal(apart["p_holm"][:3], alone["p_holm"])
+    assert set(alone["family"]) == {"all"}
+
+
+def test_holm_by_hand():
+    # sorted .01 .02 .03 .04, times 4 3 2 1: .04 .06 .06 .04, which may not fall: .04 .06 .06 .06
+    np.testing.assert_allclose(statistics.holm([0.04, 0.01, 0.03, 0.02]), [0.06, 0.04, 0.06, 0.06])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_is_between_p_and_bonferroni_and_keeps_order(p):
+    p = np.array(p)
+    adjusted = statistics.holm(p)
+    assert (adjusted >= p).all() and (adjusted <= np.minimum(1, p * len(p)) + 1e-15).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+samples = st.lists(st.integers(0, 12).map(float), min_size=2, max_size=15)  # ties are likely
+
+
+@given(samples, samples)
+def test_swapping_groups_mirrors_the_statistic(a, b):
+    w, p = statistics.rank_sum(a, b)
+    w_swapped, p_swapped = statistics.rank_sum(b, a)
+    assert w + w_swapped == len(a) * len(b)
+    assert p == pytest.approx(p_swapped, rel=1e-12) and 0 <= p <= 1
+
+
+@given(samples, samples)
+def test_only_ranks_count(a, b):
+    assert statistics.rank_sum(np.exp(a), np.exp(b)) == statistics.rank_sum(a, b)
+
+
+def test_summary_is_mean_and_sample_sd():
+    found = statistics.summary(toy(b=[0.5, 0.7], a=[0.9]))
+    assert list(found["decoder"]) == ["b", "a"] and list(found["n"]) == [2, 1]
+    assert found["mean"][0] == pytest.approx(0.6)
+    assert found["sd"][0] == pytest.approx(math.sqrt(0.02))
+    assert np.isnan(found["sd"][1])
+
+
+@pytest.mark.parametrize(
+    "table, options, words",
+    [
+        (toy(a=[1, 2], b=[1, 2]).drop(columns="auc"), {}, "no column auc; the columns are decoder"),
+        (toy(a=[1, 2], b=[1, 2]), {"by": "model"}, "no column model; the columns are decoder, auc"),
+        (toy(a=[1, 2], b=[1, 2]), {"within": "set"}, "no column set"),
+        (toy(a=[1, 2], b=[1, 2]), {"within": "decoder"}, "decoder is given for both"),
+        (toy(a=[1, 2]), {}, "family all: decoder has 1 value (a)"),
+        (toy(a=[1, 2], b=[1, math.nan]), {}, "decoder b: 1 of 2 AUCs are missing"),
+        (toy(a=[1, 2], b=[1]), {}, "decoder b has 1 AUC"),
+        (toy(a=[1, 2], **{"": [1, 2]}), {}, "2 rows have no value in column decoder"),
+        (toy(a=[1, 2], b=[1, 2]), {"test": "t"}, "no test named t; known: rank_sum"),
+        (toy(a=[1, 2], b=[1, 2]), {"only": ["a", "c"]}, "no decoder c; in the table: a, b"),
+    ],
+)
+def test_bad_tables_are_refused_in_one_line(table, options, words):
+    with pytest.raises(UserError) as caught:
+        statistics.compare(table, **({"by": "decoder"} | options))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix, separator", [("tsv", "\t"), ("csv", ","), ("txt", "\t")])
+def test_verb_reads_and_writes_tables_by_suffix(tmp_path, suffix, separator):
+    source = tmp_path / f"auc.{suffix}"
+    out = tmp_path / "new" / f"comparisons.{suffix}"
+    table = read_table(PUBLISHED)
+    table[table["analysis"].isin(["roi_models", "image"])].to_csv(
+        source, sep=separator, index=False
+    )
+    compare("--auc", source, "--by", "model", "--within", "analysis", "--out", out)
+    found = pd.read_csv(out, sep="," if suffix == "csv" else "\t")
+    for family in ("roi_models", "image"):
+        numbers = found.loc[found["family"] == family, ["statistic", "p", "p_holm"]].to_numpy()
+        np.testing.assert_allclose(numbers, [row[2:] for row in reference(family)], rtol=1e-6)
+
+
+def test_verb_keeps_the_named_groups_in_their_order(tmp_path):
+    table = read_table(PUBLISHED)
+    table[table["analysis"] == "roi_models"].to_csv(tmp_path / "auc.csv", index=False)
+    compare(
+        "--auc",
+        tmp_path / "auc.csv",
+        "--by",
+        "model",
+        "--only",
+        "RNN",
+        "GRU",
+        "--name",
+        "fig2e",
+        "--out",
+        tmp_path / "out.csv",
+    )
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert found[["family", "a", "b"]].to_numpy().tolist() == [["fig2e", "RNN", "GRU"]]
+    assert found["p_holm"][0] == pytest.approx(0.00279860219091, rel=1e-9)  # one pair: p itself
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path):
+    rows = [("01", 0.5), ("01", 0.6), ("null", 0.7), ("null", 0.8)]
+    pd.DataFrame(rows, columns=["decoder", "auc"]).to_csv(tmp_path / "auc.csv", index=False)
+    compare("--auc", tmp_path / "auc.csv", "--by", "decoder", "--out", tmp_path / "out.tsv")
+    found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype=str, keep_default_na=False)
+    assert found[["a", "b"]].to_numpy().tolist() == [["01", "null"]]
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("decoder,auc\na,0.5\na,x\nb,1\nb,1\n", "line 3: auc is 'x'; it must be a number"),
+        ("decoder,auc\na,0.5\na,\nb,1\nb,1\n", "decoder a: 1 of 2 AUCs are missing"),
+        ("decoder,auc\n", "the table has no rows"),
+        ("", "not a CSV or TSV table"),
+        ("decoder,score\na,1\n", "no column auc"),
+    ],
+)
+def test_verb_refuses_bad_files_and_leaves_none(tmp_path, content, words):
+    source, out = tmp_path / "auc.csv", tmp_path / "out/comparisons.tsv"
+    source.write_text(content)
+    with pytest.raises(UserError) as caught:
+        compare("--auc", source, "--by", "decoder", "--out", out)
+    assert str(caught.value).startswith(f"{source}: ") and words in str(caught.value)
+    assert "\n" not in str(caught.value) and not out.parent.exists()

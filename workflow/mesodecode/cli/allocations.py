@@ -1,0 +1,32 @@
+"""List the allocations of a study's mice to training, validation and test.
+
+Example: mesodecode allocations --config config.yaml --out allocations.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "config → table of allocations"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    parser.add_argument("--config", type=Path, required=True, help="config of the study")
+    parser.add_argument("--out", type=Path, required=True, help="TSV to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import csv
+
+    from mesodecode import cohort
+    from mesodecode.files import atomic_path
+
+    study = cohort.load(args.config)
+    with atomic_path(args.out) as part, open(part, "w", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(["allocation", "train_mice", "valid_mouse", "test_mouse"])
+        for allocation in study.allocations.values():
+            table.writerow([allocation.id, *map(allocation.joined, cohort.ROLES)])

@@ -1,0 +1,45 @@
+"""Compare groups of AUCs: a test for all pairs, with Holm correction.
+
+The table is any CSV or TSV file with a column `auc`. `--by` names the column of the groups.
+Each value of `--within` is corrected as a family of its own; without it there is one family.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "test AUCs between groups (rank-sum, Holm)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument("--auc", required=True, metavar="FILE", help="CSV or TSV with column auc")
+    parser.add_argument("--by", required=True, metavar="COLUMN", help="column of the groups")
+    parser.add_argument("--within", metavar="COLUMN", help="column of the Holm families")
+    parser.add_argument("--name", default="all", help="family name without --within (default: all)")
+    parser.add_argument(
+        "--test", nargs="+", default=["rank_sum"], help="tests to do (known and default: rank_sum)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="table of comparisons (.tsv or .csv)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table of comparisons."""
+    import pandas as pd
+
+    from mesodecode.evaluate import read_table, write_table
+    from mesodecode.files import UserError
+    from mesodecode.statistics import compare
+
+    table = read_table(args.auc)
+    options = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
+    try:
+        comparisons = [compare(table, test=test, **options) for test in args.test]
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
+    write_table(pd.concat(comparisons), args.out, digits=10)

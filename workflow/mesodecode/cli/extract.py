@@ -1,0 +1,40 @@
+"""Pass every image through a trained CNN once: features of all, predictions of unseen mice.
+
+Example: mesodecode extract --weights cnn.pt --recordings *.h5 --decoder cnn --features f.h5
+--predictions p.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "recordings + CNN weights → features and test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="weights of `mesodecode train-cnn`")
+    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all roles")
+    add("--decoder", default="cnn", help="name of the CNN decoder in tables (default: cnn)")
+    add("--features", type=Path, required=True, help="HDF5 file to write, one group a session")
+    add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode import predict, train
+    from mesodecode.models import load_trained
+    from mesodecode.predictions import bind
+    from mesodecode.recordings import mice_of, read_recordings
+
+    device = train.resolve_device(args.device, args.threads)
+    trained = load_trained(args.weights, "cnn")
+    recordings = read_recordings(args.recordings)
+    sessions = predict.extract(trained, recordings, args.features, device)
+    allocation = trained.allocate(mice_of(sessions.values()))
+    bind(args.decoder, allocation, sessions).write(args.predictions)

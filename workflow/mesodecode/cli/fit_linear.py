@@ -1,0 +1,52 @@
+"""Fit logistic regression to the pixels of the training mice and predict the test mice.
+
+Example: mesodecode fit-linear --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test m4_s1.h5
+--weights linear.npz --out p.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "recordings → linear baseline and its test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
+    add(
+        "--valid-mice",
+        nargs="+",
+        required=True,
+        help="validation mice of the allocation (the baseline chooses nothing, so it reads none)",
+    )
+    add("--test", type=Path, nargs="+", required=True, help="recordings of the test mice")
+    add("--decoder", default="linear", help="name of the decoder in tables (default: linear)")
+    add("--weights", type=Path, required=True, help="coefficients to write (.npz)")
+    add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_settings(parser, "linear")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import numpy as np
+
+    from mesodecode import linear
+    from mesodecode.cohort import Allocation
+    from mesodecode.files import atomic_path
+    from mesodecode.predictions import bind
+    from mesodecode.recordings import mice_of, read_recordings
+
+    settings = options.settings_of(args, "linear")
+    recordings = read_recordings(args.train + args.test)
+    train_set, test_set = recordings[: len(args.train)], recordings[len(args.train) :]
+    allocation = Allocation(mice_of(train_set), tuple(args.valid_mice), mice_of(test_set))
+    model = linear.fit_linear(train_set, **settings)
+    with atomic_path(args.weights) as part:
+        np.savez(part, **linear.coefficients(model))
+    predictions = linear.predict_linear(model, test_set, pixels=settings["pixels"])
+    bind(args.decoder, allocation, predictions).write(args.out)

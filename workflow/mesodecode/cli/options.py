@@ -1,0 +1,103 @@
+"""Flags of a verb, made from a schema of the config, and a settings table written as flags."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from mesodecode import schema
+
+_TYPES = {"integer": int, "number": float, "string": str}
+
+
+def _types(spec: dict[str, Any]) -> list[str]:
+    kind = spec.get("type", "string")
+    return kind if isinstance(kind, list) else [kind]
+
+
+def _parser_of(spec: dict[str, Any]):
+    kinds = _types(spec)
+
+    def convert(text: str) -> Any:
+        if "null" in kinds and text == "none":
+            return None
+        for kind in ("integer", "number"):  # the narrowest type that fits
+            if kind in kinds:
+                try:
+                    return _TYPES[kind](text)
+                except ValueError:
+                    continue
+        if "string" in kinds:
+            return text
+        raise argparse.ArgumentTypeError(f"{text!r} is not of type {' or '.join(kinds)}")
+
+    return convert
+
+
+def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add one flag for each setting of schema `name`; `--help` shows its words and default."""
+    group = parser.add_argument_group(f"settings ({name})")
+    for key, spec in schema.flags(name).items():
+        flag, kinds = "--" + key.replace("_", "-"), _types(spec)
+        default = spec.get("default")
+        shown = "none" if default is None else default
+        words = spec.get("description", "").strip().replace("%", "%%")
+        help_ = f"{words} (default: {shown})" if "default" in spec else words
+        options: dict[str, Any] = {"help": help_, "default": default, "dest": key}
+        options["required"] = "default" not in spec
+        if kinds == ["boolean"]:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            item = spec["items"] if kinds[0] == "array" else spec
+            if kinds[0] == "array":
+                options["nargs"] = "+"
+            options["type"] = _parser_of(item)
+            options["metavar"] = _types(item)[0].upper()
+            if "enum" in item:
+                options["choices"] = item["enum"]
+                del options["metavar"]
+        group.add_argument(flag, **options)
+
+
+def settings_of(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Return the settings of schema `name` from parsed arguments, checked against the schema."""
+    settings = {key: getattr(args, key) for key in schema.flags(name)}
+    schema.check_flags(settings, name)
+    return settings
+
+
+def as_flags(settings: dict[str, Any], name: str) -> str:
+    """Write those of `settings` that schema `name` knows as flags for a shell command line."""
+    words: list[str] = []
+    for key in schema.flags(name):
+        value, flag = settings[key], "--" + key.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+            continue
+        values = value if isinstance(value, list) else [value]
+        words += [flag, *("none" if v is None else str(v) for v in values)]
+    return shlex.join(words)
+
+
+def add_compute(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that computes with torch."""
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="auto takes a GPU where there is one (default: auto)",
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU cores to use (default: all that torch finds)"
+    )
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that trains a network."""
+    parser.add_argument("--out", type=Path, required=True, help="weights to write (.pt)")
+    parser.add_argument(
+        "--history", type=Path, required=True, help="TSV to write: losses, AUC, speed by epoch"
+    )
+    add_compute(parser)

@@ -1,0 +1,51 @@
+"""Predict the test mice: a CNN from their recordings, a recurrent decoder from CNN features.
+
+Example: mesodecode predict --weights gru.pt --features f.h5 --test-mice 5 --decoder cnn_gru
+--out p.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "weights + recordings or features → test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="weights of train-cnn or train-rnn")
+    inputs = parser.add_mutually_exclusive_group(required=True)
+    inputs.add_argument(
+        "--recordings", type=Path, nargs="+", help="recordings of the test mice (for a CNN)"
+    )
+    inputs.add_argument(
+        "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
+    )
+    add("--test-mice", nargs="+", help="mice to predict from --features (default: all in it)")
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode import predict, train
+    from mesodecode.datasets import read_features
+    from mesodecode.models import load_trained
+    from mesodecode.predictions import bind
+    from mesodecode.recordings import mice_of, read_recordings
+
+    device = train.resolve_device(args.device, args.threads)
+    if args.recordings:
+        trained, apply = load_trained(args.weights, "cnn"), predict.predict_cnn
+        sessions = read_recordings(args.recordings)
+    else:
+        trained, apply = load_trained(args.weights, "cnn_rnn"), predict.predict_rnn
+        sessions = read_features(args.features, args.test_mice)
+    allocation = trained.allocate(mice_of(sessions))  # before any work: refuses a mouse it saw
+    predictions = apply(trained, sessions, device)
+    bind(args.decoder, allocation, predictions).write(args.out)

@@ -1,0 +1,54 @@
+"""Write the report of a study: one HTML file with its tables and figures inside."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "write the HTML report of a study"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    for flag, words in (
+        ("--config", "resolved config (JSON)"),
+        ("--allocations", "table of allocations"),
+        ("--auc", "table of `mesodecode auc`, a row an allocation"),
+        ("--sessions", "table of `mesodecode auc`, a row a test session"),
+        ("--cohort", "table of recordings, a row a session (frame_rate in frames/s)"),
+    ):
+        parser.add_argument(flag, required=True, metavar="FILE", help=words)
+    parser.add_argument("--comparisons", metavar="FILE", help="table of `mesodecode compare`")
+    parser.add_argument("--figure", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
+    parser.add_argument(
+        "--qc", nargs="+", default=[], metavar="FILE", help="pictures of recordings (SVG or PNG)"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="the report (.html)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the report."""
+    from mesodecode import evaluate, report, statistics
+    from mesodecode.files import UserError, atomic_path
+
+    try:
+        config = json.loads(Path(args.config).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
+    comparisons = None
+    if args.comparisons:
+        comparisons = evaluate.read_table(args.comparisons, statistics.COLUMNS)
+    columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
+    page = report.render(
+        config,
+        allocations=evaluate.read_table(args.allocations, evaluate.ATTRIBUTES[1:]),
+        auc=evaluate.read_table(args.auc, evaluate.COLUMNS),
+        sessions=evaluate.read_table(args.sessions, evaluate.SESSION_COLUMNS),
+        cohort=evaluate.read_table(args.cohort, columns),
+        comparisons=comparisons,
+        figures=args.figure,
+        qc=args.qc,
+    )
+    with atomic_path(args.out) as temporary:
+        temporary.write_text(page, encoding="utf-8")

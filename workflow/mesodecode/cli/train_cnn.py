@@ -1,0 +1,45 @@
+"""Train a CNN on the pseudo-RGB images of the training mice.
+
+Example: mesodecode train-cnn --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --out cnn.pt
+--history cnn.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "recordings → weights of a CNN"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
+    add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
+    options.add_training(parser)
+    options.add_settings(parser, "cnn")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode import train
+    from mesodecode.datasets import Images
+    from mesodecode.models import CNNDecoder, Trained
+    from mesodecode.recordings import mice_of, read_recordings
+
+    settings = options.settings_of(args, "cnn")
+    device = train.resolve_device(args.device, args.threads)
+    recordings = read_recordings(args.train + args.valid)
+    sets = recordings[: len(args.train)], recordings[len(args.train) :]
+    trained = Trained("cnn", settings, *map(mice_of, sets), state={})
+    fitted = train.fit(
+        lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
+        *(Images(recordings, device) for recordings in sets),
+        device=device,
+        **{key: settings[key] for key in train.SETTINGS},
+    )
+    train.write_history(args.history, fitted.history)
+    trained.with_state(fitted.state).save(args.out)

@@ -1,0 +1,50 @@
+"""Train a recurrent decoder on windows of CNN features of the training mice.
+
+Example: mesodecode train-rnn --features cnn.h5 --train-mice 1 2 3 --valid-mice 4 --rnn gru
+--out gru.pt --history gru.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "features → weights of a recurrent decoder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--features", type=Path, required=True, help="HDF5 file of `mesodecode extract`")
+    add("--train-mice", nargs="+", required=True, help="mice to train on")
+    add("--valid-mice", nargs="+", required=True, help="mice that choose the best epoch")
+    options.add_training(parser)
+    options.add_settings(parser, "cnn_rnn")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode import train
+    from mesodecode.datasets import Windows, read_features
+    from mesodecode.models import Trained, rnn_decoder
+    from mesodecode.windows import IMAGE_REACH
+
+    settings = options.settings_of(args, "cnn_rnn")
+    device = train.resolve_device(args.device, args.threads)
+    half_window = settings["half_window"]
+    trained = Trained("cnn_rnn", settings, tuple(args.train_mice), tuple(args.valid_mice), state={})
+    train_set, valid_set = (
+        Windows(read_features(args.features, mice), half_window, half_window + IMAGE_REACH, device)
+        for mice in (args.train_mice, args.valid_mice)
+    )
+    fitted = train.fit(
+        lambda: rnn_decoder(train_set.n_features, settings),
+        train_set,
+        valid_set,
+        device=device,
+        **{key: settings[key] for key in train.SETTINGS},
+    )
+    train.write_history(args.history, fitted.history)
+    trained.with_state(fitted.state).save(args.out)

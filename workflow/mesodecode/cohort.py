@@ -1,0 +1,299 @@
+"""A study read from its config: mice, sessions, allocations, decoders and comparisons.
+
+Every cluster job parses the Snakefile and so imports this module: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mesodecode import schema
+from mesodecode.files import UserError
+
+ROLES = ("train", "valid", "test")
+LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary files add to it
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The roles of the mice in one train/validation/test split; no mouse has two.
+
+    Its `id` spells its mice, so that it names the same split whatever mice a study gains.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        mice = self.train + self.valid + self.test
+        if len(set(mice)) != len(mice):
+            raise UserError(
+                f"{self.id}: a mouse has two roles; a decoder never tests a mouse it saw"
+            )
+
+    @property
+    def id(self) -> str:
+        """For example ``train-1+2+3.valid-4.test-5``."""
+        return ".".join(f"{role}-{self.joined(role)}" for role in ROLES)
+
+    def joined(self, role: str) -> str:
+        """The mice of a role as tables write them, joined by "+"."""
+        return "+".join(getattr(self, role))
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """One line of the decoder table.
+
+    `kind` names its schema and its rules ("cnn", "cnn_rnn", "linear"); `settings` holds every
+    setting of that schema, defaults filled in.
+    """
+
+    name: str
+    kind: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked config. `config` is the whole of it with defaults filled in."""
+
+    name: str
+    mice: dict[str, list[str]]
+    allocations: dict[str, Allocation]
+    decoders: dict[str, Decoder]
+    config: dict[str, Any]
+
+    @property
+    def mouse_of(self) -> dict[str, str]:
+        """Session -> its mouse, in the order of the config."""
+        return {session: mouse for mouse, sessions in self.mice.items() for session in sessions}
+
+    def sessions(self, allocation: str, *roles: str) -> list[str]:
+        """Return the sessions of the mice that have one of `roles` in the allocation."""
+        mice = [mouse for role in roles for mouse in getattr(self.allocations[allocation], role)]
+        return [session for mouse in mice for session in self.mice[mouse]]
+
+    def run_share(self, session: str) -> float:
+        """Return the share of frames in which the mouse of a simulated session runs."""
+        shares = self.config["simulate"]["run_shares"]
+        return shares[list(self.mice).index(self.mouse_of[session]) % len(shares)]
+
+    def source(self, kind: str, session: str) -> str | None:
+        """Return the path of a session's "movie", "behavior" or "rois" file, None without one."""
+        pattern = self.config["recordings"].get(kind)
+        return pattern and pattern.format(session=session, mouse=self.mouse_of[session])
+
+
+def allocate(
+    mice: Iterable[str], *, train: int = 3, valid: int = 1, test: int = 1, choose: str = "all"
+) -> list[Allocation]:
+    """Split mice into train, validation and test mice in every way that `choose` asks for.
+
+    `all`: every combination; 5 mice at 3:1:1 give 20 (Ajioka et al. 2024). `each_pair`: every pair
+    of a validation and a test mouse once, trained on the next `train` mice in the order of the
+    config, counted cyclically from the test mouse. `each_test`: every mouse tests once, the next
+    `valid` validate and the next `train` train. Ordered by test, validation, training mice.
+    """
+    mice = list(mice)
+    if len(mice) < train + valid + test:
+        raise UserError(
+            f"config: mice: {len(mice)} mice are fewer than allocation.train + valid + test = "
+            f"{train} + {valid} + {test}; add mice or ask for fewer"
+        )
+    return list(_allocate(mice, train, valid, test, choose))
+
+
+def _allocate(
+    mice: list[str], train: int, valid: int, test: int, choose: str
+) -> Iterator[Allocation]:
+    def after(mouse: str, taken: tuple[str, ...]) -> list[str]:
+        at = mice.index(mouse)
+        return [m for m in mice[at + 1 :] + mice[:at] if m not in taken]
+
+    if choose == "each_test":
+        for first in mice:
+            ring = [first, *after(first, (first,))]
+            yield Allocation(
+                test=tuple(ring[:test]),
+                valid=tuple(ring[test : test + valid]),
+                train=tuple(ring[test + valid : test + valid + train]),
+            )
+        return
+    for test_mice in itertools.combinations(mice, test):
+        rest = [m for m in mice if m not in test_mice]
+        for valid_mice in itertools.combinations(rest, valid):
+            left = [m for m in rest if m not in valid_mice]
+            if choose == "each_pair":
+                ring = after(test_mice[-1], test_mice + valid_mice)
+                chosen = sorted(ring[:train], key=mice.index)
+                yield Allocation(tuple(chosen), valid_mice, test_mice)
+                continue
+            for train_mice in itertools.combinations(left, train):
+                yield Allocation(train_mice, valid_mice, test_mice)
+
+
+def load(path: str | Path) -> Study:
+    """Read and check a config file (YAML, or the JSON that a run keeps).
+
+    Raises UserError with one line naming the key if anything in it does not hold.
+    """
+    check_duplicate_keys(path)
+    with open(path) as file:
+        return resolve(yaml.safe_load(file))
+
+
+def resolve(config: dict[str, Any]) -> Study:
+    """Check a config and fill in its defaults (see `load`)."""
+    config = _with_defaults(config)
+    mice = config["mice"]
+    _check_sessions(mice)
+    allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
+    longest = max(allocations, key=len)
+    if len(longest) > LONGEST_ID:
+        raise UserError(
+            f"config: mice: the allocation id '{longest}' has {len(longest)} characters, more "
+            f"than {LONGEST_ID}; shorten the names of the mice"
+        )
+    decoders = {name: _decoder(name, config["decoders"]) for name in config["decoders"]}
+    for decoder in decoders.values():
+        _check_start(decoder, decoders)
+    for name, comparison in config["comparisons"].items():
+        for decoder in comparison["decoders"]:
+            if decoder not in decoders:
+                raise UserError(
+                    f"config: comparisons.{name}.decoders: no decoder '{decoder}'; "
+                    f"known: {', '.join(decoders)}"
+                )
+    config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
+    return Study(config["study"], mice, allocations, decoders, config)
+
+
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    config = copy.deepcopy(dict(config))
+    if isinstance(config.get("mice"), dict):  # YAML reads `1:` as a number; mice have names
+        config["mice"] = {str(mouse): sessions for mouse, sessions in config["mice"].items()}
+    schema.check(config, "config", "")
+    config = schema.defaults("config", **config)
+    tables = schema.properties("config")
+    for table in ("recordings", "allocation"):
+        filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}
+        config[table] = filled | config[table]
+    for comparison in config["comparisons"].values():
+        comparison.setdefault("tests", ["rank_sum"])
+    if "simulate" in config:
+        shares = config["simulate"].pop("run_shares", tables["simulate"]["run_shares_default"])
+        schema.check(config["simulate"], "simulate", "simulate")
+        settings = schema.defaults("simulate", **config["simulate"])
+        config["simulate"] = settings | {"run_shares": shares}
+        folder = f"results/{config['study']}/simulated"
+        config["recordings"] |= {
+            "movie": folder + "/{session}.tif",
+            "behavior": folder + "/{session}_behavior.mat",
+            "rois": folder + "/{session}_roi.mat",
+            "frame_rate": settings["frame_rate"],
+        }
+    elif not {"movie", "behavior"} <= set(config["recordings"]):
+        raise UserError(
+            "config: recordings: 'movie' and 'behavior' say where a session's files are"
+        )
+    for kind in ("movie", "behavior", "rois"):
+        _check_pattern(config["recordings"].get(kind), kind)
+    return config
+
+
+def _check_pattern(pattern: str | None, kind: str) -> None:
+    try:
+        if pattern is not None and "{session}" not in pattern:
+            raise KeyError("session")
+        if pattern is not None:
+            pattern.format(session="", mouse="")
+    except (KeyError, IndexError, ValueError) as error:
+        raise UserError(
+            f"config: recordings.{kind}: '{pattern}' must hold {{session}} and may hold {{mouse}}, "
+            "no other braces"
+        ) from error
+
+
+def _check_sessions(mice: dict[str, list[str]]) -> None:
+    owner: dict[str, str] = {}
+    for mouse, sessions in mice.items():
+        for session in sessions:
+            if owner.get(session) == mouse:
+                raise UserError(f"config: mice.{mouse}: session '{session}' is listed twice")
+            if session in owner:
+                raise UserError(
+                    f"config: mice.{mouse}: session '{session}' already belongs to mouse "
+                    f"'{owner[session]}'; a session has one mouse"
+                )
+            owner[session] = mouse
+
+
+def kind_of(settings: dict[str, Any]) -> str:
+    """Return the kind of a decoder, the schema that its settings must fit."""
+    if "model" in settings:
+        return "linear"
+    return "cnn_rnn" if "rnn" in settings else "cnn"
+
+
+def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
+    settings, seen = dict(table[name]), [name]
+    while "like" in settings:
+        parent = settings.pop("like")
+        if parent not in table:
+            raise UserError(
+                f"config: decoders.{seen[-1]}.like: no decoder '{parent}'; "
+                f"known: {', '.join(table)}"
+            )
+        if parent in seen:
+            raise UserError(
+                f"config: decoders.{name}.like: {' → '.join([*seen, parent])} is a circle"
+            )
+        settings = table[parent] | settings
+        seen.append(parent)
+    kind = kind_of(settings)
+    schema.check(settings, kind, f"decoders.{name}")
+    return Decoder(name, kind, schema.defaults(kind, **settings))
+
+
+def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
+    start = decoder.settings.get("start_from")
+    if start is None:
+        return
+    known = [name for name, other in decoders.items() if other.kind == "cnn"]
+    if start not in known:
+        raise UserError(
+            f"config: decoders.{decoder.name}.start_from: no CNN decoder '{start}'; "
+            f"known: {', '.join(known) or 'none'}"
+        )
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML takes the last of two equal keys without a word; a mouse listed twice would vanish."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.value != "<<"]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise UserError(
+                    f"{node.start_mark.name}: key '{key}' appears twice in the mapping that starts "
+                    f"at line {node.start_mark.line + 1}; join the two"
+                )
+        return super().construct_mapping(node, deep)
+
+
+def check_duplicate_keys(path: str | Path) -> None:
+    """Raise UserError if a mapping of the YAML file has one key twice, or if it is no YAML."""
+    with open(path) as file:
+        try:
+            yaml.load(file, Loader=_StrictLoader)
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error

@@ -1,0 +1,148 @@
+"""What networks are fed: images and windows, made on the device from frames and features.
+
+Frames stay in their integer type in memory; normalisation and pseudo-colour happen batch by batch
+on the device. A source offers `centres` (the frames it can decode, as positions in all its
+sessions put one after another), `labels` for every position, and `batch(centres)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import h5py
+import numpy as np
+import torch
+
+from mesodecode.files import UserError
+from mesodecode.recordings import Recording
+from mesodecode.windows import IMAGE_REACH, centres
+
+
+class Source(Protocol):
+    """Decodable frames with labels; see the module's words."""
+
+    centres: torch.Tensor
+    labels: torch.Tensor
+
+    def batch(self, centres: torch.Tensor) -> torch.Tensor:
+        """Return the network's inputs for `centres` (N,)."""
+
+
+def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarray:
+    starts = np.cumsum([0, *lengths[:-1]])
+    return np.concatenate([part + start for start, part in zip(starts, parts, strict=True)])
+
+
+class Images:
+    """Pseudo-RGB images of recordings: frames t-1, t, t+1 as channels, normalised.
+
+    Every frame is (x - temporal mean of its pixel) / (SD of the whole stack), both of its own
+    recording (Ajioka et al. 2024, Methods). `batch` returns float32 (N, 3, H, W), channels last.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], device: torch.device | str = "cpu") -> None:
+        lengths = [len(recording) for recording in recordings]
+        self.device = torch.device(device)
+        first = torch.from_numpy(recordings[0].read_frames(0, 1))
+        self._frames = torch.empty(
+            (sum(lengths), *first.shape[1:]), dtype=first.dtype, device=self.device
+        )
+        for stop, recording in zip(np.cumsum(lengths), recordings, strict=True):
+            frames = torch.from_numpy(recording.read_frames())
+            if frames.dtype != first.dtype:
+                raise UserError(
+                    f"{recording.path}: frames of type {frames.dtype}, others {first.dtype}"
+                )
+            self._frames[stop - len(recording) : stop] = frames
+
+        def tensor(values: object, dtype: torch.dtype) -> torch.Tensor:
+            return torch.as_tensor(np.asarray(values), dtype=dtype, device=self.device)
+
+        self._recording = tensor(np.repeat(np.arange(len(lengths)), lengths), torch.int64)
+        self._mean = tensor([r.pixel_mean for r in recordings], torch.float32)
+        self._sd = tensor([r.stack_sd for r in recordings], torch.float32)
+        self._offsets = torch.arange(-IMAGE_REACH, IMAGE_REACH + 1, device=self.device)
+        self.labels = tensor(np.concatenate([r.labels for r in recordings]), torch.float32)
+        self.centres = tensor(
+            _positions(lengths, (centres(len(r), IMAGE_REACH, r.segment) for r in recordings)),
+            torch.int64,
+        )
+
+    def batch(self, centres: torch.Tensor) -> torch.Tensor:
+        """Return images (N, 3, H, W) for the positions `centres` (N,)."""
+        recording = self._recording[centres]
+        images = self._frames[centres[:, None] + self._offsets].to(torch.float32)
+        images -= self._mean[recording][:, None]
+        images /= self._sd[recording][:, None, None, None]
+        return images.to(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class SessionFeatures:
+    """Features of one session: one row a frame, rows of frames without an image are zero.
+
+    features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None.
+    """
+
+    session: str
+    mouse: str
+    features: np.ndarray
+    labels: np.ndarray
+    segment: np.ndarray | None
+
+
+def read_features(path: str | Path, mice: Sequence[str] | None = None) -> list[SessionFeatures]:
+    """Read the sessions of `mice` (all if None) from a file of `mesodecode extract`."""
+    sessions = []
+    with h5py.File(path) as file:
+        for name, group in file.items():
+            if mice is None or group.attrs["mouse"] in mice:
+                segment = group["segment"][:] if "segment" in group else None
+                sessions.append(
+                    SessionFeatures(
+                        name,
+                        group.attrs["mouse"],
+                        group["features"][:],
+                        group["labels"][:],
+                        segment,
+                    )
+                )
+    if not sessions:
+        raise UserError(f"{path}: no features of mice {', '.join(mice or [])}")
+    return sessions
+
+
+class Windows:
+    """Windows of feature vectors t-w … t+w, gathered from one array on the device.
+
+    `reach` is how far the inputs of a window reach from its centre: w + 1 for features of images
+    (the image of frame t+w needs frame t+w+1), w for signals. `batch` returns float32
+    (N, 2 w + 1, F); no window crosses the end of a recording or segment.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[SessionFeatures],
+        half_window: int,
+        reach: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        lengths = [len(session.labels) for session in sessions]
+        self._features = torch.from_numpy(np.concatenate([s.features for s in sessions])).to(device)
+        self._offsets = torch.arange(-half_window, half_window + 1, device=device)
+        labels = np.concatenate([session.labels for session in sessions])
+        self.labels = torch.as_tensor(labels, dtype=torch.float32, device=device)
+        parts = [centres(len(s.labels), reach, s.segment) for s in sessions]
+        self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
+
+    @property
+    def n_features(self) -> int:
+        """Length F of a feature vector."""
+        return self._features.shape[1]
+
+    def batch(self, centres: torch.Tensor) -> torch.Tensor:
+        """Return windows (N, 2 w + 1, F) for the positions `centres` (N,)."""
+        return self._features[centres[:, None] + self._offsets].to(torch.float32)

@@ -1,0 +1,133 @@
+"""From predictions to tables of performance, and these tables as files.
+
+The measure is the area under the ROC curve (AUC) of the probability of run over all test frames
+of an allocation, as in the paper; accuracy is at a probability of 0.5.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mesodecode.files import UserError, atomic_path
+from mesodecode.predictions import ATTRIBUTES, Predictions
+from mesodecode.scores import roc_auc
+
+COLUMNS = [*ATTRIBUTES, "n_frames", "n_run", "auc", "accuracy"]
+SESSION_COLUMNS = [*ATTRIBUTES, "session", "n_frames", "n_run", "auc", "accuracy"]
+
+# Every other column of a table is a name and stays as written: mouse "01", decoder "null".
+NUMBERS = (
+    *("n_frames", "n_run", "frame_rate", "height", "width", "auc", "accuracy"),
+    *("n_a", "n_b", "mean_a", "mean_b", "statistic", "p", "p_holm"),
+)
+
+
+def auc_table(predictions: Iterable[Predictions]) -> pd.DataFrame:
+    """Return `COLUMNS`, one row a (decoder, allocation), over all its test frames pooled.
+
+    Raises UserError if these are all of one state.
+    """
+    return pd.DataFrame([_pooled(item) for item in predictions], columns=COLUMNS)
+
+
+def session_table(predictions: Iterable[Predictions]) -> pd.DataFrame:
+    """Return `SESSION_COLUMNS`, one row a (decoder, allocation, test session).
+
+    A session of one state stays, with AUC NaN.
+    """
+    rows = [
+        _about(item) | {"session": name} | _scores(session.label, session.probability)
+        for item in predictions
+        for name, session in item.sessions.items()
+    ]
+    return pd.DataFrame(rows, columns=SESSION_COLUMNS)
+
+
+def read_table(path: str | Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
+
+    The columns `NUMBERS` become numbers, an empty cell or "nan" NaN. Raises UserError if the
+    file is not such a table, lacks one of `columns` or holds no row, or for a cell that is not
+    a number.
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(
+            path, sep=_separator(path), dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (ValueError, csv.Error) as error:  # pandas' parser errors are ValueErrors
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a CSV or TSV table ({reason}); check the file") from None
+    for name in columns:
+        if name not in table.columns:
+            raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
+    if table.empty:
+        raise UserError(f"{path}: the table has no rows; check what wrote it")
+    for name in table.columns.intersection(list(NUMBERS)):
+        text = table[name].str.strip()
+        number = pd.to_numeric(text, errors="coerce")
+        wrong = number.isna() & ~text.str.lower().isin(["", "nan", "na"])
+        if wrong.any():
+            line = int(np.flatnonzero(wrong)[0]) + 2
+            raise UserError(
+                f"{path}: line {line}: {name} is {text[line - 2]!r}; it must be a number"
+            )
+        table[name] = number
+    return table
+
+
+def write_table(table: pd.DataFrame, path: str | Path, digits: int = 6) -> None:
+    """Write a table as CSV (suffix .csv) or TSV (any other), numbers with `digits` digits."""
+    separator = "," if Path(path).suffix == ".csv" else "\t"
+    with atomic_path(path) as temporary:
+        table.to_csv(
+            temporary, sep=separator, index=False, float_format=f"%.{digits}g", na_rep="nan"
+        )
+
+
+def natural(name: object) -> list[str | int]:
+    """Return a key that sorts names as people do: mouse 2 before mouse 10."""
+    parts = re.split(r"(\d+)", str(name))  # text and digits in turn, so types never meet
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
+
+
+def _separator(path: Path) -> str:
+    known = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    if known:
+        return known
+    with open(path, encoding="utf-8-sig") as file:
+        return csv.Sniffer().sniff(file.readline(), delimiters=",\t;").delimiter
+
+
+def _about(item: Predictions) -> dict[str, str]:
+    return {name: getattr(item, name) for name in ATTRIBUTES}
+
+
+def _scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    correct = (probability >= 0.5) == label
+    return {
+        "n_frames": len(label),
+        "n_run": int(np.sum(label)),
+        "auc": roc_auc(label, probability),
+        "accuracy": float(correct.mean()) if len(label) else float("nan"),
+    }
+
+
+def _pooled(item: Predictions) -> dict[str, str | float]:
+    sessions = item.sessions.values()
+    label = np.concatenate([session.label for session in sessions])
+    probability = np.concatenate([session.probability for session in sessions])
+    scores = _scores(label, probability)
+    if np.isnan(scores["auc"]):
+        state = "run" if scores["n_run"] else "rest"
+        raise UserError(
+            f"decoder {item.decoder}, allocation {item.allocation}: all {len(label)} test frames "
+            f"are {state}, so there is no AUC; check the labels of mouse {item.test_mouse}"
+        )
+    return _about(item) | scores

@@ -1,0 +1,196 @@
+"""Figures, drawn at the width of a journal column so that they read the same on paper.
+
+SVG files are the same bytes for the same tables, and their text stays text. Title and caption
+travel inside the file, where the report finds them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from mesodecode.evaluate import natural
+from mesodecode.files import atomic_path
+from mesodecode.statistics import TEST_NAMES
+
+MM = 1 / 25.4  # inches
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same everywhere
+    "font.size": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mesodecode",
+}
+# Okabe & Ito's colours for all kinds of colour vision, without the yellow, which white swallows.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MOST_BRACKETS = 6  # the pairs of four decoders; more would bury the points
+
+
+def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -> Figure:
+    """Draw every allocation's AUC by decoder, as in Fig 2E of Ajioka et al. 2024.
+
+    `auc` has columns decoder, test_mouse, auc, a row an allocation. The bar is mean ± sample SD,
+    the dashed line chance. Of `comparisons` (columns a, b, test, p_holm) the pairs of these
+    decoders are bracketed while there are at most `MOST_BRACKETS`.
+    """
+    decoders = list(auc["decoder"].unique())
+    mice = sorted(auc["test_mouse"].unique(), key=natural)
+    pairs = _pairs(comparisons, decoders)
+    brackets = pairs if len(pairs) <= MOST_BRACKETS else {}
+    width = float(np.clip(14 * len(decoders), 85, 174))  # mm: one column to two of a journal
+    slanted = 1.7 * max(map(len, decoders)) * len(decoders) > width - 20  # names would collide
+    height = 62 + 4 * len(brackets) + (16 if slanted else 0)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * MM, height * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        for column, decoder in enumerate(decoders):
+            _column(axes, column, auc[auc["decoder"] == decoder], mice)
+        bottom = min(0.45, np.floor(auc["auc"].min() * 20 - 0.5) / 20)
+        step = (1.0 - bottom) * 0.085  # between brackets, in AUC
+        for level, ((a, b), p) in enumerate(brackets.items(), start=1):
+            _bracket(axes, decoders.index(a), decoders.index(b), 1.0 + level * step, step, p)
+        axes.set_ylim(bottom, 1.02 + (len(brackets) + 0.6) * step * bool(brackets))
+        axes.set_yticks(np.arange(np.ceil(bottom * 10), 11) / 10)
+        axes.spines["left"].set_bounds(bottom, 1.0)
+        axes.set_ylabel("Test AUC")
+        axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        _decoder_axis(axes, decoders, auc["decoder"].value_counts(), slanted)
+        _legend(figure, mice)
+        if pairs:
+            figure.supxlabel(_note(pairs, bool(brackets), comparisons), fontsize=5.5, color="0.25")
+    return figure
+
+
+def auc_caption(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -> str:
+    """Return the caption of `auc_by_decoder`, in plain text."""
+    counts = sorted(set(auc["decoder"].value_counts()))
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    text = (
+        f"Test AUC of every allocation (n = {n} a decoder), one point each, by colour and symbol "
+        "of its test mouse; within a decoder the points stand in the order of the mice. All test "
+        "frames of the mouse are pooled. Bar: mean ± sample SD. Dashed line: chance (0.5)."
+    )
+    pairs = _pairs(comparisons, list(auc["decoder"].unique()))
+    if pairs:
+        what = "Brackets" if len(pairs) <= MOST_BRACKETS else f"{len(pairs)} pairs (see the table)"
+        text += f" {what}: {_tests(comparisons)}, Holm-corrected."
+    return text
+
+
+def save(figure: Figure, prefix: str | Path, *, title: str, caption: str) -> list[Path]:
+    """Write `prefix`.svg and `prefix`.png (300 dpi), with title and caption inside both."""
+    formats = {
+        ".svg": {"metadata": {"Title": title, "Description": caption, "Date": None}},
+        ".png": {"metadata": {"Title": title, "Description": caption}, "dpi": 300},
+    }
+    paths = []
+    for suffix, options in formats.items():
+        path = Path(f"{prefix}{suffix}")  # with_suffix would cut "v1.2" short
+        with mpl.rc_context(STYLE), atomic_path(path) as temporary:
+            figure.savefig(temporary, **options)
+        paths.append(path)
+    return paths
+
+
+def stars(p: float) -> str:
+    """Return *** for p < .001, ** for p < .01, * for p < .05, else n.s."""
+    return "***" if p < 0.001 else "**" if p < 0.01 else "*" if p < 0.05 else "n.s."
+
+
+def _pairs(comparisons: pd.DataFrame | None, decoders: list[str]) -> dict[tuple[str, str], float]:
+    """Return p_holm by pair of these decoders, the larger if two families hold the pair."""
+    pairs: dict[tuple[str, str], float] = {}
+    if comparisons is None:
+        return pairs
+    known = comparisons[comparisons["a"].isin(decoders) & comparisons["b"].isin(decoders)]
+    for a, b, p in zip(known["a"], known["b"], known["p_holm"], strict=True):
+        first, second = sorted((a, b), key=decoders.index)
+        pairs[first, second] = max(p, pairs.get((first, second), 0.0))
+    # Short brackets lie below long ones.
+    return dict(
+        sorted(pairs.items(), key=lambda x: decoders.index(x[0][1]) - decoders.index(x[0][0]))
+    )
+
+
+def _marker(index: int, label: str | None = None) -> Line2D:
+    return Line2D(
+        *([], []),
+        **{"label": label, "ls": "none", "marker": MARKERS[index % len(MARKERS)], "ms": 2.9},
+        **{"mfc": PALETTE[index % len(PALETTE)], "mec": "white", "mew": 0.3},
+    )
+
+
+def _column(axes: Axes, x: int, rows: pd.DataFrame, mice: list[str]) -> None:
+    """Draw the points of one decoder, a lane a mouse, and mean ± SD to their right."""
+    lanes = np.linspace(-0.34, 0.12, len(mice)) if len(mice) > 1 else [-0.1]
+    for index, mouse in enumerate(mice):
+        values = rows.loc[rows["test_mouse"] == mouse, "auc"].to_numpy()
+        jitter = 0.025 * (np.arange(len(values)) % 3 - 1)
+        points = _marker(index)
+        points.set_data(x + lanes[index] + jitter, values)
+        axes.add_line(points)
+    mean, sd = rows["auc"].mean(), rows["auc"].std()
+    axes.errorbar(
+        *(x + 0.31, mean),
+        **{"yerr": None if np.isnan(sd) else sd, "fmt": "_", "color": "black", "ms": 7},
+        **{"mew": 1.3, "elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8},
+    )
+
+
+def _decoder_axis(axes: Axes, decoders: list[str], counts: pd.Series, slanted: bool) -> None:
+    """Label the columns with decoder and n, slanted where they would run into each other."""
+    each = counts.nunique() == 1
+    breaks = " " if slanted else "\n"
+    names = [name if each else f"{name}{breaks}(n = {counts[name]})" for name in decoders]
+    slant = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xlim(-0.5, len(decoders) - 0.5)
+    axes.set_xticks(range(len(decoders)), names, **slant)
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel(f"n = {counts.iloc[0]} allocations each" if each else "n = allocations")
+    axes.annotate(
+        *("chance", (1, 0.5)),
+        **{"xycoords": ("axes fraction", "data"), "xytext": (0, 1.5), "ha": "right"},
+        **{"textcoords": "offset points", "fontsize": 5.5, "color": "0.35"},
+    )
+
+
+def _legend(figure: Figure, mice: list[str]) -> None:
+    """Name the mice above the axes, after the words "test mouse"."""
+    title = Line2D([], [], ls="none", label="test mouse")
+    figure.legend(
+        handles=[title, *(_marker(index, str(mouse)) for index, mouse in enumerate(mice))],
+        **{"loc": "outside upper center", "ncols": min(len(mice) + 1, 9), "frameon": False},
+        **{"handletextpad": 0.1, "columnspacing": 1.0, "handlelength": 1.2},
+    )
+
+
+def _bracket(axes: Axes, a: int, b: int, y: float, step: float, p: float) -> None:
+    tip = y - 0.2 * step
+    axes.plot([a, a, b, b], [tip, y, y, tip], color="black", lw=0.6, clip_on=False)
+    axes.text((a + b) / 2, y, stars(p), ha="center", va="bottom", fontsize=6, linespacing=0.8)
+
+
+def _tests(comparisons: pd.DataFrame) -> str:
+    return " and ".join(TEST_NAMES.get(name, name) for name in comparisons["test"].unique())
+
+
+def _note(pairs: dict, bracketed: bool, comparisons: pd.DataFrame) -> str:
+    if not bracketed:
+        return f"{_tests(comparisons)}, Holm-corrected: {len(pairs)} pairs, see the table."
+    return (
+        f"{_tests(comparisons)}, Holm-corrected.\n"
+        "*** p < .001, ** p < .01, * p < .05, n.s. not significant"
+    )

@@ -1,0 +1,80 @@
+"""The linear baseline: logistic regression on the pixels of single frames (scikit-learn)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mesodecode.predictions import SessionPredictions
+from mesodecode.preprocess import resize
+from mesodecode.progress import Progress
+from mesodecode.recordings import Recording
+from mesodecode.windows import IMAGE_REACH, centres
+
+BLOCK = 1024  # frames in memory at full size
+
+
+def pixel_features(
+    recording: Recording, pixels: int, frame_step: int = 1
+) -> tuple[np.ndarray, ...]:
+    """Return every `frame_step`-th decodable frame (N,) and its pixels (N, P) float32.
+
+    Pixels are (x - temporal mean) / SD of the stack, averaged down to at most `pixels` x `pixels`.
+    The frames are those that a CNN can decode, so that AUCs are over the same frames.
+    """
+    frames = centres(len(recording), IMAGE_REACH, recording.segment)[::frame_step]
+    rows = []
+    for start in range(0, len(recording), BLOCK):
+        here = frames[(frames >= start) & (frames < start + BLOCK)]
+        if len(here) == 0:
+            continue
+        block = recording.read_frames(start, start + BLOCK)[here - start].astype(np.float32)
+        block = (block - recording.pixel_mean) / recording.stack_sd
+        if pixels < min(block.shape[1:]):
+            block = resize(block, pixels)
+        rows.append(block.reshape(len(block), -1))
+    return frames, np.concatenate(rows)
+
+
+def fit_linear(
+    recordings: Sequence[Recording], *, pixels: int, C: float, frame_step: int
+) -> Pipeline:
+    """Fit standardisation and an L2-penalised logistic regression to training recordings."""
+    features, labels = [], []
+    with Progress(len(recordings), "sessions", "reading") as progress:
+        for recording in recordings:
+            frames, rows = pixel_features(recording, pixels, frame_step)
+            features.append(rows)
+            labels.append(recording.labels[frames])
+            progress.update(1)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
+    return model.fit(np.concatenate(features), np.concatenate(labels))
+
+
+def coefficients(model: Pipeline) -> dict[str, np.ndarray]:
+    """Return what the model is: `coef` (P,), `intercept`; `mean`, `scale` (P,) of its inputs."""
+    scaler, regression = model.named_steps.values()
+    return {
+        "coef": regression.coef_[0],
+        "intercept": regression.intercept_,
+        "mean": scaler.mean_,
+        "scale": scaler.scale_,
+    }
+
+
+def predict_linear(
+    model: Pipeline, recordings: Sequence[Recording], *, pixels: int
+) -> dict[str, SessionPredictions]:
+    """Return the model's predictions of test recordings, all decodable frames."""
+    predictions = {}
+    for recording in recordings:
+        frames, rows = pixel_features(recording, pixels)
+        probability = model.predict_proba(rows)[:, 1]
+        predictions[recording.session] = SessionPredictions(
+            recording.mouse, frames, recording.labels[frames], probability
+        )
+    return predictions

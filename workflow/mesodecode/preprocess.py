@@ -1,0 +1,134 @@
+"""Turn a session's source files into the HDF5 recording that every later stage reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from mesodecode.files import UserError, atomic_path, sha256
+from mesodecode.progress import Progress
+from mesodecode.sources import Movie, open_movie, read_behavior, read_rois
+
+BLOCK = 32 << 20  # bytes of frames in memory at a time
+# Chunks of about 0.5 MB, byte-shuffled and LZF-compressed: of the filters that every HDF5 library
+# has, the one that reads fastest (benchmarks/compression.py).
+CHUNK = 512 << 10
+FILTERS = {"compression": "lzf", "shuffle": True}
+
+
+def preprocess(
+    out: str | Path,
+    *,
+    movie: str | Path,
+    behavior: str | Path,
+    rois: str | Path | None = None,
+    session: str,
+    mouse: str,
+    frame_rate: float,
+    image_size: int | None = None,
+    speed_threshold: float = 0.5,
+) -> None:
+    """Check a session's files and write them as one recording (see `mesodecode.recordings`).
+
+    `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
+    cm/s. Raises UserError if the files do not fit together; then no output is written.
+    """
+    traces = read_behavior(behavior, speed_threshold)
+    if rois is not None:
+        traces["rois"] = read_rois(rois)
+    sources = {"movie": movie, "behavior": behavior, "rois": rois}
+    with open_movie(movie) as stack:
+        check_session(stack, traces, behavior, rois)
+        with atomic_path(out) as part, h5py.File(part, "w") as file:
+            pixel_mean, stack_sd = write_frames(file, stack, image_size)
+            file["pixel_mean"] = pixel_mean.astype(np.float32)
+            file["stack_sd"] = np.float32(stack_sd)
+            for name, values in traces.items():
+                file[name] = values
+            file.attrs.update(session=session, mouse=mouse, frame_rate=float(frame_rate))
+            for kind, path in sources.items():
+                if path is not None:
+                    file.attrs[kind], file.attrs[f"{kind}_sha256"] = str(path), sha256(path)
+
+
+def check_session(
+    stack: Movie, traces: dict[str, np.ndarray], behavior: str | Path, rois: str | Path | None
+) -> None:
+    """Raise UserError if a session's files have other lengths than the movie, or only one state."""
+    n_frames = stack.shape[0]
+    for name, values in traces.items():
+        if len(values) != n_frames:
+            path = rois if name == "rois" else behavior
+            raise UserError(
+                f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames}; "
+                "cut both to the same frames"
+            )
+    n_run = int(traces["labels"].sum())
+    if n_run in (0, n_frames):
+        state = "run" if n_run else "rest"
+        raise UserError(
+            f"{behavior}: all {n_frames} frames are {state}; a session needs both states: leave it "
+            "out of the config"
+        )
+
+
+def write_frames(file: h5py.File, stack: Movie, image_size: int | None) -> tuple[np.ndarray, float]:
+    """Copy a movie to `file["frames"]` block by block, resized if asked for.
+
+    Returns the temporal mean of each pixel (H, W) and the SD over all pixels and frames of the
+    stack, both float64, in camera counts (the normalisation of Ajioka et al. 2024).
+    Raises UserError if a frame is not finite or all pixels are equal throughout.
+    """
+    n_frames, height, width = stack.shape
+    if image_size is not None:
+        height = width = image_size
+    frame_bytes = height * width * stack.dtype.itemsize
+    frames = file.create_dataset(
+        "frames",
+        shape=(n_frames, height, width),
+        dtype=stack.dtype.newbyteorder("="),
+        chunks=(min(n_frames, max(1, CHUNK // frame_bytes)), height, width),
+        **FILTERS,
+    )
+    total = np.zeros((height, width))
+    squares, offset = 0.0, None
+    step = max(1, BLOCK // max(frame_bytes, stack.shape[1] * stack.shape[2] * 4))
+    with Progress(n_frames, "frames", stack.path.name) as progress:
+        for start, block in stack.blocks(step):
+            if not np.isfinite(block).all():
+                bad = start + np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
+                raise UserError(f"{stack.path}: frame {bad} has NaN or infinite pixels")
+            if image_size is not None:
+                block = _round_to(resize(block, image_size), stack.dtype)
+            frames[start : start + len(block)] = block
+            if offset is None:  # a shift near the mean keeps the sum of squares exact
+                offset = float(block[0].mean())
+            shifted = block.astype(np.float64) - offset
+            total += shifted.sum(axis=0)
+            squares += float(np.square(shifted).sum())
+            progress.update(len(block))
+    count = n_frames * height * width
+    variance = squares / count - (total.sum() / count) ** 2
+    if variance <= 0:
+        raise UserError(f"{stack.path}: every pixel of every frame has the same value")
+    return total / n_frames + offset, float(np.sqrt(variance))
+
+
+def resize(frames: np.ndarray, size: int) -> np.ndarray:
+    """Resize frames (n, H, W) to float32 (n, size, size), with Pillow's antialiasing filter."""
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR))
+            for frame in frames.astype(np.float32, copy=False)
+        ]
+    )
+
+
+def _round_to(frames: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if dtype.kind in "ui":
+        info = np.iinfo(dtype)
+        frames = np.clip(np.rint(frames), info.min, info.max)
+    return frames.astype(dtype)

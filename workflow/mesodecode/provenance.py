@@ -1,0 +1,55 @@
+"""Which code a stage runs: a hash that changes when, and only when, its meaning changes.
+
+Each rule has it as a param, so that Snakemake reruns a stage whose code was edited. The hash is
+taken over the syntax trees of the verb's module and of all modules of this package that it
+imports, directly or not, inside functions too. Comments, docstrings and formatting do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def code_version(verb_module: str) -> str:
+    """Return 12 hexadecimal digits for the code behind ``mesodecode.cli.{verb_module}``."""
+    todo, seen = [f"mesodecode.cli.{verb_module}"], set()
+    while todo:
+        module = todo.pop()
+        if module not in seen:
+            seen.add(module)
+            todo.extend(_parse(module)[1])
+    digest = hashlib.sha256()
+    for module in sorted(seen):
+        digest.update(_parse(module)[0].encode())
+    return digest.hexdigest()[:12]
+
+
+def _path(module: str) -> Path | None:
+    base = PACKAGE.joinpath(*module.split(".")[1:])
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@functools.cache
+def _parse(module: str) -> tuple[str, list[str]]:
+    path = _path(module)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mesodecode"):
+            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            imports += [a.name for a in node.names if a.name.startswith("mesodecode")]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    # `mesodecode` itself holds only the version; a name that is no module is a function
+    return ast.unparse(tree), [m for m in imports if m != "mesodecode" and _path(m)]

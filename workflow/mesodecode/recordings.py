@@ -1,0 +1,102 @@
+"""A preprocessed recording: one HDF5 file a session, read by every later stage.
+
+`frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
+`segment` (T,) and `rois` (T, R) where known; `pixel_mean` (H, W); `stack_sd` scalar; attributes
+session, mouse, frame_rate and the source files with their SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mesodecode.files import UserError
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A session without its frames, which `read_frames` brings into memory.
+
+    Attributes: labels (T,) uint8; speed (T,) float32 cm/s, segment (T,) int64 and rois (T, R)
+    float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W).
+    """
+
+    path: Path
+    session: str
+    mouse: str
+    frame_rate: float
+    labels: np.ndarray
+    speed: np.ndarray | None
+    segment: np.ndarray | None
+    rois: np.ndarray | None
+    pixel_mean: np.ndarray
+    stack_sd: float
+    shape: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return frames start…stop as (n, H, W) in their own type."""
+        with h5py.File(self.path) as file:
+            return file["frames"][start:stop]
+
+
+def read_recording(path: str | Path) -> Recording:
+    """Open a recording that `mesodecode preprocess` wrote; its frames stay on disk.
+
+    Raises UserError if the file is not such a recording.
+    """
+    try:
+        with h5py.File(path) as file:
+
+            def optional(name: str) -> np.ndarray | None:
+                return file[name][:] if name in file else None
+
+            return Recording(
+                path=Path(path),
+                session=str(file.attrs["session"]),
+                mouse=str(file.attrs["mouse"]),
+                frame_rate=float(file.attrs["frame_rate"]),
+                labels=file["labels"][:],
+                speed=optional("speed"),
+                segment=optional("segment"),
+                rois=optional("rois"),
+                pixel_mean=file["pixel_mean"][:],
+                stack_sd=float(file["stack_sd"][()]),
+                shape=file["frames"].shape,
+            )
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not a preprocessed recording ({' '.join(str(error).split())}); "
+            "make it with `mesodecode preprocess`"
+        ) from error
+
+
+def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:
+    """Return the mice of recordings, or of anything with a `mouse`, each once and in order."""
+    return tuple(dict.fromkeys(session.mouse for session in sessions))
+
+
+def read_recordings(paths: list[str] | list[Path]) -> list[Recording]:
+    """Open several recordings of one frame size, each session once."""
+    recordings = [read_recording(path) for path in paths]
+    first = recordings[0]
+    seen: dict[str, Path] = {}
+    for recording in recordings:
+        if recording.shape[1:] != first.shape[1:]:
+            raise UserError(
+                f"{recording.path}: frames of {recording.shape[1:]} px, but {first.path} has "
+                f"{first.shape[1:]}; set image_size in the config"
+            )
+        if recording.session in seen:
+            raise UserError(f"{recording.path}: session '{recording.session}' was given twice")
+        seen[recording.session] = recording.path
+    return recordings

@@ -1,0 +1,229 @@
+"""The report of a study: one HTML file that needs nothing else, for a mailbox or an archive."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from mesodecode import statistics
+from mesodecode.evaluate import natural
+from mesodecode.files import UserError
+
+TEMPLATES = Path(__file__).parent / "templates"
+CONFIG_KEYS = ("study", "mice", "allocation", "decoders")
+PACKAGES = (
+    *("mesodecode", "snakemake", "torch", "timm", "numpy", "scipy", "pandas", "scikit-learn"),
+    *("h5py", "tifffile", "matplotlib", "shap"),
+)
+SIGNIFICANT = 0.05
+
+
+def render(
+    config: Mapping[str, Any],
+    *,
+    allocations: pd.DataFrame,
+    auc: pd.DataFrame,
+    sessions: pd.DataFrame,
+    cohort: pd.DataFrame,
+    comparisons: pd.DataFrame | None = None,
+    figures: Sequence[str | Path] = (),
+    qc: Sequence[str | Path] = (),
+) -> str:
+    """Return the report as HTML.
+
+    `config` is the resolved config (study, mice, allocation, decoders; note if there is one), the
+    tables are those of design contract: `allocations.tsv`, `auc.tsv`, `session_auc.tsv`,
+    `cohort.tsv` (a row a session) and `comparisons.tsv`. `figures` and `qc` are SVG or PNG files.
+    Raises UserError if the config lacks a key or a figure is of another kind.
+    """
+    for key in CONFIG_KEYS:
+        if key not in config:
+            raise UserError(f"config: no key {key}; give the resolved config, which has all keys")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"auc": format_auc, "p": format_p, "setting": format_setting}
+    pictures = [picture(path, f"p{index}-") for index, path in enumerate([*figures, *qc])]
+    return environment.get_template("report.html.j2").render(
+        config={"note": "", "comparisons": {}} | dict(config),
+        progress=progress(config, allocations, auc, cohort),
+        decoders=list(auc["decoder"].unique()),
+        summary=_records(decoder_summary(auc)),
+        by_mouse=by_mouse(auc),
+        by_session=by_session(sessions),
+        undefined=int(sessions["auc"].isna().sum()),
+        mice=mouse_table(cohort),
+        frame_rates=sorted(cohort["frame_rate"].unique()),
+        allocations=_records(allocations),
+        rows=_records(auc),
+        comparisons=[] if comparisons is None else _records(comparisons),
+        test_names=statistics.TEST_NAMES,
+        significant=SIGNIFICANT,
+        figures=pictures[: len(figures)],
+        qc=pictures[len(figures) :],
+        versions=versions(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def progress(
+    config: Mapping[str, Any], allocations: pd.DataFrame, auc: pd.DataFrame, cohort: pd.DataFrame
+) -> dict[str, Any]:
+    """Return what is complete of what the config asks for.
+
+    `decoders`: decoder -> number of its allocations done; `expected`: allocations of each;
+    `done` and `all`: sums over decoders; `sessions`, `all_sessions`: those read, those named.
+    """
+    expected = set(allocations["allocation"])
+    done = {
+        name: len(expected & set(auc.loc[auc["decoder"] == name, "allocation"]))
+        for name in config["decoders"]
+    }
+    named = {session for names in config["mice"].values() for session in names}
+    result = {
+        "decoders": done,
+        "expected": len(expected),
+        "done": sum(done.values()),
+        "all": len(expected) * len(done),
+        "sessions": len(named & set(cohort["session"])),
+        "all_sessions": len(named),
+    }
+    complete = result["done"] == result["all"] and result["sessions"] == result["all_sessions"]
+    return result | {"complete": complete}
+
+
+def decoder_summary(auc: pd.DataFrame) -> pd.DataFrame:
+    """Return decoder, n, mean, sd, min, max of the AUC and mean accuracy, one row a decoder."""
+    groups = auc.groupby("decoder", sort=False)
+    more = groups.agg(min=("auc", "min"), max=("auc", "max"), accuracy=("accuracy", "mean"))
+    return statistics.summary(auc).merge(more.reset_index(), on="decoder")
+
+
+def by_mouse(auc: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return mouse and `auc` (decoder -> mean AUC, NaN where none), a row a test mouse."""
+    means = auc.groupby(["test_mouse", "decoder"])["auc"].mean().unstack()
+    mice = sorted(means.index, key=natural)
+    return [{"mouse": mouse, "auc": means.loc[mouse].to_dict()} for mouse in mice]
+
+
+def by_session(sessions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return mouse, session and `auc` (decoder -> mean AUC over allocations), a row a session."""
+    means = sessions.groupby(["test_mouse", "session", "decoder"])["auc"].mean().unstack()
+    keys = sorted(means.index, key=lambda key: (natural(key[0]), natural(key[1])))
+    return [
+        {"mouse": mouse, "session": session, "auc": means.loc[(mouse, session)].to_dict()}
+        for mouse, session in keys
+    ]
+
+
+def mouse_table(cohort: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return mouse, sessions, frames, minutes, run (share of frames) and size, a row a mouse."""
+    cohort = cohort.assign(minutes=cohort["n_frames"] / cohort["frame_rate"] / 60)
+    rows = []
+    for mouse in sorted(cohort["mouse"].unique(), key=natural):
+        mine = cohort[cohort["mouse"] == mouse]
+        sizes = sorted(
+            {f"{h:g} × {w:g}" for h, w in zip(mine["height"], mine["width"], strict=True)}
+        )
+        frames = int(mine["n_frames"].sum())
+        rows.append(
+            {
+                **{"mouse": mouse, "sessions": len(mine), "frames": frames},
+                **{"minutes": mine["minutes"].sum(), "run": mine["n_run"].sum() / frames},
+                "size": ", ".join(sizes),
+            }
+        )
+    return rows
+
+
+def picture(path: str | Path, prefix: str) -> dict[str, Any]:
+    """Return `image` (safe HTML), title and caption of an SVG or PNG file.
+
+    Title and caption are those inside an SVG file (`figures.save` writes them), else the file's
+    name and none. `prefix` makes the ids of an SVG its own among those of a page.
+    """
+    path = Path(path)
+    if path.suffix == ".png":
+        data = base64.b64encode(path.read_bytes()).decode()
+        title = path.stem.replace("_", " ")
+        image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(title)}">'
+        return {"image": Markup(image), "title": title, "caption": ""}
+    if path.suffix != ".svg":
+        raise UserError(f"{path}: not a figure the report can show; give SVG or PNG files")
+    text = path.read_text(encoding="utf-8")
+    title, caption = (_metadata(text, name) for name in ("title", "description"))
+    title = title or path.stem.replace("_", " ")
+    svg = text[max(text.find("<svg"), 0) :]  # without the XML prologue, which HTML has not
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(\sid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    box = re.search(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+)', svg)
+    # Drawn for paper at 7 point: enlarge for a screen; scroll rather than shrink on a phone.
+    width = float(box[1]) if box else 0
+    style = f'style="min-width:{1.45 * width:.0f}px; max-width:{2.2 * width:.0f}px" ' if box else ""
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(title)}" {style}', 1)
+    return {"image": Markup(svg), "title": title, "caption": caption}
+
+
+def versions() -> dict[str, str]:
+    """Return package -> installed version, Python first; packages not installed are left out."""
+    found = {"Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def format_auc(value: float) -> str:
+    """Return three decimals, as the paper does, or a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def format_p(value: float) -> str:
+    """Return a p value with two significant digits, as 0.012 or 2.6 × 10⁻⁷."""
+    if value >= 0.001 or value == 0:
+        return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{power}"
+
+
+def format_setting(value: Any) -> str:
+    """Return a setting of the config as a reader would write it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {format_setting(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(format_setting, value))
+    return str(value)
+
+
+def _metadata(svg: str, name: str) -> str:
+    found = re.search(rf"<dc:{name}>(.*?)</dc:{name}>", svg, flags=re.DOTALL)
+    return html.unescape(found[1].strip()) if found else ""
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dict("records")

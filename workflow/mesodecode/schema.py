@@ -1,0 +1,93 @@
+"""The schemas of the config: the one source of every setting's name, type, default and words.
+
+A schema file (`workflow/schemas/{name}.schema.yaml`) describes one table of the config. The
+Snakefile checks the config against it and fills in its defaults; the verbs of the command line
+take their flags from it (`mesodecode.cli.options`). Nothing else repeats a default.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from mesodecode.files import UserError
+
+FOLDER = Path(__file__).parents[1] / "schemas"
+
+
+@functools.cache
+def load(name: str) -> dict[str, Any]:
+    """Return the schema `name` ("config", "simulate", "cnn", …); do not change what it returns."""
+    with open(FOLDER / f"{name}.schema.yaml") as file:
+        return yaml.safe_load(file)
+
+
+def properties(name: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of schema `name`: setting -> its type, default and description."""
+    return load(name)["properties"]
+
+
+def defaults(name: str, **given: Any) -> dict[str, Any]:
+    """Return every setting of schema `name` that has a default, with those in `given` replaced."""
+    settings = {
+        key: copy.deepcopy(value["default"])
+        for key, value in properties(name).items()
+        if "default" in value
+    }
+    return settings | given
+
+
+def check(value: Any, name: str, where: str) -> None:
+    """Raise UserError with one line naming the key if `value` does not fit schema `name`.
+
+    `where` is the place of `value` in the config, such as ``decoders.cnn``; empty for the top.
+    """
+    _check(value, load(name), where)
+
+
+def flags(name: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of schema `name` that a verb takes as flags.
+
+    The others (``flag: false``) say how the workflow wires a decoder to its inputs.
+    """
+    return {key: spec for key, spec in properties(name).items() if spec.get("flag", True)}
+
+
+def check_flags(values: dict[str, Any], name: str) -> None:
+    """Raise UserError naming the flag if one of `values` does not fit schema `name`."""
+    for key, value in values.items():
+        _check(value, properties(name)[key], "--" + key.replace("_", "-"))
+
+
+def _check(value: Any, spec: dict[str, Any], where: str) -> None:
+    validator = jsonschema.Draft202012Validator(spec)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    if error is not None:
+        prefix = "" if where.startswith("--") else "config: "
+        raise UserError(prefix + _explain(error, where))
+
+
+def _explain(error: jsonschema.ValidationError, where: str) -> str:
+    key = ".".join(part for part in (where, *map(str, error.absolute_path)) if part)
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = [k for k in error.instance if k not in known]
+        near = difflib.get_close_matches(str(unknown[0]), known, n=1) if unknown else []
+        name = f"{key}.{unknown[0]}" if key else str(unknown[0])
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+        return f"{name}: no such key; {hint}"
+    if error.validator == "required":
+        missing = [k for k in error.validator_value if k not in error.instance]
+        return f"{key or 'top level'}: '{missing[0]}' is missing"
+    if error.validator == "pattern" and "description" in error.schema:
+        return f"{key}: {error.instance!r} is not {error.schema['description']}"
+    if error.validator == "enum":
+        choices = ", ".join(map(str, error.validator_value))
+        return f"{key}: {error.instance!r} is not one of {choices}"
+    return f"{key}: {error.message}"

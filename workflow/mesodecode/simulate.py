@@ -1,0 +1,444 @@
+"""Recordings of mice whose truth is known: the simulated cohort.
+
+A movie is made as a microscope makes it. Each mouse has a place and angle under the objective, a
+brightness, vessels and bleaching of its own. The cortex shows slow spontaneous activity and, in
+chosen ROIs, a signal that goes with running; both pass the kinetics of GCaMP6 (Chen et al. 2013,
+Nature 499:295). Fast fluctuations that are not calcium (heart beat, small movements, lamp), shot
+noise and a camera are on top. ROIs are numbered as in Ajioka et al. 2024: 1-25 left, ROI n+25 the
+mirror of ROI n.
+
+Every random number comes from a stream named by (seed, mouse) or (seed, mouse, session, purpose):
+adding mice or sessions changes no existing one, and the behaviour's stream is not the movie's.
+Settings, their units and their defaults are in `workflow/schemas/simulate.schema.yaml`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+import tifffile
+from scipy.ndimage import gaussian_filter
+from scipy.signal import fftconvolve
+from scipy.special import ndtr, ndtri
+
+from mesodecode import schema
+from mesodecode.files import UserError, atomic_path
+
+RUN_SPEED_THRESHOLD = 0.5  # cm/s; above it a mouse runs (Ajioka et al. 2024)
+RUN_SHARES = (0.36, 0.66, 0.65, 0.58, 0.80)  # of the five mice of Ajioka et al. 2024
+SHARE_LIMITS = (0.05, 0.95)  # beyond them a short session could have no bout of one state
+CHUNK = 256  # frames made at a time: bounds the memory and does not change the numbers
+
+# Atlas: x to the right and y to the back from the image's centre, as fractions of its side.
+# ROIs 1-25 of the left hemisphere, (distance from the midline, y).
+_ROI_ATLAS = np.array(
+    [
+        *[(0.055, -0.33), (0.130, -0.32), (0.070, -0.21), (0.160, -0.21)],  # 1-4 M2, M1
+        (0.270, -0.15),  # 5 other somatosensory
+        *[(0.195, -0.12), (0.225, -0.045), (0.115, -0.09), (0.120, -0.01)],  # 6-9 FL, HL
+        *[(0.310, -0.03), (0.320, 0.06), (0.220, 0.05), (0.120, 0.07)],  # 10-13 barrel, trunk
+        *[(0.120, 0.15), (0.200, 0.13), (0.045, 0.15), (0.045, 0.27)],  # 14-17 PT, RS
+        *[(0.100, 0.23), (0.190, 0.21), (0.140, 0.32), (0.220, 0.29)],  # 18-21 Vm, V1
+        *[(0.280, 0.19), (0.300, 0.27), (0.370, 0.13), (0.370, 0.21)],  # 22-25 Vl, A1
+    ]
+)
+_FRONT, _BACK, _HALF_WIDTH = -0.44, 0.42, 0.43  # of the dorsal cortex
+_OUTSIDE = 0.06  # light from beside the brain, as a share of the brightest cortex
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of `simulate.schema.yaml`, where each is described with its unit."""
+
+    seed: int
+    n_frames: int
+    image_size: int
+    frame_rate: float
+    run_signal: float
+    signal_rois: list[int]
+    left_right: float
+    signal_radius: float
+    lead_s: float
+    global_fraction: float
+    slow_amplitude: float
+    slow_time_s: float
+    slow_length: float
+    fast_amplitude: float
+    fast_time_s: float
+    fast_length: float
+    cycle_s: float
+    share_jitter: float
+    run_speed: float
+    tau_rise_s: float
+    tau_decay_s: float
+    photons: float
+    gain: float
+    dark_offset: float
+    bleach_fraction: float
+    bleach_time_s: float
+    position_jitter: float
+    rotation_sd: float
+    brightness_sd: float
+    roi_radius: float
+
+
+@dataclass(frozen=True)
+class Mouse:
+    """What is the same in all sessions of a mouse.
+
+    brain (H, W) 0 outside to 1 inside the cortex; light (H, W) photons a frame before bleaching;
+    roi_xy (50, 2) px, pixel centres at whole numbers; rois: for each ROI, its pixels as indices
+    into the flattened image; signal (H, W) planted ΔF/F; bleached: fraction lost to bleaching.
+    """
+
+    brain: np.ndarray
+    light: np.ndarray
+    roi_xy: np.ndarray
+    rois: list[np.ndarray]
+    signal: np.ndarray
+    bleached: float
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a decoder should find; for tests and reports only.
+
+    signal (H, W) planted ΔF/F while running, without the global component; brain (H, W) bool;
+    roi_signal (50,) mean of `signal` in each ROI circle; roi_xy (50, 2) and roi_radius in px;
+    run_drive (T,) what the signal is multiplied with in each frame, 0 to 1, free of noise;
+    attributes: mouse, session, run_share and every setting.
+    """
+
+    signal: np.ndarray
+    brain: np.ndarray
+    roi_signal: np.ndarray
+    roi_xy: np.ndarray
+    roi_radius: float
+    run_drive: np.ndarray
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One session: frames (T, H, W) uint16 counts, speed (T,) float32 cm/s, label (T,) uint8
+    (1 = speed > 0.5 cm/s), rois (50, T) float32 mean counts in each ROI circle, and its truth.
+    """
+
+    frames: np.ndarray
+    speed: np.ndarray
+    label: np.ndarray
+    rois: np.ndarray
+    truth: Truth
+
+
+def cohort(mice: int, sessions: int) -> list[tuple[str, str, float]]:
+    """Return (mouse, session, run share) of a cohort m1, m2, … with sessions m1_s1, m1_s2, …
+
+    Further mice repeat the run shares of the five mice of Ajioka et al. 2024.
+    """
+    for flag, count in (("mice", mice), ("sessions", sessions)):
+        if count < 1:
+            raise UserError(f"{flag}: {count} is too few; give at least 1")
+    return [
+        (f"m{m + 1}", f"m{m + 1}_s{s + 1}", RUN_SHARES[m % len(RUN_SHARES)])
+        for m in range(mice)
+        for s in range(sessions)
+    ]
+
+
+def simulate_session(*, mouse: str, session: str, run_share: float, **settings: Any) -> Simulation:
+    """Return one simulated session of `mouse`, which runs in about `run_share` of its frames.
+
+    `settings` are all fields of `Settings`; ``schema.defaults("simulate")`` gives the defaults.
+    The share is met within `share_jitter` and rounding. The same arguments give the same arrays.
+    Raises UserError for a name that is no file name, a share beyond `SHARE_LIMITS` or a setting
+    out of the schema's range, TypeError for a missing setting.
+    """
+    check_names(mouse, session)
+    if not SHARE_LIMITS[0] <= run_share <= SHARE_LIMITS[1]:
+        low, high = SHARE_LIMITS
+        raise UserError(f"run_share: {run_share} is out of range; give {low} to {high}")
+    s = _checked(settings)
+    animal = _make_mouse(s, _stream(s.seed, mouse))
+    speed, label = _behavior(s, run_share, _stream(s.seed, mouse, session, "behavior"))
+    drive = _run_drive(s, label)
+    frames = _movie(s, animal, drive, mouse, session)
+    truth = Truth(
+        signal=animal.signal,
+        brain=animal.brain > 0.5,
+        roi_signal=np.array([animal.signal.flat[pixels].mean() for pixels in animal.rois]),
+        roi_xy=animal.roi_xy,
+        roi_radius=_roi_radius_px(s),
+        run_drive=drive,
+        attributes={"mouse": mouse, "session": session, "run_share": float(run_share)} | asdict(s),
+    )
+    flat = frames.reshape(s.n_frames, -1)
+    rois = np.stack([flat[:, pixels].mean(1) for pixels in animal.rois]).astype(np.float32)
+    return Simulation(frames, speed, label, rois, truth)
+
+
+def write_session(simulation: Simulation, folder: str | Path) -> None:
+    """Write the files a lab has, and the truth, into `folder` under the session's name.
+
+    `{session}.tif`, `{session}_behavior.mat` (`runrest` and `speed_rs`, 1 x T),
+    `{session}_roi.mat` (`dat_roi`, 50 x T) and `{session}_truth.h5`. No file holds a date.
+    """
+    truth = simulation.truth
+    stem = Path(folder) / truth.attributes["session"]
+    with atomic_path(f"{stem}.tif") as path:
+        # No metadata: tifffile would write its own shape and name, which no camera's file has.
+        tifffile.imwrite(
+            path, simulation.frames, photometric="minisblack", metadata=None, software=False
+        )
+    behavior = {"runrest": simulation.label, "speed_rs": simulation.speed}
+    _write_mat(f"{stem}_behavior.mat", {k: v[None].astype(float) for k, v in behavior.items()})
+    _write_mat(f"{stem}_roi.mat", {"dat_roi": simulation.rois.astype(float)})
+    with atomic_path(f"{stem}_truth.h5") as path, h5py.File(path, "w") as file:
+        for name in ("signal", "brain", "roi_signal", "roi_xy", "roi_radius", "run_drive"):
+            file[name] = getattr(truth, name)
+        file.attrs.update(truth.attributes)
+
+
+def _write_mat(path: str, variables: dict[str, np.ndarray]) -> None:
+    with atomic_path(path) as name:
+        scipy.io.savemat(name, variables, appendmat=False)
+        with open(name, "r+b") as file:  # the first 116 bytes are free text; scipy writes the date
+            file.write(b"MATLAB 5.0 MAT-file, simulated by mesodecode".ljust(116))
+
+
+def _checked(settings: dict[str, Any]) -> Settings:
+    schema.check(settings, "simulate", "simulate")
+    for key, value in settings.items():
+        if schema.properties("simulate")[key]["type"] == "number":
+            if not math.isfinite(value):  # NaN passes a minimum and a maximum
+                raise UserError(f"{key}: {value} is no number to simulate with")
+            settings = settings | {key: float(value)}  # 2 and 2.0 make the same bytes
+    return Settings(**settings)
+
+
+def check_names(mouse: str, session: str) -> None:
+    """Raise UserError unless both names are safe as file names (no folder, no leading dot)."""
+    for what, name in (("mouse", mouse), ("session", session)):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+            raise UserError(
+                f"{what}: {name!r} is no name; use letters, digits, '_', '.' and '-', "
+                "and begin with a letter or digit"
+            )
+
+
+def _stream(seed: int, *names: str) -> np.random.Generator:
+    # Not Python's hash(), which differs from one process to the next. No name holds a "/".
+    digest = hashlib.sha256("/".join(names).encode()).digest()
+    return np.random.default_rng([seed, *np.frombuffer(digest, "<u4").tolist()])
+
+
+def _normal_within_2sd(rng: np.random.Generator, size: int) -> np.ndarray:
+    # Inverse of the truncated distribution: one draw a number, whatever the draw.
+    return ndtri(ndtr(-2) + rng.random(size) * (ndtr(2) - ndtr(-2)))
+
+
+# --- the mouse ---------------------------------------------------------------------------------
+
+
+def _make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
+    normal = _normal_within_2sd(rng, 4)
+    angle = np.deg2rad(s.rotation_sd * normal[0])
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shift = s.position_jitter * normal[1:3]
+
+    def to_pixels(atlas: np.ndarray) -> np.ndarray:  # (N, 2) atlas -> (N, 2) px
+        return s.image_size * (atlas @ rotation.T + shift + 0.5) - 0.5
+
+    rows, columns = np.mgrid[: s.image_size, : s.image_size]
+    pixels = np.stack([columns, rows], -1)
+    atlas = ((pixels + 0.5) / s.image_size - 0.5 - shift) @ rotation
+    brain = _brain(atlas, edge=0.5 / s.image_size)
+    bleached = s.bleach_fraction * rng.uniform(0.5, 1.5)
+    illumination = 1 - 0.9 * ((atlas - rng.uniform(-0.1, 0.1, 2)) ** 2).sum(-1)
+    vessels = _vessels(rng, to_pixels, s.image_size)
+    light = _OUTSIDE + (1 - _OUTSIDE) * brain * illumination * vessels
+    roi_xy = to_pixels(np.concatenate([_ROI_ATLAS * (-1, 1), _ROI_ATLAS]))
+    distance = np.linalg.norm(pixels[None] - roi_xy[:, None, None], axis=-1)  # (50, H, W)
+    return Mouse(
+        brain=brain,
+        light=s.photons * np.exp(s.brightness_sd * normal[3]) * light,
+        roi_xy=roi_xy,
+        rois=[np.flatnonzero(d <= _roi_radius_px(s)) for d in distance],
+        signal=_signal_map(s, distance) * brain,
+        bleached=float(bleached),
+    )
+
+
+def _roi_radius_px(s: Settings) -> float:
+    return max(1.0, s.roi_radius * s.image_size)  # a smaller circle can miss all pixel centres
+
+
+def _brain(atlas: np.ndarray, *, edge: float) -> np.ndarray:
+    """Return the outline of the dorsal cortex, (H, W) 0 to 1: an egg, narrow in front."""
+    along = np.clip((atlas[..., 1] - _FRONT) / (_BACK - _FRONT), 0, 1)
+    half_width = _HALF_WIDTH * np.cbrt(np.sin(np.pi * along**1.5))
+    return np.clip((half_width - np.abs(atlas[..., 0])) / (2 * edge) + 0.5, 0, 1)
+
+
+def _vessels(rng: np.random.Generator, to_pixels, size: int) -> np.ndarray:
+    """Return the light that passes the vessels, (size, size) 0 to 1: the sinus and its branches."""
+    step, n_steps, n_branches = 0.004, 90, 14
+    y = np.arange(_FRONT, _BACK, step)
+    sinus = np.stack([np.zeros_like(y), y], -1)
+    # Branches leave the sinus sideways on both sides and wander, thinning out as they go.
+    side = np.where(np.arange(n_branches) % 2, 1, -1)
+    start = rng.uniform(_FRONT + 0.1, _BACK - 0.05, n_branches)
+    turns = 0.1 * rng.standard_normal((n_branches, n_steps)).cumsum(1)
+    heading = rng.normal(0, 0.5, (n_branches, 1)) + turns
+    walk = step * np.stack([side[:, None] * np.cos(heading), np.sin(heading)], -1).cumsum(1)
+    branches = walk + np.stack([np.zeros(n_branches), start], -1)[:, None]
+    thinning = np.tile(np.linspace(0.8, 0.15, n_steps), n_branches)
+    xy = np.rint(to_pixels(np.concatenate([sinus, branches.reshape(-1, 2)]))).astype(int)
+    weight = np.concatenate([np.full(len(y), 1.5), thinning])
+    inside = ((xy >= 0) & (xy < size)).all(1)
+    blood = np.zeros((size, size))
+    np.add.at(blood, (xy[inside, 1], xy[inside, 0]), weight[inside])
+    # Blood a unit length of vessel, whatever the pixel's size; 0.007 is a vessel's half-width.
+    return np.exp(-0.9 * gaussian_filter(blood * step * size, 0.007 * size) * 0.0175 * size)
+
+
+def _signal_map(s: Settings, distance: np.ndarray) -> np.ndarray:
+    """Return the planted ΔF/F (H, W): a raised cosine around each signal ROI, zero beyond it.
+
+    It has an edge (a Gaussian has none), so that ROIs without a signal truly have none. Where
+    two overlap the larger counts.
+    """
+    chosen = np.array(s.signal_rois) - 1
+    reach = np.clip(distance[chosen] / (s.signal_radius * s.image_size), 0, 1)
+    amplitude = np.where(chosen < 25, s.run_signal, s.run_signal / s.left_right)
+    return (amplitude[:, None, None] * 0.5 * (1 + np.cos(np.pi * reach))).max(0)
+
+
+# --- the behaviour -----------------------------------------------------------------------------
+
+
+def _behavior(s: Settings, run_share: float, rng: np.random.Generator):
+    """Return speed (T,) float32 in cm/s and label (T,) uint8, 1 where speed > 0.5 cm/s."""
+    running, bout = _bouts(s, run_share, rng)
+    n = s.n_frames
+    # Seconds to the nearer end of the bout: a mouse needs about 0.3 s to reach its speed.
+    ends = np.flatnonzero(np.diff(bout)) + 0.5
+    ends = ends if len(ends) else np.array([-0.5])
+    to_end = np.abs(np.arange(n)[:, None] - ends).min(1) / s.frame_rate
+    vigour = rng.lognormal(-0.1, 0.4, bout.max() + 1)[bout]
+    gait = np.exp(0.2 * _filtered(rng, _exponential(0.2 * s.frame_rate), n, 1)[:, 0])
+    run = RUN_SPEED_THRESHOLD * 1.02 + s.run_speed * vigour * gait * -np.expm1(-to_end / 0.3)
+    rest = np.minimum(0.1 * np.abs(rng.standard_normal(n)), RUN_SPEED_THRESHOLD * 0.9)
+    speed = np.where(running, run, rest).astype(np.float32)
+    return speed, (speed > RUN_SPEED_THRESHOLD).astype(np.uint8)
+
+
+def _bouts(s: Settings, run_share: float, rng: np.random.Generator):
+    """Return running (T,) bool and the number of each frame's bout (T,).
+
+    Gamma-distributed bouts are scaled to the session's share, then turned by a random amount, so
+    that a short session has both states and the share asked for, and starts anywhere in a bout.
+    """
+    n = s.n_frames
+    share = run_share + 4 * run_share * (1 - run_share) * s.share_jitter * rng.uniform(-1, 1)
+    share = np.clip(share, *SHARE_LIMITS)
+    shortest = min(share, 1 - share) * n / 3  # so many bouts of 3 frames fit, no more
+    cycles = max(1, min(max(3, round(n / (s.cycle_s * s.frame_rate))), int(shortest)))
+    weights = 0.15 + rng.gamma(2.0, 0.5, (cycles, 2))
+    lengths = n * weights / weights.sum(0) * (share, 1 - share)
+    bout = np.searchsorted(np.rint(lengths.ravel().cumsum()), np.arange(n), side="right")
+    bout = np.roll(np.minimum(bout, 2 * cycles - 1), rng.integers(n))
+    return bout % 2 == 0, bout
+
+
+# --- the movie ---------------------------------------------------------------------------------
+
+
+def _calcium_kernel(s: Settings) -> np.ndarray:
+    """Return the indicator's answer to a unit of neural drive, one value a frame, sum 1."""
+    t = np.arange(int(np.ceil(8 * s.tau_decay_s * s.frame_rate)) + 2) / s.frame_rate
+    kernel = -np.expm1(-t / s.tau_rise_s) * np.exp(-t / s.tau_decay_s)
+    return kernel / kernel.sum()
+
+
+def _exponential(decay_frames: float) -> np.ndarray:
+    return np.exp(-np.arange(int(np.ceil(6 * decay_frames)) + 1) / decay_frames)
+
+
+def _run_drive(s: Settings, label: np.ndarray) -> np.ndarray:
+    """Return the indicator's answer to running (T,), 0 to 1, shifted by the lead.
+
+    The states of the first and last frame are taken to hold before and after the session.
+    """
+    kernel = _calcium_kernel(s)
+    time = np.arange(1 - len(kernel), s.n_frames)
+    drive = np.interp(time + s.lead_s * s.frame_rate, np.arange(s.n_frames), label)
+    return np.convolve(drive, kernel, "valid")
+
+
+def _filtered(rng: np.random.Generator, response: np.ndarray, n: int, width: int) -> np.ndarray:
+    """Return noise (n, width) of unit variance with the given impulse response in time."""
+    white = rng.standard_normal((n + len(response) - 1, width))
+    response = response / np.sqrt((response**2).sum())
+    return fftconvolve(white, response[:, None], "valid", axes=0)
+
+
+class _Field:
+    """Noise of unit variance, smooth in space: Gaussian bumps on a lattice, each with its noise.
+
+    Two pixels at distance d correlate as exp(-d^2 / 4 length^2). `frames(a, b)` is (b - a, H, W).
+    """
+
+    def __init__(self, rng, response: np.ndarray, length: float, n_frames: int, size: int):
+        nodes = np.arange(-2, np.ceil(1 / length) + 3) * length
+        bumps = np.exp(-0.5 * (((np.arange(size)[:, None] + 0.5) / size - nodes) / length) ** 2)
+        bumps /= np.sqrt((bumps**2).sum(1, keepdims=True))
+        self.bumps = bumps.astype(np.float32)
+        noise = _filtered(rng, response, n_frames, len(nodes) ** 2).astype(np.float32)
+        self.noise = noise.reshape(n_frames, len(nodes), len(nodes))
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        # einsum and not matmul: the sums of a threaded BLAS depend on the number of threads.
+        rows = np.einsum("tkl,hk->thl", self.noise[start:stop], self.bumps)
+        return np.einsum("thl,wl->thw", rows, self.bumps)
+
+
+def _movie(s: Settings, animal: Mouse, drive: np.ndarray, mouse: str, session: str) -> np.ndarray:
+    """Return the camera's frames (T, H, W) uint16."""
+    n, size, rate = s.n_frames, s.image_size, s.frame_rate
+    kernels = {
+        "slow": np.convolve(_exponential(s.slow_time_s * rate), _calcium_kernel(s)),
+        "fast": _exponential(s.fast_time_s * rate),
+    }
+    lengths = {"slow": s.slow_length, "fast": s.fast_length}
+    slow, fast = (
+        _Field(_stream(s.seed, mouse, session, k), kernels[k], lengths[k], n, size) for k in kernels
+    )
+    shot = _stream(s.seed, mouse, session, "shot")
+    brain, light = animal.brain.astype(np.float32), animal.light.astype(np.float32)
+    planted = (animal.signal + s.global_fraction * s.run_signal * animal.brain).astype(np.float32)
+    bleach = 1 + animal.bleached * np.expm1(-np.arange(n) / rate / s.bleach_time_s)
+    frames = np.empty((n, size, size), np.uint16)
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        photons = np.float32(s.slow_amplitude) * slow.frames(start, stop)
+        photons += np.float32(s.fast_amplitude) * fast.frames(start, stop)
+        photons *= brain
+        photons += drive[start:stop, None, None].astype(np.float32) * planted
+        photons += 1
+        photons *= bleach[start:stop, None, None].astype(np.float32) * light
+        np.maximum(photons, 0, out=photons)
+        # Shot noise: a Poisson count is as good as normal at this many photons, and far cheaper.
+        noise = shot.standard_normal(photons.shape, np.float32)
+        photons += np.sqrt(photons) * noise
+        counts = np.rint(s.dark_offset + s.gain * photons)
+        frames[start:stop] = np.clip(counts, 0, 65535)
+    return frames

@@ -1,0 +1,36 @@
+"""The linear baseline: logistic regression on pixels.
+
+REQUIRED INPUTS: recordings/{session}.h5
+OUTPUTS: models/{decoder}/{allocation}.npz, predictions/{decoder}/{allocation}.h5
+"""
+
+
+rule fit_linear:
+    input:
+        train=recordings_of("train"),
+        test=recordings_of("test"),
+    output:
+        weights=RESULTS / "models/{decoder}/{allocation}.npz",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/fit_linear/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/fit_linear/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names("linear"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=120,
+    params:
+        valid_mice=mice_with("valid"),
+        settings=settings_flags,
+        code=code_version("fit_linear"),
+    message:
+        "Fitting {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode fit-linear --train {input.train} --test {input.test} "
+        "--valid-mice {params.valid_mice} --decoder {wildcards.decoder} {params.settings} "
+        "--weights {output.weights} --out {output.predictions} 2> {log}"

@@ -1,0 +1,75 @@
+"""Recordings: simulated or a lab's own files, checked and written as HDF5.
+
+REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there)
+OUTPUTS: recordings/{session}.h5, tables/cohort.tsv
+"""
+
+if "simulate" in STUDY.config:
+
+    rule simulate:
+        output:
+            movie=RESULTS / "simulated/{session}.tif",
+            behavior=RESULTS / "simulated/{session}_behavior.mat",
+            rois=RESULTS / "simulated/{session}_roi.mat",
+            truth=RESULTS / "simulated/{session}_truth.h5",
+        log:
+            RESULTS / "logs/simulate/{session}.log",
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            out=RESULTS / "simulated",
+            mouse=lambda wildcards: STUDY.mouse_of[wildcards.session],
+            run_share=lambda wildcards: STUDY.run_share(wildcards.session),
+            settings=options.as_flags(STUDY.config["simulate"], "simulate"),
+            code=code_version("simulate"),
+        message:
+            "Simulating session {wildcards.session}"
+        shell:
+            "mesodecode simulate --session {wildcards.session} --mouse {params.mouse} "
+            "--run-share {params.run_share} --out {params.out} {params.settings} 2> {log}"
+
+
+rule preprocess:
+    input:
+        unpack(source_files),
+    output:
+        RESULTS / "recordings/{session}.h5",
+    log:
+        RESULTS / "logs/preprocess/{session}.log",
+    benchmark:
+        RESULTS / "benchmarks/preprocess/{session}.tsv"
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        flags=preprocess_flags,
+        code=code_version("preprocess"),
+    message:
+        "Preprocessing session {wildcards.session}"
+    shell:
+        "mesodecode preprocess {params.flags} --out {output} 2> {log}"
+
+
+rule cohort:
+    input:
+        expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+    output:
+        RESULTS / "tables/cohort.tsv",
+    log:
+        RESULTS / "logs/cohort.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_version("cohort"),
+    message:
+        "Listing the recordings"
+    shell:
+        "mesodecode cohort --recordings {input} --out {output} 2> {log}"

@@ -1,0 +1,60 @@
+"""Figures and the report of a study.
+
+REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv, tables/cohort.tsv
+OUTPUTS: figures/auc.svg and .png, report.html
+"""
+
+
+rule figure_auc:
+    input:
+        auc=RESULTS / "tables/auc.tsv",
+        comparisons=comparison_table(),
+    output:
+        svg=report(
+            RESULTS / "figures/auc.svg", category="AUC", caption="../report/auc.rst"
+        ),
+        png=RESULTS / "figures/auc.png",
+    log:
+        RESULTS / "logs/figure_auc.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        prefix=RESULTS / "figures/auc",
+        comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
+        code=code_version("figures"),
+    message:
+        "Drawing the AUC of each decoder"
+    shell:
+        "mesodecode figures --auc {input.auc} {params.comparisons} --out {params.prefix} 2> {log}"
+
+
+rule report:
+    input:
+        config=RESULTS / "config.json",
+        allocations=RESULTS / "allocations.tsv",
+        cohort=RESULTS / "tables/cohort.tsv",
+        auc=RESULTS / "tables/auc.tsv",
+        sessions=RESULTS / "tables/session_auc.tsv",
+        comparisons=comparison_table(),
+        figures=RESULTS / "figures/auc.svg",
+    output:
+        RESULTS / "report.html",
+    log:
+        RESULTS / "logs/report.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
+        code=code_version("report"),
+    message:
+        "Writing the report"
+    shell:
+        "mesodecode report --config {input.config} --allocations {input.allocations} "
+        "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
+        "{params.comparisons} --figure {input.figures} --out {output} 2> {log}"
