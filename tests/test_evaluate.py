@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from mesodecode import evaluate, predictions
 from mesodecode.cli import auc as verb
 from mesodecode.files import UserError
-from mesodecode.scores import roc_auc
 from mesodecode.predictions import Predictions, SessionPredictions
+from mesodecode.scores import roc_auc
 
 
 def session(label, probability, *, mouse="5", frame=None) -> SessionPredictions:
