@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ import tifffile
 
 from mesodecode.files import UserError
 
+# What tifffile says in its log, and not by an error, of a stack whose end is missing.
+_DAMAGE = ("invalid page offset", "invalid offset to page", "corrupted", "failed to reshape")
+
 
 class Movie:
     """A TIFF stack of one session, read in blocks of frames: never whole in memory.
@@ -23,21 +27,24 @@ class Movie:
 
     def __init__(self, path: Path, tif: tifffile.TiffFile) -> None:
         self.path, self._tif = path, tif
-        series = tif.series[0]
+        first, series = tif.pages[0], tif.series[0]
+        for i, page in enumerate(tif.pages):
+            if (page.shape, page.dtype) != (first.shape, first.dtype):
+                raise UserError(f"{path}: page {i} has another size or pixel type than page 0")
         self.dtype = np.dtype(series.dtype)
         self.shape = series.shape if series.ndim != 2 else (1, *series.shape)
-        if len(self.shape) != 3:
+        if len(tif.series) > 1 and first.ndim == 2:  # pages written one by one: a series each
+            self.shape = (len(tif.pages), *first.shape)
+        if len(self.shape) != 3 or "S" in series.axes:  # S: the samples (colours) of a pixel
             raise UserError(
                 f"{path}: a stack of shape {series.shape} ({series.axes}); needs frames x height x "
                 "width of one channel"
             )
         if self.dtype.kind not in "uif":
             raise UserError(f"{path}: pixels of type {self.dtype}; needs whole or real numbers")
-        odd = [i for i, page in enumerate(tif.pages) if page.shape != tif.pages[0].shape]
-        if odd:
-            raise UserError(f"{path}: page {odd[0]} has another size than page 0")
+        contiguous = len(tif.series) == 1 and series.dataoffset is not None
         try:
-            self._map = tifffile.memmap(path, mode="r") if series.dataoffset is not None else None
+            self._map = tifffile.memmap(path, mode="r") if contiguous else None
         except (ValueError, OSError):
             self._map = None
         if self._map is None and len(tif.pages) < self.shape[0]:
@@ -55,9 +62,10 @@ class Movie:
                 else:
                     block = self._tif.asarray(key=range(start, stop))
             except Exception as error:  # tifffile and its codecs raise whatever they meet
+                lacking = "imagecodecs" in str(error)
                 raise UserError(
-                    f"{self.path}: frames {start}-{stop - 1} cannot be read "
-                    f"({' '.join(str(error).split()) or type(error).__name__}); truncated?"
+                    f"{self.path}: frames {start}-{stop - 1} cannot be read ({_words(error)}); "
+                    + ("pip install it, or save without compression" if lacking else "truncated?")
                 ) from error
             yield start, block.reshape(-1, *self.shape[1:])
 
@@ -70,9 +78,40 @@ def open_movie(path: str | Path) -> Iterator[Movie]:
     except tifffile.TiffFileError as error:
         raise UserError(f"{path}: not a TIFF file ({error})") from error
     with tif:
-        if not tif.pages:
-            raise UserError(f"{path}: a TIFF file without pages; truncated?")
-        yield Movie(Path(path), tif)
+        try:
+            if not tif.pages:
+                raise UserError(f"{path}: a TIFF file without pages; truncated?")
+            with _damage_is_an_error(path):
+                movie = Movie(Path(path), tif)
+        except (UserError, OSError):
+            raise
+        except Exception as error:  # tifffile raises whatever it meets
+            raise UserError(f"{path}: a damaged TIFF file ({_words(error)}); truncated?") from error
+        yield movie
+
+
+@contextmanager
+def _damage_is_an_error(path: str | Path) -> Iterator[None]:
+    noted = []
+
+    def passes(record: logging.LogRecord) -> bool:
+        damaged = any(words in record.getMessage() for words in _DAMAGE)
+        if damaged:
+            noted.append(" ".join(record.getMessage().split()))
+        return not damaged
+
+    log = logging.getLogger("tifffile")
+    log.addFilter(passes)
+    try:
+        yield
+    finally:
+        log.removeFilter(passes)
+    if noted:
+        raise UserError(f"{path}: a damaged TIFF file ({noted[0]}); truncated?")
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def read_mat(path: str | Path) -> dict[str, np.ndarray]:
@@ -87,7 +126,7 @@ def read_mat(path: str | Path) -> dict[str, np.ndarray]:
             items = scipy.io.loadmat(path, squeeze_me=False)
     except Exception as error:  # scipy raises many kinds on a damaged file
         raise UserError(
-            f"{path}: not a readable MAT file ({' '.join(str(error).split())})"
+            f"{path}: not a readable MAT file ({_words(error)})"
         ) from error
     return {
         name: value
@@ -143,6 +182,8 @@ def read_behavior(path: str | Path, speed_threshold: float) -> dict[str, np.ndar
         behavior["speed"] = speed.astype(np.float32)
     if segment is not None:
         behavior["segment"] = segment.astype(np.int64)
+        if (behavior["segment"] != segment).any():
+            raise UserError(f"{path}: segment holds fractions; needs whole numbers, one a segment")
     return behavior
 
 

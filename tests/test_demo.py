@@ -1,0 +1,130 @@
+"""The whole workflow, run as a user runs it: on simulated truth, and on five real mice."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+REAL = ROOT.parent / "shared" / "data" / "jedi1p_whisker"
+
+pytestmark = pytest.mark.slow
+
+
+def run_study(folder: Path, config: dict, *extra: str) -> subprocess.CompletedProcess:
+    """Run the workflow for `config` in `folder`, on two cores."""
+    (folder / "study.yaml").write_text(yaml.safe_dump(config))
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--cores", "2", "--directory", folder),
+            *("--snakefile", ROOT / "Snakefile", "--configfile", folder / "study.yaml"),
+            *("--show-failed-logs", *extra),
+        ],
+        capture_output=True,
+        text=True,
+    )
+
+
+def demo(**simulate) -> dict:
+    """The config of `make demo` with other settings of the simulation."""
+    config = yaml.safe_load((ROOT / "demo.yaml").read_text())
+    config["simulate"] |= simulate
+    return config
+
+
+def mean_auc(results: Path) -> dict[str, float]:
+    table = pd.read_csv(results / "tables" / "auc.tsv", sep="\t")
+    assert (table.groupby("decoder").size() == 5).all()  # every mouse tested once
+    return table.groupby("decoder")["auc"].mean().to_dict()
+
+
+def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
+    config = demo(image_size=48, n_frames=900)
+    first = run_study(tmp_path, config)
+    assert first.returncode == 0, first.stderr
+    results = tmp_path / "results" / "demo"
+    auc = mean_auc(results)
+    assert auc["cnn_gru"] >= 0.90
+    assert auc["cnn_gru"] > auc["cnn"] > 0.6
+    report = (results / "report.html").read_text()
+    assert "Complete: 5 of 5 allocations" in report and f"{auc['cnn_gru']:.3f}" in report
+
+    tests = pd.read_csv(results / "tables" / "comparisons.tsv", sep="\t")
+    assert list(zip(tests["a"], tests["b"], strict=True)) == [
+        ("linear", "cnn"),
+        ("linear", "cnn_gru"),
+        ("cnn", "cnn_gru"),
+    ]
+    for row in pd.read_csv(results / "tables" / "auc.tsv", sep="\t").itertuples():
+        roles = [*row.train_mice.split("+"), row.valid_mouse, row.test_mouse]
+        assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]
+        with h5py.File(results / "predictions" / row.decoder / f"{row.allocation}.h5") as file:
+            assert {group.attrs["mouse"] for group in file.values()} == {row.test_mouse}
+        # 900 frames a session less t-1 and t+1, and less 5 more on each side for the window
+        assert row.n_frames == 2 * (900 - (12 if row.decoder == "cnn_gru" else 2))
+
+    second = run_study(tmp_path, config)
+    assert second.returncode == 0 and "Nothing to be done" in second.stderr
+
+
+def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
+    config = demo(image_size=32, n_frames=900, run_signal=0)
+    config["decoders"]["cnn"]["epochs"] = 1
+    done = run_study(tmp_path, config)
+    assert done.returncode == 0, done.stderr
+    for decoder, auc in mean_auc(tmp_path / "results" / "demo").items():
+        assert 0.40 <= auc <= 0.60, decoder
+
+
+def test_a_bad_recording_is_named_and_the_others_go_on(tmp_path):
+    config = demo(image_size=32, n_frames=120)
+    config["decoders"] = {"linear": {"model": "logistic_regression", "pixels": 8}}
+    config["comparisons"] = {}
+    assert run_study(tmp_path, config).returncode == 0
+    real = copy.deepcopy(config)
+    del real["simulate"]
+    folder = tmp_path / "results" / "demo" / "simulated"
+    real["study"] = "real"
+    real["recordings"] = {
+        "movie": f"{folder}/{{session}}.tif",
+        "behavior": f"{folder}/{{session}}_behavior.mat",
+    }
+    movie = folder / "m2_s1.tif"
+    movie.write_bytes(movie.read_bytes()[:100_000])  # truncated
+    done = run_study(tmp_path, real, "--keep-going")
+    results = tmp_path / "results" / "real"
+    assert done.returncode != 0
+    assert not (results / "recordings" / "m2_s1.h5").exists()
+    assert len(list((results / "recordings").iterdir())) == 9
+    words = (results / "logs" / "preprocess" / "m2_s1.log").read_text().splitlines()
+    assert len(words) == 1 and "m2_s1.tif" in words[0]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the real recordings are not at {REAL}")
+def test_real_recordings_with_segments(tmp_path):
+    config = yaml.safe_load((ROOT / "tests" / "real" / "jedi1p.yaml").read_text())
+    for kind in ("movie", "behavior"):
+        config["recordings"][kind] = str(ROOT / config["recordings"][kind])
+    config["image_size"] = 64
+    config["allocation"] = {"choose": "each_test"}
+    for decoder in ("cnn", "cnn_gru"):
+        config["decoders"][decoder]["epochs"] = 4
+    done = run_study(tmp_path, config)
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "results" / "jedi1p"
+    auc = mean_auc(results)
+    # The reference of the data's README, logistic regression on 4 training mice, is .870.
+    assert auc["linear"] > 0.75
+    assert auc["cnn"] > 0.6
+    table = pd.read_csv(results / "tables" / "auc.tsv", sep="\t").set_index("decoder")
+    # 15 deflections of 10 frames: an image takes one neighbour on each side, a window one more
+    assert set(table.loc["linear", "n_frames"]) == set(table.loc["cnn", "n_frames"]) == {15 * 8}
+    assert set(table.loc["cnn_gru", "n_frames"]) == {15 * 6}
+    assert "Voltage imaging" in (results / "report.html").read_text()
