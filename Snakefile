@@ -20,6 +20,7 @@ include: "workflow/rules/recordings.smk"
 include: "workflow/rules/linear.smk"
 include: "workflow/rules/cnn.smk"
 include: "workflow/rules/rnn.smk"
+include: "workflow/rules/roi.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 

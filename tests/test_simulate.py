@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mesodecode import schema, simulate
+from mesodecode import schema, simulate, simulated_mouse
 from mesodecode.cli import simulate as verb
 from mesodecode.files import UserError
 
@@ -398,5 +398,5 @@ def test_schema_and_settings_agree_and_every_setting_is_used():
     assert set(described) == {field.name for field in fields(simulate.Settings)}
     assert all(spec["description"] and "default" in spec for spec in described.values())
     schema.check(schema.defaults("simulate"), "simulate", "")
-    code = inspect.getsource(simulate)
+    code = inspect.getsource(simulate) + inspect.getsource(simulated_mouse)
     assert [name for name in described if f"s.{name}" not in code] == []

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
+import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import yaml
@@ -88,9 +91,33 @@ class Study:
         return shares[list(self.mice).index(self.mouse_of[session]) % len(shares)]
 
     def source(self, kind: str, session: str) -> str | None:
-        """Return the path of a session's "movie", "behavior" or "rois" file, None without one."""
+        """Return the path of a session's file, None without one; `kind`: key of `recordings`."""
         pattern = self.config["recordings"].get(kind)
         return pattern and pattern.format(session=session, mouse=self.mouse_of[session])
+
+    @property
+    def roi_decoders(self) -> list[Decoder]:
+        """The decoders that read ROI signals."""
+        return [d for d in self.decoders.values() if d.settings["input"] == "rois"]
+
+    def label_donors(self, decoder: str) -> dict[str, str]:
+        """Return session -> the session whose labels it is given, {} where each has its own.
+
+        A permutation within each mouse, drawn from a stream named by the decoder's seed and the
+        mouse: the same in every allocation, whatever other mice there are.
+        """
+        settings = self.decoders[decoder].settings
+        if settings.get("labels", "own") == "own":
+            return {}
+        donors: dict[str, str] = {}
+        for mouse, sessions in self.mice.items():
+            rng = random.Random(f"{settings['seed']}/{mouse}")
+            drawn = rng.sample(sessions, len(sessions))
+            if settings["labels"] == "permuted_between_sessions":
+                while any(a == b for a, b in zip(sessions, drawn, strict=True)):
+                    rng.shuffle(drawn)
+            donors |= zip(sessions, drawn, strict=True)
+        return donors
 
 
 def allocate(
@@ -101,7 +128,8 @@ def allocate(
     `all`: every combination; 5 mice at 3:1:1 give 20 (Ajioka et al. 2024). `each_pair`: every pair
     of a validation and a test mouse once, trained on the next `train` mice in the order of the
     config, counted cyclically from the test mouse. `each_test`: every mouse tests once, the next
-    `valid` validate and the next `train` train. Ordered by test, validation, training mice.
+    `valid` validate and the next `train` train. Ordered by test, validation, training mice; the
+    mice of a role stand in the order of the config, so that the same split has the same id.
     """
     mice = list(mice)
     if len(mice) < train + valid + test:
@@ -119,13 +147,16 @@ def _allocate(
         at = mice.index(mouse)
         return [m for m in mice[at + 1 :] + mice[:at] if m not in taken]
 
+    def ordered(chosen: list[str]) -> tuple[str, ...]:
+        return tuple(sorted(chosen, key=mice.index))
+
     if choose == "each_test":
         for first in mice:
             ring = [first, *after(first, (first,))]
             yield Allocation(
-                test=tuple(ring[:test]),
-                valid=tuple(ring[test : test + valid]),
-                train=tuple(ring[test + valid : test + valid + train]),
+                test=ordered(ring[:test]),
+                valid=ordered(ring[test : test + valid]),
+                train=ordered(ring[test + valid : test + valid + train]),
             )
         return
     for test_mice in itertools.combinations(mice, test):
@@ -134,8 +165,7 @@ def _allocate(
             left = [m for m in rest if m not in valid_mice]
             if choose == "each_pair":
                 ring = after(test_mice[-1], test_mice + valid_mice)
-                chosen = sorted(ring[:train], key=mice.index)
-                yield Allocation(tuple(chosen), valid_mice, test_mice)
+                yield Allocation(ordered(ring[:train]), valid_mice, test_mice)
                 continue
             for train_mice in itertools.combinations(left, train):
                 yield Allocation(train_mice, valid_mice, test_mice)
@@ -146,9 +176,14 @@ def load(path: str | Path) -> Study:
 
     Raises UserError with one line naming the key if anything in it does not hold.
     """
-    check_duplicate_keys(path)
-    with open(path) as file:
-        return resolve(yaml.safe_load(file))
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        config = json.loads(text)  # first, as Snakemake does: YAML reads JSON's 1e-05 as text
+    except ValueError:
+        check_duplicate_keys(path)
+        config = yaml.safe_load(text)
+    return resolve(config)
 
 
 def resolve(config: dict[str, Any]) -> Study:
@@ -166,6 +201,8 @@ def resolve(config: dict[str, Any]) -> Study:
     decoders = {name: _decoder(name, config["decoders"]) for name in config["decoders"]}
     for decoder in decoders.values():
         _check_start(decoder, decoders)
+        if decoder.settings["input"] == "rois":
+            _check_rois(decoder, config)
     for name, comparison in config["comparisons"].items():
         for decoder in comparison["decoders"]:
             if decoder not in decoders:
@@ -178,19 +215,23 @@ def resolve(config: dict[str, Any]) -> Study:
 
 
 def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(config, dict):
+        raise UserError("config: the file must hold keys and values, such as 'study: mine'")
     config = copy.deepcopy(dict(config))
-    if isinstance(config.get("mice"), dict):  # YAML reads `1:` as a number; mice have names
-        config["mice"] = {str(mouse): sessions for mouse, sessions in config["mice"].items()}
+    if isinstance(config.get("mice"), dict):
+        config["mice"] = _named(config["mice"])
     schema.check(config, "config", "")
     config = schema.defaults("config", **config)
     tables = schema.properties("config")
     for table in ("recordings", "allocation"):
         filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}
         config[table] = filled | config[table]
-    for comparison in config["comparisons"].values():
-        comparison.setdefault("tests", ["rank_sum"])
+    words = tables["comparisons"]["additionalProperties"]["properties"]
+    filled = {k: v["default"] for k, v in words.items() if "default" in v}
+    config["comparisons"] = {k: filled | v for k, v in config["comparisons"].items()}
     if "simulate" in config:
-        shares = config["simulate"].pop("run_shares", tables["simulate"]["run_shares_default"])
+        spec = tables["simulate"]["properties"]["run_shares"]
+        shares = config["simulate"].pop("run_shares", spec["default"])
         schema.check(config["simulate"], "simulate", "simulate")
         settings = schema.defaults("simulate", **config["simulate"])
         config["simulate"] = settings | {"run_shares": shares}
@@ -198,7 +239,7 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         config["recordings"] |= {
             "movie": folder + "/{session}.tif",
             "behavior": folder + "/{session}_behavior.mat",
-            "rois": folder + "/{session}_roi.mat",
+            "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
             "frame_rate": settings["frame_rate"],
         }
     elif not {"movie", "behavior"} <= set(config["recordings"]):
@@ -207,20 +248,37 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         )
     for kind in ("movie", "behavior", "rois"):
         _check_pattern(config["recordings"].get(kind), kind)
+    _check_pattern(config["recordings"]["roi_masks"], "roi_masks", one_file=True)
+    if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
+        raise UserError(
+            "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
+        )
     return config
 
 
-def _check_pattern(pattern: str | None, kind: str) -> None:
+def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
+    """Return mice under their names: YAML reads `1:` as a number."""
+    named: dict[Any, Any] = {}
+    for mouse, sessions in mice.items():
+        name = str(mouse) if isinstance(mouse, int) and not isinstance(mouse, bool) else mouse
+        if name in named:
+            raise UserError(f"config: mice.{name}: the mouse is there twice; join its sessions")
+        named[name] = sessions
+    return named
+
+
+def _check_pattern(pattern: str | None, kind: str, one_file: bool = False) -> None:
+    if pattern is None:
+        return
     try:
-        if pattern is not None and "{session}" not in pattern:
-            raise KeyError("session")
-        if pattern is not None:
-            pattern.format(session="", mouse="")
-    except (KeyError, IndexError, ValueError) as error:
-        raise UserError(
-            f"config: recordings.{kind}: '{pattern}' must hold {{session}} and may hold {{mouse}}, "
-            "no other braces"
-        ) from error
+        fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(pattern)]
+    except ValueError:
+        fields = []
+    asked = {name for name, spec, how in fields if name is not None and not spec and not how}
+    plain = all(name is None or name in asked for name, _, _ in fields)
+    if not (plain and (one_file or "session" in asked) and asked <= {"session", "mouse"}):
+        may = "may hold {session} and" if one_file else "must hold {session} and may hold"
+        raise UserError(f"config: recordings.{kind}: '{pattern}' {may} {{mouse}}, no other braces")
 
 
 def _check_sessions(mice: dict[str, list[str]]) -> None:
@@ -239,16 +297,18 @@ def _check_sessions(mice: dict[str, list[str]]) -> None:
 
 def kind_of(settings: dict[str, Any]) -> str:
     """Return the kind of a decoder, the schema that its settings must fit."""
+    if settings.get("input") == "rois":
+        return "roi_classical" if "model" in settings else "roi_rnn"
     if "model" in settings:
         return "linear"
-    return "cnn_rnn" if "rnn" in settings else "cnn"
+    return "cnn_rnn" if settings.keys() & {"rnn", "start_from"} else "cnn"
 
 
 def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
     settings, seen = dict(table[name]), [name]
     while "like" in settings:
         parent = settings.pop("like")
-        if parent not in table:
+        if not isinstance(parent, str) or parent not in table:
             raise UserError(
                 f"config: decoders.{seen[-1]}.like: no decoder '{parent}'; "
                 f"known: {', '.join(table)}"
@@ -276,24 +336,61 @@ def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
         )
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML takes the last of two equal keys without a word; a mouse listed twice would vanish."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.value != "<<"]
-        for key in keys:
-            if keys.count(key) > 1:
+def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
+    where = f"config: decoders.{decoder.name}"
+    if not (config["recordings"]["rois"] or config["recordings"]["roi_masks"]):
+        raise UserError(
+            f"{where}: input rois needs ROI signals; set recordings.rois or recordings.roi_masks"
+        )
+    if decoder.settings["labels"] != "own":
+        for mouse, sessions in config["mice"].items():
+            if len(sessions) < 2:
                 raise UserError(
-                    f"{node.start_mark.name}: key '{key}' appears twice in the mapping that starts "
-                    f"at line {node.start_mark.line + 1}; join the two"
+                    f"{where}.labels: mouse {mouse} has one session, so its labels cannot be "
+                    "permuted between sessions; leave the mouse out or give it another"
                 )
-        return super().construct_mapping(node, deep)
 
 
 def check_duplicate_keys(path: str | Path) -> None:
-    """Raise UserError if a mapping of the YAML file has one key twice, or if it is no YAML."""
-    with open(path) as file:
+    """Raise UserError if a mapping of the YAML file has one key twice, or if it is no YAML.
+
+    YAML takes the last of two equal keys without a word; a mouse listed twice would vanish. It
+    also takes 01 for 1, so that a mouse would lose its name.
+    """
+    with open(path, encoding="utf-8") as file:
         try:
-            yaml.load(file, Loader=_StrictLoader)
+            root = yaml.compose(file, Loader=yaml.SafeLoader)
+            file.seek(0)
+            yaml.safe_load(file)
         except yaml.YAMLError as error:
             raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    todo, seen = [root] if root else [], set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+            continue
+        _check_keys(node, path)
+        todo += [value for _, value in node.value]
+
+
+def _check_keys(node: yaml.MappingNode, path: str | Path) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            continue
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            raise UserError(
+                f"{path}: key '{key.value}' appears twice, at lines {lines[key.value]} and {line}; "
+                "join the two"
+            )
+        lines[key.value] = line
+        if key.tag == "tag:yaml.org,2002:int" and str(yaml.safe_load(key.value)) != key.value:
+            raise UserError(
+                f"{path}: line {line}: YAML reads the key {key.value} as the number "
+                f"{yaml.safe_load(key.value)}; write it in quotes"
+            )

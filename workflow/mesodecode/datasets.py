@@ -10,25 +10,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import h5py
 import numpy as np
 import torch
+from torch import nn
 
 from mesodecode.files import UserError
 from mesodecode.recordings import Recording
 from mesodecode.windows import IMAGE_REACH, centres
 
 
-class Source(Protocol):
+class Source:
     """Decodable frames with labels; see the module's words."""
 
     centres: torch.Tensor
     labels: torch.Tensor
 
-    def batch(self, centres: torch.Tensor) -> torch.Tensor:
-        """Return the network's inputs for `centres` (N,)."""
+    def batch(self, centres: torch.Tensor) -> Any:
+        """Return the network's inputs for the positions `centres` (N,)."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
+        """Return the logits (N,) of a network in evaluation mode for the positions `at` (N,)."""
+        model.eval()
+        return torch.cat([model(self.batch(part)) for part in at.split(batch_size)])
 
 
 def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarray:
@@ -36,7 +44,7 @@ def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarra
     return np.concatenate([part + start for start, part in zip(starts, parts, strict=True)])
 
 
-class Images:
+class Images(Source):
     """Pseudo-RGB images of recordings: frames t-1, t, t+1 as channels, normalised.
 
     Every frame is (x - temporal mean of its pixel) / (SD of the whole stack), both of its own
@@ -80,11 +88,50 @@ class Images:
         return images.to(memory_format=torch.channels_last)
 
 
+class ImageWindows(Source):
+    """Windows of images t-w … t+w for a network whose CNN is trained with it.
+
+    `batch` returns the images that the windows need, each once (M, 3, H, W), and for each window
+    the numbers of its images among them (N, 2 w + 1). Windows of consecutive frames share nearly
+    all their images, so batches should be made of runs of frames (`run_length` of `train.fit`).
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        half_window: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.images = Images(recordings, device)
+        self.labels = self.images.labels
+        self._offsets = torch.arange(-half_window, half_window + 1, device=device)
+        lengths = [len(recording) for recording in recordings]
+        reach = half_window + IMAGE_REACH
+        parts = [centres(len(r), reach, r.segment) for r in recordings]
+        self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
+
+    def batch(self, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images (M, 3, H, W) and windows (N, 2 w + 1) for the positions `centres` (N,)."""
+        needed, windows = torch.unique(centres[:, None] + self._offsets, return_inverse=True)
+        return self.images.batch(needed), windows
+
+    @torch.inference_mode()
+    def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
+        """Return the logits (N,) of a `CNNRNNDecoder`: every image passes its CNN once."""
+        model.eval()
+        needed, windows = torch.unique(at[:, None] + self._offsets, return_inverse=True)
+        features = torch.cat(
+            [model.cnn.features(self.images.batch(part)) for part in needed.split(batch_size)]
+        )
+        return torch.cat([model.rnn(features[part]) for part in windows.split(batch_size)])
+
+
 @dataclass(frozen=True)
 class SessionFeatures:
     """Features of one session: one row a frame, rows of frames without an image are zero.
 
-    features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None.
+    features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None; seen: whether the CNN
+    that made them was trained or validated on this mouse, which no decoder of them may then test.
     """
 
     session: str
@@ -92,35 +139,44 @@ class SessionFeatures:
     features: np.ndarray
     labels: np.ndarray
     segment: np.ndarray | None
+    seen: bool = False
 
 
 def read_features(path: str | Path, mice: Sequence[str] | None = None) -> list[SessionFeatures]:
-    """Read the sessions of `mice` (all if None) from a file of `mesodecode extract`."""
+    """Read the sessions of `mice` (all if None) from a file of `mesodecode extract`.
+
+    Raises UserError if it is no such file, or holds nothing of one of the mice.
+    """
     sessions = []
-    with h5py.File(path) as file:
-        for name, group in file.items():
-            if mice is None or group.attrs["mouse"] in mice:
-                segment = group["segment"][:] if "segment" in group else None
-                sessions.append(
-                    SessionFeatures(
-                        name,
-                        group.attrs["mouse"],
-                        group["features"][:],
-                        group["labels"][:],
-                        segment,
-                    )
-                )
-    if not sessions:
-        raise UserError(f"{path}: no features of mice {', '.join(mice or [])}")
+    try:
+        with h5py.File(path) as file:
+            for name, group in file.items():
+                mouse = str(group.attrs["mouse"])
+                if mice is None or mouse in mice:
+                    segment = group["segment"][:] if "segment" in group else None
+                    seen = bool(group.attrs.get("seen", False))
+                    arrays = group["features"][:], group["labels"][:], segment
+                    sessions.append(SessionFeatures(name, mouse, *arrays, seen))
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not a file of features ({' '.join(str(error).split())}); make it with "
+            "`mesodecode extract`"
+        ) from error
+    missing = sorted({*(mice or [])} - {s.mouse for s in sessions})
+    if missing or not sessions:
+        raise UserError(f"{path}: no features of mice {', '.join(missing) or 'of any name'}")
     return sessions
 
 
-class Windows:
+class Windows(Source):
     """Windows of feature vectors t-w … t+w, gathered from one array on the device.
 
     `reach` is how far the inputs of a window reach from its centre: w + 1 for features of images
-    (the image of frame t+w needs frame t+w+1), w for signals. `batch` returns float32
-    (N, 2 w + 1, F); no window crosses the end of a recording or segment.
+    (the image of frame t+w needs frame t+w+1), w for signals. `shift` moves every window by so many
+    frames against its label: t+shift-w … t+shift+w. `batch` returns float32 (N, 2 w + 1, F); no
+    window crosses the end of a recording or segment.
     """
 
     def __init__(
@@ -129,13 +185,15 @@ class Windows:
         half_window: int,
         reach: int,
         device: torch.device | str = "cpu",
+        *,
+        shift: int = 0,
     ) -> None:
         lengths = [len(session.labels) for session in sessions]
         self._features = torch.from_numpy(np.concatenate([s.features for s in sessions])).to(device)
-        self._offsets = torch.arange(-half_window, half_window + 1, device=device)
+        self._offsets = torch.arange(shift - half_window, shift + half_window + 1, device=device)
         labels = np.concatenate([session.labels for session in sessions])
         self.labels = torch.as_tensor(labels, dtype=torch.float32, device=device)
-        parts = [centres(len(s.labels), reach, s.segment) for s in sessions]
+        parts = [centres(len(s.labels), reach, s.segment, shift) for s in sessions]
         self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
 
     @property

@@ -17,6 +17,10 @@ class UserError(Exception):
     """Something the user can mend. Its one line says what, in which file, and what to do."""
 
 
+class Stopped(Exception):
+    """Work was asked to stop by a signal; what is done is kept, the same command goes on."""
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` if the block succeeds.

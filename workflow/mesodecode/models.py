@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,8 @@ class CNNDecoder(nn.Module):
     def __init__(self, backbone: str, pretrained: str = "none") -> None:
         super().__init__()
         self.net = create_backbone(backbone, pretrained)
+        if not isinstance(self.net.get_classifier(), nn.Linear):
+            raise UserError(f"backbone '{backbone}': its output is no single linear layer")
         # timm draws EfficientNet heads from ±1/sqrt(outputs), here ±1: logits of tens at the start.
         self.net.get_classifier().reset_parameters()
 
@@ -84,6 +87,27 @@ class CNNDecoder(nn.Module):
         return self.classify(self.features(images))
 
 
+class CNNRNNDecoder(nn.Module):
+    """A CNN and a recurrent network trained together, on windows of images that share frames.
+
+    1. `cnn` turns each image of a batch into features, once (M, n_features).
+    2. The features of every window are gathered (N, 2 w + 1, n_features).
+    3. `rnn` reads each window and gives one logit.
+
+    The result and its gradients are those of passing every window through the CNN on its own,
+    at up to 1/(2 w + 1) of the cost (tests/test_finetune.py, benchmarks/windows.py).
+    """
+
+    def __init__(self, cnn: CNNDecoder, rnn: RNNDecoder) -> None:
+        super().__init__()
+        self.cnn, self.rnn = cnn, rnn
+
+    def forward(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """Map images (M, 3, H, W) and windows (N, 2 w + 1) of their numbers to logits (N,)."""
+        images, windows = batch
+        return self.rnn(self.cnn.features(images)[windows])
+
+
 def create_backbone(name: str, pretrained: str) -> nn.Module:
     """Create a timm model with 3 input channels and 1 output.
 
@@ -99,11 +123,12 @@ def create_backbone(name: str, pretrained: str) -> nn.Module:
             return timm.create_model(name, pretrained=True, num_classes=1)
         net = timm.create_model(name, pretrained=False, num_classes=1)
     except RuntimeError as error:
-        if pretrained == "imagenet" and timm.is_model(name):
+        known = [*timm.list_models(), *timm.list_models(pretrained=True)]  # without, with a tag
+        if pretrained == "imagenet" and name in known:
             raise UserError(_no_download(name, error)) from error
-        near = ", ".join(timm.list_models(f"*{name.split('.')[0]}*")[:5])
+        near = difflib.get_close_matches(name.lower(), known, n=10)
         raise UserError(
-            f"backbone '{name}': timm cannot make it ({error}); near: {near or '-'}"
+            f"backbone '{name}': timm cannot make it ({error}); near: {', '.join(near) or '-'}"
         ) from error
     except Exception as error:  # the hub's client raises its own kinds when offline
         raise UserError(_no_download(name, error)) from error
@@ -153,9 +178,13 @@ def _load_lite0(net: nn.Module, name: str) -> None:
 def _load_backbone(net: nn.Module, path: Path) -> None:
     """Load a state dict (.pth, .pt, .safetensors) of the backbone; its classifier may differ."""
     if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        state = load_file(path)
+        try:
+            state = load_file(path)
+        except SafetensorError as error:
+            raise UserError(f"{path}: not a readable weights file ({error})") from error
     else:
         state = _load_safely(path)
     head = {
@@ -164,7 +193,8 @@ def _load_backbone(net: nn.Module, path: Path) -> None:
         if net.get_submodule(key.rpartition(".")[0]) is net.get_classifier()
     }
     own = {key: tensor.shape for key, tensor in net.state_dict().items() if key not in head}
-    wrong = [key for key, shape in own.items() if key not in state or state[key].shape != shape]
+    state = state if isinstance(state, dict) else {}
+    wrong = [key for key, shape in own.items() if getattr(state.get(key), "shape", None) != shape]
     if wrong:
         raise UserError(
             f"{path}: does not fit the backbone: '{wrong[0]}' is missing or of another shape"
@@ -176,8 +206,8 @@ def _load_backbone(net: nn.Module, path: Path) -> None:
 class Trained:
     """A trained network, and what it must never be tested on.
 
-    `kind` ("cnn", "cnn_rnn") and `settings` say how to build it; `state` is its state dict;
-    `train_mice` and `valid_mice` are the mice it has seen.
+    `kind` ("cnn"; "cnn_rnn" on features; "finetuned", CNN and RNN together) and `settings` say how
+    to build it; `state` is its state dict; `train_mice` and `valid_mice` are the mice it has seen.
     """
 
     kind: str
@@ -209,6 +239,8 @@ class Trained:
         """Return the network in evaluation mode."""
         if self.kind == "cnn":
             model = CNNDecoder(self.settings["backbone"])
+        elif self.kind == "finetuned":
+            model = cnn_rnn_decoder(CNNDecoder(self.settings["backbone"]), self.settings)
         else:
             model = rnn_decoder(self.state["rnn.weight_ih_l0"].shape[1], self.settings)
         model.load_state_dict(self.state, strict=True)
@@ -223,15 +255,21 @@ def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder:
     return RNNDecoder(n_features, cell=settings["rnn"], **sizes)
 
 
-def load_trained(path: str | Path, kind: str) -> Trained:
-    """Read weights that `Trained.save` wrote. Raises UserError if they are none of that kind."""
+def cnn_rnn_decoder(cnn: CNNDecoder, settings: dict[str, Any]) -> CNNRNNDecoder:
+    """Join a CNN and a new recurrent network of a decoder's settings (see its schema)."""
+    return CNNRNNDecoder(cnn, rnn_decoder(cnn.n_features, settings))
+
+
+def load_trained(path: str | Path, *kinds: str) -> Trained:
+    """Read weights that `Trained.save` wrote. Raises UserError if they are of none of `kinds`."""
     content = _load_safely(Path(path))
     try:
         trained = Trained(**content)
     except TypeError as error:
         raise UserError(f"{path}: not weights of a mesodecode decoder") from error
-    if trained.kind != kind:
-        raise UserError(f"{path}: weights of a '{trained.kind}' decoder; needs '{kind}'")
+    if trained.kind not in kinds:
+        needed = " or ".join(f"'{kind}'" for kind in kinds)
+        raise UserError(f"{path}: weights of a '{trained.kind}' decoder; needs {needed}")
     return trained
 
 

@@ -9,13 +9,12 @@ import h5py
 import numpy as np
 import torch
 
-from mesodecode.datasets import Images, SessionFeatures, Windows
-from mesodecode.files import atomic_path
+from mesodecode.datasets import Images, ImageWindows, SessionFeatures, Windows
+from mesodecode.files import UserError, atomic_path
 from mesodecode.models import CNNDecoder, RNNDecoder, Trained
 from mesodecode.predictions import SessionPredictions
 from mesodecode.progress import Progress
 from mesodecode.recordings import Recording
-from mesodecode.train import predict_logits
 from mesodecode.windows import IMAGE_REACH
 
 # Images of one pass: more fill a GPU, fewer stay in a CPU's caches (64 px: 750/s against 500/s).
@@ -54,8 +53,9 @@ def extract(
     """Write the CNN features of every frame to HDF5; return its predictions of unseen mice.
 
     One group a session: `features` (T, F) float16, zero where a frame has no image; `labels` (T,),
-    `segment` (T,) if the recording has it; attribute `mouse`. The predictions come from the same
-    pass, for the sessions of mice that the network was neither trained nor validated on.
+    `segment` (T,) if the recording has it; attributes `mouse` and `seen` (whether the network was
+    trained or validated on that mouse). The predictions come from the same pass, for the sessions
+    of mice that it has not seen.
     """
     model = trained.build(device).to(memory_format=torch.channels_last)
     seen = {*trained.train_mice, *trained.valid_mice}
@@ -66,7 +66,7 @@ def extract(
             rows = np.zeros((len(recording), features.shape[1]), np.float16)
             rows[frames] = features
             group = file.create_group(recording.session)
-            group.attrs["mouse"] = recording.mouse
+            group.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
             group.create_dataset("features", data=rows)
             group.create_dataset("labels", data=recording.labels)
             if recording.segment is not None:
@@ -88,16 +88,42 @@ def predict_cnn(
     return predictions
 
 
+def predict_finetuned(
+    trained: Trained, recordings: Sequence[Recording], device: torch.device | str = "cpu"
+) -> dict[str, SessionPredictions]:
+    """Return the predictions of a CNN and RNN trained together; every image passes once."""
+    model = trained.build(device).to(memory_format=torch.channels_last)
+    predictions = {}
+    with Progress(len(recordings), "sessions", "predicting") as progress:
+        for recording in recordings:
+            windows = ImageWindows([recording], trained.settings["half_window"], device)
+            batch = BATCH[torch.device(device).type]
+            logits = windows.logits(model, windows.centres, batch).cpu().numpy()
+            frames = windows.centres.cpu().numpy()
+            predictions[recording.session] = _session(recording, frames, logits)
+            progress.update(1)
+    return predictions
+
+
 def predict_rnn(
     trained: Trained, sessions: Sequence[SessionFeatures], device: torch.device | str = "cpu"
 ) -> dict[str, SessionPredictions]:
-    """Return a recurrent decoder's predictions from features of test sessions, by session."""
+    """Return a recurrent decoder's predictions from features of test sessions, by session.
+
+    Raises UserError if the CNN that made the features was trained or validated on a test mouse.
+    """
+    seen = sorted({session.mouse for session in sessions if session.seen})
+    if seen:
+        raise UserError(
+            f"mice {', '.join(seen)}: the CNN of these features was trained or validated on them; "
+            "a decoder never tests a mouse it saw"
+        )
     model: RNNDecoder = trained.build(device)
     half_window = trained.settings["half_window"]
     predictions = {}
     for session in sessions:
         windows = Windows([session], half_window, half_window + IMAGE_REACH, device)
-        logits = predict_logits(model, windows, windows.centres).cpu().numpy()
+        logits = windows.logits(model, windows.centres).cpu().numpy()
         predictions[session.session] = _session(session, windows.centres.cpu().numpy(), logits)
     return predictions
 

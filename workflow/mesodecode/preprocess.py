@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -9,8 +11,10 @@ import numpy as np
 from PIL import Image
 
 from mesodecode.files import UserError, atomic_path, sha256
+from mesodecode.masks import read_masks
 from mesodecode.progress import Progress
-from mesodecode.sources import Movie, open_movie, read_behavior, read_rois
+from mesodecode.roi_files import read_signals
+from mesodecode.sources import Movie, open_movie, read_behavior
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
@@ -25,6 +29,8 @@ def preprocess(
     movie: str | Path,
     behavior: str | Path,
     rois: str | Path | None = None,
+    roi_dataset: str | None = None,
+    roi_masks: str | Path | None = None,
     session: str,
     mouse: str,
     frame_rate: float,
@@ -34,20 +40,38 @@ def preprocess(
     """Check a session's files and write them as one recording (see `mesodecode.recordings`).
 
     `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
-    cm/s. Raises UserError if the files do not fit together; then no output is written.
+    cm/s. ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
+    movie, as means over `roi_masks`; not both. Raises UserError if the files do not fit together;
+    then no output is written.
     """
+    if not 0 < frame_rate < math.inf:
+        raise UserError(f"frame_rate: {frame_rate} frames/s; needs a number above 0")
+    if image_size is not None and image_size < 1:
+        raise UserError(f"image_size: {image_size} px; needs 1 or more")
+    if rois is not None and roi_masks is not None:
+        raise UserError(f"{rois}, {roi_masks}: ROI signals from a file or from masks; give one")
     traces = read_behavior(behavior, speed_threshold)
-    if rois is not None:
-        traces["rois"] = read_rois(rois)
-    sources = {"movie": movie, "behavior": behavior, "rois": rois}
+    sources = {"movie": movie, "behavior": behavior, "rois": rois, "roi_masks": roi_masks}
     with open_movie(movie) as stack:
+        names, masks, means = None, None, []
+        if rois is not None:
+            traces["rois"], names = read_signals(rois, stack.shape[0], roi_dataset)
+        if roi_masks is not None:
+            masks = read_masks(roi_masks, *stack.shape[1:])
+            names = masks.names
         check_session(stack, traces, behavior, rois)
         with atomic_path(out) as part, h5py.File(part, "w") as file:
-            pixel_mean, stack_sd = write_frames(file, stack, image_size)
+            pixel_mean, stack_sd = write_frames(
+                file, stack, image_size, masks and (lambda block: means.append(masks.means(block)))
+            )
+            if masks is not None:
+                traces["rois"] = np.concatenate(means)
             file["pixel_mean"] = pixel_mean.astype(np.float32)
             file["stack_sd"] = np.float32(stack_sd)
             for name, values in traces.items():
                 file[name] = values
+            if names is not None:
+                file["rois"].attrs["names"] = names
             file.attrs.update(session=session, mouse=mouse, frame_rate=float(frame_rate))
             for kind, path in sources.items():
                 if path is not None:
@@ -75,8 +99,15 @@ def check_session(
         )
 
 
-def write_frames(file: h5py.File, stack: Movie, image_size: int | None) -> tuple[np.ndarray, float]:
+def write_frames(
+    file: h5py.File,
+    stack: Movie,
+    image_size: int | None,
+    each_block: Callable[[np.ndarray], None] | None = None,
+) -> tuple[np.ndarray, float]:
     """Copy a movie to `file["frames"]` block by block, resized if asked for.
+
+    `each_block` is shown every block (n, H, W) as recorded, before it is resized.
 
     Returns the temporal mean of each pixel (H, W) and the SD over all pixels and frames of the
     stack, both float64, in camera counts (the normalisation of Ajioka et al. 2024).
@@ -101,6 +132,8 @@ def write_frames(file: h5py.File, stack: Movie, image_size: int | None) -> tuple
             if not np.isfinite(block).all():
                 bad = start + np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
                 raise UserError(f"{stack.path}: frame {bad} has NaN or infinite pixels")
+            if each_block is not None:
+                each_block(block)
             if image_size is not None:
                 block = _round_to(resize(block, image_size), stack.dtype)
             frames[start : start + len(block)] = block

@@ -2,7 +2,8 @@
 
 Each rule has it as a param, so that Snakemake reruns a stage whose code was edited. The hash is
 taken over the syntax trees of the verb's module and of all modules of this package that it
-imports, directly or not, inside functions too. Comments, docstrings and formatting do not count.
+imports, directly or not, inside functions too, and over the data files that a rule names.
+Comments, docstrings and formatting do not count.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+NO_STAGE = ("mesodecode", "mesodecode.cli")  # the version and the list of verbs
 
 
-def code_version(verb_module: str) -> str:
-    """Return 12 hexadecimal digits for the code behind ``mesodecode.cli.{verb_module}``."""
+def code_version(verb_module: str, *files: str) -> str:
+    """Return 12 hexadecimal digits for the code behind ``mesodecode.cli.{verb_module}``.
+
+    `files` are data files of the package that it reads, such as ``templates/report.html.j2``.
+    """
     todo, seen = [f"mesodecode.cli.{verb_module}"], set()
     while todo:
         module = todo.pop()
@@ -26,6 +31,8 @@ def code_version(verb_module: str) -> str:
     digest = hashlib.sha256()
     for module in sorted(seen):
         digest.update(_parse(module)[0].encode())
+    for name in files:
+        digest.update((PACKAGE / name).read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -51,5 +58,5 @@ def _parse(module: str) -> tuple[str, list[str]]:
             node
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    # `mesodecode` itself holds only the version; a name that is no module is a function
-    return ast.unparse(tree), [m for m in imports if m != "mesodecode" and _path(m)]
+    # a name that is no module is a function
+    return ast.unparse(tree), [m for m in imports if m not in NO_STAGE and _path(m)]

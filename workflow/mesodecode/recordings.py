@@ -1,8 +1,9 @@
 """A preprocessed recording: one HDF5 file a session, read by every later stage.
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
-`segment` (T,) and `rois` (T, R) where known; `pixel_mean` (H, W); `stack_sd` scalar; attributes
-session, mouse, frame_rate and the source files with their SHA-256.
+`segment` (T,) and `rois` (T, R; with the attribute `names` if they have names) where known;
+`pixel_mean` (H, W); `stack_sd` scalar; attributes session, mouse, frame_rate and the source files
+with their SHA-256.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Recording:
     """A session without its frames, which `read_frames` brings into memory.
 
     Attributes: labels (T,) uint8; speed (T,) float32 cm/s, segment (T,) int64 and rois (T, R)
-    float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W).
+    float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W);
+    roi_names (R,) where the ROIs have names.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Recording:
     pixel_mean: np.ndarray
     stack_sd: float
     shape: tuple[int, int, int]
+    roi_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -70,6 +73,7 @@ def read_recording(path: str | Path) -> Recording:
                 pixel_mean=file["pixel_mean"][:],
                 stack_sd=float(file["stack_sd"][()]),
                 shape=file["frames"].shape,
+                roi_names=_names(file),
             )
     except FileNotFoundError:
         raise
@@ -80,18 +84,24 @@ def read_recording(path: str | Path) -> Recording:
         ) from error
 
 
+def _names(file: h5py.File) -> tuple[str, ...] | None:
+    if "rois" not in file or "names" not in file["rois"].attrs:
+        return None
+    return tuple(map(str, file["rois"].attrs["names"]))
+
+
 def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:
     """Return the mice of recordings, or of anything with a `mouse`, each once and in order."""
     return tuple(dict.fromkeys(session.mouse for session in sessions))
 
 
-def read_recordings(paths: list[str] | list[Path]) -> list[Recording]:
-    """Open several recordings of one frame size, each session once."""
+def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) -> list[Recording]:
+    """Open several recordings, each session once, all of one frame size if `same_size`."""
     recordings = [read_recording(path) for path in paths]
     first = recordings[0]
     seen: dict[str, Path] = {}
     for recording in recordings:
-        if recording.shape[1:] != first.shape[1:]:
+        if same_size and recording.shape[1:] != first.shape[1:]:
             raise UserError(
                 f"{recording.path}: frames of {recording.shape[1:]} px, but {first.path} has "
                 f"{first.shape[1:]}; set image_size in the config"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,24 @@ import yaml
 from mesodecode.files import UserError
 
 FOLDER = Path(__file__).parents[1] / "schemas"
+DECODERS = ("cnn", "cnn_rnn", "linear", "roi_rnn", "roi_classical")  # schemas of decoders
+
+
+def _is_integer(checker: Any, value: Any) -> bool:
+    """JSON schema calls 3.0 an integer; a flag, a range or a count of mice does not take it."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: Any, value: Any) -> bool:
+    """NaN passes every limit; infinity passes most."""
+    return _is_integer(checker, value) or isinstance(value, float) and math.isfinite(value)
+
+
+_BASE = jsonschema.Draft202012Validator
+_Validator = jsonschema.validators.extend(
+    _BASE,
+    type_checker=_BASE.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
 
 
 @functools.cache
@@ -48,7 +67,7 @@ def check(value: Any, name: str, where: str) -> None:
 
     `where` is the place of `value` in the config, such as ``decoders.cnn``; empty for the top.
     """
-    _check(value, load(name), where)
+    _check(value, load(name), where, name)
 
 
 def flags(name: str) -> dict[str, dict[str, Any]]:
@@ -62,23 +81,26 @@ def flags(name: str) -> dict[str, dict[str, Any]]:
 def check_flags(values: dict[str, Any], name: str) -> None:
     """Raise UserError naming the flag if one of `values` does not fit schema `name`."""
     for key, value in values.items():
-        _check(value, properties(name)[key], "--" + key.replace("_", "-"))
+        _check(value, properties(name)[key], "--" + key.replace("_", "-"), name)
 
 
-def _check(value: Any, spec: dict[str, Any], where: str) -> None:
-    validator = jsonschema.Draft202012Validator(spec)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+def _check(value: Any, spec: dict[str, Any], where: str, name: str) -> None:
+    error = jsonschema.exceptions.best_match(_Validator(spec).iter_errors(value))
     if error is not None:
         prefix = "" if where.startswith("--") else "config: "
-        raise UserError(prefix + _explain(error, where))
+        raise UserError(prefix + " ".join(_explain(error, where, name).split()))
 
 
-def _explain(error: jsonschema.ValidationError, where: str) -> str:
+def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) -> str:
     key = ".".join(part for part in (where, *map(str, error.absolute_path)) if part)
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
         known = list(error.schema.get("properties", {}))
         unknown = [k for k in error.instance if k not in known]
-        near = difflib.get_close_matches(str(unknown[0]), known, n=1) if unknown else []
+        guesses = list(known)
+        if schema_name in DECODERS:  # a typo may be why it was taken for another kind of decoder
+            guesses += ["like", *(key for kind in DECODERS for key in properties(kind))]
+        near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)
+        near = [] if near == unknown[:1] else near
         name = f"{key}.{unknown[0]}" if key else str(unknown[0])
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
         return f"{name}: no such key; {hint}"
@@ -90,4 +112,19 @@ def _explain(error: jsonschema.ValidationError, where: str) -> str:
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
         return f"{key}: {error.instance!r} is not one of {choices}"
+    if error.validator == "type":
+        return f"{key}: {error.message}{_type_hint(error.instance, error.validator_value)}"
     return f"{key}: {error.message}"
+
+
+def _type_hint(value: Any, wanted: str | list[str]) -> str:
+    if "string" in wanted and not isinstance(value, dict | list | None):
+        return "; write it in quotes"
+    if isinstance(value, str) and "number" in wanted:
+        try:
+            return f"; YAML takes it for text, write {float(value)}"
+        except ValueError:
+            return ""
+    if isinstance(value, float) and value.is_integer() and "integer" in wanted:
+        return f"; write {int(value)}"
+    return ""

@@ -75,8 +75,10 @@ def open_movie(path: str | Path) -> Iterator[Movie]:
     """Open a TIFF stack. Raises UserError if it is none, OSError if it cannot be opened."""
     try:
         tif = tifffile.TiffFile(path)
-    except tifffile.TiffFileError as error:
-        raise UserError(f"{path}: not a TIFF file ({error})") from error
+    except OSError:
+        raise
+    except Exception as error:  # of a file of a few bytes, tifffile raises more than its own kind
+        raise UserError(f"{path}: not a TIFF file ({_words(error)})") from error
     with tif:
         try:
             if not tif.pages:
@@ -125,9 +127,7 @@ def read_mat(path: str | Path) -> dict[str, np.ndarray]:
         else:
             items = scipy.io.loadmat(path, squeeze_me=False)
     except Exception as error:  # scipy raises many kinds on a damaged file
-        raise UserError(
-            f"{path}: not a readable MAT file ({_words(error)})"
-        ) from error
+        raise UserError(f"{path}: not a readable MAT file ({_words(error)})") from error
     return {
         name: value
         for name, value in items.items()
@@ -187,18 +187,26 @@ def read_behavior(path: str | Path, speed_threshold: float) -> dict[str, np.ndar
     return behavior
 
 
-def read_rois(path: str | Path) -> np.ndarray:
-    """Read ROI signals (T, R) float32 from variable `dat_roi` (R x T) of a MAT file."""
+def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:
+    """Read ROI signals (T, R) float32 from `variable` (R x T) of a MAT file.
+
+    NaN stays: it says that a signal is missing there, and a decoder decides what that means.
+    """
     variables = read_mat(path)
-    if "dat_roi" not in variables:
+    if variable not in variables:
         raise UserError(
-            f"{path}: no variable 'dat_roi' in it; it holds: "
+            f"{path}: no variable '{variable}' in it; it holds: "
             f"{', '.join(sorted(variables)) or 'no numeric variable'}"
         )
-    rois = variables["dat_roi"]
+    rois = variables[variable]
     if rois.ndim != 2:
-        raise UserError(f"{path}: dat_roi has shape {rois.shape}; needs ROIs x frames")
-    if not np.isfinite(rois).all():
-        bad = np.flatnonzero(~np.isfinite(rois).all(axis=1)) + 1
-        raise UserError(f"{path}: dat_roi is not finite in ROI {', '.join(map(str, bad[:10]))}")
-    return rois.T.astype(np.float32)
+        raise UserError(f"{path}: {variable} has shape {rois.shape}; needs ROIs x frames")
+    return checked_rois(rois.T, path)
+
+
+def checked_rois(rois: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return ROI signals (T, R) as float32. Raises UserError for infinite values."""
+    infinite = np.flatnonzero(np.isinf(rois).any(axis=0)) + 1
+    if infinite.size:
+        raise UserError(f"{path}: infinite values in ROI {', '.join(map(str, infinite[:10]))}")
+    return rois.astype(np.float32)

@@ -6,13 +6,16 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from mesodecode.checkpoint import Checkpoint
 from mesodecode.datasets import Source
 from mesodecode.files import UserError, atomic_path
 from mesodecode.progress import Progress
@@ -63,74 +66,170 @@ def fit(
     max_lr: float,
     frame_step: int,
     seed: int,
+    run_length: int = 1,
+    schedule: str = "one_cycle",
+    label_smoothing: float = 0.0,
     device: torch.device | str = "cpu",
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Train with binary cross-entropy, Adam and a one-cycle learning rate; keep the best epoch.
 
-    `make_model` returns a network that maps a source's batches to logits (N,); it is called after
-    seeding, so that new weights follow `seed`. `frame_step` n trains and validates on every n-th
-    decodable frame. Best is the epoch of lowest validation loss (Ajioka et al. 2024, Methods).
-    Raises UserError if there is nothing to train on, one state only, or the loss is not finite.
+    1. `make_model` returns a network that maps a source's batches to logits (N,). It is called
+       after seeding, so that new weights follow `seed`.
+    2. Decodable frames are cut into runs of `run_length`; every `frame_step`-th run is used, for
+       training in an order drawn anew each epoch, in batches of about `batch_size` frames.
+    3. `schedule` "one_cycle" rises to `max_lr` and falls again over all steps, "constant" stays
+       there. `label_smoothing` s moves the labels 0 and 1 of every loss to s/2 and 1 - s/2, as
+       Keras does.
+    4. Best is the epoch of lowest validation loss (Ajioka et al. 2024, Methods).
+
+    With a `checkpoint` the run goes on where an earlier one ended, to the same weights.
+    Raises UserError if there is nothing to train on, one state only, or the loss is not finite;
+    Stopped after a signal, with the checkpoint written.
     """
     torch.manual_seed(seed)
     model = make_model().to(device, memory_format=torch.channels_last)
-    order_of = torch.Generator().manual_seed(seed)
-    train_at, valid_at = train.centres[::frame_step], valid.centres[::frame_step]
-    for name, source, at in (("training", train, train_at), ("validation", valid, valid_at)):
+    for name, source in (("training", train), ("validation", valid)):
+        at = _in_runs(source.centres, run_length, frame_step)
         if len(at) == 0 or source.labels[at].unique().numel() < 2:
             raise UserError(
                 f"{len(at)} {name} frames to decode, of fewer than two states; use longer "
                 "recordings, or lower frame_step or half_window"
             )
-    n_batches = math.ceil(len(train_at) / batch_size)
+    n_inputs = len(_in_runs(train.centres, run_length, frame_step))
+    n_batches = min(math.ceil(n_inputs / batch_size), n_inputs // 2)  # no batch of one frame
     optimizer = torch.optim.Adam(model.parameters(), lr=max_lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=max_lr, total_steps=max(2, epochs * n_batches)
-    )
-    best, state, history = math.inf, {}, []
-    for epoch in range(1, epochs + 1):
-        start, total = time.monotonic(), 0.0
-        order = train_at[torch.randperm(len(train_at), generator=order_of).to(train_at.device)]
-        model.train()
-        with Progress(len(order), "inputs", f"epoch {epoch}/{epochs}") as progress:
-            # Batches of nearly equal size: a last batch of one frame would break BatchNorm.
-            for at in torch.tensor_split(order, n_batches):
-                loss = binary_cross_entropy_with_logits(model(train.batch(at)), train.labels[at])
-                optimizer.zero_grad(set_to_none=True)
+    if schedule == "one_cycle":
+        rate = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=max_lr, total_steps=max(2, epochs * n_batches)
+        )
+    else:
+        rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    run = _Run(model, optimizer, rate, label_smoothing, checkpoint)
+    run.restore(torch.Generator().manual_seed(seed))
+    with checkpoint.signals() if checkpoint else nullcontext():
+        while run.epoch <= epochs:
+            order = _in_runs(train.centres, run_length, frame_step, run.order)
+            run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
+            run.validate(valid, _in_runs(valid.centres, run_length, frame_step), n_inputs)
+            print(describe(run.history[-1], epochs), file=sys.stderr, flush=True)
+            run.next_epoch()
+    return Fit(run.best_state, run.history)
+
+
+def _in_runs(
+    centres: torch.Tensor,
+    run_length: int,
+    frame_step: int,
+    shuffle: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Return every `frame_step`-th run of `centres` (N,), runs in random order if asked for."""
+    runs = torch.arange(0, math.ceil(len(centres) / run_length), frame_step)
+    if shuffle is not None:
+        runs = runs[torch.randperm(len(runs), generator=shuffle)]
+    chosen = (runs[:, None] * run_length + torch.arange(run_length)).flatten()
+    return centres[chosen[chosen < len(centres)].to(centres.device)]
+
+
+@dataclass
+class _Run:
+    """A training run at some step, with all that its next steps depend on."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    rate: torch.optim.lr_scheduler.LRScheduler
+    label_smoothing: float
+    checkpoint: Checkpoint | None
+    order: torch.Generator = field(default_factory=torch.Generator)
+    order_state: torch.Tensor | None = None  # of `order` when the epoch under way began
+    epoch: int = 1
+    batches: int = 0  # done in this epoch
+    loss: float = 0.0  # summed over its inputs
+    seconds: float = 0.0
+    best: float = math.inf
+    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+
+    _PLAIN = ("order_state", "epoch", "batches", "loss", "seconds", "best", "best_state")
+    _PARTS = ("model", "optimizer", "rate")
+
+    def restore(self, order: torch.Generator) -> None:
+        """Start with the generator `order`, or go on from the checkpoint."""
+        self.order, self.order_state = order, order.get_state()
+        state = self.checkpoint.load() if self.checkpoint else None
+        if state is None:
+            return
+        for name in self._PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        for name in self._PLAIN:
+            setattr(self, name, state[name])
+        self.history = [Epoch(**line) for line in state["history"]]
+        self.order.set_state(self.order_state)
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"]:
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        print(f"going on at epoch {self.epoch}, batch {self.batches}", file=sys.stderr, flush=True)
+
+    def save(self) -> None:
+        """Write the checkpoint; raises Stopped if a signal asked for an end."""
+        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self._PARTS}
+        state |= {name: getattr(self, name) for name in self._PLAIN}
+        state["history"] = [asdict(line) for line in self.history]
+        state["rng"] = torch.get_rng_state()
+        state["cuda_rng"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        self.checkpoint.save(state)
+
+    def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        smooth = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return binary_cross_entropy_with_logits(logits, smooth)
+
+    def train(self, source: Source, order: torch.Tensor, n_batches: int, what: str) -> None:
+        """Take the steps of the epoch that are not yet taken."""
+        self.model.train()
+        # Batches of nearly equal size, two frames or more: BatchNorm cannot train on one.
+        batches = torch.tensor_split(order, n_batches)[self.batches :]
+        with Progress(sum(map(len, batches)), "inputs", what) as progress:
+            for at in batches:
+                start = time.monotonic()
+                loss = self.loss_of(self.model(source.batch(at)), source.labels[at])
+                self.optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(at)
-                progress.update(len(at), loss=loss.item())
-        seconds = time.monotonic() - start
-        logits = predict_logits(model, valid, valid_at, batch_size=batch_size)
-        labels = valid.labels[valid_at]
+                self.optimizer.step()
+                self.rate.step()
+                value = loss.item()
+                self.loss += value * len(at)
+                self.seconds += time.monotonic() - start
+                self.batches += 1
+                progress.update(len(at), loss=value)
+                if self.checkpoint and self.checkpoint.due():
+                    self.save()
+
+    def validate(self, source: Source, at: torch.Tensor, n_inputs: int) -> None:
+        """Close the epoch: score the validation frames, keep the weights if they are the best."""
+        logits, labels = source.logits(self.model, at), source.labels[at]
         line = Epoch(
-            epoch=epoch,
-            step=epoch * n_batches,
-            train_loss=total / len(order),
-            valid_loss=binary_cross_entropy_with_logits(logits, labels).item(),
+            epoch=self.epoch,
+            step=self.epoch * self.batches,
+            train_loss=self.loss / n_inputs,
+            valid_loss=self.loss_of(logits, labels).item(),
             valid_auc=roc_auc(labels.cpu().numpy(), logits.cpu().numpy()),
-            lr=schedule.get_last_lr()[0],
-            inputs_per_s=len(order) / seconds,
+            lr=self.rate.get_last_lr()[0],
+            inputs_per_s=n_inputs / self.seconds,
         )
         if not math.isfinite(line.train_loss + line.valid_loss):
-            raise UserError(f"epoch {epoch}: the loss is not finite; lower max_lr")
-        history.append(line)
-        print(describe(line, epochs), file=sys.stderr, flush=True)
-        if line.valid_loss < best:
-            best = line.valid_loss
-            state = {key: value.cpu().clone() for key, value in model.state_dict().items()}
-    return Fit(state, history)
+            raise UserError(f"epoch {self.epoch}: the loss is not finite; lower max_lr")
+        self.history.append(line)
+        if line.valid_loss < self.best:
+            self.best = line.valid_loss
+            state = self.model.state_dict()
+            self.best_state = {key: value.cpu().clone() for key, value in state.items()}
 
-
-@torch.inference_mode()
-def predict_logits(
-    model: nn.Module, source: Source, at: torch.Tensor, *, batch_size: int = 256
-) -> torch.Tensor:
-    """Return logits (N,) for the positions `at` (N,) of a source, in evaluation mode."""
-    model.eval()
-    return torch.cat([model(source.batch(part)) for part in at.split(batch_size)])
+    def next_epoch(self) -> None:
+        """Go to the start of the next epoch, and keep it."""
+        self.epoch, self.batches, self.loss, self.seconds = self.epoch + 1, 0, 0.0, 0.0
+        self.order_state = self.order.get_state()
+        if self.checkpoint:
+            self.save()
 
 
 def describe(line: Epoch, epochs: int) -> str:

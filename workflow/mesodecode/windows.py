@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 IMAGE_REACH = 1  # the image of frame t is the frames t-1, t, t+1 as three channels
 
 
-def centres(n_frames: int, reach: int, segment: np.ndarray | None = None) -> np.ndarray:
+def centres(
+    n_frames: int, reach: int, segment: np.ndarray | None = None, shift: int = 0
+) -> np.ndarray:
     """Return the frames t whose neighbours t-reach … t+reach all exist and lie in one segment.
 
     A decoder of one image has reach 1 (t-1, t, t+1 are its channels); a window of half-width w
     over images has reach w + 1; a window over ROI signals has reach w. Frames left out at a
     recording's ends and at segment boundaries are counted by ``n_frames - len(centres(...))``.
+    A window moved by `shift` frames is t+shift-reach … t+shift+reach, and frame t lies with it.
 
-    Parameters: n_frames; reach in frames, ≥ 0; segment (T,), equal within a segment, or None.
+    Parameters: n_frames; reach in frames, ≥ 0; segment (T,), equal within a segment, or None;
+    shift in frames, > 0 for later frames.
     Returns int64 (N,), ascending.
     """
     if reach < 0:
         raise ValueError(f"reach is {reach}; needs 0 or more")
+    before, after = max(0, reach - shift), max(0, reach + shift)
     if segment is None:
-        return np.arange(reach, max(reach, n_frames - reach))
+        return np.arange(before, max(before, n_frames - after))
     if len(segment) != n_frames:
         raise ValueError(f"{len(segment)} segment values for {n_frames} frames")
-    starts = np.flatnonzero(np.diff(segment, prepend=np.nan))  # NaN differs: frame 0 starts one
-    stops = np.append(starts[1:], n_frames)
-    parts = [np.arange(a + reach, b - reach) for a, b in zip(starts, stops, strict=True)]
-    return np.concatenate(parts) if parts else np.arange(0)
+    segment = np.asarray(segment)
+    edges = [0, *(np.flatnonzero(segment[1:] != segment[:-1]) + 1), n_frames]
+    return np.concatenate([np.arange(a + before, b - after) for a, b in itertools.pairwise(edges)])

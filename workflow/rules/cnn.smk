@@ -1,4 +1,4 @@
-"""CNN decoders of pseudo-RGB images.
+"""CNN decoders of pseudo-RGB images, and CNN-RNNs trained end to end.
 
 REQUIRED INPUTS: recordings/{session}.h5
 OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5;
@@ -25,15 +25,49 @@ rule train_cnn:
     resources:
         mem_mb=48000,
         runtime=720,
+        device=STUDY.config["device"],
     params:
         settings=settings_flags,
-        device=STUDY.config["device"],
         code=code_version("train_cnn"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode train-cnn --train {input.train} --valid {input.valid} {params.settings} "
-        "--device {params.device} --threads {threads} "
+        "--device {resources.device} --threads {threads} "
+        "--out {output.weights} --history {output.history} 2> {log}"
+
+
+rule finetune:
+    input:
+        start=weights_of_start,
+        train=recordings_of("train"),
+        valid=recordings_of("valid"),
+    output:
+        weights=RESULTS / "models/{decoder}/{allocation}.pt",
+        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
+    log:
+        RESULTS / "logs/finetune/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/finetune/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names("cnn_rnn", lambda d: not is_frozen(d)),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=48000,
+        runtime=1440,
+    params:
+        settings=settings_flags,
+        checkpoint=RESULTS / "checkpoints/{decoder}/{allocation}.pt",
+        device=STUDY.config["device"],
+        code=code_version("finetune"),
+    message:
+        "Fine-tuning {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode finetune --start {input.start} --train {input.train} --valid {input.valid} "
+        "{params.settings} --device {params.device} --threads {threads} "
+        "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 
 
@@ -49,48 +83,53 @@ rule extract:
     benchmark:
         RESULTS / "benchmarks/extract/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("cnn", frozen_start=True),
+        decoder=names("cnn", feeds_frozen),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=8000,
         runtime=240,
-    params:
         device=STUDY.config["device"],
+    params:
         code=code_version("extract"),
     message:
         "Extracting features of {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode extract --weights {input.weights} --recordings {input.recordings} "
-        "--decoder {wildcards.decoder} --device {params.device} --threads {threads} "
+        "--decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
         "--features {output.features} --predictions {output.predictions} 2> {log}"
 
 
-rule predict_cnn:
+rule predict_images:
     input:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         recordings=recordings_of("test"),
     output:
         RESULTS / "predictions/{decoder}/{allocation}.h5",
     log:
-        RESULTS / "logs/predict_cnn/{decoder}/{allocation}.log",
+        RESULTS / "logs/predict_images/{decoder}/{allocation}.log",
     benchmark:
-        RESULTS / "benchmarks/predict_cnn/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/predict_images/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("cnn", frozen_start=False),
+        decoder="|".join(
+            [
+                names("cnn", lambda d: not feeds_frozen(d)),
+                names("cnn_rnn", lambda d: not is_frozen(d)),
+            ]
+        ),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=8000,
         runtime=120,
-    params:
         device=STUDY.config["device"],
+    params:
         code=code_version("predict"),
     message:
         "Predicting with {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode predict --weights {input.weights} --recordings {input.recordings} "
-        "--decoder {wildcards.decoder} --device {params.device} --threads {threads} "
+        "--decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
         "--out {output} 2> {log}"

@@ -33,17 +33,22 @@ shell.prefix(  # Snakemake formats the prefix, so its braces are doubled once mo
 )
 
 
-def names(kind, frozen_start=None):
-    """A wildcard pattern of the decoders of a kind.
+def is_frozen(decoder):
+    """Whether a CNN-RNN reads the features of a frozen CNN."""
+    return decoder.settings["cnn_weights"] == "frozen"
 
-    `frozen_start` True: only those whose features a frozen decoder reads; False: only the others.
-    """
-    starts = {d.settings.get("start_from") for d in STUDY.decoders.values()}
-    chosen = [
-        name
-        for name, decoder in STUDY.decoders.items()
-        if decoder.kind == kind and frozen_start in (None, name in starts)
+
+def feeds_frozen(decoder):
+    """Whether a frozen CNN-RNN reads the features of this CNN."""
+    others = [
+        d for d in STUDY.decoders.values() if d.kind == "cnn_rnn" and is_frozen(d)
     ]
+    return any(other.settings["start_from"] == decoder.name for other in others)
+
+
+def names(kind, wanted=lambda decoder: True):
+    """A wildcard pattern of the decoders of a kind that are `wanted`."""
+    chosen = [d.name for d in STUDY.decoders.values() if d.kind == kind and wanted(d)]
     return "|".join(chosen) or "no decoder"
 
 
@@ -73,8 +78,9 @@ def settings_flags(wildcards):
 
 
 def source_files(wildcards):
-    """The files of a session, as named inputs."""
-    kinds = ("movie", "behavior", "rois")
+    """The files of a session, as named inputs; those of ROIs only if a decoder reads ROIs."""
+    rois = ("rois", "roi_masks") if STUDY.roi_decoders else ()
+    kinds = ("movie", "behavior", *rois)
     files = {kind: STUDY.source(kind, wildcards.session) for kind in kinds}
     return {kind: path for kind, path in files.items() if path}
 
@@ -83,7 +89,11 @@ def preprocess_flags(wildcards, input):
     """The flags of `mesodecode preprocess` for a session."""
     recordings = STUDY.config["recordings"]
     flags = {
-        **{kind: input.get(kind) for kind in ("movie", "behavior", "rois")},
+        "movie": input.movie,
+        "behavior": input.behavior,
+        "rois": input.get("rois"),
+        "roi-dataset": recordings["roi_dataset"],
+        "roi-masks": input.get("roi_masks"),
         "session": wildcards.session,
         "mouse": STUDY.mouse_of[wildcards.session],
         "frame-rate": recordings["frame_rate"],
@@ -93,10 +103,35 @@ def preprocess_flags(wildcards, input):
     return shlex.join(f"--{k}={v}" for k, v in flags.items() if v is not None)
 
 
+def weights_of_start(wildcards):
+    """The weights of the CNN that the job's decoder starts from."""
+    start = STUDY.decoders[wildcards.decoder].settings["start_from"]
+    return RESULTS / "models" / start / f"{wildcards.allocation}.pt"
+
+
 def features_of_start(wildcards):
     """The features file of the CNN that the job's decoder starts from."""
     start = STUDY.decoders[wildcards.decoder].settings["start_from"]
     return RESULTS / "features" / start / f"{wildcards.allocation}.h5"
+
+
+def label_flags(wildcards):
+    """Whose labels the sessions of the job's allocation are given, where not their own."""
+    donors = STUDY.label_donors(wildcards.decoder)
+    sessions = STUDY.sessions(wildcards.allocation, "train", "valid", "test")
+    return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions if donors])
+
+
+def correlation_baseline():
+    """The baseline of the first ROI decoder, for the correlation of signals and behaviour."""
+    frames = [decoder.settings["baseline"] for decoder in STUDY.roi_decoders][:1]
+    return f"--baseline {frames[0]}" if frames and frames[0] else ""
+
+
+def report_figures():
+    """The figures of the report."""
+    rois = [RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []
+    return [RESULTS / "figures/auc.svg", *rois]
 
 
 def comparison_table():

@@ -39,7 +39,7 @@ rule report:
         auc=RESULTS / "tables/auc.tsv",
         sessions=RESULTS / "tables/session_auc.tsv",
         comparisons=comparison_table(),
-        figures=RESULTS / "figures/auc.svg",
+        figures=report_figures(),
     output:
         RESULTS / "report.html",
     log:
@@ -51,7 +51,7 @@ rule report:
         runtime=10,
     params:
         comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
-        code=code_version("report"),
+        code=code_version("report", "templates/report.html.j2"),
     message:
         "Writing the report"
     shell:

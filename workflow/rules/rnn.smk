@@ -16,25 +16,25 @@ rule train_rnn:
     benchmark:
         RESULTS / "benchmarks/train_rnn/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("cnn_rnn"),
+        decoder=names("cnn_rnn", is_frozen),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=16000,
         runtime=240,
+        device=STUDY.config["device"],
     params:
         train_mice=mice_with("train"),
         valid_mice=mice_with("valid"),
         settings=settings_flags,
-        device=STUDY.config["device"],
         code=code_version("train_rnn"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode train-rnn --features {input.features} --train-mice {params.train_mice} "
         "--valid-mice {params.valid_mice} {params.settings} "
-        "--device {params.device} --threads {threads} "
+        "--device {resources.device} --threads {threads} "
         "--out {output.weights} --history {output.history} 2> {log}"
 
 
@@ -49,20 +49,20 @@ rule predict_rnn:
     benchmark:
         RESULTS / "benchmarks/predict_rnn/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("cnn_rnn"),
+        decoder=names("cnn_rnn", is_frozen),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=8000,
         runtime=60,
+        device=STUDY.config["device"],
     params:
         test_mice=mice_with("test"),
-        device=STUDY.config["device"],
         code=code_version("predict"),
     message:
         "Predicting with {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode predict --weights {input.weights} --features {input.features} "
         "--test-mice {params.test_mice} --decoder {wildcards.decoder} "
-        "--device {params.device} --threads {threads} --out {output} 2> {log}"
+        "--device {resources.device} --threads {threads} --out {output} 2> {log}"

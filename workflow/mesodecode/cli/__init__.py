@@ -11,7 +11,7 @@ import importlib
 import sys
 
 from mesodecode import __version__
-from mesodecode.files import UserError
+from mesodecode.files import Stopped, UserError
 
 VERBS = {
     "allocations": "allocations",
@@ -19,10 +19,14 @@ VERBS = {
     "preprocess": "preprocess",
     "cohort": "cohort",
     "train-cnn": "train_cnn",
+    "finetune": "finetune",
     "extract": "extract",
     "train-rnn": "train_rnn",
     "predict": "predict",
     "fit-linear": "fit_linear",
+    "train-roi": "train_roi",
+    "fit-roi": "fit_roi",
+    "roi-correlation": "roi_correlation",
     "auc": "auc",
     "compare": "compare",
     "figures": "figures",
@@ -54,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; return its exit status (0 done, 1 bad input or a full disk, 2 bad usage)."""
+    """Run one verb; return its exit status (0 done, 1 bad input, 2 bad usage, 143 stopped)."""
     args = parser().parse_args(argv)
     try:
         args.run(args)
@@ -64,6 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:  # missing file, no permission, disk full: the file is in the message
         print(f"mesodecode {args.verb}: error: {error}", file=sys.stderr)
         return 1
+    except Stopped as stopped:
+        print(f"mesodecode {args.verb}: {stopped}", file=sys.stderr)
+        return 143  # as if the signal had ended it, so that a scheduler sees an unfinished job
     except KeyboardInterrupt:
         print(f"mesodecode {args.verb}: interrupted, nothing written", file=sys.stderr)
         return 130

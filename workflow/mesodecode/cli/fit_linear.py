@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     train_set, test_set = recordings[: len(args.train)], recordings[len(args.train) :]
     allocation = Allocation(mice_of(train_set), tuple(args.valid_mice), mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
-    with atomic_path(args.weights) as part:
-        np.savez(part, **linear.coefficients(model))
+    with atomic_path(args.weights) as part, open(part, "wb") as file:  # a path would gain ".npz"
+        np.savez(file, **linear.coefficients(model))
     predictions = linear.predict_linear(model, test_set, pixels=settings["pixels"])
     bind(args.decoder, allocation, predictions).write(args.out)

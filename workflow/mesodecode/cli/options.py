@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import Any
 
 from mesodecode import schema
@@ -77,7 +76,13 @@ def as_flags(settings: dict[str, Any], name: str) -> str:
             words.append(flag if value else "--no-" + flag[2:])
             continue
         values = value if isinstance(value, list) else [value]
-        words += [flag, *("none" if v is None else str(v) for v in values)]
+        if not values:  # an empty list is the default
+            continue
+        texts = ["none" if v is None else str(v) for v in values]
+        if len(texts) == 1 and texts[0].startswith("-"):  # argparse takes -1e-05 for a flag
+            words.append(f"{flag}={texts[0]}")
+        else:
+            words += [flag, *texts]
     return shlex.join(words)
 
 
@@ -92,12 +97,3 @@ def add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="CPU cores to use (default: all that torch finds)"
     )
-
-
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of a verb that trains a network."""
-    parser.add_argument("--out", type=Path, required=True, help="weights to write (.pt)")
-    parser.add_argument(
-        "--history", type=Path, required=True, help="TSV to write: losses, AUC, speed by epoch"
-    )
-    add_compute(parser)

@@ -1,4 +1,4 @@
-"""Predict the test mice: a CNN from their recordings, a recurrent decoder from CNN features.
+"""Predict the test mice from their recordings, or from CNN features for a frozen CNN's decoder.
 
 Example: mesodecode predict --weights gru.pt --features f.h5 --test-mice 5 --decoder cnn_gru
 --out p.h5
@@ -17,10 +17,10 @@ HELP = "weights + recordings or features → test predictions"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--weights", type=Path, required=True, help="weights of train-cnn or train-rnn")
+    add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument(
-        "--recordings", type=Path, nargs="+", help="recordings of the test mice (for a CNN)"
+        "--recordings", type=Path, nargs="+", help="recordings of the test mice"
     )
     inputs.add_argument(
         "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> None:
 
     device = train.resolve_device(args.device, args.threads)
     if args.recordings:
-        trained, apply = load_trained(args.weights, "cnn"), predict.predict_cnn
+        trained = load_trained(args.weights, "cnn", "finetuned")
+        apply = predict.predict_cnn if trained.kind == "cnn" else predict.predict_finetuned
         sessions = read_recordings(args.recordings)
     else:
         trained, apply = load_trained(args.weights, "cnn_rnn"), predict.predict_rnn

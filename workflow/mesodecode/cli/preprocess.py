@@ -17,7 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--movie", type=Path, required=True, help="TIFF stack, one page a frame")
     add("--behavior", type=Path, required=True, help="MAT file with runrest and/or speed_rs (cm/s)")
-    add("--rois", type=Path, help="MAT file with dat_roi (ROIs x frames)")
+    rois = parser.add_mutually_exclusive_group()
+    rois.add_argument(
+        "--rois", type=Path, help="ROI signals: MAT (dat_roi, ROIs x frames), HDF5, CSV, TSV or NPY"
+    )
+    rois.add_argument(
+        "--roi-masks",
+        type=Path,
+        help="ROIs to average the movie over: label image (TIFF, NPY, PNG), polygons (JSON) or "
+        "circles (TSV, CSV: name, hemisphere, x, y, radius in px)",
+    )
+    add("--roi-dataset", help="variable or dataset of --rois (default: dat_roi; HDF5: or rois)")
     add("--session", required=True, help="name of the session")
     add("--mouse", required=True, help="name of the mouse")
     add("--frame-rate", type=float, default=30.0, help="frames/s (default: 30)")
@@ -40,6 +50,8 @@ def run(args: argparse.Namespace) -> None:
         movie=args.movie,
         behavior=args.behavior,
         rois=args.rois,
+        roi_dataset=args.roi_dataset,
+        roi_masks=args.roi_masks,
         session=args.session,
         mouse=args.mouse,
         frame_rate=args.frame_rate,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import options, training
 
 HELP = "recordings → weights of a CNN"
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
     add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
-    options.add_training(parser)
+    training.add_arguments(parser)
     options.add_settings(parser, "cnn")
 
 
@@ -35,11 +35,14 @@ def run(args: argparse.Namespace) -> None:
     recordings = read_recordings(args.train + args.valid)
     sets = recordings[: len(args.train)], recordings[len(args.train) :]
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
+    checkpoint = training.checkpoint_of(
+        args, settings, training.fingerprint(recordings), "train_cnn"
+    )
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
         *(Images(recordings, device) for recordings in sets),
         device=device,
+        checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},
     )
-    train.write_history(args.history, fitted.history)
-    trained.with_state(fitted.state).save(args.out)
+    training.finish(args, trained, fitted, checkpoint)

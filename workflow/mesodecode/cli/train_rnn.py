@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import options, training
 
 HELP = "features → weights of a recurrent decoder"
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--features", type=Path, required=True, help="HDF5 file of `mesodecode extract`")
     add("--train-mice", nargs="+", required=True, help="mice to train on")
     add("--valid-mice", nargs="+", required=True, help="mice that choose the best epoch")
-    options.add_training(parser)
+    training.add_arguments(parser)
     options.add_settings(parser, "cnn_rnn")
 
 
@@ -39,12 +39,16 @@ def run(args: argparse.Namespace) -> None:
         Windows(read_features(args.features, mice), half_window, half_window + IMAGE_REACH, device)
         for mice in (args.train_mice, args.valid_mice)
     )
+    written = args.features.stat()
+    inputs = [f"{args.features.name}: {written.st_size} bytes, {written.st_mtime_ns}"]
+    inputs += [*args.train_mice, *args.valid_mice]
+    checkpoint = training.checkpoint_of(args, settings, inputs, "train_rnn")
     fitted = train.fit(
         lambda: rnn_decoder(train_set.n_features, settings),
         train_set,
         valid_set,
         device=device,
+        checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},
     )
-    train.write_history(args.history, fitted.history)
-    trained.with_state(fitted.state).save(args.out)
+    training.finish(args, trained, fitted, checkpoint)

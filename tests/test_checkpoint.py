@@ -1,0 +1,156 @@
+"""A training run that is killed goes on as if nothing had happened, to the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mesodecode import schema, simulate
+from mesodecode.checkpoint import Checkpoint
+from mesodecode.files import UserError
+from mesodecode.preprocess import preprocess
+
+ROOT = Path(__file__).parents[1]
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    """Epoch and batches of a checkpoint; (0, 0) if there is none yet."""
+    try:
+        state = torch.load(path, weights_only=True)["state"]
+    except FileNotFoundError:
+        return (0, 0)
+    return state["epoch"], state["batches"]
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    settings = schema.defaults("simulate", n_frames=150, image_size=32)
+    for mouse in ("m1", "m2"):
+        made = simulate.simulate_session(mouse=mouse, session=mouse, run_share=0.5, **settings)
+        simulate.write_session(made, folder)
+        preprocess(
+            folder / f"{mouse}.h5",
+            movie=folder / f"{mouse}.tif",
+            behavior=folder / f"{mouse}_behavior.mat",
+            session=mouse,
+            mouse=mouse,
+            frame_rate=30,
+        )
+    return folder
+
+
+class Training:
+    """`mesodecode train-cnn` of a tiny network, checkpointed after every step: 3 epochs of 10."""
+
+    def __init__(self, recordings: Path, folder: Path) -> None:
+        self.recordings, self.out = recordings, folder / "cnn.pt"
+        self.kept = folder / "kept" / "cnn.pt"
+
+    def start(self, *flags: str) -> subprocess.Popen:
+        command = [
+            *(sys.executable, "-m", "mesodecode", "train-cnn", "--threads", "1", "--device", "cpu"),
+            *("--train", self.recordings / "m1.h5", "--valid", self.recordings / "m2.h5"),
+            *("--backbone", "test_efficientnet", "--pretrained", "none", "--batch-size", "15"),
+            *("--out", self.out, "--history", self.out.with_suffix(".tsv")),
+            *("--checkpoint", self.kept, "--checkpoint-every", "0", *flags),
+        ]
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+        return subprocess.Popen(
+            list(map(str, command)), env=environment, stderr=subprocess.PIPE, text=True
+        )
+
+    def finish(self, *flags: str) -> tuple[int, str]:
+        process = self.start(*flags)
+        words = process.communicate()[1]
+        return process.returncode, words
+
+    def end_at(self, epoch: int, batches: int, how: signal.Signals) -> tuple[int, str]:
+        """Start, and end the process by a signal once its checkpoint is this far."""
+        process = self.start()
+        while process.poll() is None and state_of(self.kept) < (epoch, batches):
+            time.sleep(0.005)
+        process.send_signal(how)
+        words = process.communicate()[1]
+        assert process.returncode != 0, "it finished before the signal came"
+        assert not self.out.exists()
+        return process.returncode, words
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return torch.load(self.out, weights_only=True)["state"]
+
+
+def assert_same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.fixture(scope="module")
+def unbroken(recordings, tmp_path_factory):
+    training = Training(recordings, tmp_path_factory.mktemp("unbroken"))
+    status, words = training.finish()
+    assert status == 0, words
+    assert not list(training.kept.parent.iterdir())  # a finished run keeps no checkpoint
+    return training.weights()
+
+
+@pytest.mark.slow
+def test_killed_three_times_and_once_truncated_it_ends_in_the_same_weights(
+    recordings, unbroken, tmp_path
+):
+    training = Training(recordings, tmp_path)
+    training.end_at(1, 3, signal.SIGKILL)
+    training.end_at(2, 0, signal.SIGKILL)
+    training.end_at(2, 6, signal.SIGKILL)
+    whole = training.kept.read_bytes()
+    training.kept.write_bytes(whole[: len(whole) // 2])  # the end of the newest is lost
+    status, words = training.finish()
+    assert status == 0, words
+    assert "set aside" in words and "going on at epoch 2" in words
+    assert training.kept.with_name("cnn.pt.broken").exists()
+    assert_same_bits(training.weights(), unbroken)
+    history = training.out.with_suffix(".tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
+
+
+@pytest.mark.slow
+def test_sigterm_keeps_the_state_and_other_settings_are_refused(recordings, unbroken, tmp_path):
+    training = Training(recordings, tmp_path)
+    status, words = training.end_at(1, 2, signal.SIGTERM)
+    assert status == 143 and "the same command goes on" in words
+    status, words = training.finish("--max-lr", "0.01")
+    assert status == 1 and "max_lr was 0.001, now 0.01" in words and "delete it" in words
+    status, words = training.finish()
+    assert status == 0 and "going on at epoch 1" in words
+    assert_same_bits(training.weights(), unbroken)
+
+
+def test_both_copies_broken_start_anew(tmp_path, capsys):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
+    kept.save({"epoch": 1})
+    kept.save({"epoch": 2})
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"PK")
+    assert Checkpoint(tmp_path / "c.pt", {"seed": 1}).load() is None
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.previous.pt.broken", "c.pt.broken"]
+
+
+def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1, "inputs": ["a"]})
+    assert kept.load() is None
+    kept.save({"epoch": 1})
+    kept.save({"epoch": 2})
+    assert kept.load() == {"epoch": 2}
+    (tmp_path / "c.pt").unlink()
+    assert kept.load() == {"epoch": 1}
+    with pytest.raises(UserError, match=r"seed was 1, now 2"):
+        Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).load()
+    kept.remove()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,104 @@
+"""Output files are whole or absent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mesodecode.files import atomic_path, sha256
+
+
+def test_file_appears_whole_when_the_block_ends(tmp_path):
+    path = tmp_path / "table.tsv"
+    with atomic_path(path) as part:
+        part.write_text("half")
+        assert not path.exists()
+        part.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_error_leaves_nothing_behind(tmp_path, error):
+    with pytest.raises(error), atomic_path(tmp_path / "table.tsv") as part:
+        part.write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_error_keeps_the_file_that_was_there(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("old")
+    with pytest.raises(ValueError), atomic_path(path) as part:
+        part.write_text("new")
+        raise ValueError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replaces_the_whole_of_a_longer_file_and_not_its_other_links(tmp_path):
+    path, link = tmp_path / "a.h5", tmp_path / "backup.h5"
+    path.write_text("old and longer")
+    os.link(path, link)
+    with atomic_path(path) as part:
+        part.write_text("new")
+    assert path.read_text() == "new"
+    assert link.read_text() == "old and longer"
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.history.tsv", "train-1+2.valid-3.test-4.h5"])
+def test_temporary_name_is_hidden_beside_the_file_with_its_suffix(tmp_path, name):
+    path = tmp_path / name
+    with atomic_path(path) as part:
+        assert part.suffix == path.suffix
+        assert part.parent == path.parent  # the same file system, so that renaming is atomic
+        assert part.name.startswith(".")
+        assert part != path
+
+
+def test_two_writers_have_two_temporary_names(tmp_path):
+    path = tmp_path / "a.tsv"
+    with atomic_path(path) as one, atomic_path(path) as two:
+        one.write_text("one")
+        two.write_text("two")
+        assert one != two
+    assert path.read_text() == "one"  # the last to end; `one` ends after `two`
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made_and_text_is_a_path(tmp_path):
+    with atomic_path(f"{tmp_path}/new/deep/a.tsv") as part:
+        part.write_text("x")
+    assert (tmp_path / "new/deep/a.tsv").read_text() == "x"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_permissions_follow_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with atomic_path(tmp_path / "a.tsv") as part:
+            part.write_text("x")
+        assert os.umask(umask) == umask  # still the same
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.tsv").stat().st_mode & 0o777 == mode
+
+
+def test_killed_writer_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("old")
+    code = (
+        "import os, sys\nfrom mesodecode.files import atomic_path\n"
+        "with atomic_path(sys.argv[1]) as part:\n    part.write_text('new'); os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path]).returncode == 9
+    assert path.read_text() == "old"
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256(tmp_path / "a") == digest

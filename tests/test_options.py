@@ -1,0 +1,344 @@
+"""Flags of the verbs, made from the schemas of the config."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import inspect
+import shlex
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mesodecode import cli, schema
+from mesodecode.cli import options
+from mesodecode.files import UserError
+
+PACKAGE = Path(cli.__file__).parents[1]
+SCHEMAS = sorted({path.name.split(".")[0] for path in schema.FOLDER.iterdir()} - {"config"})
+VERBS = cli.parser()._subparsers._group_actions[0].choices
+
+# one setting of every type that a schema of this project may have
+TOY = {
+    "properties": {
+        "name": {"type": "string", "description": "any text"},
+        "size": {"type": ["integer", "null"], "default": None, "description": "px"},
+        "shift": {"type": "number", "default": -0.5, "description": "100 % of s"},
+        "deep": {"type": "boolean", "default": True, "description": "yes or no"},
+        "areas": {"type": "array", "items": {"type": "string"}, "default": ["a"]},
+        "rates": {"type": "array", "items": {"type": "number", "minimum": 0}, "default": [1.0]},
+        "cell": {"enum": ["gru", "lstm"], "default": "gru", "description": "cell"},
+        "wired": {"type": "string", "flag": False, "description": "is no flag"},
+    }
+}
+ANY_FLOAT = st.floats(allow_nan=False, allow_infinity=False)
+# in a list, a word with a leading dash is the next flag; no list of this project holds such
+WORD = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
+TOY_SETTINGS = st.fixed_dictionaries(
+    {
+        "name": WORD,
+        "size": st.none() | st.integers(),
+        "shift": ANY_FLOAT | st.integers(-(2**50), 2**50),
+        "deep": st.booleans(),
+        "areas": st.lists(WORD.filter(lambda w: not w.startswith("-")), min_size=1),
+        "rates": st.lists(st.floats(0, allow_infinity=False), min_size=1),
+        "cell": st.sampled_from(["gru", "lstm"]),
+    }
+)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    monkeypatch.setattr(schema, "load", lambda name: TOY)
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="verb")
+    options.add_settings(parser, name)
+    return parser
+
+
+def parse(name: str, words: list[str]) -> dict:
+    return options.settings_of(parser_of(name).parse_args(words), name)
+
+
+# Settings → flags → settings
+
+
+@given(TOY_SETTINGS)
+@example(
+    {
+        "name": "-x; rm $HOME 'a b' \"c\"\n",
+        "size": -1,
+        "shift": -1e-05,  # argparse alone takes this for a flag
+        "deep": False,
+        "areas": ["", "a b", "c"],
+        "rates": [1e-300, 1.5],
+        "cell": "lstm",
+    }
+)
+def test_flags_give_the_same_settings_for_every_type(settings):
+    with mock.patch.object(schema, "load", lambda name: TOY):
+        line = options.as_flags(settings | {"wired": "x"}, "toy")
+        assert parse("toy", shlex.split(line)) == settings
+
+
+def values_of(spec: dict) -> st.SearchStrategy:
+    """Values that fit the schema of a setting."""
+    if "const" in spec or "enum" in spec:
+        return st.sampled_from(spec.get("enum", [spec.get("const")]))
+    (kind, *more) = spec["type"] if isinstance(spec["type"], list) else [spec["type"]]
+    if more:
+        return st.one_of(*(values_of(spec | {"type": kind}) for kind in spec["type"]))
+    low, high = spec.get("minimum"), spec.get("maximum")
+    if kind == "number":
+        open_low, open_high = "exclusiveMinimum" in spec, "exclusiveMaximum" in spec
+        return st.floats(
+            spec.get("exclusiveMinimum", low),
+            spec.get("exclusiveMaximum", high),
+            exclude_min=open_low,
+            exclude_max=open_high,
+            allow_nan=False,
+            allow_infinity=False,
+        )
+    if kind == "array":
+        size = {"min_size": spec.get("minItems", 0), "unique": spec.get("uniqueItems", False)}
+        return st.lists(values_of(spec["items"]), **size)
+    if kind == "string":
+        return st.from_regex(spec["pattern"], fullmatch=True) if "pattern" in spec else WORD
+    return {"integer": st.integers(low, high), "boolean": st.booleans(), "null": st.none()}[kind]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@given(st.data())
+def test_flags_give_the_same_settings_for_every_schema(name, data):
+    specs = schema.properties(name)
+    settings = data.draw(st.fixed_dictionaries({k: values_of(v) for k, v in specs.items()}))
+    schema.check(settings, name, "x")  # the strategy keeps to the schema
+    wanted = {key: settings[key] for key in schema.flags(name)}
+    words = shlex.split(options.as_flags(settings, name))
+    found = parse(name, words)
+    for key, value in wanted.items():
+        if value == []:  # left out, which is right where it is the default
+            assert found[key] == specs[key]["default"] == []
+        else:
+            assert found[key] == value, key
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_flags_give_the_defaults(name):
+    specs = schema.flags(name)
+    required = {k: v["enum"][0] for k, v in specs.items() if "default" not in v}
+    words = [word for key, value in required.items() for word in (f"--{key}", value)]
+    assert parse(name, words) == {k: v.get("default", required.get(k)) for k, v in specs.items()}
+
+
+def test_hand_written_line():
+    settings = schema.defaults("cnn_rnn", start_from="cnn", rnn="gru", bidirectional=True)
+    line = options.as_flags(settings | {"max_lr": 1e-05, "epochs": 2}, "cnn_rnn")
+    assert line.startswith("--rnn gru --half-window 5 --hidden-size 128 --num-layers 2 --bidirec")
+    assert "--epochs 2" in line and "--max-lr 1e-05" in line
+    assert "start" not in line and "input" not in line  # how a decoder is wired is no flag
+    assert "--no-bidirectional" in options.as_flags(settings | {"bidirectional": False}, "cnn_rnn")
+
+
+def test_a_file_with_spaces_is_one_word():
+    settings = schema.defaults("cnn", pretrained="file:my weights/$a.pt")
+    words = shlex.split(options.as_flags(settings, "cnn"))
+    assert words[words.index("--pretrained") + 1] == "file:my weights/$a.pt"
+
+
+# Bad values
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "flag"),
+    [
+        ("cnn", ["--epochs", "three"], "--epochs"),
+        ("cnn", ["--epochs", "2.5"], "--epochs"),
+        ("cnn", ["--epochs"], "--epochs"),
+        ("cnn", ["--max-lr", "fast"], "--max-lr"),
+        ("cnn_rnn", ["--rnn", "gr"], "--rnn"),
+        ("cnn_rnn", [], "--rnn"),  # has no default
+        ("simulate", ["--signal-rois", "left"], "--signal-rois"),
+        ("simulate", ["--n-frames", "none"], "--n-frames"),
+        ("linear", ["--pixel-size", "3"], "--pixel-size"),
+    ],
+)
+def test_word_that_cannot_be_read_names_the_flag(name, words, flag, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parser_of(name).parse_args(words)
+    assert caught.value.code == 2
+    assert flag in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "start"),
+    [
+        ("cnn", ["--epochs", "0"], "--epochs: 0 is less than the minimum of 1"),
+        ("cnn", ["--max-lr", "0"], "--max-lr: "),
+        ("cnn", ["--max-lr", "nan"], "--max-lr: nan is not of type 'number'"),
+        ("cnn", ["--max-lr", "inf"], "--max-lr: inf is not of type 'number'"),
+        ("cnn", ["--batch-size", "1"], "--batch-size: 1 is less than the minimum of 2"),
+        ("cnn", ["--pretrained", "imgnet"], "--pretrained: 'imgnet' is not "),
+        ("cnn_rnn", ["--rnn", "gru", "--dropout", "1"], "--dropout: "),
+        ("simulate", ["--signal-rois", "6", "51"], "--signal-rois.1: 51 is greater than the ma"),
+        ("simulate", ["--signal-rois", "6", "6"], "--signal-rois: "),
+        ("simulate", ["--lead-s", "-5.5"], "--lead-s: -5.5 is less than the minimum of -5"),
+    ],
+)
+def test_value_out_of_range_names_the_flag(name, words, start):
+    with pytest.raises(UserError) as caught:
+        parse(name, words)
+    assert str(caught.value).startswith(start)
+    assert "\n" not in str(caught.value)
+
+
+def test_verb_reports_a_bad_value_in_one_line_and_fails(capsys, tmp_path):
+    status = cli.main(["simulate", "--out", str(tmp_path), "--n-frames", "3"])
+    assert status == 1
+    error = capsys.readouterr().err
+    assert error == "mesodecode simulate: error: --n-frames: 3 is less than the minimum of 60\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_none_is_no_value_of_a_number_but_of_a_nullable_one(toy):
+    assert parse("toy", ["--name", "x", "--size", "none"])["size"] is None
+    assert parse("toy", ["--name", "none", "--size", "3"]) == {
+        "name": "none",
+        "size": 3,
+        "shift": -0.5,
+        "deep": True,
+        "areas": ["a"],
+        "rates": [1.0],
+        "cell": "gru",
+    }
+
+
+# --help
+
+
+def squeeze(text: str) -> str:
+    """Text without white space, which --help breaks its lines at."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_every_verb(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.parser().parse_args([verb, "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert f"mesodecode {verb}" in text
+    first = VERBS[verb].description.strip().splitlines()[0]
+    assert first.endswith((".", ":")) and squeeze(first) in squeeze(text)
+    for action in VERBS[verb]._actions:
+        assert action.help, f"{action.option_strings} says nothing"
+
+
+def test_every_verb_has_a_line_in_the_help_of_all():
+    text = cli.parser().format_help()
+    for verb in cli.VERBS:
+        assert any(line.split()[:1] == [verb] and len(line.split()) > 2 for line in _joined(text))
+
+
+def _joined(text: str) -> list[str]:
+    """Lines of help, a verb that stands alone on its line joined with the next."""
+    lines = text.splitlines()
+    after = [*lines[1:], ""]
+    return [f"{a} {b}" if len(a.split()) == 1 else a for a, b in zip(lines, after, strict=True)]
+
+
+def verbs_of(name: str) -> list[str]:
+    """The verbs that take the settings of a schema."""
+    return [
+        verb
+        for verb, parser in VERBS.items()
+        if any(group.title == f"settings ({name})" for group in parser._action_groups)
+    ]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_help_shows_every_setting_with_its_words_and_default(name):
+    assert verbs_of(name), f"no verb takes the settings of {name}"
+    for verb in verbs_of(name):
+        text = squeeze(VERBS[verb].format_help())
+        for key, spec in schema.flags(name).items():
+            assert "--" + key.replace("_", "-") in text
+            words = squeeze(spec["description"])
+            if "default" in spec:
+                default = spec["default"]
+                shown = "none" if default is None else squeeze(str(default))
+                words += f"(default:{shown})"
+            assert words in text, key
+
+
+@pytest.mark.parametrize(
+    ("verb", "flag", "unit"),
+    [
+        ("preprocess", "--frame-rate", "frames/s"),
+        ("preprocess", "--speed-threshold", "cm/s"),
+        ("preprocess", "--image-size", "px"),
+        ("simulate", "--lead-s", "in s"),
+        ("simulate", "--image-size", "px"),
+        ("simulate", "--run-speed", "cm/s"),
+        ("simulate", "--rotation-sd", "degrees"),
+        ("simulate", "--n-frames", "frames"),
+        ("fit-linear", "--pixels", "px"),
+        ("train-cnn", "--threads", "CPU cores"),
+        ("train-rnn", "--half-window", "images"),
+    ],
+)
+def test_help_states_units(verb, flag, unit):
+    (action,) = [a for a in VERBS[verb]._actions if flag in a.option_strings]
+    assert unit in action.help
+
+
+# Every setting is one that the code reads
+
+
+def test_simulation_takes_the_settings_of_its_schema():
+    from mesodecode import simulate
+
+    assert {field.name for field in dataclasses.fields(simulate.Settings)} == set(
+        schema.flags("simulate")
+    )
+
+
+def test_linear_baseline_takes_the_settings_of_its_schema():
+    from mesodecode import linear
+
+    parameters = inspect.signature(linear.fit_linear).parameters.values()
+    assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} == set(schema.flags("linear"))
+
+
+def test_networks_train_with_the_settings_of_their_schemas():
+    from mesodecode import train
+
+    accepted = inspect.signature(train.fit).parameters
+    for name in ("cnn", "cnn_rnn"):
+        assert set(train.SETTINGS) <= set(schema.flags(name)) & set(accepted)
+
+
+def strings_of_code() -> set[str]:
+    """Strings and keyword arguments of the package's code, docstrings left out."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+            elif isinstance(node, ast.arg | ast.keyword):
+                found.add(node.arg)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found.add(node.target.id)  # a field of a dataclass
+    return found
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_setting_is_ignored(name):
+    unread = set(schema.flags(name)) - strings_of_code()
+    assert not unread, f"no code reads {unread}"

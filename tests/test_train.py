@@ -1,0 +1,369 @@
+"""Training: it learns, repeats itself, keeps the best epoch, and says why it cannot."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from mesodecode import progress
+from mesodecode.datasets import Source
+from mesodecode.files import UserError
+from mesodecode.progress import Progress
+from mesodecode.scores import roc_auc
+from mesodecode.train import Epoch, fit, resolve_device, write_history
+
+SETTINGS = {"epochs": 3, "batch_size": 32, "max_lr": 0.05, "frame_step": 1, "seed": 7}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def flat(lists):
+    return [item for each in lists for item in each]
+
+
+class Points(Source):
+    """Points in space with labels; remembers which were asked for."""
+
+    def __init__(self, inputs, labels, centres=None):
+        self.inputs = torch.as_tensor(inputs, dtype=torch.float32)
+        self.labels = torch.as_tensor(labels, dtype=torch.float32)
+        self.centres = torch.arange(len(labels)) if centres is None else torch.as_tensor(centres)
+        self.asked = []
+
+    def batch(self, centres):
+        self.asked.append(centres.tolist())
+        return self.inputs[centres]
+
+
+def two_clouds(n=200, seed=0, flip=False, noise=0.5):
+    """The label is the sign of the first of three coordinates, but for some noise."""
+    inputs = np.random.default_rng(seed).normal(size=(n, 3))
+    labels = inputs[:, 0] + noise * np.random.default_rng(seed + 1).normal(size=n) > 0
+    return Points(inputs, labels != flip)
+
+
+class Net(nn.Module):
+    """A linear layer behind a BatchNorm."""
+
+    def __init__(self, norm=True):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3) if norm else nn.Identity()
+        self.head = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.head(self.norm(x))[:, 0]
+
+
+def run(train=None, valid=None, make=Net, **changed):
+    return fit(make, train or two_clouds(), valid or two_clouds(seed=9), **(SETTINGS | changed))
+
+
+def loss_and_logits(state, source, make=Net):
+    model = make()
+    model.load_state_dict(state)
+    with torch.no_grad():
+        logits = model.eval()(source.inputs)
+    return binary_cross_entropy_with_logits(logits, source.labels).item(), logits
+
+
+def test_it_learns_what_can_be_learned():
+    valid = two_clouds(seed=9, noise=0)
+    fitted = run(two_clouds(noise=0), valid, epochs=5)
+    assert [line.epoch for line in fitted.history] == [1, 2, 3, 4, 5]
+    assert fitted.history[-1].valid_auc > 0.95
+    _, logits = loss_and_logits(fitted.state, valid)
+    assert roc_auc_score(valid.labels, logits) > 0.95
+    losses = [line.train_loss for line in fitted.history]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_labels_of_chance_stay_at_chance():
+    rng = np.random.default_rng(0)
+    train, valid = (Points(rng.normal(size=(400, 3)), rng.integers(0, 2, 400)) for _ in range(2))
+    assert 0.4 < run(train, valid).history[-1].valid_auc < 0.6
+
+
+def test_the_same_seed_gives_the_same_bits_whatever_was_drawn_before():
+    first = run()
+    torch.rand(17)
+    second = run()
+    assert first.state.keys() == second.state.keys()
+    for key, value in first.state.items():
+        assert torch.equal(value, second.state[key]), key
+    assert [line.valid_loss for line in first.history] == [
+        line.valid_loss for line in second.history
+    ]
+
+
+def test_another_seed_gives_other_weights_in_another_order():
+    a, b = two_clouds(), two_clouds()
+    first, second = run(a), run(b, seed=8)
+    assert not torch.equal(first.state["head.weight"], second.state["head.weight"])
+    assert a.asked[0] != b.asked[0]
+
+
+def test_every_epoch_takes_every_frame_once_in_another_order():
+    train = two_clouds(n=100)
+    run(train, epochs=2, batch_size=32)
+    sizes = [len(at) for at in train.asked]
+    assert sum(sizes) == 200
+    first, second = flat(train.asked[:4]), flat(train.asked[4:])
+    assert sorted(first) == sorted(second) == list(range(100))
+    assert first != second != list(range(100))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_epoch_of_lowest_validation_loss_is_kept(seed, flip):
+    """With flipped validation labels, what is learned later is worse: epoch 1 is kept."""
+    valid = two_clouds(seed=9, flip=flip)
+    fitted = run(two_clouds(seed=seed), valid, epochs=6, max_lr=0.3)
+    losses = [line.valid_loss for line in fitted.history]
+    assert len(set(losses)) == 6
+    if flip:
+        assert losses[0] == min(losses) < losses[-1]
+    kept, logits = loss_and_logits(fitted.state, valid)
+    assert kept == pytest.approx(min(losses), rel=1e-5)
+    best = fitted.history[int(np.argmin(losses))]
+    assert best.valid_auc == pytest.approx(roc_auc_score(valid.labels, logits), abs=1e-6)
+
+
+def test_a_kept_state_is_a_copy():
+    """Later steps must not write into the weights of the best epoch."""
+    fitted = run(valid=two_clouds(seed=9, flip=True), epochs=4, max_lr=0.5)
+    kept, _ = loss_and_logits(fitted.state, two_clouds(seed=9, flip=True))
+    assert kept == pytest.approx(fitted.history[0].valid_loss, rel=1e-5)
+    assert kept < fitted.history[-1].valid_loss
+
+
+def test_the_validation_is_in_evaluation_mode():
+    """Dropout of nearly everything would make the validation loss jump from run to run."""
+
+    def make():
+        return nn.Sequential(nn.Linear(3, 1), nn.Flatten(0), nn.Dropout(0.9))
+
+    valid = two_clouds(seed=9)
+    fitted = run(valid=valid, make=make, epochs=1)
+    kept, _ = loss_and_logits(fitted.state, valid, make)
+    assert fitted.history[0].valid_loss == pytest.approx(kept, rel=1e-5)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+def test_frame_step_takes_every_nth_decodable_frame(step):
+    train, valid = two_clouds(n=90), two_clouds(n=80, seed=9)
+    train.centres, valid.centres = torch.arange(5, 85), torch.arange(3, 73)
+    run(train, valid, epochs=1, frame_step=step)
+    assert sorted(flat(train.asked)) == list(range(5, 85, step))
+    assert flat(valid.asked) == list(range(3, 73, step))
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(4, 70), batch_size=st.integers(2, 40))
+def test_no_batch_is_of_one_frame(n, batch_size):
+    """BatchNorm cannot train on one; batches are nearly equal and about `batch_size`."""
+    train = Points(np.arange(3.0 * n).reshape(n, 3), np.arange(n) % 2)
+    run(train, epochs=1, batch_size=batch_size)
+    sizes = [len(at) for at in train.asked]
+    assert sum(sizes) == n
+    assert min(sizes) > 1
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= max(batch_size, 3)
+
+
+# --- the learning rate -------------------------------------------------------------------------
+
+
+def one_cycle(step, total, peak):
+    """Smith & Topin 2018 as in torch: a cosine from peak/25 up to the peak at 30 %, then down."""
+
+    def cosine(start, end, share):
+        return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+
+    top = 0.3 * total - 1
+    if step <= top:
+        return cosine(peak / 25, peak, step / top)
+    return cosine(peak, peak / 25e4, (step - top) / (total - 1 - top))
+
+
+@pytest.mark.parametrize(("epochs", "batch_size"), [(3, 32), (5, 50), (1, 20)])
+def test_the_learning_rate_goes_through_one_cycle(epochs, batch_size):
+    fitted = run(epochs=epochs, batch_size=batch_size)  # of 200 frames
+    n_batches = math.ceil(200 / batch_size)
+    for line in fitted.history:
+        step = line.epoch * n_batches
+        assert line.step == step
+        expected = one_cycle(step, epochs * n_batches, 0.05)
+        assert line.lr == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_the_first_step_of_adam_is_as_long_as_the_first_learning_rate():
+    """Adam's first step moves each weight by the rate, whatever the gradient: peak / 25.
+
+    One step an epoch; the validation labels are flipped, so that the first epoch's is kept.
+    """
+    start = []
+
+    def make():
+        net = Net(norm=False)
+        start.append({key: value.clone() for key, value in net.state_dict().items()})
+        return net
+
+    valid = two_clouds(seed=9, flip=True)
+    fitted = run(valid=valid, make=make, epochs=10, batch_size=200, max_lr=0.5, seed=1)
+    assert min(fitted.history, key=lambda line: line.valid_loss).epoch == 1
+    for key, value in start[0].items():
+        moved = (fitted.state[key] - value).abs()
+        torch.testing.assert_close(moved, torch.full_like(moved, 0.5 / 25), rtol=1e-3, atol=1e-7)
+
+
+# --- what cannot be trained --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [0, 1])
+def test_one_state_alone_is_refused(state):
+    one = Points(np.zeros((20, 3)), np.full(20, state))
+    with pytest.raises(UserError, match="training frames"):
+        run(train=one)
+    with pytest.raises(UserError, match="validation frames"):
+        run(valid=one)
+
+
+def test_one_state_left_by_frame_step_or_windows_is_refused():
+    alternating = Points(np.zeros((20, 3)), np.arange(20) % 2)
+    run(alternating, alternating, epochs=1)
+    with pytest.raises(UserError, match="10 training frames"):
+        run(alternating, alternating, frame_step=2)
+    run_only = Points(np.zeros((20, 3)), np.arange(20) % 2, centres=[1, 3, 5])
+    with pytest.raises(UserError, match="3 validation frames"):
+        run(alternating, run_only)
+    nothing = Points(np.zeros((20, 3)), np.arange(20) % 2, centres=np.zeros(0, int))
+    with pytest.raises(UserError, match="0 training frames"):
+        run(nothing, alternating)
+
+
+def test_a_loss_that_is_not_finite_is_an_error():
+    broken = two_clouds()
+    broken.inputs[3] = math.nan
+    with pytest.raises(UserError, match=r"epoch 1.*finite.*max_lr"):
+        run(broken)
+    with pytest.raises(UserError, match="finite"):
+        run(valid=broken)
+    with pytest.raises(UserError, match="finite"):
+        run(max_lr=1e38, make=lambda: Net(norm=False))
+
+
+def test_a_device_that_is_not_there_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="--device cuda"):
+        resolve_device("cuda", None)
+    assert resolve_device("auto", 1) == resolve_device("cpu", None) == torch.device("cpu")
+    assert torch.get_num_threads() == 1
+
+
+# --- what is written ---------------------------------------------------------------------------
+
+
+def test_history_is_a_table_of_one_line_an_epoch(tmp_path):
+    fitted = run(epochs=2)
+    write_history(tmp_path / "h.tsv", fitted.history)
+    header, *rows = [line.split("\t") for line in (tmp_path / "h.tsv").read_text().splitlines()]
+    assert header == [
+        "epoch",
+        "step",
+        "train_loss",
+        "valid_loss",
+        "valid_auc",
+        "lr",
+        "inputs_per_s",
+    ]
+    assert [row[:2] for row in rows] == [["1", "7"], ["2", "14"]]
+    for row, line in zip(rows, fitted.history, strict=True):
+        written = dict(zip(header, map(float, row), strict=True))
+        assert written == pytest.approx(vars(line), rel=1e-5)
+
+
+def test_history_of_a_hand_made_epoch(tmp_path):
+    write_history(tmp_path / "h.tsv", [Epoch(1, 10, 0.5, 0.25, 0.75, 1e-7, 1234.5678)])
+    assert (tmp_path / "h.tsv").read_text().splitlines()[
+        1
+    ] == "1\t10\t0.5\t0.25\t0.75\t1e-07\t1234.57"
+
+
+def test_train_loss_is_the_mean_over_frames():
+    """Batches of 34 and 33 frames do not count the same; at rate 0+ the loss stays what it is."""
+    train = two_clouds(n=67)
+    fitted = run(train, make=lambda: Net(norm=False), epochs=1, batch_size=34, max_lr=1e-12)
+    expected, _ = loss_and_logits(fitted.state, train, lambda: Net(norm=False))
+    assert fitted.history[0].train_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_epoch_says_a_line(capsys):
+    run(epochs=2)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    for word in ("train loss", "valid loss", "valid AUC", "inputs/s"):
+        assert word in lines[0]
+
+
+def test_a_log_gets_a_line_every_so_often(monkeypatch, capsys):
+    clock = iter([100.0, 130.0, 160.0, 170.0, 221.0])  # start, then one reading an update
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Progress(40, "images", "epoch 1/1") as bar:
+        for _ in range(4):
+            bar.update(10, loss=0.25)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "epoch 1/1: 20/40 images, 0/s, loss 0.25, 1 min left",
+        "epoch 1/1: 40/40 images, 0/s, loss 0.25, 0 min left",
+    ]
+
+
+# --- AUC ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "expected"),
+    [
+        ([0, 0, 1, 1], [1, 2, 3, 4], 1.0),
+        ([1, 1, 0, 0], [1, 2, 3, 4], 0.0),
+        ([0, 1], [5, 5], 0.5),
+        ([0, 1, 0, 1], [1, 1, 2, 2], 0.5),
+        ([0, 0, 1, 1], [1, 2, 2, 3], 3.5 / 4),  # pairs: 1<2, 1<3, 2=2, 2<3
+        ([0, 1, 1], [0.2, 0.1, 0.2], 0.5 / 2),  # pairs: 0.2>0.1, 0.2=0.2
+        ([0, 1, 0, 0, 1], [-3, -1, 0, -2, 4], 5 / 6),  # one of six pairs is the wrong way round
+    ],
+)
+def test_auc_of_hand_worked_cases(labels, scores, expected):
+    assert roc_auc(np.array(labels), np.array(scores, float)) == pytest.approx(expected, abs=1e-12)
+    assert roc_auc(np.array(labels, bool), np.array(scores)) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("labels", [[], [0, 0, 0], [1, 1]])
+def test_auc_of_one_state_is_nan(labels):
+    assert math.isnan(roc_auc(np.array(labels), np.arange(len(labels))))
+
+
+@given(
+    pairs=st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.sampled_from([0.0, 0.25, 1.0]) | st.floats(-1e6, 1e6, allow_subnormal=False),
+        ),
+        min_size=2,
+        max_size=60,
+    ).filter(lambda pairs: len({label for label, _ in pairs}) == 2)
+)
+def test_auc_agrees_with_scikit_learn(pairs):
+    labels, scores = map(np.array, zip(*pairs, strict=True))
+    assert roc_auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    assert roc_auc(1 - labels, scores) == pytest.approx(1 - roc_auc(labels, scores), abs=1e-12)

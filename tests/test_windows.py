@@ -1,0 +1,78 @@
+"""The one rule of which frames can be decoded, against hand-worked cases and its definition."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mesodecode.windows import IMAGE_REACH, centres
+
+
+def by_definition(n_frames, reach, segment):
+    """Frame t counts if t-reach … t+reach all exist and all have its segment."""
+    kept = []
+    for t in range(n_frames):
+        around = range(t - reach, t + reach + 1)
+        if all(0 <= k < n_frames for k in around) and (
+            segment is None or all(segment[k] == segment[t] for k in around)
+        ):
+            kept.append(t)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "reach", "segment", "expected"),
+    [
+        (5, 1, None, [1, 2, 3]),
+        (5, 2, None, [2]),
+        (5, 3, None, []),
+        (4, 2, None, []),
+        (3, 0, None, [0, 1, 2]),
+        (0, 0, None, []),
+        (0, 1, [], []),
+        (7, 1, [0, 0, 0, 1, 1, 1, 1], [1, 4, 5]),
+        (9, 1, [7, 7, 7, 2, 2, 2, 7, 7, 7], [1, 4, 7]),  # an id that comes back is a new segment
+        (6, 0, [3, 3, 1, 2, 2, 2], [0, 1, 2, 3, 4, 5]),
+        (6, 1, [0, 1, 2, 3, 4, 5], []),
+        (4, 1, [0.0, 0.0, 0.0, 1.0], [1]),
+        (13, 6, [4] * 13, [6]),  # one window of ±5 images: their outer frames are 0 and 12
+    ],
+)
+def test_hand_worked_cases(n_frames, reach, segment, expected):
+    segment = None if segment is None else np.array(segment)
+    assert centres(n_frames, reach, segment).tolist() == expected
+
+
+def test_an_image_is_three_frames():
+    assert IMAGE_REACH == 1
+
+
+BIG = 2**53  # from here on, two neighbouring whole numbers are one and the same float
+
+
+@given(
+    runs=st.lists(
+        st.tuples(st.sampled_from([0, 1, 2, BIG, BIG + 1, -BIG - 1]), st.integers(1, 9)), max_size=8
+    ),
+    reach=st.integers(0, 4),
+)
+@example(runs=[(BIG, 3), (BIG + 1, 3)], reach=1)
+def test_agrees_with_the_definition_for_any_segments(runs, reach):
+    segment = np.array([value for value, length in runs for _ in range(length)], dtype=np.int64)
+    got = centres(len(segment), reach, segment)
+    assert got.dtype == np.int64
+    assert got.tolist() == by_definition(len(segment), reach, segment.tolist())
+
+
+@given(n_frames=st.integers(0, 40), reach=st.integers(0, 25))
+def test_agrees_with_the_definition_without_segments(n_frames, reach):
+    got = centres(n_frames, reach)
+    assert got.dtype == np.int64
+    assert got.tolist() == by_definition(n_frames, reach, None)
+
+
+def test_refuses_a_negative_reach_and_segments_of_another_length():
+    with pytest.raises(ValueError, match="reach"):
+        centres(5, -1)
+    with pytest.raises(ValueError, match="4 segment values for 5 frames"):
+        centres(5, 1, np.zeros(4, int))

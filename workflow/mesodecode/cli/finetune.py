@@ -1,0 +1,58 @@
+"""Train a CNN, already trained, together with a recurrent network over windows of its images.
+
+Example: mesodecode finetune --start cnn.pt --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --rnn gru
+--out gru.pt --history gru.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options, training
+
+HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--start", type=Path, required=True, help="weights of `train-cnn` on the same mice")
+    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
+    add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
+    training.add_arguments(parser)
+    options.add_settings(parser, "cnn_rnn")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode import train
+    from mesodecode.datasets import ImageWindows
+    from mesodecode.files import UserError, sha256
+    from mesodecode.models import Trained, cnn_rnn_decoder, load_trained
+    from mesodecode.recordings import mice_of, read_recordings
+
+    settings = options.settings_of(args, "cnn_rnn")
+    device = train.resolve_device(args.device, args.threads)
+    start = load_trained(args.start, "cnn")
+    recordings = read_recordings(args.train + args.valid)
+    sets = recordings[: len(args.train)], recordings[len(args.train) :]
+    mice = tuple(map(mice_of, sets))
+    if tuple(map(set, mice)) != (set(start.train_mice), set(start.valid_mice)):
+        raise UserError(
+            f"{args.start}: trained on {'+'.join(start.train_mice)} and validated on "
+            f"{'+'.join(start.valid_mice)}; --train and --valid must hold the same mice"
+        )
+    settings["backbone"] = start.settings["backbone"]
+    trained = Trained("finetuned", settings, *mice, state={})
+    inputs = [*training.fingerprint(recordings), sha256(args.start)]
+    checkpoint = training.checkpoint_of(args, settings, inputs, "finetune")
+    fitted = train.fit(
+        lambda: cnn_rnn_decoder(start.build(), settings),
+        *(ImageWindows(recordings, settings["half_window"], device) for recordings in sets),
+        device=device,
+        run_length=settings["run_length"],
+        checkpoint=checkpoint,
+        **{key: settings[key] for key in train.SETTINGS},
+    )
+    training.finish(args, trained, fitted, checkpoint)

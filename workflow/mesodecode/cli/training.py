@@ -1,0 +1,67 @@
+"""What the verbs that train networks share: their flags, checkpoints and outputs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesodecode.cli import options
+
+if TYPE_CHECKING:
+    from mesodecode.checkpoint import Checkpoint
+    from mesodecode.models import Trained
+    from mesodecode.recordings import Recording
+    from mesodecode.train import Fit
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that trains a network."""
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="weights to write (.pt)")
+    add("--history", type=Path, required=True, help="TSV to write: losses, AUC, speed by epoch")
+    add(
+        "--checkpoint",
+        type=Path,
+        help="file to keep the state in; after a kill the same command goes on from it "
+        "(default: none is kept)",
+    )
+    add(
+        "--checkpoint-every",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="keep the state this often, and after every epoch (default: 300 s)",
+    )
+    options.add_compute(parser)
+
+
+def fingerprint(recordings: Iterable[Recording]) -> list[str]:
+    """Return what tells a checkpoint that it goes with these recordings."""
+    return [f"{r.mouse}/{r.session}: {len(r)} frames, SD {r.stack_sd:.9g}" for r in recordings]
+
+
+def checkpoint_of(
+    args: argparse.Namespace, settings: dict[str, Any], inputs: Sequence[str], code: str
+) -> Checkpoint | None:
+    """Return the checkpoint that `args` ask for, bound to settings, inputs and code."""
+    from mesodecode.checkpoint import Checkpoint
+    from mesodecode.provenance import code_version
+
+    if args.checkpoint is None:
+        return None
+    identity = settings | {"inputs": list(inputs), "code": code_version(code)}
+    return Checkpoint(args.checkpoint, identity, args.checkpoint_every)
+
+
+def finish(
+    args: argparse.Namespace, trained: Trained, fitted: Fit, checkpoint: Checkpoint | None
+) -> None:
+    """Write history and weights; the checkpoint is no longer needed."""
+    from mesodecode.train import write_history
+
+    write_history(args.history, fitted.history)
+    trained.with_state(fitted.state).save(args.out)
+    if checkpoint is not None:
+        checkpoint.remove()

@@ -1,0 +1,178 @@
+"""ROI signals from a movie: the mean over each mask, taken while the movie is read.
+
+Masks are a label image, polygons or circles, in pixels of the movie as recorded: x to the right,
+y down, the centre of the first pixel at (0, 0).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tifffile
+from PIL import Image
+
+from mesodecode.files import UserError
+
+COLUMNS = ("name", "hemisphere", "x", "y", "radius")  # of a table of circles
+
+
+@dataclass(frozen=True)
+class Masks:
+    """ROIs as pixels: names (R,); pixels, for each ROI indices into the flattened image."""
+
+    names: tuple[str, ...]
+    pixels: tuple[np.ndarray, ...]
+
+    def means(self, frames: np.ndarray) -> np.ndarray:
+        """Return the mean of frames (n, H, W) over each ROI, float32 (n, R)."""
+        flat = frames.reshape(len(frames), -1)
+        means = [flat[:, pixels].mean(axis=1, dtype=np.float64) for pixels in self.pixels]
+        return np.stack(means, axis=1).astype(np.float32)
+
+
+def read_masks(path: str | Path, height: int, width: int) -> Masks:
+    """Read the masks of a movie of height x width px, by suffix.
+
+    .tif, .tiff, .npy, .png: a label image (H, W), 0 outside, else the number of the ROI; ROIs in
+    the order of their numbers. .json: polygons, {"name": [[x, y], …], …}; a pixel belongs to an
+    ROI if its centre lies inside. .tsv, .csv: circles, columns `COLUMNS`, x, y and radius in px; a
+    pixel belongs if its centre is within the radius.
+    Raises UserError if it is no such file, does not fit the movie, or an ROI holds no pixel.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix in (".tif", ".tiff", ".npy", ".png"):
+        found = _of_labels(_read_image(path, suffix), height, width, path)
+    elif suffix == ".json":
+        found = _of_polygons(_read_json(path), height, width, path)
+    elif suffix in (".tsv", ".csv"):
+        found = _of_circles(_read_circles(path, suffix), height, width, path)
+    else:
+        raise UserError(
+            f"{path}: masks are read from a label image (.tif, .npy, .png), polygons (.json) or a "
+            "table of circles (.tsv, .csv)"
+        )
+    masks = dict(found)
+    for name, pixels in masks.items():
+        if len(pixels) == 0:
+            raise UserError(f"{path}: ROI {name} holds no pixel's centre; make it larger")
+    if not masks:
+        raise UserError(f"{path}: no ROI in it")
+    return Masks(tuple(masks), tuple(masks.values()))
+
+
+def _read_image(path: str | Path, suffix: str) -> np.ndarray:
+    try:
+        if suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        if suffix == ".png":
+            with Image.open(path) as image:
+                return np.asarray(image)
+        return tifffile.imread(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # the readers raise whatever they meet
+        words = " ".join(str(error).split())
+        raise UserError(f"{path}: not a readable label image ({words})") from error
+
+
+def _of_labels(
+    labels: np.ndarray, height: int, width: int, path: str | Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    if labels.ndim != 2 or labels.dtype.kind not in "buif" or (labels != np.rint(labels)).any():
+        raise UserError(
+            f"{path}: an image of shape {labels.shape} and type {labels.dtype}; a label image is "
+            "height x width of whole numbers"
+        )
+    if labels.shape != (height, width):
+        raise UserError(
+            f"{path}: a label image of {labels.shape[0]} x {labels.shape[1]} px, but the movie has "
+            f"{height} x {width}; make it for this movie"
+        )
+    for number in np.unique(labels[labels > 0]):
+        yield f"{int(number)}", np.flatnonzero(labels == number)
+
+
+def _read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error})") from error
+
+
+def _of_polygons(
+    polygons: Any, height: int, width: int, path: str | Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    if not isinstance(polygons, dict):
+        raise UserError(f'{path}: needs {{"name": [[x, y], …], …}}, a polygon an ROI')
+    rows, columns = np.mgrid[:height, :width]
+    for name, corners in polygons.items():
+        try:
+            corners = np.array(corners, dtype=float).reshape(len(corners), 2)
+        except (TypeError, ValueError):
+            corners = np.empty((0, 2))
+        if len(corners) < 3 or not np.isfinite(corners).all():
+            raise UserError(f"{path}: ROI {name}: a polygon is three or more corners [x, y] in px")
+        _check_inside(name, corners.min(axis=0), corners.max(axis=0), height, width, path)
+        # Even-odd rule: a ray to the right crosses an odd number of edges.
+        inside = np.zeros((height, width), bool)
+        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            if y0 != y1:
+                crosses = (y0 > rows) != (y1 > rows)
+                inside ^= crosses & (columns < x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
+        yield name, np.flatnonzero(inside)
+
+
+def _read_circles(path: str | Path, suffix: str) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(
+            path,
+            sep="\t" if suffix == ".tsv" else ",",
+            encoding="utf-8-sig",
+            dtype={"name": str, "hemisphere": str},
+            keep_default_na=False,
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: not a table ({' '.join(str(error).split())})") from error
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise UserError(
+            f"{path}: no column {missing[0]}; circles need {', '.join(COLUMNS)} (px), it holds: "
+            f"{', '.join(map(str, table.columns))}"
+        )
+    for name in ("x", "y", "radius"):
+        if table[name].dtype.kind not in "iuf":
+            raise UserError(f"{path}: column {name} holds text; needs numbers in px")
+    return table
+
+
+def _of_circles(
+    table: pd.DataFrame, height: int, width: int, path: str | Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    rows, columns = np.mgrid[:height, :width]
+    seen = set()
+    for row in table.itertuples(index=False):
+        name = " ".join(filter(None, (row.name, row.hemisphere)))
+        if name in seen:
+            raise UserError(f"{path}: ROI {name} is there twice; give each its own name")
+        seen.add(name)
+        centre = np.array([row.x, row.y], float)
+        _check_inside(name, centre, centre, height, width, path)
+        yield name, np.flatnonzero(np.hypot(columns - row.x, rows - row.y) <= row.radius)
+
+
+def _check_inside(
+    name: str, low: np.ndarray, high: np.ndarray, height: int, width: int, path: str | Path
+) -> None:
+    """Raise UserError unless low and high (x, y) lie on the image."""
+    if (low < -0.5).any() or (high > (width - 0.5, height - 0.5)).any():
+        x, y = low if (low < -0.5).any() else high
+        raise UserError(
+            f"{path}: ROI {name} reaches to x = {x:g}, y = {y:g}, outside the movie of {width} x "
+            f"{height} px (width x height); were the masks made for another size?"
+        )

@@ -1,0 +1,65 @@
+"""Recurrent decoders of ROI signals: training on two sets of mice, predictions of a third."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from mesodecode import train
+from mesodecode.checkpoint import Checkpoint
+from mesodecode.datasets import Windows
+from mesodecode.models import rnn_decoder
+from mesodecode.predictions import SessionPredictions
+from mesodecode.rois import SessionSignals
+
+SETTINGS = (*train.SETTINGS, "schedule", "label_smoothing")  # of `train.fit`, in roi_rnn.schema
+
+
+def windows(
+    sessions: Sequence[SessionSignals],
+    settings: dict[str, Any],
+    device: torch.device | str = "cpu",
+) -> Windows:
+    """Return the windows of a decoder's settings over sessions, views of one array."""
+    half_window, shift = settings["half_window"], settings["shift"]
+    return Windows(sessions, half_window, half_window, device, shift=shift)
+
+
+def fit_roi_rnn(
+    train_sessions: Sequence[SessionSignals],
+    valid_sessions: Sequence[SessionSignals],
+    settings: dict[str, Any],
+    device: torch.device | str = "cpu",
+    checkpoint: Checkpoint | None = None,
+) -> train.Fit:
+    """Train a recurrent decoder; `settings` are those of roi_rnn.schema.yaml."""
+    train_set = windows(train_sessions, settings, device)
+    return train.fit(
+        lambda: rnn_decoder(train_set.n_features, settings),
+        train_set,
+        windows(valid_sessions, settings, device),
+        device=device,
+        checkpoint=checkpoint,
+        **{key: settings[key] for key in SETTINGS},
+    )
+
+
+def predict_roi_rnn(
+    model: torch.nn.Module,
+    sessions: Sequence[SessionSignals],
+    settings: dict[str, Any],
+    device: torch.device | str = "cpu",
+) -> dict[str, SessionPredictions]:
+    """Return a trained decoder's predictions of test sessions, all decodable frames."""
+    predictions = {}
+    for session in sessions:
+        source = windows([session], settings, device)
+        logits = source.logits(model, source.centres).cpu()
+        frames = source.centres.cpu().numpy()
+        probability = torch.sigmoid(logits.double()).numpy()
+        predictions[session.session] = SessionPredictions(
+            session.mouse, frames, session.labels[frames], probability
+        )
+    return predictions
