@@ -187,7 +187,7 @@ def test_extract_writes_features_of_all_and_predicts_the_unseen(paths, tmp_path)
 
 
 def test_each_image_passes_the_cnn_once(paths, tmp_path, monkeypatch):
-    passed, original = [], CNNDecoder.features
+    trained, passed, original = trained_cnn(), [], CNNDecoder.features
 
     def count(self, images):
         passed.append(len(images))
@@ -195,7 +195,7 @@ def test_each_image_passes_the_cnn_once(paths, tmp_path, monkeypatch):
 
     monkeypatch.setattr(CNNDecoder, "features", count)
     recordings = read_recordings(list(paths.values()))
-    predict.extract(trained_cnn(), recordings, tmp_path / "f.h5")
+    predict.extract(trained, recordings, tmp_path / "f.h5")
     expected = [len(slow_centres(len(r), 1, r.segment)) for r in recordings]
     assert sum(passed) == sum(expected)
 
@@ -267,6 +267,12 @@ def test_a_test_session_too_short_for_a_window_is_empty_not_fatal(paths, tmp_pat
         for names in [("m3_a", "m3_c", "m3_d")]
     }
     assert counts == {"cnn": [38, 3, 0], "rnn": [34, 0, 0], "linear": [38, 3, 0]}
+    files = [tmp_path / f"{name}.h5" for name in counts]
+    tables = ["--out", tmp_path / "auc.tsv", "--sessions", tmp_path / "session_auc.tsv"]
+    assert run("auc", "--predictions", *files, *tables) == 0
+    auc = pd.read_csv(tmp_path / "auc.tsv", sep="\t")
+    assert auc["n_frames"].tolist() == [41, 34, 41]
+    assert auc["auc"].notna().all()
 
 
 # --- the linear baseline -----------------------------------------------------------------------
@@ -395,7 +401,8 @@ def test_no_verb_tests_a_mouse_that_its_network_saw(paths, tmp_path, trained, ca
     cnn = ["--weights", trained / "cnn.pt", "--decoder", "c", "--out", out / "p.h5"]
     rnn = ["--weights", trained / "rnn.pt", "--decoder", "c", "--out", out / "p.h5"]
     features = ["--features", trained / "f.h5"]
-    more_linear = linear_words(paths, out, train=[paths["m1_a"]], valid="m2", test=tests)
+    other = write_recording(tmp_path / "m1_b.h5", "m1", seed=5)
+    more_linear = linear_words(paths, out, train=[other], valid="m2", test=tests)
     for words in (
         ["predict", *cnn, "--recordings", *tests],
         ["predict", *rnn, *features, "--test-mice", "m3", mouse],

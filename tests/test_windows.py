@@ -71,6 +71,24 @@ def test_agrees_with_the_definition_without_segments(n_frames, reach):
     assert got.tolist() == by_definition(n_frames, reach, None)
 
 
+@given(
+    runs=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9)), max_size=6),
+    reach=st.integers(0, 3),
+    shift=st.integers(-5, 5),
+)
+def test_a_shifted_window_and_its_frame_lie_in_one_segment(runs, reach, shift):
+    """The window t+shift-reach … t+shift+reach, frame t and all between them are neighbours."""
+    segment = [value for value, length in runs for _ in range(length)]
+    expected = []
+    for t in range(len(segment)):
+        low, high = min(t, t + shift - reach), max(t, t + shift + reach)
+        if low >= 0 and high < len(segment) and len(set(segment[low : high + 1])) == 1:
+            expected.append(t)
+    assert centres(len(segment), reach, np.array(segment, int), shift).tolist() == expected
+    if len(set(segment)) == 1:
+        assert centres(len(segment), reach, None, shift).tolist() == expected
+
+
 def test_refuses_a_negative_reach_and_segments_of_another_length():
     with pytest.raises(ValueError, match="reach"):
         centres(5, -1)

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
 from mesodecode.preprocess import resize
 from mesodecode.progress import Progress
@@ -27,14 +28,16 @@ def pixel_features(
     The frames are those that a CNN can decode, so that AUCs are over the same frames.
     """
     frames = centres(len(recording), IMAGE_REACH, recording.segment)[::frame_step]
-    rows = []
+    shrink = pixels < min(recording.shape[1:])
+    n_pixels = pixels**2 if shrink else recording.shape[1] * recording.shape[2]
+    rows = [np.empty((0, n_pixels), np.float32)]
     for start in range(0, len(recording), BLOCK):
         here = frames[(frames >= start) & (frames < start + BLOCK)]
         if len(here) == 0:
             continue
         block = recording.read_frames(start, start + BLOCK)[here - start].astype(np.float32)
         block = (block - recording.pixel_mean) / recording.stack_sd
-        if pixels < min(block.shape[1:]):
+        if shrink:
             block = resize(block, pixels)
         rows.append(block.reshape(len(block), -1))
     return frames, np.concatenate(rows)
@@ -43,7 +46,10 @@ def pixel_features(
 def fit_linear(
     recordings: Sequence[Recording], *, pixels: int, C: float, frame_step: int
 ) -> Pipeline:
-    """Fit standardisation and an L2-penalised logistic regression to training recordings."""
+    """Fit standardisation and an L2-penalised logistic regression to training recordings.
+
+    Raises UserError if the decodable frames are not of both states.
+    """
     features, labels = [], []
     with Progress(len(recordings), "sessions", "reading") as progress:
         for recording in recordings:
@@ -52,7 +58,13 @@ def fit_linear(
             labels.append(recording.labels[frames])
             progress.update(1)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
-    return model.fit(np.concatenate(features), np.concatenate(labels))
+    targets = np.concatenate(labels)
+    if len(np.unique(targets)) < 2:
+        raise UserError(
+            f"{len(targets)} training frames to decode, of fewer than two states; use longer "
+            "recordings, or lower frame_step"
+        )
+    return model.fit(np.concatenate(features), targets)
 
 
 def coefficients(model: Pipeline) -> dict[str, np.ndarray]:
@@ -73,7 +85,7 @@ def predict_linear(
     predictions = {}
     for recording in recordings:
         frames, rows = pixel_features(recording, pixels)
-        probability = model.predict_proba(rows)[:, 1]
+        probability = model.predict_proba(rows)[:, 1] if len(frames) else np.empty(0)
         predictions[recording.session] = SessionPredictions(
             recording.mouse, frames, recording.labels[frames], probability
         )

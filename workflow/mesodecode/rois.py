@@ -174,6 +174,14 @@ def _count(recordings: Sequence[Recording]) -> int:
                 f"{recording.path}: {recording.rois.shape[1]} ROIs, but {first.path} has "
                 f"{first.rois.shape[1]}; all sessions need the same ROIs in the same order"
             )
+        if recording.roi_names and first.roi_names and recording.roi_names != first.roi_names:
+            pairs = zip(recording.roi_names, first.roi_names, strict=True)
+            column = next(i for i, (name, other) in enumerate(pairs) if name != other)
+            raise UserError(
+                f"{recording.path}: ROI {column + 1} is '{recording.roi_names[column]}', but "
+                f"'{first.roi_names[column]}' in {first.path}; all sessions need the same ROIs in "
+                "the same order"
+            )
     return first.rois.shape[1]
 
 

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import predict, train
+    from mesodecode.files import UserError
     from mesodecode.models import load_trained
     from mesodecode.predictions import bind
     from mesodecode.recordings import mice_of, read_recordings
@@ -35,6 +36,10 @@ def run(args: argparse.Namespace) -> None:
     device = train.resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "cnn")
     recordings = read_recordings(args.recordings)
+    seen = {*trained.train_mice, *trained.valid_mice}
+    test_mice = [mouse for mouse in mice_of(recordings) if mouse not in seen]
+    if not test_mice:  # before any work
+        raise UserError(f"{args.weights}: has seen all mice of --recordings; add a test mouse's")
+    allocation = trained.allocate(test_mice)
     sessions = predict.extract(trained, recordings, args.features, device)
-    allocation = trained.allocate(mice_of(sessions.values()))
     bind(args.decoder, allocation, sessions).write(args.predictions)

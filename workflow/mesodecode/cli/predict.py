@@ -19,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
     inputs = parser.add_mutually_exclusive_group(required=True)
-    inputs.add_argument(
-        "--recordings", type=Path, nargs="+", help="recordings of the test mice"
-    )
+    inputs.add_argument("--recordings", type=Path, nargs="+", help="recordings of the test mice")
     inputs.add_argument(
         "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
     )
@@ -35,11 +33,14 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import predict, train
     from mesodecode.datasets import read_features
+    from mesodecode.files import UserError
     from mesodecode.models import load_trained
     from mesodecode.predictions import bind
     from mesodecode.recordings import mice_of, read_recordings
 
     device = train.resolve_device(args.device, args.threads)
+    if args.recordings and args.test_mice:
+        raise UserError("--test-mice chooses from --features; leave it out with --recordings")
     if args.recordings:
         trained = load_trained(args.weights, "cnn", "finetuned")
         apply = predict.predict_cnn if trained.kind == "cnn" else predict.predict_finetuned

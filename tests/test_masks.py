@@ -1,0 +1,174 @@
+"""ROI signals from a movie by label images, polygons and circles."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import tifffile
+from PIL import Image
+
+from mesodecode import preprocess as stage
+from mesodecode import schema, simulate
+from mesodecode.cli import main
+from mesodecode.files import UserError
+from mesodecode.masks import read_masks
+from mesodecode.recordings import read_recording
+
+H, W = 6, 9  # higher than wide is noticed if the axes are mixed up
+LABELS = np.zeros((H, W), np.uint8)
+LABELS[1:3, 2:5], LABELS[4, 7], LABELS[5, 0:2] = 7, 2, 3
+RNG = np.random.default_rng(5)
+
+
+def refusal(path, height=H, width=W):
+    with pytest.raises(UserError) as caught:
+        read_masks(path, height, width)
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith(f"{path}: ")
+    return message
+
+
+def write_image(path, labels):
+    if path.suffix == ".npy":
+        np.save(path, labels)
+    elif path.suffix == ".png":
+        Image.fromarray(labels).save(path)
+    else:
+        tifffile.imwrite(path, labels)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["tif", "tiff", "npy", "png"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_label_images(tmp_path, suffix, dtype):
+    masks = read_masks(write_image(tmp_path / f"m.{suffix}", LABELS.astype(dtype)), H, W)
+    assert masks.names == ("2", "3", "7")  # in the order of their numbers
+    for name, pixels in zip(masks.names, masks.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, np.flatnonzero(int(name) == LABELS))
+
+
+def test_means_are_those_of_the_pixels(tmp_path):
+    frames = RNG.integers(60_000, 65_535, (4, H, W), dtype=np.uint16)
+    masks = read_masks(write_image(tmp_path / "m.npy", LABELS), H, W)
+    expected = np.stack([frames[:, n == LABELS].mean(1) for n in (2, 3, 7)], axis=1)
+    found = masks.means(frames)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_polygons_hold_the_pixels_whose_centres_are_inside(tmp_path):
+    polygons = {
+        "square": [[1.5, 0.5], [4.5, 0.5], [4.5, 2.5], [1.5, 2.5]],  # x 2-4, y 1-2
+        "triangle": [[-0.4, -0.4], [3.2, -0.4], [-0.4, 3.2]],  # x + y < 2.8
+        "hook": [[5.5, 0.5], [8.4, 0.5], [8.4, 4.4], [6.6, 4.4], [6.6, 1.6], [5.5, 1.6]],
+    }
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(polygons))
+    masks = read_masks(path, H, W)
+    assert masks.names == tuple(polygons)
+    inside = [{divmod(int(p), W)[::-1] for p in pixels} for pixels in masks.pixels]  # (x, y)
+    assert inside[0] == {(x, y) for x in (2, 3, 4) for y in (1, 2)}
+    assert inside[1] == {(x, y) for x in range(3) for y in range(3 - x)}
+    assert inside[2] == {(6, 1), (7, 1), (8, 1), *((x, y) for x in (7, 8) for y in (2, 3, 4))}
+
+
+def write_circles(path, rows):
+    columns = ["name", "hemisphere", "x", "y", "radius"]
+    separator = "\t" if path.suffix == ".tsv" else ","
+    pd.DataFrame(rows, columns=columns).to_csv(path, sep=separator, index=False)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv"])
+def test_circles(tmp_path, suffix):
+    rows = [("M2", "left", 2, 3, 1), ("M2", "right", 6, 2, 1.5), (1, "", 8, 5, 0.2)]
+    masks = read_masks(write_circles(tmp_path / f"m.{suffix}", rows), H, W)
+    assert masks.names == ("M2 left", "M2 right", "1")
+    plus = {(2, 3), (1, 3), (3, 3), (2, 2), (2, 4)}
+    assert {divmod(int(p), W)[::-1] for p in masks.pixels[0]} == plus
+    assert [len(pixels) for pixels in masks.pixels] == [5, 9, 1]
+
+
+def test_circles_of_the_simulated_mouse_give_its_roi_signals(tmp_path):
+    settings = schema.defaults("simulate", n_frames=80, image_size=48)
+    one = simulate.simulate_session(mouse="m1", session="s1", run_share=0.5, **settings)
+    rows = [
+        (n + 1, "left" if n < 25 else "right", x, y, one.truth.roi_radius)
+        for n, (x, y) in enumerate(one.truth.roi_xy)
+    ]
+    path = write_circles(tmp_path / "m.tsv", rows)
+    found = read_masks(path, 48, 48).means(one.frames)
+    np.testing.assert_allclose(found, one.rois.T, rtol=1e-5)
+
+
+def sources(folder, frames):
+    tifffile.imwrite(folder / "s1.tif", frames, photometric="minisblack")
+    scipy.io.savemat(folder / "b.mat", {"runrest": np.arange(len(frames)) % 2})
+    return ["--movie", folder / "s1.tif", "--behavior", folder / "b.mat", "--session", "s1"]
+
+
+@pytest.mark.parametrize("image_size", [None, 4])
+def test_preprocessing_takes_signals_from_the_movie_as_recorded(tmp_path, monkeypatch, image_size):
+    monkeypatch.setattr(stage, "BLOCK", 7 * H * W * 2)  # several blocks
+    frames = RNG.integers(0, 65_535, (23, H, W), dtype=np.uint16)
+    masks = write_image(tmp_path / "m.tif", LABELS)
+    words = [*sources(tmp_path, frames), "--roi-masks", masks, "--mouse", "m1"]
+    words += ["--image-size", image_size] if image_size else []
+    assert main([*map(str, ["preprocess", *words, "--out", tmp_path / "s1.h5"])]) == 0
+    got = read_recording(tmp_path / "s1.h5")
+    expected = np.stack([frames[:, n == LABELS].mean(1) for n in (2, 3, 7)], axis=1)
+    np.testing.assert_allclose(got.rois, expected, rtol=1e-6)
+    assert got.roi_names == ("2", "3", "7")
+
+
+def test_masks_of_another_movie_end_preprocessing_without_output(tmp_path, capsys):
+    masks = write_image(tmp_path / "m.png", np.zeros((H, W + 1), np.uint8))
+    words = [*sources(tmp_path, np.ones((5, H, W), np.uint16)), "--mouse", "m1"]
+    out = ["--roi-masks", masks, "--out", tmp_path / "s1.h5"]
+    assert main([*map(str, ["preprocess", *words, *out])]) == 1
+    error = capsys.readouterr().err
+    assert f"6 x {W + 1} px, but the movie has 6 x {W}" in error and error.count("\n") == 1
+    assert not (tmp_path / "s1.h5").exists()
+
+
+POLYGON = [[0, 0], [3, 0], [0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("m.tif", np.zeros((H, W, 3), np.uint8), "an image of shape (6, 9, 3)"),
+        ("m.npy", np.full((H, W), 0.5), "whole numbers"),
+        ("m.npy", LABELS.T, "9 x 6 px, but the movie has 6 x 9"),
+        ("m.npy", np.zeros((H, W), int), "no ROI in it"),
+        ("m.tif", b"no image", "not a readable label image"),
+        ("m.png", b"no image", "not a readable label image"),
+        ("m.json", b"[1, 2", "not JSON"),
+        ("m.json", [POLYGON], "a polygon an ROI"),
+        ("m.json", {"a": POLYGON[:2]}, "ROI a: a polygon is three or more corners"),
+        ("m.json", {"a": [[0, 0], [1], [2, 2]]}, "ROI a: a polygon"),
+        ("m.json", {"a": POLYGON, "b": [[0, 0], [40, 0], [0, 3]]}, "ROI b reaches to x = 40"),
+        ("m.json", {"a": [[0.1, 0.1], [0.2, 0.1], [0.1, 0.2]]}, "ROI a holds no pixel's centre"),
+        ("m.tsv", [("M2", "left", 9, 2, 1)], "ROI M2 left reaches to x = 9, y = 2"),
+        ("m.tsv", [("M2", "left", 2.5, 2.5, 0.1)], "ROI M2 left holds no pixel's centre"),
+        ("m.tsv", [("M2", "left", 2, 2, 1)] * 2, "ROI M2 left is there twice"),
+        ("m.tsv", [("M2", "left", "two", 2, 1)], "column x holds text"),
+        ("m.csv", b"name,x,y\na,1,1\n", "no column hemisphere"),
+        ("m.roi", b"", "masks are read from"),
+    ],
+)
+def test_bad_masks_get_one_line(tmp_path, name, content, words):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, np.ndarray):
+        write_image(path, content)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(content))
+    else:
+        write_circles(path, content)
+    assert words in refusal(path)

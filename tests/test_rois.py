@@ -1,0 +1,395 @@
+"""ROI signals: files, baseline, normalisation, subsets, bad ROIs, exchanged labels, correlation."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesodecode import cohort, rois, schema
+from mesodecode.cli import main, options
+from mesodecode.files import UserError
+from mesodecode.recordings import Recording, read_recording
+from mesodecode.roi_files import read_signals
+
+RNG = np.random.default_rng(4)
+T, R = 12, 3
+SETTINGS = schema.defaults("roi_rnn", input="rois", rnn="gru", baseline=None, normalise="none")
+
+
+def recording(signals, *, session="s1", mouse="m1", labels=None, names=None, segment=None):
+    labels = np.arange(len(signals)) % 2 if labels is None else labels
+    return Recording(
+        **{"path": Path(f"{session}.h5"), "session": session, "mouse": mouse, "frame_rate": 30.0},
+        **{"labels": np.asarray(labels, np.uint8), "speed": None, "segment": segment},
+        **{"rois": None if signals is None else np.asarray(signals, np.float32)},
+        **{"pixel_mean": None, "stack_sd": 1.0, "shape": (len(labels), 2, 2)},
+        roi_names=names,
+    )
+
+
+def refusal(call, *args, **options):
+    with pytest.raises(UserError) as caught:
+        call(*args, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# --- baseline and normalisation ------------------------------------------------------------------
+
+# The examples of MATLAB's documentation of movmean, and others worked by hand.
+DOCUMENTED = [4, 8, 6, -1, -2, -3, -1, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("values", "n", "expected"),
+    [
+        (DOCUMENTED, 3, [6, 6, 13 / 3, 1, -2, -2, -1 / 3, 2, 4, 4.5]),
+        ([1, 2, 3, 4], 1, [1, 2, 3, 4]),
+        ([1, 3, 5, 11], 2, [1, 2, 4, 8]),  # even: the current frame and the one before it
+        ([1, 3, 5, 11, 30], 4, [2, 3, 5, 49 / 4, 46 / 3]),  # t-2 … t+1, fewer at the edges
+        ([1, 3, 5], 5, [3, 3, 3]),
+        ([1, 3, 5], 100, [3, 3, 3]),
+        ([7], 4, [7]),
+    ],
+)
+def test_moving_mean_is_that_of_matlab(values, n, expected):
+    signals = np.array([values, np.array(values) * -2], float).T
+    found = rois.moving_mean(signals, n)
+    np.testing.assert_allclose(found, np.array([expected, np.array(expected) * -2]).T, atol=1e-12)
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 2**32 - 1))
+def test_moving_mean_agrees_with_its_definition(n_frames, n, seed):
+    signals = np.random.default_rng(seed).normal(3000, 10, (n_frames, 2))
+    before, after = (n - 1, n - 1) if n % 2 else (n, n - 2)  # twice the frames on each side
+    slow = [signals[max(0, t - before // 2) : t + after // 2 + 1].mean(0) for t in range(n_frames)]
+    np.testing.assert_allclose(rois.moving_mean(signals, n), slow, rtol=1e-12)
+
+
+def test_minmax_is_of_each_roi_over_the_recording_after_the_baseline():
+    signals = np.array([[1.0, 10], [3, 20], [5, 60], [11, 20]])
+    got = rois.normalised(signals, baseline=2, normalise="minmax")
+    less = signals - [[1, 10], [2, 15], [4, 40], [8, 40]]  # by hand
+    low, high = less.min(0), less.max(0)
+    np.testing.assert_allclose(got, (less - low) / (high - low), rtol=1e-6)
+    assert got.dtype == np.float32 and got.min() == 0 and got.max() == 1
+
+
+def test_other_normalisations():
+    signals = RNG.uniform(50, 100, (40, 3))
+    base = rois.moving_mean(signals, 7)
+    z = rois.normalised(signals, baseline=7, normalise="zscore")
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(z.std(0), 1, rtol=1e-6)
+    dff = rois.normalised(signals, baseline=7, normalise="dff")
+    np.testing.assert_allclose(dff, (signals - base) / base, rtol=1e-4, atol=1e-7)
+    mean = signals.mean(0)
+    dff = rois.normalised(signals, baseline=None, normalise="dff")
+    np.testing.assert_allclose(dff, (signals - mean) / mean, rtol=1e-4, atol=1e-7)
+    raw = rois.normalised(signals, baseline=None, normalise="none")
+    np.testing.assert_array_equal(raw, signals.astype(np.float32))
+
+
+# --- what a decoder is given ---------------------------------------------------------------------
+
+
+def pair(**changes):
+    signals = RNG.normal(5, 1, (2, T, R))
+    one = recording(signals[0], session="s1", labels=[0] * 6 + [1] * 6)
+    two = recording(signals[1], session="s2", labels=[1] * 6 + [0] * 6)
+    return [one, dataclasses.replace(two, **changes)]
+
+
+@pytest.mark.parametrize("others", ["zero", "drop"])
+def test_subsets_are_numbered_from_one(others):
+    both = pair()
+    found, dropped = rois.session_signals(both, SETTINGS | {"rois": [3, 1], "others": others})
+    assert dropped == []
+    for got, given_ in zip(found, both, strict=True):
+        expected = given_.rois[:, [2, 0]] if others == "drop" else given_.rois * [1, 0, 1]
+        np.testing.assert_array_equal(got.features, expected.astype(np.float32))
+    words = refusal(rois.session_signals, both, SETTINGS | {"rois": [2, 4]})
+    assert "no ROI 4" in words and "has 3" in words
+
+
+def test_exchanged_labels_go_with_their_own_signals():
+    both = pair()
+    found, _ = rois.session_signals(both, SETTINGS, {"s1": "s2", "s2": "s1"})
+    np.testing.assert_array_equal(found[0].features, both[0].rois)
+    assert found[0].labels.tolist() == both[1].labels.tolist() != found[1].labels.tolist()
+    short = [both[0], recording(both[1].rois[:-1], session="s2")]
+    words = refusal(rois.session_signals, short, SETTINGS, {"s1": "s2", "s2": "s1"})
+    assert "11 frames" in words and "12" in words
+
+
+def broken(kind):
+    signals = RNG.normal(5, 1, (T, R))
+    signals[:, 1] = 4.25 if kind == "constant" else signals[:, 1]
+    if kind == "nan":
+        signals[3:7, 1] = np.nan
+    return signals
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("constant", "constant, 4.25 in every frame"), ("nan", "NaN in 4 frames, the first 3")],
+)
+def test_constant_and_missing_rois_are_named_or_dropped_from_all_mice(kind, why):
+    good, bad = pair()
+    bad = dataclasses.replace(bad, mouse="m2", rois=broken(kind).astype(np.float32))
+    words = refusal(rois.session_signals, [good, bad], SETTINGS)
+    assert "s2.h5: ROI 2" in words and why in words and "drop: true" in words
+    named = dataclasses.replace(bad, roi_names=("a", "S1 left", "c"))
+    assert "ROI 2 'S1 left'" in refusal(rois.session_signals, [good, named], SETTINGS)
+    published = SETTINGS | {"drop": True, "normalise": "minmax", "baseline": 4}
+    found, dropped = rois.session_signals([good, bad], published)
+    assert dropped == [2]
+    for one in found:
+        assert (one.features[:, 1] == 0).all() and np.isfinite(one.features).all()
+        assert one.features[:, [0, 2]].std() > 0
+    alone = rois.session_signals([good, bad], SETTINGS | {"rois": [1, 3]})  # not asked for
+    assert alone[1] == []
+    assert "every ROI" in refusal(
+        rois.session_signals, [good, bad], SETTINGS | {"rois": [2], "drop": True}
+    )
+
+
+def test_other_bad_recordings_are_named():
+    good, other = pair()
+    fewer = dataclasses.replace(other, rois=other.rois[:, :2])
+    words = refusal(rois.session_signals, [good, fewer], SETTINGS)
+    assert "s2.h5: 2 ROIs" in words and "s1.h5 has 3" in words
+    turned = [dataclasses.replace(o, roi_names=n) for o, n in ((good, "abc"), (other, "acb"))]
+    assert "ROI 2 is 'c', but 'b' in s1.h5" in refusal(rois.session_signals, turned, SETTINGS)
+    none = dataclasses.replace(other, rois=None)
+    assert "s2.h5: no ROI signals" in refusal(rois.session_signals, [good, none], SETTINGS)
+    negative = dataclasses.replace(other, rois=other.rois - 5)
+    words = refusal(rois.session_signals, [good, negative], SETTINGS | {"normalise": "dff"})
+    assert "s2.h5: ROI 1" in words and "ΔF/F" in words
+
+
+def test_correlation_is_pearson_of_labels_and_the_baseline_subtracted_signal(tmp_path):
+    signals = RNG.normal(100, 5, (60, 3)).astype(np.float32)
+    signals[:, 1] = 7
+    labels = RNG.integers(0, 2, 60)
+    one = recording(signals, labels=labels)
+    for baseline in (None, 9):
+        less = signals - (0 if baseline is None else rois.moving_mean(signals, baseline))
+        r = rois.correlations(one, baseline)
+        assert r[0] == pytest.approx(np.corrcoef(less[:, 0], labels)[0, 1], rel=1e-4)
+        assert r[2] == pytest.approx(np.corrcoef(less[:, 2], labels)[0, 1], rel=1e-4)
+        assert np.isnan(r[1])
+
+
+def write_recording(folder, one):
+    path = folder / one.path
+    with h5py.File(path, "w") as file:
+        file["frames"] = np.zeros((len(one), 2, 2), np.uint8)
+        file["labels"], file["rois"] = one.labels, one.rois
+        if one.roi_names:
+            file["rois"].attrs["names"] = one.roi_names
+        file["pixel_mean"], file["stack_sd"] = np.zeros((2, 2)), 1.0
+        file.attrs.update(session=one.session, mouse=one.mouse, frame_rate=30.0)
+    return path
+
+
+def test_verb_writes_correlations_by_session_their_mean_and_a_figure(tmp_path, capsys):
+    both = [dataclasses.replace(one, roi_names=("a", "b", "c")) for one in pair(mouse="m2")]
+    paths = [write_recording(tmp_path, one) for one in both]
+    out, mean, figure = tmp_path / "r.tsv", tmp_path / "mean.tsv", tmp_path / "figure"
+    words = ["--recordings", *paths, "--baseline", 5, "--out", out, "--summary", mean]
+    assert main([*map(str, ["roi-correlation", *words, "--figure", figure])]) == 0
+    table = pd.read_csv(out, sep="\t")
+    assert list(table.columns) == ["mouse", "session", "roi", "name", "r"]
+    assert table["roi"].tolist() == [1, 2, 3, 1, 2, 3]
+    np.testing.assert_allclose(table["r"][3:], rois.correlations(both[1], 5), rtol=1e-5)
+    summary = pd.read_csv(mean, sep="\t")
+    assert summary["name"].tolist() == ["a", "b", "c"] and set(summary["n"]) == {2}
+    for row in summary.itertuples():
+        r = table.loc[table["roi"] == row.roi, "r"]
+        assert row.mean == pytest.approx(r.mean(), rel=1e-4)
+        assert row.sd == pytest.approx(r.std(), rel=1e-4)
+    svg = figure.with_suffix(".svg").read_text()
+    assert "moving mean of 5 frames" in svg and "2 sessions of 2 mice" in svg
+    assert figure.with_suffix(".png").exists()
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+SIGNALS = RNG.normal(size=(T, R)).astype(np.float32)
+
+
+def write_file(path, values):
+    """Write values (T, R) as a lab would."""
+    if path.suffix == ".mat":
+        scipy.io.savemat(path, {"dat_roi": values.T})
+    elif path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path, "w") as file:
+            file["rois"] = values.T
+    elif path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        separator = "\t" if path.suffix == ".tsv" else ","
+        pd.DataFrame(values, columns=["a", "b", "c"]).to_csv(path, sep=separator, index=False)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mat", "h5", "hdf5", "npy", "csv", "tsv"])
+def test_reads_signals_of_every_kind(tmp_path, suffix):
+    path = write_file(tmp_path / f"r.{suffix}", SIGNALS)
+    got, names = read_signals(path, T)
+    np.testing.assert_allclose(got, SIGNALS, rtol=1e-6)
+    assert got.dtype == np.float32
+    assert names == (("a", "b", "c") if suffix in ("csv", "tsv") else None)
+
+
+def test_time_is_the_axis_of_the_movies_length(tmp_path):
+    for values in (SIGNALS, SIGNALS.T):
+        np.save(tmp_path / "r.npy", values)
+        np.testing.assert_array_equal(read_signals(tmp_path / "r.npy", T)[0], SIGNALS)
+    np.save(tmp_path / "r.npy", np.ones((T, T)))
+    assert "which axis is time" in refusal(read_signals, tmp_path / "r.npy", T)
+
+
+def test_missing_values_stay_for_the_decoder_to_judge(tmp_path):
+    values = SIGNALS.copy()
+    values[2:4, 1] = np.nan
+    for suffix in ("mat", "h5", "npy", "csv"):
+        got, _ = read_signals(write_file(tmp_path / f"r.{suffix}", values), T)
+        assert np.argwhere(np.isnan(got)).tolist() == [[2, 1], [3, 1]]
+
+
+def test_columns_that_count_frames_are_no_signals(tmp_path):
+    pd.DataFrame(SIGNALS, columns=["a", "b", "c"]).assign(Frame=range(T)).to_csv(tmp_path / "r.csv")
+    got, names = read_signals(tmp_path / "r.csv", T)
+    assert names == ("a", "b", "c") and got.shape == (T, R)
+
+
+def test_named_datasets(tmp_path):
+    scipy.io.savemat(tmp_path / "r.mat", {"F": SIGNALS.T})
+    np.testing.assert_allclose(read_signals(tmp_path / "r.mat", T, "F")[0], SIGNALS)
+    assert "'dat_roi'" in (words := refusal(read_signals, tmp_path / "r.mat", T))
+    assert "it holds: F" in words
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        file["roi/dff"], file["other"] = SIGNALS, [1.0]
+    np.testing.assert_allclose(read_signals(tmp_path / "r.h5", T, "roi/dff")[0], SIGNALS)
+    words = refusal(read_signals, tmp_path / "r.h5", T)
+    assert "dat_roi or rois" in words and "it holds: other, roi/dff" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("r.mat", b"no MAT file", "not a readable MAT file"),
+        ("r.h5", b"no HDF5 file", "not a readable HDF5 file"),
+        ("r.npy", b"no NPY file", "not a readable NPY file"),
+        ("r.csv", b"a,b\n1,x\n", "column b holds text"),
+        ("r.csv", b"frame\n1\n", "no column of signals"),
+        ("r.csv", b"", "not a table"),
+        ("r.csv", b"a\n1\ninf\n", "infinite values in ROI 1"),
+        ("r.xlsx", b"", "read from .mat, .h5"),
+    ],
+)
+def test_bad_files_get_one_line(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    message = refusal(read_signals, path, T)
+    assert message.startswith(f"{path}: ") and words in message
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    np.save(tmp_path / "r.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    assert "not a readable NPY file" in refusal(read_signals, tmp_path / "r.npy", T)
+    with pytest.raises(FileNotFoundError):
+        read_signals(tmp_path / "none.h5", T)
+
+
+def test_names_survive_in_the_recording(tmp_path):
+    one = recording(SIGNALS, names=("a", "b", "c"))
+    assert read_recording(write_recording(tmp_path, one)).roi_names == ("a", "b", "c")
+    (tmp_path / "s1.h5").unlink()
+    unnamed = write_recording(tmp_path, recording(SIGNALS))
+    assert read_recording(unnamed).roi_names is None
+
+
+# --- the config ----------------------------------------------------------------------------------
+
+MICE = {f"m{m}": [f"m{m}_s{s}" for s in range(1, 5)] for m in range(1, 6)}
+
+
+def config(decoder, mice=MICE, **recordings):
+    files = {"movie": "{session}.tif", "behavior": "{session}.mat", "rois": "{session}_roi.mat"}
+    decoders = {"d": {"input": "rois", "rnn": "gru"} | decoder}
+    return {"study": "s", "mice": mice, "recordings": files | recordings, "decoders": decoders}
+
+
+def test_kinds_of_roi_decoders():
+    study = cohort.resolve(config({}))
+    assert (study.decoders["d"].kind, study.roi_decoders) == ("roi_rnn", [study.decoders["d"]])
+    classical = config({})
+    classical["decoders"]["d"] = {"input": "rois", "model": "linear_svm"}
+    assert cohort.resolve(classical).decoders["d"].kind == "roi_classical"
+
+
+def test_labels_are_permuted_within_each_mouse_by_the_decoders_seed():
+    def donors(**decoder):
+        return cohort.resolve(config(decoder)).label_donors("d")
+
+    assert donors() == {}
+    null = donors(labels="permuted_between_sessions")
+    assert null == donors(labels="permuted_between_sessions")
+    assert null != donors(labels="permuted_between_sessions", seed=1)
+    assert sorted(null) == sorted(null.values())
+    for seed in range(20):
+        drawn = donors(labels="permuted_between_sessions", seed=seed)
+        assert all(a != b and a[:2] == b[:2] for a, b in drawn.items())
+    # Any permutation of 4 leaves one session in its place on average, so 5 in 5 mice.
+    fixed = [sum(a == b for a, b in donors(labels="published", seed=s).items()) for s in range(40)]
+    assert 3.5 < np.mean(fixed) < 6.5
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            config({"labels": "permuted_between_sessions"}, mice=MICE | {"m3": ["alone"]}),
+            "decoders.d.labels: mouse m3 has one session",
+        ),
+        (config({}, rois=None), "decoders.d: input rois needs ROI signals"),
+        (config({}, roi_masks="masks.tsv"), "give one of them"),
+        (config({}, rois=None, roi_masks="{mose}.tsv"), "recordings.roi_masks"),
+        (config({"rois": [0]}), "decoders.d.rois.0"),
+        (config({"normalise": "mean"}), "minmax, zscore, dff, none"),
+        (config({"half_windw": 5}), "did you mean 'half_window'"),
+    ],
+)
+def test_bad_configs_are_named(made, words):
+    assert words in refusal(cohort.resolve, made)
+
+
+def test_one_mask_file_may_serve_all_sessions():
+    study = cohort.resolve(config({}, rois=None, roi_masks="masks/{mouse}.tsv"))
+    assert study.source("roi_masks", "m2_s1") == "masks/m2.tsv"
+    study = cohort.resolve(config({}, rois=None, roi_masks="masks.tsv"))
+    assert study.source("roi_masks", "m2_s1") == "masks.tsv"
+
+
+@pytest.mark.parametrize("changes", [{}, {"rois": [6, 8], "baseline": None, "shift": -7}])
+def test_settings_survive_the_command_line(changes):
+    import argparse
+
+    settings = schema.defaults("roi_rnn", rnn="gru", **changes)
+    parser = argparse.ArgumentParser()
+    options.add_settings(parser, "roi_rnn")
+    words = options.as_flags(settings, "roi_rnn").split()
+    read = options.settings_of(parser.parse_args(words), "roi_rnn")
+    assert read == {key: settings[key] for key in read}

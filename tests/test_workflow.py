@@ -1,0 +1,381 @@
+"""The workflow without running it: which jobs a config makes, and which an edit makes again."""
+
+from __future__ import annotations
+
+import copy
+import re
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mesodecode import cli, cohort
+
+ROOT = Path(__file__).parents[1]
+LINEAR = {"model": "logistic_regression"}
+GRU = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
+
+# six sessions of five mice; 3:1:1 gives 20 allocations
+STUDY = {
+    "study": "lab",
+    "recordings": {"movie": "my data/{session}.tif", "behavior": "my data/{session}.mat"},
+    "mice": {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"], "d": ["d1"], "e": ["e1"]},
+    "decoders": {"linear": LINEAR},
+}
+# jobs of every study of these mice
+ALWAYS = {
+    "resolved_config": 1,
+    "allocations": 1,
+    "preprocess": 6,
+    "cohort": 1,
+    "auc": 1,
+    "figure_auc": 1,
+    "report": 1,
+    "all": 1,
+}
+
+
+# `--touch` sleeps 0.1 s a job, for file systems that keep times to the second
+FAST_TOUCH = """
+import sys
+from snakemake.cli import main
+from snakemake.executors import touch
+touch.Executor.SLEEPING_TIME = 0.005
+main(sys.argv[1:])
+"""
+
+
+def snakemake(
+    folder: Path, *words: str, config: dict | Path | None = None, project: Path = ROOT
+) -> subprocess.CompletedProcess:
+    """Run snakemake in `folder` with a config of its own, so that no lock or result is shared."""
+    entry = ["-c", FAST_TOUCH] if "--touch" in words else ["-m", "snakemake"]
+    if isinstance(config, dict):
+        path = folder / "study.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        config = path
+    chosen = ["--configfile", str(config)] if config else []
+    return subprocess.run(
+        [
+            *(sys.executable, *entry, "--snakefile", str(project / "Snakefile")),
+            *("--directory", str(folder), *chosen, *words),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+
+
+def plan(folder: Path, *words: str, **where) -> tuple[dict[str, int], list[str]]:
+    """The jobs of a dry-run by rule, and their command lines."""
+    done = snakemake(folder, "-n", "-p", *words, **where)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    jobs = {}
+    if "Nothing to be done" not in text:
+        table = text.split("Job stats:")[-1].split("\ntotal")[0]
+        jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) 2> ", text, re.MULTILINE)
+    return jobs, lines
+
+
+def add_files(folder: Path, config: dict) -> None:
+    """Empty source files of every session."""
+    (folder / "my data").mkdir(exist_ok=True)
+    for sessions in config["mice"].values():
+        for session in sessions:
+            for ending in (".tif", ".mat", "_roi.mat"):
+                (folder / "my data" / f"{session}{ending}").touch()
+
+
+@pytest.fixture
+def lab(tmp_path) -> Path:
+    add_files(tmp_path, STUDY)
+    return tmp_path
+
+
+def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
+    """Every command line of the rules is one that the verbs accept."""
+    parser = cli.parser()
+    for line in lines:
+        parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
+    silent = {"resolved_config", "comparisons", "all"}  # no verb of mesodecode
+    assert len(lines) == sum(n for rule, n in jobs.items() if rule not in silent)
+
+
+# Which jobs a config makes. Five mice at 3:1:1 have 5 x 4 = 20 allocations, at 2:1:1 thrice as many
+# but for each_pair.
+
+VARIANTS = {
+    "only linear": ({}, {"fit_linear": 20}),
+    "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20}),
+    "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
+        {"decoders": {"cnn": {}, "gru": GRU}},
+        {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20},
+    ),
+    "CNN and fine-tuned GRU": (
+        {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
+        {"train_cnn": 20, "finetune": 20, "predict_images": 40},
+    ),
+    "two CNNs, GRUs on one, compared twice": (
+        {
+            "decoders": {
+                "lin": LINEAR,
+                "cnn": {},
+                "small": {"like": "cnn", "backbone": "efficientnet_lite0"},
+                "gru": GRU,
+                "lstm": {"like": "gru", "rnn": "lstm"},
+            },
+            "comparisons": {
+                "x": {"decoders": ["cnn", "gru"]},
+                "y": {"decoders": ["lin", "small", "lstm"]},
+            },
+        },
+        {
+            "fit_linear": 20,
+            "train_cnn": 40,
+            "extract": 20,
+            "predict_images": 20,
+            "train_rnn": 40,
+            "predict_rnn": 40,
+            "compare": 2,
+            "comparisons": 1,
+        },
+    ),
+    "ROI decoders": (
+        {
+            "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+            "decoders": {
+                "roi_gru": {"input": "rois", "rnn": "gru"},
+                "roi_svm": {"input": "rois", "model": "linear_svm"},
+            },
+        },
+        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "jobs"), VARIANTS.values(), ids=VARIANTS)
+def test_jobs_of_a_config(lab, change, jobs):
+    found, lines = plan(lab, config=STUDY | change)
+    assert found == ALWAYS | jobs
+    check_commands(lines, found)
+    assert not (lab / "results").exists()
+
+
+def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
+    # Snakemake merges --configfile into the config that the Snakefile names; ours replaces it
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    jobs, lines = plan(tmp_path, config=ROOT / "demo.yaml")
+    each_allocation = ["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"]
+    assert {rule: jobs[rule] for rule in each_allocation} == dict.fromkeys(each_allocation, 5)
+    assert jobs["simulate"] == jobs["preprocess"] == 10  # 5 mice x 2 sessions
+    once = ["resolved_config", "allocations", "cohort", "auc", "comparisons", "report", "all"]
+    assert {rule: jobs[rule] for rule in once} == dict.fromkeys(once, 1)
+    check_commands(lines, jobs)
+    assert not [line for line in lines if "Emx1G6" in line]
+    simulated = [line for line in lines if line.startswith("mesodecode simulate")]
+    (first,) = [line for line in simulated if "--session m1_s1 " in line]
+    assert "--mouse m1 --run-share 0.36 " in first
+
+
+@pytest.mark.slow
+def test_published_study_is_planned_within_15_seconds(tmp_path):
+    shutil.copy(ROOT / "config.yaml", tmp_path)  # the config that is read without --configfile
+    study = cohort.load(ROOT / "config.yaml")
+    for session in study.mouse_of:
+        for kind in ("movie", "behavior", "rois"):
+            if study.source(kind, session):
+                path = tmp_path / study.source(kind, session)
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    jobs, lines = plan(tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # CPU time: others may use the machine too
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15
+    assert jobs["preprocess"] == 64
+    assert (jobs["train_cnn"], jobs["fit_linear"]) == (20, 20)  # one CNN, one baseline
+    assert jobs["compare"] == len(study.config["comparisons"])
+    check_commands(lines, jobs)
+
+
+def test_settings_from_the_command_line_and_image_size(lab):
+    config = STUDY | {"decoders": {"cnn": {"epochs": 2, "pretrained": "file:my weights.pt"}}}
+    words = ("--cores", "2", "--config", "device=cpu", "threads=2", "image_size=96", "study=other")
+    jobs, lines = plan(lab, *words, config=config)
+    assert jobs["preprocess"] == 6
+    (one,) = [line for line in lines if "--session=a2" in line]
+    assert "--image-size=96" in one and "--mouse=a" in one
+    assert one.endswith("--out results/other/recordings/a2.h5")
+    trained = [line for line in lines if line.startswith("mesodecode train-cnn")]
+    (one,) = [line for line in trained if "train-a+b+c.valid-d.test-e.pt" in line]
+    recordings = "results/other/recordings"
+    assert (
+        f"--train {recordings}/a1.h5 {recordings}/a2.h5 {recordings}/b1.h5 {recordings}/c1.h5 "
+        f"--valid {recordings}/d1.h5 " in one
+    )
+    assert "e1.h5" not in one  # the test mouse
+    assert "--epochs 2" in one and "--device cpu --threads 2" in one
+    assert "--pretrained 'file:my weights.pt'" in one
+
+
+# Bad input: one clear line before any job
+
+
+def fails(folder: Path, **where) -> str:
+    done = snakemake(folder, "-n", **where)
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert "Job stats" not in text and "Traceback" not in text
+    assert not (folder / "results").exists()
+    return text
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"studdy": "x"}, "config: studdy: no such key; did you mean 'study'?"),
+        (
+            {"comparisons": {"x": {"decoders": ["linear", "gru"]}}},
+            "config: comparisons.x.decoders: no decoder 'gru'; known: linear",
+        ),
+    ],
+)
+def test_bad_config_gives_one_clear_line(lab, change, line):
+    text = fails(lab, config=STUDY | change)
+    assert [one for one in text.splitlines() if "config: " in one] == [line]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mice: {a: [a1]}\nmice: {b: [b1]}\n", "key 'mice' appears twice, at lines 1 and 2"),
+        ("", "Config file must be given as JSON or YAML with keys at top level."),
+        ("mice: [a\n", "Config file is not valid JSON or YAML."),
+    ],
+    ids=["duplicate key", "empty", "not YAML"],
+)
+def test_bad_file_gives_one_clear_line(tmp_path, text, words):
+    (tmp_path / "bad.yaml").write_text(text)
+    text = fails(tmp_path, config=tmp_path / "bad.yaml")
+    assert len([line for line in text.splitlines() if words in line]) == 1
+
+
+def test_missing_source_file_is_named(lab):
+    (lab / "my data" / "c1.mat").unlink()
+    text = fails(lab, config=STUDY)
+    assert "Missing input files for rule preprocess" in text
+    assert [line.strip() for line in text.splitlines() if "my data" in line] == ["my data/c1.mat"]
+
+
+# A finished study: what an edit runs again
+
+FINISHED = STUDY | {
+    "decoders": {"linear": LINEAR, "cnn": {}, "gru": GRU},
+    "comparisons": {"x": {"decoders": ["linear", "gru"]}},
+}
+# the config is written anew; whatever reads the tables follows
+TABLES = {"auc": 1, "compare": 1, "comparisons": 1, "figure_auc": 1, "report": 1, "all": 1}
+CONFIG = {"resolved_config": 1, "allocations": 1} | TABLES
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, Path]:
+    """A folder in which every file of FINISHED is there, and the copy of the project that it is of.
+
+    The files are empty; `--touch` writes Snakemake's records of them (inputs, params and code) as
+    if the jobs had run.
+    """
+    folder, project = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("project")
+    copy_project(project)
+    add_files(folder, FINISHED | {"mice": FINISHED["mice"] | {"f": ["f1"]}})
+    summary = snakemake(folder, "--summary", config=FINISHED, project=project)
+    assert summary.returncode == 0, summary.stderr
+    for line in summary.stdout.splitlines()[1:]:
+        path = folder / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    words = ("--touch", "--forceall", "--cores", "1", "--quiet", "all")
+    done = snakemake(folder, *words, config=FINISHED, project=project)
+    assert done.returncode == 0, done.stderr
+    return folder, project
+
+
+def copy_project(to: Path) -> None:
+    shutil.copy(ROOT / "Snakefile", to)
+    for name in ("workflow", "envs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, to / name, ignore=ignored, dirs_exist_ok=True)
+
+
+@pytest.mark.slow
+def test_finished_study_has_nothing_to_do(finished):
+    folder, project = finished
+    assert plan(folder, config=FINISHED, project=project) == ({}, [])
+
+
+@pytest.mark.slow
+def test_sixth_mouse_leaves_existing_allocations_alone(finished):
+    folder, project = finished
+    config = FINISHED | {"mice": FINISHED["mice"] | {"f": ["f1"]}}
+    jobs, lines = plan(folder, config=config, project=project)
+    # six mice have 6 x 5 x 4 = 120 allocations, 100 of them new
+    new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 100)
+    assert jobs == CONFIG | new | {"preprocess": 1, "cohort": 1}
+    old = [a.id for a in cohort.allocate("abcde")]
+    assert len(old) == 20
+    assert not [line for line in lines for name in old if name in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("decoder", "settings", "jobs"),
+    [
+        ("gru", GRU | {"epochs": 9}, {"train_rnn": 20, "predict_rnn": 20}),
+        (  # whatever starts from the CNN follows it
+            "cnn",
+            {"epochs": 9},
+            {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20},
+        ),
+        ("linear", LINEAR | {"C": 0.1}, {"fit_linear": 20}),
+        ("ridge", LINEAR | {"C": 0.1}, {"fit_linear": 20}),  # a new line, old ones stay
+    ],
+)
+def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings, jobs):
+    folder, project = finished
+    config = FINISHED | {"decoders": FINISHED["decoders"] | {decoder: settings}}
+    found, lines = plan(folder, config=config, project=project)
+    assert found == CONFIG | jobs
+    fitted = [line for line in lines if line.startswith("mesodecode fit-linear")]
+    assert all(f"--decoder {decoder} " in line for line in fitted)
+
+
+@pytest.mark.slow
+def test_how_and_where_to_compute_trains_nothing_again(finished):
+    folder, project = finished
+    change = {"threads": 2, "device": "cpu", "note": "seen"}
+    jobs, _ = plan(folder, config=FINISHED | change, project=project)
+    assert jobs == CONFIG
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "text", "jobs"),
+    [
+        ("train.py", "# a comment\n", {}),
+        ("linear.py", "X = 1\n", {"fit_linear": 20} | TABLES),
+        ("templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
+    ],
+)
+def test_edited_code_runs_its_stage_again(finished, tmp_path, file, text, jobs):
+    folder, _ = finished
+    copy_project(tmp_path)
+    with open(tmp_path / "workflow/mesodecode" / file, "a") as edited:
+        edited.write(text)
+    found, _ = plan(folder, config=copy.deepcopy(FINISHED), project=tmp_path)
+    assert found == jobs
