@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -57,18 +58,21 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     assert "Complete: 5 of 5 allocations" in report and f"{auc['cnn_gru']:.3f}" in report
 
     tests = pd.read_csv(results / "tables" / "comparisons.tsv", sep="\t")
-    assert list(zip(tests["a"], tests["b"], strict=True)) == [
-        ("linear", "cnn"),
-        ("linear", "cnn_gru"),
-        ("cnn", "cnn_gru"),
-    ]
+    pairs = itertools.combinations(["linear", "cnn", "cnn_gru", "roi_gru"], 2)
+    assert list(zip(tests["a"], tests["b"], strict=True)) == list(pairs)
+    correlation = pd.read_csv(results / "tables" / "roi_correlation_summary.tsv", sep="\t")
+    strongest = correlation.sort_values("mean", ascending=False)["roi"][:4]
+    assert set(strongest) == {6, 8, 31, 33}  # where the signal was planted
+    assert "Pearson" in report
     for row in pd.read_csv(results / "tables" / "auc.tsv", sep="\t").itertuples():
         roles = [*row.train_mice.split("+"), row.valid_mouse, row.test_mouse]
         assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]
         with h5py.File(results / "predictions" / row.decoder / f"{row.allocation}.h5") as file:
             assert {group.attrs["mouse"] for group in file.values()} == {row.test_mouse}
-        # 900 frames a session less t-1 and t+1, and less 5 more on each side for the window
-        assert row.n_frames == 2 * (900 - (12 if row.decoder == "cnn_gru" else 2))
+        # 900 frames a session less t-1 and t+1, and less 5 more on each side for the window;
+        # windows of ROI signals are ±15 frames
+        lost = {"cnn_gru": 12, "roi_gru": 30}.get(row.decoder, 2)
+        assert row.n_frames == 2 * (900 - lost)
 
     second = run_study(tmp_path, config)
     assert second.returncode == 0 and "Nothing to be done" in second.stderr

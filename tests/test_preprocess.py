@@ -152,8 +152,8 @@ def test_mean_and_sd_are_those_of_the_whole_stack(tmp_path, seed, n_frames, low,
 
 
 def test_mean_and_sd_of_small_changes_on_a_large_offset(tmp_path):
-    """Counts of 60000 ± 1: the naive sum of squares would lose the SD to rounding."""
-    stack = (60000 + np.random.default_rng(0).integers(-1, 2, (200, 16, 16))).astype(np.float32)
+    """The naive sum of squares of 8,000,000 ± 1 would lose the SD to rounding."""
+    stack = (8e6 + np.random.default_rng(0).integers(-1, 2, (200, 16, 16))).astype(np.float32)
     data, _ = run(tmp_path, stack)
     np.testing.assert_allclose(data["stack_sd"], stack.astype(np.float64).std(), rtol=1e-6)
     mean = stack.astype(np.float64).mean(axis=0)
@@ -231,6 +231,14 @@ def test_downsampling_averages(tmp_path):
     data, _ = run(tmp_path, stripes, runrest=[0, 1, 1, 0], options={"image_size": 8})
     np.testing.assert_allclose(data["frames"][0], 200, atol=5)
     np.testing.assert_allclose(data["frames"][1], 250, atol=5)
+
+
+def test_resized_counts_are_rounded_to_the_nearest(tmp_path):
+    stack = random_stack()
+    data, _ = run(tmp_path, stack, options={"image_size": 4})
+    exact = resize(stack, 4)
+    np.testing.assert_allclose(data["frames"], exact, rtol=0, atol=0.5)
+    assert np.abs(data["frames"].astype(float) - exact).mean() > 0.1  # there was something to round
 
 
 @settings(max_examples=25, deadline=None)

@@ -267,6 +267,9 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch):
         resolve_device("cuda", None)
     assert resolve_device("auto", 1) == resolve_device("cpu", None) == torch.device("cpu")
     assert torch.get_num_threads() == 1
+    for threads in (0, -1):
+        with pytest.raises(UserError, match="--threads"):
+            resolve_device("cpu", threads)
 
 
 # --- what is written ---------------------------------------------------------------------------

@@ -236,19 +236,11 @@ def fails(folder: Path, **where) -> str:
     return text
 
 
-@pytest.mark.parametrize(
-    ("change", "line"),
-    [
-        ({"studdy": "x"}, "config: studdy: no such key; did you mean 'study'?"),
-        (
-            {"comparisons": {"x": {"decoders": ["linear", "gru"]}}},
-            "config: comparisons.x.decoders: no decoder 'gru'; known: linear",
-        ),
-    ],
-)
-def test_bad_config_gives_one_clear_line(lab, change, line):
-    text = fails(lab, config=STUDY | change)
-    assert [one for one in text.splitlines() if "config: " in one] == [line]
+def test_bad_config_gives_one_clear_line(lab):
+    text = fails(lab, config=STUDY | {"comparisons": {"x": {"decoders": ["linear", "gru"]}}})
+    assert [line for line in text.splitlines() if "config: " in line] == [
+        "config: comparisons.x.decoders: no decoder 'gru'; known: linear"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -314,12 +306,6 @@ def copy_project(to: Path) -> None:
 
 
 @pytest.mark.slow
-def test_finished_study_has_nothing_to_do(finished):
-    folder, project = finished
-    assert plan(folder, config=FINISHED, project=project) == ({}, [])
-
-
-@pytest.mark.slow
 def test_sixth_mouse_leaves_existing_allocations_alone(finished):
     folder, project = finished
     config = FINISHED | {"mice": FINISHED["mice"] | {"f": ["f1"]}}
@@ -367,7 +353,7 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
 @pytest.mark.parametrize(
     ("file", "text", "jobs"),
     [
-        ("train.py", "# a comment\n", {}),
+        ("train.py", "# a comment\n", {}),  # a finished study has nothing to do
         ("linear.py", "X = 1\n", {"fit_linear": 20} | TABLES),
         ("templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
     ],

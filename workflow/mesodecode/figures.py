@@ -6,6 +6,7 @@ travel inside the file, where the report finds them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mesodecode.evaluate import natural
-from mesodecode.files import atomic_path
+from mesodecode.files import UserError, atomic_path
 from mesodecode.statistics import TEST_NAMES
 
 MM = 1 / 25.4  # inches
@@ -72,6 +73,15 @@ def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -
         if pairs:
             figure.supxlabel(_note(pairs, bool(brackets), comparisons), fontsize=5.5, color="0.25")
     return figure
+
+
+def select(auc: pd.DataFrame, decoders: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of `decoders`, in their order. Raises UserError if one has no row."""
+    known = list(auc["decoder"].unique())
+    missing = [name for name in decoders if name not in known]
+    if missing:
+        raise UserError(f"no decoder {', '.join(missing)}; in the table: {', '.join(known)}")
+    return pd.concat([auc[auc["decoder"] == name] for name in decoders], ignore_index=True)
 
 
 def auc_caption(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -> str:

@@ -30,7 +30,7 @@ def _is_integer(checker: Any, value: Any) -> bool:
 
 def _is_number(checker: Any, value: Any) -> bool:
     """NaN passes every limit; infinity passes most."""
-    return _is_integer(checker, value) or isinstance(value, float) and math.isfinite(value)
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
 _BASE = jsonschema.Draft202012Validator

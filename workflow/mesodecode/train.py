@@ -47,7 +47,9 @@ class Fit:
 
 def resolve_device(device: str, threads: int | None) -> torch.device:
     """Return the torch device of "auto", "cpu" or "cuda"; set the CPU threads of this process."""
-    if threads:
+    if threads is not None:
+        if threads < 1:
+            raise UserError(f"--threads {threads}: needs 1 or more")
         torch.set_num_threads(threads)
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch sees no GPU here; use --device auto or cpu")

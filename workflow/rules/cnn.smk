@@ -57,16 +57,16 @@ rule finetune:
     resources:
         mem_mb=48000,
         runtime=1440,
+        device=STUDY.config["device"],
     params:
         settings=settings_flags,
         checkpoint=RESULTS / "checkpoints/{decoder}/{allocation}.pt",
-        device=STUDY.config["device"],
         code=code_version("finetune"),
     message:
         "Fine-tuning {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode finetune --start {input.start} --train {input.train} --valid {input.valid} "
-        "{params.settings} --device {params.device} --threads {threads} "
+        "{params.settings} --device {resources.device} --threads {threads} "
         "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 

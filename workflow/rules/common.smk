@@ -52,10 +52,13 @@ def names(kind, wanted=lambda decoder: True):
     return "|".join(chosen) or "no decoder"
 
 
+FIGURES = list(STUDY.config["comparisons"]) or ["all"]
+
+
 wildcard_constraints:
     session="|".join(map(re.escape, STUDY.mouse_of)),
     allocation="|".join(map(re.escape, STUDY.allocations)),
-    comparison="|".join(STUDY.config["comparisons"]) or "no comparison",
+    comparison="|".join(FIGURES),
 
 
 def recordings_of(*roles):
@@ -131,11 +134,25 @@ def correlation_baseline():
 def report_figures():
     """The figures of the report."""
     rois = [RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []
-    return [RESULTS / "figures/auc.svg", *rois]
+    return [*expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES), *rois]
 
 
-def comparison_table():
-    """The table of tests; none if the config compares nothing."""
+def decoders_compared(wildcards):
+    """The decoders of a comparison; all of them where the config compares nothing."""
+    comparison = STUDY.config["comparisons"].get(wildcards.comparison)
+    return comparison["decoders"] if comparison else list(STUDY.decoders)
+
+
+def comparison_table(wildcards):
+    """The tests of a comparison; none if the config compares nothing."""
+    tables = expand(
+        RESULTS / "tables/comparisons/{name}.tsv", name=wildcards.comparison
+    )
+    return tables if STUDY.config["comparisons"] else []
+
+
+def all_comparisons():
+    """The table of all tests; none if the config compares nothing."""
     return [RESULTS / "tables/comparisons.tsv"] if STUDY.config["comparisons"] else []
 
 

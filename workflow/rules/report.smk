@@ -1,34 +1,39 @@
 """Figures and the report of a study.
 
 REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv, tables/cohort.tsv
-OUTPUTS: figures/auc.svg and .png, report.html
+OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared), report.html
 """
 
 
 rule figure_auc:
     input:
         auc=RESULTS / "tables/auc.tsv",
-        comparisons=comparison_table(),
+        comparisons=comparison_table,
     output:
         svg=report(
-            RESULTS / "figures/auc.svg", category="AUC", caption="../report/auc.rst"
+            RESULTS / "figures/auc_{comparison}.svg",
+            category="AUC",
+            caption="../report/auc.rst",
+            labels={"comparison": "{comparison}"},
         ),
-        png=RESULTS / "figures/auc.png",
+        png=RESULTS / "figures/auc_{comparison}.png",
     log:
-        RESULTS / "logs/figure_auc.log",
+        RESULTS / "logs/figure_auc/{comparison}.log",
     conda:
         "../../envs/mesodecode.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        prefix=RESULTS / "figures/auc",
+        prefix=RESULTS / "figures/auc_{comparison}",
+        decoders=decoders_compared,
         comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
         code=code_version("figures"),
     message:
-        "Drawing the AUC of each decoder"
+        "Drawing the AUCs of {wildcards.comparison}"
     shell:
-        "mesodecode figures --auc {input.auc} {params.comparisons} --out {params.prefix} 2> {log}"
+        "mesodecode figures --auc {input.auc} --only {params.decoders} {params.comparisons} "
+        "--name {wildcards.comparison} --out {params.prefix} 2> {log}"
 
 
 rule report:
@@ -38,7 +43,7 @@ rule report:
         cohort=RESULTS / "tables/cohort.tsv",
         auc=RESULTS / "tables/auc.tsv",
         sessions=RESULTS / "tables/session_auc.tsv",
-        comparisons=comparison_table(),
+        comparisons=all_comparisons(),
         figures=report_figures(),
     output:
         RESULTS / "report.html",

@@ -14,6 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
     parser.add_argument("--auc", required=True, metavar="FILE", help="table of `mesodecode auc`")
     parser.add_argument("--comparisons", metavar="FILE", help="table of `mesodecode compare`")
+    parser.add_argument(
+        "--only", nargs="+", metavar="DECODER", help="these decoders, in this order (default: all)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="what is compared, for the title")
     parser.add_argument("--out", required=True, metavar="PREFIX", help="path without .svg, .png")
 
 
@@ -23,9 +27,12 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.evaluate import read_table
 
     auc = read_table(args.auc, ("decoder", "test_mouse", "auc"))
+    if args.only:
+        auc = figures.select(auc, args.only)
     comparisons = None
     if args.comparisons:
         comparisons = read_table(args.comparisons, ("test", "a", "b", "p_holm"))
     figure = figures.auc_by_decoder(auc, comparisons)
+    title = "AUC by decoder" + (f": {args.name}" if args.name not in (None, "all") else "")
     caption = figures.auc_caption(auc, comparisons)
-    figures.save(figure, args.out, title="AUC by decoder", caption=caption)
+    figures.save(figure, args.out, title=title, caption=caption)
