@@ -153,7 +153,8 @@ LOW = {
     "progress": "files",
     "timm_import": "files",
     "provenance": "files",
-    "predictions": "cohort",
+    "allocation": "files",
+    "predictions": "files",
 }
 
 
@@ -228,3 +229,23 @@ def test_no_circle_of_imports():
 
     for name in found:
         visit(name, ())
+
+
+def test_rewording_an_error_of_the_config_trains_nothing_again(tmp_path, monkeypatch):
+    copied = tmp_path / "mesodecode"
+    shutil.copytree(PACKAGE, copied)
+    monkeypatch.setattr(provenance, "PACKAGE", copied)
+
+    def version() -> str:
+        provenance._parse.cache_clear()
+        return provenance.code_version("train_cnn")
+
+    before = version()
+    for name in ("schema.py", "cohort.py", "files.py", "progress.py", "cli/options.py"):
+        with open(copied / name, "a") as file:
+            file.write("\nWORDS = 'other'\n")
+    assert version() == before
+    with open(copied / "train.py", "a") as file:
+        file.write("\nWORDS = 'other'\n")
+    assert version() != before
+    provenance._parse.cache_clear()

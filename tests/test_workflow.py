@@ -144,6 +144,7 @@ VARIANTS = {
             "train_rnn": 40,
             "predict_rnn": 40,
             "compare": 2,
+            "figure_auc": 2,
             "comparisons": 1,
         },
     ),

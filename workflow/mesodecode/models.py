@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mesodecode.cohort import Allocation
+from mesodecode.allocation import Allocation
 from mesodecode.files import UserError, atomic_path
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.cohort import Allocation
+from mesodecode.allocation import Allocation
 from mesodecode.files import UserError, atomic_path
 
 ATTRIBUTES = ("decoder", "allocation", "train_mice", "valid_mouse", "test_mouse")

@@ -3,7 +3,8 @@
 Each rule has it as a param, so that Snakemake reruns a stage whose code was edited. The hash is
 taken over the syntax trees of the verb's module and of all modules of this package that it
 imports, directly or not, inside functions too, and over the data files that a rule names.
-Comments, docstrings and formatting do not count.
+Comments, docstrings and formatting do not count, nor do modules that only carry: settings reach
+a stage as flags, which are in the rule's command line.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-NO_STAGE = ("mesodecode", "mesodecode.cli")  # the version and the list of verbs
+# The version, the list of verbs, and what checks, carries and shows without making any number.
+CARRIERS = {
+    *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.schema"),
+    *("mesodecode.files", "mesodecode.progress"),
+}
 
 
 def code_version(verb_module: str, *files: str) -> str:
@@ -59,4 +64,4 @@ def _parse(module: str) -> tuple[str, list[str]]:
         ):
             node.body = node.body[1:] or [ast.Pass()]
     # a name that is no module is a function
-    return ast.unparse(tree), [m for m in imports if m not in NO_STAGE and _path(m)]
+    return ast.unparse(tree), [m for m in imports if m not in CARRIERS and _path(m)]

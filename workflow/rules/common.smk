@@ -81,9 +81,12 @@ def settings_flags(wildcards):
 
 
 def source_files(wildcards):
-    """The files of a session, as named inputs; those of ROIs only if a decoder reads ROIs."""
-    rois = ("rois", "roi_masks") if STUDY.roi_decoders else ()
-    kinds = ("movie", "behavior", *rois)
+    """The files of a session that the config names, as named inputs.
+
+    ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
+    recordings, or all networks would be trained again.
+    """
+    kinds = ("movie", "behavior", "rois", "roi_masks")
     files = {kind: STUDY.source(kind, wildcards.session) for kind in kinds}
     return {kind: path for kind, path in files.items() if path}
 

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
 
     from mesodecode import linear
-    from mesodecode.cohort import Allocation
+    from mesodecode.allocation import Allocation
     from mesodecode.files import atomic_path
     from mesodecode.predictions import bind
     from mesodecode.recordings import mice_of, read_recordings

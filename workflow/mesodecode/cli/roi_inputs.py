@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mesodecode.files import UserError
 
 if TYPE_CHECKING:
-    from mesodecode.cohort import Allocation
+    from mesodecode.allocation import Allocation
     from mesodecode.recordings import Recording
     from mesodecode.rois import SessionSignals
 
@@ -35,7 +35,7 @@ def read(
     args: argparse.Namespace, settings: dict[str, Any]
 ) -> tuple[Allocation, list[Recording], list[list[SessionSignals]], list[int]]:
     """Return allocation, recordings, their signals by role and the ROIs dropped from all."""
-    from mesodecode.cohort import Allocation
+    from mesodecode.allocation import Allocation
     from mesodecode.recordings import mice_of, read_recordings
     from mesodecode.rois import session_signals
 
