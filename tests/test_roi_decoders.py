@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from mesodecode import cohort, predictions, schema, simulate
+from mesodecode.allocation import ROLES
 from mesodecode.classical import decodable, fit_classical, flat_windows, predict_classical
 from mesodecode.cli import main
 from mesodecode.evaluate import auc_table
@@ -65,7 +66,7 @@ def aucs(**decoder) -> np.ndarray:
     assert dropped == []
     by_name = {one.session: one for one in signals}
     for allocation in table.allocations.values():
-        roles = [[by_name[s] for s in table.sessions(allocation.id, role)] for role in cohort.ROLES]
+        roles = [[by_name[s] for s in table.sessions(allocation.id, role)] for role in ROLES]
         if "model" in decoder:
             model = fit_classical(roles[0], settings)
             predicted = predict_classical(model, roles[2], settings)

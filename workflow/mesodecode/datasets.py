@@ -190,7 +190,7 @@ class Windows(Source):
     ) -> None:
         lengths = [len(session.labels) for session in sessions]
         self._features = torch.from_numpy(np.concatenate([s.features for s in sessions])).to(device)
-        self._offsets = torch.arange(shift - half_window, shift + half_window + 1, device=device)
+        self._length, self._first = 2 * half_window + 1, shift - half_window
         labels = np.concatenate([session.labels for session in sessions])
         self.labels = torch.as_tensor(labels, dtype=torch.float32, device=device)
         parts = [centres(len(s.labels), reach, s.segment, shift) for s in sessions]
@@ -203,4 +203,10 @@ class Windows(Source):
 
     def batch(self, centres: torch.Tensor) -> torch.Tensor:
         """Return windows (N, 2 w + 1, F) for the positions `centres` (N,)."""
-        return self._features[centres[:, None] + self._offsets].to(torch.float32)
+        n_frames, n_features = self._features.shape
+        # All windows as rows that overlap in memory: a window is copied in one piece, not by frame.
+        rows = max(0, n_frames - self._length + 1)
+        size = (rows, self._length * n_features)
+        windows = self._features.as_strided(size, (n_features, 1))
+        chosen = windows.index_select(0, centres + self._first)
+        return chosen.view(-1, self._length, n_features).to(torch.float32)

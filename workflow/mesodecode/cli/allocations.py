@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> None:
     import csv
 
     from mesodecode import cohort
+    from mesodecode.allocation import ROLES
     from mesodecode.files import atomic_path
 
     study = cohort.load(args.config)
@@ -29,4 +30,4 @@ def run(args: argparse.Namespace) -> None:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(["allocation", "train_mice", "valid_mouse", "test_mouse"])
         for allocation in study.allocations.values():
-            table.writerow([allocation.id, *map(allocation.joined, cohort.ROLES)])
+            table.writerow([allocation.id, *map(allocation.joined, ROLES)])
