@@ -70,6 +70,8 @@ roi_regions_parts PT&RS V1&Vm 195 0.90311649599 1
 roi_regions_parts PT&RS Vl&A1 191 0.818149461388 1
 roi_regions_parts V1&Vm Vl&A1 189 0.776390505551 1
 image CNN CNN-GRU 56.5 0.000109007346392 0.000109007346392
+roi_null roi_models roi_null 400 6.79561512817e-08 6.79561512817e-08
+roi_raw roi_models roi_raw 337 0.000222202620137 0.000222202620137
 """
 # The same, of hand-made vectors with ties: a, b, W, p.
 VECTORS = [
@@ -121,6 +123,18 @@ def test_published_families_are_those_of_r(family):
     numbers = found[["statistic", "p", "p_holm"]].to_numpy()
     np.testing.assert_allclose(numbers, [row[2:] for row in expected], rtol=1e-9)
     assert set(found["family"]) == {family} and set(found["n_a"]) == {20}
+
+
+@pytest.mark.parametrize("family", ["roi_null", "roi_raw"])
+def test_null_and_raw_against_the_published_gru_are_those_of_r(family, tmp_path):
+    table = read_table(PUBLISHED)
+    table[table["model"] == "GRU"].to_csv(tmp_path / "gru.csv", index=False)
+    words = ["--auc", tmp_path / "gru.csv", "--by", "analysis", "--only", "roi_models", family]
+    compare(*words, "--name", family, "--out", tmp_path / "out.csv")
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert found[["family", "a", "b"]].to_numpy().tolist() == [[family, "roi_models", family]]
+    numbers = found[["statistic", "p", "p_holm"]].to_numpy()
+    np.testing.assert_allclose(numbers, [row[2:] for row in reference(family)], rtol=1e-9)
 
 
 def test_families_of_within_are_corrected_apart():

@@ -104,6 +104,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     parser = cli.parser()
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
+        assert "{" not in line, "a wildcard that was not filled in"
     silent = {"resolved_config", "comparisons", "all"}  # no verb of mesodecode
     assert len(lines) == sum(n for rule, n in jobs.items() if rule not in silent)
 
@@ -264,6 +265,36 @@ def test_missing_source_file_is_named(lab):
     text = fails(lab, config=STUDY)
     assert "Missing input files for rule preprocess" in text
     assert [line.strip() for line in text.splitlines() if "my data" in line] == ["my data/c1.mat"]
+
+
+def test_roi_files_are_asked_for_where_the_config_names_them(lab):
+    for path in (lab / "my data").glob("*_roi.mat"):
+        path.unlink()
+    _, lines = plan(lab, config=STUDY)
+    assert not [line for line in lines if "--roi" in line]
+    rois = STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}
+    decoders = {"roi_gru": {"input": "rois", "rnn": "gru"}}
+    text = fails(lab, config=STUDY | {"recordings": rois, "decoders": decoders})
+    assert "my data/a1_roi.mat" in text
+
+
+def test_masks_and_exchanged_labels_reach_the_verbs(lab):
+    (lab / "my data" / "masks.tsv").touch()
+    mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
+    config = STUDY | {
+        "mice": mice,
+        "recordings": STUDY["recordings"] | {"roi_masks": "my data/masks.tsv"},
+        "decoders": {
+            "null": {"input": "rois", "rnn": "gru", "labels": "permuted_between_sessions"}
+        },
+    }
+    add_files(lab, config)
+    jobs, lines = plan(lab, config=config)
+    check_commands(lines, jobs)
+    masked = [line for line in lines if "'--roi-masks=my data/masks.tsv'" in line]
+    assert len(masked) == jobs["preprocess"] == 10
+    (first,) = [line for line in lines if "train-roi" in line and "test-a.h5" in line][:1]
+    assert "--labels-of" in first and "a1=a2 a2=a1" in first
 
 
 # A finished study: what an edit runs again

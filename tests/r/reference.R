@@ -18,6 +18,14 @@ for (family in names(families)) {
   }
 }
 
+# The same GRU with exchanged labels and without baseline, each against the published GRU.
+gru <- auc$auc[auc$analysis == "roi_models" & auc$model == "GRU"]
+for (analysis in c("roi_null", "roi_raw")) {
+  test <- wilcox.test(gru, auc$auc[auc$analysis == analysis], exact = FALSE)
+  cat(sprintf("%s roi_models %s %g %.12g %.12g\n", analysis, analysis,
+              test$statistic, test$p.value, test$p.value))
+}
+
 cat("# vectors: W p\n")
 vectors <- list(
   list(c(1, 2, 2, 3, 5), c(2, 3, 3, 4, 6, 7)),

@@ -28,12 +28,14 @@ rule train_cnn:
         device=STUDY.config["device"],
     params:
         settings=settings_flags,
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("train_cnn"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode train-cnn --train {input.train} --valid {input.valid} {params.settings} "
         "--device {resources.device} --threads {threads} "
+        "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 
 
@@ -60,7 +62,7 @@ rule finetune:
         device=STUDY.config["device"],
     params:
         settings=settings_flags,
-        checkpoint=RESULTS / "checkpoints/{decoder}/{allocation}.pt",
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("finetune"),
     message:
         "Fine-tuning {wildcards.decoder} on {wildcards.allocation}"

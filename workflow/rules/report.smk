@@ -25,7 +25,7 @@ rule figure_auc:
         mem_mb=2000,
         runtime=10,
     params:
-        prefix=RESULTS / "figures/auc_{comparison}",
+        prefix=str(RESULTS / "figures/auc_{comparison}"),
         decoders=decoders_compared,
         comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
         code=code_version("figures"),

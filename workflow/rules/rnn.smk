@@ -28,6 +28,7 @@ rule train_rnn:
         train_mice=mice_with("train"),
         valid_mice=mice_with("valid"),
         settings=settings_flags,
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("train_rnn"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
@@ -35,6 +36,7 @@ rule train_rnn:
         "mesodecode train-rnn --features {input.features} --train-mice {params.train_mice} "
         "--valid-mice {params.valid_mice} {params.settings} "
         "--device {resources.device} --threads {threads} "
+        "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 
 

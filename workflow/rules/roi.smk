@@ -32,7 +32,7 @@ rule train_roi:
     params:
         labels=label_flags,
         settings=settings_flags,
-        checkpoint=RESULTS / "checkpoints/{decoder}/{allocation}.pt",
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("train_roi"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
