@@ -15,7 +15,13 @@ import tifffile
 from mesodecode.files import UserError
 
 # What tifffile says in its log, and not by an error, of a stack whose end is missing.
-_DAMAGE = ("invalid page offset", "invalid offset to page", "corrupted", "failed to reshape")
+_DAMAGE = (
+    "invalid page offset",
+    "invalid offset to page",
+    "invalid circular reference",
+    "corrupted",
+    "failed to reshape",
+)
 
 
 class Movie:
@@ -31,6 +37,9 @@ class Movie:
         for i, page in enumerate(tif.pages):
             if (page.shape, page.dtype) != (first.shape, first.dtype):
                 raise UserError(f"{path}: page {i} has another size or pixel type than page 0")
+        end = tif.pages.next_page_offset  # where the last page says that none follows
+        if end is not None and end + tif.tiff.offsetsize > tif.filehandle.size:
+            raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
         self.dtype = np.dtype(series.dtype)
         self.shape = series.shape if series.ndim != 2 else (1, *series.shape)
         if len(tif.series) > 1 and first.ndim == 2:  # pages written one by one: a series each
