@@ -100,7 +100,7 @@ def fit(
             )
     n_inputs = len(_in_runs(train.centres, run_length, frame_step))
     n_batches = min(math.ceil(n_inputs / batch_size), n_inputs // 2)  # no batch of one frame
-    optimizer = torch.optim.Adam(model.parameters(), lr=max_lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
     if schedule == "one_cycle":
         rate = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=max_lr, total_steps=max(2, epochs * n_batches)
