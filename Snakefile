@@ -21,6 +21,7 @@ include: "workflow/rules/linear.smk"
 include: "workflow/rules/cnn.smk"
 include: "workflow/rules/rnn.smk"
 include: "workflow/rules/roi.smk"
+include: "workflow/rules/average.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
@@ -28,4 +29,4 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        RESULTS / "report.html",
+        RESULTS / "report.html" if STUDY.decoders else rules.tables.input,

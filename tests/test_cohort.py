@@ -233,11 +233,27 @@ def test_defaults_fill_in():
         "max_lr": 0.001,
         "frame_step": 1,
         "seed": 2021,
+        # What goes beyond the published protocol is off.
+        "early_stopping": None,
+        "ema_decay": 0,
+        "precision": "float32",
+        "augment_shift": 0,
+        "augment_rotation": 0,
+        "augment_intensity": 0,
     }
     gru = study.decoders["gru"]
     assert gru.kind == "cnn_rnn"
     assert (gru.settings["half_window"], gru.settings["hidden_size"]) == (5, 128)
     assert study.decoders["linear"].kind == "linear"
+
+
+def test_features_of_a_frozen_cnn_are_not_augmented():
+    config = study_with()
+    config["decoders"]["gru"] |= {"cnn_weights": "frozen", "augment_shift": 0.1}
+    with pytest.raises(UserError, match=r"decoders\.gru\.augment_shift: a frozen CNN"):
+        cohort.resolve(config)
+    config["decoders"]["gru"]["cnn_weights"] = "finetuned"
+    assert cohort.resolve(config).decoders["gru"].settings["augment_shift"] == 0.1
 
 
 def test_given_config_is_not_changed():
@@ -325,6 +341,22 @@ def test_every_setting_survives_json(lr, note, image_size, seed, tmp_path_factor
     assert study.decoders["cnn"].settings["max_lr"] == lr
 
 
+def test_average_of_seeds():
+    config = study_with("decoders.gru2", {"like": "gru", "seed": 7})
+    config["decoders"]["avg"] = {"average_of": ["gru", "gru2", "linear"]}
+    avg = cohort.resolve(config).decoders["avg"]
+    assert (avg.kind, avg.settings) == ("average", config["decoders"]["avg"])
+
+
+def test_average_of_permuted_labels_is_refused():
+    config = study_with("recordings.rois", "data/{session}_roi.mat")
+    config["mice"] = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
+    null = {"input": "rois", "rnn": "gru", "labels": "permuted_between_sessions"}
+    config["decoders"] |= {"null": null, "x": {"average_of": ["cnn", "null"]}}
+    message = error_of(cohort.resolve, config)
+    assert message.startswith("config: decoders.x.average_of: 'null' has permuted labels; ")
+
+
 # What a bad config is told: one line that names the key
 
 NAMES = ["../x", "a/b", "/a", "a b", "-a", ".a", "", "a\n", "a;b", "a+b", "$a", "é", "x" * 200]
@@ -375,6 +407,17 @@ BAD = [
         "gru",
         "config: decoders.gru.start_from: no CNN decoder 'gru'; kno",
     ),
+    ("decoders.x", {"average_of": ["cnn", "gnu"]}, "config: decoders.x.average_of: 'gnu' is no d"),
+    ("decoders.x", {"average_of": ["cnn", "x"]}, "config: decoders.x.average_of: 'x' is an av"),
+    ("decoders.x", {"average_of": ["cnn"]}, "config: decoders.x.average_of: ['cnn'] is too sh"),
+    ("decoders.x", {"average_of": ["cnn", "cnn"]}, "config: decoders.x.average_of: ['cnn', 'c"),
+    ("decoders.x", {"average_of": "cnn"}, "config: decoders.x.average_of: 'cnn' is not of type "),
+    (
+        "decoders.x",
+        {"average_of": ["cnn", "gru"], "seed": 1},
+        "config: decoders.x.seed: no such key; known here: average_of",
+    ),
+    ("decoders.x", {"avrage_of": ["cnn"]}, "config: decoders.x.avrage_of: no such key; did y"),
     ("decoders.gru", {"start_from": "cnn"}, "config: decoders.gru: 'rnn' is missing"),
     ("decoders.gru", {"rnn": "gru"}, "config: decoders.gru: 'start_from' is missing"),
     ("decoders.gru.rnn", "gr", "config: decoders.gru.rnn: 'gr' is not one of gru, lstm, rnn"),

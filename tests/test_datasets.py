@@ -98,7 +98,8 @@ def test_frames_stay_in_their_type_in_memory(tmp_path):
     """18,000 frames of 128 px are 0.6 GB as uint16 and 3.5 GB as float32 triples."""
     frames = stack("uint16", 9)
     images = Images([write_recording(tmp_path / "s.h5", frames)])
-    held = [v for v in vars(images).values() if isinstance(v, torch.Tensor) and v.ndim == 3]
+    held = vars(images) | vars(images._frames)
+    held = [v for v in held.values() if isinstance(v, torch.Tensor) and v.ndim == 3]
     sizes = sorted(tensor.numel() * tensor.element_size() for tensor in held)
     assert sizes == sorted([frames.nbytes, H * W * 4])  # the frames and the mean, no copy more
 

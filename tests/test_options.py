@@ -19,7 +19,8 @@ from mesodecode.cli import options
 from mesodecode.files import UserError
 
 PACKAGE = Path(cli.__file__).parents[1]
-SCHEMAS = sorted({path.name.split(".")[0] for path in schema.FOLDER.iterdir()} - {"config"})
+FILES = sorted({path.name.split(".")[0] for path in schema.FOLDER.iterdir()} - {"config"})
+SCHEMAS = [name for name in FILES if schema.flags(name)]  # an average only names its members
 VERBS = cli.parser()._subparsers._group_actions[0].choices
 
 # one setting of every type that a schema of this project may have

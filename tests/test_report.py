@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesodecode import evaluate, figures, report, statistics
+from mesodecode import evaluate, figures, inference, report, statistics
 from mesodecode.files import UserError
 
-PUBLISHED = Path(__file__).parent / "data/ajioka2024_auc.csv"
+PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
 MICE = "12345"
 NAMES = {("image", "CNN"): "cnn", ("image", "CNN-GRU"): "cnn_gru", ("roi_models", "GRU"): "roi_gru"}
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -185,6 +185,47 @@ def test_report_says_when_the_cohort_is_partial(study):
     assert "Comparisons" not in text
 
 
+def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
+    auc, sessions = (evaluate.read_table(study / f"{name}.tsv") for name in ("auc", "session_auc"))
+    tests = inference.infer(auc, by="decoder", name="fig2e", sessions=sessions)
+    tests.loc[0, ["p_mixed_holm", "mixed_note"]] = np.nan, "the fit did not converge"
+    chance = inference.chance(auc, {"roi_gru": ["cnn"]})
+    evaluate.write_table(tests, study / "inference.tsv")
+    evaluate.write_table(chance, study / "chance.tsv")
+    words = ("--inference", study / "inference.tsv", "--chance", study / "chance.tsv")
+    page = write_report(study, *words)
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and not checker.open
+    text = text_of(page)
+    for sentence in (*tests["sentence"], *chance["sentence"]):
+        assert sentence in text
+    assert 'title="the fit did not converge">–</td>' in page
+    assert "Bootstrap over mice and sessions" in text
+    assert "-0.107 to -0.011" in text and "7.6 of 20" in text  # CNN - CNN-GRU
+    assert 'id="inference"' not in write_report(study) and "Chance" not in text_of(
+        full_report(study)
+    )
+
+
+def test_report_shows_the_losses_of_networks(study):
+    history = pd.DataFrame({"allocation": ["a", "a", "b"], "epoch": [1, 2, 1]})
+    history = history.assign(train_loss=0.5, valid_loss=0.25, valid_auc=0.75)
+    figure, caption = figures.loss_by_epoch(history), figures.loss_caption(history)
+    svgs = [study / "loss_cnn.svg", study / "loss_gru.svg"]
+    for svg in svgs:
+        figures.save(figure, svg.with_suffix(""), title=f"Training of {svg.stem}", caption=caption)
+    page = write_report(study, "--figure", study / "auc.v1.svg", "--losses", *svgs)
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and not checker.open
+    assert len(checker.ids) == len(set(checker.ids))
+    text = text_of(page)
+    assert "Loss and AUC by epoch (2 networks) Training of loss_cnn. Loss of training" in text
+    assert "Training of loss_gru." in text and "allocations (n = 2)" in text
+    assert "Loss and AUC" not in text_of(full_report(study))
+
+
 def test_report_shows_the_note_of_the_config(study):
     assert 'class="notice"' not in full_report(study)
     config = json.loads((study / "config.json").read_text()) | {"note": "Simulated & small."}
@@ -224,7 +265,14 @@ def test_report_refuses_a_figure_it_cannot_show(study):
 
 @pytest.mark.parametrize(
     "p, text",
-    [(1, "1.00"), (0.5, "0.50"), (0.0123, "0.012"), (0.001, "0.001"), (2.563e-7, "2.6 × 10⁻⁷")],
+    [
+        (1, "1.00"),
+        (0.5, "0.50"),
+        (float("nan"), "–"),
+        (0.0123, "0.012"),
+        (0.001, "0.001"),
+        (2.563e-7, "2.6 × 10⁻⁷"),
+    ],
 )
 def test_p_values_read_well(p, text):
     assert report.format_p(p) == text

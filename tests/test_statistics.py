@@ -17,8 +17,8 @@ from mesodecode.cli import compare as verb
 from mesodecode.evaluate import read_table
 from mesodecode.files import UserError
 
-# AUCs of Ajioka et al. 2024; see tests/data/README.md.
-PUBLISHED = Path(__file__).parent / "data/ajioka2024_auc.csv"
+# AUCs of Ajioka et al. 2024; see workflow/reference/README.md.
+PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
 GROUPS = {"roi_window": "half_window_frames"}  # column of the groups; else model
 
 # R version 4.2.2 Patched (2022-11-10 r83330): `Rscript tests/r/reference.R`, that is

@@ -12,11 +12,12 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mesodecode import progress
+from mesodecode.checkpoint import Checkpoint
 from mesodecode.datasets import Source
 from mesodecode.files import UserError
 from mesodecode.progress import Progress
 from mesodecode.scores import roc_auc
-from mesodecode.train import Epoch, fit, resolve_device, write_history
+from mesodecode.train import Epoch, fit, reduced_dtype, resolve_device, write_history
 
 SETTINGS = {"epochs": 3, "batch_size": 32, "max_lr": 0.05, "frame_step": 1, "seed": 7}
 
@@ -272,6 +273,85 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch):
             resolve_device("cpu", threads)
 
 
+# --- options that the published protocol leaves off --------------------------------------------
+
+
+def test_training_stops_once_epochs_in_a_row_were_no_better():
+    """Labels of the validation points are reversed: every epoch is worse than the one before."""
+    wrong = two_clouds(seed=9, flip=True)
+    fitted = run(valid=wrong, epochs=20, max_lr=0.1, early_stopping=3)
+    losses = [line.valid_loss for line in fitted.history]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 3 < 20
+
+
+def test_training_that_gets_better_does_not_stop_early():
+    plain = run(epochs=4, max_lr=0.01)
+    losses = [line.valid_loss for line in plain.history]
+    assert losses == sorted(losses, reverse=True)
+    assert len(run(epochs=4, max_lr=0.01, early_stopping=1).history) == 4
+
+
+def test_the_average_of_weights_follows_its_formula():
+    """a <- d a + (1 - d) w after every step, from the weights before the first; a is kept."""
+    states = []
+
+    class Recorded(Net):
+        def forward(self, x):
+            states.append(self.head.weight.detach().clone())
+            return super().forward(x)
+
+    decay, train = 0.8, two_clouds(n=60)
+    fitted = run(train, make=lambda: Recorded(norm=False), epochs=1, batch_size=20, ema_decay=decay)
+    # The network is called before steps 1, 2 and 3, and then the average is, to be validated.
+    first, second, third, kept = states
+    assert not torch.equal(first, third)
+    torch.testing.assert_close(fitted.state["head.weight"], kept)
+    plain = run(train, make=lambda: Net(norm=False), epochs=1, batch_size=20)
+    last = plain.state["head.weight"]  # the same steps without the average
+    average = second  # the library begins its average with the weights after the first step
+    for weights in (third, last):
+        average = decay * average + (1 - decay) * weights
+    torch.testing.assert_close(kept, average)
+
+
+def test_an_average_goes_on_from_a_checkpoint(tmp_path):
+    class Killed(Exception):
+        pass
+
+    class Breaking(Checkpoint):
+        left = 5
+
+        def save(self, state):
+            super().save(state)
+            self.left -= 1
+            if not self.left:
+                raise Killed
+
+    options = {"epochs": 3, "ema_decay": 0.9, "early_stopping": 2}
+    path = tmp_path / "c.pt"
+    with pytest.raises(Killed):
+        run(**options, checkpoint=Breaking(path, {}, every=0.0))
+    resumed, whole = run(**options, checkpoint=Checkpoint(path, {})), run(**options)
+    for name, value in whole.state.items():
+        assert torch.equal(value, resumed.state[name])
+
+
+def test_mixed_precision_is_float32_where_there_is_no_gpu():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    plain, mixed = run(), run(precision="mixed")
+    for name, value in plain.state.items():
+        assert torch.equal(value, mixed.state[name])
+
+
+def test_what_a_gpu_computes_fast_is_asked_of_torch(monkeypatch):
+    for native, expected in ((True, torch.bfloat16), (False, torch.float16)):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda native=native, **_: native)
+        assert reduced_dtype(torch.device("cuda")) is expected
+    assert reduced_dtype(torch.device("cpu")) is None
+
+
 # --- what is written ---------------------------------------------------------------------------
 
 
@@ -287,6 +367,8 @@ def test_history_is_a_table_of_one_line_an_epoch(tmp_path):
         "valid_auc",
         "lr",
         "inputs_per_s",
+        "feed_share",
+        "peak_memory_mb",
     ]
     assert [row[:2] for row in rows] == [["1", "7"], ["2", "14"]]
     for row, line in zip(rows, fitted.history, strict=True):
@@ -295,10 +377,10 @@ def test_history_is_a_table_of_one_line_an_epoch(tmp_path):
 
 
 def test_history_of_a_hand_made_epoch(tmp_path):
-    write_history(tmp_path / "h.tsv", [Epoch(1, 10, 0.5, 0.25, 0.75, 1e-7, 1234.5678)])
+    write_history(tmp_path / "h.tsv", [Epoch(1, 10, 0.5, 0.25, 0.75, 1e-7, 1234.5678, 0.125, 512)])
     assert (tmp_path / "h.tsv").read_text().splitlines()[
         1
-    ] == "1\t10\t0.5\t0.25\t0.75\t1e-07\t1234.57"
+    ] == "1\t10\t0.5\t0.25\t0.75\t1e-07\t1234.57\t0.125\t512"
 
 
 def test_train_loss_is_the_mean_over_frames():

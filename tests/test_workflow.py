@@ -38,6 +38,7 @@ ALWAYS = {
     "report": 1,
     "all": 1,
 }
+TESTS = {"compare": 1, "comparisons": 1, "infer": 1, "inference": 1}  # of one comparison
 
 
 # `--touch` sleeps 0.1 s a job, for file systems that keep times to the second
@@ -105,7 +106,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
         assert "{" not in line, "a wildcard that was not filled in"
-    silent = {"resolved_config", "comparisons", "all"}  # no verb of mesodecode
+    silent = {"resolved_config", "comparisons", "inference", "tables", "all"}  # no verb
     assert len(lines) == sum(n for rule, n in jobs.items() if rule not in silent)
 
 
@@ -117,11 +118,11 @@ VARIANTS = {
     "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20}),
     "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
         {"decoders": {"cnn": {}, "gru": GRU}},
-        {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20},
+        {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1},
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
-        {"train_cnn": 20, "finetune": 20, "predict_images": 40},
+        {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1},
     ),
     "two CNNs, GRUs on one, compared twice": (
         {
@@ -146,7 +147,10 @@ VARIANTS = {
             "predict_rnn": 40,
             "compare": 2,
             "figure_auc": 2,
+            "figure_loss": 1,
             "comparisons": 1,
+            "infer": 2,
+            "inference": 1,
         },
     ),
     "ROI decoders": (
@@ -157,7 +161,18 @@ VARIANTS = {
                 "roi_svm": {"input": "rois", "model": "linear_svm"},
             },
         },
-        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1},
+        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1},
+    ),
+    "average of two seeds": (
+        {
+            "decoders": {
+                "cnn": {},
+                "cnn2": {"like": "cnn", "seed": 2},
+                "avg": {"average_of": ["cnn", "cnn2"]},
+            },
+            "comparisons": {"x": {"decoders": ["cnn", "avg"]}},
+        },
+        {"train_cnn": 40, "predict_images": 40, "average": 20, "figure_loss": 1} | TESTS,
     ),
 }
 
@@ -168,6 +183,27 @@ def test_jobs_of_a_config(lab, change, jobs):
     assert found == ALWAYS | jobs
     check_commands(lines, found)
     assert not (lab / "results").exists()
+
+
+def test_average_and_losses_read_what_their_decoders_wrote(lab):
+    decoders = {
+        "linear": LINEAR,
+        "cnn": {},
+        "cnn2": {"like": "cnn", "seed": 2},
+        "avg": {"average_of": ["cnn2", "linear", "cnn"]},
+    }
+    _, lines = plan(lab, config=STUDY | {"decoders": decoders})
+    name = "train-a+b+c.valid-d.test-e"
+    files = [f"results/lab/predictions/{x}/{name}.h5" for x in ("cnn2", "linear", "cnn", "avg")]
+    assert (
+        f"mesodecode average --predictions {' '.join(files[:3])} --decoder avg --out {files[3]}"
+        in lines
+    )
+    (losses,) = [line for line in lines if line.startswith("mesodecode losses")]
+    assert "--models results/lab/models --decoders cnn cnn2 --alloc" in losses
+    (report,) = [line for line in lines if line.startswith("mesodecode report")]
+    figures = [f"results/lab/figures/loss_{x}.svg" for x in ("cnn", "cnn2")]
+    assert f"--losses {' '.join(figures)} --out" in report
 
 
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
@@ -304,8 +340,8 @@ FINISHED = STUDY | {
     "comparisons": {"x": {"decoders": ["linear", "gru"]}},
 }
 # the config is written anew; whatever reads the tables follows
-TABLES = {"auc": 1, "compare": 1, "comparisons": 1, "figure_auc": 1, "report": 1, "all": 1}
-CONFIG = {"resolved_config": 1, "allocations": 1} | TABLES
+TABLES = {"auc": 1, "figure_auc": 1, "report": 1, "all": 1} | TESTS
+CONFIG = {"resolved_config": 1, "allocations": 1, "figure_loss": 1} | TABLES
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 # Prints the tables REFERENCE and VECTORS of tests/test_statistics.py.
 # Run from the repository root:  Rscript tests/r/reference.R
-auc <- read.csv("tests/data/ajioka2024_auc.csv", check.names = FALSE)
+auc <- read.csv("workflow/reference/ajioka2024_auc.csv", check.names = FALSE)
 families <- list(roi_models = "model", roi_window = "half_window_frames",
                  roi_regions_limb = "model", roi_regions_parts = "model", image = "model")
 

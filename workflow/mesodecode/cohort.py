@@ -28,7 +28,7 @@ LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary file
 class Decoder:
     """One line of the decoder table.
 
-    `kind` names its schema and its rules ("cnn", "cnn_rnn", "linear"); `settings` holds every
+    `kind` names its schema and its rules ("cnn", "cnn_rnn", "linear", …); `settings` holds every
     setting of that schema, defaults filled in.
     """
 
@@ -70,7 +70,25 @@ class Study:
     @property
     def roi_decoders(self) -> list[Decoder]:
         """The decoders that read ROI signals."""
-        return [d for d in self.decoders.values() if d.settings["input"] == "rois"]
+        return [d for d in self.decoders.values() if d.settings.get("input") == "rois"]
+
+    @property
+    def nulls(self) -> dict[str, list[str]]:
+        """Decoder -> those that differ from it by permuted labels (and the seed) only.
+
+        One of each permutation: mice of two sessions have one only, whatever the seed.
+        """
+        found: dict[str, list[str]] = {}
+        for name, decoder in self.decoders.items():
+            if decoder.settings.get("labels", "own") == "own":
+                continue
+            for other in self.roi_decoders:
+                same = {"labels": "own", "seed": other.settings["seed"]}
+                if other.settings == decoder.settings | same:
+                    taken = found.setdefault(other.name, [])
+                    if self.label_donors(name) not in map(self.label_donors, taken):
+                        taken.append(name)
+        return found
 
     def label_donors(self, decoder: str) -> dict[str, str]:
         """Return session -> the session whose labels it is given, {} where each has its own.
@@ -161,6 +179,8 @@ def load(path: str | Path) -> Study:
 def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
     config = _with_defaults(config)
+    if not config["decoders"]:
+        return Study(config["study"], {}, {}, {}, config)
     mice = config["mice"]
     _check_sessions(mice)
     allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
@@ -173,10 +193,11 @@ def resolve(config: dict[str, Any]) -> Study:
     decoders = {name: _decoder(name, config["decoders"]) for name in config["decoders"]}
     for decoder in decoders.values():
         _check_start(decoder, decoders)
-        if decoder.settings["input"] == "rois":
+        _check_members(decoder, decoders)
+        if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
     for name, comparison in config["comparisons"].items():
-        for decoder in comparison["decoders"]:
+        for decoder in [] if "source" in comparison else comparison["decoders"]:
             if decoder not in decoders:
                 raise UserError(
                     f"config: comparisons.{name}.decoders: no decoder '{decoder}'; "
@@ -193,7 +214,8 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(config.get("mice"), dict):
         config["mice"] = _named(config["mice"])
     schema.check(config, "config", "")
-    config = schema.defaults("config", **config)
+    _check_tables_only(config)
+    config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
     tables = schema.properties("config")
     for table in ("recordings", "allocation"):
         filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}
@@ -214,7 +236,7 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
             "frame_rate": settings["frame_rate"],
         }
-    elif not {"movie", "behavior"} <= set(config["recordings"]):
+    elif config["decoders"] and not {"movie", "behavior"} <= set(config["recordings"]):
         raise UserError(
             "config: recordings: 'movie' and 'behavior' say where a session's files are"
         )
@@ -226,6 +248,16 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
         )
     return config
+
+
+def _check_tables_only(config: dict[str, Any]) -> None:
+    """Mice and decoders may be left out, both, where every comparison reads a table."""
+    sources = ["source" in c for c in config.get("comparisons", {}).values()]
+    for key in ("mice", "decoders"):
+        if key not in config and not (
+            sources and all(sources) and {"mice", "decoders"}.isdisjoint(config)
+        ):
+            raise UserError(f"config: top level: '{key}' is missing")
 
 
 def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
@@ -269,6 +301,8 @@ def _check_sessions(mice: dict[str, list[str]]) -> None:
 
 def kind_of(settings: dict[str, Any]) -> str:
     """Return the kind of a decoder, the schema that its settings must fit."""
+    if "average_of" in settings:
+        return "average"
     if settings.get("input") == "rois":
         return "roi_classical" if "model" in settings else "roi_rnn"
     if "model" in settings:
@@ -293,7 +327,14 @@ def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
         seen.append(parent)
     kind = kind_of(settings)
     schema.check(settings, kind, f"decoders.{name}")
-    return Decoder(name, kind, schema.defaults(kind, **settings))
+    decoder = Decoder(name, kind, schema.defaults(kind, **settings))
+    augmented = [k for k, v in decoder.settings.items() if k.startswith("augment_") and v]
+    if augmented and decoder.settings.get("cnn_weights") == "frozen":
+        raise UserError(
+            f"config: decoders.{name}.{augmented[0]}: a frozen CNN's features are computed once, "
+            "without augmentation; set it for the CNN, or cnn_weights: finetuned"
+        )
+    return decoder
 
 
 def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
@@ -306,6 +347,19 @@ def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             f"config: decoders.{decoder.name}.start_from: no CNN decoder '{start}'; "
             f"known: {', '.join(known) or 'none'}"
         )
+
+
+def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
+    where = f"config: decoders.{decoder.name}.average_of"
+    known = [name for name, other in decoders.items() if other.kind != "average"]
+    for member in decoder.settings.get("average_of", []):
+        if member not in known:
+            fault = "is an average itself" if member in decoders else "is no decoder"
+            raise UserError(f"{where}: '{member}' {fault}; known: {', '.join(known) or 'none'}")
+        if decoders[member].settings.get("labels", "own") != "own":
+            raise UserError(
+                f"{where}: '{member}' has permuted labels; an average is of decoders with their own"
+            )
 
 
 def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ sessions put one after another), `labels` for every position, and `batch(centres
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from mesodecode.augment import Augment
 from mesodecode.files import UserError
+from mesodecode.frames import open_frames
 from mesodecode.recordings import Recording
 from mesodecode.windows import IMAGE_REACH, centres
 
@@ -28,6 +30,10 @@ class Source:
     centres: torch.Tensor
     labels: torch.Tensor
 
+    def batches(self, parts: Sequence[torch.Tensor]) -> Iterator[Any]:
+        """Yield the network's inputs for each of `parts`, positions (N,)."""
+        return map(self.batch, parts)
+
     def batch(self, centres: torch.Tensor) -> Any:
         """Return the network's inputs for the positions `centres` (N,)."""
         raise NotImplementedError
@@ -36,7 +42,7 @@ class Source:
     def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
         """Return the logits (N,) of a network in evaluation mode for the positions `at` (N,)."""
         model.eval()
-        return torch.cat([model(self.batch(part)) for part in at.split(batch_size)])
+        return torch.cat([model(inputs) for inputs in self.batches(at.split(batch_size))])
 
 
 def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarray:
@@ -49,22 +55,21 @@ class Images(Source):
 
     Every frame is (x - temporal mean of its pixel) / (SD of the whole stack), both of its own
     recording (Ajioka et al. 2024, Methods). `batch` returns float32 (N, 3, H, W), channels last.
+    `feed` says where frames are kept, see `open_frames`; `augment` changes every image its own way.
     """
 
-    def __init__(self, recordings: Sequence[Recording], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        device: torch.device | str = "cpu",
+        *,
+        feed: str = "auto",
+        augment: Augment | None = None,
+    ) -> None:
         lengths = [len(recording) for recording in recordings]
         self.device = torch.device(device)
-        first = torch.from_numpy(recordings[0].read_frames(0, 1))
-        self._frames = torch.empty(
-            (sum(lengths), *first.shape[1:]), dtype=first.dtype, device=self.device
-        )
-        for stop, recording in zip(np.cumsum(lengths), recordings, strict=True):
-            frames = torch.from_numpy(recording.read_frames())
-            if frames.dtype != first.dtype:
-                raise UserError(
-                    f"{recording.path}: frames of type {frames.dtype}, others {first.dtype}"
-                )
-            self._frames[stop - len(recording) : stop] = frames
+        self._frames = open_frames(recordings, self.device, feed)
+        self._augment = augment
 
         def tensor(values: object, dtype: torch.dtype) -> torch.Tensor:
             return torch.as_tensor(np.asarray(values), dtype=dtype, device=self.device)
@@ -81,11 +86,24 @@ class Images(Source):
 
     def batch(self, centres: torch.Tensor) -> torch.Tensor:
         """Return images (N, 3, H, W) for the positions `centres` (N,)."""
-        recording = self._recording[centres]
-        images = self._frames[centres[:, None] + self._offsets].to(torch.float32)
-        images -= self._mean[recording][:, None]
-        images /= self._sd[recording][:, None, None, None]
-        return images.to(memory_format=torch.channels_last)
+        return next(self.batches([centres]))
+
+    def batches(self, parts: Sequence[torch.Tensor], alike: bool = False) -> Iterator[torch.Tensor]:
+        """Yield images (N, 3, H, W) for each of `parts`, positions (N,).
+
+        Augmented images of one batch and recording are all changed `alike`, if asked for.
+        """
+        parts = [part.to(self.device) for part in parts]
+        frames = self._frames.stream([part[:, None] + self._offsets for part in parts])
+        for at, counts in zip(parts, frames, strict=True):
+            recording = self._recording[at]
+            images = counts.to(torch.float32)
+            images -= self._mean[recording][:, None]
+            images /= self._sd[recording][:, None, None, None]
+            if self._augment is not None:
+                groups = recording if alike else torch.arange(len(at), device=self.device)
+                images = self._augment(images, groups)
+            yield images.to(memory_format=torch.channels_last)
 
 
 class ImageWindows(Source):
@@ -94,6 +112,7 @@ class ImageWindows(Source):
     `batch` returns the images that the windows need, each once (M, 3, H, W), and for each window
     the numbers of its images among them (N, 2 w + 1). Windows of consecutive frames share nearly
     all their images, so batches should be made of runs of frames (`run_length` of `train.fit`).
+    `options` are those of `Images`; augmentation moves all images of a batch and recording alike.
     """
 
     def __init__(
@@ -101,8 +120,9 @@ class ImageWindows(Source):
         recordings: Sequence[Recording],
         half_window: int,
         device: torch.device | str = "cpu",
+        **options: Any,
     ) -> None:
-        self.images = Images(recordings, device)
+        self.images = Images(recordings, device, **options)
         self.labels = self.images.labels
         self._offsets = torch.arange(-half_window, half_window + 1, device=device)
         lengths = [len(recording) for recording in recordings]
@@ -112,8 +132,13 @@ class ImageWindows(Source):
 
     def batch(self, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images (M, 3, H, W) and windows (N, 2 w + 1) for the positions `centres` (N,)."""
-        needed, windows = torch.unique(centres[:, None] + self._offsets, return_inverse=True)
-        return self.images.batch(needed), windows
+        return next(self.batches([centres]))
+
+    def batches(self, parts: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield images and windows, as of `batch`, for each of `parts`, positions (N,)."""
+        unique = [torch.unique(p[:, None] + self._offsets, return_inverse=True) for p in parts]
+        images = self.images.batches([needed for needed, _ in unique], alike=True)
+        return zip(images, (windows for _, windows in unique), strict=True)
 
     @torch.inference_mode()
     def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
@@ -121,7 +146,7 @@ class ImageWindows(Source):
         model.eval()
         needed, windows = torch.unique(at[:, None] + self._offsets, return_inverse=True)
         features = torch.cat(
-            [model.cnn.features(self.images.batch(part)) for part in needed.split(batch_size)]
+            [model.cnn.features(i) for i in self.images.batches(needed.split(batch_size))]
         )
         return torch.cat([model.rnn(features[part]) for part in windows.split(batch_size)])
 

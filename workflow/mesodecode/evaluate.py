@@ -49,10 +49,12 @@ def session_table(predictions: Iterable[Predictions]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SESSION_COLUMNS)
 
 
-def read_table(path: str | Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: str | Path, columns: Iterable[str] = (), numbers: Iterable[str] = NUMBERS
+) -> pd.DataFrame:
     """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
 
-    The columns `NUMBERS` become numbers, an empty cell or "nan" NaN. Raises UserError if the
+    The columns `numbers` become numbers, an empty cell or "nan" NaN. Raises UserError if the
     file is not such a table, lacks one of `columns` or holds no row, or for a cell that is not
     a number.
     """
@@ -69,7 +71,7 @@ def read_table(path: str | Path, columns: Iterable[str] = ()) -> pd.DataFrame:
             raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
     if table.empty:
         raise UserError(f"{path}: the table has no rows; check what wrote it")
-    for name in table.columns.intersection(list(NUMBERS)):
+    for name in table.columns.intersection(list(numbers)):
         text = table[name].str.strip()
         number = pd.to_numeric(text, errors="coerce")
         wrong = number.isna() & ~text.str.lower().isin(["", "nan", "na"])

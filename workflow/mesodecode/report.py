@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import math
 import platform
 import re
@@ -38,14 +39,18 @@ def render(
     sessions: pd.DataFrame,
     cohort: pd.DataFrame,
     comparisons: pd.DataFrame | None = None,
+    inference: pd.DataFrame | None = None,
+    chance: pd.DataFrame | None = None,
     figures: Sequence[str | Path] = (),
+    losses: Sequence[str | Path] = (),
     qc: Sequence[str | Path] = (),
 ) -> str:
     """Return the report as HTML.
 
     `config` is the resolved config (study, mice, allocation, decoders; note if there is one), the
     tables are those of design contract: `allocations.tsv`, `auc.tsv`, `session_auc.tsv`,
-    `cohort.tsv` (a row a session) and `comparisons.tsv`. `figures` and `qc` are SVG or PNG files.
+    `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv` and `chance.tsv`.
+    `figures`, `losses` and `qc` are SVG or PNG files.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:
@@ -59,7 +64,8 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"auc": format_auc, "p": format_p, "setting": format_setting}
-    pictures = [picture(path, f"p{index}-") for index, path in enumerate([*figures, *qc])]
+    files = [*figures, *losses, *qc]
+    pictures = iter([picture(path, f"p{index}-") for index, path in enumerate(files)])
     return environment.get_template("report.html.j2").render(
         config={"note": "", "comparisons": {}} | dict(config),
         progress=progress(config, allocations, auc, cohort),
@@ -73,10 +79,13 @@ def render(
         allocations=_records(allocations),
         rows=_records(auc),
         comparisons=[] if comparisons is None else _records(comparisons),
+        inference=[] if inference is None else _records(inference),
+        chance=[] if chance is None else _records(chance),
         test_names=statistics.TEST_NAMES,
         significant=SIGNIFICANT,
-        figures=pictures[: len(figures)],
-        qc=pictures[len(figures) :],
+        figures=list(itertools.islice(pictures, len(figures))),
+        losses=list(itertools.islice(pictures, len(losses))),
+        qc=list(pictures),
         versions=versions(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
@@ -197,7 +206,9 @@ def format_auc(value: float) -> str:
 
 
 def format_p(value: float) -> str:
-    """Return a p value with two significant digits, as 0.012 or 2.6 × 10⁻⁷."""
+    """Return a p value with two significant digits, as 0.012 or 2.6 × 10⁻⁷; a dash for NaN."""
+    if math.isnan(value):
+        return "–"
     if value >= 0.001 or value == 0:
         return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
     mantissa, exponent = f"{value:.1e}".split("e")

@@ -20,7 +20,7 @@ import yaml
 from mesodecode.files import UserError
 
 FOLDER = Path(__file__).parents[1] / "schemas"
-DECODERS = ("cnn", "cnn_rnn", "linear", "roi_rnn", "roi_classical")  # schemas of decoders
+DECODERS = ("cnn", "cnn_rnn", "linear", "roi_rnn", "roi_classical", "average")  # their schemas
 
 
 def _is_integer(checker: Any, value: Any) -> bool:

@@ -6,7 +6,7 @@ Allocations that share mice are not independent, so these p values are descripti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -49,6 +49,22 @@ def holm(p: Sequence[float]) -> np.ndarray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
     return adjusted
+
+
+def select(table: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows of a table whose columns have these values (column -> value).
+
+    Raises UserError for a column or a value that the table lacks.
+    """
+    for column, value in where.items():
+        _check_columns(table, [column])
+        known = table[column].astype(str)
+        if value not in set(known):
+            raise UserError(
+                f"no row where {column} is {value}; there: {', '.join(dict.fromkeys(known))}"
+            )
+        table = table[known == value]
+    return table
 
 
 def compare(

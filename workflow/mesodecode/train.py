@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mesodecode.checkpoint import Checkpoint
 from mesodecode.datasets import Source
@@ -21,12 +23,18 @@ from mesodecode.files import UserError, atomic_path
 from mesodecode.progress import Progress
 from mesodecode.scores import roc_auc
 
-SETTINGS = ("epochs", "batch_size", "max_lr", "frame_step", "seed")  # of `fit`, in every schema
+# Settings of `fit` that every schema of a network has.
+SETTINGS = ("epochs", "batch_size", "max_lr", "frame_step", "seed")
+SETTINGS += ("early_stopping", "ema_decay", "precision")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of `history.tsv`: losses in nats, the final lr, training inputs per second."""
+    """One line of `history.tsv`: losses in nats, the final lr, training inputs per second.
+
+    `feed_share` is the part of the training time that was spent waiting for inputs;
+    `peak_memory_mb` that of the GPU's allocations, without a GPU that of the process.
+    """
 
     epoch: int
     step: int
@@ -35,6 +43,8 @@ class Epoch:
     valid_auc: float
     lr: float
     inputs_per_s: float
+    feed_share: float
+    peak_memory_mb: float
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,9 @@ def fit(
     run_length: int = 1,
     schedule: str = "one_cycle",
     label_smoothing: float = 0.0,
+    early_stopping: int | None = None,
+    ema_decay: float = 0.0,
+    precision: str = "float32",
     device: torch.device | str = "cpu",
     checkpoint: Checkpoint | None = None,
 ) -> Fit:
@@ -83,13 +96,19 @@ def fit(
     3. `schedule` "one_cycle" rises to `max_lr` and falls again over all steps, "constant" stays
        there. `label_smoothing` s moves the labels 0 and 1 of every loss to s/2 and 1 - s/2, as
        Keras does.
-    4. Best is the epoch of lowest validation loss (Ajioka et al. 2024, Methods).
+    4. Best is the epoch of lowest validation loss (Ajioka et al. 2024, Methods). Training ends
+       early once `early_stopping` epochs in a row were no better than the best.
+    5. With `ema_decay` d above 0, what is validated and kept is an average of the weights, moved
+       by 1 - d towards the current ones after every step.
+    6. `precision` mixed computes in bfloat16 on a GPU that has it, in float16 with a scaled loss on
+       an older one, and in float32 on a CPU, where the others do not pay.
 
     With a `checkpoint` the run goes on where an earlier one ended, to the same weights.
     Raises UserError if there is nothing to train on, one state only, or the loss is not finite;
     Stopped after a signal, with the checkpoint written.
     """
     torch.manual_seed(seed)
+    device = torch.device(device)
     model = make_model().to(device, memory_format=torch.channels_last)
     for name, source in (("training", train), ("validation", valid)):
         at = _in_runs(source.centres, run_length, frame_step)
@@ -107,16 +126,28 @@ def fit(
         )
     else:
         rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    run = _Run(model, optimizer, rate, label_smoothing, checkpoint)
+    decay = get_ema_multi_avg_fn(ema_decay)
+    average = AveragedModel(model, multi_avg_fn=decay, use_buffers=True) if ema_decay else None
+    dtype = reduced_dtype(device) if precision == "mixed" else None
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+    run = _Run(model, optimizer, rate, scaler, average, dtype, label_smoothing, checkpoint)
     run.restore(torch.Generator().manual_seed(seed))
     with checkpoint.signals() if checkpoint else nullcontext():
-        while run.epoch <= epochs:
+        while run.epoch <= epochs and not (early_stopping and run.stalled() >= early_stopping):
             order = _in_runs(train.centres, run_length, frame_step, run.order)
             run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
             run.validate(valid, _in_runs(valid.centres, run_length, frame_step), n_inputs)
             print(describe(run.history[-1], epochs), file=sys.stderr, flush=True)
             run.next_epoch()
     return Fit(run.best_state, run.history)
+
+
+def reduced_dtype(device: torch.device) -> torch.dtype | None:
+    """Return the type in which a device computes fastest; None where float32 is."""
+    if device.type != "cuda":
+        return None
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
 
 
 def _in_runs(
@@ -140,6 +171,9 @@ class _Run:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     rate: torch.optim.lr_scheduler.LRScheduler
+    scaler: torch.amp.GradScaler
+    average: AveragedModel | None
+    dtype: torch.dtype | None  # of mixed precision
     label_smoothing: float
     checkpoint: Checkpoint | None
     order: torch.Generator = field(default_factory=torch.Generator)
@@ -148,12 +182,18 @@ class _Run:
     batches: int = 0  # done in this epoch
     loss: float = 0.0  # summed over its inputs
     seconds: float = 0.0
+    waited: float = 0.0  # seconds of them, for inputs
     best: float = math.inf
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
 
-    _PLAIN = ("order_state", "epoch", "batches", "loss", "seconds", "best", "best_state")
-    _PARTS = ("model", "optimizer", "rate")
+    _PLAIN = ("order_state", "epoch", "batches", "loss", "seconds", "waited", "best", "best_state")
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What has a state_dict, by name."""
+        names = ("model", "optimizer", "rate", "scaler", "average")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def restore(self, order: torch.Generator) -> None:
         """Start with the generator `order`, or go on from the checkpoint."""
@@ -161,8 +201,8 @@ class _Run:
         state = self.checkpoint.load() if self.checkpoint else None
         if state is None:
             return
-        for name in self._PARTS:
-            getattr(self, name).load_state_dict(state[name])
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
         for name in self._PLAIN:
             setattr(self, name, state[name])
         self.history = [Epoch(**line) for line in state["history"]]
@@ -174,7 +214,7 @@ class _Run:
 
     def save(self) -> None:
         """Write the checkpoint; raises Stopped if a signal asked for an end."""
-        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self._PARTS}
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {name: getattr(self, name) for name in self._PLAIN}
         state["history"] = [asdict(line) for line in self.history]
         state["rng"] = torch.get_rng_state()
@@ -185,20 +225,23 @@ class _Run:
         smooth = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
         return binary_cross_entropy_with_logits(logits, smooth)
 
+    def autocast(self) -> torch.autocast:
+        enabled = self.dtype is not None
+        kind = next(self.model.parameters()).device.type
+        return torch.autocast(kind, dtype=self.dtype, enabled=enabled)
+
     def train(self, source: Source, order: torch.Tensor, n_batches: int, what: str) -> None:
         """Take the steps of the epoch that are not yet taken."""
         self.model.train()
         # Batches of nearly equal size, two frames or more: BatchNorm cannot train on one.
         batches = torch.tensor_split(order, n_batches)[self.batches :]
+        feed = iter(source.batches(batches))
         with Progress(sum(map(len, batches)), "inputs", what) as progress:
             for at in batches:
                 start = time.monotonic()
-                loss = self.loss_of(self.model(source.batch(at)), source.labels[at])
-                self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                self.optimizer.step()
-                self.rate.step()
-                value = loss.item()
+                inputs = next(feed)
+                self.waited += time.monotonic() - start
+                value = self.step(inputs, source.labels[at])
                 self.loss += value * len(at)
                 self.seconds += time.monotonic() - start
                 self.batches += 1
@@ -206,9 +249,26 @@ class _Run:
                 if self.checkpoint and self.checkpoint.due():
                     self.save()
 
+    def step(self, inputs: Any, labels: torch.Tensor) -> float:
+        """Take one step and return its loss."""
+        with self.autocast():
+            logits = self.model(inputs)
+        loss = self.loss_of(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.rate.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return loss.item()
+
     def validate(self, source: Source, at: torch.Tensor, n_inputs: int) -> None:
         """Close the epoch: score the validation frames, keep the weights if they are the best."""
-        logits, labels = source.logits(self.model, at), source.labels[at]
+        model = self.model if self.average is None else self.average.module
+        with self.autocast():
+            logits = source.logits(model, at).float()
+        labels = source.labels[at]
         line = Epoch(
             epoch=self.epoch,
             step=self.epoch * self.batches,
@@ -217,28 +277,44 @@ class _Run:
             valid_auc=roc_auc(labels.cpu().numpy(), logits.cpu().numpy()),
             lr=self.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
+            feed_share=self.waited / self.seconds,
+            peak_memory_mb=peak_memory() / 2**20,
         )
         if not math.isfinite(line.train_loss + line.valid_loss):
             raise UserError(f"epoch {self.epoch}: the loss is not finite; lower max_lr")
         self.history.append(line)
         if line.valid_loss < self.best:
             self.best = line.valid_loss
-            state = self.model.state_dict()
+            state = model.state_dict()
             self.best_state = {key: value.cpu().clone() for key, value in state.items()}
+
+    def stalled(self) -> int:
+        """Return how many epochs there were since the best one."""
+        losses = [line.valid_loss for line in self.history]
+        return len(losses) - 1 - losses.index(self.best) if losses else 0
 
     def next_epoch(self) -> None:
         """Go to the start of the next epoch, and keep it."""
-        self.epoch, self.batches, self.loss, self.seconds = self.epoch + 1, 0, 0.0, 0.0
+        self.epoch, self.batches = self.epoch + 1, 0
+        self.loss = self.seconds = self.waited = 0.0
         self.order_state = self.order.get_state()
         if self.checkpoint:
             self.save()
+
+
+def peak_memory() -> int:
+    """Return the most bytes in use so far: allocated on the GPU, or resident without one."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def describe(line: Epoch, epochs: int) -> str:
     """Return one epoch in words for the log."""
     return (
         f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, valid loss "
-        f"{line.valid_loss:.4f}, valid AUC {line.valid_auc:.3f}, {line.inputs_per_s:.0f} inputs/s"
+        f"{line.valid_loss:.4f}, valid AUC {line.valid_auc:.3f}, {line.inputs_per_s:.0f} inputs/s, "
+        f"peak memory {line.peak_memory_mb:.0f} MB"
     )
 
 

@@ -52,13 +52,23 @@ def names(kind, wanted=lambda decoder: True):
     return "|".join(chosen) or "no decoder"
 
 
-FIGURES = list(STUDY.config["comparisons"]) or ["all"]
+# Networks are trained for epochs, of which there is a figure.
+NETWORKS = [d.name for d in STUDY.decoders.values() if "epochs" in d.settings]
+COMPARISONS = STUDY.config["comparisons"]
+FIGURES = [name for name, c in COMPARISONS.items() if "source" not in c] or ["all"]
+SHIFTS = STUDY.config["circular_shifts"]
+# Allocations with several test mice share some, for which there is no test.
+INFERRED = [
+    name
+    for name, c in COMPARISONS.items()
+    if "source" in c or STUDY.config["allocation"]["test"] == 1
+]
 
 
 wildcard_constraints:
-    session="|".join(map(re.escape, STUDY.mouse_of)),
-    allocation="|".join(map(re.escape, STUDY.allocations)),
-    comparison="|".join(FIGURES),
+    session="|".join(map(re.escape, STUDY.mouse_of)) or "no session",
+    allocation="|".join(map(re.escape, STUDY.allocations)) or "no allocation",
+    comparison="|".join([*COMPARISONS, "all"]),
 
 
 def recordings_of(*roles):
@@ -121,6 +131,15 @@ def features_of_start(wildcards):
     return RESULTS / "features" / start / f"{wildcards.allocation}.h5"
 
 
+def predictions_of_members(wildcards):
+    """The predictions that the job's decoder averages."""
+    return expand(
+        RESULTS / "predictions/{member}/{allocation}.h5",
+        member=STUDY.decoders[wildcards.decoder].settings["average_of"],
+        allocation=wildcards.allocation,
+    )
+
+
 def label_flags(wildcards):
     """Whose labels the sessions of the job's allocation are given, where not their own."""
     donors = STUDY.label_donors(wildcards.decoder)
@@ -142,7 +161,7 @@ def report_figures():
 
 def decoders_compared(wildcards):
     """The decoders of a comparison; all of them where the config compares nothing."""
-    comparison = STUDY.config["comparisons"].get(wildcards.comparison)
+    comparison = COMPARISONS.get(wildcards.comparison)
     return comparison["decoders"] if comparison else list(STUDY.decoders)
 
 
@@ -151,12 +170,54 @@ def comparison_table(wildcards):
     tables = expand(
         RESULTS / "tables/comparisons/{name}.tsv", name=wildcards.comparison
     )
-    return tables if STUDY.config["comparisons"] else []
+    return tables if wildcards.comparison in COMPARISONS else []
 
 
-def all_comparisons():
-    """The table of all tests; none if the config compares nothing."""
-    return [RESULTS / "tables/comparisons.tsv"] if STUDY.config["comparisons"] else []
+def auc_compared(wildcards):
+    """The AUCs that a comparison reads: the study's own, or those of its source."""
+    comparison = COMPARISONS[wildcards.comparison]
+    return comparison.get("source", RESULTS / "tables/auc.tsv")
+
+
+def sessions_compared(wildcards):
+    """The AUCs of the sessions of a comparison; none where its source is a table."""
+    own = "source" not in COMPARISONS[wildcards.comparison]
+    return [RESULTS / "tables/session_auc.tsv"] if own else []
+
+
+def family_flags(wildcards):
+    """Which rows of the AUCs a comparison takes, and under which name."""
+    comparison = COMPARISONS[wildcards.comparison]
+    chosen = [f"{key}={value}" for key, value in comparison.get("where", {}).items()]
+    words = ["--by", comparison.get("by", "decoder"), "--only", *comparison["decoders"]]
+    return f"{shlex.join(words)} {flag_if('--where', chosen)} --name {wildcards.comparison}"
+
+
+def study_tables():
+    """The tables of the config, by name: AUCs, comparisons, tests by mouse, chance."""
+    asked = {
+        "auc": STUDY.decoders,
+        "session_auc": STUDY.decoders,
+        "comparisons": COMPARISONS,
+        "inference": INFERRED,
+        "chance": STUDY.nulls or (STUDY.decoders and SHIFTS),
+    }
+    return {
+        name: RESULTS / "tables" / f"{name}.tsv" for name, any_ in asked.items() if any_
+    }
+
+
+def chance_flags():
+    """What `mesodecode chance` compares decoders with."""
+    nulls = [f"{null}={name}" for name, made in STUDY.nulls.items() for null in made]
+    shifts = f"--shifts {SHIFTS} --predictions {RESULTS / 'predictions'}"
+    return f"{flag_if('--null', nulls)} {shifts if SHIFTS else ''}"
+
+
+def tests_made():
+    """The tables of tests that the report shows, by name."""
+    shown = ("comparisons", "inference", "chance")
+    return {name: path for name, path in study_tables().items() if name in shown}
 
 
 def flag_if(flag, files):

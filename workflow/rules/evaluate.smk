@@ -1,7 +1,8 @@
 """From predictions to AUC tables and tests.
 
-REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5
-OUTPUTS: allocations.tsv, tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv
+REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, or the source of a comparison
+OUTPUTS: allocations.tsv, tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
+tables/inference.tsv, tables/chance.tsv; all of them is the target `tables`
 """
 
 
@@ -71,7 +72,7 @@ rule auc:
 
 rule compare:
     input:
-        RESULTS / "tables/auc.tsv",
+        auc_compared,
     output:
         RESULTS / "tables/comparisons/{comparison}.tsv",
     log:
@@ -82,25 +83,71 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        decoders=lambda wildcards: STUDY.config["comparisons"][wildcards.comparison][
-            "decoders"
-        ],
-        tests=lambda wildcards: STUDY.config["comparisons"][wildcards.comparison][
-            "tests"
-        ],
+        family=family_flags,
+        tests=lambda wildcards: COMPARISONS[wildcards.comparison]["tests"],
         code=code_version("compare"),
     message:
         "Testing the decoders of {wildcards.comparison}"
     shell:
-        "mesodecode compare --auc {input} --by decoder --only {params.decoders} "
-        "--name {wildcards.comparison} --test {params.tests} --out {output} 2> {log}"
+        "mesodecode compare --auc {input:q} {params.family} --test {params.tests} "
+        "--out {output} 2> {log}"
+
+
+rule infer:
+    input:
+        auc=auc_compared,
+        sessions=sessions_compared,
+    output:
+        RESULTS / "tables/inference/{comparison}.tsv",
+    log:
+        RESULTS / "logs/infer/{comparison}.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        family=family_flags,
+        sessions=lambda wildcards, input: flag_if("--sessions", input.sessions),
+        code=code_version("inference"),
+    message:
+        "Testing the decoders of {wildcards.comparison} with mice as the unit"
+    shell:
+        "mesodecode inference --auc {input.auc:q} {params.sessions} {params.family} "
+        "--out {output} 2> {log}"
+
+
+rule chance:
+    input:
+        auc=RESULTS / "tables/auc.tsv",
+        predictions=expand(
+            RESULTS / "predictions/{decoder}/{allocation}.h5",
+            decoder=STUDY.decoders if SHIFTS else [],
+            allocation=STUDY.allocations,
+        ),
+    output:
+        RESULTS / "tables/chance.tsv",
+    log:
+        RESULTS / "logs/chance.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        nulls=chance_flags(),
+        code=code_version("chance"),
+    message:
+        "Comparing decoders with chance"
+    shell:
+        "mesodecode chance --auc {input.auc} {params.nulls} --out {output} 2> {log}"
 
 
 rule comparisons:
     input:
         expand(
             RESULTS / "tables/comparisons/{comparison}.tsv",
-            comparison=STUDY.config["comparisons"],
+            comparison=COMPARISONS,
         ),
     output:
         RESULTS / "tables/comparisons.tsv",
@@ -113,3 +160,24 @@ rule comparisons:
         "Joining the comparisons"
     shell:
         "awk 'FNR > 1 || NR == 1' {input} > {output} 2> {log}"
+
+
+rule inference:
+    input:
+        expand(RESULTS / "tables/inference/{comparison}.tsv", comparison=INFERRED),
+    output:
+        RESULTS / "tables/inference.tsv",
+    log:
+        RESULTS / "logs/inference.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    message:
+        "Joining the tests with mice as the unit"
+    shell:
+        "awk 'FNR > 1 || NR == 1' {input} > {output} 2> {log}"
+
+
+rule tables:
+    input:
+        **study_tables(),

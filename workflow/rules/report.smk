@@ -1,7 +1,9 @@
 """Figures and the report of a study.
 
-REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv, tables/cohort.tsv
-OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared), report.html
+REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/cohort.tsv, tables/comparisons.tsv,
+tables/inference.tsv, tables/chance.tsv; models/{decoder}/{allocation}.history.tsv of networks
+OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared),
+figures/loss_{decoder}.svg and .png of every network, report.html
 """
 
 
@@ -36,6 +38,44 @@ rule figure_auc:
         "--name {wildcards.comparison} --out {params.prefix} 2> {log}"
 
 
+rule figure_loss:
+    input:
+        allocations=RESULTS / "allocations.tsv",
+        histories=expand(
+            RESULTS / "models/{decoder}/{allocation}.history.tsv",
+            decoder=NETWORKS,
+            allocation=STUDY.allocations,
+        ),
+    output:
+        *[
+            report(
+                RESULTS / f"figures/loss_{decoder}.svg",
+                category="Training",
+                caption="../report/loss.rst",
+                labels={"decoder": decoder},
+            )
+            for decoder in NETWORKS
+        ],
+        png=expand(RESULTS / "figures/loss_{decoder}.png", decoder=NETWORKS),
+    log:
+        RESULTS / "logs/figure_loss.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        models=RESULTS / "models",
+        decoders=NETWORKS,
+        prefix=RESULTS / "figures/loss_",
+        code=code_version("losses"),
+    message:
+        "Drawing the losses of {params.decoders}"
+    shell:
+        "mesodecode losses --models {params.models} --decoders {params.decoders} "
+        "--allocations {input.allocations} --out {params.prefix} 2> {log}"
+
+
 rule report:
     input:
         config=RESULTS / "config.json",
@@ -43,8 +83,9 @@ rule report:
         cohort=RESULTS / "tables/cohort.tsv",
         auc=RESULTS / "tables/auc.tsv",
         sessions=RESULTS / "tables/session_auc.tsv",
-        comparisons=all_comparisons(),
+        tests=tests_made().values(),
         figures=report_figures(),
+        losses=expand(RESULTS / "figures/loss_{decoder}.svg", decoder=NETWORKS),
     output:
         RESULTS / "report.html",
     log:
@@ -55,11 +96,12 @@ rule report:
         mem_mb=2000,
         runtime=10,
     params:
-        comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
+        tests=" ".join(f"--{name} {path}" for name, path in tests_made().items()),
+        losses=lambda wildcards, input: flag_if("--losses", input.losses),
         code=code_version("report", "templates/report.html.j2"),
     message:
         "Writing the report"
     shell:
         "mesodecode report --config {input.config} --allocations {input.allocations} "
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
-        "{params.comparisons} --figure {input.figures} --out {output} 2> {log}"
+        "{params.tests} --figure {input.figures} {params.losses} --out {output} 2> {log}"

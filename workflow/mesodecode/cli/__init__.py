@@ -27,9 +27,13 @@ VERBS = {
     "train-roi": "train_roi",
     "fit-roi": "fit_roi",
     "roi-correlation": "roi_correlation",
+    "average": "average",
     "auc": "auc",
     "compare": "compare",
+    "inference": "inference",
+    "chance": "chance",
     "figures": "figures",
+    "losses": "losses",
     "report": "report",
     "summary": "summary",
 }

@@ -1,6 +1,7 @@
 """Compare groups of AUCs: a test for all pairs, with Holm correction.
 
-The table is any CSV or TSV file with a column `auc`. `--by` names the column of the groups.
+The table is any CSV or TSV file with a column `auc`. `--where` keeps some of its rows. `--by`
+names the column of the groups.
 Each value of `--within` is corrected as a family of its own; without it there is one family.
 """
 
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
     parser.add_argument("--auc", required=True, metavar="FILE", help="CSV or TSV with column auc")
     parser.add_argument("--by", required=True, metavar="COLUMN", help="column of the groups")
+    add_where(parser)
     parser.add_argument("--within", metavar="COLUMN", help="column of the Holm families")
     parser.add_argument("--name", default="all", help="family name without --within (default: all)")
     parser.add_argument(
@@ -28,17 +30,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the flag --where, read by `where`."""
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only rows with this value in this column",
+    )
+
+
+def where(args: argparse.Namespace) -> dict[str, str]:
+    """Return --where as column -> value."""
+    from mesodecode.files import UserError
+
+    for pair in args.where:
+        if "=" not in pair:
+            raise UserError(f"--where {pair}: write COLUMN=VALUE")
+    return dict(pair.split("=", 1) for pair in args.where)
+
+
 def run(args: argparse.Namespace) -> None:
     """Write the table of comparisons."""
     import pandas as pd
 
     from mesodecode.evaluate import read_table, write_table
     from mesodecode.files import UserError
-    from mesodecode.statistics import compare
+    from mesodecode.statistics import compare, select
 
-    table = read_table(args.auc)
     options = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
+    table, chosen = read_table(args.auc), where(args)
     try:
+        table = select(table, chosen)
         comparisons = [compare(table, test=test, **options) for test in args.test]
     except UserError as error:
         raise UserError(f"{args.auc}: {error}") from None

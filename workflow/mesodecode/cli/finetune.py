@@ -7,6 +7,7 @@ Example: mesodecode finetune --start cnn.pt --train m1_s1.h5 m2_s1.h5 --valid m3
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from mesodecode.cli import options, training
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
     add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
     training.add_arguments(parser)
+    training.add_feed(parser)
     options.add_settings(parser, "cnn_rnn")
 
 
@@ -47,9 +49,10 @@ def run(args: argparse.Namespace) -> None:
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*training.fingerprint(recordings), sha256(args.start)]
     checkpoint = training.checkpoint_of(args, settings, inputs, "finetune")
+    windows = partial(ImageWindows, half_window=settings["half_window"])
     fitted = train.fit(
         lambda: cnn_rnn_decoder(start.build(), settings),
-        *(ImageWindows(recordings, settings["half_window"], device) for recordings in sets),
+        *training.image_sets(windows, sets, settings, device, args.feed),
         device=device,
         run_length=settings["run_length"],
         checkpoint=checkpoint,

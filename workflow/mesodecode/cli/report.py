@@ -20,7 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(flag, required=True, metavar="FILE", help=words)
     parser.add_argument("--comparisons", metavar="FILE", help="table of `mesodecode compare`")
+    parser.add_argument("--inference", metavar="FILE", help="table of `mesodecode inference`")
+    parser.add_argument("--chance", metavar="FILE", help="table of `mesodecode chance`")
     parser.add_argument("--figure", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
+    parser.add_argument(
+        "--losses", nargs="+", default=[], metavar="FILE", help="figures of `mesodecode losses`"
+    )
     parser.add_argument(
         "--qc", nargs="+", default=[], metavar="FILE", help="pictures of recordings (SVG or PNG)"
     )
@@ -29,16 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
-    from mesodecode import evaluate, report, statistics
+    from mesodecode import evaluate, inference, report, statistics
     from mesodecode.files import UserError, atomic_path
 
     try:
         config = json.loads(Path(args.config).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
-    comparisons = None
-    if args.comparisons:
-        comparisons = evaluate.read_table(args.comparisons, statistics.COLUMNS)
+    tests = {  # table -> its file, columns and numbers
+        "comparisons": (args.comparisons, statistics.COLUMNS, evaluate.NUMBERS),
+        "inference": (args.inference, inference.COLUMNS, inference.NUMBERS),
+        "chance": (args.chance, inference.CHANCE_COLUMNS, inference.CHANCE_NUMBERS),
+    }
     columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
     page = report.render(
         config,
@@ -46,8 +53,9 @@ def run(args: argparse.Namespace) -> None:
         auc=evaluate.read_table(args.auc, evaluate.COLUMNS),
         sessions=evaluate.read_table(args.sessions, evaluate.SESSION_COLUMNS),
         cohort=evaluate.read_table(args.cohort, columns),
-        comparisons=comparisons,
+        **{name: evaluate.read_table(*what) for name, what in tests.items() if what[0]},
         figures=args.figure,
+        losses=args.losses,
         qc=args.qc,
     )
     with atomic_path(args.out) as temporary:

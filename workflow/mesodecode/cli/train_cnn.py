@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
     add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
     training.add_arguments(parser)
+    training.add_feed(parser)
     options.add_settings(parser, "cnn")
 
 
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     )
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
-        *(Images(recordings, device) for recordings in sets),
+        *training.image_sets(Images, sets, settings, device, args.feed),
         device=device,
         checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
 
 if TYPE_CHECKING:
+    import torch
+
     from mesodecode.checkpoint import Checkpoint
+    from mesodecode.datasets import Source
     from mesodecode.models import Trained
     from mesodecode.recordings import Recording
     from mesodecode.train import Fit
@@ -35,6 +38,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the state this often, and after every epoch (default: 300 s)",
     )
     options.add_compute(parser)
+
+
+def add_feed(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that says where the frames of training recordings are kept."""
+    parser.add_argument(
+        "--feed",
+        choices=["auto", "memory", "stream"],
+        default="auto",
+        help="frames: loaded once to the device's memory, or streamed from the recordings while "
+        "training, to the same weights; auto loads them where they fit (default: auto)",
+    )
+
+
+def image_sets(
+    make: Callable[..., Source],
+    sets: Sequence[list[Recording]],
+    settings: dict[str, Any],
+    device: torch.device,
+    feed: str,
+) -> list[Source]:
+    """Return the source of training images, augmented if `settings` say so, and of validation."""
+    from mesodecode.augment import Augment
+
+    augment = Augment(
+        settings["augment_shift"], settings["augment_rotation"], settings["augment_intensity"]
+    )
+    return [
+        make(recordings, device=device, feed=feed, augment=augment if changed else None)
+        for recordings, changed in zip(sets, (bool(augment), False), strict=True)
+    ]
 
 
 def fingerprint(recordings: Iterable[Recording]) -> list[str]:

@@ -1,0 +1,149 @@
+"""The average of decoders: worked by hand, on common frames only, of the same labels only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesodecode import cli, predictions
+from mesodecode.average import average
+from mesodecode.files import UserError
+from mesodecode.predictions import Predictions, SessionPredictions
+
+NAME = "train-1+2+3.valid-4.test-5"
+
+
+def session(frame, label, probability, mouse="5") -> SessionPredictions:
+    return SessionPredictions(mouse, *map(np.asarray, (frame, label, probability)))
+
+
+FIRST = Predictions(
+    *("gru", NAME, "1+2+3", "4", "5"),
+    {
+        "s1": session([1, 2, 3], [0, 1, 1], [0.25, 0.5, 1.0]),
+        "s2": session([5, 6], [1, 0], [0.75, 0.0]),
+    },
+)
+SECOND = replace(
+    FIRST,
+    decoder="gru2",
+    sessions={
+        "s1": session([2, 3, 4], [1, 1, 0], [1.0, 0.5, 0.125]),
+        "s2": session([5, 6, 7], [1, 0, 0], [0.25, 0.5, 0.0]),
+    },
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(*members: Predictions) -> list:
+        paths = [tmp_path / f"{index}.h5" for index in range(len(members))]
+        for path, member in zip(paths, members, strict=True):
+            member.write(path)
+        return paths
+
+    return written
+
+
+def test_average_worked_by_hand(write, tmp_path):
+    paths = write(FIRST, SECOND)
+    out = tmp_path / "avg.h5"
+    words = ["average", "--predictions", *paths, "--decoder", "avg", "--out", out]
+    assert cli.main([str(word) for word in words]) == 0
+    found = predictions.read(out)
+    assert found.decoder == "avg"
+    for name in predictions.ATTRIBUTES[1:]:
+        assert getattr(found, name) == getattr(FIRST, name)
+    expected = {
+        "s1": session([2, 3], [1, 1], [0.75, 0.75]),  # frames 1 and 4 are in one file each
+        "s2": session([5, 6], [1, 0], [0.5, 0.25]),
+    }
+    assert list(found.sessions) == list(expected)
+    for name, item in expected.items():
+        assert found.sessions[name].mouse == "5"
+        for key in ("frame", "label", "probability"):
+            np.testing.assert_array_equal(getattr(found.sessions[name], key), getattr(item, key))
+    with h5py.File(out) as file, h5py.File(paths[0]) as member:
+        assert dict(file.attrs) == dict(member.attrs) | {"decoder": "avg"}
+        for key in ("frame", "label", "probability"):
+            assert file["s1"][key].dtype == member["s1"][key].dtype
+
+
+@given(
+    values=st.lists(
+        st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4), min_size=2, max_size=5
+    ),
+    order=st.randoms(),
+)
+def test_mean_of_any_number_in_any_order(values, order, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("average")
+    paths = [folder / f"{index}.h5" for index in range(len(values))]
+    for index, row in enumerate(values):
+        one = session([0, 1, 2, 3], [0, 1, 0, 1], np.float32(row))
+        replace(FIRST, decoder=f"d{index}", sessions={"s1": one}).write(paths[index])
+    found = average(paths, "avg").sessions["s1"].probability
+    np.testing.assert_allclose(found, np.mean(np.float64(values), axis=0), rtol=1e-12)
+    order.shuffle(paths)
+    again = average(paths, "avg").sessions["s1"].probability
+    np.testing.assert_allclose(again, found, rtol=1e-12)
+
+
+def changed(**sessions) -> Predictions:
+    return replace(SECOND, sessions=dict(SECOND.sessions) | sessions)
+
+
+OTHER = replace(
+    SECOND, allocation="train-1+2+4.valid-5.test-3", train_mice="1+2+4", valid_mouse="5"
+)
+REFUSED = {
+    "one decoder": ([FIRST], "0.h5: decoders gru; an average is of two or more"),
+    "one twice": ([FIRST, FIRST], "1.h5: decoders gru, gru; an average is of two or more, each"),
+    "allocation": ([FIRST, OTHER], "1.h5: allocation is train-1+2+4.valid-5.test-3, but train-"),
+    "roles": ([FIRST, replace(SECOND, valid_mouse="3")], "1.h5: valid_mouse is 3, but 4 in "),
+    "more sessions": (
+        [FIRST, changed(s3=session([1], [0], [0.5]))],
+        "1.h5: session s3 is not both here and in",
+    ),
+    "fewer sessions": (
+        [FIRST, replace(SECOND, sessions={"s1": SECOND.sessions["s1"]})],
+        "1.h5: session s2 is not both here and in",
+    ),
+    "labels": (
+        [FIRST, changed(s1=session([1, 2, 3], [0, 1, 0], [0.5] * 3))],
+        "1.h5: session s1: the label of frame 3 is not that of",
+    ),
+    "no common frame": (
+        [FIRST, changed(s2=session([7, 8], [0, 1], [0.5, 0.5]))],
+        "0.h5: session s2: no frame that all 2 files have",
+    ),
+}
+
+
+@pytest.mark.parametrize(("members", "words"), REFUSED.values(), ids=REFUSED)
+def test_predictions_that_do_not_belong_together_are_refused(members, words, write):
+    with pytest.raises(UserError) as caught:
+        average(write(*members), "avg")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_mice_that_differ_are_refused(write):
+    """Two test mice may have sessions of one name."""
+    both = [replace(item, test_mouse="5+6") for item in (FIRST, SECOND)]
+    other = replace(both[1].sessions["s1"], mouse="6")
+    both[1] = replace(both[1], sessions=dict(both[1].sessions) | {"s1": other})
+    with pytest.raises(UserError, match=r"1\.h5: session s1: the mouse is not that of"):
+        average(write(*both), "avg")
+
+
+def test_a_refused_average_writes_nothing(write, tmp_path, capsys):
+    (path,) = write(FIRST)
+    words = ["average", "--predictions", path, tmp_path / "no.h5", "--decoder", "a", "--out"]
+    assert cli.main([str(word) for word in [*words, tmp_path / "out.h5"]]) == 1
+    error = capsys.readouterr().err
+    assert "no.h5: no such predictions file" in error and error.count("\n") == 1
+    assert not (tmp_path / "out.h5").exists()

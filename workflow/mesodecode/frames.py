@@ -1,0 +1,117 @@
+"""The frames of recordings as one array (T, H, W): in the device's memory, or read when needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import h5py
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from mesodecode.files import UserError
+from mesodecode.recordings import Recording
+
+SHARE = 0.7  # of the free memory that frames may take; the network needs the rest
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a device; on the CPU, within the limit of a job."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with open("/proc/meminfo") as file:
+        free = next(int(line.split()[1]) << 10 for line in file if line.startswith("MemAvailable"))
+    limit = os.environ.get("SLURM_MEM_PER_NODE")  # MB
+    return min(free, int(limit) << 20) if limit and limit.isdigit() else free
+
+
+def open_frames(
+    recordings: Sequence[Recording], device: torch.device, feed: str = "auto"
+) -> Resident | Streamed:
+    """Return the frames of recordings one after another, in their own type.
+
+    `feed` memory: loaded once to the device; stream: read from HDF5 by worker processes, ahead of
+    the network; auto: memory if they fit in 70 % of what is free on the device.
+    Raises UserError if recordings differ in the type of their frames.
+    """
+    dtypes = []
+    for recording in recordings:
+        dtypes.append(recording.read_frames(0, 1).dtype)
+        if dtypes[-1] != dtypes[0]:
+            raise UserError(f"{recording.path}: frames of type {dtypes[-1]}, others {dtypes[0]}")
+    n_bytes = sum(int(np.prod(r.shape)) for r in recordings) * dtypes[0].itemsize
+    if feed == "auto":
+        feed = "memory" if n_bytes <= SHARE * free_memory(device) else "stream"
+    return (Resident if feed == "memory" else Streamed)(recordings, device)
+
+
+class Resident:
+    """Frames in the memory of the device."""
+
+    def __init__(self, recordings: Sequence[Recording], device: torch.device) -> None:
+        first = torch.from_numpy(recordings[0].read_frames(0, 1))
+        n_frames = sum(map(len, recordings))
+        self._frames = torch.empty((n_frames, *first.shape[1:]), dtype=first.dtype, device=device)
+        stop = 0
+        for recording in recordings:
+            start, stop = stop, stop + len(recording)
+            self._frames[start:stop] = torch.from_numpy(recording.read_frames())
+
+    def stream(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Yield the frames at each of `parts` (positions of any shape S) as (*S, H, W)."""
+        for part in parts:
+            yield self._frames[part]
+
+
+class Streamed(Dataset):
+    """Frames in HDF5; worker processes read those of the next batches, in order.
+
+    The batches are those of `Resident`, so that both train to the same weights. Frames that lie
+    together in a recording are read together: runs of frames stream faster than single ones.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], device: torch.device) -> None:
+        self._paths = [recording.path for recording in recordings]
+        self._stops = np.cumsum([len(recording) for recording in recordings])
+        self._device, self._parts = device, []
+        self._files: dict[int, h5py.File] = {}  # of this process
+
+    def stream(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Yield the frames at each of `parts` (positions of any shape S) as (*S, H, W)."""
+        self._parts = [part.cpu().numpy() for part in parts]
+        self._files = {}  # workers open their own
+        cuda = self._device.type == "cuda"
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            num_workers=min(len(parts), max(1, torch.get_num_threads() - 1)),
+            pin_memory=cuda,
+            prefetch_factor=4,
+        )
+        for frames in loader:
+            yield frames.to(self._device, non_blocking=cuda)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, i: int) -> torch.Tensor:
+        """Return the frames of part i; called in a worker."""
+        positions, inverse = np.unique(self._parts[i], return_inverse=True)
+        recording = np.searchsorted(self._stops, positions, side="right")
+        # Where one frame does not follow the other, or another recording begins, a read begins.
+        breaks = np.flatnonzero((np.diff(positions) != 1) | (np.diff(recording) != 0)) + 1
+        frames = None
+        for run in np.split(np.arange(len(positions)), breaks):
+            at = recording[run[0]]
+            offset = self._stops[at - 1] if at else 0
+            block = self._dataset(at)[positions[run[0]] - offset : positions[run[-1]] - offset + 1]
+            if frames is None:
+                frames = np.empty((len(positions), *block.shape[1:]), block.dtype)
+            frames[run] = block
+        return torch.from_numpy(frames[inverse.reshape(self._parts[i].shape)])
+
+    def _dataset(self, recording: int) -> h5py.Dataset:
+        if recording not in self._files:
+            self._files[recording] = h5py.File(self._paths[recording])
+        return self._files[recording]["frames"]

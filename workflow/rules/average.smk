@@ -1,0 +1,28 @@
+"""Averages of decoders, frame by frame.
+
+REQUIRED INPUTS: predictions/{member}/{allocation}.h5 of the decoders in `average_of`
+OUTPUTS: predictions/{decoder}/{allocation}.h5
+"""
+
+
+rule average:
+    input:
+        predictions_of_members,
+    output:
+        RESULTS / "predictions/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/average/{decoder}/{allocation}.log",
+    wildcard_constraints:
+        decoder=names("average"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code_version("average"),
+    message:
+        "Averaging into {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode average --predictions {input} --decoder {wildcards.decoder} "
+        "--out {output} 2> {log}"
