@@ -14,7 +14,7 @@ import torch
 
 from mesodecode import schema, simulate
 from mesodecode.checkpoint import Checkpoint
-from mesodecode.files import UserError
+from mesodecode.files import Stopped, UserError
 from mesodecode.preprocess import preprocess
 
 ROOT = Path(__file__).parents[1]
@@ -121,15 +121,31 @@ def test_killed_three_times_and_once_truncated_it_ends_in_the_same_weights(
 
 
 @pytest.mark.slow
-def test_sigterm_keeps_the_state_and_other_settings_are_refused(recordings, unbroken, tmp_path):
+def test_signals_keep_the_state_and_other_settings_are_refused(recordings, unbroken, tmp_path):
     training = Training(recordings, tmp_path)
-    status, words = training.end_at(1, 2, signal.SIGTERM)
-    assert status == 143 and "the same command goes on" in words
+    for epoch, how in ((1, signal.SIGTERM), (2, signal.SIGUSR1)):  # Slurm sends either
+        status, words = training.end_at(epoch, 2, how)
+        assert status == 143 and "the same command goes on" in words
+        assert state_of(training.kept) >= (epoch, 2)
     status, words = training.finish("--max-lr", "0.01")
     assert status == 1 and "max_lr was 0.001, now 0.01" in words and "delete it" in words
     status, words = training.finish()
-    assert status == 0 and "going on at epoch 1" in words
+    assert status == 0 and "going on at epoch 2" in words
     assert_same_bits(training.weights(), unbroken)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_is_a_checkpoint_after_the_step_under_way(tmp_path, how):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
+    before = signal.getsignal(how)
+    with kept.signals():
+        assert not kept.due()
+        os.kill(os.getpid(), how)
+        assert kept.due()  # the step goes on to its end
+        with pytest.raises(Stopped, match="goes on from"):
+            kept.save({"epoch": 1})
+    assert signal.getsignal(how) == before
+    assert kept.load() == {"epoch": 1}
 
 
 def test_both_copies_broken_start_anew(tmp_path, capsys):

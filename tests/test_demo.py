@@ -64,6 +64,9 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     strongest = correlation.sort_values("mean", ascending=False)["roi"][:4]
     assert set(strongest) == {6, 8, 31, 33}  # where the signal was planted
     assert "Pearson" in report
+    shap = pd.read_csv(results / "tables" / "importance_shap.tsv", sep="\t")
+    assert set(shap.sort_values("mean", ascending=False)["roi"][:4]) == {6, 8, 31, 33}
+    assert "What roi_gru looks at: mean |SHAP|" in report
     for row in pd.read_csv(results / "tables" / "auc.tsv", sep="\t").itertuples():
         roles = [*row.train_mice.split("+"), row.valid_mouse, row.test_mouse]
         assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]
@@ -83,6 +86,7 @@ def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
     del config["mice"]["m5"]
     config["allocation"]["train"] = 2
     config["decoders"]["cnn"]["epochs"] = 1
+    config["importance"] = {}
     done = run_study(tmp_path, config)
     assert done.returncode == 0, done.stderr
     for decoder, auc in mean_auc(tmp_path / "results" / "demo", n_mice=4).items():
@@ -94,7 +98,7 @@ def test_a_bad_recording_is_named_and_the_others_go_on(tmp_path):
     config["mice"] = {mouse: [f"{mouse}_s1"] for mouse in ("m1", "m2", "m3")}
     config["allocation"] = {"train": 1, "valid": 1, "test": 1, "choose": "each_test"}
     config["decoders"] = {"linear": {"model": "logistic_regression", "pixels": 8}}
-    config["comparisons"] = {}
+    config["comparisons"] = config["importance"] = {}
     assert run_study(tmp_path, config).returncode == 0
     real = copy.deepcopy(config)
     del real["simulate"]

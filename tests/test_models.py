@@ -378,14 +378,14 @@ def python(code, **env):
 @pytest.mark.slow
 def test_timm_offline_for_real(tmp_path):
     code = (
-        "from mesodecode.models import create_backbone\n"
-        "from mesodecode.files import UserError\n"
-        "try:\n    create_backbone('tf_efficientnet_b0.in1k', 'imagenet')\n"
-        "except UserError as error:\n    print(error)\n"
+        "import sys\nfrom mesodecode.cli import main\n"
+        "sys.stderr = sys.stdout\n"
+        f"main(['fetch-weights', '--backbone', 'tf_efficientnet_b0.in1k', '--out', '{tmp_path}/w'])"
     )
-    message = python(code, HF_HOME=str(tmp_path)).strip()
+    message = python(code, HF_HOME=str(tmp_path / "hub")).strip()
     assert "'tf_efficientnet_b0.in1k'" in message
     three_ways_out(message)
+    assert not (tmp_path / "w").exists()
 
 
 # --- importing timm ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from mesodecode import linear, predict, predictions
 from mesodecode.cli import main
 from mesodecode.datasets import read_features
-from mesodecode.files import UserError
+from mesodecode.files import UserError, write_checksum
 from mesodecode.models import CNNDecoder, RNNDecoder, Trained, load_trained
 from mesodecode.recordings import read_recording, read_recordings
 
@@ -570,6 +570,44 @@ def test_every_verb_in_turn_on_simulated_mice(tmp_path, capsys):
         assert row["n_run"] == labels.sum()
     assert auc["auc"].max() > 0.8  # a strong signal was planted
     assert len(pd.read_csv(tmp_path / "session_auc.tsv", sep="\t")) == 6
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "resnet10t", "convnext_atto"])
+def test_any_timm_backbone_by_name(paths, tmp_path, backbone):
+    """train-cnn → extract → train-rnn → predict, a network of each of three families."""
+    name = ["--backbone", backbone, "--frame-step", 2]
+    assert run(*train_cnn_words(tmp_path, [paths["m1_a"]], [paths["m2_a"]], *name)) == 0
+    words = ["--weights", tmp_path / "cnn.pt", "--recordings", *paths.values(), "--threads", 1]
+    out = ["--features", tmp_path / "f.h5", "--predictions", tmp_path / "p_cnn.h5"]
+    assert run("extract", *words, *out) == 0
+    assert run(*train_rnn_words(tmp_path / "f.h5", tmp_path, ["m1"], ["m2"])) == 0
+    words = ["--weights", tmp_path / "rnn.pt", "--features", tmp_path / "f.h5", "--test-mice", "m3"]
+    assert run("predict", *words, "--decoder", "rnn", "--out", tmp_path / "p_rnn.h5") == 0
+    # m3_a: 40 frames; m3_b: segments of 7, 2 and 17 frames
+    for path, n_frames in (("p_cnn.h5", 38 + 5 + 15), ("p_rnn.h5", 34 + 1 + 11)):
+        sessions = predictions.read(tmp_path / path).sessions
+        probability = np.concatenate([s.probability for s in sessions.values()])
+        assert len(probability) == n_frames
+        assert np.ptp(probability) > 0
+
+
+def test_a_backbone_of_one_image_size_is_refused_by_name(paths, tmp_path, capsys):
+    words = train_cnn_words(tmp_path / "out", [paths["m1_a"]], [paths["m2_a"]])
+    line = refused(capsys, *words, "--backbone", "swin_tiny_patch4_window7_224")
+    assert "'swin_tiny_patch4_window7_224': does not take images of 32 x 32 px" in line
+    assert "set image_size in the config to 224" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_training_from_a_damaged_file_is_refused_by_name(paths, tmp_path, capsys):
+    weights = tmp_path / "weights.pt"
+    torch.save(CNNDecoder(TINY).net.state_dict(), weights)
+    write_checksum(weights)
+    words = train_cnn_words(tmp_path / "out", [paths["m1_a"]], [paths["m2_a"]])
+    words += ["--pretrained", f"file:{weights}"]
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert f"{weights}: does not have the SHA-256" in refused(capsys, *words)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_ends_with_the_status_of_its_verb(tmp_path):

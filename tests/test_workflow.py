@@ -113,16 +113,18 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
 # Which jobs a config makes. Five mice at 3:1:1 have 5 x 4 = 20 allocations, at 2:1:1 thrice as many
 # but for each_pair.
 
+FETCH = {"fetch_weights": 1}  # one download for all allocations
 VARIANTS = {
     "only linear": ({}, {"fit_linear": 20}),
     "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20}),
     "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
         {"decoders": {"cnn": {}, "gru": GRU}},
-        {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1},
+        FETCH
+        | {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1},
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
-        {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1},
+        FETCH | {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1},
     ),
     "two CNNs, GRUs on one, compared twice": (
         {
@@ -139,6 +141,7 @@ VARIANTS = {
             },
         },
         {
+            "fetch_weights": 2,
             "fit_linear": 20,
             "train_cnn": 40,
             "extract": 20,
@@ -166,7 +169,7 @@ VARIANTS = {
     "average of two seeds": (
         {
             "decoders": {
-                "cnn": {},
+                "cnn": {"pretrained": "none"},
                 "cnn2": {"like": "cnn", "seed": 2},
                 "avg": {"average_of": ["cnn", "cnn2"]},
             },
@@ -220,6 +223,7 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     simulated = [line for line in lines if line.startswith("mesodecode simulate")]
     (first,) = [line for line in simulated if "--session m1_s1 " in line]
     assert "--mouse m1 --run-share 0.36 " in first
+    assert "fetch_weights" not in jobs  # its weights are packaged
 
 
 @pytest.mark.slow
@@ -238,12 +242,14 @@ def test_published_study_is_planned_within_15_seconds(tmp_path):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15
     assert jobs["preprocess"] == 64
     assert (jobs["train_cnn"], jobs["fit_linear"]) == (20, 20)  # one CNN, one baseline
+    assert jobs["fetch_weights"] == 1
     assert jobs["compare"] == len(study.config["comparisons"])
     check_commands(lines, jobs)
 
 
 def test_settings_from_the_command_line_and_image_size(lab):
     config = STUDY | {"decoders": {"cnn": {"epochs": 2, "pretrained": "file:my weights.pt"}}}
+    (lab / "my weights.pt").touch()
     words = ("--cores", "2", "--config", "device=cpu", "threads=2", "image_size=96", "study=other")
     jobs, lines = plan(lab, *words, config=config)
     assert jobs["preprocess"] == 6
@@ -260,6 +266,43 @@ def test_settings_from_the_command_line_and_image_size(lab):
     assert "e1.h5" not in one  # the test mouse
     assert "--epochs 2" in one and "--device cpu --threads 2" in one
     assert "--pretrained 'file:my weights.pt'" in one
+
+
+def test_imagenet_weights_are_fetched_once_to_a_file_that_all_trainings_read(lab):
+    decoders = {
+        "cnn": {"backbone": "resnet18.a1_in1k"},
+        "again": {"like": "cnn", "seed": 1},
+        "lite": {"backbone": "efficientnet_lite0", "pretrained": "lite0"},
+        "new": {"like": "cnn", "pretrained": "none"},
+    }
+    jobs, lines = plan(lab, config=STUDY | {"decoders": decoders})
+    assert jobs["fetch_weights"] == 1
+    (fetch,) = [line for line in lines if line.startswith("mesodecode fetch-weights")]
+    weights = "results/weights/resnet18.a1_in1k.pt"
+    assert fetch.endswith(f" --backbone resnet18.a1_in1k --out {weights}")
+    trained = [line for line in lines if line.startswith("mesodecode train-cnn")]
+    given = [re.search(r"--pretrained (\S+)", line)[1] for line in trained]
+    asked = {"lite0": 20, "none": 20, f"file:{weights}": 40}
+    assert {word: given.count(word) for word in given} == asked
+    # another study finds the file, as does one without internet where it was copied
+    (lab / weights).parent.mkdir(parents=True)
+    (lab / weights).touch()
+    (lab / f"{weights}.sha256").touch()
+    jobs, _ = plan(lab, config=STUDY | {"decoders": decoders, "study": "other"})
+    assert "fetch_weights" not in jobs
+
+
+@pytest.mark.slow
+def test_no_internet_is_one_line_on_the_terminal_of_snakemake(lab, monkeypatch):
+    for name, value in {"HF_HUB_OFFLINE": "1", "HF_HOME": str(lab / "hub")}.items():
+        monkeypatch.setenv(name, value)
+    weights = "results/weights/tf_efficientnet_b0.in1k.pt"
+    done = snakemake(lab, "--cores", "1", weights, config=STUDY | {"decoders": {"cnn": {}}})
+    assert done.returncode != 0
+    lines = (done.stdout + done.stderr).splitlines()
+    (line,) = [line for line in lines if line.startswith("mesodecode fetch-weights: error")]
+    assert "Three ways out" in line
+    assert not list(lab.glob("results/weights/*"))
 
 
 # Bad input: one clear line before any job

@@ -180,6 +180,7 @@ def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
     config = _with_defaults(config)
     if not config["decoders"]:
+        _importance(config["importance"], {})
         return Study(config["study"], {}, {}, {}, config)
     mice = config["mice"]
     _check_sessions(mice)
@@ -203,6 +204,7 @@ def resolve(config: dict[str, Any]) -> Study:
                     f"config: comparisons.{name}.decoders: no decoder '{decoder}'; "
                     f"known: {', '.join(decoders)}"
                 )
+    config["importance"] = _importance(config["importance"], decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
 
@@ -375,6 +377,24 @@ def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
                     f"{where}.labels: mouse {mouse} has one session, so its labels cannot be "
                     "permuted between sessions; leave the mouse out or give it another"
                 )
+
+
+def _importance(
+    table: dict[str, dict[str, Any]], decoders: dict[str, Decoder]
+) -> dict[str, dict[str, Any]]:
+    """Return the table of importance analyses, checked and with defaults filled in."""
+    filled = {}
+    for name, settings in table.items():
+        where = f"config: importance.{name}"
+        schema.check(settings, "importance_shap", f"importance.{name}")
+        known = [other.name for other in decoders.values() if other.kind == "roi_rnn"]
+        if settings["decoder"] not in known:
+            raise UserError(
+                f"{where}.decoder: no recurrent decoder of ROI signals '{settings['decoder']}'; "
+                f"known: {', '.join(known) or 'none'}"
+            )
+        filled[name] = schema.defaults("importance_shap", **settings)
+    return filled
 
 
 def check_duplicate_keys(path: str | Path) -> None:

@@ -5,12 +5,16 @@ This module is the bottom of the package: everything may import it, it imports n
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the device is full, or a user's share of it
 
 
 class UserError(Exception):
@@ -28,6 +32,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     A job that is killed or fails leaves no half-written `path`, and a second writer of the same
     file can only replace it by another whole one. The temporary name keeps the suffix of `path`,
     since writers such as matplotlib choose the format by it.
+    Raises OSError with `path` and an errno of `NO_SPACE` if a library could not write for want of
+    space: some of them say so in words of their own.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,11 +45,44 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)  # mkstemp makes the file private; a lab shares results
         os.replace(name, path)
+    except (OSError, RuntimeError) as error:
+        number = _no_space(error, path.parent)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _no_space(error: Exception, folder: Path) -> int | None:
+    if getattr(error, "errno", None) in NO_SPACE:
+        return error.errno
+    # torch and tifffile do not pass the cause on; the unfinished file still fills the device
+    return errno.ENOSPC if shutil.disk_usage(folder).free < 1 << 16 else None
 
 
 def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum_path(path: str | Path) -> Path:
+    """Return where the SHA-256 of a file is kept: beside it, as `sha256sum --check` reads it."""
+    return Path(f"{path}.sha256")
+
+
+def write_checksum(path: str | Path) -> None:
+    """Write the SHA-256 of a file beside it."""
+    with atomic_path(checksum_path(path)) as part:
+        part.write_text(f"{sha256(path)}  {Path(path).name}\n")
+
+
+def verify_checksum(path: str | Path) -> None:
+    """Raise UserError if a file is not the one that the SHA-256 beside it was taken of, if any."""
+    beside = checksum_path(path)
+    if beside.exists() and beside.read_text().split()[:1] != [sha256(path)]:
+        raise UserError(
+            f"{path}: does not have the SHA-256 in {beside.name}: damaged or replaced; delete both "
+            "and fetch or copy them again"
+        )

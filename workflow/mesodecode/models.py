@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from mesodecode.allocation import Allocation
-from mesodecode.files import UserError, atomic_path
+from mesodecode.files import UserError, atomic_path, verify_checksum, write_checksum
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 
@@ -75,8 +76,21 @@ class CNNDecoder(nn.Module):
         return self.net.head_hidden_size
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images (N, 3, H, W) to pooled features (N, n_features)."""
-        return self.net.forward_head(self.net.forward_features(images), pre_logits=True)
+        """Map images (N, 3, H, W) to pooled features (N, n_features).
+
+        Raises UserError if the backbone does not take images of this size.
+        """
+        try:
+            maps = self.net.forward_features(images)
+        except AssertionError as error:  # timm: transformers mostly are made for one size
+            about = self.net.pretrained_cfg
+            height, width = images.shape[2:]
+            raise UserError(
+                f"backbone '{about['architecture']}': does not take images of {height} x {width} "
+                f"px ({str(error).strip().rstrip('.')}); set image_size in the config to "
+                f"{about['input_size'][-1]}, or choose another backbone"
+            ) from error
+        return self.net.forward_head(maps, pre_logits=True)
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Map pooled features (N, n_features) to logits (N,)."""
@@ -118,6 +132,8 @@ def create_backbone(name: str, pretrained: str) -> nn.Module:
     """
     from mesodecode.timm_import import timm
 
+    # no line for each of its client's retries: the last error is reported
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         if pretrained == "imagenet":
             return timm.create_model(name, pretrained=True, num_classes=1)
@@ -140,13 +156,38 @@ def create_backbone(name: str, pretrained: str) -> nn.Module:
 
 
 def _no_download(name: str, error: Exception) -> str:
+    while error.__cause__ is not None:  # the hub's client wraps what the network said
+        error = error.__cause__
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return (
         f"backbone '{name}': its ImageNet weights cannot be downloaded ({first}). Three ways out: "
-        "run once where there is internet and set HF_HOME to that cache; set pretrained to "
-        "file:PATH of a state dict; or use backbone efficientnet_lite0 with pretrained lite0, "
-        "which ships with the environment"
+        f"(1) `mesodecode fetch-weights --backbone {name} --out results/weights/{name}.pt` where "
+        "there is internet, or HF_HOME set to a filled cache; (2) `pretrained: file:PATH`, a "
+        "state dict; (3) `backbone: efficientnet_lite0` with `pretrained: lite0`, which ships "
+        "with the environment, or `pretrained: none`"
     )
+
+
+def fetch_weights(name: str, out: str | Path) -> None:
+    """Write timm's ImageNet weights of a backbone without its classifier, and their SHA-256.
+
+    `pretrained: file:OUT` reads them. Raises UserError if they cannot be had.
+    """
+    net = create_backbone(name, "imagenet")
+    head = _head(net)
+    state = {key: tensor for key, tensor in net.state_dict().items() if key not in head}
+    # to an open file: torch writes the name of a path into it, here a random one
+    with atomic_path(out) as part, open(part, "wb") as file:
+        torch.save(state, file)
+    write_checksum(out)
+
+
+def _head(net: nn.Module) -> set[str]:
+    """Return the keys of the classifier in a backbone's state dict."""
+    classifier = net.get_classifier()
+    return {
+        key for key in net.state_dict() if net.get_submodule(key.rpartition(".")[0]) is classifier
+    }
 
 
 def _load_lite0(net: nn.Module, name: str) -> None:
@@ -176,7 +217,11 @@ def _load_lite0(net: nn.Module, name: str) -> None:
 
 
 def _load_backbone(net: nn.Module, path: Path) -> None:
-    """Load a state dict (.pth, .pt, .safetensors) of the backbone; its classifier may differ."""
+    """Load a state dict (.pth, .pt, .safetensors) of the backbone; its classifier may differ.
+
+    Raises UserError if it does not fit, or is not the file that `PATH.sha256` describes, if any.
+    """
+    verify_checksum(path)
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -187,11 +232,7 @@ def _load_backbone(net: nn.Module, path: Path) -> None:
             raise UserError(f"{path}: not a readable weights file ({error})") from error
     else:
         state = _load_safely(path)
-    head = {
-        key
-        for key in net.state_dict()
-        if net.get_submodule(key.rpartition(".")[0]) is net.get_classifier()
-    }
+    head = _head(net)
     own = {key: tensor.shape for key, tensor in net.state_dict().items() if key not in head}
     state = state if isinstance(state, dict) else {}
     wrong = [key for key, shape in own.items() if getattr(state.get(key), "shape", None) != shape]

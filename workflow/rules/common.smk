@@ -55,6 +55,7 @@ def names(kind, wanted=lambda decoder: True):
 # Networks are trained for epochs, of which there is a figure.
 NETWORKS = [d.name for d in STUDY.decoders.values() if "epochs" in d.settings]
 COMPARISONS = STUDY.config["comparisons"]
+IMPORTANCE = STUDY.config["importance"]
 FIGURES = [name for name, c in COMPARISONS.items() if "source" not in c] or ["all"]
 SHIFTS = STUDY.config["circular_shifts"]
 # Allocations with several test mice share some, for which there is no test.
@@ -88,6 +89,34 @@ def settings_flags(wildcards):
     """The settings of the job's decoder as flags."""
     decoder = STUDY.decoders[wildcards.decoder]
     return options.as_flags(decoder.settings, decoder.kind)
+
+
+WEIGHTS = Path("results/weights")  # of ImageNet: the same for all studies
+FETCHED = [
+    d.settings["backbone"]
+    for d in STUDY.decoders.values()
+    if d.settings.get("pretrained") == "imagenet"
+]
+
+
+def cnn_settings(decoder):
+    """The settings of a CNN; its ImageNet weights are read from the file that is fetched."""
+    settings = dict(STUDY.decoders[decoder].settings)
+    if settings["pretrained"] == "imagenet":
+        settings["pretrained"] = f"file:{WEIGHTS}/{settings['backbone']}.pt"
+    return settings
+
+
+def cnn_flags(wildcards):
+    """The settings of the job's CNN as flags."""
+    return options.as_flags(cnn_settings(wildcards.decoder), "cnn")
+
+
+def first_weights(wildcards):
+    """The file of a CNN's first weights; none where they are packaged or random."""
+    kind, _, path = cnn_settings(wildcards.decoder)["pretrained"].partition(":")
+    fetched = STUDY.decoders[wildcards.decoder].settings["pretrained"] == "imagenet"
+    return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
 
 
 def source_files(wildcards):
@@ -153,10 +182,28 @@ def correlation_baseline():
     return f"--baseline {frames[0]}" if frames and frames[0] else ""
 
 
+def weights_explained(wildcards):
+    """The weights of the decoder that an importance analysis explains."""
+    decoder = IMPORTANCE[wildcards.importance]["decoder"]
+    return RESULTS / "models" / decoder / f"{wildcards.allocation}.pt"
+
+
+def background_recordings(wildcards):
+    """The recordings of training mice that a background is drawn from, if from these."""
+    from_train = IMPORTANCE[wildcards.importance]["background_from"] == "train"
+    return recordings_of("train")(wildcards) if from_train else []
+
+
+def importance_flags(wildcards):
+    """The settings of an importance analysis as flags."""
+    return options.as_flags(IMPORTANCE[wildcards.importance], "importance_shap")
+
+
 def report_figures():
     """The figures of the report."""
     rois = [RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []
-    return [*expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES), *rois]
+    maps = expand(RESULTS / "figures/importance_{name}.svg", name=IMPORTANCE)
+    return [*expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES), *rois, *maps]
 
 
 def decoders_compared(wildcards):

@@ -7,17 +7,20 @@ imports belong inside `run`, so that `mesodecode --help` answers at once.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import sys
 
 from mesodecode import __version__
-from mesodecode.files import Stopped, UserError
+from mesodecode.files import NO_SPACE, Stopped, UserError
 
 VERBS = {
     "allocations": "allocations",
     "simulate": "simulate",
     "preprocess": "preprocess",
     "cohort": "cohort",
+    "fetch-weights": "fetch_weights",
     "train-cnn": "train_cnn",
     "finetune": "finetune",
     "extract": "extract",
@@ -27,6 +30,8 @@ VERBS = {
     "train-roi": "train_roi",
     "fit-roi": "fit_roi",
     "roi-correlation": "roi_correlation",
+    "shap": "shap",
+    "shap-summary": "shap_summary",
     "average": "average",
     "auc": "auc",
     "compare": "compare",
@@ -37,6 +42,12 @@ VERBS = {
     "report": "report",
     "summary": "summary",
 }
+
+# Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that
+# longer runs need less.)
+SPENDERS = ("batch_size", "half_window", "pixels", "image_size", "n_frames", "background")
+# What allocators of the GPU and of the CPU say in a RuntimeError; torch need not be imported.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_ALLOC_FAILED")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,6 +72,23 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
+    """Return an error of files, disk or memory as one line; None for others, which are bugs."""
+    number = getattr(error, "errno", None)
+    line = " ".join(str(error).split())
+    if number in NO_SPACE:
+        where = error.filename or line
+        return f"{where}: no space left ({os.strerror(number)}); free some and run it again"
+    if not isinstance(error, MemoryError) and number != errno.ENOMEM:
+        if any(words in line for words in NO_MEMORY):
+            line = line.split(". ")[0]  # torch goes on about its allocator
+        else:
+            return line if isinstance(error, OSError) else None
+    settings = [key for key in SPENDERS if hasattr(args, key)] or ["image_size in the config"]
+    runs = " (or raise run_length)" if args.verb == "finetune" else ""
+    return f"out of memory ({line or 'MemoryError'}); lower {' or '.join(settings)}{runs}"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return its exit status (0 done, 1 bad input, 2 bad usage, 143 stopped)."""
     args = parser().parse_args(argv)
@@ -69,8 +97,13 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"mesodecode {args.verb}: error: {error}", file=sys.stderr)
         return 1
-    except OSError as error:  # missing file, no permission, disk full: the file is in the message
-        print(f"mesodecode {args.verb}: error: {error}", file=sys.stderr)
+    except (OSError, MemoryError, RuntimeError) as error:
+        words = _of_machine(error, args)
+        if words is None:
+            raise
+        print(f"mesodecode {args.verb}: error: {words}", file=sys.stderr, flush=True)
+        if getattr(error, "errno", None) in NO_SPACE and "h5py" in sys.modules:
+            os._exit(1)  # HDF5 crashes as it frees a file that it could not write
         return 1
     except Stopped as stopped:
         print(f"mesodecode {args.verb}: {stopped}", file=sys.stderr)

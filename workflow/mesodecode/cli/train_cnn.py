@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import train
     from mesodecode.datasets import Images
+    from mesodecode.files import sha256
     from mesodecode.models import CNNDecoder, Trained
     from mesodecode.recordings import mice_of, read_recordings
 
@@ -36,9 +37,10 @@ def run(args: argparse.Namespace) -> None:
     recordings = read_recordings(args.train + args.valid)
     sets = recordings[: len(args.train)], recordings[len(args.train) :]
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
-    checkpoint = training.checkpoint_of(
-        args, settings, training.fingerprint(recordings), "train_cnn"
-    )
+    inputs = training.fingerprint(recordings)
+    if settings["pretrained"].startswith("file:"):
+        inputs.append(sha256(settings["pretrained"].removeprefix("file:")))
+    checkpoint = training.checkpoint_of(args, settings, inputs, "train_cnn")
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
         *training.image_sets(Images, sets, settings, device, args.feed),

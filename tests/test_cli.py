@@ -1,0 +1,165 @@
+"""Errors of the machine, not of the input: no memory, no space. One line that says what to do."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mesodecode import cli, schema, simulate
+
+SRC = Path(cli.__file__).parents[2]
+FINETUNE = "--start s --train t --valid v --rnn gru --out o --history h"
+TRAIN_ROI = "--train t --valid v --test s --decoder d --rnn gru --out o --history h --predictions p"
+
+
+def fails_with(monkeypatch, capsys, error, line):
+    """Run a verb that fails with an error; return its one line."""
+
+    def fail(args):
+        raise error
+
+    verb = line.split()[0]
+    monkeypatch.setattr(f"mesodecode.cli.{cli.VERBS[verb]}.run", fail)
+    assert cli.main(line.split()) == 1
+    (message,) = capsys.readouterr().err.splitlines()
+    assert message.startswith(f"mesodecode {verb}: error: ")
+    return message
+
+
+CUDA = torch.cuda.OutOfMemoryError(
+    "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 15 GiB.\nIf"
+)
+CPU = RuntimeError(
+    "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+    "tried to allocate 400 bytes. Error code 12 (Cannot allocate memory)"
+)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CUDA,
+        CPU,
+        MemoryError(),
+        np._core._exceptions._ArrayMemoryError((10**6, 10**6), np.dtype("f8")),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_out_of_memory_names_the_settings_to_lower(monkeypatch, capsys, error):
+    line = fails_with(monkeypatch, capsys, error, f"finetune {FINETUNE}")
+    assert "error: out of memory (" in line
+    assert line.endswith("; lower batch_size or half_window (or raise run_length)")
+
+
+@pytest.mark.parametrize(
+    ("line", "settings"),
+    [
+        ("train-cnn --train t --valid v --out o --history h", "batch_size"),
+        (f"train-roi {TRAIN_ROI}", "batch_size or half_window"),
+        ("fit-linear --train t --valid-mice v --test s --weights w --out o", "pixels"),
+        ("extract --weights w --recordings r --features f --predictions p", "image_size in"),
+    ],
+)
+def test_every_verb_names_what_it_has(monkeypatch, capsys, line, settings):
+    assert f"; lower {settings}" in fails_with(monkeypatch, capsys, CUDA, line)
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch, capsys):
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        fails_with(monkeypatch, capsys, RuntimeError("mat1 and mat2"), f"finetune {FINETUNE}")
+
+
+def test_cheap_verbs_import_no_torch():
+    code = "import sys, mesodecode.cli as c; c.parser(); print({'torch', 'h5py'} & {*sys.modules})"
+    env = os.environ | {"PYTHONPATH": str(SRC)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_space_names_the_file(monkeypatch, capsys, number):
+    monkeypatch.setattr(os, "_exit", lambda status: None)
+    error = OSError(number, os.strerror(number), "/disk/o.h5")
+    line = fails_with(monkeypatch, capsys, error, f"finetune {FINETUNE}")
+    assert f"error: /disk/o.h5: no space left ({os.strerror(number)})" in line
+
+
+# --- a disk that is really full ----------------------------------------------------------------
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A file system of 128 KiB, where this machine lets us mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+WRITERS = {  # every library that writes outputs, a megabyte
+    "torch": "torch.save({'x': torch.rand(250_000)}, part)",
+    "HDF5": "f = h5py.File(part, 'w'); f.__enter__(); f['x'] = np.random.rand(125_000)",
+    "HDF5 chunks": """
+with h5py.File(part, 'w') as f:
+    x = f.create_dataset('x', (1000, 125), 'f8', chunks=(10, 125))
+    for i in range(1000): x[i] = np.random.rand(125)
+""",
+    "TIFF": "tifffile.imwrite(part, np.zeros((10, 100, 1000), 'u1'))",
+    "text": "part.write_text('x' * 1_000_000)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_one_line_and_nothing_half(full_disk, writer):
+    body = "\n        ".join(WRITERS[writer].strip().splitlines())
+    code = f"""
+import sys, h5py, numpy as np, tifffile, torch
+from mesodecode import cli
+from mesodecode.cli import summary
+from mesodecode.files import atomic_path
+def run(args):
+    with atomic_path("{full_disk}/out.dat") as part:
+        {body}
+summary.run = run
+sys.exit(cli.main(["summary", "--auc", "a", "--report", "r"]))
+"""
+    env = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"mesodecode summary: error: {full_disk}/out.dat: no space left (")
+    assert done.returncode == 1
+    assert not list(full_disk.iterdir())
+
+
+@pytest.mark.slow
+def test_preprocess_on_a_full_disk(full_disk, tmp_path):
+    """A verb that fills HDF5 block by block."""
+    made = simulate.simulate_session(
+        mouse="m", session="s", run_share=0.5, **schema.defaults("simulate", n_frames=300)
+    )
+    simulate.write_session(made, tmp_path)
+    words = f"--movie {tmp_path}/s.tif --behavior {tmp_path}/s_behavior.mat --session s --mouse m "
+    words += f"--out {full_disk}/s.h5"
+    done = subprocess.run(
+        [sys.executable, "-m", "mesodecode", "preprocess", *words.split()],
+        env=os.environ | {"PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+    )
+    (line,) = done.stderr.splitlines()
+    assert f"{full_disk}/s.h5: no space left" in line
+    assert done.returncode == 1
+    assert not list(full_disk.iterdir())
