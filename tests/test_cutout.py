@@ -267,6 +267,21 @@ def test_every_image_passes_once_per_mask_whatever_the_window():
     np.testing.assert_allclose(table.auc_intact, roc_auc_score(labels[used], last), atol=1e-3)
 
 
+def test_a_pair_reads_features_as_rounded_as_those_of_extract():
+    class Offset(OnePixel):
+        def features(self, images):
+            return 1000 + 0.01 * super().features(images)  # float16 steps by 0.5 here
+
+    frames, labels = movie(60)
+    masks = cutout_masks.corners(SIDE, SIDE)
+    cnn, rnn = Offset(7, 9), mean_read_out(0)
+    with torch.no_grad():  # out of the flat part of tanh
+        rnn.rnn.bias_ih_l0.fill_(-100.0)
+    pair = cutout_importance((cnn, rnn), frames, labels, masks, half_window=0)
+    together = cutout_importance(CNNRNNDecoder(cnn, rnn), frames, labels, masks, half_window=0)
+    assert pair.auc_intact.eq(0.5).all() and together.auc_intact.gt(0.55).all()
+
+
 # Against one image and one window at a time -----------------------------------------------------
 
 

@@ -102,8 +102,8 @@ def circles(height: int, width: int, *, size: float = SIZE, stride: float = STRI
 def edges(height: int, width: int, *, size: float = BAND) -> CutoutMasks:
     """Return bands along the edges, on both sides at once: left and right, top and bottom, all.
 
-    `size` is the breadth of a band, in px or a share. Ajioka et al. 2024 mask edges so; they do
-    not publish the breadth.
+    `size` is the breadth of a band, in px or a share. Ajioka et al. 2024 mask both sides at once;
+    the default breadth is ours.
     """
     band = _length("size", size, height, width)
     rows, columns = np.mgrid[:height, :width]
@@ -206,6 +206,5 @@ def _starts(extent: int, side: int, stride: float, height: int, width: int) -> l
         raise UserError(f"size: squares of {side} px do not fit into images of {height} x {width}")
     _length("stride", stride, height, width)
     step = max(1.0, stride * min(height, width) if stride < 1 else stride)
-    # Half a pixel of tolerance: the side of a share was rounded, its stride was not.
-    starts = [min(last, round(i * step)) for i in range(int((last + 0.5) / step) + 1)]
+    starts = [round(i * step) for i in range(int(last / step) + 1)]
     return starts if starts[-1] == last else [*starts, last]
