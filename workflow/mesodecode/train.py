@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import resource
 import sys
 import time
@@ -107,8 +108,11 @@ def fit(
     Raises UserError if there is nothing to train on, one state only, or the loss is not finite;
     Stopped after a signal, with the checkpoint written.
     """
-    torch.manual_seed(seed)
     device = torch.device(device)
+    if device.type == "cuda" and precision == "float32":  # the same bits again, at some cost
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(seed)
     model = make_model().to(device, memory_format=torch.channels_last)
     for name, source in (("training", train), ("validation", valid)):
         at = _in_runs(source.centres, run_length, frame_step)
