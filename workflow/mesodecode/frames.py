@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
+import psutil
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -20,8 +21,7 @@ def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on a device; on the CPU, within the limit of a job."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    with open("/proc/meminfo") as file:
-        free = next(int(line.split()[1]) << 10 for line in file if line.startswith("MemAvailable"))
+    free = psutil.virtual_memory().available
     limit = os.environ.get("SLURM_MEM_PER_NODE")  # MB
     return min(free, int(limit) << 20) if limit and limit.isdigit() else free
 
