@@ -6,10 +6,11 @@ Every cluster job parses the Snakefile and so imports this module: nothing heavy
 from __future__ import annotations
 
 import copy
+import difflib
 import itertools
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -39,7 +40,10 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked config. `config` is the whole of it with defaults filled in."""
+    """A checked config. `config` is the whole of it with defaults filled in.
+
+    `mice` are those that take part; `config["mice"]` holds the excluded ones too.
+    """
 
     name: str
     mice: dict[str, list[str]]
@@ -60,7 +64,8 @@ class Study:
     def run_share(self, session: str) -> float:
         """Return the share of frames in which the mouse of a simulated session runs."""
         shares = self.config["simulate"]["run_shares"]
-        return shares[list(self.mice).index(self.mouse_of[session]) % len(shares)]
+        # in the order of the config, so that excluding a mouse simulates no other one anew
+        return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
 
     def source(self, kind: str, session: str) -> str | None:
         """Return the path of a session's file, None without one; `kind`: key of `recordings`."""
@@ -125,7 +130,7 @@ def allocate(
     if len(mice) < train + valid + test:
         raise UserError(
             f"config: mice: {len(mice)} mice are fewer than allocation.train + valid + test = "
-            f"{train} + {valid} + {test}; add mice or ask for fewer"
+            f"{train} + {valid} + {test}; add mice, exclude fewer or ask for fewer"
         )
     return list(_allocate(mice, train, valid, test, choose))
 
@@ -179,11 +184,11 @@ def load(path: str | Path) -> Study:
 def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
     config = _with_defaults(config)
+    _check_sessions(config["mice"])
+    mice = included(config["mice"], config["exclude"])
     if not config["decoders"]:
         _importance(config["importance"], {})
         return Study(config["study"], {}, {}, {}, config)
-    mice = config["mice"]
-    _check_sessions(mice)
     allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
     longest = max(allocations, key=len)
     if len(longest) > LONGEST_ID:
@@ -196,7 +201,7 @@ def resolve(config: dict[str, Any]) -> Study:
         _check_start(decoder, decoders)
         _check_members(decoder, decoders)
         if decoder.settings.get("input") == "rois":
-            _check_rois(decoder, config)
+            _check_rois(decoder, config, mice)
     for name, comparison in config["comparisons"].items():
         for decoder in [] if "source" in comparison else comparison["decoders"]:
             if decoder not in decoders:
@@ -215,6 +220,8 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(dict(config))
     if isinstance(config.get("mice"), dict):
         config["mice"] = _named(config["mice"])
+    if isinstance(config.get("exclude"), dict):
+        config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
     schema.check(config, "config", "")
     _check_tables_only(config)
     config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
@@ -266,11 +273,15 @@ def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
     """Return mice under their names: YAML reads `1:` as a number."""
     named: dict[Any, Any] = {}
     for mouse, sessions in mice.items():
-        name = str(mouse) if isinstance(mouse, int) and not isinstance(mouse, bool) else mouse
+        name = _name(mouse)
         if name in named:
             raise UserError(f"config: mice.{name}: the mouse is there twice; join its sessions")
         named[name] = sessions
     return named
+
+
+def _name(key: Any) -> Any:
+    return str(key) if isinstance(key, int) and not isinstance(key, bool) else key
 
 
 def _check_pattern(pattern: str | None, kind: str, one_file: bool = False) -> None:
@@ -299,6 +310,32 @@ def _check_sessions(mice: dict[str, list[str]]) -> None:
                     f"'{owner[session]}'; a session has one mouse"
                 )
             owner[session] = mouse
+
+
+def included(mice: Mapping[str, list[str]], exclude: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return mouse -> sessions of those that take part; `exclude`: session or mouse -> reason.
+
+    A mouse left without sessions takes no part, and with it every allocation that has it: of the
+    120 of 6 mice at 3:1:1, the 20 of the other 5 are left, under the same ids.
+    Raises UserError for a name that is no mouse or session, or one of each.
+    """
+    sessions = {session for names in mice.values() for session in names}
+    for name in exclude:
+        where = f"config: exclude.{name}"
+        if name not in mice and name not in sessions:
+            near = difflib.get_close_matches(name, [*mice, *sessions], n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "name one of `mice:`"
+            raise UserError(f"{where}: no mouse or session of this name; {hint}")
+        if name in mice and name in sessions and mice[name] != [name]:
+            raise UserError(
+                f"{where}: both a mouse and a session have this name; list the sessions"
+            )
+    left = {
+        mouse: [session for session in names if session not in exclude]
+        for mouse, names in mice.items()
+        if mouse not in exclude
+    }
+    return {mouse: names for mouse, names in left.items() if names}
 
 
 def kind_of(settings: dict[str, Any]) -> str:
@@ -364,14 +401,14 @@ def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             )
 
 
-def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
+def _check_rois(decoder: Decoder, config: dict[str, Any], mice: dict[str, list[str]]) -> None:
     where = f"config: decoders.{decoder.name}"
     if not (config["recordings"]["rois"] or config["recordings"]["roi_masks"]):
         raise UserError(
             f"{where}: input rois needs ROI signals; set recordings.rois or recordings.roi_masks"
         )
     if decoder.settings["labels"] != "own":
-        for mouse, sessions in config["mice"].items():
+        for mouse, sessions in mice.items():
             if len(sessions) < 2:
                 raise UserError(
                     f"{where}.labels: mouse {mouse} has one session, so its labels cannot be "
