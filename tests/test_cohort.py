@@ -88,22 +88,59 @@ def test_each_test_lets_every_mouse_test_once():
     ]
 
 
-def test_each_pair_trains_on_the_next_mice_once():
-    # four mice, two train: ring from the test mouse without the validation mouse
-    assert ids("1234", train=2, choose="each_pair") == [
+def test_each_pair_trains_on_the_mice_that_follow_the_validation_mouse():
+    # five mice in a ring, two train: for test 1 and validation 4 these are 5 and, past 1, 2
+    assert ids("12345", train=2, choose="each_pair") == [
         "train-3+4.valid-2.test-1",
-        "train-2+4.valid-3.test-1",
-        "train-2+3.valid-4.test-1",
+        "train-4+5.valid-3.test-1",
+        "train-2+5.valid-4.test-1",
+        "train-2+3.valid-5.test-1",
         "train-3+4.valid-1.test-2",
-        "train-1+4.valid-3.test-2",
-        "train-1+3.valid-4.test-2",
+        "train-4+5.valid-3.test-2",
+        "train-1+5.valid-4.test-2",
+        "train-1+3.valid-5.test-2",
         "train-2+4.valid-1.test-3",
-        "train-1+4.valid-2.test-3",
-        "train-1+2.valid-4.test-3",
+        "train-4+5.valid-2.test-3",
+        "train-1+5.valid-4.test-3",
+        "train-1+2.valid-5.test-3",
         "train-2+3.valid-1.test-4",
-        "train-1+3.valid-2.test-4",
-        "train-1+2.valid-3.test-4",
+        "train-3+5.valid-2.test-4",
+        "train-1+5.valid-3.test-4",
+        "train-1+2.valid-5.test-4",
+        "train-2+3.valid-1.test-5",
+        "train-3+4.valid-2.test-5",
+        "train-1+4.valid-3.test-5",
+        "train-1+2.valid-4.test-5",
     ]
+
+
+def trained(allocations, *, test: str | None = None) -> Counter:
+    chosen = [a for a in allocations if test is None or test in a.test]
+    return Counter(mouse for a in chosen for mouse in a.train)
+
+
+@given(st.integers(5, 20), st.integers(1, 3), st.randoms())
+def test_each_pair_trains_all_mice_equally_often(n, train, random):
+    mice = [f"m{i}" for i in range(n)]
+    random.shuffle(mice)
+    found = allocate(mice, train=train, choose="each_pair")
+    assert len(found) == n * (n - 1)
+    assert trained(found) == dict.fromkeys(mice, train * (n - 1))
+    for mouse in mice:  # beside each test mouse too: its AUCs do not hang on a few training mice
+        others = [m for m in mice if m != mouse]
+        assert trained(found, test=mouse) == dict.fromkeys(others, train)
+
+
+def test_twenty_mice_have_380_pairs_of_which_a_new_mouse_changes_sixty():
+    mice = [f"m{i}" for i in range(20)]
+    before, after = allocate(mice, choose="each_pair"), allocate([*mice, "x"], choose="each_pair")
+    assert (len(before), len(after)) == (380, 420)
+    roles = {(a.valid, a.test): set(a.train) for a in after}
+    changed = [a for a in before if roles[a.valid, a.test] != set(a.train)]
+    assert len(changed) == 3 * 20
+    # as many pairs as the new mouse must train, each with one mouse exchanged for it
+    assert all(roles[a.valid, a.test] - set(a.train) == {"x"} for a in changed)
+    assert trained(after)["x"] == 60
 
 
 COUNTS = st.tuples(*[st.integers(1, 3)] * 3, st.integers(0, 2)).filter(lambda n: sum(n) <= 7)

@@ -57,7 +57,12 @@ class Study:
         return {session: mouse for mouse, sessions in self.mice.items() for session in sessions}
 
     def sessions(self, allocation: str, *roles: str) -> list[str]:
-        """Return the sessions of the mice that have one of `roles` in the allocation."""
+        """Return the sessions of the mice that have one of `roles` in the allocation.
+
+        Raises UserError if the study has no such allocation.
+        """
+        if allocation not in self.allocations:
+            raise UserError(f"no allocation '{allocation}' of these mice; see config: allocation")
         mice = [mouse for role in roles for mouse in getattr(self.allocations[allocation], role)]
         return [session for mouse in mice for session in self.mice[mouse]]
 
@@ -121,10 +126,16 @@ def allocate(
     """Split mice into train, validation and test mice in every way that `choose` asks for.
 
     `all`: every combination; 5 mice at 3:1:1 give 20 (Ajioka et al. 2024). `each_pair`: every pair
-    of a validation and a test mouse once, trained on the next `train` mice in the order of the
-    config, counted cyclically from the test mouse. `each_test`: every mouse tests once, the next
-    `valid` validate and the next `train` train. Ordered by test, validation, training mice; the
-    mice of a role stand in the order of the config, so that the same split has the same id.
+    of validation and test mice once, trained on the `train` mice that follow the validation mouse
+    in the order of the config, cyclically and without the test mouse; 20 mice at 3:1:1 give 380.
+    With one test mouse all mice then train equally often, and with one validation mouse beside
+    each test mouse too. `each_test`: every mouse tests once, the next `valid` validate and the next
+    `train` train. Ordered by test, validation, training mice; the mice of a role stand in the order
+    of the config, so that the same split has the same id.
+
+    A mouse added to n others leaves their n (n - 1) pairs of `each_pair` at 3:1:1 as they are but
+    for 3 n, in which it takes the place of one training mouse: the fewest with which it trains as
+    often as they. It brings 2 n pairs of its own.
     """
     mice = list(mice)
     if len(mice) < train + valid + test:
@@ -159,7 +170,8 @@ def _allocate(
         for valid_mice in itertools.combinations(rest, valid):
             left = [m for m in rest if m not in valid_mice]
             if choose == "each_pair":
-                ring = after(test_mice[-1], test_mice + valid_mice)
+                last = [m for m in after(test_mice[-1], test_mice) if m in valid_mice][-1]
+                ring = after(last, test_mice + valid_mice)
                 yield Allocation(ordered(ring[:train]), valid_mice, test_mice)
                 continue
             for train_mice in itertools.combinations(left, train):

@@ -68,14 +68,15 @@ INFERRED = [
 
 wildcard_constraints:
     session="|".join(map(re.escape, STUDY.mouse_of)) or "no session",
-    allocation="|".join(map(re.escape, STUDY.allocations)) or "no allocation",
+    # not the ids themselves: Snakemake scans a pattern of 380 of them for every file
+    allocation=r"train-[\w+-]+\.valid-[\w+-]+\.test-[\w+-]+",
     comparison="|".join([*COMPARISONS, "all"]),
 
 
 def recordings_of(*roles):
     """An input function: recordings of the mice with these roles in the job's allocation."""
     return lambda wildcards: [
-        RESULTS / "recordings" / f"{session}.h5"
+        f"{RESULTS}/recordings/{session}.h5"  # text: a hundred thousand paths are seconds
         for session in STUDY.sessions(wildcards.allocation, *roles)
     ]
 
