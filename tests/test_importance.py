@@ -167,7 +167,7 @@ def test_a_map_is_read_as_it_was_written(tmp_path):
         for key, value in dataclasses.asdict(written).items():
             assert np.array_equal(read[key], value), key
     (tmp_path / "bad.h5").write_text("no HDF5")
-    with pytest.raises(UserError, match=r"bad\.h5: not a map of `mesodecode shap`"):
+    with pytest.raises(UserError, match=r"bad\.h5: not a file of `mesodecode shap`"):
         shap_maps.read(tmp_path / "bad.h5")
 
 

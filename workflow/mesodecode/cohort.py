@@ -435,6 +435,8 @@ def _importance(
     filled = {}
     for name, settings in table.items():
         where = f"config: importance.{name}"
+        if name.removesuffix("_checks") in table.keys() - {name}:
+            raise UserError(f"{where}: '{name}' names the checks of another; choose another name")
         schema.check(settings, "importance_shap", f"importance.{name}")
         known = [other.name for other in decoders.values() if other.kind == "roi_rnn"]
         if settings["decoder"] not in known:
@@ -443,7 +445,45 @@ def _importance(
                 f"known: {', '.join(known) or 'none'}"
             )
         filled[name] = schema.defaults("importance_shap", **settings)
+        _check_companions(where, filled[name], decoders)
     return filled
+
+
+def _check_companions(where: str, settings: dict[str, Any], decoders: dict[str, Decoder]) -> None:
+    """Check the decoders whose maps are compared with that of the decoder explained."""
+    explained = decoders[settings["decoder"]]
+    null = settings.get("null_decoder")
+    permuted = "labels: permuted_between_sessions"
+    for key, named, change, may_differ in (
+        ("null_decoder", [null] if null else [], permuted, {"labels", "seed"}),
+        ("seeds", settings.get("seeds", []), "seed: 2", {"seed"}),
+    ):
+        for name in named:
+            if name not in decoders:
+                raise UserError(f"{where}.{key}: no decoder '{name}'; known: {', '.join(decoders)}")
+            differ = _differences(explained, decoders[name], decoders)
+            needed = change.partition(":")[0]
+            own = decoders[name].settings.get("labels", "own") == "own"
+            wrong = key == "null_decoder" and own
+            if wrong or needed not in differ or not differ <= may_differ:
+                raise UserError(
+                    f"{where}.{key}: '{name}' differs from {explained.name} by "
+                    f"{', '.join(sorted(differ)) or 'nothing'}; name one that differs by its "
+                    f"{needed}, such as {{like: {explained.name}, {change}}}"
+                )
+
+
+def _differences(a: Decoder, b: Decoder, decoders: dict[str, Decoder]) -> set[str]:
+    """Return the settings by which two decoders differ; a CNN of another seed counts as a seed."""
+    differ = {
+        key
+        for key in a.settings.keys() | b.settings.keys()
+        if a.settings.get(key) != b.settings.get(key)
+    }
+    starts = [decoders.get(d.settings.get("start_from", "")) for d in (a, b)]
+    if "start_from" in differ and all(starts) and _differences(*starts, decoders) <= {"seed"}:
+        differ = differ - {"start_from"} | {"seed"}
+    return differ
 
 
 def check_duplicate_keys(path: str | Path) -> None:

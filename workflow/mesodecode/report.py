@@ -44,13 +44,15 @@ def render(
     figures: Sequence[str | Path] = (),
     losses: Sequence[str | Path] = (),
     qc: Sequence[str | Path] = (),
+    importance: Sequence[tuple[str, pd.DataFrame, Sequence[str | Path]]] = (),
 ) -> str:
     """Return the report as HTML.
 
     `config` is the resolved config (study, mice, allocation, decoders; note if there is one), the
     tables are those of design contract: `allocations.tsv`, `auc.tsv`, `session_auc.tsv`,
     `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv` and `chance.tsv`.
-    `figures`, `losses` and `qc` are SVG or PNG files.
+    `figures`, `losses` and `qc` are SVG or PNG files; `importance`, an entry an analysis, is its
+    name, its table of checks (check, verdict, value, sentence) and its figures.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:
@@ -86,6 +88,13 @@ def render(
         figures=list(itertools.islice(pictures, len(figures))),
         losses=list(itertools.islice(pictures, len(losses))),
         qc=list(pictures),
+        importance=[
+            {
+                **{"name": name, "checks": _records(checks)},
+                "figures": [picture(path, f"i{n}-{i}-") for i, path in enumerate(paths)],
+            }
+            for n, (name, checks, paths) in enumerate(importance)
+        ],
         versions=versions(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )

@@ -56,6 +56,13 @@ def names(kind, wanted=lambda decoder: True):
 NETWORKS = [d.name for d in STUDY.decoders.values() if "epochs" in d.settings]
 COMPARISONS = STUDY.config["comparisons"]
 IMPORTANCE = STUDY.config["importance"]
+# Decoders that have maps: those explained, and those whose maps these are compared with.
+MAPPED = {
+    name
+    for line in IMPORTANCE.values()
+    for name in (line["decoder"], line.get("null_decoder"), *line.get("seeds", []))
+    if name
+}
 FIGURES = [name for name, c in COMPARISONS.items() if "source" not in c] or ["all"]
 SHIFTS = STUDY.config["circular_shifts"]
 # Allocations with several test mice share some, for which there is no test.
@@ -183,10 +190,39 @@ def correlation_baseline():
     return f"--baseline {frames[0]}" if frames and frames[0] else ""
 
 
-def weights_explained(wildcards):
-    """The weights of the decoder that an importance analysis explains."""
-    decoder = IMPORTANCE[wildcards.importance]["decoder"]
-    return RESULTS / "models" / decoder / f"{wildcards.allocation}.pt"
+def maps_of(key, kind="h5"):
+    """An input function: a file a map of the decoders that an importance analysis has as `key`."""
+
+    def files(wildcards):
+        named = IMPORTANCE[wildcards.importance].get(key) or []
+        return expand(
+            RESULTS / "importance/{importance}/{decoder}/{allocation}.{kind}",
+            importance=wildcards.importance,
+            decoder=[named] if isinstance(named, str) else named,
+            allocation=STUDY.allocations,
+            kind=kind,
+        )
+
+    return files
+
+
+def companion_flags(wildcards, input):
+    """The maps that a map is compared with, as flags: of permuted labels, and of each seed."""
+    n = len(STUDY.allocations)
+    seeds = [input.seeds[start : start + n] for start in range(0, len(input.seeds), n)]
+    words = [flag_if("--null-maps", input.null)]
+    return " ".join(words + [flag_if("--seed-maps", maps) for maps in seeds])
+
+
+def truth_of_test(wildcards):
+    """What is planted in the test recordings, if they are simulated with these ROIs."""
+    recordings = STUDY.config["recordings"]
+    if "simulate" not in STUDY.config or recordings["roi_masks"]:
+        return []
+    return expand(
+        RESULTS / "simulated/{session}_truth.h5",
+        session=STUDY.sessions(wildcards.allocation, "test"),
+    )
 
 
 def background_recordings(wildcards):
@@ -203,8 +239,17 @@ def importance_flags(wildcards):
 def report_figures():
     """The figures of the report."""
     rois = [RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []
-    maps = expand(RESULTS / "figures/importance_{name}.svg", name=IMPORTANCE)
-    return [*expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES), *rois, *maps]
+    return [*expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES), *rois]
+
+
+def importance_shown():
+    """The importance analyses of the report, each as its table of checks and its figures."""
+    files = ("tables/importance_{}_checks.tsv", "figures/importance_{}.svg")
+    files += ("figures/importance_{}_checks.svg",)
+    return {
+        name: [str(RESULTS / file.format(name)) for file in files]
+        for name in IMPORTANCE
+    }
 
 
 def decoders_compared(wildcards):

@@ -1,8 +1,10 @@
-"""What decoders look at.
+"""What decoders look at, and whether the maps are right.
 
-REQUIRED INPUTS: recordings/{session}.h5 with ROI signals, models/{decoder}/{allocation}.pt
-OUTPUTS: importance/{importance}/{allocation}.h5, tables/importance_{importance}.tsv,
-    figures/importance_{importance}.svg and .png
+REQUIRED INPUTS: recordings/{session}.h5 with ROI signals, models/{decoder}/{allocation}.pt; of a
+    simulated cohort also simulated/{session}_truth.h5
+OUTPUTS: importance/{importance}/{decoder}/{allocation}.h5 of the decoder explained, of its null
+    decoder and of its seeds, and .check.h5 of the first; tables/importance_{importance}.tsv and
+    importance_{importance}_checks.tsv; figures of the same names, .svg and .png
 """
 
 
@@ -12,15 +14,17 @@ wildcard_constraints:
 
 rule shap:
     input:
-        weights=weights_explained,
+        weights=RESULTS / "models/{decoder}/{allocation}.pt",
         test=recordings_of("test"),
         background=background_recordings,
     output:
-        RESULTS / "importance/{importance}/{allocation}.h5",
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.h5",
     log:
-        RESULTS / "logs/shap/{importance}/{allocation}.log",
+        RESULTS / "logs/shap/{importance}/{decoder}/{allocation}.log",
     benchmark:
-        RESULTS / "benchmarks/shap/{importance}/{allocation}.tsv"
+        RESULTS / "benchmarks/shap/{importance}/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder="|".join(MAPPED) or "no decoder",
     conda:
         "../../envs/mesodecode.yaml"
     threads: 1
@@ -32,24 +36,20 @@ rule shap:
         background=lambda wildcards, input: flag_if(
             "--background-recordings", input.background
         ),
-        decoder=lambda wildcards: IMPORTANCE[wildcards.importance]["decoder"],
         settings=importance_flags,
         code=code_version("shap"),
     message:
-        "Explaining {params.decoder} on {wildcards.allocation}"
+        "Explaining {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode shap --weights {input.weights} --recordings {input.test} "
-        "{params.background} --decoder {params.decoder} {params.settings} "
+        "{params.background} --decoder {wildcards.decoder} {params.settings} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 
 rule shap_summary:
     input:
-        lambda wildcards: expand(
-            RESULTS / "importance/{importance}/{allocation}.h5",
-            importance=wildcards.importance,
-            allocation=STUDY.allocations,
-        ),
+        maps=maps_of("decoder"),
+        null=maps_of("null_decoder"),
     output:
         table=RESULTS / "tables/importance_{importance}.tsv",
         svg=report(
@@ -67,10 +67,81 @@ rule shap_summary:
         mem_mb=2000,
         runtime=10,
     params:
+        null=lambda wildcards, input: flag_if("--null-maps", input.null),
         prefix=str(RESULTS / "figures/importance_{importance}"),
         code=code_version("shap_summary"),
     message:
         "Summarising the importance {wildcards.importance}"
     shell:
-        "mesodecode shap-summary --maps {input} --name {wildcards.importance} "
-        "--out {output.table} --figure {params.prefix} 2> {log}"
+        "mesodecode shap-summary --maps {input.maps} {params.null} "
+        "--name {wildcards.importance} --out {output.table} --figure {params.prefix} 2> {log}"
+
+
+rule shap_check:
+    input:
+        weights=RESULTS / "models/{decoder}/{allocation}.pt",
+        test=recordings_of("test"),
+        background=background_recordings,
+        maps=maps_of("decoder"),
+        truth=truth_of_test,
+    output:
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
+    log:
+        RESULTS / "logs/shap_check/{importance}/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/shap_check/{importance}/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder="|".join(MAPPED) or "no decoder",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        device=STUDY.config["device"],
+    params:
+        background=lambda wildcards, input: flag_if(
+            "--background-recordings", input.background
+        ),
+        truth=lambda wildcards, input: flag_if("--truth", input.truth),
+        settings=importance_flags,
+        code=code_version("shap_check"),
+    message:
+        "Checking the map of {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode shap-check --weights {input.weights} --recordings {input.test} "
+        "{params.background} --maps {input.maps} {params.truth} {params.settings} "
+        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+
+rule map_checks:
+    input:
+        maps=maps_of("decoder"),
+        checks=maps_of("decoder", "check.h5"),
+        null=maps_of("null_decoder"),
+        seeds=maps_of("seeds"),
+    output:
+        table=RESULTS / "tables/importance_{importance}_checks.tsv",
+        svg=report(
+            RESULTS / "figures/importance_{importance}_checks.svg",
+            category="Importance",
+            caption="../report/importance_checks.rst",
+            labels={"importance": "{importance}, checks"},
+        ),
+        png=RESULTS / "figures/importance_{importance}_checks.png",
+    log:
+        RESULTS / "logs/map_checks/{importance}.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        companions=companion_flags,
+        prefix=str(RESULTS / "figures/importance_{importance}_checks"),
+        code=code_version("map_checks"),
+    message:
+        "Judging the maps of {wildcards.importance}"
+    shell:
+        "mesodecode map-checks --maps {input.maps} --checks {input.checks} {params.companions} "
+        "--name {wildcards.importance} --out {output.table} --figure {params.prefix} 2> {log}"

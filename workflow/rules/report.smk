@@ -1,7 +1,8 @@
 """Figures and the report of a study.
 
 REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/cohort.tsv, tables/comparisons.tsv,
-tables/inference.tsv, tables/chance.tsv; models/{decoder}/{allocation}.history.tsv of networks
+tables/inference.tsv, tables/chance.tsv; models/{decoder}/{allocation}.history.tsv of networks;
+tables/importance_{importance}_checks.tsv and figures of importance analyses
 OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared),
 figures/loss_{decoder}.svg and .png of every network, report.html
 """
@@ -86,6 +87,7 @@ rule report:
         tests=tests_made().values(),
         figures=report_figures(),
         losses=expand(RESULTS / "figures/loss_{decoder}.svg", decoder=NETWORKS),
+        importance=[file for files in importance_shown().values() for file in files],
     output:
         RESULTS / "report.html",
     log:
@@ -98,10 +100,15 @@ rule report:
     params:
         tests=" ".join(f"--{name} {path}" for name, path in tests_made().items()),
         losses=lambda wildcards, input: flag_if("--losses", input.losses),
+        importance=" ".join(
+            flag_if("--importance", [name, *files])
+            for name, files in importance_shown().items()
+        ),
         code=code_version("report", "templates/report.html.j2"),
     message:
         "Writing the report"
     shell:
         "mesodecode report --config {input.config} --allocations {input.allocations} "
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
-        "{params.tests} --figure {input.figures} {params.losses} --out {output} 2> {log}"
+        "{params.tests} --figure {input.figures} {params.losses} {params.importance} "
+        "--out {output} 2> {log}"

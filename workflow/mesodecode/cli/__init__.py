@@ -32,6 +32,8 @@ VERBS = {
     "roi-correlation": "roi_correlation",
     "shap": "shap",
     "shap-summary": "shap_summary",
+    "shap-check": "shap_check",
+    "map-checks": "map_checks",
     "average": "average",
     "auc": "auc",
     "compare": "compare",

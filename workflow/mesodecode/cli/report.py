@@ -29,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--qc", nargs="+", default=[], metavar="FILE", help="pictures of recordings (SVG or PNG)"
     )
+    parser.add_argument(
+        "--importance",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("NAME", "FILE"),
+        help="an importance analysis: its table of `mesodecode map-checks`, then figures; repeated",
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="the report (.html)")
 
 
@@ -57,6 +65,18 @@ def run(args: argparse.Namespace) -> None:
         figures=args.figure,
         losses=args.losses,
         qc=args.qc,
+        importance=[_importance(*words) for words in args.importance],
     )
     with atomic_path(args.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _importance(name: str, *files: str) -> tuple:
+    """Return an importance analysis as `report.render` takes it."""
+    from mesodecode.evaluate import read_table
+    from mesodecode.files import UserError
+
+    if not files:
+        raise UserError(f"--importance {name}: give its table of checks and its figures")
+    columns = ("check", "verdict", "value", "sentence")
+    return name, read_table(files[0], columns, ("value", "limit", "n")), files[1:]

@@ -4,7 +4,9 @@ Example: mesodecode shap-summary --maps results/demo/importance/shap/*.h5 --name
 --out importance.tsv --figure importance
 
 Writes --out (roi, name, n allocations, mean and sd of mean |SHAP| summed over the window's frames)
-and the figure as PREFIX.svg and PREFIX.png.
+and the figure as PREFIX.svg and PREFIX.png. With --null-maps also n_null, mean_null and sd_null,
+and statistic, p and p_holm of the rank-sum test between the two, Holm-corrected over the ROIs; the
+figure marks ROIs that differ.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--maps", type=Path, nargs="+", required=True, help="files of `mesodecode shap`")
+    null = "maps of the same decoder trained on permuted labels"
+    add("--null-maps", type=Path, nargs="+", default=[], help=null)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     add("--out", type=Path, required=True, help="TSV to write")
     add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
@@ -28,13 +32,18 @@ def run(args: argparse.Namespace) -> None:
     """Write table and figure."""
     from mesodecode import figures
     from mesodecode.evaluate import write_table
-    from mesodecode.explain import shap_figure, shap_maps
+    from mesodecode.explain import checks, shap_figure, shap_maps
 
     maps = [shap_maps.read(path) for path in args.maps]
     mean, table = shap_maps.mean_map(maps), shap_maps.roi_table(maps)
+    if args.null_maps:
+        null = [shap_maps.read(path) for path in args.null_maps]
+        shap_maps.check_alike([*maps, *null])
+        sums = shap_maps.roi_sums(maps), shap_maps.roi_sums(null)
+        table = table.join(checks.real_against_permuted(*sums))
     figure = shap_figure.draw(mean, table, maps[0].frame, _rate(maps))
     title = f"{args.name}: ROIs that {maps[0].decoder} looks at"
-    figures.save(figure, args.figure, title=title, caption=shap_figure.caption(maps))
+    figures.save(figure, args.figure, title=title, caption=shap_figure.caption(maps, table))
     write_table(table, args.out)
 
 

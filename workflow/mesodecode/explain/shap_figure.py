@@ -7,17 +7,23 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mesodecode.explain.checks import smallest_p_holm
 from mesodecode.explain.shap_maps import ShapMap
 from mesodecode.figures import MM, PALETTE, STYLE
+
+SIGNIFICANT = 0.05
 
 
 def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rate: float) -> Figure:
     """Draw a mean map (frames, ROIs), and of `table` (roi, name, mean, sd) the bars below it.
 
-    `frame` (frames,) is relative to the decoded frame; in frames too if `frame_rate` is 0.
+    `frame` (frames,) is relative to the decoded frame; in frames too if `frame_rate` is 0. Where
+    the table has mean_null, sd_null and p_holm, the decoder of permuted labels is drawn into the
+    bars, and ROIs that differ from it are marked.
     """
     names = table["name"].astype(str).tolist()
     numbered = names == table["roi"].astype(str).tolist()
@@ -44,6 +50,8 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
             **{"width": 0.75, "color": PALETTE[0], "ecolor": "0.3"},
             error_kw={"elinewidth": 0.5},
         )
+        if "p_holm" in table:
+            _permuted(bars, columns, table)
         bars.set_ylim(bottom=0)
         bars.set_xticks(columns, names, rotation=90, fontsize=5)
         bars.tick_params(axis="x", length=0)
@@ -54,8 +62,21 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
     return figure
 
 
-def caption(maps: Sequence[ShapMap]) -> str:
-    """Return the figure's caption, in plain text."""
+def _permuted(bars: Axes, columns: np.ndarray, table: pd.DataFrame) -> None:
+    """Draw means ± SD with permuted labels, and an asterisk over the ROIs that differ."""
+    bars.errorbar(
+        *(columns, table["mean_null"]),
+        **{"yerr": table["sd_null"].fillna(0), "fmt": "_", "color": PALETTE[1], "ms": 4},
+        **{"mew": 1.2, "elinewidth": 0.5, "label": "permuted labels"},
+    )
+    tops = table["mean"] + table["sd"].fillna(0)
+    for column in columns[table["p_holm"] < SIGNIFICANT]:
+        bars.text(column, tops.iloc[column], "*", ha="center", va="baseline", fontsize=7)
+    bars.legend(frameon=False, fontsize=6, loc="upper right")
+
+
+def caption(maps: Sequence[ShapMap], table: pd.DataFrame) -> str:
+    """Return the figure's caption, in plain text; `table` as of `draw`."""
     first, n = maps[0], len(maps)
     windows, drawn = (
         _range([getattr(one, key) for one in maps]) for key in ("n_windows", "n_background")
@@ -71,10 +92,26 @@ def caption(maps: Sequence[ShapMap]) -> str:
         f"What {first.decoder} looks at: mean |SHAP| of the {first.output} of run by {method}, "
         f"over {windows} windows of the test mouse of an allocation against {drawn} windows of its "
         f"{mice}. A: mean over allocations (n = {n}), by ROI and time of the window; dashed: the "
-        "decoded frame. B: summed over the window, mean ± sample SD over allocations. Values miss "
-        f"the output by at most {missed:.1e}. A decoder uses what is large here; whether "
-        "behaviour depends on it, or another decoder would, this does not say."
+        f"decoded frame. B: summed over the window, mean ± sample SD over allocations."
+        f"{_tested(table)} Values miss the output by at most {missed:.1e}. A decoder uses what is "
+        "large here; whether behaviour depends on it, or another decoder would, this does not say."
     )
+
+
+def _tested(table: pd.DataFrame) -> str:
+    """Return what the caption says of permuted labels; nothing where there are none."""
+    if "p_holm" not in table:
+        return ""
+    n, n_null = int(table["n"].iloc[0]), int(table["n_null"].iloc[0])
+    smallest = smallest_p_holm(n, n_null, len(table))
+    words = (
+        f" Orange: the same decoder trained on permuted labels (n = {n_null}); *: ROIs that differ "
+        f"from it (rank-sum test over allocations, p < {SIGNIFICANT:g} after Holm's correction "
+        f"over {len(table)} ROIs)."
+    )
+    if smallest >= SIGNIFICANT:
+        words += f" With so few allocations p cannot be less than {smallest:.2f}: none can differ."
+    return words
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -8,25 +8,24 @@ decoder near chance has maps too, which mean nothing: read the AUC first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 import torch
 
 from mesodecode.datasets import Windows
+from mesodecode.explain import storage
 from mesodecode.explain.methods import explain
-from mesodecode.files import UserError, atomic_path
+from mesodecode.files import UserError
 from mesodecode.models import Trained
 from mesodecode.progress import Progress
 from mesodecode.recordings import Recording, mice_of
 from mesodecode.roi_rnn import windows as windows_of
 from mesodecode.rois import SessionSignals, session_signals
 
-ARRAYS = ("mean_abs", "frame", "roi")  # datasets of the file; all else is an attribute
 BATCH = 100  # windows explained at once; between two, progress is told
 
 
@@ -58,28 +57,12 @@ class ShapMap:
 
     def write(self, path: str | Path) -> None:
         """Write the map to `path` (HDF5), whole or not at all."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            for name, value in asdict(self).items():
-                if name in ARRAYS:
-                    file[name] = value
-                else:
-                    file.attrs[name] = value
+        storage.write(self, path)
 
 
 def read(path: str | Path) -> ShapMap:
     """Read a map. Raises UserError if the file is none."""
-    try:
-        with h5py.File(path) as file:
-            content = {name: file[name][()] for name in ARRAYS}
-            content |= {f.name: file.attrs[f.name] for f in fields(ShapMap) if f.name not in ARRAYS}
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: not a map of `mesodecode shap` ({reason}); make it again"
-        ) from error
-    return ShapMap(**content | {"names": tuple(map(str, content["names"]))})
+    return storage.read(path, ShapMap, "shap")
 
 
 def shap_map(
@@ -106,9 +89,11 @@ def shap_map(
             f"background: mouse {', '.join(sorted(strangers))} did not train this decoder "
             f"({', '.join(allocation.train)} did); leave these recordings out to draw from the test"
         )
-    source, rois = _windows(trained, recordings, device)
-    pool = _windows(trained, background_recordings, device)[0] if background_recordings else source
-    explained = source.centres[_evenly(len(source.centres), settings["windows"])]
+    source, rois = windows_as_trained(trained, recordings, device)
+    pool = source
+    if background_recordings:
+        pool, _ = windows_as_trained(trained, background_recordings, device)
+    explained = source.centres[evenly(len(source.centres), settings["windows"])]
     drawn = _draw(len(pool.centres), settings["background"], settings["seed"])
     background = pool.batch(pool.centres[drawn])
     model = trained.build(device)
@@ -148,15 +133,25 @@ def shap_map(
 
 def mean_map(maps: Sequence[ShapMap]) -> np.ndarray:
     """Return the mean over allocations (frames, ROIs). Raises UserError if they do not match."""
+    check_alike(maps, "decoder")
+    return np.mean([one.mean_abs for one in maps], axis=0)
+
+
+def check_alike(maps: Sequence[ShapMap], *also: str) -> None:
+    """Raise UserError unless maps are of the same ROIs, frames and output (and `also`)."""
     first = maps[0]
     for other in maps:
-        same = [np.array_equal(getattr(first, k), getattr(other, k)) for k in ("frame", "roi")]
-        if not all(same) or (other.decoder, other.output) != (first.decoder, first.output):
-            raise UserError(
-                f"maps of allocations {first.allocation} and {other.allocation}: of other ROIs, "
-                "frames, decoders or outputs; summarise maps of one analysis"
-            )
-    return np.mean([one.mean_abs for one in maps], axis=0)
+        for key in ("frame", "roi", "output", *also):
+            if not np.array_equal(getattr(first, key), getattr(other, key)):
+                raise UserError(
+                    f"maps of allocations {first.allocation} and {other.allocation}: of other "
+                    "ROIs, frames, decoders or outputs; summarise maps of one analysis"
+                )
+
+
+def roi_sums(maps: Sequence[ShapMap]) -> np.ndarray:
+    """Return mean |SHAP| of ROIs summed over the frames of the window (allocations, ROIs)."""
+    return np.array([one.mean_abs.sum(axis=0) for one in maps])
 
 
 def roi_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
@@ -164,8 +159,7 @@ def roi_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
 
     Of each ROI's mean |SHAP| summed over the frames of the window (Ajioka et al. 2024, Fig 6B).
     """
-    first = maps[0]
-    sums = np.array([one.mean_abs.sum(axis=0) for one in maps])
+    first, sums = maps[0], roi_sums(maps)
     return pd.DataFrame(
         {
             "roi": first.roi,
@@ -177,7 +171,7 @@ def roi_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
     )
 
 
-def _windows(
+def windows_as_trained(
     trained: Trained, recordings: Sequence[Recording], device: torch.device | str
 ) -> tuple[Windows, list[int]]:
     """Return windows of recordings as the decoder was trained on them, and its ROIs' numbers."""
@@ -213,7 +207,7 @@ def _without(session: SessionSignals, columns: Sequence[int]) -> SessionSignals:
     return session
 
 
-def _evenly(n: int, wanted: int) -> np.ndarray:
+def evenly(n: int, wanted: int) -> np.ndarray:
     """Return `wanted` numbers below n, evenly spaced; all if there are fewer."""
     wanted = min(n, wanted)
     return (2 * np.arange(wanted) + 1) * n // (2 * wanted)

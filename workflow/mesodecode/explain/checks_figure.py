@@ -1,0 +1,124 @@
+"""The figure of a map's checks: deletion curves, rank correlations, and the planted truth."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mesodecode.explain import checks
+from mesodecode.explain.verdicts import SURVIVES, Evidence
+from mesodecode.figures import MARKERS, MM, PALETTE, STYLE
+
+
+def draw(evidence: Evidence) -> Figure:
+    """Draw what the checks rest on: as many panels as there were checks of its kind made."""
+    panels = [_deletion] * bool(evidence.auc.size) + [_correlations]
+    panels += [_precision_recall] * (evidence.truth is not None)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(58 * len(panels) * MM, 62 * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        for panel, axes, letter in zip(
+            panels, np.atleast_1d(figure.subplots(1, len(panels))), "ABC", strict=False
+        ):
+            panel(axes, evidence)
+            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+    return figure
+
+
+def caption(evidence: Evidence) -> str:
+    """Return the figure's caption, in plain text."""
+    n, kind = len(evidence.real), evidence.kind
+    parts = []
+    if evidence.auc.size:
+        what = "ROIs" if kind == "ROI" else "the image's area"
+        draws = evidence.auc_random.shape[1]
+        parts.append(
+            f"test AUC while a growing share of {what} is removed, in the order of the map of "
+            f"other mice (blue, circles) and in {draws} random orders (grey, thin; their mean "
+            f"orange, squares); mean over allocations (n = {n}); dashed: chance"
+        )
+    parts.append(
+        f"Spearman's rank correlation over {len(evidence.units)} {kind}s of an allocation's map "
+        "with maps of what cannot know the behaviour (orange squares, one an allocation; dashed: "
+        "flagged from here on), and with other maps of the same analysis (blue circles, one a pair "
+        "of allocations, or an allocation and seed); bar: mean"
+    )
+    if evidence.truth is not None:
+        parts.append(
+            f"precision and recall of the planted {kind}s as the mean map is read from the top "
+            "down; dashed: the precision of a random order"
+        )
+    words = [f"{letter}: {part}." for letter, part in zip("ABC", parts, strict=False)]
+    return "Is the map right? " + " ".join(words)
+
+
+def _deletion(axes: Axes, e: Evidence) -> None:
+    share = 100 * np.concatenate([[0], e.share])
+    intact = np.nanmean(e.auc_intact)
+    random = np.nanmean(e.auc_random, axis=0)
+    for curve in random:
+        axes.plot(share, [intact, *curve], color="0.75", lw=0.4)
+    for index, curve, label in (
+        (1, random.mean(axis=0), "random order"),
+        (0, np.nanmean(e.auc, axis=0), "order of the map"),
+    ):
+        axes.plot(
+            *(share, [intact, *curve]),
+            **{"color": PALETTE[index], "marker": MARKERS[index], "ms": 3, "lw": 1.2},
+            **{"mec": "white", "mew": 0.3, "label": label},
+        )
+    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.set_xlim(-2, 100)
+    axes.set_ylim(top=1.02)
+    axes.set_xlabel(f"{'ROIs' if e.kind == 'ROI' else 'Area'} removed (%)")
+    axes.set_ylabel("Test AUC")
+    axes.legend(frameon=False, fontsize=6, loc="best", handlelength=1.5)
+
+
+def _correlations(axes: Axes, e: Evidence) -> None:
+    pairs = [*combinations(range(len(e.real)), 2)]
+    groups = {"random\nweights": checks.rank_correlations(e.real, e.randomised)}
+    if e.null is not None:
+        groups["permuted\nlabels"] = checks.rank_correlations(e.real, e.null)
+    n_unknowing = len(groups)
+    for name, alike in (("other\nmouse", False), ("same\nmouse", True)):
+        chosen = [p for p in pairs if (e.mice[p[0]] == e.mice[p[1]]) == alike]
+        if chosen:
+            first, second = np.array(chosen).T
+            groups[name] = checks.rank_correlations(e.real[first], e.real[second])
+    if e.seeds:
+        found = [checks.rank_correlations(e.real, other) for other in e.seeds]
+        groups["other\nseed"] = np.concatenate(found)
+    for x, values in enumerate(groups.values()):
+        color = PALETTE[1] if x < n_unknowing else PALETTE[0]
+        spread = x + 0.28 * (np.arange(len(values)) % 7 - 3) / 3 if len(values) > 1 else [x]
+        marker = MARKERS[1] if x < n_unknowing else MARKERS[0]
+        axes.plot(spread, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
+        axes.plot([x - 0.38, x + 0.38], [np.mean(values)] * 2, color="black", lw=1.2)
+    axes.plot([-0.5, n_unknowing - 0.5], [SURVIVES] * 2, color="0.45", lw=0.6, ls=(0, (4, 3)))
+    axes.axhline(0, color="0.7", lw=0.5, zorder=0)
+    axes.set_xlim(-0.5, len(groups) - 0.5)
+    axes.set_xticks(range(len(groups)), groups, fontsize=6)
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylim(top=1.02)
+    axes.set_ylabel("Rank correlation with the map")
+
+
+def _precision_recall(axes: Axes, e: Evidence) -> None:
+    from sklearn.metrics import precision_recall_curve  # seconds, and only here
+
+    counted = ~np.isnan(e.truth)
+    truth = e.truth[counted]
+    precision, recall, _ = precision_recall_curve(truth, e.mean[counted])
+    axes.step(recall, precision, where="post", color=PALETTE[0], lw=1.4, clip_on=False)
+    axes.axhline(truth.mean(), color="0.45", lw=0.6, ls=(0, (4, 3)))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
+    n = int(truth.sum())
+    axes.set_xlabel(f"Recall (of {n} planted {e.kind}s)")
+    axes.set_ylabel("Precision")
