@@ -77,7 +77,7 @@ def test_module_imported_inside_a_function_counts(package):
 def test_module_imported_by_an_imported_module_counts(package):
     # cli.preprocess -> preprocess -> sources, each step an import of another form if need be
     before = versions()
-    with open(package / "sources.py", "a") as file:
+    with open(package / "sources/tiff.py", "a") as file:
         file.write("\nX = 1\n")
     now = changed(before)
     assert "preprocess" in now
@@ -117,7 +117,7 @@ def test_new_verb_and_new_version_rerun_no_stage(package):
 )
 def test_every_form_of_import_is_followed(package, line):
     (package / "extra.py").write_text("thing = 1\n")
-    with open(package / "sources.py", "a") as file:
+    with open(package / "sources/tiff.py", "a") as file:
         file.write(f"def f():\n    {line}\n")
     before = provenance.code_version("preprocess")
     (package / "extra.py").write_text("thing = 2\n")

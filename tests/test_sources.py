@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 
 from mesodecode.files import UserError
-from mesodecode.sources import open_movie, read_behavior, read_mat, read_rois
+from mesodecode.roi_files import read_rois
+from mesodecode.sources import open_movie, read_behavior, read_mat
 
 T, H, W = 11, 6, 9
 RNG = np.random.default_rng(3)
@@ -147,10 +148,12 @@ def test_refuses_what_is_no_tiff(tmp_path):
 
 
 def test_a_missing_file_or_a_folder_is_an_error_that_names_it(tmp_path):
-    for path in (tmp_path / "none.tif", tmp_path):
-        for read in (read_movie, read_mat):
-            with pytest.raises(OSError, match=path.name):
-                read(path)
+    for read in (read_movie, read_mat):
+        with pytest.raises(OSError, match=r"none\.tif"):
+            read(tmp_path / "none.tif")
+    with pytest.raises(OSError, match=tmp_path.name):
+        read_mat(tmp_path)
+    assert "neither TIFF files" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("writer", ["uncompressed", "with a shape", "zlib", "BigTIFF"])

@@ -72,9 +72,14 @@ class Study:
         # in the order of the config, so that excluding a mouse simulates no other one anew
         return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
 
-    def source(self, kind: str, session: str) -> str | None:
-        """Return the path of a session's file, None without one; `kind`: key of `recordings`."""
+    def source(self, kind: str, session: str) -> str | list[str] | None:
+        """Return the path of a session's file, None without one; `kind`: key of `recordings`.
+
+        A list of paths where the config has a list.
+        """
         pattern = self.config["recordings"].get(kind)
+        if isinstance(pattern, list):
+            return [p.format(session=session, mouse=self.mouse_of[session]) for p in pattern]
         return pattern and pattern.format(session=session, mouse=self.mouse_of[session])
 
     @property
@@ -261,8 +266,10 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             "config: recordings: 'movie' and 'behavior' say where a session's files are"
         )
-    for kind in ("movie", "behavior", "rois"):
-        _check_pattern(config["recordings"].get(kind), kind)
+    for kind in ("movie", "behavior", "rois", "frame_times"):
+        patterns = config["recordings"].get(kind)
+        for pattern in patterns if isinstance(patterns, list) else [patterns]:
+            _check_pattern(pattern, kind)
     _check_pattern(config["recordings"]["roi_masks"], "roi_masks", one_file=True)
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
         raise UserError(

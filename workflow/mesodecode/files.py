@@ -6,11 +6,13 @@ This module is the bottom of the package: everything may import it, it imports n
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,3 +88,23 @@ def verify_checksum(path: str | Path) -> None:
             f"{path}: does not have the SHA-256 in {beside.name}: damaged or replaced; delete both "
             "and fetch or copy them again"
         )
+
+
+def matching(path: str | Path) -> list[Path]:
+    """Return the files that `path` names: itself, or those that match it as a pattern (* ? []).
+
+    In the order of the numbers in their names. Where nothing matches, the path itself, so that
+    opening it says what is missing.
+    """
+    if os.path.lexists(path) or not glob.has_magic(str(path)):
+        return [Path(path)]
+    return in_order(map(Path, glob.glob(str(path)))) or [Path(path)]
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths by their names as people count: 2 before 10."""
+    return sorted(paths, key=lambda path: [_part(p) for p in re.split(r"(\d+)", str(path))])
+
+
+def _part(text: str) -> tuple[bool, int, str]:
+    return (False, int(text), text) if text.isdecimal() else (True, 0, text)

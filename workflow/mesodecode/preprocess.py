@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from PIL import Image
 
-from mesodecode.files import UserError, atomic_path, sha256
+from mesodecode.files import UserError, atomic_path
 from mesodecode.masks import read_masks
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
-from mesodecode.sources import Movie, open_movie, read_behavior
+from mesodecode.sources import Movie, fingerprint, open_movie
+from mesodecode.sources.behavior import Frames, check_times, read_behavior, read_times
+from mesodecode.sources.checks import CheckedMovie
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
@@ -26,7 +29,12 @@ FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 def preprocess(
     out: str | Path,
     *,
-    movie: str | Path,
+    movie: str | Path | Sequence[str | Path],
+    movie_dataset: str | Sequence[str] | None = None,
+    movie_axes: str | None = None,
+    zero_frames: str = "refuse",
+    frame_times: str | Path | None = None,
+    frame_times_dataset: str | None = None,
     behavior: str | Path,
     rois: str | Path | None = None,
     roi_dataset: str | None = None,
@@ -36,11 +44,13 @@ def preprocess(
     frame_rate: float,
     image_size: int | None = None,
     speed_threshold: float = 0.5,
+    **labelling: Any,
 ) -> None:
     """Check a session's files and write them as one recording (see `mesodecode.recordings`).
 
     `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
-    cm/s. ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
+    cm/s; `movie_…` as for `mesodecode.sources.open_movie`, `labelling` as for `read_behavior`.
+    ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
     movie, as means over `roi_masks`; not both. Raises UserError if the files do not fit together;
     then no output is written.
     """
@@ -50,9 +60,19 @@ def preprocess(
         raise UserError(f"image_size: {image_size} px; needs 1 or more")
     if rois is not None and roi_masks is not None:
         raise UserError(f"{rois}, {roi_masks}: ROI signals from a file or from masks; give one")
-    traces = read_behavior(behavior, speed_threshold)
-    sources = {"movie": movie, "behavior": behavior, "rois": rois, "roi_masks": roi_masks}
-    with open_movie(movie) as stack:
+    sources = {
+        "movie": movie,
+        "behavior": behavior,
+        "rois": rois,
+        "roi_masks": roi_masks,
+        "frame_times": frame_times,
+    }
+    with open_movie(movie, dataset=movie_dataset, axes=movie_axes) as opened:
+        stack = CheckedMovie(opened, keep_zero=zero_frames == "keep")
+        frames = frames_of(opened, frame_rate, frame_times, frame_times_dataset)
+        traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
+        if frames.time is not None:
+            traces["time"] = frames.time
         names, masks, means = None, None, []
         if rois is not None:
             traces["rois"], names = read_signals(rois, stack.shape[0], roi_dataset)
@@ -75,7 +95,19 @@ def preprocess(
             file.attrs.update(session=session, mouse=mouse, frame_rate=float(frame_rate))
             for kind, path in sources.items():
                 if path is not None:
-                    file.attrs[kind], file.attrs[f"{kind}_sha256"] = str(path), sha256(path)
+                    file.attrs[kind], file.attrs[f"{kind}_sha256"] = fingerprint(path)
+
+
+def frames_of(
+    movie: Movie, rate: float, times: str | Path | None, dataset: str | None = None
+) -> Frames:
+    """Return the frames of a movie at `rate` frames/s: times from a file, else the movie's own."""
+    n_frames, time = movie.shape[0], movie.time
+    if times is not None:
+        time = read_times(times, dataset, n_frames, rate)
+    elif time is not None:
+        time = check_times(time, "the movie", movie.path, n_frames, rate)
+    return Frames(n_frames, rate, time)
 
 
 def check_session(
@@ -86,9 +118,13 @@ def check_session(
     for name, values in traces.items():
         if len(values) != n_frames:
             path = rois if name == "rois" else behavior
+            turned = len(values) in stack.shape[1:]
             raise UserError(
-                f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames}; "
-                "cut both to the same frames"
+                f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames}"
+                + (f" of {stack.shape[1]} x {stack.shape[2]} px" if turned else "")
+                + "; "
+                + ("is another axis time? set movie_axes; or " if turned else "")
+                + "cut both to the same frames"
             )
     n_run = int(traces["labels"].sum())
     if n_run in (0, n_frames):
@@ -129,7 +165,7 @@ def write_frames(
     step = max(1, BLOCK // max(frame_bytes, stack.shape[1] * stack.shape[2] * 4))
     with Progress(n_frames, "frames", stack.path.name) as progress:
         for start, block in stack.blocks(step):
-            if not np.isfinite(block).all():
+            if stack.dtype.kind == "f" and not np.isfinite(block).all():
                 bad = start + np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
                 raise UserError(f"{stack.path}: frame {bad} has NaN or infinite pixels")
             if each_block is not None:

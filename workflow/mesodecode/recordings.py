@@ -1,7 +1,8 @@
 """A preprocessed recording: one HDF5 file a session, read by every later stage.
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
-`segment` (T,) and `rois` (T, R; with the attribute `names` if they have names) where known;
+`segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
+known;
 `pixel_mean` (H, W); `stack_sd` scalar; attributes session, mouse, frame_rate and the source files
 with their SHA-256.
 """
@@ -25,7 +26,7 @@ class Recording:
 
     Attributes: labels (T,) uint8; speed (T,) float32 cm/s, segment (T,) int64 and rois (T, R)
     float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W);
-    roi_names (R,) where the ROIs have names.
+    roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Recording:
     stack_sd: float
     shape: tuple[int, int, int]
     roi_names: tuple[str, ...] | None = None
+    time: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -74,6 +76,7 @@ def read_recording(path: str | Path) -> Recording:
                 stack_sd=float(file["stack_sd"][()]),
                 shape=file["frames"].shape,
                 roi_names=_names(file),
+                time=optional("time"),
             )
     except FileNotFoundError:
         raise

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from mesodecode.files import UserError
-from mesodecode.sources import checked_rois, read_rois
+from mesodecode.sources import hdf5, npy
+from mesodecode.sources.mat import read_mat
 
 DATASETS = ("dat_roi", "rois")  # looked for in an HDF5 file, in this order
 NO_ROI = ("", "frame", "time", "time_s")  # columns of a table that are no signals
@@ -31,7 +31,7 @@ def read_signals(
     if suffix in (".h5", ".hdf5"):
         return checked_rois(_frames_first(_read_hdf5(path, dataset), n_frames, path), path), None
     if suffix == ".npy":
-        return checked_rois(_frames_first(_read_npy(path), n_frames, path), path), None
+        return checked_rois(_frames_first(npy.load(path), n_frames, path), path), None
     if suffix in (".csv", ".tsv"):
         table = _read_table(path)
         return checked_rois(table.to_numpy(np.float64), path), tuple(table.columns)
@@ -56,36 +56,16 @@ def _frames_first(values: np.ndarray, n_frames: int, path: str | Path) -> np.nda
 
 
 def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
-    with open(path, "rb"):  # a missing file keeps its own words
-        pass
-    try:
-        with h5py.File(path) as file:
-            found: list[str] = []
-            file.visititems(lambda name, item: found.append(name) if _is_array(item) else None)
-            wanted = [dataset] if dataset else DATASETS
-            name = next((name for name in wanted if name and name.strip("/") in found), None)
-            if name is None:
-                raise UserError(
-                    f"{path}: no dataset '{' or '.join(map(str, wanted))}' in it; it holds: "
-                    f"{', '.join(sorted(found)) or 'no dataset'}; name one in "
-                    "recordings.roi_dataset"
-                )
-            return file[name][()]
-    except OSError as error:
-        words = " ".join(str(error).split())
-        raise UserError(f"{path}: not a readable HDF5 file ({words})") from error
-
-
-def _is_array(item: h5py.Dataset | h5py.Group) -> bool:
-    return isinstance(item, h5py.Dataset)
-
-
-def _read_npy(path: str | Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        words = " ".join(str(error).split())
-        raise UserError(f"{path}: not a readable NPY file of numbers ({words})") from error
+    with hdf5.open_file(path) as file:
+        found = hdf5.datasets(file, path)
+        wanted = [dataset] if dataset else DATASETS
+        name = next((name.strip("/") for name in wanted if name.strip("/") in found), None)
+        if name is None:
+            raise UserError(
+                f"{path}: no dataset '{' or '.join(map(str, wanted))}' in it; it holds: "
+                f"{', '.join(sorted(found)) or 'no dataset'}; name one in recordings.roi_dataset"
+            )
+        return hdf5.read_array(found[name], path)
 
 
 def _read_table(path: str | Path) -> pd.DataFrame:
@@ -104,3 +84,28 @@ def _read_table(path: str | Path) -> pd.DataFrame:
     if table.shape[1] == 0:
         raise UserError(f"{path}: no column of signals; needs a named column an ROI")
     return table
+
+
+def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:
+    """Read ROI signals (T, R) float32 from `variable` (R x T) of a MAT file.
+
+    NaN stays: it says that a signal is missing there, and a decoder decides what that means.
+    """
+    variables = read_mat(path)
+    if variable not in variables:
+        raise UserError(
+            f"{path}: no variable '{variable}' in it; it holds: "
+            f"{', '.join(sorted(variables)) or 'no numeric variable'}"
+        )
+    rois = variables[variable]
+    if rois.ndim != 2:
+        raise UserError(f"{path}: {variable} has shape {rois.shape}; needs ROIs x frames")
+    return checked_rois(rois.T, path)
+
+
+def checked_rois(rois: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return ROI signals (T, R) as float32. Raises UserError for infinite values."""
+    infinite = np.flatnonzero(np.isinf(rois).any(axis=0)) + 1
+    if infinite.size:
+        raise UserError(f"{path}: infinite values in ROI {', '.join(map(str, infinite[:10]))}")
+    return rois.astype(np.float32)

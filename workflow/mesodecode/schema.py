@@ -42,7 +42,12 @@ _Validator = jsonschema.validators.extend(
 
 @functools.cache
 def load(name: str) -> dict[str, Any]:
-    """Return the schema `name` ("config", "simulate", "cnn", …); do not change what it returns."""
+    """Return the schema `name` ("config", "simulate", "cnn", …); do not change what it returns.
+
+    "recordings" is that table of the config.
+    """
+    if name == "recordings":
+        return load("config")["properties"][name]
     with open(FOLDER / f"{name}.schema.yaml") as file:
         return yaml.safe_load(file)
 
@@ -82,6 +87,13 @@ def check_flags(values: dict[str, Any], name: str) -> None:
     """Raise UserError naming the flag if one of `values` does not fit schema `name`."""
     for key, value in values.items():
         _check(value, properties(name)[key], "--" + key.replace("_", "-"), name)
+
+
+def check_name(name: str, kind: str) -> None:
+    """Raise UserError if `name` is none that a "session" or "mouse" can have in the config."""
+    mice = properties("config")["mice"]
+    spec = mice["propertyNames"] if kind == "mouse" else mice["additionalProperties"]["items"]
+    _check(name, spec, f"--{kind}", "config")
 
 
 def _check(value: Any, spec: dict[str, Any], where: str, name: str) -> None:

@@ -10,9 +10,9 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode import cohort
+from mesodecode import cohort, schema
 from mesodecode.cli import options
-from mesodecode.files import UserError
+from mesodecode.files import UserError, matching
 from mesodecode.provenance import code_version
 
 try:
@@ -127,33 +127,41 @@ def first_weights(wildcards):
     return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
 
 
+# Keys of `recordings` that name files.
+SOURCES = ("movie", "behavior", "rois", "roi_masks", "frame_times")
+
+
 def source_files(wildcards):
     """The files of a session that the config names, as named inputs.
 
     ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
     recordings, or all networks would be trained again.
     """
-    kinds = ("movie", "behavior", "rois", "roi_masks")
-    files = {kind: STUDY.source(kind, wildcards.session) for kind in kinds}
-    return {kind: path for kind, path in files.items() if path}
+    files = {kind: STUDY.source(kind, wildcards.session) for kind in SOURCES}
+    return {kind: on_disk(paths) for kind, paths in files.items() if paths}
 
 
-def preprocess_flags(wildcards, input):
+def on_disk(paths):
+    """The files that a path of the config stands for: it may be a pattern, or a list."""
+    given = paths if isinstance(paths, list) else [paths]
+    return [str(path) for name in given for path in matching(name)]
+
+
+def preprocess_flags(wildcards):
     """The flags of `mesodecode preprocess` for a session."""
-    recordings = STUDY.config["recordings"]
     flags = {
-        "movie": input.movie,
-        "behavior": input.behavior,
-        "rois": input.get("rois"),
-        "roi-dataset": recordings["roi_dataset"],
-        "roi-masks": input.get("roi_masks"),
+        **{key: STUDY.config["recordings"][key] for key in schema.flags("recordings")},
+        **{kind: STUDY.source(kind, wildcards.session) for kind in SOURCES},
         "session": wildcards.session,
         "mouse": STUDY.mouse_of[wildcards.session],
-        "frame-rate": recordings["frame_rate"],
-        "speed-threshold": recordings["speed_threshold"],
-        "image-size": STUDY.config["image_size"],
+        "image_size": STUDY.config["image_size"],
     }
-    return shlex.join(f"--{k}={v}" for k, v in flags.items() if v is not None)
+    words = []
+    for key, value in flags.items():
+        flag = "--" + key.replace("_", "-")
+        if value is not None:
+            words += [flag, *value] if isinstance(value, list) else [f"{flag}={value}"]
+    return shlex.join(words)
 
 
 def weights_of_start(wildcards):

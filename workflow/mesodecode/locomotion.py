@@ -1,0 +1,97 @@
+"""From a wheel or a speed trace to run and rest in every frame: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+
+def frame_ends(frames: np.ndarray) -> np.ndarray:
+    """Return when each frame ends (T,) s: when the next begins, the last after a median frame."""
+    return np.append(frames[1:], frames[-1] + np.median(np.diff(frames)))
+
+
+def at_frames(values: np.ndarray, time: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Resample a trace (n,) taken at `time` (n,) s onto frames that begin at `frames` (T,) s.
+
+    A trace of more than 4/3 of the frames' rate: the mean of the samples within each frame, from
+    its beginning to that of the next. Any other, and frames without a sample: linear interpolation
+    at the frame's time stamp, so that a trace with the frames' own time stamps stays as it is.
+    """
+    between = np.interp(frames, time, values)
+    if np.median(np.diff(time)) > 0.75 * np.median(np.diff(frames)):
+        return between
+    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    first, last = np.searchsorted(time, [frames, frame_ends(frames)])
+    count = last - first
+    return np.where(count > 0, (total[last] - total[first]) / np.maximum(count, 1), between)
+
+
+def held_at(values: np.ndarray, time: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return for each frame the last sample of a state (n,) before the frame's middle."""
+    middle = (frames + frame_ends(frames)) / 2
+    return values[np.maximum(np.searchsorted(time, middle, side="right") - 1, 0)]
+
+
+def within(start: np.ndarray, stop: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return 1 for the frames whose middle lies in an interval from `start` to `stop`, else 0."""
+    middle = (frames + frame_ends(frames)) / 2
+    begun = np.searchsorted(np.sort(start), middle, side="right")
+    return (begun > np.searchsorted(np.sort(stop), middle, side="right")).astype(np.uint8)
+
+
+def speed_of_encoder(
+    counts: np.ndarray,
+    time: np.ndarray,
+    frames: np.ndarray,
+    *,
+    counts_per_turn: float,
+    wheel_circumference: float,
+) -> np.ndarray:
+    """Return the speed (T,) in cm/s, whatever its direction, of a wheel's position.
+
+    `counts` (n,) run on, turn after turn, at `time` (n,) s; the speed of a frame is the way between
+    its beginning and its end, both interpolated linearly, by its duration. The part of a frame that
+    lies outside `time` is left out.
+    """
+    start, stop = (np.clip(t, time[0], time[-1]) for t in (frames, frame_ends(frames)))
+    way = np.interp(stop, time, counts) - np.interp(start, time, counts)
+    lasts = stop - start
+    known = lasts > 1e-9
+    speed = np.abs(way[known] / lasts[known]) * wheel_circumference / counts_per_turn
+    return np.interp(frames, frames[known], speed)
+
+
+def states_of_speed(
+    speed: np.ndarray,
+    *,
+    frame_rate: float,
+    above: float,
+    below: float | None = None,
+    min_bout: float = 0.0,
+    segment: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return run (1) or rest (0) in every frame (T,) from its speed.
+
+    Run begins above `above` and ends at `below` (None: `above`) or less, all in the unit of the
+    speed; the first frames are rest until one is above. Then bouts shorter than `min_bout` s go:
+    first rest between two runs becomes run, then run between two rests becomes rest. A bout at an
+    end of the recording may have been longer and stays. Each segment is a recording of its own.
+    """
+    below = above if below is None else below
+    shortest = math.ceil(min_bout * frame_rate - 1e-6)
+    states = np.zeros(len(speed), np.uint8)
+    cuts = [] if segment is None else np.flatnonzero(np.diff(segment)) + 1
+    for part in np.split(np.arange(len(speed)), cuts):
+        clear = (speed[part] > above) | (speed[part] <= below)
+        last = np.maximum.accumulate(np.where(clear, np.arange(len(part)), -1))
+        here = np.where(last >= 0, speed[part][last] > above, False).astype(np.uint8)
+        for state in (0, 1):
+            edges = np.flatnonzero(np.diff(here)) + 1
+            for start, stop in itertools.pairwise(edges):
+                if here[start] == state and stop - start < shortest:
+                    here[start:stop] = 1 - state
+        states[part] = here
+    return states

@@ -1,0 +1,186 @@
+"""What every reader of a movie gives, and what they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.files import UserError
+
+SLAB = 256 << 20  # bytes read at a time where a file's chunks hold many frames
+
+
+class Movie:
+    """The frames of one session, read in blocks: never whole in memory.
+
+    Attributes: path; shape (T, H, W); dtype, in native byte order; time (T,) in s where the file
+    has a time stamp a frame, else None.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    time: np.ndarray | None = None
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        raise NotImplementedError
+
+
+def words(error: Exception) -> str:
+    """Return what an exception says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def check_opens(path: str | Path) -> None:
+    """Raise the system's own OSError, which names the file, if it is missing or may not be read."""
+    with open(path, "rb"):
+        pass
+
+
+def check_pixels(dtype: np.dtype, path: str | Path) -> None:
+    """Raise UserError unless pixels are whole or real numbers."""
+    if dtype.kind not in "uif":
+        raise UserError(f"{path}: pixels of type {dtype}; needs whole or real numbers")
+
+
+def batched(pieces: Iterable[np.ndarray], size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first frame, block of `size` frames) from pieces (n, H, W) of any lengths, in order.
+
+    Only the last block may be shorter.
+    """
+    start, held, count = 0, [], 0
+    for piece in pieces:
+        while len(piece):
+            held.append(piece[: size - count])
+            count += len(held[-1])
+            piece = piece[len(held[-1]) :]
+            if count == size:
+                yield start, held[0] if len(held) == 1 else np.concatenate(held)
+                start, held, count = start + size, [], 0
+    if held:
+        yield start, np.concatenate(held)
+
+
+class ArrayMovie(Movie):
+    """Frames of an array in a file: of HDF5, Zarr, NPY and whatever can be read by slices.
+
+    `read` takes a slice for each axis of the stored array and returns that part of it. `axes` names
+    the stored axes: T, Y and X, any axis of length 1 by another letter, and C for channels, whose
+    frames then follow each other as if they were interleaved. `depth` is the number of frames that
+    are read as cheaply as one (the length of a chunk; all of them where time is not the first
+    axis).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        axes: str,
+        read: Callable[[tuple[slice, ...]], np.ndarray],
+        depth: int = 1,
+    ) -> None:
+        check_pixels(np.dtype(dtype), path)
+        self.path, self.dtype = Path(path), np.dtype(dtype).newbyteorder("=")
+        self._stored, self._axes, self._read, self._depth = shape, axes, read, depth
+        self._channels = shape[axes.index("C")] if "C" in axes else 1
+        times, height, width = (shape[axes.index(axis)] for axis in "TYX")
+        self.shape = (times * self._channels, height, width)
+        if 0 in self.shape:
+            raise UserError(f"{path}: an empty movie of shape {shape}; truncated?")
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        frame = math.prod(self.shape[1:]) * self.dtype.itemsize * self._channels
+        slab = max(1, size // self._channels)
+        if self._depth > 1:  # whole chunks, as far as memory allows
+            whole = math.ceil(slab / self._depth) * self._depth
+            slab = min(whole, max(slab, SLAB // frame))
+        yield from batched(self._slabs(slab), size)
+
+    def _slabs(self, slab: int) -> Iterator[np.ndarray]:
+        n_times = self.shape[0] // self._channels
+        order = [self._axes.index(axis) for axis in ("TCYX" if "C" in self._axes else "TYX")]
+        kept = sorted(order)
+        for start in range(0, n_times, slab):
+            stop = min(start + slab, n_times)
+            index = [slice(None)] * len(self._stored)
+            index[self._axes.index("T")] = slice(start, stop)
+            try:
+                values = np.asarray(self._read(tuple(index)))
+            except (MemoryError, UserError):
+                raise
+            except Exception as error:  # the libraries and their codecs raise whatever they meet
+                raise UserError(
+                    f"{self.path}: frames {start}-{stop - 1} cannot be read ({words(error)}); "
+                    "truncated or damaged?"
+                ) from error
+            values = values.reshape([values.shape[axis] for axis in kept])
+            values = values.transpose([kept.index(axis) for axis in order])
+            values = np.ascontiguousarray(values, self.dtype)
+            yield values.reshape(-1, *self.shape[1:])
+
+
+def axes_of(shape: tuple[int, ...], axes: str | None, usual: str, path: str | Path) -> str:
+    """Return a letter for each axis of a stored array: T, Y, X, and others for axes of length 1.
+
+    `usual` are the axes where the user names none. Raises UserError if they do not fit the array.
+    """
+    long = [i for i, n in enumerate(shape) if n != 1]
+    asked = axes or usual
+    if len(asked) == len(shape):
+        letters = asked
+    elif len(asked) == len(long):
+        found = dict(zip(long, asked, strict=True))
+        letters = "".join(found.get(i, "1") for i in range(len(shape)))
+    else:
+        raise UserError(
+            f"{path}: an array of shape {shape}; needs frames x height x width of one channel"
+            + (f", not {len(axes)} axes" if axes else "; name its axes in movie_axes, such as TYX")
+        )
+    spare = [n for n, letter in zip(shape, letters, strict=True) if letter not in "TCYX"]
+    if any(letters.count(axis) != 1 for axis in "TYX") or any(n != 1 for n in spare):
+        raise UserError(
+            f"{path}: axes {letters} of an array of shape {shape}; movie_axes needs T, Y and X "
+            "once each (and C for interleaved channels); other axes must have length 1"
+        )
+    return letters
+
+
+class JoinedMovie(Movie):
+    """Several files, one after the other, as one movie; one is open at a time."""
+
+    def __init__(
+        self, path: Path, files: list[Path], opened: Callable[[Path], AbstractContextManager[Movie]]
+    ) -> None:
+        self.path, self._files, self._opened = path, files, opened
+        n_frames, times = 0, []
+        for file in files:
+            with opened(file) as movie:
+                if n_frames == 0:
+                    self.dtype, first = movie.dtype, movie.shape[1:]
+                if (movie.shape[1:], movie.dtype) != (first, self.dtype):
+                    raise UserError(
+                        f"{file}: frames of {movie.shape[1:]} px and type {movie.dtype}, but "
+                        f"{files[0]} has {first} and {self.dtype}; a session's files must match"
+                    )
+                n_frames += movie.shape[0]
+                times.append(movie.time)
+        self.shape = (n_frames, *first)
+        if all(time is not None for time in times):
+            self.time = np.concatenate(times)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+
+        def pieces() -> Iterator[np.ndarray]:
+            for file in self._files:
+                with self._opened(file) as movie:
+                    yield from (block for _, block in movie.blocks(size))
+
+        yield from batched(pieces(), size)

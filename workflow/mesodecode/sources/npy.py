@@ -1,0 +1,57 @@
+"""NPY files, mapped into memory part by part; objects in them are never unpickled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.files import UserError
+from mesodecode.sources.movie import SLAB, ArrayMovie, axes_of, check_opens, words
+
+
+@contextmanager
+def open_npy(path: Path, axes: str | None) -> Iterator[ArrayMovie]:
+    """Open the array of an NPY file as a movie."""
+    mapped = load(path, mapped=True)
+    letters = axes_of(mapped.shape, axes, "TYX", path)
+    turned = not mapped.flags.c_contiguous  # columns first: the same as rows first, axes reversed
+    shape = mapped.shape[::-1] if turned else mapped.shape
+    letters = letters[::-1] if turned else letters
+    layout = {"dtype": mapped.dtype, "offset": mapped.offset, "shape": shape}
+    del mapped
+    depth = 1 if letters.lstrip("1")[0] == "T" else shape[letters.index("T")]
+    yield ArrayMovie(
+        path, shape, layout["dtype"], letters, lambda index: _read(path, layout, index), depth
+    )
+
+
+def _read(path: Path, layout: dict, index: tuple[slice, ...]) -> np.ndarray:
+    """Return a part of the array.
+
+    Each map is closed after its part is copied: what is mapped counts as resident memory until
+    then, and all of the file would be in the end.
+    """
+    shape, first = layout["shape"], index[0]
+    row = math.prod(shape[1:]) * layout["dtype"].itemsize
+    rows = range(shape[0])[first]
+    parts = []
+    step = max(1, SLAB // 4 // max(1, row))
+    for start in range(rows.start, rows.stop, step):
+        part = slice(start, min(start + step, rows.stop))
+        parts.append(np.array(np.memmap(path, mode="r", **layout)[part, *index[1:]]))
+    return np.concatenate(parts)
+
+
+def load(path: str | Path, *, mapped: bool = False) -> np.ndarray:
+    """Return the array of an NPY file. Raises UserError if it is none, or holds pickled objects."""
+    check_opens(path)
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # of damaged headers, numpy raises more than its own kind
+        raise UserError(f"{path}: not a readable NPY file of numbers ({words(error)})") from error

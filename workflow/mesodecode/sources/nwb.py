@@ -1,0 +1,126 @@
+"""NWB files: movies (OnePhotonSeries, TwoPhotonSeries), time series and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesodecode.files import UserError
+from mesodecode.sources import hdf5
+from mesodecode.sources.movie import ArrayMovie, check_opens, words
+from mesodecode.sources.traces import Bouts, Variable
+
+if TYPE_CHECKING:
+    import pynwb
+
+SUFFIXES = (".nwb",)
+
+
+@contextmanager
+def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
+    """Open an NWB file. Raises UserError if it is none, OSError if it is missing."""
+    import pynwb
+
+    check_opens(path)
+    try:
+        io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
+    except Exception as error:  # pynwb, hdmf and h5py raise whatever they meet
+        raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
+    with io:
+        try:
+            nwb = io.read()
+        except Exception as error:
+            raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
+        yield nwb
+
+
+@contextmanager
+def open_movie(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
+    """Open a OnePhotonSeries or TwoPhotonSeries as a movie, `dataset` by its name.
+
+    NWB orders axes time, x, y. Where the series' `dimension` (width, height) says that its data
+    are time, height, width, or where `axes` says so, they are taken as such.
+    """
+    from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
+
+    with open_nwb(path) as nwb:
+        kinds = (OnePhotonSeries, TwoPhotonSeries)
+        found = {item.name: item for item in nwb.objects.values() if isinstance(item, kinds)}
+        shapes = {name: np.shape(item.data) for name, item in found.items()}
+        series = found[hdf5.choose(shapes, dataset, path, "movie_dataset")]
+        if series.external_file is not None:
+            raise UserError(
+                f"{path}: the frames of {series.name} are in {', '.join(series.external_file)}; "
+                "name that file as the movie"
+            )
+        shape = np.shape(series.data)
+        if axes is None and series.dimension is not None and len(shape) == 3:
+            width, height = list(series.dimension)[:2]
+            if shape[1:] == (height, width) != (width, height):
+                axes = "TYX"
+        movie = hdf5.dataset_movie(series.data, path, axes, "TXY")
+        movie.time = times_of(series)
+        yield movie
+
+
+def times_of(series: pynwb.TimeSeries) -> np.ndarray:
+    """Return the time stamp (s) of each sample of a series."""
+    if series.timestamps is not None:
+        return np.asarray(series.timestamps[:], np.float64)
+    return series.starting_time + np.arange(len(series.data)) / series.rate
+
+
+def read_variables(
+    path: str | Path, names: Sequence[str], run_label: str
+) -> tuple[dict[str, Variable | Bouts], list[str]]:
+    """Return those of `names` that the file has, and what it holds.
+
+    A name is that of a time series, wherever it is in the file, or of intervals: an interval
+    series, a table (TABLE, all its intervals) or those rows of one in whose column stands
+    `run_label` (TABLE/COLUMN).
+    """
+    from pynwb.epoch import TimeIntervals
+    from pynwb.misc import IntervalSeries
+
+    with open_nwb(path) as nwb:
+        series, tables = _series(nwb), {}
+        for item in nwb.objects.values():
+            if isinstance(item, TimeIntervals):
+                tables[item.name] = item
+        found: dict[str, Variable | Bouts] = {}
+        for name in names:
+            table, _, column = name.partition("/")
+            if len(series.get(name, [])) > 1:
+                raise UserError(
+                    f"{path}: {len(series[name])} time series have the name '{name}'; rename them"
+                )
+            if name in series and isinstance(series[name][0], IntervalSeries):
+                times, edges = series[name][0].timestamps[:], series[name][0].data[:]
+                found[name] = Bouts(times[edges > 0], times[edges < 0])
+            elif name in series:
+                (item,) = series[name]
+                values = item.data[:] * item.conversion + item.offset
+                found[name] = Variable(values, times_of(item), item.unit)
+            elif table in tables and (not column or column in tables[table].colnames):
+                rows = tables[table].to_dataframe()
+                if column:
+                    rows = rows[rows[column].astype(str) == run_label]
+                start, stop = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
+                found[name] = Bouts(start, stop)
+        inside = [f"{name}/{key}" for name, item in tables.items() for key in item.colnames]
+        return found, sorted([*series, *tables, *inside])
+
+
+def _series(nwb: pynwb.NWBFile) -> dict[str, list[pynwb.TimeSeries]]:
+    """Return the time series of one value a sample, by name."""
+    from pynwb import TimeSeries
+
+    found: dict[str, list[TimeSeries]] = {}
+    for item in nwb.objects.values():
+        if isinstance(item, TimeSeries) and len(np.shape(item.data)) == 1:
+            found.setdefault(item.name, []).append(item)
+    return found

@@ -1,0 +1,123 @@
+"""One-dimensional data of a session by name: MAT, HDF5, NPY, CSV/TSV and NWB files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.files import UserError
+from mesodecode.sources.movie import check_opens, words
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Values (n,), with the time stamps (n,) in s and the unit that the file itself gives."""
+
+    values: np.ndarray
+    time: np.ndarray | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Bouts:
+    """Intervals from start (n,) to stop (n,), in s."""
+
+    start: np.ndarray
+    stop: np.ndarray
+
+
+def read_variables(
+    path: str | Path, names: Sequence[str], run_label: str = "run"
+) -> tuple[dict[str, Variable | Bouts], list[str]]:
+    """Return those of `names` that a file has, and the names of all that it holds.
+
+    By suffix: .mat (variables; STRUCT/FIELD), .h5, .hdf5 (datasets by path), .csv, .tsv (columns),
+    .nwb (see `mesodecode.sources.nwb`), .npy (fields of a structured array; a plain vector is
+    `labels` if of whole numbers or logicals, else `speed`) or a folder of NPY files, by their
+    names without .npy. Raises UserError if it is none such, OSError if it cannot be opened.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".nwb":
+        from mesodecode.sources import nwb
+
+        return nwb.read_variables(path, names, run_label)
+    if suffix in (".h5", ".hdf5", ".hdf"):
+        from mesodecode.sources import hdf5
+
+        with hdf5.open_file(path) as file:
+            items = hdf5.datasets(file, path)
+            asked = {name: items.get(name.strip("/")) for name in names}
+            arrays = {k: hdf5.read_array(v, path) for k, v in asked.items() if v is not None}
+            return _vectors(arrays, path), sorted(items)
+    if suffix in (".csv", ".tsv"):
+        arrays = read_table(path)
+    elif path.is_dir():
+        from mesodecode.sources import npy
+
+        arrays = {file.stem: npy.load(file) for file in sorted(path.glob("*.npy"))}
+    elif suffix == ".npy":
+        from mesodecode.sources import npy
+
+        array = npy.load(path)
+        arrays = {"labels" if array.dtype.kind in "bui" else "speed": array}
+        if array.dtype.names:
+            arrays = {name: array[name] for name in array.dtype.names}
+    else:
+        from mesodecode.sources import mat
+
+        arrays = mat.read_mat(path)
+    asked = {name: arrays[name] for name in names if name in arrays}
+    return _vectors(asked, path), sorted(arrays)
+
+
+def _vectors(arrays: dict[str, np.ndarray], path: Path) -> dict[str, Variable | Bouts]:
+    found: dict[str, Variable | Bouts] = {}
+    for name, value in arrays.items():
+        if value.size != max(value.shape, default=0):
+            raise UserError(f"{path}: {name} has shape {value.shape}; needs one value a frame")
+        found[name] = Variable(value.ravel())
+    return found
+
+
+def read_table(path: Path) -> dict[str, np.ndarray]:
+    """Return the columns of a CSV or TSV file, of numbers or of text."""
+    import pandas as pd
+
+    check_opens(path)
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # pandas raises several kinds
+        raise UserError(f"{path}: not a table ({words(error)})") from error
+    return {str(name).strip(): column.to_numpy() for name, column in table.items()}
+
+
+def finite(variable: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    """Return numbers as they are. Raises UserError if they are text, NaN or infinite."""
+    if variable.dtype.kind not in "buif":
+        raise UserError(f"{path}: {name} holds text; needs numbers")
+    bad = np.flatnonzero(~np.isfinite(variable))
+    if bad.size:
+        raise UserError(f"{path}: {name} is not finite in {bad.size} frames, the first {bad[0]}")
+    return variable
+
+
+def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    """Return time stamps as float64. Raises UserError unless each is later than the one before."""
+    time = finite(time, name, path).astype(np.float64)
+    if len(time) < 2:
+        raise UserError(f"{path}: {name} has {len(time)} time stamps; needs two or more")
+    late = np.flatnonzero(np.diff(time) <= 0) + 1
+    if late.size:
+        fault = "repeats" if time[late[0]] == time[late[0] - 1] else "goes back"
+        raise UserError(
+            f"{path}: {name} {fault} at sample {late[0]} ({time[late[0]]:g} s), in {late.size} "
+            "places in all; time stamps must increase"
+        )
+    return time

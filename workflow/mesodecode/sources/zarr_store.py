@@ -1,0 +1,44 @@
+"""Zarr arrays, versions 2 and 3: a folder, by the path of an array in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mesodecode.files import UserError
+from mesodecode.sources.hdf5 import choose
+from mesodecode.sources.movie import ArrayMovie, axes_of, words
+
+MARKS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_zarr(path: Path) -> bool:
+    """Return whether a folder is a Zarr array or group."""
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+@contextmanager
+def open_zarr(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
+    """Open an array of a Zarr folder as a movie."""
+    import zarr
+
+    try:
+        found = zarr.open(str(path), mode="r")
+        arrays = {"": found}
+        if isinstance(found, zarr.Group):
+            arrays = {
+                name: item
+                for name, item in found.members(max_depth=None)
+                if isinstance(item, zarr.Array)
+            }
+        shapes = {name: item.shape for name, item in arrays.items() if item.dtype.kind in "buif"}
+    except Exception as error:  # zarr and its stores raise whatever they meet
+        raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
+    array = arrays[choose(shapes, dataset, path, "movie_dataset")]
+    letters = axes_of(array.shape, axes, "TYX", path)
+    at = letters.index("T")
+    if array.nchunks_initialized == 0:
+        raise UserError(f"{path}: no frames were written; is the recording unfinished?")
+    depth = (array.shards or array.chunks)[at]
+    yield ArrayMovie(path, array.shape, array.dtype, letters, array.__getitem__, depth)
