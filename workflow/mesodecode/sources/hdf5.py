@@ -54,7 +54,8 @@ def choose(
         if name.strip("/") in shapes:
             return name.strip("/")
         raise UserError(f"{path}: no dataset '{name}' in it; it holds: {listed(shapes)}")
-    movies = [key for key, shape in shapes.items() if sum(n > 1 for n in shape) >= 3]
+    stacks = [key for key, shape in shapes.items() if len(shape) >= 3]
+    movies = [key for key in stacks if sum(n > 1 for n in shapes[key]) >= 3] or stacks
     if len(movies) != 1:
         some = "several that could be the movie" if movies else "no array of three axes"
         raise UserError(f"{path}: {some}; it holds: {listed(shapes)}; name one in {option}")
@@ -63,7 +64,9 @@ def choose(
 
 def listed(shapes: dict[str, tuple[int, ...]]) -> str:
     """Return names and shapes for a message, the first twelve of them."""
-    names = [f"{name} {' x '.join(map(str, shape))}".strip() for name, shape in shapes.items()]
+    names = [
+        f"{name} {' x '.join(map(str, shape))}".strip() for name, shape in sorted(shapes.items())
+    ]
     more = [f"and {len(names) - 12} more"] if len(names) > 12 else []
     return ", ".join(names[:12] + more) or "no array of numbers"
 

@@ -21,7 +21,8 @@ _DAMAGE = (
     "invalid circular reference",
     "corrupted",
     "failed to reshape",
-    "Missing data are zeroed",  # of an OME series, a file is not there
+    "Missing data are zeroed",  # a file of an OME series is not there
+    "OME series failed to read",
 )
 
 
@@ -61,7 +62,7 @@ class TiffMovie(Movie):
         if channels and axes == "TCYX":
             shape, axes = (shape[0] * shape[1], *shape[2:]), "TYX"
         shape = shape if len(shape) != 2 else (1, *shape)
-        if len(shape) != 3 or "S" in axes or "C" in axes:  # S: the samples (colours) of a pixel
+        if len(shape) != 3 or "S" in axes:  # S: the samples (colours) of a pixel
             raise UserError(
                 f"{self.path}: a stack of shape {series.shape} ({series.axes}); needs frames x "
                 "height x width of one channel"
@@ -135,6 +136,9 @@ def _damage_is_an_error(path: str | Path) -> Iterator[None]:
     log.addFilter(passes)
     try:
         yield
+    except Exception:
+        if not noted:  # else what the log says came first
+            raise
     finally:
         log.removeFilter(passes)
     if noted:
