@@ -77,6 +77,7 @@ rule compare:
         RESULTS / "tables/comparisons/{comparison}.tsv",
     log:
         RESULTS / "logs/compare/{comparison}.log",
+    localrule: True  # two seconds: not worth a submission
     conda:
         "../../envs/mesodecode.yaml"
     resources:
@@ -101,6 +102,7 @@ rule infer:
         RESULTS / "tables/inference/{comparison}.tsv",
     log:
         RESULTS / "logs/infer/{comparison}.log",
+    localrule: True  # two seconds: not worth a submission
     conda:
         "../../envs/mesodecode.yaml"
     resources:

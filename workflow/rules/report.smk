@@ -22,6 +22,7 @@ rule figure_auc:
         png=RESULTS / "figures/auc_{comparison}.png",
     log:
         RESULTS / "logs/figure_auc/{comparison}.log",
+    localrule: True  # three seconds: not worth a submission
     conda:
         "../../envs/mesodecode.yaml"
     resources:

@@ -43,6 +43,7 @@ VERBS = {
     "losses": "losses",
     "report": "report",
     "summary": "summary",
+    "plan": "plan",
 }
 
 # Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that
