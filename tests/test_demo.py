@@ -67,6 +67,13 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     shap = pd.read_csv(results / "tables" / "importance_shap.tsv", sep="\t")
     assert set(shap.sort_values("mean", ascending=False)["roi"][:4]) == {6, 8, 31, 33}
     assert "What roi_gru looks at: mean |SHAP|" in report
+    checks = pd.read_csv(results / "tables" / "importance_shap_checks.tsv", sep="\t")
+    verdicts = checks.set_index("check")["verdict"].to_dict()
+    assert verdicts.pop("seeds") == "not made"
+    assert set(verdicts.values()) == {"pass"}, checks["sentence"].tolist()
+    assert checks["value"][0] == 1  # average precision of the planted ROIs
+    assert all(sentence in report for sentence in checks["sentence"])
+    assert {"mean_null", "p_holm"} <= set(shap)
     for row in pd.read_csv(results / "tables" / "auc.tsv", sep="\t").itertuples():
         roles = [*row.train_mice.split("+"), row.valid_mouse, row.test_mouse]
         assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]
@@ -86,6 +93,7 @@ def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
     del config["mice"]["m5"]
     config["allocation"]["train"] = 2
     config["decoders"]["cnn"]["epochs"] = 1
+    del config["decoders"]["roi_gru_null"]
     config["importance"] = {}
     done = run_study(tmp_path, config)
     assert done.returncode == 0, done.stderr

@@ -220,6 +220,35 @@ def test_summary_writes_table_and_figure(tmp_path):
     assert (tmp_path / "f.png").stat().st_size > 10_000
 
 
+def test_summary_tests_against_permuted_labels_and_marks_what_differs(tmp_path):
+    """20 allocations: ROI 1 is above the null in all, ROI 2 is not."""
+    rng = np.random.default_rng(0)
+    files = {}
+    for decoder, size in (("roi_gru", 5.0), ("null", 1.0)):
+        for index in range(20):
+            values = rng.uniform(0.5, 1.5, (3, 2)) * [size, 1]
+            path = tmp_path / f"{decoder}{index}.h5"
+            map_of(values, str(index), decoder=decoder).write(path)
+            files.setdefault(decoder, []).append(str(path))
+    words = ["shap-summary", "--maps", *files["roi_gru"], "--null-maps", *files["null"]]
+    out = ["--out", str(tmp_path / "t.tsv"), "--figure", str(tmp_path / "f")]
+    assert cli.main([*words, *out]) == 0
+    table = pd.read_csv(tmp_path / "t.tsv", sep="\t")
+    assert table["statistic"][0] == 400 and table["p_holm"][0] < 1e-6 < 0.05 < table["p_holm"][1]
+    null = np.array([shap_maps.read(path).mean_abs.sum(axis=0) for path in files["null"]])
+    np.testing.assert_allclose(table["mean_null"], null.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(table["sd_null"], null.std(axis=0, ddof=1), rtol=1e-5)
+    svg = (tmp_path / "f.svg").read_text()
+    assert "permuted labels (n = 20)" in svg and "none can differ" not in svg
+    assert svg.count(">*</text>") == 1
+    few = ["shap-summary", "--maps", *files["roi_gru"][:3], "--null-maps", *files["null"][:3]]
+    assert cli.main([*few, *out]) == 0
+    assert "p cannot be less than 0.16: none can differ" in (tmp_path / "f.svg").read_text()
+    other = map_of(np.ones((3, 2)), decoder="null", roi=np.array([1, 3]))
+    other.write(tmp_path / "other.h5")
+    assert cli.main([*words[:-20], str(tmp_path / "other.h5"), *out]) == 1
+
+
 @pytest.mark.skipif(not PUBLISHED.exists(), reason=f"the published values are not at {PUBLISHED}")
 def test_published_values_put_the_limb_areas_on_top():
     values = scipy.io.loadmat(PUBLISHED)["mean_val"]  # allocations, frames, ROIs
@@ -238,9 +267,13 @@ def test_published_values_put_the_limb_areas_on_top():
 
 ROI_STUDY = STUDY | {
     "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+    "mice": {mouse: [f"{mouse}{i}" for i in (1, 2)] for mouse in "abcde"},
     "decoders": {
         "gru": {"input": "rois", "rnn": "gru"},
         "svm": {"input": "rois", "model": "linear_svm"},
+        "null": {"like": "gru", "labels": "permuted_between_sessions"},
+        "other": {"like": "gru", "half_window": 5, "seed": 2},
+        "s2": {"like": "gru", "seed": 2},
     },
 }
 
@@ -254,6 +287,7 @@ def test_defaults_fill_in():
         "shap": {
             **{"decoder": "gru", "method": "deep", "background": 1000, "windows": 1000},
             **{"background_from": "train", "output": "probability", "seed": 123},
+            **{"null_decoder": None, "seeds": []},
         }
     }
     assert cohort.resolve(ROI_STUDY).config["importance"] == {}
@@ -262,14 +296,46 @@ def test_defaults_fill_in():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ({"decoder": "svm"}, "shap.decoder: no recurrent decoder of ROI signals 'svm'; known: gru"),
-        ({"decoder": "x"}, "shap.decoder: no recurrent decoder of ROI signals 'x'; known: gru"),
+        (
+            {"decoder": "svm"},
+            "shap.decoder: no recurrent decoder of ROI signals 'svm'; known: gru, null, other, s2",
+        ),
+        (
+            {"decoder": "x"},
+            "shap.decoder: no recurrent decoder of ROI signals 'x'; known: gru, null, other, s2",
+        ),
         ({"decoder": 1}, "shap.decoder: 1 is not of type 'string'; write it in quotes"),
         ({"background": 1}, "shap.background: 1 is less than the minimum of 2"),
         ({"backgruond": 9}, "shap.backgruond: no such key; did you mean 'background'?"),
         ({"background_from": "valid"}, "shap.background_from: 'valid' is not one of train, test"),
         ({"method": "lime"}, "shap.method: 'lime' is not one of deep, gradient, integrated"),
         ({"windows": 0}, "shap.windows: 0 is less than the minimum of 1"),
+        (
+            {"null_decoder": "x"},
+            "shap.null_decoder: no decoder 'x'; known: gru, svm, null, other, s2",
+        ),
+        (
+            {"null_decoder": "s2"},
+            "shap.null_decoder: 's2' differs from gru by seed; name one that differs by its "
+            "labels, such as {like: gru, labels: permuted_between_sessions}",
+        ),
+        (
+            {"null_decoder": "gru", "decoder": "null"},
+            "shap.null_decoder: 'gru' differs from null by labels; name one that differs by its "
+            "labels, such as {like: null, labels: permuted_between_sessions}",
+        ),
+        (
+            {"seeds": ["s2", "other"]},
+            "shap.seeds: 'other' differs from gru by half_window, seed; name one that differs by "
+            "its seed, such as {like: gru, seed: 2}",
+        ),
+        (
+            {"seeds": ["gru"]},
+            "shap.seeds: 'gru' differs from gru by nothing; name one that differs by its seed, "
+            "such as {like: gru, seed: 2}",
+        ),
+        ({"seeds": "s2"}, "shap.seeds: 's2' is not of type 'array'"),
+        ({"seeds": ["s2", "s2"]}, "shap.seeds: ['s2', 's2'] has non-unique elements"),
     ],
 )
 def test_bad_config_gets_one_line_that_names_the_key(line, message):
@@ -284,22 +350,69 @@ def test_a_line_needs_a_decoder_and_a_name():
         cohort.resolve(ROI_STUDY | {"importance": {"a/b": {"decoder": "gru"}}})
 
 
+def test_a_line_is_not_named_like_the_checks_of_another():
+    config = with_importance()
+    config["importance"]["shap_checks"] = {"decoder": "gru"}
+    with pytest.raises(UserError, match="'shap_checks' names the checks of another"):
+        cohort.resolve(config)
+
+
+def test_a_seed_may_start_from_a_cnn_of_another_seed_too():
+    decoders = {"cnn": {}, "cnn2": {"like": "cnn", "seed": 2}, "cnn3": {"like": "cnn", "epochs": 9}}
+    decoders["own"] = {"start_from": "cnn", "rnn": "gru"}
+    for name in ("cnn2", "cnn3"):
+        decoders[f"own_{name}"] = {"like": "own", "start_from": name}
+    found = cohort.resolve(STUDY | {"decoders": decoders}).decoders
+    by = [cohort._differences(found["own"], found[f"own_{k}"], found) for k in ("cnn2", "cnn3")]
+    assert by == [{"seed"}, {"start_from"}]
+
+
 def test_jobs_read_the_mice_that_the_config_names(tmp_path):
-    add_files(tmp_path, STUDY)
     config = with_importance(windows=7)
-    config["importance"]["published"] = {"decoder": "gru", "background_from": "test"}
+    add_files(tmp_path, config)
+    config["importance"]["published"] = {
+        **{"decoder": "gru", "background_from": "test", "null_decoder": "null"},
+        "seeds": ["s2"],
+    }
     jobs, lines = plan(tmp_path, config=config)
-    assert (jobs["shap"], jobs["shap_summary"]) == (40, 2)
+    assert (jobs["shap"], jobs["shap_summary"]) == (80, 2)  # 20 of gru twice, of null and s2 once
+    assert (jobs["shap_check"], jobs["map_checks"]) == (40, 2)
     check_commands(lines, jobs)
     name, results = "train-a+b+c.valid-d.test-e", "results/lab"
     own, published = (
-        next(line for line in lines if f"--out {results}/importance/{key}/{name}.h5" in line)
+        next(line for line in lines if f"--out {results}/importance/{key}/gru/{name}.h5" in line)
         for key in ("shap", "published")
     )
-    files = " ".join(f"{results}/recordings/{session}.h5" for session in ("a1", "a2", "b1", "c1"))
+    sessions = [f"{mouse}{i}" for mouse in "abc" for i in (1, 2)]
+    files = " ".join(f"{results}/recordings/{session}.h5" for session in sessions)
     assert f"--background-recordings {files} --decoder gru" in own and "--windows 7 " in own
     assert f"--weights {results}/models/gru/{name}.pt " in own
-    assert f"--recordings {results}/recordings/e1.h5 " in own
+    assert f"--recordings {results}/recordings/e1.h5 {results}/recordings/e2.h5 " in own
     assert "--background-recordings" not in published
+    folder = f"{results}/importance/published"
+    (null,) = [line for line in lines if f"--out {folder}/null/{name}.h5" in line]
+    assert "--decoder null" in null and f"--weights {results}/models/null/{name}.pt " in null
+    check = next(line for line in lines if f"--out {folder}/gru/{name}.check.h5" in line)
+    assert check.count(f"{folder}/gru/") == 21 and "--truth" not in check  # 20 maps, its own file
+    (judge,) = [line for line in lines if "map-checks" in line and "--name published" in line]
+    for flag, start in (("--maps", "gru/"), ("--null-maps", "null/"), ("--seed-maps", "s2/")):
+        assert f"{flag} {folder}/{start}train-c+d+e.valid-b.test-a.h5" in judge
+    assert judge.count(".check.h5") == 20
+    (plain,) = [line for line in lines if "map-checks" in line and "--name shap" in line]
+    assert "--null-maps" not in plain and "--seed-maps" not in plain
+    summaries = [line for line in lines if line.startswith("mesodecode shap-summary")]
+    assert sorted("--null-maps" in line for line in summaries) == [False, True]
     (report,) = [line for line in lines if line.startswith("mesodecode report")]
-    assert f"{results}/figures/importance_shap.svg {results}/figures/importance_pub" in report
+    for key in ("shap", "published"):
+        files = (
+            f"{results}/tables/importance_{key}_checks.tsv {results}/figures/importance_{key}.svg"
+        )
+        assert f"--importance {key} {files} {results}/figures/importance_{key}_checks.svg" in report
+
+
+def test_no_truth_is_known_of_rois_that_the_simulation_does_not_number(tmp_path):
+    config = with_importance() | {"simulate": {}, "recordings": {"roi_masks": "masks.tif"}}
+    (tmp_path / "masks.tif").touch()
+    _, lines = plan(tmp_path, config=config)
+    assert any("shap-check" in line for line in lines)
+    assert not any("--truth" in line for line in lines)

@@ -226,6 +226,32 @@ def test_report_shows_the_losses_of_networks(study):
     assert "Loss and AUC" not in text_of(full_report(study))
 
 
+def test_report_shows_importance_with_its_checks(study):
+    rows = [
+        ("planted truth", "pass", 1.0, "All <4> are on top."),
+        ("seeds", "not made", np.nan, "No."),
+    ]
+    checks = pd.DataFrame(rows, columns=["check", "verdict", "value", "sentence"])
+    for name in ("shap", "fig6"):
+        checks.to_csv(study / f"{name}.tsv", sep="\t", index=False, na_rep="nan")
+    svg = study / "auc.v1.svg"
+    shown = ("--importance", "shap", study / "shap.tsv", svg, svg)
+    page = write_report(study, *shown, "--importance", "fig6", study / "fig6.tsv", svg)
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and not checker.open
+    assert len(checker.ids) == len(set(checker.ids))
+    assert '<a href="#importance">' in page and page.count("All &lt;4&gt; are on top.") == 2
+    assert '<span class="verdict pass">pass</span>' in page
+    assert '<span class="verdict not-made">not made</span>' in page
+    text = text_of(page)
+    assert "planted truth pass 1.00" in text and "seeds not made – No." in text
+    assert text.index("shap AUC by decoder.") < text.index("fig6 AUC by decoder.")
+    assert 'id="importance"' not in write_report(study)
+    with pytest.raises(UserError, match="--importance shap: give its table of checks"):
+        write_report(study, "--importance", "shap")
+
+
 def test_report_shows_the_note_of_the_config(study):
     assert 'class="notice"' not in full_report(study)
     config = json.loads((study / "config.json").read_text()) | {"note": "Simulated & small."}

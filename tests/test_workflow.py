@@ -224,6 +224,10 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     (first,) = [line for line in simulated if "--session m1_s1 " in line]
     assert "--mouse m1 --run-share 0.36 " in first
     assert "fetch_weights" not in jobs  # its weights are packaged
+    checks = [line for line in lines if line.startswith("mesodecode shap-check")]
+    (check,) = [line for line in checks if ".test-m4.check.h5" in line]
+    truth = "results/demo/simulated/m4_s{}_truth.h5"
+    assert f"--truth {truth.format(1)} {truth.format(2)} " in check
 
 
 @pytest.mark.slow

@@ -111,5 +111,5 @@ rule report:
     shell:
         "mesodecode report --config {input.config} --allocations {input.allocations} "
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
-        "{params.tests} --figure {input.figures} {params.losses} {params.importance} "
+        "{params.tests} --figure {input.figures} {params.importance} {params.losses} "
         "--out {output} 2> {log}"

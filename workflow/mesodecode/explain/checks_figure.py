@@ -77,7 +77,10 @@ def _deletion(axes: Axes, e: Evidence) -> None:
     axes.set_ylim(top=1.02)
     axes.set_xlabel(f"{'ROIs' if e.kind == 'ROI' else 'Area'} removed (%)")
     axes.set_ylabel("Test AUC")
-    axes.legend(frameon=False, fontsize=6, loc="best", handlelength=1.5)
+    axes.legend(
+        **{"loc": "lower right", "bbox_to_anchor": (1.02, 1), "ncols": 2, "frameon": False},
+        **{"fontsize": 5.5, "handlelength": 1.5, "columnspacing": 0.8, "borderaxespad": 0.2},
+    )
 
 
 def _correlations(axes: Axes, e: Evidence) -> None:
@@ -100,6 +103,11 @@ def _correlations(axes: Axes, e: Evidence) -> None:
         marker = MARKERS[1] if x < n_unknowing else MARKERS[0]
         axes.plot(spread, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
         axes.plot([x - 0.38, x + 0.38], [np.mean(values)] * 2, color="black", lw=1.2)
+    words = {"ha": "center", "va": "top", "fontsize": 5.5}
+    axes.text((n_unknowing - 1) / 2, 1, "should be low", color=PALETTE[1], **words)
+    if len(groups) > n_unknowing:
+        middle = (n_unknowing + len(groups) - 1) / 2
+        axes.text(middle, 1, "should be higher", color=PALETTE[0], **words)
     axes.plot([-0.5, n_unknowing - 0.5], [SURVIVES] * 2, color="0.45", lw=0.6, ls=(0, (4, 3)))
     axes.axhline(0, color="0.7", lw=0.5, zorder=0)
     axes.set_xlim(-0.5, len(groups) - 0.5)
@@ -117,7 +125,7 @@ def _precision_recall(axes: Axes, e: Evidence) -> None:
     precision, recall, _ = precision_recall_curve(truth, e.mean[counted])
     axes.step(recall, precision, where="post", color=PALETTE[0], lw=1.4, clip_on=False)
     axes.axhline(truth.mean(), color="0.45", lw=0.6, ls=(0, (4, 3)))
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     n = int(truth.sum())
     axes.set_xlabel(f"Recall (of {n} planted {e.kind}s)")

@@ -151,8 +151,8 @@ def check_cutout(
 
     Units are masks. Since masks overlap, what is removed is not so many of them but a share of the
     image: the pixels of the highest score, a pixel's score being the mean over the masks that cover
-    it. Random orders are the same with scores exchanged between masks, so that they remove the same
-    area, as smoothly. Every second of `SHARES` is taken; removed pixels are filled as in the map.
+    it. In random orders the masks have random ranks for scores, so that the same area is removed,
+    as smoothly. Every second of `SHARES` is taken; removed pixels are filled as in the map.
     """
     parts = trained if isinstance(trained, tuple) else (trained,)
     allocation = parts[-1].allocate(mice_of(recordings))
@@ -289,7 +289,8 @@ def _orders(
             "units that are checked"
         )
     scores = others[list(units)].mean().to_numpy()
-    return [scores, *(rng.permutation(scores) for _ in range(draws))]
+    # Ranks, not the scores exchanged: ties would be removed in the order of the units.
+    return [scores, *(rng.permutation(len(units)).astype(float) for _ in range(draws))]
 
 
 def _join(parts: Sequence[Trained], device: torch.device | str) -> Decoder:

@@ -1,0 +1,518 @@
+"""Is a map right? The checks, each on maps that must pass and on maps that must fail."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from mesodecode import cli, schema
+from mesodecode.allocation import Allocation
+from mesodecode.explain import (
+    checks,
+    checks_figure,
+    cutout_masks,
+    map_check,
+    map_scores,
+    shap_maps,
+    verdicts,
+)
+from mesodecode.files import UserError
+from mesodecode.models import Trained, rnn_decoder
+from mesodecode.recordings import Recording
+
+N_ROIS, N_FRAMES = 20, 400
+SETTINGS = schema.defaults(
+    "roi_rnn", rnn="rnn", hidden_size=2, half_window=0, baseline=None, normalise="zscore"
+)
+ANALYSIS = schema.defaults("importance_shap", background=50, windows=60, output="logit")
+MICE = ("d", "e", "f", "g", "h", "i")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# The numbers, by hand
+
+
+def test_average_precision_by_hand():
+    # hits at ranks 1 and 3: (1/1 + 2/3) / 2
+    found = checks.planted_truth(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 0, 1, 0.0]))
+    assert found.average_precision == pytest.approx(5 / 6)
+    assert (found.chance, found.n_planted, found.n_on_top, found.n_units) == (0.5, 2, 1, 4)
+    left_out = checks.planted_truth(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, np.nan, 1, 0]))
+    assert (left_out.average_precision, left_out.n_on_top, left_out.n_units) == (1, 2, 3)
+    ties = checks.planted_truth(np.zeros(4), np.array([1, 0, 1, 0.0]))
+    assert (ties.average_precision, ties.n_on_top) == (0.5, 0)  # ties do not count as found
+
+
+def test_rank_correlation_by_hand():
+    maps = np.array([[1, 2, 3, 4], [1, 2, 3, 4], [1, 1, 2, 5], [3, 3, 3, 3]], float)
+    others = np.array([[1, 300, 20, 400], [4, 3, 2, 1], [1, 2, 3, 3], [1, 2, 3, 4]], float)
+    # 1 - 6 x 2 / (4 x 15); reversed; R's cor(…, method = "spearman"); constant
+    expected = [0.8, -1, 0.888888888889, 0]
+    np.testing.assert_allclose(checks.rank_correlations(maps, others), expected, atol=1e-12)
+
+
+def test_stability_is_the_mean_over_pairs_by_test_mouse():
+    maps = np.array([[1, 2, 3, 4], [1, 3, 2, 4], [4, 3, 2, 1]], float)
+    # pairs 1-2: 0.8 (same mouse); 1-3: -1; 2-3: -0.8
+    assert checks.stability(maps, np.array(["a", "a", "b"])) == pytest.approx((-0.9, 0.8))
+    different, same = checks.stability(maps, np.array(["a", "b", "c"]))
+    assert different == pytest.approx(-1 / 3) and np.isnan(same)
+
+
+def test_deletion_gain_by_hand():
+    auc = np.array([[0.6, 0.5], [0.8, 0.5]])  # mean 0.6
+    random = np.array([[[0.9, 0.7], [0.7, 0.5]], [[0.9, 0.7], [0.6, 0.6]]])  # draws: 0.8 and 0.6
+    assert checks.deletion_gain(auc, random) == (pytest.approx(0.1), 1)
+
+
+def test_permuted_labels_are_tested_as_r_does():
+    real = np.array([[5, 6, 7, 8], [1, 2, 3, 4], [2, 4, 4, 9]], float).T
+    null = np.array([[1, 2, 3, 4, 4.5], [1.5, 2.5, 3.5, 4.5, 5], [1, 4, 0, 3, 2]], float).T
+    table = checks.real_against_permuted(real, null)
+    # wilcox.test(…, exact = FALSE) and p.adjust(…, "holm")
+    np.testing.assert_array_equal(table["statistic"], [20, 6, 16.5])
+    np.testing.assert_allclose(table["p"], [0.0199644533052, 0.391267279283, 0.133277007442])
+    holm = [0.0598933599156, 0.3912672792826, 0.2665540148850]
+    np.testing.assert_allclose(table["p_holm"], holm)
+    assert table["mean_null"].tolist() == pytest.approx([2.9, 3.4, 2])
+    assert table["sd_null"][2] == pytest.approx(np.sqrt(2.5)) and set(table["n_null"]) == {5}
+    assert checks.real_against_permuted(real, null[:1])["sd_null"].isna().all()
+
+
+def test_five_allocations_cannot_differ_in_any_of_50_rois():
+    assert checks.smallest_p_holm(5, 5, 50) == pytest.approx(0.609289017767)  # by R
+    assert checks.smallest_p_holm(20, 20, 50) < 1e-5
+
+
+def test_removals_take_the_highest_first_and_the_unknown_last():
+    steps = map_check.removals(np.array([1, np.nan, 3, 2.0]), (0.25, 0.5, 0.75))
+    assert steps.astype(int).tolist() == [[0, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 1]]
+
+
+def test_a_pixel_scores_the_mean_of_the_masks_that_cover_it():
+    areas = np.array([[[1, 1, 0, 0]], [[0, 1, 1, 0]]], bool)
+    np.testing.assert_array_equal(
+        map_check.pixel_map(np.array([4.0, 2.0]), areas), [[4, 3, 2, np.nan]]
+    )
+
+
+# What was planted
+
+
+def truth_file(path: Path, centres=((2, 2),), size=8, radius=0.125, signal=0.02) -> Path:
+    with h5py.File(path, "w") as file:
+        file["roi_xy"] = np.array([(0, 0), *centres], float)
+        rois = np.arange(2, len(centres) + 2)
+        file.attrs.update(signal_rois=rois, signal_radius=radius, image_size=size)
+        file.attrs["run_signal"] = signal
+    return path
+
+
+def test_planted_rois_are_those_of_the_simulation(tmp_path):
+    path = truth_file(tmp_path / "t.h5", ((2, 2), (5, 5)))
+    assert map_check.planted_rois([path], [3, 1, 2]).tolist() == [1, 0, 1]
+    nothing = truth_file(tmp_path / "nothing.h5", signal=0)
+    assert map_check.planted_rois([nothing], [3, 1, 2]).tolist() == [0, 0, 0]
+    assert np.isnan(map_check.planted_rois([], [3, 1, 2])).all()
+    (tmp_path / "bad.h5").write_text("no HDF5")
+    with pytest.raises(UserError, match=r"bad\.h5: not a truth of `mesodecode simulate`"):
+        map_check.planted_rois([tmp_path / "bad.h5"], [1])
+
+
+def test_masks_that_hide_half_of_a_planted_area_are_planted(tmp_path):
+    # radius 1 px around (2, 2) of 8 x 8: the pixel and its four neighbours
+    path = truth_file(tmp_path / "t.h5")
+    areas = np.zeros((4, 8, 8), bool)
+    areas[0, :, :3] = True  # 4 of 5
+    areas[1, 3] = True  # 1 of 5
+    areas[2, :, 6:] = True  # none
+    areas[3, 2] = True  # 3 of 5
+    expected = [1, np.nan, 0, 1]
+    np.testing.assert_array_equal(map_check.planted_masks([path], areas), expected)
+    # the same at twice the size: centre (4.5, 4.5), radius 2
+    double = areas.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(map_check.planted_masks([path], double), expected)
+    other = truth_file(tmp_path / "other.h5", ((6, 2),))  # another mouse: only mask 3 hides it
+    both = map_check.planted_masks([path, other], areas)
+    np.testing.assert_array_equal(both, [np.nan, np.nan, np.nan, 1])
+    assert np.isnan(map_check.planted_masks([], areas)).all()
+
+
+# A decoder that reads its ROIs with known weights
+
+
+def recording(mouse: str, **changes) -> Recording:
+    rng = np.random.default_rng(sum(map(ord, mouse)))
+    rois = rng.standard_normal((N_FRAMES, N_ROIS)).astype(np.float32)
+    return dataclasses.replace(
+        Recording(
+            **{"path": Path(f"{mouse}.h5"), "session": f"{mouse}_s1", "mouse": mouse},
+            **{"frame_rate": 30.0, "labels": (rois[:, 3] > 0).astype(np.uint8)},
+            **{"speed": None, "segment": None, "pixel_mean": None, "stack_sd": 1.0},
+            **{"rois": rois, "shape": (N_FRAMES, 8, 8)},
+        ),
+        **changes,
+    )
+
+
+def reader(weights: np.ndarray, **changes) -> Trained:
+    """A decoder whose logit is weights x signals, as long as these are small."""
+    settings = SETTINGS | {"dropped": []} | changes
+    model = rnn_decoder(N_ROIS, settings)
+    state = {key: torch.zeros_like(value) for key, value in model.state_dict().items()}
+    state["rnn.weight_ih_l0"][0] = torch.as_tensor(1e-3 * weights)
+    state["head.weight"][0, 0] = 1000
+    return Trained("roi_rnn", settings, ("a", "b"), ("c",), state)
+
+
+ONE = np.eye(N_ROIS)[3]  # reads ROI 4 only
+GRADED = 0.7 ** np.arange(N_ROIS)
+
+
+def check(mouse: str, network: Trained, scores=None, **options) -> map_check.MapCheck:
+    """Check on a mouse, with a map of another mouse that gives the order."""
+    index = pd.MultiIndex.from_tuples([("x", "m")], names=["allocation", "test_mouse"])
+    columns = pd.Index([str(roi) for roi in range(1, N_ROIS + 1)], name="ROI")
+    maps = None if scores is None else pd.DataFrame([scores], index, columns)
+    return map_check.check_shap(network, [recording(mouse)], [], ANALYSIS, maps=maps, **options)
+
+
+def test_removing_what_the_map_names_takes_the_signal_and_random_order_does_not():
+    found = check("d", reader(ONE), ONE)
+    assert (found.auc_intact, found.n_windows) == (1.0, N_FRAMES)
+    assert found.share.tolist() == pytest.approx(np.arange(1, 10) / 10)
+    # 2 of 20 ROIs are removed first; what is left is constant
+    np.testing.assert_array_equal(found.auc, np.full((1, 9), 0.5))
+    assert found.auc_random.shape == (20, 9)
+    assert set(np.unique(found.auc_random)) == {0.5, 1.0}
+    # ROI 4 is removed with probability 0.1, 0.2 … 0.9: half of all steps, and each 20 draws
+    assert found.auc_random[:, 0].mean() > 0.8
+    assert found.auc_random.mean() == pytest.approx(0.75, abs=0.08)
+    wrong = check("d", reader(ONE), -ONE)
+    np.testing.assert_array_equal(wrong.auc, np.ones((1, 9)))
+
+
+def test_order_comes_from_other_mice_only():
+    index = [("x", "d"), ("y", "e"), ("z", "f"), ("w", "e+d")]
+    index = pd.MultiIndex.from_tuples(index, names=["allocation", "test_mouse"])
+    columns = pd.Index([str(roi) for roi in range(1, N_ROIS + 1)], name="ROI")
+    maps = pd.DataFrame([100 * ONE, -ONE, -ONE, 100 * ONE], index, columns)
+    arguments = (reader(ONE), [recording("d")], [], ANALYSIS)
+    found = map_check.check_shap(*arguments, maps=maps)  # its own map would remove ROI 4 at once
+    np.testing.assert_array_equal(found.auc, np.ones((1, 9)))
+    only_own = map_check.check_shap(*arguments, maps=maps.iloc[[0, 3]])
+    assert only_own.auc.shape == only_own.auc_random.shape == (0, 9)
+    with pytest.raises(UserError, match=r"maps: nothing of ROI 20; give maps of the decoder"):
+        map_check.check_shap(*arguments, maps=maps.drop(columns="20"))
+
+
+def test_rois_that_the_decoder_does_not_read_are_no_units():
+    found = check("d", reader(ONE, rois=[2, 4, 6]), ONE)
+    assert found.unit == ("2", "4", "6")
+    assert found.randomised.shape == (3,) and (found.randomised > 0).all()
+    dropped = check("d", reader(ONE, drop=True, dropped=[4]), ONE)
+    assert len(dropped.unit) == N_ROIS - 1 and "4" not in dropped.unit
+    assert dropped.auc_intact == 0.5
+
+
+def test_checks_are_the_same_twice_and_read_as_written(tmp_path):
+    found = check("d", reader(GRADED), GRADED, limit=50)
+    assert found.n_windows == 50
+    again = check("d", reader(GRADED), GRADED, limit=50)
+    other = check("e", reader(GRADED), GRADED, limit=50)
+    found.write(tmp_path / "c.h5")
+    read = map_check.read(tmp_path / "c.h5")
+    for key, value in dataclasses.asdict(found).items():
+        assert np.array_equal(getattr(again, key), value, equal_nan=key == "planted"), key
+        assert np.array_equal(getattr(read, key), value, equal_nan=key == "planted"), key
+    assert not np.array_equal(found.randomised, other.randomised)
+    (tmp_path / "bad.h5").write_text("no HDF5")
+    with pytest.raises(UserError, match=r"bad\.h5: not a file of `mesodecode shap-check`"):
+        map_check.read(tmp_path / "bad.h5")
+
+
+# Verdicts
+
+
+def scores_of(maps, mice=MICE, decoder="real") -> pd.DataFrame:
+    index = [(f"train-a+b.valid-c.test-{mouse}", mouse) for mouse in mice]
+    index = pd.MultiIndex.from_tuples(index, names=["allocation", "test_mouse"])
+    columns = pd.Index([str(roi) for roi in range(1, N_ROIS + 1)], name="ROI")
+    return pd.DataFrame(np.asarray(maps, float), index, columns)
+
+
+def judged(scores, made, **others) -> pd.DataFrame:
+    return verdicts.table(verdicts.gather(scores, made, **others)).set_index("check")
+
+
+@pytest.fixture(scope="module")
+def graded():
+    """Maps of a decoder with graded weights in six mice, and their checks."""
+    network = reader(GRADED)
+    maps = [
+        shap_maps.shap_map(network, [recording(m)], [], ANALYSIS, decoder="x").mean_abs.sum(axis=0)
+        for m in MICE
+    ]
+    return maps, [check(mouse, network, GRADED) for mouse in MICE]
+
+
+def test_a_map_of_the_weights_passes(graded):
+    maps, made = graded
+    table = judged(scores_of(maps), made)
+    assert table.loc["random weights", "verdict"] == "pass"
+    assert abs(table.loc["random weights", "value"]) < 0.3  # SD of one is 0.23, of six 0.09
+    assert table.loc["allocations", "verdict"] == "pass"
+    assert table.loc["allocations", "value"] > 0.9  # 0.7 ** n, and |x| of 60 windows
+    not_made = table[table["verdict"] == "not made"]
+    assert not_made.index.tolist() == ["planted truth", "permuted labels", "seeds"]
+    assert not_made["sentence"].str.startswith("Not made: ").all() and set(table["n"]) == {6}
+
+
+def test_a_map_of_the_input_alone_is_flagged(graded):
+    """Gain x |signal|, whatever the weights: made of real and of random weights it is the same."""
+    rng = np.random.default_rng(0)
+    gain = np.arange(1, N_ROIS + 1)
+
+    def input_map(weights):
+        return gain * np.abs(recording("d").rois).mean(axis=0)
+
+    maps = [input_map(rng.standard_normal(N_ROIS)) for _ in MICE]
+    made = [
+        dataclasses.replace(one, randomised=input_map(rng.standard_normal(N_ROIS)))
+        for one in graded[1]
+    ]
+    table = judged(scores_of(maps), made, null=scores_of(maps))
+    for name in ("random weights", "permuted labels"):
+        assert (table.loc[name, "verdict"], table.loc[name, "value"]) == ("flag", 1)
+    assert "shows the input" in table.loc["random weights", "sentence"]
+    assert "does not depend on the behaviour" in table.loc["permuted labels", "sentence"]
+
+
+def test_deletion_passes_where_the_map_names_what_is_used_and_else_is_flagged(graded):
+    right = [check(mouse, reader(ONE), ONE) for mouse in MICE]
+    wrong = [check(mouse, reader(ONE), -ONE) for mouse in MICE]
+    good, bad = (judged(scores_of(graded[0]), made).loc["deletion"] for made in (right, wrong))
+    assert good["verdict"] == "pass" and good["value"] == pytest.approx(0.25, abs=0.04)
+    assert "in none of 20 random orders as fast" in good["sentence"]
+    assert bad["verdict"] == "flag" and bad["value"] < 0
+    assert "in 20 of 20 random orders as fast" in bad["sentence"]
+    none = judged(scores_of(graded[0]), [check(mouse, reader(ONE)) for mouse in MICE])
+    assert none.loc["deletion", "verdict"] == "not made"
+
+
+def test_planted_truth_passes_only_if_all_planted_are_on_top(graded):
+    maps, made = graded
+    planted = np.zeros(N_ROIS)
+    planted[[0, 1]] = 1
+    made = [dataclasses.replace(one, planted=planted) for one in made]
+    table = judged(scores_of(maps), made)
+    assert tuple(table.loc["planted truth", ["verdict", "value"]]) == ("pass", 1)
+    words = "All 2 planted ROIs are above 18 others (average precision 1.00, by chance 0.10"
+    assert table.loc["planted truth", "sentence"].startswith(words)
+    planted[[1, 9]] = 0, 1  # the tenth of twenty: (1 + 2 / 10) / 2
+    row = judged(scores_of(maps), made).loc["planted truth"]
+    assert (row["verdict"], row["value"]) == ("flag", pytest.approx(0.6))
+    assert "1 of 2 planted ROIs are among the 2 highest of 20" in row["sentence"]
+    nothing = [dataclasses.replace(one, planted=np.zeros(N_ROIS)) for one in made]
+    assert judged(scores_of(maps), nothing).loc["planted truth", "verdict"] == "not made"
+
+
+def test_unstable_maps_are_flagged_over_allocations_and_seeds(graded):
+    rng = np.random.default_rng(1)
+    maps, made = graded
+    noise = scores_of(rng.random((len(MICE), N_ROIS)))
+    table = judged(noise, made, seeds=[scores_of(maps)])
+    assert table.loc["allocations", "verdict"] == table.loc["seeds", "verdict"] == "flag"
+    table = judged(scores_of(maps), made, seeds=[scores_of(maps), scores_of(maps)])
+    assert tuple(table.loc["seeds", ["verdict", "value"]]) == ("pass", 1)
+    assert "Trained with 2 other seeds" in table.loc["seeds", "sentence"]
+    one_mouse = [dataclasses.replace(made[0], allocation=name) for name in ("p", "q")]
+    scores = scores_of(maps[:2], "dd").rename(index=dict(enumerate("pq")))
+    scores.index = pd.MultiIndex.from_tuples([("p", "d"), ("q", "d")], names=scores.index.names)
+    assert judged(scores, one_mouse).loc["allocations", "verdict"] == "not made"
+
+
+def test_ranks_of_few_units_are_not_judged(graded):
+    maps, made = graded
+    few = [
+        dataclasses.replace(
+            one, unit=("1", "2", "3"), randomised=one.randomised[:3], planted=one.planted[:3]
+        )
+        for one in made
+    ]
+    table = judged(scores_of(maps), few)
+    words = "Not made: the ranks of 3 ROIs say too little."
+    assert table.loc["random weights", "sentence"] == words
+    assert table.loc["deletion", "verdict"] == "pass"
+
+
+def test_what_is_missing_is_named(graded):
+    maps, made = graded
+    with pytest.raises(UserError, match=r"checks: nothing of train-a\+b\.valid-c\.test-i; give"):
+        verdicts.gather(scores_of(maps), made[:-1])
+    with pytest.raises(UserError, match=r"maps: nothing of train-a\+b\.valid-c\.test-i"):
+        verdicts.gather(scores_of(maps), made, scores_of(maps[:-1], MICE[:-1]))
+    with pytest.raises(UserError, match="maps: nothing of 20"):
+        verdicts.gather(scores_of(maps), made, scores_of(maps).drop(columns="20"))
+
+
+# Files
+
+
+def test_maps_of_both_kinds_become_one_table(tmp_path):
+    network = reader(GRADED)
+    paths = []
+    for mouse in "de":
+        one = shap_maps.shap_map(network, [recording(mouse)], [], ANALYSIS, decoder="x")
+        paths.append(tmp_path / f"{mouse}.h5")
+        one.write(paths[-1])
+    scores = map_scores.read(paths)
+    assert scores.columns.name == "ROI" and scores.columns[-1] == str(N_ROIS)
+    assert scores.index.tolist() == [(f"train-a+b.valid-c.test-{m}", m) for m in "de"]
+    np.testing.assert_allclose(scores.loc[(one.allocation, "e")], one.mean_abs.sum(axis=0))
+
+    rows = [("s1", "one", 0.1), ("s2", "one", 0.3), ("s1", "two", -0.2), ("s2", "two", 0.0)]
+    for block, part in enumerate((rows[:2], rows[2:])):
+        table = pd.DataFrame(part, columns=["session", "mask", "score"])
+        table = table.assign(allocation="A", test_mouse="07")
+        table.to_csv(tmp_path / f"block{block}.tsv", sep="\t", index=False)
+    scores = map_scores.read(sorted(tmp_path.glob("*.tsv")))
+    assert scores.columns.tolist() == ["one", "two"] and scores.columns.name == "mask"
+    np.testing.assert_allclose(scores.loc[("A", "07")], [0.2, -0.1])
+    with pytest.raises(UserError, match=r"block0\.tsv and others are of different kinds"):
+        map_scores.read([*paths, *sorted(tmp_path.glob("*.tsv"))])
+    pd.read_csv(tmp_path / "block1.tsv", sep="\t").assign(allocation="B").to_csv(
+        tmp_path / "block1.tsv", sep="\t", index=False
+    )
+    with pytest.raises(UserError, match="mask one has no score in some allocation"):
+        map_scores.read(sorted(tmp_path.glob("*.tsv")))
+
+
+def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
+    network = reader(GRADED)
+    words = []
+    for decoder in ("own", "null"):
+        for mouse in MICE:
+            one = shap_maps.shap_map(network, [recording(mouse)], [], ANALYSIS, decoder=decoder)
+            one.write(tmp_path / f"{decoder}-{mouse}.h5")
+        words.append([str(path) for path in sorted(tmp_path.glob(f"{decoder}-*.h5"))])
+    planted = np.eye(N_ROIS)[0]
+    for one in graded[1]:
+        dataclasses.replace(one, planted=planted).write(tmp_path / f"{one.test_mouse}.check.h5")
+    made = [str(path) for path in tmp_path.glob("*.check.h5")]
+    own, null = words
+    line = ["map-checks", "--maps", *own, "--checks", *made, "--null-maps", *null]
+    line += ["--seed-maps", *null, "--seed-maps", *own, "--name", "fig6"]
+    assert cli.main([*line, "--out", f"{tmp_path}/t.tsv", "--figure", f"{tmp_path}/f"]) == 0
+    table = pd.read_csv(tmp_path / "t.tsv", sep="\t").set_index("check")
+    assert table["verdict"].tolist() == ["pass", "pass", "flag", "pass", "pass", "pass"]
+    svg = (tmp_path / "f.svg").read_text()
+    for words in ("fig6: checks of the map", "Is the map right?", "n = 6", "of 1 planted ROIs"):
+        assert words in svg
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+
+
+def test_the_figure_has_no_panel_for_what_was_not_made(graded):
+    maps, made = graded
+    whole = checks_figure.draw(verdicts.gather(scores_of(maps), made))
+    assert len(whole.axes) == 2  # no truth
+    bare = [dataclasses.replace(one, auc=one.auc[:0], auc_random=one.auc[:0]) for one in made]
+    evidence = verdicts.gather(scores_of(maps), bare)
+    assert len(checks_figure.draw(evidence).axes) == 1
+    assert "removed" not in checks_figure.caption(evidence)
+
+
+# Cut-out
+
+
+class OnePixel(nn.Module):
+    """A decoder whose logit is one pixel of the frame."""
+
+    def __init__(self, y, x):
+        super().__init__()
+        self.y, self.x = y, x
+
+    def forward(self, images):
+        return images[:, 1, self.y, self.x]
+
+
+@dataclasses.dataclass
+class Fake:
+    """What `check_cutout` asks of trained weights."""
+
+    pixel: tuple[int, int]
+    settings: dict = dataclasses.field(default_factory=dict)
+
+    def allocate(self, mice):
+        return Allocation(("a",), ("b",), tuple(mice))
+
+    def randomised(self, seed):
+        return Fake((15, 15))
+
+    def build(self, device):
+        return OnePixel(*self.pixel)
+
+
+def movie(path: Path, labels: np.ndarray) -> Recording:
+    rng = np.random.default_rng(0)
+    frames = rng.normal(2000, 60, (len(labels), 16, 16))
+    frames[:, 2, 2] += 300.0 * labels
+    frames = frames.astype(np.uint16)
+    with h5py.File(path, "w") as file:
+        file["frames"] = frames
+    return recording(
+        "d",
+        **{"path": path, "session": path.stem, "labels": labels, "shape": frames.shape},
+        **{"pixel_mean": frames.mean(axis=0, dtype=np.float32), "stack_sd": float(frames.std())},
+        rois=None,
+    )
+
+
+def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
+    labels = (np.arange(300) // 10 % 2).astype(np.uint8)
+    masks = cutout_masks.squares(16, 16, size=4, stride=4)
+    index = pd.MultiIndex.from_tuples([("x", "m")], names=["allocation", "test_mouse"])
+    first = np.eye(len(masks))[0]  # the square that holds the pixel
+    maps = pd.DataFrame([first], index, pd.Index(masks.names, name="mask"))
+    sessions = [movie(tmp_path / "s1.h5", labels), movie(tmp_path / "s2.h5", labels)]
+    rest = movie(tmp_path / "rest.h5", np.zeros(300, np.uint8))
+    settings = {"fill": "zero", "blur_sigma": 0.1}
+    found = map_check.check_cutout(Fake((2, 2)), [*sessions, rest], masks, settings, maps=maps)
+    assert found.unit == masks.names and found.share.tolist() == [0.1, 0.3, 0.5, 0.7, 0.9]
+    assert found.auc_intact > 0.95 and found.test_mouse == "d"
+    # 10 % are 26 of 256 pixels: the 16 of that square first
+    np.testing.assert_array_equal(found.auc, np.full((1, 5), 0.5))
+    assert found.auc_random.shape == (5, 5) and found.auc_random[:, 0].mean() > 0.7
+    assert np.flatnonzero(found.randomised).tolist() == [len(masks) - 1]  # pixel (15, 15)
+    # of about 500 / 3 frames a session every 2nd run of 60: 1 … 60, 121 … 180, 241 … 298
+    assert found.n_windows == 2 * (60 + 60 + 58)
+    with pytest.raises(UserError, match=r"rest\.h5: no session has both run and rest"):
+        map_check.check_cutout(Fake((2, 2)), [rest], masks, settings, maps=maps)
+    without = map_check.check_cutout(Fake((2, 2)), sessions[:1], masks, settings)
+    assert without.auc.shape == (0, 5) and without.auc_intact > 0.95
+
+
+def test_weights_are_drawn_anew_by_seed_and_nothing_else_changes():
+    network = reader(GRADED)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, again, other = (network.randomised(seed) for seed in (1, 1, 2))
+    assert torch.equal(before, torch.get_rng_state())
+    key = "rnn.weight_ih_l0"
+    assert torch.equal(first.state[key], again.state[key])
+    assert not torch.equal(first.state[key], other.state[key])
+    assert (first.settings, first.train_mice) == (network.settings, network.train_mice)
