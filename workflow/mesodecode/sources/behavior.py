@@ -268,7 +268,9 @@ def read_times(path: str | Path, name: str | None, n_frames: int, rate: float) -
     """
     known = (name,) if name else ("frame_times", "time")
     if name is None and Path(path).suffix.lower() == ".npy":
-        return check_times(npy.load(path).squeeze(), "the file", path, n_frames, rate)
+        array = npy.load(path)
+        if array.dtype.names is None:
+            return check_times(array.squeeze(), "the file", path, n_frames, rate)
     held, inside = read_variables(path, known)
     found = next((n for n in known if n in held), None)
     if found is None:

@@ -1,0 +1,147 @@
+"""From a wheel or a speed trace to run and rest: worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesodecode import locomotion
+
+FRAMES = np.array([0.0, 1.0, 2.0, 3.0])  # four frames of a second
+
+
+def test_a_trace_with_the_frames_own_times_stays_as_it_is():
+    values = np.array([3.0, 1.0, 4.0, 1.0])
+    assert locomotion.at_frames(values, FRAMES, FRAMES).tolist() == [3, 1, 4, 1]
+
+
+def test_a_slower_trace_is_interpolated_at_the_frames_time_stamps():
+    time, values = np.array([0.0, 2.0, 4.0]), np.array([0.0, 10.0, 0.0])
+    assert locomotion.at_frames(values, time, FRAMES).tolist() == [0, 5, 10, 5]
+
+
+def test_a_faster_trace_is_averaged_within_each_frame():
+    time = np.arange(8) / 2 + 0.1  # two samples a frame
+    values = np.array([1, 3, 10, 20, 0, 0, 7, 9.0])
+    assert locomotion.at_frames(values, time, FRAMES).tolist() == [2, 15, 0, 8]
+
+
+def test_a_frame_without_a_sample_is_interpolated():
+    time = np.array([0.1, 0.4, 0.9, 1.5, 1.9, 3.1, 3.4, 3.9])  # none in frame 2
+    values = np.array([0, 0, 0, 6, 6, 18, 18, 18.0])
+    expected = [0, 6, 6 + 12 * 0.1 / 1.2, 18]  # 6 at 1.9 s, 18 at 3.1 s; frame 2 begins at 2 s
+    np.testing.assert_allclose(locomotion.at_frames(values, time, FRAMES), expected)
+
+
+@given(rate=st.integers(3, 40), slope=st.floats(-5, 5))
+def test_a_ramp_is_resampled_without_bias(rate, slope):
+    """The mean over a frame of a linear ramp is its value half a sample before the middle."""
+    time = np.arange(4 * rate) / rate
+    got = locomotion.at_frames(slope * time, time, FRAMES)
+    np.testing.assert_allclose(got, slope * (FRAMES + (1 - 1 / rate) / 2), atol=1e-9)
+
+
+def test_a_state_is_the_last_sample_before_the_middle_of_the_frame():
+    time, states = np.array([0.0, 0.49, 1.51, 3.5]), np.array([0, 1, 0, 1])
+    assert locomotion.held_at(states, time, FRAMES).tolist() == [1, 1, 0, 1]
+    time, states = np.array([0.0, 0.51, 1.5, 2.51]), np.array([0, 1, 0, 1])
+    assert locomotion.held_at(states, time, FRAMES).tolist() == [0, 0, 0, 1]
+
+
+def test_frames_whose_middle_lies_in_an_interval_are_run():
+    start, stop = np.array([2.4, 0.6]), np.array([9.0, 1.6])  # in any order
+    assert locomotion.within(start, stop, FRAMES).tolist() == [0, 1, 1, 1]
+    assert locomotion.within(np.array([]), np.array([]), FRAMES).tolist() == [0, 0, 0, 0]
+
+
+def test_speed_of_a_wheel():
+    """1000 counts a turn of 50 cm: 20 counts are 1 cm. Backwards is as fast as forwards."""
+    time = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    counts = np.array([0, 100, 100, 60, 40.0])
+    turn = {"counts_per_turn": 1000, "wheel_circumference": 50}
+    speed = locomotion.speed_of_encoder(counts, time, FRAMES, **turn)
+    np.testing.assert_allclose(speed, [5, 0, 2, 1])
+    # a count a frame, the last of which ends after the last count: its speed is that before
+    speed = locomotion.speed_of_encoder(counts[:4], time[:4], FRAMES, **turn)
+    np.testing.assert_allclose(speed, [5, 0, 2, 2])
+
+
+@given(rate=st.integers(1, 200), cm_s=st.floats(0.1, 80))
+def test_a_steady_wheel_has_its_speed_at_every_rate(rate, cm_s):
+    time = np.arange(4 * rate + 1) / rate
+    speed = locomotion.speed_of_encoder(
+        cm_s * time * 1024 / 47.1, time, FRAMES, counts_per_turn=1024, wheel_circumference=47.1
+    )
+    np.testing.assert_allclose(speed, cm_s)
+
+
+def states(speed, *, frame_rate=1, **options):
+    options = {"frame_rate": frame_rate, "above": 2} | options
+    return "".join(map(str, locomotion.states_of_speed(np.array(speed), **options)))
+
+
+def test_the_published_rule_is_above_the_threshold_frame_by_frame():
+    assert states([0, 2, 2.1, 1.9, 9, 2]) == "001010"
+
+
+def test_hysteresis_keeps_a_state_between_two_thresholds():
+    speed = [1.5, 1, 2, 2.5, 1.5, 1.1, 1, 1.5, 3, 2, 0]
+    assert states(speed, below=1) == "00011100110"
+
+
+def test_short_rests_go_first_then_short_runs():
+    speed = [9 * int(c) for c in "0011011000100011"]
+    assert states(speed) == "0011011000100011"
+    assert states(speed, min_bout=2) == "0011111000000011"  # the rest of 1 first, then the run of 1
+    assert states(speed, min_bout=4) == "0011111111111111"  # rests of 3, too; ends stay
+    assert states(speed, min_bout=1.0, frame_rate=2) == "0011111000000011"  # 1 s at 2 frames/s
+
+
+def test_bouts_at_the_ends_of_a_segment_stay():
+    speed, segment = [0, 9, 9, 0, 9, 0, 0], [1, 1, 1, 2, 2, 2, 2]
+    assert states(speed, min_bout=3) == "0111100"
+    assert states(speed, min_bout=3, segment=np.array(segment)) == "0110000"
+    # a state is not carried over from one segment to the next
+    assert states([9, 1.5, 1.5, 1.5], below=1, segment=np.array([0, 0, 1, 1])) == "1100"
+
+
+def slow_states(speed, above, below, shortest):
+    """The same rule frame by frame and bout by bout, for one segment."""
+    state, found = 0, []
+    for value in speed:
+        state = 1 if value > above else 0 if value <= below else state
+        found.append(state)
+    for short in (0, 1):
+        start = 0
+        while start < len(found):
+            stop = start
+            while stop < len(found) and found[stop] == found[start]:
+                stop += 1
+            inside = start > 0 and stop < len(found)
+            if inside and found[start] == short and stop - start < shortest:
+                found[start:stop] = [1 - short] * (stop - start)
+            start = stop
+    return found
+
+
+@given(
+    speed=st.lists(st.sampled_from([0, 0.5, 1, 1.5, 2, 3]), min_size=1, max_size=60),
+    below=st.sampled_from([0.5, 1, 2]),
+    shortest=st.integers(0, 6),
+)
+def test_states_are_those_of_the_slow_rule(speed, below, shortest):
+    got = locomotion.states_of_speed(
+        np.array(speed), frame_rate=10, above=2, below=below, min_bout=shortest / 10
+    )
+    assert got.tolist() == slow_states(speed, 2, below, shortest)
+
+
+@pytest.mark.parametrize("rate", [7.0, 29.97, 30.0])
+def test_a_bout_of_just_the_shortest_length_stays(rate):
+    speed = np.repeat([0, 9, 0], [5, 3, 5])
+    kept = locomotion.states_of_speed(speed, frame_rate=rate, above=2, min_bout=3 / rate)
+    assert kept.sum() == 3
+    gone = locomotion.states_of_speed(speed, frame_rate=rate, above=2, min_bout=3.1 / rate)
+    assert gone.sum() == 0
