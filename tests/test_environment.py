@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -96,3 +100,91 @@ def test_this_environment_is_the_lock(name):
     except metadata.PackageNotFoundError:
         pytest.fail(f"{name} is locked but not installed; run 'make env'")
     assert version.split("+")[0] == LOCK[name]
+
+
+# Container recipes: nothing here builds them (no engine), so what they say is checked, and that
+# what they copy is enough to plan the demo.
+
+
+def docker_steps() -> list[tuple[str, str]]:
+    text = (ENVS / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [tuple(line.split(maxsplit=1)) for line in lines]
+
+
+def apptainer_sections() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {"": []}
+    for line in (ENVS / "apptainer.def").read_text().splitlines():
+        if line.startswith("%"):
+            found[line[1:].strip()] = inside = []
+        elif line.strip() and not line.startswith("#"):
+            (inside if len(found) > 1 else found[""]).append(line.strip())
+    return found
+
+
+def docker_copies(image: Path) -> dict[str, Path]:
+    """Source -> where the image has it, under `image`."""
+    found = {}
+    for step, words in docker_steps():
+        if step == "COPY":
+            *sources, to = words.split()
+            for source in sources:
+                folder = to.endswith("/")
+                found[source] = image / to / Path(source).name if folder else image / to
+    return found
+
+
+def apptainer_copies(image: Path) -> dict[str, Path]:
+    pairs = [line.split() for line in apptainer_sections()["files"]]
+    return {source: image / Path(to).relative_to("/opt/mesodecode") for source, to in pairs}
+
+
+def test_containers_have_the_python_and_the_lock_of_the_other_environments():
+    (python,) = [i for i in CONDA["dependencies"] if isinstance(i, str) and i.startswith("python=")]
+    image = f"python:{python.removeprefix('python=')}-slim"
+    steps, sections = docker_steps(), apptainer_sections()
+    assert steps[0] == ("FROM", image)
+    assert sections[""] == ["Bootstrap: docker", f"From: {image}"]
+    docker = [words for step, words in steps if step == "RUN" and words.startswith("pip")]
+    apptainer = [line for line in sections["post"] if line.startswith("pip")]
+    assert docker == apptainer and len(docker) == 2
+    assert docker[0].endswith("install --no-cache-dir -r envs/requirements.txt")
+    # the package is run from its folder, which the schemas stand beside
+    assert docker[1].endswith("--no-deps --no-build-isolation -e .")
+    asked = [w for w in dict(steps)["ENTRYPOINT"].strip("[]").replace('"', "").split(", ")]
+    assert sections["runscript"] == [f'exec {" ".join(asked)} "$@"']
+    assert asked[-1] == "/opt/mesodecode/Snakefile"
+
+
+def test_docker_builder_is_sent_what_it_copies_and_no_data():
+    allowed = [line[1:] for line in lines("Dockerfile.dockerignore") if line.startswith("!")]
+    assert lines("Dockerfile.dockerignore")[0] == "*"
+    for source in docker_copies(Path()):
+        assert any(Path(source.split("/")[0]).match(pattern) for pattern in allowed), source
+    assert not {"data", "results", ".venv"} & set(allowed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("copies", [docker_copies, apptainer_copies])
+def test_what_containers_copy_is_enough_to_plan_the_demo(tmp_path, copies):
+    image, study = tmp_path / "image", tmp_path / "study"
+    study.mkdir()
+    for source, to in copies(image).items():
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, to, dirs_exist_ok=True)
+        else:
+            shutil.copy(ROOT / source, to)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(image / "Snakefile")),
+            *("-n", "-p", "--configfile", str(image / "demo.yaml")),
+        ],
+        cwd=study,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mesodecode train-cnn" in done.stdout + done.stderr

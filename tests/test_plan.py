@@ -379,8 +379,8 @@ def test_each_partition_is_checked(cluster):
 @pytest.mark.parametrize(
     ("config", "status", "account", "state", "words"),
     [
-        ("slurmdbd", "squeue", None, OK, "by default"),
-        ("slurmdbd", None, "lab_b", OK, "account lab_b"),
+        ("slurmdbd", "squeue", None, OK, "your default of lab_a, lab_b"),
+        ("slurmdbd", None, "lab_b", OK, "account: lab_b"),
         (
             "slurmdbd",
             None,

@@ -75,8 +75,8 @@ def space(needed: dict[str, int], folder: str | Path = ".") -> Check:
 
 
 def gigabytes(size: float) -> str:
-    """Return a number of bytes in GB."""
-    return f"{size / 1e9:.1f} GB"
+    """Return a number of bytes in GB, in MB below one."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def submissions(run: DryRun) -> Check:
@@ -236,5 +236,5 @@ def _accounting(run: DryRun) -> Iterable[Check]:
             "accounting", WARN, f"on, but lists no account of {user}; ask the cluster's staff"
         )
     else:
-        words = f"on; account {', '.join(sorted(asked)) or f'by default, of {accounts}'}"
-        yield Check("accounting", OK, words)
+        default = f"your default of {', '.join(accounts)}"
+        yield Check("accounting", OK, f"on; account: {', '.join(sorted(asked)) or default}")

@@ -74,7 +74,7 @@ def _print_jobs(dry: DryRun) -> None:
     head = ("rule", "jobs", "submitted" if sent else "", "core-hours", "GPU-hours")
 
     def show(*cells: object) -> None:
-        print("{:<20}{:>6}{:>11}{:>12}{:>11}  {}".format(*cells))
+        print("{:<20}{:>6}{:>11}{:>12}{:>11}  {}".format(*cells).rstrip())
 
     show(*head, "hours from")
     for line in lines:
