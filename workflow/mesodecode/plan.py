@@ -24,6 +24,7 @@ from mesodecode.cohort import Study
 from mesodecode.files import UserError
 
 WORKFLOW = Path(__file__).parents[1]
+LARGE = ("simulated", "recordings", "features", "models", "predictions")  # folders of results/
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
 IMAGE_MODEL, ROI_MODEL = 20_000_000, 200_000  # bytes of the weights of the decoders in config.yaml
@@ -211,7 +212,7 @@ def estimates(run: DryRun) -> list[Estimate]:
 
 
 def disk(jobs: Iterable[Job], study: Study, movies: dict[str, tuple[int, int]]) -> dict[str, int]:
-    """Return the bytes that the jobs write, by folder of results/{study}.
+    """Return the bytes that the jobs write to the large folders of results/{study}.
 
     movies: session -> frames and bytes of its recording uncompressed (`movie_sizes`). Tables,
     figures and logs are not counted, nor checkpoints, which a finished training deletes.
@@ -220,11 +221,10 @@ def disk(jobs: Iterable[Job], study: Study, movies: dict[str, tuple[int, int]]) 
     needed: dict[str, int] = {}
     for job in jobs:
         for output in map(Path, job.outputs):
-            if not output.is_relative_to(root) or len(output.relative_to(root).parts) < 2:
-                continue
-            folder = output.relative_to(root).parts[0]
-            size = _mean_size(output.parent, output.suffix) or _size(output, folder, study, movies)
-            if size:
+            folder = output.relative_to(root).parts[0] if output.is_relative_to(root) else None
+            if folder in LARGE:
+                size = _mean_size(output.parent, output.suffix)
+                size = size or _size(output, folder, study, movies)
                 needed[folder] = needed.get(folder, 0) + size
     return needed
 

@@ -41,7 +41,10 @@ def run(args: argparse.Namespace) -> None:
     if all(check.state != FAIL for check in checks):
         print("asking Snakemake for the jobs …", file=sys.stderr, flush=True)
         dry = plan.dry_run(args.configfile, args.profile)
-        _print_jobs(dry)
+        if dry.jobs:
+            _print_jobs(dry)
+        else:
+            print("nothing to be done\n")
         checks += _disk_checks(dry, study)
         checks += [preflight.submissions(dry)] if dry.executor != "local" else []
         checks += preflight.slurm(dry)
@@ -62,7 +65,8 @@ def _disk_checks(dry: DryRun, study: Study) -> list[Check]:
         return [preflight.Check("data", preflight.FAIL, str(error))]
     needed = plan.disk(dry.jobs, study, movies)
     parts = [f"{folder} {preflight.gigabytes(size)}" for folder, size in sorted(needed.items())]
-    print(f"disk: {', '.join(parts) or 'nothing to write'}\n")
+    if parts:
+        print(f"disk: {', '.join(parts)}\n")
     return [preflight.space(needed)]
 
 
@@ -76,13 +80,15 @@ def _print_jobs(dry: DryRun) -> None:
     def show(*cells: object) -> None:
         print("{:<20}{:>6}{:>11}{:>12}{:>11}  {}".format(*cells).rstrip())
 
+    def shown(number: float) -> str:
+        return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
     show(*head, "hours from")
     for line in lines:
-        hours = ("", "") if line.local else (f"{line.core_hours:.1f}", f"{line.gpu_hours:.1f}")
+        hours = ("", "") if line.local else (shown(line.core_hours), shown(line.gpu_hours))
         show(line.rule, line.jobs, line.submissions if sent else "", *hours, line.basis)
-    core, gpu = (sum(getattr(x, key) for x in lines) for key in ("core_hours", "gpu_hours"))
-    total = (len(dry.jobs), len(dry.submissions) if sent else "", f"{core:.1f}", f"{gpu:.1f}")
-    show("total", *total, "")
+    core, gpu = (shown(sum(getattr(x, key) for x in lines)) for key in ("core_hours", "gpu_hours"))
+    show("total", len(dry.jobs), len(dry.submissions) if sent else "", core, gpu, "")
     print(
         "measured: mean of earlier jobs of the same rule and decoder; limit: runtime of the rule,\n"
         "an upper bound; local: seconds, where snakemake runs\n"
