@@ -206,6 +206,21 @@ def test_removing_what_the_map_names_takes_the_signal_and_random_order_does_not(
     np.testing.assert_array_equal(wrong.auc, np.ones((1, 9)))
 
 
+def test_a_removed_roi_has_its_mean_and_not_zero():
+    """ROI 5 lies at 50 and carries nothing; at 0 it would silence the decoder."""
+    network = reader(ONE, normalise="none")
+    network.state["rnn.weight_ih_l0"][0] = torch.as_tensor(np.eye(N_ROIS)[3] + np.eye(N_ROIS)[4])
+    network.state["rnn.bias_ih_l0"][0] = -50
+    network.state["head.weight"][0, 0] = 1
+    one = recording("d")
+    one.rois[:, 4] = 50 + 0.01 * one.rois[:, 4]
+    index = pd.MultiIndex.from_tuples([("x", "m")], names=["allocation", "test_mouse"])
+    columns = pd.Index([str(roi) for roi in range(1, N_ROIS + 1)], name="ROI")
+    maps = pd.DataFrame([np.eye(N_ROIS)[4] - ONE], index, columns)  # ROI 5 first, ROI 4 last
+    found = map_check.check_shap(network, [one], [], ANALYSIS, maps=maps)
+    assert found.auc.min() > 0.99
+
+
 def test_order_comes_from_other_mice_only():
     index = [("x", "d"), ("y", "e"), ("z", "f"), ("w", "e+d")]
     index = pd.MultiIndex.from_tuples(index, names=["allocation", "test_mouse"])
