@@ -20,6 +20,7 @@ from mesodecode.explain import (
     cutout_masks,
     map_check,
     map_scores,
+    planted,
     shap_maps,
     verdicts,
 )
@@ -124,13 +125,13 @@ def truth_file(path: Path, centres=((2, 2),), size=8, radius=0.125, signal=0.02)
 
 def test_planted_rois_are_those_of_the_simulation(tmp_path):
     path = truth_file(tmp_path / "t.h5", ((2, 2), (5, 5)))
-    assert map_check.planted_rois([path], [3, 1, 2]).tolist() == [1, 0, 1]
+    assert planted.planted_rois([path], [3, 1, 2]).tolist() == [1, 0, 1]
     nothing = truth_file(tmp_path / "nothing.h5", signal=0)
-    assert map_check.planted_rois([nothing], [3, 1, 2]).tolist() == [0, 0, 0]
-    assert np.isnan(map_check.planted_rois([], [3, 1, 2])).all()
+    assert planted.planted_rois([nothing], [3, 1, 2]).tolist() == [0, 0, 0]
+    assert np.isnan(planted.planted_rois([], [3, 1, 2])).all()
     (tmp_path / "bad.h5").write_text("no HDF5")
     with pytest.raises(UserError, match=r"bad\.h5: not a truth of `mesodecode simulate`"):
-        map_check.planted_rois([tmp_path / "bad.h5"], [1])
+        planted.planted_rois([tmp_path / "bad.h5"], [1])
 
 
 def test_masks_that_hide_half_of_a_planted_area_are_planted(tmp_path):
@@ -142,14 +143,14 @@ def test_masks_that_hide_half_of_a_planted_area_are_planted(tmp_path):
     areas[2, :, 6:] = True  # none
     areas[3, 2] = True  # 3 of 5
     expected = [1, np.nan, 0, 1]
-    np.testing.assert_array_equal(map_check.planted_masks([path], areas), expected)
+    np.testing.assert_array_equal(planted.planted_masks([path], areas), expected)
     # the same at twice the size: centre (4.5, 4.5), radius 2
     double = areas.repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_array_equal(map_check.planted_masks([path], double), expected)
+    np.testing.assert_array_equal(planted.planted_masks([path], double), expected)
     other = truth_file(tmp_path / "other.h5", ((6, 2),))  # another mouse: only mask 3 hides it
-    both = map_check.planted_masks([path, other], areas)
+    both = planted.planted_masks([path, other], areas)
     np.testing.assert_array_equal(both, [np.nan, np.nan, np.nan, 1])
-    assert np.isnan(map_check.planted_masks([], areas)).all()
+    assert np.isnan(planted.planted_masks([], areas)).all()
 
 
 # A decoder that reads its ROIs with known weights
@@ -455,31 +456,17 @@ def test_the_figure_has_no_panel_for_what_was_not_made(graded):
 
 
 class OnePixel(nn.Module):
-    """A decoder whose logit is one pixel of the frame."""
+    """A decoder whose logit is one pixel of the frame; another one when drawn anew."""
 
     def __init__(self, y, x):
         super().__init__()
         self.y, self.x = y, x
 
+    def reset_parameters(self):
+        self.y = self.x = 15
+
     def forward(self, images):
         return images[:, 1, self.y, self.x]
-
-
-@dataclasses.dataclass
-class Fake:
-    """What `check_cutout` asks of trained weights."""
-
-    pixel: tuple[int, int]
-    settings: dict = dataclasses.field(default_factory=dict)
-
-    def allocate(self, mice):
-        return Allocation(("a",), ("b",), tuple(mice))
-
-    def randomised(self, seed):
-        return Fake((15, 15))
-
-    def build(self, device):
-        return OnePixel(*self.pixel)
 
 
 def movie(path: Path, labels: np.ndarray) -> Recording:
@@ -505,8 +492,10 @@ def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
     maps = pd.DataFrame([first], index, pd.Index(masks.names, name="mask"))
     sessions = [movie(tmp_path / "s1.h5", labels), movie(tmp_path / "s2.h5", labels)]
     rest = movie(tmp_path / "rest.h5", np.zeros(300, np.uint8))
-    settings = {"fill": "zero", "blur_sigma": 0.1}
-    found = map_check.check_cutout(Fake((2, 2)), [*sessions, rest], masks, settings, maps=maps)
+    settings = {"fill": "zero", "blur_sigma": 0.1, "frame_step": 1, "run_length": 300}
+    about = {"allocation": Allocation(("a",), ("b",), ("d",)), "maps": maps}
+    arguments = (OnePixel(2, 2), [*sessions, rest], [masks] * 3, settings)
+    found = map_check.check_cutout(*arguments, **about)
     assert found.unit == masks.names and found.share.tolist() == [0.1, 0.3, 0.5, 0.7, 0.9]
     assert found.auc_intact > 0.95 and found.test_mouse == "d"
     # 10 % are 26 of 256 pixels: the 16 of that square first
@@ -515,19 +504,35 @@ def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
     assert np.flatnonzero(found.randomised).tolist() == [len(masks) - 1]  # pixel (15, 15)
     # of about 500 / 3 frames a session every 2nd run of 60: 1 … 60, 121 … 180, 241 … 298
     assert found.n_windows == 2 * (60 + 60 + 58)
+    few = settings | {"frame_step": 10, "run_length": 1}  # as the map, if that is less
+    assert map_check.check_cutout(*arguments[:3], few, **about).n_windows == 2 * 30
     with pytest.raises(UserError, match=r"rest\.h5: no session has both run and rest"):
-        map_check.check_cutout(Fake((2, 2)), [rest], masks, settings, maps=maps)
-    without = map_check.check_cutout(Fake((2, 2)), sessions[:1], masks, settings)
-    assert without.auc.shape == (0, 5) and without.auc_intact > 0.95
+        map_check.check_cutout(OnePixel(2, 2), [rest], [masks], settings, **about)
+    without = about | {"maps": None}
+    found = map_check.check_cutout(OnePixel(2, 2), sessions[:1], [masks], settings, **without)
+    assert found.auc.shape == found.auc_random.shape == (0, 5) and found.auc_intact > 0.95
 
 
-def test_weights_are_drawn_anew_by_seed_and_nothing_else_changes():
-    network = reader(GRADED)
+def test_all_weights_are_drawn_anew_by_seed_and_the_network_stays():
     torch.manual_seed(5)
-    before = torch.get_rng_state()
-    first, again, other = (network.randomised(seed) for seed in (1, 1, 2))
-    assert torch.equal(before, torch.get_rng_state())
-    key = "rnn.weight_ih_l0"
-    assert torch.equal(first.state[key], again.state[key])
-    assert not torch.equal(first.state[key], other.state[key])
-    assert (first.settings, first.train_mice) == (network.settings, network.train_mice)
+    network = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), reader(GRADED).build())
+    network[0][1].running_mean.fill_(7)
+    before = [value.clone() for part in network for value in part.state_dict().values()]
+    state = torch.get_rng_state()
+    first, again, other = (map_check.randomised(network, seed) for seed in (1, 1, 2))
+    assert torch.equal(state, torch.get_rng_state())
+    values = [[*(v for p in n for v in p.state_dict().values())] for n in (network, first, again)]
+    assert all(map(torch.equal, values[0], before)) and all(map(torch.equal, *values[1:]))
+    assert not torch.equal(first[0][0].weight, network[0][0].weight)
+    assert not torch.equal(first[1].rnn.weight_ih_l0, network[1].rnn.weight_ih_l0)
+    assert not torch.equal(first[0][0].weight, other[0][0].weight)
+    assert (first[0][1].running_mean == 0).all()
+
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = nn.Parameter(torch.arange(20.0).view(4, 5))
+
+    shuffled = map_check.randomised(Plain(), 1).weights
+    assert not torch.equal(shuffled, Plain().weights)
+    assert torch.equal(shuffled.flatten().sort().values, torch.arange(20.0))

@@ -276,24 +276,16 @@ class Trained:
         """
         return Allocation(tuple(self.train_mice), tuple(self.valid_mice), tuple(test_mice))
 
-    def randomised(self, seed: int) -> Trained:
-        """Return the same network with all weights drawn anew: one that has learned nothing."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.with_state(self._network().state_dict())
-
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network in evaluation mode."""
-        model = self._network()
+        if self.kind == "cnn":
+            model = CNNDecoder(self.settings["backbone"])
+        elif self.kind == "finetuned":
+            model = cnn_rnn_decoder(CNNDecoder(self.settings["backbone"]), self.settings)
+        else:
+            model = rnn_decoder(self.state["rnn.weight_ih_l0"].shape[1], self.settings)
         model.load_state_dict(self.state, strict=True)
         return model.to(device).eval()
-
-    def _network(self) -> nn.Module:
-        if self.kind == "cnn":
-            return CNNDecoder(self.settings["backbone"])
-        if self.kind == "finetuned":
-            return cnn_rnn_decoder(CNNDecoder(self.settings["backbone"]), self.settings)
-        return rnn_decoder(self.state["rnn.weight_ih_l0"].shape[1], self.settings)
 
 
 def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder:

@@ -1,8 +1,8 @@
 """What a decoder itself says about its importance map, in one allocation.
 
-Two maps are compared later (`mesodecode.explain.checks`), and here made: that of the same network
-with random weights, and how the test AUC falls as units are removed, in the map's order and in
-random ones. Neither changes the map.
+Made here and judged later, over all allocations (`mesodecode.explain.checks`): the map of the same
+network with random weights, and how the test AUC falls as units are removed, in the map's order and
+in random ones.
 
 The order of removal is that of the mean map of allocations that test OTHER mice. So it says whether
 the map holds beyond the mouse that it was made from; and for cut-out, whose scores are losses of
@@ -12,20 +12,22 @@ share their data. (Those other decoders have, however, been trained on this mous
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import h5py
 import numpy as np
 import pandas as pd
 import torch
 
+from mesodecode.allocation import Allocation
 from mesodecode.explain import storage
 from mesodecode.explain.cutout import Decoder, cutout_session
 from mesodecode.explain.cutout_masks import CutoutMasks
+from mesodecode.explain.planted import planted_masks, planted_rois
 from mesodecode.explain.shap_maps import evenly, shap_map, windows_as_trained
 from mesodecode.files import UserError
 from mesodecode.models import Trained
@@ -36,7 +38,9 @@ from mesodecode.windows import IMAGE_REACH, centres
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS = 20  # random orders: p of the deletion check can reach 1/21
 SHARES = tuple(share / 10 for share in range(1, 10))  # of the units, or of the image's area
-RUN = 60  # consecutive frames, of which their windows share the images
+RUN = 60  # consecutive frames, whose windows share their images
+
+Network = TypeVar("Network")
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ def check_shap(
     """
     allocation = trained.allocate(mice_of(recordings))
     rng = _generator(settings["seed"], allocation.id)
-    untrained = trained.randomised(int(rng.integers(2**31)))
+    model = trained.build(device)
+    untrained = trained.with_state(randomised(model, int(rng.integers(2**31))).state_dict())
     sizes = {key: min(settings[key], limit) for key in ("windows", "background")}
     random_map = shap_map(
         *(untrained, recordings, background_recordings, {**settings, **sizes}),
@@ -108,7 +113,6 @@ def check_shap(
     read_rois = (windows != mean).any(1).any(0).cpu().numpy()
     columns = np.flatnonzero(read_rois)
     units = tuple(str(rois[column]) for column in columns)
-    model = trained.build(device)
 
     @torch.inference_mode()
     def auc(removed: np.ndarray) -> float:
@@ -130,11 +134,13 @@ def check_shap(
 
 
 def check_cutout(
-    trained: Trained | tuple[Trained, Trained],
+    decoder: Decoder,
     recordings: Sequence[Recording],
-    masks: CutoutMasks,
+    masks: Sequence[CutoutMasks],
     settings: Mapping[str, Any],
     *,
+    allocation: Allocation,
+    half_window: int | None = None,
     maps: pd.DataFrame | None = None,
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
@@ -144,58 +150,72 @@ def check_cutout(
 ) -> MapCheck:
     """Check the cut-out map of an image decoder.
 
-    `trained`: CNN, or CNN and RNN trained together; or a frozen CNN and the RNN of its features.
-    `settings`, fill and blur_sigma of `cutout_session`; the rest as of `check_shap`. Of every test
-    session runs of `RUN` frames are used, evenly, about `limit` frames in all its sessions
-    together; a session of one state is left out. Scores and AUCs are means over sessions.
+    `decoder` and half_window as of `cutout_session`; `masks`, those of each recording; `settings`,
+    its fill, blur_sigma, frame_step and run_length; the rest as of `check_shap`. Where the frames
+    of the map are many, fewer are used, about `limit` in all sessions together, in runs of `RUN` at
+    most; a session of one state is left out. Scores and AUCs are means over sessions.
 
     Units are masks. Since masks overlap, what is removed is not so many of them but a share of the
     image: the pixels of the highest score, a pixel's score being the mean over the masks that cover
     it. In random orders the masks have random ranks for scores, so that the same area is removed,
     as smoothly. Every second of `SHARES` is taken; removed pixels are filled as in the map.
+    Raises UserError if no session has both states.
     """
-    parts = trained if isinstance(trained, tuple) else (trained,)
-    allocation = parts[-1].allocate(mice_of(recordings))
-    parts[0].allocate(mice_of(recordings))
     rng = _generator(seed, allocation.id)
-    untrained = tuple(part.randomised(int(rng.integers(2**31))) for part in parts)
-    half_window = parts[-1].settings.get("half_window")
-    options = {key: settings[key] for key in ("fill", "blur_sigma")}
-    options |= {"half_window": half_window, "run_length": RUN, "device": device}
-    shares = SHARES[::2]
-    hidden = []
-    for scores in _orders(maps, allocation.test, masks.names, draws, rng):
-        pixels = pixel_map(scores, masks.areas)
-        hidden += [step.reshape(pixels.shape) for step in removals(pixels.ravel(), shares)]
-    removed = CutoutMasks(tuple(map(str, range(len(hidden)))), np.array(hidden)) if hidden else None
-
-    randomised, intact, curves, n_frames = [], [], [], 0
-    for recording in recordings:
-        step = _frame_step(recording, half_window, limit / len(recordings))
-        if step is None:
+    untrained = randomised(decoder, int(rng.integers(2**31)))
+    units, shares = masks[0].names, SHARES[::2]
+    orders = _orders(maps, allocation.test, units, draws, rng)
+    scores, intact, curves, n_frames = [], [], [], 0
+    for recording, areas in zip(recordings, masks, strict=True):
+        frames = _frames(recording, half_window, settings, limit / len(recordings))
+        if frames is None:
             continue
-        where = options | {"frame_step": step}
-        scores = cutout_session(_join(untrained, device), recording, masks, **where)
-        randomised.append(scores["score"])
-        decoder = _join(parts, device)
-        found = cutout_session(decoder, recording, removed or masks[:1], **where)
+        options = {key: settings[key] for key in ("fill", "blur_sigma")}
+        options |= {"half_window": half_window, "device": device, **frames}
+        scores.append(cutout_session(untrained, recording, areas, **options)["score"])
+        pixels = [pixel_map(order, areas.areas) for order in orders]
+        hidden = [step for one in pixels for step in removals(one.ravel(), shares)]
+        hidden = np.array(hidden, bool).reshape(-1, *areas.areas.shape[1:])
+        # without an order any mask will do: only the intact AUC is asked for
+        removed = CutoutMasks(tuple(map(str, range(len(hidden)))), hidden) if orders else areas[:1]
+        found = cutout_session(decoder, recording, removed, **options)
         intact.append(found["auc_intact"].iloc[0])
-        curves.append(found["auc_masked"])
+        curves.append(found["auc_masked"][: len(hidden)])
         n_frames += int(found["n_frames"].iloc[0])
     if not n_frames:
         raise UserError(
             f"{', '.join(str(r.path) for r in recordings)}: no session has both run and rest, so "
             "there is no AUC to check a map by"
         )
-    auc = np.mean(curves, axis=0).reshape(-1, len(shares)) if hidden else np.empty((0, len(shares)))
+    auc = np.mean(curves, axis=0).reshape(-1, len(shares))
     return MapCheck(
         **{"allocation": allocation.id, "test_mouse": allocation.joined("test")},
-        **{"unit": masks.names, "randomised": np.mean(randomised, axis=0)},
-        planted=planted_masks(truth, masks.areas),
+        **{"unit": units, "randomised": np.mean(scores, axis=0)},
+        planted=planted_masks(truth, masks[0].areas),
         share=np.array(shares),
         auc_intact=float(np.mean(intact)),
         **{"auc": auc[:1], "auc_random": auc[1:], "n_windows": n_frames},
     )
+
+
+@torch.no_grad()
+def randomised(network: Network, seed: int) -> Network:
+    """Return a copy of a network, or of several, whose weights are drawn anew, pretrained ones too.
+
+    As torch draws those of a new layer; parameters of a module that cannot do that are shuffled.
+    """
+    drawn = copy.deepcopy(network)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for part in drawn if isinstance(drawn, tuple) else (drawn,):
+            part.cpu()  # the same numbers on any device
+            for module in part.modules():
+                if hasattr(module, "reset_parameters"):
+                    module.reset_parameters()
+                    continue
+                for own in module.parameters(recurse=False):
+                    own.copy_(own.flatten()[torch.randperm(own.numel())].view_as(own))
+    return drawn
 
 
 def removals(scores: np.ndarray, shares: Sequence[float] = SHARES) -> np.ndarray:
@@ -214,50 +234,6 @@ def pixel_map(scores: np.ndarray, areas: np.ndarray) -> np.ndarray:
     covered = areas.sum(axis=0)
     total = np.tensordot(scores, areas.astype(float), 1)
     return np.divide(total, covered, out=np.full(covered.shape, np.nan), where=covered > 0)
-
-
-def planted_rois(truth: Sequence[str | Path], rois: Sequence[int]) -> np.ndarray:
-    """Return 1 for the ROIs (R,) that carry a planted signal in a simulation, 0 for others.
-
-    NaN without a file of truth. `rois` are numbers from 1, those of the simulation.
-    """
-    if not truth:
-        return np.full(len(rois), np.nan)
-    planted = {int(roi) for path in truth for roi in _read_truth(path)["signal_rois"]}
-    return np.isin(rois, sorted(planted)).astype(float)
-
-
-def planted_masks(truth: Sequence[str | Path], areas: np.ndarray) -> np.ndarray:
-    """Return 1 for the masks (M, H, W) that hide half of a planted area or more, 0 for those that
-    hide none of any, NaN for the others (M,). With several files of truth: where all say so.
-
-    A planted area is the disc of a signal ROI; its place differs from mouse to mouse.
-    """
-    found = np.full((max(1, len(truth)), len(areas)), np.nan)
-    rows, columns = np.mgrid[: areas.shape[1], : areas.shape[2]]
-    for row, path in enumerate(truth):
-        about = _read_truth(path)
-        scale = areas.shape[2] / about["image_size"]
-        centre = (about["roi_xy"][np.array(about["signal_rois"], int) - 1] + 0.5) * scale - 0.5
-        radius = about["signal_radius"] * areas.shape[2]
-        discs = np.hypot(columns - centre[:, :1, None], rows - centre[:, 1:, None]) <= radius
-        discs = discs[discs.any((1, 2))]
-        hidden = np.einsum("mhw,khw->mk", areas.astype(float), discs) / discs.sum((1, 2))
-        found[row, (hidden >= 0.5).any(1)] = 1
-        found[row, (hidden == 0).all(1)] = 0
-    return np.where((found == found[0]).all(axis=0), found[0], np.nan)
-
-
-def _read_truth(path: str | Path) -> dict[str, Any]:
-    try:
-        with h5py.File(path) as file:
-            about = {key: file.attrs[key] for key in ("signal_rois", "signal_radius", "image_size")}
-            about["roi_xy"] = file["roi_xy"][:]
-            planted = file.attrs["run_signal"] > 0
-    except (OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a truth of `mesodecode simulate` ({reason})") from error
-    return about if planted else about | {"signal_rois": np.array([], int)}
 
 
 def _generator(seed: int, allocation: str) -> np.random.Generator:
@@ -293,17 +269,14 @@ def _orders(
     return [scores, *(rng.permutation(len(units)).astype(float) for _ in range(draws))]
 
 
-def _join(parts: Sequence[Trained], device: torch.device | str) -> Decoder:
-    """Return a network as `cutout_session` takes it."""
-    built = tuple(part.build(device) for part in parts)
-    return built if len(built) > 1 else built[0]
-
-
-def _frame_step(recording: Recording, half_window: int | None, wanted: float) -> int | None:
-    """Return the step between runs for `wanted` frames or more of both states, None if none."""
+def _frames(
+    recording: Recording, half_window: int | None, settings: Mapping[str, Any], wanted: float
+) -> dict[str, int] | None:
+    """Return frame_step and run_length for about `wanted` frames of both states, None if none."""
+    run_length = min(settings["run_length"], RUN)
     at = centres(len(recording), (half_window or 0) + IMAGE_REACH, recording.segment)
     labels = recording.labels[at]
-    for step in range(max(1, math.ceil(len(at) / wanted)), 0, -1):
-        if len(np.unique(labels[np.arange(len(at)) // RUN % step == 0])) == 2:
-            return step
+    for step in range(max(settings["frame_step"], math.ceil(len(at) / wanted)), 0, -1):
+        if len(np.unique(labels[np.arange(len(at)) // run_length % step == 0])) == 2:
+            return {"frame_step": step, "run_length": run_length}
     return None
