@@ -210,20 +210,6 @@ def test_refuses_pixels_that_are_no_counts(tmp_path, dtype):
     assert "whole or real numbers" in refusal(tmp_path / "s.tif")
 
 
-def test_a_codec_that_is_not_installed_is_named(tmp_path):
-    pytest.importorskip("PIL.features")
-    try:
-        import imagecodecs  # noqa: F401
-
-        pytest.skip("imagecodecs is installed: every codec is there")
-    except ImportError:
-        pass
-    with_pillow(tmp_path / "s.tif", STACK, compression="tiff_lzw")
-    message = refusal(tmp_path / "s.tif")
-    assert "imagecodecs" in message
-    assert "truncated" not in message
-
-
 # --- MAT files ---------------------------------------------------------------------------------
 
 

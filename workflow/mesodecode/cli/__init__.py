@@ -52,6 +52,18 @@ SPENDERS = ("batch_size", "half_window", "pixels", "image_size", "n_frames", "ba
 # What allocators of the GPU and of the CPU say in a RuntimeError; torch need not be imported.
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_ALLOC_FAILED")
 
+# What to do where a file cannot be opened.
+WAYS_OUT = {
+    errno.ENOENT: "check the path, from the folder that the command runs in",
+    errno.EISDIR: "name a file in it",
+    errno.ENOTDIR: "a folder of the path is a file; check the path",
+    errno.EACCES: "ask its owner for the right",
+    errno.ELOOP: "links that lead to each other; make them anew",
+    errno.ENAMETOOLONG: "shorten it",
+    errno.EIO: "the disk or its connection fails; copy the file anew",
+    errno.ESTALE: "the network drive lost it; run it again",
+}
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
@@ -82,6 +94,8 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
     if number in NO_SPACE:
         where = error.filename or line
         return f"{where}: no space left ({os.strerror(number)}); free some and run it again"
+    if number in WAYS_OUT and error.filename:
+        return f"{error.filename}: {os.strerror(number)}; {WAYS_OUT[number]}"
     if not isinstance(error, MemoryError) and number != errno.ENOMEM:
         if any(words in line for words in NO_MEMORY):
             line = line.split(". ")[0]  # torch goes on about its allocator

@@ -13,7 +13,7 @@ from pathlib import Path
 from mesodecode.files import UserError, in_order, matching, sha256
 from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.mat import read_mat
-from mesodecode.sources.movie import JoinedMovie, Movie
+from mesodecode.sources.movie import JoinedMovie, Movie, check_opens
 
 __all__ = ["Movie", "fingerprint", "open_movie", "read_behavior", "read_mat"]
 
@@ -102,6 +102,7 @@ def _open_one(
         from mesodecode.sources import zarr_store
 
         return zarr_store.open_zarr(file, name, axes)
+    check_opens(file)
     if suffix in (".h5", ".hdf5", ".hdf"):
         from mesodecode.sources import hdf5
 

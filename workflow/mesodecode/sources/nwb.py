@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5
-from mesodecode.sources.movie import ArrayMovie, check_opens, words
+from mesodecode.sources.movie import ArrayMovie, words
 from mesodecode.sources.traces import Bouts, Variable
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
     """Open an NWB file. Raises UserError if it is none, OSError if it is missing."""
     import pynwb
 
-    check_opens(path)
     try:
-        io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
+        with warnings.catch_warnings(action="ignore"):  # of namespaces that are there twice
+            io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
     except Exception as error:  # pynwb, hdmf and h5py raise whatever they meet
         raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
     with io:
         try:
-            nwb = io.read()
+            with warnings.catch_warnings(action="ignore"):
+                nwb = io.read()
         except Exception as error:
             raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
         yield nwb

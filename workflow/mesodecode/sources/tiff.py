@@ -31,10 +31,8 @@ class TiffMovie(Movie):
 
     def __init__(self, path: Path, tif: tifffile.TiffFile, channels: bool) -> None:
         self.path, self._tif = path, tif
-        first, series = tif.pages[0], tif.series[0]
-        for i, page in enumerate(tif.pages):
-            if (page.shape, page.dtype) != (first.shape, first.dtype):
-                raise UserError(f"{path}: page {i} has another size or pixel type than page 0")
+        series = tif.series[0]
+        _check_pages(path, tif.pages)
         end = tif.pages.next_page_offset  # where the last page says that none follows
         if end is not None and end + tif.tiff.offsetsize > tif.filehandle.size:
             raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
@@ -118,8 +116,17 @@ def open_tiff(path: Path, *, alone: bool = False, channels: bool = False) -> Ite
         except (UserError, OSError):
             raise
         except Exception as error:  # tifffile raises whatever it meets
+            if "keyframe" in str(error):  # pages that differ
+                with tifffile.TiffFile(path) as anew:
+                    _check_pages(path, anew.pages)
             raise UserError(f"{path}: a damaged TIFF file ({words(error)}); truncated?") from error
         yield movie
+
+
+def _check_pages(path: str | Path, pages: tifffile.TiffPages) -> None:
+    for i, page in enumerate(pages):
+        if (page.shape, page.dtype) != (pages[0].shape, pages[0].dtype):
+            raise UserError(f"{path}: page {i} has another size or pixel type than page 0")
 
 
 @contextmanager

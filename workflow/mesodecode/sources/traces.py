@@ -41,6 +41,8 @@ def read_variables(
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if not path.is_dir():
+        check_opens(path)
     if suffix == ".nwb":
         from mesodecode.sources import nwb
 
@@ -87,7 +89,6 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
     """Return the columns of a CSV or TSV file, of numbers or of text."""
     import pandas as pd
 
-    check_opens(path)
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesodecode.files import UserError
 from mesodecode.sources.hdf5 import choose
 from mesodecode.sources.movie import ArrayMovie, axes_of, words
+
+if TYPE_CHECKING:
+    import zarr
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 
@@ -24,21 +29,24 @@ def open_zarr(path: Path, dataset: str | None, axes: str | None) -> Iterator[Arr
     import zarr
 
     try:
-        found = zarr.open(str(path), mode="r")
-        arrays = {"": found}
-        if isinstance(found, zarr.Group):
-            arrays = {
-                name: item
-                for name, item in found.members(max_depth=None)
-                if isinstance(item, zarr.Array)
-            }
+        with warnings.catch_warnings(action="ignore"):  # of files in it that are not Zarr's
+            arrays = _arrays(zarr.open(str(path), mode="r"))
         shapes = {name: item.shape for name, item in arrays.items() if item.dtype.kind in "buif"}
     except Exception as error:  # zarr and its stores raise whatever they meet
         raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
     array = arrays[choose(shapes, dataset, path, "movie_dataset")]
     letters = axes_of(array.shape, axes, "TYX", path)
-    at = letters.index("T")
     if array.nchunks_initialized == 0:
         raise UserError(f"{path}: no frames were written; is the recording unfinished?")
-    depth = (array.shards or array.chunks)[at]
+    depth = (array.shards or array.chunks)[letters.index("T")]
     yield ArrayMovie(path, array.shape, array.dtype, letters, array.__getitem__, depth)
+
+
+def _arrays(found: zarr.Array | zarr.Group) -> dict[str, zarr.Array]:
+    """Return the arrays of a Zarr folder by their path in it."""
+    import zarr
+
+    if isinstance(found, zarr.Array):
+        return {"": found}
+    inside = found.members(max_depth=None)
+    return {name: item for name, item in inside if isinstance(item, zarr.Array)}
