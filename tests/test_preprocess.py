@@ -126,6 +126,52 @@ def test_labels_are_made_from_speed_by_the_threshold(tmp_path):
     assert recording.labels.tolist() == [0] * 16 + [1] * 24  # 1.6, 1.7, … 3.9 are above 1.55
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_time_stamps_of_frames_are_kept(tmp_path, given):
+    files = write_sources(tmp_path, random_stack())
+    times = 7 + np.arange(T) / 30
+    if given:
+        np.save(tmp_path / "t.npy", times)
+        files["frame_times"] = tmp_path / "t.npy"
+    preprocess(tmp_path / "s1.h5", **files, **ABOUT)
+    recording = read_recording(tmp_path / "s1.h5")
+    if not given:
+        assert recording.time is None
+        return
+    np.testing.assert_array_equal(recording.time, times)
+    with h5py.File(tmp_path / "s1.h5") as file:
+        assert file["time"].dtype == np.float64
+        digest = hashlib.sha256((tmp_path / "t.npy").read_bytes()).hexdigest()
+        assert file.attrs["frame_times_sha256"] == digest
+
+
+def test_a_wheel_becomes_speed_and_states_by_the_clock_of_the_frames(tmp_path):
+    """The verb, from SVD components and encoder counts at 100/s on a clock of its own."""
+    n_frames, rng = 60, np.random.default_rng(0)
+    np.save(tmp_path / "U.npy", rng.normal(size=(H, W, 3)).astype(np.float32))
+    np.save(tmp_path / "SVT.npy", rng.normal(size=(3, n_frames)).astype(np.float32))
+    np.save(tmp_path / "t.npy", 100 + np.arange(n_frames) / 10)  # frames at 10/s
+    clock = 99 + np.arange(900) / 100
+    moving = (clock > 102) & (clock < 104)
+    counts = np.cumsum(np.where(moving, 2, 0))  # 200 counts/s, a turn of 40 cm has 400: 20 cm/s
+    rows = "\n".join(f"{t:.2f},{c}" for t, c in zip(clock, counts, strict=True))
+    (tmp_path / "wheel.csv").write_text(f"s,counts\n{rows}\n")
+    words = ["preprocess", "--movie", tmp_path / "U.npy", tmp_path / "SVT.npy"]
+    words += ["--frame-times", tmp_path / "t.npy", "--behavior", tmp_path / "wheel.csv"]
+    words += ["--behavior-encoder", "counts", "--behavior-time", "s", "--counts-per-turn", 400]
+    words += ["--wheel-circumference", 40, "--frame-rate", 10, "--min-bout", 1]
+    words += ["--session", "s1", "--mouse", "m1", "--out", tmp_path / "s1.h5"]
+    assert main([*map(str, words)]) == 0
+    recording = read_recording(tmp_path / "s1.h5")
+    assert recording.shape == (n_frames, H, W)
+    np.testing.assert_allclose(recording.speed[21:39], 20, rtol=1e-5)
+    assert recording.speed[:19].max() == 0 and recording.speed[41:].max() == 0
+    run = np.flatnonzero(recording.labels)
+    assert run[0] in (19, 20) and run[-1] in (39, 40) and len(run) == run[-1] - run[0] + 1
+    with h5py.File(tmp_path / "s1.h5") as file:
+        assert file.attrs["movie"] == f"{tmp_path}/U.npy, {tmp_path}/SVT.npy"
+
+
 # --- mean and SD -------------------------------------------------------------------------------
 
 

@@ -361,6 +361,35 @@ def test_roi_files_are_asked_for_where_the_config_names_them(lab):
     assert "my data/a1_roi.mat" in text
 
 
+def test_movies_of_several_files_reach_the_verb(lab):
+    for name in ("a1_2.tif", "a1_10.tif", "b1_1.tif"):
+        (lab / "my data" / name).touch()
+    (lab / "times").mkdir()
+    recordings = {
+        "movie": "my data/{session}_*.tif",
+        "behavior": "my data/{session}.mat",
+        "frame_times": "times/{session}.npy",
+        "min_bout": 0.5,
+        "states": "speed",
+    }
+    for session in ("a1", "a2", "b1", "c1", "d1", "e1"):
+        (lab / "my data" / f"{session}_1.tif").touch()
+        (lab / "times" / f"{session}.npy").touch()
+    jobs, lines = plan(lab, config=STUDY | {"recordings": recordings})
+    check_commands(lines, jobs)
+    (line,) = [line for line in lines if "--session=a1" in line]
+    assert "'--movie=my data/a1_*.tif'" in line and "--frame-times=times/a1.npy" in line
+    assert "--min-bout=0.5" in line and "--states=speed" in line
+    (lab / "my data" / "a1_11.tif").symlink_to("gone")  # each file is an input
+    assert "my data/a1_11.tif" in fails(lab, config=STUDY | {"recordings": recordings})
+    recordings["movie"] = ["my data/{session}_1.tif", "my data/{session}.tif"]
+    jobs, lines = plan(lab, config=STUDY | {"recordings": recordings})
+    check_commands(lines, jobs)
+    assert any("--movie 'my data/a1_1.tif' 'my data/a1.tif' --" in line for line in lines)
+    recordings["movie"] = "my data/{session}_*.raw"
+    assert "my data/a1_*.raw" in fails(lab, config=STUDY | {"recordings": recordings})
+
+
 def test_masks_and_exchanged_labels_reach_the_verbs(lab):
     (lab / "my data" / "masks.tsv").touch()
     mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
@@ -454,6 +483,15 @@ def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings
     assert found == CONFIG | jobs
     fitted = [line for line in lines if line.startswith("mesodecode fit-linear")]
     assert all(f"--decoder {decoder} " in line for line in fitted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [{"speed_threshold": 1.0}, {"min_bout": 0.5}])
+def test_edited_reading_preprocesses_again(finished, change):
+    folder, project = finished
+    recordings = FINISHED["recordings"] | change
+    jobs, _ = plan(folder, config=FINISHED | {"recordings": recordings}, project=project)
+    assert jobs["preprocess"] == 6 and jobs["train_cnn"] == 20
 
 
 @pytest.mark.slow
