@@ -9,6 +9,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+report: "workflow/report/workflow.rst"
+
+
 # --configfile replaces config.yaml: Snakemake would merge the two, mice and all.
 if not workflow.overwrite_configfiles:
 

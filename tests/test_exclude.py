@@ -98,7 +98,7 @@ def test_bad_exclusions_are_one_line(exclude, words):
 
 def test_name_of_a_mouse_and_of_another_session():
     mice = SIX["mice"] | {"g": ["g", "g2"]}
-    with pytest.raises(UserError, match="exclude.g: both a mouse and a session have this name"):
+    with pytest.raises(UserError, match=r"exclude\.g: both a mouse and a session have this name"):
         cohort.resolve(excluding({"g": "x"}, mice=mice))
 
 

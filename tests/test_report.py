@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesodecode import evaluate, figures, inference, report, statistics
+from mesodecode import cohort, evaluate, figures, inference, report, statistics
 from mesodecode.files import UserError
 
 PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
@@ -53,16 +53,21 @@ def study(tmp_path) -> Path:
     )[evaluate.SESSION_COLUMNS]
     sessions.loc[sessions["session"] == "m1_s1", "auc"] = np.nan
     sessions.to_csv(tmp_path / "session_auc.tsv", sep="\t", index=False, na_rep="nan")
-    cohort = pd.DataFrame([(m, f"m{m}_s{i}") for m in MICE for i in (1, 2)])
-    cohort.columns = ["mouse", "session"]
-    cohort = cohort.assign(n_frames=18000, n_run=6480, frame_rate=30.0, height=128, width=128)
-    cohort.to_csv(tmp_path / "cohort.tsv", sep="\t", index=False)
+    mice = pd.DataFrame([(m, f"m{m}_s{i}") for m in MICE for i in (1, 2)])
+    mice.columns = ["mouse", "session"]
+    mice = mice.assign(n_frames=18000, n_run=6480, frame_rate=30.0, height=128, width=128)
+    mice.to_csv(tmp_path / "cohort.tsv", sep="\t", index=False)
     config = {
-        "study": "ajioka<2024>",
+        "study": "ajioka2024",
+        "recordings": dict.fromkeys(["movie", "behavior", "rois"], "{session}"),
         "mice": {m: [f"m{m}_s{i}" for i in (1, 2)] for m in MICE},
-        "allocation": {"train": 3, "valid": 1, "test": 1},
-        "decoders": {name: {"rnn": None, "rois": [6, 8], "rate": 1e-3} for name in NAMES.values()},
+        "decoders": {
+            "cnn": {},
+            "cnn_gru": {"start_from": "cnn", "rnn": "gru"},
+            "roi_gru": {"input": "rois", "rnn": "gru", "rois": [6, 8]},
+        },
     }
+    config = cohort.resolve(config).config | {"study": "ajioka<2024>"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     comparisons = statistics.compare(auc, by="decoder", name="fig2e")
     comparisons.to_csv(tmp_path / "comparisons.tsv", sep="\t", index=False)
@@ -163,10 +168,10 @@ def test_report_holds_everything_and_loads_nothing(study):
         "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions",
         *("cnn 0.896 ± 0.071", "roi_gru 0.974 ± 0.014", "20 of 20 allocations"),
         *("fig2e Wilcoxon rank-sum test cnn cnn_gru 20, 20", "2.2 × 10⁻⁴", "not independent"),
-        *("1 2 36,000 20.0 36% 128 × 128", "rois 6, 8", "rnn none", "rate 0.001"),
+        *("1 2 36,000 20.0 36% 128 × 128", "rois 6, 8", "early stopping none", "max lr 0.001"),
         *("trained on 3, tuned on 1 and tested on 1 of 5 mice, in 20 allocations", "e1011074"),
         *("12 of the session scores have no AUC", "1 m1_s1 – – –"),
-        *("(30 frames/s)", "Python 3.", "numpy 2.", "AUC by decoder."),
+        *("(30 frames/s;", "Python 3.", "numpy 2.", "AUC by decoder."),
     ):
         assert words in text, words
     assert page.count('class="significant"') == 3

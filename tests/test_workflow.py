@@ -35,6 +35,7 @@ ALWAYS = {
     "cohort": 1,
     "auc": 1,
     "figure_auc": 1,
+    "runtimes": 1,
     "report": 1,
     "all": 1,
 }
@@ -416,7 +417,7 @@ FINISHED = STUDY | {
     "comparisons": {"x": {"decoders": ["linear", "gru"]}},
 }
 # the config is written anew; whatever reads the tables follows
-TABLES = {"auc": 1, "figure_auc": 1, "report": 1, "all": 1} | TESTS
+TABLES = {"auc": 1, "figure_auc": 1, "runtimes": 1, "report": 1, "all": 1} | TESTS
 CONFIG = {"resolved_config": 1, "allocations": 1, "figure_loss": 1} | TABLES
 
 
@@ -425,7 +426,7 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
     """A folder in which every file of FINISHED is there, and the copy of the project that it is of.
 
     The files are empty; `--touch` writes Snakemake's records of them (inputs, params and code) as
-    if the jobs had run.
+    if the jobs had run. There are no benchmark files, and no job may run for want of one.
     """
     folder, project = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("project")
     copy_project(project)
@@ -439,6 +440,7 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
     words = ("--touch", "--forceall", "--cores", "1", "--quiet", "all")
     done = snakemake(folder, *words, config=FINISHED, project=project)
     assert done.returncode == 0, done.stderr
+    assert not list((folder / "results/lab/benchmarks").rglob("*.tsv"))
     return folder, project
 
 

@@ -8,6 +8,7 @@ import itertools
 import math
 import platform
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,7 +19,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from mesodecode import statistics
+from mesodecode import cohort as studies
+from mesodecode import methods_text, references, schema, statistics
 from mesodecode.evaluate import natural
 from mesodecode.files import UserError
 
@@ -29,6 +31,7 @@ PACKAGES = (
     *("h5py", "tifffile", "matplotlib", "shap"),
 )
 SIGNIFICANT = 0.05
+FOLD = 30  # rows; a longer table is folded
 
 
 def render(
@@ -41,6 +44,7 @@ def render(
     comparisons: pd.DataFrame | None = None,
     inference: pd.DataFrame | None = None,
     chance: pd.DataFrame | None = None,
+    runtimes: Sequence[Mapping[str, Any]] | None = None,
     figures: Sequence[str | Path] = (),
     losses: Sequence[str | Path] = (),
     qc: Sequence[str | Path] = (),
@@ -50,9 +54,10 @@ def render(
 
     `config` is the resolved config (study, mice, allocation, decoders; note if there is one), the
     tables are those of design contract: `allocations.tsv`, `auc.tsv`, `session_auc.tsv`,
-    `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv` and `chance.tsv`.
-    `figures`, `losses` and `qc` are SVG or PNG files; `importance`, an entry an analysis, is its
-    name, its table of checks (check, verdict, value, sentence) and its figures.
+    `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv` and `chance.tsv`; `runtimes`
+    has the rows of `mesodecode.runtimes`. `figures`, `losses` and `qc` are SVG or PNG files;
+    `importance`, an entry an analysis, is its name, its table of checks (check, verdict, value,
+    sentence) and its figures.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:
@@ -66,18 +71,23 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"auc": format_auc, "p": format_p, "setting": format_setting}
+    environment.filters |= {"hours": format_hours, "cited": cited}
+    environment.globals |= {"describe": methods_text.describe, "fold": FOLD}
+    config = schema.defaults("config", **config)
+    text = methods(config, allocations, cohort, comparisons, inference)
     files = [*figures, *losses, *qc]
     pictures = iter([picture(path, f"p{index}-") for index, path in enumerate(files)])
     return environment.get_template("report.html.j2").render(
-        config={"note": "", "comparisons": {}} | dict(config),
+        config=config,
         progress=progress(config, allocations, auc, cohort),
         decoders=list(auc["decoder"].unique()),
         summary=_records(decoder_summary(auc)),
-        by_mouse=by_mouse(auc),
+        by_mouse=by_mouse(auc, allocations),
+        test_mice=sorted(auc["test_mouse"].unique(), key=natural),
         by_session=by_session(sessions),
         undefined=int(sessions["auc"].isna().sum()),
         mice=mouse_table(cohort),
-        frame_rates=sorted(cohort["frame_rate"].unique()),
+        recordings=_records(cohort),
         allocations=_records(allocations),
         rows=_records(auc),
         comparisons=[] if comparisons is None else _records(comparisons),
@@ -95,9 +105,40 @@ def render(
             }
             for n, (name, checks, paths) in enumerate(importance)
         ],
+        runtimes=runtimes,
+        methods=text,
+        works=references.cited_in(t for _, t in text),
+        seeds=methods_text.seeds(config, inference is not None),
         versions=versions(),
+        commit=commit(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def methods(
+    config: Mapping[str, Any],
+    allocations: pd.DataFrame,
+    cohort: pd.DataFrame,
+    comparisons: pd.DataFrame | None = None,
+    inference: pd.DataFrame | None = None,
+) -> list[tuple[str, str]]:
+    """Return heading and text of each block of the methods, with citations as keys.
+
+    Raises UserError if the config lacks a setting.
+    """
+    try:
+        return methods_text.blocks(
+            schema.defaults("config", **config),
+            cohort=cohort,
+            n_allocations=len(allocations),
+            compared=comparisons is not None,
+            inferred=inference is not None,
+            versions=versions(),
+        )
+    except KeyError as error:
+        raise UserError(
+            f"config: no key {error}; give the resolved config, which has all keys"
+        ) from error
 
 
 def progress(
@@ -105,17 +146,27 @@ def progress(
 ) -> dict[str, Any]:
     """Return what is complete of what the config asks for.
 
-    `decoders`: decoder -> number of its allocations done; `expected`: allocations of each;
-    `done` and `all`: sums over decoders; `sessions`, `all_sessions`: those read, those named.
+    `decoders`: decoder -> number of its allocations done; `missing`: decoder -> the others;
+    `expected`: allocations of each; `done` and `all`: sums over decoders; `sessions`,
+    `all_sessions`: those read, those named and not excluded; `excluded`: name -> what it is, with
+    the reason.
     """
-    expected = set(allocations["allocation"])
-    done = {
-        name: len(expected & set(auc.loc[auc["decoder"] == name, "allocation"]))
-        for name in config["decoders"]
-    }
-    named = {session for names in config["mice"].values() for session in names}
+    expected = list(allocations["allocation"])
+    missing = {}
+    for name in config["decoders"]:
+        there = set(auc.loc[auc["decoder"] == name, "allocation"])
+        missing[name] = [allocation for allocation in expected if allocation not in there]
+    done = {name: len(expected) - len(gaps) for name, gaps in missing.items()}
+    exclude = config.get("exclude", {})
+    taken = studies.included(config["mice"], exclude)
+    named = {session for names in taken.values() for session in names}
     result = {
         "decoders": done,
+        "missing": {name: gaps for name, gaps in missing.items() if gaps},
+        "excluded": {
+            name: ("mouse" if name in config["mice"] else "session", why)
+            for name, why in exclude.items()
+        },
         "expected": len(expected),
         "done": sum(done.values()),
         "all": len(expected) * len(done),
@@ -133,11 +184,24 @@ def decoder_summary(auc: pd.DataFrame) -> pd.DataFrame:
     return statistics.summary(auc).merge(more.reset_index(), on="decoder")
 
 
-def by_mouse(auc: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return mouse and `auc` (decoder -> mean AUC, NaN where none), a row a test mouse."""
-    means = auc.groupby(["test_mouse", "decoder"])["auc"].mean().unstack()
-    mice = sorted(means.index, key=natural)
-    return [{"mouse": mouse, "auc": means.loc[mouse].to_dict()} for mouse in mice]
+def by_mouse(auc: pd.DataFrame, allocations: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return decoder and its mean AUC by test mouse, a row a decoder.
+
+    `auc`: test mouse -> mean over its allocations, NaN where none is done; `partial`: test mouse ->
+    "n of N", where fewer are done than the table of allocations has.
+    """
+    expected = allocations["test_mouse"].value_counts()
+    rows = []
+    for decoder, mine in auc.groupby("decoder", sort=False):
+        aucs = mine.groupby("test_mouse")["auc"].agg(["mean", "count"])
+        aucs = aucs.reindex(auc["test_mouse"].unique()).fillna({"count": 0})
+        partial = {
+            mouse: f"{n:.0f} of {expected.get(mouse, 0)}"
+            for mouse, n in aucs["count"].items()
+            if n < expected.get(mouse, 0)
+        }
+        rows.append({"decoder": decoder, "auc": aucs["mean"].to_dict(), "partial": partial})
+    return rows
 
 
 def by_session(sessions: pd.DataFrame) -> list[dict[str, Any]]:
@@ -209,6 +273,38 @@ def versions() -> dict[str, str]:
     return found
 
 
+def commit() -> str:
+    """Return the git commit of this code, with "-dirty" if it was edited; empty if unknown."""
+    words = ("git", "describe", "--always", "--dirty", "--abbrev=12")
+    try:
+        done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except OSError:  # no git here
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def cited(text: str) -> Markup:
+    """Return a text as HTML, each citation as a link to its reference."""
+
+    def link(found: re.Match[str]) -> str:
+        keys = [key.removeprefix("@") for key in found[1].split("; ")]
+        works = (
+            f'<a href="#ref-{key}">{html.escape(references.WORKS[key].cited())}</a>' for key in keys
+        )
+        return f"({'; '.join(works)})"
+
+    return Markup(references.CITATION.sub(link, html.escape(text, quote=False)))
+
+
+def format_hours(hours: float) -> str:
+    """Return a time as "3 s", "12 min" or "4.5 h"; a dash for NaN."""
+    if math.isnan(hours):
+        return "–"
+    if hours < 1 / 60:
+        return f"{3600 * hours:.0f} s"
+    return f"{60 * hours:.0f} min" if hours < 1 else f"{hours:,.1f} h"
+
+
 def format_auc(value: float) -> str:
     """Return three decimals, as the paper does, or a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.3f}"
@@ -236,7 +332,7 @@ def format_setting(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {format_setting(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(format_setting, value))
+        return ", ".join(map(format_setting, value)) or "all"
     return str(value)
 
 

@@ -26,7 +26,12 @@ rule allocations:
     input:
         RESULTS / "config.json",
     output:
-        RESULTS / "allocations.tsv",
+        report(
+            RESULTS / "allocations.tsv",
+            category="Cohort",
+            caption="../report/allocations.rst",
+            labels={"table": "allocations"},
+        ),
     log:
         RESULTS / "logs/allocations.log",
     localrule: True
@@ -49,8 +54,18 @@ rule auc:
             allocation=STUDY.allocations,
         ),
     output:
-        auc=RESULTS / "tables/auc.tsv",
-        sessions=RESULTS / "tables/session_auc.tsv",
+        auc=report(
+            RESULTS / "tables/auc.tsv",
+            category="AUC",
+            caption="../report/auc_table.rst",
+            labels={"table": "by allocation"},
+        ),
+        sessions=report(
+            RESULTS / "tables/session_auc.tsv",
+            category="AUC",
+            caption="../report/session_auc.rst",
+            labels={"table": "by session"},
+        ),
     log:
         RESULTS / "logs/auc.log",
     conda:
@@ -128,7 +143,12 @@ rule chance:
             allocation=STUDY.allocations,
         ),
     output:
-        RESULTS / "tables/chance.tsv",
+        report(
+            RESULTS / "tables/chance.tsv",
+            category="Tests",
+            caption="../report/chance.rst",
+            labels={"table": "chance"},
+        ),
     log:
         RESULTS / "logs/chance.log",
     conda:
@@ -152,7 +172,12 @@ rule comparisons:
             comparison=COMPARISONS,
         ),
     output:
-        RESULTS / "tables/comparisons.tsv",
+        report(
+            RESULTS / "tables/comparisons.tsv",
+            category="Tests",
+            caption="../report/comparisons.rst",
+            labels={"table": "comparisons as published"},
+        ),
     log:
         RESULTS / "logs/comparisons.log",
     localrule: True
@@ -168,7 +193,12 @@ rule inference:
     input:
         expand(RESULTS / "tables/inference/{comparison}.tsv", comparison=INFERRED),
     output:
-        RESULTS / "tables/inference.tsv",
+        report(
+            RESULTS / "tables/inference.tsv",
+            category="Tests",
+            caption="../report/inference.rst",
+            labels={"table": "comparisons with mice as the unit"},
+        ),
     log:
         RESULTS / "logs/inference.log",
     localrule: True

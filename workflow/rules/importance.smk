@@ -51,12 +51,17 @@ rule shap_summary:
         maps=maps_of("decoder"),
         null=maps_of("null_decoder"),
     output:
-        table=RESULTS / "tables/importance_{importance}.tsv",
+        table=report(
+            RESULTS / "tables/importance_{importance}.tsv",
+            category="Importance",
+            caption="../report/importance_table.rst",
+            labels={"importance": "{importance}", "kind": "table"},
+        ),
         svg=report(
             RESULTS / "figures/importance_{importance}.svg",
             category="Importance",
             caption="../report/importance.rst",
-            labels={"importance": "{importance}"},
+            labels={"importance": "{importance}", "kind": "figure"},
         ),
         png=RESULTS / "figures/importance_{importance}.png",
     log:

@@ -59,7 +59,12 @@ rule cohort:
     input:
         expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
     output:
-        RESULTS / "tables/cohort.tsv",
+        report(
+            RESULTS / "tables/cohort.tsv",
+            category="Cohort",
+            caption="../report/cohort.rst",
+            labels={"table": "recordings"},
+        ),
     log:
         RESULTS / "logs/cohort.log",
     conda:

@@ -2,9 +2,11 @@
 
 REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/cohort.tsv, tables/comparisons.tsv,
 tables/inference.tsv, tables/chance.tsv; models/{decoder}/{allocation}.history.tsv of networks;
-tables/importance_{importance}_checks.tsv and figures of importance analyses
+tables/importance_{importance}_checks.tsv and figures of importance analyses; benchmarks/, as far
+as it is there
 OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared),
-figures/loss_{decoder}.svg and .png of every network, report.html
+figures/loss_{decoder}.svg and .png of every network, tables/runtimes.tsv, report.html and
+references.bib
 """
 
 
@@ -78,6 +80,34 @@ rule figure_loss:
         "--allocations {input.allocations} --out {params.prefix} 2> {log}"
 
 
+# Benchmark files are no inputs: a missing one must not train a network again. What the jobs made is
+# an input, so that the times follow every run.
+rule runtimes:
+    input:
+        config=RESULTS / "config.json",
+        after=[RESULTS / "tables/auc.tsv", *report_figures()],
+    output:
+        report(
+            RESULTS / "tables/runtimes.tsv",
+            category="Run",
+            caption="../report/runtimes.rst",
+            labels={"table": "run times"},
+        ),
+    log:
+        RESULTS / "logs/runtimes.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        benchmarks=RESULTS / "benchmarks",
+        code=code_version("runtimes"),
+    message:
+        "Summing up run times"
+    shell:
+        "mesodecode runtimes --config {input.config} --benchmarks {params.benchmarks} "
+        "--out {output} 2> {log}"
+
+
 rule report:
     input:
         config=RESULTS / "config.json",
@@ -86,11 +116,13 @@ rule report:
         auc=RESULTS / "tables/auc.tsv",
         sessions=RESULTS / "tables/session_auc.tsv",
         tests=tests_made().values(),
+        runtimes=RESULTS / "tables/runtimes.tsv",
         figures=report_figures(),
         losses=expand(RESULTS / "figures/loss_{decoder}.svg", decoder=NETWORKS),
         importance=[file for files in importance_shown().values() for file in files],
     output:
-        RESULTS / "report.html",
+        html=RESULTS / "report.html",
+        references=RESULTS / "references.bib",
     log:
         RESULTS / "logs/report.log",
     conda:
@@ -105,11 +137,11 @@ rule report:
             flag_if("--importance", [name, *files])
             for name, files in importance_shown().items()
         ),
-        code=code_version("report", "templates/report.html.j2"),
+        code=code_version("report", *report_templates()),
     message:
         "Writing the report"
     shell:
         "mesodecode report --config {input.config} --allocations {input.allocations} "
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
-        "{params.tests} --figure {input.figures} {params.importance} {params.losses} "
-        "--out {output} 2> {log}"
+        "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
+        "{params.losses} --out {output.html} --references {output.references} 2> {log}"

@@ -81,11 +81,17 @@ rule roi_correlation:
         expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
     output:
         table=RESULTS / "tables/roi_correlation.tsv",
-        summary=RESULTS / "tables/roi_correlation_summary.tsv",
+        summary=report(
+            RESULTS / "tables/roi_correlation_summary.tsv",
+            category="ROIs",
+            caption="../report/roi_correlation.rst",
+            labels={"kind": "table"},
+        ),
         svg=report(
             RESULTS / "figures/roi_correlation.svg",
             category="ROIs",
             caption="../report/roi_correlation.rst",
+            labels={"kind": "figure"},
         ),
         png=RESULTS / "figures/roi_correlation.png",
     log:

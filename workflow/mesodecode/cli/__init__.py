@@ -41,6 +41,7 @@ VERBS = {
     "chance": "chance",
     "figures": "figures",
     "losses": "losses",
+    "runtimes": "runtimes",
     "report": "report",
     "summary": "summary",
     "plan": "plan",

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--comparisons", metavar="FILE", help="table of `mesodecode compare`")
     parser.add_argument("--inference", metavar="FILE", help="table of `mesodecode inference`")
     parser.add_argument("--chance", metavar="FILE", help="table of `mesodecode chance`")
+    parser.add_argument("--runtimes", metavar="FILE", help="table of `mesodecode runtimes`")
     parser.add_argument("--figure", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
     parser.add_argument(
         "--losses", nargs="+", default=[], metavar="FILE", help="figures of `mesodecode losses`"
@@ -38,11 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an importance analysis: its table of `mesodecode map-checks`, then figures; repeated",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="the report (.html)")
+    parser.add_argument(
+        "--references", metavar="FILE", help="write the works that the methods cite here (BibTeX)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
-    from mesodecode import evaluate, inference, report, statistics
+    from mesodecode import evaluate, inference, references, report, runtimes, statistics
     from mesodecode.files import UserError, atomic_path
 
     try:
@@ -55,13 +59,17 @@ def run(args: argparse.Namespace) -> None:
         "chance": (args.chance, inference.CHANCE_COLUMNS, inference.CHANCE_NUMBERS),
     }
     columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
+    allocations = evaluate.read_table(args.allocations, evaluate.ATTRIBUTES[1:])
+    cohort = evaluate.read_table(args.cohort, columns)
+    tested = {name: evaluate.read_table(*what) for name, what in tests.items() if what[0]}
     page = report.render(
         config,
-        allocations=evaluate.read_table(args.allocations, evaluate.ATTRIBUTES[1:]),
+        allocations=allocations,
         auc=evaluate.read_table(args.auc, evaluate.COLUMNS),
         sessions=evaluate.read_table(args.sessions, evaluate.SESSION_COLUMNS),
-        cohort=evaluate.read_table(args.cohort, columns),
-        **{name: evaluate.read_table(*what) for name, what in tests.items() if what[0]},
+        cohort=cohort,
+        **tested,
+        runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figure,
         losses=args.losses,
         qc=args.qc,
@@ -69,6 +77,12 @@ def run(args: argparse.Namespace) -> None:
     )
     with atomic_path(args.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    if args.references:
+        shown = (tested.get("comparisons"), tested.get("inference"))
+        text = report.methods(config, allocations, cohort, *shown)
+        with atomic_path(args.references) as temporary:
+            works = references.cited_in(block for _, block in text)
+            temporary.write_text(references.bibtex(works), encoding="utf-8")
 
 
 def _importance(name: str, *files: str) -> tuple:

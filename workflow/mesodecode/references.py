@@ -1,0 +1,366 @@
+"""The works that a study's methods may rest on, for its report and as BibTeX.
+
+A text cites by key, as pandoc does: ``[@holm1979]`` or ``[@cho2014; @hochreiter1997]``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+CITATION = re.compile(r"\[(@\w+(?:; @\w+)*)\]")
+MOST_AUTHORS = 6  # in a reference; of more, the first six and "et al."
+_WHERE = {"article": "journal", "inproceedings": "booktitle", "book": "publisher"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """One work: BibTeX's `kind`, authors as "Family, I. J.", title, where and when it appeared.
+
+    `venue` is the journal, the proceedings or the publisher; for `misc` how it was published.
+    """
+
+    kind: str
+    authors: str
+    title: str
+    venue: str
+    year: int
+    volume: str = ""
+    number: str = ""
+    pages: str = ""
+    doi: str = ""
+    url: str = ""
+
+    @property
+    def families(self) -> list[str]:
+        """Family names; "others" stands for those that are not listed."""
+        return [author.split(",")[0] for author in self.authors.split(" and ")]
+
+    def cited(self) -> str:
+        """Return the work as a text cites it, such as ``Lundberg & Lee 2017``."""
+        names = self.families
+        who = " & ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        return f"{who} {self.year}"
+
+    def formatted(self) -> str:
+        """Return the work as a list of references has it, without its DOI or address."""
+        people = [_short(author) for author in self.authors.split(" and ")]
+        listed = [name for name in people[:MOST_AUTHORS] if name != "others"]
+        who = ", ".join([*listed, *(["et al."] if listed != people else [])])
+        issue = f"{self.volume}({self.number})" if self.number else self.volume
+        place = f" {issue}" if issue else ""
+        if self.pages:
+            place += f"{':' if issue else ','} {self.pages}"
+        return f"{who} ({self.year}) {self.title}. {self.venue}{place}."
+
+    def link(self) -> str:
+        """Return the address of the work; empty if it has none."""
+        return f"https://doi.org/{self.doi}" if self.doi else self.url
+
+
+WORKS: Mapping[str, Work] = {
+    "ajioka2024": Work(
+        "article",
+        "Ajioka, T. and Nakai, N. and Yamashita, O. and Takumi, T.",
+        "End-to-end deep learning approach to mouse behavior classification from cortex-wide "
+        "calcium imaging",
+        *("PLOS Computational Biology", 2024, "20", "3", "e1011074"),
+        doi="10.1371/journal.pcbi.1011074",
+    ),
+    "baayen2008": Work(
+        "article",
+        "Baayen, R. H. and Davidson, D. J. and Bates, D. M.",
+        "Mixed-effects modeling with crossed random effects for subjects and items",
+        *("Journal of Memory and Language", 2008, "59", "4", "390-412"),
+        doi="10.1016/j.jml.2007.12.005",
+    ),
+    "chen2013": Work(
+        "article",
+        "Chen, T.-W. and Wardill, T. J. and Sun, Y. and Pulver, S. R. and Renninger, S. L. and "
+        "Baohan, A. and others",
+        "Ultrasensitive fluorescent proteins for imaging neuronal activity",
+        *("Nature", 2013, "499", "", "295-300"),
+        doi="10.1038/nature12354",
+    ),
+    "chen2022": Work(
+        "article",
+        "Chen, H. and Lundberg, S. M. and Lee, S.-I.",
+        "Explaining a series of models by propagating Shapley values",
+        *("Nature Communications", 2022, "13", "", "4512"),
+        doi="10.1038/s41467-022-31384-3",
+    ),
+    "cho2014": Work(
+        "inproceedings",
+        "Cho, K. and van Merriënboer, B. and Gulcehre, C. and Bahdanau, D. and Bougares, F. and "
+        "Schwenk, H. and Bengio, Y.",
+        "Learning phrase representations using RNN encoder-decoder for statistical machine "
+        "translation",
+        "Proceedings of the 2014 Conference on Empirical Methods in Natural Language Processing",
+        *(2014, "", "", "1724-1734"),
+        doi="10.3115/v1/D14-1179",
+    ),
+    "cortes1995": Work(
+        "article",
+        "Cortes, C. and Vapnik, V.",
+        "Support-vector networks",
+        *("Machine Learning", 1995, "20", "3", "273-297"),
+        doi="10.1007/BF00994018",
+    ),
+    "deng2009": Work(
+        "inproceedings",
+        "Deng, J. and Dong, W. and Socher, R. and Li, L.-J. and Li, K. and Fei-Fei, L.",
+        "ImageNet: a large-scale hierarchical image database",
+        "2009 IEEE Conference on Computer Vision and Pattern Recognition",
+        *(2009, "", "", "248-255"),
+        doi="10.1109/CVPR.2009.5206848",
+    ),
+    "elman1990": Work(
+        "article",
+        "Elman, J. L.",
+        "Finding structure in time",
+        *("Cognitive Science", 1990, "14", "2", "179-211"),
+        doi="10.1207/s15516709cog1402_1",
+    ),
+    "erion2021": Work(
+        "article",
+        "Erion, G. and Janizek, J. D. and Sturmfels, P. and Lundberg, S. M. and Lee, S.-I.",
+        "Improving performance of deep learning models with axiomatic attribution priors and "
+        "expected gradients",
+        *("Nature Machine Intelligence", 2021, "3", "", "620-631"),
+        doi="10.1038/s42256-021-00343-w",
+    ),
+    "fisher1935": Work(
+        "book", "Fisher, R. A.", "The Design of Experiments", "Oliver and Boyd, Edinburgh", 1935
+    ),
+    "friedman2001": Work(
+        "article",
+        "Friedman, J. H.",
+        "Greedy function approximation: a gradient boosting machine",
+        *("Annals of Statistics", 2001, "29", "5", "1189-1232"),
+        doi="10.1214/aos/1013203451",
+    ),
+    "hanley1982": Work(
+        "article",
+        "Hanley, J. A. and McNeil, B. J.",
+        "The meaning and use of the area under a receiver operating characteristic (ROC) curve",
+        *("Radiology", 1982, "143", "1", "29-36"),
+        doi="10.1148/radiology.143.1.7063747",
+    ),
+    "harris2020": Work(
+        "misc",
+        "Harris, K. D.",
+        "Nonsense correlations in neuroscience",
+        *("bioRxiv 2020.11.29.402719", 2020),
+        doi="10.1101/2020.11.29.402719",
+    ),
+    "hedges1981": Work(
+        "article",
+        "Hedges, L. V.",
+        "Distribution theory for Glass's estimator of effect size and related estimators",
+        *("Journal of Educational Statistics", 1981, "6", "2", "107-128"),
+        doi="10.3102/10769986006002107",
+    ),
+    "hochreiter1997": Work(
+        "article",
+        "Hochreiter, S. and Schmidhuber, J.",
+        "Long short-term memory",
+        *("Neural Computation", 1997, "9", "8", "1735-1780"),
+        doi="10.1162/neco.1997.9.8.1735",
+    ),
+    "holm1979": Work(
+        "article",
+        "Holm, S.",
+        "A simple sequentially rejective multiple test procedure",
+        *("Scandinavian Journal of Statistics", 1979, "6", "2", "65-70"),
+    ),
+    "kingma2015": Work(
+        "inproceedings",
+        "Kingma, D. P. and Ba, J.",
+        "Adam: a method for stochastic optimization",
+        *("3rd International Conference on Learning Representations", 2015),
+        url="https://arxiv.org/abs/1412.6980",
+    ),
+    "kish1965": Work("book", "Kish, L.", "Survey Sampling", "Wiley, New York", 1965),
+    "lundberg2017": Work(
+        "inproceedings",
+        "Lundberg, S. M. and Lee, S.-I.",
+        "A unified approach to interpreting model predictions",
+        *("Advances in Neural Information Processing Systems", 2017, "30", "", "4765-4774"),
+        url="https://arxiv.org/abs/1705.07874",
+    ),
+    "molder2021": Work(
+        "article",
+        "Mölder, F. and Jablonski, K. P. and Letcher, B. and Hall, M. B. and Tomkins-Tinch, C. H. "
+        "and Sochat, V. and Forster, J. and Lee, S. and Twardziok, S. O. and Kanitz, A. and "
+        "Wilm, A. and Holtgrewe, M. and Rahmann, S. and Nahnsen, S. and Köster, J.",
+        "Sustainable data analysis with Snakemake",
+        *("F1000Research", 2021, "10", "", "33"),
+        doi="10.12688/f1000research.29032.2",
+    ),
+    "nadeau2003": Work(
+        "article",
+        "Nadeau, C. and Bengio, Y.",
+        "Inference for the generalization error",
+        *("Machine Learning", 2003, "52", "3", "239-281"),
+        doi="10.1023/A:1024068626366",
+    ),
+    "paszke2019": Work(
+        "inproceedings",
+        "Paszke, A. and Gross, S. and Massa, F. and Lerer, A. and Bradbury, J. and Chanan, G. and "
+        "others",
+        "PyTorch: an imperative style, high-performance deep learning library",
+        *("Advances in Neural Information Processing Systems", 2019, "32", "", "8024-8035"),
+        url="https://arxiv.org/abs/1912.01703",
+    ),
+    "pedregosa2011": Work(
+        "article",
+        "Pedregosa, F. and Varoquaux, G. and Gramfort, A. and Michel, V. and Thirion, B. and "
+        "Grisel, O. and others",
+        "Scikit-learn: machine learning in Python",
+        *("Journal of Machine Learning Research", 2011, "12", "", "2825-2830"),
+        url="https://www.jmlr.org/papers/v12/pedregosa11a.html",
+    ),
+    "phipson2010": Work(
+        "article",
+        "Phipson, B. and Smyth, G. K.",
+        "Permutation p-values should never be zero: calculating exact p-values when permutations "
+        "are randomly drawn",
+        "Statistical Applications in Genetics and Molecular Biology",
+        *(2010, "9", "1", "39"),
+        doi="10.2202/1544-6115.1585",
+    ),
+    "saravanan2020": Work(
+        "article",
+        "Saravanan, V. and Berman, G. J. and Sober, S. J.",
+        "Application of the hierarchical bootstrap to multi-level data in neuroscience",
+        *("Neurons, Behavior, Data Analysis, and Theory", 2020, "3", "5"),
+    ),
+    "schuster1997": Work(
+        "article",
+        "Schuster, M. and Paliwal, K. K.",
+        "Bidirectional recurrent neural networks",
+        *("IEEE Transactions on Signal Processing", 1997, "45", "11", "2673-2681"),
+        doi="10.1109/78.650093",
+    ),
+    "seabold2010": Work(
+        "inproceedings",
+        "Seabold, S. and Perktold, J.",
+        "Statsmodels: econometric and statistical modeling with Python",
+        *("Proceedings of the 9th Python in Science Conference", 2010, "", "", "92-96"),
+        doi="10.25080/Majora-92bf1922-011",
+    ),
+    "shrikumar2017": Work(
+        "inproceedings",
+        "Shrikumar, A. and Greenside, P. and Kundaje, A.",
+        "Learning important features through propagating activation differences",
+        "Proceedings of the 34th International Conference on Machine Learning (PMLR 70)",
+        *(2017, "", "", "3145-3153"),
+        url="https://proceedings.mlr.press/v70/shrikumar17a.html",
+    ),
+    "shrout1979": Work(
+        "article",
+        "Shrout, P. E. and Fleiss, J. L.",
+        "Intraclass correlations: uses in assessing rater reliability",
+        *("Psychological Bulletin", 1979, "86", "2", "420-428"),
+        doi="10.1037/0033-2909.86.2.420",
+    ),
+    "smith2019": Work(
+        "inproceedings",
+        "Smith, L. N. and Topin, N.",
+        "Super-convergence: very fast training of neural networks using large learning rates",
+        "Artificial Intelligence and Machine Learning for Multi-Domain Operations Applications "
+        "(Proceedings of SPIE 11006)",
+        *(2019, "", "", "1100612"),
+        doi="10.1117/12.2520589",
+    ),
+    "sundararajan2017": Work(
+        "inproceedings",
+        "Sundararajan, M. and Taly, A. and Yan, Q.",
+        "Axiomatic attribution for deep networks",
+        "Proceedings of the 34th International Conference on Machine Learning (PMLR 70)",
+        *(2017, "", "", "3319-3328"),
+        url="https://proceedings.mlr.press/v70/sundararajan17a.html",
+    ),
+    "szegedy2016": Work(
+        "inproceedings",
+        "Szegedy, C. and Vanhoucke, V. and Ioffe, S. and Shlens, J. and Wojna, Z.",
+        "Rethinking the Inception architecture for computer vision",
+        "2016 IEEE Conference on Computer Vision and Pattern Recognition",
+        *(2016, "", "", "2818-2826"),
+        doi="10.1109/CVPR.2016.308",
+    ),
+    "tan2019": Work(
+        "inproceedings",
+        "Tan, M. and Le, Q. V.",
+        "EfficientNet: rethinking model scaling for convolutional neural networks",
+        "Proceedings of the 36th International Conference on Machine Learning (PMLR 97)",
+        *(2019, "", "", "6105-6114"),
+        url="https://proceedings.mlr.press/v97/tan19a.html",
+    ),
+    "virtanen2020": Work(
+        "article",
+        "Virtanen, P. and Gommers, R. and Oliphant, T. E. and Haberland, M. and Reddy, T. and "
+        "Cournapeau, D. and others",
+        "SciPy 1.0: fundamental algorithms for scientific computing in Python",
+        *("Nature Methods", 2020, "17", "3", "261-272"),
+        doi="10.1038/s41592-019-0686-2",
+    ),
+    "wightman2019": Work(
+        "misc",
+        "Wightman, R.",
+        "PyTorch image models",
+        *("GitHub repository", 2019),
+        doi="10.5281/zenodo.4414861",
+    ),
+    "wilcoxon1945": Work(
+        "article",
+        "Wilcoxon, F.",
+        "Individual comparisons by ranking methods",
+        *("Biometrics Bulletin", 1945, "1", "6", "80-83"),
+        doi="10.2307/3001968",
+    ),
+    "zeiler2014": Work(
+        "inproceedings",
+        "Zeiler, M. D. and Fergus, R.",
+        "Visualizing and understanding convolutional networks",
+        *("Computer Vision - ECCV 2014 (LNCS 8689)", 2014, "", "", "818-833"),
+        doi="10.1007/978-3-319-10590-1_53",
+    ),
+}
+
+
+def cited_in(texts: Iterable[str]) -> dict[str, Work]:
+    """Return the works that texts cite by key, sorted by author and year."""
+    groups = (group for text in texts for group in CITATION.findall(text))
+    keys = {key.removeprefix("@") for group in groups for key in group.split("; ")}
+    works = {key: WORKS[key] for key in keys}
+    order = sorted(works, key=lambda key: (works[key].families[0].lower(), works[key].year, key))
+    return {key: works[key] for key in order}
+
+
+def bibtex(works: Mapping[str, Work]) -> str:
+    """Return works by key as a BibTeX file (UTF-8)."""
+    return "\n".join(_entry(key, work) for key, work in works.items())
+
+
+def _short(author: str) -> str:
+    """Return "Family, I. J." as "Family IJ"."""
+    family, _, initials = author.partition(", ")
+    return f"{family} {re.sub('[. ]', '', initials)}".strip()
+
+
+def _entry(key: str, work: Work) -> str:
+    fields = {
+        "author": work.authors,
+        "title": f"{{{work.title}}}",  # a second pair of braces keeps its capitals
+        _WHERE.get(work.kind, "howpublished"): work.venue,
+        "year": str(work.year),
+        "volume": work.volume,
+        "number": work.number,
+        "pages": work.pages.replace("-", "--"),
+        "doi": work.doi,
+        "url": work.url,
+    }
+    lines = [f"  {name} = {{{value}}},\n" for name, value in fields.items() if value]
+    return f"@{work.kind}{{{key},\n{''.join(lines)}}}\n"
