@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 WIDTH = 390  # px
 
-# Appended to a copy of the report: looks and clicks as a reader would, and tells the page around it.
+# Appended to a copy of the report: looks and clicks as a reader would, and tells the page around.
 READER = """
 <script>
 onload = () => {
@@ -28,7 +28,8 @@ onload = () => {
     [row.cells[column].dataset.value ?? null, row.cells[column].textContent.trim()]);
   const seen = {
     images: [...document.images].map(i => i.naturalWidth),
-    drawings: [...document.querySelectorAll("figure svg")].map(s => s.getBoundingClientRect().width),
+    drawings: [...document.querySelectorAll("figure svg")]
+      .map(svg => svg.getBoundingClientRect().width),
     dead: [...document.querySelectorAll("a[href^='#']")].map(a => a.hash.slice(1))
       .filter(id => !document.getElementById(id)),
     outside: [...document.querySelectorAll("[src], link[href]")].map(e => e.src || e.href)

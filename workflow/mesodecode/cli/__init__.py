@@ -45,6 +45,7 @@ VERBS = {
     "report": "report",
     "summary": "summary",
     "plan": "plan",
+    "tables": "tables",
 }
 
 # Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that
