@@ -6,6 +6,7 @@ travel inside the file, where the report finds them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -
     brackets = pairs if len(pairs) <= MOST_BRACKETS else {}
     width = float(np.clip(14 * len(decoders), 85, 174))  # mm: one column to two of a journal
     slanted = 1.7 * max(map(len, decoders)) * len(decoders) > width - 20  # names would collide
-    height = 62 + 4 * len(brackets) + (16 if slanted else 0)
+    lines, columns = _legend_size(mice, width)
+    height = 62 + 4 * len(brackets) + (16 if slanted else 0) + 3.5 * (lines - 1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width * MM, height * MM), layout="constrained")
         FigureCanvasAgg(figure)
@@ -70,7 +72,7 @@ def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -
         axes.set_ylabel("Test AUC")
         axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
         _decoder_axis(axes, decoders, auc["decoder"].value_counts(), slanted)
-        _legend(figure, mice)
+        _legend(figure, mice, columns if lines > 1 else None)
         if pairs:
             figure.supxlabel(_note(pairs, bool(brackets), comparisons), fontsize=5.5, color="0.25")
     return figure
@@ -272,12 +274,22 @@ def _decoder_axis(axes: Axes, decoders: list[str], counts: pd.Series, slanted: b
     )
 
 
-def _legend(figure: Figure, mice: list[str]) -> None:
-    """Name the mice above the axes, after the words "test mouse"."""
-    title = Line2D([], [], ls="none", label="test mouse")
+def _legend_size(mice: list[str], width: float) -> tuple[int, int]:
+    """Return the lines and columns of mice that fit a width in mm; one line has its title too."""
+    columns = int(width // (1.5 * max(map(len, mice)) + 6))
+    if len(mice) + 2 <= columns:  # the title takes the place of two
+        return 1, len(mice)
+    columns = min(max(columns, 1), len(mice))
+    return 1 + math.ceil(len(mice) / columns), columns
+
+
+def _legend(figure: Figure, mice: list[str], columns: int | None) -> None:
+    """Name the mice above the axes: after the words "test mouse", or below them in columns."""
+    title = [] if columns else [Line2D([], [], ls="none", label="test mouse")]
     figure.legend(
-        handles=[title, *(_marker(index, str(mouse)) for index, mouse in enumerate(mice))],
-        **{"loc": "outside upper center", "ncols": min(len(mice) + 1, 9), "frameon": False},
+        handles=[*title, *(_marker(index, str(mouse)) for index, mouse in enumerate(mice))],
+        title="test mouse" if columns else None,
+        **{"loc": "outside upper center", "ncols": columns or len(mice) + 1, "frameon": False},
         **{"handletextpad": 0.1, "columnspacing": 1.0, "handlelength": 1.2},
     )
 

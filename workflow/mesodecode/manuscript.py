@@ -188,7 +188,7 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
         *(evaluate.NUMBERS, lambda table: pd.DataFrame(report.mouse_table(table))),
         {
             **{"Mouse": _text("mouse"), "Sessions": _count("sessions"), "Frames": _count("frames")},
-            **{"Minutes": lambda row: f"{row['minutes']:,.1f}"},
+            **{"Minutes": lambda row: f"{row['minutes']:,.{1 if row['minutes'] >= 1 else 3}f}"},
             **{"Run": lambda row: f"{100 * row['run']:.0f} %", "Pixels": _text("size")},
         },
     ),
