@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode import schema
+from mesodecode import corrections, schema
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
@@ -73,11 +73,11 @@ class Study:
         return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
 
     def source(self, kind: str, session: str) -> str | list[str] | None:
-        """Return the path of a session's file, None without one; `kind`: key of `recordings`.
+        """Return the path of a session's file, None without one.
 
-        A list of paths where the config has a list.
+        `kind`: key of `recordings` or of `corrections`. A list of paths where the config has a list.
         """
-        pattern = self.config["recordings"].get(kind)
+        pattern = (self.config["recordings"] | self.config["corrections"]).get(kind)
         if isinstance(pattern, list):
             return [p.format(session=session, mouse=self.mouse_of[session]) for p in pattern]
         return pattern and pattern.format(session=session, mouse=self.mouse_of[session])
@@ -271,11 +271,27 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         for pattern in patterns if isinstance(patterns, list) else [patterns]:
             _check_pattern(pattern, kind)
     _check_pattern(config["recordings"]["roi_masks"], "roi_masks", one_file=True)
+    config["corrections"] = _corrections(config["corrections"], config["recordings"])
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
         raise UserError(
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
         )
     return config
+
+
+def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[str, Any]:
+    """Return the corrections, checked and with defaults filled in."""
+    schema.check(settings, "corrections", "corrections")
+    filled = schema.defaults("corrections", **settings)
+    corrections.check(filled, "config: corrections")
+    for kind in ("dark_frame", "brain_mask"):
+        _check_pattern(filled[kind], kind, one_file=True, table="corrections")
+    if filled["binning"] > 1 and recordings["roi_masks"]:
+        raise UserError(
+            "config: corrections: binning and recordings.roi_masks do not go together, since masks "
+            "are in pixels as recorded; use image_size, which comes after them"
+        )
+    return filled
 
 
 def _check_tables_only(config: dict[str, Any]) -> None:
@@ -303,7 +319,9 @@ def _name(key: Any) -> Any:
     return str(key) if isinstance(key, int) and not isinstance(key, bool) else key
 
 
-def _check_pattern(pattern: str | None, kind: str, one_file: bool = False) -> None:
+def _check_pattern(
+    pattern: str | None, kind: str, one_file: bool = False, table: str = "recordings"
+) -> None:
     if pattern is None:
         return
     try:
@@ -314,7 +332,7 @@ def _check_pattern(pattern: str | None, kind: str, one_file: bool = False) -> No
     plain = all(name is None or name in asked for name, _, _ in fields)
     if not (plain and (one_file or "session" in asked) and asked <= {"session", "mouse"}):
         may = "may hold {session} and" if one_file else "must hold {session} and may hold"
-        raise UserError(f"config: recordings.{kind}: '{pattern}' {may} {{mouse}}, no other braces")
+        raise UserError(f"config: {table}.{kind}: '{pattern}' {may} {{mouse}}, no other braces")
 
 
 def _check_sessions(mice: dict[str, list[str]]) -> None:

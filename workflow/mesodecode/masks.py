@@ -47,7 +47,7 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
     """
     suffix = Path(path).suffix.lower()
     if suffix in (".tif", ".tiff", ".npy", ".png"):
-        found = _of_labels(_read_image(path, suffix), height, width, path)
+        found = _of_labels(read_image(path, suffix), height, width, path)
     elif suffix == ".json":
         found = _of_polygons(_read_json(path), height, width, path)
     elif suffix in (".tsv", ".csv"):
@@ -66,7 +66,8 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
     return Masks(tuple(masks), tuple(masks.values()))
 
 
-def _read_image(path: str | Path, suffix: str) -> np.ndarray:
+def read_image(path: str | Path, suffix: str) -> np.ndarray:
+    """Return an image file (.npy, .png, else TIFF) as an array. Raises UserError if it is none."""
     try:
         if suffix == ".npy":
             return np.load(path, allow_pickle=False)
@@ -78,7 +79,7 @@ def _read_image(path: str | Path, suffix: str) -> np.ndarray:
         raise
     except Exception as error:  # the readers raise whatever they meet
         words = " ".join(str(error).split())
-        raise UserError(f"{path}: not a readable label image ({words})") from error
+        raise UserError(f"{path}: not a readable image ({words})") from error
 
 
 def _of_labels(

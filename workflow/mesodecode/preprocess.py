@@ -11,11 +11,13 @@ import h5py
 import numpy as np
 from PIL import Image
 
+from mesodecode.corrections.chain import Chain, corrected
 from mesodecode.files import UserError, atomic_path
 from mesodecode.masks import read_masks
+from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
-from mesodecode.sources import Movie, fingerprint, open_movie
+from mesodecode.sources import fingerprint, open_movie
 from mesodecode.sources.behavior import Frames, check_times, read_behavior, read_times
 from mesodecode.sources.checks import CheckedMovie
 
@@ -44,6 +46,8 @@ def preprocess(
     frame_rate: float,
     image_size: int | None = None,
     speed_threshold: float = 0.5,
+    corrections: dict[str, Any] | None = None,
+    measures: str | Path | None = None,
     **labelling: Any,
 ) -> None:
     """Check a session's files and write them as one recording (see `mesodecode.recordings`).
@@ -51,7 +55,9 @@ def preprocess(
     `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
     cm/s; `movie_…` as for `mesodecode.sources.open_movie`, `labelling` as for `read_behavior`.
     ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
-    movie, as means over `roi_masks`; not both. Raises UserError if the files do not fit together;
+    movie, as means over `roi_masks`; not both. `corrections` are the settings of
+    `corrections.schema.yaml` (None makes none). What is measured of the movie as recorded and as
+    corrected goes to the HDF5 file `measures`. Raises UserError if the files do not fit together;
     then no output is written.
     """
     if not 0 < frame_rate < math.inf:
@@ -67,9 +73,15 @@ def preprocess(
         "roi_masks": roi_masks,
         "frame_times": frame_times,
     }
+    for kind in ("dark_frame", "brain_mask"):
+        sources[kind] = corrections and corrections[kind]
     with open_movie(movie, dataset=movie_dataset, axes=movie_axes) as opened:
-        stack = CheckedMovie(opened, keep_zero=zero_frames == "keep")
-        frames = frames_of(opened, frame_rate, frame_times, frame_times_dataset)
+        raw = Measured(CheckedMovie(opened, keep_zero=zero_frames == "keep"))
+        stack = corrected(raw, corrections, frame_rate)
+        time = opened.time
+        if time is not None and corrections is not None:  # those of the signal channel
+            time = time[corrections["signal_channel"] - 1 :: corrections["channels"]]
+        frames = frames_of(stack, time, frame_rate, frame_times, frame_times_dataset)
         traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
         if frames.time is not None:
             traces["time"] = frames.time
@@ -77,6 +89,11 @@ def preprocess(
         if rois is not None:
             traces["rois"], names = read_signals(rois, stack.shape[0], roi_dataset)
         if roi_masks is not None:
+            if (corrections or {}).get("binning", 1) > 1:
+                raise UserError(
+                    f"{roi_masks}: masks are in pixels of the movie as recorded, so binning cannot "
+                    "go with them; use image_size, which comes after them"
+                )
             masks = read_masks(roi_masks, *stack.shape[1:])
             names = masks.names
         check_session(stack, traces, behavior, rois)
@@ -96,22 +113,42 @@ def preprocess(
             for kind, path in sources.items():
                 if path is not None:
                     file.attrs[kind], file.attrs[f"{kind}_sha256"] = fingerprint(path)
+            if isinstance(stack, Chain):
+                stack.write(file)
+            if measures is not None:
+                write_measures(measures, raw, stack, session)
+
+
+def write_measures(path: str | Path, raw: Measured, stack: Measured | Chain, session: str) -> None:
+    """Write what was measured: `recorded` (all channels) and, if it is another, `corrected`."""
+    with atomic_path(path) as part, h5py.File(part, "w") as file:
+        file.attrs["session"] = session
+        raw.result().write(file.create_group("recorded"))
+        if isinstance(stack, Chain):
+            stack.measures.write(file.create_group("corrected"))
 
 
 def frames_of(
-    movie: Movie, rate: float, times: str | Path | None, dataset: str | None = None
+    movie: Measured | Chain,
+    time: np.ndarray | None,
+    rate: float,
+    times: str | Path | None,
+    dataset: str | None = None,
 ) -> Frames:
     """Return the frames of a movie at `rate` frames/s: times from a file, else the movie's own."""
-    n_frames, time = movie.shape[0], movie.time
+    n_frames = movie.shape[0]
     if times is not None:
         time = read_times(times, dataset, n_frames, rate)
     elif time is not None:
-        time = check_times(time, "the movie", movie.path, n_frames, rate)
+        time = check_times(time[:n_frames], "the movie", movie.path, n_frames, rate)
     return Frames(n_frames, rate, time)
 
 
 def check_session(
-    stack: Movie, traces: dict[str, np.ndarray], behavior: str | Path, rois: str | Path | None
+    stack: Measured | Chain,
+    traces: dict[str, np.ndarray],
+    behavior: str | Path,
+    rois: str | Path | None,
 ) -> None:
     """Raise UserError if a session's files have other lengths than the movie, or only one state."""
     n_frames = stack.shape[0]
@@ -137,7 +174,7 @@ def check_session(
 
 def write_frames(
     file: h5py.File,
-    stack: Movie,
+    stack: Measured | Chain,
     image_size: int | None,
     each_block: Callable[[np.ndarray], None] | None = None,
 ) -> tuple[np.ndarray, float]:

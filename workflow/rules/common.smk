@@ -129,6 +129,7 @@ def first_weights(wildcards):
 
 # Keys of `recordings` that name files.
 SOURCES = ("movie", "behavior", "rois", "roi_masks", "frame_times")
+CORRECTION_FILES = ("dark_frame", "brain_mask")  # keys of `corrections` that do
 
 
 def source_files(wildcards):
@@ -137,7 +138,8 @@ def source_files(wildcards):
     ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
     recordings, or all networks would be trained again.
     """
-    files = {kind: STUDY.source(kind, wildcards.session) for kind in SOURCES}
+    kinds = (*SOURCES, *CORRECTION_FILES)
+    files = {kind: STUDY.source(kind, wildcards.session) for kind in kinds}
     return {kind: on_disk(paths) for kind, paths in files.items() if paths}
 
 
@@ -161,7 +163,16 @@ def preprocess_flags(wildcards):
         flag = "--" + key.replace("_", "-")
         if value is not None:
             words += [flag, *value] if isinstance(value, list) else [f"{flag}={value}"]
-    return shlex.join(words)
+    return f"{shlex.join(words)} {correction_flags(wildcards)}".strip()
+
+
+def correction_flags(wildcards):
+    """The corrections as flags, with the files of this session; nothing where there are none."""
+    files = {kind: STUDY.source(kind, wildcards.session) for kind in CORRECTION_FILES}
+    settings = STUDY.config["corrections"] | files
+    if settings == schema.defaults("corrections"):
+        return ""
+    return options.as_flags(settings, "corrections")
 
 
 def weights_of_start(wildcards):

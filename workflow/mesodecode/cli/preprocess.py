@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mouse", required=True, help="name of the mouse")
     add("--image-size", type=int, help="px; resize frames to a square (default: keep their size)")
     add("--out", type=Path, required=True, help="HDF5 file to write")
+    add("--measures", type=Path, help="HDF5 file to write for `mesodecode qc`")
+    options.add_settings(parser, "corrections")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -36,5 +38,7 @@ def run(args: argparse.Namespace) -> None:
         session=args.session,
         mouse=args.mouse,
         image_size=args.image_size,
+        corrections=options.settings_of(args, "corrections"),
+        measures=args.measures,
         **options.settings_of(args, "recordings"),
     )

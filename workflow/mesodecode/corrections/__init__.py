@@ -1,0 +1,58 @@
+"""Corrections of a movie, each optional; all are off in the published protocol.
+
+Whatever is chosen is made in this order, on the signal channel and, up to ΔF/F, in the same way on
+the reference channel:
+
+1. `channels`: interleaved frames are taken apart.
+2. `dark_offset`, `dark_frame`: the camera's counts without light are subtracted: from here on,
+   brightness is proportional to light, which every later ratio needs.
+3. `motion`: every frame is shifted onto the mean image, before pixels are followed through time.
+4. `brain_mask`: pixels outside are set to a constant.
+5. `binning`: squares of pixels are averaged.
+6. `bleaching`: the slow decay is divided out.
+7. `dff`: ΔF/F over a baseline of the whole recording or a running one.
+8. `hemodynamics`: the reference channel's ΔF/F is taken out of the signal's. Without `dff`, F0 is
+   the mean of each pixel and the result is in counts again.
+
+Corrected frames are float32, unless only steps 1 and 4 ran, which keep the recorded type. Each
+recording is corrected by itself, with no knowledge of its labels; but for `baseline_causal`, every
+step uses the whole recording, so that decoding is offline. Frames are taken to follow each other
+in time: gaps between segments are not counted.
+
+The settings are those of `workflow/schemas/corrections.schema.yaml`; `chain.corrected` makes the
+corrected movie. This module stays free of heavy imports: the Snakefile checks settings with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesodecode.files import UserError
+
+
+def check(settings: dict[str, Any], where: str = "corrections") -> None:
+    """Raise UserError, with `where` in front, if settings do not fit together.
+
+    `settings` has every key of `corrections.schema.yaml`.
+    """
+    n = settings["channels"]
+    for key in ("signal_channel", "reference_channel"):
+        if settings[key] is not None and settings[key] > n:
+            raise UserError(f"{where}: {key} {settings[key]} of {n} channels; give 1 to {n}")
+    if settings["hemodynamics"] != "none" and settings["reference_channel"] is None:
+        raise UserError(
+            f"{where}: hemodynamics needs a second channel; set channels and reference_channel"
+        )
+    if settings["reference_channel"] == settings["signal_channel"]:
+        raise UserError(f"{where}: signal_channel and reference_channel are the same; they differ")
+    if settings["dark_offset"] and settings["dark_frame"] is not None:
+        raise UserError(f"{where}: dark_offset and dark_frame both subtract the dark; give one")
+    if settings["baseline_causal"] and settings["baseline_window"] is None:
+        raise UserError(f"{where}: baseline_causal needs a baseline_window (s)")
+    for key, needed in {
+        "baseline_window": settings["dff"] != "none",
+        "reference_lowpass": settings["hemodynamics"] != "none",
+    }.items():
+        if settings[key] is not None and not needed:
+            owner = "dff" if key == "baseline_window" else "hemodynamics"
+            raise UserError(f"{where}: {key} is of {owner}, which is none; set it too")

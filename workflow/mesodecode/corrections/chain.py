@@ -1,0 +1,291 @@
+"""The corrected movie: the chosen steps one after the other, in the order of this package's words.
+
+What a step needs to know of the whole movie (a mean, shifts, a fit) is found by reading the movie
+as it is after the step before, block by block, before the step is added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mesodecode import schema
+from mesodecode.corrections import check, hemodynamics
+from mesodecode.corrections.baseline import Dff
+from mesodecode.corrections.bleaching import fit_bleaching
+from mesodecode.corrections.movies import Changed, Channel, Movie, Smoothed, mean_image
+from mesodecode.files import UserError
+from mesodecode.masks import read_image
+from mesodecode.measure import Measured, Measures
+
+KEEP_TYPE = {
+    *("channels", "signal_channel", "reference_channel", "brain_mask", "outside"),
+}  # settings that leave the type of frames as it is
+BRIGHT = 0.5  # share of the brightest pixels' mean from which a pixel counts in what is reported
+
+
+def corrected(
+    movie: Measured, settings: dict[str, Any] | None, frame_rate: float
+) -> Measured | Chain:
+    """Return a movie with corrections; the movie itself where none is asked for.
+
+    `settings` has every key of `corrections.schema.yaml`, None takes none; `frame_rate` is that of
+    one channel, in frames/s. Raises UserError if settings, files and movie do not fit together.
+    """
+    if settings is None or settings == schema.defaults("corrections"):
+        return movie
+    check(settings)
+    return Chain(movie, settings, frame_rate)
+
+
+class Chain:
+    """A corrected movie, and what its steps did. It is a movie itself: see `corrections.movies`.
+
+    The steps are prepared when frames are first asked for. `links` are the signal after each step,
+    measured once it has been read; `arrays` what the steps found, by name: shifts (T, 2) px, r2
+    and slope (H, W).
+    """
+
+    def __init__(self, movie: Measured, settings: dict[str, Any], frame_rate: float) -> None:
+        self.settings, self.frame_rate, self.path = settings, frame_rate, movie.path
+        self.signal: Movie = movie
+        self.reference: Movie | None = None
+        self.links = [("recorded", movie)]
+        self.words: dict[str, tuple[float, str, str]] = {}
+        self.arrays: dict[str, np.ndarray] = {}
+        n_frames, *size = movie.shape
+        height, width = (length // settings["binning"] for length in size)
+        if n_frames < settings["channels"] or not height * width:
+            raise UserError(
+                f"{movie.path}: {n_frames} frames of {size[0]} x {size[1]} px are too few for "
+                f"{settings['channels']} channels or a binning of {settings['binning']} px"
+            )
+        self.shape = n_frames // settings["channels"], height, width
+        defaults = schema.defaults("corrections")
+        self._changed = {k: v for k, v in settings.items() if v != defaults[k]}
+        self.dtype = movie.dtype if self._changed.keys() <= KEEP_TYPE else np.dtype(np.float32)
+
+    @property
+    def unit(self) -> str:
+        """Of a pixel: counts or dff."""
+        return "counts" if self.settings["dff"] == "none" else "dff"
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        if len(self.links) == 1:
+            self._build()
+        return self.signal.blocks(size)
+
+    # --- the steps ---------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        s = self.settings
+        if self.signal.dtype.kind == "f":
+            self.signal = Changed(self.signal, self._finite, dtype=self.signal.dtype)
+        if s["channels"] > 1:
+            self._take_apart(s["channels"])
+        if s["dark_offset"] or s["dark_frame"] is not None:
+            self._subtract_dark()
+        if s["motion"]:
+            self._undo_motion()
+        if s["brain_mask"] is not None:
+            self._mask()
+        if s["binning"] > 1:
+            self._bin(s["binning"])
+        if s["bleaching"]:
+            self._undo_bleaching()
+        if s["dff"] != "none":
+            self._take_dff()
+        if s["hemodynamics"] != "none":
+            self._undo_hemodynamics()
+
+    def _link(self, step: str, value: float, unit: str, words: str) -> None:
+        self.signal = link = Measured(self.signal)
+        self.links.append((step, link))
+        self.words[step] = value, unit, words
+
+    def _each(self, change: Callable[[Movie], Movie]) -> None:
+        """Change both channels in the same way."""
+        self.signal = change(self.signal)
+        if self.reference is not None:
+            self.reference = change(self.reference)
+
+    def _finite(self, start: int, block: np.ndarray) -> np.ndarray:
+        if not np.isfinite(block).all():
+            bad = start + np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
+            raise UserError(f"{self.path}: frame {bad} has NaN or infinite pixels")
+        return block
+
+    def _take_apart(self, n: int) -> None:
+        raw, signal = self.signal, self.settings["signal_channel"]
+        self.signal = Channel(raw, signal - 1, n)
+        if self.settings["hemodynamics"] != "none":
+            self.reference = Channel(raw, self.settings["reference_channel"] - 1, n)
+        frames = self.shape[0]
+        left = raw.shape[0] - n * frames
+        words = f"channel {signal} of {n}: {frames} of {raw.shape[0]} frames"
+        words += f", the last {left} of an incomplete cycle left out" if left else ""
+        self._link("channels", frames, "frames", words)
+
+    def _subtract_dark(self) -> None:
+        if self.settings["dark_frame"] is None:
+            dark = np.float32(self.settings["dark_offset"])
+        else:
+            dark = self._image("dark_frame").astype(np.float32)
+        self._each(lambda movie: Changed(movie, lambda _, block: block - dark))
+        self._link("dark", float(dark.mean()), "counts", f"{dark.mean():.1f} counts subtracted")
+
+    def _undo_motion(self) -> None:
+        from mesodecode.corrections.motion import estimate_shifts, shift_frames
+
+        shifts, failed = estimate_shifts(self.signal, self.settings["max_shift"])
+
+        def change(start: int, block: np.ndarray) -> np.ndarray:
+            return shift_frames(block, shifts[start : start + len(block)])
+
+        self._each(lambda movie: Changed(movie, change))
+        self.arrays["shifts"] = shifts.astype(np.float32)
+        length = np.hypot(*shifts.T)
+        words = f"shifts of {length.mean():.2f} px on average, {length.max():.2f} px at most"
+        words += f"; frames interpolated: {failed}" if failed else ""
+        self._link("motion", float(length.mean()), "px", words)
+
+    def _mask(self) -> None:
+        inside = self._image("brain_mask") > 0
+        if not inside.any():
+            raise UserError(
+                f"{self.settings['brain_mask']}: no pixel above 0; the brain is above 0"
+            )
+
+        def change(movie: Movie) -> Movie:
+            fill = 0 if self.settings["outside"] == "zero" else mean_image(movie)
+            fill = np.broadcast_to(np.asarray(fill), inside.shape)
+            fill = (np.rint(fill) if movie.dtype.kind in "ui" else fill).astype(movie.dtype)
+            return Changed(movie, lambda _, block: np.where(inside, block, fill), dtype=movie.dtype)
+
+        self._each(change)
+        share = float(inside.mean())
+        self._link("brain_mask", share, "share", f"{share:.0%} of the pixels are brain")
+
+    def _bin(self, side: int) -> None:
+        height, width = self.shape[1:]
+
+        def change(_: int, block: np.ndarray) -> np.ndarray:
+            squares = block[:, : height * side, : width * side].reshape(
+                len(block), height, side, width, side
+            )
+            return squares.mean(axis=(2, 4), dtype=np.float32)
+
+        self._each(lambda movie: Changed(movie, change, size=(height, width)))
+        words = f"{side} x {side} px averaged, to {height} x {width} px"
+        self._link("binning", side, "px", words)
+
+    def _undo_bleaching(self) -> None:
+        fits = []
+
+        def change(movie: Movie) -> Movie:
+            fits.append(fit_bleaching(movie))
+            return Changed(movie, fits[-1].divide)
+
+        self._each(change)
+        lost, tau = fits[0].lost, fits[0].tau / self.frame_rate
+        words = f"{lost:.1%} of the brightness lost, time constant {tau:.0f} s"
+        self._link("bleaching", lost, "share", words)
+
+    def _take_dff(self) -> None:
+        s = self.settings
+        window = s["baseline_window"] and s["baseline_window"] * self.frame_rate
+        options = {"percentile": s["baseline_percentile"], "causal": s["baseline_causal"]}
+        self._each(lambda movie: Dff(movie, s["dff"], window=window, **options))
+        over = f"{s['baseline_window']:g} s" if window else "the whole recording"
+        over += " before each frame" if s["baseline_causal"] else ""
+        what = f"{s['baseline_percentile']:g}th percentile" if s["dff"] == "percentile" else "mean"
+        self._link("dff", s["baseline_window"] or np.nan, "s", f"F0: {what} over {over}")
+
+    def _undo_hemodynamics(self) -> None:
+        s, counts = self.settings, None
+        signal, reference = self.signal, self.reference
+        if s["dff"] == "none":
+            counts = mean_image(signal).astype(np.float32)
+            signal, reference = Dff(signal, "mean"), Dff(reference, "mean")
+        if s["reference_lowpass"] is not None:
+            reference = Smoothed(reference, s["reference_lowpass"] / self.frame_rate)
+        fit = hemodynamics.fit(signal, reference)
+        shown = fit.r2 > 0
+        median = {
+            key: float(np.median(getattr(fit, key)[shown])) if shown.any() else 0.0
+            for key in ("r2", "slope")
+        }
+        self.arrays |= {"r2": fit.r2.astype(np.float32), "slope": fit.slope.astype(np.float32)}
+        regression = s["hemodynamics"] == "regression"
+        movie: Movie = hemodynamics.Corrected(signal, reference, fit if regression else None)
+        if counts is not None:
+            movie = Changed(movie, lambda _, block: counts * (1 + block))
+        self.signal = movie
+        words = f"the reference explains {median['r2']:.0%} of a pixel's variance (median), slope "
+        words += f"{median['slope']:.2f}; {s['hemodynamics']}"
+        self._link("hemodynamics", median["r2"], "share", words)
+
+    def _image(self, key: str) -> np.ndarray:
+        """Return the image (H, W) of a setting; of a stack its mean."""
+        path = self.settings[key]
+        image = read_image(path, Path(path).suffix.lower())
+        if image.ndim == 3 and key == "dark_frame":
+            image = image.mean(axis=0)
+        if image.ndim != 2 or image.dtype.kind not in "buif" or not np.isfinite(image).all():
+            raise UserError(
+                f"{path}: {key} of shape {image.shape} and type {image.dtype}; needs height x "
+                "width numbers"
+            )
+        height, width = self.signal.shape[1:]
+        if image.shape != (height, width):
+            raise UserError(
+                f"{path}: {key} of {image.shape[0]} x {image.shape[1]} px, but {self.path} has "
+                f"{height} x {width}; make it for this movie"
+            )
+        return image
+
+    # --- what they did -----------------------------------------------------------------------
+
+    @property
+    def measures(self) -> Measures:
+        """What was measured of the corrected movie, once it has been read."""
+        return self.links[-1][1].result()
+
+    def effects(self) -> list[dict[str, Any]]:
+        """Return what every step did, once the movie has been read.
+
+        step, value with unit, words, and sd_before and sd_after: the median over bright pixels of
+        the SD over time, as a share of the mean (of ΔF/F, the SD itself).
+        """
+        rows, before, bright = [], np.nan, None
+        for step, link in self.links:
+            measures = link.result()
+            if step in ("dff", "hemodynamics") and self.unit == "dff":
+                variation = measures.sd
+            else:
+                bright = measures.mean >= BRIGHT * np.percentile(measures.mean, 99)
+                variation = measures.sd / np.where(bright, measures.mean, 1)
+            after = float(np.median(variation[bright]))
+            if step == "recorded":  # of all channels together
+                before = np.nan if self.settings["channels"] > 1 else after
+                continue
+            value, unit, words = self.words[step]
+            row = {"step": step, "value": value, "unit": unit, "words": words}
+            rows.append(row | {"sd_before": before, "sd_after": after})
+            before = after
+        return rows
+
+    def write(self, file: h5py.File) -> None:
+        """Write settings, effects and arrays to the group `corrections` of a recording."""
+        group = file.create_group("corrections")
+        group.attrs["settings"] = json.dumps(self._changed)
+        group.attrs["effects"] = json.dumps(self.effects())
+        group.attrs["unit"] = self.unit
+        for name, values in self.arrays.items():
+            group[name] = values

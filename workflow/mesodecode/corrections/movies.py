@@ -1,0 +1,144 @@
+"""Movies made of other movies, block by block: what every correction is built of.
+
+A movie is what a reader opens: `path`, `shape` (T, H, W), `dtype` and `blocks(size)`, which yields
+(first frame, block of at most `size` frames (n, H, W)) in order, and can be called again. None is
+ever whole in memory; a movie made of another computes its frames anew at every reading.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+BLOCK = 32 << 20  # bytes of float32 frames read at a time
+
+
+class Movie(Protocol):
+    """What a reader opens; see the module's words."""
+
+    path: Path
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+
+
+def block_size(movie: Movie) -> int:
+    """Return how many frames of a movie are read at a time."""
+    return max(1, BLOCK // (movie.shape[1] * movie.shape[2] * 4))
+
+
+def whole_blocks(movie: Movie, size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield blocks of exactly `size` frames; the last may be shorter."""
+    held: list[np.ndarray] = []
+    start = n_held = 0
+    for _, block in movie.blocks(min(size, block_size(movie))):
+        while n_held + len(block) >= size:
+            block, rest = block[: size - n_held], block[size - n_held :]
+            yield start, np.concatenate([*held, block]) if held else block
+            start, held, n_held, block = start + size, [], 0, rest
+        if len(block):
+            held.append(block)
+            n_held += len(block)
+    if held:
+        yield start, np.concatenate(held)
+
+
+def pairs(a: Movie, b: Movie, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield (first frame, block of `a`, block of `b`) of the same frames of two movies."""
+    both = zip(whole_blocks(a, size), whole_blocks(b, size), strict=True)
+    for (start, block_a), (_, block_b) in both:
+        yield start, block_a, block_b
+
+
+def mean_image(movie: Movie) -> np.ndarray:
+    """Return the mean over time, (H, W) float64."""
+    total = np.zeros(movie.shape[1:])
+    for _, block in movie.blocks(block_size(movie)):
+        total += block.sum(axis=0, dtype=np.float64)
+    return total / movie.shape[0]
+
+
+class Changed:
+    """A movie whose frames are changed without regard to others.
+
+    `change(start, block)` is given the number of the first frame and returns the changed block.
+    """
+
+    def __init__(
+        self,
+        source: Movie,
+        change: Callable[[int, np.ndarray], np.ndarray],
+        *,
+        size: tuple[int, int] | None = None,
+        dtype: np.dtype | type = np.float32,
+    ) -> None:
+        self.source, self.change, self.path = source, change, source.path
+        self.shape = (source.shape[0], *(size or source.shape[1:]))
+        self.dtype = np.dtype(dtype)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        for start, block in self.source.blocks(min(size, block_size(self.source))):
+            yield start, self.change(start, block).astype(self.dtype, copy=False)
+
+
+class Channel:
+    """Every `n`-th frame of a movie of interleaved channels, from frame `first`.
+
+    A last cycle that is not complete is left out, so that all channels have equally many frames.
+    """
+
+    def __init__(self, source: Movie, first: int, n: int) -> None:
+        self.source, self.first, self.n, self.path = source, first, n, source.path
+        self.shape = (source.shape[0] // n, *source.shape[1:])
+        self.dtype = source.dtype
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        for start, block in self.source.blocks(size * self.n):
+            skip = (self.first - start) % self.n
+            at = (start + skip) // self.n
+            mine = block[skip :: self.n][: self.shape[0] - at]
+            if len(mine):
+                yield at, mine
+
+
+class Smoothed:
+    """A movie smoothed in time by a Gaussian that passes `cutoff` (in cycles a frame) at -3 dB."""
+
+    def __init__(self, source: Movie, cutoff: float) -> None:
+        # The Gaussian's gain at f is exp(-2 π² σ² f²); 1/√2 of it at the cutoff.
+        self.sigma = math.sqrt(math.log(2)) / (2 * math.pi * cutoff)
+        self.radius = math.ceil(4 * self.sigma)
+        self.source, self.path = source, source.path
+        self.shape, self.dtype = source.shape, np.dtype(np.float32)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        n_frames, done, first = self.shape[0], 0, 0
+        held = np.empty((0, *self.shape[1:]), np.float32)  # frames from `first`
+        for _, block in self.source.blocks(min(size, block_size(self.source))):
+            held = np.concatenate([held, block.astype(np.float32, copy=False)])
+            end = first + len(held)
+            ready = n_frames if end == n_frames else end - self.radius
+            while done < ready:
+                stop = min(done + size, ready)
+                low, high = max(done - self.radius, first), min(stop + self.radius, end)
+                smooth = gaussian_filter1d(
+                    held[low - first : high - first],
+                    self.sigma,
+                    axis=0,
+                    mode="nearest",
+                    radius=self.radius,
+                )
+                yield done, smooth[done - low : stop - low]
+                done = stop
+            keep = max(done - self.radius, first)
+            held, first = held[keep - first :], keep

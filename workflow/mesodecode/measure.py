@@ -1,0 +1,141 @@
+"""What is measured of a movie while it is read for something else; `mesodecode qc` judges it.
+
+Kept apart from the judging: this code is part of what makes a recording, so that an edit here
+makes every recording, and all that follows, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mesodecode.files import UserError
+
+N_PARTS = 20  # of a movie, each with a mean image, for its drift
+FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # of cameras
+SATURATED_SHARE = 0.01  # of the pixels of a frame that makes it a saturated one
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What `Measured` found in a movie of T frames of height H and width W.
+
+    brightness (T,) mean over pixels; mean and sd (H, W) over time; parts (P, H, W) mean images of
+    consecutive parts of the movie that begin at part_start (P,); repeated (T,) bool, frames equal
+    to the one before; full_scale, the counts at which pixels are taken for saturated (NaN where
+    unknown, of movies of real numbers); saturated (T,) number of such pixels.
+    """
+
+    brightness: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    parts: np.ndarray
+    part_start: np.ndarray
+    repeated: np.ndarray
+    full_scale: float
+    saturated: np.ndarray
+
+    def write(self, group: h5py.Group) -> None:
+        """Write every field as a dataset."""
+        for field in fields(self):
+            value = np.asarray(getattr(self, field.name))
+            group[field.name] = value.astype(np.float32) if value.dtype == np.float64 else value
+
+
+def read_measures(path: str | Path) -> Measures:
+    """Read what `mesodecode preprocess --measures` wrote. Raises UserError if it is no such file."""
+    try:
+        with h5py.File(path) as file:
+            return Measures(**{field.name: file[field.name][()] for field in fields(Measures)})
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not the measures of a movie ({' '.join(str(error).split())}); make them with "
+            "`mesodecode preprocess --measures`"
+        ) from error
+
+
+class Measured:
+    """A movie that is measured the first time its frames are read, and passed on unchanged.
+
+    Attributes: path, shape (T, H, W), dtype, as those of the movie it wraps.
+    """
+
+    def __init__(self, source) -> None:
+        self.source, self.path = source, source.path
+        self.shape, self.dtype = source.shape, source.dtype
+        n_frames, height, width = source.shape
+        self._seen = 0
+        self._last: np.ndarray | None = None  # frame
+        self._offset: np.ndarray | None = None  # near the mean: keeps the sums of squares exact
+        self._total, self._squares = np.zeros((2, height, width))
+        self._brightness = np.zeros(n_frames)
+        self._repeated = np.zeros(n_frames, bool)
+        self._saturated = np.zeros(n_frames, np.int64)
+        self._full_scale = 0
+        self._edges = np.linspace(0, n_frames, min(N_PARTS, n_frames) + 1).astype(int)
+        self._parts = np.zeros((len(self._edges) - 1, height, width), np.float32)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        for start, block in self.source.blocks(size):
+            if start <= self._seen < start + len(block):
+                with np.errstate(invalid="ignore"):  # whoever reads the frames refuses NaN
+                    self._measure(self._seen, block[self._seen - start :])
+            yield start, block
+
+    def _measure(self, start: int, block: np.ndarray) -> None:
+        stop = start + len(block)
+        if self._offset is None:
+            self._offset = block[0].astype(np.float32)
+        shifted = block.astype(np.float32) - self._offset
+        total = shifted.sum(axis=0, dtype=np.float64)
+        self._total += total
+        self._squares += np.einsum("tij,tij->ij", shifted, shifted)
+        self._brightness[start:stop] = shifted.mean(axis=(1, 2)) + self._offset.mean()
+        for part, (first, last) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
+            inside = shifted[max(first - start, 0) : max(last - start, 0)]
+            if len(inside):
+                self._parts[part] += inside.sum(axis=0) / (last - first)
+        self._find_repeated(start, block)
+        if self.dtype.kind in "ui":
+            self._count_saturated(start, block)
+        self._seen, self._last = stop, block[-1].copy()
+
+    def _find_repeated(self, start: int, block: np.ndarray) -> None:
+        first = block[:1] if self._last is None else self._last[None]
+        before = np.concatenate([first, block[:-1]])
+        middle = block.shape[1] // 2  # most frames differ in one row already
+        same = (block[:, middle] == before[:, middle]).all(axis=1)
+        for i in np.flatnonzero(same):
+            self._repeated[start + i] = start + i > 0 and np.array_equal(block[i], before[i])
+
+    def _count_saturated(self, start: int, block: np.ndarray) -> None:
+        top = int(block.max())
+        if top > self._full_scale:  # a camera of more bits: nothing so far was at its full scale
+            self._full_scale = min((s for s in FULL_SCALES if s >= top), default=2**64 - 1)
+            self._saturated[:start] = 0
+        if top == self._full_scale:
+            self._saturated[start : start + len(block)] = (block == top).sum(axis=(1, 2))
+
+    def result(self) -> Measures:
+        """Return what was measured. Call it when every frame has been read."""
+        assert self._seen == self.shape[0], "the movie has not been read to its end"
+        mean = self._total / self.shape[0]
+        variance = np.maximum(self._squares / self.shape[0] - mean**2, 0)
+        whole = self.dtype.kind in "ui"
+        return Measures(
+            brightness=self._brightness,
+            mean=mean + self._offset,
+            sd=np.sqrt(variance),
+            parts=self._parts + self._offset,
+            part_start=self._edges[:-1],
+            repeated=self._repeated,
+            full_scale=float(self._full_scale) if whole else float("nan"),
+            saturated=self._saturated,
+        )
