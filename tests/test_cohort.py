@@ -300,6 +300,18 @@ def test_given_config_is_not_changed():
     assert config == before
 
 
+def test_corrections_and_thresholds_are_filled_in():
+    config = study_with("corrections", {"motion": True, "brain_mask": "{mouse}/{session}.png"})
+    study = cohort.resolve(config | {"qc": {"drift": [0.5, 2]}})
+    assert study.config["corrections"] == schema.defaults("corrections") | config["corrections"]
+    assert study.config["qc"] == schema.defaults("qc") | {"drift": [0.5, 2]}
+    assert study.source("brain_mask", "a1") == "a/a1.png"
+    assert study.source("dark_frame", "a1") is None
+    masks = {"recordings": config["recordings"] | {"roi_masks": "m.tif"}}
+    both = config | masks | {"corrections": {"binning": 2}}
+    assert "do not go together" in error_of(cohort.resolve, both)
+
+
 def test_paths_of_a_session():
     study = cohort.resolve(study_with())
     assert study.source("movie", "a2") == "data/a/a2.tif"
@@ -499,6 +511,13 @@ BAD = [
     ("threads", 0, "config: threads: 0 is less than the minimum of 1"),
     ("device", "gpu", "config: device: 'gpu' is not one of auto, cpu, cuda"),
     ("image_size", 4, "config: image_size: 4 is less than the minimum of 8"),
+    ("corrections", {"motoin": True}, "config: corrections.motoin: no such key; did you mean 'mo"),
+    ("corrections", {"channels": 2.5}, "config: corrections.channels: 2.5 is not of type"),
+    ("corrections", {"hemodynamics": "ratio"}, "config: corrections: hemodynamics needs a second"),
+    ("corrections", {"brain_mask": "{day}.tif"}, "config: corrections.brain_mask: '{day}.tif' may"),
+    ("qc", {"drift": [3, 1]}, "config: qc.drift: [3, 1] fails before it warns"),
+    ("qc", {"bouts": [2, 4]}, "config: qc.bouts: [2, 4] fails before it warns"),
+    ("qc", {"drift": [3]}, "config: qc.drift: "),
     *[("study", name, "config: study: ") for name in NAMES],
     *[("mice.a", [name], "config: mice.a.0: ") for name in NAMES],
     ("mice.a", [".."], "config: mice.a.0: "),

@@ -200,7 +200,7 @@ def bleached(n_frames=1500, tau=400.0, seed=0):
 
 
 def test_bleaching_goes_and_the_transient_stays():
-    frames, amplitude = bleached()
+    frames, _ = bleached()
     made, chain = correct(frames, bleaching=True)
     quiet = np.r_[0:690, 770:1500]
     # what is left of the decay, against the 10 to 40 % that were planted

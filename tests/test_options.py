@@ -108,6 +108,7 @@ def values_of(spec: dict) -> st.SearchStrategy:
         )
     if kind == "array":
         size = {"min_size": spec.get("minItems", 0), "unique": spec.get("uniqueItems", False)}
+        size["max_size"] = spec.get("maxItems")
         return st.lists(values_of(spec["items"]), **size)
     if kind == "string":
         return st.from_regex(spec["pattern"], fullmatch=True) if "pattern" in spec else WORD
@@ -284,6 +285,8 @@ def test_help_shows_every_setting_with_its_words_and_default(name):
         ("preprocess", "--frame-rate", "frames/s"),
         ("preprocess", "--speed-threshold", "cm/s"),
         ("preprocess", "--image-size", "px"),
+        ("preprocess", "--baseline-window", "s; "),
+        ("qc", "--drift", "px; "),
         ("simulate", "--lead-s", "in s"),
         ("simulate", "--image-size", "px"),
         ("simulate", "--run-speed", "cm/s"),

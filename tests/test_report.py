@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesodecode import cohort, evaluate, figures, inference, report, statistics
+from mesodecode import cohort, evaluate, figures, inference, qc, report, statistics
 from mesodecode.files import UserError
 
 PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
@@ -176,6 +176,36 @@ def test_report_holds_everything_and_loads_nothing(study):
         assert words in text, words
     assert page.count('class="significant"') == 3
     assert "ajioka&lt;2024&gt;" in page and "<2024>" not in page
+
+
+def test_report_names_failing_sessions_in_its_head(study):
+    about = [("1", "m1_s1"), ("1", "m1_s2"), ("2", "m2_s1")]
+    rows = [
+        (*about[0], "drift", 5.0, "px", 1.0, 3.0, "fail", "5.00 px; exclude: {m1_s1: drift}"),
+        (*about[0], "duration", 3.0, "min", 0.5, 0.1, "pass", "3 min"),
+        (*about[1], "bleaching", 0.2, "share", 0.1, 0.3, "warn", "it fades"),
+        (*about[2], "dropped_frames", np.nan, "share", 0.0, 0.01, "skipped", "no time stamps"),
+        (*about[2], "corrected: motion", 1.5, "px", np.nan, np.nan, "done", "shifted"),
+    ]
+    table = study / "qc.tsv"
+    evaluate.write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
+    page = write_report(
+        study, "--qc-table", table, "--qc", study / "auc.v1.svg", study / "auc.v1.png"
+    )
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and not checker.open
+    assert set(
+        re.findall(r'href="#([^"]+)"', re.sub(r"<svg.*?</svg>", "", page, flags=re.S))
+    ) <= set(checker.ids)
+    head, _, rest = text_of(page).partition("AUC on mice that a decoder has never seen")
+    assert "1 of 3 sessions fail quality control" in head and "m1_s1 (drift)" in head
+    assert "exclude: {session: reason}" in head and "m1_s2" not in head
+    assert "3 sessions checked: 1 pass, 1 with warnings, 1 failing" in rest
+    assert "bleaching warn it fades" in rest and "– share 0 0.01 skipped" in rest
+    rows[0] = (*about[0], "drift", 0.5, "px", 1.0, 3.0, "pass", "0.50 px")
+    evaluate.write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
+    assert "fail quality control" not in text_of(write_report(study, "--qc-table", table))
 
 
 def test_report_says_when_the_cohort_is_partial(study):

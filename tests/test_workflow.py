@@ -33,6 +33,7 @@ ALWAYS = {
     "allocations": 1,
     "preprocess": 6,
     "cohort": 1,
+    "qc": 1,
     "auc": 1,
     "figure_auc": 1,
     "runtimes": 1,
@@ -207,7 +208,7 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     assert "--models results/lab/models --decoders cnn cnn2 --alloc" in losses
     (report,) = [line for line in lines if line.startswith("mesodecode report")]
     figures = [f"results/lab/figures/loss_{x}.svg" for x in ("cnn", "cnn2")]
-    assert f"--losses {' '.join(figures)} --out" in report
+    assert f"--losses {' '.join(figures)} --quality" in report
 
 
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
@@ -260,7 +261,7 @@ def test_settings_from_the_command_line_and_image_size(lab):
     assert jobs["preprocess"] == 6
     (one,) = [line for line in lines if "--session=a2" in line]
     assert "--image-size=96" in one and "--mouse=a" in one
-    assert one.endswith("--out results/other/recordings/a2.h5")
+    assert "--out results/other/recordings/a2.h5 --measures results/other/measures/a2.h5" in one
     trained = [line for line in lines if line.startswith("mesodecode train-cnn")]
     (one,) = [line for line in trained if "train-a+b+c.valid-d.test-e.pt" in line]
     recordings = "results/other/recordings"
@@ -458,7 +459,7 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
     jobs, lines = plan(folder, config=config, project=project)
     # six mice have 6 x 5 x 4 = 120 allocations, 100 of them new
     new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 100)
-    assert jobs == CONFIG | new | {"preprocess": 1, "cohort": 1}
+    assert jobs == CONFIG | new | {"preprocess": 1, "cohort": 1, "qc": 1}
     old = [a.id for a in cohort.allocate("abcde")]
     assert len(old) == 20
     assert not [line for line in lines for name in old if name in line]

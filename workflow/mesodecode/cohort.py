@@ -272,6 +272,7 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             _check_pattern(pattern, kind)
     _check_pattern(config["recordings"]["roi_masks"], "roi_masks", one_file=True)
     config["corrections"] = _corrections(config["corrections"], config["recordings"])
+    config["qc"] = _thresholds(config["qc"])
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
         raise UserError(
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
@@ -291,6 +292,19 @@ def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[s
             "config: corrections: binning and recordings.roi_masks do not go together, since masks "
             "are in pixels as recorded; use image_size, which comes after them"
         )
+    return filled
+
+
+def _thresholds(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the thresholds of quality control, checked and with defaults filled in."""
+    schema.check(settings, "qc", "qc")
+    filled = schema.defaults("qc", **settings)
+    for name, (warn, fail) in filled.items():
+        below = schema.properties("qc")[name].get("below", False)
+        if (warn < fail) if below else (warn > fail):
+            raise UserError(
+                f"config: qc.{name}: [{warn:g}, {fail:g}] fails before it warns; give [warn, fail]"
+            )
     return filled
 
 

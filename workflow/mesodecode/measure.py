@@ -17,7 +17,6 @@ from mesodecode.files import UserError
 
 N_PARTS = 20  # of a movie, each with a mean image, for its drift
 FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # of cameras
-SATURATED_SHARE = 0.01  # of the pixels of a frame that makes it a saturated one
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Measures:
 
     brightness (T,) mean over pixels; mean and sd (H, W) over time; parts (P, H, W) mean images of
     consecutive parts of the movie that begin at part_start (P,); repeated (T,) bool, frames equal
-    to the one before; full_scale, the counts at which pixels are taken for saturated (NaN where
-    unknown, of movies of real numbers); saturated (T,) number of such pixels.
+    to the one before (of their channel); full_scale, the counts at which pixels are taken for
+    saturated (NaN where unknown, of movies of real numbers); saturated (T,) number of such pixels.
     """
 
     brightness: np.ndarray
@@ -46,11 +45,19 @@ class Measures:
             group[field.name] = value.astype(np.float32) if value.dtype == np.float64 else value
 
 
-def read_measures(path: str | Path) -> Measures:
-    """Read what `mesodecode preprocess --measures` wrote. Raises UserError if it is no such file."""
+def read_measures(path: str | Path) -> dict[str, Measures]:
+    """Read what `mesodecode preprocess --measures` wrote: recorded and, if it is there, corrected.
+
+    Raises UserError if it is no such file.
+    """
     try:
         with h5py.File(path) as file:
-            return Measures(**{field.name: file[field.name][()] for field in fields(Measures)})
+            names = [field.name for field in fields(Measures)]
+            file["recorded"]
+            return {
+                stage: Measures(**{name: group[name][()] for name in names})
+                for stage, group in file.items()
+            }
     except FileNotFoundError:
         raise
     except (OSError, KeyError) as error:
@@ -63,15 +70,16 @@ def read_measures(path: str | Path) -> Measures:
 class Measured:
     """A movie that is measured the first time its frames are read, and passed on unchanged.
 
-    Attributes: path, shape (T, H, W), dtype, as those of the movie it wraps.
+    Attributes: path, shape (T, H, W), dtype, as those of the movie it wraps. `channels` that its
+    frames cycle through.
     """
 
-    def __init__(self, source) -> None:
-        self.source, self.path = source, source.path
+    def __init__(self, source, channels: int = 1) -> None:
+        self.source, self.path, self.channels = source, source.path, channels
         self.shape, self.dtype = source.shape, source.dtype
         n_frames, height, width = source.shape
         self._seen = 0
-        self._last: np.ndarray | None = None  # frame
+        self._last: np.ndarray | None = None  # frames, one of each channel
         self._offset: np.ndarray | None = None  # near the mean: keeps the sums of squares exact
         self._total, self._squares = np.zeros((2, height, width))
         self._brightness = np.zeros(n_frames)
@@ -105,15 +113,18 @@ class Measured:
         self._find_repeated(start, block)
         if self.dtype.kind in "ui":
             self._count_saturated(start, block)
-        self._seen, self._last = stop, block[-1].copy()
+        self._seen = stop
 
     def _find_repeated(self, start: int, block: np.ndarray) -> None:
-        first = block[:1] if self._last is None else self._last[None]
-        before = np.concatenate([first, block[:-1]])
-        middle = block.shape[1] // 2  # most frames differ in one row already
-        same = (block[:, middle] == before[:, middle]).all(axis=1)
-        for i in np.flatnonzero(same):
-            self._repeated[start + i] = start + i > 0 and np.array_equal(block[i], before[i])
+        held = block if self._last is None else np.concatenate([self._last, block])
+        new = len(held) - len(block)  # frames of `held` before the block
+        n, middle = self.channels, held.shape[1] // 2
+        # Most frames differ in one row already.
+        same = (held[n:, middle] == held[:-n, middle]).all(axis=1)
+        for i in np.flatnonzero(same) + n:
+            if i >= new:
+                self._repeated[start + i - new] = np.array_equal(held[i], held[i - n])
+        self._last = held[-n:].copy()
 
     def _count_saturated(self, start: int, block: np.ndarray) -> None:
         top = int(block.max())

@@ -76,7 +76,8 @@ def preprocess(
     for kind in ("dark_frame", "brain_mask"):
         sources[kind] = corrections and corrections[kind]
     with open_movie(movie, dataset=movie_dataset, axes=movie_axes) as opened:
-        raw = Measured(CheckedMovie(opened, keep_zero=zero_frames == "keep"))
+        checked = CheckedMovie(opened, keep_zero=zero_frames == "keep")
+        raw = Measured(checked, (corrections or {}).get("channels", 1))
         stack = corrected(raw, corrections, frame_rate)
         time = opened.time
         if time is not None and corrections is not None:  # those of the signal channel

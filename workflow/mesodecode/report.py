@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from mesodecode import cohort as studies
 from mesodecode import methods_text, references, schema, statistics
+from mesodecode import qc as quality_control
 from mesodecode.evaluate import natural
 from mesodecode.files import UserError
 
@@ -45,6 +46,7 @@ def render(
     inference: pd.DataFrame | None = None,
     chance: pd.DataFrame | None = None,
     runtimes: Sequence[Mapping[str, Any]] | None = None,
+    qc_table: pd.DataFrame | None = None,
     figures: Sequence[str | Path] = (),
     losses: Sequence[str | Path] = (),
     qc: Sequence[str | Path] = (),
@@ -54,10 +56,10 @@ def render(
 
     `config` is the resolved config (study, mice, allocation, decoders; note if there is one), the
     tables are those of design contract: `allocations.tsv`, `auc.tsv`, `session_auc.tsv`,
-    `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv` and `chance.tsv`; `runtimes`
-    has the rows of `mesodecode.runtimes`. `figures`, `losses` and `qc` are SVG or PNG files;
-    `importance`, an entry an analysis, is its name, its table of checks (check, verdict, value,
-    sentence) and its figures.
+    `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv`, `chance.tsv` and `qc.tsv`
+    (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses` and `qc` are
+    SVG or PNG files; `importance`, an entry an analysis, is its name, its table of checks (check,
+    verdict, value, sentence) and its figures.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:
@@ -71,7 +73,7 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"auc": format_auc, "p": format_p, "setting": format_setting}
-    environment.filters |= {"hours": format_hours, "cited": cited}
+    environment.filters |= {"number": format_number, "hours": format_hours, "cited": cited}
     environment.globals |= {"describe": methods_text.describe, "fold": FOLD}
     config = schema.defaults("config", **config)
     text = methods(config, allocations, cohort, comparisons, inference)
@@ -97,6 +99,8 @@ def render(
         significant=SIGNIFICANT,
         figures=list(itertools.islice(pictures, len(figures))),
         losses=list(itertools.islice(pictures, len(losses))),
+        qc_rows=[] if qc_table is None else _records(qc_table),
+        checked=[] if qc_table is None else quality_control.by_session(qc_table),
         qc=list(pictures),
         importance=[
             {
@@ -319,6 +323,11 @@ def format_p(value: float) -> str:
     mantissa, exponent = f"{value:.1e}".split("e")
     power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"{mantissa} × 10{power}"
+
+
+def format_number(value: float) -> str:
+    """Return three significant digits, or a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.3g}"
 
 
 def format_setting(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Recordings: simulated or a lab's own files, checked and written as HDF5.
 
 REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there)
-OUTPUTS: recordings/{session}.h5, tables/cohort.tsv
+OUTPUTS: recordings/{session}.h5, measures/{session}.h5 (what qc.smk checks), tables/cohort.tsv
 """
 
 if "simulate" in STUDY.config:
@@ -36,7 +36,8 @@ rule preprocess:
     input:
         unpack(source_files),
     output:
-        RESULTS / "recordings/{session}.h5",
+        recording=RESULTS / "recordings/{session}.h5",
+        measures=RESULTS / "measures/{session}.h5",
     log:
         RESULTS / "logs/preprocess/{session}.log",
     benchmark:
@@ -45,14 +46,15 @@ rule preprocess:
         "../../envs/mesodecode.yaml"
     resources:
         mem_mb=2000,
-        runtime=30,
+        runtime=240 if STUDY.config["corrections"]["motion"] else 60,
     params:
         flags=preprocess_flags,
         code=code_version("preprocess"),
     message:
         "Preprocessing session {wildcards.session}"
     shell:
-        "mesodecode preprocess {params.flags} --out {output} 2> {log}"
+        "mesodecode preprocess {params.flags} --out {output.recording} "
+        "--measures {output.measures} 2> {log}"
 
 
 rule cohort:

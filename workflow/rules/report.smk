@@ -2,8 +2,8 @@
 
 REQUIRED INPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/cohort.tsv, tables/comparisons.tsv,
 tables/inference.tsv, tables/chance.tsv; models/{decoder}/{allocation}.history.tsv of networks;
-tables/importance_{importance}_checks.tsv and figures of importance analyses; benchmarks/, as far
-as it is there
+tables/qc.tsv, figures/qc.svg, figures/qc/{session}.svg; tables/importance_{importance}_checks.tsv
+and figures of importance analyses; benchmarks/, as far as it is there
 OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared),
 figures/loss_{decoder}.svg and .png of every network, tables/runtimes.tsv, report.html and
 references.bib
@@ -120,6 +120,11 @@ rule report:
         figures=report_figures(),
         losses=expand(RESULTS / "figures/loss_{decoder}.svg", decoder=NETWORKS),
         importance=[file for files in importance_shown().values() for file in files],
+        qc_table=RESULTS / "tables/qc.tsv",
+        qc=expand(
+            RESULTS / "figures/{name}.svg",
+            name=["qc", *(f"qc/{session}" for session in STUDY.mouse_of)],
+        ),
     output:
         html=RESULTS / "report.html",
         references=RESULTS / "references.bib",
@@ -144,4 +149,5 @@ rule report:
         "mesodecode report --config {input.config} --allocations {input.allocations} "
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
         "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
-        "{params.losses} --out {output.html} --references {output.references} 2> {log}"
+        "{params.losses} --qc-table {input.qc_table} --qc {input.qc} "
+        "--out {output.html} --references {output.references} 2> {log}"

@@ -20,6 +20,7 @@ VERBS = {
     "simulate": "simulate",
     "preprocess": "preprocess",
     "cohort": "cohort",
+    "qc": "qc",
     "fetch-weights": "fetch_weights",
     "train-cnn": "train_cnn",
     "finetune": "finetune",

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--losses", nargs="+", default=[], metavar="FILE", help="figures of `mesodecode losses`"
     )
+    parser.add_argument("--qc-table", metavar="FILE", help="table of `mesodecode qc`")
     parser.add_argument(
         "--qc", nargs="+", default=[], metavar="FILE", help="pictures of recordings (SVG or PNG)"
     )
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
-    from mesodecode import evaluate, inference, references, report, runtimes, statistics
+    from mesodecode import evaluate, inference, qc, references, report, runtimes, statistics
     from mesodecode.files import UserError, atomic_path
 
     try:
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
         "comparisons": (args.comparisons, statistics.COLUMNS, evaluate.NUMBERS),
         "inference": (args.inference, inference.COLUMNS, inference.NUMBERS),
         "chance": (args.chance, inference.CHANCE_COLUMNS, inference.CHANCE_NUMBERS),
+        "qc_table": (args.qc_table, qc.COLUMNS, qc.NUMBERS),
     }
     columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
     allocations = evaluate.read_table(args.allocations, evaluate.ATTRIBUTES[1:])

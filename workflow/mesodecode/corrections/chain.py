@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,8 +255,16 @@ class Chain:
 
     @property
     def measures(self) -> Measures:
-        """What was measured of the corrected movie, once it has been read."""
-        return self.links[-1][1].result()
+        """What was measured of the corrected movie, once it has been read.
+
+        The images in which one sees the brain are in counts: before ΔF/F, if it was taken.
+        """
+        measures = self.links[-1][1].result()
+        if self.unit == "counts":
+            return measures
+        counts = [link for step, link in self.links if step not in ("dff", "hemodynamics")][-1]
+        seen = counts.result()
+        return replace(measures, mean=seen.mean, parts=seen.parts, part_start=seen.part_start)
 
     def effects(self) -> list[dict[str, Any]]:
         """Return what every step did, once the movie has been read.

@@ -1,0 +1,334 @@
+"""Quality control: planted faults get their verdict, and nothing else does."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import tifffile
+from scipy.ndimage import gaussian_filter
+
+from mesodecode import evaluate, qc, qc_figures, schema
+from mesodecode.cli import main
+from mesodecode.files import UserError
+from mesodecode.measure import Measured, read_measures
+from mesodecode.recordings import Recording
+
+T, RATE = 1200, 20.0  # frames, frames/s: one minute
+SETTINGS = schema.defaults("qc")
+
+
+class Stack:
+    def __init__(self, frames):
+        self.frames, self.path = frames, Path("s1.tif")
+        self.shape, self.dtype = frames.shape, frames.dtype
+
+    def blocks(self, size):
+        for start in range(0, len(self.frames), size):
+            yield start, self.frames[start : start + size]
+
+
+def measures_of(frames, size=100, channels=1):
+    movie = Measured(Stack(frames), channels)
+    for _ in movie.blocks(size):
+        pass
+    return movie.result()
+
+
+def brain(n=T, seed=0):
+    """Frames (T, 24, 24) of a smooth random image with noise."""
+    rng = np.random.default_rng(seed)
+    image = gaussian_filter(rng.standard_normal((40, 40)), 2)[8:32, 8:32]
+    image = 300 + 500 * (image - image.min()) / np.ptp(image)
+    return np.rint(image + 10 * rng.standard_normal((n, 24, 24))).astype(np.uint16)
+
+
+def session_of(frames=None, labels=None, **known):
+    frames = brain() if frames is None else frames
+    labels = np.arange(len(frames)) // 100 % 2 if labels is None else labels
+    found = measures_of(frames)
+    recording = Recording(
+        **{"path": Path("s1.h5"), "session": "s1", "mouse": "m1", "frame_rate": RATE},
+        **{"labels": labels.astype(np.uint8), "speed": None, "rois": None, "stack_sd": 1.0},
+        **{"pixel_mean": found.mean, "shape": frames.shape, "segment": None} | known,
+    )
+    return qc.Session(recording, found, found)
+
+
+def verdicts(session, **settings):
+    table = qc.check_session(session, SETTINGS | settings)
+    return table.set_index("check")
+
+
+NO_TIMES = {"dropped_frames", "frame_jitter", "frame_rate_error"}
+
+
+def test_a_good_session_passes_every_check():
+    table = verdicts(session_of())
+    assert list(table.index) == list(schema.properties("qc")) == list(qc.CHECKS)
+    for check, row in table.iterrows():
+        assert row["verdict"] == ("skipped" if check in NO_TIMES else "pass"), (check, row["words"])
+    times = verdicts(session_of(time=np.arange(T) / RATE))
+    assert set(times["verdict"]) == {"pass"}
+
+
+# --- planted faults ----------------------------------------------------------------------------
+
+
+def flashing():
+    frames = brain()
+    frames[300:302] += 100  # two frames: brighter by a fifth
+    return {"frames": frames}
+
+
+def repeated():
+    frames = brain()
+    frames[700:724] = frames[699]
+    return {"frames": frames}
+
+
+def saturated():
+    frames = brain()
+    frames[:, 3, 3] = 4095
+    frames[50:70, 10, :] = 4095  # 24 of 576 pixels: 4 %
+    return {"frames": frames}
+
+
+def bleached(share):
+    decay = 1 - share * np.arange(T) / T
+    return {"frames": (brain() * decay[:, None, None]).astype(np.uint16)}
+
+
+def moved():
+    frames = brain()
+    return {"frames": np.concatenate([frames[:600], np.roll(frames[600:], 2, axis=2)])}
+
+
+def lost():
+    time = np.arange(T) / RATE
+    time[400:] += 3 / RATE
+    return {"time": time}
+
+
+def jittered():
+    return {"time": np.arange(T) / RATE + np.random.default_rng(0).uniform(0, 0.4, T) / RATE}
+
+
+# fault -> (session, {check: (verdict, value)}): every other check passes
+FAULTS = {
+    "short": (
+        {"frames": brain(400), "labels": np.arange(400) // 40 % 2},
+        {"duration": ("warn", 400 / 20 / 60)},
+    ),
+    "too short": (
+        {"frames": brain(100), "labels": np.arange(100) // 10 % 2},
+        {"duration": ("fail", 1 / 12)},
+    ),
+    "rests": (
+        {"labels": np.isin(np.arange(T), [1, 2, 20, 21, 40, 41, 80, 81])},
+        {"rarer_state": ("fail", 8 / T), "median_bout": ("warn", 0.1)},
+    ),
+    "one bout": ({"labels": np.arange(T) < 300}, {"bouts": ("fail", 1)}),
+    "flicker": ({"labels": np.arange(T) % 4 < 2}, {"median_bout": ("warn", 0.1)}),
+    "flash": (flashing(), {"flashes": ("warn", 2 / T)}),
+    "repeated": (repeated(), {"repeated_frames": ("fail", 24 / T)}),
+    # a pixel of 576 in all frames, 24 pixels less that one in 20 frames; 20 of 1200 frames
+    "saturated": (
+        saturated(),
+        {
+            "saturated_pixels": ("warn", (T + 20 * 24) / (T * 576)),
+            "saturated_frames": ("fail", 20 / T),
+            "flashes": ("warn", 2 / T),
+            "drift": ("fail", None),  # a white line in one part's mean image
+        },
+    ),
+    "bleached": (bleached(0.2), {"bleaching": ("warn", 0.2)}),
+    "dark": (bleached(0.5), {"bleaching": ("fail", 0.5), "drift": ("pass", 0.0)}),
+    "moved": (moved(), {"drift": ("warn", 2.0)}),
+    "lost": (lost(), {"dropped_frames": ("warn", 3 / (T + 3))}),
+    # the difference of two uniform numbers in 0 … 0.4 has SD 0.4 / sqrt(6)
+    "jitter": (jittered(), {"frame_jitter": ("warn", 0.4 / 6**0.5)}),
+    "other rate": (
+        {"time": np.arange(T) / (1.03 * RATE)},
+        {"frame_rate_error": ("warn", 0.03)},
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_gets_its_verdict(fault):
+    known, expected = FAULTS[fault]
+    table = verdicts(session_of(**known))
+    for check, row in table.iterrows():
+        verdict, value = expected.get(check, ("pass", None))
+        assert row["verdict"] in (verdict, "skipped"), (check, row["words"])
+        if value is not None:
+            assert row["value"] == pytest.approx(value, abs=0.01, rel=0.05), check
+        fails = row["verdict"] == "fail"
+        assert ("to leave it out: exclude: {s1: " in row["words"]) == fails
+
+
+def test_thresholds_come_from_the_config():
+    session = session_of(**bleached(0.2))
+    assert verdicts(session)["verdict"]["bleaching"] == "warn"
+    assert verdicts(session, bleaching=[0.1, 0.15])["verdict"]["bleaching"] == "fail"
+    assert verdicts(session, bleaching=[0.3, 0.5])["verdict"]["bleaching"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "verdict"),
+    [
+        *[(0.0, False, "pass"), (0.1, False, "pass"), (0.11, False, "warn"), (0.3, False, "warn")],
+        *[(0.31, False, "fail"), (np.nan, False, "skipped"), (np.nan, True, "skipped")],
+    ],
+)
+def test_a_threshold_itself_still_passes(value, below, verdict):
+    assert qc.judge(value, 0.1, 0.3, below=below) == verdict
+
+
+def test_low_values_are_bad_where_the_schema_says_so():
+    assert [qc.judge(v, 4, 2, below=True) for v in (5, 4, 3, 2, 1)] == [
+        *("pass", "pass", "warn", "warn", "fail"),
+    ]
+    below = {name for name, spec in schema.properties("qc").items() if spec.get("below")}
+    assert below == {"duration", "rarer_state", "bouts", "median_bout"}
+
+
+def test_segments_end_bouts_and_are_no_gaps():
+    time = np.arange(T) / RATE + 100 * (np.arange(T) >= 600)
+    frames = brain()
+    frames[600:] += 200  # another trial, another brightness
+    known = {"time": time, "labels": np.arange(T) // 150 % 2}
+    whole = verdicts(session_of(frames, **known), bleaching=[1, 1])
+    parts = session_of(frames, **known, segment=np.arange(T) // 600)
+    cut = verdicts(parts, bleaching=[1, 1])
+    assert whole["verdict"][["dropped_frames", "flashes"]].tolist() == ["fail", "pass"]
+    assert whole["value"]["flashes"] == 1 / T and cut["value"]["flashes"] == 0
+    assert cut["value"]["dropped_frames"] == 0
+    # run 150-299, 450-599, 750-899, 1050-1199: no bout crosses frame 600, where rest begins
+    assert cut["value"]["bouts"] == whole["value"]["bouts"] == 4
+    states, lengths = qc.bouts(np.ones(10), np.arange(10) == 4)
+    assert (states.tolist(), lengths.tolist()) == ([1, 1], [4, 6])
+
+
+def test_of_real_numbers_no_saturation_is_known():
+    table = verdicts(session_of(brain().astype(np.float32)))
+    assert table["verdict"]["saturated_pixels"] == "skipped"
+
+
+# --- what is measured --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 5000])
+def test_measures_are_those_of_the_whole_movie(size):
+    frames = brain(230)
+    frames[100] = frames[99]
+    frames[55, 0, 0] = 4095
+    found = measures_of(frames, size)
+    exact = frames.astype(np.float64)
+    np.testing.assert_allclose(found.brightness, exact.mean(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(found.mean, exact.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found.sd, exact.std(axis=0), rtol=1e-4)
+    edges = np.linspace(0, 230, 21).astype(int)
+    parts = [exact[a:b].mean(axis=0) for a, b in itertools.pairwise(edges)]
+    np.testing.assert_allclose(found.parts, parts, rtol=1e-5)
+    assert np.flatnonzero(found.repeated).tolist() == [100]
+    assert found.full_scale == 4095 and np.flatnonzero(found.saturated).tolist() == [55]
+
+
+def test_full_scale_is_that_of_the_smallest_camera_that_fits():
+    frames = np.full((6, 2, 2), 10, np.uint16)
+    frames[0, 0, 0], frames[3, 0, 0] = 1023, 3000  # 10 bits at first, then it must be 12
+    found = measures_of(frames, size=2)
+    assert found.full_scale == 4095 and found.saturated.sum() == 0
+    frames[4:] = 4095
+    assert measures_of(frames, size=2).saturated.tolist() == [0, 0, 0, 0, 4, 4]
+    assert measures_of(np.full((4, 2, 2), 255, np.uint8)).saturated.tolist() == [4] * 4
+
+
+def test_frames_repeat_within_their_channel():
+    frames = brain(20)
+    frames[12], frames[7] = frames[10], frames[6]
+    assert np.flatnonzero(measures_of(frames, 3, channels=2).repeated).tolist() == [12]
+    assert np.flatnonzero(measures_of(frames, 3).repeated).tolist() == [7]
+
+
+def test_a_movie_is_measured_once_however_often_it_is_read():
+    movie = Measured(Stack(brain(50)))
+    for _ in range(2):
+        for _, block in movie.blocks(8):
+            assert len(block) <= 8
+    np.testing.assert_allclose(movie.result().mean, brain(50).mean(axis=0), rtol=1e-6)
+
+
+# --- the verb ----------------------------------------------------------------------------------
+
+
+def preprocessed(folder, name="s1", frames=None, *flags):
+    """Write and preprocess a session; return its recording and its measures."""
+    folder.mkdir(exist_ok=True)
+    movie, behavior = folder / f"{name}.tif", folder / f"{name}.mat"
+    frames = brain(240) if frames is None else frames
+    tifffile.imwrite(movie, frames, photometric="minisblack")
+    scipy.io.savemat(behavior, {"runrest": (np.arange(240) // 20 % 2)[None]})
+    paths = folder / f"{name}.h5", folder / f"{name}_measures.h5"
+    words = ["--movie", movie, "--behavior", behavior, "--session", name, "--mouse", "m1"]
+    words += ["--frame-rate", RATE, "--out", paths[0], "--measures", paths[1], *flags]
+    assert main(["preprocess", *map(str, words)]) == 0
+    return paths
+
+
+def test_table_and_pages_of_two_sessions(tmp_path):
+    dim = np.clip(brain(480) * np.linspace(1, 0.4, 480)[:, None, None], 0, 65535).astype(np.uint16)
+    flags = ["--channels", "2", "--reference-channel", "2", "--hemodynamics", "ratio", "--motion"]
+    sessions = [preprocessed(tmp_path), preprocessed(tmp_path, "s2", dim, *flags)]
+    with h5py.File(sessions[1][0], "a") as file:
+        file["time"] = np.arange(240) / RATE
+    recordings, measures = zip(*sessions, strict=True)
+    out = tmp_path / "figures" / "qc"
+    words = ["--recordings", *recordings, "--measures", *measures, "--out", out]
+    words += ["--table", tmp_path / "qc.tsv", "--duration", "0.1", "0.01"]
+    assert main(["qc", *map(str, words)]) == 0
+    table = evaluate.read_table(tmp_path / "qc.tsv", qc.COLUMNS, qc.NUMBERS)
+    assert table.groupby("session").size().to_dict() == {"s1": 13, "s2": 16}
+    rows = qc.by_session(table)
+    assert [(row["session"], row["verdict"]) for row in rows] == [("s1", "pass"), ("s2", "pass")]
+    done = table[table["verdict"] == "done"]
+    assert done["check"].tolist() == [
+        f"corrected: {x}" for x in ("channels", "motion", "hemodynamics")
+    ]
+    for name in ("s1", "s2"):
+        svg = (out / f"{name}.svg").read_text()
+        assert f"{name} (mouse m1): pass" in svg and "Quality of" in svg
+        assert (out / f"{name}.png").stat().st_size > 10_000
+    assert (tmp_path / "figures" / "qc.png").exists()
+
+
+def test_measures_of_another_session_are_refused(tmp_path, capsys):
+    one, other = preprocessed(tmp_path), preprocessed(tmp_path, "s2")
+    with pytest.raises(UserError, match="measures of session 's2' with 240 frames"):
+        qc.read_session(one[0], other[1])
+    with pytest.raises(UserError, match=r"s1\.tif: not the measures of a movie"):
+        read_measures(tmp_path / "s1.tif")
+    words = ["qc", "--recordings", str(one[0]), "--measures", str(one[1]), str(other[1])]
+    assert main([*words, "--table", str(tmp_path / "t.tsv"), "--out", str(tmp_path / "f")]) == 1
+    assert "1 recordings and 2 files of measures" in capsys.readouterr().err
+
+
+def test_cohort_page_shows_every_session_and_verdict():
+    tables = []
+    for name, known in {"a": {}, "b": FAULTS["saturated"][0], "c": FAULTS["lost"][0]}.items():
+        session = session_of(**known)
+        tables.append(qc.check_session(session, SETTINGS).assign(session=name))
+    table = pd.concat(tables, ignore_index=True)
+    figure = qc_figures.cohort_page(table)
+    words = {text.get_text() for text in figure.axes[0].texts}
+    assert {"1.7% ✗", "0.25% !", "–"} <= words
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["a (m1)", "b (m1)", "c (m1)"]
+    assert "n = 3: 1 pass, 1 warn, 1 fail" in qc_figures.cohort_caption(table)
