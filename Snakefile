@@ -28,10 +28,15 @@ include: "workflow/rules/roi.smk"
 include: "workflow/rules/importance.smk"
 include: "workflow/rules/average.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/quality.smk"
 include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        RESULTS / "report.html" if STUDY.decoders else rules.tables.input,
+        (
+            RESULTS / "report.html"
+            if STUDY.decoders
+            else [*rules.tables.input, *rules.figures.input]
+        ),

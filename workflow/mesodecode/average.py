@@ -38,13 +38,13 @@ def average(paths: Sequence[str | Path], decoder: str) -> Predictions:
             other = sorted(member.sessions.keys() ^ first.sessions.keys())
             raise UserError(f"{path}: session {other[0]} is not both here and in {paths[0]}")
     sessions = {
-        name: _mean(name, paths, [member.sessions[name] for member in members])
+        name: mean(name, paths, [member.sessions[name] for member in members])
         for name in first.sessions
     }
     return replace(first, decoder=decoder, sessions=sessions)
 
 
-def _mean(
+def mean(
     name: str, paths: Sequence[str | Path], members: Sequence[SessionPredictions]
 ) -> SessionPredictions:
     """Return the mean over one session's predictions, at the frames that all of them have."""

@@ -18,10 +18,11 @@ from typing import Any
 
 import yaml
 
-from mesodecode import corrections, schema
+from mesodecode import corrections, published, schema
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
+ORDERED = ("half_window", "shift")  # settings along which a figure draws a line
 LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary files add to it
 
 
@@ -75,7 +76,7 @@ class Study:
     def source(self, kind: str, session: str) -> str | list[str] | None:
         """Return the path of a session's file, None without one.
 
-        `kind`: key of `recordings` or of `corrections`. A list of paths where the config has a list.
+        `kind`: key of `recordings` or of `corrections`; a list of paths where the config has one.
         """
         pattern = (self.config["recordings"] | self.config["corrections"]).get(kind)
         if isinstance(pattern, list):
@@ -104,6 +105,28 @@ class Study:
                     if self.label_donors(name) not in map(self.label_donors, taken):
                         taken.append(name)
         return found
+
+    def ordered_by(self, comparison: str) -> tuple[str, list[float]] | None:
+        """Return the number that tells the decoders of a comparison apart, and that of each.
+
+        Their half-window or shift, if they differ by nothing else, or the values of a column of
+        numbers of a source; None where there is no such number, or for fewer than three decoders.
+        """
+        settings = self.config["comparisons"][comparison]
+        names = settings["decoders"]
+        if len(names) < 3:
+            return None
+        if "source" in settings:
+            try:
+                return settings["by"], [float(name) for name in names]
+            except ValueError:
+                return None
+        each = [self.decoders[name].settings for name in names]
+        keys = {key for one in each for key in one}
+        differing = [k for k in keys if any(one.get(k) != each[0].get(k) for one in each)]
+        if len(differing) == 1 and differing[0] in ORDERED:
+            return differing[0], [one[differing[0]] for one in each]
+        return None
 
     def label_donors(self, decoder: str) -> dict[str, str]:
         """Return session -> the session whose labels it is given, {} where each has its own.
@@ -205,6 +228,7 @@ def resolve(config: dict[str, Any]) -> Study:
     mice = included(config["mice"], config["exclude"])
     if not config["decoders"]:
         _importance(config["importance"], {})
+        _check_reproduction(config, {})
         return Study(config["study"], {}, {}, {}, config)
     allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
     longest = max(allocations, key=len)
@@ -227,6 +251,7 @@ def resolve(config: dict[str, Any]) -> Study:
                     f"known: {', '.join(decoders)}"
                 )
     config["importance"] = _importance(config["importance"], decoders)
+    _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
 
@@ -523,6 +548,17 @@ def _differences(a: Decoder, b: Decoder, decoders: dict[str, Decoder]) -> set[st
     if "start_from" in differ and all(starts) and _differences(*starts, decoders) <= {"seed"}:
         differ = differ - {"start_from"} | {"seed"}
     return differ
+
+
+def _check_reproduction(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:
+    for name, where in config["reproduction"].items():
+        if name not in decoders:
+            known = ", ".join(decoders) or "none"
+            raise UserError(f"config: reproduction.{name}: no such decoder; known: {known}")
+        try:
+            published.rows(where)
+        except UserError as error:
+            raise UserError(f"config: reproduction.{name}: {error}") from None
 
 
 def check_duplicate_keys(path: str | Path) -> None:

@@ -39,6 +39,12 @@ STYLE = {
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_BRACKETS = 6  # the pairs of four decoders; more would bury the points
+# Settings by which decoders are put in order, on a line: label, and whether it is a time in frames.
+SETTINGS = {
+    "half_window": ("Half-window (frames on each side)", True),
+    "shift": ("Shift of the window against the decoded frame (frames)", True),
+    "half_window_frames": ("Half-window (frames on each side)", True),  # of the published table
+}
 
 
 def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -> Figure:
@@ -61,8 +67,8 @@ def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         for column, decoder in enumerate(decoders):
-            _column(axes, column, auc[auc["decoder"] == decoder], mice)
-        bottom = min(0.45, np.floor(auc["auc"].min() * 20 - 0.5) / 20)
+            strip(axes, column, auc[auc["decoder"] == decoder], mice)
+        bottom = min(0.45, _below(auc["auc"]))
         step = (1.0 - bottom) * 0.085  # between brackets, in AUC
         for level, ((a, b), p) in enumerate(brackets.items(), start=1):
             _bracket(axes, decoders.index(a), decoders.index(b), 1.0 + level * step, step, p)
@@ -72,9 +78,61 @@ def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -
         axes.set_ylabel("Test AUC")
         axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
         _decoder_axis(axes, decoders, auc["decoder"].value_counts(), slanted)
-        _legend(figure, mice, columns if lines > 1 else None)
+        mouse_legend(figure, mice, columns=columns if lines > 1 else None)
         if pairs:
             figure.supxlabel(_note(pairs, bool(brackets), comparisons), fontsize=5.5, color="0.25")
+    return figure
+
+
+def auc_by_setting(
+    auc: pd.DataFrame,
+    values: Sequence[float],
+    setting: str,
+    comparisons: pd.DataFrame | None = None,
+    frame_rate: float | None = None,
+) -> Figure:
+    """Draw the AUC of decoders that differ by one number, as in Fig 2F of Ajioka et al. 2024.
+
+    `auc` as in `auc_by_decoder`, with valid_mouse or allocation; `values`: that of each decoder, in
+    the order of `auc`. Allocations are thin lines in the colour of their test mouse, mean ± sample
+    SD is black. With `frame_rate` (frames/s) times have an axis in seconds too.
+    """
+    decoders = list(auc["decoder"].unique())
+    mice = sorted(auc["test_mouse"].unique(), key=natural)
+    label, timed = SETTINGS.get(setting, (setting.replace("_", " "), False))
+    at = auc["decoder"].map(dict(zip(decoders, values, strict=True)))
+    key = "allocation" if "allocation" in auc else "valid_mouse"
+    pairs = _pairs(comparisons, decoders)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(100 * MM, 72 * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        for (mouse, _), rows in auc.assign(at=at).groupby(["test_mouse", key], sort=False):
+            points = rows.sort_values("at")
+            look = markers(mice.index(mouse)) | {"ls": "-", "lw": 0.4, "ms": 2.2, "alpha": 0.75}
+            axes.plot(points["at"], points["auc"], **look, color=look["mfc"])
+        groups = auc["auc"].groupby(at)
+        axes.errorbar(
+            *(groups.mean().index, groups.mean(), groups.std().fillna(0)),
+            **{"fmt": "-_", "color": "black", "ms": 8, "lw": 1.4, "mew": 1.4, "zorder": 4},
+            **{"elinewidth": 0.8, "capsize": 2, "capthick": 0.8},
+        )
+        bottom = _below(auc["auc"])
+        axes.set_ylim(bottom, 1.0 + (1.0 - bottom) * 0.03)
+        if bottom < 0.5:
+            axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes.set_ylabel("Test AUC")
+        counts = _range(auc["decoder"].value_counts())
+        axes.set_xticks(sorted(values))
+        axes.set_xlabel(f"{label}; n = {counts} allocations each")
+        if timed and frame_rate:
+            to_seconds = (lambda x: x / frame_rate, lambda x: x * frame_rate)
+            axes.secondary_xaxis("top", functions=to_seconds).set_xlabel("seconds")
+        mouse_legend(figure, mice)
+        if pairs:
+            found = sum(p < 0.05 for p in pairs.values())
+            note = f"{_tests(comparisons)}, Holm-corrected: {found} of {len(pairs)} pairs p < .05."
+            figure.supxlabel(note, fontsize=5.5, color="0.25")
     return figure
 
 
@@ -87,20 +145,34 @@ def select(auc: pd.DataFrame, decoders: Sequence[str]) -> pd.DataFrame:
     return pd.concat([auc[auc["decoder"] == name] for name in decoders], ignore_index=True)
 
 
-def auc_caption(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -> str:
-    """Return the caption of `auc_by_decoder`, in plain text."""
-    counts = sorted(set(auc["decoder"].value_counts()))
-    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+def auc_caption(
+    auc: pd.DataFrame,
+    comparisons: pd.DataFrame | None = None,
+    *,
+    lines: bool = False,
+    source: str | None = None,
+) -> str:
+    """Return the caption of `auc_by_decoder`, or of `auc_by_setting` (`lines`), in plain text.
+
+    `source`: the file that AUCs were read from, where they are not those of the study.
+    """
+    n, mice = _range(auc["decoder"].value_counts()), auc["test_mouse"].nunique()
     text = (
-        f"Test AUC of every allocation (n = {n} a decoder), one point each, by colour and symbol "
-        "of its test mouse; within a decoder the points stand in the order of the mice. All test "
-        "frames of the mouse are pooled. Bar: mean ± sample SD. Dashed line: chance (0.5)."
+        f"Test AUC of every allocation (n = {n} a decoder, of {mice} test mice), "
+        + ("a line each, " if lines else "one point each, ")
+        + "by colour and symbol of its test mouse"
+        + ("" if lines else "; within a decoder the points stand in the order of the mice")
+        + ". All test frames of the mouse are pooled. "
+        + ("Black" if lines else "Bar")
+        + ": mean ± sample SD."
+        + ("" if lines and _below(auc["auc"]) >= 0.5 else " Dashed line: chance (0.5).")
     )
     pairs = _pairs(comparisons, list(auc["decoder"].unique()))
     if pairs:
-        what = "Brackets" if len(pairs) <= MOST_BRACKETS else f"{len(pairs)} pairs (see the table)"
+        drawn = len(pairs) <= MOST_BRACKETS and not lines
+        what = "Brackets" if drawn else f"{len(pairs)} pairs (see the table)"
         text += f" {what}: {_tests(comparisons)}, Holm-corrected."
-    return text
+    return text + (f" AUCs read from {source}." if source else "")
 
 
 def roi_correlation(summary: pd.DataFrame) -> Figure:
@@ -204,6 +276,16 @@ def stars(p: float) -> str:
     return "***" if p < 0.001 else "**" if p < 0.01 else "*" if p < 0.05 else "n.s."
 
 
+def _below(auc: pd.Series) -> float:
+    """Return where an axis of these AUCs begins, a multiple of 0.05."""
+    return float(np.floor(auc.min() * 20 - 0.5) / 20)
+
+
+def _range(counts: pd.Series) -> str:
+    low, high = counts.min(), counts.max()
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def _pairs(comparisons: pd.DataFrame | None, decoders: list[str]) -> dict[tuple[str, str], float]:
     """Return p_holm by pair of these decoders, the larger if two families hold the pair."""
     pairs: dict[tuple[str, str], float] = {}
@@ -219,24 +301,24 @@ def _pairs(comparisons: pd.DataFrame | None, decoders: list[str]) -> dict[tuple[
     )
 
 
-def _marker(index: int, label: str | None = None) -> Line2D:
-    return Line2D(
-        *([], []),
-        **{"label": label, "ls": "none", "marker": MARKERS[index % len(MARKERS)], "ms": 2.9},
+def markers(index: int) -> dict[str, str | float]:
+    """Return how the points of the `index`-th test mouse look, the same in every figure."""
+    return {
+        **{"ls": "none", "marker": MARKERS[index % len(MARKERS)], "ms": 2.9},
         **{"mfc": PALETTE[index % len(PALETTE)], "mec": "white", "mew": 0.3},
-    )
+    }
 
 
-def _column(axes: Axes, x: int, rows: pd.DataFrame, mice: list[str]) -> None:
-    """Draw the points of one decoder, a lane a mouse, and mean ± SD to their right."""
+def strip(
+    axes: Axes, x: float, rows: pd.DataFrame, mice: Sequence[str], column: str = "auc"
+) -> None:
+    """Draw the points of a column of `rows`, a lane a test mouse, and mean ± SD to their right."""
     lanes = np.linspace(-0.34, 0.12, len(mice)) if len(mice) > 1 else [-0.1]
     for index, mouse in enumerate(mice):
-        values = rows.loc[rows["test_mouse"] == mouse, "auc"].to_numpy()
+        values = rows.loc[rows["test_mouse"] == mouse, column].to_numpy()
         jitter = 0.025 * (np.arange(len(values)) % 3 - 1)
-        points = _marker(index)
-        points.set_data(x + lanes[index] + jitter, values)
-        axes.add_line(points)
-    mean, sd = rows["auc"].mean(), rows["auc"].std()
+        axes.add_line(Line2D(x + lanes[index] + jitter, values, **markers(index)))
+    mean, sd = rows[column].mean(), rows[column].std()
     axes.errorbar(
         *(x + 0.31, mean),
         **{"yerr": None if np.isnan(sd) else sd, "fmt": "_", "color": "black", "ms": 7},
@@ -283,12 +365,15 @@ def _legend_size(mice: list[str], width: float) -> tuple[int, int]:
     return 1 + math.ceil(len(mice) / columns), columns
 
 
-def _legend(figure: Figure, mice: list[str], columns: int | None) -> None:
-    """Name the mice above the axes: after the words "test mouse", or below them in columns."""
-    title = [] if columns else [Line2D([], [], ls="none", label="test mouse")]
+def mouse_legend(
+    figure: Figure, mice: Sequence[str], words: str = "test mouse", columns: int | None = None
+) -> None:
+    """Name the mice above the axes: after some words, or below them in columns."""
+    title = [] if columns else [Line2D([], [], ls="none", label=words)]
+    points = [Line2D([], [], label=str(m), **markers(index)) for index, m in enumerate(mice)]
     figure.legend(
-        handles=[*title, *(_marker(index, str(mouse)) for index, mouse in enumerate(mice))],
-        title="test mouse" if columns else None,
+        handles=[*title, *points],
+        title=words if columns else None,
         **{"loc": "outside upper center", "ncols": columns or len(mice) + 1, "frameon": False},
         **{"handletextpad": 0.1, "columnspacing": 1.0, "handlelength": 1.2},
     )

@@ -51,14 +51,18 @@ def render(
     losses: Sequence[str | Path] = (),
     qc: Sequence[str | Path] = (),
     importance: Sequence[tuple[str, pd.DataFrame, Sequence[str | Path]]] = (),
+    quality: pd.DataFrame | None = None,
+    quality_figures: Sequence[str | Path] = (),
+    reproduction: pd.DataFrame | None = None,
 ) -> str:
     """Return the report as HTML.
 
     `config` is the resolved config (study, mice, allocation, decoders; note if there is one), the
     tables are those of design contract: `allocations.tsv`, `auc.tsv`, `session_auc.tsv`,
     `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv`, `chance.tsv` and `qc.tsv`
-    (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses` and `qc` are
-    SVG or PNG files; `importance`, an entry an analysis, is its name, its table of checks (check,
+    (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses`, `qc` and
+    `quality_figures`, those of `quality` (`quality.COLUMNS`, a row an allocation), are SVG or PNG
+    files; `reproduction` has `reproduction.COLUMNS`; `importance`, an entry an analysis, is its name, its table of checks (check,
     verdict, value, sentence) and its figures.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
@@ -77,7 +81,7 @@ def render(
     environment.globals |= {"describe": methods_text.describe, "fold": FOLD}
     config = schema.defaults("config", **config)
     text = methods(config, allocations, cohort, comparisons, inference)
-    files = [*figures, *losses, *qc]
+    files = [*figures, *losses, *quality_figures, *qc]
     pictures = iter([picture(path, f"p{index}-") for index, path in enumerate(files)])
     return environment.get_template("report.html.j2").render(
         config=config,
@@ -101,6 +105,9 @@ def render(
         losses=list(itertools.islice(pictures, len(losses))),
         qc_rows=[] if qc_table is None else _records(qc_table),
         checked=[] if qc_table is None else quality_control.by_session(qc_table),
+        quality=[] if quality is None else _records(quality_summary(quality)),
+        quality_figures=list(itertools.islice(pictures, len(quality_figures))),
+        reproduction=[] if reproduction is None else _records(reproduction),
         qc=list(pictures),
         importance=[
             {
@@ -206,6 +213,27 @@ def by_mouse(auc: pd.DataFrame, allocations: pd.DataFrame) -> list[dict[str, Any
         }
         rows.append({"decoder": decoder, "auc": aucs["mean"].to_dict(), "partial": partial})
     return rows
+
+
+def quality_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a decoder: n allocations, share of run, means of `quality.NUMBERS`.
+
+    Of threshold the median, lowest and highest; `one_state` of `n_sessions` are sums.
+    """
+    groups = table.assign(run=table["n_run"] / table["n_frames"]).groupby("decoder", sort=False)
+    measures = [
+        *("run", "auc", "average_precision", "accuracy", "balanced_accuracy", "brier", "ece"),
+        *("accuracy_at_threshold", "balanced_accuracy_at_threshold", "error_near", "error_far"),
+    ]
+    more = groups.agg(
+        n=("allocation", "size"),
+        one_state=("n_one_state", "sum"),
+        n_sessions=("n_sessions", "sum"),
+        threshold=("threshold", "median"),
+        threshold_low=("threshold", "min"),
+        threshold_high=("threshold", "max"),
+    )
+    return groups[measures].mean().join(more).reset_index()
 
 
 def by_session(sessions: pd.DataFrame) -> list[dict[str, Any]]:

@@ -63,7 +63,9 @@ MAPPED = {
     for name in (line["decoder"], line.get("null_decoder"), *line.get("seeds", []))
     if name
 }
-FIGURES = [name for name, c in COMPARISONS.items() if "source" not in c] or ["all"]
+OWN = [name for name, c in COMPARISONS.items() if "source" not in c]
+FIGURES = [*COMPARISONS, *(["all"] if STUDY.decoders and not OWN else [])]
+REPRODUCTION = STUDY.config["reproduction"]
 SHIFTS = STUDY.config["circular_shifts"]
 # Allocations with several test mice share some, for which there is no test.
 INFERRED = [
@@ -257,8 +259,11 @@ def importance_flags(wildcards):
 
 def report_figures():
     """The figures of the report."""
+    cohort = [RESULTS / "figures/cohort.svg"] if STUDY.decoders else []
     rois = [RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []
-    return [*expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES), *rois]
+    aucs = expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES)
+    published = [RESULTS / "figures/reproduction.svg"] if REPRODUCTION else []
+    return [*cohort, *aucs, *published, *rois]
 
 
 def importance_shown():
@@ -271,12 +276,6 @@ def importance_shown():
     }
 
 
-def decoders_compared(wildcards):
-    """The decoders of a comparison; all of them where the config compares nothing."""
-    comparison = COMPARISONS.get(wildcards.comparison)
-    return comparison["decoders"] if comparison else list(STUDY.decoders)
-
-
 def comparison_table(wildcards):
     """The tests of a comparison; none if the config compares nothing."""
     tables = expand(
@@ -287,7 +286,7 @@ def comparison_table(wildcards):
 
 def auc_compared(wildcards):
     """The AUCs that a comparison reads: the study's own, or those of its source."""
-    comparison = COMPARISONS[wildcards.comparison]
+    comparison = COMPARISONS.get(wildcards.comparison, {})
     return comparison.get("source", RESULTS / "tables/auc.tsv")
 
 
@@ -298,11 +297,76 @@ def sessions_compared(wildcards):
 
 
 def family_flags(wildcards):
-    """Which rows of the AUCs a comparison takes, and under which name."""
-    comparison = COMPARISONS[wildcards.comparison]
+    """Which rows of the AUCs a comparison takes, and under which name.
+
+    All decoders where the config compares nothing.
+    """
+    everything = {"decoders": STUDY.decoders}
+    comparison = COMPARISONS.get(wildcards.comparison, everything)
     chosen = [f"{key}={value}" for key, value in comparison.get("where", {}).items()]
     words = ["--by", comparison.get("by", "decoder"), "--only", *comparison["decoders"]]
     return f"{shlex.join(words)} {flag_if('--where', chosen)} --name {wildcards.comparison}"
+
+
+def setting_flags(wildcards):
+    """The number that the decoders of a comparison differ by, if there is one."""
+    name = wildcards.comparison
+    found = STUDY.ordered_by(name) if name in COMPARISONS else None
+    if not found:
+        return ""
+    setting, values = found
+    numbers = [f"{value:g}" for value in values]
+    rate = STUDY.config["recordings"]["frame_rate"]
+    known = "" if "source" in COMPARISONS[name] else f" --frame-rate {rate}"
+    return f"{shlex.join(['--setting', setting, '--values', *numbers])}{known}"
+
+
+def model_files(wildcards):
+    """The models of a decoder, of all allocations."""
+    kind = STUDY.decoders[wildcards.decoder].kind
+    suffix = {"linear": "npz", "roi_classical": "joblib"}.get(kind, "pt")
+    return expand(
+        RESULTS / f"models/{wildcards.decoder}/{{allocation}}.{suffix}",
+        allocation=STUDY.allocations,
+    )
+
+
+def features_folder(decoder):
+    """The folder of the features that a decoder predicts validation mice from; None if not."""
+    settings = STUDY.decoders[decoder].settings
+    start = settings.get("start_from", decoder)
+    return RESULTS / "features" / start if feeds_frozen(STUDY.decoders[start]) else None
+
+
+def sources_of_validation(wildcards):
+    """What the validation mice of a decoder are predicted from."""
+    folder = features_folder(wildcards.decoder)
+    if folder:
+        return expand(folder / "{allocation}.h5", allocation=STUDY.allocations)
+    return expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of)
+
+
+def validation_flags(wildcards, input):
+    """The inputs of `mesodecode predict-validation`, and whose labels sessions were given."""
+    folder = features_folder(wildcards.decoder)
+    source = flag_if("--recordings", input.sources)
+    donors = [f"{a}={b}" for a, b in STUDY.label_donors(wildcards.decoder).items()]
+    source = f"--features {folder}" if folder else source
+    return f"{source} {flag_if('--labels-of', donors)}"
+
+
+def members_of(decoder):
+    """The decoders that a decoder averages; itself if it averages none."""
+    return STUDY.decoders[decoder].settings.get("average_of", [decoder])
+
+
+def reproduction_flags():
+    """Which published decoder is whose."""
+    words = [
+        ["--decoder", name, *(f"{key}={value}" for key, value in where.items())]
+        for name, where in REPRODUCTION.items()
+    ]
+    return " ".join(map(shlex.join, words))
 
 
 def study_tables():

@@ -5,14 +5,15 @@ tables/inference.tsv, tables/chance.tsv; models/{decoder}/{allocation}.history.t
 tables/qc.tsv, figures/qc.svg, figures/qc/{session}.svg; tables/importance_{importance}_checks.tsv
 and figures of importance analyses; benchmarks/, as far as it is there
 OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared),
-figures/loss_{decoder}.svg and .png of every network, tables/runtimes.tsv, report.html and
-references.bib
+figures/loss_{decoder}.svg and .png of every network, figures/cohort.svg and .png,
+tables/reproduction.tsv, figures/reproduction.svg and .png, tables/runtimes.tsv, report.html and
+references.bib; all figures of the report but for those of single decoders are the target `figures`
 """
 
 
 rule figure_auc:
     input:
-        auc=RESULTS / "tables/auc.tsv",
+        auc=auc_compared,
         comparisons=comparison_table,
     output:
         svg=report(
@@ -32,14 +33,79 @@ rule figure_auc:
         runtime=10,
     params:
         prefix=str(RESULTS / "figures/auc_{comparison}"),
-        decoders=decoders_compared,
+        family=family_flags,
+        setting=setting_flags,
         comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
         code=code_version("figures"),
     message:
         "Drawing the AUCs of {wildcards.comparison}"
     shell:
-        "mesodecode figures --auc {input.auc} --only {params.decoders} {params.comparisons} "
-        "--name {wildcards.comparison} --out {params.prefix} 2> {log}"
+        "mesodecode figures --auc {input.auc:q} {params.family} {params.setting} "
+        "{params.comparisons} --out {params.prefix} 2> {log}"
+
+
+rule figures:
+    input:
+        report_figures(),
+
+
+rule cohort_figure:
+    input:
+        cohort=RESULTS / "tables/cohort.tsv",
+        recordings=expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+    output:
+        svg=report(
+            RESULTS / "figures/cohort.svg",
+            category="Cohort",
+            caption="../report/cohort_figure.rst",
+        ),
+        png=RESULTS / "figures/cohort.png",
+    log:
+        RESULTS / "logs/cohort_figure.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        recordings=RESULTS / "recordings",
+        prefix=RESULTS / "figures/cohort",
+        code=code_version("cohort_figure"),
+    message:
+        "Drawing the cohort"
+    shell:
+        "mesodecode cohort-figure --cohort {input.cohort} --recordings {params.recordings} "
+        "--out {params.prefix} 2> {log}"
+
+
+rule reproduction:
+    input:
+        auc=RESULTS / "tables/auc.tsv",
+        cohort=RESULTS / "tables/cohort.tsv",
+    output:
+        table=RESULTS / "tables/reproduction.tsv",
+        svg=report(
+            RESULTS / "figures/reproduction.svg",
+            category="AUC",
+            caption="../report/reproduction.rst",
+        ),
+        png=RESULTS / "figures/reproduction.png",
+    log:
+        RESULTS / "logs/reproduction.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        pairs=reproduction_flags(),
+        prefix=RESULTS / "figures/reproduction",
+        code=code_version("reproduction"),
+    message:
+        "Comparing the AUCs with the published ones"
+    shell:
+        "mesodecode reproduction --auc {input.auc} --cohort {input.cohort} {params.pairs} "
+        "--out {output.table} --figure {params.prefix} 2> {log}"
 
 
 rule figure_loss:
@@ -125,6 +191,9 @@ rule report:
             RESULTS / "figures/{name}.svg",
             name=["qc", *(f"qc/{session}" for session in STUDY.mouse_of)],
         ),
+        quality=RESULTS / "tables/quality.tsv",
+        pages=expand(RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders),
+        reproduction=[RESULTS / "tables/reproduction.tsv"] if REPRODUCTION else [],
     output:
         html=RESULTS / "report.html",
         references=RESULTS / "references.bib",
@@ -142,6 +211,10 @@ rule report:
             flag_if("--importance", [name, *files])
             for name, files in importance_shown().items()
         ),
+        pages=lambda wildcards, input: flag_if("--quality-figures", input.pages),
+        reproduction=lambda wildcards, input: flag_if(
+            "--reproduction", input.reproduction
+        ),
         code=code_version("report", *report_templates()),
     message:
         "Writing the report"
@@ -149,5 +222,6 @@ rule report:
         "mesodecode report --config {input.config} --allocations {input.allocations} "
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
         "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
-        "{params.losses} --qc-table {input.qc_table} --qc {input.qc} "
+        "{params.losses} --quality {input.quality} {params.pages} {params.reproduction} "
+        "--qc-table {input.qc_table} --qc {input.qc} "
         "--out {output.html} --references {output.references} 2> {log}"

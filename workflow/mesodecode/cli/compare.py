@@ -8,6 +8,7 @@ Each value of `--within` is corrected as a family of its own; without it there i
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 HELP = "test AUCs between groups (rank-sum, Holm)"
 
@@ -41,14 +42,14 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def where(args: argparse.Namespace) -> dict[str, str]:
-    """Return --where as column -> value."""
+def where(words: Sequence[str], flag: str = "--where") -> dict[str, str]:
+    """Return words COLUMN=VALUE as column -> value."""
     from mesodecode.files import UserError
 
-    for pair in args.where:
+    for pair in words:
         if "=" not in pair:
-            raise UserError(f"--where {pair}: write COLUMN=VALUE")
-    return dict(pair.split("=", 1) for pair in args.where)
+            raise UserError(f"{flag} {pair}: write COLUMN=VALUE")
+    return dict(pair.split("=", 1) for pair in words)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.statistics import compare, select
 
     options = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
-    table, chosen = read_table(args.auc), where(args)
+    table, chosen = read_table(args.auc), where(args.where)
     try:
         table = select(table, chosen)
         comparisons = [compare(table, test=test, **options) for test in args.test]

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.inference import infer
     from mesodecode.statistics import select
 
-    table, chosen = read_table(args.auc, ["auc"]), where(args)
+    table, chosen = read_table(args.auc, ["auc"]), where(args.where)
     columns = ["auc", "test_mouse", "session", args.by]
     sessions = read_table(args.sessions, columns) if args.sessions else None
     try:

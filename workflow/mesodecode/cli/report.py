@@ -39,6 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "FILE"),
         help="an importance analysis: its table of `mesodecode map-checks`, then figures; repeated",
     )
+    parser.add_argument("--quality", metavar="FILE", help="table of `mesodecode quality`")
+    parser.add_argument(
+        "--quality-figures",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="figures of `mesodecode quality`",
+    )
+    parser.add_argument("--reproduction", metavar="FILE", help="table of `mesodecode reproduction`")
     parser.add_argument("--out", required=True, metavar="FILE", help="the report (.html)")
     parser.add_argument(
         "--references", metavar="FILE", help="write the works that the methods cite here (BibTeX)"
@@ -47,7 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
-    from mesodecode import evaluate, inference, qc, references, report, runtimes, statistics
+    from mesodecode import (
+        evaluate,
+        inference,
+        qc,
+        quality,
+        references,
+        report,
+        reproduction,
+        runtimes,
+        statistics,
+    )
     from mesodecode.files import UserError, atomic_path
 
     try:
@@ -59,6 +78,8 @@ def run(args: argparse.Namespace) -> None:
         "inference": (args.inference, inference.COLUMNS, inference.NUMBERS),
         "chance": (args.chance, inference.CHANCE_COLUMNS, inference.CHANCE_NUMBERS),
         "qc_table": (args.qc_table, qc.COLUMNS, qc.NUMBERS),
+        "quality": (args.quality, quality.COLUMNS, quality.NUMBERS),
+        "reproduction": (args.reproduction, reproduction.COLUMNS, reproduction.NUMBERS),
     }
     columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
     allocations = evaluate.read_table(args.allocations, evaluate.ATTRIBUTES[1:])
@@ -74,6 +95,7 @@ def run(args: argparse.Namespace) -> None:
         runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figure,
         losses=args.losses,
+        quality_figures=args.quality_figures,
         qc=args.qc,
         importance=[_importance(*words) for words in args.importance],
     )

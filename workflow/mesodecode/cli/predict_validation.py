@@ -1,0 +1,108 @@
+"""Predict the validation mice of finished models; what a threshold is chosen by, in `quality`.
+
+Example: mesodecode predict-validation --models results/demo/models/roi_gru --decoder roi_gru
+--allocations results/demo/allocations.tsv --recordings results/demo/recordings/*.h5
+--out results/demo/validation/roi_gru
+
+Reads FOLDER/{allocation}.pt (.npz, .joblib; the last is a pickle, so only of your own run), writes
+FOLDER/{allocation}.h5. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesodecode.cli import options, roi_inputs
+
+if TYPE_CHECKING:
+    from mesodecode.predictions import SessionPredictions
+    from mesodecode.recordings import Recording
+
+HELP = "finished models → predictions of their validation mice"
+SUFFIXES = (".pt", ".npz", ".joblib")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--models", type=Path, required=True, metavar="FOLDER", help="folder of one decoder")
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
+    add("--only", nargs="+", metavar="ALLOCATION", help="only these of the table (default: all)")
+    inputs = parser.add_mutually_exclusive_group(required=True)
+    inputs.add_argument(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        help="recordings; those of an allocation's validation mice are predicted",
+    )
+    inputs.add_argument(
+        "--features",
+        type=Path,
+        metavar="FOLDER",
+        help="FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder",
+    )
+    add(
+        "--labels-of",
+        nargs="+",
+        default=[],
+        metavar="SESSION=OTHER",
+        help="labels that a null decoder was trained with, as for `mesodecode train-roi`",
+    )
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode import train, validation
+    from mesodecode.evaluate import read_table
+    from mesodecode.files import UserError
+    from mesodecode.recordings import read_recordings
+
+    device = train.resolve_device(args.device, args.threads)
+    table = read_table(args.allocations, ("allocation", "valid_mouse"))
+    valid_mice = dict(zip(table["allocation"], table["valid_mouse"], strict=True))
+    unknown = [name for name in args.only or () if name not in valid_mice]
+    if unknown:
+        raise UserError(f"{args.allocations}: no allocation {unknown[0]}; check --only")
+    recordings = read_recordings(args.recordings, same_size=False) if args.recordings else []
+    for name in args.only or valid_mice:
+        mice = valid_mice[name].split("+")
+        sessions = _predict(args, name, mice, recordings, device)
+        about = {"decoder": args.decoder, "allocation": name, "valid_mouse": valid_mice[name]}
+        validation.write(args.out / f"{name}.h5", sessions, **about)
+
+
+def _predict(
+    args: argparse.Namespace,
+    allocation: str,
+    mice: Sequence[str],
+    recordings: Sequence[Recording],
+    device: Any,
+) -> dict[str, SessionPredictions]:
+    """Return the predictions of an allocation's validation mice, by session."""
+    from mesodecode import predict_validation
+    from mesodecode.datasets import read_features
+    from mesodecode.files import UserError
+
+    paths = [args.models / f"{allocation}{suffix}" for suffix in SUFFIXES]
+    model = next((path for path in paths if path.exists()), None)
+    if model is None:
+        raise UserError(f"{paths[0]}: no such model (nor .npz, .joblib); train the decoder first")
+    if args.features:
+        sessions = read_features(args.features / f"{allocation}.h5", mice)
+        return predict_validation.from_features(model, sessions, device)
+    mine = [recording for recording in recordings if recording.mouse in mice]
+    missing = {*mice} - {recording.mouse for recording in mine}
+    if missing:
+        raise UserError(
+            f"--recordings: none of mouse {', '.join(sorted(missing))}, which validates "
+            f"{allocation}; give its recordings too"
+        )
+    # Private, as to rename it would change the code of train-roi: all ROI decoders trained again.
+    donors = roi_inputs._donors(args.labels_of, recordings)
+    return predict_validation.from_recordings(model, mine, donors, device)

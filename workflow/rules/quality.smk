@@ -1,0 +1,155 @@
+"""How well each decoder decodes: thresholds, calibration, errors by time.
+
+REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, the models and what they predict from
+OUTPUTS: validation/{decoder}/{allocation}.h5 (predictions of validation mice, for thresholds),
+    tables/quality.tsv, tables/quality/{decoder}.tsv, tables/quality_curves/{decoder}.tsv,
+    figures/quality_{decoder}.svg and .png
+"""
+
+if STUDY.decoders:
+
+    # All allocations in one job: each is done in less time than Python takes to start. `ancient`:
+    # the table is written anew with every edit of the config, which changes no model.
+    rule predict_validation:
+        input:
+            allocations=ancient(RESULTS / "allocations.tsv"),
+            models=model_files,
+            sources=sources_of_validation,
+        output:
+            expand(
+                RESULTS / "validation/{{decoder}}/{allocation}.h5",
+                allocation=STUDY.allocations,
+            ),
+        log:
+            RESULTS / "logs/predict_validation/{decoder}.log",
+        benchmark:
+            RESULTS / "benchmarks/predict_validation/{decoder}.tsv"
+        wildcard_constraints:
+            decoder="|".join(
+                [
+                    names("linear"),
+                    names("roi_rnn"),
+                    names("roi_classical"),
+                    names("cnn", feeds_frozen),
+                    names("cnn_rnn", is_frozen),
+                ]
+            ),
+        conda:
+            "../../envs/mesodecode.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+            runtime=240,
+            device=STUDY.config["device"],
+        params:
+            models=str(RESULTS / "models/{decoder}"),
+            folder=str(RESULTS / "validation/{decoder}"),
+            inputs=validation_flags,
+            code=code_version("predict_validation"),
+        message:
+            "Predicting the validation mice of {wildcards.decoder}"
+        shell:
+            "mesodecode predict-validation --models {params.models} --decoder {wildcards.decoder} "
+            "--allocations {input.allocations} {params.inputs} "
+            "--device {resources.device} --threads {threads} --out {params.folder} 2> {log}"
+
+    rule predict_validation_images:
+        input:
+            allocations=ancient(RESULTS / "allocations.tsv"),
+            weights=RESULTS / "models/{decoder}/{allocation}.pt",
+            recordings=recordings_of("valid"),
+        output:
+            RESULTS / "validation/{decoder}/{allocation}.h5",
+        log:
+            RESULTS / "logs/predict_validation_images/{decoder}/{allocation}.log",
+        benchmark:
+            RESULTS / "benchmarks/predict_validation_images/{decoder}/{allocation}.tsv"
+        wildcard_constraints:
+            decoder="|".join(
+                [
+                    names("cnn", lambda d: not feeds_frozen(d)),
+                    names("cnn_rnn", lambda d: not is_frozen(d)),
+                ]
+            ),
+        conda:
+            "../../envs/mesodecode.yaml"
+        threads: STUDY.config["threads"]
+        resources:
+            mem_mb=8000,
+            runtime=120,
+            device=STUDY.config["device"],
+        params:
+            models=str(RESULTS / "models/{decoder}"),
+            folder=str(RESULTS / "validation/{decoder}"),
+            code=code_version("predict_validation"),
+        message:
+            "Predicting the validation mouse of {wildcards.decoder} on {wildcards.allocation}"
+        shell:
+            "mesodecode predict-validation --models {params.models} --decoder {wildcards.decoder} "
+            "--allocations {input.allocations} --only {wildcards.allocation} "
+            "--recordings {input.recordings} "
+            "--device {resources.device} --threads {threads} --out {params.folder} 2> {log}"
+
+    rule quality:
+        input:
+            allocations=ancient(RESULTS / "allocations.tsv"),
+            predictions=expand(
+                RESULTS / "predictions/{{decoder}}/{allocation}.h5",
+                allocation=STUDY.allocations,
+            ),
+            validation=lambda wildcards: expand(
+                RESULTS / "validation/{decoder}/{allocation}.h5",
+                decoder=members_of(wildcards.decoder),
+                allocation=STUDY.allocations,
+            ),
+            recordings=expand(
+                RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of
+            ),
+        output:
+            table=RESULTS / "tables/quality/{decoder}.tsv",
+            curves=RESULTS / "tables/quality_curves/{decoder}.tsv",
+            svg=report(
+                RESULTS / "figures/quality_{decoder}.svg",
+                category="Quality",
+                caption="../report/quality.rst",
+                labels={"decoder": "{decoder}"},
+            ),
+            png=RESULTS / "figures/quality_{decoder}.png",
+        log:
+            RESULTS / "logs/quality/{decoder}.log",
+        wildcard_constraints:
+            decoder="|".join(STUDY.decoders),
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            predictions=RESULTS / "predictions",
+            validation=RESULTS / "validation",
+            recordings=RESULTS / "recordings",
+            members=lambda wildcards: members_of(wildcards.decoder),
+            prefix=str(RESULTS / "figures/quality_{decoder}"),
+            code=code_version("quality"),
+        message:
+            "Scoring the quality of {wildcards.decoder}"
+        shell:
+            "mesodecode quality --decoder {wildcards.decoder} --predictions {params.predictions} "
+            "--validation {params.validation} --average-of {params.members} "
+            "--allocations {input.allocations} --recordings {params.recordings} "
+            "--out {output.table} --curves {output.curves} --figure {params.prefix} 2> {log}"
+
+    rule quality_table:
+        input:
+            expand(RESULTS / "tables/quality/{decoder}.tsv", decoder=STUDY.decoders),
+        output:
+            RESULTS / "tables/quality.tsv",
+        log:
+            RESULTS / "logs/quality_table.log",
+        localrule: True
+        conda:
+            "../../envs/mesodecode.yaml"
+        message:
+            "Joining the quality of all decoders"
+        shell:
+            "awk 'FNR > 1 || NR == 1' {input} > {output} 2> {log}"
