@@ -36,14 +36,17 @@ CURVE_NUMBERS = CURVE_COLUMNS[-4:]
 def roc(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Return the true-positive rate at the false-positive rates of `GRID` (101,).
 
-    Linear between the points of the ROC curve, the highest where it rises vertically (Fawcett 2006,
-    Pattern Recognit Lett 27: 861-874, algorithm 4). NaN where only one state is present.
+    Linear between the points of the ROC curve, and the highest of those above each other: what
+    vertical averaging needs (Fawcett 2006, Pattern Recognit Lett 27: 861-874). NaN where only one
+    state is present.
     """
     if _one_state(label):
         return np.full(len(GRID), np.nan)
     false, true, _ = metrics.roc_curve(label, probability)
-    last = np.append(np.diff(false) > 0, True)  # the highest point of each vertical part
-    return np.interp(GRID, false[last], true[last])
+    after = np.searchsorted(false, GRID + 1e-12, side="right")  # the first point to the right
+    before, after = after - 1, np.minimum(after, len(false) - 1)
+    run = np.maximum(false[after] - false[before], 1e-12)
+    return true[before] + (true[after] - true[before]) * (GRID - false[before]) / run
 
 
 def precision_recall(label: np.ndarray, probability: np.ndarray) -> np.ndarray:

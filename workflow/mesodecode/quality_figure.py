@@ -297,7 +297,8 @@ def caption(table: pd.DataFrame, sessions: pd.DataFrame, trace: Trace) -> str:
     beyond = f", beyond {table['error_far'].mean():.3f}" if np.isfinite(far) else ""
     known = table["threshold"].notna().sum()
     text = (
-        f"Test frames of {n} allocations of {mice} test mice (colours); thin lines and points: "
+        f"Test frames of {_count(n, 'allocation')} of {_count(mice, 'test mouse')} (colours); "
+        "thin lines and points: "
         "allocations, or mice in G and H. A: ROC curves and their mean; bands: pointwise 95 % CI "
         "of the mean by Student's t over the means of test mice and, darker, over allocations, "
         "which share mice, so that it is too narrow. B: precision and recall; dashed: mean share "
@@ -327,6 +328,11 @@ def caption(table: pd.DataFrame, sessions: pd.DataFrame, trace: Trace) -> str:
         "transitions; run is shaded; dashed: 0.5"
     )
     return text + (", dotted: threshold." if np.isfinite(trace.threshold) else ".")
+
+
+def _count(n: int, what: str) -> str:
+    """Return "1 mouse", "2 mice" and the like."""
+    return f"{n} {what if n == 1 else what.replace('mouse', 'mice') + 's' * (what[-1] != 'e')}"
 
 
 def _each(axes: Axes, curves: pd.DataFrame, mice: Sequence[str]) -> None:

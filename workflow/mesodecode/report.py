@@ -62,8 +62,8 @@ def render(
     `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv`, `chance.tsv` and `qc.tsv`
     (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses`, `qc` and
     `quality_figures`, those of `quality` (`quality.COLUMNS`, a row an allocation), are SVG or PNG
-    files; `reproduction` has `reproduction.COLUMNS`; `importance`, an entry an analysis, is its name, its table of checks (check,
-    verdict, value, sentence) and its figures.
+    files; `reproduction` has `reproduction.COLUMNS`; `importance`, an entry an analysis, is its
+    name, its table of checks (check, verdict, value, sentence) and its figures.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:

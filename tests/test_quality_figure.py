@@ -1,0 +1,185 @@
+"""The verb `quality`: its tables, its page, and where its thresholds come from."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from mesodecode import cli, evaluate, quality, report, validation
+from mesodecode.predictions import Predictions, SessionPredictions
+
+MICE = "12345"
+N, RATE = 90, 10.0  # frames a session, frames/s
+PAIRS = list(itertools.permutations(MICE, 2))  # test and validation mouse
+
+
+def name_of(test, valid) -> str:
+    return f"train-{'+'.join(m for m in MICE if m not in (test, valid))}.valid-{valid}.test-{test}"
+
+
+def labels(session: str) -> np.ndarray:
+    """Two bouts of 30 frames; the mouse of 1_b runs all the time."""
+    return np.ones(N, int) if session == "1_b" else (np.arange(N) // 15 % 3 == 1).astype(int)
+
+
+def predicted(mouse: str, seed: int) -> dict[str, SessionPredictions]:
+    rng, found = np.random.default_rng(seed), {}
+    for session in (f"{mouse}_a", f"{mouse}_b"):
+        label = labels(session)[1:-1]
+        probability = np.clip(0.25 + 0.5 * label + rng.normal(0, 0.25, N - 2), 0, 1)
+        found[session] = SessionPredictions(mouse, np.arange(1, N - 1), label, probability)
+    return found
+
+
+def cut_at(threshold: float, mouse: str) -> dict[str, SessionPredictions]:
+    """Predictions of a validation mouse that `threshold` divides without error."""
+    label = labels(f"{mouse}_a")
+    probability = np.where(label, threshold, threshold - 0.25)
+    return {f"{mouse}_a": SessionPredictions(mouse, np.arange(N), label, probability)}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """20 allocations of 5 mice by decoders cnn and two; mouse m validates at 0.3 + m / 10."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "recordings").mkdir()
+    for mouse, part in itertools.product(MICE, "ab"):
+        with h5py.File(folder / f"recordings/{mouse}_{part}.h5", "w") as file:
+            file["frames"], file["labels"] = np.zeros((N, 2, 2), "u1"), labels(f"{mouse}_{part}")
+            file["pixel_mean"], file["stack_sd"] = np.zeros((2, 2)), 1.0
+            file["speed"] = 5.0 * labels(f"{mouse}_{part}")
+            file.attrs.update(session=f"{mouse}_{part}", mouse=mouse, frame_rate=RATE)
+    lines = ["allocation\tvalid_mouse"]
+    for seed, (test, valid) in enumerate(PAIRS):
+        name = name_of(test, valid)
+        lines.append(f"{name}\t{valid}")
+        train = "+".join(m for m in MICE if m not in (test, valid))
+        item = Predictions("cnn", name, train, valid, test, predicted(test, seed))
+        item.write(folder / f"predictions/cnn/{name}.h5")
+        for decoder, shift in (("cnn", 0.0), ("two", 0.1)):
+            path = folder / f"validation/{decoder}/{name}.h5"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sessions = cut_at(0.3 + int(valid) / 10 + shift, valid)
+            validation.write(path, sessions, decoder=decoder, allocation=name, valid_mouse=valid)
+    (folder / "allocations.tsv").write_text("\n".join(lines) + "\n")
+    assert run(folder, "cnn", "--validation", folder / "validation") == 0
+    return folder
+
+
+def run(folder: Path, out: str, *more, allocations: Path | None = None) -> int:
+    words = ["quality", "--decoder", "cnn", "--predictions", folder / "predictions"]
+    words += ["--allocations", allocations or folder / "allocations.tsv"]
+    words += ["--recordings", folder / "recordings", "--out", folder / f"{out}.tsv"]
+    words += ["--curves", folder / f"{out}_curves.tsv", "--figure", folder / f"quality_{out}"]
+    return cli.main([str(word) for word in (*words, *more)])
+
+
+def read(folder: Path, out: str = "cnn"):
+    return evaluate.read_table(folder / f"{out}.tsv", quality.COLUMNS, quality.NUMBERS)
+
+
+def words_of(svg: Path) -> list[str]:
+    return re.findall(r">([^<>]+)</text>", svg.read_text())
+
+
+def test_thresholds_are_those_of_the_validation_mouse(study):
+    table = read(study)
+    assert len(table) == 20
+    np.testing.assert_allclose(table["threshold"], 0.3 + table["valid_mouse"].astype(int) / 10)
+    row = table[(table["test_mouse"] == "2") & (table["valid_mouse"] == "5")].iloc[0]
+    sessions = predicted("2", PAIRS.index(("2", "5")))
+    label, probability = quality.pooled(sessions.values())
+    called = probability >= 0.8
+    shares = [called[label == 1].mean(), (~called)[label == 0].mean()]
+    assert row["accuracy_at_threshold"] == pytest.approx((called == label).mean(), abs=1e-5)
+    assert row["balanced_accuracy_at_threshold"] == pytest.approx(np.mean(shares), abs=1e-5)
+
+
+def test_sessions_of_one_state_are_counted_and_said(study):
+    table = read(study)
+    assert (table.loc[table["test_mouse"] == "1", "n_one_state"] == 1).all()
+    assert (table.loc[table["test_mouse"] != "1", "n_one_state"] == 0).all()
+    assert (table["n_sessions"] == 2).all()
+    caption = report.picture(study / "quality_cnn.svg", "p")["caption"]
+    assert "×: 1 of them hold one state only, so they have no AUC." in caption
+    assert "AUC of the 10 test sessions" in caption
+
+
+def test_page_says_what_and_how_many(study):
+    words = words_of(study / "quality_cnn.svg")
+    for text in (
+        *("n = 20 allocations, test mouse", "95 % CI, 5 mice", "95 % CI, 20 allocations"),
+        *("Validation mouse", "Time from run onset (s)", "Time from run offset (s)"),
+        *("Speed", "(cm/s)", *"ABCDEFGHI", *MICE),
+    ):
+        assert text in words, text
+    table = read(study)
+    shown = [f"{auc:.3f}".removeprefix("0") for auc in table["auc"]]
+    assert not set(shown) - set(words)  # the heat map
+    assert words.count("–") == 5  # its diagonal
+    assert f"mean, AUC {table['auc'].mean():.3f}" in words
+    picture = report.picture(study / "quality_cnn.svg", "p")
+    assert picture["title"] == "Quality of cnn"
+    for text in ("20 allocations of 5 test mice", "Student's t", "Youden's J", "10 bins of equal"):
+        assert text in picture["caption"], text
+    assert f"calibration error {table['ece'].mean():.3f}" in picture["caption"]
+    with Image.open(study / "quality_cnn.png") as image:
+        assert image.width / 300 * 25.4 == pytest.approx(174, abs=0.2)
+
+
+def test_example_is_a_session_of_median_auc(study):
+    caption = report.picture(study / "quality_cnn.svg", "p")["caption"]
+    session, test, auc = re.search(
+        r"session (\w+) of allocation \S+test-(\d), whose AUC \(([\d.]+)\)", caption
+    ).groups()
+    assert session.startswith(test)
+    sessions = [
+        one
+        for seed, (mouse, _) in enumerate(PAIRS)
+        for one in predicted(mouse, seed).values()
+        if one.label.min() == 0
+    ]
+    aucs = [quality.evaluate.roc_auc(one.label, one.probability) for one in sessions]
+    assert float(auc) == pytest.approx(np.quantile(aucs, 0.5, method="lower"), abs=6e-4)
+
+
+def test_curves_hold_what_is_drawn(study):
+    curves = evaluate.read_table(
+        study / "cnn_curves.tsv", quality.CURVE_COLUMNS, quality.CURVE_NUMBERS
+    )
+    assert set(curves["curve"]) == {"roc", "precision_recall", "calibration", "onset", "offset"}
+    roc = curves[curves["curve"] == "roc"].pivot(index="x", columns="allocation", values="y")
+    assert roc.shape == (101, 20) and (roc.diff().iloc[1:] >= -1e-9).all().all()
+    n = curves[curves["curve"] == "calibration"].groupby("allocation")["n"].sum()
+    assert (n == 2 * (N - 2)).all()
+
+
+def test_an_average_takes_the_threshold_of_averaged_probabilities(study):
+    few = study / "few.tsv"
+    few.write_text("".join((study / "allocations.tsv").open().readlines()[:2]))
+    members = ("--validation", study / "validation", "--average-of", "cnn", "two")
+    assert run(study, "average", *members, allocations=few) == 0
+    assert read(study, "average")["threshold"][0] == pytest.approx(0.5 + 0.05)  # mouse 2 validates
+    # one allocation: no band, and no threshold without predictions of validation mice
+    assert run(study, "plain", allocations=few) == 0
+    assert read(study, "plain")["threshold"].isna().all()
+    caption = report.picture(study / "quality_plain.svg", "p")["caption"]
+    assert "Youden" not in caption and "1 allocations of 1 test mice" not in caption
+    assert not [word for word in words_of(study / "quality_plain.svg") if "95 %" in word]
+
+
+def test_predictions_of_the_test_mouse_choose_no_threshold(study, tmp_path, capsys):
+    (tmp_path / "cnn").mkdir()
+    for test, valid in PAIRS:
+        name = name_of(test, valid)
+        about = {"decoder": "cnn", "allocation": name, "valid_mouse": test}
+        validation.write(tmp_path / f"cnn/{name}.h5", cut_at(0.5, test), **about)
+    assert run(study, "bad", "--validation", tmp_path) == 1
+    assert "needs the validation mouse" in capsys.readouterr().err
+    assert not (study / "bad.tsv").exists()
