@@ -64,10 +64,12 @@ def weights(study: Study) -> Check:
     return Check("weights", OK, f"{len(paths) + len(own)} files" if paths | own else "none needed")
 
 
-def space(needed: dict[str, int], folder: str | Path = ".") -> Check:
-    """Check that the bytes needed are free in the folder's file system."""
-    free, total = shutil.disk_usage(folder).free, sum(needed.values())
-    words = f"{gigabytes(total)} needed, {gigabytes(free)} free here (your quota may be less)"
+def space(needed: dict[str, int]) -> Check:
+    """Check that the bytes needed are free where results go."""
+    folder = Path("results").resolve()
+    free = shutil.disk_usage(folder if folder.exists() else ".").free
+    total = sum(needed.values())
+    words = f"{gigabytes(total)} needed, {gigabytes(free)} free (your quota may be less)"
     if total > free:
         largest = max(needed, key=needed.get)
         return Check("disk", FAIL, f"{words}; most for {largest}/: link results/ to a larger disk")
