@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from mesodecode import cohort, methods_text, references, schema
+from mesodecode import cohort, decoder_text, methods_text, references, schema
 from mesodecode.cli import options
 
 MICE = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
@@ -111,7 +112,7 @@ def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
     one = DECODERS[decoder] | change
     plain = blocks(STUDY | {"decoders": others | {decoder: one}, "importance": {}})
     made = blocks(STUDY | {"decoders": others | {decoder: one | {key: number}}, "importance": {}})
-    heading = methods_text.KINDS[kind]
+    heading = decoder_text.KINDS[kind]
     # of a half-window the words have the images: 2 x 77 + 1
     shown = "155" if key == "half_window" else "62 to t + 92" if key == "shift" else f"{number:g}"
     assert shown in made[heading] and shown not in plain[heading]
@@ -196,8 +197,8 @@ def test_works_are_those_cited_and_no_others():
 
 
 def test_every_work_that_the_words_can_cite_is_known():
-    source = methods_text.__loader__.get_source("mesodecode.methods_text")
-    keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(methods_text.WORKS_OF.values())
+    source = "".join(Path(part.__file__).read_text() for part in (decoder_text, methods_text))
+    keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_text.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))
     assert keys | software == references.WORKS.keys()
 
@@ -263,9 +264,9 @@ def test_seeds_of_all_that_draws_random_numbers():
     ],
 )
 def test_decoder_in_a_few_words(name, words):
-    assert methods_text.describe(cohort.resolve(STUDY).config["decoders"][name]) == words
+    assert decoder_text.describe(cohort.resolve(STUDY).config["decoders"][name]) == words
     moved = {"rois": [1, 2], "shift": -30, "baseline": None, "half_window": 1}
     roi = cohort.resolve(with_setting("decoders", "roi", **moved)).config["decoders"]["roi"]
-    assert methods_text.describe(roi) == (
+    assert decoder_text.describe(roi) == (
         "LSTM on 2 ROIs (no baseline subtracted), ±1 frame about 30 frames earlier"
     )

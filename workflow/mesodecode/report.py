@@ -20,7 +20,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mesodecode import cohort as studies
-from mesodecode import methods_text, references, schema, statistics
+from mesodecode import decoder_text, methods_text, references, schema, statistics
 from mesodecode import qc as quality_control
 from mesodecode.evaluate import natural
 from mesodecode.files import UserError
@@ -78,7 +78,7 @@ def render(
     )
     environment.filters |= {"auc": format_auc, "p": format_p, "setting": format_setting}
     environment.filters |= {"number": format_number, "hours": format_hours, "cited": cited}
-    environment.globals |= {"describe": methods_text.describe, "fold": FOLD}
+    environment.globals |= {"describe": decoder_text.describe, "fold": FOLD}
     config = schema.defaults("config", **config)
     text = methods(config, allocations, cohort, comparisons, inference)
     files = [*figures, *losses, *quality_figures, *qc]
