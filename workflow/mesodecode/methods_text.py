@@ -53,8 +53,8 @@ def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
     sizes = sorted({f"{h:g} × {w:g}" for h, w in zip(cohort.height, cohort.width, strict=True)})
     n = cohort["mouse"].nunique()
     text = (
-        f"The study has {counted(len(cohort), 'recording')} of {n} "
-        f"{'mouse' if n == 1 else 'mice'}, of {frames} frames each ({rates} frames/s; {', '.join(sizes)} px"
+        f"The study has {counted(len(cohort), 'recording')} of {n} {'mouse' if n == 1 else 'mice'}"
+        f", of {frames} frames each ({rates} frames/s; {', '.join(sizes)} px"
         f"{', resized when read' if config['image_size'] else ''}). "
     )
     if "simulate" in config:
