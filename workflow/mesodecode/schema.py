@@ -49,7 +49,7 @@ def load(name: str) -> dict[str, Any]:
     if name == "recordings":
         return load("config")["properties"][name]
     with open(FOLDER / f"{name}.schema.yaml") as file:
-        return yaml.safe_load(file)
+        return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def properties(name: str) -> dict[str, dict[str, Any]]:

@@ -32,14 +32,15 @@ class TiffMovie(Movie):
     def __init__(self, path: Path, tif: tifffile.TiffFile, channels: bool) -> None:
         self.path, self._tif = path, tif
         series = tif.series[0]
-        _check_pages(path, tif.pages)
+        contiguous = len(tif.series) == 1 and series.dataoffset is not None
+        if not contiguous:
+            _check_pages(path, tif.pages)
         end = tif.pages.next_page_offset  # where the last page says that none follows
         if end is not None and end + tif.tiff.offsetsize > tif.filehandle.size:
             raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
         check_pixels(np.dtype(series.dtype), path)
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
         self.shape = self._shape(channels)
-        contiguous = len(tif.series) == 1 and series.dataoffset is not None
         self._offset = series.dataoffset if contiguous else None
         self._series = series if series.is_multifile else None
         if contiguous and tif.filehandle.size < self._offset + series.nbytes:

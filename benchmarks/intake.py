@@ -1,0 +1,157 @@
+"""How fast is a movie preprocessed against reading its file alone, and in how much memory?
+
+python benchmarks/intake.py                            1,800 frames of 512 x 512, every format
+python benchmarks/intake.py --frames 18000 --formats tiff   the size of a published session, 9.4 GB
+
+Each movie (uint16, camera-like counts) is written to a temporary folder, dropped from the page
+cache, read once from end to end, dropped again, and preprocessed to 128 x 128 by the verb in a
+process of its own, whose peak resident memory is the system's count (ru_maxrss; maps included).
+MB/s are of the movie's pixels, not of the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+import tifffile
+
+SIDE = 512  # px
+BLOCK = 60  # frames
+
+
+def blocks(n_frames: int) -> Iterator[np.ndarray]:
+    """Yield blocks of frames: a bright image and photon noise, of which there are 16 to choose."""
+    rng = np.random.default_rng(0)
+    image = 2000 + 1000 * np.sin(np.linspace(0, 9, SIDE))[:, None] * np.ones(SIDE)
+    noise = rng.normal(0, 40, (16, SIDE, SIDE))
+    for start in range(0, n_frames, BLOCK):
+        which = rng.integers(16, size=min(BLOCK, n_frames - start))
+        gain = 1 + 0.02 * np.sin(np.arange(start, start + len(which)) / 50)
+        yield (image * gain[:, None, None] + noise[which]).astype(np.uint16)
+
+
+def write_tiff(path: Path, n_frames: int, compression: str | None = None) -> None:
+    with tifffile.TiffWriter(path, bigtiff=True) as tif:
+        if compression is None:
+            frames = (frame for block in blocks(n_frames) for frame in block)
+            shape = (n_frames, SIDE, SIDE)
+            tif.write(frames, shape=shape, dtype=np.uint16, photometric="minisblack")
+            return
+        for block in blocks(n_frames):
+            for frame in block:
+                tif.write(frame, photometric="minisblack", compression=compression, metadata=None)
+
+
+def write_npy(path: Path, n_frames: int) -> None:
+    shape = (n_frames, SIDE, SIDE)
+    made = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint16, shape=shape)
+    for i, block in enumerate(blocks(n_frames)):
+        made[i * BLOCK : i * BLOCK + len(block)] = block
+    made.flush()
+
+
+def write_hdf5(path: Path, n_frames: int, chunks: tuple[int, int, int] = (4, SIDE, SIDE)) -> None:
+    with h5py.File(path, "w") as file:
+        frames = file.create_dataset(
+            "frames", (n_frames, SIDE, SIDE), np.uint16, chunks=chunks, compression="lzf"
+        )
+        for i, block in enumerate(blocks(n_frames)):
+            frames[i * BLOCK : i * BLOCK + len(block)] = block
+
+
+def write_zarr(path: Path, n_frames: int) -> None:
+    import zarr
+
+    shape = (n_frames, SIDE, SIDE)
+    frames = zarr.create_array(str(path), shape=shape, chunks=(BLOCK, 128, 128), dtype=np.uint16)
+    for i, block in enumerate(blocks(n_frames)):
+        frames[i * BLOCK : i * BLOCK + len(block)] = block
+
+
+FORMATS = {
+    "tiff": ("s.tif", write_tiff),
+    "tiff_lzw": ("s.tif", lambda path, n: write_tiff(path, n, "lzw")),
+    "npy": ("s.npy", write_npy),
+    "hdf5": ("s.h5", write_hdf5),
+    "hdf5_tiles": ("s.h5", lambda path, n: write_hdf5(path, n, (240, 32, 32))),
+    "zarr": ("s.zarr", write_zarr),
+}
+
+
+def drop(path: Path) -> None:
+    """Write a file or folder to disk and drop it from the page cache, as far as the system does."""
+    for file in [path] if path.is_file() else path.rglob("*"):
+        if file.is_file():
+            with open(file, "rb") as opened:
+                os.fsync(opened.fileno())
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read_alone(path: Path) -> float:
+    """Return the seconds that reading a file, or all files of a folder, takes."""
+    drop(path)
+    start = time.perf_counter()
+    for file in [path] if path.is_file() else path.rglob("*"):
+        if file.is_file():
+            with open(file, "rb", buffering=0) as opened:
+                while opened.read(16 << 20):
+                    pass
+    return time.perf_counter() - start
+
+
+def preprocess(path: Path, folder: Path) -> tuple[float, float]:
+    """Return the seconds and the peak resident memory (GB) of the verb."""
+    drop(path)
+    words = ["preprocess", "--movie", path, "--behavior", folder / "s.mat", "--image-size", 128]
+    words += ["--session", "s", "--mouse", "m", "--out", folder / "out.h5"]
+    start = time.perf_counter()
+    child = subprocess.Popen([sys.executable, "-m", "mesodecode", *map(str, words)])
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"preprocess failed on {path.name}")
+    return time.perf_counter() - start, used.ru_maxrss * 1024 / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=1800)
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--folder", type=Path, help="with room for one movie (default: temporary)")
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.write:
+        FORMATS[args.formats[0]][1](args.write, args.frames)
+        return
+    size = args.frames * SIDE * SIDE * 2 / 1e6
+    print(f"{args.frames} frames of {SIDE} x {SIDE} uint16, {size / 1e3:.1f} GB")
+    print(f"{'format':<12}{'file GB':>9}{'read MB/s':>11}{'preprocess MB/s':>17}{'peak GB':>9}")
+    for name in args.formats:
+        file = FORMATS[name][0]
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            path, folder = Path(folder) / file, Path(folder)
+            # In a process of its own: the peak of a process that starts another counts for both.
+            words = ["--frames", str(args.frames), "--formats", name, "--write", path]
+            subprocess.run([sys.executable, __file__, *words], check=True)
+            labels = np.arange(args.frames) // 100 % 2
+            scipy.io.savemat(folder / "s.mat", {"runrest": labels})
+            files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+            stored = sum(p.stat().st_size for p in files) / 1e9
+            read = read_alone(path)
+            taken, peak = preprocess(path, folder)
+        rates = f"{size / read:>11.0f}{size / taken:>17.0f}"
+        print(f"{name:<12}{stored:>9.2f}{rates}{peak:>9.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
