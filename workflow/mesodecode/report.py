@@ -307,12 +307,21 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """Return the git commit of this code, with "-dirty" if it was edited; empty if unknown."""
-    words = ("git", "describe", "--always", "--dirty", "--abbrev=12")
+    here = Path(__file__)
+    words = {  # a package that is installed may lie in the repository of something else
+        "tracked": ("ls-files", here.name),
+        "commit": ("describe", "--always", "--dirty", "--abbrev=12"),
+    }
     try:
-        done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True)
+        said = {
+            name: subprocess.run(
+                ["git", *command], cwd=here.parent, capture_output=True, text=True
+            ).stdout.strip()
+            for name, command in words.items()
+        }
     except OSError:  # no git here
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return said["commit"] if said["tracked"] else ""
 
 
 def cited(text: str) -> Markup:
