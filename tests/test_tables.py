@@ -25,7 +25,8 @@ NULL = {"like": "gru", "labels": "permuted_between_sessions"}
 @pytest.mark.slow
 def test_published_tables_are_those_of_r(tmp_path):
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
-    done = snakemake(tmp_path, "--cores", "1", "tables", config=ROOT / "published.yaml")
+    words = ("--cores", "1", "tables", "figures")
+    done = snakemake(tmp_path, *words, config=ROOT / "published.yaml")
     assert done.returncode == 0, done.stderr
     tables = tmp_path / "results/published/tables"
     names = {"fig2e": "image"}
@@ -39,7 +40,11 @@ def test_published_tables_are_those_of_r(tmp_path):
         np.testing.assert_allclose(numbers, [row[2:] for row in expected], rtol=1e-6)
     np.testing.assert_array_equal(by_mouse["p_rank_sum_holm"], found["p_holm"])
     assert set(by_mouse["smallest_p"]) == {0.0625}
-    again = snakemake(tmp_path, "-n", config=ROOT / "published.yaml")  # `all` is the tables
+    for family in found["family"].unique():  # each has its figure, with n and the test
+        svg = (tmp_path / f"results/published/figures/auc_{family}.svg").read_text()
+        assert "n = 20 allocations each" in svg and "Wilcoxon rank-sum test, Holm-corr" in svg
+        assert "AUCs read from workflow/reference/ajioka2024_auc.csv" in svg
+    again = snakemake(tmp_path, "-n", config=ROOT / "published.yaml")  # `all` is both
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
@@ -69,8 +74,13 @@ def test_tables_of_a_run_and_of_a_source(tmp_path):
     assert "--null n1=gru n2=gru" in chance
     _, lines = plan(tmp_path, "tables", config=config | {"circular_shifts": 99})
     assert [x for x in lines if "--shifts 99 --predictions results/lab/predictions" in x]
-    jobs, lines = plan(tmp_path, config=config)  # a source has no figure: its decoders are others
-    assert jobs["figure_auc"] == 1
+    jobs, lines = plan(tmp_path, config=config)
+    check_commands(lines, jobs)
+    own, paper = sorted(x for x in lines if x.startswith("mesodecode figures"))[::-1]
+    assert "--auc aucs.tsv --by model --only GRU RNN --where 'set=a b' --name paper" in paper
+    assert "--auc results/lab/tables/auc.tsv --by decoder --only linear gru --name own" in " ".join(
+        own.split()
+    )
     (report,) = [x for x in lines if x.startswith("mesodecode report")]
     for name in ("comparisons", "inference", "chance"):
         assert f"--{name} results/lab/tables/{name}.tsv" in report

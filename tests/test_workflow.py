@@ -37,6 +37,8 @@ ALWAYS = {
     "auc": 1,
     "figure_auc": 1,
     "runtimes": 1,
+    "cohort_figure": 1,
+    "quality_table": 1,
     "report": 1,
     "all": 1,
 }
@@ -108,7 +110,8 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
         assert "{" not in line, "a wildcard that was not filled in"
-    silent = {"resolved_config", "comparisons", "inference", "tables", "all"}  # no verb
+    silent = {"resolved_config", "comparisons", "inference", "quality_table"}  # no verb
+    silent |= {"tables", "figures", "all"}
     assert len(lines) == sum(n for rule, n in jobs.items() if rule not in silent)
 
 
@@ -116,17 +119,29 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
 # but for each_pair.
 
 FETCH = {"fetch_weights": 1}  # one download for all allocations
+ONE = {"quality": 1, "predict_validation": 1}  # of one decoder that passes no image again
+
+
+def quality(decoders: int, once: int = 0, images: int = 0) -> dict[str, int]:
+    """Jobs of the quality of decoders: `once` of them validate in one job, `images` in 20 each."""
+    jobs = {"predict_validation": once, "predict_validation_images": 20 * images}
+    return {"quality": decoders} | {rule: n for rule, n in jobs.items() if n}
+
+
 VARIANTS = {
-    "only linear": ({}, {"fit_linear": 20}),
-    "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20}),
+    "only linear": ({}, {"fit_linear": 20} | ONE),
+    "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20} | ONE),
     "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
         {"decoders": {"cnn": {}, "gru": GRU}},
         FETCH
-        | {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1},
+        | {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1}
+        | quality(2, once=2),
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
-        FETCH | {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1},
+        FETCH
+        | {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1}
+        | quality(2, images=2),
     ),
     "two CNNs, GRUs on one, compared twice": (
         {
@@ -156,7 +171,8 @@ VARIANTS = {
             "comparisons": 1,
             "infer": 2,
             "inference": 1,
-        },
+        }
+        | quality(5, once=4, images=1),
     ),
     "ROI decoders": (
         {
@@ -166,7 +182,8 @@ VARIANTS = {
                 "roi_svm": {"input": "rois", "model": "linear_svm"},
             },
         },
-        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1},
+        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1}
+        | quality(2, once=2),
     ),
     "average of two seeds": (
         {
@@ -177,7 +194,9 @@ VARIANTS = {
             },
             "comparisons": {"x": {"decoders": ["cnn", "avg"]}},
         },
-        {"train_cnn": 40, "predict_images": 40, "average": 20, "figure_loss": 1} | TESTS,
+        {"train_cnn": 40, "predict_images": 40, "average": 20, "figure_loss": 1}
+        | TESTS
+        | quality(3, images=2),  # the average takes what its members said
     ),
 }
 
@@ -219,6 +238,7 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     assert {rule: jobs[rule] for rule in each_allocation} == dict.fromkeys(each_allocation, 5)
     assert jobs["simulate"] == jobs["preprocess"] == 10  # 5 mice x 2 sessions
     once = ["resolved_config", "allocations", "cohort", "auc", "comparisons", "report", "all"]
+    once += ["cohort_figure", "quality_table"]
     assert {rule: jobs[rule] for rule in once} == dict.fromkeys(once, 1)
     check_commands(lines, jobs)
     assert not [line for line in lines if "Emx1G6" in line]
@@ -459,7 +479,8 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
     jobs, lines = plan(folder, config=config, project=project)
     # six mice have 6 x 5 x 4 = 120 allocations, 100 of them new
     new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 100)
-    assert jobs == CONFIG | new | {"preprocess": 1, "cohort": 1, "qc": 1}
+    follow = {"preprocess": 1, "cohort": 1, "cohort_figure": 1, "qc": 1}
+    assert jobs == CONFIG | new | follow | quality(3, once=3) | {"quality_table": 1}
     old = [a.id for a in cohort.allocate("abcde")]
     assert len(old) == 20
     assert not [line for line in lines for name in old if name in line]
@@ -469,21 +490,22 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
 @pytest.mark.parametrize(
     ("decoder", "settings", "jobs"),
     [
-        ("gru", GRU | {"epochs": 9}, {"train_rnn": 20, "predict_rnn": 20}),
+        ("gru", GRU | {"epochs": 9}, {"train_rnn": 20, "predict_rnn": 20} | ONE),
         (  # whatever starts from the CNN follows it
             "cnn",
             {"epochs": 9},
-            {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20},
+            {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20}
+            | quality(2, once=2),
         ),
-        ("linear", LINEAR | {"C": 0.1}, {"fit_linear": 20}),
-        ("ridge", LINEAR | {"C": 0.1}, {"fit_linear": 20}),  # a new line, old ones stay
+        ("linear", LINEAR | {"C": 0.1}, {"fit_linear": 20} | ONE),
+        ("ridge", LINEAR | {"C": 0.1}, {"fit_linear": 20} | ONE),  # a new line, old ones stay
     ],
 )
 def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings, jobs):
     folder, project = finished
     config = FINISHED | {"decoders": FINISHED["decoders"] | {decoder: settings}}
     found, lines = plan(folder, config=config, project=project)
-    assert found == CONFIG | jobs
+    assert found == CONFIG | jobs | {"quality_table": 1}
     fitted = [line for line in lines if line.startswith("mesodecode fit-linear")]
     assert all(f"--decoder {decoder} " in line for line in fitted)
 
@@ -510,7 +532,11 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
     ("file", "text", "jobs"),
     [
         ("train.py", "# a comment\n", {}),  # a finished study has nothing to do
-        ("linear.py", "X = 1\n", {"fit_linear": 20} | TABLES),
+        (
+            "linear.py",
+            "X = 1\n",
+            {"fit_linear": 20, "quality_table": 1} | quality(3, once=3) | TABLES,
+        ),
         ("templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
     ],
 )
