@@ -15,7 +15,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesodecode import cohort, evaluate, figures, inference, qc, report, statistics
+from mesodecode import (
+    cohort,
+    evaluate,
+    figures,
+    inference,
+    qc,
+    quality,
+    report,
+    reproduction,
+    statistics,
+)
 from mesodecode.files import UserError
 
 PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
@@ -354,3 +364,35 @@ def test_summary_prints_mean_and_sd_and_where_the_report_is(study, capsys):
         "roi_gru    20  0.974 ± 0.014",
     ]
     assert lines[4] == f"report: {(study / 'report.html').resolve()}"
+
+
+def test_report_shows_the_quality_of_decoders_and_what_was_published(study):
+    table = published_auc()[[*evaluate.ATTRIBUTES, "n_frames", "n_run", "auc", "accuracy"]]
+    table = table.reindex(columns=quality.COLUMNS, fill_value=0.25)
+    table = table.assign(n_sessions=2, n_one_state=0)
+    cnn = table["decoder"] == "cnn"
+    table.loc[cnn & (table["test_mouse"] == "1"), "n_one_state"] = 1  # in each of 4 allocations
+    table.loc[cnn, "threshold"] = [0.1, *[0.4] * 18, 0.9]
+    table.loc[~cnn, ["threshold", "accuracy_at_threshold", "error_far"]] = np.nan
+    evaluate.write_table(table, study / "quality.tsv")
+    pairs = {"cnn": {"analysis": "image", "model": "CNN"}}
+    animals = pd.DataFrame({"session": ["a"], "mouse": ["1"]})
+    found = reproduction.reproduce(published_auc(), animals, pairs)
+    evaluate.write_table(found, study / "reproduction.tsv")
+    more = ("--quality", study / "quality.tsv", "--quality-figures", study / "auc.v1.svg")
+    page = write_report(study, *more, "--reproduction", study / "reproduction.tsv")
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and len(checker.ids) == len(set(checker.ids))
+    text = text_of(page)
+    for words in (
+        "Quality of each decoder Means over allocations",
+        "cnn 20 0.896 0.250 60% 0.875 0.250 0.400 (0.100 to 0.900) 0.250 0.250 0.250 0.250 0.250",
+        "4 of 40",  # sessions without AUC
+        "roi_gru 20 0.974 0.250 60% 0.875 0.250 – (– to –) – 0.250",
+        "0 of 40",
+        "cnn CNN (image) 20 0.896 0.071 20 0.896 0.071 0.000 -0.099 to 0.099 Welch, 5 and 5 mice",
+    ):
+        assert words in text, words
+    bare = full_report(study)
+    assert 'id="decoder-quality"' not in bare and 'id="reproduction"' not in bare
