@@ -21,6 +21,7 @@ VERBS = {
     "preprocess": "preprocess",
     "cohort": "cohort",
     "qc": "qc",
+    "fetch": "fetch",
     "fetch-weights": "fetch_weights",
     "train-cnn": "train_cnn",
     "finetune": "finetune",
