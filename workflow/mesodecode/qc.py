@@ -166,7 +166,7 @@ def duration(session: Session) -> tuple[float, str]:
     """Return the length in minutes."""
     r = session.recording
     minutes, rate = len(r) / r.frame_rate / 60, f"{r.frame_rate:g}/s"
-    return minutes, f"{minutes:.1f} min: {len(r):,} frames of movie and behaviour, {rate}"
+    return minutes, f"{minutes:.2g} min: {len(r):,} frames of movie and behaviour, {rate}"
 
 
 def rarer_state(session: Session) -> tuple[float, str]:

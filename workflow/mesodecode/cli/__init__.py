@@ -16,6 +16,7 @@ from mesodecode import __version__
 from mesodecode.files import NO_SPACE, Stopped, UserError
 
 VERBS = {
+    "init": "init",
     "allocations": "allocations",
     "simulate": "simulate",
     "preprocess": "preprocess",
