@@ -268,8 +268,11 @@ def report_figures():
 
 def importance_shown():
     """The importance analyses of the report, each as its table of checks and its figures."""
-    files = ("tables/importance_{}_checks.tsv", "figures/importance_{}.svg")
-    files += ("figures/importance_{}_checks.svg",)
+    files = (
+        "tables/importance_{}_checks.tsv",
+        "figures/importance_{}.svg",
+        "figures/importance_{}_checks.svg",
+    )
     return {
         name: [str(RESULTS / file.format(name)) for file in files]
         for name in IMPORTANCE

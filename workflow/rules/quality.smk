@@ -79,7 +79,7 @@ if STUDY.decoders:
             runtime=120,
             device=STUDY.config["device"],
         params:
-            models=str(RESULTS / "models/{decoder}"),
+            models=lambda wildcards, input: Path(input.weights).parent,
             folder=str(RESULTS / "validation/{decoder}"),
             code=code_version("predict_validation"),
         message:
