@@ -81,6 +81,7 @@ def test_the_recording_has_the_layout_of_the_contract(tmp_path):
             kind: str(path),
             f"{kind}_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
+    assert attributes.pop("recorded_size").tolist() == [H, W]
     assert attributes == {"session": "s1", "mouse": "m1", "frame_rate": 30.0, **sources}
 
 
@@ -88,6 +89,13 @@ def test_what_a_session_lacks_is_not_in_the_file(tmp_path):
     data, attributes = run(tmp_path, random_stack())
     assert set(data) == {"frames", "labels", "pixel_mean", "stack_sd"}
     assert not any(key.startswith("rois") for key in attributes)
+
+
+def test_the_recorded_size_is_that_before_resizing(tmp_path):
+    """Masks of areas are drawn on the movie, whatever the size of the decoder's images."""
+    run(tmp_path, random_stack(), options={"image_size": 4})
+    recording = read_recording(tmp_path / "out" / "s1.h5")
+    assert recording.shape[1:] == (4, 4) and recording.recorded_size == (H, W)
 
 
 @pytest.mark.parametrize("tiff", [{}, {"compression": "zlib"}, {"byteorder": ">"}])

@@ -111,6 +111,7 @@ def preprocess(
             if names is not None:
                 file["rois"].attrs["names"] = names
             file.attrs.update(session=session, mouse=mouse, frame_rate=float(frame_rate))
+            file.attrs["recorded_size"] = stack.shape[1:]  # px, height and width
             for kind, path in sources.items():
                 if path is not None:
                     file.attrs[kind], file.attrs[f"{kind}_sha256"] = fingerprint(path)

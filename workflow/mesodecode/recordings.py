@@ -2,9 +2,8 @@
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
 `segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
-known;
-`pixel_mean` (H, W); `stack_sd` scalar; attributes session, mouse, frame_rate and the source files
-with their SHA-256.
+known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session, mouse, frame_rate, recorded_size
+(height and width of the movie in px, before image_size) and the source files with their SHA-256.
 """
 
 from __future__ import annotations
@@ -26,7 +25,9 @@ class Recording:
 
     Attributes: labels (T,) uint8; speed (T,) float32 cm/s, segment (T,) int64 and rois (T, R)
     float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W);
-    roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None.
+    roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None;
+    recorded_size, height and width of the movie in px before it was resized, as masks of its areas
+    are drawn, or None where that is not known.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Recording:
     shape: tuple[int, int, int]
     roi_names: tuple[str, ...] | None = None
     time: np.ndarray | None = None
+    recorded_size: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -77,6 +79,7 @@ def read_recording(path: str | Path) -> Recording:
                 shape=file["frames"].shape,
                 roi_names=_names(file),
                 time=optional("time"),
+                recorded_size=_recorded_size(file),
             )
     except FileNotFoundError:
         raise
@@ -91,6 +94,11 @@ def _names(file: h5py.File) -> tuple[str, ...] | None:
     if "rois" not in file or "names" not in file["rois"].attrs:
         return None
     return tuple(map(str, file["rois"].attrs["names"]))
+
+
+def _recorded_size(file: h5py.File) -> tuple[int, int] | None:
+    size = file.attrs.get("recorded_size")
+    return None if size is None else tuple(map(int, size))
 
 
 def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:
