@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
 from mesodecode.preprocess import resize
@@ -76,6 +80,66 @@ def coefficients(model: Pipeline) -> dict[str, np.ndarray]:
         "mean": scaler.mean_,
         "scale": scaler.scale_,
     }
+
+
+@dataclass(frozen=True)
+class LinearWeights:
+    """A fitted baseline as its file has it: what it is, and the mice that it has seen.
+
+    coef, mean and scale (P,), intercept (1,); `pixels` is the setting that P comes from.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    pixels: int
+    train_mice: tuple[str, ...]
+    valid_mice: tuple[str, ...]
+
+    def allocate(self, test_mice: Sequence[str]) -> Allocation:
+        """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
+        return Allocation(self.train_mice, self.valid_mice, tuple(test_mice))
+
+    def on_images(self, height: int, width: int) -> tuple[np.ndarray, float]:
+        """Return weights (height, width) and a bias: logit = (weights * frame).sum() + bias.
+
+        Averaging down and standardising are linear too, so both go into the weights of the
+        normalised frame. Raises UserError if the baseline was fitted to images of another size.
+        """
+        shrink = self.pixels < min(height, width)
+        shape = (self.pixels, self.pixels) if shrink else (height, width)
+        if len(self.coef) != shape[0] * shape[1]:
+            raise UserError(
+                f"a linear decoder of {len(self.coef)} pixels does not fit images of {height} x "
+                f"{width} px"
+            )
+        weights = (self.coef / self.scale).reshape(shape)
+        if shrink:
+            rows, columns = (_averaging(extent, self.pixels) for extent in (height, width))
+            weights = rows.T @ weights @ columns
+        return weights, float(self.intercept[0] - self.mean / self.scale @ self.coef)
+
+
+def _averaging(extent: int, pixels: int) -> np.ndarray:
+    """Return the matrix (pixels, extent) that `resize` multiplies one axis of a frame with."""
+    return resize(np.eye(extent)[:, None], pixels)[:, 0].T  # of frames of one row, one bright pixel
+
+
+def read_weights(path: str | Path) -> LinearWeights:
+    """Read the file of `mesodecode fit-linear`. Raises UserError if it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = dict(file)
+        mice = {key: tuple(map(str, content.pop(key))) for key in ("train_mice", "valid_mice")}
+        return LinearWeights(**content | mice | {"pixels": int(content["pixels"])})
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise UserError(
+            f"{path}: not weights of `mesodecode fit-linear` ({' '.join(str(error).split())}); "
+            "fit them again"
+        ) from error
 
 
 def predict_linear(

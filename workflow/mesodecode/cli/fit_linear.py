@@ -47,6 +47,12 @@ def run(args: argparse.Namespace) -> None:
     allocation = Allocation(mice_of(train_set), tuple(args.valid_mice), mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
     with atomic_path(args.weights) as part, open(part, "wb") as file:  # a path would gain ".npz"
-        np.savez(file, **linear.coefficients(model))
+        np.savez(
+            file,
+            **linear.coefficients(model),
+            pixels=settings["pixels"],
+            train_mice=allocation.train,
+            valid_mice=allocation.valid,
+        )
     predictions = linear.predict_linear(model, test_set, pixels=settings["pixels"])
     bind(args.decoder, allocation, predictions).write(args.out)
