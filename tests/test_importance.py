@@ -287,7 +287,7 @@ def test_defaults_fill_in():
         "shap": {
             **{"decoder": "gru", "method": "deep", "background": 1000, "windows": 1000},
             **{"background_from": "train", "output": "probability", "seed": 123},
-            **{"null_decoder": None, "seeds": []},
+            **{"null_decoder": None, "seeds": [], "mirror": None},
         }
     }
     assert cohort.resolve(ROI_STUDY).config["importance"] == {}

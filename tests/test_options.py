@@ -134,7 +134,7 @@ def test_flags_give_the_same_settings_for_every_schema(name, data):
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_no_flags_give_the_defaults(name):
     specs = schema.flags(name)
-    required = {k: v["enum"][0] for k, v in specs.items() if "default" not in v}
+    required = {k: v.get("enum", ["any"])[0] for k, v in specs.items() if "default" not in v}
     words = [word for key, value in required.items() for word in (f"--{key}", value)]
     assert parse(name, words) == {k: v.get("default", required.get(k)) for k, v in specs.items()}
 

@@ -270,6 +270,9 @@ def test_published_study_is_planned_within_15_seconds(tmp_path):
     assert (jobs["train_cnn"], jobs["fit_linear"]) == (20, 20)  # one CNN, one baseline
     assert jobs["fetch_weights"] == 1
     assert jobs["compare"] == len(study.config["comparisons"])
+    # cut-outs of squares, circles, pairs, edges and corners in two blocks of masks; left and right
+    # of squares, circles and SHAP
+    assert (jobs["cutout"], jobs["cutout_summary"], jobs["sides"]) == (5 * 20 * 2, 5, 3)
     check_commands(lines, jobs)
 
 

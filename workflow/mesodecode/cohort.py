@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode import corrections, published, schema
+from mesodecode import corrections, importance, published, schema
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
@@ -294,8 +294,8 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     for kind in ("movie", "behavior", "rois", "frame_times"):
         patterns = config["recordings"].get(kind)
         for pattern in patterns if isinstance(patterns, list) else [patterns]:
-            _check_pattern(pattern, kind)
-    _check_pattern(config["recordings"]["roi_masks"], "roi_masks", one_file=True)
+            _check_pattern(pattern, f"recordings.{kind}")
+    _check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
     config["corrections"] = _corrections(config["corrections"], config["recordings"])
     config["qc"] = _thresholds(config["qc"])
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
@@ -311,7 +311,7 @@ def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[s
     filled = schema.defaults("corrections", **settings)
     corrections.check(filled, "config: corrections")
     for kind in ("dark_frame", "brain_mask"):
-        _check_pattern(filled[kind], kind, one_file=True, table="corrections")
+        _check_pattern(filled[kind], f"corrections.{kind}", one_file=True)
     if filled["binning"] > 1 and recordings["roi_masks"]:
         raise UserError(
             "config: corrections: binning and recordings.roi_masks do not go together, since masks "
@@ -358,9 +358,7 @@ def _name(key: Any) -> Any:
     return str(key) if isinstance(key, int) and not isinstance(key, bool) else key
 
 
-def _check_pattern(
-    pattern: str | None, kind: str, one_file: bool = False, table: str = "recordings"
-) -> None:
+def _check_pattern(pattern: str | None, where: str, one_file: bool = False) -> None:
     if pattern is None:
         return
     try:
@@ -371,7 +369,7 @@ def _check_pattern(
     plain = all(name is None or name in asked for name, _, _ in fields)
     if not (plain and (one_file or "session" in asked) and asked <= {"session", "mouse"}):
         may = "may hold {session} and" if one_file else "must hold {session} and may hold"
-        raise UserError(f"config: {table}.{kind}: '{pattern}' {may} {{mouse}}, no other braces")
+        raise UserError(f"config: {where}: '{pattern}' {may} {{mouse}}, no other braces")
 
 
 def _check_sessions(mice: dict[str, list[str]]) -> None:
@@ -497,57 +495,19 @@ def _importance(
 ) -> dict[str, dict[str, Any]]:
     """Return the table of importance analyses, checked and with defaults filled in."""
     filled = {}
+    kinds = {name: decoder.kind for name, decoder in decoders.items()}
     for name, settings in table.items():
-        where = f"config: importance.{name}"
-        if name.removesuffix("_checks") in table.keys() - {name}:
-            raise UserError(f"{where}: '{name}' names the checks of another; choose another name")
-        schema.check(settings, "importance_shap", f"importance.{name}")
-        known = [other.name for other in decoders.values() if other.kind == "roi_rnn"]
-        if settings["decoder"] not in known:
-            raise UserError(
-                f"{where}.decoder: no recurrent decoder of ROI signals '{settings['decoder']}'; "
-                f"known: {', '.join(known) or 'none'}"
-            )
-        filled[name] = schema.defaults("importance_shap", **settings)
-        _check_companions(where, filled[name], decoders)
+        where, kind = f"config: importance.{name}", importance.kind_of(settings)
+        schema.check(settings, kind, f"importance.{name}")
+        importance.check_name(where, name, table)
+        if kind == "importance_cutout":
+            importance.check_cutout(where, settings, kinds)
+            _check_pattern(settings["masks"], f"importance.{name}.masks", one_file=True)
+        else:
+            importance.check_shap(where, settings, kinds)
+        filled[name] = schema.defaults(kind, **settings)
+        importance.check_companions(where, filled[name], decoders)
     return filled
-
-
-def _check_companions(where: str, settings: dict[str, Any], decoders: dict[str, Decoder]) -> None:
-    """Check the decoders whose maps are compared with that of the decoder explained."""
-    explained = decoders[settings["decoder"]]
-    null = settings.get("null_decoder")
-    permuted = "labels: permuted_between_sessions"
-    for key, named, change, may_differ in (
-        ("null_decoder", [null] if null else [], permuted, {"labels", "seed"}),
-        ("seeds", settings.get("seeds", []), "seed: 2", {"seed"}),
-    ):
-        for name in named:
-            if name not in decoders:
-                raise UserError(f"{where}.{key}: no decoder '{name}'; known: {', '.join(decoders)}")
-            differ = _differences(explained, decoders[name], decoders)
-            needed = change.partition(":")[0]
-            own = decoders[name].settings.get("labels", "own") == "own"
-            wrong = key == "null_decoder" and own
-            if wrong or needed not in differ or not differ <= may_differ:
-                raise UserError(
-                    f"{where}.{key}: '{name}' differs from {explained.name} by "
-                    f"{', '.join(sorted(differ)) or 'nothing'}; name one that differs by its "
-                    f"{needed}, such as {{like: {explained.name}, {change}}}"
-                )
-
-
-def _differences(a: Decoder, b: Decoder, decoders: dict[str, Decoder]) -> set[str]:
-    """Return the settings by which two decoders differ; a CNN of another seed counts as a seed."""
-    differ = {
-        key
-        for key in a.settings.keys() | b.settings.keys()
-        if a.settings.get(key) != b.settings.get(key)
-    }
-    starts = [decoders.get(d.settings.get("start_from", "")) for d in (a, b)]
-    if "start_from" in differ and all(starts) and _differences(*starts, decoders) <= {"seed"}:
-        differ = differ - {"start_from"} | {"seed"}
-    return differ
 
 
 def _check_reproduction(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:

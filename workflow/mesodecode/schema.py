@@ -21,6 +21,7 @@ from mesodecode.files import UserError
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 DECODERS = ("cnn", "cnn_rnn", "linear", "roi_rnn", "roi_classical", "average")  # their schemas
+IMPORTANCE = ("importance_shap", "importance_cutout")
 
 
 def _is_integer(checker: Any, value: Any) -> bool:
@@ -111,6 +112,8 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         guesses = list(known)
         if schema_name in DECODERS:  # a typo may be why it was taken for another kind of decoder
             guesses += ["like", *(key for kind in DECODERS for key in properties(kind))]
+        if schema_name in IMPORTANCE:
+            guesses += [key for kind in IMPORTANCE for key in properties(kind)]
         near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)
         near = [] if near == unknown[:1] else near
         name = f"{key}.{unknown[0]}" if key else str(unknown[0])

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode import cohort, schema
+from mesodecode import cohort, importance, schema
 from mesodecode.cli import options
 from mesodecode.files import UserError, matching
 from mesodecode.provenance import code_version
@@ -66,6 +66,18 @@ MAPPED = {
 OWN = [name for name, c in COMPARISONS.items() if "source" not in c]
 FIGURES = [*COMPARISONS, *(["all"] if STUDY.decoders and not OWN else [])]
 REPRODUCTION = STUDY.config["reproduction"]
+CUTOUTS = [
+    name
+    for name, line in IMPORTANCE.items()
+    if importance.kind_of(line) == "importance_cutout"
+]
+SHAPS = [name for name in IMPORTANCE if name not in CUTOUTS]
+# analyses in which each side is compared with the other
+SIDED = [
+    name
+    for name, line in IMPORTANCE.items()
+    if line.get("mirror") or line.get("masks") in importance.SIDED
+]
 SHIFTS = STUDY.config["circular_shifts"]
 # Allocations with several test mice share some, for which there is no test.
 INFERRED = [
@@ -211,25 +223,38 @@ def correlation_baseline():
     return f"--baseline {frames[0]}" if frames and frames[0] else ""
 
 
-def maps_of(key, kind="h5"):
-    """An input function: a file a map of the decoders that an importance analysis has as `key`."""
+def maps_of(key):
+    """An input function: the maps of the decoders that an importance analysis has as `key`."""
 
     def files(wildcards):
-        named = IMPORTANCE[wildcards.importance].get(key) or []
+        line = IMPORTANCE[wildcards.importance]
+        named = line.get(key) or []
+        cut = wildcards.importance in CUTOUTS
         return expand(
-            RESULTS / "importance/{importance}/{decoder}/{allocation}.{kind}",
+            rules.cutout.output if cut else rules.shap.output,
             importance=wildcards.importance,
             decoder=[named] if isinstance(named, str) else named,
             allocation=STUDY.allocations,
-            kind=kind,
+            block=range(1, line["blocks"] + 1) if cut else None,
         )
 
     return files
 
 
+def checks_of(wildcards):
+    """What the maps of the decoder that an importance analysis explains are checked by."""
+    return expand(
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
+        importance=wildcards.importance,
+        decoder=IMPORTANCE[wildcards.importance]["decoder"],
+        allocation=STUDY.allocations,
+    )
+
+
 def companion_flags(wildcards, input):
     """The maps that a map is compared with, as flags: of permuted labels, and of each seed."""
-    n = len(STUDY.allocations)
+    line = IMPORTANCE[wildcards.importance]
+    n = len(STUDY.allocations) * line.get("blocks", 1)
     seeds = [input.seeds[start : start + n] for start in range(0, len(input.seeds), n)]
     words = [flag_if("--null-maps", input.null)]
     return " ".join(words + [flag_if("--seed-maps", maps) for maps in seeds])
@@ -254,7 +279,64 @@ def background_recordings(wildcards):
 
 def importance_flags(wildcards):
     """The settings of an importance analysis as flags."""
-    return options.as_flags(IMPORTANCE[wildcards.importance], "importance_shap")
+    line = IMPORTANCE[wildcards.importance]
+    return options.as_flags(line, importance.kind_of(line))
+
+
+def cutout_inputs(wildcards):
+    """What a cut-out reads: a decoder, which may be of two files, and areas drawn by hand."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    suffix = "npz" if decoder.kind == "linear" else "pt"
+    weights = f"models/{decoder.name}/{wildcards.allocation}.{suffix}"
+    sessions = STUDY.sessions(wildcards.allocation, "test")
+    files = {
+        "weights": RESULTS / weights,
+        "recordings": [RESULTS / f"recordings/{session}.h5" for session in sessions],
+        "areas": areas_of(wildcards.importance, sessions),
+        "cnn": [],
+    }
+    if decoder.kind == "cnn_rnn" and is_frozen(decoder):
+        files["cnn"] = [weights_of_start(wildcards)]
+    return files
+
+
+def areas_of(name, sessions):
+    """The files of areas that a cut-out hides in sessions; none where it makes its masks."""
+    masks = IMPORTANCE[name]["masks"]
+    if masks in importance.MASKS:
+        return []
+    named = [masks.format(session=s, mouse=STUDY.mouse_of[s]) for s in sessions]
+    return list(dict.fromkeys(named))
+
+
+def cutout_picture(wildcards):
+    """What the figure of a cut-out is drawn on: a session, and where its ROIs are."""
+    session = next(iter(STUDY.mouse_of))
+    rois = STUDY.source("roi_masks", session)
+    if "simulate" in STUDY.config:
+        rois = rois or RESULTS / f"simulated/{session}_truth.h5"
+    return {
+        "recording": RESULTS / f"recordings/{session}.h5",
+        "areas": areas_of(wildcards.importance, [session]),
+        "rois": [rois] if rois else [],
+    }
+
+
+def sided_inputs(wildcards):
+    """What left and right are compared of: the tables of a cut-out, or the maps of SHAP."""
+    name = wildcards.importance
+    if name in CUTOUTS:
+        table = RESULTS / f"tables/importance_{name}"
+        return {"sessions": [f"{table}_sessions.tsv"], "masks": [f"{table}.tsv"]}
+    return {"maps": maps_of("decoder")(wildcards)}
+
+
+def sided_flags(wildcards, input):
+    """The files that left and right are compared of, as flags, and which ROIs are mirrored."""
+    files = " ".join(flag_if(f"--{kind}", paths) for kind, paths in input.items())
+    mirror = IMPORTANCE[wildcards.importance].get("mirror", [])
+    pairs = [mirror] if isinstance(mirror, int) else [f"{a}:{b}" for a, b in mirror]
+    return f"{files} {flag_if('--mirror', list(map(str, pairs)))}"
 
 
 def report_figures():
@@ -268,14 +350,13 @@ def report_figures():
 
 def importance_shown():
     """The importance analyses of the report, each as its table of checks and its figures."""
-    files = (
-        "tables/importance_{}_checks.tsv",
-        "figures/importance_{}.svg",
-        "figures/importance_{}_checks.svg",
-    )
+    drawn = {name: ["", *["_sides"][: name in SIDED], "_checks"] for name in IMPORTANCE}
     return {
-        name: [str(RESULTS / file.format(name)) for file in files]
-        for name in IMPORTANCE
+        name: [
+            f"{RESULTS}/tables/importance_{name}_checks.tsv",
+            *(f"{RESULTS}/figures/importance_{name}{what}.svg" for what in figures),
+        ]
+        for name, figures in drawn.items()
     }
 
 

@@ -1,10 +1,14 @@
 """What decoders look at, and whether the maps are right.
 
-REQUIRED INPUTS: recordings/{session}.h5 with ROI signals, models/{decoder}/{allocation}.pt; of a
-    simulated cohort also simulated/{session}_truth.h5
-OUTPUTS: importance/{importance}/{decoder}/{allocation}.h5 of the decoder explained, of its null
-    decoder and of its seeds, and .check.h5 of the first; tables/importance_{importance}.tsv and
-    importance_{importance}_checks.tsv; figures of the same names, .svg and .png
+REQUIRED INPUTS: recordings/{session}.h5, for SHAP with ROI signals; models/{decoder}/{allocation}.pt
+    (.npz of the linear baseline); of a simulated cohort also simulated/{session}_truth.h5
+OUTPUTS: of the decoder explained, of its null decoder and of its seeds
+    importance/{importance}/{decoder}/{allocation}.h5 of SHAP,
+    importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
+    importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained;
+    tables/importance_{importance}.tsv, of cut-outs also _sessions.tsv, and _checks.tsv;
+    tables/importance_{importance}_sides.tsv, where areas have mirror images; figures of the same
+    names, .svg and .png
 """
 
 
@@ -24,6 +28,7 @@ rule shap:
     benchmark:
         RESULTS / "benchmarks/shap/{importance}/{decoder}/{allocation}.tsv"
     wildcard_constraints:
+        importance="|".join(SHAPS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
     conda:
         "../../envs/mesodecode.yaml"
@@ -66,6 +71,8 @@ rule shap_summary:
         png=RESULTS / "figures/importance_{importance}.png",
     log:
         RESULTS / "logs/shap_summary/{importance}.log",
+    wildcard_constraints:
+        importance="|".join(SHAPS) or "no importance",
     conda:
         "../../envs/mesodecode.yaml"
     resources:
@@ -82,6 +89,109 @@ rule shap_summary:
         "--name {wildcards.importance} --out {output.table} --figure {params.prefix} 2> {log}"
 
 
+rule cutout:
+    input:
+        unpack(cutout_inputs),
+    output:
+        RESULTS / "importance/{importance}/{decoder}/{allocation}/block{block}.tsv",
+    log:
+        RESULTS / "logs/cutout/{importance}/{decoder}/{allocation}/block{block}.log",
+    benchmark:
+        RESULTS
+        / "benchmarks/cutout/{importance}/{decoder}/{allocation}/block{block}.tsv"
+    wildcard_constraints:
+        importance="|".join(CUTOUTS) or "no importance",
+        decoder="|".join(names(kind) for kind in importance.IMAGE_DECODERS),
+        block=r"\d+",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        device=STUDY.config["device"],
+    params:
+        cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
+        blocks=lambda wildcards: IMPORTANCE[wildcards.importance]["blocks"],
+        settings=importance_flags,
+        code=code_version("cutout"),
+    message:
+        "Cutting areas out of the images of {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode cutout --weights {input.weights} {params.cnn} --recordings {input.recordings} "
+        "--decoder {wildcards.decoder} {params.settings} "
+        "--block {wildcards.block}/{params.blocks} "
+        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+
+rule cutout_summary:
+    input:
+        unpack(cutout_picture),
+        scores=maps_of("decoder"),
+    output:
+        table=RESULTS / "tables/importance_{importance}.tsv",
+        sessions=RESULTS / "tables/importance_{importance}_sessions.tsv",
+        svg=report(
+            RESULTS / "figures/importance_{importance}.svg",
+            category="Importance",
+            caption="../report/importance_cutout.rst",
+            labels={"importance": "{importance}"},
+        ),
+        png=RESULTS / "figures/importance_{importance}.png",
+    log:
+        RESULTS / "logs/cutout_summary/{importance}.log",
+    wildcard_constraints:
+        importance="|".join(CUTOUTS) or "no importance",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        rois=lambda wildcards, input: flag_if("--rois", input.rois),
+        settings=importance_flags,
+        prefix=str(RESULTS / "figures/importance_{importance}"),
+        code=code_version("cutout_summary"),
+    message:
+        "Summarising the importance {wildcards.importance}"
+    shell:
+        "mesodecode cutout-summary --scores {input.scores} --recording {input.recording} "
+        "{params.rois} {params.settings} --name {wildcards.importance} --out {output.table} "
+        "--sessions {output.sessions} --figure {params.prefix} 2> {log}"
+
+
+rule sides:
+    input:
+        unpack(sided_inputs),
+    output:
+        table=RESULTS / "tables/importance_{importance}_sides.tsv",
+        svg=report(
+            RESULTS / "figures/importance_{importance}_sides.svg",
+            category="Importance",
+            caption="../report/importance_sides.rst",
+            labels={"importance": "{importance}, left and right"},
+        ),
+        png=RESULTS / "figures/importance_{importance}_sides.png",
+    log:
+        RESULTS / "logs/sides/{importance}.log",
+    wildcard_constraints:
+        importance="|".join(SIDED) or "no importance",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        source=sided_flags,
+        prefix=str(RESULTS / "figures/importance_{importance}_sides"),
+        code=code_version("sides"),
+    message:
+        "Comparing left and right of the importance {wildcards.importance}"
+    shell:
+        "mesodecode sides {params.source} --name {wildcards.importance} "
+        "--out {output.table} --figure {params.prefix} 2> {log}"
+
+
 rule shap_check:
     input:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
@@ -96,6 +206,7 @@ rule shap_check:
     benchmark:
         RESULTS / "benchmarks/shap_check/{importance}/{decoder}/{allocation}.tsv"
     wildcard_constraints:
+        importance="|".join(SHAPS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
     conda:
         "../../envs/mesodecode.yaml"
@@ -119,10 +230,44 @@ rule shap_check:
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 
+rule cutout_check:
+    input:
+        unpack(cutout_inputs),
+        maps=maps_of("decoder"),
+        truth=truth_of_test,
+    output:
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
+    log:
+        RESULTS / "logs/cutout_check/{importance}/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/cutout_check/{importance}/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        importance="|".join(CUTOUTS) or "no importance",
+        decoder="|".join(MAPPED) or "no decoder",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        device=STUDY.config["device"],
+    params:
+        cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
+        truth=lambda wildcards, input: flag_if("--truth", input.truth),
+        settings=importance_flags,
+        code=code_version("cutout_check"),
+    message:
+        "Checking the map of {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode cutout-check --weights {input.weights} {params.cnn} "
+        "--recordings {input.recordings} --maps {input.maps} {params.truth} {params.settings} "
+        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+
 rule map_checks:
     input:
         maps=maps_of("decoder"),
-        checks=maps_of("decoder", "check.h5"),
+        checks=checks_of,
         null=maps_of("null_decoder"),
         seeds=maps_of("seeds"),
     output:

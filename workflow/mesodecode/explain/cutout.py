@@ -28,6 +28,7 @@ from torch import Tensor
 
 from mesodecode.datasets import Images
 from mesodecode.explain.cutout_masks import CutoutMasks
+from mesodecode.explain.cutout_tables import SCORES
 from mesodecode.files import UserError
 from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.predict import BATCH
@@ -37,7 +38,6 @@ from mesodecode.scores import roc_auc
 from mesodecode.windows import IMAGE_REACH, centres
 
 FILLS = ("zero", "blur", "mean")
-COLUMNS = ("mask", "auc_intact", "auc_masked", "score", "n_frames", "n_run")
 WINDOWS = 256  # windows of one pass through a recurrent network
 
 Decoder = CNNDecoder | CNNRNNDecoder | tuple[CNNDecoder, RNNDecoder]
@@ -135,8 +135,8 @@ def cutout_session(
         Where frames are kept, see `open_frames`.
 
     Returns one row a mask: mask (its name), auc_intact, auc_masked, score (AUC(intact) -
-    AUC(masked)), n_frames used, and n_run, those of them that are labelled run. The AUCs are those
-    of the same frames.
+    AUC(masked)), n_frames used, n_run, those of them that are labelled run, and n_decodable, the
+    frames that `frame_step` 1 would use. The AUCs are those of the same frames.
     Raises UserError if masks and images differ in size, an option is out of range, a decoder lacks
     its half_window or has no use for it, or the frames used are none or of one state.
     """
@@ -150,17 +150,12 @@ def cutout_session(
         )
     if fill not in FILLS:
         raise UserError(f"fill '{fill}': must be one of {', '.join(FILLS)}")
-    for name, value in (("frame_step", frame_step), ("run_length", run_length)):
-        if value < 1:
-            raise UserError(f"{name}: {value}; needs 1 or more")
     cnn, read_out, width = _stages(decoder, half_window, torch.device(device))
     batch_size = BATCH[torch.device(device).type] if batch_size is None else batch_size
     if batch_size < 1:
         raise UserError(f"batch_size: {batch_size}; needs 1 or more")
 
-    reach = width // 2 + IMAGE_REACH
-    at = centres(len(recording), reach, recording.segment)
-    at = at[np.arange(len(at)) // run_length % frame_step == 0]
+    at, n_decodable = frames_used(recording, width // 2, frame_step, run_length)
     labels = recording.labels[at]
     if len(np.unique(labels)) < 2:
         states = f" ({'run' if labels[0] else 'rest'})" if len(labels) else ""
@@ -181,9 +176,21 @@ def cutout_session(
             "score": aucs[0] - np.array(aucs[1:]),
             "n_frames": len(at),
             "n_run": int(labels.sum()),
+            "n_decodable": n_decodable,
         },
-        columns=list(COLUMNS),
+        columns=["mask", *SCORES],
     )
+
+
+def frames_used(
+    recording: Recording, half_window: int, frame_step: int, run_length: int
+) -> tuple[np.ndarray, int]:
+    """Return the frames (N,) that `cutout_session` decodes, and how many it could decode."""
+    for name, value in (("frame_step", frame_step), ("run_length", run_length)):
+        if value < 1:
+            raise UserError(f"{name}: {value}; needs 1 or more")
+    at = centres(len(recording), half_window + IMAGE_REACH, recording.segment)
+    return at[np.arange(len(at)) // run_length % frame_step == 0], len(at)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,18 @@ is 0.25 and 0.125 at any size. x grows to the right, y down; pixel (0, 0) is the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from mesodecode import importance
 from mesodecode.files import UserError
 from mesodecode.masks import read_masks
+from mesodecode.recordings import Recording
 
 SIZE, STRIDE = 0.25, 0.125  # Ajioka et al. 2024: 32 and 16 of 128 px
 BAND = 0.125
@@ -66,6 +69,22 @@ class CutoutMasks:
     def centres(self) -> np.ndarray:
         """Return the centre of mass of each mask, x and y in px (M, 2)."""
         return np.array([np.argwhere(area).mean(axis=0)[::-1] for area in self.areas])
+
+    def mirrors(self) -> tuple[str, ...]:
+        """Return for each mask the one whose centre is the mirror image of its own, "" if none is.
+
+        The mirror is the image's vertical midline; centres may miss by a pixel, as those of grids
+        that were rounded to pixels do. A mask on the midline has no mirror.
+        """
+        here = self.centres()
+        there = np.array([self.areas.shape[2] - 1, 0]) + here * (-1, 1)
+        miss = np.abs(here[None] - there[:, None]).max(axis=2)  # of mask i's image and mask j
+        nearest = miss.argmin(axis=1)
+        found = []
+        for i, j in enumerate(nearest):
+            mutual = nearest[j] == i != j and miss[i, j] <= 1
+            found.append(self.names[j] if mutual else "")
+        return tuple(found)
 
 
 def squares(height: int, width: int, *, size: float = SIZE, stride: float = STRIDE) -> CutoutMasks:
@@ -190,6 +209,32 @@ def make_masks(masks: str, height: int, width: int, **options: float) -> CutoutM
         if option not in allowed:
             raise UserError(f"masks '{masks}': has no '{option}', only {', '.join(allowed)}")
     return MAKERS[masks](height, width, **options)
+
+
+def masks_of(settings: Mapping[str, Any], recording: Recording) -> CutoutMasks:
+    """Return the masks that settings of importance_cutout.schema.yaml ask for, for a session."""
+    importance.check_masks("--", settings)
+    kind, (height, width) = settings["masks"], recording.shape[1:]
+    if kind in importance.MASKS:
+        given = {key: settings[key] for key in ("size", "stride") if settings[key] is not None}
+        return make_masks(kind, height, width, **given)
+    path = kind.replace("{session}", recording.session).replace("{mouse}", recording.mouse)
+    return from_file(path, height, width, recording.recorded_size)
+
+
+def part(masks: CutoutMasks, block: int, blocks: int) -> CutoutMasks:
+    """Return the masks of block 1 … blocks; blocks differ by one mask at most.
+
+    Raises UserError if there is no such block or a block is left without a mask.
+    """
+    if not 1 <= block <= blocks:
+        raise UserError(f"block {block}/{blocks}: give 1/{blocks} to {blocks}/{blocks}")
+    if blocks > len(masks):
+        raise UserError(
+            f"{len(masks)} masks in {blocks} blocks: set blocks to {len(masks)} at most"
+        )
+    first, last = (len(masks) * number // blocks for number in (block - 1, block))
+    return masks[first:last]
 
 
 def _length(what: str, given: float, height: int, width: int) -> int:

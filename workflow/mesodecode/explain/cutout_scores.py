@@ -1,0 +1,129 @@
+"""Cut-out scores as the workflow computes them: decoders from their files, blocks of masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from mesodecode import linear
+from mesodecode.allocation import Allocation
+from mesodecode.explain import cutout
+from mesodecode.explain.cutout_masks import masks_of, part
+from mesodecode.explain.cutout_tables import COLUMNS
+from mesodecode.files import UserError
+from mesodecode.models import load_trained
+from mesodecode.recordings import Recording, mice_of
+
+
+class LinearDecoder(nn.Module):
+    """The linear baseline on images (N, 3, H, W): it reads the middle channel, frame t itself."""
+
+    def __init__(self, weights: np.ndarray, bias: float) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images to logits (N,)."""
+        return (images[:, 1] * self.weights).sum((1, 2)) + self.bias
+
+
+@dataclass(frozen=True)
+class ImageDecoder:
+    """A decoder of images for `cutout_session`: network, half_window, and its allocation."""
+
+    network: cutout.Decoder
+    half_window: int | None
+    allocation: Allocation
+
+
+def load_decoder(
+    weights: str | Path, cnn: str | Path | None, recordings: Sequence[Recording]
+) -> ImageDecoder:
+    """Load a decoder for test `recordings`, from the weights of any verb that trains on images.
+
+    `weights` of train-cnn, finetune, fit-linear (.npz), or of train-rnn together with those of the
+    frozen CNN that it reads, `cnn`.
+    Raises UserError if the decoder has seen a mouse of `recordings`, or the files do not fit.
+    """
+    test = mice_of(recordings)
+    if Path(weights).suffix == ".npz":
+        trained, kind = linear.read_weights(weights), "linear"
+    else:
+        trained = load_trained(weights, "cnn", "finetuned", "cnn_rnn")
+        kind = trained.kind
+    allocation = trained.allocate(test)
+    if (kind == "cnn_rnn") != (cnn is not None):
+        need = "needs the weights of its frozen CNN" if cnn is None else "takes no further CNN"
+        raise UserError(f"{weights}: a '{kind}' decoder {need} (--cnn)")
+    if kind == "linear":
+        network = LinearDecoder(*trained.on_images(*recordings[0].shape[1:]))
+        return ImageDecoder(network, None, allocation)
+    if kind == "cnn":
+        return ImageDecoder(trained.build(), None, allocation)
+    half_window = trained.settings["half_window"]
+    if kind == "finetuned":
+        return ImageDecoder(trained.build(), half_window, allocation)
+    frozen = load_trained(cnn, "cnn")
+    if frozen.allocate(test) != allocation:
+        raise UserError(f"{cnn}: trained or validated on other mice than {weights}")
+    return ImageDecoder((frozen.build(), trained.build()), half_window, allocation)
+
+
+def score_sessions(
+    decoder: ImageDecoder,
+    recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    *,
+    name: str,
+    block: tuple[int, int] = (1, 1),
+    device: torch.device | str = "cpu",
+) -> pd.DataFrame:
+    """Score a block of masks on every test session; return the `COLUMNS` of `cutout_tables`.
+
+    `settings` are those of importance_cutout.schema.yaml; `name` is the decoder's.
+    Raises UserError as `cutout_session` does, if sessions of one allocation have other masks, or
+    if none of them has both states among the frames that are used.
+    """
+    masks = [masks_of(settings, recording) for recording in recordings]
+    for recording, other in zip(recordings, masks, strict=True):
+        if other.names != masks[0].names:
+            raise UserError(
+                f"{settings['masks']}: other areas for session {recording.session} than for "
+                f"{recordings[0].session}; draw the same ones for all"
+            )
+    frames = {key: settings[key] for key in ("frame_step", "run_length")}
+    hiding = {key: settings[key] for key in ("fill", "blur_sigma")}
+    tables = []
+    for recording, all_masks in zip(recordings, masks, strict=True):
+        chosen = part(all_masks, *block)
+        at, n_decodable = cutout.frames_used(recording, decoder.half_window or 0, **frames)
+        labels = recording.labels[at]
+        if len(np.unique(labels)) == 2:
+            table = cutout.cutout_session(
+                *(decoder.network, recording, chosen),
+                **{"half_window": decoder.half_window, "device": device, **hiding, **frames},
+            )
+        else:
+            counts = {"n_frames": len(at), "n_run": int(labels.sum()), "n_decodable": n_decodable}
+            table = pd.DataFrame({"mask": chosen.names}).assign(**counts)
+        tables.append(table.assign(session=recording.session))
+    rows = pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS))
+    if rows["score"].isna().all():
+        raise UserError(
+            f"{decoder.allocation.id}: in no test session do the frames used have both states; "
+            "lower frame_step or run_length"
+        )
+    about = {
+        **{"decoder": name, "allocation": decoder.allocation.id},
+        "train_mice": decoder.allocation.joined("train"),
+        **{f"{r}_mouse": decoder.allocation.joined(r) for r in ("valid", "test")},
+    }
+    return rows.assign(**about)

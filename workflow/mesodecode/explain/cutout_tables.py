@@ -1,0 +1,98 @@
+"""Tables of cut-out scores: those of all sessions, a row a mask over allocations, a map of pixels.
+
+The score of a mask in an allocation is the mean over its test sessions of AUC(intact) -
+AUC(masked), see `cutout`. A session whose decoded frames are all of one state has no AUC; it
+stays in the table of sessions, with NaN, and counts nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mesodecode.evaluate import read_table
+from mesodecode.explain.cutout_masks import CutoutMasks
+from mesodecode.files import UserError
+from mesodecode.predictions import ATTRIBUTES
+
+COUNTS = ("n_frames", "n_run", "n_decodable")
+SCORES = ("auc_intact", "auc_masked", "score", *COUNTS)
+COLUMNS = (*ATTRIBUTES, "session", "mask", *SCORES)
+
+
+def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Read tables of `mesodecode cutout` of one decoder as one.
+
+    Raises UserError if one is none, blocks are missing or there twice, or decoders differ.
+    """
+    rows = pd.concat([read_table(path, COLUMNS, SCORES) for path in paths], ignore_index=True)
+    decoders = rows["decoder"].unique()
+    if len(decoders) > 1:
+        raise UserError(f"cut-outs of {', '.join(decoders)}: summarise those of one decoder")
+    counts = rows.groupby(["allocation", "session", "mask"], sort=False).size()
+    if (counts > 1).any():
+        allocation, session, mask = counts.idxmax()
+        raise UserError(f"{allocation}, session {session}: mask '{mask}' is there twice")
+    masks = rows["mask"].unique()
+    for (allocation, session), mine in rows.groupby(["allocation", "session"], sort=False)["mask"]:
+        missing = sorted({*masks} - {*mine})
+        if missing:
+            raise UserError(
+                f"{allocation}, session {session}: no score of mask '{missing[0]}'; give all blocks"
+            )
+    return rows
+
+
+def allocation_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores (masks × allocations): means over the sessions that have one."""
+    scores = rows.groupby(["mask", "allocation"], sort=False)["score"].mean().unstack()
+    return scores.loc[rows["mask"].unique(), rows["allocation"].unique()]
+
+
+def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False) -> pd.DataFrame:
+    """Return one row a mask, over allocations.
+
+    mask; mirror (the mask on the other side, "" if none is, or not `mirrored`); x, y (centre) and
+    area in px; n (allocations), mean, sd (sample SD), lowest and highest score; mean auc_intact and
+    auc_masked; n_sessions with a score, and their n_frames used, n_run of them and n_decodable.
+    Raises UserError if rows are of other masks.
+    """
+    if set(masks.names) != set(rows["mask"]):
+        raise UserError(
+            "the scores are of other masks than these; give the settings of the cut-out"
+        )
+    scores = allocation_scores(rows).loc[list(masks.names)]
+    aucs = rows.groupby(["mask", "allocation"], sort=False)[["auc_intact", "auc_masked"]].mean()
+    aucs = aucs.groupby("mask").mean().loc[scores.index]
+    scored = rows[rows["score"].notna()].drop_duplicates("session")
+    centres = masks.centres()
+    return pd.DataFrame(
+        {
+            "mask": masks.names,
+            "mirror": masks.mirrors() if mirrored else "",
+            **{"x": centres[:, 0], "y": centres[:, 1], "area": masks.areas.sum((1, 2))},
+            "n": scores.notna().sum(axis=1).to_numpy(),
+            **{
+                key: getattr(scores, key)(axis=1).to_numpy()
+                for key in ("mean", "std", "min", "max")
+            },
+            **{key: aucs[key].to_numpy() for key in aucs},
+            "n_sessions": len(scored),
+            **{key: int(scored[key].sum()) for key in COUNTS},
+        }
+    ).rename(columns={"std": "sd", "min": "lowest", "max": "highest"})
+
+
+def pixel_map(masks: CutoutMasks, scores: Sequence[float]) -> np.ndarray:
+    """Return for each pixel the mean score of the masks that hide it (H, W), NaN where none does.
+
+    Masks of "all but" an area are left out.
+    """
+    inside = [not name.startswith("all but ") for name in masks.names]
+    areas = masks.areas[inside].astype(np.float64)
+    total = np.tensordot(np.asarray(scores, dtype=np.float64)[inside], areas, axes=1)
+    count = areas.sum(axis=0)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
