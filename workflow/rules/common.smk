@@ -174,9 +174,13 @@ def preprocess_flags(wildcards):
     }
     words = []
     for key, value in flags.items():
-        flag = "--" + key.replace("_", "-")
+        dashed = key.replace("_", "-")
         if value is not None:
-            words += [flag, *value] if isinstance(value, list) else [f"{flag}={value}"]
+            words += (
+                [f"--{dashed}", *value]
+                if isinstance(value, list)
+                else [f"--{dashed}={value}"]
+            )
     return f"{shlex.join(words)} {correction_flags(wildcards)}".strip()
 
 
