@@ -415,6 +415,24 @@ def test_movies_of_several_files_reach_the_verb(lab):
     assert "my data/a1_*.raw" in fails(lab, config=STUDY | {"recordings": recordings})
 
 
+def test_missing_recordings_are_fetched_by_name(lab):
+    config = STUDY | {"fetch": "zenodo:10408334"}
+    jobs, lines = plan(lab, config=config)
+    assert "fetch" not in jobs
+    (lab / "my data" / "a2.tif").unlink()
+    (lab / "my data" / "c1.mat").unlink()
+    jobs, lines = plan(lab, config=config)
+    check_commands(lines, jobs)
+    fetched = sorted(line for line in lines if line.startswith("mesodecode fetch "))
+    assert fetched == [
+        f"mesodecode fetch zenodo:10408334 --only {name} --out 'my data'"
+        for name in ("a2.tif", "c1.mat")
+    ]
+    assert "preprocess" in jobs
+    text = fails(lab, config=STUDY | {"fetch": "https://example.org/x"})
+    assert "config: fetch: 'https://example.org/x' is not a record such as zenodo:10408334" in text
+
+
 def test_masks_and_exchanged_labels_reach_the_verbs(lab):
     (lab / "my data" / "masks.tsv").touch()
     mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}

@@ -1,5 +1,6 @@
 """What all rules share: the checked study, paths, and command lines. No rules here."""
 
+import glob
 import json
 import shlex
 import sys
@@ -161,6 +162,18 @@ def on_disk(paths):
     """The files that a path of the config stands for: it may be a pattern, or a list."""
     given = paths if isinstance(paths, list) else [paths]
     return [str(path) for name in given for path in matching(name)]
+
+
+def files_to_fetch():
+    """The files of all sessions that the config names one by one."""
+    paths = [STUDY.source(kind, s) for kind in SOURCES for s in STUDY.mouse_of]
+    named = [
+        p
+        for path in paths
+        if path
+        for p in (path if isinstance(path, list) else [path])
+    ]
+    return sorted({path for path in named if not glob.has_magic(path)})
 
 
 def preprocess_flags(wildcards):

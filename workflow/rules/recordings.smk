@@ -1,7 +1,9 @@
 """Recordings: simulated or a lab's own files, checked and written as HDF5.
 
-REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there)
-OUTPUTS: recordings/{session}.h5, measures/{session}.h5 (what qc.smk checks), tables/cohort.tsv
+REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there;
+    internet for those that are missing if `fetch:` names a record)
+OUTPUTS: recordings/{session}.h5, measures/{session}.h5 (what qc.smk checks), tables/cohort.tsv;
+    with `fetch:`, the missing files
 """
 
 if "simulate" in STUDY.config:
@@ -30,6 +32,31 @@ if "simulate" in STUDY.config:
         shell:
             "mesodecode simulate --session {wildcards.session} --mouse {params.mouse} "
             "--run-share {params.run_share} --out {params.out} {params.settings} 2> {log}"
+
+
+if STUDY.config["fetch"]:
+
+    # On the machine that runs Snakemake. `update`: Snakemake deletes no recording, --forceall or
+    # not; what is there and whole is left alone.
+    rule fetch:
+        output:
+            update("{source_file}"),
+        log:
+            RESULTS / "logs/fetch/{source_file}.log",
+        wildcard_constraints:
+            source_file="|".join(map(re.escape, files_to_fetch())),
+        localrule: True
+        conda:
+            "../../envs/mesodecode.yaml"
+        params:
+            folder=lambda wildcards: Path(wildcards.source_file).parent,
+            name=lambda wildcards: Path(wildcards.source_file).name,
+        message:
+            "Fetching {wildcards.source_file}"
+        shell:
+            f"mesodecode fetch {STUDY.config['fetch']} "
+            "--only {params.name:q} --out {params.folder:q} 2> {log:q} "
+            "|| {{ cat {log:q} >&2; exit 1; }}"
 
 
 rule preprocess:
