@@ -74,6 +74,9 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     assert checks["value"][0] == 1  # average precision of the planted ROIs
     assert all(sentence in report for sentence in checks["sentence"])
     assert {"mean_null", "p_holm"} <= set(shap)
+    quality = pd.read_csv(results / "tables" / "quality.tsv", sep="\t")
+    assert (quality.groupby("decoder").size() == 5).all() and quality["threshold"].notna().all()
+    assert "Quality of roi_gru" in report and "Frames in which the mouse runs" in report
     for row in pd.read_csv(results / "tables" / "auc.tsv", sep="\t").itertuples():
         roles = [*row.train_mice.split("+"), row.valid_mouse, row.test_mouse]
         assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]

@@ -187,7 +187,7 @@ def test_published_windows_are_a_line(tmp_path):
     along = ("--only", *values, "--setting", "half_window_frames", "--values", *values)
     words, picture = draw(tmp_path, *along, "--frame-rate", "30")
     assert "Half-window (frames on each side); n = 20 allocations each" in words
-    assert "seconds" in words and {*"12345"} <= {*words}
+    assert {"seconds", "0.2", "0.4", "1.0", *"12345"} <= {*words}  # 30 frames are a second
     tests = evaluate.read_table(tmp_path / "c.tsv")
     found = (tests["p_holm"] < 0.05).sum()
     note = f"Wilcoxon rank-sum test, Holm-corrected: {found} of 15 pairs p < .05."

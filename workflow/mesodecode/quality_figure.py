@@ -246,6 +246,7 @@ def errors(axes: Axes, curves: pd.DataFrame, curve: str, mice: Sequence[str]) ->
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", fontsize=6)
     axes.axvline(0, color="0.3", lw=0.6)
     axes.set_xlim(edges.min() * 1.05, edges.max() * 1.05)
+    axes.margins(y=0.18)  # room for the words above the lines
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"Time from run {curve} (s)")
     axes.set_ylabel("Share of errors at 0.5")

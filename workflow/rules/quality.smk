@@ -80,7 +80,7 @@ if STUDY.decoders:
             device=STUDY.config["device"],
         params:
             models=lambda wildcards, input: Path(input.weights).parent,
-            folder=str(RESULTS / "validation/{decoder}"),
+            folder=lambda wildcards, output: Path(output[0]).parent,
             code=code_version("predict_validation"),
         message:
             "Predicting the validation mouse of {wildcards.decoder} on {wildcards.allocation}"
