@@ -111,6 +111,15 @@ def test_channels_are_taken_apart_in_order(size):
     assert "3 of 11 frames" in effect["words"] and "the last 2" in effect["words"]
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 4, 7])
+def test_channels_of_a_reader_with_blocks_of_its_own(pieces):
+    stack = Stack(np.arange(20, dtype=np.uint16)[:, None, None] + np.zeros((1, 2, 2), np.uint16))
+    stack.blocks = lambda size: ((i, stack.frames[i : i + pieces]) for i in range(0, 20, pieces))
+    blocks = list(movies.Channel(stack, 1, 3).blocks(2))
+    assert np.concatenate([block for _, block in blocks])[:, 0, 0].tolist() == [1, 4, 7, 10, 13, 16]
+    assert all(block[0, 0, 0] == 1 + 3 * start for start, block in blocks)
+
+
 def test_dark_counts_are_subtracted(tmp_path):
     stack = np.random.default_rng(0).integers(90, 200, (8, 4, 5), np.uint16)
     made, chain = correct(stack, dark_offset=100)
@@ -357,6 +366,15 @@ def test_planted_blood_is_regressed_out(dff):
     # relative SD before and after: sqrt(0.028² + 0.01²) = 0.0297, and the calcium's 0.01
     assert effect["sd_before"] == pytest.approx(0.0297, rel=0.05)
     assert effect["sd_after"] == pytest.approx(0.01, rel=0.05)
+
+
+def test_regression_leaves_the_mean_where_it_is():
+    frames, _ = two_channels()
+    options = {"dff": "percentile", "baseline_percentile": 5.0}
+    plain, _ = correct(frames[::2], **options)
+    made, _ = correct(frames, **TWO, **options, hemodynamics="regression")
+    assert plain.mean() > 0.01  # above a low percentile, as the reference is above its own
+    np.testing.assert_allclose(made.mean(axis=0), plain.mean(axis=0), atol=1e-5)
 
 
 def test_noise_of_the_reference_biases_the_slope_and_smoothing_it_mends_that():

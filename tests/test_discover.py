@@ -213,6 +213,15 @@ def test_what_no_study_can_be_made_of_is_said_in_the_first_line(tmp_path):
     assert "no behaviour files found" in text
 
 
+def test_a_session_whose_name_begins_another(tmp_path):
+    sessions = ["a_s1", "a_s1_late", "b_s1", "c_s1"]
+    names = [f"{s}{end}" for s in sessions[::-1] for end in (".tif", "_speed.mat")]
+    study, text = made(tree(tmp_path, *names))
+    check_paths(study, "movie", "behavior")
+    assert study.config["recordings"]["behavior"].endswith("/{session}_speed.mat")
+    assert "otherwise" not in text and "not used" not in text
+
+
 @pytest.mark.parametrize(
     ("session", "mouse"),
     [

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-BLOCK = 32 << 20  # bytes of float32 frames read at a time
+BLOCK = 8 << 20  # bytes of float32 frames read at a time
 
 
 class Movie(Protocol):
