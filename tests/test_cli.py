@@ -65,6 +65,10 @@ def test_out_of_memory_names_the_settings_to_lower(monkeypatch, capsys, error):
         (f"train-roi {TRAIN_ROI}", "batch_size or half_window"),
         ("fit-linear --train t --valid-mice v --test s --weights w --out o", "pixels"),
         ("extract --weights w --recordings r --features f --predictions p", "image_size in"),
+        (
+            "cutout --weights w --recordings r --decoder d --masks edges --out o",
+            "image_size in the config (or raise blocks)",
+        ),
     ],
 )
 def test_every_verb_names_what_it_has(monkeypatch, capsys, line, settings):

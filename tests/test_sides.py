@@ -45,6 +45,8 @@ def test_allocations_without_a_score_are_left_out():
     (row,) = sides.compare(VALUES[["a0"]], [("6", "31")], ["d"]).itertuples()
     assert (row.n, row.difference, row.p_mice) == (1, 1, 1)
     assert np.isnan([row.sd, row.p, row.p_holm]).all()
+    shared = ["d+e", "d+f", "e+f"] * 2  # of mice that share allocations there is no test
+    assert np.isnan(sides.compare(VALUES, [("6", "31")], shared)["p_mice"]).all()
 
 
 def test_rois_are_paired_by_number_or_one_by_one():

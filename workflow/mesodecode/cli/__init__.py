@@ -115,7 +115,8 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
         else:
             return line if isinstance(error, OSError) else None
     settings = [key for key in SPENDERS if hasattr(args, key)] or ["image_size in the config"]
-    runs = " (or raise run_length)" if args.verb == "finetune" else ""
+    raised = {"finetune": "run_length", "cutout": "blocks"}.get(args.verb)
+    runs = f" (or raise {raised})" if raised else ""
     return f"out of memory ({line or 'MemoryError'}); lower {' or '.join(settings)}{runs}"
 
 

@@ -43,7 +43,7 @@ def compare(values: pd.DataFrame, pairs: Pairs, mice: Sequence[str]) -> pd.DataF
     allocation. Allocations without a value (NaN) of one of the two are left out.
     n allocations, n_mice; means of both sides; difference, left - right, and its sample SD; p of
     the signed-rank test over allocations and p_holm, NaN for one allocation; p_mice of the
-    sign-flip test over mice, uncorrected.
+    sign-flip test over mice, uncorrected, NaN where allocations have several test mice ("a+b").
     """
     rows = []
     for left, right in pairs:
@@ -54,7 +54,8 @@ def compare(values: pd.DataFrame, pairs: Pairs, mice: Sequence[str]) -> pd.DataF
         means = by_mouse(difference, np.asarray(mice)[known])
         row = (left, right, len(a), len(means), a.mean(), b.mean(), difference.mean())
         tests = (difference.std(ddof=1), signed_rank(difference)) if several else (np.nan, np.nan)
-        rows.append((*row, *tests, np.nan, sign_flip(means)[0]))
+        p_mice = np.nan if any("+" in mouse for mouse in mice) else sign_flip(means)[0]
+        rows.append((*row, *tests, np.nan, p_mice))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.assign(p_holm=holm(table["p"]))
 
@@ -142,11 +143,15 @@ def short(unit: str) -> str:
 def caption(table: pd.DataFrame, decoder: str, quantity: str, what: str) -> str:
     """Return the figure's caption, in plain text; `what` are the units, and which are left."""
     first, mice = table.iloc[0], table["n_mice"].max()
+    over_mice = (
+        f"; the table also has the exact sign-flip test over the {mice} test mice (p_mice, at "
+        f"least {2 / 2**mice:.2g})"
+    )
     return (
         f"{quantity} of {decoder}: {what} less its mirror image. Points: allocations (n = "
         f"{first['n']}), line: mean ± sample SD. Stars: Wilcoxon signed-rank test over "
         f"allocations, Holm-corrected over {len(table)} pairs (*** p < .001, ** p < .01, * p < "
-        ".05). Allocations share mice, so that these p values are too small; the table also has "
-        f"the exact sign-flip test over the {mice} test mice (p_mice, at least {2 / 2**mice:.2g}). "
-        "A decoder that needs one of two equal sides may take either."
+        ".05). Allocations share mice, so that these p values are too small"
+        f"{over_mice if table['p_mice'].notna().any() else ''}. A decoder that needs one of two "
+        "equal sides may take either."
     )
