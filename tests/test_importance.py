@@ -353,7 +353,7 @@ def test_a_line_needs_a_decoder_and_a_name():
 def test_a_line_is_not_named_like_the_checks_of_another():
     config = with_importance()
     config["importance"]["shap_checks"] = {"decoder": "gru"}
-    with pytest.raises(UserError, match="'shap_checks' names the checks of another"):
+    with pytest.raises(UserError, match="shap_checks: the name of a table of 'shap'"):
         cohort.resolve(config)
 
 
@@ -363,7 +363,7 @@ def test_a_seed_may_start_from_a_cnn_of_another_seed_too():
     for name in ("cnn2", "cnn3"):
         decoders[f"own_{name}"] = {"like": "own", "start_from": name}
     found = cohort.resolve(STUDY | {"decoders": decoders}).decoders
-    by = [cohort._differences(found["own"], found[f"own_{k}"], found) for k in ("cnn2", "cnn3")]
+    by = [importance.differences(found["own"], found[f"own_{k}"], found) for k in ("cnn2", "cnn3")]
     assert by == [{"seed"}, {"start_from"}]
 
 

@@ -94,7 +94,7 @@ def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[
         for name in named:
             if name not in decoders:
                 raise UserError(f"{where}.{key}: no decoder '{name}'; known: {', '.join(decoders)}")
-            differ = _differences(explained, decoders[name], decoders)
+            differ = differences(explained, decoders[name], decoders)
             needed = change.partition(":")[0]
             own = decoders[name].settings.get("labels", "own") == "own"
             wrong = key == "null_decoder" and own
@@ -106,7 +106,7 @@ def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[
                 )
 
 
-def _differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
+def differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
     """Return the settings by which two decoders differ; a CNN of another seed counts as a seed."""
     differ = {
         key
@@ -114,6 +114,6 @@ def _differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
         if a.settings.get(key) != b.settings.get(key)
     }
     starts = [decoders.get(d.settings.get("start_from", "")) for d in (a, b)]
-    if "start_from" in differ and all(starts) and _differences(*starts, decoders) <= {"seed"}:
+    if "start_from" in differ and all(starts) and differences(*starts, decoders) <= {"seed"}:
         differ = differ - {"start_from"} | {"seed"}
     return differ
