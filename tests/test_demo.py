@@ -9,9 +9,13 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import average_precision_score
+
+from mesodecode.explain.cutout_masks import squares
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data" / "jedi1p_whisker"
@@ -46,8 +50,24 @@ def mean_auc(results: Path, n_mice: int = 5) -> dict[str, float]:
     return table.groupby("decoder")["auc"].mean().to_dict()
 
 
+def check_cutout(results: Path) -> None:
+    """The squares that hide a planted ROI are on top, and no planted ROI is missed."""
+    table = pd.read_csv(results / "tables" / "importance_cutout.tsv", sep="\t")
+    grid = squares(48, 48)
+    assert table["mask"].tolist() == list(grid.names) and set(table["n"]) == {5}
+    assert set(table["n_frames"]) == {10 * 30} and set(table["n_decodable"]) == {10 * 748}
+    with h5py.File(results / "simulated" / "m1_s1_truth.h5") as truth:
+        x, y = np.rint(truth["roi_xy"][:][np.array([6, 8, 31, 33]) - 1].T).astype(int)
+    hides = grid.areas[:, y, x]  # (masks, planted ROIs)
+    others = table["mean"][~hides.any(1)]
+    assert average_precision_score(hides.any(1), table["mean"]) > 0.85
+    for hidden in hides.T:
+        assert table["mean"][hidden].mean() > others.quantile(0.9)
+
+
 def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     config = demo(image_size=48, n_frames=750)
+    config["importance"]["cutout"]["frame_step"] = 25
     first = run_study(tmp_path, config)
     assert first.returncode == 0, first.stderr
     results = tmp_path / "results" / "demo"
@@ -77,6 +97,13 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     quality = pd.read_csv(results / "tables" / "quality.tsv", sep="\t")
     assert (quality.groupby("decoder").size() == 5).all() and quality["threshold"].notna().all()
     assert "Quality of roi_gru" in report and "Frames in which the mouse runs" in report
+    check_cutout(results)
+    assert "How much cnn loses when an area of its images is hidden" in report
+    assert "AUC lost when hidden of cnn: every mask of the image" in report  # left and right
+    sides = pd.read_csv(results / "tables" / "importance_shap_sides.tsv", sep="\t")
+    assert list(zip(sides["unit"], sides["mirror"], strict=True)) == [
+        (i, i + 25) for i in range(1, 26)
+    ]
     for row in pd.read_csv(results / "tables" / "auc.tsv", sep="\t").itertuples():
         roles = [*row.train_mice.split("+"), row.valid_mouse, row.test_mouse]
         assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]

@@ -14,7 +14,7 @@ import scipy.io
 import torch
 from test_workflow import STUDY, add_files, check_commands, plan
 
-from mesodecode import cli, cohort, schema
+from mesodecode import cli, cohort, importance, schema
 from mesodecode.explain import shap_figure, shap_maps
 from mesodecode.explain.methods import explain
 from mesodecode.files import UserError
