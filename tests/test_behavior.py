@@ -103,7 +103,9 @@ def test_labels_in_words(tmp_path):
 @pytest.mark.parametrize("labels", [["run", "rest", "groom", "rest"], [0, 1, 2, 1], [1, 2, 3, 3]])
 def test_more_than_two_states_are_not_decoded_yet(tmp_path, labels):
     save_table(tmp_path / "b.csv", labels=labels)
-    with pytest.raises(UserError, match="3 states, and more than two are not decoded yet; join"):
+    with pytest.raises(
+        UserError, match=r"3 states \(.*, and more than two are not decoded yet; join"
+    ):
         read_behavior(tmp_path / "b.csv")
 
 
@@ -157,6 +159,13 @@ def test_behavior_at_another_rate_is_brought_onto_the_frames(tmp_path):
     assert got["labels"].tolist() == [0, 1, 0, 1]
     got = read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_rate=4)  # the same, by its rate
     np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
+
+
+def test_labels_a_frame_beside_a_speed_of_another_rate(tmp_path):
+    speed = np.repeat([1, 5, 0, 2.0], 4)
+    save_h5(tmp_path / "b.h5", labels=LABELS, speed=speed, t=np.arange(16) / 4)
+    got = read_behavior(tmp_path / "b.h5", frames=FRAMES, behavior_time="t")
+    assert (got["labels"].tolist(), got["speed"].tolist()) == ([0, 1, 1, 0], [1, 5, 0, 2])
 
 
 def test_speed_of_an_encoder(tmp_path):

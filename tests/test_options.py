@@ -264,7 +264,7 @@ def verbs_of(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [*SCHEMAS, "recordings"])
 def test_help_shows_every_setting_with_its_words_and_default(name):
     assert verbs_of(name), f"no verb takes the settings of {name}"
     for verb in verbs_of(name):
@@ -342,7 +342,7 @@ def strings_of_code() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [*SCHEMAS, "recordings"])
 def test_no_setting_is_ignored(name):
     unread = set(schema.flags(name)) - strings_of_code()
     assert not unread, f"no code reads {unread}"

@@ -113,7 +113,10 @@ class _Trace:
     frames: Frames | None = None
 
     def place(self, time: _Trace | None, rate: float | None, frames: Frames | None) -> None:
-        """Find its time stamps: those of the file's own, of variable `time`, or from `rate`."""
+        """Find its time stamps: those of the file's own, of variable `time`, or from `rate`.
+
+        What has another length than `time`, but a value a frame, has none.
+        """
         self.frames = frames
         if isinstance(self.data, Bouts) or self is time:
             return
@@ -121,6 +124,9 @@ class _Trace:
         if time is not None and self.time is None:
             self.time = increasing(time.values(), time.name, self.path)
             if len(self.time) != len(self.data.values):
+                if frames is not None and len(self.data.values) == frames.count:
+                    self.time = None
+                    return
                 raise UserError(
                     f"{self.path}: {self.name} has {len(self.data.values)} values, but "
                     f"{time.name} has {len(self.time)} time stamps; one belongs to each"
@@ -191,11 +197,10 @@ def _labels(trace: _Trace, run_label: str) -> np.ndarray:
 
 def _refuse_states(trace: _Trace, states: list[str], rest: str, run: str) -> None:
     shown = ", ".join(states[:5]) + (", …" if len(states) > 5 else "")
-    fault = f"{len(states)} states, and more than two are not decoded yet; join them: " * (
-        len(states) > 2
-    )
+    if len(states) > 2:
+        shown = f"{len(states)} states ({shown}), and more than two are not decoded yet; join them"
     raise UserError(
-        f"{trace.path}: {trace.name} holds {shown}: {fault}labels are {rest} (rest) and {run} (run)"
+        f"{trace.path}: {trace.name} holds {shown}: labels are {rest} (rest) and {run} (run)"
     )
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from mesodecode.files import UserError
 from mesodecode.sources.movie import check_opens, words
 
+FORMATS = "MAT, HDF5 (.h5), CSV, TSV, NPY and NWB files, or a folder of NPY files"
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -68,10 +70,12 @@ def read_variables(
         arrays = {"labels" if array.dtype.kind in "bui" else "speed": array}
         if array.dtype.names:
             arrays = {name: array[name] for name in array.dtype.names}
-    else:
+    elif suffix in (".mat", ""):
         from mesodecode.sources import mat
 
         arrays = mat.read_mat(path)
+    else:
+        raise UserError(f"{path}: no known format; behaviour is read from {FORMATS}")
     asked = {name: arrays[name] for name in names if name in arrays}
     return _vectors(asked, path), sorted(arrays)
 
