@@ -9,8 +9,14 @@ import numpy as np
 
 
 def frame_ends(frames: np.ndarray) -> np.ndarray:
-    """Return when each frame ends (T,) s: when the next begins, the last after a median frame."""
-    return np.append(frames[1:], frames[-1] + np.median(np.diff(frames)))
+    """Return when each frame ends (T,) s: when the next begins.
+
+    The last frame, and one that a gap follows (1.5 median frames or more), lasts a median frame.
+    """
+    lasts = np.diff(frames)
+    median = np.median(lasts)
+    following = np.where(lasts < 1.5 * median, frames[1:], frames[:-1] + median)
+    return np.append(following, frames[-1] + median)
 
 
 def at_frames(values: np.ndarray, time: np.ndarray, frames: np.ndarray) -> np.ndarray:
