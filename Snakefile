@@ -30,6 +30,7 @@ include: "workflow/rules/average.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:

@@ -298,6 +298,8 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     _check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
     config["corrections"] = _corrections(config["corrections"], config["recordings"])
     config["qc"] = _thresholds(config["qc"])
+    schema.check(config["nwb"], "nwb", "nwb")
+    config["nwb"] = schema.defaults("nwb", **config["nwb"])
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
         raise UserError(
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"

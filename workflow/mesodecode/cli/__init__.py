@@ -57,6 +57,7 @@ VERBS = {
     "summary": "summary",
     "plan": "plan",
     "tables": "tables",
+    "export-nwb": "export_nwb",
 }
 
 # Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that

@@ -1,0 +1,85 @@
+"""Write what a study found as NWB files, one a session, for other tools.
+
+Example: mesodecode export-nwb --config results/demo/config.json
+--recordings results/demo/recordings --predictions results/demo/predictions --out results/demo/nwb
+
+OUT/{session}.nwb holds states (run, rest; s), speed (m/s), ROI signals, and the probability of run
+by every decoder and allocation in which the session's mouse is the test mouse. In the workflow it
+is `snakemake export`, which `snakemake` without a target does not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "states, speed, ROI signals and predictions → NWB files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add, folder = parser.add_argument, {"type": Path, "metavar": "FOLDER"}
+    add("--config", type=Path, required=True, metavar="FILE", help="the study (YAML or JSON)")
+    add("--recordings", required=True, help="FOLDER/{session}.h5", **folder)
+    add("--predictions", required=True, help="FOLDER/{decoder}/{allocation}.h5", **folder)
+    add(
+        "--measures",
+        help="FOLDER/{session}.h5 of `mesodecode preprocess --measures`, for the size (px) that "
+        "ROI masks are drawn in (without it: signals without their masks)",
+        **folder,
+    )
+    add("--session", nargs="+", metavar="NAME", help="only these sessions (default: all)")
+    add("--decoders", nargs="*", metavar="NAME", help="only these decoders (default: all)")
+    add("--out", required=True, help="folder to write", **folder)
+    options.add_settings(parser, "nwb")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the files."""
+    from mesodecode import cohort, nwb_export, predictions
+    from mesodecode.measure import read_measures
+    from mesodecode.nwb_metadata import read_metadata
+    from mesodecode.progress import Progress
+    from mesodecode.recordings import read_recording
+
+    settings = options.settings_of(args, "nwb")
+    study = cohort.load(args.config)
+    sessions = _chosen(args.session, study.mouse_of, f"{args.config}: no session")
+    decoders = _chosen(args.decoders, study.decoders, f"{args.config}: no decoder")
+    metadata = read_metadata(sessions, settings)
+    with Progress(len(sessions), "sessions", "exporting") as progress:
+        for mouse, names in study.mice.items():
+            own = [name for name in names if name in sessions]
+            tested = [a for a in study.allocations.values() if own and mouse in a.test]
+            items = [  # read once for all sessions of the mouse
+                predictions.read(args.predictions / decoder / f"{allocation.id}.h5")
+                for decoder in decoders
+                for allocation in tested
+            ]
+            for name in own:
+                recording = read_recording(args.recordings / f"{name}.h5")
+                size = None
+                if args.measures is not None:
+                    size = read_measures(args.measures / f"{name}.h5")["recorded"].mean.shape
+                nwb_export.export(
+                    args.out / f"{name}.nwb",
+                    recording,
+                    items,
+                    study,
+                    metadata[name],
+                    settings,
+                    size,
+                )
+                progress.update(1)
+
+
+def _chosen(asked: list[str] | None, known: dict, fault: str) -> list[str]:
+    """Return the names asked for, all known ones if None."""
+    from mesodecode.files import UserError
+
+    for name in asked or []:
+        if name not in known:
+            raise UserError(f"{fault} '{name}'; known: {', '.join(known)}")
+    return list(known) if asked is None else asked
