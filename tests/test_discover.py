@@ -36,7 +36,9 @@ def made(folder: Path) -> tuple[cohort.Study, str]:
 def check_paths(study: cohort.Study, *kinds: str) -> None:
     for session in study.mouse_of:
         for kind in kinds:
-            assert Path(study.source(kind, session)).exists(), (kind, session)
+            paths = study.source(kind, session)
+            for path in [paths] if isinstance(paths, str) else paths:
+                assert Path(path).exists(), (kind, session)
 
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())["mice"]
@@ -119,6 +121,16 @@ LAYOUTS = {
         {m: [f"{m}_001", f"{m}_012"] for m in "abc"},
         {"movie": "{session}.h5", "behavior": "{session}.mat"},
     ),
+    "SVD components": (
+        [
+            f"m{m}_s{s}/{name}"
+            for m in "123"
+            for s in "12"
+            for name in ("U.npy", "SVT.npy", "speed.csv")
+        ],
+        {f"m{m}": [f"m{m}_s1", f"m{m}_s2"] for m in "123"},
+        {"movie": ["{session}/U.npy", "{session}/SVT.npy"], "behavior": "{session}/speed.csv"},
+    ),
     "NWB holds both": (
         [f"sub-{m}/sub-{m}_ses-{s}_behavior+ophys.nwb" for m in "abc" for s in "12"],
         {f"sub-{m}": [f"sub-{m}_ses-{s}_behavior+ophys" for s in "12"] for m in "abc"},
@@ -140,9 +152,10 @@ def test_layouts_of_labs(tmp_path, layout):
     assert study.mice == mice
     recordings = study.config["recordings"]
     folder = str(tmp_path / "data")
-    assert {kind: recordings[kind] for kind in patterns} == {
-        kind: f"{folder}/{pattern}" for kind, pattern in patterns.items()
-    }
+    for kind, pattern in patterns.items():
+        names = [pattern] if isinstance(pattern, str) else pattern
+        wanted = [f"{folder}/{name}" for name in names]
+        assert recordings[kind] == (wanted[0] if isinstance(pattern, str) else wanted)
     check_paths(study, *patterns)
     assert "FILL IN" not in text.replace("CHECK or FILL IN", "") and "ln -s" not in text
 

@@ -40,7 +40,7 @@ ASIDE = {
 }
 MOVIE_WORDS = {
     *("movie", "stack", "frames", "imaging", "images", "video", "raw", "ome", "mmstack"),
-    *("widefield", "wf", "calcium", "gcamp"),
+    *("widefield", "wf", "calcium", "gcamp", "u"),  # U of SVD components, beside SVT
 }
 SKIPPED = {"results", "__pycache__"}  # folders
 NAME = re.compile(
@@ -77,7 +77,7 @@ def look(folder: str | Path) -> Found:
     movies, roles["movie"] = _join_parts(roles["movie"], roles["behavior"]), []
     sessions = _name_sessions(movies)
     files = {"movie": sessions}
-    for kind in ("behavior", "rois"):
+    for kind in ("svt", "behavior", "rois"):
         files[kind] = _match(roles[kind], sessions)
     if not files["behavior"] and all(path.suffix == ".nwb" for path in movies):
         files["behavior"] = sessions  # NWB files hold both
@@ -110,9 +110,12 @@ def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
 
 
 def by_role(files: dict[PurePosixPath, int]) -> dict[str, list[PurePosixPath]]:
-    """Return movie, behavior, rois and aside -> files, by suffixes, words of names and sizes."""
+    """Return role -> files, by suffixes, words of names and sizes.
+
+    The roles: movie, svt (of a movie that is SVD components), behavior, rois and aside.
+    """
     roles: dict[str, list[PurePosixPath]] = {
-        role: [] for role in ("movie", "behavior", "rois", "aside", "either")
+        role: [] for role in ("movie", "svt", "behavior", "rois", "aside", "either")
     }
     for path in files:
         words = set(re.split(r"[^a-z0-9]+", path.name.lower()))
@@ -121,6 +124,8 @@ def by_role(files: dict[PurePosixPath, int]) -> dict[str, list[PurePosixPath]]:
             roles["movie"].append(path)
         elif suffix not in MOVIES + TABLES + EITHER or words & ASIDE:
             roles["aside"].append(path)
+        elif suffix == ".npy" and "svt" in words:
+            roles["svt"].append(path)
         elif words & ROIS:
             roles["rois"].append(path)
         elif words & BEHAVIOR or suffix in TABLES:
@@ -326,7 +331,8 @@ def _link(found: Found, files: dict[str, dict[str, PurePosixPath]], mice: dict[s
         if not paths:
             continue
         suffix = Counter(path.suffix for path in paths.values()).most_common(1)[0][0]
-        ending = {"movie": "", "behavior": "_behavior", "rois": "_roi"}[kind] + suffix
+        endings = {"movie": "", "svt": "_svt", "behavior": "_behavior", "rois": "_roi"}
+        ending = endings[kind] + suffix
         found.patterns[kind] = f"links/{{session}}{ending}"
         for session, path in paths.items():
             source = shlex.quote(os.path.abspath(Path(found.folder, path)))
@@ -414,8 +420,13 @@ def _config_lines(found: Found) -> Iterator[str]:
     study = _name(Path(found.folder).resolve().name).replace(".", "_") or "lab"
     yield f"study: {_scalar(study)}"
     yield "recordings:"
+    svt = found.patterns.pop("svt", None)
     for kind, pattern in found.patterns.items():
-        yield f"  {kind}: {_scalar(pattern)}"
+        if kind == "movie" and svt:
+            yield "  movie:                # SVD components, U and SVT"
+            yield from (f"    - {_scalar(part)}" for part in (pattern, svt))
+        else:
+            yield f"  {kind}: {_scalar(pattern)}"
     if "behavior" not in found.patterns:
         yield "  # behavior: FILL IN, for example data/{session}_behavior.mat"
     yield "  frame_rate: 30        # CHECK: frames/s"
