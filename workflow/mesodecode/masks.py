@@ -49,7 +49,7 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
     if suffix in (".tif", ".tiff", ".npy", ".png"):
         found = _of_labels(read_image(path, suffix), height, width, path)
     elif suffix == ".json":
-        found = _of_polygons(_read_json(path), height, width, path)
+        found = of_polygons(_read_json(path), height, width, path)
     elif suffix in (".tsv", ".csv"):
         found = _of_circles(_read_circles(path, suffix), height, width, path)
     else:
@@ -106,9 +106,13 @@ def _read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: not JSON ({error})") from error
 
 
-def _of_polygons(
+def of_polygons(
     polygons: Any, height: int, width: int, path: str | Path
 ) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and pixels (indices into the flattened image) of polygons: name -> corners [x, y].
+
+    Raises UserError, with `path` in front, for what is no polygon or reaches beyond the image.
+    """
     if not isinstance(polygons, dict):
         raise UserError(f'{path}: needs {{"name": [[x, y], …], …}}, a polygon an ROI')
     rows, columns = np.mgrid[:height, :width]

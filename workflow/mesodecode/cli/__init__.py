@@ -22,6 +22,7 @@ VERBS = {
     "preprocess": "preprocess",
     "cohort": "cohort",
     "qc": "qc",
+    "align": "align",
     "fetch": "fetch",
     "fetch-weights": "fetch_weights",
     "train-cnn": "train_cnn",

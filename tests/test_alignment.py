@@ -1,0 +1,218 @@
+"""An atlas in simulated mice, whose places and angles are known."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import tifffile
+from skimage import transform
+
+from mesodecode import alignment, evaluate, schema
+from mesodecode.cli import main
+from mesodecode.files import UserError
+from mesodecode.recordings import read_recording
+from mesodecode.simulate import simulate_session
+
+SIZE, N = 96, 120
+LIMBS = {"FL left": 5, "HL left": 7, "FL right": 30, "HL right": 32, "RS": 16}  # of 50 ROIs
+
+
+def simulated(mouse: str, session: str, **settings):
+    settings = {"n_frames": N, "image_size": SIZE, "fast_amplitude": 0.0} | settings
+    return simulate_session(
+        mouse=mouse, session=session, run_share=0.5, **schema.defaults("simulate", **settings)
+    )
+
+
+UPRIGHT = {"rotation_sd": 0.0, "position_jitter": 0.0}
+TURNED = {"rotation_sd": 8.0, "position_jitter": 0.03}
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    """A label image of all 50 ROIs of a mouse that lies straight, and their centres (x, y)."""
+    truth = simulated("atlas", "atlas", **UPRIGHT).truth
+    labels = np.zeros((SIZE, SIZE), np.uint16)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    for number, (cx, cy) in enumerate(truth.roi_xy, start=1):
+        labels[np.hypot(x - cx, y - cy) <= truth.roi_radius] = number
+    return labels, truth.roi_xy
+
+
+def points(xy) -> dict[str, np.ndarray]:
+    return {name: xy[i] for name, i in LIMBS.items()}
+
+
+@pytest.mark.parametrize("kind", ["similarity", "affine"])
+def test_planted_landmarks_give_the_planted_transform(atlas, kind):
+    _, home = atlas
+    for mouse in ("m1", "m2", "m3"):
+        away = simulated(mouse, "s1", **TURNED).truth.roi_xy
+        matrix, errors = alignment.fit_landmarks(points(home), points(away), kind, "s1")
+        # a mouse is turned and shifted, nothing else: all 50 ROIs follow from 5 landmarks
+        found = transform.matrix_transform(home, matrix)
+        np.testing.assert_allclose(found, away, atol=1e-6)
+        assert max(errors.values()) < 1e-6 and list(errors) == list(LIMBS)
+        assert np.abs(away - home).max() > 1  # the test can fail
+
+
+def test_errors_are_of_least_squares_worked_by_hand():
+    square = {"a": (0, 0), "b": (2, 0), "c": (0, 2), "d": (2, 2)}
+    square = {name: np.array(xy, float) for name, xy in square.items()}
+    moved = {name: xy + np.array([10, 20]) for name, xy in square.items()}
+    moved["d"] += 1  # one landmark is off along the diagonal
+    matrix, errors = alignment.fit_landmarks(square, moved, "affine", "s")
+    # of a square's corners an affine cannot follow what has the signs + - - +: a quarter of it
+    np.testing.assert_allclose(list(errors.values()), np.sqrt(2) / 4)
+    np.testing.assert_allclose(matrix[:2, 2], [9.75, 19.75])
+
+
+@pytest.mark.parametrize(
+    ("angle", "percent", "x", "y"), [(0, 0, 0, 0), (4, 3, 3, -2), (-9, -4, -5, 6), (15, 0, 2, 2)]
+)
+def test_a_planted_turn_between_sessions_is_found(angle, percent, x, y):
+    image = simulated("m1", "s1").frames.mean(axis=0)
+    planted = alignment._similarity(np.array([angle, percent, x, y], float), image.shape)
+    reference = transform.warp(image, planted, order=3, mode="edge", preserve_range=True)
+    rng = np.random.default_rng(0)
+    image, reference = (a + rng.normal(0, 2, a.shape) for a in (image, reference))
+    found, correlation = alignment.register(image, reference)
+    grid = np.stack(np.meshgrid([20, 48, 76], [20, 48, 76]), -1).reshape(-1, 2)
+    error = transform.matrix_transform(grid, found) - transform.matrix_transform(grid, planted)
+    assert np.linalg.norm(error, axis=1).max() < 0.3
+    assert correlation > 0.9
+
+
+def test_the_image_of_another_mouse_is_refused(atlas):
+    _, home = atlas
+    made = {mouse: simulated(mouse, "s1") for mouse in ("m1", "m2")}
+    images = {mouse: one.frames.mean(axis=0) for mouse, one in made.items()}
+    landmarks = {"atlas": points(home), "s1": points(made["m1"].truth.roi_xy)}
+    first, second = (SimpleNamespace(mouse="m1", session=name) for name in ("s1", "s2"))
+    good = list(
+        alignment.align([(first, images["m1"]), (second, images["m1"])], landmarks, "affine")
+    )
+    assert good[1].by == "s1" and good[1].correlation > 0.99
+    with pytest.raises(UserError, match=r"'s2': its mean image does not match that of 's1' \(corr"):
+        list(alignment.align([(first, images["m1"]), (second, images["m2"])], landmarks, "affine"))
+
+
+def preprocessed(folder, name, frames, *flags):
+    tifffile.imwrite(folder / f"{name}.tif", frames, photometric="minisblack")
+    scipy.io.savemat(folder / f"{name}.mat", {"runrest": (np.arange(N) // 20 % 2)[None]})
+    words = ["--movie", folder / f"{name}.tif", "--behavior", folder / f"{name}.mat"]
+    words += ["--session", name, "--mouse", name[:2], "--out", folder / f"{name}.h5"]
+    words += ["--measures", folder / f"{name}_m.h5", *flags]
+    assert main(["preprocess", *map(str, words)]) == 0
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory, atlas):
+    """Two mice, the second with a session that lies otherwise and has no landmarks."""
+    folder = tmp_path_factory.mktemp("cohort")
+    labels, home = atlas
+    tifffile.imwrite(folder / "atlas.tif", labels)
+    rows, truth = [("atlas", name, *xy) for name, xy in points(home).items()], {}
+    for mouse in ("m1", "m2"):
+        made = simulated(mouse, f"{mouse}_s1", **TURNED)
+        truth[f"{mouse}_s1"] = made.truth.roi_xy
+        preprocessed(folder, f"{mouse}_s1", made.frames)
+        rows += [(f"{mouse}_s1", name, *xy) for name, xy in points(made.truth.roi_xy).items()]
+    move = alignment._similarity(np.array([3.0, 0.0, 2.0, -1.0]), (SIZE, SIZE))
+    turned = [
+        transform.warp(f, move, order=1, mode="edge", preserve_range=True) for f in made.frames
+    ]
+    preprocessed(folder, "m2_s2", np.array(turned).astype(np.uint16), "--image-size", "48")
+    truth["m2_s2"] = transform.matrix_transform(truth["m2_s1"], np.linalg.inv(move))
+    pd.DataFrame(rows, columns=["session", "landmark", "x", "y"]).to_csv(
+        folder / "points.tsv", sep="\t", index=False
+    )
+    return folder, truth
+
+
+def run(folder, *words, sessions=("m1_s1", "m2_s1", "m2_s2")) -> int:
+    files = ["--recordings", *(folder / f"{s}.h5" for s in sessions)]
+    files += ["--measures", *(folder / f"{s}_m.h5" for s in sessions)]
+    flags = {"--landmarks": folder / "points.tsv", "--atlas": folder / "atlas.tif"}
+    flags["--out"] = folder / "areas"
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    return main(["align", *map(str, files), *(str(w) for p in (flags | given).items() for w in p)])
+
+
+def test_areas_lie_on_the_true_rois_and_are_read_as_rois(cohort):
+    folder, truth = cohort
+    assert run(folder) == 0
+    y, x = np.mgrid[:SIZE, :SIZE]
+    for session, xy in truth.items():
+        labels = tifffile.imread(folder / "areas" / f"{session}.tif")
+        assert set(np.unique(labels)) == set(range(51))
+        # circles of 2 px radius: their centres of mass are known to about half a pixel
+        centres = [(x[labels == n].mean(), y[labels == n].mean()) for n in range(1, 51)]
+        assert np.linalg.norm(np.array(centres) - xy, axis=1).max() < 1.0, session
+    table = evaluate.read_table(folder / "areas" / "alignment.tsv", alignment.COLUMNS)
+    assert table["by"].tolist() == ["landmarks", "landmarks", "m2_s1"]
+    assert (folder / "areas" / "alignment.png").stat().st_size > 10_000
+    svg = (folder / "areas" / "alignment.svg").read_text()
+    assert "5 landmarks, 0.00 px" in svg and "as m2_s1, r = 1.00" in svg
+    flags = ["--roi-masks", folder / "areas" / "m1_s1.tif"]
+    frames = tifffile.imread(folder / "m1_s1.tif")
+    preprocessed(folder, "m1_s1", frames, *flags)
+    recording = read_recording(folder / "m1_s1.h5")
+    assert recording.rois.shape == (N, 50) and recording.roi_names[:2] == ("1", "2")
+    labels = tifffile.imread(folder / "areas" / "m1_s1.tif")
+    np.testing.assert_allclose(recording.rois[:, 5], frames[:, labels == 6].mean(1), rtol=1e-6)
+
+
+def test_polygons_keep_their_names_and_lost_areas_are_named(cohort, capsys):
+    folder, truth = cohort
+    box = np.array([[-3, -3], [3, -3], [3, 3], [-3, 3]])
+    home = {
+        name: xy for name, xy in points(simulated("atlas", "a", **UPRIGHT).truth.roi_xy).items()
+    }
+    shapes = {name: (xy + box).tolist() for name, xy in home.items()}
+    shapes["far away"] = (box + 900).tolist()
+    (folder / "atlas.json").write_text(json.dumps(shapes))
+    assert run(folder, "--atlas", folder / "atlas.json", "--transform", "affine") == 0
+    assert "left out, since not every session shows them: areas far away" in capsys.readouterr().err
+    for session, xy in truth.items():
+        found = json.loads((folder / "areas" / f"{session}.json").read_text())
+        assert list(found) == list(LIMBS)
+        for name, i in LIMBS.items():
+            assert np.linalg.norm(np.mean(found[name], axis=0) - xy[i]) < 0.5
+
+
+def test_what_cannot_be_aligned_is_said(cohort, tmp_path, capsys):
+    folder, _ = cohort
+    table = pd.read_csv(folder / "points.tsv", sep="\t")
+    cases = {
+        "no landmarks of it": table[table["session"] != "m1_s1"],
+        "no row with session 'atlas'": table[table["session"] != "atlas"],
+        "1 landmarks; a transform that is similarity needs 2": table.drop(table.index[6:10]),
+        "the atlas has no landmark 'RS'": table.drop(table.index[4]),
+        "is there twice": pd.concat([table, table.tail(1)]),
+        "which is no session here": table.replace("m1_s1", "m9_s1"),
+    }
+    for words, rows in cases.items():
+        rows.to_csv(tmp_path / "points.tsv", sep="\t", index=False)
+        assert run(folder, "--landmarks", tmp_path / "points.tsv") == 1, words
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
+    for name, image, words in (
+        ("real.npy", np.full((4, 4), 0.5), "whole numbers"),
+        ("blank.npy", np.zeros((4, 4)), "no area lies in the images"),
+    ):
+        np.save(tmp_path / name, image)
+        assert run(folder, "--atlas", tmp_path / name) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_landmarks_on_a_line_fit_no_affine():
+    line = {name: np.array([i, 2.0 * i]) for i, name in enumerate("abcd")}
+    with pytest.raises(UserError, match="not on one line"):
+        alignment.fit_landmarks(line, line, "affine", "s")
+    alignment.fit_landmarks(line, line, "similarity", "s")
