@@ -61,7 +61,8 @@ def write_npy(path: Path, n_frames: int) -> None:
 
 
 def write_hdf5(path: Path, n_frames: int, chunks: tuple[int, int, int] = (4, SIDE, SIDE)) -> None:
-    with h5py.File(path, "w") as file:
+    cache = {"rdcc_nbytes": 256 << 20, "rdcc_nslots": 10_007}  # tiles of a block stay until full
+    with h5py.File(path, "w", **cache) as file:
         frames = file.create_dataset(
             "frames", (n_frames, SIDE, SIDE), np.uint16, chunks=chunks, compression="lzf"
         )
