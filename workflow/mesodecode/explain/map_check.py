@@ -25,15 +25,15 @@ import torch
 
 from mesodecode.allocation import Allocation
 from mesodecode.explain import storage
-from mesodecode.explain.cutout import Decoder, cutout_session
+from mesodecode.explain.cutout import Decoder, cutout_session, frames_used
 from mesodecode.explain.cutout_masks import CutoutMasks
+from mesodecode.explain.cutout_tables import pixel_map
 from mesodecode.explain.planted import planted_masks, planted_rois
 from mesodecode.explain.shap_maps import evenly, shap_map, windows_as_trained
 from mesodecode.files import UserError
 from mesodecode.models import Trained
 from mesodecode.recordings import Recording, mice_of
 from mesodecode.scores import roc_auc
-from mesodecode.windows import IMAGE_REACH, centres
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS = 20  # random orders: p of the deletion check can reach 1/21
@@ -157,8 +157,9 @@ def check_cutout(
 
     Units are masks. Since masks overlap, what is removed is not so many of them but a share of the
     image: the pixels of the highest score, a pixel's score being the mean over the masks that cover
-    it. In random orders the masks have random ranks for scores, so that the same area is removed,
-    as smoothly. Every second of `SHARES` is taken; removed pixels are filled as in the map.
+    it ("all but" masks apart). In random orders the masks have random ranks for scores, so that the
+    same area is removed, as smoothly. Every second of `SHARES` is taken; removed pixels are filled
+    as in the map.
     Raises UserError if no session has both states.
     """
     rng = _generator(seed, allocation.id)
@@ -173,7 +174,7 @@ def check_cutout(
         options = {key: settings[key] for key in ("fill", "blur_sigma")}
         options |= {"half_window": half_window, "device": device, **frames}
         scores.append(cutout_session(untrained, recording, areas, **options)["score"])
-        pixels = [pixel_map(order, areas.areas) for order in orders]
+        pixels = [pixel_map(areas, order) for order in orders]
         hidden = [step for one in pixels for step in removals(one.ravel(), shares)]
         hidden = np.array(hidden, bool).reshape(-1, *areas.areas.shape[1:])
         # without an order any mask will do: only the intact AUC is asked for
@@ -226,16 +227,6 @@ def removals(scores: np.ndarray, shares: Sequence[float] = SHARES) -> np.ndarray
     return place < np.rint(np.array(shares) * len(scores))[:, None]
 
 
-def pixel_map(scores: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """Return the mean score (H, W) of the masks that cover a pixel, NaN where none does.
-
-    scores (M,), areas bool (M, H, W).
-    """
-    covered = areas.sum(axis=0)
-    total = np.tensordot(scores, areas.astype(float), 1)
-    return np.divide(total, covered, out=np.full(covered.shape, np.nan), where=covered > 0)
-
-
 def _generator(seed: int, allocation: str) -> np.random.Generator:
     """Return a stream of an allocation's own: luck then evens out over allocations."""
     return np.random.default_rng([seed, *allocation.encode()])
@@ -274,9 +265,9 @@ def _frames(
 ) -> dict[str, int] | None:
     """Return frame_step and run_length for about `wanted` frames of both states, None if none."""
     run_length = min(settings["run_length"], RUN)
-    at = centres(len(recording), (half_window or 0) + IMAGE_REACH, recording.segment)
-    labels = recording.labels[at]
-    for step in range(max(settings["frame_step"], math.ceil(len(at) / wanted)), 0, -1):
-        if len(np.unique(labels[np.arange(len(at)) // run_length % step == 0])) == 2:
+    _, n = frames_used(recording, half_window or 0, 1, run_length)
+    for step in range(max(settings["frame_step"], math.ceil(n / wanted)), 0, -1):
+        at, _ = frames_used(recording, half_window or 0, step, run_length)
+        if len(np.unique(recording.labels[at])) == 2:
             return {"frame_step": step, "run_length": run_length}
     return None

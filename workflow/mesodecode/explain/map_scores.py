@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesodecode.evaluate import read_table
-from mesodecode.explain import shap_maps
+from mesodecode.explain import cutout_tables, shap_maps
 from mesodecode.files import UserError
-
-CUTOUT_COLUMNS = ("allocation", "test_mouse", "session", "mask", "score")
 
 
 def read(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -44,8 +41,7 @@ def _of_shap(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def _of_cutout(paths: Sequence[str | Path]) -> pd.DataFrame:
-    table = pd.concat([read_table(path, CUTOUT_COLUMNS, ["score"]) for path in paths])
-    mice = table.groupby("allocation")["test_mouse"].agg(lambda m: "+".join(dict.fromkeys(m)))
-    table = table.assign(test_mouse=table["allocation"].map(mice))
-    groups = table.groupby(["allocation", "test_mouse", "mask"], sort=False)["score"]
-    return groups.mean().unstack("mask")[list(dict.fromkeys(table["mask"]))]
+    rows = cutout_tables.read_rows(paths)
+    scores = cutout_tables.allocation_scores(rows).T
+    mice = rows.drop_duplicates("allocation").set_index("allocation")["test_mouse"]
+    return scores.set_index(pd.Index(mice[scores.index], name="test_mouse"), append=True)
