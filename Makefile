@@ -24,8 +24,9 @@ demo: $(READY) ## run the whole workflow on the simulated cohort and print the A
 	$(BIN)/snakemake --cores $(CORES) --configfile demo.yaml
 	@$(BIN)/mesodecode summary --auc results/demo/tables/auc.tsv --report results/demo/report.html
 
+# The files of tests side by side, in their order; one thread each, or they wait for each other.
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## check style and the Snakefile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules

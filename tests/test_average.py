@@ -7,7 +7,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesodecode import cli, predictions
@@ -74,6 +74,7 @@ def test_average_worked_by_hand(write, tmp_path):
             assert file["s1"][key].dtype == member["s1"][key].dtype
 
 
+@settings(max_examples=30)
 @given(
     values=st.lists(
         st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4), min_size=2, max_size=5

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_importance import ROI_STUDY, map_of, with_importance
-from test_workflow import STUDY, add_files, check_commands, plan
+from test_workflow import add_files, check_commands, plan
 
 from mesodecode import cli, cohort
 from mesodecode.explain import sides
@@ -117,7 +117,7 @@ def test_bad_config_gets_one_line_that_names_the_key(mirror, message):
 
 
 def test_jobs_are_made_where_the_config_says_what_is_mirrored(tmp_path):
-    add_files(tmp_path, STUDY)
+    add_files(tmp_path, ROI_STUDY)
     analyses = {"none": None, "offset": 25, "pairs": [[6, 31], [8, 33]]}
     lines = {name: {"decoder": "gru", "mirror": mirror} for name, mirror in analyses.items()}
     jobs, commands = plan(tmp_path, config=ROI_STUDY | {"importance": lines})
