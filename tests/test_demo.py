@@ -111,7 +111,7 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
             assert {group.attrs["mouse"] for group in file.values()} == {row.test_mouse}
         # 750 frames a session less t-1 and t+1, and less 5 more on each side for the window;
         # windows of ROI signals are ±15 frames
-        lost = {"cnn_gru": 12, "roi_gru": 30}.get(row.decoder, 2)
+        lost = {"cnn_gru": 12, "roi_gru": 30, "roi_gru_null": 30}.get(row.decoder, 2)
         assert row.n_frames == 2 * (750 - lost)
 
     second = run_study(tmp_path, config)
