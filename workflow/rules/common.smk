@@ -300,11 +300,15 @@ def importance_flags(wildcards):
     return options.as_flags(line, importance.kind_of(line))
 
 
+def model_suffix(decoder):
+    """How the files of a decoder's models end."""
+    return {"linear": "npz", "roi_classical": "joblib"}.get(decoder.kind, "pt")
+
+
 def cutout_inputs(wildcards):
     """What a cut-out reads: a decoder, which may be of two files, and areas drawn by hand."""
     decoder = STUDY.decoders[wildcards.decoder]
-    suffix = "npz" if decoder.kind == "linear" else "pt"
-    weights = f"models/{decoder.name}/{wildcards.allocation}.{suffix}"
+    weights = f"models/{decoder.name}/{wildcards.allocation}.{model_suffix(decoder)}"
     sessions = STUDY.sessions(wildcards.allocation, "test")
     files = {
         "weights": RESULTS / weights,
@@ -424,8 +428,7 @@ def setting_flags(wildcards):
 
 def model_files(wildcards):
     """The models of a decoder, of all allocations."""
-    kind = STUDY.decoders[wildcards.decoder].kind
-    suffix = {"linear": "npz", "roi_classical": "joblib"}.get(kind, "pt")
+    suffix = model_suffix(STUDY.decoders[wildcards.decoder])
     return expand(
         RESULTS / f"models/{wildcards.decoder}/{{allocation}}.{suffix}",
         allocation=STUDY.allocations,

@@ -15,6 +15,8 @@ from typing import Protocol
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from mesodecode.blocks import batched
+
 BLOCK = 8 << 20  # bytes of float32 frames read at a time
 
 
@@ -36,18 +38,8 @@ def block_size(movie: Movie) -> int:
 
 def whole_blocks(movie: Movie, size: int) -> Iterator[tuple[int, np.ndarray]]:
     """Yield blocks of exactly `size` frames; the last may be shorter."""
-    held: list[np.ndarray] = []
-    start = n_held = 0
-    for _, block in movie.blocks(min(size, block_size(movie))):
-        while n_held + len(block) >= size:
-            block, rest = block[: size - n_held], block[size - n_held :]
-            yield start, np.concatenate([*held, block]) if held else block
-            start, held, n_held, block = start + size, [], 0, rest
-        if len(block):
-            held.append(block)
-            n_held += len(block)
-    if held:
-        yield start, np.concatenate(held)
+    pieces = (block for _, block in movie.blocks(min(size, block_size(movie))))
+    return batched(pieces, size)
 
 
 def pairs(a: Movie, b: Movie, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

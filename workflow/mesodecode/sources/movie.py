@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
+from mesodecode.blocks import batched
 from mesodecode.files import UserError
 
 SLAB = 256 << 20  # bytes read at a time where a file's chunks hold many frames
@@ -55,24 +56,6 @@ def check_pixels(dtype: np.dtype, path: str | Path) -> None:
     """Raise UserError unless pixels are whole or real numbers."""
     if dtype.kind not in "uif":
         raise UserError(f"{path}: pixels of type {dtype}; needs whole or real numbers")
-
-
-def batched(pieces: Iterable[np.ndarray], size: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (first frame, block of `size` frames) from pieces (n, H, W) of any lengths, in order.
-
-    Only the last block may be shorter.
-    """
-    start, held, count = 0, [], 0
-    for piece in pieces:
-        while len(piece):
-            held.append(piece[: size - count])
-            count += len(held[-1])
-            piece = piece[len(held[-1]) :]
-            if count == size:
-                yield start, held[0] if len(held) == 1 else np.concatenate(held)
-                start, held, count = start + size, [], 0
-    if held:
-        yield start, np.concatenate(held)
 
 
 class ArrayMovie(Movie):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mesodecode.blocks import batched
 from mesodecode.files import UserError
-from mesodecode.sources.movie import Movie, batched, words
+from mesodecode.sources.movie import Movie, words
 
 SUFFIXES = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv")
 LOSSLESS = ("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "tiff")
