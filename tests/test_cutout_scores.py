@@ -516,7 +516,7 @@ def test_jobs_are_blocks_of_masks_by_allocation(tmp_path):
     assert (jobs["cutout_summary"], jobs["sides"]) == (3, 1)  # squares alone have mirror images
     check_commands([line.replace("{mouse}", "") for line in commands], jobs)
     chosen = [line for line in commands if line.startswith("mesodecode cutout ") and name in line]
-    recordings = f"--recordings {results}/recordings/a1.h5 {results}/recordings/a2.h5 "
+    recordings = f"--recordings {results}/recordings/a.txt "
     assert all(recordings in line for line in chosen)
     (first,) = [line for line in chosen if line.endswith(f"cut/cnn/{name}/block1.tsv")]
     assert f"--weights {results}/models/cnn/{name}.pt " in first and "--block 1/3 " in first

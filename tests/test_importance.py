@@ -383,11 +383,10 @@ def test_jobs_read_the_mice_that_the_config_names(tmp_path):
         next(line for line in lines if f"--out {results}/importance/{key}/gru/{name}.h5" in line)
         for key in ("shap", "published")
     )
-    sessions = [f"{mouse}{i}" for mouse in "abc" for i in (1, 2)]
-    files = " ".join(f"{results}/recordings/{session}.h5" for session in sessions)
+    files = " ".join(f"{results}/recordings/{mouse}.txt" for mouse in "abc")
     assert f"--background-recordings {files} --decoder gru" in own and "--windows 7 " in own
     assert f"--weights {results}/models/gru/{name}.pt " in own
-    assert f"--recordings {results}/recordings/e1.h5 {results}/recordings/e2.h5 " in own
+    assert f"--recordings {results}/recordings/e.txt " in own
     assert "--background-recordings" not in published
     folder = f"{results}/importance/published"
     (null,) = [line for line in lines if f"--out {folder}/null/{name}.h5" in line]

@@ -15,7 +15,7 @@ import mesodecode.preprocess as stage
 from mesodecode.cli import main
 from mesodecode.files import UserError
 from mesodecode.preprocess import preprocess, resize
-from mesodecode.recordings import mice_of, read_recording, read_recordings
+from mesodecode.recordings import mice_of, read_recording, read_recordings, read_roles
 
 T, H, W, R = 40, 6, 10, 3
 ABOUT = {"session": "s1", "mouse": "m1", "frame_rate": 30.0}
@@ -475,6 +475,23 @@ def test_recordings_of_one_size_are_read_together(tmp_path):
         read_recordings([*paths, other])
     with pytest.raises(UserError, match="'m1_a' was given twice"):
         read_recordings([*paths, paths[1]])
+
+
+def test_a_list_stands_for_its_recordings(tmp_path):
+    m1 = [make_recording(tmp_path, s, "m1") for s in ("b", "a")]
+    m2 = make_recording(tmp_path, "c", "m2")
+    (tmp_path / "m1.txt").write_text(f"{m1[0]}\n{m1[1]}\n\n")
+    train, test = read_roles([tmp_path / "m1.txt"], [m2])
+    assert ([r.session for r in train], [r.session for r in test]) == (["b", "a"], ["c"])
+    assert [r.session for r in read_recordings([m2, tmp_path / "m1.txt"])] == ["c", "b", "a"]
+    with pytest.raises(UserError, match="'a' was given twice"):
+        read_roles([tmp_path / "m1.txt"], [m1[1]])
+    m1[1].unlink()
+    with pytest.raises(UserError, match=r"m1\.txt: lists .*a\.h5, which is not there"):
+        read_recordings([tmp_path / "m1.txt"])
+    (tmp_path / "m1.txt").write_text("\n")
+    with pytest.raises(UserError, match=r"m1\.txt: lists no recordings"):
+        read_recordings([tmp_path / "m1.txt"])
 
 
 def test_what_is_no_recording_is_named(tmp_path):

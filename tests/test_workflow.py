@@ -32,6 +32,7 @@ ALWAYS = {
     "resolved_config": 1,
     "allocations": 1,
     "preprocess": 6,
+    "recordings_of_mouse": 5,
     "cohort": 1,
     "qc": 1,
     "auc": 1,
@@ -110,7 +111,13 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
         assert "{" not in line, "a wildcard that was not filled in"
-    silent = {"resolved_config", "comparisons", "inference", "quality_table"}  # no verb
+    silent = {
+        "resolved_config",
+        "recordings_of_mouse",
+        "comparisons",
+        "inference",
+        "quality_table",
+    }  # no verb
     silent |= {"tables", "figures", "all"}
     assert len(lines) == sum(n for rule, n in jobs.items() if rule not in silent)
 
@@ -289,10 +296,10 @@ def test_settings_from_the_command_line_and_image_size(lab):
     (one,) = [line for line in trained if "train-a+b+c.valid-d.test-e.pt" in line]
     recordings = "results/other/recordings"
     assert (
-        f"--train {recordings}/a1.h5 {recordings}/a2.h5 {recordings}/b1.h5 {recordings}/c1.h5 "
-        f"--valid {recordings}/d1.h5 " in one
+        f"--train {recordings}/a.txt {recordings}/b.txt {recordings}/c.txt "
+        f"--valid {recordings}/d.txt " in one
     )
-    assert "e1.h5" not in one  # the test mouse
+    assert "e.txt" not in one  # the test mouse
     assert "--epochs 2" in one and "--device cpu --threads 2" in one
     assert "--pretrained 'file:my weights.pt'" in one
 
@@ -493,11 +500,24 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
     jobs, lines = plan(folder, config=config, project=project)
     # six mice have 6 x 5 x 4 = 120 allocations, 100 of them new
     new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 100)
-    follow = {"preprocess": 1, "cohort": 1, "cohort_figure": 1, "qc": 1}
+    follow = {"preprocess": 1, "recordings_of_mouse": 1, "cohort": 1, "cohort_figure": 1, "qc": 1}
     assert jobs == CONFIG | new | follow | quality(3, once=3) | {"quality_table": 1}
     old = [a.id for a in cohort.allocate("abcde")]
     assert len(old) == 20
     assert not [line for line in lines for name in old if name in line]
+
+
+@pytest.mark.slow
+def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
+    folder, project = finished
+    (folder / "my data" / "a9.tif").touch()
+    (folder / "my data" / "a9.mat").touch()
+    mice = FINISHED["mice"] | {"a": [*FINISHED["mice"]["a"], "a9"]}
+    jobs, _ = plan(folder, config=FINISHED | {"mice": mice}, project=project)
+    assert (jobs["preprocess"], jobs["recordings_of_mouse"]) == (1, 1)
+    # a mouse trains in 12 of 20 allocations, validates in 4 and is the test mouse of 4: the
+    # baseline reads training and test mice, the CNN training and validation mice, features all
+    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["extract"]) == (16, 16, 20)
 
 
 @pytest.mark.slow

@@ -106,9 +106,40 @@ def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(session.mouse for session in sessions))
 
 
+def listed(path: str | Path) -> list[Path]:
+    """Return the recordings that a path stands for: itself, or the lines of a list (.txt).
+
+    Raises UserError if a list names nothing, or a file that is not there.
+    """
+    if Path(path).suffix != ".txt":
+        return [Path(path)]
+    paths = [Path(line) for line in Path(path).read_text().splitlines() if line.strip()]
+    if not paths:
+        raise UserError(f"{path}: lists no recordings; write one path a line")
+    missing = [recording for recording in paths if not recording.exists()]
+    if missing:
+        raise UserError(
+            f"{path}: lists {missing[0]}, which is not there; make it again, with "
+            f"`snakemake --forcerun preprocess`, or correct the list"
+        )
+    return paths
+
+
+def read_roles(
+    *roles: list[str] | list[Path], same_size: bool = True
+) -> tuple[list[Recording], ...]:
+    """Open the recordings of each role (say, training mice and test mice), as `read_recordings`."""
+    paths = [[name for path in role for name in listed(path)] for role in roles]
+    recordings = iter(read_recordings([p for role in paths for p in role], same_size=same_size))
+    return tuple([next(recordings) for _ in role] for role in paths)
+
+
 def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) -> list[Recording]:
-    """Open several recordings, each session once, all of one frame size if `same_size`."""
-    recordings = [read_recording(path) for path in paths]
+    """Open recordings, named one by one or by a list (.txt) of one path a line.
+
+    Raises UserError if a session comes twice, or if the frames differ in size and `same_size`.
+    """
+    recordings = [read_recording(name) for path in paths for name in listed(path)]
     first = recordings[0]
     seen: dict[str, Path] = {}
     for recording in recordings:

@@ -1,6 +1,6 @@
 """CNN decoders of pseudo-RGB images, and CNN-RNNs trained end to end.
 
-REQUIRED INPUTS: recordings/{session}.h5; internet once for `pretrained: imagenet`
+REQUIRED INPUTS: recordings/{mouse}.txt; internet once for `pretrained: imagenet`
 OUTPUTS: results/weights/{backbone}.pt and .pt.sha256, of ImageNet, shared by studies;
     models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5;
     features/{decoder}/{allocation}.h5 for CNNs that a frozen decoder starts from

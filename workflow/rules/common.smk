@@ -90,17 +90,28 @@ INFERRED = [
 
 wildcard_constraints:
     session="|".join(map(re.escape, STUDY.mouse_of)) or "no session",
+    mouse="|".join(map(re.escape, STUDY.mice)) or "no mouse",
     # not the ids themselves: Snakemake scans a pattern of 380 of them for every file
     allocation=r"train-[\w+-]+\.valid-[\w+-]+\.test-[\w+-]+",
     comparison="|".join([*COMPARISONS, "all"]),
 
 
+def lists_of(mice):
+    """The list of recordings of each mouse; jobs that read many mice depend on these.
+
+    Five lists in the place of 64 recordings: what Snakemake takes to plan a study grows with the
+    jobs times their inputs.
+    """
+    return [f"{RESULTS}/recordings/{mouse}.txt" for mouse in mice]
+
+
 def recordings_of(*roles):
-    """An input function: recordings of the mice with these roles in the job's allocation."""
-    return lambda wildcards: [
-        f"{RESULTS}/recordings/{session}.h5"  # text: a hundred thousand paths are seconds
-        for session in STUDY.sessions(wildcards.allocation, *roles)
-    ]
+    """An input function: the recordings of the mice with these roles in the job's allocation."""
+    return lambda wildcards: lists_of(
+        mouse
+        for role in roles
+        for mouse in getattr(STUDY.allocations[wildcards.allocation], role)
+    )
 
 
 def mice_with(role):
@@ -312,7 +323,7 @@ def cutout_inputs(wildcards):
     sessions = STUDY.sessions(wildcards.allocation, "test")
     files = {
         "weights": RESULTS / weights,
-        "recordings": [RESULTS / f"recordings/{session}.h5" for session in sessions],
+        "recordings": recordings_of("test")(wildcards),
         "areas": areas_of(wildcards.importance, sessions),
         "cnn": [],
     }
@@ -447,7 +458,7 @@ def sources_of_validation(wildcards):
     folder = features_folder(wildcards.decoder)
     if folder:
         return expand(folder / "{allocation}.h5", allocation=STUDY.allocations)
-    return expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of)
+    return lists_of(STUDY.mice)
 
 
 def validation_flags(wildcards, input):

@@ -1,6 +1,6 @@
 """What decoders look at, and whether the maps are right.
 
-REQUIRED INPUTS: recordings/{session}.h5, for SHAP with ROI signals; models/{decoder}/{allocation}.pt
+REQUIRED INPUTS: recordings/{mouse}.txt, for SHAP with ROI signals; models/{decoder}/{allocation}.pt
     (.npz of the linear baseline); of a simulated cohort also simulated/{session}_truth.h5
 OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     importance/{importance}/{decoder}/{allocation}.h5 of SHAP,

@@ -1,6 +1,6 @@
 """The linear baseline: logistic regression on pixels.
 
-REQUIRED INPUTS: recordings/{session}.h5
+REQUIRED INPUTS: recordings/{mouse}.txt
 OUTPUTS: models/{decoder}/{allocation}.npz, predictions/{decoder}/{allocation}.h5
 """
 

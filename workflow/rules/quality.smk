@@ -102,9 +102,7 @@ if STUDY.decoders:
                 decoder=members_of(wildcards.decoder),
                 allocation=STUDY.allocations,
             ),
-            recordings=expand(
-                RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of
-            ),
+            recordings=lists_of(STUDY.mice),
         output:
             table=RESULTS / "tables/quality/{decoder}.tsv",
             curves=RESULTS / "tables/quality_curves/{decoder}.tsv",

@@ -2,8 +2,8 @@
 
 REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there;
     internet for those that are missing if `fetch:` names a record)
-OUTPUTS: recordings/{session}.h5, measures/{session}.h5 (what qc.smk checks), tables/cohort.tsv;
-    with `fetch:`, the missing files
+OUTPUTS: recordings/{session}.h5, recordings/{mouse}.txt (a list of them), measures/{session}.h5
+    (what qc.smk checks), tables/cohort.tsv; with `fetch:`, the missing files
 """
 
 if "simulate" in STUDY.config:
@@ -82,6 +82,25 @@ rule preprocess:
     shell:
         "mesodecode preprocess {params.flags} --out {output.recording} "
         "--measures {output.measures} 2> {log}"
+
+
+rule recordings_of_mouse:
+    input:
+        lambda wildcards: expand(
+            RESULTS / "recordings/{session}.h5",
+            session=STUDY.mice[wildcards.mouse],
+        ),
+    output:
+        RESULTS / "recordings/{mouse}.txt",
+    log:
+        RESULTS / "logs/recordings_of_mouse/{mouse}.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    message:
+        "Listing the recordings of mouse {wildcards.mouse}"
+    shell:
+        "printf '%s\\n' {input:q} > {output} 2> {log}"
 
 
 rule cohort:

@@ -1,6 +1,6 @@
 """ROI decoders: recurrent and classical decoders of windows of ROI signals.
 
-REQUIRED INPUTS: recordings/{session}.h5 with ROI signals
+REQUIRED INPUTS: recordings/{mouse}.txt, of recordings with ROI signals
 OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv (.joblib if classical),
     predictions/{decoder}/{allocation}.h5; tables/roi_correlation.tsv and _summary.tsv,
     figures/roi_correlation.svg and .png

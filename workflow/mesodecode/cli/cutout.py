@@ -27,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weights of train-cnn, finetune, train-rnn or fit-linear (.npz)",
     )
     add("--cnn", type=Path, help="weights of the frozen CNN (with those of train-rnn only)")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of the test mice")
+    add(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
     add("--decoder", required=True, help="name of the decoder in tables")
     add(
         "--block",

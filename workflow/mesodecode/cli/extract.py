@@ -18,7 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of `mesodecode train-cnn`")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all roles")
+    add(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of all roles, or lists (.txt) of them",
+    )
     add("--decoder", default="cnn", help="name of the CNN decoder in tables (default: cnn)")
     add("--features", type=Path, required=True, help="HDF5 file to write, one group a session")
     add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")

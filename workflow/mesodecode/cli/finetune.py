@@ -19,8 +19,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--start", type=Path, required=True, help="weights of `train-cnn` on the same mice")
-    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
-    add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
+    add(
+        "--train",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the training mice, or lists (.txt) of them",
+    )
+    add(
+        "--valid",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the validation mice, or lists (.txt) of them",
+    )
     training.add_arguments(parser)
     training.add_feed(parser)
     options.add_settings(parser, "cnn_rnn")
@@ -32,13 +44,12 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.datasets import ImageWindows
     from mesodecode.files import UserError, sha256
     from mesodecode.models import Trained, cnn_rnn_decoder, load_trained
-    from mesodecode.recordings import mice_of, read_recordings
+    from mesodecode.recordings import mice_of, read_roles
 
     settings = options.settings_of(args, "cnn_rnn")
     device = train.resolve_device(args.device, args.threads)
     start = load_trained(args.start, "cnn")
-    recordings = read_recordings(args.train + args.valid)
-    sets = recordings[: len(args.train)], recordings[len(args.train) :]
+    sets = read_roles(args.train, args.valid)
     mice = tuple(map(mice_of, sets))
     if tuple(map(set, mice)) != (set(start.train_mice), set(start.valid_mice)):
         raise UserError(
@@ -47,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
         )
     settings["backbone"] = start.settings["backbone"]
     trained = Trained("finetuned", settings, *mice, state={})
-    inputs = [*training.fingerprint(recordings), sha256(args.start)]
+    inputs = [*training.fingerprint([*sets[0], *sets[1]]), sha256(args.start)]
     checkpoint = training.checkpoint_of(args, settings, inputs, "finetune")
     windows = partial(ImageWindows, half_window=settings["half_window"])
     fitted = train.fit(

@@ -17,14 +17,26 @@ HELP = "recordings → linear baseline and its test predictions"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
+    add(
+        "--train",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the training mice, or lists (.txt) of them",
+    )
     add(
         "--valid-mice",
         nargs="+",
         required=True,
         help="validation mice of the allocation (the baseline chooses nothing, so it reads none)",
     )
-    add("--test", type=Path, nargs="+", required=True, help="recordings of the test mice")
+    add(
+        "--test",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
     add("--decoder", default="linear", help="name of the decoder in tables (default: linear)")
     add("--weights", type=Path, required=True, help="coefficients to write (.npz)")
     add("--out", type=Path, required=True, help="predictions to write (HDF5)")
@@ -39,11 +51,10 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.allocation import Allocation
     from mesodecode.files import atomic_path
     from mesodecode.predictions import bind
-    from mesodecode.recordings import mice_of, read_recordings
+    from mesodecode.recordings import mice_of, read_roles
 
     settings = options.settings_of(args, "linear")
-    recordings = read_recordings(args.train + args.test)
-    train_set, test_set = recordings[: len(args.train)], recordings[len(args.train) :]
+    train_set, test_set = read_roles(args.train, args.test)
     allocation = Allocation(mice_of(train_set), tuple(args.valid_mice), mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
     with atomic_path(args.weights) as part, open(part, "wb") as file:  # a path would gain ".npz"

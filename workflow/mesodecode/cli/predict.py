@@ -19,7 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
     inputs = parser.add_mutually_exclusive_group(required=True)
-    inputs.add_argument("--recordings", type=Path, nargs="+", help="recordings of the test mice")
+    inputs.add_argument(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
     inputs.add_argument(
         "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
     )

@@ -17,9 +17,27 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that decodes from ROI signals."""
     add = parser.add_argument
-    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
-    add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
-    add("--test", type=Path, nargs="+", required=True, help="recordings of the test mice")
+    add(
+        "--train",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the training mice, or lists (.txt) of them",
+    )
+    add(
+        "--valid",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the validation mice, or lists (.txt) of them",
+    )
+    add(
+        "--test",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
     add(
         "--labels-of",
         nargs="+",
@@ -36,19 +54,15 @@ def read(
 ) -> tuple[Allocation, list[Recording], list[list[SessionSignals]], list[int]]:
     """Return allocation, recordings, their signals by role and the ROIs dropped from all."""
     from mesodecode.allocation import Allocation
-    from mesodecode.recordings import mice_of, read_recordings
+    from mesodecode.recordings import mice_of, read_roles
     from mesodecode.rois import session_signals
 
-    paths = [args.train, args.valid, args.test]
-    recordings = read_recordings([path for role in paths for path in role], same_size=False)
-    stops = [len(args.train), len(args.train) + len(args.valid)]
-
-    def by_role(items: list) -> list[list]:
-        return [items[: stops[0]], items[stops[0] : stops[1]], items[stops[1] :]]
-
-    allocation = Allocation(*map(mice_of, by_role(recordings)))
+    roles = read_roles(args.train, args.valid, args.test, same_size=False)
+    recordings = [recording for role in roles for recording in role]
     signals, dropped = session_signals(recordings, settings, _donors(args.labels_of, recordings))
-    return allocation, recordings, by_role(signals), dropped
+    by_role = iter(signals)
+    signals_by_role = [[next(by_role) for _ in role] for role in roles]
+    return Allocation(*map(mice_of, roles)), recordings, signals_by_role, dropped
 
 
 def _donors(words: list[str], recordings: list[Recording]) -> dict[str, str]:

@@ -22,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-roi")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of the test mice")
+    add(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
     add(
         "--background-recordings",
         type=Path,

@@ -23,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     add("--weights", type=Path, required=True, metavar="FILE", help="weights of train-roi")
-    add("--recordings", **files, required=True, help="recordings of the test mice")
+    add(
+        "--recordings",
+        **files,
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
     add("--background-recordings", **files, default=[], help="as of `mesodecode shap`")
     add("--maps", **files, required=True, help="maps of all allocations, of `mesodecode shap`")
     add("--truth", **files, default=[], help="truth of simulated test recordings")

@@ -17,8 +17,20 @@ HELP = "recordings → weights of a CNN"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--train", type=Path, nargs="+", required=True, help="recordings of the training mice")
-    add("--valid", type=Path, nargs="+", required=True, help="recordings of the validation mice")
+    add(
+        "--train",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the training mice, or lists (.txt) of them",
+    )
+    add(
+        "--valid",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the validation mice, or lists (.txt) of them",
+    )
     training.add_arguments(parser)
     training.add_feed(parser)
     options.add_settings(parser, "cnn")
@@ -30,14 +42,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.datasets import Images
     from mesodecode.files import sha256
     from mesodecode.models import CNNDecoder, Trained
-    from mesodecode.recordings import mice_of, read_recordings
+    from mesodecode.recordings import mice_of, read_roles
 
     settings = options.settings_of(args, "cnn")
     device = train.resolve_device(args.device, args.threads)
-    recordings = read_recordings(args.train + args.valid)
-    sets = recordings[: len(args.train)], recordings[len(args.train) :]
+    sets = read_roles(args.train, args.valid)
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
-    inputs = training.fingerprint(recordings)
+    inputs = training.fingerprint([*sets[0], *sets[1]])
     if settings["pretrained"].startswith("file:"):
         inputs.append(sha256(settings["pretrained"].removeprefix("file:")))
     checkpoint = training.checkpoint_of(args, settings, inputs, "train_cnn")
