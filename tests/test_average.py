@@ -74,7 +74,7 @@ def test_average_worked_by_hand(write, tmp_path):
             assert file["s1"][key].dtype == member["s1"][key].dtype
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(
     values=st.lists(
         st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4), min_size=2, max_size=5

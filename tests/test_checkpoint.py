@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import fresh
 import pytest
 import torch
 
@@ -16,8 +15,6 @@ from mesodecode import schema, simulate
 from mesodecode.checkpoint import Checkpoint
 from mesodecode.files import Stopped, UserError
 from mesodecode.preprocess import preprocess
-
-ROOT = Path(__file__).parents[1]
 
 
 def state_of(path: Path) -> tuple[int, int]:
@@ -54,34 +51,30 @@ class Training:
         self.recordings, self.out = recordings, folder / "cnn.pt"
         self.kept = folder / "kept" / "cnn.pt"
 
-    def start(self, *flags: str) -> subprocess.Popen:
-        command = [
-            *(sys.executable, "-m", "mesodecode", "train-cnn", "--threads", "1", "--device", "cpu"),
+    def start(self, *flags: str) -> fresh.Process:
+        words = [
+            *("train-cnn", "--threads", "1", "--device", "cpu"),
             *("--train", self.recordings / "m1.h5", "--valid", self.recordings / "m2.h5"),
             *("--backbone", "test_efficientnet", "--pretrained", "none", "--batch-size", "15"),
             *("--out", self.out, "--history", self.out.with_suffix(".tsv")),
             *("--checkpoint", self.kept, "--checkpoint-every", "0", *flags),
         ]
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-        return subprocess.Popen(
-            list(map(str, command)), env=environment, stderr=subprocess.PIPE, text=True
-        )
+        return fresh.Process("mesodecode.cli:main", *words)
 
     def finish(self, *flags: str) -> tuple[int, str]:
-        process = self.start(*flags)
-        words = process.communicate()[1]
-        return process.returncode, words
+        done = self.start(*flags).finish()
+        return done.returncode, done.stderr
 
     def end_at(self, epoch: int, batches: int, how: signal.Signals) -> tuple[int, str]:
         """Start, and end the process by a signal once its checkpoint is this far."""
-        process = self.start()
-        while process.poll() is None and state_of(self.kept) < (epoch, batches):
+        training = self.start()
+        while training.process.is_alive() and state_of(self.kept) < (epoch, batches):
             time.sleep(0.005)
-        process.send_signal(how)
-        words = process.communicate()[1]
-        assert process.returncode != 0, "it finished before the signal came"
+        os.kill(training.process.pid, how)
+        done = training.finish()
+        assert done.returncode != 0, "it finished before the signal came"
         assert not self.out.exists()
-        return process.returncode, words
+        return done.returncode, done.stderr
 
     def weights(self) -> dict[str, torch.Tensor]:
         return torch.load(self.out, weights_only=True)["state"]

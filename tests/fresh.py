@@ -1,0 +1,46 @@
+"""Fresh processes in which the heavy imports are done: a few milliseconds each, not seconds.
+
+A fork server, one for each worker of the tests, imports the libraries once; every process is a copy
+of it. The package itself is imported anew by each: some tests run a copy of the project.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import sys
+import tempfile
+from pathlib import Path
+from subprocess import CompletedProcess
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["snakemake.cli", "torch", "h5py", "pandas", "tqdm"])
+
+
+def _enter(main: str, words: list[str], folder: str, streams: list[str]) -> None:
+    """In the new process: run `main` ("module:function") as if it were typed in `folder`."""
+    for number, path in enumerate(streams, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(folder)
+    sys.argv = [main, *words]
+    module, _, function = main.partition(":")
+    sys.exit(getattr(importlib.import_module(module), function)(words))
+
+
+class Process:
+    """A process that runs `main`, with what it wrote to its two streams."""
+
+    def __init__(self, main: str, *words: object, folder: Path | str = ".") -> None:
+        self.written = tempfile.TemporaryDirectory()
+        self.streams = [Path(self.written.name, name) for name in ("stdout", "stderr")]
+        arguments = (main, list(map(str, words)), str(folder), list(map(str, self.streams)))
+        self.process = SERVER.Process(target=_enter, args=arguments)
+        self.process.start()
+
+    def finish(self) -> CompletedProcess:
+        """Wait for its end; return status and text."""
+        self.process.join(900)
+        assert self.process.exitcode is not None, "no end after 15 minutes; was its server killed?"
+        text = [path.read_text() for path in self.streams]
+        return CompletedProcess([], self.process.exitcode, *text)
