@@ -21,6 +21,7 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/recordings.smk"
 include: "workflow/rules/qc.smk"
+include: "workflow/rules/tune.smk"
 include: "workflow/rules/linear.smk"
 include: "workflow/rules/cnn.smk"
 include: "workflow/rules/rnn.smk"

@@ -88,6 +88,14 @@ def test_exclusions_are_repeated_with_their_reasons():
     assert "of 4 mice, in 12 allocations" in made["Training, validation and test mice"]
 
 
+def test_searches_are_described():
+    assert "Search for settings" not in blocks()
+    line = {"search": {"C": [0.01, 1], "pixels": [8, 16]}, "trials": 17}
+    text = blocks(STUDY | {"tune": {"lin": line}})["Search for settings"]
+    assert text.startswith("Of lin, C, pixels were chosen among 17 settings (seed 123). ")
+    assert "no choice saw the mouse that it is tested on [@varma2006]" in text
+
+
 # Numbers that no default and no other number of the words has.
 ODD = {"integer": 77, "number": 0.0077}
 CASES = [

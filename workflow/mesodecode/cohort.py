@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode import corrections, importance, published, schema
+from mesodecode import corrections, importance, published, schema, tuning
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
@@ -251,6 +251,8 @@ def resolve(config: dict[str, Any]) -> Study:
                     f"known: {', '.join(decoders)}"
                 )
     config["importance"] = _importance(config["importance"], decoders)
+    kinds = {name: decoder.kind for name, decoder in decoders.items()}
+    config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)

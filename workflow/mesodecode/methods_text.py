@@ -35,6 +35,7 @@ def blocks(
         ("Exclusions", exclusions(config)),
         ("Training, validation and test mice", allocations(config, n_allocations)),
         *decoders(config),
+        ("Search for settings", searches(config)),
         ("Scores", scores()),
         ("Comparisons as published", comparisons() if compared else ""),
         ("Comparisons with mice as the unit", mice_as_unit(config) if inferred else ""),
@@ -132,6 +133,24 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
             text += f" Unlike it: {'; '.join(unlike)}."
         made.append((decoder_text.KINDS[kind], text))
     return made
+
+
+def searches(config: Mapping[str, Any]) -> str:
+    """Return the words for settings that were searched for; none where none were."""
+    made = [
+        f"Of {name}, {', '.join(line['search'])} were chosen among "
+        f"{line['trials']} settings (seed {line['seed']})"
+        for name, line in config["tune"].items()
+    ]
+    if not made:
+        return ""
+    return (
+        f"{'. '.join(made)}. First tried are the settings above, where the search holds them; "
+        "the others come from a tree-structured Parzen estimator [@bergstra2011] of Optuna "
+        "[@akiba2019], and those below the median are stopped early. Each test mouse has a search "
+        "of its own, scored by the mean AUC of the validation mice of its allocations: no choice "
+        "saw the mouse that it is tested on [@varma2006]."
+    )
 
 
 def scores() -> str:

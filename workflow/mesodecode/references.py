@@ -306,6 +306,26 @@ WORKS: Mapping[str, Work] = {
         *("Nature Methods", 2020, "17", "3", "261-272"),
         doi="10.1038/s41592-019-0686-2",
     ),
+    "varma2006": Work(
+        "article",
+        "Varma, S. and Simon, R.",
+        "Bias in error estimation when using cross-validation for model selection",
+        *("BMC Bioinformatics", 2006, "7", "", "91"),
+        doi="10.1186/1471-2105-7-91",
+    ),
+    "akiba2019": Work(
+        "inproceedings",
+        "Akiba, T. and Sano, S. and Yanase, T. and Ohta, T. and Koyama, M.",
+        "Optuna: a next-generation hyperparameter optimization framework",
+        *("Proceedings of KDD 2019", 2019, "", "", "2623-2631"),
+        doi="10.1145/3292500.3330701",
+    ),
+    "bergstra2011": Work(
+        "inproceedings",
+        "Bergstra, J. and Bardenet, R. and Bengio, Y. and Kegl, B.",
+        "Algorithms for hyper-parameter optimization",
+        *("Advances in Neural Information Processing Systems 24", 2011, "", "", "2546-2554"),
+    ),
     "wightman2019": Work(
         "misc",
         "Wightman, R.",

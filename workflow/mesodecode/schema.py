@@ -90,6 +90,11 @@ def check_flags(values: dict[str, Any], name: str) -> None:
         _check(value, properties(name)[key], "--" + key.replace("_", "-"), name)
 
 
+def check_value(value: Any, name: str, key: str, where: str) -> None:
+    """Raise UserError naming `where` in the config if `value` is none that setting `key` takes."""
+    _check(value, properties(name)[key], where, name)
+
+
 def check_name(name: str, kind: str) -> None:
     """Raise UserError if `name` is none that a "session" or "mouse" can have in the config."""
     mice = properties("config")["mice"]

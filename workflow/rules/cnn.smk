@@ -32,6 +32,7 @@ rule train_cnn:
         first=first_weights,
         train=recordings_of("train"),
         valid=recordings_of("valid"),
+        tuned=tuned_for,
     output:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
@@ -50,13 +51,14 @@ rule train_cnn:
         device=STUDY.config["device"],
     params:
         settings=cnn_flags,
+        tuned=tuned_flag,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("train_cnn"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode train-cnn --train {input.train} --valid {input.valid} {params.settings} "
-        "--device {resources.device} --threads {threads} "
+        "{params.tuned} --device {resources.device} --threads {threads} "
         "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 

@@ -125,6 +125,25 @@ def settings_flags(wildcards):
     return options.as_flags(decoder.settings, decoder.kind)
 
 
+def tuned_for(wildcards):
+    """The settings that were searched for, for the test mice of the job; none if none were."""
+    test = STUDY.allocations[wildcards.allocation].joined("test")
+    tuned = wildcards.decoder in STUDY.config["tune"]
+    return [f"{RESULTS}/tune/{wildcards.decoder}/test-{test}.json"] if tuned else []
+
+
+def tuned_flag(wildcards, input):
+    """The same as a flag."""
+    return flag_if("--tuned", input.tuned)
+
+
+def mice_beside(test):
+    """The mice that train or validate where `test`, mice joined by "+", are the test mice."""
+    beside = [a for a in STUDY.allocations.values() if a.joined("test") == test]
+    seen = {mouse for a in beside for mouse in a.train + a.valid}
+    return [mouse for mouse in STUDY.mice if mouse in seen]
+
+
 WEIGHTS = Path("results/weights")  # of ImageNet: the same for all studies
 FETCHED = [
     d.settings["backbone"]
@@ -147,7 +166,9 @@ def cnn_flags(wildcards):
 
 
 def first_weights(wildcards):
-    """The file of a CNN's first weights; none where they are packaged or random."""
+    """The file of a CNN's first weights; none where they are packaged or random, or of no CNN."""
+    if STUDY.decoders[wildcards.decoder].kind != "cnn":
+        return []
     kind, _, path = cnn_settings(wildcards.decoder)["pretrained"].partition(":")
     fetched = STUDY.decoders[wildcards.decoder].settings["pretrained"] == "imagenet"
     return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []

@@ -9,6 +9,7 @@ rule fit_linear:
     input:
         train=recordings_of("train"),
         test=recordings_of("test"),
+        tuned=tuned_for,
     output:
         weights=RESULTS / "models/{decoder}/{allocation}.npz",
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
@@ -27,10 +28,11 @@ rule fit_linear:
     params:
         valid_mice=mice_with("valid"),
         settings=settings_flags,
+        tuned=tuned_flag,
         code=code_version("fit_linear"),
     message:
         "Fitting {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode fit-linear --train {input.train} --test {input.test} "
         "--valid-mice {params.valid_mice} --decoder {wildcards.decoder} {params.settings} "
-        "--weights {output.weights} --out {output.predictions} 2> {log}"
+        "{params.tuned} --weights {output.weights} --out {output.predictions} 2> {log}"

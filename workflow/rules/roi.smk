@@ -12,6 +12,7 @@ rule train_roi:
         train=recordings_of("train"),
         valid=recordings_of("valid"),
         test=recordings_of("test"),
+        tuned=tuned_for,
     output:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
@@ -32,13 +33,14 @@ rule train_roi:
     params:
         labels=label_flags,
         settings=settings_flags,
+        tuned=tuned_flag,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("train_roi"),
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode train-roi --train {input.train} --valid {input.valid} --test {input.test} "
-        "{params.labels} --decoder {wildcards.decoder} {params.settings} "
+        "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
         "--device {resources.device} --threads {threads} --checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} "
         "--predictions {output.predictions} 2> {log}"
@@ -49,6 +51,7 @@ rule fit_roi:
         train=recordings_of("train"),
         valid=recordings_of("valid"),
         test=recordings_of("test"),
+        tuned=tuned_for,
     output:
         model=RESULTS / "models/{decoder}/{allocation}.joblib",
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
@@ -67,12 +70,13 @@ rule fit_roi:
     params:
         labels=label_flags,
         settings=settings_flags,
+        tuned=tuned_flag,
         code=code_version("fit_roi"),
     message:
         "Fitting {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode fit-roi --train {input.train} --valid {input.valid} --test {input.test} "
-        "{params.labels} --decoder {wildcards.decoder} {params.settings} "
+        "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
         "--out {output.model} --predictions {output.predictions} 2> {log}"
 
 

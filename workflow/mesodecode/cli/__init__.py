@@ -25,6 +25,7 @@ VERBS = {
     "align": "align",
     "fetch": "fetch",
     "fetch-weights": "fetch_weights",
+    "tune": "tune",
     "train-cnn": "train_cnn",
     "finetune": "finetune",
     "extract": "extract",

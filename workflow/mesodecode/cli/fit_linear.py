@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder", default="linear", help="name of the decoder in tables (default: linear)")
     add("--weights", type=Path, required=True, help="coefficients to write (.npz)")
     add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_tuned(parser)
     options.add_settings(parser, "linear")
 
 

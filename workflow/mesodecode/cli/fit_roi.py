@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     roi_inputs.add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="fitted model to write (.joblib)")
+    options.add_tuned(parser)
     options.add_settings(parser, "roi_classical")
 
 

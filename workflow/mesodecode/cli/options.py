@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import Any
 
-from mesodecode import schema
+from mesodecode import schema, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}
 
@@ -60,9 +60,18 @@ def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
         group.add_argument(flag, **options)
 
 
+def add_tuned(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of settings that were searched for."""
+    parser.add_argument(
+        "--tuned", metavar="FILE", help="settings of `mesodecode tune`, which replace those given"
+    )
+
+
 def settings_of(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """Return the settings of schema `name` from parsed arguments, checked against the schema."""
     settings = {key: getattr(args, key) for key in schema.flags(name)}
+    if getattr(args, "tuned", None):
+        settings |= tuning.read(args.tuned)
     schema.check_flags(settings, name)
     return settings
 

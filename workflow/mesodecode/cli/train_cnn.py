@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training.add_arguments(parser)
     training.add_feed(parser)
+    options.add_tuned(parser)
     options.add_settings(parser, "cnn")
 
 

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     roi_inputs.add_arguments(parser)
     training.add_arguments(parser)
+    options.add_tuned(parser)
     options.add_settings(parser, "roi_rnn")
 
 

@@ -1,0 +1,44 @@
+"""Settings of decoders, searched for without the test mouse.
+
+REQUIRED INPUTS: recordings/{mouse}.txt of the mice that train and validate beside the test mice
+OUTPUTS: tune/{decoder}/test-{test}.json (the best settings) and .tsv (all trials)
+"""
+
+
+# `ancient`: the config is written anew with every edit; params hold what this job reads of it.
+rule tune:
+    input:
+        config=ancient(RESULTS / "config.json"),
+        first=first_weights,
+        recordings=lambda wildcards: lists_of(mice_beside(wildcards.test)),
+    output:
+        best=RESULTS / "tune/{decoder}/test-{test}.json",
+        trials=RESULTS / "tune/{decoder}/test-{test}.tsv",
+    log:
+        RESULTS / "logs/tune/{decoder}/test-{test}.log",
+    benchmark:
+        RESULTS / "benchmarks/tune/{decoder}/test-{test}.tsv"
+    wildcard_constraints:
+        decoder="|".join(STUDY.config["tune"]) or "no decoder",
+        test=r"[\w+-]+",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=48000,
+        runtime=1440,
+        device=STUDY.config["device"],
+    params:
+        line=lambda wildcards: json.dumps(STUDY.config["tune"][wildcards.decoder]),
+        settings=settings_flags,
+        first=lambda wildcards, input: flag_if("--pretrained", input.first[:1]),
+        mice=lambda wildcards: wildcards.test.split("+"),
+        storage=str(RESULTS / "checkpoints/tune/{decoder}/test-{test}.journal"),
+        code=code_version("tune"),
+    message:
+        "Searching settings of {wildcards.decoder} for test mouse {wildcards.test}"
+    shell:
+        "mesodecode tune --config {input.config} --decoder {wildcards.decoder} "
+        "--test-mice {params.mice} --recordings {input.recordings} {params.first} "
+        "--device {resources.device} --threads {threads} --storage {params.storage} "
+        "--out {output.best} --trials-table {output.trials} 2> {log}"
