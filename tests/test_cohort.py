@@ -270,6 +270,7 @@ def test_defaults_fill_in():
         "max_lr": 0.001,
         "frame_step": 1,
         "seed": 2021,
+        "labels": "own",
         # What goes beyond the published protocol is off.
         "early_stopping": None,
         "ema_decay": 0,

@@ -253,8 +253,10 @@ def test_seeds_of_all_that_draws_random_numbers():
     study = STUDY | {"circular_shifts": 9}
     config = cohort.resolve(study).config
     config["decoders"]["net"]["seed"] = 5
+    config["decoders"]["null"] = config["decoders"]["lin"] | {"labels": "published", "seed": 6}
     seeds = {name: seed for name, _, seed in methods_text.seeds(config, inferred=True)}
     assert seeds == {
+        "null": 6,
         **{"net": 5, "seq": 2021, "roi": 123, "svm": 123, "boost": 123, "shap": 123},
         **{"bootstrap": 1, "circular shifts": 1},
     }

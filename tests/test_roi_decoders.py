@@ -17,7 +17,7 @@ from mesodecode.cli import main
 from mesodecode.evaluate import auc_table
 from mesodecode.models import RNNDecoder, load_trained
 from mesodecode.predictions import bind
-from mesodecode.recordings import Recording
+from mesodecode.recordings import Recording, with_labels_of
 from mesodecode.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
 from mesodecode.rois import session_signals
 
@@ -62,7 +62,8 @@ def aucs(**decoder) -> np.ndarray:
     """The test AUC of every allocation of one line of the decoder table."""
     table = study(**decoder)
     settings, found = table.decoders["d"].settings, []
-    signals, dropped = session_signals(recordings(), settings, table.label_donors("d"))
+    given = with_labels_of(recordings(), table.label_donors("d"))
+    signals, dropped = session_signals(given, settings)
     assert dropped == []
     by_name = {one.session: one for one in signals}
     for allocation in table.allocations.values():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mesodecode import cohort, rois, schema
 from mesodecode.cli import main, options
 from mesodecode.files import UserError
-from mesodecode.recordings import Recording, read_recording
+from mesodecode.recordings import Recording, read_recording, with_labels_of
 from mesodecode.roi_files import read_signals
 
 RNG = np.random.default_rng(4)
@@ -123,11 +123,12 @@ def test_subsets_are_numbered_from_one(others):
 
 def test_exchanged_labels_go_with_their_own_signals():
     both = pair()
-    found, _ = rois.session_signals(both, SETTINGS, {"s1": "s2", "s2": "s1"})
+    swap = {"s1": "s2", "s2": "s1"}
+    found, _ = rois.session_signals(with_labels_of(both, swap), SETTINGS)
     np.testing.assert_array_equal(found[0].features, both[0].rois)
     assert found[0].labels.tolist() == both[1].labels.tolist() != found[1].labels.tolist()
     short = [both[0], recording(both[1].rois[:-1], session="s2")]
-    words = refusal(rois.session_signals, short, SETTINGS, {"s1": "s2", "s2": "s1"})
+    words = refusal(with_labels_of, short, swap)
     assert "11 frames" in words and "12" in words
 
 

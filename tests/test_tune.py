@@ -143,7 +143,7 @@ def recordings(tmp_path_factory):
 def test_every_kind_is_scored_on_its_validation_mice(recordings, kind, settings):
     a, b, c = read_recordings([recordings / f"{mouse}.txt" for mouse in "abc"])
     settings = schema.defaults(kind, **settings)
-    score = tune.scorer(kind, "cpu", {})
+    score = tune.scorer(kind, "cpu")
     assert 0 <= score([a, b], [c], settings) <= 1
     c.labels[:] = 1  # without a state there is no AUC
     with pytest.raises(UserError) if "epochs" in settings else nullcontext():

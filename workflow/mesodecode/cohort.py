@@ -98,9 +98,10 @@ class Study:
         for name, decoder in self.decoders.items():
             if decoder.settings.get("labels", "own") == "own":
                 continue
-            for other in self.roi_decoders:
-                same = {"labels": "own", "seed": other.settings["seed"]}
-                if other.settings == decoder.settings | same:
+            for other in self.decoders.values():
+                own = other.settings.get("labels") == "own"
+                differ = importance.differences(other, decoder, self.decoders)
+                if own and differ <= {"labels", "seed"}:
                     taken = found.setdefault(other.name, [])
                     if self.label_donors(name) not in map(self.label_donors, taken):
                         taken.append(name)
@@ -132,9 +133,12 @@ class Study:
         """Return session -> the session whose labels it is given, {} where each has its own.
 
         A permutation within each mouse, drawn from a stream named by the decoder's seed and the
-        mouse: the same in every allocation, whatever other mice there are.
+        mouse: the same in every allocation, whatever other mice there are. A recurrent network has
+        that of the CNN it starts from, so that both learn the same.
         """
         settings = self.decoders[decoder].settings
+        if "start_from" in settings:
+            return self.label_donors(settings["start_from"])
         if settings.get("labels", "own") == "own":
             return {}
         donors: dict[str, str] = {}
@@ -242,7 +246,8 @@ def resolve(config: dict[str, Any]) -> Study:
         _check_start(decoder, decoders)
         _check_members(decoder, decoders)
         if decoder.settings.get("input") == "rois":
-            _check_rois(decoder, config, mice)
+            _check_rois(decoder, config)
+        _check_labels(decoder, mice)
     for name, comparison in config["comparisons"].items():
         for decoder in [] if "source" in comparison else comparison["decoders"]:
             if decoder not in decoders:
@@ -464,6 +469,24 @@ def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             f"config: decoders.{decoder.name}.start_from: no CNN decoder '{start}'; "
             f"known: {', '.join(known) or 'none'}"
         )
+    labels, of_start = decoder.settings["labels"], decoders[start].settings["labels"]
+    if labels != of_start:
+        raise UserError(
+            f"config: decoders.{decoder.name}.labels: {labels}, but {start}, which it starts from, "
+            f"has labels: {of_start}; start it from a CNN of the same labels, such as "
+            f"{{like: {start}, labels: {labels}}}"
+        )
+
+
+def _check_labels(decoder: Decoder, mice: dict[str, list[str]]) -> None:
+    if decoder.settings.get("labels", "own") == "own":
+        return
+    for mouse, sessions in mice.items():
+        if len(sessions) < 2:
+            raise UserError(
+                f"config: decoders.{decoder.name}.labels: mouse {mouse} has one session, so its "
+                "labels cannot be permuted between sessions; leave the mouse out or give it another"
+            )
 
 
 def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
@@ -479,19 +502,12 @@ def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             )
 
 
-def _check_rois(decoder: Decoder, config: dict[str, Any], mice: dict[str, list[str]]) -> None:
-    where = f"config: decoders.{decoder.name}"
+def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
     if not (config["recordings"]["rois"] or config["recordings"]["roi_masks"]):
         raise UserError(
-            f"{where}: input rois needs ROI signals; set recordings.rois or recordings.roi_masks"
+            f"config: decoders.{decoder.name}: input rois needs ROI signals; set recordings.rois "
+            "or recordings.roi_masks"
         )
-    if decoder.settings["labels"] != "own":
-        for mouse, sessions in mice.items():
-            if len(sessions) < 2:
-                raise UserError(
-                    f"{where}.labels: mouse {mouse} has one session, so its labels cannot be "
-                    "permuted between sessions; leave the mouse out or give it another"
-                )
 
 
 def _importance(

@@ -52,9 +52,9 @@ _RNN = {"rnn", "half_window", "hidden_size", "num_layers", "bidirectional", "dro
 _ROI = {"shift", "baseline", "normalise", "rois", "others", "labels", "half_window"}
 
 SPOKEN = {
-    "linear": {"model", "pixels", "C", "frame_step"},
-    "cnn": _TRAINING | {"backbone", "pretrained"},
-    "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length"},
+    "linear": {"model", "pixels", "C", "frame_step", "labels"},
+    "cnn": _TRAINING | {"backbone", "pretrained", "labels"},
+    "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length", "labels"},
     "roi_rnn": _TRAINING | _RNN | _ROI | {"label_smoothing", "schedule"},
     "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
     "importance_shap": {
@@ -76,7 +76,7 @@ def linear(settings: Mapping[str, Any]) -> str:
         "L2-penalised logistic regression (scikit-learn [@pedregosa2011], C = "
         f"{settings['C']:g}) of the standardised pixels of single frames, averaged down to "
         f"{settings['pixels']} × {settings['pixels']} px at most, fitted to "
-        f"{_every(settings, 'frame')}. {PIXELS}"
+        f"{_every(settings, 'frame')}. {PIXELS}{_labels(settings)}"
     )
 
 
@@ -94,7 +94,7 @@ def cnn(settings: Mapping[str, Any]) -> str:
         f"a convolutional network ({settings['backbone']}{family} of timm [@wightman2019]) with "
         "one output, whose image of frame t has the frames t − 1, t and t + 1 as channels; frames "
         f"without both neighbours are left out. {PIXELS} Starting from {weights}, it was "
-        f"{_trained(settings, 'image')}"
+        f"{_trained(settings, 'image')}{_labels(settings)}"
     )
 
 
@@ -109,7 +109,7 @@ def cnn_rnn(settings: Mapping[str, Any]) -> str:
     return (
         f"the pooled features that {start} gives for the {2 * w + 1} images from t − {w} to "
         f"t + {w} are read by {_recurrent(settings)}. {how} the recurrent network was "
-        f"{_trained(settings, 'window')}"
+        f"{_trained(settings, 'window')}{_labels(settings)}"
     )
 
 
@@ -160,16 +160,16 @@ def describe(settings: Mapping[str, Any]) -> str:
     kind = studies.kind_of(settings)
     if kind == "average":
         return f"mean of {joined(settings['average_of'])}"
+    null = "" if settings.get("labels", "own") == "own" else ", labels of other sessions"
     if kind == "linear":
-        return f"logistic regression of {settings['pixels']} × {settings['pixels']} pixels"
+        return f"logistic regression of {settings['pixels']} × {settings['pixels']} pixels{null}"
     if kind == "cnn":
-        return f"CNN ({settings['backbone']}) of 3 frames"
+        return f"CNN ({settings['backbone']}) of 3 frames{null}"
     window = f"±{counted(settings['half_window'], 'frame')}"
     if settings.get("shift"):
         where = "later" if settings["shift"] > 0 else "earlier"
         window += f" about {counted(abs(settings['shift']), 'frame')} {where}"
-    if settings.get("labels", "own") != "own":
-        window += ", labels of other sessions"
+    window += null
     rois = f"{len(settings['rois'])} ROIs" if settings.get("rois") else "all ROIs"
     if "baseline" in settings and not settings["baseline"]:
         rois += " (no baseline subtracted)"
@@ -283,6 +283,6 @@ def _signals(settings: Mapping[str, Any]) -> str:
 
 
 def _labels(settings: Mapping[str, Any]) -> str:
-    if settings["labels"] == "own":
+    if settings.get("labels", "own") == "own":
         return ""
     return " Its labels are those of other sessions of the same mouse."

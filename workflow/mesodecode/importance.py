@@ -107,13 +107,18 @@ def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[
 
 
 def differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
-    """Return the settings by which two decoders differ; a CNN of another seed counts as a seed."""
+    """Return the settings by which two decoders differ.
+
+    For CNNs that they start from, which differ by seed or labels only, these are counted.
+    """
     differ = {
         key
         for key in a.settings.keys() | b.settings.keys()
         if a.settings.get(key) != b.settings.get(key)
     }
     starts = [decoders.get(d.settings.get("start_from", "")) for d in (a, b)]
-    if "start_from" in differ and all(starts) and differences(*starts, decoders) <= {"seed"}:
-        differ = differ - {"start_from"} | {"seed"}
+    if "start_from" in differ and all(starts):
+        of_starts = differences(*starts, decoders)
+        if of_starts <= {"seed", "labels"}:
+            differ = differ - {"start_from"} | of_starts
     return differ

@@ -27,14 +27,13 @@ BLOCK = 4096  # frames of one pass through a CNN's last layer
 def from_recordings(
     model: str | Path,
     recordings: Sequence[Recording],
-    labels_of: Mapping[str, str] | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, SessionPredictions]:
     """Return a model's predictions of recordings of its validation mice, by session.
 
     `model`: .pt of a network, .npz of the linear baseline, .joblib of a classical ROI decoder (a
-    pickle, which runs code: load only what your own run wrote). `labels_of` as in
-    `rois.session_signals`. Raises UserError if a network did not validate on these mice.
+    pickle, which runs code: load only what your own run wrote). Raises UserError if a network did
+    not validate on these mice.
     """
     suffix = Path(model).suffix
     if suffix == ".npz":
@@ -45,7 +44,7 @@ def from_recordings(
         from mesodecode import classical
 
         content = joblib.load(model)
-        sessions = _signals(recordings, content["settings"], labels_of)
+        sessions = _signals(recordings, content["settings"])
         return classical.predict_classical(content["model"], sessions, content["settings"])
     trained = load_trained(model, "cnn", "finetuned", "roi_rnn")
     _check(model, trained, recordings)
@@ -53,7 +52,7 @@ def from_recordings(
         return predict.predict_cnn(trained, recordings, device)
     if trained.kind == "finetuned":
         return predict.predict_finetuned(trained, recordings, device)
-    sessions = _signals(recordings, trained.settings, labels_of)
+    sessions = _signals(recordings, trained.settings)
     return roi_rnn.predict_roi_rnn(trained.build(device), sessions, trained.settings, device)
 
 
@@ -94,13 +93,9 @@ def _check(
         )
 
 
-def _signals(
-    recordings: Sequence[Recording],
-    settings: Mapping[str, Any],
-    labels_of: Mapping[str, str] | None,
-) -> list[SessionSignals]:
+def _signals(recordings: Sequence[Recording], settings: Mapping[str, Any]) -> list[SessionSignals]:
     """Return ROI signals as the decoder was trained on them, without the ROIs dropped then."""
-    sessions, _ = session_signals(recordings, settings, labels_of)
+    sessions, _ = session_signals(recordings, settings)
     everything = list(range(1, recordings[0].rois.shape[1] + 1))
     rois = (settings["rois"] or everything) if settings["others"] == "drop" else everything
     for session in sessions:

@@ -8,8 +8,8 @@ known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session, mouse, frame_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +152,24 @@ def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) ->
             raise UserError(f"{recording.path}: session '{recording.session}' was given twice")
         seen[recording.session] = recording.path
     return recordings
+
+
+def with_labels_of(
+    recordings: Sequence[Recording], donors: Mapping[str, str] | None
+) -> list[Recording]:
+    """Return recordings that have the labels of others; those that `donors` does not name, theirs.
+
+    `donors`: session -> the session, also among `recordings`, whose labels it is given. Frames and
+    segments stay. Raises UserError if the two have different numbers of frames.
+    """
+    own = {recording.session: recording for recording in recordings}
+    exchanged = []
+    for recording in recordings:
+        donor = own[(donors or {}).get(recording.session, recording.session)]
+        if len(donor) != len(recording):
+            raise UserError(
+                f"{donor.path}: {len(donor)} frames, but {recording.path} has {len(recording)}; "
+                "labels can be permuted only between sessions of one length"
+            )
+        exchanged.append(replace(recording, labels=donor.labels))
+    return exchanged

@@ -89,17 +89,14 @@ def unusable(signals: np.ndarray, *, dff: bool = False) -> dict[int, str]:
 
 
 def session_signals(
-    recordings: Sequence[Recording],
-    settings: Mapping[str, Any],
-    labels_of: Mapping[str, str] | None = None,
+    recordings: Sequence[Recording], settings: Mapping[str, Any]
 ) -> tuple[list[SessionSignals], list[int]]:
     """Return the signals of recordings as a decoder's `settings` ask for them, a session each.
 
-    `labels_of`: session -> the session of the same mouse whose labels it is given (all its own if
-    None). ROIs outside `settings["rois"]` are zero, or left out (`others`). The second result
+    ROIs outside `settings["rois"]` are zero, or left out (`others`). The second result
     lists the ROIs (from 1) that were set to zero because some recording lacks them (`drop`).
-    Raises UserError if a recording has no signals, other ROIs than the first, ROIs without a
-    signal (unless `drop`), or labels of another length.
+    Raises UserError if a recording has no signals, other ROIs than the first, or ROIs
+    without a signal (unless `drop`).
     """
     n_rois = _count(recordings)
     chosen = [roi - 1 for roi in settings["rois"]] or list(range(n_rois))
@@ -108,7 +105,6 @@ def session_signals(
             f"rois: no ROI {max(chosen) + 1} in {recordings[0].path}, which has {n_rois}"
         )
     dropped = _dropped(recordings, settings, chosen)
-    own = {recording.session: recording for recording in recordings}
     sessions = []
     for recording in recordings:
         kept = [column for column in chosen if column not in dropped]
@@ -120,15 +116,9 @@ def session_signals(
         )
         if settings["others"] == "drop":
             features = features[:, chosen]
-        donor = own[(labels_of or {}).get(recording.session, recording.session)]
-        if len(donor) != len(recording):
-            raise UserError(
-                f"{donor.path}: {len(donor)} frames, but {recording.path} has {len(recording)}; "
-                "labels can be permuted only between sessions of one length"
-            )
         sessions.append(
             SessionSignals(
-                recording.session, recording.mouse, features, donor.labels, recording.segment
+                recording.session, recording.mouse, features, recording.labels, recording.segment
             )
         )
     return sessions, [column + 1 for column in dropped]

@@ -148,11 +148,8 @@ def splits_of(
     return splits
 
 
-def scorer(kind: str, device: torch.device, labels_of: Mapping[str, str]) -> Score:
-    """Return how decoders of a kind are fitted and scored (kinds of `tuning.KINDS`).
-
-    `labels_of`: whose labels the sessions of a decoder of ROIs are given, as `session_signals`.
-    """
+def scorer(kind: str, device: torch.device) -> Score:
+    """Return how decoders of a kind are fitted and scored (kinds of `tuning.KINDS`)."""
 
     def of_pixels(training, validation, settings):
         fitting = {key: settings[key] for key in ("pixels", "C", "frame_step")}
@@ -171,7 +168,7 @@ def scorer(kind: str, device: torch.device, labels_of: Mapping[str, str]) -> Sco
         return of_best_epoch(fitted)
 
     def of_roi_windows(training, validation, settings):
-        signals, _ = session_signals([*training, *validation], settings, labels_of)
+        signals, _ = session_signals([*training, *validation], settings)
         sets = signals[: len(training)], signals[len(training) :]
         if kind == "roi_rnn":
             return of_best_epoch(roi_rnn.fit_roi_rnn(*sets, settings, device))

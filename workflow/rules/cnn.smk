@@ -50,6 +50,7 @@ rule train_cnn:
         runtime=720,
         device=STUDY.config["device"],
     params:
+        labels=labels_of("train", "valid"),
         settings=cnn_flags,
         tuned=tuned_flag,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
@@ -57,8 +58,8 @@ rule train_cnn:
     message:
         "Training {wildcards.decoder} on {wildcards.allocation}"
     shell:
-        "mesodecode train-cnn --train {input.train} --valid {input.valid} {params.settings} "
-        "{params.tuned} --device {resources.device} --threads {threads} "
+        "mesodecode train-cnn --train {input.train} --valid {input.valid} {params.labels} "
+        "{params.settings} {params.tuned} --device {resources.device} --threads {threads} "
         "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 
@@ -85,6 +86,7 @@ rule finetune:
         runtime=1440,
         device=STUDY.config["device"],
     params:
+        labels=labels_of("train", "valid"),
         settings=settings_flags,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
         code=code_version("finetune"),
@@ -92,7 +94,7 @@ rule finetune:
         "Fine-tuning {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode finetune --start {input.start} --train {input.train} --valid {input.valid} "
-        "{params.settings} --device {resources.device} --threads {threads} "
+        "{params.labels} {params.settings} --device {resources.device} --threads {threads} "
         "--checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} 2> {log}"
 
@@ -118,12 +120,13 @@ rule extract:
         runtime=240,
         device=STUDY.config["device"],
     params:
+        labels=labels_of("train", "valid", "test"),
         code=code_version("extract"),
     message:
         "Extracting features of {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode extract --weights {input.weights} --recordings {input.recordings} "
-        "--decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
+        "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
         "--features {output.features} --predictions {output.predictions} 2> {log}"
 
 
@@ -152,10 +155,11 @@ rule predict_images:
         runtime=120,
         device=STUDY.config["device"],
     params:
+        labels=labels_of("test"),
         code=code_version("predict"),
     message:
         "Predicting with {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode predict --weights {input.weights} --recordings {input.recordings} "
-        "--decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
+        "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
         "--out {output} 2> {log}"

@@ -259,11 +259,15 @@ def predictions_of_members(wildcards):
     )
 
 
-def label_flags(wildcards):
-    """Whose labels the sessions of the job's allocation are given, where not their own."""
-    donors = STUDY.label_donors(wildcards.decoder)
-    sessions = STUDY.sessions(wildcards.allocation, "train", "valid", "test")
-    return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions if donors])
+def labels_of(*roles):
+    """A params function: whose labels the recordings of these roles get, where not their own."""
+
+    def flags(wildcards):
+        donors = STUDY.label_donors(wildcards.decoder)
+        sessions = STUDY.sessions(wildcards.allocation, *roles) if donors else []
+        return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions])
+
+    return flags
 
 
 def correlation_baseline():
@@ -485,9 +489,10 @@ def sources_of_validation(wildcards):
 def validation_flags(wildcards, input):
     """The inputs of `mesodecode predict-validation`, and whose labels sessions were given."""
     folder = features_folder(wildcards.decoder)
-    source = flag_if("--recordings", input.sources)
+    if folder:  # the labels of features are those that they were extracted with
+        return f"--features {folder}"
     donors = [f"{a}={b}" for a, b in STUDY.label_donors(wildcards.decoder).items()]
-    source = f"--features {folder}" if folder else source
+    source = flag_if("--recordings", input.sources)
     return f"{source} {flag_if('--labels-of', donors)}"
 
 

@@ -112,6 +112,7 @@ rule cutout:
         device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
+        labels=labels_of("test"),
         blocks=lambda wildcards: IMPORTANCE[wildcards.importance]["blocks"],
         settings=importance_flags,
         code=code_version("cutout"),
@@ -119,7 +120,7 @@ rule cutout:
         "Cutting areas out of the images of {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode cutout --weights {input.weights} {params.cnn} --recordings {input.recordings} "
-        "--decoder {wildcards.decoder} {params.settings} "
+        "{params.labels} --decoder {wildcards.decoder} {params.settings} "
         "--block {wildcards.block}/{params.blocks} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
@@ -253,6 +254,7 @@ rule cutout_check:
         device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
+        labels=labels_of("test"),
         truth=lambda wildcards, input: flag_if("--truth", input.truth),
         settings=importance_flags,
         code=code_version("cutout_check"),
@@ -260,7 +262,8 @@ rule cutout_check:
         "Checking the map of {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode cutout-check --weights {input.weights} {params.cnn} "
-        "--recordings {input.recordings} --maps {input.maps} {params.truth} {params.settings} "
+        "--recordings {input.recordings} {params.labels} --maps {input.maps} {params.truth} "
+        "{params.settings} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 

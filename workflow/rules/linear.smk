@@ -27,6 +27,7 @@ rule fit_linear:
         runtime=120,
     params:
         valid_mice=mice_with("valid"),
+        labels=labels_of("train", "test"),
         settings=settings_flags,
         tuned=tuned_flag,
         code=code_version("fit_linear"),
@@ -34,5 +35,6 @@ rule fit_linear:
         "Fitting {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode fit-linear --train {input.train} --test {input.test} "
-        "--valid-mice {params.valid_mice} --decoder {wildcards.decoder} {params.settings} "
-        "{params.tuned} --weights {output.weights} --out {output.predictions} 2> {log}"
+        "--valid-mice {params.valid_mice} {params.labels} --decoder {wildcards.decoder} "
+        "{params.settings} {params.tuned} --weights {output.weights} --out {output.predictions} "
+        "2> {log}"

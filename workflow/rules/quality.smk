@@ -81,13 +81,14 @@ if STUDY.decoders:
         params:
             models=lambda wildcards, input: Path(input.weights).parent,
             folder=lambda wildcards, output: Path(output[0]).parent,
+            labels=labels_of("valid"),
             code=code_version("predict_validation"),
         message:
             "Predicting the validation mouse of {wildcards.decoder} on {wildcards.allocation}"
         shell:
             "mesodecode predict-validation --models {params.models} --decoder {wildcards.decoder} "
             "--allocations {input.allocations} --only {wildcards.allocation} "
-            "--recordings {input.recordings} "
+            "--recordings {input.recordings} {params.labels} "
             "--device {resources.device} --threads {threads} --out {params.folder} 2> {log}"
 
     rule quality:

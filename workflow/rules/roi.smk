@@ -31,7 +31,7 @@ rule train_roi:
         runtime=240,
         device=STUDY.config["device"],
     params:
-        labels=label_flags,
+        labels=labels_of("train", "valid", "test"),
         settings=settings_flags,
         tuned=tuned_flag,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
@@ -68,7 +68,7 @@ rule fit_roi:
         mem_mb=8000,
         runtime=120,
     params:
-        labels=label_flags,
+        labels=labels_of("train", "valid", "test"),
         settings=settings_flags,
         tuned=tuned_flag,
         code=code_version("fit_roi"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import label_donors, options
 
 HELP = "image decoder + test recordings → AUC lost by hiding areas"
 
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do the K-th of N parts of the masks (default: 1/1, all)",
     )
     add("--out", type=Path, required=True, help="TSV to write")
+    label_donors.add_argument(parser)
     options.add_compute(parser)
     options.add_settings(parser, "importance_cutout")
 
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
 
     settings = options.settings_of(args, "importance_cutout")
     device = train.resolve_device(args.device, args.threads)
-    recordings = read_recordings(args.recordings)
+    recordings = label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
     rows = cutout_scores.score_sessions(
         *(decoder, recordings, settings),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import label_donors, options
 
 HELP = "image decoder + test recordings → what its cut-out map is checked by"
 
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--maps", **files, required=True, help="tables of all allocations, of `mesodecode cutout`")
     add("--truth", **files, default=[], help="truth of simulated test recordings")
     add("--out", type=Path, required=True, metavar="FILE", help="checks to write (HDF5)")
+    label_donors.add_argument(parser)
     options.add_compute(parser)
     options.add_settings(parser, "importance_cutout")
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
     settings = options.settings_of(args, "importance_cutout")
     device = train.resolve_device(args.device, args.threads)
-    recordings = read_recordings(args.recordings)
+    recordings = label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
     found = map_check.check_cutout(
         *(decoder.network, recordings, [masks_of(settings, one) for one in recordings], settings),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import label_donors, options
 
 HELP = "recordings + CNN weights → features and test predictions"
 
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder", default="cnn", help="name of the CNN decoder in tables (default: cnn)")
     add("--features", type=Path, required=True, help="HDF5 file to write, one group a session")
     add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
+    label_donors.add_argument(parser)
     options.add_compute(parser)
 
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
 
     device = train.resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "cnn")
-    recordings = read_recordings(args.recordings)
+    recordings = label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     seen = {*trained.train_mice, *trained.valid_mice}
     test_mice = [mouse for mouse in mice_of(recordings) if mouse not in seen]
     if not test_mice:  # before any work

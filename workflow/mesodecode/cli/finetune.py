@@ -10,7 +10,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from mesodecode.cli import options, training
+from mesodecode.cli import label_donors, options, training
 
 HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
 
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training.add_arguments(parser)
     training.add_feed(parser)
+    label_donors.add_argument(parser)
     options.add_settings(parser, "cnn_rnn")
 
 
@@ -44,12 +45,12 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.datasets import ImageWindows
     from mesodecode.files import UserError, sha256
     from mesodecode.models import Trained, cnn_rnn_decoder, load_trained
-    from mesodecode.recordings import mice_of, read_roles
+    from mesodecode.recordings import mice_of
 
     settings = options.settings_of(args, "cnn_rnn")
     device = train.resolve_device(args.device, args.threads)
     start = load_trained(args.start, "cnn")
-    sets = read_roles(args.train, args.valid)
+    sets = label_donors.read_roles(args.labels_of, args.train, args.valid)
     mice = tuple(map(mice_of, sets))
     if tuple(map(set, mice)) != (set(start.train_mice), set(start.valid_mice)):
         raise UserError(
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
         )
     settings["backbone"] = start.settings["backbone"]
     trained = Trained("finetuned", settings, *mice, state={})
-    inputs = [*training.fingerprint([*sets[0], *sets[1]]), sha256(args.start)]
+    inputs = [*training.fingerprint([*sets[0], *sets[1]]), *args.labels_of, sha256(args.start)]
     checkpoint = training.checkpoint_of(args, settings, inputs, "finetune")
     windows = partial(ImageWindows, half_window=settings["half_window"])
     fitted = train.fit(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import label_donors, options
 
 HELP = "recordings → linear baseline and its test predictions"
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", type=Path, required=True, help="coefficients to write (.npz)")
     add("--out", type=Path, required=True, help="predictions to write (HDF5)")
     options.add_tuned(parser)
+    label_donors.add_argument(parser)
     options.add_settings(parser, "linear")
 
 
@@ -52,10 +53,10 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.allocation import Allocation
     from mesodecode.files import atomic_path
     from mesodecode.predictions import bind
-    from mesodecode.recordings import mice_of, read_roles
+    from mesodecode.recordings import mice_of
 
     settings = options.settings_of(args, "linear")
-    train_set, test_set = read_roles(args.train, args.test)
+    train_set, test_set = label_donors.read_roles(args.labels_of, args.train, args.test)
     allocation = Allocation(mice_of(train_set), tuple(args.valid_mice), mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
     with atomic_path(args.weights) as part, open(part, "wb") as file:  # a path would gain ".npz"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
+from mesodecode.cli import label_donors, options
 
 HELP = "weights + recordings or features → test predictions"
 
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--test-mice", nargs="+", help="mice to predict from --features (default: all in it)")
     add("--decoder", required=True, help="name of the decoder in tables")
     add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    label_donors.add_argument(parser)
     options.add_compute(parser)
 
 
@@ -46,10 +47,12 @@ def run(args: argparse.Namespace) -> None:
     device = train.resolve_device(args.device, args.threads)
     if args.recordings and args.test_mice:
         raise UserError("--test-mice chooses from --features; leave it out with --recordings")
+    if args.features and args.labels_of:
+        raise UserError("--labels-of: features have the labels that they were extracted with")
     if args.recordings:
         trained = load_trained(args.weights, "cnn", "finetuned")
         apply = predict.predict_cnn if trained.kind == "cnn" else predict.predict_finetuned
-        sessions = read_recordings(args.recordings)
+        sessions = label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     else:
         trained, apply = load_trained(args.weights, "cnn_rnn"), predict.predict_rnn
         sessions = read_features(args.features, args.test_mice)

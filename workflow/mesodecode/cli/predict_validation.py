@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mesodecode.cli import options, roi_inputs
+from mesodecode.cli import label_donors, options
 
 if TYPE_CHECKING:
     from mesodecode.predictions import SessionPredictions
@@ -45,13 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder",
     )
-    add(
-        "--labels-of",
-        nargs="+",
-        default=[],
-        metavar="SESSION=OTHER",
-        help="labels that a null decoder was trained with, as for `mesodecode train-roi`",
-    )
+    label_donors.add_argument(parser)
     add("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
     options.add_compute(parser)
 
@@ -69,7 +63,10 @@ def run(args: argparse.Namespace) -> None:
     unknown = [name for name in args.only or () if name not in valid_mice]
     if unknown:
         raise UserError(f"{args.allocations}: no allocation {unknown[0]}; check --only")
+    if args.features and args.labels_of:
+        raise UserError("--labels-of: features have the labels that they were extracted with")
     recordings = read_recordings(args.recordings, same_size=False) if args.recordings else []
+    recordings = label_donors.exchange(recordings, args.labels_of)
     for name in args.only or valid_mice:
         mice = valid_mice[name].split("+")
         sessions = _predict(args, name, mice, recordings, device)
@@ -103,6 +100,4 @@ def _predict(
             f"--recordings: none of mouse {', '.join(sorted(missing))}, which validates "
             f"{allocation}; give its recordings too"
         )
-    # Private, as to rename it would change the code of train-roi: all ROI decoders trained again.
-    donors = roi_inputs._donors(args.labels_of, recordings)
-    return predict_validation.from_recordings(model, mine, donors, device)
+    return predict_validation.from_recordings(model, mine, device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options, training
+from mesodecode.cli import label_donors, options, training
 
 HELP = "recordings → weights of a CNN"
 
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_arguments(parser)
     training.add_feed(parser)
     options.add_tuned(parser)
+    label_donors.add_argument(parser)
     options.add_settings(parser, "cnn")
 
 
@@ -43,13 +44,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.datasets import Images
     from mesodecode.files import sha256
     from mesodecode.models import CNNDecoder, Trained
-    from mesodecode.recordings import mice_of, read_roles
+    from mesodecode.recordings import mice_of
 
     settings = options.settings_of(args, "cnn")
     device = train.resolve_device(args.device, args.threads)
-    sets = read_roles(args.train, args.valid)
+    sets = label_donors.read_roles(args.labels_of, args.train, args.valid)
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
-    inputs = training.fingerprint([*sets[0], *sets[1]])
+    inputs = [*training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     if settings["pretrained"].startswith("file:"):
         inputs.append(sha256(settings["pretrained"].removeprefix("file:")))
     checkpoint = training.checkpoint_of(args, settings, inputs, "train_cnn")

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode import cohort, train, tune
     from mesodecode.evaluate import write_table
     from mesodecode.files import UserError, atomic_path
-    from mesodecode.recordings import mice_of, read_recordings
+    from mesodecode.recordings import mice_of, read_recordings, with_labels_of
 
     study = cohort.load(args.config)
     line = study.config["tune"].get(args.decoder)
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
     if not mine:
         mice = " ".join(args.test_mice)
         raise UserError(f"--test-mice {mice}: no allocation of {args.config} tests these mice")
-    recordings = read_recordings(args.recordings)
+    donors = study.label_donors(args.decoder)
+    recordings = with_labels_of(read_recordings(args.recordings, same_size=False), donors)
     seen = set(args.test_mice) & set(mice_of(recordings))
     if seen:
         raise UserError(
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     storage = args.storage or args.out.with_name(args.out.name + ".journal")
     storage.parent.mkdir(parents=True, exist_ok=True)
     first = {"pretrained": f"file:{args.pretrained}"} if args.pretrained else {}
-    score = tune.scorer(decoder.kind, device, study.label_donors(args.decoder))
+    score = tune.scorer(decoder.kind, device)
     splits = tune.splits_of(mine, recordings)
     found = tune.search(score, decoder.settings | first, line, splits, storage)
     write_table(tune.table(found), args.trials_table)
