@@ -30,6 +30,7 @@ include: "workflow/rules/importance.smk"
 include: "workflow/rules/average.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/quality.smk"
+include: "workflow/rules/confounds.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode import corrections, importance, published, schema, tuning
+from mesodecode import confounds, corrections, importance, published, schema, tuning
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
@@ -258,6 +258,7 @@ def resolve(config: dict[str, Any]) -> Study:
     config["importance"] = _importance(config["importance"], decoders)
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
     config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
+    confounds.check(config["confounds"], decoders, config["allocation"]["test"])
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
@@ -307,6 +308,10 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     config["qc"] = _thresholds(config["qc"])
     schema.check(config["nwb"], "nwb", "nwb")
     config["nwb"] = schema.defaults("nwb", **config["nwb"])
+    schema.check(config["confounds"], "confounds", "confounds")
+    config["confounds"] = schema.defaults("confounds", **config["confounds"])
+    for kind in ("brain_mask", "vessel_mask"):
+        _check_pattern(config["confounds"][kind], f"confounds.{kind}", one_file=True)
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
         raise UserError(
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"

@@ -76,7 +76,7 @@ def linear(settings: Mapping[str, Any]) -> str:
         "L2-penalised logistic regression (scikit-learn [@pedregosa2011], C = "
         f"{settings['C']:g}) of the standardised pixels of single frames, averaged down to "
         f"{settings['pixels']} × {settings['pixels']} px at most, fitted to "
-        f"{_every(settings, 'frame')}. {PIXELS}{_labels(settings)}"
+        f"{every(settings, 'frame')}. {PIXELS}{_labels(settings)}"
     )
 
 
@@ -128,7 +128,7 @@ def roi_classical(settings: Mapping[str, Any]) -> str:
     return (
         f"{_signals(settings)}, decoded by {CLASSICAL[settings['model']]} (scikit-learn "
         f"[@pedregosa2011]; {how}; seed {settings['seed']}), fitted to "
-        f"{_every(settings, 'window')}.{_labels(settings)}"
+        f"{every(settings, 'window')}.{_labels(settings)}"
     )
 
 
@@ -218,7 +218,8 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _every(settings: Mapping[str, Any], noun: str) -> str:
+def every(settings: Mapping[str, Any], noun: str) -> str:
+    """Return which training windows (or another noun) a decoder learns from, by its settings."""
     step = settings["frame_step"]
     return f"all training {noun}s" if step == 1 else f"every {_ordinal(step)} training {noun}"
 
@@ -240,7 +241,7 @@ def _trained(settings: Mapping[str, Any], noun: str) -> str:
     smoothing = settings.get("label_smoothing", 0)
     smooth = f" and label smoothing of {smoothing:g} [@szegedy2016]" if smoothing else ""
     return (
-        f"trained for {counted(settings['epochs'], 'epoch')} on {_every(settings, noun)}, in "
+        f"trained for {counted(settings['epochs'], 'epoch')} on {every(settings, noun)}, in "
         f"batches of {settings['batch_size']}, by Adam [@kingma2015] with {rate} on the "
         f"cross-entropy loss{smooth} (seed {settings['seed']}). The weights of the epoch with "
         "the lowest validation loss are the ones tested."

@@ -13,7 +13,8 @@ import pandas as pd
 
 from mesodecode import cohort as studies
 from mesodecode import decoder_text, inference
-from mesodecode.decoder_text import counted, joined, listed, options, value
+from mesodecode.confounds import verdicts
+from mesodecode.decoder_text import counted, every, joined, listed, options, value
 
 
 def blocks(
@@ -40,6 +41,7 @@ def blocks(
         ("Comparisons as published", comparisons() if compared else ""),
         ("Comparisons with mice as the unit", mice_as_unit(config) if inferred else ""),
         ("Chance", chance(config)),
+        ("Confounds", confounds(config)),
         *[(f"Importance: {name}", importance(one)) for name, one in config["importance"].items()],
         ("Software", software(config, versions)),
     ]
@@ -78,8 +80,19 @@ def simulation(settings: Mapping[str, Any]) -> str:
         "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
-        f"GCaMP6 [@chen2013] (seed {settings['seed']})."
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}"
     )
+
+
+def _leaks(settings: Mapping[str, Any]) -> str:
+    """Return what goes with running in simulated movies without any neuron; empty if nothing."""
+    words = {
+        "stray_light": "stray light of {:g} of the brightest cortex falls on the whole image",
+        "movement": "the brain moves by {:g} of the image",
+        "vessel_dilation": "vessels hold {:g} times more blood",
+    }
+    found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
+    return f" Not of neurons, while the mouse runs: {joined(found)}." if found else ""
 
 
 def exclusions(config: Mapping[str, Any]) -> str:
@@ -208,6 +221,29 @@ def chance(config: Mapping[str, Any]) -> str:
     if text:
         text += "p = (r + 1) / (k + 1), r of k draws being as good or better [@phipson2010]."
     return text
+
+
+def confounds(config: Mapping[str, Any]) -> str:
+    """Return how decoders are held against controls; empty if they are not."""
+    settings = config["confounds"]
+    if not settings["decoders"]:
+        return ""
+    model = settings["model"].replace("_", " ")
+    baseline = settings["baseline"]
+    less = f"a moving mean of {counted(baseline, 'frame')}" if baseline else "its mean"
+    return (
+        f"To see whether {value(settings['decoders'])} may have read something else than neurons, "
+        "running was decoded in the same allocations from control signals alone, in windows as "
+        "wide as those of each decoder: the mean brightness of the image; the pixels outside the "
+        "brain; the vessels (where no mask gave them, the tenth of the brain's pixels darkest "
+        "against a Gaussian surround of the mean image) relative to the tissue beside them; the "
+        "rigid movement of the brain, by phase correlation with the mean image [@guizar2008]; and "
+        f"a reference channel where there is one. Each signal, less {less} and z-scored in its "
+        f"session, was decoded by {model} (scikit-learn [@pedregosa2011]), fitted to "
+        f"{every(settings, 'window')}. A control comes up to a decoder if the 95 % "
+        "interval of its AUC over test mice lies above 0.5 and that of the difference holds 0, or "
+        f"if it reaches {verdicts.REACHES:.0%} of the decoder's AUC above 0.5."
+    )
 
 
 def importance(settings: Mapping[str, Any]) -> str:

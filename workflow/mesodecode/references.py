@@ -140,6 +140,13 @@ WORKS: Mapping[str, Work] = {
         *("Annals of Statistics", 2001, "29", "5", "1189-1232"),
         doi="10.1214/aos/1013203451",
     ),
+    "guizar2008": Work(
+        "article",
+        "Guizar-Sicairos, M. and Thurman, S. T. and Fienup, J. R.",
+        "Efficient subpixel image registration algorithms",
+        *("Optics Letters", 2008, "33", "2", "156-158"),
+        doi="10.1364/OL.33.000156",
+    ),
     "hanley1982": Work(
         "article",
         "Hanley, J. A. and McNeil, B. J.",

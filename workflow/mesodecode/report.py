@@ -22,6 +22,7 @@ from markupsafe import Markup
 from mesodecode import cohort as studies
 from mesodecode import decoder_text, methods_text, references, schema, statistics
 from mesodecode import qc as quality_control
+from mesodecode.confounds import verdicts
 from mesodecode.evaluate import natural
 from mesodecode.files import UserError
 
@@ -54,6 +55,7 @@ def render(
     quality: pd.DataFrame | None = None,
     quality_figures: Sequence[str | Path] = (),
     reproduction: pd.DataFrame | None = None,
+    confounds: tuple[pd.DataFrame, str | Path] | None = None,
 ) -> str:
     """Return the report as HTML.
 
@@ -63,7 +65,8 @@ def render(
     (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses`, `qc` and
     `quality_figures`, those of `quality` (`quality.COLUMNS`, a row an allocation), are SVG or PNG
     files; `reproduction` has `reproduction.COLUMNS`; `importance`, an entry an analysis, is its
-    name, its table of checks (check, verdict, value, sentence) and its figures.
+    name, its table of checks (check, verdict, value, sentence) and its figures; `confounds`, a
+    table of `confounds.verdicts` and its figure.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:
@@ -116,6 +119,12 @@ def render(
             }
             for n, (name, checks, paths) in enumerate(importance)
         ],
+        confounds=confounds
+        and {
+            "rows": _records(confounds[0]),
+            "headlines": verdicts.headlines(confounds[0]),
+            "figure": picture(confounds[1], "c-"),
+        },
         runtimes=runtimes,
         methods=text,
         works=references.cited_in(t for _, t in text),

@@ -4,8 +4,9 @@ A movie is made as a microscope makes it. Each mouse has a place and angle under
 brightness, vessels and bleaching of its own. The cortex shows slow spontaneous activity and, in
 chosen ROIs, a signal that goes with running; both pass the kinetics of GCaMP6 (Chen et al. 2013,
 Nature 499:295). Fast fluctuations that are not calcium (heart beat, small movements, lamp), shot
-noise and a camera are on top. ROIs are numbered as in Ajioka et al. 2024: 1-25 left, ROI n+25 the
-mirror of ROI n.
+noise and a camera are on top. What goes with running without any neuron can be switched on: stray
+light, movement of the brain, blood in its vessels. ROIs are numbered as in Ajioka et al. 2024: 1-25
+left, ROI n+25 the mirror of ROI n.
 
 Every random number comes from a stream named by (seed, mouse) or (seed, mouse, session, purpose):
 adding mice or sessions changes no existing one, and the behaviour's stream is not the movie's.
@@ -101,7 +102,7 @@ def simulate_session(*, mouse: str, session: str, run_share: float, **settings: 
     animal = make_mouse(s, _stream(s.seed, mouse))
     speed, label = _behavior(s, run_share, _stream(s.seed, mouse, session, "behavior"))
     drive = _run_drive(s, label)
-    frames = _movie(s, animal, drive, mouse, session)
+    frames = _movie(s, animal, drive, _leak_drive(s, label), mouse, session)
     truth = Truth(
         signal=animal.signal,
         brain=animal.brain > 0.5,
@@ -233,6 +234,13 @@ def _run_drive(s: Settings, label: np.ndarray) -> np.ndarray:
     return np.convolve(drive, kernel, "valid")
 
 
+def _leak_drive(s: Settings, label: np.ndarray) -> np.ndarray:
+    """Return how far what is no activity follows running (T,), 0 to 1: within about 0.3 s."""
+    response = _exponential(0.3 * s.frame_rate)
+    before = np.full(len(response) - 1, label[0])
+    return np.convolve(np.concatenate([before, label]), response / response.sum(), "valid")
+
+
 def _filtered(rng: np.random.Generator, response: np.ndarray, n: int, width: int) -> np.ndarray:
     """Return noise (n, width) of unit variance with the given impulse response in time."""
     white = rng.standard_normal((n + len(response) - 1, width))
@@ -260,7 +268,9 @@ class _Field:
         return np.einsum("thl,wl->thw", rows, self.bumps)
 
 
-def _movie(s: Settings, animal: Mouse, drive: np.ndarray, mouse: str, session: str) -> np.ndarray:
+def _movie(
+    s: Settings, animal: Mouse, drive: np.ndarray, leaking: np.ndarray, mouse: str, session: str
+) -> np.ndarray:
     """Return the camera's frames (T, H, W) uint16."""
     n, size, rate = s.n_frames, s.image_size, s.frame_rate
     kernels = {
@@ -272,7 +282,9 @@ def _movie(s: Settings, animal: Mouse, drive: np.ndarray, mouse: str, session: s
         _Field(_stream(s.seed, mouse, session, k), kernels[k], lengths[k], n, size) for k in kernels
     )
     shot = _stream(s.seed, mouse, session, "shot")
-    brain, light = animal.brain.astype(np.float32), animal.light.astype(np.float32)
+    brain, light, leak = (
+        getattr(animal, name).astype(np.float32) for name in ("brain", "light", "leak")
+    )
     planted = (animal.signal + s.global_fraction * s.run_signal * animal.brain).astype(np.float32)
     bleach = 1 + animal.bleached * np.expm1(-np.arange(n) / rate / s.bleach_time_s)
     frames = np.empty((n, size, size), np.uint16)
@@ -283,7 +295,10 @@ def _movie(s: Settings, animal: Mouse, drive: np.ndarray, mouse: str, session: s
         photons *= brain
         photons += drive[start:stop, None, None].astype(np.float32) * planted
         photons += 1
-        photons *= bleach[start:stop, None, None].astype(np.float32) * light
+        lit = bleach[start:stop, None, None].astype(np.float32) * light
+        if animal.leak.any():
+            lit += leaking[start:stop, None, None].astype(np.float32) * leak
+        photons *= lit
         np.maximum(photons, 0, out=photons)
         # Shot noise: a Poisson count is as good as normal at this many photons, and far cheaper.
         noise = shot.standard_normal(photons.shape, np.float32)

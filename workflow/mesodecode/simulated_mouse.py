@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, shift
 from scipy.special import ndtr, ndtri
 
 # Atlas: x to the right and y to the back from the image's centre, as fractions of its side.
@@ -61,6 +61,9 @@ class Settings:
     position_jitter: float
     rotation_sd: float
     brightness_sd: float
+    stray_light: float
+    movement: float
+    vessel_dilation: float
     roi_radius: float
 
 
@@ -69,12 +72,14 @@ class Mouse:
     """What is the same in all sessions of a mouse.
 
     brain (H, W) 0 outside to 1 inside the cortex; light (H, W) photons a frame before bleaching;
-    roi_xy (50, 2) px, pixel centres at whole numbers; rois: for each ROI, its pixels as indices
-    into the flattened image; signal (H, W) planted ΔF/F; bleached: fraction lost to bleaching.
+    leak (H, W), what running adds to it with no neuron active; roi_xy (50, 2) px, pixel centres at
+    whole numbers; rois: for each ROI, its pixels as indices into the flattened image; signal (H, W)
+    planted ΔF/F; bleached: fraction lost to bleaching.
     """
 
     brain: np.ndarray
     light: np.ndarray
+    leak: np.ndarray
     roi_xy: np.ndarray
     rois: list[np.ndarray]
     signal: np.ndarray
@@ -86,14 +91,14 @@ def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
     normal = _normal_within_2sd(rng, 4)
     angle = np.deg2rad(s.rotation_sd * normal[0])
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shift = s.position_jitter * normal[1:3]
+    place = s.position_jitter * normal[1:3]
 
     def to_pixels(atlas: np.ndarray) -> np.ndarray:  # (N, 2) atlas -> (N, 2) px
-        return s.image_size * (atlas @ rotation.T + shift + 0.5) - 0.5
+        return s.image_size * (atlas @ rotation.T + place + 0.5) - 0.5
 
     rows, columns = np.mgrid[: s.image_size, : s.image_size]
     pixels = np.stack([columns, rows], -1)
-    atlas = ((pixels + 0.5) / s.image_size - 0.5 - shift) @ rotation
+    atlas = ((pixels + 0.5) / s.image_size - 0.5 - place) @ rotation
     brain = _brain(atlas, edge=0.5 / s.image_size)
     bleached = s.bleach_fraction * rng.uniform(0.5, 1.5)
     illumination = 1 - 0.9 * ((atlas - rng.uniform(-0.1, 0.1, 2)) ** 2).sum(-1)
@@ -101,14 +106,25 @@ def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
     light = _OUTSIDE + (1 - _OUTSIDE) * brain * illumination * vessels
     roi_xy = to_pixels(np.concatenate([_ROI_ATLAS * (-1, 1), _ROI_ATLAS]))
     distance = np.linalg.norm(pixels[None] - roi_xy[:, None, None], axis=-1)  # (50, H, W)
+    photons = s.photons * np.exp(s.brightness_sd * normal[3])
     return Mouse(
         brain=brain,
-        light=s.photons * np.exp(s.brightness_sd * normal[3]) * light,
+        light=photons * light,
+        leak=photons * (_while_running(s, light, vessels) - light),
         roi_xy=roi_xy,
         rois=[np.flatnonzero(d <= roi_radius_px(s)) for d in distance],
         signal=_signal_map(s, distance) * brain,
         bleached=float(bleached),
     )
+
+
+def _while_running(s: Settings, light: np.ndarray, vessels: np.ndarray) -> np.ndarray:
+    """Return the light (H, W) of a running mouse whose neurons are silent: its vessels hold more
+    blood, its brain has moved back, and a lamp shines on all.
+    """
+    dilated = light + (light - _OUTSIDE) * (vessels**s.vessel_dilation - 1)  # of 0 exactly light
+    moved = shift(dilated, (s.movement * s.image_size, 0), order=1, mode="nearest")
+    return moved + s.stray_light
 
 
 def roi_radius_px(s: Settings) -> float:

@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode import cohort, importance, schema
+from mesodecode import cohort, confounds, importance, schema
 from mesodecode.cli import options
 from mesodecode.files import UserError, matching
 from mesodecode.provenance import code_version
@@ -394,6 +394,39 @@ def sided_flags(wildcards, input):
     mirror = IMPORTANCE[wildcards.importance].get("mirror", [])
     pairs = [mirror] if isinstance(mirror, int) else [f"{a}:{b}" for a, b in mirror]
     return f"{files} {flag_if('--mirror', list(map(str, pairs)))}"
+
+
+# Masks that controls need, as keys of `confounds` and as flags.
+CONTROL_MASKS = ("brain_mask", "vessel_mask")
+
+
+def control_inputs(wildcards):
+    """What the control signals of a mouse are taken from: its recordings, and masks of them."""
+    sessions = STUDY.mice[wildcards.mouse]
+    given = STUDY.config["confounds"]
+    brain = given["brain_mask"] or STUDY.config["corrections"]["brain_mask"]
+    if "simulate" in STUDY.config:
+        brain = brain or f"{RESULTS}/simulated/{{session}}_truth.h5"
+    patterns = {"brain_mask": brain, "vessel_mask": given["vessel_mask"]}
+    masks = {
+        kind: [pattern.format(session=s, mouse=wildcards.mouse) for s in sessions]
+        for kind, pattern in patterns.items()
+        if pattern
+    }
+    return {"recordings": [f"{RESULTS}/recordings/{s}.h5" for s in sessions], **masks}
+
+
+def control_windows():
+    """The windows of the decoders that controls are held against, as words of a command line."""
+    names = STUDY.config["confounds"]["decoders"] if STUDY.decoders else []
+    windows = {name: confounds.window(name, STUDY.decoders) for name in names}
+    return [f"{name}={half},{shift}" for name, (half, shift) in windows.items()]
+
+
+def confounds_shown():
+    """The table and the figure of controls; none if no decoder is held against them."""
+    names = ("tables/confounds.tsv", "figures/confounds.svg")
+    return [f"{RESULTS}/{name}" for name in names if control_windows()]
 
 
 def report_figures():

@@ -194,6 +194,7 @@ rule report:
         quality=RESULTS / "tables/quality.tsv",
         pages=expand(RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders),
         reproduction=[RESULTS / "tables/reproduction.tsv"] if REPRODUCTION else [],
+        confounds=confounds_shown(),
     output:
         html=RESULTS / "report.html",
         references=RESULTS / "references.bib",
@@ -215,6 +216,7 @@ rule report:
         reproduction=lambda wildcards, input: flag_if(
             "--reproduction", input.reproduction
         ),
+        confounds=lambda wildcards, input: flag_if("--confounds", input.confounds),
         code=code_version("report", *report_templates()),
     message:
         "Writing the report"
@@ -223,5 +225,6 @@ rule report:
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
         "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
         "{params.losses} --quality {input.quality} {params.pages} {params.reproduction} "
+        "{params.confounds} "
         "--qc-table {input.qc_table} --qc {input.qc} "
         "--out {output.html} --references {output.references} 2> {log}"

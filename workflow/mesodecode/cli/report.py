@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="figures of `mesodecode quality`",
     )
+    parser.add_argument(
+        "--confounds",
+        nargs=2,
+        metavar=("TABLE", "FIGURE"),
+        help="table and figure of `mesodecode confounds`",
+    )
     parser.add_argument("--reproduction", metavar="FILE", help="table of `mesodecode reproduction`")
     parser.add_argument("--out", required=True, metavar="FILE", help="the report (.html)")
     parser.add_argument(
@@ -98,6 +104,7 @@ def run(args: argparse.Namespace) -> None:
         quality_figures=args.quality_figures,
         qc=args.qc,
         importance=[_importance(*words) for words in args.importance],
+        confounds=_confounds(*args.confounds) if args.confounds else None,
     )
     with atomic_path(args.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -107,6 +114,14 @@ def run(args: argparse.Namespace) -> None:
         with atomic_path(args.references) as temporary:
             works = references.cited_in(block for _, block in text)
             temporary.write_text(references.bibtex(works), encoding="utf-8")
+
+
+def _confounds(table: str, figure: str) -> tuple:
+    """Return the controls as `report.render` takes them."""
+    from mesodecode.confounds import verdicts
+    from mesodecode.evaluate import read_table
+
+    return read_table(table, verdicts.COLUMNS, verdicts.NUMBERS), figure
 
 
 def _importance(name: str, *files: str) -> tuple:

@@ -54,8 +54,9 @@ def run(args: argparse.Namespace) -> None:
     if not mine:
         mice = " ".join(args.test_mice)
         raise UserError(f"--test-mice {mice}: no allocation of {args.config} tests these mice")
+    images = study.decoders[args.decoder].settings.get("input") != "rois"
     donors = study.label_donors(args.decoder)
-    recordings = with_labels_of(read_recordings(args.recordings, same_size=False), donors)
+    recordings = with_labels_of(read_recordings(args.recordings, same_size=images), donors)
     seen = set(args.test_mice) & set(mice_of(recordings))
     if seen:
         raise UserError(

@@ -19,10 +19,18 @@ from mesodecode import schema
 from mesodecode.corrections import check, hemodynamics
 from mesodecode.corrections.baseline import Dff
 from mesodecode.corrections.bleaching import fit_bleaching
-from mesodecode.corrections.movies import Changed, Channel, Movie, Smoothed, mean_image
+from mesodecode.corrections.movies import (
+    Changed,
+    Channel,
+    Movie,
+    Smoothed,
+    block_size,
+    mean_image,
+)
 from mesodecode.files import UserError
 from mesodecode.masks import read_image
 from mesodecode.measure import Measured, Measures
+from mesodecode.tiles import GRID, tiles
 
 KEEP_TYPE = {
     *("channels", "signal_channel", "reference_channel", "brain_mask", "outside"),
@@ -49,7 +57,7 @@ class Chain:
 
     The steps are prepared when frames are first asked for. `links` are the signal after each step,
     measured once it has been read; `arrays` what the steps found, by name: shifts (T, 2) px, r2
-    and slope (H, W).
+    and slope (H, W), and reference (T, tiles), the reference channel.
     """
 
     def __init__(self, movie: Measured, settings: dict[str, Any], frame_rate: float) -> None:
@@ -102,6 +110,8 @@ class Chain:
             self._undo_bleaching()
         if s["dff"] != "none":
             self._take_dff()
+        if self.reference is not None:
+            self._keep_reference(self.reference)
         if s["hemodynamics"] != "none":
             self._undo_hemodynamics()
 
@@ -125,7 +135,7 @@ class Chain:
     def _take_apart(self, n: int) -> None:
         raw, signal = self.signal, self.settings["signal_channel"]
         self.signal = Channel(raw, signal - 1, n)
-        if self.settings["hemodynamics"] != "none":
+        if self.settings["reference_channel"] is not None:
             self.reference = Channel(raw, self.settings["reference_channel"] - 1, n)
         frames = self.shape[0]
         left = raw.shape[0] - n * frames
@@ -207,6 +217,14 @@ class Chain:
         over += " before each frame" if s["baseline_causal"] else ""
         what = f"{s['baseline_percentile']:g}th percentile" if s["dff"] == "percentile" else "mean"
         self._link("dff", s["baseline_window"] or np.nan, "s", f"F0: {what} over {over}")
+
+    def _keep_reference(self, reference: Movie) -> None:
+        """Keep the mean of the reference channel in each tile, for `mesodecode.confounds`."""
+        masks = tiles(*reference.shape[1:]).reshape(GRID * GRID, -1)
+        weights = (masks / np.maximum(masks.sum(axis=1, keepdims=True), 1)).astype(np.float32).T
+        blocks = reference.blocks(block_size(reference))
+        kept = [block.reshape(len(block), -1) @ weights for _, block in blocks]
+        self.arrays["reference"] = np.concatenate(kept).astype(np.float32)
 
     def _undo_hemodynamics(self) -> None:
         s, counts = self.settings, None

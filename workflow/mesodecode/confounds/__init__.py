@@ -1,0 +1,58 @@
+"""Is it the brain that is decoded? Decoders of signals that are none of neurons, as controls.
+
+A decoder may know running by what goes with it: light from beside the brain, movement of the brain
+under the objective, blood in its vessels, the brightness of all. Each is decoded alone, by the same
+allocations of mice; where it does as well as a decoder, that decoder need not have read neurons.
+
+Modules: `signals` takes the control signals from a recording, `controls` decodes from them,
+`verdicts` holds their AUCs against a decoder's, `figure` draws that. This one, which the Snakefile
+imports, stays free of heavy imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesodecode.files import UserError
+
+# Names of the control signals, and what they are in words.
+SIGNALS = {
+    "mean": "the mean brightness of the whole image",
+    "outside": "the pixels outside the brain",
+    "vessels": "the vessels, relative to the tissue beside them",
+    "movement": "the movement of the brain",
+    "reference": "the reference channel",
+}
+
+
+def check(settings: Mapping[str, Any], decoders: Mapping[str, Any], n_test: int) -> None:
+    """Raise UserError unless the decoders to hold against controls exist and have own labels.
+
+    `settings` is the table `confounds` of the config, `decoders` name -> `cohort.Decoder`, `n_test`
+    the number of test mice of an allocation.
+    """
+    where = "config: confounds"
+    for name in settings["decoders"]:
+        if name not in decoders:
+            raise UserError(f"{where}.decoders: no decoder '{name}'; known: {', '.join(decoders)}")
+        if decoders[name].settings.get("labels", "own") != "own":
+            raise UserError(f"{where}.decoders: '{name}' has permuted labels, and is at chance")
+    if settings["decoders"] and n_test != 1:
+        raise UserError(
+            f"{where}: test mice are compared one by one, but allocation.test is {n_test}; set it "
+            "to 1"
+        )
+
+
+def window(name: str, decoders: Mapping[str, Any]) -> tuple[int, int]:
+    """Return half-width and shift (frames) of the window of recorded frames that a decoder sees."""
+    decoder = decoders[name]
+    s = decoder.settings
+    if decoder.kind == "average":
+        return max(window(member, decoders) for member in s["average_of"])
+    return {
+        "linear": lambda: (0, 0),
+        "cnn": lambda: (1, 0),  # frames t-1, t, t+1 are the channels of an image
+        "cnn_rnn": lambda: (s["half_window"] + 1, 0),
+    }.get(decoder.kind, lambda: (s["half_window"], s["shift"]))()

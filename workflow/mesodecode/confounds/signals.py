@@ -1,0 +1,246 @@
+"""Control signals of a recording: what its movie shows that is none of neurons.
+
+Each control is an array (T, K): a row a frame, K signals that stand for the same in every mouse.
+Signals that differ over the image are means over its `tiles`; one with too few pixels gets the mean
+of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+from scipy.ndimage import binary_dilation, gaussian_filter
+
+from mesodecode.confounds import SIGNALS
+from mesodecode.corrections.motion import Registration
+from mesodecode.files import UserError, atomic_path
+from mesodecode.masks import read_image
+from mesodecode.progress import Progress
+from mesodecode.recordings import Recording
+from mesodecode.tiles import tiles
+
+BLOCK = 512  # frames in memory
+MARGIN = 0.03  # of the shorter side, 2 px at least: so far from the brain begins what is outside
+BRIGHT = 0.3  # of the 99th percentile of the mean image: brain, where no mask says so
+VESSEL = 0.1  # share of the brain's pixels, the darkest against their surround
+SURROUND = 1 / 32  # of the image's shorter side: SD of the Gaussian that is the surround
+FEWEST = 4  # pixels of a tile
+
+
+@dataclass(frozen=True)
+class ControlSignals:
+    """The controls of one session: name -> (T, K); `missing`: name -> why there is none of it.
+
+    labels (T,) uint8; segment (T,) int64 or None.
+    """
+
+    session: str
+    mouse: str
+    labels: np.ndarray
+    segment: np.ndarray | None
+    signals: Mapping[str, np.ndarray]
+    missing: Mapping[str, str]
+
+
+def control_signals(
+    recording: Recording, *, brain: np.ndarray | None = None, vessels: np.ndarray | None = None
+) -> ControlSignals:
+    """Return the controls of a recording; `brain`, `vessels`: masks (H, W) bool of its frames.
+
+    mean: of all pixels (K = 1). outside: of pixels farther than `MARGIN` from `brain` (K = tiles).
+    vessels: ΔF/F of a tile's vessel pixels less that of the tissue beside them, so that activity,
+    which both show, is left out (F0: mean over time less the darkest pixel's, for the camera's
+    offset); vessels are the given ones or
+    the `VESSEL` of the brain's pixels that are darkest relative to a Gaussian surround of the mean
+    image, since haemoglobin absorbs the light (Ma et al. 2016, Phil Trans R Soc B 371: 20150360).
+    movement: rows and columns (px) by which a frame lies off the mean image, from the middle, how
+    far, and the step since the frame before (K = 4): the shifts of `corrections: motion`, or
+    estimated as there. reference: of the tiles of the reference channel, kept by preprocessing.
+    """
+    height, width = recording.shape[1:]
+    parts, missing = {}, {}
+    with h5py.File(recording.path) as file:
+        corrected = file.get("corrections")
+        dff = corrected is not None and corrected.attrs["unit"] == "dff"
+        shifts, reference = (
+            corrected[name][:] if corrected is not None and name in corrected else None
+            for name in ("shifts", "reference")
+        )
+    parts["mean"] = [np.ones((1, height, width), bool)]
+    if brain is None:
+        missing["outside"] = "no mask says where the brain is (confounds.brain_mask)"
+    else:
+        far = ~binary_dilation(brain, iterations=max(2, round(MARGIN * min(height, width))))
+        parts["outside"] = [tiles(height, width) & far]
+        if not far.any():
+            missing["outside"] = "the mask leaves nothing outside the brain"
+    if vessels is None and not dff:
+        vessels = find_vessels(recording.pixel_mean, brain)
+    if vessels is None:
+        missing["vessels"] = (
+            "vessels are no darker than tissue in ΔF/F, and no mask says where they are "
+            "(confounds.vessel_mask)"
+        )
+    else:
+        inside = np.ones_like(vessels) if brain is None else brain
+        beside = binary_dilation(vessels, iterations=2) & ~vessels & inside
+        grid = tiles(height, width)
+        enough = ((grid & vessels).sum((1, 2)) >= FEWEST) & (grid & beside).any((1, 2))
+        parts["vessels"] = [(grid & one) * enough[:, None, None] for one in (vessels, beside)]
+        if not enough.any():
+            missing["vessels"] = "vessels of too few pixels"
+    registration = None if shifts is not None or dff else Registration(recording.pixel_mean)
+    if shifts is None and dff:
+        missing["movement"] = "ΔF/F shows no brain to register (corrections.motion does before it)"
+    parts = {name: masks for name, masks in parts.items() if name not in missing}
+    means, moved = _read(recording, parts, registration)
+    found = {"mean": means["mean"][0]}
+    if "outside" in means:
+        found["outside"] = _filled(means["outside"][0])
+        spread = np.ptp(found["outside"], axis=0)
+        if (spread <= 1e-6 * np.abs(found["outside"]).max(axis=0)).all():
+            missing["outside"] = "corrections.brain_mask has blanked it: no decoder reads it"
+    if "vessels" in means:
+        # ΔF/F less the camera's offset, or activity would be a smaller share of darker pixels.
+        offset = recording.pixel_mean.min()
+        dark, tissue = (
+            values if dff else (values - values.mean(axis=0)) / (values.mean(axis=0) - offset)
+            for values in means["vessels"]
+        )
+        found["vessels"] = _filled(dark - tissue)
+    if "movement" not in missing:
+        found["movement"] = _moves(moved if shifts is None else shifts)
+    if reference is None:
+        missing["reference"] = "no reference channel was recorded (corrections.reference_channel)"
+    else:
+        found["reference"] = reference.astype(np.float32)
+    return ControlSignals(
+        **{"session": recording.session, "mouse": recording.mouse},
+        **{"labels": recording.labels, "segment": recording.segment},
+        signals={name: found[name] for name in SIGNALS if name not in missing},
+        missing={name: missing[name] for name in SIGNALS if name in missing},
+    )
+
+
+def _read(
+    recording: Recording,
+    parts: Mapping[str, Sequence[np.ndarray]],
+    registration: Registration | None,
+) -> tuple[dict[str, list[np.ndarray]], np.ndarray]:
+    """Return means (T, K) of each part's masks (K, H, W), NaN where empty, and shifts (T, 2)."""
+    names = [(name, n) for name, masks in parts.items() for n in range(len(masks))]
+    flat = np.concatenate([parts[name][n] for name, n in names])
+    flat = flat.reshape(len(flat), -1)
+    with np.errstate(invalid="ignore"):
+        weights = (flat / flat.sum(axis=1, keepdims=True)).astype(np.float32).T
+    means = np.empty((len(recording), weights.shape[1]))
+    moved = np.zeros((len(recording), 2))
+    with Progress(len(recording), "frames", recording.session) as progress:
+        for start in range(0, len(recording), BLOCK):
+            block = recording.read_frames(start, start + BLOCK)
+            # less the mean image, so that a float32 keeps small changes
+            rest = block.reshape(len(block), -1) - recording.pixel_mean.ravel()
+            means[start : start + len(block)] = rest @ np.nan_to_num(weights)
+            if registration is not None:
+                moved[start : start + len(block)] = [registration.shift(one) for one in block]
+            progress.update(len(block))
+    means += recording.pixel_mean.ravel() @ weights  # NaN where a mask is empty
+    stops = np.cumsum([len(parts[name][n]) for name, n in names])[:-1]
+    found: dict[str, list[np.ndarray]] = {}
+    for (name, _), values in zip(names, np.split(means, stops, axis=1), strict=True):
+        found.setdefault(name, []).append(values)
+    return found, moved
+
+
+def find_vessels(mean_image: np.ndarray, brain: np.ndarray | None = None) -> np.ndarray:
+    """Return the vessels (H, W) bool of a mean image (H, W): see `control_signals`.
+
+    The surround is a mean over pixels of the brain alone, so that the brain's edge is no vessel.
+    """
+    image = mean_image.astype(np.float64)
+    inside = image >= BRIGHT * np.percentile(image, 99) if brain is None else brain
+    sd = SURROUND * min(image.shape)
+    share = gaussian_filter(inside.astype(float), sd)
+    surround = gaussian_filter(np.where(inside, image, 0), sd) / np.maximum(share, 1e-6)
+    ratio = np.where(inside, image / np.where(inside, surround, 1), np.inf)
+    return (ratio <= np.quantile(ratio[inside], VESSEL)) & inside
+
+
+def read_mask(path: str | Path, recording: Recording) -> np.ndarray:
+    """Return a mask (H, W) bool for a recording's frames, True above 0.
+
+    An image (.tif, .npy, .png) in pixels of the frames, or of the movie before `image_size`; or
+    the truth (.h5) of a simulated session, whose brain it is. Raises UserError if it is no such
+    file or does not fit.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".h5":
+        with h5py.File(path) as file:
+            if "brain" not in file:
+                raise UserError(f"{path}: no mask in it; give an image (.tif, .npy, .png)")
+            image = file["brain"][:]
+    else:
+        image = read_image(path, suffix)
+    size = recording.shape[1:]
+    if image.ndim != 2 or image.shape not in (size, recording.recorded_size):
+        raise UserError(
+            f"{path}: a mask of shape {image.shape}, but {recording.path} has frames of "
+            f"{size[0]} x {size[1]} px; draw it on them"
+        )
+    mask = Image.fromarray((image > 0).astype(np.uint8)).resize(size[::-1], Image.Resampling.BOX)
+    return np.asarray(mask) > 0
+
+
+def write(path: str | Path, sessions: Sequence[ControlSignals]) -> None:
+    """Write sessions to HDF5, a group each."""
+    with atomic_path(path) as part, h5py.File(part, "w") as file:
+        for one in sessions:
+            group = file.create_group(one.session)
+            group.attrs["mouse"] = one.mouse
+            group["labels"] = one.labels
+            if one.segment is not None:
+                group["segment"] = one.segment
+            kept = group.create_group("signals")
+            for name, values in one.signals.items():
+                kept.create_dataset(name, data=values.astype(np.float32), compression="gzip")
+            group.create_group("missing").attrs.update(one.missing)
+
+
+def read(path: str | Path) -> list[ControlSignals]:
+    """Read what `write` wrote. Raises UserError if the file is none."""
+    try:
+        with h5py.File(path) as file:
+            return [
+                ControlSignals(
+                    **{"session": name, "mouse": str(group.attrs["mouse"])},
+                    labels=group["labels"][:],
+                    segment=group["segment"][:] if "segment" in group else None,
+                    signals={key: values[:] for key, values in group["signals"].items()},
+                    missing={key: str(why) for key, why in group["missing"].attrs.items()},
+                )
+                for name, group in file.items()
+            ]
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not control signals ({' '.join(str(error).split())}); make them with "
+            "`mesodecode control-signals`"
+        ) from error
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Return values (T, K) in which the columns of NaN, tiles without pixels, are the mean tile."""
+    return np.where(np.isnan(values), np.nanmean(values, axis=1, keepdims=True), values)
+
+
+def _moves(shifts: np.ndarray) -> np.ndarray:
+    """Return place from the middle one (2 columns), its distance, and the step before (T, 4)."""
+    place = shifts - np.median(shifts, axis=0)
+    step = np.hypot(*np.diff(place, axis=0, prepend=place[:1]).T)
+    return np.column_stack([place, np.hypot(*place.T), step])
