@@ -243,6 +243,14 @@ def test_run_shares_repeat_for_further_mice():
     assert [study.run_share(s) for s in ("a2", "b1", "c1", "d1")] == [0.2, 0.7, 0.2, 0.7]
 
 
+def test_a_mouse_of_the_simulation_can_differ_from_the_others():
+    config = study_with("simulate", {"photons": 50, "by_mouse": {"b": {"rotation": 15}}})
+    study = cohort.resolve(config)
+    made = {s: study.simulation(s) for s in ("a2", "b1")}
+    assert [made[s]["rotation"] for s in made] == [0, 15]
+    assert [made[s]["photons"] for s in made] == [50, 50]
+
+
 # What a good config becomes
 
 
@@ -511,6 +519,9 @@ BAD = [
     ("recordings.movie_axes", "time", "config: recordings.movie_axes: 'time' is not an order of"),
     ("recordings.frame_rate", 0, "config: recordings.frame_rate: "),
     ("fetch", "https://example.org", "config: fetch: 'https://example.org' is not a record such"),
+    ("simulate", {"by_mouse": {"z": {"scale": 1}}}, "config: simulate.by_mouse.z: no such mouse"),
+    ("simulate", {"by_mouse": {"a": {"scal": 1}}}, "config: simulate.by_mouse.a.scal: no such key"),
+    ("simulate", {"by_mouse": {"a": {"seed": 5}}}, "config: simulate.by_mouse.a.seed: is that of"),
     ("simulate", {"run_shares": []}, "config: simulate.run_shares: "),
     ("simulate", {"run_shares": [1.5]}, "config: simulate.run_shares.0: 1.5 is greater than"),
     ("simulate", {"run_shares": "half"}, "config: simulate.run_shares: 'half' is not of type"),

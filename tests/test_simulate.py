@@ -341,6 +341,26 @@ def test_extreme_placement_keeps_rois_in_the_image(mouse):
     assert np.isfinite(made.rois).all()
 
 
+# --- a mouse shifted on purpose ----------------------------------------------------------------
+
+
+def test_a_turned_and_scaled_mouse_is_the_same_mouse_turned_and_scaled():
+    straight = make(image_size=64).truth.roi_xy
+    moved = make(image_size=64, rotation=90, scale=0.5).truth.roi_xy
+    middle = straight.mean(0)
+    x, y = (straight - middle).T
+    assert moved - moved.mean(0) == pytest.approx(0.5 * np.stack([-y, x], -1))  # clockwise: y down
+
+
+def test_a_missing_hemisphere_loses_its_light_and_the_other_keeps_it():
+    placed = {"position_jitter": 0, "rotation_sd": 0}
+    whole, half = quiet(**placed), quiet(missing_left=0.75, **placed)
+    offset = half.truth.attributes["dark_offset"]
+    ratio = (half.rois.mean(1) - offset) / (whole.rois.mean(1) - offset)
+    assert ratio[:25] == pytest.approx(np.full(25, 0.25), abs=0.03)
+    assert ratio[25:] == pytest.approx(np.ones(25), abs=0.03)
+
+
 # --- bad input ---------------------------------------------------------------------------------
 
 
@@ -361,6 +381,7 @@ def test_extreme_placement_keeps_rois_in_the_image(mouse):
         ({"lead_s": float("nan")}, "lead_s"),
         ({"n_frames": 10}, "n_frames"),
         ({"tau_decay_s": 0}, "tau_decay_s"),
+        ({"scale": 1.5}, "ROI .* lies outside the image"),
         ({"run_signl": 0.1}, "did you mean 'run_signal'"),
     ],
 )

@@ -23,6 +23,8 @@ from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
 ORDERED = ("half_window", "shift")  # settings along which a figure draws a line
+# Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
+COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
 LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary files add to it
 
 
@@ -72,6 +74,11 @@ class Study:
         shares = self.config["simulate"]["run_shares"]
         # in the order of the config, so that excluding a mouse simulates no other one anew
         return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
+
+    def simulation(self, session: str) -> dict[str, Any]:
+        """Return the settings of simulate.schema.yaml that a simulated session is made with."""
+        settings = self.config["simulate"]
+        return settings | settings["by_mouse"].get(self.mouse_of[session], {})
 
     def source(self, kind: str, session: str) -> str | list[str] | None:
         """Return the path of a session's file, None without one.
@@ -283,11 +290,12 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     filled = {k: v["default"] for k, v in words.items() if "default" in v}
     config["comparisons"] = {k: filled | v for k, v in config["comparisons"].items()}
     if "simulate" in config:
-        spec = tables["simulate"]["properties"]["run_shares"]
-        shares = config["simulate"].pop("run_shares", spec["default"])
+        specs = tables["simulate"]["properties"]
+        more = {k: config["simulate"].pop(k, spec["default"]) for k, spec in specs.items()}
         schema.check(config["simulate"], "simulate", "simulate")
         settings = schema.defaults("simulate", **config["simulate"])
-        config["simulate"] = settings | {"run_shares": shares}
+        more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"])
+        config["simulate"] = settings | more
         folder = f"results/{config['study']}/simulated"
         config["recordings"] |= {
             "movie": folder + "/{session}.tif",
@@ -317,6 +325,19 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
         )
     return config
+
+
+def _by_mouse(table: dict[Any, dict[str, Any]], mice: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return mouse -> settings of the simulation of its own, checked."""
+    table = _named(table)
+    for mouse, settings in table.items():
+        where = f"simulate.by_mouse.{mouse}"
+        if mouse not in mice:
+            raise UserError(f"config: {where}: no such mouse; known: {', '.join(mice)}")
+        schema.check(settings, "simulate", where)
+        for key in sorted(COMMON & set(settings)):
+            raise UserError(f"config: {where}.{key}: is that of all mice; set simulate.{key}")
+    return table
 
 
 def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[str, Any]:

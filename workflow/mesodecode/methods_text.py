@@ -76,11 +76,15 @@ def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
 def simulation(settings: Mapping[str, Any]) -> str:
     """Return what a simulated cohort is made of."""
     rois = joined(settings["signal_rois"])
+    shifted = "".join(
+        f" Mouse {mouse} differs on purpose: {listed(own)}."
+        for mouse, own in settings.get("by_mouse", {}).items()
+    )
     return (
         "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
-        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}"
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}{shifted}"
     )
 
 

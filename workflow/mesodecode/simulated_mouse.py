@@ -11,6 +11,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from scipy.special import ndtr, ndtri
 
+from mesodecode.files import UserError
+
 # Atlas: x to the right and y to the back from the image's centre, as fractions of its side.
 # ROIs 1-25 of the left hemisphere, (distance from the midline, y).
 _ROI_ATLAS = np.array(
@@ -59,6 +61,9 @@ class Settings:
     bleach_fraction: float
     bleach_time_s: float
     position_jitter: float
+    rotation: float
+    scale: float
+    missing_left: float
     rotation_sd: float
     brightness_sd: float
     stray_light: float
@@ -87,32 +92,44 @@ class Mouse:
 
 
 def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
-    """Draw a mouse: its place, angle, brightness, vessels and bleaching."""
+    """Draw a mouse: its place, angle, brightness, vessels and bleaching.
+
+    Turn, scale and a missing hemisphere are as set, so that the same mouse can be shifted by
+    degrees: what is drawn does not depend on them.
+    """
     normal = _normal_within_2sd(rng, 4)
-    angle = np.deg2rad(s.rotation_sd * normal[0])
+    angle = np.deg2rad(s.rotation + s.rotation_sd * normal[0])
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     place = s.position_jitter * normal[1:3]
 
     def to_pixels(atlas: np.ndarray) -> np.ndarray:  # (N, 2) atlas -> (N, 2) px
-        return s.image_size * (atlas @ rotation.T + place + 0.5) - 0.5
+        return s.image_size * (s.scale * atlas @ rotation.T + place + 0.5) - 0.5
 
     rows, columns = np.mgrid[: s.image_size, : s.image_size]
     pixels = np.stack([columns, rows], -1)
-    atlas = ((pixels + 0.5) / s.image_size - 0.5 - place) @ rotation
-    brain = _brain(atlas, edge=0.5 / s.image_size)
+    atlas = ((pixels + 0.5) / s.image_size - 0.5 - place) @ rotation / s.scale
+    brain = _brain(atlas, edge=0.5 / s.image_size / s.scale)
     bleached = s.bleach_fraction * rng.uniform(0.5, 1.5)
     illumination = 1 - 0.9 * ((atlas - rng.uniform(-0.1, 0.1, 2)) ** 2).sum(-1)
     vessels = _vessels(rng, to_pixels, s.image_size)
     light = _OUTSIDE + (1 - _OUTSIDE) * brain * illumination * vessels
+    light = light * np.where(atlas[..., 0] < 0, 1 - s.missing_left, 1)
     roi_xy = to_pixels(np.concatenate([_ROI_ATLAS * (-1, 1), _ROI_ATLAS]))
     distance = np.linalg.norm(pixels[None] - roi_xy[:, None, None], axis=-1)  # (50, H, W)
     photons = s.photons * np.exp(s.brightness_sd * normal[3])
+    rois = [np.flatnonzero(d <= roi_radius_px(s)) for d in distance]
+    outside = [n for n, roi in enumerate(rois, start=1) if not len(roi)]
+    if outside:
+        raise UserError(
+            f"rotation {s.rotation:g}, scale {s.scale:g}: ROI {outside[0]} lies outside the image; "
+            "turn or enlarge less"
+        )
     return Mouse(
         brain=brain,
         light=photons * light,
         leak=photons * (_while_running(s, light, vessels) - light),
         roi_xy=roi_xy,
-        rois=[np.flatnonzero(d <= roi_radius_px(s)) for d in distance],
+        rois=rois,
         signal=_signal_map(s, distance) * brain,
         bleached=float(bleached),
     )

@@ -25,7 +25,9 @@ if "simulate" in STUDY.config:
             out=RESULTS / "simulated",
             mouse=lambda wildcards: STUDY.mouse_of[wildcards.session],
             run_share=lambda wildcards: STUDY.run_share(wildcards.session),
-            settings=options.as_flags(STUDY.config["simulate"], "simulate"),
+            settings=lambda wildcards: options.as_flags(
+                STUDY.simulation(wildcards.session), "simulate"
+            ),
             code=code_version("simulate"),
         message:
             "Simulating session {wildcards.session}"
