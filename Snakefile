@@ -31,6 +31,7 @@ include: "workflow/rules/average.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/confounds.smk"
+include: "workflow/rules/shift.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 

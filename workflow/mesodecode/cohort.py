@@ -240,6 +240,7 @@ def resolve(config: dict[str, Any]) -> Study:
     if not config["decoders"]:
         _importance(config["importance"], {})
         _check_reproduction(config, {})
+        config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], {})
         return Study(config["study"], {}, {}, {}, config)
     allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
     longest = max(allocations, key=len)
@@ -266,6 +267,7 @@ def resolve(config: dict[str, Any]) -> Study:
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
     config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
     confounds.check(config["confounds"], decoders, config["allocation"]["test"])
+    config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], decoders)
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
@@ -314,6 +316,7 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     _check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
     config["corrections"] = _corrections(config["corrections"], config["recordings"])
     config["qc"] = _thresholds(config["qc"])
+    config["shift"] = _shift(config["shift"])
     schema.check(config["nwb"], "nwb", "nwb")
     config["nwb"] = schema.defaults("nwb", **config["nwb"])
     schema.check(config["confounds"], "confounds", "confounds")
@@ -366,6 +369,38 @@ def _thresholds(settings: dict[str, Any]) -> dict[str, Any]:
                 f"config: qc.{name}: [{warn:g}, {fail:g}] fails before it warns; give [warn, fail]"
             )
     return filled
+
+
+def _shift(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the shift report, checked and with defaults filled in."""
+    schema.check(settings, "shift", "shift")
+    filled = schema.defaults("shift", **settings)
+    for name, limits in filled.items():
+        if name in ("decoders", "frames") or None in limits:
+            continue
+        below = schema.properties("shift")[name].get("below", False)
+        if (limits[0] < limits[1]) if below else (limits[0] > limits[1]):
+            raise UserError(
+                f"config: shift.{name}: {limits} is unusable before it is shifted; give [shifted, "
+                "unusable]"
+            )
+    return filled
+
+
+def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]:
+    """Return the decoders that the shift report speaks of: those asked for, or all it can."""
+    can = [
+        name
+        for name, decoder in decoders.items()
+        if decoder.kind != "average" and decoder.settings.get("labels", "own") == "own"
+    ]
+    for name in names or ():
+        if name not in can:
+            raise UserError(
+                f"config: shift.decoders: no decoder '{name}' that has features and labels of its "
+                f"own; known: {', '.join(can) or 'none'}"
+            )
+    return can if names is None else names
 
 
 def _check_tables_only(config: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from mesodecode import qc as quality_control
 from mesodecode.confounds import verdicts
 from mesodecode.evaluate import natural
 from mesodecode.files import UserError
+from mesodecode.shift.columns import VERDICTS
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONFIG_KEYS = ("study", "mice", "allocation", "decoders")
@@ -56,6 +57,8 @@ def render(
     quality_figures: Sequence[str | Path] = (),
     reproduction: pd.DataFrame | None = None,
     confounds: tuple[pd.DataFrame, str | Path] | None = None,
+    shift: pd.DataFrame | None = None,
+    shift_figures: Sequence[str | Path] = (),
 ) -> str:
     """Return the report as HTML.
 
@@ -64,9 +67,9 @@ def render(
     `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv`, `chance.tsv` and `qc.tsv`
     (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses`, `qc` and
     `quality_figures`, those of `quality` (`quality.COLUMNS`, a row an allocation), are SVG or PNG
-    files; `reproduction` has `reproduction.COLUMNS`; `importance`, an entry an analysis, is its
-    name, its table of checks (check, verdict, value, sentence) and its figures; `confounds`, a
-    table of `confounds.verdicts` and its figure.
+    files; `reproduction` has `reproduction.COLUMNS`, `shift` `shift.columns.COLUMNS`;
+    `importance`, an entry an analysis, is its name, its table of checks (check, verdict, value,
+    sentence) and its figures; `confounds`, a table of `confounds.verdicts` and its figure.
     Raises UserError if the config lacks a key or a figure is of another kind.
     """
     for key in CONFIG_KEYS:
@@ -84,7 +87,7 @@ def render(
     environment.globals |= {"describe": decoder_text.describe, "fold": FOLD}
     config = schema.defaults("config", **config)
     text = methods(config, allocations, cohort, comparisons, inference)
-    files = [*figures, *losses, *quality_figures, *qc]
+    files = [*figures, *losses, *quality_figures, *shift_figures, *qc]
     pictures = iter([picture(path, f"p{index}-") for index, path in enumerate(files)])
     return environment.get_template("report.html.j2").render(
         config=config,
@@ -110,6 +113,9 @@ def render(
         checked=[] if qc_table is None else quality_control.by_session(qc_table),
         quality=[] if quality is None else _records(quality_summary(quality)),
         quality_figures=list(itertools.islice(pictures, len(quality_figures))),
+        shift_figures=list(itertools.islice(pictures, len(shift_figures))),
+        shift=[] if shift is None else _records(shift),
+        shift_summary=[] if shift is None else _records(shift_summary(shift)),
         reproduction=[] if reproduction is None else _records(reproduction),
         qc=list(pictures),
         importance=[
@@ -243,6 +249,29 @@ def quality_summary(table: pd.DataFrame) -> pd.DataFrame:
         threshold_high=("threshold", "max"),
     )
     return groups[measures].mean().join(more).reset_index()
+
+
+def shift_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a decoder and test mouse: sessions of each verdict, AUCs and the first reason.
+
+    A session counts once an allocation. Of mice, those with most shift first within a decoder.
+    """
+    rows = []
+    for (decoder, mouse), mine in table.groupby(["decoder", "test_mouse"], sort=False):
+        level = mine["verdict"].map({v: i for i, v in enumerate(VERDICTS)})
+        reasons = mine.loc[level == level.max(), "why"].str.split("; ").explode()
+        rows.append(
+            {
+                **{"decoder": decoder, "test_mouse": mouse, "n": len(mine)},
+                **{f"n_{i}": int((level == i).sum()) for i in range(len(VERDICTS))},
+                **mine[["predicted_auc", "predicted_error", "auc"]].mean(),
+                **{
+                    "verdict": VERDICTS[level.max()],
+                    "why": "; ".join(reasons.unique()[:3]),
+                },
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def by_session(sessions: pd.DataFrame) -> list[dict[str, Any]]:

@@ -80,6 +80,7 @@ SIDED = [
     if line.get("mirror") or line.get("masks") in importance.SIDED
 ]
 SHIFTS = STUDY.config["circular_shifts"]
+SHIFTED = STUDY.config["shift"]["decoders"]  # of which the shift report speaks
 # Allocations with several test mice share some, for which there is no test.
 INFERRED = [
     name
@@ -517,6 +518,21 @@ def sources_of_validation(wildcards):
     if folder:
         return expand(folder / "{allocation}.h5", allocation=STUDY.allocations)
     return lists_of(STUDY.mice)
+
+
+def features_of_validation(wildcards):
+    """The features that a decoder predicts validation mice from; none if not from features."""
+    folder = features_folder(wildcards.decoder)
+    return sources_of_validation(wildcards) if folder else []
+
+
+def shift_flags(wildcards):
+    """What `mesodecode shift` reads features from, whose labels sessions were given, how much."""
+    folder = features_folder(wildcards.decoder)
+    features = f"--features {folder}" if folder else ""
+    donors = [f"{a}={b}" for a, b in STUDY.label_donors(wildcards.decoder).items()]
+    settings = options.as_flags(STUDY.config["shift"], "shift")
+    return f"{features} {flag_if('--labels-of', donors)} {settings}"
 
 
 def validation_flags(wildcards, input):

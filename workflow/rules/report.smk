@@ -195,6 +195,11 @@ rule report:
         pages=expand(RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders),
         reproduction=[RESULTS / "tables/reproduction.tsv"] if REPRODUCTION else [],
         confounds=confounds_shown(),
+        shift=(
+            [RESULTS / "tables/shift.tsv", RESULTS / "figures/shift.svg"]
+            if SHIFTED
+            else []
+        ),
     output:
         html=RESULTS / "report.html",
         references=RESULTS / "references.bib",
@@ -217,6 +222,7 @@ rule report:
             "--reproduction", input.reproduction
         ),
         confounds=lambda wildcards, input: flag_if("--confounds", input.confounds),
+        shift=lambda wildcards, input: flag_if("--shift", input.shift),
         code=code_version("report", *report_templates()),
     message:
         "Writing the report"
@@ -226,5 +232,6 @@ rule report:
         "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
         "{params.losses} --quality {input.quality} {params.pages} {params.reproduction} "
         "{params.confounds} "
+        "{params.shift} "
         "--qc-table {input.qc_table} --qc {input.qc} "
         "--out {output.html} --references {output.references} 2> {log}"

@@ -74,6 +74,17 @@ def run(args: argparse.Namespace) -> None:
         validation.write(args.out / f"{name}.h5", sessions, **about)
 
 
+def model_file(folder: Path, allocation: str) -> Path:
+    """Return the file of the model of an allocation. Raises UserError if there is none."""
+    from mesodecode.files import UserError
+
+    paths = [folder / f"{allocation}{suffix}" for suffix in SUFFIXES]
+    model = next((path for path in paths if path.exists()), None)
+    if model is None:
+        raise UserError(f"{paths[0]}: no such model (nor .npz, .joblib); train the decoder first")
+    return model
+
+
 def _predict(
     args: argparse.Namespace,
     allocation: str,
@@ -86,10 +97,7 @@ def _predict(
     from mesodecode.datasets import read_features
     from mesodecode.files import UserError
 
-    paths = [args.models / f"{allocation}{suffix}" for suffix in SUFFIXES]
-    model = next((path for path in paths if path.exists()), None)
-    if model is None:
-        raise UserError(f"{paths[0]}: no such model (nor .npz, .joblib); train the decoder first")
+    model = model_file(args.models, allocation)
     if args.features:
         sessions = read_features(args.features / f"{allocation}.h5", mice)
         return predict_validation.from_features(model, sessions, device)

@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="table and figure of `mesodecode confounds`",
     )
     parser.add_argument("--reproduction", metavar="FILE", help="table of `mesodecode reproduction`")
+    parser.add_argument(
+        "--shift",
+        nargs=2,
+        metavar=("FILE", "FIGURE"),
+        help="table and figure of `mesodecode shift-report`",
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="the report (.html)")
     parser.add_argument(
         "--references", metavar="FILE", help="write the works that the methods cite here (BibTeX)"
@@ -74,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
         statistics,
     )
     from mesodecode.files import UserError, atomic_path
+    from mesodecode.shift import columns as shift
 
     try:
         config = json.loads(Path(args.config).read_text(encoding="utf-8"))
@@ -86,6 +93,7 @@ def run(args: argparse.Namespace) -> None:
         "qc_table": (args.qc_table, qc.COLUMNS, qc.NUMBERS),
         "quality": (args.quality, quality.COLUMNS, quality.NUMBERS),
         "reproduction": (args.reproduction, reproduction.COLUMNS, reproduction.NUMBERS),
+        "shift": (args.shift and args.shift[0], shift.COLUMNS, shift.NUMBERS),
     }
     columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
     allocations = evaluate.read_table(args.allocations, evaluate.ATTRIBUTES[1:])
@@ -101,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
         runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figure,
         losses=args.losses,
+        shift_figures=args.shift[1:] if args.shift else (),
         quality_figures=args.quality_figures,
         qc=args.qc,
         importance=[_importance(*words) for words in args.importance],

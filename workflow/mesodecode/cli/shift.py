@@ -1,0 +1,112 @@
+"""Measure how far the test sessions of a decoder are from the mice that it knows.
+
+Example: mesodecode shift --decoder roi_gru --models results/demo/models/roi_gru
+--allocations results/demo/allocations.tsv --recordings results/demo/recordings/*.h5
+--predictions results/demo/predictions/roi_gru --validation results/demo/validation/roi_gru
+--out results/demo/shift/roi_gru.tsv
+
+Writes a row an allocation and test session: distance of features from those of the training mice
+(Mahalanobis, 10th nearest frame, classifier two-sample test), energy, persistence over 1 s and the
+AUC that the calibrated probabilities expect, each beside the same of known mice. No label of a test
+mouse is used, and nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mesodecode.cli import options
+
+if TYPE_CHECKING:
+    from mesodecode.predictions import Predictions
+    from mesodecode.recordings import Recording
+    from mesodecode.shift.features import Features
+
+HELP = "finished models → how far test sessions are from the training mice"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add, folder = parser.add_argument, {"type": Path, "required": True, "metavar": "FOLDER"}
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--models", help="FOLDER/{allocation}.pt (.npz, .joblib), of the decoder", **folder)
+    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
+    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all its mice")
+    add(
+        "--features",
+        type=Path,
+        metavar="FOLDER",
+        help="FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder",
+    )
+    add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
+    add("--validation", help="FOLDER/{allocation}.h5 of `mesodecode predict-validation`", **folder)
+    add(
+        "--labels-of",
+        nargs="+",
+        default=[],
+        metavar="SESSION=OTHER",
+        help="labels that a null decoder was trained with, as for `mesodecode train-roi`",
+    )
+    add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
+    options.add_settings(parser, "shift")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table."""
+    import pandas as pd
+
+    from mesodecode import predictions, train
+    from mesodecode.cli import roi_inputs
+    from mesodecode.evaluate import read_table, write_table
+    from mesodecode.progress import Progress
+    from mesodecode.recordings import read_recordings
+    from mesodecode.shift.columns import MEASURE_COLUMNS
+    from mesodecode.shift.features import Features
+
+    settings = options.settings_of(args, "shift")
+    device = train.resolve_device(args.device, args.threads)
+    names = read_table(args.allocations, ["allocation"])["allocation"]
+    recordings = read_recordings(args.recordings, same_size=False)
+    donors = roi_inputs._donors(args.labels_of, recordings)
+    features = Features(settings["frames"], donors, device)
+    rows = []
+    with Progress(len(names), "allocations", args.decoder) as progress:
+        for name in names:
+            item = predictions.read(args.predictions / f"{name}.h5")
+            rows += _measure(args, item, recordings, features)
+            progress.update(1)
+    write_table(pd.DataFrame(rows, columns=MEASURE_COLUMNS), args.out)
+
+
+def _measure(
+    args: argparse.Namespace, item: Predictions, recordings: list[Recording], features: Features
+) -> list[dict]:
+    """Return the rows of an allocation."""
+    from mesodecode import validation
+    from mesodecode.cli.predict_validation import model_file
+    from mesodecode.datasets import read_features
+    from mesodecode.files import UserError
+    from mesodecode.shift import measures
+
+    mice = {m for role in ("train_mice", "valid_mouse", "test_mouse") for m in _mice(item, role)}
+    mine = [recording for recording in recordings if recording.mouse in mice]
+    missing = mice - {recording.mouse for recording in mine}
+    if missing:
+        raise UserError(
+            f"--recordings: none of mouse {', '.join(sorted(missing))} of {item.allocation}; give "
+            "the recordings of all its mice"
+        )
+    checked = args.validation / f"{item.allocation}.h5"
+    sessions = validation.read(checked, item.allocation, item.valid_mouse)
+    sources = mine
+    if args.features:
+        sources = read_features(args.features / f"{item.allocation}.h5", sorted(mice))
+    featured = features.of(model_file(args.models, item.allocation), sources)
+    return measures.rows(item, sessions, featured, {one.session: one for one in mine})
+
+
+def _mice(item: Predictions, role: str) -> list[str]:
+    return getattr(item, role).split("+")

@@ -1,0 +1,1 @@
+"""How far a test mouse is from the mice that a decoder was trained on, and what it does to it."""

@@ -1,0 +1,156 @@
+"""What the last layer of a decoder reads, for a few frames of each session: one door to all kinds.
+
+The frames are evenly spread over the session. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mesodecode import roi_rnn
+from mesodecode.datasets import Images, ImageWindows, SessionFeatures, Source, Windows
+from mesodecode.models import CNNDecoder, CNNRNNDecoder, Trained, load_trained
+from mesodecode.predict import BATCH
+from mesodecode.recordings import Recording
+from mesodecode.rois import SessionSignals
+from mesodecode.shift.distances import Featured
+from mesodecode.shift.samples import Sample, sample
+from mesodecode.windows import IMAGE_REACH, centres
+
+RUN_LENGTH = 10  # windows of images in a run: they share most of their images
+
+
+def last_layer(network: nn.Module) -> nn.Linear:
+    """Return the layer that gives the logit."""
+    if isinstance(network, CNNDecoder):
+        return network.net.get_classifier()
+    return (network.rnn if isinstance(network, CNNRNNDecoder) else network).head
+
+
+@contextmanager
+def inputs_of(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that collects what a layer is given, (N, F) a pass, on the CPU."""
+    seen: list[torch.Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0].cpu()))
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def read_by_last_layer(network: nn.Module, source: Source, at: torch.Tensor) -> np.ndarray:
+    """Return what the last layer reads (N, F) for the positions `at` (N,) of a source."""
+    with inputs_of(last_layer(network)) as seen:
+        source.logits(network, at, BATCH[at.device.type])
+    return torch.cat(seen).float().numpy()
+
+
+class Features:
+    """The features of sessions under the models of one decoder; `n` frames a session.
+
+    `sources` are recordings, or features of `mesodecode extract` for a CNN or a decoder of a frozen
+    one. `labels_of` as in `rois.session_signals`.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        labels_of: Mapping[str, str] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.n, self.labels_of, self.device = n, labels_of, device
+        self._samples: dict[tuple, Sample] = {}  # read from disk once, for all allocations
+
+    def of(
+        self, model: str | Path, sources: Sequence[Recording | SessionFeatures]
+    ) -> list[Featured]:
+        """Return the features of each of `sources` under a model (.pt, .npz or .joblib)."""
+        suffix = Path(model).suffix
+        if suffix == ".npz":
+            return self._linear(model, sources)
+        if suffix == ".joblib":
+            return self._classical(model, sources)
+        trained = load_trained(model, "cnn", "cnn_rnn", "finetuned", "roi_rnn")
+        if trained.kind == "roi_rnn":
+            sessions = self._signals(sources, trained.settings)
+            made = (roi_rnn.windows([s], trained.settings, self.device) for s in sessions)
+        elif isinstance(sources[0], SessionFeatures):
+            if trained.kind == "cnn":
+                return [self._rows(each) for each in sources]
+            w = trained.settings["half_window"]
+            made = (Windows([s], w, w + IMAGE_REACH, self.device) for s in sources)
+        else:
+            made = self._of_images(trained, sources)
+        network = trained.build(self.device)
+        if trained.kind != "roi_rnn":
+            network = network.to(memory_format=torch.channels_last)
+        found = []
+        for session, source in zip(sources, made, strict=True):
+            at = source.centres[self._spread(len(source.centres))]
+            labels = source.labels[at].cpu().numpy().astype(np.uint8)
+            rows = read_by_last_layer(network, source, at) if len(at) else np.empty((0, 1))
+            found.append(Featured(session.session, session.mouse, rows, labels))
+        return found
+
+    def _of_images(self, trained: Trained, recordings: Sequence[Recording]) -> Iterator[Source]:
+        for recording in recordings:
+            if trained.kind == "cnn":
+                yield Images([self._sample(recording, IMAGE_REACH)], self.device)
+            else:
+                w = trained.settings["half_window"]
+                run = self._sample(recording, w + IMAGE_REACH, RUN_LENGTH)
+                yield ImageWindows([run], w, self.device)
+
+    def _sample(self, recording: Recording, *how: int) -> Sample:
+        key = recording.session, *how
+        if key not in self._samples:
+            self._samples[key] = sample(recording, self.n, *how)
+        return self._samples[key]
+
+    def _spread(self, count: int) -> np.ndarray:
+        """Return at most `n` of `count` positions, evenly spread."""
+        return np.unique(np.linspace(0, count - 1, min(self.n, count)).round().astype(int))
+
+    def _rows(self, session: SessionFeatures) -> Featured:
+        frames = centres(len(session.labels), IMAGE_REACH, session.segment)
+        at = frames[self._spread(len(frames))]
+        rows = session.features[at].astype(np.float32)
+        return Featured(session.session, session.mouse, rows, session.labels[at])
+
+    def _signals(
+        self, recordings: Sequence[Recording], settings: Mapping[str, Any]
+    ) -> list[SessionSignals]:
+        from mesodecode.predict_validation import _signals
+
+        return _signals(recordings, settings, self.labels_of)
+
+    def _linear(self, model: str | Path, recordings: Sequence[Recording]) -> list[Featured]:
+        from mesodecode import linear  # scikit-learn takes a second that networks need not wait for
+
+        fitted, found = linear.read_weights(model), []
+        for recording in recordings:
+            few = self._sample(recording, IMAGE_REACH)
+            frames, rows = linear.pixel_features(few, fitted.pixels)
+            rows = (rows - fitted.mean) / fitted.scale
+            found.append(Featured(few.session, few.mouse, rows, few.labels[frames]))
+        return found
+
+    def _classical(self, model: str | Path, recordings: Sequence[Recording]) -> list[Featured]:
+        import joblib
+
+        from mesodecode import classical
+
+        settings, found = joblib.load(model)["settings"], []
+        for session in self._signals(recordings, settings):
+            frames = classical.decodable(session, settings)
+            at = frames[self._spread(len(frames))]
+            rows = classical.flat_windows(session, at, settings)
+            found.append(Featured(session.session, session.mouse, rows, session.labels[at]))
+        return found

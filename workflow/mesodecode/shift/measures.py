@@ -1,0 +1,103 @@
+"""How far each test session of an allocation is from the mice that its decoder knows.
+
+Every number of a test session stands beside a reference: the same number of mice that the decoder
+knows, each against the others. Features: each training mouse against the other training mice and
+the validation mouse against all of them. Probabilities: the validation mouse, since a decoder is
+surer of mice that it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mesodecode import calibration
+from mesodecode.predictions import ATTRIBUTES, Predictions, SessionPredictions
+from mesodecode.recordings import Recording
+from mesodecode.shift import distances
+from mesodecode.shift.columns import OF_FEATURES
+from mesodecode.shift.distances import Featured
+
+LAG = 1.0  # s, of `persistence`
+
+
+def rows(
+    item: Predictions,
+    validation: Mapping[str, SessionPredictions],
+    featured: Sequence[Featured],
+    recordings: Mapping[str, Recording],
+) -> list[dict[str, Any]]:
+    """Return a row of `MEASURE_COLUMNS` for each test session of an allocation.
+
+    `validation`: predictions of its validation mice; `featured`: features of sessions of all its
+    mice; `recordings` by session. The labels of the test mouse are not looked at.
+    """
+    about = {name: getattr(item, name) for name in ATTRIBUTES}
+    label, probability = (
+        np.concatenate([getattr(s, key) for s in validation.values()])
+        for key in ("label", "probability")
+    )
+    heat = calibration.temperature(label, probability)
+    heat = 1.0 if np.isnan(heat) else heat
+    reference = _mean([of_probabilities(s, recordings[n], heat) for n, s in validation.items()])
+    reference |= _reference(featured, item.train_mice.split("+"), item.valid_mouse.split("+"))
+    space = _known([f for f in featured if f.mouse in item.train_mice.split("+")])
+    own = {f.session: of_features(space, f) for f in featured if f.session in item.sessions}
+    made = []
+    for name, session in item.sessions.items():
+        found = own[name] | of_probabilities(session, recordings[name], heat)
+        found |= {f"{key}_reference": value for key, value in reference.items()}
+        about_session = {"session": name, "n_frames": len(session.frame), "temperature": heat}
+        made.append(about | about_session | found)
+    return made
+
+
+def of_features(space: distances.Known, featured: Featured) -> dict[str, float]:
+    """Return `OF_FEATURES` of a session; NaN without frames."""
+    if not len(featured.features):
+        return dict.fromkeys(OF_FEATURES, float("nan"))
+    return {name: getattr(distances, name)(space, featured.features) for name in OF_FEATURES}
+
+
+def of_probabilities(
+    session: SessionPredictions, recording: Recording, heat: float
+) -> dict[str, float]:
+    """Return `OF_PROBABILITIES` of a session; `heat` is the temperature of its decoder."""
+    lag = max(1, round(LAG * recording.frame_rate))
+    persist = distances.persistence(session.frame, session.probability, lag, recording.segment)
+    return {
+        "energy": distances.energy(session.probability),
+        "persistence": persist,
+        "expected_auc": distances.expected_auc(calibration.scaled(session.probability, heat)),
+    }
+
+
+def _known(featured: Sequence[Featured]) -> distances.Known:
+    rows, labels = (
+        np.concatenate([getattr(f, k) for f in featured]) for k in ("features", "labels")
+    )
+    return distances.known(rows, labels)
+
+
+def _reference(
+    featured: Sequence[Featured], train: Sequence[str], valid: Sequence[str]
+) -> dict[str, float]:
+    """Return the mean over known mice of `OF_FEATURES`, each mouse against other training mice."""
+    means = []
+    for mouse in [*train, *valid]:
+        others = [f for f in featured if f.mouse in train and f.mouse != mouse]
+        if others:
+            space = _known(others)
+            means.append(_mean([of_features(space, f) for f in featured if f.mouse == mouse]))
+    return _mean(means)
+
+
+def _mean(dicts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each key, NaN left out."""
+    found = {}
+    for key in dicts[0]:
+        values = np.array([one[key] for one in dicts])
+        found[key] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return found

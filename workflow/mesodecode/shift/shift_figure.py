@@ -1,0 +1,149 @@
+"""One page of shift: verdicts by decoder and mouse, what differs in images, predicted AUCs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from mesodecode.evaluate import natural
+from mesodecode.figures import MM, STYLE, markers, mouse_legend
+from mesodecode.shift.columns import OF_DECODER, OF_IMAGES, VERDICTS
+from mesodecode.shift.verdicts import beyond_of
+
+ACROSS = 4  # decoders beside each other
+# Light to dark, so that it reads without colour too.
+VERDICT_COLORS = ("#dcebf5", "#E69F00", "#8c2d04")
+SHORT = {"predicted_auc": "predicted AUC", "two_sample": "two-sample", "left_right": "left/right"}
+
+
+def page(table: pd.DataFrame, settings: Mapping[str, Any]) -> Figure:
+    """Draw a table of `columns.COLUMNS`; `settings` are the thresholds that judged it."""
+    mice = sorted(table["test_mouse"].unique(), key=natural)
+    decoders = list(table["decoder"].unique())
+    lines = math.ceil(len(decoders) / ACROSS)
+    heights = [14 + 5.5 * len(decoders), 18 + 5.5 * len(mice), *[40] * lines]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(174 * MM, (sum(heights) + 22) * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        upper, middle, *lower = figure.subfigures(2 + lines, 1, height_ratios=heights)
+        verdicts(upper.add_subplot(), table, decoders, mice)
+        beyond(middle.add_subplot(), table, mice, settings)
+        panels = [part.subplots(1, ACROSS, squeeze=False)[0] for part in lower]
+        axes = [one for line in panels for one in line]
+        low = np.nanmin(table[["auc", "predicted_auc"]].to_numpy(), initial=1.0)
+        for one, decoder in zip(axes, decoders, strict=False):
+            predicted(one, table[table["decoder"] == decoder], mice, low)
+            one.set_title(decoder, fontsize=7)
+        for one in axes[len(decoders) :]:
+            one.set_visible(False)
+        for axis, letter in zip((*upper.axes, *middle.axes, axes[0]), "ABC", strict=True):
+            axis.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        mouse_legend(figure, mice, "C: test mouse")
+    return figure
+
+
+def verdicts(axes: Axes, table: pd.DataFrame, decoders: list[str], mice: list[str]) -> None:
+    """Draw the median verdict of each decoder in each test mouse, with the count of each."""
+    level = table["verdict"].map({name: index for index, name in enumerate(VERDICTS)})
+    groups = level.groupby([table["decoder"], table["test_mouse"]])
+    median = groups.quantile(0.5, interpolation="higher").unstack().reindex(decoders)[mice]
+    axes.imshow(median, cmap=ListedColormap(VERDICT_COLORS), vmin=-0.5, vmax=2.5, aspect="auto")
+    for row, decoder in enumerate(decoders):
+        for column, mouse in enumerate(mice):
+            mine = level[(table["decoder"] == decoder) & (table["test_mouse"] == mouse)]
+            counts = " / ".join(str(int((mine == index).sum())) for index in range(len(VERDICTS)))
+            dark = median.iloc[row, column] == 2
+            look = {"ha": "center", "va": "center", "fontsize": 6}
+            axes.text(column, row, counts, color="white" if dark else "black", **look)
+    _grid(axes, decoders, mice)
+    axes.set_xlabel("Test mouse")
+    patches = [Patch(color=c, label=v) for c, v in zip(VERDICT_COLORS, VERDICTS, strict=True)]
+    axes.legend(
+        handles=patches,
+        **{"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 3, "frameon": False},
+        **{"fontsize": 6, "handlelength": 1.0, "borderaxespad": 0.2},
+    )
+
+
+def beyond(axes: Axes, table: pd.DataFrame, mice: list[str], settings: Mapping[str, Any]) -> None:
+    """Draw the share of rows of each test mouse beyond the first threshold of each measure."""
+    names = [*OF_DECODER, *OF_IMAGES]
+    share = pd.DataFrame(
+        {
+            name: [
+                np.mean([beyond_of(name, v, settings[name]) > 0 for v in _values(table, name, m)])
+                for m in mice
+            ]
+            for name in names
+        },
+        index=mice,
+    )
+    axes.imshow(share, cmap="Greys", vmin=0, vmax=1.3, aspect="auto")
+    for (row, column), value in np.ndenumerate(share.to_numpy()):
+        look = {"ha": "center", "va": "center", "fontsize": 5.5}
+        axes.text(
+            *(column, row, f"{100 * value:.0f}" if value else "·"),
+            color="white" if value > 0.6 else "black",
+            **look,
+        )
+    _grid(axes, mice, [SHORT.get(name, name) for name in names])
+    axes.tick_params(axis="x", rotation=40)
+    for label in axes.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")
+    axes.set_ylabel("Test mouse")
+    axes.axvline(len(OF_DECODER) - 0.5, color="black", lw=0.8)
+
+
+def predicted(axes: Axes, table: pd.DataFrame, mice: list[str], low: float) -> None:
+    """Draw the measured AUC of each session over the one predicted without its labels."""
+    known = table["predicted_auc"].notna() & table["auc"].notna()
+    bottom = max(0.0, math.floor(low * 20 - 0.5) / 20)
+    axes.plot([bottom, 1], [bottom, 1], color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    for mouse, rows in table[known].groupby("test_mouse"):
+        axes.plot(rows["predicted_auc"], rows["auc"], **markers(mice.index(mouse)))
+    if not known.any():
+        axes.text(0.5, 0.5, "too few mice", transform=axes.transAxes, ha="center", fontsize=6)
+    axes.set(xlim=(bottom, 1.01), ylim=(bottom, 1.01), aspect="equal")
+    axes.set_xlabel("Predicted AUC")
+    axes.set_ylabel("AUC of the session")
+
+
+def caption(table: pd.DataFrame) -> str:
+    """Return the caption of `page`, in plain text."""
+    n, mice = table["allocation"].nunique(), table["test_mouse"].nunique()
+    known = table[table["predicted_auc"].notna() & table["auc"].notna()]
+    error = ""
+    if len(known):
+        missed = np.sqrt(np.mean((known["predicted_auc"] - known["auc"]) ** 2))
+        error = f" Root mean square error over {len(known)} points: {missed:.3f}."
+    return (
+        f"{len(table)} rows: test sessions of {n} allocations ({mice} test mice) and "
+        f"{table['decoder'].nunique()} decoders. A: rows in distribution / shifted / unusable; the "
+        "colour is the median. B: % of the rows of a mouse beyond the first threshold of a "
+        "measure: left of the line of decoders, right of it of images alone. C: AUC of test "
+        "sessions over the AUC predicted from unlabelled data, by a regression over the other test "
+        f"mice; a point is a session in an allocation.{error} The thresholds were set on simulated "
+        "mice."
+    )
+
+
+def _values(table: pd.DataFrame, name: str, mouse: str) -> pd.Series:
+    column = name if name == "predicted_auc" else f"{name}_shift"
+    return table.loc[table["test_mouse"] == mouse, column]
+
+
+def _grid(axes: Axes, rows: list[str], columns: list[str]) -> None:
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,114 @@
+"""How far test mice are from the mice that a decoder knows, and whether it can be believed there.
+
+REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5, the
+    models and what they predict from; tables/session_auc.tsv, for the AUC to expect of a session
+OUTPUTS: tables/image_shift.tsv, tables/shift/{decoder}.tsv, tables/shift.tsv, figures/shift.svg
+    and .png
+"""
+
+if SHIFTED:
+
+    # Once for all decoders: images are compared, whatever decodes them.
+    rule image_shift:
+        input:
+            expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        output:
+            RESULTS / "tables/image_shift.tsv",
+        log:
+            RESULTS / "logs/image_shift.log",
+        benchmark:
+            RESULTS / "benchmarks/image_shift.tsv"
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            code=code_version("image_shift"),
+        message:
+            "Comparing the images of all sessions"
+        shell:
+            "mesodecode image-shift --recordings {input} --out {output} 2> {log}"
+
+    # All allocations in one job: a hundred frames of a session are read once for all of them.
+    rule shift:
+        input:
+            allocations=ancient(RESULTS / "allocations.tsv"),
+            models=model_files,
+            recordings=expand(
+                RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of
+            ),
+            features=features_of_validation,
+            predictions=expand(
+                RESULTS / "predictions/{{decoder}}/{allocation}.h5",
+                allocation=STUDY.allocations,
+            ),
+            validation=expand(
+                RESULTS / "validation/{{decoder}}/{allocation}.h5",
+                allocation=STUDY.allocations,
+            ),
+        output:
+            RESULTS / "tables/shift/{decoder}.tsv",
+        log:
+            RESULTS / "logs/shift/{decoder}.log",
+        benchmark:
+            RESULTS / "benchmarks/shift/{decoder}.tsv"
+        wildcard_constraints:
+            decoder="|".join(SHIFTED),
+        conda:
+            "../../envs/mesodecode.yaml"
+        threads: STUDY.config["threads"]
+        resources:
+            mem_mb=8000,
+            runtime=240,
+            device=STUDY.config["device"],
+        params:
+            models=RESULTS / "models/{decoder}",
+            predictions=RESULTS / "predictions/{decoder}",
+            validation=RESULTS / "validation/{decoder}",
+            inputs=shift_flags,
+            code=code_version("shift"),
+        message:
+            "Measuring how far test mice are from those that {wildcards.decoder} knows"
+        shell:
+            "mesodecode shift --decoder {wildcards.decoder} --models {params.models} "
+            "--allocations {input.allocations} --recordings {input.recordings} {params.inputs} "
+            "--predictions {params.predictions} --validation {params.validation} "
+            "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+    rule shift_report:
+        input:
+            shift=expand(RESULTS / "tables/shift/{decoder}.tsv", decoder=SHIFTED),
+            images=RESULTS / "tables/image_shift.tsv",
+            sessions=RESULTS / "tables/session_auc.tsv",
+        output:
+            table=report(
+                RESULTS / "tables/shift.tsv",
+                category="Shift",
+                caption="../report/shift.rst",
+                labels={"kind": "table"},
+            ),
+            svg=report(
+                RESULTS / "figures/shift.svg",
+                category="Shift",
+                caption="../report/shift.rst",
+                labels={"kind": "figure"},
+            ),
+            png=RESULTS / "figures/shift.png",
+        log:
+            RESULTS / "logs/shift_report.log",
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            thresholds=lambda wildcards: json.dumps(STUDY.config["shift"]),
+            prefix=RESULTS / "figures/shift",
+            code=code_version("shift_report"),
+        message:
+            "Judging the shift of test mice"
+        shell:
+            "mesodecode shift-report --shift {input.shift} --images {input.images} "
+            "--sessions {input.sessions} --thresholds {params.thresholds:q} "
+            "--out {output.table} --figure {params.prefix} 2> {log}"
