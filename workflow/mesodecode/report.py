@@ -57,6 +57,9 @@ def render(
     quality_figures: Sequence[str | Path] = (),
     reproduction: pd.DataFrame | None = None,
     confounds: tuple[pd.DataFrame, str | Path] | None = None,
+    calibration: pd.DataFrame | None = None,
+    prediction_sets: pd.DataFrame | None = None,
+    calibration_figures: Sequence[str | Path] = (),
     shift: pd.DataFrame | None = None,
     shift_figures: Sequence[str | Path] = (),
 ) -> str:
@@ -67,7 +70,8 @@ def render(
     `cohort.tsv` (a row a session), `comparisons.tsv`, `inference.tsv`, `chance.tsv` and `qc.tsv`
     (`qc_table`); `runtimes` has the rows of `mesodecode.runtimes`. `figures`, `losses`, `qc` and
     `quality_figures`, those of `quality` (`quality.COLUMNS`, a row an allocation), are SVG or PNG
-    files; `reproduction` has `reproduction.COLUMNS`, `shift` `shift.columns.COLUMNS`;
+    files; `reproduction` has `reproduction.COLUMNS`, `shift` `shift.columns.COLUMNS`,
+    `calibration` and `prediction_sets` those of `calibration`;
     `importance`, an entry an analysis, is its name, its table of checks (check, verdict, value,
     sentence) and its figures; `confounds`, a table of `confounds.verdicts` and its figure.
     Raises UserError if the config lacks a key or a figure is of another kind.
@@ -87,7 +91,7 @@ def render(
     environment.globals |= {"describe": decoder_text.describe, "fold": FOLD}
     config = schema.defaults("config", **config)
     text = methods(config, allocations, cohort, comparisons, inference)
-    files = [*figures, *losses, *quality_figures, *shift_figures, *qc]
+    files = [*figures, *losses, *quality_figures, *calibration_figures, *shift_figures, *qc]
     pictures = iter([picture(path, f"p{index}-") for index, path in enumerate(files)])
     return environment.get_template("report.html.j2").render(
         config=config,
@@ -113,6 +117,8 @@ def render(
         checked=[] if qc_table is None else quality_control.by_session(qc_table),
         quality=[] if quality is None else _records(quality_summary(quality)),
         quality_figures=list(itertools.islice(pictures, len(quality_figures))),
+        calibration_figures=list(itertools.islice(pictures, len(calibration_figures))),
+        calibration=_records(calibration_summary(calibration, prediction_sets)),
         shift_figures=list(itertools.islice(pictures, len(shift_figures))),
         shift=[] if shift is None else _records(shift),
         shift_summary=[] if shift is None else _records(shift_summary(shift)),
@@ -249,6 +255,27 @@ def quality_summary(table: pd.DataFrame) -> pd.DataFrame:
         threshold_high=("threshold", "max"),
     )
     return groups[measures].mean().join(more).reset_index()
+
+
+def calibration_summary(
+    table: pd.DataFrame | None, sets: pd.DataFrame | None, level: float = 0.9
+) -> pd.DataFrame:
+    """Return one row a decoder: median temperature, means of ECE and Brier score by method.
+
+    Of the prediction sets at `level` mean and lowest coverage and mean size. Empty without tables.
+    """
+    if table is None or sets is None:
+        return pd.DataFrame()
+    means = table.pivot_table(
+        index="decoder", columns="method", values=["ece", "brier"], sort=False
+    )
+    means.columns = ["_".join(names) for names in means.columns]
+    chosen = sets[(sets["level"] - level).abs() < 1e-9].groupby("decoder")
+    more = chosen.agg(
+        coverage=("coverage", "mean"), lowest=("coverage", "min"), set_size=("set_size", "mean")
+    )
+    heat = table.groupby("decoder")["temperature"].median()
+    return means.join(more).join(heat).reset_index()
 
 
 def shift_summary(table: pd.DataFrame) -> pd.DataFrame:

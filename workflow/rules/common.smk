@@ -80,6 +80,12 @@ SIDED = [
     if line.get("mirror") or line.get("masks") in importance.SIDED
 ]
 SHIFTS = STUDY.config["circular_shifts"]
+# Probabilities learnt from labels of other sessions are right of nothing.
+CALIBRATED = [
+    name
+    for name, decoder in STUDY.decoders.items()
+    if decoder.settings.get("labels", "own") == "own"
+]
 SHIFTED = STUDY.config["shift"]["decoders"]  # of which the shift report speaks
 # Allocations with several test mice share some, for which there is no test.
 INFERRED = [

@@ -3,7 +3,8 @@
 REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, the models and what they predict from
 OUTPUTS: validation/{decoder}/{allocation}.h5 (predictions of validation mice, for thresholds),
     tables/quality.tsv, tables/quality/{decoder}.tsv, tables/quality_curves/{decoder}.tsv,
-    figures/quality_{decoder}.svg and .png
+    figures/quality_{decoder}.svg and .png; tables/calibration.tsv, tables/prediction_sets.tsv,
+    figures/calibration.svg and .png
 """
 
 if STUDY.decoders:
@@ -152,3 +153,54 @@ if STUDY.decoders:
             "Joining the quality of all decoders"
         shell:
             "awk 'FNR > 1 || NR == 1' {input} > {output} 2> {log}"
+
+    # One job: reading predictions is all there is to it.
+    rule calibrate:
+        input:
+            allocations=ancient(RESULTS / "allocations.tsv"),
+            predictions=expand(
+                RESULTS / "predictions/{decoder}/{allocation}.h5",
+                decoder=CALIBRATED,
+                allocation=STUDY.allocations,
+            ),
+            validation=expand(
+                RESULTS / "validation/{decoder}/{allocation}.h5",
+                decoder=sorted({m for name in CALIBRATED for m in members_of(name)}),
+                allocation=STUDY.allocations,
+            ),
+        output:
+            table=RESULTS / "tables/calibration.tsv",
+            sets=RESULTS / "tables/prediction_sets.tsv",
+            svg=report(
+                RESULTS / "figures/calibration.svg",
+                category="Quality",
+                caption="../report/calibration.rst",
+                labels={"decoder": "all"},
+            ),
+            png=RESULTS / "figures/calibration.png",
+        log:
+            RESULTS / "logs/calibrate.log",
+        benchmark:
+            RESULTS / "benchmarks/calibrate.tsv"
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            predictions=RESULTS / "predictions",
+            validation=RESULTS / "validation",
+            decoders=CALIBRATED,
+            members=" ".join(
+                flag_if("--average-of", [name, *members_of(name)])
+                for name in CALIBRATED
+                if members_of(name) != [name]
+            ),
+            prefix=RESULTS / "figures/calibration",
+            code=code_version("calibrate"),
+        message:
+            "Recalibrating {params.decoders}"
+        shell:
+            "mesodecode calibrate --decoders {params.decoders} --predictions {params.predictions} "
+            "--validation {params.validation} {params.members} --allocations {input.allocations} "
+            "--out {output.table} --sets {output.sets} --figure {params.prefix} 2> {log}"

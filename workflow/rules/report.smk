@@ -195,6 +195,15 @@ rule report:
         pages=expand(RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders),
         reproduction=[RESULTS / "tables/reproduction.tsv"] if REPRODUCTION else [],
         confounds=confounds_shown(),
+        calibration=[
+            RESULTS / name
+            for name in (
+                "tables/calibration.tsv",
+                "tables/prediction_sets.tsv",
+                "figures/calibration.svg",
+            )
+            if CALIBRATED
+        ],
         shift=(
             [RESULTS / "tables/shift.tsv", RESULTS / "figures/shift.svg"]
             if SHIFTED
@@ -222,6 +231,7 @@ rule report:
             "--reproduction", input.reproduction
         ),
         confounds=lambda wildcards, input: flag_if("--confounds", input.confounds),
+        calibration=lambda wildcards, input: flag_if("--calibration", input.calibration),
         shift=lambda wildcards, input: flag_if("--shift", input.shift),
         code=code_version("report", *report_templates()),
     message:
@@ -231,7 +241,6 @@ rule report:
         "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
         "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
         "{params.losses} --quality {input.quality} {params.pages} {params.reproduction} "
-        "{params.confounds} "
-        "{params.shift} "
+        "{params.confounds} {params.calibration} {params.shift} "
         "--qc-table {input.qc_table} --qc {input.qc} "
         "--out {output.html} --references {output.references} 2> {log}"

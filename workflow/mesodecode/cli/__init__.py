@@ -53,6 +53,7 @@ VERBS = {
     "control-signals": "control_signals",
     "decode-controls": "decode_controls",
     "confounds": "confounds",
+    "calibrate": "calibrate",
     "shift": "shift",
     "image-shift": "image_shift",
     "shift-report": "shift_report",

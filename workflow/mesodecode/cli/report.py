@@ -55,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reproduction", metavar="FILE", help="table of `mesodecode reproduction`")
     parser.add_argument(
+        "--calibration",
+        nargs=3,
+        metavar=("FILE", "SETS", "FIGURE"),
+        help="tables and figure of `mesodecode calibrate`",
+    )
+    parser.add_argument(
         "--shift",
         nargs=2,
         metavar=("FILE", "FIGURE"),
@@ -69,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
     from mesodecode import (
+        calibration,
         evaluate,
         inference,
         qc,
@@ -93,6 +100,16 @@ def run(args: argparse.Namespace) -> None:
         "qc_table": (args.qc_table, qc.COLUMNS, qc.NUMBERS),
         "quality": (args.quality, quality.COLUMNS, quality.NUMBERS),
         "reproduction": (args.reproduction, reproduction.COLUMNS, reproduction.NUMBERS),
+        "calibration": (
+            args.calibration and args.calibration[0],
+            calibration.COLUMNS,
+            calibration.NUMBERS,
+        ),
+        "prediction_sets": (
+            args.calibration and args.calibration[1],
+            calibration.SET_COLUMNS,
+            calibration.SET_NUMBERS,
+        ),
         "shift": (args.shift and args.shift[0], shift.COLUMNS, shift.NUMBERS),
     }
     columns = ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
@@ -109,6 +126,7 @@ def run(args: argparse.Namespace) -> None:
         runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figure,
         losses=args.losses,
+        calibration_figures=args.calibration[2:] if args.calibration else (),
         shift_figures=args.shift[1:] if args.shift else (),
         quality_figures=args.quality_figures,
         qc=args.qc,
