@@ -18,22 +18,33 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/recordings.smk"
-include: "workflow/rules/qc.smk"
-include: "workflow/rules/tune.smk"
-include: "workflow/rules/linear.smk"
-include: "workflow/rules/cnn.smk"
-include: "workflow/rules/rnn.smk"
-include: "workflow/rules/roi.smk"
-include: "workflow/rules/importance.smk"
-include: "workflow/rules/average.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/quality.smk"
-include: "workflow/rules/confounds.smk"
-include: "workflow/rules/shift.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/export.smk"
+include: "workflow/rules/package.smk"
+
+
+ENCODING = config.get("kind") == "encoding"
+
+if ENCODING:
+
+    include: "workflow/rules/encoding.smk"
+
+else:
+
+    include: "workflow/rules/common.smk"
+    include: "workflow/rules/recordings.smk"
+    include: "workflow/rules/qc.smk"
+    include: "workflow/rules/tune.smk"
+    include: "workflow/rules/linear.smk"
+    include: "workflow/rules/cnn.smk"
+    include: "workflow/rules/rnn.smk"
+    include: "workflow/rules/roi.smk"
+    include: "workflow/rules/importance.smk"
+    include: "workflow/rules/average.smk"
+    include: "workflow/rules/evaluate.smk"
+    include: "workflow/rules/quality.smk"
+    include: "workflow/rules/confounds.smk"
+    include: "workflow/rules/shift.smk"
+    include: "workflow/rules/report.smk"
+    include: "workflow/rules/export.smk"
 
 
 rule all:
@@ -41,6 +52,6 @@ rule all:
     input:
         (
             RESULTS / "report.html"
-            if STUDY.decoders
+            if ENCODING or STUDY.decoders
             else [*rules.tables.input, *rules.figures.input]
         ),

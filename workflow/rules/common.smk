@@ -1,37 +1,14 @@
-"""What all rules share: the checked study, paths, and command lines. No rules here."""
+"""What the rules of decoding studies share: the checked study, paths, and flags. No rules here."""
 
 import glob
 import json
-import shlex
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-PACKAGE = Path(workflow.basedir) / "workflow"
-sys.path.insert(0, str(PACKAGE))
 
 from mesodecode import cohort, confounds, importance, schema
 from mesodecode.cli import options
-from mesodecode.files import UserError, matching
-from mesodecode.provenance import code_version
+from mesodecode.files import matching
 
-try:
-    for path in workflow.configfiles:
-        cohort.check_duplicate_keys(path)
-    STUDY = cohort.resolve(config)
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
+STUDY = checked(cohort.resolve)
 RESULTS = Path("results") / STUDY.name
-
-# `mesodecode` in a rule is this checkout's package, whether or not it is installed, run by the
-# Python that runs Snakemake, or by that of the rule's conda environment under --sdm conda.
-CONDA = any(str(m) == "conda" for m in workflow.deployment_settings.deployment_method)
-PYTHON = "python" if CONDA else shlex.quote(sys.executable)
-shell.prefix(  # Snakemake formats the prefix, so its braces are doubled once more
-    f'mesodecode() {{{{ PYTHONPATH={shlex.quote(str(PACKAGE))} {PYTHON} -m mesodecode "$@"; }}}}; '
-)
 
 
 def is_frozen(decoder):

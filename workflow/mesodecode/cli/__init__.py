@@ -67,6 +67,15 @@ VERBS = {
     "plan": "plan",
     "tables": "tables",
     "export-nwb": "export_nwb",
+    "simulate-encoding": "simulate_encoding",
+    "responses": "responses",
+    "fit-encoding": "fit_encoding",
+    "train-encoding": "train_encoding",
+    "score-encoding": "score_encoding",
+    "sweep-encoding": "sweep_encoding",
+    "diagnose": "diagnose",
+    "encoding-figures": "encoding_figures",
+    "encoding-report": "encoding_report",
 }
 
 # Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that

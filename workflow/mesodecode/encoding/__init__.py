@@ -1,0 +1,1 @@
+"""Encoding models: what predicts the responses of neurons to images, and why a network does not."""

@@ -1,0 +1,263 @@
+"""Figures of an encoding study: scores of models, training, the sweep, and diagnoses."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mesodecode.encoding.diagnose import useful_rates
+from mesodecode.figures import MARKERS, MM, PALETTE, STYLE
+
+INITIALISATIONS = {"default": "Default", "kaiming": "Kaiming", "xavier": "Xavier"}
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width * MM, height * MM), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """Draw R² of averages of every neuron by model, and the mean share of the ceiling reached.
+
+    `neurons` has `scores.NEURONS`, `summary` `scores.SUMMARY`; models without averages (oracles)
+    are left out.
+    """
+    models = [m for m, g in neurons.groupby("model", sort=False) if g["r2_average"].notna().any()]
+    with mpl.rc_context(STYLE):
+        figure = _figure(174, 30 + 7 * len(models))
+        each, share = figure.subplots(1, 2, sharey=True, width_ratios=(1.5, 1))
+        rng = np.random.default_rng(0)
+        for y, model in enumerate(models):
+            mine = neurons[neurons["model"] == model]
+            for index, (name, offset) in enumerate((("responsive", 0.18), ("unresponsive", -0.18))):
+                values = mine.loc[mine["responsive"] == (index == 0), "r2_average"].dropna()
+                jitter = y - offset + rng.uniform(-0.11, 0.11, len(values))
+                label = f"{name} neurons" if y == 0 else None
+                each.plot(
+                    *(values.clip(lower=-0.5), jitter),
+                    **{"ls": "none", "marker": MARKERS[index], "ms": 1.8, "alpha": 0.45},
+                    **{"mec": "none", "mfc": PALETTE[index], "label": label},
+                )
+                if len(values):
+                    each.plot(
+                        [values.mean()] * 2, [y - offset - 0.16, y - offset + 0.16], "k", lw=1.4
+                    )
+            for index, (score, label) in enumerate(
+                (
+                    ("fraction", "R² over its ceiling"),
+                    ("r_normalised", "correlation over its ceiling"),
+                )
+            ):
+                chosen = summary[
+                    (summary["model"] == model)
+                    & (summary["neurons"] == "responsive")
+                    & (summary["score"] == score)
+                ]
+                if len(chosen):
+                    row = chosen.iloc[0]
+                    share.errorbar(
+                        *(row["mean"], y - 0.12 + 0.24 * index),
+                        xerr=[[row["mean"] - row["ci_low"]], [row["ci_high"] - row["mean"]]],
+                        **{"fmt": "D^"[index], "color": PALETTE[2 + index], "ms": 3.2},
+                        **{"elinewidth": 0.8, "capsize": 1.8, "label": label if y == 0 else None},
+                    )
+        each.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        share.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        share.axvline(1, color="black", lw=0.6, zorder=0)
+        share.axvline(0.8, color="0.6", lw=0.6, ls=":", zorder=0)
+        each.set_yticks(range(len(models)), models)
+        each.set_ylim(len(models) - 0.4, -0.6)
+        for axes in (each, share):
+            axes.tick_params(axis="y", length=0)
+        each.set_xlabel("R² of averages of repeats, held-out images")
+        share.set_xlabel("Share of the ceiling (mean, 95 % CI over neurons)")
+        handles = [axes.get_legend_handles_labels() for axes in (each, share)]
+        figure.legend(
+            *(handles[0][i] + handles[1][i] for i in (0, 1)),
+            **{"loc": "outside upper center", "ncols": 4, "frameon": False, "markerscale": 1.4},
+        )
+    return figure
+
+
+def scores_caption(neurons: pd.DataFrame) -> str:
+    """Return the caption of `scores_figure`, in plain text."""
+    one = neurons[neurons["model"] == neurons["model"].iloc[0]]
+    n, answers = len(one), int(one["responsive"].sum())
+    return (
+        f"Left: R² of each of n = {n} neurons ({answers} responsive: F test over images, false "
+        "discovery rate .05), predictions against the mean response to each held-out image, all "
+        "folds together; line: mean; values below -0.5 are drawn there. Right: mean share of the "
+        "ceiling that responsive neurons' noise leaves, of R² and of the correlation (CC_norm); "
+        "line at 1: the ceiling, dots: 80 % of it."
+    )
+
+
+def loss_figure(history: pd.DataFrame) -> Figure:
+    """Draw loss and R² by epoch, as Berget 2023 does; `history` has `train.HISTORY` and fold."""
+    with mpl.rc_context(STYLE):
+        figure = _figure(174, 60)
+        loss, r2 = figure.subplots(1, 2)
+        for axes, score, label in ((loss, "loss", "Squared error"), (r2, "r2", "R²")):
+            lowest = np.inf
+            for index, (kind, words) in enumerate((("train", "training"), ("valid", "validation"))):
+                column = f"{kind}_{score}"
+                values = history.pivot(index="epoch", columns="fold", values=column)
+                look = {"color": PALETTE[index], "marker": MARKERS[index]}
+                size = 1 if len(values) == 1 else 0
+                for name in values:
+                    axes.plot(values.index, values[name], **look, lw=0.4, ms=size, alpha=0.5)
+                mean = values.mean(axis=1, skipna=False)
+                axes.plot(
+                    *(mean.index, mean),
+                    **look,
+                    **{"lw": 1.6, "ms": 3.2, "mec": "white", "mew": 0.4, "label": words},
+                    markevery=max(1, len(mean) // 12),
+                )
+                lowest = min(lowest, values.min().min())
+            if score == "r2":
+                axes.set_ylim(bottom=max(lowest, -1) - 0.05)
+                axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+            else:
+                axes.set_ylim(bottom=0)
+            axes.set_ylabel(label)
+            axes.set_xlabel("Epoch")
+            axes.set_xlim(0.5, history["epoch"].max() + 0.5)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        n = history["fold"].nunique()
+        figure.legend(
+            *loss.get_legend_handles_labels(),
+            **{"loc": "outside upper center", "ncols": 2, "frameon": False},
+            title=f"n = {n} fold{'s' * (n > 1)} (thin), mean (thick)",
+        )
+    return figure
+
+
+def loss_caption(history: pd.DataFrame) -> str:
+    """Return the caption of `loss_figure`, in plain text."""
+    return (
+        "Mean squared error of standardised responses and mean R² over neurons, on training (blue, "
+        "circles) and validation images (orange, squares), by epoch; thin lines: folds (n = "
+        f"{history['fold'].nunique()}), thick lines: their mean, up to where all go. R² below -1 "
+        "is cut off. The weights of the epoch of lowest validation loss are the ones tested."
+    )
+
+
+def sweep_figure(table: pd.DataFrame) -> Figure:
+    """Draw validation R² and loss by learning rate and momentum, the best over L2, of each start.
+
+    `table` has `sweep.COLUMNS`. Grey: every training diverged.
+    """
+    starts = list(table["initialisation"].unique())
+    with mpl.rc_context(STYLE):
+        figure = _figure(30 + 48 * max(len(starts), 2), 100)
+        grid = figure.subplots(2, len(starts), squeeze=False, sharex=True, sharey=True)
+        limits = {
+            "valid_r2": (
+                min(-0.05, table["valid_r2"].quantile(0.05)),
+                max(0.05, table["valid_r2"].max()),
+            ),
+            "valid_loss": (table["valid_loss"].min(), table["valid_loss"].quantile(0.9)),
+        }
+        for row, (column, label, how) in enumerate(
+            (("valid_r2", "Validation R²", "max"), ("valid_loss", "Validation loss", "min"))
+        ):
+            colours = mpl.colormaps["cividis" if how == "max" else "cividis_r"].with_extremes(
+                bad="0.8"
+            )
+            low, high = limits[column]
+            for start, axes in zip(starts, grid[row], strict=True):
+                mine = table[table["initialisation"] == start]
+                values = mine.groupby(["momentum", "learning_rate"])[column].agg(how).unstack()
+                mesh = axes.pcolormesh(
+                    np.arange(values.shape[1] + 1),
+                    np.arange(values.shape[0] + 1),
+                    np.ma.masked_invalid(values.to_numpy()),
+                    **{"cmap": colours, "vmin": low, "vmax": high, "rasterized": True},
+                )
+                axes.set_facecolor("0.8")
+                every = max(1, values.shape[1] // 5)
+                axes.set_xticks(
+                    np.arange(0, values.shape[1], every) + 0.5,
+                    [f"{v:.1g}" for v in values.columns[::every]],
+                )
+                axes.set_yticks(np.arange(values.shape[0]) + 0.5, [f"{v:g}" for v in values.index])
+                if row == 0:
+                    axes.set_title(INITIALISATIONS.get(start, start), fontsize=7)
+                else:
+                    axes.set_xlabel("Learning rate")
+                if start == starts[0]:
+                    axes.set_ylabel("Momentum")
+            bar = figure.colorbar(mesh, ax=grid[row].tolist(), pad=0.01)
+            bar.set_label(label)
+    return figure
+
+
+def sweep_caption(table: pd.DataFrame) -> str:
+    """Return the caption of `sweep_figure`, in plain text."""
+    best = table.loc[table["valid_r2"].idxmax()] if table["valid_r2"].notna().any() else None
+    words = (
+        "None of them stayed finite."
+        if best is None
+        else f"Best: learning rate {best['learning_rate']:.2g}, momentum {best['momentum']:g}, L2 "
+        f"{best['l2']:.2g}, {best['initialisation']} initialisation, with R² {best['valid_r2']:.3f} "
+        f"on validation and {best['test_r2']:.3f} on test images."
+    )
+    return (
+        f"Validation R² (top) and loss (bottom) of {len(table)} trainings on the first fold, by "
+        f"learning rate and momentum: the best over {table['l2'].nunique()} values of L2, for each "
+        f"initialisation. Grey: all of them diverged ({int(table['diverged'].sum())} trainings "
+        f"did). {words} Each square is one seed: chosen among so many, the best is better than it "
+        "would be again."
+    )
+
+
+def diagnosis_figure(neurons: pd.DataFrame, layers: pd.DataFrame, rates: pd.DataFrame) -> Figure:
+    """Draw explainable variance, gradients by layer and the learning-rate range test."""
+    with mpl.rc_context(STYLE):
+        figure = _figure(174, 62)
+        variance, gradient, rate = figure.subplots(1, 3)
+        bins = np.linspace(
+            min(0, neurons["explainable"].min()), max(neurons["explainable"].max(), 0.05), 25
+        )
+        groups = [neurons.loc[neurons["responsive"] == r, "explainable"] for r in (True, False)]
+        variance.hist(
+            groups,
+            bins=bins,
+            stacked=True,
+            color=PALETTE[:2],
+            label=[
+                f"{n} ({len(g)})"
+                for n, g in zip(("responsive", "unresponsive"), groups, strict=True)
+            ],
+        )
+        variance.legend(frameon=False, fontsize=6)
+        variance.set_xlabel("Share of variance that images explain")
+        variance.set_ylabel("Neurons")
+        at = np.arange(1, len(layers) + 1)
+        gradient.semilogy(at, layers["ratio"], marker="o", ms=3, lw=0.8, color=PALETTE[2])
+        gradient.xaxis.set_major_locator(MaxNLocator(integer=True))
+        gradient.set_xlabel("Layer, first to last")
+        gradient.set_ylabel("Gradient / weight (RMS)")
+        low, high = useful_rates(rates)
+        rate.axvspan(low, high, color="0.92", lw=0)
+        rate.semilogx(rates["learning_rate"], rates["loss"], lw=1.2, color=PALETTE[0])
+        rate.set_xlabel("Learning rate (useful range shaded)")
+        rate.set_ylabel("Loss, one step at each rate")
+        for axes, letter in ((variance, "A"), (gradient, "B"), (rate, "C")):
+            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+    return figure
+
+
+def diagnosis_caption(neurons: pd.DataFrame, layers: pd.DataFrame) -> str:
+    """Return the caption of `diagnosis_figure`, in plain text."""
+    return (
+        f"A: share of single trials' variance that images explain in each of n = {len(neurons)} "
+        "neurons. B: root mean square of the gradient over that of the weights, before training, "
+        f"of each of {len(layers)} layers with weights. C: learning-rate range test, one step at "
+        "each rate; shaded: from a hundredth of the rate of the lowest loss to where the loss grows."
+    )

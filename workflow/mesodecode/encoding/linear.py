@@ -1,0 +1,92 @@
+"""Models in closed form: mean, mean of other repeats, and ridge regression on fixed features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import RidgeCV
+
+from mesodecode.encoding.explainable import image_means
+from mesodecode.encoding.folds import Split
+from mesodecode.encoding.gabor import gabor_pyramid
+from mesodecode.encoding.responses import Responses
+
+ALPHAS = np.logspace(-6, 6, 25)  # penalties, in units of the features' mean variance x images
+
+
+def fit_predict(data: Responses, split: Split, settings: dict[str, Any]) -> np.ndarray:
+    """Fit a model of encoding_linear.schema.yaml and predict the test presentations (P, N)."""
+    if settings["model"] == "mean":
+        return np.repeat(data.response[split.fit].mean(0)[None], len(split.test), axis=0)
+    if settings["model"] == "image_mean":
+        return other_repeats(data.response[split.test], data.image[split.test])
+    covariates = data.covariates if settings["covariates"] else None
+    seen = data.images[np.unique(data.image[split.fit])]
+    images = (data.images - seen.mean()) / (seen.std() or 1.0)
+    return ridge(image_features(images, settings), data, split, covariates)
+
+
+def other_repeats(response: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return for each presentation the mean response to the other ones of its image (P, N).
+
+    NaN for an image that was shown once.
+    """
+    _, index, counts = np.unique(image, return_inverse=True, return_counts=True)
+    n = counts[index][:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (image_means(response, index)[index] * n - response) / (n - 1)
+
+
+def image_features(images: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Return features (I, F) of images (I, H, W): pixels, a Gabor pyramid, a backbone's maps."""
+    if settings["features"] == "pixels":
+        return images.reshape(len(images), -1)
+    if settings["features"] == "gabor":
+        return gabor_pyramid(images)
+    import torch  # seconds that the other features do not need
+
+    from mesodecode.encoding.networks import EncodingNetwork, cut_backbone
+
+    torch.manual_seed(settings["seed"])
+    backbone = cut_backbone(settings["backbone"], settings["convolutions"], settings["pretrained"])
+    network = EncodingNetwork(
+        backbone.eval(), torch.nn.Identity(), pool=settings["pool"], frozen=True
+    )
+    with torch.inference_mode():
+        parts = torch.as_tensor(images, dtype=torch.float32)[:, None].split(64)
+        return torch.cat([network.maps(part) for part in parts]).flatten(1).numpy()
+
+
+def ridge(
+    features: np.ndarray,
+    data: Responses,
+    split: Split,
+    covariates: np.ndarray | None = None,
+) -> np.ndarray:
+    """Predict test presentations (P, N) by ridge regression on features (I, F) of images.
+
+    1. With covariates (P, C) their slopes come first, by least squares on what differs between
+       repeats of one image, so that no image can take their part.
+    2. The mean response to each training image is regressed on its features, in closed form, with
+       the penalty of each neuron that has the least leave-one-image-out error (RidgeCV).
+
+    Repeats of an image have the same features: fitting their mean is fitting them all, where each
+    image has equally many.
+    """
+    rows, response = split.fit, data.response[split.fit].astype(np.float64)
+    shown, index = np.unique(data.image[rows], return_inverse=True)
+    added = np.zeros((len(split.test), 1))
+    if covariates is not None:
+        mine = covariates[rows]
+        within = mine - image_means(mine, index)[index]
+        slopes, *_ = np.linalg.lstsq(within, response - image_means(response, index)[index])
+        response = response - mine @ slopes
+        added = covariates[split.test] @ slopes
+    x = features[shown].astype(np.float64)
+    mean = x.mean(0)
+    scale = np.sqrt(((x - mean) ** 2).sum() / len(x)) or 1.0
+    model = RidgeCV(alphas=ALPHAS * len(x), alpha_per_target=True)
+    model.fit((x - mean) / scale, image_means(response, index))
+    tested, back = np.unique(data.image[split.test], return_inverse=True)
+    return model.predict((features[tested] - mean) / scale)[back] + added

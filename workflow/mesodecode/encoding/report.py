@@ -1,0 +1,88 @@
+"""The report of an encoding study: one HTML file, in the look of the other reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from mesodecode import report as base
+from mesodecode.encoding.scores import SCORES
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(
+    config: Mapping[str, Any],
+    *,
+    summary: pd.DataFrame,
+    neurons: pd.DataFrame,
+    diagnoses: Mapping[str, pd.DataFrame],
+    sweep: pd.DataFrame | None = None,
+    truth: Sequence[str] = (),
+    figures: Sequence[str | Path] = (),
+) -> str:
+    """Return the report as HTML.
+
+    `config` is the resolved config; `summary` has `scores.SUMMARY`, `neurons` `scores.NEURONS`,
+    `diagnoses` model -> `diagnose.COLUMNS`, `sweep` `sweep.COLUMNS`; `truth`: sentences on what a
+    simulation planted; `figures` are SVG or PNG files.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([TEMPLATES, base.TEMPLATES]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"score": format_score, "p": base.format_p}
+    environment.filters["setting"] = base.format_setting
+    return environment.get_template("encoding.html.j2").render(
+        config=config,
+        look=look(),
+        rows=score_rows(summary),
+        n_neurons=int((neurons["model"] == neurons["model"].iloc[0]).sum()),
+        n_responsive=int(
+            neurons.loc[neurons["model"] == neurons["model"].iloc[0], "responsive"].sum()
+        ),
+        diagnoses={name: table.to_dict("records") for name, table in diagnoses.items()},
+        best=[] if sweep is None else sweep.nlargest(10, "valid_r2").to_dict("records"),
+        n_swept=0 if sweep is None else len(sweep),
+        n_diverged=0 if sweep is None else int(sweep["diverged"].sum()),
+        truth=list(truth),
+        figures=[base.picture(path, f"p{index}-") for index, path in enumerate(figures)],
+        versions=base.versions(),
+        commit=base.commit(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def look() -> Markup:
+    """Return the style of the other reports, so that there is one of it."""
+    text = (base.TEMPLATES / "report.html.j2").read_text(encoding="utf-8")
+    return Markup(re.search(r"<style>.*?</style>", text, flags=re.DOTALL)[0])
+
+
+def score_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one row a model and kind of neurons: each score as mean and interval, and chance."""
+    rows = []
+    for (model, kind), mine in summary.groupby(["model", "neurons"], sort=False):
+        if kind == "all":
+            continue
+        by = mine.set_index("score")
+        row: dict[str, Any] = {"model": model, "neurons": kind, "n": int(mine["n_neurons"].max())}
+        for score in SCORES:
+            row[score] = by.loc[score].to_dict() if score in by.index else None
+        rows.append(row)
+    return rows
+
+
+def format_score(value: float) -> str:
+    """Return two decimals with a minus sign, or a dash for NaN."""
+    return "–" if value != value else f"{value:.2f}".replace("-", "−")

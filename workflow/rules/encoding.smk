@@ -1,0 +1,452 @@
+"""Encoding studies (`kind: encoding`): what predicts the responses of neurons to images.
+
+REQUIRED INPUTS: the files that `recordings:` names (none if `simulate:` is there)
+OUTPUTS: responses/{session}.h5; predictions/{model}/{fold}.h5 of every model, and of networks
+    models/{model}/{fold}.pt and .history.tsv; tables/encoding_neurons.tsv, _folds.tsv and
+    _summary.tsv; diagnosis/{model}_checks.tsv, _neurons.tsv, _layers.tsv and _rates.tsv;
+    sweep/{chunk}.tsv, tables/sweep.tsv; figures/*.svg and .png; report.html
+"""
+
+import json
+
+from mesodecode.cli import options
+from mesodecode.encoding import study as encoding
+
+STUDY = checked(encoding.resolve)
+RESULTS = Path("results") / STUDY.name
+SIMULATED = "simulate" in STUDY.config
+NETWORKS = STUDY.networks
+LINEAR = [name for name in STUDY.models if name not in NETWORKS]
+DIAGNOSED = STUDY.config["diagnose"]
+SWEEP = STUDY.config["sweep"]
+FIRST = next(iter(STUDY.folds))  # the fold of diagnoses and of the sweep
+WEIGHTS = Path("results/weights")  # of ImageNet: the same for all studies
+FETCHED = sorted(
+    {
+        model.settings["backbone"]
+        for model in STUDY.models.values()
+        if model.settings["pretrained"] == "imagenet"
+    }
+)
+
+
+wildcard_constraints:
+    session="|".join(STUDY.sessions),
+    fold="|".join(map(re.escape, STUDY.folds)),
+    chunk=r"\d+",
+
+
+def responses_of(*folds):
+    """The responses that folds need: those of their training and test sessions."""
+    chosen = [STUDY.folds[fold] for fold in folds]
+    needed = dict.fromkeys(s for fold in chosen for s in (*fold.train, fold.test))
+    return [RESULTS / f"responses/{session}.h5" for session in needed]
+
+
+def fold_flags(*folds):
+    """How presentations are held out, as flags."""
+    settings = STUDY.config["folds"]
+    words = ["--responses", *map(str, responses_of(*folds)), "--by", settings["by"]]
+    words += ["--folds", str(settings["k"]), "--fold-seed", str(settings["seed"])]
+    return shlex.join(words)
+
+
+def model_settings(name):
+    """The settings of a model; its ImageNet weights are read from the file that is fetched."""
+    settings = dict(STUDY.models[name].settings)
+    if settings["pretrained"] == "imagenet":
+        settings["pretrained"] = f"file:{WEIGHTS}/{settings['backbone']}.pt"
+    return settings
+
+
+def model_flags(name):
+    """The settings of a model as flags."""
+    return options.as_flags(model_settings(name), STUDY.models[name].kind)
+
+
+def first_weights(name):
+    """The file of a model's first weights; none where they are packaged or random."""
+    kind, _, path = model_settings(name)["pretrained"].partition(":")
+    return [path] if kind == "file" else []
+
+
+def sweep_flags():
+    """What the sweep varies, as flags."""
+    words = ["--learning-rates", *map(str, SWEEP["learning_rate"])]
+    words += [
+        "--momenta",
+        *map(str, SWEEP["momentum"]),
+        "--l2s",
+        *map(str, SWEEP["l2"]),
+    ]
+    return shlex.join([*words, "--initialisations", *SWEEP["initialisation"]])
+
+
+def drawn():
+    """The figures of the report."""
+    names = ["scores", *(f"loss_{name}" for name in NETWORKS)]
+    names += ["sweep"] if SWEEP else []
+    names += [f"diagnosis_{name}" for name in DIAGNOSED]
+    return [RESULTS / f"figures/{name}.svg" for name in names]
+
+
+rule encoding_config:
+    output:
+        RESULTS / "config.json",
+    log:
+        RESULTS / "logs/encoding_config.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        config=lambda wildcards: json.dumps(STUDY.config, indent=1),
+    message:
+        "Writing the config with all defaults filled in"
+    shell:
+        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
+
+
+if SIMULATED:
+
+    rule simulate_encoding:
+        output:
+            session=RESULTS / "simulated/{session}.h5",
+            truth=RESULTS / "simulated/{session}_truth.h5",
+        log:
+            RESULTS / "logs/simulate_encoding/{session}.log",
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            out=RESULTS / "simulated",
+            number=lambda wildcards: STUDY.sessions.index(wildcards.session),
+            settings=options.as_flags(STUDY.config["simulate"], "encoding_simulate"),
+            code=code_version("simulate_encoding"),
+        message:
+            "Simulating session {wildcards.session}"
+        shell:
+            "mesodecode simulate-encoding --session {wildcards.session} --number {params.number} "
+            "--out {params.out} {params.settings} 2> {log}"
+
+
+# On the machine that runs Snakemake, as for decoders: compute nodes often have no internet.
+rule fetch_weights:
+    output:
+        weights=WEIGHTS / "{backbone}.pt",
+        checksum=WEIGHTS / "{backbone}.pt.sha256",
+    log:
+        RESULTS / "logs/fetch_weights/{backbone}.log",
+    wildcard_constraints:
+        backbone="|".join(map(re.escape, FETCHED)) or "no backbone",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    message:
+        "Fetching the ImageNet weights of {wildcards.backbone}"
+    shell:
+        "mesodecode fetch-weights --backbone {wildcards.backbone} --out {output.weights} 2> {log} "
+        "|| {{ cat {log} >&2; exit 1; }}"
+
+
+rule responses:
+    input:
+        file=lambda wildcards: STUDY.source("file", wildcards.session),
+        events=lambda wildcards: STUDY.source("events", wildcards.session) or [],
+    output:
+        RESULTS / "responses/{session}.h5",
+    log:
+        RESULTS / "logs/responses/{session}.log",
+    benchmark:
+        RESULTS / "benchmarks/responses/{session}.tsv"
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        events=lambda wildcards, input: shlex.join(
+            ["--events", input.events] if input.events else []
+        ),
+        settings=options.as_flags(STUDY.config["responses"], "encoding_responses"),
+        code=code_version("responses"),
+    message:
+        "Making responses of session {wildcards.session}"
+    shell:
+        "mesodecode responses --file {input.file:q} {params.events} "
+        "--session {wildcards.session} {params.settings} --out {output} 2> {log}"
+
+
+rule fit_encoding:
+    input:
+        responses=responses_of(*STUDY.folds),
+        first=lambda wildcards: first_weights(wildcards.model),
+    output:
+        expand(RESULTS / "predictions/{{model}}/{fold}.h5", fold=STUDY.folds),
+    log:
+        RESULTS / "logs/fit_encoding/{model}.log",
+    benchmark:
+        RESULTS / "benchmarks/fit_encoding/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(LINEAR) or "no model",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        data=fold_flags(*STUDY.folds),
+        settings=lambda wildcards: model_flags(wildcards.model),
+        folder=str(RESULTS / "predictions/{model}"),
+        code=code_version("fit_encoding"),
+    message:
+        "Fitting {wildcards.model}"
+    shell:
+        "mesodecode fit-encoding {params.data} --name {wildcards.model} {params.settings} "
+        "--out {params.folder} 2> {log}"
+
+
+rule train_encoding:
+    input:
+        responses=lambda wildcards: responses_of(wildcards.fold),
+        first=lambda wildcards: first_weights(wildcards.model),
+    output:
+        predictions=RESULTS / "predictions/{model}/{fold}.h5",
+        weights=RESULTS / "models/{model}/{fold}.pt",
+        history=RESULTS / "models/{model}/{fold}.history.tsv",
+    log:
+        RESULTS / "logs/train_encoding/{model}/{fold}.log",
+    benchmark:
+        RESULTS / "benchmarks/train_encoding/{model}/{fold}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS) or "no model",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=16000,
+        runtime=720,
+        device=STUDY.config["device"],
+    params:
+        data=lambda wildcards: fold_flags(wildcards.fold),
+        settings=lambda wildcards: model_flags(wildcards.model),
+        checkpoint=str(RESULTS / "checkpoints/{model}/{fold}.pt"),
+        code=code_version("train_encoding"),
+    message:
+        "Training {wildcards.model} on {wildcards.fold}"
+    shell:
+        "mesodecode train-encoding {params.data} --name {wildcards.model} "
+        "--fold {wildcards.fold} {params.settings} --device {resources.device} "
+        "--threads {threads} --checkpoint {params.checkpoint} --weights {output.weights} "
+        "--history {output.history} --out {output.predictions} 2> {log}"
+
+
+rule score_encoding:
+    input:
+        expand(
+            RESULTS / "predictions/{model}/{fold}.h5",
+            model=STUDY.models,
+            fold=STUDY.folds,
+        ),
+    output:
+        expand(
+            RESULTS / "tables/encoding_{table}.tsv",
+            table=["neurons", "folds", "summary"],
+        ),
+    log:
+        RESULTS / "logs/score_encoding.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        predictions=RESULTS / "predictions",
+        models=list(STUDY.models),
+        folds=list(STUDY.folds),
+        permutations=STUDY.config["permutations"],
+        prefix=RESULTS / "tables/encoding",
+        code=code_version("score_encoding"),
+    message:
+        "Scoring {params.models}"
+    shell:
+        "mesodecode score-encoding --predictions {params.predictions} --models {params.models} "
+        "--folds {params.folds} --permutations {params.permutations} --out {params.prefix} "
+        "2> {log}"
+
+
+rule diagnose:
+    input:
+        responses=responses_of(FIRST),
+        first=lambda wildcards: first_weights(wildcards.model),
+        history=RESULTS / f"models/{{model}}/{FIRST}.history.tsv",
+    output:
+        expand(
+            RESULTS / "diagnosis/{{model}}_{table}.tsv",
+            table=["checks", "neurons", "layers", "rates"],
+        ),
+    log:
+        RESULTS / "logs/diagnose/{model}.log",
+    benchmark:
+        RESULTS / "benchmarks/diagnose/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(DIAGNOSED) or "no model",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=16000,
+        runtime=240,
+        device=STUDY.config["device"],
+    params:
+        data=fold_flags(FIRST),
+        settings=lambda wildcards: model_flags(wildcards.model),
+        prefix=str(RESULTS / "diagnosis/{model}"),
+        code=code_version("diagnose"),
+    message:
+        "Diagnosing {wildcards.model}"
+    shell:
+        f"mesodecode diagnose --fold {FIRST} "
+        "{params.data} {params.settings} --history {input.history} "
+        "--device {resources.device} --threads {threads} --out {params.prefix} &> {log}"
+
+
+if SWEEP:
+
+    rule sweep_encoding:
+        input:
+            responses=responses_of(FIRST),
+            first=first_weights(SWEEP["model"]),
+        output:
+            RESULTS / "sweep/{chunk}.tsv",
+        log:
+            RESULTS / "logs/sweep_encoding/{chunk}.log",
+        benchmark:
+            RESULTS / "benchmarks/sweep_encoding/{chunk}.tsv"
+        conda:
+            "../../envs/mesodecode.yaml"
+        threads: STUDY.config["threads"]
+        resources:
+            mem_mb=16000,
+            runtime=1440,
+            device=STUDY.config["device"],
+        params:
+            data=fold_flags(FIRST),
+            settings=model_flags(SWEEP["model"]),
+            swept=sweep_flags(),
+            chunks=SWEEP["chunks"],
+            partial=str(RESULTS / "checkpoints/sweep/{chunk}.jsonl"),
+            code=code_version("sweep_encoding"),
+        message:
+            "Sweep: part {wildcards.chunk} of {params.chunks}"
+        shell:
+            f"mesodecode sweep-encoding --fold {FIRST} "
+            "{params.data} {params.settings} {params.swept} "
+            "--chunk {wildcards.chunk} --chunks {params.chunks} --partial {params.partial} "
+            "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+    rule sweep_table:
+        input:
+            expand(RESULTS / "sweep/{chunk}.tsv", chunk=range(1, SWEEP["chunks"] + 1)),
+        output:
+            RESULTS / "tables/sweep.tsv",
+        log:
+            RESULTS / "logs/sweep_table.log",
+        localrule: True
+        conda:
+            "../../envs/mesodecode.yaml"
+        message:
+            "Joining the sweep"
+        shell:
+            "awk 'FNR > 1 || NR == 1' {input} > {output} 2> {log}"
+
+
+def figure_tables(wildcards):
+    """What a figure is drawn of."""
+    kind, _, name = wildcards.figure.partition("_")
+    return {
+        "scores": [
+            RESULTS / f"tables/encoding_{t}.tsv" for t in ("neurons", "summary")
+        ],
+        "loss": [RESULTS / f"models/{name}/{fold}.history.tsv" for fold in STUDY.folds],
+        "sweep": [RESULTS / "tables/sweep.tsv"],
+        "diagnosis": [
+            RESULTS / f"diagnosis/{name}_{t}.tsv"
+            for t in ("neurons", "layers", "rates")
+        ],
+    }[kind]
+
+
+rule figure_encoding:
+    input:
+        figure_tables,
+    output:
+        svg=RESULTS / "figures/{figure}.svg",
+        png=RESULTS / "figures/{figure}.png",
+    log:
+        RESULTS / "logs/figure_encoding/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(path.stem for path in drawn()),
+    localrule: True  # seconds: not worth a submission
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        kind=lambda wildcards: wildcards.figure.partition("_")[0],
+        name=lambda wildcards: wildcards.figure.partition("_")[2]
+        or (SWEEP or {}).get("model", "models"),
+        prefix=str(RESULTS / "figures/{figure}"),
+        code=code_version("encoding_figures"),
+    message:
+        "Drawing {wildcards.figure}"
+    shell:
+        "mesodecode encoding-figures --kind {params.kind} --name {params.name} --tables {input} "
+        "--out {params.prefix} 2> {log}"
+
+
+rule encoding_report:
+    input:
+        config=RESULTS / "config.json",
+        summary=RESULTS / "tables/encoding_summary.tsv",
+        neurons=RESULTS / "tables/encoding_neurons.tsv",
+        diagnoses=expand(RESULTS / "diagnosis/{model}_checks.tsv", model=DIAGNOSED),
+        sweep=[RESULTS / "tables/sweep.tsv"] if SWEEP else [],
+        truth=expand(
+            RESULTS / "simulated/{session}_truth.h5",
+            session=STUDY.sessions if SIMULATED else [],
+        ),
+        figures=drawn(),
+    output:
+        RESULTS / "report.html",
+    log:
+        RESULTS / "logs/encoding_report.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        diagnoses=" ".join(
+            f"--diagnosis {name} {RESULTS}/diagnosis/{name}_checks.tsv"
+            for name in DIAGNOSED
+        ),
+        sweep=f"--sweep {RESULTS}/tables/sweep.tsv" if SWEEP else "",
+        truth=lambda wildcards, input: shlex.join(
+            ["--truth", *input.truth] if input.truth else []
+        ),
+        code=code_version(
+            "encoding_report",
+            "encoding/templates/encoding.html.j2",
+            "templates/report.html.j2",
+        ),
+    message:
+        "Writing the report"
+    shell:
+        "mesodecode encoding-report --config {input.config} --summary {input.summary} "
+        "--neurons {input.neurons} {params.diagnoses} {params.sweep} {params.truth} "
+        "--figures {input.figures} --out {output} 2> {log}"
