@@ -90,7 +90,8 @@ def unbroken(recordings, tmp_path_factory):
     training = Training(recordings, tmp_path_factory.mktemp("unbroken"))
     status, words = training.finish()
     assert status == 0, words
-    assert not list(training.kept.parent.iterdir())  # a finished run keeps no checkpoint
+    # a finished run keeps what it trained, and no checkpoint
+    assert [path.name for path in training.kept.parent.iterdir()] == ["cnn.finished.pt"]
     return training.weights()
 
 
@@ -127,6 +128,21 @@ def test_signals_keep_the_state_and_other_settings_are_refused(recordings, unbro
     assert_same_bits(training.weights(), unbroken)
 
 
+@pytest.mark.slow
+def test_a_finished_run_is_not_repeated_when_its_outputs_are_lost(recordings, unbroken, tmp_path):
+    training = Training(recordings, tmp_path)
+    training.kept.parent.mkdir()
+    training.out.mkdir()  # it cannot write its weights
+    status, words = training.finish()
+    assert status == 1 and "epoch 3/3" in words
+    training.out.rmdir()
+    status, words = training.finish()
+    assert status == 0 and "trained before" in words and "epoch" not in words
+    assert_same_bits(training.weights(), unbroken)
+    history = training.out.with_suffix(".tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_is_a_checkpoint_after_the_step_under_way(tmp_path, how):
     kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
@@ -161,5 +177,8 @@ def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
     assert kept.load() == {"epoch": 1}
     with pytest.raises(UserError, match=r"seed was 1, now 2"):
         Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).load()
-    kept.remove()
-    assert list(tmp_path.iterdir()) == []
+    kept.finish({"weights": 3})
+    assert [path.name for path in tmp_path.iterdir()] == ["c.finished.pt"]
+    assert kept.finished() == {"weights": 3}
+    # another run is no error here: its result is not this one's, and will be replaced
+    assert Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).finished() is None

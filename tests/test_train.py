@@ -1,6 +1,9 @@
 """Training: it learns, repeats itself, keeps the best epoch, and says why it cannot."""
 
 import math
+import os
+import tempfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode import progress
+from mesodecode import progress, train
 from mesodecode.checkpoint import Checkpoint
 from mesodecode.datasets import Source
 from mesodecode.files import UserError
@@ -260,6 +263,29 @@ def test_a_loss_that_is_not_finite_is_an_error():
         run(valid=broken)
     with pytest.raises(UserError, match="finite"):
         run(max_lr=1e38, make=lambda: Net(norm=False))
+
+
+def test_of_several_gpus_each_job_takes_its_own(monkeypatch, tmp_path):
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    named = [SimpleNamespace(uuid=f"{tmp_path.name}-{i}") for i in range(3)]
+    monkeypatch.setattr(torch.cuda, "get_device_properties", named.__getitem__)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    held = []
+    for _ in range(3):  # three processes: what one of them holds is not in the others' list
+        monkeypatch.setattr(train, "_GPU", [])
+        assert resolve_device("auto", None) == torch.device("cuda")
+        resolve_device("cuda", None)  # the same process again keeps its GPU
+        held += train._GPU
+    assert chosen == [0, 1, 2]
+    os.close(held[1])  # the second process ends
+    monkeypatch.setattr(train, "_GPU", [])
+    resolve_device("auto", None)
+    assert chosen == [0, 1, 2, 1]
+    for handle in (held[0], held[2], *train._GPU):
+        os.close(handle)
 
 
 def test_a_device_that_is_not_there_is_an_error(monkeypatch):

@@ -3,6 +3,9 @@
 A checkpoint is no output of a rule: Snakemake deletes the outputs of a failed job before it tries
 again. It is one file beside others of its study, written under another name and then renamed; the
 one before it is kept, in case the file system loses the end of the newest.
+
+What a finished run has trained is kept too, until the workflow ends well: a job may fail after its
+last epoch, for a full disk or a file that Snakemake did not see in time.
 """
 
 from __future__ import annotations
@@ -33,7 +36,10 @@ class Checkpoint:
 
     def __init__(self, path: str | Path, identity: dict[str, Any], every: float = 300.0) -> None:
         self.path = Path(path)
-        self.previous = self.path.with_name(f"{self.path.stem}.previous{self.path.suffix}")
+        self.previous, self.result = (
+            self.path.with_name(f"{self.path.stem}.{word}{self.path.suffix}")
+            for word in ("previous", "finished")
+        )
         text = json.dumps(identity, sort_keys=True, default=str)
         self._identity, self._digest = identity, hashlib.sha256(text.encode()).hexdigest()
         self._every, self._saved, self._stop = every, time.monotonic(), False
@@ -45,22 +51,32 @@ class Checkpoint:
         Raises UserError if the state belongs to other settings or inputs.
         """
         for path in (self.path, self.previous):
-            if not path.exists():
+            content = self._read(path)
+            if content is None:
                 continue
-            try:
-                content = torch.load(path, map_location="cpu", weights_only=True)
-                digest, identity, state = (content[k] for k in ("digest", "identity", "state"))
-            except Exception as error:  # a truncated file fails in many ways
-                path.replace(path.with_name(path.name + ".broken"))
-                print(f"{path}: unreadable checkpoint set aside ({error})", file=sys.stderr)
-                continue
-            if digest != self._digest:
+            if content["digest"] != self._digest:
                 raise UserError(
-                    f"{path}: checkpoint of another run ({self._difference(identity)}); delete it "
-                    "to train anew"
+                    f"{path}: checkpoint of another run ({self._difference(content['identity'])}); "
+                    "delete it to train anew"
                 )
-            return state
+            return content["state"]
         return None
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return what `finish` was given by the same run, None if it has not come to its end."""
+        content = self._read(self.result)
+        return content["state"] if content and content["digest"] == self._digest else None
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        if not path.exists():
+            return None
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            return {key: content[key] for key in ("digest", "identity", "state")}
+        except Exception as error:  # a truncated file fails in many ways
+            path.replace(path.with_name(path.name + ".broken"))
+            print(f"{path}: unreadable checkpoint set aside ({error})", file=sys.stderr)
+            return None
 
     def _difference(self, identity: dict[str, Any]) -> str:
         own = json.loads(json.dumps(self._identity, default=str))
@@ -74,25 +90,26 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state; raise Stopped afterwards if a signal asked for an end."""
-        content = {
-            "digest": self._digest,
-            "identity": json.dumps(self._identity, default=str),
-            "state": state,
-        }
         with atomic_path(self.path) as part:
-            torch.save(content, part)
-            with open(part, "rb") as file:
-                os.fsync(file.fileno())
+            self._write(state, part)
             if self.path.exists():
                 os.replace(self.path, self.previous)
         self._saved = time.monotonic()
         if self._stop:
             raise Stopped(f"stopped by a signal; the same command goes on from {self.path}")
 
-    def remove(self) -> None:
-        """Delete the checkpoints of a finished run."""
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write what the run has come to, in place of the checkpoints."""
+        with atomic_path(self.result) as part:
+            self._write(result, part)
         for path in (self.path, self.previous):
             path.unlink(missing_ok=True)
+
+    def _write(self, state: dict[str, Any], part: Path) -> None:
+        identity = json.dumps(self._identity, default=str)
+        torch.save({"digest": self._digest, "identity": identity, "state": state}, part)
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
 
     @contextmanager
     def signals(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent
 # The version, the list of verbs, and what checks, carries and shows without making any number.
 CARRIERS = {
     *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.schema"),
-    *("mesodecode.files", "mesodecode.progress"),
+    *("mesodecode.files", "mesodecode.progress", "mesodecode.locks"),
 }
 
 

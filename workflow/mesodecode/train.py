@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -66,7 +68,30 @@ def resolve_device(device: str, threads: int | None) -> torch.device:
         raise UserError("--device cuda: torch sees no GPU here; use --device auto or cpu")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and torch.cuda.device_count() > 1 and not _GPU:
+        _take_gpu()
     return torch.device(device)
+
+
+_GPU: list[int] = []  # the open lock file of the GPU that this process took
+
+
+def _take_gpu() -> None:
+    """Of several GPUs, make one the current device that no other of the user's jobs has taken.
+
+    Side by side on one machine, all jobs would take the first; under SLURM a job sees its own only.
+    """
+    for i in range(torch.cuda.device_count()):
+        name = f"mesodecode-{os.getuid()}-{torch.cuda.get_device_properties(i).uuid}.lock"
+        file = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            continue
+        _GPU.append(file)
+        torch.cuda.set_device(i)
+        return
 
 
 def fit(
@@ -104,10 +129,14 @@ def fit(
     6. `precision` mixed computes in bfloat16 on a GPU that has it, in float16 with a scaled loss on
        an older one, and in float32 on a CPU, where the others do not pay.
 
-    With a `checkpoint` the run goes on where an earlier one ended, to the same weights.
+    With a `checkpoint` the run goes on where an earlier one ended, to the same weights; one that
+    had come to its end is not repeated.
     Raises UserError if there is nothing to train on, one state only, or the loss is not finite;
     Stopped after a signal, with the checkpoint written.
     """
+    if checkpoint and (result := checkpoint.finished()):
+        print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
+        return Fit(result["state"], [Epoch(**line) for line in result["history"]])
     device = torch.device(device)
     if device.type == "cuda" and precision == "float32":  # the same bits again, at some cost
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -143,6 +172,9 @@ def fit(
             run.validate(valid, _in_runs(valid.centres, run_length, frame_step), n_inputs)
             print(describe(run.history[-1], epochs), file=sys.stderr, flush=True)
             run.next_epoch()
+    if checkpoint:
+        history = [asdict(line) for line in run.history]
+        checkpoint.finish({"state": run.best_state, "history": history})
     return Fit(run.best_state, run.history)
 
 

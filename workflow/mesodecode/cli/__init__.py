@@ -11,9 +11,11 @@ import errno
 import importlib
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 from mesodecode import __version__
 from mesodecode.files import NO_SPACE, Stopped, UserError
+from mesodecode.locks import Lock
 
 VERBS = {
     "init": "init",
@@ -139,11 +141,22 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
     return f"out of memory ({line or 'MemoryError'}); lower {' or '.join(settings)}{runs}"
 
 
+def _alone(args: argparse.Namespace) -> AbstractContextManager:
+    """Return what keeps two copies of a training with a checkpoint from running at once.
+
+    A scheduler may start a job again while the first copy still runs, on a node that it has lost
+    sight of. The second waits for the first, and then finds it finished.
+    """
+    path = getattr(args, "checkpoint", None)
+    return nullcontext() if path is None else Lock(path.with_suffix(".lock"))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return its exit status (0 done, 1 bad input, 2 bad usage, 143 stopped)."""
     args = parser().parse_args(argv)
     try:
-        args.run(args)
+        with _alone(args):
+            args.run(args)
     except UserError as error:
         print(f"mesodecode {args.verb}: error: {error}", file=sys.stderr)
         return 1

@@ -61,4 +61,4 @@ def run(args: argparse.Namespace) -> None:
         checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},
     )
-    training.finish(args, trained, fitted, checkpoint)
+    training.finish(args, trained, fitted)

@@ -38,4 +38,4 @@ def run(args: argparse.Namespace) -> None:
     model = trained.with_state(fitted.state).build(device)
     predictions = roi_rnn.predict_roi_rnn(model, sets[2], settings, device)
     bind(args.decoder, allocation, predictions).write(args.predictions)
-    training.finish(args, trained, fitted, checkpoint)
+    training.finish(args, trained, fitted)

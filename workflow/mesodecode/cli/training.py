@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--checkpoint",
         type=Path,
-        help="file to keep the state in; after a kill the same command goes on from it "
-        "(default: none is kept)",
+        help="file to keep the state in; after a kill the same command goes on from it, at its end "
+        "the result stays beside it as .finished (default: none is kept)",
     )
     add(
         "--checkpoint-every",
@@ -88,13 +88,9 @@ def checkpoint_of(
     return Checkpoint(args.checkpoint, identity, args.checkpoint_every)
 
 
-def finish(
-    args: argparse.Namespace, trained: Trained, fitted: Fit, checkpoint: Checkpoint | None
-) -> None:
-    """Write history and weights; the checkpoint is no longer needed."""
+def finish(args: argparse.Namespace, trained: Trained, fitted: Fit) -> None:
+    """Write history and weights."""
     from mesodecode.train import write_history
 
     write_history(args.history, fitted.history)
     trained.with_state(fitted.state).save(args.out)
-    if checkpoint is not None:
-        checkpoint.remove()
