@@ -286,6 +286,26 @@ def test_published_study_is_planned_within_15_seconds(tmp_path):
     check_commands(lines, jobs)
 
 
+RULES = {
+    name: text
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    for name, text in re.findall(
+        r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", path.read_text(), re.S | re.M
+    )
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_submitted_rule_says_what_it_needs(rule):
+    text = RULES[rule]
+    if "localrule: True" not in text and "shell:" in text:
+        assert "mem_mb=grows(" in text and "runtime=grows(" in text
+    # a job that may use a GPU asks for one, so that no two share it; others are told not to
+    assert ("gpu=GPU" in text) == ('device=STUDY.config["device"]' in text)
+    if "--device" in text:
+        assert "gpu=GPU" in text or 'device="cpu"' in text
+
+
 def test_settings_from_the_command_line_and_image_size(lab):
     config = STUDY | {"decoders": {"cnn": {"epochs": 2, "pretrained": "file:my weights.pt"}}}
     (lab / "my weights.pt").touch()

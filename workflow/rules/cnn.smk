@@ -46,8 +46,9 @@ rule train_cnn:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=48000,
-        runtime=720,
+        mem_mb=grows(48000),  # 39 GB on a CPU: 33 of frames, 6 of a batch of 512
+        runtime=grows(720),  # no GPU timed; out of time, it goes on from its checkpoint
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         labels=labels_of("train", "valid"),
@@ -82,8 +83,9 @@ rule finetune:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=48000,
-        runtime=1440,
+        mem_mb=grows(48000),  # 36 GB on a CPU: 33 of frames, 3 of windows
+        runtime=grows(1440),  # as train_cnn
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         labels=labels_of("train", "valid"),
@@ -116,8 +118,9 @@ rule extract:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=grows(4000),  # 1.4 GB
+        runtime=grows(480),  # on a CPU 6 min a session and core
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         labels=labels_of("train", "valid", "test"),
@@ -151,8 +154,9 @@ rule predict_images:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(4000),  # 2.5 GB
+        runtime=grows(120),  # on a CPU 5 min a session and core
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         labels=labels_of("test"),

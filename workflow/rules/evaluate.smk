@@ -71,8 +71,8 @@ rule auc:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(1000),  # 0.1 GB, a file at a time
+        runtime=grows(30),  # 1 min for 980 files
     params:
         predictions=RESULTS / "predictions",
         decoders=list(STUDY.decoders),
@@ -96,8 +96,8 @@ rule compare:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),  # 0.2 GB
+        runtime=grows(10),  # seconds
     params:
         family=family_flags,
         tests=lambda wildcards: COMPARISONS[wildcards.comparison]["tests"],
@@ -121,8 +121,8 @@ rule infer:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(1000),  # 0.2 GB
+        runtime=grows(10),  # seconds
     params:
         family=family_flags,
         sessions=lambda wildcards, input: flag_if("--sessions", input.sessions),
@@ -154,8 +154,8 @@ rule chance:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         nulls=chance_flags(),
         code=code_version("chance"),

@@ -34,9 +34,9 @@ rule shap:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=240,
-        device=STUDY.config["device"],
+        mem_mb=grows(3000),  # 1.2 GB with a background of 10,000
+        runtime=grows(60),  # 6 min a core: 27,000 pairs/s
+        device="cpu",
     params:
         background=lambda wildcards, input: flag_if(
             "--background-recordings", input.background
@@ -76,8 +76,8 @@ rule shap_summary:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         null=lambda wildcards, input: flag_if("--null-maps", input.null),
         prefix=str(RESULTS / "figures/importance_{importance}"),

@@ -23,8 +23,8 @@ rule fit_linear:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=16000,
-        runtime=120,
+        mem_mb=grows(2000),  # 0.7 GB
+        runtime=grows(60),  # 1 min on simulated sessions; real ones converge later
     params:
         valid_mice=mice_with("valid"),
         labels=labels_of("train", "test"),

@@ -19,8 +19,8 @@ if "simulate" in STUDY.config:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=grows(2000),  # 0.8 GB
+            runtime=grows(10),  # 18 s
         params:
             out=RESULTS / "simulated",
             mouse=lambda wildcards: STUDY.mouse_of[wildcards.session],
@@ -74,8 +74,9 @@ rule preprocess:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240 if STUDY.config["corrections"]["motion"] else 60,
+        mem_mb=grows(2000),  # 0.9 GB
+        # 14 s, and the reading of 590 MB
+        runtime=grows(240 if STUDY.config["corrections"]["motion"] else 60),
     params:
         flags=preprocess_flags,
         code=code_version("preprocess"),
@@ -120,8 +121,8 @@ rule cohort:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         code=code_version("cohort"),
     message:

@@ -29,8 +29,8 @@ rule figure_auc:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(1000),  # 0.2 GB
+        runtime=grows(10),  # seconds
     params:
         prefix=str(RESULTS / "figures/auc_{comparison}"),
         family=family_flags,
@@ -132,8 +132,8 @@ rule figure_loss:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(1000),  # 0.2 GB
+        runtime=grows(30),  # seconds a figure
     params:
         models=RESULTS / "models",
         decoders=NETWORKS,
@@ -217,8 +217,8 @@ rule report:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(1000),  # 0.2 GB
+        runtime=grows(10),  # seconds
     params:
         tests=" ".join(f"--{name} {path}" for name, path in tests_made().items()),
         losses=lambda wildcards, input: flag_if("--losses", input.losses),

@@ -21,8 +21,9 @@ rule train_rnn:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=grows(6000),  # 3.3 GB: the features of 53 sessions
+        runtime=grows(240),  # no GPU timed; out of time, it goes on from its checkpoint
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         train_mice=mice_with("train"),
@@ -56,9 +57,9 @@ rule predict_rnn:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=8000,
-        runtime=60,
-        device=STUDY.config["device"],
+        mem_mb=grows(2000),  # 0.7 GB
+        runtime=grows(30),  # 1 min
+        device="cpu",
     params:
         test_mice=mice_with("test"),
         code=code_version("predict"),

@@ -27,9 +27,9 @@ rule train_roi:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
-        device=STUDY.config["device"],
+        mem_mb=grows(2000),  # 0.8 GB
+        runtime=grows(90),  # 25 min on a core
+        device="cpu",
     params:
         labels=labels_of("train", "valid", "test"),
         settings=settings_flags,
@@ -65,8 +65,8 @@ rule fit_roi:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(6000),  # 3.8 GB (linear_svm)
+        runtime=grows(120),  # minutes on simulated sessions; real ones converge later
     params:
         labels=labels_of("train", "valid", "test"),
         settings=settings_flags,
@@ -103,8 +103,8 @@ rule roi_correlation:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),  # as train_roi
+        runtime=grows(10),
     params:
         baseline=correlation_baseline(),
         prefix=RESULTS / "figures/roi_correlation",

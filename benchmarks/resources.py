@@ -1,0 +1,233 @@
+"""Memory and time of every kind of job at the size of the published study.
+
+python benchmarks/resources.py        about 15 minutes on one core, 5 GB of memory, 4 GB of disk
+
+Each verb runs on one core at two sizes of what it grows with, on simulated sessions of 18,000
+frames of 128 x 128 (shorter ones for networks). MB are the peak of the process's resident memory,
+seconds are of CPU time. The last columns draw a straight line through both up to the largest
+allocation of config.yaml: 41 sessions to train on, 12 to validate, 15 to test. That is an
+extrapolation; for trainings, of memory alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+FRAMES, SIZE = 18_000, 128
+BASE = ["--threads", "1", "--device", "cpu"]
+GRU = ["--rnn", "gru", "--epochs", "1", *BASE]
+
+
+# The kernel's own record of the process: ru_maxrss would begin at what this script has in memory.
+VERB = """
+import os, sys
+from mesodecode.cli import main
+status = main(sys.argv[1:])
+peak = open("/proc/self/status").read().split("VmHWM:")[1].split()[0]
+print(peak, sum(os.times()[:4]))
+sys.exit(status)
+"""
+
+
+def run(*words: object) -> tuple[float, float]:
+    """Run a verb; return its peak memory in MB and its CPU seconds."""
+    done = subprocess.run(
+        [sys.executable, "-c", VERB, *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"{words[0]}: {done.stderr}")
+    peak, seconds = done.stdout.split()[-2:]
+    return int(peak) / 1024, float(seconds)
+
+
+def copy_session(source: Path, mouse: str, n: int, n_frames: int, frames: bool) -> Path:
+    """Copy a recording to another session of a mouse, shortened, maybe without its frames."""
+    out = source.with_name(f"{mouse}_{n}_{n_frames}_{int(frames)}.h5")
+    if out.exists():
+        return out
+    with h5py.File(source) as old, h5py.File(out, "w") as new:
+        new.attrs.update(old.attrs, session=f"{mouse}_s{n}", mouse=mouse)
+        for name in ("pixel_mean", "stack_sd"):
+            new[name] = old[name][()]
+        for name in ("labels", "rois"):
+            new[name] = old[name][:n_frames]
+        shape = (n_frames, *old["frames"].shape[1:])
+        new.create_dataset("frames", shape, old["frames"].dtype, chunks=(16, *shape[1:]))
+        if frames:
+            new["frames"][:] = old["frames"][:n_frames]
+    return out
+
+
+class Sessions:
+    """Sessions of mice m1 (training), m2 (validation) and m3 (test)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.source = folder / "m1_s1.h5"
+
+    def of(self, mouse: str, n: int, n_frames: int = FRAMES, frames: bool = True) -> list[Path]:
+        """Return `n` sessions of a mouse."""
+        return [copy_session(self.source, mouse, i, n_frames, frames) for i in range(n)]
+
+    def roles(self, train: int, **how) -> list:
+        """Return the flags of as many sessions to train on, one to validate and one to test."""
+        flags = ["--train", *self.of("m1", train, **how), "--valid", *self.of("m2", 1, **how)]
+        return [*flags, "--test", *self.of("m3", 1, **how)]
+
+    def features(self, n: int) -> Path:
+        """CNN features of as many sessions of m1, one of m2 and one of m3, as extract writes."""
+        out = self.folder / f"features{n}.h5"
+        rng = np.random.default_rng(0)
+        with h5py.File(out, "w") as file:
+            for mouse, count in (("m1", n), ("m2", 1), ("m3", n)):
+                for i in range(count):
+                    group = file.create_group(f"{mouse}_s{i}")
+                    group.attrs.update(mouse=mouse, seen=mouse != "m3")
+                    group["features"] = rng.random((FRAMES, 1280), np.float32).astype(np.float16)
+                    group["labels"] = rng.integers(0, 2, FRAMES, np.uint8)
+        return out
+
+
+def main() -> None:
+    """Measure all verbs and print a table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        measure(folder, Sessions(folder))
+
+
+def measure(at: Path, sessions: Sessions) -> None:
+    """Print one line a verb: memory and time at two sizes, and at the published one."""
+
+    def line(rule, grows_with, small, large, published, case):
+        (a, s), (b, t) = (run(*case(n)) for n in (small, large))
+        slope, rate = (b - a) / (large - small), (t - s) / (large - small)
+        memory = b + max(0.0, slope) * (published - large)
+        minutes = (t + max(0.0, rate) * (published - large)) / 60
+        print(
+            f"| {rule} | {grows_with} | {small}: {a:.0f} MB, {s:.0f} s | {large}: {b:.0f} MB, "
+            f"{t:.0f} s | {published}: {memory:,.0f} MB | "
+            f"{'' if rule.startswith(('train', 'finetune')) else f'{minutes:.0f} min'} |",
+            flush=True,
+        )
+
+    print("| rule | grows with | small | larger | published | one core |")
+    print("|---|---|---|---|---|---|")
+    line(
+        *("simulate", "frames", FRAMES // 4, FRAMES, FRAMES),
+        lambda n: [
+            *("simulate", "--mouse", "m1", "--session", "m1_s1", "--run-share", "0.4"),
+            *("--n-frames", n, "--image-size", SIZE, "--out", at / f"raw{n}"),
+        ],
+    )
+    line(
+        *("preprocess", "frames", FRAMES // 4, FRAMES, FRAMES),
+        lambda n: [
+            *("preprocess", "--movie", at / f"raw{n}" / "m1_s1.tif", "--session", "m1_s1"),
+            *("--behavior", at / f"raw{n}" / "m1_s1_behavior.mat", "--mouse", "m1"),
+            *("--rois", at / f"raw{n}" / "m1_s1_roi.mat", "--frame-rate", "30"),
+            *("--out", sessions.source),
+        ],
+    )
+    shutil.rmtree(at / f"raw{FRAMES}")
+    line(
+        *("fit_linear", "training sessions", 1, 3, 41),
+        lambda n: [
+            *("fit-linear", "--train", *sessions.of("m1", n), "--test", *sessions.of("m3", 1)),
+            *("--valid-mice", "m2", "--pixels", "32", "--frame-step", "10"),
+            *("--weights", at / "w.npz", "--out", at / "p.h5"),
+        ],
+    )
+
+    def cnn(n: int, frames: int = 400) -> list:
+        roles = sessions.roles(1, n_frames=frames)[:-2]
+        made = ["--out", at / "cnn.pt", "--history", at / "h.tsv"]
+        rate = ["--epochs", "1", "--batch-size", n, "--pretrained", "none", *BASE]
+        return ["train-cnn", *roles, *rate, *made]
+
+    line("train_cnn", "images a batch", 32, 96, 512, cnn)
+    line("train_cnn", "sessions in memory", 2, 4, 53, lambda n: _cnn_of(sessions, at, n))
+    line(
+        *("finetune", "windows a batch", 16, 32, 32),
+        lambda n: [
+            *("finetune", "--start", at / "cnn.pt", *sessions.roles(1, n_frames=400)[:-2], *GRU),
+            *("--batch-size", n, "--half-window", "15", "--frame-step", "2"),
+            *("--out", at / "f.pt", "--history", at / "h.tsv"),
+        ],
+    )
+    line(
+        *("extract", "frames", 500, 1500, FRAMES),
+        lambda n: [
+            *("extract", "--weights", at / "cnn.pt", "--features", at / "x.h5", *BASE),
+            *("--recordings", *sessions.of("m3", 1, n), "--predictions", at / "p.h5"),
+        ],
+    )
+    line(
+        *("predict_images", "frames", 500, 1500, FRAMES),
+        lambda n: [
+            *("predict", "--weights", at / "f.pt", "--recordings", *sessions.of("m3", 1, n)),
+            *("--out", at / "p.h5", "--decoder", "x", *BASE),
+        ],
+    )
+    line(
+        *("train_rnn", "sessions", 2, 6, 53),
+        lambda n: [
+            *("train-rnn", "--features", sessions.features(n - 1), "--train-mice", "m1"),
+            *("--valid-mice", "m2", *GRU, "--frame-step", "100"),
+            *("--out", at / "r.pt", "--history", at / "h.tsv"),
+        ],
+    )
+    line(
+        *("predict_rnn", "test sessions", 1, 2, 15),
+        lambda n: [
+            *("predict", "--weights", at / "r.pt", "--features", sessions.features(n)),
+            *("--test-mice", "m3", "--decoder", "x", "--out", at / "p.h5", *BASE),
+        ],
+    )
+    roi = ["--baseline", "1000", "--decoder", "x", "--predictions", at / "p.h5"]
+    line(
+        *("train_roi", "sessions", 3, 12, 64),
+        lambda n: [
+            *("train-roi", *sessions.roles(n - 2, frames=False), *roi, *GRU, "--half-window", "15"),
+            *("--frame-step", "20", "--out", at / "roi.pt", "--history", at / "h.tsv"),
+        ],
+    )
+    for model in ("logistic_regression", "linear_svm", "ridge", "gradient_boosting"):
+        line(
+            *(f"fit_roi ({model})", "training sessions", 2, 8, 41),
+            lambda n, model=model: [
+                *("fit-roi", *sessions.roles(n, frames=False), *roi, "--model", model),
+                *("--half-window", "15", "--frame-step", "10", "--out", at / "roi.joblib"),
+            ],
+        )
+    line(
+        *("shap (10 windows)", "background", 1000, 4000, 10_000),
+        lambda n: [
+            *("shap", "--weights", at / "roi.pt", "--recordings"),
+            *(*sessions.of("m3", 15, frames=False), "--decoder", "x", *BASE),
+            *("--background", n, "--windows", "10", "--out", at / "s.h5"),
+        ],
+    )
+
+
+def _cnn_of(sessions: Sessions, at: Path, n: int) -> list:
+    """Train on all but one of `n` sessions, all of them in memory, for a step or two."""
+    roles = ["--train", *sessions.of("m1", n - 1), "--valid", *sessions.of("m2", 1)]
+    rate = ["--epochs", "1", "--batch-size", "32", "--frame-step", "600", "--pretrained", "none"]
+    made = ["--out", at / "c.pt", "--history", at / "h.tsv"]
+    return ["train-cnn", *roles, *rate, "--feed", "memory", *BASE, *made]
+
+
+if __name__ == "__main__":
+    main()
