@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test lint lock clean
+.PHONY: help env demo test test-slurm lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ demo: $(READY) ## run the whole workflow on the simulated cohort and print the A
 # The files of tests side by side, in their order; one thread each, or they wait for each other.
 test: $(READY) ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+test-slurm: $(READY) ## start a SLURM on this machine (Debian, as root) and test the workflow on it
+	$(BIN)/python -m pytest -m slurm tests/slurm --durations=0
 
 lint: $(READY) ## check style and the Snakefile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules

@@ -1,0 +1,170 @@
+"""A copy of the project in which a test runs Snakemake on the cluster, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from cluster import Cluster, output, wait_for
+
+ROOT = Path(__file__).parents[2]
+TABLES = ("auc", "session_auc", "comparisons", "inference")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as accounting saw it: one submission, or one start of a requeued job."""
+
+    rule: str
+    wildcards: str
+    state: str
+    start: str
+    end: str
+    memory: int  # MB asked for
+    minutes: int  # asked for
+    gpus: int
+    partition: str
+
+
+class Checkout:
+    """A copy of the project's working tree, in which snakemake runs as a user types it."""
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.folder, self.cluster = folder, cluster
+        self.results = folder / "results" / "cluster"
+        self.began = output("date", "+%Y-%m-%dT%H:%M:%S")
+        if not folder.exists():
+            for name in ("workflow", "envs", "slurm", "local"):
+                shutil.copytree(ROOT / name, folder / name)
+            shutil.copy(ROOT / "Snakefile", folder)
+            shutil.copy(ROOT / "tests" / "slurm" / "study.yaml", folder)
+
+    def copy(self, name: str) -> Checkout:
+        """Copy everything, results with their records too."""
+        folder = self.folder.with_name(name)
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Checkout(folder, self.cluster)
+
+    def forget(self, decoder: str, *allocations: str) -> None:
+        """Delete what a decoder's jobs made, and all tables."""
+        shutil.rmtree(self.results / "tables", ignore_errors=True)
+        for folder in ("models", "predictions"):
+            for path in (self.results / folder / decoder).iterdir():
+                if not allocations or path.name.startswith(allocations):
+                    path.unlink()
+
+    def start(self, *words: str, profile: str = "slurm") -> subprocess.Popen:
+        """Start snakemake with what a user types, in this folder; its words go to said.log."""
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        command = [sys.executable, "-m", "snakemake", "--profile", profile]
+        with open(self.folder / "said.log", "a") as said:
+            return subprocess.Popen(
+                [*command, *words, "--configfile", "study.yaml"],
+                cwd=self.folder,
+                env=environment,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+
+    def run(self, *words: str, profile: str = "slurm") -> int:
+        """Run snakemake to its end and return its exit status."""
+        return self.end(self.start(*words, profile=profile))
+
+    def end(self, process: subprocess.Popen, seconds: float = 900) -> int:
+        """Wait until a run of snakemake ends and return its exit status."""
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"no end within {seconds:g} s\n{self.said()}") from None
+
+    def lock(self) -> Path:
+        """The file that keeps a second run away."""
+        return self.results / ".snakemake.lock"
+
+    def said(self) -> str:
+        return (self.folder / "said.log").read_text()
+
+    def log(self, rule: str, decoder: str, allocation: str) -> str:
+        return (self.results / "logs" / rule / decoder / f"{allocation}.log").read_text()
+
+    def tables(self) -> dict[str, str]:
+        return {name: (self.results / "tables" / f"{name}.tsv").read_text() for name in TABLES}
+
+    def history(self, decoder: str, allocation: str) -> list[list[str]]:
+        """The epochs of a training without the columns that time it: losses, AUC, rate."""
+        path = self.results / "models" / decoder / f"{allocation}.history.tsv"
+        return [line.split("\t")[:6] for line in path.read_text().splitlines()]
+
+    def jobs(self, rule: str | None = None, wildcards: str = "") -> list[Job]:
+        """The SLURM jobs of this folder so far, requeued ones once a start, in order."""
+        fields = "JobIDRaw,Comment,State,Start,End,ReqMem,TimelimitRaw,ReqTRES,Partition,WorkDir"
+        words = ("sacct", "-nPX", "--duplicates", "-S", self.began, "-o", fields)
+        jobs = []
+        for line in output(*words).splitlines():
+            _, comment, state, start, end, memory, minutes, tres, where, folder = line.split("|")
+            if Path(folder) != self.folder:
+                continue
+            name, _, given = comment.removeprefix("rule_").partition("_wildcards_")
+            gpus = int(tres.partition("gres/gpu=")[2].split(",")[0] or 0)
+            asked = _megabytes(memory), int(minutes), gpus, where
+            jobs.append(Job(name, given, state, start, end, *asked))
+        chosen = [j for j in jobs if rule in (None, j.rule) and wildcards in j.wildcards]
+        return sorted(chosen, key=lambda job: job.start)
+
+    # Trainings, caught in the middle.
+
+    def checkpoint(self, allocation: str, decoder: str = "roi_gru") -> Path:
+        return self.results / "checkpoints" / decoder / f"{allocation}.pt"
+
+    def training(self, allocation: str, decoder: str = "roi_gru") -> psutil.Process | None:
+        """The process that trains a decoder, if one does."""
+        name = str(self.checkpoint(allocation, decoder).relative_to(self.folder))
+        found = [
+            p for p in self.cluster.processes("mesodecode", name) if p.cwd() == str(self.folder)
+        ]
+        return found[0] if found else None
+
+    def catch(self, *allocations: str) -> dict[str, psutil.Process]:
+        """Stop (SIGSTOP) the training of each allocation once it has a checkpoint."""
+        caught: dict[str, psutil.Process] = {}
+
+        def more() -> bool:
+            for allocation in set(allocations) - set(caught):
+                if self.checkpoint(allocation).exists():
+                    caught[allocation] = self.training(allocation)
+                    caught[allocation].send_signal(signal.SIGSTOP)
+            return len(caught) == len(allocations)
+
+        wait_for(more, f"checkpoints of {allocations}\n{self.said()}", 300)
+        return caught
+
+    def epoch(self, allocation: str) -> int:
+        """The epoch that a checkpoint has come to."""
+        return torch.load(self.checkpoint(allocation), weights_only=True)["state"]["epoch"]
+
+    def went_on_at(self, allocation: str) -> int:
+        """The epoch at which the last training of an allocation went on; 1 if it began anew."""
+        words = self.log("train_roi", "roi_gru", allocation)
+        return int(words.partition("going on at epoch ")[2].split(",")[0] or 1)
+
+
+def job_id(process: psutil.Process) -> str:
+    return process.environ()["SLURM_JOB_ID"]
+
+
+def node_of(process: psutil.Process) -> str:
+    return process.environ()["SLURMD_NODENAME"]
+
+
+def _megabytes(text: str) -> int:
+    return int(float(text[:-1]) * {"M": 1, "G": 1024}[text[-1]])

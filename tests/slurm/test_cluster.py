@@ -1,0 +1,73 @@
+"""The demo at reduced size on a real SLURM, and what is asked of the cluster."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+
+def test_the_study_runs_verbatim_each_job_once(undisturbed):
+    jobs = undisturbed.jobs()
+    assert len(jobs) == len({(j.rule, j.wildcards) for j in jobs})
+    assert {j.state for j in jobs} == {"COMPLETED"}
+    assert (undisturbed.results / "report.html").exists()
+    # localrules make no jobs: config, allocations, joined tables
+    assert not {j.rule for j in jobs} & {"resolved_config", "allocations", "comparisons", "all"}
+    assert not undisturbed.lock().exists()
+    leftovers = [p for p in (undisturbed.results / "checkpoints").rglob("*") if p.is_file()]
+    assert leftovers == []
+
+
+def test_networks_of_images_ask_for_a_gpu_and_nothing_else_does(undisturbed):
+    gpus = {job.rule: job.gpus for job in undisturbed.jobs()}
+    assert {rule for rule, n in gpus.items() if n} == {"train_cnn", "predict_images"}
+    assert gpus["train_cnn"] == 1
+
+
+def test_gpus_by_gres_in_a_partition_of_their_own(undisturbed, allocations):
+    """The block of the profile, filled in as its comment says."""
+    work = undisturbed.copy("gres")
+    profile = work.folder / "slurm" / "config.yaml"
+    text = profile.read_text()
+    (gres,) = re.findall(r"`(gpu: 0, gres: .*?)`", text)
+    block = re.sub(r"^#(set-resources:|  \w+: \{slurm_partition)", r"\1", text, flags=re.M)
+    profile.write_text(
+        block.replace("{slurm_partition: gpu}", f"{{slurm_partition: urgent, {gres}}}")
+    )
+    assert set(yaml.safe_load(profile.read_text())["set-resources"]) >= {"train_cnn", "finetune"}
+    work.forget("cnn", allocations[0])
+    model = f"results/cluster/models/cnn/{allocations[0]}.pt"
+    assert work.run(model) == 0, work.said()
+    (job,) = work.jobs()
+    assert (job.rule, job.gpus, job.partition) == ("train_cnn", 1, "urgent")
+
+
+def test_a_mouse_more_runs_only_its_new_allocations(undisturbed):
+    """6 allocations of three mice at 1:1:1; the fourth makes 24 of them: 18 new fits."""
+    work = undisturbed.copy("mouse")
+    study = yaml.safe_load((work.folder / "study.yaml").read_text())
+    study |= {
+        "study": "mice",
+        "decoders": {"linear": study["decoders"]["linear"]},
+        "comparisons": {},
+    }
+    study["allocation"] = {"train": 1, "valid": 1, "test": 1}
+    new = {"m4": study["mice"].pop("m4")}
+    (work.folder / "study.yaml").write_text(yaml.safe_dump(study))
+    assert work.run("tables", profile="local") == 0, work.said()
+    results = work.folder / "results" / "mice"
+    before = {path: path.stat().st_mtime_ns for path in results.glob("predictions/linear/*")}
+    assert len(before) == 6
+    study["mice"] |= new
+    (work.folder / "study.yaml").write_text(yaml.safe_dump(study))
+    assert work.run("tables") == 0, work.said()
+    jobs = [job.rule for job in work.jobs()]
+    assert {rule: jobs.count(rule) for rule in jobs} == {
+        "simulate": 1,
+        "preprocess": 1,
+        "fit_linear": 18,
+        "auc": 1,
+    }
+    assert all(path.stat().st_mtime_ns == written for path, written in before.items())
+    assert len((results / "tables" / "auc.tsv").read_text().splitlines()) == 1 + 24
