@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 import resource
 import shlex
@@ -304,6 +305,36 @@ def test_every_submitted_rule_says_what_it_needs(rule):
     assert ("gpu=GPU" in text) == ('device=STUDY.config["device"]' in text)
     if "--device" in text:
         assert "gpu=GPU" in text or 'device="cpu"' in text
+
+
+STUB = """
+import sys, time
+start = time.time()
+time.sleep(0.5)
+for flag in ("--out", "--history"):
+    open(sys.argv[sys.argv.index(flag) + 1], "w").close()
+print(start, time.time(), file=open("times", "a"))
+"""
+
+
+def test_profile_local_keeps_two_jobs_off_one_gpu(tmp_path):
+    for folder in ("workflow", "envs", "local"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "workflow" / "mesodecode" / "__main__.py").write_text(STUB)
+    recordings = tmp_path / "results" / "lab" / "recordings"
+    recordings.mkdir(parents=True)
+    for name in ("a1", "a2", "b1", "c1", "d1", "e1"):
+        (recordings / f"{name}.h5").touch()
+    config = STUDY | {"decoders": {"cnn": {"pretrained": "none"}}, "threads": 1}
+    roles = ("a+b+c.valid-d.test-e", "a+b+d.valid-c.test-e", "a+c+d.valid-b.test-e")
+    targets = [f"results/lab/models/cnn/train-{role}.pt" for role in roles]
+    words = ("--profile", "local", "--cores", "4", "--", *targets)
+    done = snakemake(tmp_path, *words, config=config, project=tmp_path)
+    assert done.returncode == 0, done.stderr
+    times = sorted(tuple(map(float, x.split())) for x in (tmp_path / "times").open())
+    assert len(times) == 3
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
 
 
 def test_settings_from_the_command_line_and_image_size(lab):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from cluster import Cluster, output, wait_for
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("auc", "session_auc", "comparisons", "inference")
+# Ask for the states of jobs more often than the profile does: tests have jobs of seconds.
+SOON = ("--slurm-init-seconds-before-status-checks", "3")
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Job:
 class Checkout:
     """A copy of the project's working tree, in which snakemake runs as a user types it."""
 
-    def __init__(self, folder: Path, cluster: Cluster) -> None:
-        self.folder, self.cluster = folder, cluster
+    def __init__(self, folder: Path, cluster: Cluster, *words: str) -> None:
+        self.folder, self.cluster, self.words = folder, cluster, words
         self.results = folder / "results" / "cluster"
         self.began = output("date", "+%Y-%m-%dT%H:%M:%S")
         if not folder.exists():
@@ -50,7 +55,7 @@ class Checkout:
         """Copy everything, results with their records too."""
         folder = self.folder.with_name(name)
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Checkout(folder, self.cluster)
+        return Checkout(folder, self.cluster, *SOON)
 
     def forget(self, decoder: str, *allocations: str) -> None:
         """Delete what a decoder's jobs made, and all tables."""
@@ -60,32 +65,37 @@ class Checkout:
                 if not allocations or path.name.startswith(allocations):
                     path.unlink()
 
-    def start(self, *words: str, profile: str = "slurm") -> subprocess.Popen:
-        """Start snakemake with what a user types, in this folder; its words go to said.log."""
+    @contextmanager
+    def running(self, *words: str, profile: str = "slurm") -> Iterator[subprocess.Popen]:
+        """Run snakemake as a user types it in this folder; its words go to said.log.
+
+        If the block fails, neither snakemake nor its jobs are left to the next test.
+        """
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        command = [sys.executable, "-m", "snakemake", "--profile", profile]
+        if profile == "slurm":
+            words += self.words
+        command = [sys.executable, "-m", "snakemake", "--profile", profile, *words]
         with open(self.folder / "said.log", "a") as said:
-            return subprocess.Popen(
-                [*command, *words, "--configfile", "study.yaml"],
+            process = subprocess.Popen(
+                [*command, "--configfile", "study.yaml"],
                 cwd=self.folder,
                 env=environment,
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
             )
-
-    def run(self, *words: str, profile: str = "slurm") -> int:
-        """Run snakemake to its end and return its exit status."""
-        return self.end(self.start(*words, profile=profile))
-
-    def end(self, process: subprocess.Popen, seconds: float = 900) -> int:
-        """Wait until a run of snakemake ends and return its exit status."""
         try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
+            yield process
+        except BaseException:
             process.kill()
             process.wait()
-            raise AssertionError(f"no end within {seconds:g} s\n{self.said()}") from None
+            self.cluster.cancel_jobs()
+            raise
+
+    def run(self, *words: str, profile: str = "slurm", seconds: float = 900) -> int:
+        """Run snakemake to its end and return its exit status."""
+        with self.running(*words, profile=profile) as process:
+            return process.wait(seconds)
 
     def lock(self) -> Path:
         """The file that keeps a second run away."""
@@ -148,14 +158,16 @@ class Checkout:
         wait_for(more, f"checkpoints of {allocations}\n{self.said()}", 300)
         return caught
 
-    def epoch(self, allocation: str) -> int:
-        """The epoch that a checkpoint has come to."""
-        return torch.load(self.checkpoint(allocation), weights_only=True)["state"]["epoch"]
+    def kept(self, allocation: str) -> tuple[int, int]:
+        """The epoch that a checkpoint has come to, and the batches done in it."""
+        state = torch.load(self.checkpoint(allocation), weights_only=True)["state"]
+        return state["epoch"], state["batches"]
 
-    def went_on_at(self, allocation: str) -> int:
-        """The epoch at which the last training of an allocation went on; 1 if it began anew."""
+    def went_on_at(self, allocation: str) -> tuple[int, int]:
+        """Where the last training of an allocation went on; (1, 0) if it began anew."""
         words = self.log("train_roi", "roi_gru", allocation)
-        return int(words.partition("going on at epoch ")[2].split(",")[0] or 1)
+        found = re.search(r"going on at epoch (\d+), batch (\d+)", words)
+        return (int(found[1]), int(found[2])) if found else (1, 0)
 
 
 def job_id(process: psutil.Process) -> str:

@@ -378,11 +378,10 @@ StorageLoc=slurm_acct_db
         """Cancel jobs, end the daemons and what jobs left, put /etc back."""
         atexit.unregister(self.down)
         if "slurmctld" in self.daemons:
-            succeeds("scancel", "--quiet", f"--user={os.environ.get('USER', 'root')}")
             try:
-                wait_for(lambda: not _quiet("squeue", "-h"), "jobs end", 20)
-            except TimeoutError:
-                print("jobs did not end within 20 s")
+                self.cancel_jobs()
+            except TimeoutError as error:
+                print(error)
         for process in self.processes():
             process.kill()
         for name in ("slurmctld", *(n for n in list(self.daemons) if n.startswith("slurmd@"))):
@@ -402,6 +401,11 @@ StorageLoc=slurm_acct_db
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = Path()
         self._guard.close()
+
+    def cancel_jobs(self) -> None:
+        """Cancel all jobs, and wait until they have ended."""
+        succeeds("scancel", "--quiet", "--user=root")
+        wait_for(lambda: not _quiet("squeue", "-h"), "cancelled jobs end", 40)
 
     def processes(self, *words: str, node: str | None = None) -> list[psutil.Process]:
         """Return the processes of jobs whose command line holds all of `words`, maybe of a node.
