@@ -67,3 +67,12 @@ def test_a_controller_that_is_away_stops_the_start(commands):
 def test_a_machine_without_slurm_has_no_jobs(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert slurm.cancel("run") == []
+
+
+def test_the_name_of_a_run_is_taken_from_the_log(tmp_path):
+    log = tmp_path / "run.log"
+    log.write_text("Using shell: /bin/bash\nSLURM run ID: me_5f9c\nBuilding DAG\n")
+    assert slurm.run_name([str(log)]) == "me_5f9c"
+    log.write_text("nothing\n")
+    with pytest.raises(UserError, match=r"names no SLURM run ID.*leave out --quiet all"):
+        slurm.run_name([str(log)])

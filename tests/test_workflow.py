@@ -302,9 +302,10 @@ def test_every_submitted_rule_says_what_it_needs(rule):
     if "localrule: True" not in text and "shell:" in text:
         assert "mem_mb=grows(" in text and "runtime=grows(" in text
     # a job that may use a GPU asks for one, so that no two share it; others are told not to
-    assert ("gpu=GPU" in text) == ('device=STUDY.config["device"]' in text)
+    may_use = 'device=STUDY.config["device"]' in text
+    assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
     if "--device" in text:
-        assert "gpu=GPU" in text or 'device="cpu"' in text
+        assert may_use or 'device="cpu"' in text
 
 
 STUB = """

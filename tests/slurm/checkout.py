@@ -125,6 +125,7 @@ class Checkout:
             if Path(folder) != self.folder:
                 continue
             name, _, given = comment.removeprefix("rule_").partition("_wildcards_")
+            name = re.sub(r"^(\w+)_\1$", r"\1", name)  # a group: its name, and that of its rule
             gpus = int(tres.partition("gres/gpu=")[2].split(",")[0] or 0)
             asked = _megabytes(memory), int(minutes), gpus, where
             jobs.append(Job(name, given, state, start, end, *asked))

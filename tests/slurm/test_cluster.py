@@ -21,8 +21,20 @@ def test_the_study_runs_verbatim_each_job_once(undisturbed):
 
 def test_networks_of_images_ask_for_a_gpu_and_nothing_else_does(undisturbed):
     gpus = {job.rule: job.gpus for job in undisturbed.jobs()}
-    assert {rule for rule, n in gpus.items() if n} == {"train_cnn", "predict_images"}
-    assert gpus["train_cnn"] == 1
+    # one each: a group of predictions, too, has one GPU and not one a member
+    assert {rule: n for rule, n in gpus.items() if n} == {
+        "train_cnn": 1,
+        "predict_images": 1,
+        "predict_validation_images": 1,
+    }
+
+
+def test_predictions_of_images_are_one_submission(undisturbed, allocations):
+    rules = [job.rule for job in undisturbed.jobs()]
+    assert rules.count("predict_images") == rules.count("predict_validation_images") == 1
+    for folder in ("predictions", "validation"):
+        made = {path.stem for path in (undisturbed.results / folder / "cnn").glob("*.h5")}
+        assert made == set(allocations)
 
 
 def test_gpus_by_gres_in_a_partition_of_their_own(undisturbed, allocations):

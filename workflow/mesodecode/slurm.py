@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import getpass
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
 from mesodecode.files import UserError
 
 PATIENCE = 300.0  # seconds for cancelled jobs to end; SLURM's KillWait is 30 by default
+
+
+def run_name(logfiles: Iterable[str | Path]) -> str:
+    """Return what SLURM calls all jobs of a run, as the executor says it in Snakemake's log.
+
+    Raises UserError if it does not stand there.
+    """
+    for path in logfiles:
+        if found := re.search(r"SLURM run ID: (\S+)", Path(path).read_text()):
+            return found[1]
+    raise UserError(
+        "Snakemake's log names no SLURM run ID, by which a run started again would find the jobs "
+        "of this one; leave out --quiet all"
+    )
 
 
 def cancel(name: str) -> list[str]:

@@ -13,7 +13,7 @@ STUDY = checked(cohort.resolve)
 RESULTS = Path("results") / STUDY.name
 
 
-def start_alone():
+def start_alone(logfiles):
     """Take this study for this run, and end the SLURM jobs that a killed one has left behind.
 
     The jobs of a Snakemake that was killed run on. Started again, it would submit each of them a
@@ -25,11 +25,10 @@ def start_alone():
         atexit.register(lock.release)
         if last.exists():
             slurm.cancel(last.read_text())
+        if hasattr(workflow.executor_settings, "jobname_prefix"):  # those of SLURM
+            last.write_text(slurm.run_name(logfiles))
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    name = getattr(workflow.scheduler._executor, "run_uuid", None)
-    if name:  # what the executor for SLURM calls all jobs of this run
-        last.write_text(name)
 
 
 def drop_results_of_training():
@@ -41,7 +40,7 @@ def drop_results_of_training():
 
 
 onstart:
-    start_alone()
+    start_alone(log)
 
 
 onsuccess:
@@ -120,6 +119,11 @@ wildcard_constraints:
 # GPUs of a job that trains or applies a CNN, or trains on its features. ROI decoders are small: on
 # one core a training takes 25 minutes (benchmarks/README.md), less than a GPU is waited for.
 GPU = 0 if STUDY.config["device"] == "cpu" else 1
+
+
+def gpu_of_network(wildcards):
+    """GPUs of a job that applies the job's decoder to images: none for the linear baseline."""
+    return 0 if STUDY.decoders[wildcards.decoder].kind == "linear" else GPU
 
 
 def grows(amount):

@@ -28,8 +28,8 @@ if STUDY.decoders:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=grows(4000),
+            runtime=grows(60),
         params:
             recordings=RESULTS / "recordings",
             measures=RESULTS / "measures",

@@ -107,8 +107,9 @@ rule cutout:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=grows(8000),
+        runtime=grows(720),
+        gpu=gpu_of_network,
         device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
@@ -146,8 +147,8 @@ rule cutout_summary:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         rois=lambda wildcards, input: flag_if("--rois", input.rois),
         settings=importance_flags,
@@ -180,8 +181,8 @@ rule sides:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         source=sided_flags,
         prefix=str(RESULTS / "figures/importance_{importance}_sides"),
@@ -213,9 +214,9 @@ rule shap_check:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
-        device=STUDY.config["device"],
+        mem_mb=grows(8000),
+        runtime=grows(120),
+        device="cpu",
     params:
         background=lambda wildcards, input: flag_if(
             "--background-recordings", input.background
@@ -249,8 +250,9 @@ rule cutout_check:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(8000),
+        runtime=grows(120),
+        gpu=gpu_of_network,
         device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
@@ -287,8 +289,8 @@ rule map_checks:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         companions=companion_flags,
         prefix=str(RESULTS / "figures/importance_{importance}_checks"),

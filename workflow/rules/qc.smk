@@ -35,8 +35,8 @@ rule qc:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         prefix=RESULTS / "figures/qc",
         settings=options.as_flags(STUDY.config["qc"], "qc"),

@@ -39,9 +39,9 @@ if STUDY.decoders:
             "../../envs/mesodecode.yaml"
         threads: 1
         resources:
-            mem_mb=8000,
-            runtime=240,
-            device=STUDY.config["device"],
+            mem_mb=grows(8000),
+            runtime=grows(240),
+            device="cpu",
         params:
             models=str(RESULTS / "models/{decoder}"),
             folder=str(RESULTS / "validation/{decoder}"),
@@ -76,8 +76,9 @@ if STUDY.decoders:
             "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]
         resources:
-            mem_mb=8000,
-            runtime=120,
+            mem_mb=grows(8000),
+            runtime=grows(120),
+            gpu=GPU,
             device=STUDY.config["device"],
         params:
             models=lambda wildcards, input: Path(input.weights).parent,
@@ -122,8 +123,8 @@ if STUDY.decoders:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=grows(4000),
+            runtime=grows(30),
         params:
             predictions=RESULTS / "predictions",
             validation=RESULTS / "validation",

@@ -65,8 +65,8 @@ rule cohort_figure:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         recordings=RESULTS / "recordings",
         prefix=RESULTS / "figures/cohort",
@@ -95,8 +95,8 @@ rule reproduction:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         pairs=reproduction_flags(),
         prefix=RESULTS / "figures/reproduction",
