@@ -21,6 +21,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mesodecode.predictions import Predictions, SessionPredictions
+
 ROOT = Path(__file__).parents[1]
 FRAMES, SIZE = 18_000, 128
 BASE = ["--threads", "1", "--device", "cpu"]
@@ -137,7 +139,7 @@ def measure(at: Path, sessions: Sessions) -> None:
             *("preprocess", "--movie", at / f"raw{n}" / "m1_s1.tif", "--session", "m1_s1"),
             *("--behavior", at / f"raw{n}" / "m1_s1_behavior.mat", "--mouse", "m1"),
             *("--rois", at / f"raw{n}" / "m1_s1_roi.mat", "--frame-rate", "30"),
-            *("--out", sessions.source),
+            *("--out", sessions.source, "--measures", at / "measures.h5"),
         ],
     )
     shutil.rmtree(at / f"raw{FRAMES}")
@@ -219,6 +221,58 @@ def measure(at: Path, sessions: Sessions) -> None:
             *("--background", n, "--windows", "10", "--out", at / "s.h5"),
         ],
     )
+
+    line(
+        *("shap_check (10 windows)", "background", 1000, 4000, 10_000),
+        lambda n: [
+            *("shap-check", "--weights", at / "roi.pt", "--recordings"),
+            *(*sessions.of("m3", 15, frames=False), "--maps", at / "s.h5", *BASE),
+            *("--background", n, "--windows", "10", "--out", at / "check.h5"),
+        ],
+    )
+    line(
+        *("cutout (4 corners)", "frames", 400, 800, FRAMES),
+        lambda n: [
+            *("cutout", "--weights", at / "f.pt", "--recordings", *sessions.of("m3", 1, n)),
+            *("--decoder", "x", "--masks", "corners", "--size", "32", *BASE),
+            *("--out", at / "cut.tsv"),
+        ],
+    )
+    line("quality", "allocations", 4, 12, 20, lambda n: _quality_of(sessions, at / f"q{n}", n))
+    line(
+        *("qc", "sessions", 2, 6, 64),
+        lambda n: [
+            *("qc", "--recordings", *[sessions.source] * n, "--table", at / "qc.tsv"),
+            *("--measures", *[at / "measures.h5"] * n, "--out", at / "qc"),
+        ],
+    )
+
+
+def _quality_of(sessions: Sessions, at: Path, n: int) -> list:
+    """Score `n` allocations of 13 test sessions each."""
+    mice = [f"t{i}" for i in range(n)]
+    names = [f"train-{m}.valid-b.test-m3" for m in mice]
+    at.mkdir(exist_ok=True)
+    table = at / "allocations.tsv"
+    rows = [f"{a}\t{m}\tb\tm3" for a, m in zip(names, mice, strict=True)]
+    head = "allocation\ttrain_mice\tvalid_mouse\ttest_mouse"
+    table.write_text("\n".join([head, *rows]) + "\n")
+    rng = np.random.default_rng(0)
+    tested = {}
+    for i, path in enumerate(sessions.of("m3", 13, frames=False)):
+        (at / f"m3_s{i}.h5").unlink(missing_ok=True)
+        (at / f"m3_s{i}.h5").symlink_to(path)
+        with h5py.File(path) as file:
+            labels = file["labels"][()]
+        frames = np.arange(len(labels))
+        tested[f"m3_s{i}"] = SessionPredictions("m3", frames, labels, rng.random(len(labels)))
+    for name, mouse in zip(names, mice, strict=True):
+        path = at / "x" / f"{name}.h5"
+        path.parent.mkdir(exist_ok=True)
+        Predictions("x", name, mouse, "b", "m3", tested).write(path)
+    made = ["--out", at / "q.tsv", "--curves", at / "c.tsv", "--figure", at / "q"]
+    where = ["--allocations", table, "--recordings", at, "--predictions", at]
+    return ["quality", "--decoder", "x", *where, *made]
 
 
 def _cnn_of(sessions: Sessions, at: Path, n: int) -> list:

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 TABLES = ("auc", "session_auc", "comparisons", "inference")
 # Ask for the states of jobs more often than the profile does: tests have jobs of seconds.
 SOON = ("--slurm-init-seconds-before-status-checks", "3")
+# In place of the groups of the profile: a fault is to meet one training, not those sent with it.
+ALONE = ("--groups", "predict_images=predict_images")
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,11 @@ class Checkout:
             shutil.copy(ROOT / "Snakefile", folder)
             shutil.copy(ROOT / "tests" / "slurm" / "study.yaml", folder)
 
-    def copy(self, name: str) -> Checkout:
-        """Copy everything, results with their records too."""
+    def copy(self, name: str, *words: str) -> Checkout:
+        """Copy everything, results with their records too; `words` replace those of ALONE."""
         folder = self.folder.with_name(name)
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Checkout(folder, self.cluster, *SOON)
+        return Checkout(folder, self.cluster, *SOON, *(words or ALONE))
 
     def forget(self, decoder: str, *allocations: str) -> None:
         """Delete what a decoder's jobs made, and all tables."""
@@ -158,6 +160,26 @@ class Checkout:
 
         wait_for(more, f"checkpoints of {allocations}\n{self.said()}", 300)
         return caught
+
+    def second_of_group(self, *allocations: str) -> list[str]:
+        """Kill the training that follows the first finished one; return what was finished."""
+
+        def finished() -> list[str]:
+            ends = {a: self.checkpoint(a).with_suffix(".finished.pt") for a in allocations}
+            return [a for a, path in ends.items() if path.exists()]
+
+        wait_for(finished, "a finished training", 300)
+        (next_,) = wait_for(
+            lambda: [
+                process
+                for a in set(allocations) - set(finished())
+                if self.checkpoint(a).exists() and (process := self.training(a))
+            ],
+            "the next training",
+            300,
+        )
+        next_.kill()
+        return finished()
 
     def kept(self, allocation: str) -> tuple[int, int]:
         """The epoch that a checkpoint has come to, and the batches done in it."""

@@ -89,7 +89,7 @@ def install_missing() -> None:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for words_of in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
             done = subprocess.run(
-                ["apt-get", "--quiet", *words_of],
+                ["apt-get", "--quiet", "-oDPkg::Lock::Timeout=300", *words_of],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

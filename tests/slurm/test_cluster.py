@@ -29,12 +29,19 @@ def test_networks_of_images_ask_for_a_gpu_and_nothing_else_does(undisturbed):
     }
 
 
-def test_predictions_of_images_are_one_submission(undisturbed, allocations):
+def test_jobs_of_minutes_are_sent_together(undisturbed, allocations):
     rules = [job.rule for job in undisturbed.jobs()]
-    assert rules.count("predict_images") == rules.count("predict_validation_images") == 1
-    for folder in ("predictions", "validation"):
-        made = {path.stem for path in (undisturbed.results / folder / "cnn").glob("*.h5")}
-        assert made == set(allocations)
+    together = ("predict_images", "predict_validation_images", "train_roi", "quality")
+    assert {rule: rules.count(rule) for rule in together} == dict.fromkeys(together, 1)
+    made = ("predictions/cnn", "validation/cnn", "predictions/roi_gru")
+    for folder in made:
+        found = {path.stem for path in (undisturbed.results / folder).glob("*.h5")}
+        assert found == set(allocations)
+
+
+def test_members_of_a_group_share_memory_and_add_their_time(undisturbed):
+    (train,) = undisturbed.jobs("train_roi")
+    assert (train.memory, train.minutes) == (2000, 4 * 90)
 
 
 def test_gpus_by_gres_in_a_partition_of_their_own(undisturbed, allocations):

@@ -208,6 +208,18 @@ def test_a_full_disk_fails_one_job_and_the_others_go_on(undisturbed, allocations
         assert_as_undisturbed(work, undisturbed, allocations)
 
 
+def test_a_member_of_a_group_that_fails_costs_the_others_no_training(undisturbed, allocations):
+    work = undisturbed.copy("group", "--retries", "2")  # with the groups of the profile
+    work.forget("roi_gru")
+    with work.running("tables") as run:
+        finished = work.second_of_group(*allocations)
+        assert run.wait(900) == 0, work.said()
+    assert_same_results(work, undisturbed, allocations)
+    assert [job.state for job in work.jobs("train_roi")] == ["FAILED", "COMPLETED"]
+    for allocation in finished:
+        assert "trained before" in work.log("train_roi", "roi_gru", allocation)
+
+
 @contextlib.contextmanager
 def small_disk(folder: Path):
     """Put a folder on a file system of its own, filled up by the file that is yielded."""
