@@ -1,50 +1,14 @@
 """What the rules of decoding studies share: the checked study, paths, and flags. No rules here."""
 
-import atexit
 import glob
 import json
 
-from mesodecode import cohort, confounds, importance, schema, slurm
+from mesodecode import cohort, confounds, importance, schema
 from mesodecode.cli import options
 from mesodecode.files import matching
-from mesodecode.locks import Lock
 
 STUDY = checked(cohort.resolve)
 RESULTS = Path("results") / STUDY.name
-
-
-def start_alone(logfiles):
-    """Take this study for this run, and end the SLURM jobs that a killed one has left behind.
-
-    The jobs of a Snakemake that was killed run on. Started again, it would submit each of them a
-    second time, and two would be at work on the same files.
-    """
-    lock, last = Lock(RESULTS / ".snakemake.lock"), RESULTS / ".slurm_run"
-    try:
-        lock.acquire(wait=False)
-        atexit.register(lock.release)
-        if last.exists():
-            slurm.cancel(last.read_text())
-        if hasattr(workflow.executor_settings, "jobname_prefix"):  # those of SLURM
-            last.write_text(slurm.run_name(logfiles))
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def drop_results_of_training():
-    """Delete what finished trainings kept, now that their outputs are on record."""
-    for path in (RESULTS / "checkpoints").glob("*/*.finished.pt"):
-        name = path.name.replace(".finished", "")
-        if (RESULTS / "models" / path.parent.name / name).exists():
-            path.unlink()
-
-
-onstart:
-    start_alone(log)
-
-
-onsuccess:
-    drop_results_of_training()
 
 
 def is_frozen(decoder):
@@ -118,22 +82,12 @@ wildcard_constraints:
 
 # GPUs of a job that trains or applies a CNN, or trains on its features. ROI decoders are small: on
 # one core a training takes 25 minutes (benchmarks/README.md), less than a GPU is waited for.
-GPU = 0 if STUDY.config["device"] == "cpu" else 1
+GPU = gpus(STUDY)
 
 
 def gpu_of_network(wildcards):
     """GPUs of a job that applies the job's decoder to images: none for the linear baseline."""
     return 0 if STUDY.decoders[wildcards.decoder].kind == "linear" else GPU
-
-
-def grows(amount):
-    """A resource of which each new attempt at a job is given half as much again.
-
-    Amounts are those of the published study, MB and minutes, with room for the 0.3 GB that
-    Snakemake takes in a job. The figure beside one is what benchmarks/resources.py measured on
-    fewer or shorter sessions and extrapolates to the largest allocation of config.yaml.
-    """
-    return lambda wildcards, attempt: amount * (attempt + 1) // 2
 
 
 def lists_of(mice):

@@ -22,8 +22,8 @@ rule control_signals:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=grows(2000),
+        runtime=grows(120),
     params:
         masks=lambda wildcards, input: " ".join(
             flag_if(f"--{kind.replace('_', '-')}", input.get(kind))
@@ -53,8 +53,8 @@ rule decode_controls:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=grows(8000),
+        runtime=grows(120),
     params:
         train=mice_with("train"),
         valid=mice_with("valid"),
@@ -95,8 +95,8 @@ rule confounds:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         prefix=str(RESULTS / "figures/confounds"),
         code=code_version("confounds"),

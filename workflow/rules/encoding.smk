@@ -14,6 +14,7 @@ from mesodecode.encoding import study as encoding
 
 STUDY = checked(encoding.resolve)
 RESULTS = Path("results") / STUDY.name
+GPU = gpus(STUDY)
 SIMULATED = "simulate" in STUDY.config
 NETWORKS = STUDY.networks
 LINEAR = [name for name in STUDY.models if name not in NETWORKS]
@@ -117,8 +118,8 @@ if SIMULATED:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=grows(4000),
+            runtime=grows(30),
         params:
             out=RESULTS / "simulated",
             number=lambda wildcards: STUDY.sessions.index(wildcards.session),
@@ -163,8 +164,8 @@ rule responses:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         events=lambda wildcards, input: shlex.join(
             ["--events", input.events] if input.events else []
@@ -194,8 +195,8 @@ rule fit_encoding:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         data=fold_flags(*STUDY.folds),
         settings=lambda wildcards: model_flags(wildcards.model),
@@ -226,8 +227,9 @@ rule train_encoding:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=16000,
-        runtime=720,
+        mem_mb=grows(16000),
+        runtime=grows(720),
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         data=lambda wildcards: fold_flags(wildcards.fold),
@@ -260,8 +262,8 @@ rule score_encoding:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         predictions=RESULTS / "predictions",
         models=list(STUDY.models),
@@ -297,8 +299,9 @@ rule diagnose:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=grows(16000),
+        runtime=grows(240),
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         data=fold_flags(FIRST),
@@ -329,8 +332,9 @@ if SWEEP:
             "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]
         resources:
-            mem_mb=16000,
-            runtime=1440,
+            mem_mb=grows(16000),
+            runtime=grows(1440),
+            gpu=GPU,
             device=STUDY.config["device"],
         params:
             data=fold_flags(FIRST),
@@ -393,8 +397,8 @@ rule figure_encoding:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         kind=lambda wildcards: wildcards.figure.partition("_")[0],
         name=lambda wildcards: wildcards.figure.partition("_")[2]
@@ -428,8 +432,8 @@ rule encoding_report:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         diagnoses=" ".join(
             f"--diagnosis {name} {RESULTS}/diagnosis/{name}_checks.tsv"

@@ -1,5 +1,6 @@
-"""What all studies share: this checkout's package, and how its verbs are run. No rules here."""
+"""What all studies share: this checkout's package, how its verbs are run, and runs alone. No rules."""
 
+import atexit
 import shlex
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
+from mesodecode import slurm
 from mesodecode.cohort import check_duplicate_keys
 from mesodecode.files import UserError
+from mesodecode.locks import Lock
 from mesodecode.provenance import code_version
 
 
@@ -28,6 +31,57 @@ def checked(resolve):
 # Python that runs Snakemake, or by that of the rule's conda environment under --sdm conda.
 CONDA = any(str(m) == "conda" for m in workflow.deployment_settings.deployment_method)
 PYTHON = "python" if CONDA else shlex.quote(sys.executable)
+# The trap keeps the shell until its verb has written a checkpoint: SLURM signals both of them.
 shell.prefix(  # Snakemake formats the prefix, so its braces are doubled once more
     f'mesodecode() {{{{ PYTHONPATH={shlex.quote(str(PACKAGE))} {PYTHON} -m mesodecode "$@"; }}}}; '
+    "trap : TERM; "
 )
+
+
+def gpus(study):
+    """GPUs of a job that trains or applies a network."""
+    return 0 if study.config["device"] == "cpu" else 1
+
+
+def grows(amount):
+    """A resource of which each new attempt at a job is given half as much again.
+
+    Amounts are those of the published study, MB and minutes, with room for the 0.3 GB that
+    Snakemake takes in a job. The figure beside one is what benchmarks/resources.py measured on
+    fewer or shorter sessions and extrapolates to the largest allocation of config.yaml.
+    """
+    return lambda wildcards, attempt: amount * (attempt + 1) // 2
+
+
+def start_alone(logfiles):
+    """Take this study for this run, and end the SLURM jobs that a killed one has left behind.
+
+    The jobs of a Snakemake that was killed run on. Started again, it would submit each of them a
+    second time, and two would be at work on the same files.
+    """
+    lock, last = Lock(RESULTS / ".snakemake.lock"), RESULTS / ".slurm_run"
+    try:
+        lock.acquire(wait=False)
+        atexit.register(lock.release)
+        if last.exists():
+            slurm.cancel(last.read_text())
+        if hasattr(workflow.executor_settings, "jobname_prefix"):  # those of SLURM
+            last.write_text(slurm.run_name(logfiles))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def drop_results_of_training():
+    """Delete what finished trainings kept, now that their outputs are on record."""
+    for path in (RESULTS / "checkpoints").glob("*/*.finished.pt"):
+        name = path.name.replace(".finished", "")
+        if (RESULTS / "models" / path.parent.name / name).exists():
+            path.unlink()
+
+
+onstart:
+    start_alone(log)
+
+
+onsuccess:
+    drop_results_of_training()

@@ -186,8 +186,8 @@ if STUDY.decoders:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=grows(4000),
+            runtime=grows(60),
         params:
             predictions=RESULTS / "predictions",
             validation=RESULTS / "validation",

@@ -21,8 +21,8 @@ if SHIFTED:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=120,
+            mem_mb=grows(4000),
+            runtime=grows(120),
         params:
             code=code_version("image_shift"),
         message:
@@ -59,8 +59,9 @@ if SHIFTED:
             "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]
         resources:
-            mem_mb=8000,
-            runtime=240,
+            mem_mb=grows(8000),
+            runtime=grows(240),
+            gpu=gpu_of_network,
             device=STUDY.config["device"],
         params:
             models=RESULTS / "models/{decoder}",
@@ -100,8 +101,8 @@ if SHIFTED:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=grows(4000),
+            runtime=grows(30),
         params:
             thresholds=lambda wildcards: json.dumps(STUDY.config["shift"]),
             prefix=RESULTS / "figures/shift",

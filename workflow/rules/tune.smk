@@ -25,8 +25,9 @@ rule tune:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=48000,
-        runtime=1440,
+        mem_mb=grows(48000),
+        runtime=grows(1440),
+        gpu=GPU,
         device=STUDY.config["device"],
     params:
         line=lambda wildcards: json.dumps(STUDY.config["tune"][wildcards.decoder]),
