@@ -42,6 +42,9 @@ ALWAYS = {
     "runtimes": 1,
     "cohort_figure": 1,
     "quality_table": 1,
+    "calibrate": 1,
+    "image_shift": 1,
+    "shift_report": 1,
     "report": 1,
     "all": 1,
 }
@@ -130,12 +133,16 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
 # but for each_pair.
 
 FETCH = {"fetch_weights": 1}  # one download for all allocations
-ONE = {"quality": 1, "predict_validation": 1}  # of one decoder that passes no image again
+ONE = {"quality": 1, "shift": 1, "predict_validation": 1}  # of one decoder that passes no image again
 
 
 def quality(decoders: int, once: int = 0, images: int = 0) -> dict[str, int]:
-    """Jobs of the quality of decoders: `once` of them validate in one job, `images` in 20 each."""
+    """Jobs of the quality of decoders: `once` of them validate in one job, `images` in 20 each.
+
+    These have a job of the shift report each; averages, which validate in none, have not.
+    """
     jobs = {"predict_validation": once, "predict_validation_images": 20 * images}
+    jobs["shift"] = once + images
     return {"quality": decoders} | {rule: n for rule, n in jobs.items() if n}
 
 
