@@ -344,6 +344,19 @@ def two_channels(reference_noise=0.0):
 TWO = {"channels": 2, "signal_channel": 1, "reference_channel": 2}
 
 
+@pytest.mark.parametrize("hemodynamics", ["none", "ratio"])
+def test_the_reference_channel_is_kept_as_its_means_over_tiles(hemodynamics):
+    signal, reference = noise(6, 8, 8) + 500, noise(6, 8, 8, seed=1) + 300  # tiles of 2 x 2 px
+    frames = interleave(signal, reference)
+    _, chain = correct(frames, **TWO, hemodynamics=hemodynamics, dark_offset=100)
+    kept = chain.arrays["reference"]
+    assert kept.shape == (6, 16)
+    np.testing.assert_allclose(kept[:, 0], reference[:, :2, :2].mean((1, 2)) - 100, rtol=1e-5)
+    np.testing.assert_allclose(kept[:, 7], reference[:, 2:4, 6:].mean((1, 2)) - 100, rtol=1e-5)
+    _, chain = correct(frames, channels=2, dark_offset=100)
+    assert "reference" not in chain.arrays
+
+
 @pytest.mark.parametrize("dff", ["mean", "none"])
 def test_planted_blood_is_regressed_out(dff):
     frames, calcium = two_channels()

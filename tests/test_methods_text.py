@@ -149,6 +149,23 @@ def test_words_of_other_settings():
     assert "circularly, 199 times" in blocks(STUDY | {"circular_shifts": 199})["Chance"]
 
 
+def test_confounds():
+    assert "Confounds" not in blocks()
+    chosen = {"decoders": ["net", "roi"], "frame_step": 7, "baseline": 333}
+    text = blocks(STUDY | {"confounds": chosen})["Confounds"]
+    assert text.startswith("To see whether net and roi may have read something else than neurons")
+    assert "by logistic regression" in text and "every 7th training window" in text
+    assert "less a moving mean of 333 frames" in text and "or if it reaches 90% of" in text
+    boosted = chosen | {"model": "gradient_boosting", "baseline": None}
+    text = blocks(STUDY | {"confounds": boosted})["Confounds"]
+    assert "by gradient boosting" in text and "less its mean and" in text
+    leaks = blocks(STUDY | {"simulate": {"movement": 0.02, "stray_light": 0.3}})["Recordings"]
+    assert leaks.rstrip().endswith(
+        "Not of neurons, while the mouse runs: stray light of 0.3 of the brightest cortex falls on "
+        "the whole image and the brain moves by 0.02 of the image."
+    )
+
+
 def test_importance():
     text = blocks()["Importance: shap"]
     assert "Deep SHAP [@lundberg2017; @shrikumar2017]" in text

@@ -71,6 +71,26 @@ def test_missing_allocations_are_named_and_marked(study):
     assert f"{left:.3f} (1 of 4)" in text and text.count("of 4)") == 1
 
 
+def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(study):
+    from mesodecode.confounds import controls, verdicts
+
+    auc = evaluate.read_table(study / "auc.tsv")
+    rows = auc[auc["decoder"] == "cnn"].assign(against="cnn", missing="")
+    gone = rows.assign(decoder="reference", auc=np.nan, missing="no reference channel was recorded")
+    made = [rows.assign(decoder="outside"), rows.assign(decoder="movement", auc=0.5), gone]
+    table = verdicts.table(pd.concat(made)[controls.COLUMNS], auc)
+    evaluate.write_table(table, study / "confounds.tsv")
+    (study / "confounds.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
+    page = write_report(study, "--confounds", study / "confounds.tsv", study / "confounds.svg")
+    assert 'href="#confounds"' in page and '<section id="confounds">' in page
+    assert '<span class="verdict flag">flag</span> <strong>cnn: running is decoded as well' in page
+    text = text_of(page)
+    assert "without neurons, from the pixels outside the brain. What this decoder shows" in text
+    assert "Not made from the reference channel: no reference channel was recorded." in text
+    assert "From the movement of the brain running is not decoded above chance: AUC 0.500" in text
+    assert "Confounds" not in text_of(write_report(study))
+
+
 def test_complete_study_says_nothing_of_missing(study):
     text = text_of(write_report(study))
     assert "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions" in text

@@ -20,7 +20,7 @@ from mesodecode.files import UserError
 SIGNALS = {
     "mean": "the mean brightness of the whole image",
     "outside": "the pixels outside the brain",
-    "vessels": "the vessels, relative to the tissue beside them",
+    "vessels": "the vessels (relative to the tissue beside them)",
     "movement": "the movement of the brain",
     "reference": "the reference channel",
 }

@@ -68,24 +68,24 @@ def _row(decoder: str, signal: str, mine: pd.DataFrame, own: np.ndarray) -> dict
         f"against {theirs.mean():.3f}"
     )
     if low <= 0.5:
-        verdict, text = "pass", f"From {words} alone running is not decoded above chance: {numbers}"
+        verdict, text = "pass", f"From {words} running is not decoded above chance: {numbers}"
     elif ci_low > 0 and share < REACHES:
         verdict = "part"
         text = (
-            f"From {words} alone running is decoded above chance, but not as well as by {decoder}: "
+            f"From {words} alone, running is decoded above chance, but worse than by {decoder}: "
             f"{numbers}, {share:.0%} of what that is above chance"
         )
     elif signal == "mean":
         verdict = "note"
         text = (
-            f"From {words} alone running is decoded about as well as by {decoder}: {numbers}. The "
-            "mean holds all neurons, so that this need not be a confound; but it says that "
-            f"{decoder} needs no knowledge of places, and the lamp and blood are in it too"
+            f"From {words} alone, running is decoded about as well as by {decoder}: {numbers}. The "
+            "mean holds all neurons, so that this need not be a confound; but then where they are "
+            f"tells {decoder} little, and lamp and blood are in the mean too"
         )
     else:
         verdict = "flag"
         text = (
-            f"From {words} alone running is decoded about as well as by {decoder}: {numbers} "
+            f"From {words} alone, running is decoded about as well as by {decoder}: {numbers} "
             f"(difference {ci_low:.3f} to {ci_high:.3f}). {decoder} need not have read neurons"
         )
     return row | {
