@@ -82,12 +82,13 @@ def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(st
     evaluate.write_table(table, study / "confounds.tsv")
     (study / "confounds.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
     page = write_report(study, "--confounds", study / "confounds.tsv", study / "confounds.svg")
+    assert page.count("running is decoded as well without neurons") == 2  # on top too
     assert 'href="#confounds"' in page and '<section id="confounds">' in page
     assert '<span class="verdict flag">flag</span> <strong>cnn: running is decoded as well' in page
     text = text_of(page)
     assert "without neurons, from the pixels outside the brain. What this decoder shows" in text
     assert "Not made from the reference channel: no reference channel was recorded." in text
-    assert "From the movement of the brain running is not decoded above chance: AUC 0.500" in text
+    assert "From the movement of the brain, running is not decoded above chance: AUC 0.500" in text
     assert "Confounds" not in text_of(write_report(study))
 
 

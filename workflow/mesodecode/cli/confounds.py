@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     figures.save(
         figure.draw(found, auc, rows),
         args.figure,
-        title="Controls: could it be no neurons?",
+        title="Controls without neurons",
         caption=figure.caption(rows),
     )
     evaluate.write_table(rows, args.out)

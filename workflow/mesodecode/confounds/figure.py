@@ -34,7 +34,7 @@ def draw(controls: pd.DataFrame, auc: pd.DataFrame, rows: pd.DataFrame) -> Figur
             own = auc[auc["decoder"] == decoder]
             own = own[own["allocation"].isin(mine["allocation"])]
             _panel(axes, decoder, own, mine, rows[rows["decoder"] == decoder], mice)
-            axes.set_ylim(lowest - 0.02, 1.04)
+            axes.set_ylim(lowest - 0.02, 1.07)
         for axes in panels[len(decoders) :]:
             axes.set_axis_off()
         for axes in panels[::across]:
@@ -74,7 +74,7 @@ def _panel(
             continue
         strip(axes, x, mine[mine["decoder"] == row.signal], mice)
         weight = "bold" if row.verdict == "flag" else "normal"
-        axes.text(x, 1.01, row.verdict, ha="center", va="bottom", fontsize=6, fontweight=weight)
+        axes.text(x, 1.025, row.verdict, ha="center", va="bottom", fontsize=6, fontweight=weight)
     axes.axvline(0.5, color="0.8", lw=0.5)
     axes.set_xlim(-0.5, len(SIGNALS) + 0.5)
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right", rotation_mode="anchor")

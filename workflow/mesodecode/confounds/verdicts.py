@@ -6,6 +6,8 @@ decoder reads. Nor does a pass prove that neurons are read: other confounds have
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -40,7 +42,12 @@ def table(controls: pd.DataFrame, auc: pd.DataFrame) -> pd.DataFrame:
     Raises UserError if a decoder has no AUC of an allocation.
     """
     rows = []
-    for (decoder, signal), mine in controls.groupby(["against", "decoder"], sort=False):
+    pairs = controls.groupby(["against", "decoder"], sort=False)
+    # the controls of one decoder together, in their own order
+    for decoder, signal in itertools.product(controls["against"].unique(), SIGNALS):
+        if (decoder, signal) not in pairs.groups:
+            continue
+        mine = pairs.get_group((decoder, signal))
         own = auc[auc["decoder"] == decoder].set_index("allocation")["auc"]
         gone = [name for name in mine["allocation"] if name not in own.index]
         if gone:
@@ -68,7 +75,7 @@ def _row(decoder: str, signal: str, mine: pd.DataFrame, own: np.ndarray) -> dict
         f"against {theirs.mean():.3f}"
     )
     if low <= 0.5:
-        verdict, text = "pass", f"From {words} running is not decoded above chance: {numbers}"
+        verdict, text = "pass", f"From {words}, running is not decoded above chance: {numbers}"
     elif ci_low > 0 and share < REACHES:
         verdict = "part"
         text = (
