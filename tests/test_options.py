@@ -19,7 +19,8 @@ from mesodecode.cli import options
 from mesodecode.files import UserError
 
 PACKAGE = Path(cli.__file__).parents[1]
-FILES = sorted({path.name.split(".")[0] for path in schema.FOLDER.iterdir()} - {"config"})
+TOP = {"config", "encoding"}  # whole configs, of which no verb takes flags
+FILES = sorted({path.name.split(".")[0] for path in schema.FOLDER.iterdir()} - TOP)
 SCHEMAS = [name for name in FILES if schema.flags(name)]  # an average only names its members
 VERBS = cli.parser()._subparsers._group_actions[0].choices
 

@@ -32,7 +32,7 @@ FAULTS = ("data", "preprocessing", "architecture", "optimisation")
 MIN_RESPONSIVE = 0.1  # share of neurons
 MIN_DECODING = 3.0  # times chance
 MAX_SHARE = 0.5  # of the loss, in a twentieth of the neurons
-MIN_RIDGE = 0.02  # R² of averages
+MAX_P = 0.01  # of ridge regression against permuted images
 GRADIENTS = (1e-6, 1e3)  # of a layer, in units of its weights
 ONE_BATCH, STEPS, BATCH_R2 = 16, 300, 0.9
 LAG = (0.15, 0.01)  # s; gain in explained share, beyond half as much again
@@ -70,7 +70,7 @@ def diagnose(
     known = explainable(data.response[rows].astype(np.float64), data.image[rows])
     neurons = neuron_table(data, known)
     responsive = neurons["responsive"].to_numpy()
-    train, _, _, scaler = sources(data, split, settings, device)
+    train, _, _, _ = sources(data, split, settings, device)
     network = network_of(data, settings).to(device)
     train.freeze(network)
     batch, labels = one_batch(train)
@@ -82,7 +82,7 @@ def diagnose(
         check_lag(data),
         check_signal(neurons),
         check_decoding(data.response[rows], data.image[rows]),
-        check_scale((data.response[rows] - scaler.response[0]) / scaler.response[1]),
+        check_scale(train.labels[train.centres].cpu().numpy()),
         check_images(learns),
         check_gradients(layers),
         check_features(learns, settings),
@@ -200,7 +200,7 @@ def ridge_learns(
         nobody = np.empty(0, int)
         split = Split(rows[~held], nobody, rows[held])
         predicted[held] = linear.ridge(features, data, split)
-    shown, first, index = np.unique(data.image[rows], return_index=True, return_inverse=True)
+    _, first, index = np.unique(data.image[rows], return_index=True, return_inverse=True)
     means, expected = image_means(data.response[rows].astype(float), index), predicted[first]
     chosen = responsive if responsive.any() else np.ones_like(responsive)
     chance = permuted_r2(means, expected, of[first], 199, 0)[:, chosen].mean(1)
@@ -210,11 +210,11 @@ def ridge_learns(
 
 def check_images(learns: dict[str, tuple[float, float]]) -> dict[str, Any]:
     """Do the images, as given, predict responses in any simple way?"""
-    kind = max(("pixels", "gabor"), key=lambda name: learns[name][0])
+    kind = max(("pixels", "gabor"), key=lambda name: (-learns[name][1], learns[name][0]))
     value, p = learns[kind]
-    good = value >= MIN_RIDGE and p <= 0.05
+    good = p <= MAX_P
     return _row(
-        *("images", good, "preprocessing", value, MIN_RIDGE),
+        *("images", good, "preprocessing", p, MAX_P),
         f"Ridge regression on {kind} predicts averages of held-out images with R² {value:.2f} "
         f"(p = {p:.3f})"
         + (
@@ -231,11 +231,11 @@ def check_features(
 ) -> dict[str, Any]:
     """Does ridge regression learn from the maps of the network's own backbone?"""
     value, p = learns["backbone"]
-    good = value >= MIN_RIDGE and p <= 0.05
+    good = p <= MAX_P
     best = max(learns["pixels"][0], learns["gabor"][0])
     cut = settings["convolutions"] or "all"
     return _row(
-        *("features", good, "architecture", value, MIN_RIDGE),
+        *("features", good, "architecture", p, MAX_P),
         f"Ridge regression on the maps of {settings['backbone']} (convolutions: {cut}) before "
         f"training has R² {value:.2f} (p = {p:.3f}); on pixels or Gabor filters {best:.2f}"
         + ("." if good else ": the backbone loses the image; cut it earlier, or pretrain it."),

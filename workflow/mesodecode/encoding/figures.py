@@ -75,7 +75,7 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         for axes in (each, share):
             axes.tick_params(axis="y", length=0)
         each.set_xlabel("R² of averages of repeats, held-out images")
-        share.set_xlabel("Share of the ceiling (mean, 95 % CI over neurons)")
+        share.set_xlabel("Share of the ceiling (95 % CI)")
         handles = [axes.get_legend_handles_labels() for axes in (each, share)]
         figure.legend(
             *(handles[0][i] + handles[1][i] for i in (0, 1)),
@@ -204,7 +204,7 @@ def sweep_caption(table: pd.DataFrame) -> str:
         "None of them stayed finite."
         if best is None
         else f"Best: learning rate {best['learning_rate']:.2g}, momentum {best['momentum']:g}, L2 "
-        f"{best['l2']:.2g}, {best['initialisation']} initialisation, with R² {best['valid_r2']:.3f} "
+        f"{best['l2']:.2g}, {best['initialisation']} initialisation: R² {best['valid_r2']:.3f} "
         f"on validation and {best['test_r2']:.3f} on test images."
     )
     return (
@@ -235,7 +235,8 @@ def diagnosis_figure(neurons: pd.DataFrame, layers: pd.DataFrame, rates: pd.Data
                 for n, g in zip(("responsive", "unresponsive"), groups, strict=True)
             ],
         )
-        variance.legend(frameon=False, fontsize=6)
+        variance.legend(frameon=False, fontsize=6, loc="lower left", bbox_to_anchor=(0.15, 0.99))
+        variance.yaxis.set_major_locator(MaxNLocator(integer=True))
         variance.set_xlabel("Share of variance that images explain")
         variance.set_ylabel("Neurons")
         at = np.arange(1, len(layers) + 1)
@@ -246,6 +247,7 @@ def diagnosis_figure(neurons: pd.DataFrame, layers: pd.DataFrame, rates: pd.Data
         low, high = useful_rates(rates)
         rate.axvspan(low, high, color="0.92", lw=0)
         rate.semilogx(rates["learning_rate"], rates["loss"], lw=1.2, color=PALETTE[0])
+        rate.set_ylim(0, 2 * rates["loss"].iloc[0])
         rate.set_xlabel("Learning rate (useful range shaded)")
         rate.set_ylabel("Loss, one step at each rate")
         for axes, letter in ((variance, "A"), (gradient, "B"), (rate, "C")):
@@ -259,5 +261,5 @@ def diagnosis_caption(neurons: pd.DataFrame, layers: pd.DataFrame) -> str:
         f"A: share of single trials' variance that images explain in each of n = {len(neurons)} "
         "neurons. B: root mean square of the gradient over that of the weights, before training, "
         f"of each of {len(layers)} layers with weights. C: learning-rate range test, one step at "
-        "each rate; shaded: from a hundredth of the rate of the lowest loss to where the loss grows."
+        "each rate; shaded: from a hundredth of the rate of the lowest loss to where it grows."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,13 @@ class _Layers(nn.Module):
         return self.net.forward_features(images)
 
 
+class _Tracer(fx.Tracer):
+    """Keeps timm's normalisation with its activation in one piece, so that no cut parts them."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return isinstance(module, nn.BatchNorm2d) or super().is_leaf_module(module, name)
+
+
 def cut_backbone(name: str, convolutions: int | None, pretrained: str = "none") -> nn.Module:
     """Return a timm model up to its n-th convolution (None: all), with the activation after it.
 
@@ -48,7 +56,7 @@ def cut_backbone(name: str, convolutions: int | None, pretrained: str = "none") 
     """
     layers = _Layers(create_backbone(name, pretrained))
     try:
-        traced = fx.symbolic_trace(layers)
+        traced = fx.GraphModule(layers, _Tracer().trace(layers))
     except Exception as error:  # control flow that depends on the data; many kinds
         raise UserError(
             f"backbone '{name}': cannot be cut, its layers are no plain graph "
@@ -120,7 +128,7 @@ class FullyConnected(nn.Module):
         super().__init__()
         sizes = [shape[0] * shape[1] * shape[2] + covariates, *hidden]
         layers: list[nn.Module] = []
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+        for a, b in itertools.pairwise(sizes):
             layers += [nn.Linear(a, b), ACTIVATIONS[activation]()]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], n))
 

@@ -59,7 +59,7 @@ def make_responses(
     standard error. Raises UserError if nothing is left or windows are empty.
     """
     first, last = _windows(source, lag, samples)
-    keep = (first >= 0) & (last <= len(source.time)) & (source.start + lag >= source.time[0])
+    keep = _inside(source, lag, last, samples)
     if not keep.any() or np.any(last[keep] <= first[keep]):
         raise UserError(
             f"session {session}: windows without samples ({keep.sum()} of {len(keep)} presentations"
@@ -76,7 +76,7 @@ def make_responses(
     lags, shares = [], []
     for extra in LAGS:
         a, b = _windows(source, lag + extra, samples)
-        there = keep & (a >= 0) & (b <= len(source.time)) & (b > a)
+        there = keep & _inside(source, lag + extra, b, samples) & (b > a)
         if there.sum() > len(keep) / 2:
             moved = window_values(source.traces[known], a[there], b[there], reduce)
             lags.append(lag + extra)
@@ -109,6 +109,15 @@ def _windows(source: Session, lag: float, samples: int | None) -> tuple[np.ndarr
     if samples is not None:
         return first, first + samples
     return first, np.searchsorted(source.time, source.end + lag - early)
+
+
+def _inside(source: Session, lag: float, last: np.ndarray, samples: int | None) -> np.ndarray:
+    """Tell which windows (P,) the recording holds whole."""
+    begins = source.start + lag >= source.time[0] - 1e-6
+    if samples is not None:
+        return begins & (last <= len(source.time))
+    step = np.median(np.diff(source.time))
+    return begins & (source.end + lag <= source.time[-1] + step + 1e-6)
 
 
 def window_values(

@@ -127,7 +127,7 @@ def _mean(values: np.ndarray) -> float:
 def permuted_r2(
     means: np.ndarray, expected: np.ndarray, fold: np.ndarray, permutations: int, seed: int
 ) -> np.ndarray:
-    """Return R² (permutations, N) of predictions (I, N) given to other images of their fold (I,)."""
+    """Return R² (permutations, N) of predictions (I, N) of other images of their fold (I,)."""
     rng = np.random.default_rng(seed)
     found = np.empty((permutations, means.shape[1]))
     groups = [np.flatnonzero(fold == f) for f in np.unique(fold)]

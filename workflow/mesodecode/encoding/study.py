@@ -52,8 +52,13 @@ class Study:
     config: dict[str, Any]
 
     def source(self, kind: str, session: str) -> str | None:
-        """Return the path of a session's file; `kind`: a key of `recordings`."""
+        """Return the path of a session's file, None without one; `kind`: a key of `recordings`.
+
+        Events have a file of their own only where responses are made of them.
+        """
         pattern = self.config["recordings"][kind]
+        if kind == "events" and self.config["responses"]["signal"] != "events":
+            return None
         return pattern and pattern.format(session=session)
 
     @property
@@ -105,8 +110,8 @@ def resolve(config: dict[str, Any]) -> Study:
     study = Study(config["study"], config["sessions"], folds, models, config)
     if config["sweep"] and config["sweep"]["chunks"] > study.n_swept:
         raise UserError(
-            f"config: sweep.chunks: {config['sweep']['chunks']} jobs for {study.n_swept} trainings; "
-            "lower it"
+            f"config: sweep.chunks: {config['sweep']['chunks']} jobs for {study.n_swept} "
+            "trainings; lower it"
         )
     return study
 

@@ -44,6 +44,7 @@ class Regression(engine._Run):
     _PLAIN = (*engine._Run._PLAIN, "r2")
 
     def loss_of(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of a step."""
         return mse_loss(outputs, labels)
 
     def validate(self, source: Presentations, at: torch.Tensor, n_inputs: int) -> None:

@@ -26,9 +26,9 @@ def sentences(neurons: pd.DataFrame, truths: Sequence[str | Path]) -> list[str]:
     one = neurons[neurons["model"] == models[0]]
     called = one["responsive"].to_numpy(bool)
     found = [
-        f"Simulated truth: {real.sum()} of {len(real)} neurons respond. {int((called & real).sum())} "
-        f"of them and {int((called & ~real).sum())} of the {int((~real).sum())} others were called "
-        "responsive."
+        f"Simulated truth: {real.sum()} of {len(real)} neurons respond. "
+        f"{int((called & real).sum())} of them and {int((called & ~real).sum())} of the "
+        f"{int((~real).sum())} others were called responsive."
     ]
     for model in models:
         mine = neurons[neurons["model"] == model]
@@ -40,7 +40,7 @@ def sentences(neurons: pd.DataFrame, truths: Sequence[str | Path]) -> list[str]:
         false = int((mine["p_chance"].to_numpy()[~real] <= 0.05).sum())
         found.append(
             f"{model}: {share.mean():.0%} of the ceiling of R² in neurons that respond (95 % CI "
-            f"{low:.0%} to {high:.0%}); {false} of {int((~real).sum())} that do not are above chance "
-            "at p ≤ .05."
+            f"{low:.0%} to {high:.0%}); {false} of {int((~real).sum())} that do not are above "
+            "chance at p ≤ .05."
         )
     return found

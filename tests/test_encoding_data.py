@@ -1,0 +1,210 @@
+"""Encoding studies: simulated truth, readers of sessions, response windows, folds."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from mesodecode import schema
+from mesodecode.encoding import folds, responses, simulate, sources
+from mesodecode.encoding.sources import Session
+from mesodecode.files import UserError
+
+SMALL = {"neurons": 12, "images": 10, "repeats": 12, "image_size": 16}
+
+
+def population(**change):
+    settings = schema.defaults("encoding_simulate", **SMALL | change)
+    return simulate.simulate_population(**settings)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return population()
+
+
+def session(made, signal="events") -> Session:
+    traces, neurons = getattr(made, signal), np.arange(len(made.events))
+    covariates = {"speed": (made.speed, made.time)}
+    images = made.images.astype(np.float32)
+    return Session(images, made.image, made.start, made.end, made.time, traces, neurons, covariates)
+
+
+def test_simulation_plants_what_it_says(made):
+    assert made.responsive.sum() == 8  # round(0.7 x 12)
+    assert not made.filters[~made.responsive].any() and not made.signal[:, ~made.responsive].any()
+    # the share of a trial's variance, in units of which signal is
+    np.testing.assert_allclose(made.signal[:, made.responsive].var(0), 0.3, rtol=1e-6)
+    assert set(np.bincount(made.image)) == {12}
+    # an event amplitude of its own at each image, at the first sample 50 ms after its start
+    at = np.searchsorted(made.time, made.start + 0.05 - 1e-9)
+    assert np.array_equal(np.flatnonzero(made.events.any(0)), at)
+    amplitude = made.events[:, at].T
+    means = np.array([amplitude[made.image == i].mean(0) for i in range(10)])
+    found = np.corrcoef(means[:, 0], made.signal[:, 0])[0, 1]
+    assert found > 0.8  # sqrt(.3 / (.3 + .7 / 12)) = .91 is expected
+
+
+def test_simulation_is_the_same_again_and_sessions_share_neurons(made):
+    again, other = (
+        population(),
+        simulate.simulate_population(**schema.defaults("encoding_simulate", **SMALL), number=1),
+    )
+    assert np.array_equal(again.dff, made.dff)
+    assert np.array_equal(other.signal, made.signal)
+    assert not np.array_equal(other.image, made.image)
+
+
+def hdf5(path, **arrays):
+    with h5py.File(path, "w") as file:
+        for name, value in arrays.items():
+            file[name] = value
+    return path
+
+
+PLAIN = {
+    "images": np.arange(2 * 4 * 4).reshape(2, 4, 4),
+    "image": [1, 0, -1],
+    "start": [0.2, 0.0, 0.4],
+    "end": [0.4, 0.2, 0.6],
+    "time": np.arange(10) * 0.1,
+    "dff": np.arange(20.0).reshape(2, 10),
+}
+
+
+def test_plain_hdf5_and_npy_say_the_same(tmp_path):
+    file = sources.read_session(hdf5(tmp_path / "s.h5", **PLAIN))
+    for name, value in PLAIN.items():
+        np.save(tmp_path / f"{name}.npy", np.asarray(value))
+    folder = sources.read_session(tmp_path)
+    for one in (file, folder):
+        assert one.start.tolist() == [0.0, 0.2, 0.4]  # in order
+        assert one.image.tolist() == [0, 1, 2]  # grey is the last image
+        assert np.all(one.images[2] == PLAIN["images"].mean())
+        assert np.array_equal(one.traces, PLAIN["dff"])
+
+
+def test_allen_layout(tmp_path):
+    time = 5 + np.arange(12) / 30
+    arrays = {
+        "images": np.ones((2, 3, 5), np.uint8),
+        "image": [0, 1, -1],
+        "frames": [[0, 3], [4, 7], [8, 11]],  # first and last sample
+        "dff": np.arange(24.0).reshape(2, 12),
+        "time": time,
+        "neurons": [517, 518],
+        "speed": [1.0, np.nan, 3.0],
+        "speed_time": [5.0, 5.1, 5.3],
+    }
+    path = hdf5(tmp_path / "s.nwb", **{sources.ALLEN_NAMES[k]: v for k, v in arrays.items()})
+    found = sources.read_session(path, covariates=["speed"])
+    assert found.neurons.tolist() == [517, 518]
+    np.testing.assert_allclose(found.start, time[[0, 4, 8]])
+    np.testing.assert_allclose(found.end, time[[3, 7, 11]])
+    with pytest.raises(UserError, match="no 'events' in it; name its file"):
+        sources.read_session(path, "events")
+    np.savez(tmp_path / "events.npz", ev=np.ones((2, 12)))
+    assert sources.read_session(path, "events", events=tmp_path / "events.npz").traces.sum() == 24
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"time": np.arange(9) * 0.1}, "dff has 10 samples and time 9"),
+        ({"image": [0, 1, 2]}, "image goes from 0 to 2, but there are 2"),
+        ({"end": [0.1, 0.2, 0.6]}, "presentation 0 ends before it starts"),
+        ({"time": np.zeros(10)}, "time goes back or repeats"),
+        ({"start": [0.0, 0.2]}, "image, start and end have 3, 2 and 3 rows"),
+    ],
+)
+def test_bad_sessions_are_named(tmp_path, change, words):
+    with pytest.raises(UserError, match=words):
+        sources.read_session(hdf5(tmp_path / "s.h5", **PLAIN | change))
+
+
+# Responses
+
+
+def by_hand(traces, start, end, time, how, lag=0.0, samples=None):
+    """One response a presentation, sample by sample."""
+    out = []
+    for a, b in zip(start, end, strict=True):
+        inside = [i for i, t in enumerate(time) if t >= a + lag - 1e-6]
+        if samples is None:
+            inside = [i for i in inside if time[i] < b + lag - 1e-6]
+        else:
+            inside = inside[:samples]
+        out.append([how([trace[i] for i in inside]) for trace in traces])
+    return np.array(out)
+
+
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize("options", [{}, {"lag": 0.1}, {"samples": 7}, {"lag": 0.05, "samples": 3}])
+def test_responses_are_mean_or_max_of_the_samples_of_the_window(made, reduce, options):
+    one = session(made, "dff")
+    found = responses.make_responses(one, "s", reduce=reduce, image_size=None, **options)
+    how = {"mean": np.mean, "max": np.max}[reduce]
+    wanted = by_hand(made.dff, made.start, made.end, made.time, how, **options)
+    np.testing.assert_allclose(found.response, wanted, rtol=1e-5)
+
+
+def test_presentations_outside_the_recording_and_missing_samples(made, capsys):
+    one = session(made, "dff")
+    traces = one.traces.copy()
+    traces[3] = np.nan  # a neuron that was lost
+    traces[0, :2] = np.nan  # a few samples
+    cut = Session(
+        *(one.images, one.image, one.start, one.end, one.time[:100], traces[:, :100], one.neurons)
+    )
+    found = responses.make_responses(cut, "s", image_size=None)
+    assert len(found.image) == 13  # 100 samples at 30 Hz end in the 14th 250 ms
+    assert found.neurons.tolist() == [n for n in range(12) if n != 3]
+    assert "107 presentations left out" in capsys.readouterr().err
+    assert found.response[0, 0] == pytest.approx(traces[0, 2:8].mean(), rel=1e-5)
+
+
+def test_covariates_and_the_best_lag(made, tmp_path):
+    one = session(made)
+    found = responses.make_responses(
+        one, "s", reduce="max", image_size=8, covariates=["speed"], lag=0.0
+    )
+    inside = (made.time >= made.start[5]) & (made.time < made.end[5])
+    assert found.covariates[5, 0] == pytest.approx(made.speed[inside].mean(), rel=1e-4)
+    assert found.images.shape == (10, 8, 8)
+    best = found.lags[np.argmax(found.lag_explained)]
+    assert -0.15 < best < 0.05  # events come 50 ms after the start
+    responses.write_responses(found, tmp_path / "r.h5")
+    back = responses.read_responses(tmp_path / "r.h5")
+    for name, value in vars(found).items():
+        assert np.array_equal(getattr(back, name), value), name
+
+
+# Folds
+
+
+def test_no_image_is_in_two_roles_and_all_are_tested_once(made):
+    data = responses.make_responses(session(made), "s", image_size=None)
+    tested = []
+    for number in (1, 2, 3):
+        split = folds.split_images(data, number, 3, seed=4)
+        images = [set(data.image[rows]) for rows in (split.train, split.valid, split.test)]
+        assert sum(map(len, images)) == len(set.union(*images)) == 10
+        assert len(split.train) + len(split.valid) + len(split.test) == len(data.image)
+        tested += images[2]
+    assert sorted(tested) == list(range(10))
+    assert folds.image_folds(data.image, 3, 4) != folds.image_folds(data.image, 3, 5)
+    with pytest.raises(UserError, match="10 images for 11 folds"):
+        folds.split_images(data, 1, 11, 0)
+
+
+def test_a_held_out_session_trains_nothing(made):
+    parts = [responses.make_responses(session(made), name, image_size=None) for name in "abc"]
+    fewer = parts[0].__class__(**vars(parts[0]) | {"neurons": np.arange(5, 17)})
+    data, split = folds.split_sessions([parts[1], fewer], parts[2], 3, 0)
+    assert data.neurons.tolist() == list(range(5, 12))  # those of every session
+    assert set(data.session_of[split.test]) == {2} and not set(split.test) & set(split.fit)
+    assert not set(data.image[split.train]) & set(data.image[split.valid])
+    assert np.array_equal(data.response[split.test], parts[2].response[:, 5:])
+    assert np.array_equal(data.response[:120], parts[1].response[:, 5:])
+    assert np.array_equal(data.response[120:240], parts[0].response[:, :7])

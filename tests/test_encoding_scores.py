@@ -1,0 +1,155 @@
+"""Scores of encoding models: explainable variance, R², correlation, chance and their summary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import r2_score
+
+from mesodecode.encoding import scores
+from mesodecode.encoding.explainable import explainable
+from mesodecode.encoding.predictions import Predictions, read_predictions
+from mesodecode.files import UserError
+
+
+def test_explainable_variance_by_hand():
+    # two images, three repeats each: means 2 and 6, grand mean 4
+    response = np.array([[1.0], [2], [3], [5], [6], [7]])
+    found = explainable(response, np.array([0, 0, 0, 1, 1, 1]))
+    # MSB = 3 (2² + 2²) / 1 = 24, MSW = (2 + 2) / 4 = 1; signal = 23 / 3
+    assert found.signal[0] == pytest.approx(23 / 3) and found.noise[0] == pytest.approx(1)
+    assert found.single[0] == pytest.approx((23 / 3) / (23 / 3 + 1))
+    assert found.average[0] == pytest.approx(1 - 1 / 24)  # 1 - 1/F
+
+
+def test_p_is_that_of_a_one_way_anova_with_unequal_repeats():
+    rng = np.random.default_rng(0)
+    image = np.repeat([3, 5, 9], [4, 7, 2])
+    response = rng.normal(size=(13, 6)) + 0.5 * image[:, None]
+    groups = [response[image == i] for i in (3, 5, 9)]
+    np.testing.assert_allclose(explainable(response, image).p, stats.f_oneway(*groups).pvalue)
+
+
+def test_signal_and_noise_are_found_where_they_were_planted():
+    rng = np.random.default_rng(1)
+    signal = rng.normal(0, 1.5, (300, 40))
+    image = np.repeat(np.arange(300), 5)
+    found = explainable(signal[image] + rng.normal(0, 2, (1500, 40)), image)
+    assert found.signal.mean() == pytest.approx(2.25, rel=0.05)
+    assert found.noise.mean() == pytest.approx(4, rel=0.02)
+
+
+def test_nothing_is_known_without_repeats():
+    assert np.isnan(explainable(np.ones((3, 2)), np.arange(3)).single).all()
+
+
+def part(fold, image, response, prediction, oracle=False, model="m") -> Predictions:
+    n = np.arange(response.shape[1])
+    at = np.arange(len(image))
+    return Predictions(
+        model, fold, "s", "s", oracle, at, np.asarray(image), response, prediction, n
+    )
+
+
+@pytest.fixture
+def parts():
+    rng = np.random.default_rng(2)
+    signal = rng.normal(size=(12, 5))
+    signal[:, 4] = 0  # an unresponsive neuron
+    made = []
+    for i in range(3):
+        image = np.repeat(np.arange(4 * i, 4 * i + 4), 10)
+        response = signal[image] + rng.normal(size=(40, 5))
+        guess = 0.8 * signal[image] + 0.3
+        made.append(part(f"f{i}", image, response, guess))
+    return made
+
+
+def test_r2_is_that_of_sklearn_on_trials_and_averages(parts):
+    rows, _, _ = scores.score_session(parts, permutations=19)
+    response, guess = (
+        np.concatenate([getattr(p, k) for p in parts]) for k in ("response", "prediction")
+    )
+    wanted = r2_score(response, guess, multioutput="raw_values")
+    np.testing.assert_allclose(rows["r2_single"], wanted)
+    image = np.concatenate([p.image for p in parts])
+    means, expected = (
+        np.array([x[image == i].mean(0) for i in range(12)]) for x in (response, guess)
+    )
+    np.testing.assert_allclose(
+        rows["r2_average"], r2_score(means, expected, multioutput="raw_values")
+    )
+    assert rows["responsive"].tolist() == [True] * 4 + [False]
+    assert rows["fraction"].isna().tolist() == [False] * 4 + [True]
+    ceiling = 1 - 1 / stats.f_oneway(*(response[image == i] for i in range(12))).statistic
+    np.testing.assert_allclose(rows["fraction"][:4], (rows["r2_average"] / ceiling)[:4])
+
+
+def test_correlation_takes_no_credit_or_blame_for_the_means_of_folds(parts):
+    moved = [part(p.fold, p.image, p.response, p.prediction - 5 * i) for i, p in enumerate(parts)]
+    before, after = (scores.score_session(p, permutations=19)[0] for p in (parts, moved))
+    np.testing.assert_allclose(before["r_average"], after["r_average"])
+    _, folds, _ = scores.score_session(parts, permutations=19)
+    each = [
+        np.mean([np.corrcoef(p.response[:, n], p.prediction[:, n])[0, 1] for n in range(4)])
+        for p in parts
+    ]
+    np.testing.assert_allclose(folds["r_single"], each)
+
+
+def test_a_constant_prediction_has_no_correlation(parts):
+    flat = [
+        part(p.fold, p.image, p.response, np.full_like(p.response, i)) for i, p in enumerate(parts)
+    ]
+    rows, _, _ = scores.score_session(flat, permutations=19)
+    assert rows["r_average"].isna().all() and (rows["r2_average"] < 0).all()
+
+
+def test_what_knows_the_images_beats_chance_and_what_guesses_does_not(parts):
+    rng = np.random.default_rng(3)
+    rows, _, chance = scores.score_session(parts, permutations=199)
+    assert (rows["p_chance"][:4] <= 0.02).all() and (chance.mean(0)[:4] < 0).all()
+    guess = rng.normal(size=(12, 5))
+    lost = [part(p.fold, p.image, p.response, guess[p.image]) for p in parts]
+    rows, _, chance = scores.score_session(lost, permutations=199)
+    assert rows["p_chance"].between(0.01, 1).all() and chance.shape == (199, 5)
+
+
+def test_permutations_stay_within_folds():
+    # predictions are right about folds and know nothing within: permuting changes nothing
+    means = np.repeat([[0.0], [1.0]], 3, axis=0)
+    chance = scores.permuted_r2(means, means, np.repeat([0, 1], 3), 20, 0)
+    assert np.array_equal(chance, np.ones((20, 1)))
+
+
+def test_averages_of_an_oracle_are_left_out(parts):
+    oracle = [part(p.fold, p.image, p.response, p.prediction, oracle=True) for p in parts]
+    rows, folds, _ = scores.score_session(oracle, permutations=19)
+    assert rows["r2_average"].isna().all() and rows["r2_single"].notna().all()
+    assert folds["r2_average"].isna().all()
+
+
+def test_summary_has_student_intervals_over_neurons_and_folds(parts):
+    rows, folds, chance = scores.score_session(parts, permutations=19)
+    table = scores.summarise(rows, folds, {"m": chance})
+    row = table[(table["neurons"] == "responsive") & (table["score"] == "r2_average")].iloc[0]
+    values = rows["r2_average"][:4]
+    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
+    assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx((values.mean(), low, high))
+    low, high = stats.t.interval(
+        0.95, 2, folds["r2_average"].mean(), stats.sem(folds["r2_average"])
+    )
+    assert (row["n_folds"], row["fold_low"], row["fold_high"]) == pytest.approx((3, low, high))
+    assert row["p_chance"] == 1 / 20 and row["chance"] < row["mean"]
+
+
+def test_predictions_come_back_and_what_is_not_finite_is_refused(parts, tmp_path):
+    parts[0].write(tmp_path / "p.h5")
+    back = read_predictions(tmp_path / "p.h5")
+    assert back.fold == "f0" and back.oracle is False
+    np.testing.assert_allclose(back.prediction, parts[0].prediction, rtol=1e-6)
+    bad = part("f", parts[0].image, parts[0].response, parts[0].prediction * np.nan)
+    bad.write(tmp_path / "bad.h5")
+    with pytest.raises(UserError, match=r"bad\.h5: predictions that are not finite"):
+        read_predictions(tmp_path / "bad.h5")
