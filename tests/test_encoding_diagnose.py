@@ -1,0 +1,134 @@
+"""The diagnosis names what was planted: six faults of data, preprocessing, network and training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mesodecode import schema
+from mesodecode.encoding import diagnose, folds, responses, simulate
+from mesodecode.encoding.diagnose import FAULTS
+from mesodecode.encoding.sources import Session
+
+# A network that learns, of timm's smallest, on a population in which there is something to learn.
+SETTINGS = {
+    **{"backbone": "test_resnet", "convolutions": 1, "pool": 8, "hidden": [64]},
+    **{"train_on": "averages", "learning_rate": 0.02, "batch_size": 16},
+}
+
+
+def session(**change) -> Session:
+    small = {"neurons": 20, "images": 50, "repeats": 12, "image_size": 24, "explainable": 0.5}
+    settings = schema.defaults("encoding_simulate", **small | change)
+    made = simulate.simulate_population(**settings)
+    images = made.images.astype(np.float32)
+    ids = np.arange(len(made.events))
+    return Session(images, made.image, made.start, made.end, made.time, made.events, ids)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Session:
+    return session()
+
+
+def run(source: Session, lag: float = 0.0, scale: float = 1.0, history=None, **change):
+    data = responses.make_responses(source, "s", reduce="max", image_size=24, lag=lag)
+    data.response[:, 0] *= scale
+    settings = schema.defaults("encoding_network", **SETTINGS | change)
+    split = folds.split_images(data, 1, 5, 0)
+    return diagnose.diagnose(data, split, settings, history=history)
+
+
+def failed(found) -> list[str]:
+    checks = found.checks.iloc[:-1]
+    return checks.loc[checks["verdict"] == "fail", "check"].tolist()
+
+
+def named(found, fault: str, check: str) -> None:
+    last = found.checks.iloc[-1]
+    assert failed(found)[:1] == [check], found.checks["sentence"].tolist()
+    assert found.fault == last["fault"] == fault
+    assert last["sentence"].startswith(f"{fault.capitalize()} is at fault ({check}): ")
+
+
+@pytest.mark.slow
+def test_a_healthy_study_has_no_fault(whole):
+    found = run(whole)
+    assert failed(found) == [] and found.fault == "none", found.checks["sentence"].tolist()
+    # 14 of 20 were made responsive
+    assert found.neurons["responsive"].sum() == pytest.approx(14, abs=1)
+    planted = found.neurons["explainable"][:14].mean()
+    assert planted == pytest.approx(0.5, abs=0.06)
+    assert found.layers["weights"].tolist() == [432, 64 * 16 * 64, 64 * 20]
+    assert set(found.checks["fault"]) <= {"", "none", *FAULTS}
+
+
+@pytest.mark.slow
+def test_fault_1_neurons_that_do_not_respond_are_data():
+    named(run(session(responsive=0.0)), "data", "signal")
+
+
+@pytest.mark.slow
+def test_fault_2_a_window_half_a_second_late_is_preprocessing(whole):
+    found = run(whole, lag=0.5)
+    named(found, "preprocessing", "lag")
+    assert "set lag" in found.checks["sentence"].iloc[-1]
+
+
+@pytest.mark.slow
+def test_fault_3_images_in_another_order_are_preprocessing(whole):
+    order = np.random.default_rng(0).permutation(50)
+    found = run(Session(**vars(whole) | {"images": whole.images[order]}))
+    named(found, "preprocessing", "images")
+
+
+@pytest.mark.slow
+def test_fault_4_one_neuron_that_is_the_loss_is_preprocessing(whole):
+    named(run(whole, scale=100.0, standardise=False), "preprocessing", "scale")
+
+
+@pytest.mark.slow
+def test_fault_5_a_network_through_which_no_gradient_comes_is_architecture(whole):
+    found = run(whole, activation="tanh", hidden=[8] * 30)
+    named(found, "architecture", "gradients")
+    ratio = found.layers["ratio"]
+    assert ratio.iloc[0] < 1e-6 < ratio.iloc[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "words"), [(1e-6, "too low"), (50.0, "too high")])
+def test_fault_6_a_learning_rate_that_is_too_low_or_too_high_is_optimisation(whole, rate, words):
+    found = run(whole, learning_rate=rate)
+    named(found, "optimisation", "one batch")
+    checks = found.checks.set_index("check")
+    assert checks.loc["learning rate", "verdict"] == "fail"
+    assert words in checks.loc["learning rate", "sentence"]
+
+
+def test_gradients_are_those_of_autograd():
+    weight = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.constant_(weight.weight, 2.0)
+    x, y = torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0]])
+    table = diagnose.gradients(weight, x, y)
+    # output 8, error 6, gradient 2 x 6 x (1, 3): RMS sqrt((12² + 36²) / 2), over weights of 2
+    assert table["gradient"][0] == pytest.approx(np.sqrt((12**2 + 36**2) / 2))
+    assert table["ratio"][0] == pytest.approx(table["gradient"][0] / 2)
+
+
+def test_rates_at_which_the_loss_falls_and_grows():
+    rates = 10.0 ** np.arange(-6, 2)
+    table = pd.DataFrame({"learning_rate": rates, "loss": [1, 1, 1, 0.8, 0.5, 0.4, 0.9, np.nan]})
+    assert diagnose.useful_rates(table) == pytest.approx((1e-3, 1.0))  # lowest at 0.1
+
+
+def test_learning_by_heart_is_told_from_not_learning():
+    def verdict(train, valid):
+        history = pd.DataFrame({"train_r2": train, "valid_r2": valid})
+        row = diagnose.check_history(history, {"pixels": (0.4, 0.01)}, 1000)
+        return row["verdict"], row["fault"]
+
+    assert verdict([0.1, 0.9], [-0.1, -0.3]) == ("fail", "architecture")
+    assert verdict([0.0, 0.01], [-0.1, -0.01]) == ("fail", "optimisation")
+    assert verdict([0.5, 0.9], [0.2, 0.3]) == ("pass", "")
