@@ -39,6 +39,7 @@ else:
     include: "workflow/rules/roi.smk"
     include: "workflow/rules/importance.smk"
     include: "workflow/rules/average.smk"
+    include: "workflow/rules/adapt.smk"
     include: "workflow/rules/evaluate.smk"
     include: "workflow/rules/quality.smk"
     include: "workflow/rules/confounds.smk"

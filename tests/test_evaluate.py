@@ -126,10 +126,11 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path, damage):
 def test_tables_by_hand():
     pooled, sessions = evaluate.auc_table([made()]), evaluate.session_table([made()])
     assert " ".join(pooled.columns) == (
-        "decoder allocation train_mice valid_mouse test_mouse n_frames n_run auc accuracy"
+        "decoder allocation train_mice valid_mouse test_mouse n_frames n_run auc accuracy protocol"
     )
     assert " ".join(sessions.columns) == (
-        "decoder allocation train_mice valid_mouse test_mouse session n_frames n_run auc accuracy"
+        "decoder allocation train_mice valid_mouse test_mouse session n_frames n_run auc accuracy "
+        "protocol"
     )
     # Run .5 .75 .25 1 against rest .1 .5. Over .1: 4 of 4; over .5: tie, yes, no, yes = 2.5.
     assert pooled["auc"].tolist() == [6.5 / 8]

@@ -133,7 +133,11 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
 # but for each_pair.
 
 FETCH = {"fetch_weights": 1}  # one download for all allocations
-ONE = {"quality": 1, "shift": 1, "predict_validation": 1}  # of one decoder that passes no image again
+ONE = {
+    "quality": 1,
+    "shift": 1,
+    "predict_validation": 1,
+}  # of one decoder that passes no image again
 
 
 def quality(decoders: int, once: int = 0, images: int = 0) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode import predictions
+from mesodecode import predictions, protocols
 from mesodecode.files import UserError
 from mesodecode.predictions import ATTRIBUTES, Predictions, SessionPredictions
 
@@ -41,7 +41,8 @@ def average(paths: Sequence[str | Path], decoder: str) -> Predictions:
         name: mean(name, paths, [member.sessions[name] for member in members])
         for name in first.sessions
     }
-    return replace(first, decoder=decoder, sessions=sessions)
+    protocol = protocols.weakest(member.protocol for member in members)
+    return replace(first, decoder=decoder, sessions=sessions, protocol=protocol)
 
 
 def mean(

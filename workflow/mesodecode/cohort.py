@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode import confounds, corrections, importance, published, schema, tuning
+from mesodecode import confounds, corrections, importance, protocols, published, schema, tuning
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
@@ -253,6 +253,7 @@ def resolve(config: dict[str, Any]) -> Study:
     for decoder in decoders.values():
         _check_start(decoder, decoders)
         _check_members(decoder, decoders)
+        _check_adapted(decoder, decoders)
         if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
         _check_labels(decoder, mice)
@@ -263,6 +264,7 @@ def resolve(config: dict[str, Any]) -> Study:
                     f"config: comparisons.{name}.decoders: no decoder '{decoder}'; "
                     f"known: {', '.join(decoders)}"
                 )
+    _check_protocols(config, decoders)
     config["importance"] = _importance(config["importance"], decoders)
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
     config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
@@ -392,7 +394,8 @@ def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]
     can = [
         name
         for name, decoder in decoders.items()
-        if decoder.kind != "average" and decoder.settings.get("labels", "own") == "own"
+        if decoder.kind not in ("average", "adapted")
+        and decoder.settings.get("labels", "own") == "own"
     ]
     for name in names or ():
         if name not in can:
@@ -486,6 +489,8 @@ def kind_of(settings: dict[str, Any]) -> str:
     """Return the kind of a decoder, the schema that its settings must fit."""
     if "average_of" in settings:
         return "average"
+    if "adapted_from" in settings:
+        return "adapted"
     if settings.get("input") == "rois":
         return "roi_classical" if "model" in settings else "roi_rnn"
     if "model" in settings:
@@ -561,6 +566,47 @@ def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             raise UserError(
                 f"{where}: '{member}' has permuted labels; an average is of decoders with their own"
             )
+
+
+def _check_adapted(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
+    settings, where = decoder.settings, f"config: decoders.{decoder.name}"
+    if decoder.kind != "adapted":
+        return
+    known = [name for name, other in decoders.items() if other.kind in ("cnn", "cnn_rnn")]
+    if settings["adapted_from"] not in known:
+        raise UserError(
+            f"{where}.adapted_from: '{settings['adapted_from']}' is no CNN, nor a decoder on one; "
+            f"known: {', '.join(known) or 'none'}"
+        )
+    if settings["few_shot"] and settings["coral"]:
+        raise UserError(
+            f"{where}.coral: aligned features are not fine-tuned; choose coral or few_shot"
+        )
+
+
+def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
+    """Return decoder -> its protocol (see `mesodecode.protocols`), from settings alone."""
+    corrected = config["corrections"] != schema.defaults("corrections")
+    found = {
+        name: protocols.of(decoder.settings, corrected)
+        for name, decoder in decoders.items()
+        if decoder.kind != "average"
+    }
+    return {
+        name: found[name]
+        if name in found
+        else protocols.weakest(found[member] for member in decoder.settings["average_of"])
+        for name, decoder in decoders.items()
+    }
+
+
+def _check_protocols(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:
+    found = protocols_of(config, decoders)
+    for name, comparison in config["comparisons"].items():
+        if "source" not in comparison:
+            mine = {decoder: found[decoder] for decoder in comparison["decoders"]}
+            across = comparison["across_protocols"]
+            protocols.check_one(mine, across, f"config: comparisons.{name}")
 
 
 def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesodecode import cohort as studies
-from mesodecode import schema
+from mesodecode import protocols, schema
 
 # Works behind a setting of decoders that are told apart by it.
 WORKS_OF = {
@@ -42,6 +42,7 @@ KINDS = {
     "roi_rnn": "Recurrent networks on ROI signals",
     "roi_classical": "Classical decoders of ROI signals",
     "average": "Averages of decoders",
+    "adapted": "Decoders applied with other use of the test mouse",
 }
 
 # Settings that the words of a kind are made of; others are listed where they are not the default.
@@ -57,6 +58,10 @@ SPOKEN = {
     "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length", "labels"},
     "roi_rnn": _TRAINING | _RNN | _ROI | {"label_smoothing", "schedule"},
     "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
+    "adapted": {
+        *("normalise", "warm_up", "register", "batch_norm", "coral", "few_shot", "finetune"),
+        *("passes", "max_lr", "seed", "adapted_from"),
+    },
     "importance_shap": {
         *("decoder", "method", "background", "background_from", "windows", "output", "seed")
     },
@@ -138,6 +143,30 @@ def average(name: str, settings: Mapping[str, Any]) -> str:
     return f"{name}: the mean of the probabilities of {members}, frame by frame."
 
 
+def adapted(settings: Mapping[str, Any]) -> str:
+    """Return the words for a trained decoder that is applied in another way."""
+    of = "the frames before each second" if settings["normalise"] == "past" else "the recording"
+    parts = [f"frames are normalised by {of}"]
+    if settings["normalise"] == "past":
+        parts[0] += f" (the first {settings['warm_up']:g} s are not decoded)"
+    if settings["register"]:
+        parts.append("turned and shifted onto the mean images of the training mice")
+    if settings["batch_norm"]:
+        parts.append("BatchNorm layers take the statistics of the test mouse [@schneider2020]")
+    if settings["coral"]:
+        parts.append("features are given the mean and covariance of training mice [@sun2016]")
+    if settings["few_shot"]:
+        what = {"head": "the last layer is", "norm": "last layer and normalisation scales are"}
+        parts.append(
+            f"{what.get(settings['finetune'], 'all layers are')} fine-tuned on "
+            f"{settings['few_shot']:g} labelled min of the test mouse, which are not scored (Adam, "
+            f"learning rate {settings['max_lr']:g}, passes: {settings['passes']}, seed "
+            f"{settings['seed']})"
+        )
+    words = f"the networks of {settings['adapted_from']}, applied: {'; '.join(parts)}."
+    return f"{words} Protocol: {protocols.of(settings)}."
+
+
 def options(kind: str, settings: Mapping[str, Any]) -> str:
     """Return the settings that the words of the kind leave out, where they are not the default."""
     defaults = schema.defaults(kind)
@@ -160,6 +189,8 @@ def describe(settings: Mapping[str, Any]) -> str:
     kind = studies.kind_of(settings)
     if kind == "average":
         return f"mean of {joined(settings['average_of'])}"
+    if kind == "adapted":
+        return f"{settings['adapted_from']}, applied: {protocols.of(settings)}"
     null = "" if settings.get("labels", "own") == "own" else ", labels of other sessions"
     if kind == "linear":
         return f"logistic regression of {settings['pixels']} × {settings['pixels']} pixels{null}"

@@ -1,5 +1,8 @@
 """From predictions to tables of performance, and these tables as files.
 
+Each row of AUCs ends with its protocol (`mesodecode.protocols`), what the decoder had of its test
+mouse; tables of other tools may lack it.
+
 The measure is the area under the ROC curve (AUC) of the probability of run over all test frames
 of an allocation, as in the paper; accuracy is at a probability of 0.5.
 """
@@ -29,24 +32,27 @@ NUMBERS = (
 
 
 def auc_table(predictions: Iterable[Predictions]) -> pd.DataFrame:
-    """Return `COLUMNS`, one row a (decoder, allocation), over all its test frames pooled.
+    """Return `COLUMNS` and protocol, one row a (decoder, allocation), of all test frames pooled.
 
     Raises UserError if these are all of one state.
     """
-    return pd.DataFrame([_pooled(item) for item in predictions], columns=COLUMNS)
+    return pd.DataFrame([_pooled(item) for item in predictions], columns=[*COLUMNS, "protocol"])
 
 
 def session_table(predictions: Iterable[Predictions]) -> pd.DataFrame:
-    """Return `SESSION_COLUMNS`, one row a (decoder, allocation, test session).
+    """Return `SESSION_COLUMNS` and protocol, one row a (decoder, allocation, test session).
 
     A session of one state stays, with AUC NaN.
     """
     rows = [
-        _about(item) | {"session": name} | _scores(session.label, session.probability)
+        _about(item)
+        | {"session": name}
+        | _scores(session.label, session.probability)
+        | {"protocol": item.protocol}
         for item in predictions
         for name, session in item.sessions.items()
     ]
-    return pd.DataFrame(rows, columns=SESSION_COLUMNS)
+    return pd.DataFrame(rows, columns=[*SESSION_COLUMNS, "protocol"])
 
 
 def read_table(
@@ -132,4 +138,4 @@ def _pooled(item: Predictions) -> dict[str, str | float]:
             f"decoder {item.decoder}, allocation {item.allocation}: all {len(label)} test frames "
             f"are {state}, so there is no AUC; check the labels of mouse {item.test_mouse}"
         )
-    return _about(item) | scores
+    return _about(item) | scores | {"protocol": item.protocol}

@@ -110,6 +110,10 @@ def exclusions(config: Mapping[str, Any]) -> str:
 def allocations(config: Mapping[str, Any], n: int) -> str:
     """Return how mice are split among training, validation and test."""
     counts = config["allocation"]
+    tuned = [name for name, one in config["decoders"].items() if one.get("few_shot")]
+    few = (
+        f" Only {joined(tuned)} had labelled minutes of it, which are not scored." if tuned else ""
+    )
     mice = studies.included(config["mice"], config.get("exclude", {}))
     choice = {
         "all": "every combination of the mice",
@@ -121,7 +125,7 @@ def allocations(config: Mapping[str, Any], n: int) -> str:
         f"{counts['test']} of {len(mice)} mice, in {counted(n, 'allocation')} of mice to these "
         f"roles ({choice}), after Ajioka et al. [@ajioka2024]. No mouse has two roles in one "
         "allocation, and no model was fitted to a test mouse; what is normalised is normalised "
-        "within its own recording, in test mice too."
+        f"within its own recording, in test mice too.{few}"
     )
 
 
@@ -136,6 +140,7 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         "cnn_rnn": decoder_text.cnn_rnn,
         "roi_rnn": decoder_text.roi_rnn,
         "roi_classical": decoder_text.roi_classical,
+        "adapted": decoder_text.adapted,
     }
     made = []
     for kind, members in found.items():

@@ -2,8 +2,10 @@
 
 `results/{study}/predictions/{decoder}/{allocation}.h5` has the root attributes `decoder`,
 `allocation`, `train_mice`, `valid_mouse` and `test_mouse` (strings; several mice are joined by
-"+") and one group a test session, with the attribute `mouse` and the datasets `frame` (int64,
-frame of the recording, from 0), `label` (uint8, 1 = run) and `probability` (float32, of run).
+"+"), `protocol` (`mesodecode.protocols`; what a file without it is said to be of is transductive,
+as every decoder was when files had none) and one group a test session, with the attribute `mouse`
+and the datasets `frame` (int64, frame of the recording, from 0), `label` (uint8, 1 = run) and
+`probability` (float32, of run).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mesodecode import protocols
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError, atomic_path
 
@@ -37,7 +40,7 @@ class SessionPredictions:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Test predictions of one decoder in one allocation, by session name.
+    """Test predictions of one decoder in one allocation, by session name, of a protocol.
 
     `train_mice`, `valid_mouse` and `test_mouse` are strings, several mice joined by "+".
     """
@@ -48,6 +51,7 @@ class Predictions:
     valid_mouse: str
     test_mouse: str
     sessions: Mapping[str, SessionPredictions]
+    protocol: str = protocols.TRANSDUCTIVE
 
     def write(self, path: str | Path) -> None:
         """Check these predictions and write them to `path`, whole or not at all.
@@ -57,7 +61,7 @@ class Predictions:
         """
         _check(self, path)
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            for name in ATTRIBUTES:
+            for name in (*ATTRIBUTES, "protocol"):
                 file.attrs[name] = getattr(self, name)
             for name, session in self.sessions.items():
                 group = file.create_group(name)
@@ -69,7 +73,10 @@ class Predictions:
 
 
 def bind(
-    decoder: str, allocation: Allocation, sessions: Mapping[str, SessionPredictions]
+    decoder: str,
+    allocation: Allocation,
+    sessions: Mapping[str, SessionPredictions],
+    protocol: str = protocols.TRANSDUCTIVE,
 ) -> Predictions:
     """Bind predictions of test sessions to their decoder and allocation."""
     return Predictions(
@@ -79,6 +86,7 @@ def bind(
         valid_mouse=allocation.joined("valid"),
         test_mouse=allocation.joined("test"),
         sessions=sessions,
+        protocol=protocol,
     )
 
 
@@ -94,6 +102,7 @@ def read(path: str | Path) -> Predictions:
     try:
         with h5py.File(path, "r") as file:
             about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
+            about["protocol"] = str(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
             sessions = {name: _session(group) for name, group in file.items()}
     except (OSError, KeyError) as error:
         reason = str(error).strip("\"'")

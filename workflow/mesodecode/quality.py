@@ -27,8 +27,9 @@ COLUMNS = [
     *(*ATTRIBUTES, "n_sessions", "n_one_state", "n_frames", "n_run", "auc", "average_precision"),
     *("accuracy", "balanced_accuracy", "threshold", "accuracy_at_threshold"),
     *("balanced_accuracy_at_threshold", "brier", "ece", "error_near", "error_far"),
+    "protocol",
 ]
-NUMBERS = COLUMNS[len(ATTRIBUTES) :]
+NUMBERS = COLUMNS[len(ATTRIBUTES) : -1]
 CURVE_COLUMNS = [*ATTRIBUTES, "curve", "x", "y", "n", "mean_probability"]
 CURVE_NUMBERS = CURVE_COLUMNS[-4:]
 

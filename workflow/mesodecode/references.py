@@ -243,6 +243,14 @@ WORKS: Mapping[str, Work] = {
         "Application of the hierarchical bootstrap to multi-level data in neuroscience",
         *("Neurons, Behavior, Data Analysis, and Theory", 2020, "3", "5"),
     ),
+    "schneider2020": Work(
+        "inproceedings",
+        "Schneider, S. and Rusak, E. and Eck, L. and Bringmann, O. and Brendel, W. and Bethge, M.",
+        "Improving robustness against common corruptions by covariate shift adaptation",
+        "Advances in Neural Information Processing Systems 33",
+        *(2020, "", "", "11539-11551"),
+        url="https://arxiv.org/abs/2006.16971",
+    ),
     "schuster1997": Work(
         "article",
         "Schuster, M. and Paliwal, K. K.",
@@ -296,6 +304,14 @@ WORKS: Mapping[str, Work] = {
         "2016 IEEE Conference on Computer Vision and Pattern Recognition",
         *(2016, "", "", "2818-2826"),
         doi="10.1109/CVPR.2016.308",
+    ),
+    "sun2016": Work(
+        "inproceedings",
+        "Sun, B. and Feng, J. and Saenko, K.",
+        "Return of frustratingly easy domain adaptation",
+        "Proceedings of the 30th AAAI Conference on Artificial Intelligence",
+        *(2016, "", "", "2058-2065"),
+        url="https://arxiv.org/abs/1511.05547",
     ),
     "tan2019": Work(
         "inproceedings",

@@ -106,6 +106,7 @@ def render(
         recordings=_records(cohort),
         allocations=_records(allocations),
         rows=_records(auc),
+        protocols=_protocols(auc),
         comparisons=[] if comparisons is None else _records(comparisons),
         inference=[] if inference is None else _records(inference),
         chance=[] if chance is None else _records(chance),
@@ -214,6 +215,11 @@ def decoder_summary(auc: pd.DataFrame) -> pd.DataFrame:
     groups = auc.groupby("decoder", sort=False)
     more = groups.agg(min=("auc", "min"), max=("auc", "max"), accuracy=("accuracy", "mean"))
     return statistics.summary(auc).merge(more.reset_index(), on="decoder")
+
+
+def _protocols(auc: pd.DataFrame) -> dict[str, str]:
+    """Return decoder -> protocol, as its AUCs say; empty for a table without."""
+    return dict(zip(auc["decoder"], auc["protocol"], strict=True)) if "protocol" in auc else {}
 
 
 def by_mouse(auc: pd.DataFrame, allocations: pd.DataFrame) -> list[dict[str, Any]]:

@@ -20,7 +20,15 @@ import yaml
 from mesodecode.files import UserError
 
 FOLDER = Path(__file__).parents[1] / "schemas"
-DECODERS = ("cnn", "cnn_rnn", "linear", "roi_rnn", "roi_classical", "average")  # their schemas
+DECODERS = (
+    "cnn",
+    "cnn_rnn",
+    "linear",
+    "roi_rnn",
+    "roi_classical",
+    "average",
+    "adapted",
+)  # their schemas
 IMPORTANCE = ("importance_shap", "importance_cutout")
 
 

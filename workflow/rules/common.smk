@@ -244,6 +244,16 @@ def features_of_start(wildcards):
     return RESULTS / "features" / start / f"{wildcards.allocation}.h5"
 
 
+def networks_of_start(wildcards):
+    """The networks that an adapted decoder applies: one file, or two of a frozen CNN's decoder."""
+    start = STUDY.decoders[STUDY.decoders[wildcards.decoder].settings["adapted_from"]]
+    files = {"weights": RESULTS / f"models/{start.name}/{wildcards.allocation}.pt"}
+    if start.kind == "cnn_rnn" and is_frozen(start):
+        cnn = start.settings["start_from"]
+        files["cnn"] = [RESULTS / f"models/{cnn}/{wildcards.allocation}.pt"]
+    return files
+
+
 def predictions_of_members(wildcards):
     """The predictions that the job's decoder averages."""
     return expand(
@@ -474,6 +484,12 @@ def family_flags(wildcards):
     chosen = [f"{key}={value}" for key, value in comparison.get("where", {}).items()]
     words = ["--by", comparison.get("by", "decoder"), "--only", *comparison["decoders"]]
     return f"{shlex.join(words)} {flag_if('--where', chosen)} --name {wildcards.comparison}"
+
+
+def protocol_flags(wildcards):
+    """Whether a comparison is of decoders that have different things of their test mice."""
+    across = COMPARISONS[wildcards.comparison]["across_protocols"]
+    return "--across-protocols" if across else ""
 
 
 def setting_flags(wildcards):

@@ -100,12 +100,14 @@ rule compare:
         runtime=grows(10),  # seconds
     params:
         family=family_flags,
+        across=protocol_flags,
         tests=lambda wildcards: COMPARISONS[wildcards.comparison]["tests"],
         code=code_version("compare"),
     message:
         "Testing the decoders of {wildcards.comparison}"
     shell:
-        "mesodecode compare --auc {input:q} {params.family} --test {params.tests} "
+        "mesodecode compare --auc {input:q} {params.family} {params.across} "
+        "--test {params.tests} "
         "--out {output} 2> {log}"
 
 
@@ -125,12 +127,14 @@ rule infer:
         runtime=grows(10),  # seconds
     params:
         family=family_flags,
+        across=protocol_flags,
         sessions=lambda wildcards, input: flag_if("--sessions", input.sessions),
         code=code_version("inference"),
     message:
         "Testing the decoders of {wildcards.comparison} with mice as the unit"
     shell:
         "mesodecode inference --auc {input.auc:q} {params.sessions} {params.family} "
+        "{params.across} "
         "--out {output} 2> {log}"
 
 

@@ -47,6 +47,7 @@ VERBS = {
     "sides": "sides",
     "map-checks": "map_checks",
     "average": "average",
+    "adapt": "adapt",
     "auc": "auc",
     "compare": "compare",
     "inference": "inference",

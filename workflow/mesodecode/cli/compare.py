@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HELP = "test AUCs between groups (rank-sum, Holm)"
 
@@ -26,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
     )
+    add_across(parser)
     parser.add_argument(
         "--out", required=True, metavar="FILE", help="table of comparisons (.tsv or .csv)"
     )
@@ -52,6 +57,32 @@ def where(words: Sequence[str], flag: str = "--where") -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in words)
 
 
+def add_across(parser: argparse.ArgumentParser) -> None:
+    """Add the flag --across-protocols, for `check_protocols`."""
+    parser.add_argument(
+        "--across-protocols",
+        action="store_true",
+        help="compare AUCs of different protocols (column protocol), which is refused otherwise",
+    )
+
+
+def check_protocols(table: pd.DataFrame, by: str, only: Sequence[str] | None, across: bool) -> None:
+    """Raise UserError if groups that are compared are of different protocols and not `across`.
+
+    A table without a column protocol, as of other tools, is not checked.
+    """
+    from mesodecode import protocols
+
+    if not {"protocol", by} <= {*table.columns}:
+        return
+    groups = table[table[by].isin(only)] if only else table
+    found = {
+        str(name): " and ".join(sorted(rows["protocol"].unique()))
+        for name, rows in groups.groupby(by, sort=False)
+    }
+    protocols.check_one(found, across, f"column {by}")
+
+
 def run(args: argparse.Namespace) -> None:
     """Write the table of comparisons."""
     import pandas as pd
@@ -64,6 +95,7 @@ def run(args: argparse.Namespace) -> None:
     table, chosen = read_table(args.auc), where(args.where)
     try:
         table = select(table, chosen)
+        check_protocols(table, args.by, args.only, args.across_protocols)
         comparisons = [compare(table, test=test, **options) for test in args.test]
     except UserError as error:
         raise UserError(f"{args.auc}: {error}") from None

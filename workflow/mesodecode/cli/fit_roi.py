@@ -38,4 +38,5 @@ def run(args: argparse.Namespace) -> None:
     predictions = predict_classical(model, test_set, settings)
     with atomic_path(args.out) as part:
         joblib.dump({"model": model, "settings": settings | {"dropped": dropped}}, part)
-    bind(args.decoder, allocation, predictions).write(args.predictions)
+    protocol = roi_inputs.protocol(args, settings)
+    bind(args.decoder, allocation, predictions, protocol).write(args.predictions)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 
-from mesodecode.cli.compare import add_where, where
+from mesodecode.cli.compare import add_across, add_where, check_protocols, where
 
 HELP = "compare decoders with mice as the unit, beside the published test"
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
     )
+    add_across(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="table (.tsv or .csv)")
 
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
     sessions = read_table(args.sessions, columns) if args.sessions else None
     try:
         table = select(table, chosen)
+        check_protocols(table, args.by, args.only, args.across_protocols)
         if sessions is not None:
             sessions = select(sessions, chosen)
         result = infer(table, by=args.by, only=args.only, name=args.name, sessions=sessions)

@@ -58,3 +58,14 @@ def read(
     by_role = iter(signals)
     signals_by_role = [[next(by_role) for _ in role] for role in roles]
     return Allocation(*map(mice_of, roles)), recordings, signals_by_role, dropped
+
+
+def protocol(args: argparse.Namespace, settings: dict[str, Any]) -> str:
+    """Return the protocol of a decoder with `settings` (see `mesodecode.protocols`)."""
+    import h5py
+
+    from mesodecode import protocols
+    from mesodecode.recordings import listed
+
+    with h5py.File(listed(args.test[0])[0]) as file:
+        return protocols.of(settings | {"input": "rois"}, "corrections" in file)

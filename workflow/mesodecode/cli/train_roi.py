@@ -37,5 +37,6 @@ def run(args: argparse.Namespace) -> None:
     fitted = roi_rnn.fit_roi_rnn(*sets[:2], settings, device, checkpoint)
     model = trained.with_state(fitted.state).build(device)
     predictions = roi_rnn.predict_roi_rnn(model, sets[2], settings, device)
-    bind(args.decoder, allocation, predictions).write(args.predictions)
+    protocol = roi_inputs.protocol(args, settings)
+    bind(args.decoder, allocation, predictions, protocol).write(args.predictions)
     training.finish(args, trained, fitted)

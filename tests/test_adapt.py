@@ -1,0 +1,193 @@
+"""A decoder applied to a new mouse: what it may not see it does not see, what it fits is right."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mesodecode import adapt, models, predict, schema
+from mesodecode.files import UserError
+from mesodecode.shift import samples
+
+DEFAULTS = schema.defaults("adapted", adapted_from="cnn") | {"warm_up": 1}
+RATE = 10.0
+
+
+class Net(nn.Module):
+    """A CNN of one layer, with what a timm model is asked for."""
+
+    head_hidden_size = 4
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        self.head = nn.Linear(4, 1)
+
+    def forward_features(self, images):
+        return self.layer(images)
+
+    def forward_head(self, maps, pre_logits=True):
+        return maps.mean((2, 3))
+
+    def get_classifier(self):
+        return self.head
+
+
+@pytest.fixture
+def cnn(monkeypatch):
+    monkeypatch.setattr(models, "create_backbone", lambda *_: Net())
+    torch.manual_seed(1)
+    return models.CNNDecoder("net").eval()
+
+
+@pytest.fixture
+def gru(cnn):
+    rnn = models.RNNDecoder(4, cell="gru", hidden_size=5)
+    return models.CNNRNNDecoder(cnn, rnn).eval()
+
+
+def recording(mouse="t", session="t1", n=80, seed=0, scale=1.0, **changed):
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(n) // 7 % 2).astype(np.uint8)
+    frames = rng.normal(1000, 40, (n, 12, 12)) * scale
+    frames[:, 3:6, 3:6] += 60 * labels[:, None, None]
+    frames = frames.astype(np.uint16)
+    mean, sd = frames.mean(0).astype(np.float32), float(frames.std())
+    plain = samples.Sample(
+        *(Path(f"{session}.h5"), session, mouse, RATE, labels, None, None, None, mean, sd),
+        shape=frames.shape,
+        frames=frames,
+    )
+    return replace(plain, **changed)
+
+
+def run(model, recordings, half_window=None, known=(), **settings):
+    return adapt.predict(
+        model, recordings, known, DEFAULTS | settings, half_window=half_window, device="cpu"
+    )
+
+
+@pytest.fixture(autouse=True)
+def samples_in_memory(monkeypatch):
+    """Samples of recordings that lie in memory: the whole of them."""
+    monkeypatch.setattr(adapt, "sample", lambda recording, *_: recording)
+
+
+def test_without_adaptation_it_predicts_as_published(cnn):
+    mine = [recording(), recording(session="t2", seed=1)]
+    made = run(cnn, mine)
+    trained = models.Trained("cnn", {"backbone": "net"}, ("a",), ("b",), cnn.state_dict())
+    for name, session in predict.predict_cnn(trained, mine).items():
+        assert np.array_equal(made[name].frame, session.frame)
+        assert made[name].probability == pytest.approx(session.probability, abs=1e-6)
+
+
+@pytest.mark.parametrize("half_window", [None, 2])
+def test_strict_sees_nothing_after_the_window(cnn, gru, half_window):
+    model, reach = (gru, 3) if half_window else (cnn, 1)
+    first = recording()
+    later = first.frames.copy()
+    later[50:] = np.random.default_rng(9).integers(0, 4000, later[50:].shape)
+    # what is known of the whole recording differs too
+    other = replace(first, frames=later, pixel_mean=later.mean(0), stack_sd=later.std())
+    a, b = (run(model, [r], half_window, normalise="past")["t1"] for r in (first, other))
+    assert a.frame[0] == 10 + reach  # 1 s of warm-up at 10 frames/s, for all images of the window
+    same = a.frame + reach < 50
+    assert np.array_equal(a.probability[same], b.probability[same])
+    assert not np.array_equal(a.probability[~same], b.probability[~same])
+    usual, changed = (run(model, [r], half_window)["t1"].probability[:20] for r in (first, other))
+    assert not np.allclose(usual, changed)  # as published: normalised by what comes later, too
+
+
+def test_past_statistics_are_those_of_the_frames_before_the_second():
+    frames = recording(n=35).frames.astype(float)
+    of, means, sds = adapt.past_statistics(recording(n=35))
+    assert of.tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 5
+    for block in (1, 2, 3):
+        before = frames[: 10 * block]
+        assert means[block] == pytest.approx(before.mean(0), rel=1e-5)
+        assert sds[block] == pytest.approx(before.std(), rel=1e-4)
+
+
+def test_registration_turns_a_brain_back():
+    from scipy.ndimage import gaussian_filter, rotate
+
+    rng = np.random.default_rng(3)
+    image = 1000 + 3000 * gaussian_filter(rng.random((64, 64)), 2)
+    image *= np.outer(np.hanning(64), np.hanning(64))
+    turned = rotate(image, -10, reshape=False, order=1)  # clockwise as it is shown
+    other = recording("a", pixel_mean=image)
+    mine = recording(pixel_mean=turned)
+    move = adapt.onto(mine, [other])
+    assert np.rad2deg(np.arctan2(move[1, 0], move[0, 0])) == pytest.approx(10, abs=1)
+    frames = np.stack([turned] * 5).astype(np.uint16)
+    still = replace(mine, frames=frames, shape=frames.shape, labels=np.zeros(5, np.uint8))
+    still = replace(still, pixel_mean=np.zeros((64, 64)), stack_sd=1.0)
+    back = adapt.AdaptedImages(still, "cpu", move=move).batch(torch.tensor([2]))[0, 1].numpy()
+    middle = np.s_[12:52, 12:52]
+    image, turned, back = (one[middle].ravel() for one in (image, turned, back))
+    missed = [np.square(one - image).mean() for one in (turned, back)]
+    assert missed[1] < 0.1 * missed[0]
+
+
+def test_coral_gives_features_the_mean_and_covariance_of_others():
+    rng = np.random.default_rng(4)
+    mine = rng.normal(size=(4000, 3)) @ np.array([[2, 0, 0], [1, 1, 0], [0, 0, 3.0]]) + 5
+    others = rng.normal(size=(4000, 3)) @ np.array([[1, 1, 0], [0, 2, 1], [0, 0, 1.0]]) - 1
+    align = adapt.Coral(mine, others)
+    made = align(torch.tensor(mine, dtype=torch.float32)).numpy()
+    assert made.mean(0) == pytest.approx(others.mean(0), abs=1e-3)
+    assert np.cov(made.T) == pytest.approx(np.cov(others.T), rel=0.03, abs=0.05)
+
+
+def test_batch_norm_takes_the_statistics_of_the_mouse_and_leaves_the_model_alone(cnn):
+    before = copy.deepcopy(cnn.state_dict())
+    mine = recording(scale=2)
+    run(cnn, [mine], batch_norm=True)
+    assert all(torch.equal(before[key], value) for key, value in cnn.state_dict().items())
+    adapted = copy.deepcopy(cnn)
+    images = adapt.AdaptedImages(mine, "cpu")
+    adapt.set_batch_norm(adapted, [images])
+    with torch.no_grad():
+        maps = cnn.net.layer[0](images.batch(images.centres[:64]))
+        rest = cnn.net.layer[0](images.batch(images.centres[64:]))
+    means = torch.stack([maps.mean((0, 2, 3)), rest.mean((0, 2, 3))]).mean(0)  # of two batches
+    assert torch.allclose(adapted.net.layer[1].running_mean, means, atol=1e-5)
+    assert not adapted.net.layer[1].training
+
+
+@pytest.mark.parametrize("finetune", ["head", "norm", "all"])
+def test_few_shot_scores_no_labelled_frame_and_reads_no_other_label(cnn, finetune):
+    mine = [recording(n=60), recording(session="t2", n=60, seed=1)]
+    settings = {"few_shot": 8 / 60, "finetune": finetune, "passes": 40, "max_lr": 0.05}
+    made = run(cnn, mine, **settings)  # 8 s: 80 frames, the first session and 20 of the second
+    assert list(made) == ["t2"] and made["t2"].frame[0] == 20 + 1
+    hidden = [mine[0], replace(mine[1], labels=np.r_[mine[1].labels[:20], 1 - mine[1].labels[20:]])]
+    assert np.array_equal(run(cnn, hidden, **settings)["t2"].probability, made["t2"].probability)
+
+    def loss(session):
+        own = np.where(session.label > 0, session.probability, 1 - session.probability)
+        return -np.log(own).mean()
+
+    plain = run(cnn, mine)["t2"]
+    kept = np.isin(plain.frame, made["t2"].frame)
+    plain = replace(plain, label=plain.label[kept], probability=plain.probability[kept])
+    assert loss(made["t2"]) < loss(plain) - 0.005
+
+
+def test_windows_of_labelled_frames_do_not_reach_into_the_score(gru):
+    made = run(gru, [recording()], 2, few_shot=4 / 60)
+    assert made["t1"].frame[0] == 40 + 3
+
+
+def test_nothing_left_to_score_is_said(cnn):
+    with pytest.raises(UserError, match="no frame is left to decode; lower few_shot"):
+        run(cnn, [recording()], few_shot=1)
+    with pytest.raises(UserError, match="fewer than two states"):
+        run(cnn, [recording()], few_shot=0.5 / 60)

@@ -1,0 +1,149 @@
+"""What a decoder has of its test mouse: named by its settings, carried by tables, kept apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mesodecode import average, cohort, evaluate, predictions, protocols, schema
+from mesodecode.cli import main
+from mesodecode.files import UserError
+from mesodecode.predictions import Predictions, SessionPredictions
+
+STUDY = """
+study: s
+recordings: {movie: "{session}.tif", behavior: "{session}.mat", rois: "{session}_roi.mat"}
+mice: {a: [a1], b: [b1], c: [c1], d: [d1], e: [e1]}
+decoders:
+  linear: {model: logistic_regression}
+  cnn: {}
+  gru: {start_from: cnn, rnn: gru, cnn_weights: frozen}
+  roi: {input: rois, rnn: gru}
+  roi_raw: {like: roi, baseline: null, normalise: none}
+  roi_raw_drop: {like: roi_raw, drop: true}
+  past: {adapted_from: cnn, normalise: past}
+  past_gru: {adapted_from: gru, normalise: past}
+  norm: {adapted_from: cnn, batch_norm: true}
+  past_norm: {like: past, batch_norm: true}
+  coral: {adapted_from: gru, coral: true}
+  two: {adapted_from: cnn, few_shot: 2}
+  past_half: {like: past, few_shot: 0.5}
+  mean: {average_of: [past, cnn]}
+  mean_few: {average_of: [norm, two]}
+"""
+
+
+def study(**changes):
+    return cohort.resolve(yaml.safe_load(STUDY) | changes)
+
+
+def test_protocols_follow_from_settings():
+    made = study()
+    found = cohort.protocols_of(made.config, made.decoders)
+    strict = {"roi_raw", "past", "past_gru"}
+    few = {"two": "few_shot 2 min", "past_half": "few_shot 0.5 min", "mean_few": "few_shot 2 min"}
+    assert found == {
+        name: few.get(name, "strict" if name in strict else "transductive")
+        for name in made.decoders
+    }
+
+
+def test_corrections_take_the_whole_recording_so_nothing_is_strict():
+    made = study(corrections={"binning": 2})
+    assert "strict" not in cohort.protocols_of(made.config, made.decoders).values()
+
+
+def test_a_protocol_cannot_be_claimed():
+    decoders = yaml.safe_load(STUDY)["decoders"]
+    decoders["cnn"] = {"protocol": "strict"}
+    with pytest.raises(UserError, match=r"decoders.cnn.protocol: no such key"):
+        study(decoders=decoders)
+
+
+def test_weakest_takes_most():
+    assert protocols.weakest(["strict", "transductive"]) == "transductive"
+    few = ["few_shot 2 min", "transductive", "few_shot 10 min"]
+    assert protocols.weakest(few) == "few_shot 10 min"
+
+
+def test_comparisons_across_protocols_are_refused_unless_asked_for():
+    pair = {"decoders": ["cnn", "past"]}
+    with pytest.raises(UserError, match=r"comparisons.x: .*cnn is transductive, past is strict"):
+        study(comparisons={"x": pair})
+    study(comparisons={"x": pair | {"across_protocols": True}})
+    study(comparisons={"x": {"decoders": ["past", "past_gru"]}})
+    with pytest.raises(UserError, match="different protocols"):  # 2 min against 0.5 min
+        study(comparisons={"x": {"decoders": ["two", "past_half"]}})
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"adapted_from": "linear"}, "'linear' is no CNN, nor a decoder on one"),
+        ({"adapted_from": "cnn", "few_shot": 1, "coral": True}, "choose coral or few_shot"),
+        ({"adapted_from": "cnn", "batch_norms": True}, "did you mean 'batch_norm'"),
+    ],
+)
+def test_bad_adaptations_are_named(line, words):
+    decoders = yaml.safe_load(STUDY)["decoders"] | {"bad": line}
+    with pytest.raises(UserError, match=r"decoders\.bad") as error:
+        study(decoders=decoders)
+    assert words in str(error.value)
+
+
+# --- what carries it ----------------------------------------------------------------------------
+
+
+def item(decoder, protocol=protocols.TRANSDUCTIVE, seed=0):
+    rng = np.random.default_rng(seed)
+    session = SessionPredictions("e", np.arange(50), np.arange(50) % 2, rng.random(50))
+    about = "train-a+b+c.valid-d.test-e", "a+b+c", "d", "e"
+    return Predictions(decoder, *about, {"e1": session}, protocol)
+
+
+def test_files_tables_and_averages_carry_the_protocol(tmp_path):
+    paths = [tmp_path / f"{name}.h5" for name in "ab"]
+    item("a", "strict").write(paths[0])
+    item("b", "few_shot 2 min").write(paths[1])
+    assert predictions.read(paths[0]).protocol == "strict"
+    assert average.average(paths, "m").protocol == "few_shot 2 min"
+    for table in (evaluate.auc_table, evaluate.session_table):
+        made = table([predictions.read(path) for path in paths])
+        assert made["protocol"].tolist() == ["strict", "few_shot 2 min"]
+        assert list(made)[-1] == "protocol"  # after the columns that other tools read
+
+
+def test_files_of_before_are_transductive(tmp_path):
+    import h5py
+
+    item("a").write(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file.attrs["protocol"]
+    assert predictions.read(tmp_path / "a.h5").protocol == "transductive"
+
+
+@pytest.mark.parametrize("verb", ["compare", "inference"])
+def test_verbs_refuse_what_the_config_would(tmp_path, capsys, verb):
+    rows = [
+        (name, f"m{mouse}", mouse, 0.8 + 0.01 * mouse + 0.02 * (name == "b"), protocol)
+        for name, protocol in (("a", "strict"), ("b", "transductive"), ("c", "strict"))
+        for mouse in range(4)
+    ]
+    names = ["decoder", "allocation", "test_mouse", "auc", "protocol"]
+    table = pd.DataFrame(rows, columns=names).assign(valid_mouse="v")
+    evaluate.write_table(table, tmp_path / "auc.tsv")
+    words = [verb, "--auc", str(tmp_path / "auc.tsv"), "--by", "decoder"]
+    words += ["--out", str(tmp_path / "out.tsv"), "--only", "a"]
+    assert main([*words, "b"]) == 1
+    error = capsys.readouterr().err
+    assert "a is strict, b is transductive" in error and "--across-protocols" in error
+    assert main([*words, "c"]) == 0
+    assert main([*words, "b", "--across-protocols"]) == 0
+    evaluate.write_table(table.drop(columns="protocol"), tmp_path / "auc.tsv")
+    assert main([*words, "b"]) == 0  # tables of other tools say nothing of protocols
+
+
+def test_schema_of_adapted_decoders_is_known():
+    assert "adapted" in schema.DECODERS

@@ -1,0 +1,78 @@
+"""Apply a trained image decoder to mice that it has not seen, adapted to them or strictly not.
+
+Example: mesodecode adapt --weights cnn.pt --train m2_s1.h5 --valid m5_s1.h5 --test m1_s1.h5
+--decoder cnn_past --normalise past --out cnn_past.h5 --validation cnn_past_valid.h5
+
+The validation mouse is treated as the test mouse is, for thresholds and calibration. The protocol
+that tables carry (strict, transductive, few_shot with its minutes) follows from the settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "apply an image decoder with other use of the test mouse (normalisation, statistics, labels)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
+    add("--cnn", type=Path, help="weights of train-cnn that a decoder of train-rnn reads")
+    for role in ("train", "valid", "test"):
+        words = f"recordings of the {role} mice"
+        add(f"--{role}", type=Path, nargs="+", required=True, help=words)
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--out", type=Path, required=True, help="predictions of the test mice to write (HDF5)")
+    add("--validation", type=Path, required=True, help="those of the validation mice (HDF5)")
+    options.add_settings(parser, "adapted")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import h5py
+
+    from mesodecode import adapt, protocols, train, validation
+    from mesodecode.files import UserError
+    from mesodecode.models import CNNRNNDecoder, load_trained
+    from mesodecode.predictions import bind
+    from mesodecode.recordings import listed, mice_of, read_recordings
+
+    settings = options.settings_of(args, "adapted")
+    device = train.resolve_device(args.device, args.threads)
+    trained = load_trained(args.weights, "cnn", "finetuned", "cnn_rnn")
+    if (trained.kind == "cnn_rnn") != (args.cnn is not None):
+        raise UserError("--cnn: a decoder of train-rnn needs the CNN that it reads, others none")
+    model = trained.build(device)
+    if args.cnn:
+        first = load_trained(args.cnn, "cnn")
+        if {*first.train_mice} != {*trained.train_mice}:
+            raise UserError(f"{args.cnn}: trained on other mice than {args.weights}")
+        model = CNNRNNDecoder(first.build(device), model)
+    known, valid, test = (read_recordings(paths) for paths in (args.train, args.valid, args.test))
+    allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
+    for what, mice, given in (
+        ("--train", trained.train_mice, known),
+        ("--valid", trained.valid_mice, valid),
+    ):
+        if {*mice} != {*mice_of(given)}:
+            raise UserError(f"{what}: give recordings of mouse {', '.join(mice)}, and no others")
+    half_window = None if trained.kind == "cnn" else trained.settings["half_window"]
+    made = []
+    for recordings in (valid, test):
+        sessions = {}
+        for mouse in mice_of(recordings):
+            mine = [recording for recording in recordings if recording.mouse == mouse]
+            options_ = {"half_window": half_window, "device": device}
+            sessions |= adapt.predict(model, mine, known, settings, **options_)
+        made.append(sessions)
+    with h5py.File(listed(args.test[0])[0]) as file:
+        corrected = "corrections" in file
+    protocol = protocols.of(settings, corrected)
+    about = {"decoder": args.decoder, "allocation": allocation.id}
+    validation.write(args.validation, made[0], **about, valid_mouse=allocation.joined("valid"))
+    bind(args.decoder, allocation, made[1], protocol).write(args.out)

@@ -1,0 +1,41 @@
+"""Trained image decoders applied with other use of the test mouse: strict, transductive, few_shot.
+
+REQUIRED INPUTS: models/{adapted_from}/{allocation}.pt, recordings/{mouse}.txt
+OUTPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5
+"""
+
+
+rule adapt:
+    input:
+        unpack(networks_of_start),
+        train=recordings_of("train"),
+        valid=recordings_of("valid"),
+        test=recordings_of("test"),
+    output:
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/adapt/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/adapt/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names("adapted"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=grows(16000),
+        runtime=grows(240),
+        gpu=GPU,
+        device=STUDY.config["device"],
+    params:
+        cnn=lambda wildcards, input: flag_if("--cnn", input.get("cnn", [])),
+        settings=settings_flags,
+        code=code_version("adapt"),
+    message:
+        "Applying {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode adapt --weights {input.weights} {params.cnn} --train {input.train} "
+        "--valid {input.valid} --test {input.test} --decoder {wildcards.decoder} "
+        "{params.settings} --device {resources.device} --threads {threads} "
+        "--out {output.predictions} --validation {output.validation} 2> {log}"
