@@ -266,6 +266,7 @@ def test_defaults_fill_in():
         "decoders": ["linear", "cnn", "gru"],
         "tests": ["rank_sum"],
         "correction": "holm",
+        "across_protocols": False,
     }
     cnn = study.decoders["cnn"]
     assert cnn.kind == "cnn"
