@@ -117,7 +117,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     parser = cli.parser()
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
-        assert "{" not in line, "a wildcard that was not filled in"
+        assert not re.search(r"\{\w*\}", line), "a wildcard that was not filled in"
     silent = {
         "resolved_config",
         "recordings_of_mouse",
@@ -525,7 +525,8 @@ FINISHED = STUDY | {
     "comparisons": {"x": {"decoders": ["linear", "gru"]}},
 }
 # the config is written anew; whatever reads the tables follows
-TABLES = {"auc": 1, "figure_auc": 1, "runtimes": 1, "report": 1, "all": 1} | TESTS
+TABLES = {"auc": 1, "figure_auc": 1, "shift_report": 1, "runtimes": 1, "report": 1, "all": 1}
+TABLES |= TESTS
 CONFIG = {"resolved_config": 1, "allocations": 1, "figure_loss": 1} | TABLES
 
 
@@ -566,7 +567,15 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
     jobs, lines = plan(folder, config=config, project=project)
     # six mice have 6 x 5 x 4 = 120 allocations, 100 of them new
     new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 100)
-    follow = {"preprocess": 1, "recordings_of_mouse": 1, "cohort": 1, "cohort_figure": 1, "qc": 1}
+    follow = {
+        "preprocess": 1,
+        "recordings_of_mouse": 1,
+        "image_shift": 1,
+        "calibrate": 1,
+        "cohort": 1,
+        "cohort_figure": 1,
+        "qc": 1,
+    }
     assert jobs == CONFIG | new | follow | quality(3, once=3) | {"quality_table": 1}
     old = [a.id for a in cohort.allocate("abcde")]
     assert len(old) == 20
@@ -605,7 +614,7 @@ def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings
     folder, project = finished
     config = FINISHED | {"decoders": FINISHED["decoders"] | {decoder: settings}}
     found, lines = plan(folder, config=config, project=project)
-    assert found == CONFIG | jobs | {"quality_table": 1}
+    assert found == CONFIG | jobs | {"quality_table": 1, "calibrate": 1}
     fitted = [line for line in lines if line.startswith("mesodecode fit-linear")]
     assert all(f"--decoder {decoder} " in line for line in fitted)
 
@@ -634,7 +643,7 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
         (
             "linear.py",
             "X = 1\n",
-            {"fit_linear": 20, "quality_table": 1} | quality(3, once=3) | TABLES,
+            {"fit_linear": 20, "quality_table": 1, "calibrate": 1} | quality(3, once=3) | TABLES,
         ),
         ("templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
     ],

@@ -64,9 +64,9 @@ if SHIFTED:
             gpu=gpu_of_network,
             device=STUDY.config["device"],
         params:
-            models=RESULTS / "models/{decoder}",
-            predictions=RESULTS / "predictions/{decoder}",
-            validation=RESULTS / "validation/{decoder}",
+            models=str(RESULTS / "models/{decoder}"),
+            predictions=str(RESULTS / "predictions/{decoder}"),
+            validation=str(RESULTS / "validation/{decoder}"),
             inputs=shift_flags,
             code=code_version("shift"),
         message:
