@@ -21,7 +21,6 @@ from mesodecode.explain import cutout_tables, map_check, verdicts
 from mesodecode.files import UserError
 
 NULL = {"labels": "permuted_between_sessions"}
-SIDE = 32
 SWAP = [f"{mouse}{a}={mouse}{b}" for mouse in "abc" for a, b in ((1, 2), (2, 1))]
 
 
@@ -38,7 +37,7 @@ def labels_of(session: str) -> np.ndarray:
     return (frames % 10 < 5) if session[1] == "1" else (frames % 20 < 10)
 
 
-def write(folder: Path, brightness: float) -> dict[str, Path]:
+def write(folder: Path, brightness: float, side: int = 32) -> dict[str, Path]:
     """Sessions a1 … c2 of three mice; its left half shows its labels, its right those of the other.
 
     So a decoder of own labels reads the left half, one of exchanged labels the right. `brightness`
@@ -47,9 +46,9 @@ def write(folder: Path, brightness: float) -> dict[str, Path]:
     rng, files = np.random.default_rng(0), {}
     for mouse in "abc":
         for own, other in ((f"{mouse}1", f"{mouse}2"), (f"{mouse}2", f"{mouse}1")):
-            frames = rng.normal(2000, 40, (120, SIDE, SIDE))
-            frames[labels_of(own), :, : SIDE // 2] += brightness
-            frames[labels_of(other), :, SIDE // 2 :] += brightness
+            frames = rng.normal(2000, 40, (120, side, side))
+            frames[labels_of(own), :, : side // 2] += brightness
+            frames[labels_of(other), :, side // 2 :] += brightness
             files[own] = folder / f"{own}.h5"
             with h5py.File(files[own], "w") as file:
                 file["frames"], file["labels"] = frames.astype(np.uint16), labels_of(own) * 1
@@ -116,7 +115,7 @@ TINY = ["--backbone", "resnet10t", "--pretrained", "none", "--epochs", 4, "--bat
 @pytest.mark.slow
 def test_networks_learn_the_labels_of_the_donors(tmp_path):
     """train-cnn → finetune, and train-cnn → extract → train-rnn → predict."""
-    paths = write(tmp_path, 40)
+    paths = write(tmp_path, 60, side=16)
     roles = ["--train", *of(paths, "a"), "--valid", *of(paths, "b"), "--threads", 1]
     both = ["--labels-of", *SWAP[:4]]
 

@@ -98,7 +98,7 @@ rule confounds:
         mem_mb=grows(2000),
         runtime=grows(10),
     params:
-        prefix=str(RESULTS / "figures/confounds"),
+        prefix=RESULTS / "figures/confounds",
         code=code_version("confounds"),
     message:
         "Holding controls against decoders"
