@@ -139,8 +139,10 @@ def test_masks_fit_the_frames_or_are_refused(tmp_path):
     recording = write_recording(tmp_path / "a.h5", still())
     Image.fromarray(brain_of().astype(np.uint8) * 255).save(tmp_path / "brain.png")
     np.testing.assert_array_equal(signals.read_mask(tmp_path / "brain.png", recording), brain_of())
-    tifffile.imwrite(tmp_path / "other.tif", np.ones((9, 9), np.uint8))
-    with pytest.raises(UserError, match=r"other\.tif: a mask of shape \(9, 9\), but .*40 x 40 px"):
+    np.save(tmp_path / "before.npy", np.kron(brain_of(), np.ones((3, 3))))  # binned by 3
+    np.testing.assert_array_equal(signals.read_mask(tmp_path / "before.npy", recording), brain_of())
+    tifffile.imwrite(tmp_path / "other.tif", np.ones((80, 90), np.uint8))
+    with pytest.raises(UserError, match=r"other\.tif: a mask of shape \(80, 90\), but .*40 x 40"):
         signals.read_mask(tmp_path / "other.tif", recording)
     words = ["control-signals", "--recordings", tmp_path / "a.h5", "--out", tmp_path / "x.h5"]
     masks = ["--brain-mask", tmp_path / "brain.png", tmp_path / "brain.png"]
@@ -179,6 +181,9 @@ def test_controls_are_decoded_from_training_mice_in_the_windows_of_each_decoder(
     assert outside["auc"]["one"] == pytest.approx(plain, abs=0.01)
     assert set(table[table["auc"].isna()]["decoder"]) == {"vessels", "movement", "reference"}
     assert table["missing"].value_counts().to_dict() == {"gone": 9, "": 6}
+    boosted = settings | {"model": "gradient_boosting"}
+    other = controls.decode(sessions, allocation, {"one": (0, 0)}, boosted)
+    assert other.set_index("decoder")["auc"]["outside"] > 0.7
     # one session without it, whatever its role, and the control is not made
     sessions[3] = session("d", known=1, missing=True)
     table = controls.decode(sessions, allocation, windows, settings).set_index("decoder")

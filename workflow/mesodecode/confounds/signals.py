@@ -24,7 +24,7 @@ from mesodecode.progress import Progress
 from mesodecode.recordings import Recording
 from mesodecode.tiles import tiles
 
-BLOCK = 512  # frames in memory
+BLOCK = 32 << 20  # bytes of frames in memory, as float32
 MARGIN = 0.03  # of the shorter side, 2 px at least: so far from the brain begins what is outside
 BRIGHT = 0.3  # of the 99th percentile of the mean image: brain, where no mask says so
 VESSEL = 0.1  # share of the brain's pixels, the darkest against their surround
@@ -141,8 +141,9 @@ def _read(
     means = np.empty((len(recording), weights.shape[1]))
     moved = np.zeros((len(recording), 2))
     with Progress(len(recording), "frames", recording.session) as progress:
-        for start in range(0, len(recording), BLOCK):
-            block = recording.read_frames(start, start + BLOCK)
+        step = max(1, BLOCK // (4 * flat.shape[1]))
+        for start in range(0, len(recording), step):
+            block = recording.read_frames(start, start + step)
             # less the mean image, so that a float32 keeps small changes
             rest = block.reshape(len(block), -1) - recording.pixel_mean.ravel()
             means[start : start + len(block)] = rest @ np.nan_to_num(weights)
@@ -174,9 +175,9 @@ def find_vessels(mean_image: np.ndarray, brain: np.ndarray | None = None) -> np.
 def read_mask(path: str | Path, recording: Recording) -> np.ndarray:
     """Return a mask (H, W) bool for a recording's frames, True above 0.
 
-    An image (.tif, .npy, .png) in pixels of the frames, or of the movie before `image_size`; or
-    the truth (.h5) of a simulated session, whose brain it is. Raises UserError if it is no such
-    file or does not fit.
+    An image (.tif, .npy, .png) in pixels of the frames, or of the movie before binning and
+    `image_size`; or the truth (.h5) of a simulated session, whose brain it is. Raises UserError if
+    it is no such file or does not fit.
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".h5":
@@ -187,7 +188,11 @@ def read_mask(path: str | Path, recording: Recording) -> np.ndarray:
     else:
         image = read_image(path, suffix)
     size = recording.shape[1:]
-    if image.ndim != 2 or image.shape not in (size, recording.recorded_size):
+    fits = image.ndim == 2 and any(
+        image.shape[0] * width == image.shape[1] * height and image.shape[0] >= height
+        for height, width in (size, recording.recorded_size or size)
+    )
+    if not fits:
         raise UserError(
             f"{path}: a mask of shape {image.shape}, but {recording.path} has frames of "
             f"{size[0]} x {size[1]} px; draw it on them"
