@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 
@@ -188,6 +189,20 @@ def test_controls_are_decoded_from_training_mice_in_the_windows_of_each_decoder(
     sessions[3] = session("d", known=1, missing=True)
     table = controls.decode(sessions, allocation, windows, settings).set_index("decoder")
     assert table["auc"]["outside"].isna().all() and table["auc"]["mean"].notna().all()
+
+
+def test_no_control_is_fitted_to_the_test_or_validation_mouse():
+    sessions = [session(mouse, known=0.5) for mouse in "abcde"]
+    allocation = Allocation(("a", "b", "c"), ("d",), ("e",))
+
+    def auc() -> float:
+        table = controls.decode(sessions, allocation, {"net": (2, 0)}, SETTINGS)
+        return table.set_index("decoder")["auc"]["outside"]
+
+    first = auc()
+    for i in (3, 4):  # were their labels learned, the AUC would stay high
+        sessions[i] = dataclasses.replace(sessions[i], labels=1 - sessions[i].labels)
+    assert auc() == pytest.approx(1 - first, abs=1e-9) and first > 0.6
 
 
 def both(own: list[float], control: list[float], signal: str = "outside", **change):
