@@ -14,13 +14,13 @@ from mesodecode.encoding.sources import Session
 
 # A network that learns, of timm's smallest, on a population in which there is something to learn.
 SETTINGS = {
-    **{"backbone": "test_resnet", "convolutions": 1, "pool": 8, "hidden": [64]},
+    **{"backbone": "test_resnet", "convolutions": 1, "pool": 4, "hidden": [64]},
     **{"train_on": "averages", "learning_rate": 0.02, "batch_size": 16},
 }
 
 
 def session(**change) -> Session:
-    small = {"neurons": 20, "images": 50, "repeats": 12, "image_size": 24, "explainable": 0.5}
+    small = {"neurons": 20, "images": 40, "repeats": 10, "image_size": 16, "explainable": 0.5}
     settings = schema.defaults("encoding_simulate", **small | change)
     made = simulate.simulate_population(**settings)
     images = made.images.astype(np.float32)
@@ -34,7 +34,7 @@ def whole() -> Session:
 
 
 def run(source: Session, lag: float = 0.0, scale: float = 1.0, history=None, **change):
-    data = responses.make_responses(source, "s", reduce="max", image_size=24, lag=lag)
+    data = responses.make_responses(source, "s", reduce="max", image_size=16, lag=lag)
     data.response[:, 0] *= scale
     settings = schema.defaults("encoding_network", **SETTINGS | change)
     split = folds.split_images(data, 1, 5, 0)
@@ -61,7 +61,7 @@ def test_a_healthy_study_has_no_fault(whole):
     assert found.neurons["responsive"].sum() == pytest.approx(14, abs=1)
     planted = found.neurons["explainable"][:14].mean()
     assert planted == pytest.approx(0.5, abs=0.06)
-    assert found.layers["weights"].tolist() == [432, 64 * 16 * 64, 64 * 20]
+    assert found.layers["weights"].tolist() == [432, 16 * 16 * 64, 64 * 20]
     assert set(found.checks["fault"]) <= {"", "none", *FAULTS}
 
 
@@ -79,7 +79,7 @@ def test_fault_2_a_window_half_a_second_late_is_preprocessing(whole):
 
 @pytest.mark.slow
 def test_fault_3_images_in_another_order_are_preprocessing(whole):
-    order = np.random.default_rng(0).permutation(50)
+    order = np.random.default_rng(0).permutation(40)
     found = run(Session(**vars(whole) | {"images": whole.images[order]}))
     named(found, "preprocessing", "images")
 

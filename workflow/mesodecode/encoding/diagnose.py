@@ -86,7 +86,7 @@ def diagnose(
         check_images(learns),
         check_gradients(layers),
         check_features(learns, settings),
-        check_one_batch(network, batch, labels, settings),
+        check_one_batch(network, batch, labels, settings, layers),
         check_learning_rate(rates, settings["learning_rate"]),
         check_history(history, learns, sum(p.numel() for p in network.parameters())),
     ]
@@ -326,9 +326,16 @@ def _own(settings: dict[str, Any], rate: float | None = None) -> Callable:
 
 
 def check_one_batch(
-    network: EncodingNetwork, batch: Batch, labels: torch.Tensor, settings: dict[str, Any]
+    network: EncodingNetwork,
+    batch: Batch,
+    labels: torch.Tensor,
+    settings: dict[str, Any],
+    layers: pd.DataFrame,
 ) -> dict[str, Any]:
     """Can the network fit one batch, with its own optimiser or else with Adam?"""
+    if check_gradients(layers)["verdict"] == "fail":
+        row = _row("one batch", True, "", math.nan, BATCH_R2, "Gradients are at fault already.")
+        return row | {"verdict": "not made"}
     own = fit_batch(network, batch, labels, _own(settings))
     n = len(labels)
     start = f"{n} presentations are fitted with R² {own:.2f} in {STEPS} steps by the optimiser set"
