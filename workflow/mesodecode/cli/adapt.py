@@ -67,8 +67,9 @@ def run(args: argparse.Namespace) -> None:
         sessions = {}
         for mouse in mice_of(recordings):
             mine = [recording for recording in recordings if recording.mouse == mouse]
-            options_ = {"half_window": half_window, "device": device}
-            sessions |= adapt.predict(model, mine, known, settings, **options_)
+            sessions |= adapt.predict(
+                model, mine, known, settings, half_window=half_window, device=device
+            )
         made.append(sessions)
     with h5py.File(listed(args.test[0])[0]) as file:
         corrected = "corrections" in file
