@@ -239,13 +239,7 @@ def measure(at: Path, sessions: Sessions) -> None:
         ],
     )
     line("quality", "allocations", 4, 12, 20, lambda n: _quality_of(sessions, at / f"q{n}", n))
-    line(
-        *("qc", "sessions", 2, 6, 64),
-        lambda n: [
-            *("qc", "--recordings", *[sessions.source] * n, "--table", at / "qc.tsv"),
-            *("--measures", *[at / "measures.h5"] * n, "--out", at / "qc"),
-        ],
-    )
+    line("qc", "sessions", 2, 6, 64, lambda n: _qc_of(sessions, at, n))
 
 
 def _quality_of(sessions: Sessions, at: Path, n: int) -> list:
@@ -273,6 +267,18 @@ def _quality_of(sessions: Sessions, at: Path, n: int) -> list:
     made = ["--out", at / "q.tsv", "--curves", at / "c.tsv", "--figure", at / "q"]
     where = ["--allocations", table, "--recordings", at, "--predictions", at]
     return ["quality", "--decoder", "x", *where, *made]
+
+
+def _qc_of(sessions: Sessions, at: Path, n: int) -> list:
+    """Check `n` sessions, all of the same measures."""
+    recordings = sessions.of("m1", n, frames=False)
+    measures = [at / f"measures{i}.h5" for i in range(n)]
+    for i, path in enumerate(measures):
+        shutil.copy(at / "measures.h5", path)
+        with h5py.File(path, "a") as file:
+            file.attrs["session"] = f"m1_s{i}"
+    made = ["--table", at / "qc.tsv", "--out", at / "qc"]
+    return ["qc", "--recordings", *recordings, "--measures", *measures, *made]
 
 
 def _cnn_of(sessions: Sessions, at: Path, n: int) -> list:

@@ -107,8 +107,8 @@ rule cutout:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=grows(8000),
-        runtime=grows(720),
+        mem_mb=grows(8000),  # not measured; predict_images, the same passes, 2.5 GB
+        runtime=grows(720),  # not measured at this size
         gpu=gpu_of_network,
         device=STUDY.config["device"],
     params:
@@ -214,8 +214,8 @@ rule shap_check:
         "../../envs/mesodecode.yaml"
     threads: 1
     resources:
-        mem_mb=grows(8000),
-        runtime=grows(120),
+        mem_mb=grows(3000),  # as shap; 0.5 GB
+        runtime=grows(120),  # not measured at this size
         device="cpu",
     params:
         background=lambda wildcards, input: flag_if(
@@ -250,8 +250,8 @@ rule cutout_check:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
-        mem_mb=grows(8000),
-        runtime=grows(120),
+        mem_mb=grows(8000),  # as cutout
+        runtime=grows(120),  # not measured at this size
         gpu=gpu_of_network,
         device=STUDY.config["device"],
     params:

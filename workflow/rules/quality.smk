@@ -39,8 +39,8 @@ if STUDY.decoders:
             "../../envs/mesodecode.yaml"
         threads: 1
         resources:
-            mem_mb=grows(8000),
-            runtime=grows(240),
+            mem_mb=grows(3000),  # as predict_rnn, an allocation after the other; 0.7 GB
+            runtime=grows(240),  # 20 allocations of a minute
             device="cpu",
         params:
             models=str(RESULTS / "models/{decoder}"),
@@ -76,8 +76,8 @@ if STUDY.decoders:
             "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]
         resources:
-            mem_mb=grows(8000),
-            runtime=grows(120),
+            mem_mb=grows(4000),  # as predict_images; 2.5 GB
+            runtime=grows(120),  # as predict_images
             gpu=GPU,
             device=STUDY.config["device"],
         params:
@@ -123,8 +123,8 @@ if STUDY.decoders:
         conda:
             "../../envs/mesodecode.yaml"
         resources:
-            mem_mb=grows(4000),
-            runtime=grows(30),
+            mem_mb=grows(1000),  # 0.4 GB
+            runtime=grows(30),  # seconds
         params:
             predictions=RESULTS / "predictions",
             validation=RESULTS / "validation",

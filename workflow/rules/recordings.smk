@@ -74,8 +74,8 @@ rule preprocess:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=grows(2000),  # 0.9 GB
-        # 14 s, and the reading of 590 MB
+        mem_mb=grows(2000),  # 0.35 GB
+        # 18 s, and the reading of 590 MB
         runtime=grows(240 if STUDY.config["corrections"]["motion"] else 60),
     params:
         flags=preprocess_flags,
