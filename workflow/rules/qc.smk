@@ -35,8 +35,8 @@ rule qc:
     conda:
         "../../envs/mesodecode.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(30),
+        mem_mb=grows(2000),  # 0.6 GB
+        runtime=grows(30),  # 1 min
     params:
         prefix=RESULTS / "figures/qc",
         settings=options.as_flags(STUDY.config["qc"], "qc"),
