@@ -64,9 +64,9 @@ if SHIFTED:
             gpu=gpu_of_network,
             device=STUDY.config["device"],
         params:
-            models=str(RESULTS / "models/{decoder}"),
-            predictions=str(RESULTS / "predictions/{decoder}"),
-            validation=str(RESULTS / "validation/{decoder}"),
+            models=lambda wildcards: RESULTS / "models" / wildcards.decoder,
+            predictions=lambda wildcards: RESULTS / "predictions" / wildcards.decoder,
+            validation=lambda wildcards: RESULTS / "validation" / wildcards.decoder,
             inputs=shift_flags,
             code=code_version("shift"),
         message:
