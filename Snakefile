@@ -25,6 +25,7 @@ ENCODING = config.get("kind") == "encoding"
 
 if ENCODING:
 
+    include: "workflow/rules/encoding_common.smk"
     include: "workflow/rules/encoding.smk"
 
 else:
