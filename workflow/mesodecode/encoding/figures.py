@@ -183,7 +183,7 @@ def sweep_figure(table: pd.DataFrame) -> Figure:
                 every = max(1, values.shape[1] // 5)
                 axes.set_xticks(
                     np.arange(0, values.shape[1], every) + 0.5,
-                    [f"{v:.1g}" for v in values.columns[::every]],
+                    [f"{v:.2g}" for v in values.columns[::every]],
                 )
                 axes.set_yticks(np.arange(values.shape[0]) + 0.5, [f"{v:g}" for v in values.index])
                 if row == 0:
