@@ -44,7 +44,7 @@ def from_recordings(
         from mesodecode import classical
 
         content = joblib.load(model)
-        sessions = _signals(recordings, content["settings"])
+        sessions = signals_of(recordings, content["settings"])
         return classical.predict_classical(content["model"], sessions, content["settings"])
     trained = load_trained(model, "cnn", "finetuned", "roi_rnn")
     _check(model, trained, recordings)
@@ -52,7 +52,7 @@ def from_recordings(
         return predict.predict_cnn(trained, recordings, device)
     if trained.kind == "finetuned":
         return predict.predict_finetuned(trained, recordings, device)
-    sessions = _signals(recordings, trained.settings)
+    sessions = signals_of(recordings, trained.settings)
     return roi_rnn.predict_roi_rnn(trained.build(device), sessions, trained.settings, device)
 
 
@@ -93,7 +93,9 @@ def _check(
         )
 
 
-def _signals(recordings: Sequence[Recording], settings: Mapping[str, Any]) -> list[SessionSignals]:
+def signals_of(
+    recordings: Sequence[Recording], settings: Mapping[str, Any]
+) -> list[SessionSignals]:
     """Return ROI signals as the decoder was trained on them, without the ROIs dropped then."""
     sessions, _ = session_signals(recordings, settings)
     everything = list(range(1, recordings[0].rois.shape[1] + 1))

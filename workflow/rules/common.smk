@@ -536,12 +536,10 @@ def features_of_validation(wildcards):
 
 
 def shift_flags(wildcards):
-    """What `mesodecode shift` reads features from, whose labels sessions were given, how much."""
+    """What `mesodecode shift` reads features from, and how much."""
     folder = features_folder(wildcards.decoder)
     features = f"--features {folder}" if folder else ""
-    donors = [f"{a}={b}" for a, b in STUDY.label_donors(wildcards.decoder).items()]
-    settings = options.as_flags(STUDY.config["shift"], "shift")
-    return f"{features} {flag_if('--labels-of', donors)} {settings}"
+    return f"{features} {options.as_flags(STUDY.config['shift'], 'shift')}"
 
 
 def validation_flags(wildcards, input):

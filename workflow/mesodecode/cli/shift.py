@@ -42,13 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
     add("--validation", help="FOLDER/{allocation}.h5 of `mesodecode predict-validation`", **folder)
-    add(
-        "--labels-of",
-        nargs="+",
-        default=[],
-        metavar="SESSION=OTHER",
-        help="labels that a null decoder was trained with, as for `mesodecode train-roi`",
-    )
     add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
     options.add_settings(parser, "shift")
     options.add_compute(parser)
@@ -59,7 +52,6 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode import predictions, train
-    from mesodecode.cli import roi_inputs
     from mesodecode.evaluate import read_table, write_table
     from mesodecode.progress import Progress
     from mesodecode.recordings import read_recordings
@@ -70,8 +62,7 @@ def run(args: argparse.Namespace) -> None:
     device = train.resolve_device(args.device, args.threads)
     names = read_table(args.allocations, ["allocation"])["allocation"]
     recordings = read_recordings(args.recordings, same_size=False)
-    donors = roi_inputs._donors(args.labels_of, recordings)
-    features = Features(settings["frames"], donors, device)
+    features = Features(settings["frames"], device)
     rows = []
     with Progress(len(names), "allocations", args.decoder) as progress:
         for name in names:

@@ -5,10 +5,9 @@ The frames are evenly spread over the session. Nothing is trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +17,8 @@ from mesodecode import roi_rnn
 from mesodecode.datasets import Images, ImageWindows, SessionFeatures, Source, Windows
 from mesodecode.models import CNNDecoder, CNNRNNDecoder, Trained, load_trained
 from mesodecode.predict import BATCH
+from mesodecode.predict_validation import signals_of
 from mesodecode.recordings import Recording
-from mesodecode.rois import SessionSignals
 from mesodecode.shift.distances import Featured
 from mesodecode.shift.samples import Sample, sample
 from mesodecode.windows import IMAGE_REACH, centres
@@ -56,16 +55,11 @@ class Features:
     """The features of sessions under the models of one decoder; `n` frames a session.
 
     `sources` are recordings, or features of `mesodecode extract` for a CNN or a decoder of a frozen
-    one. `labels_of` as in `rois.session_signals`.
+    one.
     """
 
-    def __init__(
-        self,
-        n: int,
-        labels_of: Mapping[str, str] | None = None,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.n, self.labels_of, self.device = n, labels_of, device
+    def __init__(self, n: int, device: torch.device | str = "cpu") -> None:
+        self.n, self.device = n, device
         self._samples: dict[tuple, Sample] = {}  # read from disk once, for all allocations
 
     def of(
@@ -79,7 +73,7 @@ class Features:
             return self._classical(model, sources)
         trained = load_trained(model, "cnn", "cnn_rnn", "finetuned", "roi_rnn")
         if trained.kind == "roi_rnn":
-            sessions = self._signals(sources, trained.settings)
+            sessions = signals_of(sources, trained.settings)
             made = (roi_rnn.windows([s], trained.settings, self.device) for s in sessions)
         elif isinstance(sources[0], SessionFeatures):
             if trained.kind == "cnn":
@@ -124,13 +118,6 @@ class Features:
         rows = session.features[at].astype(np.float32)
         return Featured(session.session, session.mouse, rows, session.labels[at])
 
-    def _signals(
-        self, recordings: Sequence[Recording], settings: Mapping[str, Any]
-    ) -> list[SessionSignals]:
-        from mesodecode.predict_validation import _signals
-
-        return _signals(recordings, settings, self.labels_of)
-
     def _linear(self, model: str | Path, recordings: Sequence[Recording]) -> list[Featured]:
         from mesodecode import linear  # scikit-learn takes a second that networks need not wait for
 
@@ -148,7 +135,7 @@ class Features:
         from mesodecode import classical
 
         settings, found = joblib.load(model)["settings"], []
-        for session in self._signals(recordings, settings):
+        for session in signals_of(recordings, settings):
             frames = classical.decodable(session, settings)
             at = frames[self._spread(len(frames))]
             rows = classical.flat_windows(session, at, settings)
