@@ -26,7 +26,8 @@ demo: $(READY) ## run the whole workflow on the simulated cohort and print the A
 
 # The files of tests side by side, in their order; one thread each, or they wait for each other.
 test: $(READY) ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m 'not slurm and not alone'
+	$(BIN)/python -m pytest -m alone
 
 test-slurm: $(READY) ## start a SLURM on this machine (Debian, as root) and test the workflow on it
 	$(BIN)/python -m pytest -m slurm tests/slurm --durations=0

@@ -18,8 +18,12 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["snakemake.cli", "torch", "h5py", "pandas", "tqdm"])
 
 
-def _enter(main: str, words: list[str], folder: str, streams: list[str]) -> None:
+def _enter(
+    main: str, words: list[str], folder: str, streams: list[str], environment: dict[str, str]
+) -> None:
     """In the new process: run `main` ("module:function") as if it were typed in `folder`."""
+    os.environ.clear()  # the server's, of before the test
+    os.environ.update(environment)
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(folder)
@@ -34,7 +38,8 @@ class Process:
     def __init__(self, main: str, *words: object, folder: Path | str = ".") -> None:
         self.written = tempfile.TemporaryDirectory()
         self.streams = [Path(self.written.name, name) for name in ("stdout", "stderr")]
-        arguments = (main, list(map(str, words)), str(folder), list(map(str, self.streams)))
+        streams = list(map(str, self.streams))
+        arguments = (main, list(map(str, words)), str(folder), streams, dict(os.environ))
         self.process = SERVER.Process(target=_enter, args=arguments)
         self.process.start()
 

@@ -125,7 +125,7 @@ def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
     config["decoders"]["cnn"]["epochs"] = 1
     del config["decoders"]["roi_gru_null"]
     config["importance"] = {}
-    done = run_study(tmp_path, config)
+    done = run_study(tmp_path, config, "results/demo/tables/auc.tsv")
     assert done.returncode == 0, done.stderr
     for decoder, auc in mean_auc(tmp_path / "results" / "demo", n_mice=4).items():
         assert 0.40 <= auc <= 0.60, decoder

@@ -55,5 +55,3 @@ def run(args: argparse.Namespace) -> None:
     with atomic_path(args.weights) as part, open(part, "wb") as file:
         torch.save({"settings": settings, "state": fitted.state}, file)
     encoding_data.predictions(args.name, args.fold, data, split, predicted).write(args.out)
-    if checkpoint is not None:
-        checkpoint.remove()

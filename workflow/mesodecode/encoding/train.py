@@ -101,9 +101,13 @@ def fit(
 
     `sgd` has momentum and L2 (weight decay), `adam` L2 alone. Best is the epoch of lowest
     validation loss; training ends once `early_stopping` epochs in a row were no better.
-    With a `checkpoint` the run goes on where an earlier one ended, to the same weights.
+    With a `checkpoint` the run goes on where an earlier one ended, to the same weights; one that
+    has ended is not repeated.
     Raises Diverged if the loss is not finite; Stopped after a signal, with the checkpoint written.
     """
+    if checkpoint and (result := checkpoint.finished()):
+        print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
+        return Fit(result["state"], pd.DataFrame(result["history"]))
     torch.manual_seed(seed)
     model = network.to(device)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -137,7 +141,10 @@ def fit(
             run.next_epoch()
     table = pd.DataFrame([vars(line) for line in run.history])
     table["train_r2"], table["valid_r2"] = zip(*run.r2, strict=True)
-    return Fit(run.best_state, table[list(HISTORY)])
+    table = table[list(HISTORY)]
+    if checkpoint:
+        checkpoint.finish({"state": run.best_state, "history": table.to_dict("list")})
+    return Fit(run.best_state, table)
 
 
 def mean_r2(outputs: torch.Tensor, labels: torch.Tensor) -> float:
