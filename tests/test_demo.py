@@ -136,7 +136,7 @@ def test_a_bad_recording_is_named_and_the_others_go_on(tmp_path):
     config["mice"] = {mouse: [f"{mouse}_s1"] for mouse in ("m1", "m2", "m3")}
     config["allocation"] = {"train": 1, "valid": 1, "test": 1, "choose": "each_test"}
     config["decoders"] = {"linear": {"model": "logistic_regression", "pixels": 8}}
-    config["comparisons"] = config["importance"] = {}
+    config["comparisons"] = config["importance"] = config["shift"] = {}
     assert run_study(tmp_path, config).returncode == 0
     real = copy.deepcopy(config)
     del real["simulate"]
@@ -152,7 +152,7 @@ def test_a_bad_recording_is_named_and_the_others_go_on(tmp_path):
     results = tmp_path / "results" / "real"
     assert done.returncode != 0
     assert not (results / "recordings" / "m2_s1.h5").exists()
-    assert len(list((results / "recordings").iterdir())) == 2
+    assert len(list((results / "recordings").glob("*.h5"))) == 2
     words = (results / "logs" / "preprocess" / "m2_s1.log").read_text().splitlines()
     assert len(words) == 1 and "m2_s1.tif" in words[0]
 
