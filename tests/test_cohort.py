@@ -287,6 +287,7 @@ def test_defaults_fill_in():
         "augment_shift": 0,
         "augment_rotation": 0,
         "augment_intensity": 0,
+        "baseline": None,
     }
     gru = study.decoders["gru"]
     assert gru.kind == "cnn_rnn"
@@ -301,6 +302,13 @@ def test_features_of_a_frozen_cnn_are_not_augmented():
         cohort.resolve(config)
     config["decoders"]["gru"]["cnn_weights"] = "finetuned"
     assert cohort.resolve(config).decoders["gru"].settings["augment_shift"] == 0.1
+
+
+def test_a_tcn_has_no_directions():
+    config = study_with()
+    config["decoders"]["gru"] |= {"rnn": "tcn", "bidirectional": True}
+    with pytest.raises(UserError, match=r"decoders\.gru\.bidirectional: a tcn reads both"):
+        cohort.resolve(config)
 
 
 def test_given_config_is_not_changed():

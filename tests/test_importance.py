@@ -274,6 +274,7 @@ ROI_STUDY = STUDY | {
         "null": {"like": "gru", "labels": "permuted_between_sessions"},
         "other": {"like": "gru", "half_window": 5, "seed": 2},
         "s2": {"like": "gru", "seed": 2},
+        "tcn": {"like": "gru", "rnn": "tcn"},
     },
 }
 
@@ -298,11 +299,13 @@ def test_defaults_fill_in():
     [
         (
             {"decoder": "svm"},
-            "shap.decoder: no recurrent decoder of ROI signals 'svm'; known: gru, null, other, s2",
+            "shap.decoder: no recurrent decoder of ROI signals 'svm'; known: gru, null, other, s2, "
+            "tcn",
         ),
         (
             {"decoder": "x"},
-            "shap.decoder: no recurrent decoder of ROI signals 'x'; known: gru, null, other, s2",
+            "shap.decoder: no recurrent decoder of ROI signals 'x'; known: gru, null, other, s2, "
+            "tcn",
         ),
         ({"decoder": 1}, "shap.decoder: 1 is not of type 'string'; write it in quotes"),
         ({"background": 1}, "shap.background: 1 is less than the minimum of 2"),
@@ -312,7 +315,7 @@ def test_defaults_fill_in():
         ({"windows": 0}, "shap.windows: 0 is less than the minimum of 1"),
         (
             {"null_decoder": "x"},
-            "shap.null_decoder: no decoder 'x'; known: gru, svm, null, other, s2",
+            "shap.null_decoder: no decoder 'x'; known: gru, svm, null, other, s2, tcn",
         ),
         (
             {"null_decoder": "s2"},
@@ -333,6 +336,11 @@ def test_defaults_fill_in():
             {"seeds": ["gru"]},
             "shap.seeds: 'gru' differs from gru by nothing; name one that differs by its seed, "
             "such as {like: gru, seed: 2}",
+        ),
+        (
+            {"decoder": "tcn"},
+            "shap.decoder: 'tcn' is a tcn, which Deep SHAP does not know; name a decoder with rnn: "
+            "gru, lstm or rnn",
         ),
         ({"seeds": "s2"}, "shap.seeds: 's2' is not of type 'array'"),
         ({"seeds": ["s2", "s2"]}, "shap.seeds: ['s2', 's2'] has non-unique elements"),

@@ -15,7 +15,15 @@ from torch import nn
 
 from mesodecode import models
 from mesodecode.files import UserError
-from mesodecode.models import CNNDecoder, RNNDecoder, Trained, create_backbone, load_trained
+from mesodecode.models import (
+    CNNDecoder,
+    RNNDecoder,
+    TCNDecoder,
+    Trained,
+    create_backbone,
+    load_trained,
+    rnn_decoder,
+)
 from mesodecode.timm_import import timm
 
 TINY = "test_efficientnet"
@@ -123,6 +131,33 @@ def test_the_recurrent_decoder_keeps_its_contract():
     both = RNNDecoder(6, cell="lstm", hidden_size=5, num_layers=3, bidirectional=True, dropout=0.2)
     assert both.head.in_features == 10
     assert (both.rnn.num_layers, both.rnn.dropout) == (3, 0.2)
+
+
+def test_temporal_convolutions_equal_their_equations():
+    decoder = TCNDecoder(3, hidden_size=4, num_layers=2, dropout=0.3).double().eval()
+    window = torch.randn(9, 3, dtype=torch.float64)
+    w = {name: tensor.numpy() for name, tensor in decoder.state_dict().items()}
+    h = window.numpy() @ w["inputs.weight"][:, :, 0].T + w["inputs.bias"]  # (frames, channels)
+    for n, apart in enumerate((1, 2)):
+        padded = np.pad(h, ((apart, apart), (0, 0)))
+        kernel = w[f"layers.{n}.weight"]  # (out, in, 3)
+        summed = sum(padded[k * apart :][: len(h)] @ kernel[:, :, k].T for k in range(3))
+        h = h + np.maximum(summed + w[f"layers.{n}.bias"], 0)
+    read = np.concatenate([h[4], h.mean(0)])
+    expected = w["head.weight"][0] @ read + w["head.bias"][0]
+    with torch.no_grad():
+        np.testing.assert_allclose(decoder(window[None]).numpy(), [expected], atol=1e-12)
+
+
+def test_a_tcn_reads_back_as_it_was(tmp_path):
+    settings = RNN_SETTINGS | {"rnn": "tcn", "bidirectional": False}
+    tcn = rnn_decoder(5, settings)
+    assert isinstance(tcn, TCNDecoder) and tcn.n_features == 5
+    Trained("cnn_rnn", settings, ("m1",), ("m2",), tcn.state_dict()).save(tmp_path / "tcn.pt")
+    again = load_trained(tmp_path / "tcn.pt", "cnn_rnn").build()
+    windows = torch.randn(2, 5, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(again(windows), tcn.eval()(windows), rtol=0, atol=0)
 
 
 def test_dropout_of_one_layer_does_nothing_and_says_nothing():

@@ -84,10 +84,17 @@ def test_comparisons_across_protocols_are_refused_unless_asked_for():
         ({"adapted_from": "linear"}, "'linear' is no CNN, nor a decoder on one"),
         ({"adapted_from": "cnn", "few_shot": 1, "coral": True}, "choose coral or few_shot"),
         ({"adapted_from": "cnn", "batch_norms": True}, "did you mean 'batch_norm'"),
+        ({"adapted_from": "moving", "normalise": "past"}, "less a moving mean, which takes later"),
+        (
+            {"adapted_from": "on_moving", "normalise": "past"},
+            "less a moving mean, which takes later",
+        ),
     ],
 )
 def test_bad_adaptations_are_named(line, words):
-    decoders = yaml.safe_load(STUDY)["decoders"] | {"bad": line}
+    moving = {"moving": {"like": "cnn", "baseline": 9}}
+    moving["on_moving"] = {"start_from": "moving", "rnn": "gru"}
+    decoders = yaml.safe_load(STUDY)["decoders"] | moving | {"bad": line}
     with pytest.raises(UserError, match=r"decoders\.bad") as error:
         study(decoders=decoders)
     assert words in str(error.value)

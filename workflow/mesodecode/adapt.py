@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.covariance import ledoit_wolf
 from torch import nn
 from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, grid_sample
 
+from mesodecode.baseline import fixed
 from mesodecode.datasets import Images, ImageWindows
 from mesodecode.files import UserError
 from mesodecode.models import CNNDecoder, CNNRNNDecoder
@@ -55,12 +57,13 @@ class AdaptedImages(Images):
         past: bool = False,
         move: np.ndarray | None = None,
     ) -> None:
+        if past:
+            of, means, sds = past_statistics(recording)
+            recording = replace(recording, baseline=fixed(means, of))
         super().__init__([recording], device)
         self._move = None if move is None else torch.as_tensor(move, dtype=torch.float32)
         if past:
-            of, means, sds = past_statistics(recording)
             self._recording = torch.as_tensor(of, device=self.device)
-            self._mean = torch.as_tensor(means, dtype=torch.float32, device=self.device)
             self._sd = torch.as_tensor(sds, dtype=torch.float32, device=self.device)
 
     def batches(self, parts: Sequence[torch.Tensor], alike: bool = False) -> Any:

@@ -516,6 +516,10 @@ def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
     kind = kind_of(settings)
     schema.check(settings, kind, f"decoders.{name}")
     decoder = Decoder(name, kind, schema.defaults(kind, **settings))
+    if decoder.settings.get("rnn") == "tcn" and decoder.settings["bidirectional"]:
+        raise UserError(
+            f"config: decoders.{name}.bidirectional: a tcn reads both directions; leave it out"
+        )
     augmented = [k for k, v in decoder.settings.items() if k.startswith("augment_") and v]
     if augmented and decoder.settings.get("cnn_weights") == "frozen":
         raise UserError(
@@ -577,6 +581,13 @@ def _check_adapted(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
         raise UserError(
             f"{where}.adapted_from: '{settings['adapted_from']}' is no CNN, nor a decoder on one; "
             f"known: {', '.join(known) or 'none'}"
+        )
+    source = decoders[settings["adapted_from"]]
+    cnn = decoders.get(source.settings.get("start_from", ""), source)
+    if cnn.settings.get("baseline") and settings["normalise"] == "past":
+        raise UserError(
+            f"{where}.normalise: past, but {settings['adapted_from']} reads frames less a moving "
+            "mean, which takes later frames; adapt a decoder without a baseline"
         )
     if settings["few_shot"] and settings["coral"]:
         raise UserError(

@@ -54,7 +54,8 @@ class Images(Source):
     """Pseudo-RGB images of recordings: frames t-1, t, t+1 as channels, normalised.
 
     Every frame is (x - temporal mean of its pixel) / (SD of the whole stack), both of its own
-    recording (Ajioka et al. 2024, Methods). `batch` returns float32 (N, 3, H, W), channels last.
+    recording (Ajioka et al. 2024, Methods), or less the recording's running baseline, if it has one
+    (that of frame t for all three). `batch` returns float32 (N, 3, H, W), channels last.
     `feed` says where frames are kept, see `open_frames`; `augment` changes every image its own way.
     """
 
@@ -75,7 +76,17 @@ class Images(Source):
             return torch.as_tensor(np.asarray(values), dtype=dtype, device=self.device)
 
         self._recording = tensor(np.repeat(np.arange(len(lengths)), lengths), torch.int64)
-        self._mean = tensor([r.pixel_mean for r in recordings], torch.float32)
+        bases = [recording.subtracted() for recording in recordings]
+        firsts = np.cumsum([0, *(len(base.images) for base in bases[:-1])])
+        self._base = tensor(np.concatenate([base.images for base in bases]), torch.float32)
+        self._before, self._after = (
+            tensor(
+                np.concatenate([of + n for of, n in zip(ends, firsts, strict=True)]), torch.int64
+            )
+            for ends in ([base.before for base in bases], [base.after for base in bases])
+        )
+        self._share = tensor(np.concatenate([base.share for base in bases]), torch.float32)
+        self._moves = bool(self._share.any())
         self._sd = tensor([r.stack_sd for r in recordings], torch.float32)
         self._offsets = torch.arange(-IMAGE_REACH, IMAGE_REACH + 1, device=self.device)
         self.labels = tensor(np.concatenate([r.labels for r in recordings]), torch.float32)
@@ -98,12 +109,19 @@ class Images(Source):
         for at, counts in zip(parts, frames, strict=True):
             recording = self._recording[at]
             images = counts.to(torch.float32)
-            images -= self._mean[recording][:, None]
+            images -= self._baseline(at)[:, None]
             images /= self._sd[recording][:, None, None, None]
             if self._augment is not None:
                 groups = recording if alike else torch.arange(len(at), device=self.device)
                 images = self._augment(images, groups)
             yield images.to(memory_format=torch.channels_last)
+
+    def _baseline(self, at: torch.Tensor) -> torch.Tensor:
+        """Return what is subtracted (N, H, W) at the positions `at` (N,)."""
+        before = self._base[self._before[at]]
+        if not self._moves:
+            return before
+        return torch.lerp(before, self._base[self._after[at]], self._share[at][:, None, None])
 
 
 class ImageWindows(Source):

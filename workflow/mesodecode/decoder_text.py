@@ -17,6 +17,7 @@ WORKS_OF = {
     ("rnn", "gru"): "cho2014",
     ("rnn", "lstm"): "hochreiter1997",
     ("rnn", "rnn"): "elman1990",
+    ("rnn", "tcn"): "bai2018",
     ("bidirectional", True): "schuster1997",
     ("model", "linear_svm"): "cortes1995",
     ("model", "gradient_boosting"): "friedman2001",
@@ -26,6 +27,7 @@ CELLS = {
     "gru": "gated recurrent units (GRU) [@cho2014]",
     "lstm": "long short-term memory units (LSTM) [@hochreiter1997]",
     "rnn": "simple recurrent units (tanh) [@elman1990]",
+    "tcn": "dilated temporal convolutions over three frames [@bai2018]",
 }
 
 CLASSICAL = {
@@ -53,8 +55,8 @@ _RNN = {"rnn", "half_window", "hidden_size", "num_layers", "bidirectional", "dro
 _ROI = {"shift", "baseline", "normalise", "rois", "others", "labels", "half_window"}
 
 SPOKEN = {
-    "linear": {"model", "pixels", "C", "frame_step", "labels"},
-    "cnn": _TRAINING | {"backbone", "pretrained", "labels"},
+    "linear": {"model", "pixels", "C", "frame_step", "labels", "baseline"},
+    "cnn": _TRAINING | {"backbone", "pretrained", "labels", "baseline"},
     "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length", "labels"},
     "roi_rnn": _TRAINING | _RNN | _ROI | {"label_smoothing", "schedule"},
     "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
@@ -69,11 +71,6 @@ SPOKEN = {
 
 LONGEST_LIST = 8  # values of a list that are spelt out; the table of settings has them all
 
-PIXELS = (
-    "A pixel is the difference from its mean over the recording, divided by the standard deviation "
-    "of the whole recording."
-)
-
 
 def linear(settings: Mapping[str, Any]) -> str:
     """Return the words for the linear baseline."""
@@ -81,7 +78,7 @@ def linear(settings: Mapping[str, Any]) -> str:
         "L2-penalised logistic regression (scikit-learn [@pedregosa2011], C = "
         f"{settings['C']:g}) of the standardised pixels of single frames, averaged down to "
         f"{settings['pixels']} × {settings['pixels']} px at most, fitted to "
-        f"{every(settings, 'frame')}. {PIXELS}{_labels(settings)}"
+        f"{every(settings, 'frame')}. {_pixels(settings)}{_labels(settings)}"
     )
 
 
@@ -98,8 +95,8 @@ def cnn(settings: Mapping[str, Any]) -> str:
     return (
         f"a convolutional network ({settings['backbone']}{family} of timm [@wightman2019]) with "
         "one output, whose image of frame t has the frames t − 1, t and t + 1 as channels; frames "
-        f"without both neighbours are left out. {PIXELS} Starting from {weights}, it was "
-        f"{_trained(settings, 'image')}{_labels(settings)}"
+        f"without both neighbours are left out. {_pixels(settings)} Starting from {weights}, it "
+        f"was {_trained(settings, 'image')}{_labels(settings)}"
     )
 
 
@@ -192,10 +189,13 @@ def describe(settings: Mapping[str, Any]) -> str:
     if kind == "adapted":
         return f"{settings['adapted_from']}, applied: {protocols.of(settings)}"
     null = "" if settings.get("labels", "own") == "own" else ", labels of other sessions"
+    base = settings.get("baseline")
+    moving = f", less a moving mean of {base:,} frames" if base else ""
     if kind == "linear":
-        return f"logistic regression of {settings['pixels']} × {settings['pixels']} pixels{null}"
+        pixels = f"{settings['pixels']} × {settings['pixels']} pixels"
+        return f"logistic regression of {pixels}{moving}{null}"
     if kind == "cnn":
-        return f"CNN ({settings['backbone']}) of 3 frames{null}"
+        return f"CNN ({settings['backbone']}) of 3 frames{moving}{null}"
     window = f"±{counted(settings['half_window'], 'frame')}"
     if settings.get("shift"):
         where = "later" if settings["shift"] > 0 else "earlier"
@@ -283,9 +283,27 @@ def _recurrent(settings: Mapping[str, Any]) -> str:
     layers = settings["num_layers"]
     both = ", in both directions [@schuster1997]," if settings["bidirectional"] else ""
     dropout = f", dropout {settings['dropout']:g} between them" if layers > 1 else ""
+    if settings["rnn"] == "tcn":
+        return (
+            f"{counted(layers, 'residual layer')} of {settings['hidden_size']} {CELLS['tcn']}, "
+            f"1, 2, 4 … frames apart{dropout}, whose output at the decoded frame and mean over the "
+            "window a linear layer turns into the output"
+        )
     return (
         f"{counted(layers, 'layer')} of {settings['hidden_size']} {CELLS[settings['rnn']]}{both}"
         f"{dropout}, whose last state a linear layer turns into the output"
+    )
+
+
+def _pixels(settings: Mapping[str, Any]) -> str:
+    """Return what the pixels of an image decoder are, as a sentence."""
+    base = settings["baseline"]
+    of = "its mean over the recording"
+    if base:
+        of = f"its moving mean over {base:,} frames (of its segment, where there are segments)"
+    return (
+        f"A pixel is the difference from {of}, divided by the standard deviation of the whole "
+        "recording."
     )
 
 

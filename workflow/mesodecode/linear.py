@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mesodecode.allocation import Allocation
+from mesodecode.baseline import with_baseline
 from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
 from mesodecode.preprocess import resize
@@ -28,19 +29,20 @@ def pixel_features(
 ) -> tuple[np.ndarray, ...]:
     """Return every `frame_step`-th decodable frame (N,) and its pixels (N, P) float32.
 
-    Pixels are (x - temporal mean) / SD of the stack, averaged down to at most `pixels` x `pixels`.
+    Pixels are (x - temporal mean, or running baseline) / SD of the stack, averaged down to at most
+    `pixels` x `pixels`.
     The frames are those that a CNN can decode, so that AUCs are over the same frames.
     """
     frames = centres(len(recording), IMAGE_REACH, recording.segment)[::frame_step]
     shrink = pixels < min(recording.shape[1:])
     n_pixels = pixels**2 if shrink else recording.shape[1] * recording.shape[2]
-    rows = [np.empty((0, n_pixels), np.float32)]
+    rows, subtracted = [np.empty((0, n_pixels), np.float32)], recording.subtracted()
     for start in range(0, len(recording), BLOCK):
         here = frames[(frames >= start) & (frames < start + BLOCK)]
         if len(here) == 0:
             continue
         block = recording.read_frames(start, start + BLOCK)[here - start].astype(np.float32)
-        block = (block - recording.pixel_mean) / recording.stack_sd
+        block = (block - subtracted.at(here)) / recording.stack_sd
         if shrink:
             block = resize(block, pixels)
         rows.append(block.reshape(len(block), -1))
@@ -48,7 +50,12 @@ def pixel_features(
 
 
 def fit_linear(
-    recordings: Sequence[Recording], *, pixels: int, C: float, frame_step: int
+    recordings: Sequence[Recording],
+    *,
+    pixels: int,
+    C: float,
+    frame_step: int,
+    baseline: int | None = None,
 ) -> Pipeline:
     """Fit standardisation and an L2-penalised logistic regression to training recordings.
 
@@ -57,6 +64,7 @@ def fit_linear(
     features, labels = [], []
     with Progress(len(recordings), "sessions", "reading") as progress:
         for recording in recordings:
+            (recording,) = with_baseline([recording], baseline)
             frames, rows = pixel_features(recording, pixels, frame_step)
             features.append(rows)
             labels.append(recording.labels[frames])
@@ -86,7 +94,8 @@ def coefficients(model: Pipeline) -> dict[str, np.ndarray]:
 class LinearWeights:
     """A fitted baseline as its file has it: what it is, and the mice that it has seen.
 
-    coef, mean and scale (P,), intercept (1,); `pixels` is the setting that P comes from.
+    coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, and `baseline` are its
+    settings.
     """
 
     coef: np.ndarray
@@ -94,6 +103,7 @@ class LinearWeights:
     mean: np.ndarray
     scale: np.ndarray
     pixels: int
+    baseline: int | None
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...]
 
@@ -132,7 +142,9 @@ def read_weights(path: str | Path) -> LinearWeights:
         with np.load(path, allow_pickle=False) as file:
             content = dict(file)
         mice = {key: tuple(map(str, content.pop(key))) for key in ("train_mice", "valid_mice")}
-        return LinearWeights(**content | mice | {"pixels": int(content["pixels"])})
+        baseline = int(content.pop("baseline", 0)) or None
+        numbers = {"pixels": int(content["pixels"]), "baseline": baseline}
+        return LinearWeights(**content | mice | numbers)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
@@ -143,11 +155,12 @@ def read_weights(path: str | Path) -> LinearWeights:
 
 
 def predict_linear(
-    model: Pipeline, recordings: Sequence[Recording], *, pixels: int
+    model: Pipeline, recordings: Sequence[Recording], *, pixels: int, baseline: int | None = None
 ) -> dict[str, SessionPredictions]:
     """Return the model's predictions of test recordings, all decodable frames."""
     predictions = {}
     for recording in recordings:
+        (recording,) = with_baseline([recording], baseline)
         frames, rows = pixel_features(recording, pixels)
         probability = model.predict_proba(rows)[:, 1] if len(frames) else np.empty(0)
         predictions[recording.session] = SessionPredictions(

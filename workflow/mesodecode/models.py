@@ -1,4 +1,4 @@
-"""The networks: CNNs from timm with one output, and recurrent decoders of windows."""
+"""The networks: CNNs from timm with one output, and decoders of windows over their features."""
 
 from __future__ import annotations
 
@@ -51,12 +51,53 @@ class RNNDecoder(nn.Module):
         )
         self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), 1)
 
+    @property
+    def n_features(self) -> int:
+        """Length F of the vectors that it reads."""
+        return self.rnn.input_size
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
         _, state = self.rnn(x)
         state = state[0] if isinstance(state, tuple) else state  # LSTM: (hidden, cell)
         directions = 2 if self.rnn.bidirectional else 1
         return self.head(torch.cat(tuple(state[-directions:]), dim=1))[:, 0]
+
+
+class TCNDecoder(nn.Module):
+    """Temporal convolutions over a window, in the place of a recurrent network.
+
+    1. `inputs` maps each frame of the window (N, T, F) to `hidden_size` channels.
+    2. Layer n adds to them a convolution of three frames that lie 2ⁿ apart (n = 0, 1 …), so that
+       `num_layers` layers see 2^num_layers - 1 frames to each side; past and future alike.
+    3. `head` maps the channels at the middle frame and their mean over the window to one logit.
+
+    After Bai, Kolter & Koltun 2018 (arXiv 1803.01271), who convolve the past only.
+    """
+
+    def __init__(
+        self, n_features: int, *, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.inputs = nn.Conv1d(n_features, hidden_size, 1)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(hidden_size, hidden_size, 3, dilation=2**n, padding=2**n)
+            for n in range(num_layers)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * hidden_size, 1)
+
+    @property
+    def n_features(self) -> int:
+        """Length F of the vectors that it reads."""
+        return self.inputs.in_channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map windows (N, T, F) to logits (N,)."""
+        x = self.inputs(x.transpose(1, 2))
+        for layer in self.layers:
+            x = x + self.dropout(torch.relu(layer(x)))
+        return self.head(torch.cat((x[:, :, x.shape[2] // 2], x.mean(2)), dim=1))[:, 0]
 
 
 class CNNDecoder(nn.Module):
@@ -112,7 +153,7 @@ class CNNRNNDecoder(nn.Module):
     at up to 1/(2 w + 1) of the cost (tests/test_finetune.py, benchmarks/windows.py).
     """
 
-    def __init__(self, cnn: CNNDecoder, rnn: RNNDecoder) -> None:
+    def __init__(self, cnn: CNNDecoder, rnn: RNNDecoder | TCNDecoder) -> None:
         super().__init__()
         self.cnn, self.rnn = cnn, rnn
 
@@ -283,17 +324,19 @@ class Trained:
         elif self.kind == "finetuned":
             model = cnn_rnn_decoder(CNNDecoder(self.settings["backbone"]), self.settings)
         else:
-            model = rnn_decoder(self.state["rnn.weight_ih_l0"].shape[1], self.settings)
+            first = next(iter(self.state.values()))  # of both networks: outputs x features
+            model = rnn_decoder(first.shape[1], self.settings)
         model.load_state_dict(self.state, strict=True)
         return model.to(device).eval()
 
 
-def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder:
-    """Build the recurrent network of a decoder's settings (see its schema)."""
-    sizes = {
-        key: settings[key] for key in ("hidden_size", "num_layers", "bidirectional", "dropout")
-    }
-    return RNNDecoder(n_features, cell=settings["rnn"], **sizes)
+def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder | TCNDecoder:
+    """Build the network over windows of a decoder's settings (see its schema)."""
+    sizes = {key: settings[key] for key in ("hidden_size", "num_layers", "dropout")}
+    if settings["rnn"] == "tcn":  # which always reads both directions
+        return TCNDecoder(n_features, **sizes)
+    both = settings["bidirectional"]
+    return RNNDecoder(n_features, cell=settings["rnn"], bidirectional=both, **sizes)
 
 
 def cnn_rnn_decoder(cnn: CNNDecoder, settings: dict[str, Any]) -> CNNRNNDecoder:

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import torch
 
+from mesodecode.baseline import with_baseline
 from mesodecode.datasets import Images, ImageWindows, SessionFeatures, Windows
 from mesodecode.files import UserError, atomic_path
 from mesodecode.models import CNNDecoder, RNNDecoder, Trained
@@ -62,6 +63,7 @@ def extract(
     predictions = {}
     with atomic_path(out) as part, h5py.File(part, "w") as file:
         for recording in recordings:
+            (recording,) = with_baseline([recording], trained.settings.get("baseline"))
             frames, features, logits = cnn_outputs(model, recording, device)
             rows = np.zeros((len(recording), features.shape[1]), np.float16)
             rows[frames] = features
@@ -83,6 +85,7 @@ def predict_cnn(
     model = trained.build(device).to(memory_format=torch.channels_last)
     predictions = {}
     for recording in recordings:
+        (recording,) = with_baseline([recording], trained.settings.get("baseline"))
         frames, _, logits = cnn_outputs(model, recording, device)
         predictions[recording.session] = _session(recording, frames, logits)
     return predictions
@@ -96,6 +99,7 @@ def predict_finetuned(
     predictions = {}
     with Progress(len(recordings), "sessions", "predicting") as progress:
         for recording in recordings:
+            (recording,) = with_baseline([recording], trained.settings.get("baseline"))
             windows = ImageWindows([recording], trained.settings["half_window"], device)
             batch = BATCH[torch.device(device).type]
             logits = windows.logits(model, windows.centres, batch).cpu().numpy()

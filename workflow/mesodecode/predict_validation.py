@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from scipy.special import expit
 
 from mesodecode import predict, roi_rnn
+from mesodecode.baseline import with_baseline
 from mesodecode.datasets import SessionFeatures
 from mesodecode.files import UserError
 from mesodecode.models import Trained, load_trained
@@ -108,13 +107,11 @@ def signals_of(
 def _linear(model: str | Path, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
     from mesodecode import linear  # scikit-learn, as above
 
-    with np.load(model) as content:
-        fitted = {name: content[name] for name in ("coef", "intercept", "mean", "scale")}
-    pixels = math.isqrt(len(fitted["coef"]))  # on each side; more than a frame has if it has all
-    predictions = {}
+    fitted, predictions = linear.read_weights(model), {}
     for recording in recordings:
-        frames, rows = linear.pixel_features(recording, pixels)
-        logits = (rows - fitted["mean"]) / fitted["scale"] @ fitted["coef"] + fitted["intercept"]
+        (based,) = with_baseline([recording], fitted.baseline)
+        frames, rows = linear.pixel_features(based, fitted.pixels)
+        logits = (rows - fitted.mean) / fitted.scale @ fitted.coef + fitted.intercept
         predictions[recording.session] = SessionPredictions(
             recording.mouse, frames, recording.labels[frames], expit(logits)
         )

@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from mesodecode import baseline
 from mesodecode.files import UserError
 
 
@@ -27,7 +28,8 @@ class Recording:
     float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W);
     roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None;
     recorded_size, height and width of the movie in px before it was resized, as masks of its areas
-    are drawn, or None where that is not known.
+    are drawn, or None where that is not known; baseline: a running one that frames are normalised
+    about (see `mesodecode.baseline.with_baseline`), or None: `pixel_mean`.
     """
 
     path: Path
@@ -44,9 +46,15 @@ class Recording:
     roi_names: tuple[str, ...] | None = None
     time: np.ndarray | None = None
     recorded_size: tuple[int, int] | None = None
+    baseline: baseline.Baseline | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def subtracted(self) -> baseline.Baseline:
+        """Return what is subtracted from each frame when it is normalised."""
+        whole = self.pixel_mean[None], np.zeros(len(self), np.int64)
+        return self.baseline or baseline.fixed(*whole)
 
     def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return frames start…stop as (n, H, W) in their own type."""

@@ -115,6 +115,14 @@ WORKS: Mapping[str, Work] = {
         *(2009, "", "", "248-255"),
         doi="10.1109/CVPR.2009.5206848",
     ),
+    "bai2018": Work(
+        "misc",
+        "Bai, S. and Kolter, J. Z. and Koltun, V.",
+        "An empirical evaluation of generic convolutional and recurrent networks for sequence "
+        "modeling",
+        *("arXiv:1803.01271", 2018),
+        doi="10.48550/arXiv.1803.01271",
+    ),
     "elman1990": Work(
         "article",
         "Elman, J. L.",

@@ -22,6 +22,7 @@ from optuna.trial import TrialState
 from mesodecode import classical, linear, roi_rnn, train, tuning
 from mesodecode.allocation import Allocation
 from mesodecode.augment import Augment
+from mesodecode.baseline import with_baseline
 from mesodecode.datasets import Images
 from mesodecode.files import UserError
 from mesodecode.models import CNNDecoder
@@ -152,16 +153,18 @@ def scorer(kind: str, device: torch.device) -> Score:
     """Return how decoders of a kind are fitted and scored (kinds of `tuning.KINDS`)."""
 
     def of_pixels(training, validation, settings):
-        fitting = {key: settings[key] for key in ("pixels", "C", "frame_step")}
+        fitting = {key: settings[key] for key in ("pixels", "C", "frame_step", "baseline")}
         model = linear.fit_linear(training, **fitting)
-        return pooled(linear.predict_linear(model, validation, pixels=settings["pixels"]))
+        how = {key: settings[key] for key in ("pixels", "baseline")}
+        return pooled(linear.predict_linear(model, validation, **how))
 
     def of_images(training, validation, settings):
         augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
+        sets = [with_baseline(one, settings["baseline"]) for one in (training, validation)]
         fitted = train.fit(
             lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
-            Images(training, device=device, augment=augment if augment else None),
-            Images(validation, device=device),
+            Images(sets[0], device=device, augment=augment if augment else None),
+            Images(sets[1], device=device),
             device=device,
             **{key: settings[key] for key in train.SETTINGS},
         )

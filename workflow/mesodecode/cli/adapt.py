@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     import h5py
 
     from mesodecode import adapt, protocols, train, validation
+    from mesodecode.baseline import with_baseline
     from mesodecode.files import UserError
     from mesodecode.models import CNNRNNDecoder, load_trained
     from mesodecode.predictions import bind
@@ -53,7 +54,16 @@ def run(args: argparse.Namespace) -> None:
         if {*first.train_mice} != {*trained.train_mice}:
             raise UserError(f"{args.cnn}: trained on other mice than {args.weights}")
         model = CNNRNNDecoder(first.build(device), model)
-    known, valid, test = (read_recordings(paths) for paths in (args.train, args.valid, args.test))
+    window = (first if args.cnn else trained).settings.get("baseline")
+    if window and settings["normalise"] == "past":
+        raise UserError(
+            f"--normalise past: {args.weights} takes frames less a moving mean over {window}, "
+            "half of them later frames; adapt a decoder without a baseline"
+        )
+    known, valid, test = (
+        with_baseline(read_recordings(paths), window)
+        for paths in (args.train, args.valid, args.test)
+    )
     allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
     for what, mice, given in (
         ("--train", trained.train_mice, known),

@@ -56,6 +56,7 @@ def _block(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import train
+    from mesodecode.baseline import with_baseline
     from mesodecode.evaluate import write_table
     from mesodecode.explain import cutout_scores
     from mesodecode.recordings import read_recordings
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
     device = train.resolve_device(args.device, args.threads)
     recordings = label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
+    recordings = with_baseline(recordings, decoder.baseline)
     rows = cutout_scores.score_sessions(
         *(decoder, recordings, settings),
         **{"name": args.decoder, "block": args.block, "device": device},

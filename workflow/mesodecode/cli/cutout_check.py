@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import train
+    from mesodecode.baseline import with_baseline
     from mesodecode.explain import cutout_scores, map_check, map_scores
     from mesodecode.explain.cutout_masks import masks_of
     from mesodecode.recordings import read_recordings
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> None:
     device = train.resolve_device(args.device, args.threads)
     recordings = label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
+    recordings = with_baseline(recordings, decoder.baseline)
     found = map_check.check_cutout(
         *(decoder.network, recordings, [masks_of(settings, one) for one in recordings], settings),
         **{"allocation": decoder.allocation, "half_window": decoder.half_window},

@@ -58,13 +58,14 @@ def run(args: argparse.Namespace) -> None:
             f"{'+'.join(start.valid_mice)}; --train and --valid must hold the same mice"
         )
     settings["backbone"] = start.settings["backbone"]
+    settings["baseline"] = start.settings.get("baseline")
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*training.fingerprint([*sets[0], *sets[1]]), *args.labels_of, sha256(args.start)]
     checkpoint = training.checkpoint_of(args, settings, inputs, "finetune")
     windows = partial(ImageWindows, half_window=settings["half_window"])
     fitted = train.fit(
         lambda: cnn_rnn_decoder(start.build(), settings),
-        *training.image_sets(windows, sets, settings, device, args.feed),
+        *training.image_sets(windows, sets, settings, device, args.feed, settings["baseline"]),
         device=device,
         run_length=settings["run_length"],
         checkpoint=checkpoint,

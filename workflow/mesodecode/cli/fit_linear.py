@@ -64,8 +64,10 @@ def run(args: argparse.Namespace) -> None:
             file,
             **linear.coefficients(model),
             pixels=settings["pixels"],
+            baseline=settings["baseline"] or 0,
             train_mice=allocation.train,
             valid_mice=allocation.valid,
         )
-    predictions = linear.predict_linear(model, test_set, pixels=settings["pixels"])
+    how = {key: settings[key] for key in ("pixels", "baseline")}
+    predictions = linear.predict_linear(model, test_set, **how)
     bind(args.decoder, allocation, predictions).write(args.out)

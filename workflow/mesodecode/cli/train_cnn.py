@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = training.checkpoint_of(args, settings, inputs, "train_cnn")
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
-        *training.image_sets(Images, sets, settings, device, args.feed),
+        *training.image_sets(Images, sets, settings, device, args.feed, settings["baseline"]),
         device=device,
         checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},

@@ -57,15 +57,25 @@ def image_sets(
     settings: dict[str, Any],
     device: torch.device,
     feed: str,
+    baseline: int | None,
 ) -> list[Source]:
-    """Return the source of training images, augmented if `settings` say so, and of validation."""
+    """Return the source of training images, augmented if `settings` say so, and of validation.
+
+    `baseline` is that of the CNN (see its schema).
+    """
     from mesodecode.augment import Augment
+    from mesodecode.baseline import with_baseline
 
     augment = Augment(
         settings["augment_shift"], settings["augment_rotation"], settings["augment_intensity"]
     )
     return [
-        make(recordings, device=device, feed=feed, augment=augment if changed else None)
+        make(
+            with_baseline(recordings, baseline),
+            device=device,
+            feed=feed,
+            augment=augment if changed else None,
+        )
         for recordings, changed in zip(sets, (bool(augment), False), strict=True)
     ]
 

@@ -227,9 +227,9 @@ def _stages(
     if half_window is None or half_window < 0:
         raise UserError(f"half_window: {half_window}; a decoder with an RNN needs 0 or more images")
     cnn, rnn = decoder if pair else (decoder.cnn, decoder.rnn)
-    if rnn.rnn.input_size != cnn.n_features:
+    if rnn.n_features != cnn.n_features:
         raise UserError(
-            f"an RNN of {rnn.rnn.input_size} features does not fit a CNN of {cnn.n_features}"
+            f"an RNN of {rnn.n_features} features does not fit a CNN of {cnn.n_features}"
         )
 
     def features(images: Tensor) -> Tensor:

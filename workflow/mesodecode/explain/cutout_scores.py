@@ -37,11 +37,12 @@ class LinearDecoder(nn.Module):
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """A decoder of images for `cutout_session`: network, half_window, and its allocation."""
+    """A decoder of images for `cutout_session`: network, half_window, allocation and baseline."""
 
     network: cutout.Decoder
     half_window: int | None
     allocation: Allocation
+    baseline: int | None  # frames of the moving mean that its images are normalised about
 
 
 def load_decoder(
@@ -65,16 +66,18 @@ def load_decoder(
         raise UserError(f"{weights}: a '{kind}' decoder {need} (--cnn)")
     if kind == "linear":
         network = LinearDecoder(*trained.on_images(*recordings[0].shape[1:]))
-        return ImageDecoder(network, None, allocation)
+        return ImageDecoder(network, None, allocation, trained.baseline)
+    base = trained.settings.get("baseline")
     if kind == "cnn":
-        return ImageDecoder(trained.build(), None, allocation)
+        return ImageDecoder(trained.build(), None, allocation, base)
     half_window = trained.settings["half_window"]
     if kind == "finetuned":
-        return ImageDecoder(trained.build(), half_window, allocation)
+        return ImageDecoder(trained.build(), half_window, allocation, base)
     frozen = load_trained(cnn, "cnn")
     if frozen.allocate(test) != allocation:
         raise UserError(f"{cnn}: trained or validated on other mice than {weights}")
-    return ImageDecoder((frozen.build(), trained.build()), half_window, allocation)
+    base = frozen.settings.get("baseline")
+    return ImageDecoder((frozen.build(), trained.build()), half_window, allocation, base)
 
 
 def score_sessions(

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from mesodecode import roi_rnn
+from mesodecode.baseline import with_baseline
 from mesodecode.datasets import Images, ImageWindows, SessionFeatures, Source, Windows
 from mesodecode.models import CNNDecoder, CNNRNNDecoder, Trained, load_trained
 from mesodecode.predict import BATCH
@@ -95,17 +96,18 @@ class Features:
 
     def _of_images(self, trained: Trained, recordings: Sequence[Recording]) -> Iterator[Source]:
         for recording in recordings:
+            base = trained.settings.get("baseline")
             if trained.kind == "cnn":
-                yield Images([self._sample(recording, IMAGE_REACH)], self.device)
+                yield Images([self._sample(recording, base, IMAGE_REACH)], self.device)
             else:
                 w = trained.settings["half_window"]
-                run = self._sample(recording, w + IMAGE_REACH, RUN_LENGTH)
+                run = self._sample(recording, base, w + IMAGE_REACH, RUN_LENGTH)
                 yield ImageWindows([run], w, self.device)
 
-    def _sample(self, recording: Recording, *how: int) -> Sample:
-        key = recording.session, *how
+    def _sample(self, recording: Recording, baseline: int | None, *how: int) -> Sample:
+        key = recording.session, baseline, *how
         if key not in self._samples:
-            self._samples[key] = sample(recording, self.n, *how)
+            self._samples[key] = sample(*with_baseline([recording], baseline), self.n, *how)
         return self._samples[key]
 
     def _spread(self, count: int) -> np.ndarray:
@@ -123,7 +125,7 @@ class Features:
 
         fitted, found = linear.read_weights(model), []
         for recording in recordings:
-            few = self._sample(recording, IMAGE_REACH)
+            few = self._sample(recording, fitted.baseline, IMAGE_REACH)
             frames, rows = linear.pixel_features(few, fitted.pixels)
             rows = (rows - fitted.mean) / fitted.scale
             found.append(Featured(few.session, few.mouse, rows, few.labels[frames]))

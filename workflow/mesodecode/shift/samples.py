@@ -60,6 +60,7 @@ def sample(recording: Recording, n: int, reach: int, run_length: int = 1) -> Sam
         recording,
         np.concatenate(frames),
         labels=recording.labels[at],
+        baseline=recording.baseline and recording.baseline.take(at),
         segment=np.repeat(np.arange(len(spans)), lengths),
     )
 
