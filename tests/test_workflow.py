@@ -67,10 +67,11 @@ def snakemake(
     config: dict | Path | None = None,
     project: Path = ROOT,
     code: str | None = None,
+    python: str | None = None,
 ) -> subprocess.CompletedProcess:
     """Run snakemake in `folder` with a config of its own, so that no lock or result is shared.
 
-    `code` is run in the place of Snakemake's command, by a new interpreter.
+    `code` is run in the place of Snakemake's command, by a new interpreter; `python` runs the jobs.
     """
     if isinstance(config, dict):
         path = folder / "study.yaml"
@@ -79,7 +80,7 @@ def snakemake(
     chosen = ["--configfile", config] if config else []
     line = ["--snakefile", project / "Snakefile", "--directory", folder, *chosen, *words]
     if code is None:
-        return fresh.Process("snakemake.cli:main", *line, folder=folder).finish()
+        return fresh.Process("snakemake.cli:main", *line, folder=folder, python=python).finish()
     command = [sys.executable, "-c", code, *map(str, line)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
