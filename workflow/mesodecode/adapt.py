@@ -23,13 +23,12 @@ from sklearn.covariance import ledoit_wolf
 from torch import nn
 from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, grid_sample
 
-from mesodecode.baseline import fixed
 from mesodecode.datasets import Images, ImageWindows
 from mesodecode.files import UserError
 from mesodecode.models import CNNDecoder, CNNRNNDecoder
 from mesodecode.predict import BATCH
 from mesodecode.predictions import SessionPredictions
-from mesodecode.recordings import Recording
+from mesodecode.recordings import Recording, fixed
 from mesodecode.shift.features import last_layer
 from mesodecode.shift.images import place
 from mesodecode.shift.samples import sample

@@ -4,48 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mesodecode.recordings import Recording
+from mesodecode.recordings import Baseline, Recording
 
 STEPS = 10  # exact means in a window; between them the baseline goes linearly
 BLOCK = 256  # frames in memory at a time
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What is subtracted from each frame: it lies between two of a few images.
-
-    images (K, H, W) float32; of frame t, images `before[t]` and `after[t]`, the latter with the
-    weight `share[t]`, all (T,).
-    """
-
-    images: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    share: np.ndarray
-
-    def at(self, frames: np.ndarray) -> np.ndarray:
-        """Return the baselines of frames (N,) as (N, H, W) or, of all alike, (1, H, W)."""
-        if len(self.images) == 1:
-            return self.images
-        before, after = self.images[self.before[frames]], self.images[self.after[frames]]
-        return before + (after - before) * self.share[frames, None, None]
-
-    def take(self, frames: np.ndarray) -> Baseline:
-        """Return that of some frames (N,) of the recording, in their order."""
-        return replace(
-            self, before=self.before[frames], after=self.after[frames], share=self.share[frames]
-        )
-
-
-def fixed(images: np.ndarray, of: np.ndarray) -> Baseline:
-    """Return the baseline that is `images[of[t]]` (K, H, W) at frame t; of (T,)."""
-    return Baseline(images, of, of, np.zeros(len(of), np.float32))
 
 
 def running(recording: Recording, window: int) -> Baseline:

@@ -103,9 +103,9 @@ class LinearWeights:
     mean: np.ndarray
     scale: np.ndarray
     pixels: int
-    baseline: int | None
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...]
+    baseline: int | None = None
 
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""

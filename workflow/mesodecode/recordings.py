@@ -16,8 +16,39 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode import baseline
 from mesodecode.files import UserError
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is subtracted from each frame: it lies between two of a few images.
+
+    images (K, H, W) float32; of frame t, images `before[t]` and `after[t]`, the latter with the
+    weight `share[t]`, all (T,).
+    """
+
+    images: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    share: np.ndarray
+
+    def at(self, frames: np.ndarray) -> np.ndarray:
+        """Return the baselines of frames (N,) as (N, H, W) or, of all alike, (1, H, W)."""
+        if len(self.images) == 1:
+            return self.images
+        before, after = self.images[self.before[frames]], self.images[self.after[frames]]
+        return before + (after - before) * self.share[frames, None, None]
+
+    def take(self, frames: np.ndarray) -> Baseline:
+        """Return that of some frames (N,) of the recording, in their order."""
+        return replace(
+            self, before=self.before[frames], after=self.after[frames], share=self.share[frames]
+        )
+
+
+def fixed(images: np.ndarray, of: np.ndarray) -> Baseline:
+    """Return the baseline that is `images[of[t]]` (K, H, W) at frame t; of (T,)."""
+    return Baseline(images, of, of, np.zeros(len(of), np.float32))
 
 
 @dataclass(frozen=True)
@@ -46,15 +77,15 @@ class Recording:
     roi_names: tuple[str, ...] | None = None
     time: np.ndarray | None = None
     recorded_size: tuple[int, int] | None = None
-    baseline: baseline.Baseline | None = None
+    baseline: Baseline | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def subtracted(self) -> baseline.Baseline:
+    def subtracted(self) -> Baseline:
         """Return what is subtracted from each frame when it is normalised."""
         whole = self.pixel_mean[None], np.zeros(len(self), np.int64)
-        return self.baseline or baseline.fixed(*whole)
+        return self.baseline or fixed(*whole)
 
     def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return frames start…stop as (n, H, W) in their own type."""
