@@ -86,8 +86,8 @@ GPU = gpus(STUDY)
 
 
 def gpu_of_network(wildcards):
-    """GPUs of a job that applies the job's decoder to images: none for the linear baseline."""
-    return 0 if STUDY.decoders[wildcards.decoder].kind == "linear" else GPU
+    """GPUs of a job that applies the job's decoder: none but for networks of images."""
+    return GPU if STUDY.decoders[wildcards.decoder].kind in ("cnn", "cnn_rnn") else 0
 
 
 def lists_of(mice):
