@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 
 from mesodecode import cohort, schema
 from mesodecode.cohort import Allocation, allocate
@@ -384,6 +385,25 @@ def test_merge_into_a_higher_mapping_is_no_duplicate(tmp_path):
         "base: &base {x: 1}\nouter:\n  deep: &deep {<<: *base, x: 2}\nb: {<<: *deep}\n"
     )
     cohort.check_duplicate_keys(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["config.yaml", "config-best.yaml"],
+        ["benchmarks/better/simulated.yaml"],
+        ["tests/real/jedi1p.yaml", "benchmarks/better/jedi1p.yaml"],
+    ],
+)
+def test_configs_laid_over_others_fit_them(files):
+    """As Snakemake merges them: tables line by line, the later file's line wins."""
+    config = {}
+    for file in files:
+        update_config(config, yaml.safe_load((ROOT / file).read_text()))
+    study = cohort.resolve(config)
+    assert study.decoders["cnn"].settings["baseline"] is None
+    best = [d for d in study.decoders.values() if d.settings.get("baseline") and d.kind == "cnn"]
+    assert best and all(d.settings["backbone"] for d in best)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "demo.yaml"])
