@@ -357,13 +357,14 @@ CONFIG = STUDY | {
 
 def test_a_control_sees_as_many_frames_as_its_decoder():
     decoders = CONFIG["decoders"] | {
-        "roi": {"input": "rois", "rnn": "gru", "half_window": 9, "shift": -3}
+        "roi": {"input": "rois", "rnn": "gru", "half_window": 9, "shift": -3},
+        "past": {"adapted_from": "gru", "normalise": "past"},
     }
     recordings = STUDY["recordings"] | {"rois": "{session}.mat"}
     study = cohort.resolve(CONFIG | {"decoders": decoders, "recordings": recordings})
     found = {name: confounds.window(name, study.decoders) for name in decoders}
     expected = {"linear": (0, 0), "cnn": (1, 0), "gru": (5, 0), "avg": (5, 0), "roi": (9, -3)}
-    assert found == expected
+    assert found == expected | {"past": (5, 0)}
 
 
 @pytest.mark.parametrize(

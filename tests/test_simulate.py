@@ -361,6 +361,62 @@ def test_a_missing_hemisphere_loses_its_light_and_the_other_keeps_it():
     assert ratio[25:] == pytest.approx(np.ones(25), abs=0.03)
 
 
+# --- faults of a recording ---------------------------------------------------------------------
+
+
+def test_dropped_frames_repeat_the_frame_before_and_change_no_other():
+    whole, lost = make(), make(dropped_frames=0.1)
+    same = (lost.frames[1:] == lost.frames[:-1]).all((1, 2))
+    assert same.sum() == 15  # a tenth of 150; two frames of noise are never equal
+    kept = np.flatnonzero(~np.append(False, same))
+    assert np.array_equal(lost.frames[kept], whole.frames[kept])
+    assert np.array_equal(lost.label, whole.label)
+
+
+def test_a_flash_adds_half_of_the_brightest_cortex_everywhere():
+    plain, lit = quiet(), quiet(flashes=0.02)
+    added = (lit.frames.astype(float) - plain.frames).mean((1, 2))
+    flashed = added > 100
+    assert flashed.sum() == 18  # 2 % of 900
+    # 0.5 x 30,000 photons at 1 count each; shot noise of 4,096 pixels together: 2 counts
+    assert added[flashed] == pytest.approx(np.full(18, 15_000), abs=20)
+    assert np.array_equal(lit.frames[~flashed], plain.frames[~flashed])
+
+
+def test_a_flickering_lamp_changes_all_pixels_of_a_frame_alike():
+    plain, made = quiet(run_signal=0), quiet(run_signal=0, flicker=0.1)
+    light = (made.frames - 100.0) / (plain.frames - 100.0)
+    ratio = np.median(light, (1, 2))
+    assert ratio.std() == pytest.approx(0.1, abs=0.01)  # SE of an SD of 900: 0.0024
+    assert ratio.mean() == pytest.approx(1, abs=0.012)
+    brain = made.truth.brain
+    assert np.abs(light[:, brain] / ratio[:, None] - 1).mean() < 0.02  # shot noise: about 1 %
+
+
+def test_flipped_bouts_are_a_share_of_the_bouts_and_the_truth_keeps_them(tmp_path):
+    plain, made = make(n_frames=1800), make(n_frames=1800, flipped_bouts=0.25)
+    assert np.array_equal(made.frames, plain.frames) and np.array_equal(made.speed, plain.speed)
+    assert np.array_equal(made.truth.label, plain.label)
+    edges = np.flatnonzero(np.diff(plain.label.astype(int))) + 1
+    bouts = np.split(np.arange(1800), edges)
+    wrong = [set((made.label != plain.label)[bout]) for bout in bouts]
+    assert all(len(one) == 1 for one in wrong)  # whole bouts
+    assert sum(True in one for one in wrong) == len(bouts) // 4
+    simulate.write_session(made, tmp_path)
+    behavior = scipy.io.loadmat(tmp_path / "m1_s1_behavior.mat")
+    assert np.array_equal(behavior["runrest"][0], made.label)
+    with h5py.File(tmp_path / "m1_s1_truth.h5") as truth:
+        assert np.array_equal(truth["label"][:], plain.label)
+
+
+def test_flipping_leaves_both_states():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert set(simulate._flipped(np.array([1, 0, 1], np.uint8), 0.4, rng)) == {0, 1}
+    two = np.array([1, 1, 0], np.uint8)
+    assert np.array_equal(simulate._flipped(two, 0.4, rng), two)  # 0.8 bouts are none
+
+
 # --- bad input ---------------------------------------------------------------------------------
 
 

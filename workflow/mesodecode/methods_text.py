@@ -84,7 +84,8 @@ def simulation(settings: Mapping[str, Any]) -> str:
         "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
-        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}{shifted}"
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}{_faults(settings)}"
+        f"{shifted}"
     )
 
 
@@ -97,6 +98,18 @@ def _leaks(settings: Mapping[str, Any]) -> str:
     }
     found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
     return f" Not of neurons, while the mouse runs: {joined(found)}." if found else ""
+
+
+def _faults(settings: Mapping[str, Any]) -> str:
+    """Return what is wrong with simulated recordings on purpose; empty if nothing is."""
+    words = {
+        "dropped_frames": "{:g} of the frames are lost and replaced by the frame before",
+        "flashes": "a light flashes in {:g} of the frames",
+        "flicker": "the lamp flickers with an SD of {:g} of its light",
+        "flipped_bouts": "{:g} of the bouts have the label of the other state",
+    }
+    found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
+    return f" Faults on purpose: {joined(found)}." if found else ""
 
 
 def exclusions(config: Mapping[str, Any]) -> str:

@@ -5,8 +5,9 @@ brightness, vessels and bleaching of its own. The cortex shows slow spontaneous 
 chosen ROIs, a signal that goes with running; both pass the kinetics of GCaMP6 (Chen et al. 2013,
 Nature 499:295). Fast fluctuations that are not calcium (heart beat, small movements, lamp), shot
 noise and a camera are on top. What goes with running without any neuron can be switched on: stray
-light, movement of the brain, blood in its vessels. ROIs are numbered as in Ajioka et al. 2024: 1-25
-left, ROI n+25 the mirror of ROI n.
+light, movement of the brain, blood in its vessels. So can faults of a recording: frames that the
+camera dropped, flashes, a lamp that flickers, bouts with the wrong label. ROIs are numbered as in
+Ajioka et al. 2024: 1-25 left, ROI n+25 the mirror of ROI n.
 
 Every random number comes from a stream named by (seed, mouse) or (seed, mouse, session, purpose):
 adding mice or sessions changes no existing one, and the behaviour's stream is not the movie's.
@@ -36,6 +37,7 @@ RUN_SPEED_THRESHOLD = 0.5  # cm/s; above it a mouse runs (Ajioka et al. 2024)
 # Of the five mice of Ajioka et al. 2024; the config's default too.
 RUN_SHARES = schema.properties("config")["simulate"]["properties"]["run_shares"]["default"]
 SHARE_LIMITS = (0.05, 0.95)  # beyond them a short session could have no bout of one state
+FLASH = 0.5  # light of a flash on the whole image, of the brightest cortex of an average mouse
 CHUNK = 256  # frames made at a time: bounds the memory and does not change the numbers
 
 
@@ -45,8 +47,9 @@ class Truth:
 
     signal (H, W) planted ΔF/F while running, without the global component; brain (H, W) bool;
     roi_signal (50,) mean of `signal` in each ROI circle; roi_xy (50, 2) and roi_radius in px;
-    run_drive (T,) what the signal is multiplied with in each frame, 0 to 1, free of noise;
-    attributes: mouse, session, run_share and every setting.
+    run_drive (T,) what the signal is multiplied with in each frame, 0 to 1, free of noise; label
+    (T,) uint8, whether the mouse runs, whatever the label on record; attributes: mouse, session,
+    run_share and every setting.
     """
 
     signal: np.ndarray
@@ -55,13 +58,15 @@ class Truth:
     roi_xy: np.ndarray
     roi_radius: float
     run_drive: np.ndarray
+    label: np.ndarray
     attributes: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """One session: frames (T, H, W) uint16 counts, speed (T,) float32 cm/s, label (T,) uint8
-    (1 = speed > 0.5 cm/s), rois (50, T) float32 mean counts in each ROI circle, and its truth.
+    """One session: frames (T, H, W) uint16 counts, speed (T,) float32 cm/s, label (T,) uint8 as
+    recorded (1 = speed > 0.5 cm/s, but in flipped bouts), rois (50, T) float32 mean counts in each
+    ROI circle, and its truth.
     """
 
     frames: np.ndarray
@@ -110,11 +115,13 @@ def simulate_session(*, mouse: str, session: str, run_share: float, **settings: 
         roi_xy=animal.roi_xy,
         roi_radius=roi_radius_px(s),
         run_drive=drive,
+        label=label,
         attributes={"mouse": mouse, "session": session, "run_share": float(run_share)} | asdict(s),
     )
     flat = frames.reshape(s.n_frames, -1)
     rois = np.stack([flat[:, pixels].mean(1) for pixels in animal.rois]).astype(np.float32)
-    return Simulation(frames, speed, label, rois, truth)
+    recorded = _flipped(label, s.flipped_bouts, _stream(s.seed, mouse, session, "flipped"))
+    return Simulation(frames, speed, recorded, rois, truth)
 
 
 def write_session(simulation: Simulation, folder: str | Path) -> None:
@@ -134,7 +141,7 @@ def write_session(simulation: Simulation, folder: str | Path) -> None:
     _write_mat(f"{stem}_behavior.mat", {k: v[None].astype(float) for k, v in behavior.items()})
     _write_mat(f"{stem}_roi.mat", {"dat_roi": simulation.rois.astype(float)})
     with atomic_path(f"{stem}_truth.h5") as path, h5py.File(path, "w") as file:
-        for name in ("signal", "brain", "roi_signal", "roi_xy", "roi_radius", "run_drive"):
+        for name in ("signal", "brain", "roi_signal", "roi_xy", "roi_radius", "run_drive", "label"):
             file[name] = getattr(truth, name)
         file.attrs.update(truth.attributes)
 
@@ -207,6 +214,21 @@ def _bouts(s: Settings, run_share: float, rng: np.random.Generator):
     bout = np.searchsorted(np.rint(lengths.ravel().cumsum()), np.arange(n), side="right")
     bout = np.roll(np.minimum(bout, 2 * cycles - 1), rng.integers(n))
     return bout % 2 == 0, bout
+
+
+def _flipped(label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return labels (T,) in which that share of the bouts, rounded down, has the other state.
+
+    Drawn again where one state alone would be left.
+    """
+    bout = np.concatenate([[0], np.diff(label.astype(int)) != 0]).cumsum()
+    n = bout[-1] + 1
+    while True:
+        chosen = np.zeros(n, np.uint8)
+        chosen[rng.choice(n, int(share * n + 1e-9), replace=False)] = 1
+        flipped = label ^ chosen[bout]
+        if np.ptp(flipped):
+            return flipped
 
 
 # --- the movie ---------------------------------------------------------------------------------
@@ -282,6 +304,7 @@ def _movie(
         _Field(_stream(s.seed, mouse, session, k), kernels[k], lengths[k], n, size) for k in kernels
     )
     shot = _stream(s.seed, mouse, session, "shot")
+    lamp, flash, source = _faults(s, mouse, session)
     brain, light, leak = (
         getattr(animal, name).astype(np.float32) for name in ("brain", "light", "leak")
     )
@@ -295,14 +318,30 @@ def _movie(
         photons *= brain
         photons += drive[start:stop, None, None].astype(np.float32) * planted
         photons += 1
-        lit = bleach[start:stop, None, None].astype(np.float32) * light
+        lit = (bleach * lamp)[start:stop, None, None].astype(np.float32) * light
         if animal.leak.any():
             lit += leaking[start:stop, None, None].astype(np.float32) * leak
         photons *= lit
+        photons += flash[start:stop, None, None]
         np.maximum(photons, 0, out=photons)
         # Shot noise: a Poisson count is as good as normal at this many photons, and far cheaper.
         noise = shot.standard_normal(photons.shape, np.float32)
         photons += np.sqrt(photons) * noise
         counts = np.rint(s.dark_offset + s.gain * photons)
         frames[start:stop] = np.clip(counts, 0, 65535)
-    return frames
+    return frames if s.dropped_frames == 0 else frames[source]
+
+
+def _faults(s: Settings, mouse: str, session: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the lamp's brightness (T,), photons of flashes (T,) and the frame that was kept (T,).
+
+    The first two are 1 and 0, the last the frame's own number, where nothing is wrong.
+    """
+    n = s.n_frames
+    flicker, lit, lost = (_stream(s.seed, mouse, session, k) for k in ("flicker", "flash", "lost"))
+    lamp = np.maximum(1 + s.flicker * flicker.standard_normal(n), 0)
+    flash = np.zeros(n, np.float32)
+    flash[lit.choice(n, round(s.flashes * n), replace=False)] = FLASH * s.photons
+    source = np.arange(n)
+    source[1 + lost.choice(n - 1, round(s.dropped_frames * n), replace=False)] = 0
+    return lamp, flash, np.maximum.accumulate(source)

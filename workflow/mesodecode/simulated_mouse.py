@@ -69,6 +69,10 @@ class Settings:
     stray_light: float
     movement: float
     vessel_dilation: float
+    dropped_frames: float
+    flashes: float
+    flicker: float
+    flipped_bouts: float
     roi_radius: float
 
 

@@ -51,6 +51,8 @@ def window(name: str, decoders: Mapping[str, Any]) -> tuple[int, int]:
     s = decoder.settings
     if decoder.kind == "average":
         return max(window(member, decoders) for member in s["average_of"])
+    if decoder.kind == "adapted":
+        return window(s["adapted_from"], decoders)
     return {
         "linear": lambda: (0, 0),
         "cnn": lambda: (1, 0),  # frames t-1, t, t+1 are the channels of an image
