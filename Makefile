@@ -5,10 +5,10 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test test-slurm lint lock clean
+.PHONY: help env demo benchmark-suite test test-slurm lint lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(READY) ## make the environment in .venv from envs/requirements.txt
 
@@ -23,6 +23,19 @@ $(READY): envs/requirements.txt pyproject.toml
 demo: $(READY) ## run the whole workflow on the simulated cohort and print the AUC table
 	$(BIN)/snakemake --cores $(CORES) --configfile demo.yaml
 	@$(BIN)/mesodecode summary --auc results/demo/tables/auc.tsv --report results/demo/report.html
+
+# One start of Python for the jobs of all cohorts. Larger, and elsewhere:
+#   make benchmark-suite SIZE=full RUN='--profile slurm'
+SIZE := small
+RUN = --cores $(CORES)
+COHORTS := clean shifted artefacts movement hemodynamics label_noise no_signal
+SUITE = suite1$(if $(filter full,$(SIZE)),full)
+benchmark-suite: $(READY) ## run the ground-truth benchmark (docs/benchmark-suite.md)
+	OMP_NUM_THREADS=1 $(BIN)/mesodecode warm bash -ec 'for cohort in $(COHORTS); do \
+		$(BIN)/snakemake $(RUN) benchmark --config study=$(SUITE)_$$cohort \
+		--configfile $(addprefix benchmarks/suite/,suite.yaml $(filter full.yaml,$(SIZE).yaml) $$cohort.yaml); done'
+	$(BIN)/mesodecode suite --studies $(COHORTS:%=results/$(SUITE)_%) \
+		--out results/$(SUITE)/suite.tsv --figure results/$(SUITE)/suite
 
 # The files of tests side by side, in their order; one thread each, or they wait for each other.
 test: $(READY) ## run all tests

@@ -47,6 +47,7 @@ else:
     include: "workflow/rules/shift.smk"
     include: "workflow/rules/report.smk"
     include: "workflow/rules/export.smk"
+    include: "workflow/rules/suite.smk"
 
 
 rule all:

@@ -290,7 +290,10 @@ def _fine_tune(
     head = last_layer(model)
     norms = [layer for layer in model.modules() if isinstance(layer, NORMS)]
     chosen = {"head": [head], "norm": [head, *norms], "all": [model]}[settings["finetune"]]
-    parameters = {id(p): p for layer in chosen for p in layer.parameters()}.values()
+    parameters = list({id(p): p for layer in chosen for p in layer.parameters()}.values())
+    model.requires_grad_(False)  # else gradients of what stays are most of the time
+    for parameter in parameters:
+        parameter.requires_grad_(True)
     # no image of a labelled window reaches into what is scored
     parts = []
     for source, n in zip(sources, labelled, strict=True):

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode import slurm
+from mesodecode import slurm, warm
 from mesodecode.cohort import check_duplicate_keys
 from mesodecode.files import UserError
 from mesodecode.locks import Lock
@@ -28,12 +28,16 @@ def checked(resolve):
 
 
 # `mesodecode` in a rule is this checkout's package, whether or not it is installed, run by the
-# Python that runs Snakemake, or by that of the rule's conda environment under --sdm conda.
+# Python that runs Snakemake, or by that of the rule's conda environment under --sdm conda; or, under
+# `mesodecode warm`, by a copy of a process that has done the imports.
 CONDA = any(str(m) == "conda" for m in workflow.deployment_settings.deployment_method)
 PYTHON = "python" if CONDA else shlex.quote(sys.executable)
+COLD = f'PYTHONPATH={shlex.quote(str(PACKAGE))} {PYTHON} -m mesodecode "$@"'
+WARM = f'{PYTHON} -I -S {shlex.quote(warm.__file__)} "$@"'
+SERVED = "false" if CONDA else f'[ -S "${{{{{warm.VARIABLE}-}}}}" ]'
 # The trap keeps the shell until its verb has written a checkpoint: SLURM signals both of them.
 shell.prefix(  # Snakemake formats the prefix, so its braces are doubled once more
-    f'mesodecode() {{{{ PYTHONPATH={shlex.quote(str(PACKAGE))} {PYTHON} -m mesodecode "$@"; }}}}; '
+    f"mesodecode() {{{{ if {SERVED}; then {WARM}; else {COLD}; fi; }}}}; "
     "trap : TERM; "
 )
 

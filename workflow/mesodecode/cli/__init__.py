@@ -67,6 +67,8 @@ VERBS = {
     "runtimes": "runtimes",
     "report": "report",
     "summary": "summary",
+    "suite": "suite",
+    "warm": "warm",
     "plan": "plan",
     "tables": "tables",
     "export-nwb": "export_nwb",

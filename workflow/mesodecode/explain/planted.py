@@ -44,6 +44,20 @@ def planted_masks(truth: Sequence[str | Path], areas: np.ndarray) -> np.ndarray:
     return np.where((found == found[0]).all(axis=0), found[0], np.nan)
 
 
+def true_labels(path: str | Path) -> np.ndarray:
+    """Return whether a simulated mouse runs (T,) uint8, whatever the labels on record say.
+
+    Raises UserError if the file is no truth.
+    """
+    try:
+        with h5py.File(path) as file:
+            return file["label"][:]
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: no truth of `mesodecode simulate` with labels; simulate the session again"
+        ) from error
+
+
 def _read_truth(path: str | Path) -> dict[str, Any]:
     try:
         with h5py.File(path) as file:
