@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import fresh
 import h5py
 import numpy as np
 import pandas as pd
@@ -239,3 +241,29 @@ def test_make_runs_every_cohort():
     made = (ROOT / "Makefile").read_text().split("COHORTS := ")[1].splitlines()[0].split()
     files = {path.stem for path in SUITE.glob("*.yaml")}
     assert made == list(COHORTS) and files == {*COHORTS, "suite", "full"}
+
+
+@pytest.mark.slow
+def test_a_study_from_simulation_to_the_table_under_one_start_of_python(tmp_path):
+    config = {
+        "study": "tiny",
+        "simulate": {
+            **{"n_frames": 300, "image_size": 32, "cycle_s": 3, "run_signal": 0.1},
+            "by_mouse": {"m2": {"rotation": 40, "flipped_bouts": 0.2}},
+        },
+        "mice": {mouse: [f"{mouse}_s1"] for mouse in MICE},
+        "allocation": {"train": 1, "choose": "each_test"},
+        "decoders": {"linear": {"model": "logistic_regression", "pixels": 8}},
+        "circular_shifts": 9,
+    }
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    line = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", ROOT / "Snakefile"]
+    line += ["benchmark", "--configfile", "tiny.yaml"]
+    done = fresh.Process("mesodecode.cli:main", "warm", *line, folder=tmp_path).finish()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = suite.table([tmp_path / "results" / "tiny"]).to_dict("records")
+    auc = pd.read_csv(tmp_path / "results/tiny/tables/auc.tsv", sep="\t").set_index("test_mouse")
+    assert row["auc"] == pytest.approx(auc["auc"].mean(), abs=1e-5) and row["auc"] > 0.7
+    assert row["auc_truth"] != pytest.approx(row["auc"], abs=1e-3)  # of m2 they differ
+    assert row["should_say"] == "qc m2; shift m2" and "shift m2" in row["said"]
+    assert row["not_made"] == "confounds" and row["n_silent"] == 5  # two mice twice, and chance

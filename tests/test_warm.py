@@ -10,17 +10,23 @@ from pathlib import Path
 import fresh
 import pytest
 
-from mesodecode import warm
+from mesodecode import cli, warm
 
 CLIENT = f"{sys.executable} -I -S {shlex.quote(warm.__file__)}"
 ALLOCATE = "allocations --config study.json --out allocations.tsv"
+
+
+def light(command: list[str]) -> int:
+    """A server without the heavy imports, which these verbs do without."""
+    warm.HEAVY = ()
+    return warm.serve(command)
 
 
 def serve(folder: Path, *lines: str) -> subprocess.CompletedProcess:
     """Run shell lines, whose function `mesodecode` is the client, under a server."""
     client = f'mesodecode() {{ {CLIENT} "$@"; }}'
     words = ("bash", "-c", "\n".join([client, *lines]))
-    return fresh.Process("mesodecode.cli:main", "warm", *words, folder=folder).finish()
+    return fresh.Process("test_warm:light", *words, folder=folder).finish()
 
 
 @pytest.fixture
@@ -71,6 +77,6 @@ def test_a_server_of_another_checkout_is_refused(study, tmp_path):
     assert f"runs the package in {warm.PACKAGE}, not {other}" in done.stderr
 
 
-def test_no_command_is_a_line(study):
-    done = fresh.Process("mesodecode.cli:main", "warm", folder=study).finish()
-    assert done.returncode == 1 and "no command; give one" in done.stderr
+def test_no_command_is_a_line(capsys):
+    assert cli.main(["warm"]) == 1
+    assert "no command; give one" in capsys.readouterr().err
