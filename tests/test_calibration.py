@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -113,7 +114,8 @@ def test_verb_writes_tables_and_figure(tmp_path):
         about = {"decoder": decoder, "allocation": item(0).allocation, "valid_mouse": "v"}
         path = tmp_path / "v" / decoder / f"{item(0).allocation}.h5"
         validation.write(path, {"v_s": mouse("v", 2.0, seed=1)}, **about)
-    item(mouse("t", 1.0), "mean").write(tmp_path / "p" / "mean" / f"{item(0).allocation}.h5")
+    averaged = dataclasses.replace(item(mouse("t", 1.0), "mean"), protocol="strict")
+    averaged.write(tmp_path / "p" / "mean" / f"{item(0).allocation}.h5")
     (tmp_path / "a.tsv").write_text(f"allocation\n{item(0).allocation}\n")
     words = ["calibrate", "--decoders", "d", "mean", "--predictions", tmp_path / "p"]
     words += ["--validation", tmp_path / "v", "--average-of", "mean", "d", "e"]
@@ -125,6 +127,8 @@ def test_verb_writes_tables_and_figure(tmp_path):
     assert set(table.loc[table["method"] == "temperature", "temperature"].round()) == {2}
     sets = evaluate.read_table(tmp_path / "s.tsv", calibration.SET_COLUMNS, calibration.SET_NUMBERS)
     assert sets["level"].tolist() == [*calibration.LEVELS] * 2
+    for made in (table, sets):
+        assert made["protocol"].tolist() == ["transductive"] * 3 + ["strict"] * 3
     assert "not" in calibration_figure.caption(table, sets)
     assert (tmp_path / "f.svg").exists()
     assert predictions.read(tmp_path / "p" / "d" / f"{item(0).allocation}.h5").decoder == "d"

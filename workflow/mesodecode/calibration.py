@@ -23,10 +23,10 @@ from mesodecode.scores import roc_auc
 METHODS = ("none", "temperature", "isotonic")
 LEVELS = (0.8, 0.9, 0.95)  # of prediction sets
 NUMBERS = ["n_frames", "n_valid", "temperature", "auc", "brier", "ece"]
-COLUMNS = [*ATTRIBUTES, "method", *NUMBERS]
+COLUMNS = [*ATTRIBUTES, "method", *NUMBERS, "protocol"]
 SET_NUMBERS = ["level", "cut", "coverage", "coverage_rest", "coverage_run", "set_size"]
 SET_NUMBERS += ["empty", "both"]
-SET_COLUMNS = [*ATTRIBUTES, *SET_NUMBERS]
+SET_COLUMNS = [*ATTRIBUTES, *SET_NUMBERS, "protocol"]
 LIMITS = 1e-7  # a probability of 0 or 1 has no logit
 COLDEST, HOTTEST = -3.0, 5.0  # log of the temperature
 
@@ -102,7 +102,7 @@ def assess(
     All fitted to `validation`, predictions of its validation mice. Where these show one state only
     nothing is fitted: temperature and isotonic are NaN.
     """
-    about = {name: getattr(item, name) for name in ATTRIBUTES}
+    about = {name: getattr(item, name) for name in (*ATTRIBUTES, "protocol")}
     label, probability = quality.pooled(item.sessions.values())
     valid = quality.pooled(validation.values())
     heat = temperature(*valid)

@@ -183,7 +183,10 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         truth = [auc_of_truth(predictions.read(path), folder / "simulated") for path in files]
         row = {"study": study.name, "decoder": name, "protocol": mine["protocol"].iloc[0]}
         row |= {"n_mice": len(means), "n_allocations": len(mine), "auc": means.mean()}
-        row |= {"auc_low": low, "auc_high": high}
+        row |= {
+            "auc_low": max(low, 0.0),
+            "auc_high": min(high, 1.0),
+        }  # t knows no limits; NaN stays
         row |= {"auc_truth": by_mouse(np.array(truth), mice).mean()}
         row |= _calibration(tables["calibration"], name)
         row |= _importance(study, name, folder)

@@ -9,16 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from mesodecode.figures import MM, STYLE
 
-# Panel: column, title, colour map and its limits; paler where a number is better but for AUC.
+# Panel: column, title, colour map and its limits, so wide that black numbers are read on all.
 PANELS = {
-    "auc_truth": ("AUC by the true labels", "Blues", 0.4, 1.3),
-    "ece": ("Expected calibration error", "Oranges", 0.0, 0.6),
+    "auc_truth": ("AUC by the true labels", "Blues", 0.4, 1.4),
+    "ece": ("Expected calibration error", "Oranges", 0.0, 1.0),
     "average_precision": ("Average precision of what was planted", "Greens", 0.0, 1.6),
 }
-RIGHT = ListedColormap(["#f4c48f", "#dcebf5"])  # no, yes: light and dark, apart in any vision
+# missed, false alarms only, right: dark to light
+VERDICTS = {"missed": "#E69F00", "false alarms only": "#fbe6c6", "all right": "#dcebf5"}
 
 
 def page(table: pd.DataFrame) -> Figure:
@@ -38,14 +40,22 @@ def page(table: pd.DataFrame) -> Figure:
             axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
             _numbers(axis, [[f"{v:.2f}".lstrip("0") if v == v else "·" for v in r] for r in values])
             axis.set_title(title, fontsize=7)
-        right = (by["right"] == "yes").unstack().reindex(decoders)[studies].to_numpy(float)
-        axes[1, 1].imshow(right, cmap=RIGHT, vmin=0, vmax=1, aspect="auto")
+        level = 2 - (by["n_false"] > 0) - 2 * (by["n_hit"] < by["n_should"])
+        level = level.clip(lower=0).unstack().reindex(decoders)[studies].to_numpy(float)
+        colours = ListedColormap(list(VERDICTS.values()))
+        axes[1, 1].imshow(level, cmap=colours, vmin=-0.5, vmax=2.5, aspect="auto")
         cells = {
-            (d, s): f"{r['n_hit']:.0f}/{r['n_should']:.0f}, {r['n_false']:.0f}/{r['n_silent']:.0f}"
+            (d, s): f"{r['n_hit']:.0f}/{r['n_should']:.0f} · {r['n_false']:.0f}/{r['n_silent']:.0f}"
             for (d, s), r in by.iterrows()
         }
         _numbers(axes[1, 1], [[cells.get((d, s), "·") for s in studies] for d in decoders])
-        axes[1, 1].set_title("Said of what should be, and of what should not", fontsize=7)
+        axes[1, 1].set_title("Faults said · false alarms", fontsize=7)
+        patches = [Patch(color=colour, label=name) for name, colour in VERDICTS.items()]
+        figure.legend(
+            handles=patches,
+            **{"loc": "outside lower right", "ncols": 3, "frameon": False, "title": "D"},
+            **{"fontsize": 6, "title_fontsize": 6, "handlelength": 1.0},
+        )
         for axis, letter in zip(axes.flat, "ABCD", strict=True):
             axis.set_title(letter, loc="left", fontweight="bold", fontsize=8)
             axis.set_yticks(range(rows), labels)
@@ -54,6 +64,10 @@ def page(table: pd.DataFrame) -> Figure:
             )
             axis.tick_params(length=0)
             axis.spines[:].set_visible(False)
+            axis.set_xticks(np.arange(len(studies) - 1) + 0.5, minor=True)
+            axis.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
+            axis.grid(which="minor", color="white", lw=1)
+            axis.tick_params(which="minor", length=0)
             for label in axis.get_xticklabels():
                 label.set(ha="right", rotation_mode="anchor")
     return figure
@@ -73,8 +87,8 @@ def caption(table: pd.DataFrame) -> str:
         "probabilities as they come, by the labels on record. C: average precision of importance "
         f"maps as detectors of the planted areas{expected}; · no analysis, or nothing planted. D: "
         "statements of quality control, shift, confounds and chance: made of those that should be, "
-        "and made of those that should not (false alarms); blue where all is right "
-        f"({good} of {len(table)})."
+        "and made of those that should not be (false alarms); all is right in "
+        f"{good} of {len(table)}."
     )
 
 

@@ -27,7 +27,7 @@ MEASURE_NUMBERS = [
     *("n_frames", "temperature"),
     *(f"{name}{what}" for name in OF_FEATURES + OF_PROBABILITIES for what in ("", "_reference")),
 ]
-MEASURE_COLUMNS = [*ATTRIBUTES, "session", *MEASURE_NUMBERS]
+MEASURE_COLUMNS = [*ATTRIBUTES, "session", *MEASURE_NUMBERS, "protocol"]
 
 VERDICTS = ("in distribution", "shifted", "unusable")
 OF_IMAGES = {  # what is judged -> in words, with the value
@@ -55,4 +55,4 @@ NUMBERS = [
     *("predicted_auc", "predicted_error", "predicted_from", "auc"),
     *(f"{name}_shift" for name in JUDGED if name != "predicted_auc"),
 ]
-COLUMNS = [*ATTRIBUTES, "session", *NUMBERS, "verdict", "why"]
+COLUMNS = [*ATTRIBUTES, "session", *NUMBERS, "verdict", "why", "protocol"]

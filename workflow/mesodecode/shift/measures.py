@@ -34,7 +34,7 @@ def rows(
     `validation`: predictions of its validation mice; `featured`: features of sessions of all its
     mice; `recordings` by session. The labels of the test mouse are not looked at.
     """
-    about = {name: getattr(item, name) for name in ATTRIBUTES}
+    about = {name: getattr(item, name) for name in (*ATTRIBUTES, "protocol")}
     label, probability = (
         np.concatenate([getattr(s, key) for s in validation.values()])
         for key in ("label", "probability")
