@@ -164,6 +164,12 @@ def test_confounds():
         "Not of neurons, while the mouse runs: stray light of 0.3 of the brightest cortex falls on "
         "the whole image and the brain moves by 0.02 of the image."
     )
+    faults = {"flashes": 0.05, "flipped_bouts": 0.2}
+    text = blocks(STUDY | {"simulate": faults})["Recordings"]
+    assert text.rstrip().endswith(
+        "Faults on purpose: a light flashes in 0.05 of the frames and 0.2 of the bouts have the "
+        "label of the other state."
+    )
 
 
 def test_importance():

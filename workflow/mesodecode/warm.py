@@ -14,7 +14,7 @@ import socket
 import sys
 
 VARIABLE = "MESODECODE_WARM"  # the server's socket
-PACKAGE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(os.path.realpath(__file__))
 HEAVY = (
     *(
         "torch",
