@@ -51,9 +51,11 @@ def test_what_should_be_said_follows_from_what_was_planted(settings, should, may
 
 def test_a_warning_of_a_decoder_that_fails_is_no_false_alarm():
     planted = suite.Expected(frozenset({("shift", "m1")}), frozenset({("qc", "m3")}))
-    own = planted.of_decoder({"m1": 0.6, "m2": 0.79, "m3": 0.8}, 0.8)
+    auc = {"m1": 0.6, "m2": 0.79, "m3": 0.8}
+    own = planted.of_decoder(auc, 0.51, 0.8)
     assert own.should == planted.should
     assert suite.words(own.may) == "qc m3; shift m2"
+    assert suite.words(planted.of_decoder(auc, 0.5, 0.8).may) == "qc m3; shift m2; chance"
 
 
 def tables(**verdicts):

@@ -58,13 +58,14 @@ class Expected:
     should: frozenset[Statement]
     may: frozenset[Statement]
 
-    def of_decoder(self, auc: Mapping[str, float], limit: float) -> Expected:
-        """Return the same where shift may be said of mice with an AUC below `limit`, too.
+    def of_decoder(self, auc: Mapping[str, float], low: float, limit: float) -> Expected:
+        """Return the same where a decoder that fails may be warned of, whatever it fails of.
 
-        `auc`: test mouse -> AUC by the true labels. A warning of a decoder that fails is right,
-        whatever it fails of.
+        Shift may be said of mice with an AUC below `limit`, and chance if `low`, the lower end of
+        its interval, is not above 0.5. `auc`: test mouse -> AUC by the true labels.
         """
         failing = {("shift", mouse) for mouse, value in auc.items() if value < limit}
+        failing |= {("chance", "")} if low <= 0.5 else set()
         return replace(self, may=self.may | (failing - self.should))
 
 
@@ -200,7 +201,8 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         row |= {"auc_truth": of_mouse.mean()}
         row |= _calibration(tables["calibration"], name)
         row |= _importance(study, name, folder)
-        own = expects.of_decoder(of_mouse, study.config["shift"]["predicted_auc"][0] or 0)
+        limit = study.config["shift"]["predicted_auc"][0] or 0
+        own = expects.of_decoder(of_mouse, mean_interval(of_mouse)[0], limit)
         rows.append(row | score(own, said(tables, name)))
     return rows
 
