@@ -12,6 +12,7 @@ from mesodecode.encoding import folds, linear, networks, sweep, train
 from mesodecode.encoding.gabor import gabor, gabor_pyramid
 from mesodecode.encoding.presentations import Presentations, averaged, fit_scaler
 from mesodecode.encoding.responses import Responses
+from mesodecode.encoding.tables import HISTORY
 from mesodecode.files import UserError
 
 TINY = "test_resnet"  # of timm: thousands of weights
@@ -147,6 +148,22 @@ def test_a_backbone_that_cannot_be_cut_there_is_named():
         networks.cut_backbone(TINY, 99)
 
 
+def test_a_cut_vgg_is_made_without_its_head_and_has_the_weights_of_its_file(tmp_path):
+    whole = networks.cut_backbone("vgg11", None)
+    assert sum(p.numel() for p in whole.parameters()) == 9_220_480  # of 132,863,336 with its head
+    state = {key.removeprefix("layers.net."): v for key, v in whole.state_dict().items()}
+    path = tmp_path / "w.pt"
+    torch.save(state, path)
+    cut = networks.cut_backbone("vgg11", 2, f"file:{path}")
+    convolutions = [m for m in cut.modules() if isinstance(m, torch.nn.Conv2d)]
+    for convolution, n in zip(convolutions, (0, 3), strict=True):
+        assert torch.equal(convolution.weight, state[f"features.{n}.weight"])
+        assert torch.equal(convolution.bias, state[f"features.{n}.bias"])
+    torch.save({key: v for key, v in state.items() if key != "features.3.weight"}, path)
+    with pytest.raises(UserError, match=r"'features\.3\.weight' is missing or of another shape"):
+        networks.cut_backbone("vgg11", 2, f"file:{path}")
+
+
 def batch(readout, shape, index, covariates=0):
     torch.manual_seed(0)
     n, t = index.shape
@@ -260,7 +277,7 @@ def test_training_lowers_the_loss_and_predicts_in_units_of_the_responses():
         shifted, epochs=25, optimizer="adam", learning_rate=0.01, train_on="averages"
     )
     history = fitted.history
-    assert list(history) == list(train.HISTORY)
+    assert list(history) == list(HISTORY)
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"][0]
     assert history["train_r2"].iloc[-1] > 0.5
     assert predicted.shape == (len(split.test), 5) and 800 < predicted.mean() < 1200

@@ -6,9 +6,9 @@ import copy
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
+import fresh
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,14 +33,9 @@ STUDY = {
 
 def snakemake(folder: Path, config: dict, *words: str) -> subprocess.CompletedProcess:
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
-            *("--directory", folder, "--configfile", folder / "study.yaml", *words),
-        ],
-        capture_output=True,
-        text=True,
-    )
+    line = ["--snakefile", ROOT / "Snakefile", "--directory", folder]
+    line += ["--configfile", folder / "study.yaml", *words]
+    return fresh.Process("snakemake.cli:main", *line, folder=folder).finish()
 
 
 # The config

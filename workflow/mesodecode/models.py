@@ -163,12 +163,14 @@ class CNNRNNDecoder(nn.Module):
         return self.rnn(self.cnn.features(images)[windows])
 
 
-def create_backbone(name: str, pretrained: str) -> nn.Module:
+def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Module:
     """Create a timm model with 3 input channels and 1 output.
 
     `pretrained`: "imagenet" (timm's own weights, downloaded once into its cache), "lite0" (the
     packaged ImageNet weights of EfficientNet-Lite0), "file:PATH" (a state dict of the model,
     without its classifier or with it), "none".
+    Without `head`, for who cuts it off, the fully connected layers of a VGG (120 of the 140 million
+    weights of VGG19) are made with one unit, and none of a file's weights are asked for them.
     Raises UserError if there is no such model, or its weights cannot be had or do not fit.
     """
     from mesodecode.timm_import import timm
@@ -178,7 +180,8 @@ def create_backbone(name: str, pretrained: str) -> nn.Module:
     try:
         if pretrained == "imagenet":
             return timm.create_model(name, pretrained=True, num_classes=1)
-        net = timm.create_model(name, pretrained=False, num_classes=1)
+        slim = {} if head or not name.startswith("vgg") else {"mlp_ratio": 1 / 4096}
+        net = timm.create_model(name, pretrained=False, num_classes=1, **slim)
     except RuntimeError as error:
         known = [*timm.list_models(), *timm.list_models(pretrained=True)]  # without, with a tag
         if pretrained == "imagenet" and name in known:
@@ -192,7 +195,7 @@ def create_backbone(name: str, pretrained: str) -> nn.Module:
     if pretrained == "lite0":
         _load_lite0(net, name)
     elif pretrained.startswith("file:"):
-        _load_backbone(net, Path(pretrained.removeprefix("file:")))
+        _load_backbone(net, Path(pretrained.removeprefix("file:")), head)
     return net
 
 
@@ -257,8 +260,10 @@ def _load_lite0(net: nn.Module, name: str) -> None:
     net.load_state_dict(own, strict=True)
 
 
-def _load_backbone(net: nn.Module, path: Path) -> None:
+def _load_backbone(net: nn.Module, path: Path, head: bool) -> None:
     """Load a state dict (.pth, .pt, .safetensors) of the backbone; its classifier may differ.
+
+    So may, without `head`, the layers that VGGs have before it.
 
     Raises UserError if it does not fit, or is not the file that `PATH.sha256` describes, if any.
     """
@@ -273,8 +278,10 @@ def _load_backbone(net: nn.Module, path: Path) -> None:
             raise UserError(f"{path}: not a readable weights file ({error})") from error
     else:
         state = _load_safely(path)
-    head = _head(net)
-    own = {key: tensor.shape for key, tensor in net.state_dict().items() if key not in head}
+    left = _head(net)
+    if not head:
+        left |= {key for key in net.state_dict() if key.startswith("pre_logits.")}
+    own = {key: tensor.shape for key, tensor in net.state_dict().items() if key not in left}
     state = state if isinstance(state, dict) else {}
     wrong = [key for key, shape in own.items() if getattr(state.get(key), "shape", None) != shape]
     if wrong:

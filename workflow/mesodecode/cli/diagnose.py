@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the four tables and say what is at fault."""
     from mesodecode.encoding.diagnose import diagnose
-    from mesodecode.encoding.train import HISTORY
+    from mesodecode.encoding.tables import HISTORY
     from mesodecode.evaluate import read_table, write_table
     from mesodecode.train import resolve_device
 

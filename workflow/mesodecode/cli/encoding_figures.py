@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Draw the figure."""
     import pandas as pd
 
-    from mesodecode.encoding import figures, scores, sweep, train
+    from mesodecode.encoding import figures, scores, tables
     from mesodecode.evaluate import read_table
     from mesodecode.figures import save
 
@@ -43,14 +43,14 @@ def run(args: argparse.Namespace) -> None:
         title = "Scores of the models"
     elif args.kind == "loss":
         parts = [
-            read(path, train.HISTORY).assign(fold=path.name.removesuffix(".history.tsv"))
+            read(path, tables.HISTORY).assign(fold=path.name.removesuffix(".history.tsv"))
             for path in args.tables
         ]
         history = pd.concat(parts, ignore_index=True)
         drawn, caption = figures.loss_figure(history), figures.loss_caption(history)
         title = f"Training of {args.name}"
     elif args.kind == "sweep":
-        table = read(args.tables[0], sweep.COLUMNS, ("initialisation", "diverged"))
+        table = read(args.tables[0], tables.SWEEP, ("initialisation", "diverged"))
         drawn, caption = figures.sweep_figure(table), figures.sweep_caption(table)
         title = f"Sweep of {args.name}"
     else:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
-    from mesodecode.encoding import diagnose, report, scores, sweep, truth
+    from mesodecode.encoding import report, scores, tables, truth
     from mesodecode.evaluate import read_table
     from mesodecode.files import UserError, atomic_path
 
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> None:
         config,
         summary=read(args.summary, scores.SUMMARY),
         neurons=neurons,
-        diagnoses={name: read(path, diagnose.COLUMNS) for name, path in args.diagnosis},
-        sweep=read(args.sweep, sweep.COLUMNS) if args.sweep else None,
+        diagnoses={name: read(path, tables.CHECKS) for name, path in args.diagnosis},
+        sweep=read(args.sweep, tables.SWEEP) if args.sweep else None,
         truth=truth.sentences(neurons, args.truth) if args.truth else [],
         figures=args.figures,
     )

@@ -25,9 +25,9 @@ from mesodecode.encoding.networks import Batch, EncodingNetwork
 from mesodecode.encoding.presentations import Presentations
 from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.scores import FDR, permuted_r2, r2
+from mesodecode.encoding.tables import CHECKS, useful_rates
 from mesodecode.encoding.train import mean_r2, network_of, sources
 
-COLUMNS = ("check", "verdict", "fault", "value", "limit", "sentence")
 FAULTS = ("data", "preprocessing", "architecture", "optimisation")
 MIN_RESPONSIVE = 0.1  # share of neurons
 MIN_DECODING = 3.0  # times chance
@@ -41,7 +41,7 @@ RATES = np.geomspace(1e-7, 10, 65)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`checks` (columns `COLUMNS`, the last row the conclusion); neurons; layers; rates."""
+    """`checks` (columns `tables.CHECKS`, the last row the conclusion); neurons; layers; rates."""
 
     checks: pd.DataFrame
     neurons: pd.DataFrame
@@ -64,7 +64,7 @@ def diagnose(
 ) -> Diagnosis:
     """Diagnose the network of `settings` on these responses.
 
-    `history`: the epochs of its training (`train.HISTORY`), if it was trained.
+    `history`: the epochs of its training (`tables.HISTORY`), if it was trained.
     """
     rows = split.fit
     known = explainable(data.response[rows].astype(np.float64), data.image[rows])
@@ -90,7 +90,7 @@ def diagnose(
         check_learning_rate(rates, settings["learning_rate"]),
         check_history(history, learns, sum(p.numel() for p in network.parameters())),
     ]
-    table = pd.DataFrame(checks, columns=list(COLUMNS))
+    table = pd.DataFrame(checks, columns=list(CHECKS))
     table.loc[len(table)] = conclusion(table)
     return Diagnosis(table, neurons, layers, rates)
 
@@ -112,7 +112,7 @@ def _row(
 ) -> dict[str, Any]:
     verdict = "pass" if good else "fail"
     shown = "" if good else fault
-    return dict(zip(COLUMNS, (check, verdict, shown, value, limit, sentence), strict=True))
+    return dict(zip(CHECKS, (check, verdict, shown, value, limit, sentence), strict=True))
 
 
 def check_lag(data: Responses) -> dict[str, Any]:
@@ -384,19 +384,6 @@ def range_test(
         loss.backward()
         steps.step()
     return pd.DataFrame(rows, columns=["learning_rate", "loss"])
-
-
-def useful_rates(rates: pd.DataFrame) -> tuple[float, float]:
-    """Return the learning rates from which the loss falls, and from which it grows.
-
-    A hundredth of the rate of the lowest loss, and the first rate after it at which the loss is
-    half as large again or not finite (the last rate tried, if there is none).
-    """
-    loss = rates["loss"].to_numpy()
-    lowest = int(np.nanargmin(loss))
-    grown = np.flatnonzero(~(loss[lowest:] < 1.5 * loss[lowest] + 1e-12)) + lowest
-    high = rates["learning_rate"].iloc[grown[0] if len(grown) else -1]
-    return float(rates["learning_rate"].iloc[lowest]) / 100, float(high)
 
 
 def check_learning_rate(rates: pd.DataFrame, rate: float) -> dict[str, Any]:

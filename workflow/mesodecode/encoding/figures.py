@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.encoding.diagnose import useful_rates
+from mesodecode.encoding.tables import useful_rates
 from mesodecode.figures import MARKERS, MM, PALETTE, STYLE
 
 INITIALISATIONS = {"default": "Default", "kaiming": "Kaiming", "xavier": "Xavier"}
@@ -98,7 +98,7 @@ def scores_caption(neurons: pd.DataFrame) -> str:
 
 
 def loss_figure(history: pd.DataFrame) -> Figure:
-    """Draw loss and R² by epoch, as Berget 2023 does; `history` has `train.HISTORY` and fold."""
+    """Draw loss and R² by epoch, as Berget 2023 does; `history` has `tables.HISTORY` and fold."""
     with mpl.rc_context(STYLE):
         figure = _figure(174, 60)
         loss, r2 = figure.subplots(1, 2)
@@ -150,7 +150,7 @@ def loss_caption(history: pd.DataFrame) -> str:
 def sweep_figure(table: pd.DataFrame) -> Figure:
     """Draw validation R² and loss by learning rate and momentum, the best over L2, of each start.
 
-    `table` has `sweep.COLUMNS`. Grey: every training diverged.
+    `table` has `tables.SWEEP`. Grey: every training diverged.
     """
     starts = list(table["initialisation"].unique())
     with mpl.rc_context(STYLE):

@@ -54,7 +54,7 @@ def cut_backbone(name: str, convolutions: int | None, pretrained: str = "none") 
     `pretrained`: see `mesodecode.models.create_backbone`. Raises UserError if there is no such
     model, if it has fewer convolutions, or if its layers are no plain graph.
     """
-    layers = _Layers(create_backbone(name, pretrained))
+    layers = _Layers(create_backbone(name, pretrained, head=False))
     try:
         traced = fx.GraphModule(layers, _Tracer().trace(layers))
     except Exception as error:  # control flow that depends on the data; many kinds

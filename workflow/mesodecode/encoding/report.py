@@ -31,7 +31,7 @@ def render(
     """Return the report as HTML.
 
     `config` is the resolved config; `summary` has `scores.SUMMARY`, `neurons` `scores.NEURONS`,
-    `diagnoses` model -> `diagnose.COLUMNS`, `sweep` `sweep.COLUMNS`; `truth`: sentences on what a
+    `diagnoses` model -> `tables.CHECKS`, `sweep` `tables.SWEEP`; `truth`: sentences on what a
     simulation planted; `figures` are SVG or PNG files.
     """
     environment = jinja2.Environment(

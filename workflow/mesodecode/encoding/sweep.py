@@ -17,10 +17,8 @@ from mesodecode.encoding.folds import Split
 from mesodecode.encoding.presentations import Presentations
 from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.study import SWEPT
+from mesodecode.encoding.tables import SWEEP
 from mesodecode.encoding.train import SETTINGS, Diverged, fit, mean_r2, network_of, sources
-
-COLUMNS = (*SWEPT, "diverged", "epochs", "best_epoch", "train_loss", "valid_loss")
-COLUMNS += ("train_r2", "valid_r2", "test_loss", "test_r2")
 
 
 def grid(*values: Sequence[Any]) -> list[dict[str, Any]]:
@@ -37,7 +35,7 @@ def train_all(
     partial: Path | None = None,
     identity: str = "",
 ) -> pd.DataFrame:
-    """Train with `settings` changed by each of `lines`; return a row each (`COLUMNS`).
+    """Train with `settings` changed by each of `lines`; return a row each (`tables.SWEEP`).
 
     Losses and R² are those of the best epoch, of single trials or averages as trained on (test:
     single trials). NaN where the loss became infinite. Finished lines are kept in `partial`, a
@@ -59,7 +57,7 @@ def train_all(
         shown = f"valid R2 {done[key]['valid_r2']:.3f}"
         words = "diverged" if done[key]["diverged"] else shown
         print(f"{number}/{len(lines)} {key}: {words}", file=sys.stderr, flush=True)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(SWEEP))
 
 
 def _read(path: Path | None, digest: str) -> dict[str, Any]:
@@ -88,7 +86,7 @@ def _train(
     network = network_of(data, settings).to(device)
     for source in (train, valid, test):
         source.freeze(network)
-    nothing = dict.fromkeys(COLUMNS[len(SWEPT) + 3 :], float("nan"))
+    nothing = dict.fromkeys(SWEEP[len(SWEPT) + 3 :], float("nan"))
     try:
         chosen = {key: settings[key] for key in SETTINGS}
         fitted = fit(network, train, valid, **chosen, device=device, quiet=True)

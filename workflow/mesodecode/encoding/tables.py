@@ -1,0 +1,27 @@
+"""What the tables of networks hold, and what is read out of them; nothing heavy, for readers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mesodecode.encoding.study import SWEPT
+
+HISTORY = ("epoch", "step", "train_loss", "valid_loss", "train_r2", "valid_r2", "lr")
+HISTORY += ("inputs_per_s", "peak_memory_mb")
+SWEEP = (*SWEPT, "diverged", "epochs", "best_epoch", "train_loss", "valid_loss")
+SWEEP += ("train_r2", "valid_r2", "test_loss", "test_r2")
+CHECKS = ("check", "verdict", "fault", "value", "limit", "sentence")
+
+
+def useful_rates(rates: pd.DataFrame) -> tuple[float, float]:
+    """Return the learning rates from which the loss falls, and from which it grows.
+
+    A hundredth of the rate of the lowest loss, and the first rate after it at which the loss is
+    half as large again or not finite (the last rate tried, if there is none).
+    """
+    loss = rates["loss"].to_numpy()
+    lowest = int(np.nanargmin(loss))
+    grown = np.flatnonzero(~(loss[lowest:] < 1.5 * loss[lowest] + 1e-12)) + lowest
+    high = rates["learning_rate"].iloc[grown[0] if len(grown) else -1]
+    return float(rates["learning_rate"].iloc[lowest]) / 100, float(high)
