@@ -26,6 +26,7 @@ ENCODING = config.get("kind") == "encoding"
 if ENCODING:
 
     include: "workflow/rules/encoding_common.smk"
+    include: "workflow/rules/weights.smk"
     include: "workflow/rules/encoding.smk"
 
 else:
@@ -35,6 +36,7 @@ else:
     include: "workflow/rules/qc.smk"
     include: "workflow/rules/tune.smk"
     include: "workflow/rules/linear.smk"
+    include: "workflow/rules/weights.smk"
     include: "workflow/rules/cnn.smk"
     include: "workflow/rules/rnn.smk"
     include: "workflow/rules/roi.smk"

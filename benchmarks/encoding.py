@@ -24,6 +24,7 @@ from mesodecode.encoding.predictions import Predictions
 
 FACTORISED = {
     **{"convolutions": 1, "frozen": True, "pool": 8, "readout": "factorised"},
+    "screen": True,
     **{"train_on": "averages", "optimizer": "adam", "learning_rate": 0.003, "l2": 0.008},
     **{"batch_size": 8, "epochs": 60, "early_stopping": 15},
 }
@@ -88,6 +89,7 @@ def main() -> None:
                 Predictions(
                     *(name, f"fold-{number}", "s", "s", given.get("model") == "image_mean", test),
                     *(data.image[test], data.response[test], predicted, data.neurons),
+                    data.response[split.fit].mean(0),
                 )
             )
         rows, _, chance = scores.score_session(parts, permutations=199)

@@ -314,6 +314,42 @@ def test_a_frozen_backbone_stays_as_it_was():
         assert same == name.startswith("backbone"), name
 
 
+def test_neurons_that_share_no_weights_have_a_best_epoch_each(monkeypatch):
+    data = responses(n_images=24, neurons=8)
+    data.response[:, 4:] = np.random.default_rng(1).normal(size=(96, 4))  # nothing to be learned
+    split = folds.split_images(data, 1, 4, 0)
+    settings = network(
+        **{"frozen": True, "readout": "factorised", "pool": 4, "train_on": "averages"},
+        **{"optimizer": "adam", "learning_rate": 0.05, "epochs": 12},
+    )
+    training, valid, _, _ = train.sources(data, split, settings)
+    model, seen = train.network_of(data, settings), []
+    for source in (training, valid):
+        source.freeze(model)
+    labels = valid.labels[valid.centres]
+    original = train.Regression.validate
+
+    def validate(self, source, at, n):
+        original(self, source, at, n)
+        error = ((source.logits(self.model, at) - labels) ** 2).mean(0)
+        seen.append((error, {k: v.clone() for k, v in self.model.state_dict().items()}))
+
+    monkeypatch.setattr(train.Regression, "validate", validate)
+    state = train.fit(model, training, valid, **{k: settings[k] for k in train.SETTINGS}).state
+    mean = training.labels[training.centres].mean(0)
+    errors = torch.stack([((labels - mean) ** 2).mean(0), *(error for error, _ in seen)])
+    best = errors.argmin(0).tolist()
+    assert len(set(best)) > 2 and 0 in best  # epoch 0: the mean is predicted
+    for neuron, epoch in enumerate(best):
+        if epoch == 0:
+            assert not state["readout.mask"][neuron].any()
+            assert state["readout.bias"][neuron] == mean[neuron]
+        else:
+            for name in ("mask", "weight", "bias"):
+                key = f"readout.{name}"
+                assert torch.equal(state[key][neuron], seen[epoch - 1][1][key][neuron])
+
+
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     data = responses()
     (whole, _), _ = fit_small(data, epochs=3)

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from mesodecode.encoding import scores
-from mesodecode.encoding.explainable import explainable
+from mesodecode.encoding.explainable import explainable, screened
 from mesodecode.encoding.predictions import Predictions, read_predictions
 from mesodecode.files import UserError
 
@@ -44,11 +44,12 @@ def test_nothing_is_known_without_repeats():
     assert np.isnan(explainable(np.ones((3, 2)), np.arange(3)).single).all()
 
 
-def part(fold, image, response, prediction, oracle=False, model="m") -> Predictions:
+def part(fold, image, response, prediction, oracle=False, model="m", mean=0.0) -> Predictions:
     n = np.arange(response.shape[1])
     at = np.arange(len(image))
     return Predictions(
-        model, fold, "s", "s", oracle, at, np.asarray(image), response, prediction, n
+        *(model, fold, "s", "s", oracle, at, np.asarray(image), response, prediction, n),
+        np.full(len(n), mean),
     )
 
 
@@ -84,6 +85,32 @@ def test_r2_is_that_of_sklearn_on_trials_and_averages(parts):
     assert rows["fraction"].isna().tolist() == [False] * 4 + [True]
     ceiling = 1 - 1 / stats.f_oneway(*(response[image == i] for i in range(12))).statistic
     np.testing.assert_allclose(rows["fraction"][:4], (rows["r2_average"] / ceiling)[:4])
+
+
+def test_r2_over_the_mean_is_0_for_who_knows_the_training_mean_only(parts):
+    flat = [
+        part(p.fold, p.image, p.response, np.full_like(p.response, 0.1 * i), mean=0.1 * i)
+        for i, p in enumerate(parts)
+    ]
+    rows, _, _ = scores.score_session(flat, permutations=19)
+    assert (rows["r2_over_mean"] == 0).all() and rows["r2_average"].abs().min() > 1e-3
+    # averages 1 and 3 of two images, guesses 1.5 and 2, a training mean of 0
+    response, guess = np.array([[0.0], [2], [2], [4]]), np.array([[1.5], [1.5], [2], [2]])
+    rows, _, _ = scores.score_session([part("f", [0, 0, 1, 1], response, guess)], permutations=19)
+    assert rows["r2_over_mean"][0] == pytest.approx(1 - (0.5**2 + 1**2) / (1**2 + 3**2))
+
+
+def test_what_a_model_learned_of_neurons_that_answer_no_image_is_left_out():
+    rng = np.random.default_rng(4)
+    image = np.repeat(np.arange(20), 10)
+    response = rng.normal(size=(200, 6))
+    response[:, :2] += rng.normal(size=(20, 2))[image]
+    predicted, mean = rng.normal(size=(7, 6)), response.mean(0)
+    found = screened(predicted, response, image, mean)
+    assert np.array_equal(found[:, :2], predicted[:, :2])
+    assert np.array_equal(found[:, 2:], np.repeat(mean[None, 2:], 7, axis=0))
+    once = screened(predicted, response[::10], image[::10], mean)
+    assert np.array_equal(once, predicted)  # without repeats nothing is known
 
 
 def test_correlation_takes_no_credit_or_blame_for_the_means_of_folds(parts):

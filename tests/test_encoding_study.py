@@ -54,6 +54,13 @@ def snakemake(folder: Path, config: dict, *words: str) -> subprocess.CompletedPr
             {"models": {"m": {"readout": "rnn", "train_on": "averages"}}},
             "models.m.train_on: averages have no readout rnn",
         ),
+        (
+            {
+                "models": {"m": {"covariates": True, "screen": True}},
+                "responses": {"covariates": ["speed"]},
+            },
+            "models.m.screen: neurons that answer no image may follow the covariates",
+        ),
         ({"diagnose": ["ridge"]}, "diagnose: no network 'ridge'; known: net"),
         ({"sweep": {"model": "ridge"}}, "sweep.model: no network 'ridge'"),
         ({"sweep": {"model": "net", "chunks": 2}}, "sweep.chunks: 2 jobs for 1 trainings"),
@@ -112,6 +119,7 @@ def test_jobs_of_a_study(tmp_path):
         (tmp_path / "my data" / f"{session}.nwb").touch()
     sweep = {"model": "net", "learning_rate": [0.1, 1e-05], "chunks": 2}
     config = STUDY | {"sweep": sweep, "diagnose": ["net"]}
+    config["models"] = STUDY["models"] | {"readout": {"like": "net", "frozen": True}}
     done = snakemake(tmp_path, config, "-n", "-p")
     assert done.returncode == 0, done.stdout + done.stderr
     text = done.stdout + done.stderr
@@ -119,15 +127,16 @@ def test_jobs_of_a_study(tmp_path):
     jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     assert jobs == {
         **{"encoding_config": 1, "responses": 2, "fit_encoding": 1, "train_encoding": 8},
+        **{"train_readout": 8},  # of frozen backbones: the cluster takes several at a time
         **{"score_encoding": 1, "diagnose": 1, "sweep_encoding": 2, "sweep_table": 1},
-        **{"figure_encoding": 4, "encoding_report": 1, "all": 1},
+        **{"figure_encoding": 5, "encoding_report": 1, "all": 1},
     }
     lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) &?2?> ", text, re.MULTILINE)
     parser = cli.parser()
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
     assert len(lines) == sum(jobs.values()) - 3  # the config, the joined table and all
-    (one,) = [line for line in lines if "--fold b.fold-2 " in line]
+    (one,) = [line for line in lines if "--fold b.fold-2 " in line and "--name net " in line]
     assert "--responses results/lab/responses/b.h5 --by images --folds 4 --fold-seed 0" in one
     assert "--file 'my data/a.nwb'" in "".join(lines)
 

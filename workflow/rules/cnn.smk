@@ -1,30 +1,9 @@
 """CNN decoders of pseudo-RGB images, and CNN-RNNs trained end to end.
 
-REQUIRED INPUTS: recordings/{mouse}.txt; internet once for `pretrained: imagenet`
-OUTPUTS: results/weights/{backbone}.pt and .pt.sha256, of ImageNet, shared by studies;
-    models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5;
+REQUIRED INPUTS: recordings/{mouse}.txt; results/weights/{backbone}.pt for `pretrained: imagenet`
+OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5;
     features/{decoder}/{allocation}.h5 for CNNs that a frozen decoder starts from
 """
-
-
-# On the machine that runs Snakemake: compute nodes often have no internet. No `code` in params:
-# an edit must not download again.
-rule fetch_weights:
-    output:
-        weights=WEIGHTS / "{backbone}.pt",
-        checksum=WEIGHTS / "{backbone}.pt.sha256",
-    log:
-        RESULTS / "logs/fetch_weights/{backbone}.log",
-    wildcard_constraints:
-        backbone="|".join(map(re.escape, FETCHED)) or "no backbone",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    message:
-        "Fetching the ImageNet weights of {wildcards.backbone}"
-    shell:
-        "mesodecode fetch-weights --backbone {wildcards.backbone} --out {output.weights} 2> {log} "
-        "|| {{ cat {log} >&2; exit 1; }}"
 
 
 rule train_cnn:

@@ -49,25 +49,6 @@ if SIMULATED:
             "--out {params.out} {params.settings} 2> {log}"
 
 
-# On the machine that runs Snakemake, as for decoders: compute nodes often have no internet.
-rule fetch_weights:
-    output:
-        weights=WEIGHTS / "{backbone}.pt",
-        checksum=WEIGHTS / "{backbone}.pt.sha256",
-    log:
-        RESULTS / "logs/fetch_weights/{backbone}.log",
-    wildcard_constraints:
-        backbone="|".join(map(re.escape, FETCHED)) or "no backbone",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    message:
-        "Fetching the ImageNet weights of {wildcards.backbone}"
-    shell:
-        "mesodecode fetch-weights --backbone {wildcards.backbone} --out {output.weights} 2> {log} "
-        "|| {{ cat {log} >&2; exit 1; }}"
-
-
 rule responses:
     input:
         file=lambda wildcards: STUDY.source("file", wildcards.session),
@@ -139,7 +120,7 @@ rule train_encoding:
     benchmark:
         RESULTS / "benchmarks/train_encoding/{model}/{fold}.tsv"
     wildcard_constraints:
-        model="|".join(NETWORKS) or "no model",
+        model="|".join(sorted({*NETWORKS} - {*READOUTS})) or "no model",
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
@@ -160,6 +141,17 @@ rule train_encoding:
         "--fold {wildcards.fold} {params.settings} --device {resources.device} "
         "--threads {threads} --checkpoint {params.checkpoint} --weights {output.weights} "
         "--history {output.history} --out {output.predictions} 2> {log}"
+
+
+# Of a frozen backbone: minutes, several to a cluster job (slurm/config.yaml).
+use rule train_encoding as train_readout with:
+    wildcard_constraints:
+        model="|".join(READOUTS) or "no model",
+    resources:
+        mem_mb=grows(16000),
+        runtime=grows(60),
+        gpu=GPU,
+        device=STUDY.config["device"],
 
 
 rule score_encoding:

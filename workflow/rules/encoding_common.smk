@@ -10,6 +10,7 @@ RESULTS = Path("results") / STUDY.name
 GPU = gpus(STUDY)
 SIMULATED = "simulate" in STUDY.config
 NETWORKS = STUDY.networks
+READOUTS = [name for name in NETWORKS if STUDY.models[name].settings["frozen"]]
 LINEAR = [name for name in STUDY.models if name not in NETWORKS]
 DIAGNOSED = STUDY.config["diagnose"]
 SWEEP = STUDY.config["sweep"]

@@ -82,4 +82,5 @@ def predictions(
         response=data.response[split.test],
         prediction=predicted,
         neurons=data.neurons,
+        mean=data.response[split.fit].mean(0),
     )

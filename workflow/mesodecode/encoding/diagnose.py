@@ -24,7 +24,7 @@ from mesodecode.encoding.folds import Split, image_folds
 from mesodecode.encoding.networks import Batch, EncodingNetwork
 from mesodecode.encoding.presentations import Presentations
 from mesodecode.encoding.responses import Responses
-from mesodecode.encoding.scores import FDR, permuted_r2, r2
+from mesodecode.encoding.scores import permuted_r2, r2
 from mesodecode.encoding.tables import CHECKS, useful_rates
 from mesodecode.encoding.train import mean_r2, network_of, sources
 
@@ -102,7 +102,12 @@ def neuron_table(data: Responses, known: Explainable) -> pd.DataFrame:
     return pd.DataFrame(
         {
             **{"neuron": data.neurons, "explainable": known.single},
-            **{"ceiling_average": known.average, "p": known.p, "q": q, "responsive": q < FDR},
+            **{
+                "ceiling_average": known.average,
+                "p": known.p,
+                "q": q,
+                "responsive": known.responsive,
+            },
         }
     )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+FDR = 0.05  # at which neurons are called responsive
+
 
 @dataclass(frozen=True)
 class Explainable:
@@ -20,6 +22,14 @@ class Explainable:
     noise: np.ndarray
     p: np.ndarray
     repeats: float
+
+    @property
+    def responsive(self) -> np.ndarray:
+        """Which neurons answer images (N,): p at the false discovery rate `FDR` over neurons.
+
+        Benjamini and Hochberg 1995 (J R Stat Soc B 57: 289-300). None without repeats.
+        """
+        return stats.false_discovery_control(np.where(np.isfinite(self.p), self.p, 1.0)) < FDR
 
     @property
     def single(self) -> np.ndarray:
@@ -53,6 +63,20 @@ def explainable(response: np.ndarray, image: np.ndarray) -> Explainable:
     with np.errstate(invalid="ignore", divide="ignore"):
         p = stats.f.sf(between / within, k - 1, n - k)
     return Explainable((between - within) / repeats, within, p, float(repeats))
+
+
+def screened(
+    predicted: np.ndarray, response: np.ndarray, image: np.ndarray, mean: np.ndarray
+) -> np.ndarray:
+    """Return predictions (P, N), but the `mean` (N,) for neurons that do not answer images.
+
+    `response` (Q, N) to `image` (Q,) are those that the model was fitted on: what it learned of
+    neurons whose responses do not differ between them is noise. Unchanged if nothing is repeated.
+    """
+    known = explainable(response.astype(np.float64), image)
+    if np.isnan(known.repeats):
+        return predicted
+    return np.where(known.responsive, predicted, mean)
 
 
 def image_means(response: np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-from mesodecode.encoding.explainable import image_means
+from mesodecode.encoding.explainable import image_means, screened
 from mesodecode.encoding.folds import Split
 from mesodecode.encoding.gabor import gabor_pyramid
 from mesodecode.encoding.responses import Responses
@@ -24,7 +24,8 @@ def fit_predict(data: Responses, split: Split, settings: dict[str, Any]) -> np.n
     covariates = data.covariates if settings["covariates"] else None
     seen = data.images[np.unique(data.image[split.fit])]
     images = (data.images - seen.mean()) / (seen.std() or 1.0)
-    return ridge(image_features(images, settings), data, split, covariates)
+    features = image_features(images, settings)
+    return ridge(features, data, split, covariates, screen=settings["screen"])
 
 
 def other_repeats(response: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -63,13 +64,18 @@ def ridge(
     data: Responses,
     split: Split,
     covariates: np.ndarray | None = None,
+    *,
+    screen: bool = False,
 ) -> np.ndarray:
     """Predict test presentations (P, N) by ridge regression on features (I, F) of images.
 
     1. With covariates (P, C) their slopes come first, by least squares on what differs between
        repeats of one image, so that no image can take their part.
     2. The mean response to each training image is regressed on its features, in closed form, with
-       the penalty of each neuron that has the least leave-one-image-out error (RidgeCV).
+       the penalty of each neuron that has the least leave-one-image-out error (RidgeCV); the
+       largest leaves the mean response.
+    3. `screen` gives that mean to neurons whose responses do not differ between training images
+       (see `explainable.screened`).
 
     Repeats of an image have the same features: fitting their mean is fitting them all, where each
     image has equally many.
@@ -87,6 +93,10 @@ def ridge(
     mean = x.mean(0)
     scale = np.sqrt(((x - mean) ** 2).sum() / len(x)) or 1.0
     model = RidgeCV(alphas=ALPHAS * len(x), alpha_per_target=True)
-    model.fit((x - mean) / scale, image_means(response, index))
+    averages = image_means(response, index)
+    model.fit((x - mean) / scale, averages)
     tested, back = np.unique(data.image[split.test], return_inverse=True)
-    return model.predict((features[tested] - mean) / scale)[back] + added
+    predicted = model.predict((features[tested] - mean) / scale)
+    if screen:
+        predicted = screened(predicted, response, data.image[rows], averages.mean(0))
+    return predicted[back] + added

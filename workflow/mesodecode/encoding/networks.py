@@ -113,6 +113,16 @@ class EncodingNetwork(nn.Module):
         found = self.backbone(images)
         return found if self.pool is None else functional.adaptive_avg_pool2d(found, self.pool)
 
+    @property
+    def separate(self) -> list[str]:
+        """Names of the parameters with a row a neuron, if no others are trained: else none.
+
+        A factorised readout of a frozen backbone is as many models as neurons.
+        """
+        if not (self.frozen and isinstance(self.readout, Factorised)):
+            return []
+        return [f"readout.{name}" for name, _ in self.readout.named_parameters()]
+
     def forward(self, batch: Batch) -> torch.Tensor:
         """Map a batch to responses (N, neurons)."""
         maps = batch.images if self.frozen else self.maps(batch.images)

@@ -3,7 +3,8 @@
 `results/{study}/predictions/{model}/{fold}.h5` has the attributes `model`, `fold`, `session` (the
 test session), `train_sessions` (joined by "+") and `oracle` (whether it knows other repeats of the
 test images), and for the test presentations, in the order shown, `presentation` and `image` (P,),
-`response` and `prediction` (P, N) in units of the responses, and `neurons` (N,).
+`response` and `prediction` (P, N) in units of the responses, `neurons` (N,), and `mean` (N,), the
+mean response of the presentations that it was fitted on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from mesodecode.files import UserError, atomic_path
 
 ATTRIBUTES = ("model", "fold", "session", "train_sessions", "oracle")
-ARRAYS = ("presentation", "image", "response", "prediction", "neurons")
+ARRAYS = ("presentation", "image", "response", "prediction", "neurons", "mean")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Predictions:
     response: np.ndarray
     prediction: np.ndarray
     neurons: np.ndarray
+    mean: np.ndarray
 
     def write(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""

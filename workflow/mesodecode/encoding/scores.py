@@ -13,12 +13,12 @@ from mesodecode.encoding.explainable import explainable, image_means
 from mesodecode.encoding.predictions import Predictions
 from mesodecode.files import UserError
 
-SCORES = ("r2_single", "r2_average", "fraction", "r_single", "r_average", "r_normalised")
+SCORES = ("r2_single", "r2_average", "r2_over_mean", "fraction")
+SCORES += ("r_single", "r_average", "r_normalised")
 NEURONS = ("model", "session", "neuron", "responsive", "explainable", "p_explainable", "n_images")
 NEURONS += (*SCORES, "ceiling_single", "ceiling_average", "p_chance")
 SUMMARY = ("model", "neurons", "score", "n_neurons", "mean", "ci_low", "ci_high", "n_folds")
 SUMMARY += ("fold_low", "fold_high", "chance", "p_chance")
-FDR = 0.05  # at which neurons are called responsive
 
 
 def r2(response: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -26,7 +26,15 @@ def r2(response: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
     NaN where the responses are constant.
     """
-    total = ((response - response.mean(0)) ** 2).sum(0)
+    return over(response, prediction, response.mean(0))
+
+
+def over(response: np.ndarray, prediction: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return 1 - squared error / squared error of `mean`, of each column.
+
+    Responses and predictions are (P, N), `mean` (P, N) or (N,). NaN where its error is 0.
+    """
+    total = ((response - mean) ** 2).sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, 1 - ((response - prediction) ** 2).sum(0) / total, np.nan)
 
@@ -56,8 +64,10 @@ def score_session(
     Single trials are presentations, averages the means of an image's repeats. The ceilings are
     those of `explainable`; `fraction` is R² of averages over its ceiling, `r_normalised` the
     correlation of averages over sqrt(ceiling), CC_norm of Schoppe et al. 2016 (Front Comput
-    Neurosci 10: 10), both of responsive neurons only: F test, false discovery rate `FDR`
-    (Benjamini and Hochberg 1995). Averages of an oracle predict themselves, and are left out.
+    Neurosci 10: 10), both of `responsive` neurons only. `r2_over_mean` is R² of averages with the
+    error of the mean training response in place of their variance (Campbell and Thompson 2008,
+    Rev Financ Stud 21: 1509-1531): 0 for a model that knows no more than that mean, whose R² is
+    below 0, since it is estimated. Averages of an oracle predict themselves, and are left out.
     """
     one = parts[0]
     if any(not np.array_equal(p.neurons, one.neurons) for p in parts):
@@ -70,8 +80,7 @@ def score_session(
     )
     response, prediction = response.astype(np.float64), prediction.astype(np.float64)
     known = explainable(response, image)
-    p = np.where(np.isfinite(known.p), known.p, 1.0)
-    responsive = stats.false_discovery_control(p) < FDR
+    responsive = known.responsive
     # an image is in one fold, but for folds of sessions, of which there is one here
     shown, first, index = np.unique(image, return_index=True, return_inverse=True)
     means, expected, group = (
@@ -95,10 +104,13 @@ def score_session(
     ceiling = np.where(responsive, known.average, np.nan)
     rows["fraction"] = rows["r2_average"] / ceiling
     rows["r_normalised"] = rows["r_average"] / np.sqrt(ceiling)
+    known_mean = np.stack([part.mean for part in parts])[group].astype(np.float64)
+    rows["r2_over_mean"] = over(means, expected, known_mean)
     chance = permuted_r2(means, expected, group, permutations, seed)
     rows["p_chance"] = (1 + (chance >= rows["r2_average"].to_numpy()).sum(0)) / (permutations + 1)
     if one.oracle:
-        rows[["r2_average", "fraction", "r_average", "r_normalised", "p_chance"]] = np.nan
+        averages = ["r2_average", "r2_over_mean", "fraction", "r_average", "r_normalised"]
+        rows[[*averages, "p_chance"]] = np.nan
     folds = pd.DataFrame([_fold(part, responsive) for part in parts])
     return rows[list(NEURONS)], folds, chance
 

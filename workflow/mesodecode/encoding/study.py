@@ -154,6 +154,10 @@ def _model(name: str, config: dict[str, Any]) -> Model:
     settings = schema.defaults(kind, **settings)
     if settings["covariates"] and not config["responses"]["covariates"]:
         raise UserError(f"{where}.covariates: there are none; name them in responses.covariates")
+    if kind == "encoding_network" and settings["screen"] and settings["covariates"]:
+        raise UserError(
+            f"{where}.screen: neurons that answer no image may follow the covariates; set it false"
+        )
     if settings.get("train_on") == "averages":
         for key, value in (("readout", "rnn"), ("covariates", True)):
             if settings[key] == value:

@@ -15,6 +15,7 @@ from torch.nn.functional import mse_loss
 
 from mesodecode import train as engine
 from mesodecode.checkpoint import Checkpoint
+from mesodecode.encoding.explainable import screened
 from mesodecode.encoding.folds import Split
 from mesodecode.encoding.networks import EncodingNetwork, make_network
 from mesodecode.encoding.presentations import Presentations, Scaler, averaged, fit_scaler
@@ -35,12 +36,23 @@ class Diverged(UserError):
 class Regression(engine._Run):
     """A training run whose loss is the mean squared error; `r2` has training and validation R².
 
-    The steps, their order, checkpoints and signals are those of the engine.
+    The steps, their order, checkpoints and signals are those of the engine. `own_best` (neurons,)
+    has the lowest validation loss of each neuron, where each is a model of its own.
     """
 
     r2: list[tuple[float, float]] = field(default_factory=list)
+    own_best: torch.Tensor | None = None
 
-    _PLAIN = (*engine._Run._PLAIN, "r2")
+    _PLAIN = (*engine._Run._PLAIN, "r2", "own_best")
+
+    def start_at_mean(self, train: Presentations, valid: Presentations) -> None:
+        """Let epoch 0, the mean training response, be the best so far of each neuron."""
+        mean = train.labels[train.centres].mean(0)
+        self.own_best = ((valid.labels[valid.centres] - mean) ** 2).mean(0)
+        self.best_state = {k: v.cpu().clone() for k, v in self.model.state_dict().items()}
+        for name in self.model.separate:
+            value = mean.cpu() if name == "readout.bias" else torch.zeros(())
+            self.best_state[name] = value.expand_as(self.best_state[name]).clone()
 
     def loss_of(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of a step."""
@@ -65,15 +77,25 @@ class Regression(engine._Run):
             raise Diverged(f"epoch {self.epoch}: the loss is not finite; lower learning_rate")
         self.history.append(line)
         self.r2.append((math.nan, mean_r2(outputs, labels)))
+        own, state = self.model.separate, self.model.state_dict()
         if line.valid_loss < self.best:
             self.best = line.valid_loss
-            state = self.model.state_dict()
-            self.best_state = {key: value.cpu().clone() for key, value in state.items()}
+            shared = {key: value.cpu().clone() for key, value in state.items() if key not in own}
+            self.best_state |= shared
+        if own:
+            error = ((outputs - labels) ** 2).mean(0)
+            better = error < self.own_best
+            self.own_best = torch.where(better, error, self.own_best)
+            for key in own:
+                self.best_state[key][better.cpu()] = state[key][better].cpu()
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The weights of the epoch of lowest validation loss, and all epochs (`tables.HISTORY`)."""
+    """The weights of the epoch of lowest validation loss, and all epochs (`tables.HISTORY`).
+
+    Where neurons share no weights (`EncodingNetwork.separate`), each has its own best epoch.
+    """
 
     state: dict[str, torch.Tensor]
     history: pd.DataFrame
@@ -99,7 +121,8 @@ def fit(
     """Train with mean squared error at a constant learning rate; keep the best epoch.
 
     `sgd` has momentum and L2 (weight decay), `adam` L2 alone. Best is the epoch of lowest
-    validation loss; training ends once `early_stopping` epochs in a row were no better.
+    validation loss; training ends once `early_stopping` epochs in a row were no better. Neurons
+    that share no weights have a best epoch each, from 0 on, at which the mean is predicted.
     With a `checkpoint` the run goes on where an earlier one ended, to the same weights; one that
     has ended is not repeated.
     Raises Diverged if the loss is not finite; Stopped after a signal, with the checkpoint written.
@@ -120,6 +143,8 @@ def fit(
     rate = torch.optim.lr_scheduler.ConstantLR(steps, factor=1.0)
     scaler = torch.amp.GradScaler(torch.device(device).type, enabled=False)
     run = Regression(model, steps, rate, scaler, None, None, 0.0, checkpoint)
+    if model.separate:
+        run.start_at_mean(train, valid)
     run.restore(torch.Generator().manual_seed(seed))
     with checkpoint.signals() if checkpoint else nullcontext():
         while run.epoch <= epochs and not (early_stopping and run.stalled() >= early_stopping):
@@ -208,4 +233,9 @@ def train_network(
     network.load_state_dict(fitted.state)
     outputs = test.logits(network, test.centres).cpu().numpy()
     mean, sd = scaler.response
-    return fitted, outputs * sd + mean
+    predicted = outputs * sd + mean
+    if settings["screen"]:
+        rows = split.fit
+        response, image = data.response[rows], data.image[rows]
+        predicted = screened(predicted, response, image, response.mean(0))
+    return fitted, predicted
