@@ -129,7 +129,7 @@ def test_jobs_of_a_study(tmp_path):
         **{"encoding_config": 1, "responses": 2, "fit_encoding": 1, "train_encoding": 8},
         **{"train_readout": 8},  # of frozen backbones: the cluster takes several at a time
         **{"score_encoding": 1, "diagnose": 1, "sweep_encoding": 2, "sweep_table": 1},
-        **{"figure_encoding": 5, "encoding_report": 1, "all": 1},
+        **{"figure_encoding": 5, "encoding_runtimes": 1, "encoding_report": 1, "all": 1},
     }
     lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) &?2?> ", text, re.MULTILINE)
     parser = cli.parser()
@@ -178,6 +178,13 @@ def test_a_small_vgg19_study_from_simulation_to_report(tmp_path):
     assert "Training of vgg19" in page and "Scores of the models" in page
     assert "Simulated truth: 14 of 20 neurons respond." in page
     assert page.count("<svg ") == 2
+    times = pd.read_csv(results / "tables/runtimes.tsv", sep="\t").set_index("rule")
+    assert times["jobs"].to_dict() == {"fit_encoding": 1, "responses": 1, "train_encoding": 3}
+    assert not times["missing"].any() and "<td>train_encoding</td>" in page
+    bibtex = (results / "references.bib").read_text()
+    for key in ("sahani2003", "simonyan2015", "hoerl1970"):
+        assert f"{{{key}," in bibtex and f'<li id="ref-{key}">' in page
+    assert "klindt2017" not in bibtex  # no factorised readout in this study
     # the sweep and the diagnosis of the same fold, by the verbs that the rules call
     words = f"--responses {results}/responses/s1.h5 --folds 3 --fold s1.fold-1 --backbone"
     words += " test_resnet --convolutions 1 --pool 4 --hidden 8 --train-on averages"

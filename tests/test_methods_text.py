@@ -11,6 +11,7 @@ import pytest
 
 from mesodecode import cohort, decoder_text, methods_text, references, schema
 from mesodecode.cli import options
+from mesodecode.encoding import methods as encoding_methods
 
 MICE = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
 DECODERS = {
@@ -228,7 +229,8 @@ def test_works_are_those_cited_and_no_others():
 
 
 def test_every_work_that_the_words_can_cite_is_known():
-    source = "".join(Path(part.__file__).read_text() for part in (decoder_text, methods_text))
+    parts = (decoder_text, methods_text, encoding_methods)
+    source = "".join(Path(part.__file__).read_text() for part in parts)
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_text.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))
     assert keys | software == references.WORKS.keys()

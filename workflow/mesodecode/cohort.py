@@ -222,14 +222,18 @@ def load(path: str | Path) -> Study:
 
     Raises UserError with one line naming the key if anything in it does not hold.
     """
+    return resolve(read(path))
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a config file as it is."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     try:
-        config = json.loads(text)  # first, as Snakemake does: YAML reads JSON's 1e-05 as text
+        return json.loads(text)  # first, as Snakemake does: YAML reads JSON's 1e-05 as text
     except ValueError:
         check_duplicate_keys(path)
-        config = yaml.safe_load(text)
-    return resolve(config)
+        return yaml.safe_load(text)
 
 
 def resolve(config: dict[str, Any]) -> Study:

@@ -75,6 +75,29 @@ WORKS: Mapping[str, Work] = {
         *("Journal of Memory and Language", 2008, "59", "4", "390-412"),
         doi="10.1016/j.jml.2007.12.005",
     ),
+    "bai2018": Work(
+        "misc",
+        "Bai, S. and Kolter, J. Z. and Koltun, V.",
+        "An empirical evaluation of generic convolutional and recurrent networks for sequence "
+        "modeling",
+        *("arXiv:1803.01271", 2018),
+        doi="10.48550/arXiv.1803.01271",
+    ),
+    "benjamini1995": Work(
+        "article",
+        "Benjamini, Y. and Hochberg, Y.",
+        "Controlling the false discovery rate: a practical and powerful approach to multiple "
+        "testing",
+        *("Journal of the Royal Statistical Society B", 1995, "57", "1", "289-300"),
+        doi="10.1111/j.2517-6161.1995.tb02031.x",
+    ),
+    "campbell2008": Work(
+        "article",
+        "Campbell, J. Y. and Thompson, S. B.",
+        "Predicting excess stock returns out of sample: can anything beat the historical average?",
+        *("Review of Financial Studies", 2008, "21", "4", "1509-1531"),
+        doi="10.1093/rfs/hhm055",
+    ),
     "chen2013": Work(
         "article",
         "Chen, T.-W. and Wardill, T. J. and Sun, Y. and Pulver, S. R. and Renninger, S. L. and "
@@ -115,13 +138,14 @@ WORKS: Mapping[str, Work] = {
         *(2009, "", "", "248-255"),
         doi="10.1109/CVPR.2009.5206848",
     ),
-    "bai2018": Work(
-        "misc",
-        "Bai, S. and Kolter, J. Z. and Koltun, V.",
-        "An empirical evaluation of generic convolutional and recurrent networks for sequence "
-        "modeling",
-        *("arXiv:1803.01271", 2018),
-        doi="10.48550/arXiv.1803.01271",
+    "devries2020": Work(
+        "article",
+        "de Vries, S. E. J. and Lecoq, J. A. and Buice, M. A. and Groblewski, P. A. and "
+        "Ocker, G. K. and Oliver, M. and others",
+        "A large-scale standardized physiological survey reveals functional organization of the "
+        "mouse visual cortex",
+        *("Nature Neuroscience", 2020, "23", "1", "138-151"),
+        doi="10.1038/s41593-019-0550-9",
     ),
     "elman1990": Work(
         "article",
@@ -148,6 +172,15 @@ WORKS: Mapping[str, Work] = {
         *("Annals of Statistics", 2001, "29", "5", "1189-1232"),
         doi="10.1214/aos/1013203451",
     ),
+    "glorot2010": Work(
+        "inproceedings",
+        "Glorot, X. and Bengio, Y.",
+        "Understanding the difficulty of training deep feedforward neural networks",
+        "Proceedings of the 13th International Conference on Artificial Intelligence and "
+        "Statistics (PMLR 9)",
+        *(2010, "", "", "249-256"),
+        url="https://proceedings.mlr.press/v9/glorot10a.html",
+    ),
     "guizar2008": Work(
         "article",
         "Guizar-Sicairos, M. and Thurman, S. T. and Fienup, J. R.",
@@ -169,6 +202,15 @@ WORKS: Mapping[str, Work] = {
         *("bioRxiv 2020.11.29.402719", 2020),
         doi="10.1101/2020.11.29.402719",
     ),
+    "he2015": Work(
+        "inproceedings",
+        "He, K. and Zhang, X. and Ren, S. and Sun, J.",
+        "Delving deep into rectifiers: surpassing human-level performance on ImageNet "
+        "classification",
+        "2015 IEEE International Conference on Computer Vision",
+        *(2015, "", "", "1026-1034"),
+        doi="10.1109/ICCV.2015.123",
+    ),
     "hedges1981": Work(
         "article",
         "Hedges, L. V.",
@@ -182,6 +224,13 @@ WORKS: Mapping[str, Work] = {
         "Long short-term memory",
         *("Neural Computation", 1997, "9", "8", "1735-1780"),
         doi="10.1162/neco.1997.9.8.1735",
+    ),
+    "hoerl1970": Work(
+        "article",
+        "Hoerl, A. E. and Kennard, R. W.",
+        "Ridge regression: biased estimation for nonorthogonal problems",
+        *("Technometrics", 1970, "12", "1", "55-67"),
+        doi="10.1080/00401706.1970.10488634",
     ),
     "holm1979": Work(
         "article",
@@ -197,6 +246,21 @@ WORKS: Mapping[str, Work] = {
         url="https://arxiv.org/abs/1412.6980",
     ),
     "kish1965": Work("book", "Kish, L.", "Survey Sampling", "Wiley, New York", 1965),
+    "klindt2017": Work(
+        "inproceedings",
+        "Klindt, D. and Ecker, A. S. and Euler, T. and Bethge, M.",
+        "Neural system identification for large populations separating what and where",
+        *("Advances in Neural Information Processing Systems 30", 2017, "", "", "3506-3516"),
+        url="https://arxiv.org/abs/1711.02653",
+    ),
+    "lee2001": Work(
+        "article",
+        "Lee, A. B. and Mumford, D. and Huang, J.",
+        "Occlusion models for natural images: a statistical study of a scale-invariant dead leaves "
+        "model",
+        *("International Journal of Computer Vision", 2001, "41", "", "35-59"),
+        doi="10.1023/A:1011109015675",
+    ),
     "lundberg2017": Work(
         "inproceedings",
         "Lundberg, S. M. and Lee, S.-I.",
@@ -245,6 +309,12 @@ WORKS: Mapping[str, Work] = {
         *(2010, "9", "1", "39"),
         doi="10.2202/1544-6115.1585",
     ),
+    "sahani2003": Work(
+        "inproceedings",
+        "Sahani, M. and Linden, J. F.",
+        "How linear are auditory cortical responses?",
+        *("Advances in Neural Information Processing Systems 15", 2003, "", "", "125-132"),
+    ),
     "saravanan2020": Work(
         "article",
         "Saravanan, V. and Berman, G. J. and Sober, S. J.",
@@ -258,6 +328,14 @@ WORKS: Mapping[str, Work] = {
         "Advances in Neural Information Processing Systems 33",
         *(2020, "", "", "11539-11551"),
         url="https://arxiv.org/abs/2006.16971",
+    ),
+    "schoppe2016": Work(
+        "article",
+        "Schoppe, O. and Harper, N. S. and Willmore, B. D. B. and King, A. J. and "
+        "Schnupp, J. W. H.",
+        "Measuring the performance of neural models",
+        *("Frontiers in Computational Neuroscience", 2016, "10", "", "10"),
+        doi="10.3389/fncom.2016.00010",
     ),
     "schuster1997": Work(
         "article",
@@ -287,6 +365,21 @@ WORKS: Mapping[str, Work] = {
         "Intraclass correlations: uses in assessing rater reliability",
         *("Psychological Bulletin", 1979, "86", "2", "420-428"),
         doi="10.1037/0033-2909.86.2.420",
+    ),
+    "simonyan2015": Work(
+        "inproceedings",
+        "Simonyan, K. and Zisserman, A.",
+        "Very deep convolutional networks for large-scale image recognition",
+        *("International Conference on Learning Representations", 2015),
+        url="https://arxiv.org/abs/1409.1556",
+    ),
+    "smith2017": Work(
+        "inproceedings",
+        "Smith, L. N.",
+        "Cyclical learning rates for training neural networks",
+        "2017 IEEE Winter Conference on Applications of Computer Vision",
+        *(2017, "", "", "464-472"),
+        doi="10.1109/WACV.2017.58",
     ),
     "smith2019": Work(
         "inproceedings",

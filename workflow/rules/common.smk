@@ -587,13 +587,6 @@ def chance_flags():
     return f"{flag_if('--null', nulls)} {shifts if SHIFTS else ''}"
 
 
-def report_templates():
-    """The templates of the report, as files of the package."""
-    package = PACKAGE / "mesodecode"
-    found = sorted((package / "templates").glob("*.j2"))
-    return [str(path.relative_to(package)) for path in found]
-
-
 def tests_made():
     """The tables of tests that the report shows, by name."""
     shown = ("comparisons", "inference", "chance")

@@ -4,7 +4,8 @@ REQUIRED INPUTS: the files that `recordings:` names (none if `simulate:` is ther
 OUTPUTS: responses/{session}.h5; predictions/{model}/{fold}.h5 of every model, and of networks
     models/{model}/{fold}.pt and .history.tsv; tables/encoding_neurons.tsv, _folds.tsv and
     _summary.tsv; diagnosis/{model}_checks.tsv, _neurons.tsv, _layers.tsv and _rates.tsv;
-    sweep/{chunk}.tsv, tables/sweep.tsv; figures/*.svg and .png; report.html
+    sweep/{chunk}.tsv, tables/sweep.tsv; figures/*.svg and .png; tables/runtimes.tsv; report.html and
+    references.bib
 """
 
 
@@ -162,10 +163,15 @@ rule score_encoding:
             fold=STUDY.folds,
         ),
     output:
-        expand(
-            RESULTS / "tables/encoding_{table}.tsv",
-            table=["neurons", "folds", "summary"],
-        ),
+        *[
+            report(
+                RESULTS / f"tables/encoding_{table}.tsv",
+                category="Encoding",
+                caption=f"../report/encoding_{table}.rst",
+                labels={"table": table},
+            )
+            for table in ("neurons", "folds", "summary")
+        ],
     log:
         RESULTS / "logs/score_encoding.log",
     conda:
@@ -194,9 +200,15 @@ rule diagnose:
         first=lambda wildcards: first_weights(wildcards.model),
         history=RESULTS / f"models/{{model}}/{FIRST}.history.tsv",
     output:
+        report(
+            RESULTS / "diagnosis/{model}_checks.tsv",
+            category="Diagnosis",
+            caption="../report/encoding_checks.rst",
+            labels={"model": "{model}"},
+        ),
         expand(
             RESULTS / "diagnosis/{{model}}_{table}.tsv",
-            table=["checks", "neurons", "layers", "rates"],
+            table=["neurons", "layers", "rates"],
         ),
     log:
         RESULTS / "logs/diagnose/{model}.log",
@@ -280,7 +292,12 @@ rule figure_encoding:
     input:
         figure_tables,
     output:
-        svg=RESULTS / "figures/{figure}.svg",
+        svg=report(
+            RESULTS / "figures/{figure}.svg",
+            category="Encoding",
+            caption="../report/encoding_figure.rst",
+            labels={"figure": "{figure}"},
+        ),
         png=RESULTS / "figures/{figure}.png",
     log:
         RESULTS / "logs/figure_encoding/{figure}.log",
@@ -305,6 +322,33 @@ rule figure_encoding:
         "--out {params.prefix} 2> {log}"
 
 
+# Benchmark files are no inputs: a missing one must not train a network again.
+rule encoding_runtimes:
+    input:
+        config=RESULTS / "config.json",
+        after=[RESULTS / "tables/encoding_summary.tsv", *drawn()],
+    output:
+        report(
+            RESULTS / "tables/runtimes.tsv",
+            category="Run",
+            caption="../report/runtimes.rst",
+            labels={"table": "run times"},
+        ),
+    log:
+        RESULTS / "logs/encoding_runtimes.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        benchmarks=RESULTS / "benchmarks",
+        code=code_version("runtimes"),
+    message:
+        "Summing up run times"
+    shell:
+        "mesodecode runtimes --config {input.config} --benchmarks {params.benchmarks} "
+        "--out {output} 2> {log}"
+
+
 rule encoding_report:
     input:
         config=RESULTS / "config.json",
@@ -316,9 +360,11 @@ rule encoding_report:
             RESULTS / "simulated/{session}_truth.h5",
             session=STUDY.sessions if SIMULATED else [],
         ),
+        runtimes=RESULTS / "tables/runtimes.tsv",
         figures=drawn(),
     output:
-        RESULTS / "report.html",
+        html=RESULTS / "report.html",
+        references=RESULTS / "references.bib",
     log:
         RESULTS / "logs/encoding_report.log",
     localrule: True
@@ -339,11 +385,12 @@ rule encoding_report:
         code=code_version(
             "encoding_report",
             "encoding/templates/encoding.html.j2",
-            "templates/report.html.j2",
+            *report_templates(),
         ),
     message:
         "Writing the report"
     shell:
         "mesodecode encoding-report --config {input.config} --summary {input.summary} "
         "--neurons {input.neurons} {params.diagnoses} {params.sweep} {params.truth} "
-        "--figures {input.figures} --out {output} 2> {log}"
+        "--runtimes {input.runtimes} --figures {input.figures} --out {output.html} "
+        "--references {output.references} 2> {log}"

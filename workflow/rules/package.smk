@@ -47,6 +47,13 @@ def gpus(study):
     return 0 if study.config["device"] == "cpu" else 1
 
 
+def report_templates():
+    """The templates of the report, as files of the package."""
+    package = PACKAGE / "mesodecode"
+    found = sorted((package / "templates").glob("*.j2"))
+    return [str(path.relative_to(package)) for path in found]
+
+
 def grows(amount):
     """A resource of which each new attempt at a job is given half as much again.
 

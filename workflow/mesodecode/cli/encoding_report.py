@@ -25,13 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--sweep", type=Path, help="table of the sweep")
     add("--truth", type=Path, nargs="+", default=[], help="truths of simulated sessions (HDF5)")
+    add("--runtimes", type=Path, help="run times of `mesodecode runtimes`")
     add("--figures", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
     add("--out", type=Path, required=True, help="the report (.html)")
+    add("--references", type=Path, help="BibTeX file to write: the works that the report cites")
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
-    from mesodecode.encoding import report, scores, tables, truth
+    from mesodecode import references, runtimes
+    from mesodecode.encoding import methods, report, scores, tables, truth
     from mesodecode.evaluate import read_table
     from mesodecode.files import UserError, atomic_path
 
@@ -56,7 +59,12 @@ def run(args: argparse.Namespace) -> None:
         diagnoses={name: read(path, tables.CHECKS) for name, path in args.diagnosis},
         sweep=read(args.sweep, tables.SWEEP) if args.sweep else None,
         truth=truth.sentences(neurons, args.truth) if args.truth else [],
+        runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figures,
     )
     with atomic_path(args.out) as part:
         part.write_text(page, encoding="utf-8")
+    if args.references:
+        cited = references.cited_in(text for _, text in methods.blocks(config, {}))
+        with atomic_path(args.references) as part:
+            part.write_text(references.bibtex(cited), encoding="utf-8")

@@ -26,8 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import cohort, runtimes
+    from mesodecode.encoding import study as encoding
 
-    study = cohort.load(args.config)
-    tables = (study.config["importance"], study.config["comparisons"])
-    known = [study.allocations, study.mouse_of, study.decoders, *tables]
+    config = cohort.read(args.config)
+    if encoding.is_encoding(config):
+        known = encoding.resolve(config).names
+    else:
+        study = cohort.resolve(config)
+        tables = (study.config["importance"], study.config["comparisons"])
+        known = [study.allocations, study.mouse_of, study.decoders, *tables]
     runtimes.write(runtimes.collect(args.benchmarks, known), args.out)

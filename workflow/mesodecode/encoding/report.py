@@ -12,7 +12,9 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from mesodecode import references
 from mesodecode import report as base
+from mesodecode.encoding import methods
 from mesodecode.encoding.scores import SCORES
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,13 +28,15 @@ def render(
     diagnoses: Mapping[str, pd.DataFrame],
     sweep: pd.DataFrame | None = None,
     truth: Sequence[str] = (),
+    runtimes: Sequence[Mapping[str, Any]] | None = None,
     figures: Sequence[str | Path] = (),
 ) -> str:
     """Return the report as HTML.
 
     `config` is the resolved config; `summary` has `scores.SUMMARY`, `neurons` `scores.NEURONS`,
     `diagnoses` model -> `tables.CHECKS`, `sweep` `tables.SWEEP`; `truth`: sentences on what a
-    simulation planted; `figures` are SVG or PNG files.
+    simulation planted; `runtimes` has the rows of `mesodecode.runtimes`; `figures` are SVG or PNG
+    files.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([TEMPLATES, base.TEMPLATES]),
@@ -42,10 +46,14 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"score": format_score, "p": base.format_p}
-    environment.filters["setting"] = base.format_setting
+    environment.filters |= {"setting": base.format_setting, "hours": base.format_hours}
+    environment.filters["cited"] = base.cited
+    style, script = look()
+    text = methods.blocks(config, base.versions())
     return environment.get_template("encoding.html.j2").render(
         config=config,
-        look=look(),
+        look=style,
+        script=script,
         rows=score_rows(summary),
         n_neurons=int((neurons["model"] == neurons["model"].iloc[0]).sum()),
         n_responsive=int(
@@ -56,6 +64,9 @@ def render(
         n_swept=0 if sweep is None else len(sweep),
         n_diverged=0 if sweep is None else int(sweep["diverged"].sum()),
         truth=list(truth),
+        runtimes=runtimes,
+        methods=text,
+        works=references.cited_in(words for _, words in text),
         figures=[base.picture(path, f"p{index}-") for index, path in enumerate(figures)],
         versions=base.versions(),
         commit=base.commit(),
@@ -63,10 +74,13 @@ def render(
     )
 
 
-def look() -> Markup:
-    """Return the style of the other reports, so that there is one of it."""
+def look() -> list[Markup]:
+    """Return style and script of the other reports, so that there is one of each."""
     text = (base.TEMPLATES / "report.html.j2").read_text(encoding="utf-8")
-    return Markup(re.search(r"<style>.*?</style>", text, flags=re.DOTALL)[0])
+    return [
+        Markup(re.search(f"<{tag}>.*?</{tag}>", text, flags=re.DOTALL)[0])
+        for tag in ("style", "script")
+    ]
 
 
 def score_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:

@@ -67,6 +67,14 @@ class Study:
         return [m.name for m in self.models.values() if m.kind == "encoding_network"]
 
     @property
+    def names(self) -> list[list[str]]:
+        """What jobs are named by, in sets of what one rule has a job each for."""
+        sweep, networks = self.config["sweep"], self.networks
+        chunks = [str(n + 1) for n in range(sweep["chunks"])] if sweep else []
+        linear = [name for name in self.models if name not in networks]
+        return [self.sessions, list(self.folds), linear, self.config["diagnose"], networks, chunks]
+
+    @property
     def n_swept(self) -> int:
         """How many networks the sweep trains."""
         return math.prod(len(self.config["sweep"][key]) for key in SWEPT)

@@ -1,0 +1,123 @@
+"""Does the fully connected VGG19 of Berget 2023 learn where something is to be learned?
+
+python benchmarks/encoding_vgg19.py [--convolutions 5] [--rates 0.001 0.01 0.1] [--minutes 5]
+
+The simulated population of benchmarks/encoding.py, first fold of ten (95 training, 12 validation
+images, averages of 50 repeats), layers of 4096-1000-250-212 on the first convolutions or on all,
+48 x 48 px, SGD with momentum .9, batches of 32. Each learning rate is trained from the same start
+until its epochs or its minutes are over, or the loss is not finite. Prints loss and R² of training
+and validation by epoch, R² on test images of the best epoch over responsive neurons, and what
+`mesodecode diagnose` says of the first rate's training (--diagnose).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mesodecode import schema
+from mesodecode.encoding import diagnose, folds, responses, simulate, sources, train
+from mesodecode.encoding.explainable import image_means
+from mesodecode.encoding.scores import r2
+
+
+class OutOfTime(Exception):
+    """The minutes of a training are over."""
+
+
+class Timed(train.Regression):
+    """A training that ends after some time; what it has done so far stays."""
+
+    deadline = 0.0
+    last = None
+
+    def next_epoch(self) -> None:
+        """End if the time is over."""
+        Timed.last = self
+        super().next_epoch()
+        if time.monotonic() > Timed.deadline:
+            raise OutOfTime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--convolutions", type=int, default=5, help="0: all (default: 5)")
+    add("--rates", type=float, nargs="+", default=[0.01, 0.1, 0.03, 0.001])
+    add("--initialisation", default="default", choices=["default", "kaiming", "xavier"])
+    add("--train-on", default="averages", choices=["averages", "trials"])
+    add("--momentum", type=float, default=0.9)
+    add("--epochs", type=int, default=50)
+    add("--minutes", type=float, default=5, help="of each rate")
+    add("--diagnose", action="store_true")
+    add("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    made = simulate.simulate_population(**schema.defaults("encoding_simulate"))
+    session = sources.Session(
+        *(made.images.astype(np.float32), made.image, made.start, made.end, made.time),
+        *(made.events, np.arange(len(made.events))),
+    )
+    data = responses.make_responses(session, "s", signal="events", reduce="max", samples=7)
+    split = folds.split_images(data, 1, 10, 0)
+    settings = schema.defaults(
+        "encoding_network",
+        **{"convolutions": args.convolutions or None, "train_on": args.train_on},
+        **{"initialisation": args.initialisation, "epochs": args.epochs},
+        momentum=args.momentum,
+    )
+    training, valid, test, scaler = train.sources(data, split, settings)
+    first = np.unique(data.image[split.test], return_index=True)[1]
+    index = np.unique(data.image[split.test], return_inverse=True)[1]
+    means = image_means(data.response[split.test].astype(float), index) - scaler.response[0]
+    means /= scaler.response[1]
+    train.Regression = Timed
+    history = None
+    for rate in args.rates:
+        network = train.network_of(data, settings)
+        n = sum(p.numel() for p in network.parameters())
+        print(f"learning rate {rate:g}, {n:,} weights", flush=True)
+        start = time.monotonic()
+        Timed.deadline = start + 60 * args.minutes
+        chosen = {key: settings[key] for key in train.SETTINGS} | {"learning_rate": rate}
+        words = "epochs are over"
+        try:
+            train.fit(network, training, valid, **chosen)
+        except OutOfTime:
+            words = "time is over"
+        except train.Diverged as error:
+            words = str(error)
+        run = Timed.last
+        seconds = time.monotonic() - start
+        if run is None or not run.history:
+            print(f"rate {rate:g}: {words}")
+            continue
+        network.load_state_dict(run.best_state)
+        expected = test.logits(network, test.centres).numpy()[first]
+        score = r2(means, expected)[made.responsive].mean()
+        table = pd.DataFrame([vars(line) for line in run.history])
+        table["train_r2"], table["valid_r2"] = zip(*run.r2, strict=True)
+        best, last = table.loc[table["valid_loss"].idxmin()], table.iloc[-1]
+        print(
+            f"rate {rate:g}: {len(table)} epochs ({words}), {seconds:.0f} s; best epoch "
+            f"{best['epoch']:.0f}: R2 {best['train_r2']:.3f} training, {best['valid_r2']:.3f} "
+            f"validation; test R2 of averages, responsive neurons: {score:.3f}; last epoch: R2 "
+            f"{last['train_r2']:.3f} training, {last['valid_r2']:.3f} validation",
+            flush=True,
+        )
+        if history is None:
+            history, settings["learning_rate"] = table, rate
+        Timed.last = None
+    if args.diagnose:
+        found = diagnose.diagnose(data, split, settings, history=history)
+        print(found.checks[["check", "verdict", "fault", "sentence"]].to_csv(sys.stdout, sep="\t"))
+        print(found.layers.to_string(), found.rates.to_string(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
