@@ -99,4 +99,4 @@ def score_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
 
 def format_score(value: float) -> str:
     """Return two decimals with a minus sign, or a dash for NaN."""
-    return "–" if value != value else f"{value:.2f}".replace("-", "−")
+    return "–" if value != value else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # no −0.00
