@@ -4,9 +4,9 @@ python benchmarks/encoding.py [--models ridge_gabor factorised] [--folds 10] [--
 
 212 neurons, 119 images, 50 repeats, 30 Hz (the defaults of `mesodecode simulate-encoding`); the
 responses are the maxima of events over 7 samples, held-out images in 10 folds. Prints, for neurons
-that were made responsive, the share of the ceiling of R² and CC_norm; for the others R² of averages,
-that of permuted images, and R² over the mean response with its 95 % interval over neurons; for
-networks also the R² of training and validation.
+that were made responsive, the share of the ceiling of R² and CC_norm; for the others R² of
+averages, that of permuted images, and R² over the mean response with its 95 % interval over
+neurons; for networks also the R² of training and validation.
 """
 
 from __future__ import annotations

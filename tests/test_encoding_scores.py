@@ -154,7 +154,7 @@ def test_averages_of_an_oracle_are_left_out(parts):
     oracle = [part(p.fold, p.image, p.response, p.prediction, oracle=True) for p in parts]
     rows, folds, _ = scores.score_session(oracle, permutations=19)
     assert rows["r2_average"].isna().all() and rows["r2_single"].notna().all()
-    assert folds["r2_average"].isna().all()
+    assert folds[["r2_average", "r2_over_mean", "fraction", "r_normalised"]].isna().all(axis=None)
 
 
 def test_summary_has_student_intervals_over_neurons_and_folds(parts):
@@ -169,6 +169,17 @@ def test_summary_has_student_intervals_over_neurons_and_folds(parts):
     )
     assert (row["n_folds"], row["fold_low"], row["fold_high"]) == pytest.approx((3, low, high))
     assert row["p_chance"] == 1 / 20 and row["chance"] < row["mean"]
+    # a fold's share of the ceiling: mean over responsive neurons of R² over the ceiling of them all
+    share = table[(table["neurons"] == "responsive") & (table["score"] == "fraction")].iloc[0]
+    ceiling = rows["ceiling_average"][:4].to_numpy()
+    each = []
+    for part_ in parts:
+        means = [
+            np.array([x[part_.image == i].mean(0) for i in np.unique(part_.image)])[:, :4]
+            for x in (part_.response, part_.prediction)
+        ]
+        each.append(np.mean(r2_score(*means, multioutput="raw_values") / ceiling))
+    assert (share["fold_low"] + share["fold_high"]) / 2 == pytest.approx(np.mean(each))
 
 
 def test_predictions_come_back_and_what_is_not_finite_is_refused(parts, tmp_path):

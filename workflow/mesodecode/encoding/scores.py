@@ -111,11 +111,11 @@ def score_session(
     if one.oracle:
         averages = ["r2_average", "r2_over_mean", "fraction", "r_average", "r_normalised"]
         rows[[*averages, "p_chance"]] = np.nan
-    folds = pd.DataFrame([_fold(part, responsive) for part in parts])
+    folds = pd.DataFrame([_fold(part, responsive, ceiling) for part in parts])
     return rows[list(NEURONS)], folds, chance
 
 
-def _fold(part: Predictions, responsive: np.ndarray) -> dict[str, Any]:
+def _fold(part: Predictions, responsive: np.ndarray, ceiling: np.ndarray) -> dict[str, Any]:
     response, prediction = part.response.astype(np.float64), part.prediction.astype(np.float64)
     index = np.unique(part.image, return_inverse=True)[1]
     means, expected = image_means(response, index), image_means(prediction, index)
@@ -124,9 +124,13 @@ def _fold(part: Predictions, responsive: np.ndarray) -> dict[str, Any]:
         "r2_average": r2(means, expected),
         "r_single": correlation(response, prediction, np.zeros(len(response))),
         "r_average": correlation(means, expected, np.zeros(len(means))),
+        "r2_over_mean": over(means, expected, part.mean.astype(np.float64)),
     }
     if part.oracle:
-        values |= dict.fromkeys(("r2_average", "r_average"), np.full(len(responsive), np.nan))
+        averages = ("r2_average", "r_average", "r2_over_mean")
+        values |= dict.fromkeys(averages, np.full(len(responsive), np.nan))
+    values["fraction"] = values["r2_average"] / ceiling
+    values["r_normalised"] = values["r_average"] / np.sqrt(ceiling)
     shown = {key: _mean(value[responsive]) for key, value in values.items()}
     return {"model": part.model, "fold": part.fold, "n_images": len(means)} | shown
 
