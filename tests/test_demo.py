@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import subprocess
+import sys
 from pathlib import Path
 
 import fresh
@@ -24,14 +25,24 @@ pytestmark = pytest.mark.slow
 
 
 def run_study(folder: Path, config: dict, *extra: str) -> subprocess.CompletedProcess:
-    """Run the workflow for `config` in `folder`, on two cores; its jobs import nothing heavy."""
+    """Run the workflow for `config` in `folder`, on two cores; its jobs share one start."""
     (folder / "study.yaml").write_text(yaml.safe_dump(config))
     words = [
-        *("--cores", "2", "--directory", folder, "--snakefile", ROOT / "Snakefile"),
+        *(
+            "warm",
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            "--directory",
+            folder,
+            "--snakefile",
+            ROOT / "Snakefile",
+        ),
         *("--configfile", folder / "study.yaml", "--show-failed-logs", *extra),
     ]
-    with fresh.python() as python:
-        return fresh.Process("snakemake.cli:main", *words, python=python).finish()
+    return fresh.Process("mesodecode.cli:main", *words).finish()
 
 
 def demo(**simulate) -> dict:

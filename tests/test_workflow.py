@@ -67,11 +67,12 @@ def snakemake(
     config: dict | Path | None = None,
     project: Path = ROOT,
     code: str | None = None,
-    python: str | None = None,
+    warm: bool = False,
 ) -> subprocess.CompletedProcess:
     """Run snakemake in `folder` with a config of its own, so that no lock or result is shared.
 
-    `code` is run in the place of Snakemake's command, by a new interpreter; `python` runs the jobs.
+    `code` is run in the place of Snakemake's command, by a new interpreter; with `warm`, jobs
+    share the imports of one process.
     """
     if isinstance(config, dict):
         path = folder / "study.yaml"
@@ -80,7 +81,10 @@ def snakemake(
     chosen = ["--configfile", config] if config else []
     line = ["--snakefile", project / "Snakefile", "--directory", folder, *chosen, *words]
     if code is None:
-        return fresh.Process("snakemake.cli:main", *line, folder=folder, python=python).finish()
+        main, *served = ["snakemake.cli:main"]
+        if warm:
+            main, *served = "mesodecode.cli:main", "warm", sys.executable, "-m", "snakemake"
+        return fresh.Process(main, *served, *line, folder=folder).finish()
     command = [sys.executable, "-c", code, *map(str, line)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
