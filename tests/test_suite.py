@@ -184,7 +184,8 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     assert (first["said"], first["n_false"], first["right"]) == ("qc m1", 1, "no")
     assert (second["should_say"], second["n_hit"], second["right"]) == ("qc m1", 1, "yes")
     caption = suite_figure.caption(table)
-    assert "n = 3 test mice, 3 allocations" in caption and "all is right in 1 of 2." in caption
+    assert "n = 3 test mice, 3 allocations a decoder" in caption
+    assert "all is right in 1 of 2." in caption
     assert (tmp_path / "suite.svg").exists() and (tmp_path / "suite.png").exists()
 
 

@@ -76,7 +76,7 @@ def page(table: pd.DataFrame) -> Figure:
 def caption(table: pd.DataFrame) -> str:
     """Return the caption of `page`, in plain text."""
     mice, allocations = (table[name].unique() for name in ("n_mice", "n_allocations"))
-    n = f"{_range(mice)} test mice, {_range(allocations)} allocations each"
+    n = f"{_range(mice)} test mice, {_range(allocations)} allocations a decoder"
     by_chance = table["chance_precision"].dropna()
     expected = f" (by chance {_range(by_chance.round(2))})" if len(by_chance) else ""
     good = (table["right"] == "yes").sum()
@@ -99,7 +99,8 @@ def _protocol(table: pd.DataFrame, decoder: str) -> str:
 def _numbers(axis: Axes, cells: list[list[str]]) -> None:
     for row, texts in enumerate(cells):
         for column, text in enumerate(texts):
-            axis.text(column, row, text, ha="center", va="center", fontsize=5.5)
+            size = 5.5 if len(text) < 6 else 4.5  # two pairs of counts fill a cell
+            axis.text(column, row, text, ha="center", va="center", fontsize=size)
 
 
 def _range(values: np.ndarray | pd.Series) -> str:
