@@ -4,10 +4,10 @@ python benchmarks/encoding_vgg19.py [--convolutions 5] [--rates 0.001 0.01 0.1] 
 
 The simulated population of benchmarks/encoding.py, first fold of ten (95 training, 12 validation
 images, averages of 50 repeats), layers of 4096-1000-250-212 on the first convolutions or on all,
-48 x 48 px, SGD with momentum .9, batches of 32. Each learning rate is trained from the same start
-until its epochs or its minutes are over, or the loss is not finite. Prints loss and R² of training
-and validation by epoch, R² on test images of the best epoch over responsive neurons, and what
-`mesodecode diagnose` says of the first rate's training (--diagnose).
+48 x 48 px, SGD with momentum .9 (or Adam), batches of 32. Each learning rate is trained from the
+same start until its epochs or its minutes are over, or the loss is not finite. Prints loss and R²
+of training and validation by epoch, R² on test images of the best epoch over responsive neurons,
+and what `mesodecode diagnose` says of the first rate's training (--diagnose).
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def main() -> None:
     add("--rates", type=float, nargs="+", default=[0.01, 0.1, 0.03, 0.001])
     add("--initialisation", default="default", choices=["default", "kaiming", "xavier"])
     add("--train-on", default="averages", choices=["averages", "trials"])
+    add("--optimizer", default="sgd", choices=["sgd", "adam"])
     add("--momentum", type=float, default=0.9)
     add("--epochs", type=int, default=50)
     add("--minutes", type=float, default=5, help="of each rate")
@@ -69,6 +70,7 @@ def main() -> None:
         "encoding_network",
         **{"convolutions": args.convolutions or None, "train_on": args.train_on},
         **{"initialisation": args.initialisation, "epochs": args.epochs},
+        optimizer=args.optimizer,
         momentum=args.momentum,
     )
     training, valid, test, scaler = train.sources(data, split, settings)
