@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -275,5 +276,6 @@ def test_a_study_from_simulation_to_the_table_under_one_start_of_python(tmp_path
     auc = pd.read_csv(tmp_path / "results/tiny/tables/auc.tsv", sep="\t").set_index("test_mouse")
     assert row["auc"] == pytest.approx(auc["auc"].mean(), abs=1e-5) and row["auc"] > 0.7
     assert row["auc_truth"] != pytest.approx(row["auc"], abs=1e-3)  # of m2 they differ
-    assert row["should_say"] == "qc m2; shift m2" and "shift m2" in row["said"]
+    assert row["should_say"] == "qc m2; shift m2"
+    assert re.search("shift [^;]*m2", row["said"])  # of sessions of 10 s other mice differ, too
     assert row["not_made"] == "confounds" and row["n_silent"] <= 5  # two mice twice, and chance
