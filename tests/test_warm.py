@@ -19,7 +19,7 @@ ALLOCATE = "allocations --config study.json --out allocations.tsv"
 def light(command: list[str]) -> int:
     """A server without the heavy imports, which these verbs do without."""
     warm.HEAVY = ()
-    return warm.serve(command)
+    return warm.serve(command, cli.main)
 
 
 def serve(folder: Path, *lines: str) -> subprocess.CompletedProcess:

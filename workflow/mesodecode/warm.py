@@ -13,6 +13,12 @@ import signal
 import socket
 import sys
 
+TYPE_CHECKING = False  # typing's takes as long to import as all of the above
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Main = Callable[[list[str]], int]
+
 VARIABLE = "MESODECODE_WARM"  # the server's socket
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 HEAVY = (
@@ -31,20 +37,18 @@ HEAVY = (
 )
 
 
-def serve(command: list[str]) -> int:
+def serve(command: list[str], main: "Main") -> int:
     """Run `command`, whose verbs share this process's imports; return its exit status.
 
-    The package as it is now: edits of its code while the command runs are not seen.
+    `main` runs the words of a verb and returns its status. The package is as it is now: edits of
+    its code while the command runs are not seen.
     """
     import importlib
     import subprocess
     import tempfile
 
-    from mesodecode.cli import parser
-
     for name in HEAVY:
         importlib.import_module(name)
-    parser()  # imports all verbs
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the command's own; it ends, then we
     workers: set[int] = set()
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
@@ -63,13 +67,13 @@ def serve(command: list[str]) -> int:
             pid = os.fork()
             if not pid:
                 server.close()
-                _work(connection)
+                _work(connection, main)
             workers.add(pid)
             connection.close()
     return process.returncode
 
 
-def _work(connection: socket.socket) -> None:
+def _work(connection: socket.socket, main: "Main") -> None:
     """In the copy: run what the client asks for as if it were typed there, and end."""
     status = 1
     try:
@@ -88,8 +92,6 @@ def _work(connection: socket.socket) -> None:
         connection.sendall(os.getpid().to_bytes(8))
         if asked["package"] != PACKAGE:
             sys.exit(f"mesodecode warm: runs the package in {PACKAGE}, not {asked['package']}")
-        from mesodecode.cli import main
-
         status = main(asked["words"])
     except SystemExit as end:  # of argparse: a number; of others: words
         status = end.code if isinstance(end.code, int) else int(end.code is not None)

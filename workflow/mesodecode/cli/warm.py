@@ -23,8 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the command and end with its status."""
     from mesodecode import warm
+    from mesodecode.cli import main, parser
     from mesodecode.files import UserError
 
     if not args.command:
         raise UserError("no command; give one, such as: mesodecode warm snakemake --cores 2")
-    raise SystemExit(warm.serve(args.command))
+    parser()  # imports all verbs, which copies need not do again
+    raise SystemExit(warm.serve(args.command, main))
