@@ -77,14 +77,10 @@ class Images(Source):
 
         self._recording = tensor(np.repeat(np.arange(len(lengths)), lengths), torch.int64)
         bases = [recording.subtracted() for recording in recordings]
-        firsts = np.cumsum([0, *(len(base.images) for base in bases[:-1])])
+        n_images = [len(base.images) for base in bases]
         self._base = tensor(np.concatenate([base.images for base in bases]), torch.float32)
-        self._before, self._after = (
-            tensor(
-                np.concatenate([of + n for of, n in zip(ends, firsts, strict=True)]), torch.int64
-            )
-            for ends in ([base.before for base in bases], [base.after for base in bases])
-        )
+        self._before = tensor(_positions(n_images, (base.before for base in bases)), torch.int64)
+        self._after = tensor(_positions(n_images, (base.after for base in bases)), torch.int64)
         self._share = tensor(np.concatenate([base.share for base in bases]), torch.float32)
         self._moves = bool(self._share.any())
         self._sd = tensor([r.stack_sd for r in recordings], torch.float32)

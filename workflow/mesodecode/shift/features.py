@@ -95,8 +95,8 @@ class Features:
         return found
 
     def _of_images(self, trained: Trained, recordings: Sequence[Recording]) -> Iterator[Source]:
+        base = trained.settings.get("baseline")
         for recording in recordings:
-            base = trained.settings.get("baseline")
             if trained.kind == "cnn":
                 yield Images([self._sample(recording, base, IMAGE_REACH)], self.device)
             else:
