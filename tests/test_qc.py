@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 import scipy.io
 import tifffile
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from mesodecode import evaluate, qc, qc_figures, schema
@@ -54,8 +57,8 @@ def session_of(frames=None, labels=None, **known):
     found = measures_of(frames)
     recording = Recording(
         **{"path": Path("s1.h5"), "session": "s1", "mouse": "m1", "frame_rate": RATE},
-        **{"labels": labels.astype(np.uint8), "speed": None, "rois": None, "stack_sd": 1.0},
-        **{"pixel_mean": found.mean, "shape": frames.shape, "segment": None} | known,
+        **{"labels": labels.astype(np.uint8), "rois": None, "stack_sd": 1.0},
+        **{"pixel_mean": found.mean, "shape": frames.shape, "segment": None, "speed": None} | known,
     )
     return qc.Session(recording, found, found)
 
@@ -65,16 +68,18 @@ def verdicts(session, **settings):
     return table.set_index("check")
 
 
-NO_TIMES = {"dropped_frames", "frame_jitter", "frame_rate_error"}
+NEEDS_TIMES = {"dropped_frames", "frame_jitter", "frame_rate_error"}
 
 
 def test_a_good_session_passes_every_check():
     table = verdicts(session_of())
     assert list(table.index) == list(schema.properties("qc")) == list(qc.CHECKS)
     for check, row in table.iterrows():
-        assert row["verdict"] == ("skipped" if check in NO_TIMES else "pass"), (check, row["words"])
-    times = verdicts(session_of(time=np.arange(T) / RATE))
-    assert set(times["verdict"]) == {"pass"}
+        unknown = check in NEEDS_TIMES | {"labels_by_speed"}
+        assert row["verdict"] == ("skipped" if unknown else "pass"), (check, row["words"])
+    speed = np.where(np.arange(T) // 100 % 2, 4.0, 0.1)
+    known = verdicts(session_of(time=np.arange(T) / RATE, speed=speed))
+    assert set(known["verdict"]) == {"pass"}
 
 
 # --- planted faults ----------------------------------------------------------------------------
@@ -199,6 +204,50 @@ def test_low_values_are_bad_where_the_schema_says_so():
     assert below == {"duration", "rarer_state", "bouts", "median_bout"}
 
 
+# frame by frame: speed, label (1 run), share that no threshold explains; each pattern 40 times over
+@pytest.mark.parametrize(
+    ("speed", "label", "share", "verdict"),
+    [
+        ([0, 0, 5, 5], [0, 0, 1, 1], 0, "pass"),
+        ([0, 1, 2, 3], [0, 0, 0, 1], 0, "pass"),  # of any threshold: here 2 cm/s
+        # above 1 cm/s: all of run, and one of three frames of rest
+        ([0, 1, 2, 2], [0, 0, 0, 1], 1 / 6, "warn"),
+        # a fifth of both states is the other one
+        ([0] * 5 + [5] * 5, [0, 0, 0, 0, 1, 1, 1, 1, 1, 0], 0.2, "pass"),
+        ([0, 0, 5, 5], [1, 1, 0, 0], 0.5, "fail"),  # 1 stands for rest
+        ([0, np.nan, 5, np.nan], [0, 1, 1, 0], 0, "pass"),  # speed not known: not counted
+        ([0, 0, 0, 0], [0, 0, 1, 1], np.nan, "skipped"),
+        ([0, 1, 2, 3], [0, 0, 0, 0], np.nan, "skipped"),
+    ],
+)
+def test_labels_should_follow_from_the_speed(speed, label, share, verdict):
+    speed, label = np.tile(speed, T // len(speed)), np.tile(label, T // len(label))
+    session = session_of(labels=label, speed=speed.astype(np.float32))
+    row = verdicts(session, labels_by_speed=[0.1, 0.3] if share < 0.2 else [0.2, 0.3])
+    row = row.loc["labels_by_speed"]
+    assert row["value"] == pytest.approx(share, nan_ok=True)
+    assert row["verdict"] == verdict, row["words"]
+
+
+def test_the_speed_that_divides_best_is_named():
+    speed = np.tile([0, 1, 2, 2.0], T // 4)
+    words = verdicts(session_of(labels=np.tile([0, 0, 0, 1], T // 4), speed=speed))["words"]
+    assert words["labels_by_speed"].startswith(
+        "0.0% of run at or below 1 cm/s, 33.3% of rest above"
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40))
+def test_the_best_threshold_is_that_of_every_threshold(frames):
+    speed, label = (np.array(values) for values in zip(*frames, strict=True))
+    assume(0 < label.sum() < len(label) and np.ptp(speed) > 0)
+    known = SimpleNamespace(speed=speed, labels=label.astype(np.uint8))
+    found, _ = qc.labels_by_speed(SimpleNamespace(recording=known))
+    slow = [np.mean(speed[label] <= c) for c in range(-1, 7)]
+    fast = [np.mean(speed[~label] > c) for c in range(-1, 7)]
+    assert found == pytest.approx(min(np.add(slow, fast)) / 2)
+
+
 def test_segments_end_bouts_and_are_no_gaps():
     time = np.arange(T) / RATE + 100 * (np.arange(T) >= 600)
     frames = brain()
@@ -295,7 +344,7 @@ def test_table_and_pages_of_two_sessions(tmp_path):
     words += ["--table", tmp_path / "qc.tsv", "--duration", "0.1", "0.01"]
     assert main(["qc", *map(str, words)]) == 0
     table = evaluate.read_table(tmp_path / "qc.tsv", qc.COLUMNS, qc.NUMBERS)
-    assert table.groupby("session").size().to_dict() == {"s1": 13, "s2": 16}
+    assert table.groupby("session").size().to_dict() == {"s1": 14, "s2": 17}
     rows = qc.by_session(table)
     assert [(row["session"], row["verdict"]) for row in rows] == [("s1", "pass"), ("s2", "pass")]
     done = table[table["verdict"] == "done"]

@@ -2,8 +2,8 @@
 
 Of the movie as recorded: frames dropped, repeated, flashing or saturated. Of the movie as decoded
 (corrected, if it is): bleaching and drift. Of the behaviour: how much of both states, in how many
-bouts. What each correction did follows, without a verdict. Thresholds and their units are in
-`workflow/schemas/qc.schema.yaml`.
+bouts, and whether labels and speed agree. What each correction did follows, without a verdict.
+Thresholds and their units are in `workflow/schemas/qc.schema.yaml`.
 """
 
 from __future__ import annotations
@@ -195,6 +195,33 @@ def median_bout(session: Session) -> tuple[float, str]:
     return min(found.values()), words
 
 
+def labels_by_speed(session: Session) -> tuple[float, str]:
+    """Return the share of labels that no one threshold of the speed explains.
+
+    The mean of the shares of run frames at or below a threshold and of rest frames above it, at the
+    threshold where it is lowest: (1 - J) / 2 of Youden's J (Cancer 1950, 3: 32-35). Both states
+    count alike, however rare: 0 where speed divides them, 0.5 where it says nothing of them.
+    """
+    r = session.recording
+    if r.speed is None:
+        return np.nan, "no speed"
+    known = np.isfinite(r.speed)
+    speed, run = r.speed[known], r.labels[known].astype(bool)
+    if not 0 < run.sum() < len(run) or np.ptp(speed) == 0:
+        return np.nan, "one state, or one speed, only"
+    order = np.argsort(speed, kind="stable")
+    last = np.append(np.diff(speed[order]) > 0, True)  # of frames that have one speed
+    slow_run, slow = np.cumsum(run[order])[last], np.flatnonzero(last) + 1
+    missed = slow_run / run.sum()
+    false = 1 - (slow - slow_run) / (~run).sum()
+    best = int(np.argmin(missed + false))
+    words = (
+        f"{missed[best]:.1%} of run at or below {speed[order][last][best]:.2g} cm/s, "
+        f"{false[best]:.1%} of rest above; no threshold divides them better"
+    )
+    return float(missed[best] + false[best]) / 2, words
+
+
 def _intervals(session: Session) -> tuple[np.ndarray, float] | None:
     """Return the intervals between frames of a segment, in s, and their median."""
     if session.recording.time is None:
@@ -310,6 +337,7 @@ CHECKS = {
     "rarer_state": Check(rarer_state, "share"),
     "bouts": Check(number_of_bouts, "bouts"),
     "median_bout": Check(median_bout, "s"),
+    "labels_by_speed": Check(labels_by_speed, "share"),
     "dropped_frames": Check(dropped_frames, "share"),
     "frame_jitter": Check(frame_jitter, "share"),
     "frame_rate_error": Check(frame_rate_error, "share"),
