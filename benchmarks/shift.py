@@ -4,9 +4,10 @@ python benchmarks/shift.py                  logistic regression of pixels, all 2
 python benchmarks/shift.py --decoder cnn    EfficientNet-Lite0, each mouse tested once
 
 Five mice; mouse m1 is recorded again and again: turned, scaled, at less camera gain, with a slower
-indicator, at less light, with a dark hemisphere. Where it is the test mouse its decoder has never
-seen it, so that decoders are trained once. Each condition is a cohort: its AUCs of test sessions of
-m1 and of the other, unshifted mice are predicted without labels, each from the other mice.
+indicator, at less light, with a dark hemisphere, with little signal or none. Where it is the test
+mouse its decoder has never seen it, so that decoders are trained once. Each condition is a cohort:
+its AUCs of test sessions of m1 and of the other, unshifted mice are predicted without labels, each
+from the other mice.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ from mesodecode.simulate import cohort as sessions_of
 from mesodecode.simulate import simulate_session
 
 GRADES = {
-    "rotation": [8, 16, 24],  # degrees
+    "rotation": [8, 16, 24, 45],  # degrees
     "scale": [0.9, 0.8, 0.7],
     "gain": [0.25, 0.1, 0.05],  # counts a photon; 0.5 in the other mice
     "tau_decay_s": [0.4, 0.8, 1.6],  # s; 0.2 in the other mice
     "photons": [100, 60, 30],  # 150 in the other mice
     "missing_left": [0.5, 0.9, 1.0],  # share of light lost
+    "run_signal": [0.02, 0.01, 0.0],  # dF/F; 0.04 in the other mice
 }
 # The demo's cohort, with shorter sessions.
 COHORT = {

@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from mesodecode import evaluate, qc, qc_figures, schema
 from mesodecode.cli import main
 from mesodecode.files import UserError
+from mesodecode.locomotion import bouts
 from mesodecode.measure import Measured, read_measures
 from mesodecode.recordings import Recording
 
@@ -261,7 +262,7 @@ def test_segments_end_bouts_and_are_no_gaps():
     assert cut["value"]["dropped_frames"] == 0
     # run 150-299, 450-599, 750-899, 1050-1199: no bout crosses frame 600, where rest begins
     assert cut["value"]["bouts"] == whole["value"]["bouts"] == 4
-    states, lengths = qc.bouts(np.ones(10), np.arange(10) == 4)
+    states, lengths = bouts(np.ones(10), np.arange(10) >= 4)
     assert (states.tolist(), lengths.tolist()) == ([1, 1], [4, 6])
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,8 +21,17 @@ from mesodecode import schema, simulate
 from mesodecode.cli import main
 from mesodecode.datasets import SessionFeatures, Windows
 from mesodecode.models import RNNDecoder
-from mesodecode.scores import roc_auc
-from mesodecode.shift import columns, distances, features, images, prediction, samples, verdicts
+from mesodecode.predictions import SessionPredictions
+from mesodecode.shift import (
+    columns,
+    distances,
+    features,
+    images,
+    measures,
+    prediction,
+    samples,
+    verdicts,
+)
 
 ROOT = Path(__file__).parents[1]
 NAN = float("nan")
@@ -29,37 +40,87 @@ NAN = float("nan")
 # --- what probabilities say ---------------------------------------------------------------------
 
 
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=12))
-def test_expected_auc_is_that_of_labels_drawn_from_the_probabilities(tenths):
-    p = np.array(tenths) / 10
-    won = sum(a * (1 - b) * ((a > b) + 0.5 * (a == b)) for a, b in itertools.product(p, p))
-    assert distances.expected_auc(p) == pytest.approx(won / (p.sum() * (1 - p).sum()))
-
-
-def test_expected_auc_of_calibrated_probabilities_is_the_auc():
-    rng = np.random.default_rng(1)
-    p = rng.beta(0.5, 0.7, 40_000)
-    label = rng.random(len(p)) < p
-    assert distances.expected_auc(p) == pytest.approx(roc_auc(label, p), abs=0.01)
-
-
 def test_energy_by_hand():
     assert distances.energy(np.array([0.5])) == pytest.approx(-math.log(2))
     # p = .9: z = ln 9, exp(z/2) + exp(-z/2) = 3 + 1/3
     assert distances.energy(np.array([0.9, 0.1])) == pytest.approx(-math.log(10 / 3))
 
 
-def test_persistence_pairs_frames_of_one_segment_at_the_lag():
-    rng = np.random.default_rng(2)
-    z = rng.normal(size=12)
-    p = 1 / (1 + np.exp(-z))
-    frame = np.array([0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12])  # 4 was not decoded
-    segment = np.repeat([0, 1], [7, 6])
-    # frames 2 apart: not 2 -> 4, which was not decoded, nor 5 -> 7, which crosses the segments
-    first = np.array([0, 1, 3, 7, 8, 9, 10])
-    a, b = (z[np.searchsorted(frame, first + later)] for later in (0, 2))
-    assert distances.persistence(frame, p, 2, segment) == pytest.approx(np.corrcoef(a, b)[0, 1])
-    assert math.isnan(distances.persistence(frame, p, 20))
+def test_means_cross_no_gap_and_no_segment():
+    frame = np.array([0, 1, 2, 4, 5, 6, 7, 8])  # 3 was not decoded
+    segment = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1])
+    values = np.array([3, 0, 0, 6, 0, 0, 9, 3.0])
+    means = distances.averaged(frame, values, 3, segment)
+    # the last value is repeated at either end: (3 + 3 + 0) / 3, ...
+    assert means.tolist() == [2, 1, 0, 4, 2, 0, 7, 5]
+    every_other = distances.averaged(2 * np.arange(4), np.array([0, 3, 0, 6.0]), 6)
+    assert every_other.tolist() == [1, 1, 3, 4]  # 6 frames: 3 values
+    assert distances.averaged(np.array([5]), np.array([1.0]), 3).tolist() == [1]
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=30))
+def test_two_states_is_the_best_of_all_cuts(values):
+    values = np.array(values, float)
+    shares = [0.0]
+    for cut in np.unique(values)[1:]:
+        low, high = values[values < cut], values[values >= cut]
+        between = len(low) * (low.mean() - values.mean()) ** 2
+        between += len(high) * (high.mean() - values.mean()) ** 2
+        shares.append(between / (len(values) * values.var()))
+    assert distances.two_states(values) == pytest.approx(max(shares))
+
+
+def test_two_states_of_known_distributions():
+    rng = np.random.default_rng(0)
+    assert distances.two_states(np.array([1, 1, 5, 5, 5.0])) == pytest.approx(1)
+    assert distances.two_states(rng.normal(size=100_000)) == pytest.approx(2 / math.pi, abs=0.01)
+    assert distances.two_states(rng.random(100_000)) == pytest.approx(3 / 4, abs=0.01)
+    assert distances.two_states(np.full(9, 0.3)) == 0
+
+
+def output(states, distance, noise):
+    """A session at 30/s whose logits are `distance` apart in run and rest, with normal noise."""
+    z = distance * (states - 0.5) + noise * np.random.default_rng(1).normal(size=len(states))
+    session = SessionPredictions("m1", np.arange(len(z)), states, 1 / (1 + np.exp(-z)))
+    return session, SimpleNamespace(frame_rate=30.0, segment=None)
+
+
+def test_states_that_last_are_told_from_noise():
+    states = (np.arange(6000) // 100 % 2).astype(np.uint8)  # bouts of 100 frames
+    clear, noisy, none = (
+        measures.of_probabilities(*output(states, *made), 100 / 30)
+        for made in ((4, 0.1), (4, 4.0), (0, 1.0))
+    )
+    assert clear["two_states"] > 0.95 > noisy["two_states"]
+    # 25 frames about it: 4 - 4 / 6 of variance 4; of noise, 1 / 25
+    assert clear["slow"] == pytest.approx(math.sqrt(10 / 3 / 4), abs=0.01)
+    assert noisy["slow"] == pytest.approx(math.sqrt((10 / 3 + 16 / 25) / (4 + 16)), abs=0.02)
+    assert none["two_states"] == pytest.approx(2 / math.pi, abs=0.03)
+    assert none["slow"] == pytest.approx(1 / 5, abs=0.03)
+
+
+def test_bouts_of_a_few_frames_do_not_say_what_is_slow():
+    states = (np.arange(300) // 4 % 2).astype(np.uint8)
+    found = measures.of_probabilities(*output(states, 4, 0.1), 4 / 30)
+    assert math.isnan(found["slow"]) and found["two_states"] > 0.95
+
+
+@dataclass
+class Labelled:
+    labels: np.ndarray
+    segment: np.ndarray | None
+    frame_rate: float = 10.0
+
+    def __len__(self):
+        return len(self.labels)
+
+
+def test_the_median_bout_ends_with_a_segment():
+    labels = np.repeat([0, 1, 0], [10, 20, 30]).astype(np.uint8)
+    one = Labelled(labels, np.repeat([0, 1], [40, 20]))  # bouts of 10, 20, 10, 20 frames
+    assert measures.median_bout([one]) == pytest.approx(1.5)
+    # and with 10, 20, 30 of another mouse: the middle of 10, 10, 10, 20, 20, 20, 30
+    assert measures.median_bout([one, Labelled(labels, None)]) == pytest.approx(2.0)
 
 
 # --- what features say --------------------------------------------------------------------------
@@ -156,30 +217,39 @@ def test_a_turned_scaled_and_darkened_mouse_is_described_as_such():
     assert bright["sharpness"] == pytest.approx(usual["sharpness"])
 
 
-def test_differences_count_mice_alike():
+def test_differences_are_from_the_nearest_mouse_of_each_measure():
     table = pd.DataFrame(
-        [["a", "a1", 0.0], ["a", "a2", 0.0], ["b", "b1", 6.0], ["c", "c1", 5.0]],
-        columns=["mouse", "session", "x"],
+        [
+            *(["a", "a1", 0.0, 170], ["a", "a2", 2.0, 170]),
+            *(["b", "b1", 9.0, 0], ["b", "b2", NAN, 0], ["d", "d1", 5.5, 0]),
+            ["c", "c1", 5.0, -175],
+        ],
+        columns=["mouse", "session", "x", "rotation"],
     ).reindex(columns=columns.IMAGE_COLUMNS, fill_value=0.0)
-    assert images.differences(table, "c1", ["a", "b"])["x"] == 2  # 5 - (0 + 6) / 2
+    found = images.differences(table, "c1", ["a", "b"])
+    assert found["x"] == 5 - (0 + 2) / 2  # -4 from b is as near; d was not asked for
+    assert found["rotation"] == 15  # from 170 to 185
+    assert found["y"] == 0
+    alone = images.differences(table.assign(x=NAN), "c1", ["a", "b"])
+    assert math.isnan(alone["x"]) and alone["rotation"] == 15
 
 
 # --- the AUC to expect --------------------------------------------------------------------------
 
 
-def cohort_table(mice=5, slope=1.0) -> pd.DataFrame:
-    """Test sessions whose AUC follows the AUC that their probabilities expect."""
+def cohort_table(mice=5) -> pd.DataFrame:
+    """Test sessions whose AUC grows with how clearly their output falls into two states."""
     rng = np.random.default_rng(4)
     rows = []
     for mouse, session in itertools.product(range(mice), range(2)):
-        expected = 0.7 + 0.05 * mouse + 0.01 * session
+        share = 0.7 + 0.05 * mouse + 0.01 * session
         rows.append(
             {
                 **dict.fromkeys(columns.MEASURE_COLUMNS, 1.0),
                 **{"decoder": "d", "allocation": f"a{mouse}", "test_mouse": f"m{mouse}"},
                 **{"session": f"m{mouse}_{session}", "train_mice": "x+y", "valid_mouse": "z"},
-                **{"expected_auc": expected, "persistence": 0.3},
-                "auc": expected**slope + rng.normal(0, 0.002),
+                **{"two_states": share, "slow": 0.7},
+                "auc": share + rng.normal(0, 0.002),
             }
         )
     return pd.DataFrame(rows)
@@ -208,7 +278,7 @@ def test_too_few_mice_predict_nothing_and_the_verdict_says_so():
     found = prediction.predict(table)
     assert found["predicted_auc"].isna().all() and set(found["predicted_from"]) == {2}
     row = table.join(found).iloc[0].to_dict()
-    row |= {"energy": -1.0, "energy_reference": -1.0, "persistence": 1.0}
+    row |= {"energy": -1.0, "energy_reference": -1.0}
     judged = verdicts.judge(row, pictures(), schema.defaults("shift"))
     assert judged["verdict"] == "in distribution"
     assert judged["why"] == "2 other mice are too few to predict an AUC"
@@ -227,7 +297,7 @@ def pictures(**own) -> pd.DataFrame:
 
 def judged(row=None, **own):
     usual = cohort_table().iloc[0].to_dict() | {"energy": -1.0, "energy_reference": -1.0}
-    usual |= {"predicted_auc": 0.9, "predicted_from": 4, "persistence": 1.0}
+    usual |= {"predicted_auc": 0.9, "predicted_from": 4}
     return verdicts.judge(usual | (row or {}), pictures(**own), schema.defaults("shift"))
 
 

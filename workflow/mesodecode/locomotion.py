@@ -101,3 +101,13 @@ def states_of_speed(
                     here[start:stop] = 1 - state
         states[part] = here
     return states
+
+
+def bouts(states: np.ndarray, segment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return state (B,) and length in frames (B,) of each bout of states (T,).
+
+    A bout ends where the state changes, and where a segment (T,) does.
+    """
+    ends = (np.diff(states.astype(np.int8)) != 0) | (np.diff(segment) != 0)
+    starts = np.append(0, np.flatnonzero(ends) + 1)
+    return states[starts], np.diff([*starts, len(states)])

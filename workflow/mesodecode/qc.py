@@ -20,6 +20,7 @@ import pandas as pd
 
 from mesodecode import schema
 from mesodecode.files import UserError
+from mesodecode.locomotion import bouts
 from mesodecode.measure import Measures, read_measures
 from mesodecode.recordings import Recording, read_recording
 
@@ -155,13 +156,6 @@ class Check:
     unit: str
 
 
-def bouts(labels: np.ndarray, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return state (B,) and length in frames (B,) of each bout; segments end bouts."""
-    starts = np.flatnonzero(breaks[1:] | (np.diff(labels.astype(np.int8)) != 0)) + 1
-    starts = np.append(0, starts)
-    return labels[starts], np.diff([*starts, len(labels)])
-
-
 def duration(session: Session) -> tuple[float, str]:
     """Return the length in minutes."""
     r = session.recording
@@ -176,7 +170,7 @@ def rarer_state(session: Session) -> tuple[float, str]:
 
 
 def _bouts_of(session: Session) -> dict[str, np.ndarray]:
-    state, length = bouts(session.recording.labels, session.breaks)
+    state, length = bouts(session.recording.labels, np.cumsum(session.breaks))
     seconds = length / session.recording.frame_rate
     return {"run": seconds[state == 1], "rest": seconds[state == 0]}
 

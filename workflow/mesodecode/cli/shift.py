@@ -6,8 +6,8 @@ Example: mesodecode shift --decoder roi_gru --models results/demo/models/roi_gru
 --out results/demo/shift/roi_gru.tsv
 
 Writes a row an allocation and test session: distance of features from those of the training mice
-(Mahalanobis, 10th nearest frame, classifier two-sample test), energy, persistence over 1 s and the
-AUC that the calibrated probabilities expect, each beside the same of known mice. No label of a test
+(Mahalanobis, 10th nearest frame, classifier two-sample test), energy, and whether the output falls
+into two states that last, each beside the same of known mice. No label of a test
 mouse is used, and nothing is trained.
 """
 

@@ -22,9 +22,9 @@ IMAGE_NUMBERS = IMAGE_COLUMNS[2:]
 
 # Of a test session of an allocation, each beside that of known mice.
 OF_FEATURES = ("mahalanobis", "neighbours", "two_sample")
-OF_PROBABILITIES = ("energy", "persistence", "expected_auc")
+OF_PROBABILITIES = ("energy", "two_states", "slow")
 MEASURE_NUMBERS = [
-    *("n_frames", "temperature"),
+    "n_frames",
     *(f"{name}{what}" for name in OF_FEATURES + OF_PROBABILITIES for what in ("", "_reference")),
 ]
 MEASURE_COLUMNS = [*ATTRIBUTES, "session", *MEASURE_NUMBERS, "protocol"]
@@ -47,7 +47,6 @@ OF_DECODER = {
     "neighbours": "nearest known frames {:.1f} times as far as for known mice, or as near",
     "two_sample": "told apart from the training mice with an AUC {:.2f} above that of known mice",
     "confidence": "the decoder is {:.2f} times as sure as in the validation mouse",
-    "persistence": "its output lasts {:.2f} times as long as in the validation mouse",
 }
 JUDGED = {**OF_DECODER, **OF_IMAGES}
 NUMBERS = [

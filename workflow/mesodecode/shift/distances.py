@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
@@ -130,39 +131,37 @@ def energy(probability: np.ndarray) -> float:
     return float(-np.logaddexp(z / 2, -z / 2).mean())
 
 
-def expected_auc(probability: np.ndarray) -> float:
-    """Return the AUC that probabilities of run (N,) would have if they were right.
+def averaged(
+    frame: np.ndarray, values: np.ndarray, n: int, segment: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the moving mean (N,) of values over `n` frames of the recording, about each.
 
-    Each frame counts as run with its probability and as rest with the remainder: the AUC of all
-    frames twice, with these weights, ties counting one half. Needs no labels and is wrong as far as
-    the probabilities are; `calibration.scaled` makes them right in another mouse first.
+    `frame` (N,) ascending: where `values` (N,) were taken; `segment` (T,) of the recording. A mean
+    crosses neither a gap nor the end of a segment, where the last value is repeated.
     """
-    p = np.sort(np.asarray(probability, float))
-    start = np.unique(p, return_index=True)[1]
-    run, rest = np.add.reduceat(p, start), np.add.reduceat(1 - p, start)
-    below = np.cumsum(rest) - rest
-    total = run.sum() * rest.sum()
-    return float(((run * (below + rest / 2)).sum()) / total) if total > 0 else float("nan")
-
-
-def persistence(
-    frame: np.ndarray, probability: np.ndarray, lag: int, segment: np.ndarray | None = None
-) -> float:
-    """Return the correlation of the logits of frames that are `lag` frames apart.
-
-    `frame` (N,) ascending and `probability` (N,) of one session; `segment` (T,) of its recording.
-    States last for seconds and noise does not, so that it falls where a decoder sees noise; windows
-    must be shorter than the lag. NaN without pairs.
-    """
-    frame, z = np.asarray(frame), logits(probability)
-    later = np.searchsorted(frame, frame + lag)
-    pair = later < len(frame)
-    pair[pair] = frame[later[pair]] == frame[pair] + lag
+    steps = np.diff(frame)
+    if not len(steps):
+        return np.asarray(values, float)
+    step = np.median(steps)
+    cut = steps > step
     if segment is not None:
-        pair[pair] = np.asarray(segment)[frame[pair]] == np.asarray(segment)[frame[pair] + lag]
-    if pair.sum() < 3:
-        return float("nan")
-    a, b = z[pair], z[later[pair]]
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
+        cut |= np.diff(np.asarray(segment)[frame]) != 0
+    parts = np.split(np.asarray(values, float), np.flatnonzero(cut) + 1)
+    return np.concatenate(
+        [uniform_filter1d(part, max(1, round(n / step)), mode="nearest") for part in parts]
+    )
+
+
+def two_states(values: np.ndarray) -> float:
+    """Return the share of the variance of values (N,) that lies between two groups of them.
+
+    The largest of all cuts into low and high values (Otsu 1979, IEEE Trans Syst Man Cybern 9:
+    62-66): 1 for two values, 0.64 (2/pi) for a normal distribution, 0 where all are the same.
+    """
+    ordered = np.sort(np.asarray(values, float))
+    variance, n = ordered.var(), len(ordered)
+    if not variance > 0:
+        return 0.0
+    total, low = np.cumsum(ordered), np.arange(1, n)
+    apart = (total[-1] - total[:-1]) / (n - low) - total[:-1] / low
+    return float((low / n * (1 - low / n) * apart**2).max() / variance)

@@ -117,10 +117,14 @@ def spatial_slope(frames: np.ndarray) -> float:
 
 
 def differences(images: pd.DataFrame, session: str, mice: Sequence[str]) -> Mapping[str, float]:
-    """Return how much a session differs from the mean of the sessions of `mice`, by measure.
+    """Return how much a session differs from the nearest of `mice`, by measure; rotation ±180°.
 
-    Mice count alike, whatever the number of their sessions. `images` has `IMAGE_COLUMNS`.
+    A mouse is the mean of its sessions. Each measure has a nearest mouse of its own: a decoder that
+    was trained on a turned and on a straight mouse knows both, and their mean is neither. `images`
+    has `IMAGE_COLUMNS`.
     """
-    known = images[images["mouse"].isin(mice)].groupby("mouse")[list(IMAGES)].mean().mean()
-    own = images.set_index("session").loc[session, list(IMAGES)].astype(float)
-    return (own - known).to_dict()
+    known = images[images["mouse"].isin(mice)].groupby("mouse")[list(IMAGES)].mean()
+    delta = images.set_index("session").loc[session, list(IMAGES)].astype(float) - known
+    delta["rotation"] = (delta["rotation"] + 180) % 360 - 180
+    known = {name: delta[name].dropna() for name in IMAGES}
+    return {n: d[d.abs().idxmin()] if len(d) else np.nan for n, d in known.items()}

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from mesodecode import calibration
+from mesodecode.locomotion import bouts
 from mesodecode.predictions import ATTRIBUTES, Predictions, SessionPredictions
 from mesodecode.recordings import Recording
 from mesodecode.shift import distances
 from mesodecode.shift.columns import OF_FEATURES
 from mesodecode.shift.distances import Featured
 
-LAG = 1.0  # s, of `persistence`
+PARTS = 0.1, 0.25  # of a bout: what logits are averaged over, for `two_states` and for `slow`
 
 
 def rows(
@@ -35,21 +36,18 @@ def rows(
     mice; `recordings` by session. The labels of the test mouse are not looked at.
     """
     about = {name: getattr(item, name) for name in (*ATTRIBUTES, "protocol")}
-    label, probability = (
-        np.concatenate([getattr(s, key) for s in validation.values()])
-        for key in ("label", "probability")
-    )
-    heat = calibration.temperature(label, probability)
-    heat = 1.0 if np.isnan(heat) else heat
-    reference = _mean([of_probabilities(s, recordings[n], heat) for n, s in validation.items()])
+    known = [*item.train_mice.split("+"), *item.valid_mouse.split("+")]
+    bout = median_bout([one for one in recordings.values() if one.mouse in known])
+    of = [of_probabilities(s, recordings[name], bout) for name, s in validation.items()]
+    reference = _mean(of)
     reference |= _reference(featured, item.train_mice.split("+"), item.valid_mouse.split("+"))
     space = _known([f for f in featured if f.mouse in item.train_mice.split("+")])
     own = {f.session: of_features(space, f) for f in featured if f.session in item.sessions}
     made = []
     for name, session in item.sessions.items():
-        found = own[name] | of_probabilities(session, recordings[name], heat)
+        found = own[name] | of_probabilities(session, recordings[name], bout)
         found |= {f"{key}_reference": value for key, value in reference.items()}
-        about_session = {"session": name, "n_frames": len(session.frame), "temperature": heat}
+        about_session = {"session": name, "n_frames": len(session.frame)}
         made.append(about | about_session | found)
     return made
 
@@ -62,16 +60,34 @@ def of_features(space: distances.Known, featured: Featured) -> dict[str, float]:
 
 
 def of_probabilities(
-    session: SessionPredictions, recording: Recording, heat: float
+    session: SessionPredictions, recording: Recording, bout: float
 ) -> dict[str, float]:
-    """Return `OF_PROBABILITIES` of a session; `heat` is the temperature of its decoder."""
-    lag = max(1, round(LAG * recording.frame_rate))
-    persist = distances.persistence(session.frame, session.probability, lag, recording.segment)
+    """Return `OF_PROBABILITIES` of a session; `bout` s: the median bout of mice that are known.
+
+    A state lasts for most of a bout, and noise does not: logits are averaged over a tenth of it
+    before two states are looked for in them, and over a quarter to see what of them is slow.
+    slow: SD of these means over that of the logits; NaN if they are of fewer than two frames.
+    """
+    z, frames = calibration.logits(session.probability), bout * recording.frame_rate
+    fast, slow = (
+        distances.averaged(session.frame, z, round(frames * part), recording.segment)
+        for part in PARTS
+    )
+    known = frames * PARTS[1] >= 2 and np.std(z) > 0
     return {
         "energy": distances.energy(session.probability),
-        "persistence": persist,
-        "expected_auc": distances.expected_auc(calibration.scaled(session.probability, heat)),
+        "two_states": distances.two_states(fast),
+        "slow": float(np.std(slow) / np.std(z)) if known else float("nan"),
     }
+
+
+def median_bout(recordings: Sequence[Recording]) -> float:
+    """Return the median duration in s of the bouts of run and rest of recordings."""
+    lasts = []
+    for one in recordings:
+        segment = np.zeros(len(one)) if one.segment is None else one.segment
+        lasts.append(bouts(one.labels, segment)[1] / one.frame_rate)
+    return float(np.median(np.concatenate(lasts)))
 
 
 def _known(featured: Sequence[Featured]) -> distances.Known:

@@ -1,10 +1,10 @@
 """What AUC to expect in a mouse without labels: a regression over the other mice of the study.
 
-logit AUC = a + b · evidence, a row a test session of an allocation. Evidence is unlabelled: the AUC
-that the calibrated probabilities would have if they were right, how long they last, and how unlike
-the known mice the features are. A cohort has few mice, so the slopes are drawn towards fixed ones;
-what the other mice decide is mostly the level. The fit for a mouse never sees its labels as a test
-mouse.
+logit AUC = level + slopes · evidence, a row a test session of an allocation. Evidence has no label:
+an animal runs or rests, and goes on with it, so that the output of a decoder that sees this falls
+into two states that last; noise does neither. A cohort has few mice: level and slopes are drawn
+towards those of simulated mice, and what the other mice decide is mostly the level. The fit for a
+mouse never sees its labels as a test mouse.
 """
 
 from __future__ import annotations
@@ -14,24 +14,17 @@ import pandas as pd
 from scipy.special import expit, logit
 
 FEWEST = 3  # other mice with an AUC; with fewer nothing is predicted
-# evidence -> slope that it is drawn to, its usual SD. Chosen on simulated cohorts of a linear
-# decoder (seed 1, benchmarks/shift.py scores another seed and a CNN).
-PRIOR = {"expected": (0.5, 0.3), "lasting": (0.8, 0.4), "unlike": (-1.5, 0.2)}
+# evidence -> slope that it is drawn to, its usual SD; the level that AUCs are drawn to. Both are of
+# a linear decoder of simulated mice (seed 1; benchmarks/shift.py scores another seed and a CNN).
+PRIOR = {"two_states": (1.4, 0.4), "slow": (0.75, 0.5)}
+LEVEL = -0.15
 STRENGTH = 3.0  # of the prior, in mice of usual spread
 CLIP = 0.002  # an AUC of 1 has no logit
 
 
 def evidence(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `PRIOR`, a row a row of `MEASURE_COLUMNS`; NaN where not known."""
-    lasting = table["persistence"].clip(lower=0.02)
-    return pd.DataFrame(
-        {
-            "expected": logit(table["expected_auc"].clip(CLIP, 1 - CLIP)),
-            "lasting": np.log(lasting.where(table["persistence"].notna())),
-            "unlike": np.abs(np.log(table["mahalanobis"] / table["mahalanobis_reference"])),
-        },
-        index=table.index,
-    )
+    return pd.DataFrame({name: logit(table[name].clip(0.01, 0.99)) for name in PRIOR}, table.index)
 
 
 def predict(table: pd.DataFrame) -> pd.DataFrame:
@@ -79,6 +72,8 @@ def _fit(
     left = (z * weight[:, None]).T @ z * n_mice + STRENGTH * np.eye(len(slopes))
     right = (z * weight[:, None]).T @ (y[fitted].to_numpy() - level) * n_mice
     fit = np.linalg.solve(left, right + STRENGTH * slopes * spread)
+    if np.isfinite(middle).all():
+        level = (n_mice * level + STRENGTH * (LEVEL + slopes @ middle)) / (n_mice + STRENGTH)
     return level + np.nan_to_num((x[asked].to_numpy() - middle) / spread) @ fit
 
 

@@ -75,7 +75,6 @@ def of_decoder(row: Mapping[str, Any]) -> dict[str, float]:
         },
         "two_sample": row["two_sample"] - row["two_sample_reference"],
         "confidence": _ratio(sure, usual),
-        "persistence": _ratio(row["persistence"], row["persistence_reference"]),
     }
 
 
@@ -85,7 +84,7 @@ def of_images(pictures: pd.DataFrame, session: str, mice: list[str]) -> dict[str
     extent = pictures.set_index("session").loc[session, "extent"]
     return {
         "position": float(np.hypot(delta["x"], delta["y"])),
-        "rotation": abs((delta["rotation"] + 180) % 360 - 180),
+        "rotation": abs(delta["rotation"]),
         "extent": _either_way(extent, extent - delta["extent"]),
         **{name: abs(delta[name]) for name in ("left_right", "brightness", "sharpness", "noise")},
         "spectrum": abs(delta["spatial_slope"]),
