@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mesodecode import adapt, models, predict, schema
+from mesodecode.adapt import decoders, images, statistics
 from mesodecode.files import UserError
 from mesodecode.shift import samples
 
@@ -68,15 +69,14 @@ def recording(mouse="t", session="t1", n=80, seed=0, scale=1.0, **changed):
 
 
 def run(model, recordings, half_window=None, known=(), **settings):
-    return adapt.predict(
-        model, recordings, known, DEFAULTS | settings, half_window=half_window, device="cpu"
-    )
+    decoder = decoders.ImageDecoder(model, half_window)
+    return adapt.predict(decoder, recordings, known, DEFAULTS | settings)
 
 
 @pytest.fixture(autouse=True)
 def samples_in_memory(monkeypatch):
     """Samples of recordings that lie in memory: the whole of them."""
-    monkeypatch.setattr(adapt, "sample", lambda recording, *_: recording)
+    monkeypatch.setattr(decoders, "sample", lambda recording, *_: recording)
 
 
 def test_without_adaptation_it_predicts_as_published(cnn):
@@ -107,7 +107,7 @@ def test_strict_sees_nothing_after_the_window(cnn, gru, half_window):
 
 def test_past_statistics_are_those_of_the_frames_before_the_second():
     frames = recording(n=35).frames.astype(float)
-    of, means, sds = adapt.past_statistics(recording(n=35))
+    of, means, sds = images.past_statistics(recording(n=35))
     assert of.tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 5
     for block in (1, 2, 3):
         before = frames[: 10 * block]
@@ -124,12 +124,12 @@ def test_registration_turns_a_brain_back():
     turned = rotate(image, -10, reshape=False, order=1)  # clockwise as it is shown
     other = recording("a", pixel_mean=image)
     mine = recording(pixel_mean=turned)
-    move = adapt.onto(mine, [other])
+    move = images.onto(mine, [other])
     assert np.rad2deg(np.arctan2(move[1, 0], move[0, 0])) == pytest.approx(10, abs=1)
     frames = np.stack([turned] * 5).astype(np.uint16)
     still = replace(mine, frames=frames, shape=frames.shape, labels=np.zeros(5, np.uint8))
     still = replace(still, pixel_mean=np.zeros((64, 64)), stack_sd=1.0)
-    back = adapt.AdaptedImages(still, "cpu", move=move).batch(torch.tensor([2]))[0, 1].numpy()
+    back = images.AdaptedImages(still, "cpu", move=move).batch(torch.tensor([2]))[0, 1].numpy()
     middle = np.s_[12:52, 12:52]
     image, turned, back = (one[middle].ravel() for one in (image, turned, back))
     missed = [np.square(one - image).mean() for one in (turned, back)]
@@ -140,7 +140,7 @@ def test_coral_gives_features_the_mean_and_covariance_of_others():
     rng = np.random.default_rng(4)
     mine = rng.normal(size=(4000, 3)) @ np.array([[2, 0, 0], [1, 1, 0], [0, 0, 3.0]]) + 5
     others = rng.normal(size=(4000, 3)) @ np.array([[1, 1, 0], [0, 2, 1], [0, 0, 1.0]]) - 1
-    align = adapt.Coral(mine, others)
+    align = statistics.Coral(mine, others)
     made = align(torch.tensor(mine, dtype=torch.float32)).numpy()
     assert made.mean(0) == pytest.approx(others.mean(0), abs=1e-3)
     assert np.cov(made.T) == pytest.approx(np.cov(others.T), rel=0.03, abs=0.05)
@@ -152,11 +152,11 @@ def test_batch_norm_takes_the_statistics_of_the_mouse_and_leaves_the_model_alone
     run(cnn, [mine], batch_norm=True)
     assert all(torch.equal(before[key], value) for key, value in cnn.state_dict().items())
     adapted = copy.deepcopy(cnn)
-    images = adapt.AdaptedImages(mine, "cpu")
-    adapt.set_batch_norm(adapted, [images])
+    source = images.AdaptedImages(mine, "cpu")
+    statistics.set_batch_norm(adapted, [source])
     with torch.no_grad():
-        maps = cnn.net.layer[0](images.batch(images.centres[:64]))
-        rest = cnn.net.layer[0](images.batch(images.centres[64:]))
+        maps = cnn.net.layer[0](source.batch(source.centres[:64]))
+        rest = cnn.net.layer[0](source.batch(source.centres[64:]))
     means = torch.stack([maps.mean((0, 2, 3)), rest.mean((0, 2, 3))]).mean(0)  # of two batches
     assert torch.allclose(adapted.net.layer[1].running_mean, means, atol=1e-5)
     assert not adapted.net.layer[1].training

@@ -89,6 +89,27 @@ def test_exclusions_are_repeated_with_their_reasons():
     assert "of 4 mice, in 12 allocations" in made["Training, validation and test mice"]
 
 
+def test_adapted_decoders_are_described_with_their_protocols():
+    lines = {
+        "past": {"adapted_from": "svm", "normalise": "past"},
+        "day": {"adapted_from": "lin", "few_shot": "1 session", "C": 0.007},
+    }
+    made = blocks(STUDY | {"decoders": DECODERS | lines})
+    text = made["Decoders applied with other use of the test mouse"]
+    assert text.startswith("past: the models of svm, applied: ")
+    assert "ROI signals by those up to each (the first 5 s are not decoded)" in text
+    assert text.endswith("Protocols: past, strict; day, few_shot 1 session.")
+    assert "Only day had a labelled part of it" in made["Training, validation and test mice"]
+    alone = blocks(STUDY | {"decoders": DECODERS | {"day": lines["day"]}})
+    text = alone["Decoders applied with other use of the test mouse"]
+    assert "fine-tuned on 1 session of the test mouse with labels, which are not scored" in text
+    assert "difference from the trained weights [@chelba2004], C = 0.007)" in text
+    words = decoder_text.describe(schema.defaults("adapted", **lines["day"]))
+    assert words == "lin, applied with few shot: 1 session, C: 0.007"
+    corrected = blocks(STUDY | {"decoders": DECODERS | lines, "corrections": {"binning": 2}})
+    assert "Protocols: past, transductive;" in " ".join(corrected.values())
+
+
 def test_searches_are_described():
     assert "Search for settings" not in blocks()
     line = {"search": {"C": [0.01, 1], "pixels": [8, 16]}, "trials": 17}

@@ -15,7 +15,7 @@ from mesodecode.predictions import Predictions, SessionPredictions
 STUDY = """
 study: s
 recordings: {movie: "{session}.tif", behavior: "{session}.mat", rois: "{session}_roi.mat"}
-mice: {a: [a1], b: [b1], c: [c1], d: [d1], e: [e1]}
+mice: {a: [a1, a2], b: [b1, b2], c: [c1, c2], d: [d1, d2], e: [e1, e2]}
 decoders:
   linear: {model: logistic_regression}
   cnn: {}
@@ -30,8 +30,18 @@ decoders:
   coral: {adapted_from: gru, coral: true}
   two: {adapted_from: cnn, few_shot: 2}
   past_half: {like: past, few_shot: 0.5}
+  roi_svm: {input: rois, model: linear_svm}
+  past_linear: {adapted_from: linear, normalise: past}
+  past_roi: {adapted_from: roi, normalise: past}
+  past_svm: {adapted_from: roi_svm, normalise: past}
+  past_raw_drop: {adapted_from: roi_raw_drop, normalise: past}
+  raw_again: {adapted_from: roi_raw}
+  raw_coral: {adapted_from: roi_raw, coral: true}
+  two_linear: {adapted_from: linear, few_shot: 2}
+  one_session: {adapted_from: roi, few_shot: 1 session}
   mean: {average_of: [past, cnn]}
   mean_few: {average_of: [norm, two]}
+  mean_session: {average_of: [two, one_session]}
 """
 
 
@@ -42,8 +52,10 @@ def study(**changes):
 def test_protocols_follow_from_settings():
     made = study()
     found = cohort.protocols_of(made.config, made.decoders)
-    strict = {"roi_raw", "past", "past_gru"}
+    strict = {"roi_raw", "past", "past_gru", "past_linear", "past_roi", "past_svm", "raw_again"}
     few = {"two": "few_shot 2 min", "past_half": "few_shot 0.5 min", "mean_few": "few_shot 2 min"}
+    few |= {"two_linear": "few_shot 2 min"}
+    few |= dict.fromkeys(["one_session", "mean_session"], "few_shot 1 session")
     assert found == {
         name: few.get(name, "strict" if name in strict else "transductive")
         for name in made.decoders
@@ -66,6 +78,8 @@ def test_weakest_takes_most():
     assert protocols.weakest(["strict", "transductive"]) == "transductive"
     few = ["few_shot 2 min", "transductive", "few_shot 10 min"]
     assert protocols.weakest(few) == "few_shot 10 min"
+    more = [*few, "few_shot 2 sessions", "few_shot 10 sessions", "few_shot 1 session"]
+    assert protocols.weakest(more) == "few_shot 10 sessions"
 
 
 def test_comparisons_across_protocols_are_refused_unless_asked_for():
@@ -81,7 +95,27 @@ def test_comparisons_across_protocols_are_refused_unless_asked_for():
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ({"adapted_from": "linear"}, "'linear' is no CNN, nor a decoder on one"),
+        ({"adapted_from": "lin"}, "'lin' is no decoder that was trained; known: linear, cnn"),
+        ({"adapted_from": "mean"}, "'mean' is no decoder that was trained"),
+        ({"adapted_from": "past"}, "'past' is no decoder that was trained"),
+        ({"adapted_from": "roi", "register": True}, "register: roi reads ROI signals, not frames"),
+        ({"adapted_from": "roi", "batch_norm": True}, "batch_norm: roi has no BatchNorm layer"),
+        ({"adapted_from": "linear", "batch_norm": True}, "linear has no BatchNorm layer"),
+        (
+            {"adapted_from": "roi_svm", "few_shot": 1},
+            "roi_svm is linear_svm; only networks and logistic_regression are fine-tuned",
+        ),
+        (
+            {"adapted_from": "roi", "few_shot": 1, "finetune": "norm"},
+            "finetune: norm, but roi has no normalisation layer",
+        ),
+        (
+            {"adapted_from": "linear", "few_shot": 1, "finetune": "all"},
+            "finetune: all, but linear is one layer of weights",
+        ),
+        ({"adapted_from": "cnn", "few_shot": "2 sessions"}, "2 sessions, but mouse a has 2"),
+        ({"adapted_from": "cnn", "few_shot": "2 days"}, "few_shot: '2 days' is not min (2), or"),
+        ({"adapted_from": "moving_linear", "normalise": "past"}, "reads frames less a moving mean"),
         ({"adapted_from": "cnn", "few_shot": 1, "coral": True}, "choose coral or few_shot"),
         ({"adapted_from": "cnn", "batch_norms": True}, "did you mean 'batch_norm'"),
         ({"adapted_from": "moving", "normalise": "past"}, "less a moving mean, which takes later"),
@@ -93,6 +127,7 @@ def test_comparisons_across_protocols_are_refused_unless_asked_for():
 )
 def test_bad_adaptations_are_named(line, words):
     moving = {"moving": {"like": "cnn", "baseline": 9}}
+    moving["moving_linear"] = {"like": "linear", "baseline": 9}
     moving["on_moving"] = {"start_from": "moving", "rnn": "gru"}
     decoders = yaml.safe_load(STUDY)["decoders"] | moving | {"bad": line}
     with pytest.raises(UserError, match=r"decoders\.bad") as error:

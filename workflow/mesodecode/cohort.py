@@ -18,7 +18,16 @@ from typing import Any
 
 import yaml
 
-from mesodecode import confounds, corrections, importance, protocols, published, schema, tuning
+from mesodecode import (
+    adaptable,
+    confounds,
+    corrections,
+    importance,
+    protocols,
+    published,
+    schema,
+    tuning,
+)
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError
 
@@ -257,7 +266,7 @@ def resolve(config: dict[str, Any]) -> Study:
     for decoder in decoders.values():
         _check_start(decoder, decoders)
         _check_members(decoder, decoders)
-        _check_adapted(decoder, decoders)
+        _check_adapted(decoder, decoders, mice, allocations.values())
         if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
         _check_labels(decoder, mice)
@@ -576,34 +585,37 @@ def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             )
 
 
-def _check_adapted(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
+def _check_adapted(
+    decoder: Decoder,
+    decoders: dict[str, Decoder],
+    mice: dict[str, list[str]],
+    allocations: Iterable[Allocation],
+) -> None:
     settings, where = decoder.settings, f"config: decoders.{decoder.name}"
     if decoder.kind != "adapted":
         return
-    known = [name for name, other in decoders.items() if other.kind in ("cnn", "cnn_rnn")]
-    if settings["adapted_from"] not in known:
+    known = [name for name, other in decoders.items() if other.kind in adaptable.KINDS]
+    name = settings["adapted_from"]
+    if name not in known:
         raise UserError(
-            f"{where}.adapted_from: '{settings['adapted_from']}' is no CNN, nor a decoder on one; "
-            f"known: {', '.join(known) or 'none'}"
+            f"{where}.adapted_from: '{name}' is no decoder that was trained; known: "
+            f"{', '.join(known) or 'none'}"
         )
-    source = decoders[settings["adapted_from"]]
-    cnn = decoders.get(source.settings.get("start_from", ""), source)
-    if cnn.settings.get("baseline") and settings["normalise"] == "past":
-        raise UserError(
-            f"{where}.normalise: past, but {settings['adapted_from']} reads frames less a moving "
-            "mean, which takes later frames; adapt a decoder without a baseline"
-        )
-    if settings["few_shot"] and settings["coral"]:
-        raise UserError(
-            f"{where}.coral: aligned features are not fine-tuned; choose coral or few_shot"
-        )
+    start = decoders[name]
+    cnn = decoders.get(start.settings.get("start_from", ""), start)
+    read = start.settings | {"baseline": cnn.settings.get("baseline")}
+    adaptable.check(settings, start.kind, read, name, f"{where}.")
+    applied = {m for a in allocations for m in a.valid + a.test}  # to both in the same way
+    for mouse in sorted(applied):
+        few = settings["few_shot"]
+        adaptable.check_sessions(few, mouse, len(mice[mouse]), f"{where}.")
 
 
 def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
     """Return decoder -> its protocol (see `mesodecode.protocols`), from settings alone."""
     corrected = config["corrections"] != schema.defaults("corrections")
     found = {
-        name: protocols.of(decoder.settings, corrected)
+        name: protocols.of(decoder.settings, corrected, _start_of(decoder, decoders))
         for name, decoder in decoders.items()
         if decoder.kind != "average"
     }
@@ -613,6 +625,12 @@ def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> 
         else protocols.weakest(found[member] for member in decoder.settings["average_of"])
         for name, decoder in decoders.items()
     }
+
+
+def _start_of(decoder: Decoder, decoders: Mapping[str, Decoder]) -> dict[str, Any] | None:
+    """Return the settings of the decoder that an adapted one applies, None of any other."""
+    start = decoder.settings.get("adapted_from")
+    return decoders[start].settings if start else None
 
 
 def _check_protocols(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:

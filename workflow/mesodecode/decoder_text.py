@@ -62,7 +62,7 @@ SPOKEN = {
     "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
     "adapted": {
         *("normalise", "warm_up", "register", "batch_norm", "coral", "few_shot", "finetune"),
-        *("passes", "max_lr", "seed", "adapted_from"),
+        *("passes", "max_lr", "C", "seed", "adapted_from"),
     },
     "importance_shap": {
         *("decoder", "method", "background", "background_from", "windows", "output", "seed")
@@ -142,26 +142,32 @@ def average(name: str, settings: Mapping[str, Any]) -> str:
 
 def adapted(settings: Mapping[str, Any]) -> str:
     """Return the words for a trained decoder that is applied in another way."""
-    of = "the frames before each second" if settings["normalise"] == "past" else "the recording"
-    parts = [f"frames are normalised by {of}"]
+    parts = ["inputs are normalised as they were in training"]
     if settings["normalise"] == "past":
-        parts[0] += f" (the first {settings['warm_up']:g} s are not decoded)"
+        parts = [
+            "images are normalised by the frames before each second, ROI signals by those up to "
+            f"each (the first {settings['warm_up']:g} s are not decoded)"
+        ]
     if settings["register"]:
         parts.append("turned and shifted onto the mean images of the training mice")
     if settings["batch_norm"]:
         parts.append("BatchNorm layers take the statistics of the test mouse [@schneider2020]")
     if settings["coral"]:
-        parts.append("features are given the mean and covariance of training mice [@sun2016]")
+        parts.append(
+            "what is read of a frame (CNN features, pixels or ROI signals) is given the mean and "
+            "covariance that it has in the training mice [@sun2016]"
+        )
     if settings["few_shot"]:
         what = {"head": "the last layer is", "norm": "last layer and normalisation scales are"}
         parts.append(
             f"{what.get(settings['finetune'], 'all layers are')} fine-tuned on "
-            f"{settings['few_shot']:g} labelled min of the test mouse, which are not scored (Adam, "
-            f"learning rate {settings['max_lr']:g}, passes: {settings['passes']}, seed "
-            f"{settings['seed']})"
+            f"{protocols.part_in_words(settings['few_shot'])} of the test mouse with labels, which "
+            f"are not scored (networks by Adam, learning rate {settings['max_lr']:g}, passes: "
+            f"{settings['passes']}, seed {settings['seed']}; logistic regression is refitted with "
+            "an L2 penalty on the difference from the trained weights [@chelba2004], C = "
+            f"{settings['C']:g})"
         )
-    words = f"the networks of {settings['adapted_from']}, applied: {'; '.join(parts)}."
-    return f"{words} Protocol: {protocols.of(settings)}."
+    return f"the models of {settings['adapted_from']}, applied: {'; '.join(parts)}."
 
 
 def options(kind: str, settings: Mapping[str, Any]) -> str:
@@ -187,7 +193,9 @@ def describe(settings: Mapping[str, Any]) -> str:
     if kind == "average":
         return f"mean of {joined(settings['average_of'])}"
     if kind == "adapted":
-        return f"{settings['adapted_from']}, applied: {protocols.of(settings)}"
+        set_ = {k: v for k, v in settings.items() if v != schema.defaults("adapted").get(k)}
+        set_.pop("adapted_from")
+        return f"{settings['adapted_from']}, applied with {listed(set_) or 'nothing else'}"
     null = "" if settings.get("labels", "own") == "own" else ", labels of other sessions"
     base = settings.get("baseline")
     moving = f", less a moving mean of {base:,} frames" if base else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,12 +127,13 @@ class LinearWeights:
             )
         weights = (self.coef / self.scale).reshape(shape)
         if shrink:
-            rows, columns = (_averaging(extent, self.pixels) for extent in (height, width))
+            rows, columns = (averaging(extent, self.pixels) for extent in (height, width))
             weights = rows.T @ weights @ columns
         return weights, float(self.intercept[0] - self.mean / self.scale @ self.coef)
 
 
-def _averaging(extent: int, pixels: int) -> np.ndarray:
+@functools.cache
+def averaging(extent: int, pixels: int) -> np.ndarray:
     """Return the matrix (pixels, extent) that `resize` multiplies one axis of a frame with."""
     return resize(np.eye(extent)[:, None], pixels)[:, 0].T  # of frames of one row, one bright pixel
 

@@ -6,7 +6,7 @@ Works are cited as `mesodecode.references` reads them: ``[@holm1979]``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -124,9 +124,7 @@ def allocations(config: Mapping[str, Any], n: int) -> str:
     """Return how mice are split among training, validation and test."""
     counts = config["allocation"]
     tuned = [name for name, one in config["decoders"].items() if one.get("few_shot")]
-    few = (
-        f" Only {joined(tuned)} had labelled minutes of it, which are not scored." if tuned else ""
-    )
+    few = f" Only {joined(tuned)} had a labelled part of it, which is not scored." if tuned else ""
     mice = studies.included(config["mice"], config.get("exclude", {}))
     choice = {
         "all": "every combination of the mice",
@@ -166,8 +164,18 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         if others:
             unlike = [f"{other} ({decoder_text.differences(first, one)})" for other, one in others]
             text += f" Unlike it: {'; '.join(unlike)}."
+        if kind == "adapted":
+            text += f" Protocols: {'; '.join(_protocols(config, members))}."
         made.append((decoder_text.KINDS[kind], text))
     return made
+
+
+def _protocols(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return "name, its protocol" of decoders."""
+    lines = config["decoders"].items()
+    table = {name: studies.Decoder(name, studies.kind_of(line), line) for name, line in lines}
+    found = studies.protocols_of(config, table)
+    return [f"{name}, {found[name]}" for name in names]
 
 
 def searches(config: Mapping[str, Any]) -> str:

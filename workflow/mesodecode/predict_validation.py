@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.special import expit
 
@@ -17,7 +18,7 @@ from mesodecode.files import UserError
 from mesodecode.models import Trained, load_trained
 from mesodecode.predictions import SessionPredictions
 from mesodecode.recordings import Recording
-from mesodecode.rois import SessionSignals, session_signals
+from mesodecode.rois import SessionSignals, normalised, session_signals
 from mesodecode.windows import IMAGE_REACH, centres
 
 BLOCK = 4096  # frames of one pass through a CNN's last layer
@@ -93,10 +94,15 @@ def _check(
 
 
 def signals_of(
-    recordings: Sequence[Recording], settings: Mapping[str, Any]
+    recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    by: Callable[..., np.ndarray] = normalised,
 ) -> list[SessionSignals]:
-    """Return ROI signals as the decoder was trained on them, without the ROIs dropped then."""
-    sessions, _ = session_signals(recordings, settings)
+    """Return ROI signals as the decoder was trained on them, without the ROIs dropped then.
+
+    `by` as in `session_signals`.
+    """
+    sessions, _ = session_signals(recordings, settings, by)
     everything = list(range(1, recordings[0].rois.shape[1] + 1))
     rois = (settings["rois"] or everything) if settings["others"] == "drop" else everything
     for session in sessions:

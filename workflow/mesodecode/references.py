@@ -113,6 +113,14 @@ WORKS: Mapping[str, Work] = {
         *("Nature Communications", 2022, "13", "", "4512"),
         doi="10.1038/s41467-022-31384-3",
     ),
+    "chelba2004": Work(
+        "inproceedings",
+        "Chelba, C. and Acero, A.",
+        "Adaptation of maximum entropy capitalizer: little data can help a lot",
+        "Proceedings of the 2004 Conference on Empirical Methods in Natural Language Processing",
+        *(2004, "", "", "285-292"),
+        url="https://aclanthology.org/W04-3237",
+    ),
     "cho2014": Work(
         "inproceedings",
         "Cho, K. and van Merriënboer, B. and Gulcehre, C. and Bahdanau, D. and Bougares, F. and "

@@ -7,7 +7,7 @@ recording itself, test recordings included, as published; nothing is fitted acro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,13 @@ def unusable(signals: np.ndarray, *, dff: bool = False) -> dict[int, str]:
 
 
 def session_signals(
-    recordings: Sequence[Recording], settings: Mapping[str, Any]
+    recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    by: Callable[..., np.ndarray] = normalised,
 ) -> tuple[list[SessionSignals], list[int]]:
     """Return the signals of recordings as a decoder's `settings` ask for them, a session each.
+
+    `by`: what subtracts the baseline and normalises, as `normalised`.
 
     ROIs outside `settings["rois"]` are zero, or left out (`others`). The second result
     lists the ROIs (from 1) that were set to zero because some recording lacks them (`drop`).
@@ -109,7 +113,7 @@ def session_signals(
     for recording in recordings:
         kept = [column for column in chosen if column not in dropped]
         features = np.zeros((len(recording), n_rois), np.float32)
-        features[:, kept] = normalised(
+        features[:, kept] = by(
             recording.rois[:, kept],
             baseline=settings["baseline"],
             normalise=settings["normalise"],

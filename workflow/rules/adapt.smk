@@ -1,6 +1,6 @@
-"""Trained image decoders applied with other use of the test mouse: strict, transductive, few_shot.
+"""Trained decoders applied with other use of the test mouse: strict, transductive, few_shot.
 
-REQUIRED INPUTS: models/{adapted_from}/{allocation}.pt, recordings/{mouse}.txt
+REQUIRED INPUTS: models/{adapted_from}/{allocation}.pt (.npz, .joblib), recordings/{mouse}.txt
 OUTPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5
 """
 
@@ -26,7 +26,7 @@ rule adapt:
     resources:
         mem_mb=grows(16000),
         runtime=grows(240),
-        gpu=GPU,
+        gpu=gpu_of_network,
         device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.get("cnn", [])),

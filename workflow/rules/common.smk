@@ -87,7 +87,9 @@ GPU = gpus(STUDY)
 
 def gpu_of_network(wildcards):
     """GPUs of a job that applies the job's decoder: none but for networks of images."""
-    return GPU if STUDY.decoders[wildcards.decoder].kind in ("cnn", "cnn_rnn") else 0
+    decoder = STUDY.decoders[wildcards.decoder]
+    start = STUDY.decoders.get(decoder.settings.get("adapted_from"), decoder)
+    return GPU if start.kind in ("cnn", "cnn_rnn") else 0
 
 
 def lists_of(mice):
@@ -245,9 +247,10 @@ def features_of_start(wildcards):
 
 
 def networks_of_start(wildcards):
-    """The networks that an adapted decoder applies: one file, or two of a frozen CNN's decoder."""
+    """The models that an adapted decoder applies: one file, or two of a frozen CNN's decoder."""
     start = STUDY.decoders[STUDY.decoders[wildcards.decoder].settings["adapted_from"]]
-    files = {"weights": RESULTS / f"models/{start.name}/{wildcards.allocation}.pt"}
+    name = f"{start.name}/{wildcards.allocation}.{model_suffix(start)}"
+    files = {"weights": RESULTS / "models" / name}
     if start.kind == "cnn_rnn" and is_frozen(start):
         cnn = start.settings["start_from"]
         files["cnn"] = [RESULTS / f"models/{cnn}/{wildcards.allocation}.pt"]

@@ -1,10 +1,12 @@
-"""Apply a trained image decoder to mice that it has not seen, adapted to them or strictly not.
+"""Apply a trained decoder to mice that it has not seen, adapted to them or strictly not.
 
 Example: mesodecode adapt --weights cnn.pt --train m2_s1.h5 --valid m5_s1.h5 --test m1_s1.h5
 --decoder cnn_past --normalise past --out cnn_past.h5 --validation cnn_past_valid.h5
 
-The validation mouse is treated as the test mouse is, for thresholds and calibration. The protocol
-that tables carry (strict, transductive, few_shot with its minutes) follows from the settings.
+Decoders of images (networks, the linear baseline) and of ROI signals (recurrent, classical; a
+.joblib is a pickle, so only of your own run). The validation mouse is treated as the test mouse is,
+for thresholds and calibration. The protocol that tables carry (strict, transductive, few_shot with
+its minutes or sessions) follows from the settings.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ from pathlib import Path
 
 from mesodecode.cli import options
 
-HELP = "apply an image decoder with other use of the test mouse (normalisation, statistics, labels)"
+HELP = "apply a decoder with other use of the test mouse (normalisation, statistics, labels)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
+    words = "model of train-cnn, finetune, train-rnn, train-roi (.pt), fit-linear (.npz), fit-roi"
+    add("--weights", type=Path, required=True, help=f"{words} (.joblib)")
     add("--cnn", type=Path, help="weights of train-cnn that a decoder of train-rnn reads")
     for role in ("train", "valid", "test"):
         words = f"recordings of the {role} mice"
@@ -36,32 +39,21 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     import h5py
 
-    from mesodecode import adapt, protocols, train, validation
+    from mesodecode import adapt, adaptable, protocols, train, validation
+    from mesodecode.adapt.decoders import load
     from mesodecode.baseline import with_baseline
     from mesodecode.files import UserError
-    from mesodecode.models import CNNRNNDecoder, load_trained
     from mesodecode.predictions import bind
     from mesodecode.recordings import listed, mice_of, read_recordings
 
     settings = options.settings_of(args, "adapted")
     device = train.resolve_device(args.device, args.threads)
-    trained = load_trained(args.weights, "cnn", "finetuned", "cnn_rnn")
-    if (trained.kind == "cnn_rnn") != (args.cnn is not None):
-        raise UserError("--cnn: a decoder of train-rnn needs the CNN that it reads, others none")
-    model = trained.build(device)
-    if args.cnn:
-        first = load_trained(args.cnn, "cnn")
-        if {*first.train_mice} != {*trained.train_mice}:
-            raise UserError(f"{args.cnn}: trained on other mice than {args.weights}")
-        model = CNNRNNDecoder(first.build(device), model)
-    window = (first if args.cnn else trained).settings.get("baseline")
-    if window and settings["normalise"] == "past":
-        raise UserError(
-            f"--normalise past: {args.weights} takes frames less a moving mean over {window}, "
-            "half of them later frames; adapt a decoder without a baseline"
-        )
+    trained = load(args.weights, args.cnn, device)
+    adaptable.check(settings, trained.kind, trained.settings, str(args.weights), "--")
+    images = trained.kind in adaptable.OF_IMAGES
+    window = trained.settings.get("baseline") if images else None
     known, valid, test = (
-        with_baseline(read_recordings(paths), window)
+        with_baseline(read_recordings(paths, same_size=images), window)
         for paths in (args.train, args.valid, args.test)
     )
     allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
@@ -71,19 +63,15 @@ def run(args: argparse.Namespace) -> None:
     ):
         if {*mice} != {*mice_of(given)}:
             raise UserError(f"{what}: give recordings of mouse {', '.join(mice)}, and no others")
-    half_window = None if trained.kind == "cnn" else trained.settings["half_window"]
     made = []
     for recordings in (valid, test):
         sessions = {}
         for mouse in mice_of(recordings):
             mine = [recording for recording in recordings if recording.mouse == mouse]
-            sessions |= adapt.predict(
-                model, mine, known, settings, half_window=half_window, device=device
-            )
+            sessions |= adapt.predict(trained.decoder, mine, known, settings)
         made.append(sessions)
     with h5py.File(listed(args.test[0])[0]) as file:
-        corrected = "corrections" in file
-    protocol = protocols.of(settings, corrected)
+        protocol = protocols.of(settings, "corrections" in file, trained.settings)
     about = {"decoder": args.decoder, "allocation": allocation.id}
     validation.write(args.validation, made[0], **about, valid_mouse=allocation.joined("valid"))
     bind(args.decoder, allocation, made[1], protocol).write(args.out)

@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> None:
     allocation, _, (train_set, _, test_set), dropped = roi_inputs.read(args, settings)
     model = fit_classical(train_set, settings)
     predictions = predict_classical(model, test_set, settings)
+    mice = {"train_mice": allocation.train, "valid_mice": allocation.valid}
     with atomic_path(args.out) as part:
-        joblib.dump({"model": model, "settings": settings | {"dropped": dropped}}, part)
+        joblib.dump({"model": model, "settings": settings | {"dropped": dropped}, **mice}, part)
     protocol = roi_inputs.protocol(args, settings)
     bind(args.decoder, allocation, predictions, protocol).write(args.predictions)

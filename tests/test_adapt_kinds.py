@@ -1,0 +1,278 @@
+"""Adapting linear, recurrent and classical decoders: what holds for CNNs holds for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+
+from mesodecode import adapt, classical, linear, models, predict_validation, roi_rnn, schema
+from mesodecode.adapt import decoders, few_shot, signals
+from mesodecode.adapt import linear as adapted_linear
+from mesodecode.files import UserError
+from mesodecode.shift import samples
+
+DEFAULTS = schema.defaults("adapted", adapted_from="x") | {"warm_up": 1}
+RATE = 10.0
+KINDS = ("pixels", "gru", "logistic_regression", "linear_svm", "ridge", "gradient_boosting")
+FITTED = ("pixels", "gru", "logistic_regression")  # that labels of the mouse can change
+
+
+def recording(mouse="t", session="t1", n=80, seed=0):
+    """Frames and ROI signals that are brighter in one place while the mouse runs."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(n) // 7 % 2).astype(np.uint8)
+    frames = rng.normal(1000, 40, (n, 12, 12))
+    frames[:, 3:6, 3:6] += 60 * labels[:, None, None]
+    frames = frames.astype(np.uint16)
+    rois = rng.normal(10, 1, (n, 4)).astype(np.float32)
+    rois[:, 1] += 1.5 * labels
+    mean, sd = frames.mean(0).astype(np.float32), float(frames.std())
+    about = Path(f"{session}.h5"), session, mouse, RATE, labels, None, None, rois, mean, sd
+    return samples.Sample(*about, shape=frames.shape, frames=frames)
+
+
+TRAINING = [recording(mouse, mouse, 140, seed) for seed, mouse in enumerate("ab", 10)]
+
+
+@pytest.fixture(autouse=True)
+def samples_in_memory(monkeypatch):
+    monkeypatch.setattr(decoders, "sample", lambda recording, *_: recording)
+
+
+def settings_of(kind, **changed):
+    table = {"rnn": "gru"} if kind == "gru" else {"model": kind}
+    name = "roi_rnn" if kind == "gru" else "roi_classical"
+    made = schema.defaults(name, input="rois", half_window=3, baseline=30, **table)
+    return made | {"hidden_size": 5, "frame_step": 1, "trees": 5, "dropped": []} | changed
+
+
+def fitted(kind, **changed):
+    """A trained decoder, its half-window, and what it predicts unadapted, by its own code."""
+    if kind == "pixels":
+        model = linear.fit_linear(TRAINING, pixels=6, C=0.1, frame_step=1)
+        numbers = linear.coefficients(model)
+        weights = linear.LinearWeights(**numbers, pixels=6, train_mice=("a", "b"), valid_mice=())
+        decoder = decoders.ImageDecoder(adapted_linear.Pixels(weights).eval())
+        return decoder, lambda mine: linear.predict_linear(model, mine, pixels=6)
+    settings = settings_of(kind, **changed)
+
+    def given_signals(mine):
+        return predict_validation.signals_of(mine, settings)
+
+    if kind == "gru":
+        torch.manual_seed(2)
+        network = models.rnn_decoder(4, settings).eval()
+        return decoders.SignalDecoder(network, settings), lambda mine: roi_rnn.predict_roi_rnn(
+            network, given_signals(mine), settings
+        )
+    model = classical.fit_classical(given_signals(TRAINING), settings)
+    decoder = decoders.SignalDecoder(adapted_linear.of_windows(model).eval(), settings)
+    return decoder, lambda mine: classical.predict_classical(model, given_signals(mine), settings)
+
+
+def run(decoder, recordings, **settings):
+    return adapt.predict(decoder, recordings, TRAINING, DEFAULTS | settings)
+
+
+# --- ROI signals normalised by the past -----------------------------------------------------------
+
+
+def slowly(x, baseline, normalise):
+    """One frame after the other, of one ROI, from the definition in docs/shift.md."""
+    values, made = [], []
+    for t in range(len(x)):
+        span = t + 1 if baseline is None else baseline
+        base = np.mean(x[max(0, t + 1 - span) : t + 1])
+        values.append(x[t] - (0 if baseline is None and normalise != "dff" else base))
+        low, scale = {
+            "minmax": (min(values), max(values) - min(values)),
+            "zscore": (np.mean(values), np.std(values)),
+            "dff": (0, base),
+            "none": (0, 1),
+        }[normalise]
+        made.append((values[t] - low) / scale if scale > 1e-9 else 0)
+    return made
+
+
+@pytest.mark.parametrize("normalise", ["minmax", "zscore", "dff", "none"])
+@pytest.mark.parametrize("baseline", [None, 2, 7, 100])
+def test_past_normalisation_is_that_of_a_slow_implementation(baseline, normalise):
+    x = np.random.default_rng(5).uniform(1, 3, (25, 2))
+    made = signals.past_normalised(x, baseline=baseline, normalise=normalise)
+    expected = np.stack([slowly(column, baseline, normalise) for column in x.T], axis=1)
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+
+
+def test_past_normalisation_by_hand():
+    x = np.array([[2.0], [4.0], [3.0], [9.0]])
+    # less the mean of the last two: 0, 1, -0.5, 3; then within the least and the most so far
+    made = signals.past_normalised(x, baseline=2, normalise="minmax")[:, 0]
+    assert made.tolist() == [0, 1, 0, 1]
+    assert signals.past_normalised(x, baseline=2, normalise="none")[:, 0].tolist() == [
+        *(0, 1, -0.5, 3)
+    ]
+    assert signals.past_normalised(x, baseline=None, normalise="dff")[1, 0] == pytest.approx(1 / 3)
+
+
+@given(
+    at=st.integers(0, 19),
+    baseline=st.sampled_from([None, 3, 50]),
+    normalise=st.sampled_from(["minmax", "zscore", "dff", "none"]),
+    value=st.floats(0.1, 1e6),
+)
+def test_past_normalisation_does_not_change_with_a_later_frame(at, baseline, normalise, value):
+    x = np.random.default_rng(at).uniform(1, 3, (20, 1))
+    other = x.copy()
+    other[at] = value
+    how = {"baseline": baseline, "normalise": normalise}
+    a, b = (signals.past_normalised(each, **how) for each in (x, other))
+    assert np.array_equal(a[:at], b[:at])
+
+
+# --- every kind -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_adaptation_it_predicts_as_it_did(kind):
+    decoder, own = fitted(kind)
+    mine = [recording(), recording(session="t2", seed=1)]
+    made = run(decoder, mine)
+    for name, session in own(mine).items():
+        assert np.array_equal(made[name].frame, session.frame)
+        assert made[name].probability == pytest.approx(session.probability, abs=2e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_strict_sees_nothing_after_the_window(kind):
+    shift = {} if kind == "pixels" else {"shift": 1}
+    decoder, _ = fitted(kind, **shift)
+    before, after = (1, 1) if kind == "pixels" else (2, 4)
+    first, rng = recording(), np.random.default_rng(9)
+    frames, rois = first.frames.copy(), first.rois.copy()
+    frames[50:] = rng.integers(0, 4000, frames[50:].shape)
+    rois[50:] = rng.uniform(1, 90, rois[50:].shape)
+    other = replace(
+        first, frames=frames, rois=rois, pixel_mean=frames.mean(0), stack_sd=frames.std()
+    )
+    a, b = (run(decoder, [each], normalise="past")["t1"] for each in (first, other))
+    assert a.frame[0] == 10 + before  # 1 s of warm-up at 10 frames/s
+    same = a.frame + after < 50
+    assert np.array_equal(a.probability[same], b.probability[same])
+    assert not np.array_equal(a.probability[~same], b.probability[~same])
+    usual, changed = (run(decoder, [each])["t1"].probability[:20] for each in (first, other))
+    assert not np.array_equal(usual, changed)  # by the whole recording: what comes later counts
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_few_shot_scores_no_labelled_frame_and_reads_no_other_label(kind):
+    decoder, _ = fitted(kind)
+    before = 1 if kind == "pixels" else 3
+    mine = [recording(n=60), recording(session="t2", n=60, seed=1)]
+    swapped = [replace(one, labels=1 - one.labels) for one in mine]  # states that it must relearn
+    settings = {"few_shot": 8 / 60, "passes": 40, "max_lr": 0.05, "C": 1.0}
+    made = run(decoder, swapped, **settings)
+    assert list(made) == ["t2"] and made["t2"].frame[0] == 20 + before
+    hidden = [swapped[0], swapped[1]]
+    hidden[1] = replace(swapped[1], labels=np.r_[swapped[1].labels[:20], mine[1].labels[20:]])
+    assert np.array_equal(
+        run(decoder, hidden, **settings)["t2"].probability, made["t2"].probability
+    )
+
+    def loss(session):
+        own = np.where(session.label > 0, session.probability, 1 - session.probability)
+        return -np.log(own).mean()
+
+    plain = run(decoder, swapped)["t2"]
+    kept = np.isin(plain.frame, made["t2"].frame)
+    plain = replace(plain, label=plain.label[kept], probability=plain.probability[kept])
+    assert loss(made["t2"]) < loss(plain) - 0.005
+
+
+def test_windows_of_labelled_frames_do_not_reach_into_the_score():
+    decoder, _ = fitted("gru", shift=2)  # t-1 … t+5
+    assert run(decoder, [recording()], few_shot=4 / 60)["t1"].frame[0] == 40 + 1
+    fit = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapt, "fine_tune", lambda network, sources, parts, _: fit.append(parts[0]))
+        run(decoder, [recording()], few_shot=4 / 60)
+    assert fit[0].max() == 39 - 5
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_labelled_sessions_are_never_scored(kind):
+    decoder, _ = fitted(kind)
+    mine = [recording(session=f"t{number}", seed=number) for number in (1, 2, 3)]
+    made = run(decoder, mine, few_shot="2 sessions")
+    assert list(made) == ["t3"] and len(made["t3"].frame) == 80 - (2 if kind == "pixels" else 6)
+    with pytest.raises(UserError, match="few_shot: 3 sessions, but mouse t has 3"):
+        run(decoder, mine, few_shot="3 sessions")
+    assert few_shot.labelled_frames(mine, "1 session") == [80, 0, 0]
+    assert few_shot.labelled_frames(mine, 10 / 60) == [80, 20, 0]
+
+
+@pytest.mark.parametrize("finetune", ["head", "all"])
+def test_of_a_recurrent_decoder_only_what_is_asked_for_is_tuned(finetune):
+    decoder, _ = fitted("gru")
+    settings = DEFAULTS | {"few_shot": 3 / 60, "finetune": finetune}
+    tuned = adapt.adapted(decoder, [recording()], TRAINING, settings).decoder.network
+    changed = {
+        name
+        for (name, old), new in zip(
+            decoder.network.state_dict().items(), tuned.state_dict().values(), strict=True
+        )
+        if not torch.equal(old, new)
+    }
+    assert {"head.weight", "head.bias"} <= changed
+    assert any(name.startswith("rnn") for name in changed) == (finetune == "all")
+
+
+@pytest.mark.parametrize("kind", ["gru", "logistic_regression", "gradient_boosting"])
+def test_coral_undoes_what_an_affine_change_of_signals_did(kind):
+    decoder, _ = fitted(kind, baseline=None, normalise="none")
+    known = [replace(one, session=f"{one.session}2", mouse="t") for one in TRAINING]
+    turn = np.linalg.qr(np.random.default_rng(6).normal(size=(4, 4)))[0]
+    stretched = (turn * [1, 1, 2, 2]) @ turn.T  # symmetric, as the root of a covariance is
+    # the training mice have covariances near 1, so that what CORAL undoes is this
+    moved = [replace(one, rois=(one.rois @ stretched + 7).astype(np.float32)) for one in known]
+    plain, off, aligned = (
+        np.concatenate([s.probability for s in run(decoder, mine, coral=coral).values()])
+        for mine, coral in ((known, False), (moved, False), (moved, True))
+    )
+    missed = [np.abs(each - plain).mean() for each in (off, aligned)]
+    assert missed[1] < missed[0] / 3
+
+
+# --- refitting logistic regression ----------------------------------------------------------------
+
+
+def data(n=60, features=5):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(n, features))
+    return x, (x[:, 0] + rng.normal(size=n) > 0).astype(float)
+
+
+def test_drawn_to_zero_it_is_scikit_learns():
+    x, y = data()
+    coef, intercept = adapted_linear.refit(x, y, np.zeros(5), 0.3, C=0.7)
+    usual = LogisticRegression(C=0.7, tol=1e-8).fit(x, y)
+    assert coef == pytest.approx(usual.coef_[0], abs=1e-3)
+    assert intercept == pytest.approx(usual.intercept_[0], abs=1e-3)
+
+
+def test_weights_stay_where_labels_do_not_pull_them():
+    x, y = data()
+    first = np.array([1.0, -2, 0.5, 0, 3])
+    coef, _ = adapted_linear.refit(x, y, first, 0.0, C=1e-9)
+    assert coef == pytest.approx(first, abs=1e-5)
+    coef, intercept = adapted_linear.refit(x, y, first, 0.0, C=0.2)
+    p = 1 / (1 + np.exp(-(x @ coef + intercept)))
+    # at the least loss the pull of the labels is that of the prior; the intercept has none
+    assert coef - first == pytest.approx(0.2 * x.T @ (y - p), abs=2e-3)
+    assert (y - p).sum() == pytest.approx(0, abs=2e-3)
