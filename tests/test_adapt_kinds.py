@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -12,9 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from mesodecode import adapt, classical, linear, models, predict_validation, roi_rnn, schema
+from mesodecode import (
+    adapt,
+    classical,
+    linear,
+    models,
+    predict_validation,
+    predictions,
+    roi_rnn,
+    schema,
+    validation,
+)
 from mesodecode.adapt import decoders, few_shot, signals
 from mesodecode.adapt import linear as adapted_linear
+from mesodecode.cli import main
 from mesodecode.files import UserError
 from mesodecode.shift import samples
 
@@ -276,3 +288,66 @@ def test_weights_stay_where_labels_do_not_pull_them():
     # at the least loss the pull of the labels is that of the prior; the intercept has none
     assert coef - first == pytest.approx(0.2 * x.T @ (y - p), abs=2e-3)
     assert (y - p).sum() == pytest.approx(0, abs=2e-3)
+
+
+# --- the verb -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Recordings of mice a, b and t (two sessions) on disk."""
+    made = [*TRAINING, recording(n=140), recording(session="t2", seed=1)]
+    for one in made:
+        with h5py.File(tmp_path / one.path, "w") as file:
+            for name in ("frames", "labels", "rois", "pixel_mean", "stack_sd"):
+                file[name] = getattr(one, name)
+            file.attrs.update(session=one.session, mouse=one.mouse, frame_rate=RATE)
+    return tmp_path
+
+
+def verb(folder, name, *words, test=("t1", "t2")):
+    roles = {"train": ["a"], "valid": ["b"], "test": test}
+    if name == "fit-linear":
+        words = [*words, "--valid-mice", "b"]
+        del roles["valid"]
+    files = [w for role, names in roles.items() for w in (f"--{role}", *names)]
+    paths = [folder / f"{w}.h5" if len(w) < 3 else w for w in files]
+    return main([*map(str, [name, *paths, "--decoder", "d", *words])])
+
+
+def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
+    monkeypatch.chdir(recorded)
+    monkeypatch.setattr(decoders, "sample", samples.sample)
+    small = ["--half-window", "3"]
+    made = {
+        "m.npz": ["fit-linear", "--pixels", "6", "--weights", "m.npz", "--out", "p.h5"],
+        "m.joblib": [
+            *("fit-roi", "--model", "logistic_regression", *small, "--predictions", "p.h5"),
+            *("--out", "m.joblib"),
+        ],
+        "m.pt": [
+            *("train-roi", "--rnn", "gru", *small, "--epochs", "1", "--predictions", "p.h5"),
+            *("--out", "m.pt", "--history", "h.tsv", "--threads", "1"),
+        ],
+    }
+    out = ["--out", "o.h5", "--validation", "v.h5", "--threads", "1"]
+    for name, words in made.items():
+        assert verb(recorded, *words) == 0, capsys.readouterr().err
+        plain = predictions.read("p.h5")
+        apply = ["adapt", "--weights", name, *out]
+        assert verb(recorded, *apply) == 0, capsys.readouterr().err
+        again = predictions.read("o.h5")
+        assert again.protocol == "transductive" and again.allocation == plain.allocation
+        for session, one in plain.sessions.items():
+            assert again.sessions[session].probability == pytest.approx(one.probability, abs=2e-5)
+        assert verb(recorded, *apply, "--normalise", "past", "--warm-up", "2") == 0
+        assert predictions.read("o.h5").protocol == "strict"
+        assert [*validation.read("v.h5", plain.allocation, "b")] == ["b"]
+        assert verb(recorded, *apply, "--few-shot", "1 session") == 1  # b has one only
+        assert "few_shot: 1 session, but mouse b has 1" in capsys.readouterr().err
+        assert verb(recorded, *apply, "--few-shot", "0.1") == 0
+        assert predictions.read("o.h5").protocol == "few_shot 0.1 min"
+        assert verb(recorded, *apply, "--batch-norm") == 1
+        assert f"--batch-norm: {name} has no BatchNorm layer" in capsys.readouterr().err
+        assert verb(recorded, *apply, test=["a"]) == 1
+        assert "two roles" in capsys.readouterr().err

@@ -212,6 +212,18 @@ VARIANTS = {
         {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1}
         | quality(2, once=2),
     ),
+    "linear and ROI decoders adapted": (
+        {
+            "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+            "decoders": {
+                "lin": LINEAR,
+                "svm": {"input": "rois", "model": "linear_svm"},
+                "past": {"adapted_from": "svm", "normalise": "past"},
+                "few": {"adapted_from": "lin", "few_shot": 2, "C": 1e-5},
+            },
+        },
+        {"fit_linear": 20, "fit_roi": 20, "adapt": 40, "roi_correlation": 1} | quality(4, once=2),
+    ),
     "average of two seeds": (
         {
             "decoders": {
