@@ -24,11 +24,12 @@ from mesodecode import (
     schema,
     validation,
 )
-from mesodecode.adapt import decoders, few_shot, signals
+from mesodecode.adapt import decoders, few_shot, reading, signals
 from mesodecode.adapt import linear as adapted_linear
 from mesodecode.cli import main
 from mesodecode.files import UserError
-from mesodecode.shift import samples
+from mesodecode.recordings import read_recording
+from mesodecode.shift import features, samples
 
 DEFAULTS = schema.defaults("adapted", adapted_from="x") | {"warm_up": 1}
 RATE = 10.0
@@ -351,3 +352,66 @@ def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
         assert f"--batch-norm: {name} has no BatchNorm layer" in capsys.readouterr().err
         assert verb(recorded, *apply, test=["a"]) == 1
         assert "two roles" in capsys.readouterr().err
+
+
+# --- what the shift report reads ------------------------------------------------------------------
+
+
+def read(decoder, mine, n=40, **settings):
+    """Features of the last layer of sessions, by session; training mice are a and b."""
+    made = reading.AdaptedFeatures(n, DEFAULTS | settings).of(decoder, mine, ["a", "b"])
+    return {each.session: each for each in made}
+
+
+def on_disk(folder):
+    return [read_recording(folder / f"{name}.h5") for name in ("a", "b", "t1", "t2")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unadapted_features_are_those_of_the_plain_decoder(kind, recorded, monkeypatch):
+    monkeypatch.setattr(decoders, "sample", samples.sample)
+    decoder, _ = fitted(kind)
+    found = read(decoder, on_disk(recorded), few_shot=1.0)  # labels change no feature
+    mine = on_disk(recorded)[2]
+    source = decoder.source(mine)
+    at = adapt.statistics.spread(source.centres, 40)
+    if kind == "gradient_boosting":
+        expected = source.batch(at).flatten(1)
+    elif kind == "pixels":
+        fit = decoder.network
+        expected = (fit.features(source.batch(at)) - fit.mean) / fit.scale
+    else:
+        expected = torch.from_numpy(features.read_by_last_layer(decoder.network, source, at))
+    np.testing.assert_allclose(found["t1"].features, expected.numpy(), atol=1e-4)
+    assert np.array_equal(found["t1"].labels, mine.labels[at])
+
+
+@pytest.mark.parametrize("kind", ["pixels", "gru"])
+def test_features_of_a_strict_decoder_are_of_the_past(kind, recorded, monkeypatch):
+    monkeypatch.setattr(decoders, "sample", samples.sample)
+    decoder, _ = fitted(kind)
+    found = read(decoder, on_disk(recorded), normalise="past")["t1"]
+    mine = on_disk(recorded)[2]
+    settings = DEFAULTS | {"normalise": "past"}
+    made = adapt.adapted(decoder, [mine], TRAINING, settings)
+    at = made.scored()[0]
+    with features.inputs_of(features.last_layer(made.decoder.network)) as seen:
+        made.logits(made.sources[0], at)
+    rows = torch.cat(seen).numpy()
+    # a few of the frames that are decoded: each has its like among all of them
+    nearest = [np.abs(rows - each).max(1).min() for each in found.features]
+    assert len(nearest) == 40 and max(nearest) < 1e-3
+    whole = read(decoder, on_disk(recorded))["t1"]
+    assert min(np.abs(whole.features - found.features[0]).max(1)) > 1e-2
+
+
+def test_training_mice_are_adapted_to_the_others_as_the_test_mouse_is(recorded, monkeypatch):
+    monkeypatch.setattr(decoders, "sample", samples.sample)
+    decoder, _ = fitted("logistic_regression", baseline=None, normalise="none")
+    mine = on_disk(recorded)
+    stretched = [replace(mine[0], rois=mine[0].rois * 3 + 5), *mine[1:]]
+    made, plain = read(decoder, stretched, coral=True), read(decoder, mine)
+    width = made["a"].features.std(0).mean()
+    assert width == pytest.approx(plain["b"].features.std(0).mean(), rel=0.1)  # as b, alone
+    wider = made["b"].features.std(0).mean()
+    assert wider == pytest.approx(3 * plain["a"].features.std(0).mean(), rel=0.1)  # as a, stretched

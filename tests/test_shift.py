@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from mesodecode import schema, simulate
+from mesodecode import predictions, schema, simulate
 from mesodecode.cli import main
 from mesodecode.datasets import SessionFeatures, Windows
 from mesodecode.models import RNNDecoder
@@ -110,6 +110,7 @@ class Labelled:
     labels: np.ndarray
     segment: np.ndarray | None
     frame_rate: float = 10.0
+    mouse: str = "v"
 
     def __len__(self):
         return len(self.labels)
@@ -351,3 +352,30 @@ def test_verbs_name_what_is_missing(tmp_path, capsys):
     assert "did you mean 'rotation'" in capsys.readouterr().err
     assert main(words) == 1
     assert "a.tsv: no column allocation" in capsys.readouterr().err
+
+
+# --- averages and adapted decoders ----------------------------------------------------------------
+
+
+def test_an_average_is_judged_without_features():
+    rng = np.random.default_rng(0)
+    item, validation = (
+        predictions.SessionPredictions(
+            mouse, np.arange(300), rng.integers(0, 2, 300), rng.random(300)
+        )
+        for mouse in "tv"
+    )
+    about = "avg", "train-a+b.valid-v.test-t", "a+b", "v", "t"
+    made = predictions.Predictions(*about, {"t1": item}, "strict")
+    recordings = {
+        f"{one.mouse}1": Labelled(one.label, None, mouse=one.mouse) for one in (item, validation)
+    }
+    (row,) = measures.rows(made, {"v1": validation}, [], recordings)
+    for name in columns.OF_FEATURES:
+        assert math.isnan(row[name]) and math.isnan(row[f"{name}_reference"])
+    assert row["energy"] == distances.energy(item.probability)
+    assert row["energy_reference"] == distances.energy(validation.probability)
+    # in a table these cells are empty, and what is not known is within its threshold
+    known = cohort_table().assign(**dict.fromkeys(columns.OF_FEATURES, NAN))
+    assert prediction.predict(known)["predicted_auc"].notna().all()
+    assert judged(dict.fromkeys(columns.OF_FEATURES, NAN))["verdict"] == "in distribution"

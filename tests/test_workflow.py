@@ -148,10 +148,10 @@ ONE = {
 def quality(decoders: int, once: int = 0, images: int = 0) -> dict[str, int]:
     """Jobs of the quality of decoders: `once` of them validate in one job, `images` in 20 each.
 
-    These have a job of the shift report each; averages, which validate in none, have not.
+    Averages and adapted ones validate in none. All have a job of the shift report each.
     """
     jobs = {"predict_validation": once, "predict_validation_images": 20 * images}
-    jobs["shift"] = once + images
+    jobs["shift"] = decoders
     return {"quality": decoders} | {rule: n for rule, n in jobs.items() if n}
 
 

@@ -405,16 +405,13 @@ def _shift(settings: dict[str, Any]) -> dict[str, Any]:
 def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]:
     """Return the decoders that the shift report speaks of: those asked for, or all it can."""
     can = [
-        name
-        for name, decoder in decoders.items()
-        if decoder.kind not in ("average", "adapted")
-        and decoder.settings.get("labels", "own") == "own"
+        name for name, decoder in decoders.items() if decoder.settings.get("labels", "own") == "own"
     ]
     for name in names or ():
         if name not in can:
             raise UserError(
-                f"config: shift.decoders: no decoder '{name}' that has features and labels of its "
-                f"own; known: {', '.join(can) or 'none'}"
+                f"config: shift.decoders: no decoder '{name}' with labels of its own; known: "
+                f"{', '.join(can) or 'none'}"
             )
     return can if names is None else names
 

@@ -248,13 +248,11 @@ def features_of_start(wildcards):
 
 def networks_of_start(wildcards):
     """The models that an adapted decoder applies: one file, or two of a frozen CNN's decoder."""
-    start = STUDY.decoders[STUDY.decoders[wildcards.decoder].settings["adapted_from"]]
-    name = f"{start.name}/{wildcards.allocation}.{model_suffix(start)}"
-    files = {"weights": RESULTS / "models" / name}
-    if start.kind == "cnn_rnn" and is_frozen(start):
-        cnn = start.settings["start_from"]
-        files["cnn"] = [RESULTS / f"models/{cnn}/{wildcards.allocation}.pt"]
-    return files
+    first, *cnn = [
+        RESULTS / f"models/{start.name}/{wildcards.allocation}.{model_suffix(start)}"
+        for start in applied(STUDY.decoders[wildcards.decoder])
+    ]
+    return {"weights": first, **({"cnn": cnn} if cnn else {})}
 
 
 def predictions_of_members(wildcards):
@@ -509,12 +507,33 @@ def setting_flags(wildcards):
 
 
 def model_files(wildcards):
-    """The models of a decoder, of all allocations."""
-    suffix = model_suffix(STUDY.decoders[wildcards.decoder])
-    return expand(
-        RESULTS / f"models/{wildcards.decoder}/{{allocation}}.{suffix}",
-        allocation=STUDY.allocations,
-    )
+    """The models that a decoder consists of, of all allocations; of an average none.
+
+    Of an adapted one those that it applies, and the CNN that these read.
+    """
+    decoder = STUDY.decoders[wildcards.decoder]
+    if decoder.kind == "average":
+        return []
+    return [
+        path
+        for start in applied(decoder)
+        for path in expand(
+            RESULTS / f"models/{start.name}/{{allocation}}.{model_suffix(start)}",
+            allocation=STUDY.allocations,
+        )
+    ]
+
+
+def applied(decoder):
+    """The decoders whose models a decoder applies: itself, unless it is an adapted one."""
+    if decoder.kind != "adapted":
+        return [decoder]
+    start = STUDY.decoders[decoder.settings["adapted_from"]]
+    frozen = start.kind == "cnn_rnn" and is_frozen(start)
+    return [
+        start,
+        *([STUDY.decoders[start.settings["start_from"]]] if frozen else []),
+    ]
 
 
 def features_folder(decoder):
@@ -539,10 +558,22 @@ def features_of_validation(wildcards):
 
 
 def shift_flags(wildcards):
-    """What `mesodecode shift` reads features from, and how much."""
-    folder = features_folder(wildcards.decoder)
-    features = f"--features {folder}" if folder else ""
-    return f"{features} {options.as_flags(STUDY.config['shift'], 'shift')}"
+    """What `mesodecode shift` reads of validation mice, and of what its features are."""
+    name = wildcards.decoder
+    words = [
+        flag_if("--validation", [f"{RESULTS}/validation/{m}" for m in members_of(name)])
+    ]
+    decoder = STUDY.decoders[name]
+    if decoder.kind != "average":
+        folders = [f"{RESULTS}/models/{each.name}" for each in applied(decoder)]
+        words += [flag_if("--models", folders[:1]), flag_if("--cnn", folders[1:])]
+    if decoder.kind == "adapted":
+        words.append(flag_if("--adapted", [json.dumps(decoder.settings)]))
+    folder = features_folder(name)
+    words.append(flag_if("--features", [str(folder)] if folder else []))
+    return " ".join(
+        [*filter(None, words), options.as_flags(STUDY.config["shift"], "shift")]
+    )
 
 
 def validation_flags(wildcards, input):

@@ -43,8 +43,9 @@ if SHIFTED:
                 RESULTS / "predictions/{{decoder}}/{allocation}.h5",
                 allocation=STUDY.allocations,
             ),
-            validation=expand(
-                RESULTS / "validation/{{decoder}}/{allocation}.h5",
+            validation=lambda wildcards: expand(
+                RESULTS / "validation/{decoder}/{allocation}.h5",
+                decoder=members_of(wildcards.decoder),
                 allocation=STUDY.allocations,
             ),
         output:
@@ -64,17 +65,15 @@ if SHIFTED:
             gpu=gpu_of_network,
             device=STUDY.config["device"],
         params:
-            models=lambda wildcards: RESULTS / "models" / wildcards.decoder,
             predictions=lambda wildcards: RESULTS / "predictions" / wildcards.decoder,
-            validation=lambda wildcards: RESULTS / "validation" / wildcards.decoder,
             inputs=shift_flags,
             code=code_version("shift"),
         message:
             "Measuring how far test mice are from those that {wildcards.decoder} knows"
         shell:
-            "mesodecode shift --decoder {wildcards.decoder} --models {params.models} "
-            "--allocations {input.allocations} --recordings {input.recordings} {params.inputs} "
-            "--predictions {params.predictions} --validation {params.validation} "
+            "mesodecode shift --decoder {wildcards.decoder} {params.inputs} "
+            "--allocations {input.allocations} --recordings {input.recordings} "
+            "--predictions {params.predictions} "
             "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
     rule shift_report:

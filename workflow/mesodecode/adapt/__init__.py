@@ -21,11 +21,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.special import expit
 
 from mesodecode.adapt.decoders import Decoder
 from mesodecode.adapt.few_shot import fine_tune, labelled_frames
+from mesodecode.adapt.images import onto
 from mesodecode.adapt.statistics import SAMPLED, Coral, set_batch_norm, spread
 from mesodecode.datasets import Source
 from mesodecode.files import UserError
@@ -70,15 +72,9 @@ def adapted(
     `known`: recordings of the training mice. `decoder` is left as it is.
     """
     decoder = replace(decoder, network=copy.deepcopy(decoder.network).eval())
-    sources = [decoder.source(one, known, settings) for one in recordings]
-    theirs = _sampled(decoder, known) if settings["coral"] else None  # by their own BatchNorm
-    if settings["batch_norm"]:
-        images = [getattr(source, "images", source) for source in sources]
-        set_batch_norm(decoder.frame_network, images)
-    coral = None
-    if settings["coral"]:
-        own = [decoder.features(one, spread(one.centres, SAMPLED)) for one in sources]
-        coral = Coral(torch.cat(own).cpu().numpy(), theirs.cpu().numpy()).to(decoder.device)
+    past = settings["normalise"] == "past"
+    sources = [decoder.source(one, past, move_of(one, known, settings)) for one in recordings]
+    coral = align(decoder, sources, known, settings)
     counts = labelled_frames(recordings, settings["few_shot"])
     if settings["few_shot"]:
         # no frame of a labelled window reaches into what is scored
@@ -87,16 +83,42 @@ def adapted(
         fine_tune(decoder.network, sources, parts, settings)
     first = []
     for recording, n in zip(recordings, counts, strict=True):
-        warm = settings["warm_up"] * recording.frame_rate if settings["normalise"] == "past" else 0
+        warm = settings["warm_up"] * recording.frame_rate if past else 0
         # no frame of a decoded window is one that was labelled, or normalised by too few frames
         starts = [round(end) + decoder.before for end in (n, warm) if end]
         first.append(max(starts, default=0))
     return Adapted(decoder, recordings, sources, first, coral)
 
 
-def _sampled(decoder: Decoder, known: Sequence[Recording]) -> torch.Tensor:
-    sources = [decoder.sample(one) for one in known]
-    return torch.cat([decoder.features(one, spread(one.centres, SAMPLED)) for one in sources])
+def move_of(
+    recording: Recording, known: Sequence[Recording], settings: Mapping[str, Any]
+) -> np.ndarray | None:
+    """Return the map that registers a recording to known mice; None where it is not asked for."""
+    return onto(recording, known) if settings["register"] else None
+
+
+def align(
+    decoder: Decoder,
+    sources: Sequence[Source],
+    known: Sequence[Recording],
+    settings: Mapping[str, Any],
+) -> Coral | None:
+    """Give a decoder, in place, the BatchNorm statistics of sources; return what aligns features.
+
+    The latter is None unless asked for.
+    """
+    others = [decoder.sample(one) for one in known] if settings["coral"] else []
+    theirs = _sampled(decoder, others)  # before the BatchNorm layers, theirs too, change
+    if settings["batch_norm"]:
+        set_batch_norm(decoder.frame_network, [getattr(s, "images", s) for s in sources])
+    if not settings["coral"]:
+        return None
+    own, theirs = (torch.cat(each).cpu().numpy() for each in (_sampled(decoder, sources), theirs))
+    return Coral(own, theirs).to(decoder.device)
+
+
+def _sampled(decoder: Decoder, sources: Sequence[Source]) -> list[torch.Tensor]:
+    return [decoder.features(one, spread(one.centres, SAMPLED)) for one in sources]
 
 
 def predict(

@@ -8,18 +8,20 @@ features of single frames, and what it makes of windows of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from mesodecode.adapt.images import AdaptedImages, onto
+from mesodecode.adapt.images import AdaptedImages
 from mesodecode.adapt.linear import Pixels, of_windows
 from mesodecode.adapt.signals import past_normalised
 from mesodecode.adapt.statistics import SAMPLED
 from mesodecode.allocation import Allocation
+from mesodecode.baseline import with_baseline
 from mesodecode.datasets import Images, ImageWindows, Source, Windows
 from mesodecode.files import UserError
 from mesodecode.linear import read_weights
@@ -28,7 +30,7 @@ from mesodecode.predict import BATCH
 from mesodecode.predict_validation import signals_of
 from mesodecode.recordings import Recording
 from mesodecode.rois import normalised
-from mesodecode.shift.samples import sample
+from mesodecode.shift.samples import Sample, sample
 from mesodecode.windows import IMAGE_REACH
 
 
@@ -36,13 +38,16 @@ from mesodecode.windows import IMAGE_REACH
 class ImageDecoder:
     """A network of images, or of windows of them if it has a `half_window`.
 
-    `before` and `after`: how many frames around the decoded one it reads; `offsets` (L,): which
-    images make its window.
+    `baseline`: frames of the moving mean that it was trained without, or None. `before` and
+    `after`: how many frames around the decoded one it reads; `offsets` (L,): which images make its
+    window. `samples`: those of training mice, read once.
     """
 
     network: nn.Module
     half_window: int | None = None
     device: torch.device | str = "cpu"
+    baseline: int | None = None
+    samples: dict[str, Sample] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         w = self.half_window or 0
@@ -55,11 +60,10 @@ class ImageDecoder:
         return self.network.cnn if isinstance(self.network, CNNRNNDecoder) else self.network
 
     def source(
-        self, recording: Recording, known: Sequence[Recording], settings: Mapping[str, Any]
+        self, recording: Recording, past: bool = False, move: np.ndarray | None = None
     ) -> AdaptedImages | ImageWindows:
-        """Return a recording's images, as `settings` of adapted.schema.yaml ask for them."""
-        move = onto(recording, known) if settings["register"] else None
-        past = settings["normalise"] == "past"
+        """Return a recording's images, normalised by past frames and moved: `AdaptedImages`."""
+        recording = self.based(recording)
         images = AdaptedImages(recording, self.device, past=past, move=move)
         if self.half_window is None:
             return images
@@ -69,7 +73,14 @@ class ImageDecoder:
 
     def sample(self, recording: Recording) -> Source:
         """Return some images of a training mouse, as the network was trained on them."""
-        return Images([sample(recording, SAMPLED, IMAGE_REACH)], self.device)
+        if recording.session not in self.samples:
+            few = sample(self.based(recording), SAMPLED, IMAGE_REACH)
+            self.samples[recording.session] = few
+        return Images([self.samples[recording.session]], self.device)
+
+    def based(self, recording: Recording) -> Recording:
+        """Return a recording with the baseline that the network was trained with."""
+        return recording if recording.baseline else with_baseline([recording], self.baseline)[0]
 
     @torch.inference_mode()
     def features(self, source: Source, at: torch.Tensor) -> torch.Tensor:
@@ -109,18 +120,16 @@ class SignalDecoder:
         self.before, self.after = max(0, w - shift), max(0, w + shift)
         self.offsets = torch.arange(shift - w, shift + w + 1, device=self.device)
 
-    def source(
-        self, recording: Recording, known: Sequence[Recording], settings: Mapping[str, Any]
-    ) -> SignalWindows:
-        """Return windows of a recording's signals, as `settings` of adapted.schema.yaml ask."""
-        by = past_normalised if settings["normalise"] == "past" else normalised
+    def source(self, recording: Recording, past: bool = False, move: None = None) -> SignalWindows:
+        """Return windows of a recording's signals, normalised by past frames if `past`."""
+        by = past_normalised if past else normalised
         signals = signals_of([recording], self.trained, by)
         w, shift = self.trained["half_window"], self.trained["shift"]
         return SignalWindows(signals, w, w, self.device, shift=shift)
 
     def sample(self, recording: Recording) -> Source:
         """Return the signals of a training mouse, as the network was trained on them."""
-        return self.source(recording, [], {"normalise": "recording"})
+        return self.source(recording)
 
     def features(self, source: SignalWindows, at: torch.Tensor) -> torch.Tensor:
         """Return the signals (N, R) of single frames at the positions `at` (N,)."""
@@ -165,7 +174,8 @@ def load(
         settings = {"model": "logistic_regression", "baseline": fitted.baseline}
         network = Pixels(fitted).to(device).eval()
         mice = fitted.train_mice, fitted.valid_mice
-        return Loaded(ImageDecoder(network, None, device), "linear", settings, *mice)
+        decoder = ImageDecoder(network, None, device, fitted.baseline)
+        return Loaded(decoder, "linear", settings, *mice)
     if suffix == ".joblib":
         return _classical(path, device)
     trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
@@ -183,7 +193,8 @@ def load(
         network = CNNRNNDecoder(first.build(device), network)
         settings = settings | {"baseline": first.settings.get("baseline")}
     kind, w = ("cnn", None) if trained.kind == "cnn" else ("cnn_rnn", settings["half_window"])
-    return Loaded(ImageDecoder(network, w, device), kind, settings, *mice)
+    decoder = ImageDecoder(network, w, device, settings.get("baseline"))
+    return Loaded(decoder, kind, settings, *mice)
 
 
 def _classical(path: str | Path, device: torch.device | str) -> Loaded:

@@ -65,15 +65,15 @@ class Pixels(Readout):
 
 
 class Trees(nn.Module):
-    """Gradient-boosted trees: windows (N, T, F) to logits (N,)."""
+    """Gradient-boosted trees: windows (N, T, F) to logits (N,). What `head` reads are windows."""
 
     def __init__(self, model: ClassifierMixin) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.head = model, nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
-        found = self.model.decision_function(x.flatten(1).cpu().numpy())
+        found = self.model.decision_function(self.head(x.flatten(1)).cpu().numpy())
         return torch.as_tensor(found, dtype=torch.float32, device=x.device)
 
 

@@ -41,7 +41,6 @@ def run(args: argparse.Namespace) -> None:
 
     from mesodecode import adapt, adaptable, protocols, train, validation
     from mesodecode.adapt.decoders import load
-    from mesodecode.baseline import with_baseline
     from mesodecode.files import UserError
     from mesodecode.predictions import bind
     from mesodecode.recordings import listed, mice_of, read_recordings
@@ -51,11 +50,8 @@ def run(args: argparse.Namespace) -> None:
     trained = load(args.weights, args.cnn, device)
     adaptable.check(settings, trained.kind, trained.settings, str(args.weights), "--")
     images = trained.kind in adaptable.OF_IMAGES
-    window = trained.settings.get("baseline") if images else None
-    known, valid, test = (
-        with_baseline(read_recordings(paths, same_size=images), window)
-        for paths in (args.train, args.valid, args.test)
-    )
+    roles = args.train, args.valid, args.test
+    known, valid, test = (read_recordings(paths, same_size=images) for paths in roles)
     allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
     for what, mice, given in (
         ("--train", trained.train_mice, known),

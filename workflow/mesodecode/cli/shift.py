@@ -7,19 +7,26 @@ Example: mesodecode shift --decoder roi_gru --models results/demo/models/roi_gru
 
 Writes a row an allocation and test session: distance of features from those of the training mice
 (Mahalanobis, 10th nearest frame, classifier two-sample test), energy, and whether the output falls
-into two states that last, each beside the same of known mice. No label of a test
-mouse is used, and nothing is trained.
+into two states that last, each beside the same of known mice. No label of a test mouse is used, and
+nothing is trained. An average of decoders has no --models and no features, so that these columns
+are empty; its --validation are the folders of its members. Of a decoder adapted from another
+(--adapted), each mouse is adapted like the test mouse, to the other training mice and without labels
+(nothing is fine-tuned); probabilities are those of the decoder as adapted.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
 
 if TYPE_CHECKING:
+    import torch
+
+    from mesodecode.adapt.reading import AdaptedFeatures
     from mesodecode.predictions import Predictions
     from mesodecode.recordings import Recording
     from mesodecode.shift.features import Features
@@ -31,7 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add, folder = parser.add_argument, {"type": Path, "required": True, "metavar": "FOLDER"}
     add("--decoder", required=True, help="name of the decoder in tables")
-    add("--models", help="FOLDER/{allocation}.pt (.npz, .joblib), of the decoder", **folder)
+    add(
+        "--models",
+        type=Path,
+        metavar="FOLDER",
+        help="FOLDER/{allocation}.pt (.npz, .joblib), of the decoder; of an average none",
+    )
     add("--allocations", required=True, metavar="FILE", help="table of the allocations")
     add("--recordings", type=Path, nargs="+", required=True, help="recordings of all its mice")
     add(
@@ -40,8 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder",
     )
+    add(
+        "--adapted",
+        metavar="JSON",
+        help="settings of adapted.schema.yaml of a decoder adapted from that of --models, such as "
+        '{"normalise": "past"}',
+    )
+    add("--cnn", type=Path, metavar="FOLDER", help="with --adapted: CNNs of a frozen CNN's decoder")
     add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
-    add("--validation", help="FOLDER/{allocation}.h5 of `mesodecode predict-validation`", **folder)
+    add(
+        "--validation",
+        help="FOLDER/{allocation}.h5 of `mesodecode predict-validation`; of an average, those of "
+        "its members",
+        **folder | {"nargs": "+"},
+    )
     add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
     options.add_settings(parser, "shift")
     options.add_compute(parser)
@@ -52,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode import predictions, train
+    from mesodecode.adapt.reading import AdaptedFeatures
     from mesodecode.evaluate import read_table, write_table
     from mesodecode.progress import Progress
     from mesodecode.recordings import read_recordings
@@ -63,20 +88,41 @@ def run(args: argparse.Namespace) -> None:
     names = read_table(args.allocations, ["allocation"])["allocation"]
     recordings = read_recordings(args.recordings, same_size=False)
     features = Features(settings["frames"], device)
+    if args.adapted is not None:
+        features = AdaptedFeatures(settings["frames"], _adapted(args.adapted))
     rows = []
     with Progress(len(names), "allocations", args.decoder) as progress:
         for name in names:
             item = predictions.read(args.predictions / f"{name}.h5")
-            rows += _measure(args, item, recordings, features)
+            rows += _measure(args, item, recordings, features, device)
             progress.update(1)
     write_table(pd.DataFrame(rows, columns=MEASURE_COLUMNS), args.out)
 
 
+def _adapted(text: str) -> dict[str, Any]:
+    """Return the settings of an adapted decoder, checked. Raises UserError if they are none."""
+    from mesodecode import schema
+    from mesodecode.files import UserError
+
+    try:
+        given = {"adapted_from": "--models", **json.loads(text)}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"--adapted: not a JSON table ({error})") from None
+    schema.check(given, "adapted", "--adapted")
+    return schema.defaults("adapted", **given)
+
+
 def _measure(
-    args: argparse.Namespace, item: Predictions, recordings: list[Recording], features: Features
+    args: argparse.Namespace,
+    item: Predictions,
+    recordings: list[Recording],
+    features: Features | AdaptedFeatures,
+    device: torch.device,
 ) -> list[dict]:
     """Return the rows of an allocation."""
     from mesodecode import validation
+    from mesodecode.adapt.decoders import load
+    from mesodecode.adapt.reading import AdaptedFeatures
     from mesodecode.cli.predict_validation import model_file
     from mesodecode.datasets import read_features
     from mesodecode.files import UserError
@@ -90,13 +136,22 @@ def _measure(
             f"--recordings: none of mouse {', '.join(sorted(missing))} of {item.allocation}; give "
             "the recordings of all its mice"
         )
-    checked = args.validation / f"{item.allocation}.h5"
-    sessions = validation.read(checked, item.allocation, item.valid_mouse)
+    checked = [each / f"{item.allocation}.h5" for each in args.validation]
+    sessions = validation.read_mean(checked, item.allocation, item.valid_mouse)
+    own = {one.session: one for one in mine}
+    if not args.models:
+        return measures.rows(item, sessions, [], own)
+    model = model_file(args.models, item.allocation)
+    if isinstance(features, AdaptedFeatures):
+        cnn = args.cnn and model_file(args.cnn, item.allocation)
+        decoder = load(model, cnn, device).decoder
+        featured = features.of(decoder, mine, item.train_mice.split("+"))
+        return measures.rows(item, sessions, featured, own)
     sources = mine
     if args.features:
         sources = read_features(args.features / f"{item.allocation}.h5", sorted(mice))
-    featured = features.of(model_file(args.models, item.allocation), sources)
-    return measures.rows(item, sessions, featured, {one.session: one for one in mine})
+    featured = features.of(model, sources)
+    return measures.rows(item, sessions, featured, own)
 
 
 def _mice(item: Predictions, role: str) -> list[str]:

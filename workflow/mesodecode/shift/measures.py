@@ -22,6 +22,7 @@ from mesodecode.shift.columns import OF_FEATURES
 from mesodecode.shift.distances import Featured
 
 PARTS = 0.1, 0.25  # of a bout: what logits are averaged over, for `two_states` and for `slow`
+NOTHING = dict.fromkeys(OF_FEATURES, float("nan"))
 
 
 def rows(
@@ -33,7 +34,8 @@ def rows(
     """Return a row of `MEASURE_COLUMNS` for each test session of an allocation.
 
     `validation`: predictions of its validation mice; `featured`: features of sessions of all its
-    mice; `recordings` by session. The labels of the test mouse are not looked at.
+    mice, none of a decoder that has no features (an average), whose `OF_FEATURES` are NaN;
+    `recordings` by session. The labels of the test mouse are not looked at.
     """
     about = {name: getattr(item, name) for name in (*ATTRIBUTES, "protocol")}
     known = [*item.train_mice.split("+"), *item.valid_mouse.split("+")]
@@ -41,8 +43,10 @@ def rows(
     of = [of_probabilities(s, recordings[name], bout) for name, s in validation.items()]
     reference = _mean(of)
     reference |= _reference(featured, item.train_mice.split("+"), item.valid_mouse.split("+"))
-    space = _known([f for f in featured if f.mouse in item.train_mice.split("+")])
-    own = {f.session: of_features(space, f) for f in featured if f.session in item.sessions}
+    own = dict.fromkeys(item.sessions, NOTHING)
+    if featured:
+        space = _known([f for f in featured if f.mouse in item.train_mice.split("+")])
+        own |= {f.session: of_features(space, f) for f in featured if f.session in item.sessions}
     made = []
     for name, session in item.sessions.items():
         found = own[name] | of_probabilities(session, recordings[name], bout)
@@ -55,7 +59,7 @@ def rows(
 def of_features(space: distances.Known, featured: Featured) -> dict[str, float]:
     """Return `OF_FEATURES` of a session; NaN without frames."""
     if not len(featured.features):
-        return dict.fromkeys(OF_FEATURES, float("nan"))
+        return NOTHING
     return {name: getattr(distances, name)(space, featured.features) for name in OF_FEATURES}
 
 
@@ -107,7 +111,7 @@ def _reference(
         if others:
             space = _known(others)
             means.append(_mean([of_features(space, f) for f in featured if f.mouse == mouse]))
-    return _mean(means)
+    return _mean(means) if means else NOTHING
 
 
 def _mean(dicts: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -76,18 +76,18 @@ def verdicts(axes: Axes, table: pd.DataFrame, decoders: list[str], mice: list[st
 
 
 def beyond(axes: Axes, table: pd.DataFrame, mice: list[str], settings: Mapping[str, Any]) -> None:
-    """Draw the share of rows of each test mouse beyond the first threshold of each measure."""
+    """Draw the share of rows of each test mouse beyond the first threshold of each measure.
+
+    Rows without the measure, such as features of averages, do not count.
+    """
     names = [*OF_DECODER, *OF_IMAGES]
-    share = pd.DataFrame(
-        {
-            name: [
-                np.mean([beyond_of(name, v, settings[name]) > 0 for v in _values(table, name, m)])
-                for m in mice
-            ]
-            for name in names
-        },
-        index=mice,
-    )
+
+    def beyond_first(name: str, mouse: str) -> float:
+        known = _values(table, name, mouse).dropna()
+        far = [beyond_of(name, value, settings[name]) > 0 for value in known]
+        return float(np.mean(far)) if far else 0.0
+
+    share = pd.DataFrame({n: [beyond_first(n, m) for m in mice] for n in names}, index=mice)
     axes.imshow(share, cmap="Greys", vmin=0, vmax=1.3, aspect="auto")
     for (row, column), value in np.ndenumerate(share.to_numpy()):
         look = {"ha": "center", "va": "center", "fontsize": 5.5}
@@ -129,9 +129,10 @@ def caption(table: pd.DataFrame) -> str:
     return (
         f"{len(table)} rows: test sessions of {n} allocations ({mice} test mice) and "
         f"{table['decoder'].nunique()} decoders. A: rows in distribution / shifted / unusable; the "
-        "colour is the median. B: % of the rows of a mouse beyond the first threshold of a "
-        "measure: left of the line of decoders, right of it of images alone. C: AUC of test "
-        "sessions over the AUC predicted from unlabelled data, by a regression over the other test "
+        "colour is the median. B: % of the rows of a mouse beyond the first threshold of a measure "
+        "(of those that have it): left of the line of decoders, right of it of images alone. C: "
+        "AUC of test sessions over the AUC predicted from unlabelled data, by a regression over "
+        "the other test "
         f"mice; a point is a session in an allocation.{error} The thresholds were set on simulated "
         "mice."
     )
