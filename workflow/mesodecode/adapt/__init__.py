@@ -42,10 +42,9 @@ class Adapted:
     """A decoder adapted to a mouse: a source a recording, and the first frame scored of each."""
 
     decoder: Decoder
-    recordings: Sequence[Recording]
+    coral: Coral | None
     sources: Sequence[Source]
     first: Sequence[int]
-    coral: Coral | None
 
     def scored(self) -> list[torch.Tensor]:
         """Return the positions that are scored, (N,) a recording."""
@@ -87,7 +86,7 @@ def adapted(
         # no frame of a decoded window is one that was labelled, or normalised by too few frames
         starts = [round(end) + decoder.before for end in (n, warm) if end]
         first.append(max(starts, default=0))
-    return Adapted(decoder, recordings, sources, first, coral)
+    return Adapted(decoder, coral, sources, first)
 
 
 def move_of(

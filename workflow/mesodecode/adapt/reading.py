@@ -55,7 +55,8 @@ class AdaptedFeatures:
         own = replace(decoder, network=copy.deepcopy(decoder.network).eval())
         read = [self._source(own, one, known) for one in recordings]
         sources = [source for source, _ in read]
-        made = Adapted(own, recordings, sources, [], align(own, sources, known, self.settings))
+        coral = align(own, sources, known, self.settings)
+        made = Adapted(own, coral, sources, [0] * len(sources))
         found = []
         for recording, (source, at) in zip(recordings, read, strict=True):
             at, rows = spread(at, self.n), np.empty((0, 1))
