@@ -160,6 +160,7 @@ LOW = {
     "allocation": "files",
     "predictions": "files",
     "protocols": "files",
+    "adaptable": "files",
     "published": "files",
 }
 
