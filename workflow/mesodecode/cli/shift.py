@@ -10,8 +10,8 @@ Writes a row an allocation and test session: distance of features from those of 
 into two states that last, each beside the same of known mice. No label of a test mouse is used, and
 nothing is trained. An average of decoders has no --models and no features, so that these columns
 are empty; its --validation are the folders of its members. Of a decoder adapted from another
-(--adapted), each mouse is adapted like the test mouse, to the other training mice and without labels
-(nothing is fine-tuned); probabilities are those of the decoder as adapted.
+(--adapted), each mouse is adapted like the test mouse, to the other training mice and without
+labels (nothing is fine-tuned); probabilities are those of the decoder as adapted.
 """
 
 from __future__ import annotations
