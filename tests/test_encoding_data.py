@@ -85,27 +85,142 @@ def test_plain_hdf5_and_npy_say_the_same(tmp_path):
         assert np.array_equal(one.traces, PLAIN["dff"])
 
 
-def test_allen_layout(tmp_path):
-    time = 5 + np.arange(12) / 30
-    arrays = {
-        "images": np.ones((2, 3, 5), np.uint8),
-        "image": [0, 1, -1],
-        "frames": [[0, 3], [4, 7], [8, 11]],  # first and last sample
-        "dff": np.arange(24.0).reshape(2, 12),
-        "time": time,
-        "neurons": [517, 518],
-        "speed": [1.0, np.nan, 3.0],
-        "speed_time": [5.0, 5.1, 5.3],
-    }
-    path = hdf5(tmp_path / "s.nwb", **{sources.ALLEN_NAMES[k]: v for k, v in arrays.items()})
-    found = sources.read_session(path, covariates=["speed"])
+def allen_file(path, scenes="natural_scenes_stimulus", column=False):
+    """A small session as files of the Allen Brain Observatory have it (NWB 1).
+
+    Names and shapes are those that allensdk/core/brain_observatory_nwb_data_set.py reads: 7 samples
+    an image at 30 Hz, of which 7.5 fit into 250 ms; the running speed begins after and ends before
+    the traces, and was a column in files of version 0.9; one clock is a link to another.
+    """
+    rng = np.random.default_rng(0)
+    time = 5 + np.arange(60) / 30
+    pipeline = "processing/brain_observatory_pipeline"
+    begins = np.array([10, 17, 25, 32, 40, 47])
+    with h5py.File(path, "w") as file:
+        file["nwb_version"] = "NWB-1.0.6"
+        file["general/session_type"] = "three_session_B"
+        file["general/generated_by"] = np.array([b"pipeline_version", b"3.0"])
+        file[f"{pipeline}/ImageSegmentation/cell_specimen_ids"] = [517, 518]
+        file[f"{pipeline}/ImageSegmentation/roi_ids"] = np.array([b"a", b"b"])
+        file[f"{pipeline}/Fluorescence/imaging_plane_1/data"] = np.zeros((2, 60), np.float32)
+        file[f"{pipeline}/Fluorescence/imaging_plane_1/timestamps"] = time
+        dff = file.create_group(f"{pipeline}/DfOverF/imaging_plane_1")
+        dff["data"] = rng.standard_normal((2, 60)).astype(np.float32)
+        dff["timestamps"] = h5py.SoftLink(f"/{pipeline}/Fluorescence/imaging_plane_1/timestamps")
+        running = file.create_group(f"{pipeline}/BehavioralTimeSeries/running_speed")
+        running["data"] = np.arange(56, dtype=np.float32).reshape((-1, 1) if column else -1)
+        running["timestamps"] = time[2:58]
+        pupil = file.create_group(f"{pipeline}/PupilTracking/pupil_size")
+        pupil["data"] = np.where(np.arange(60) % 5, 90.0, np.nan)  # blinks
+        pupil["timestamps"] = time
+        file["stimulus/templates/natural_scenes_image_stack/data"] = np.stack(
+            [np.full((6, 8), grey, np.float32) for grey in (10, 30)]
+        )
+        for name in (scenes, "static_gratings_stimulus", "spontaneous_stimulus"):
+            shown = file.create_group(f"stimulus/presentation/{name}")
+            shown["data"] = np.array([0, 1, -1, 1, 0, -1])
+            shown["frame_duration"] = np.stack([begins, begins + 7], 1)
+            shown["timestamps"] = time[begins]
+    return path
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_allen_layout(tmp_path, older):
+    scenes = "natural_scenes" if older else "natural_scenes_stimulus"
+    path = allen_file(tmp_path / "s.nwb", scenes, column=older)
+    found = sources.read_session(path, covariates=["speed", "pupil"])
+    with h5py.File(path) as file:
+        dff = file["processing/brain_observatory_pipeline/DfOverF/imaging_plane_1/data"][:]
     assert found.neurons.tolist() == [517, 518]
-    np.testing.assert_allclose(found.start, time[[0, 4, 8]])
-    np.testing.assert_allclose(found.end, time[[3, 7, 11]])
+    assert found.image.tolist() == [0, 1, 2, 1, 0, 2]  # the blank sweep is the last image
+    assert found.images[:, 0, 0].tolist() == [10, 30, 20]
+    begins = [10, 17, 25, 32, 40, 47]
+    for samples in (None, 7):
+        made = responses.make_responses(
+            found, "s", samples=samples, covariates=["speed", "pupil"], image_size=8
+        )
+        wanted = [dff[:, begin : begin + 7].mean(1) for begin in begins]
+        np.testing.assert_allclose(made.response, wanted, rtol=1e-5)
+        np.testing.assert_allclose(made.covariates[:, 0], [b - 2 + 3 for b in begins])
+        np.testing.assert_allclose(made.covariates[:, 1], 90)
     with pytest.raises(UserError, match="no 'events' in it; name its file"):
         sources.read_session(path, "events")
-    np.savez(tmp_path / "events.npz", ev=np.ones((2, 12)))
-    assert sources.read_session(path, "events", events=tmp_path / "events.npz").traces.sum() == 24
+    np.savez(tmp_path / "events.npz", ev=np.ones((2, 60)))
+    assert sources.read_session(path, "events", events=tmp_path / "events.npz").traces.sum() == 120
+
+
+def remove(name):
+    def edit(path):
+        with h5py.File(path, "a") as file:
+            del file[name]
+
+    return edit
+
+
+def put(name, value):
+    def edit(path):
+        with h5py.File(path, "a") as file:
+            del file[name]
+            file[name] = value
+
+    return edit
+
+
+def newer(path):
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.6.0"
+        file["units/id"] = [1]
+
+
+PIPELINE = "processing/brain_observatory_pipeline"
+SCENES = "stimulus/presentation/natural_scenes_stimulus"
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (
+            remove(SCENES),
+            r"s.nwb: no natural scenes among its stimuli \(spontaneous, static_gratings\)",
+        ),
+        (
+            remove(f"{PIPELINE}/DfOverF/imaging_plane_1/data"),
+            "no 'dff' in it .dataset processing/br",
+        ),
+        (remove(f"{PIPELINE}/Fluorescence"), "s.nwb: no 'time' in it"),  # a link to nothing
+        (
+            remove(f"{PIPELINE}/PupilTracking"),
+            "PupilTracking/pupil_size/data.; leave it out of responses.cov",
+        ),
+        (put(f"{SCENES}/frame_duration", np.arange(6)), "frames has 1 axes; needs 2"),
+        (put(f"{SCENES}/data", np.zeros(0, int)), "no presentations in it"),
+        (
+            put(f"{PIPELINE}/ImageSegmentation/cell_specimen_ids", [1, 2, 3]),
+            "3 neurons and 2 traces",
+        ),
+        (
+            put("stimulus/templates/natural_scenes_image_stack/data", np.full((2, 6, 8), np.nan)),
+            "pixels that are not finite",
+        ),
+        (newer, "NWB 2.6.0, not the layout of the Allen Brain Observatory"),
+        (lambda path: path.write_bytes(b"no HDF5"), "not a readable HDF5 file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:9000]), "s.nwb: "),
+    ],
+)
+def test_nwb_files_that_are_not_what_is_needed_are_named(tmp_path, edit, words):
+    path = allen_file(tmp_path / "s.nwb")
+    edit(path)
+    with pytest.raises(UserError, match=words):
+        sources.read_session(path, covariates=["speed", "pupil"])
+
+
+def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
+    path = allen_file(tmp_path / "s.nwb")
+    np.savez(tmp_path / "events.npz", ev=np.ones((2, 60)))
+    short = (tmp_path / "events.npz").read_bytes()[:200]
+    (tmp_path / "events.npz").write_bytes(short)
+    with pytest.raises(UserError, match=r"events\.npz: no events in it"):
+        sources.read_session(path, "events", events=tmp_path / "events.npz")
 
 
 @pytest.mark.parametrize(

@@ -10,22 +10,25 @@ NWB files are those of the Allen Brain Observatory (Visual Coding; NWB 1, as all
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5, npy
 
 ALLEN = "processing/brain_observatory_pipeline"
-STIMULUS = "stimulus/presentation/natural_scenes_stimulus"
+STIMULI = "stimulus/presentation"
+SCENES = ("natural_scenes_stimulus", "natural_scenes")  # the two names that allensdk looks for
 ALLEN_NAMES = {  # name here -> path in the file (allensdk/core/brain_observatory_nwb_data_set.py)
     "images": "stimulus/templates/natural_scenes_image_stack/data",
-    "image": f"{STIMULUS}/data",
-    "frames": f"{STIMULUS}/frame_duration",  # first and last sample of each presentation
+    "image": f"{STIMULI}/{{scenes}}/data",
+    "frames": f"{STIMULI}/{{scenes}}/frame_duration",  # first sample, and the one after the last
     "dff": f"{ALLEN}/DfOverF/imaging_plane_1/data",
     "time": f"{ALLEN}/DfOverF/imaging_plane_1/timestamps",
     "neurons": f"{ALLEN}/ImageSegmentation/cell_specimen_ids",
@@ -68,22 +71,43 @@ def read_session(
     path = Path(path)
     if path.is_dir():
         found = {file.stem: npy.load(file) for file in sorted(path.glob("*.npy"))}
-        return _session(path, found.get, sorted(found), signal, covariates or [], events)
+        return _session(path, found.get, sorted(found), {}, signal, covariates or [], events)
     with hdf5.open_file(path) as file:
-        items = hdf5.datasets(file, path)
-        allen = ALLEN_NAMES["image"] in items
+        names = sorted(hdf5.datasets(file, path))
+        scenes = _scenes(file, path)
+        places = {k: v.format(scenes=scenes) for k, v in ALLEN_NAMES.items()} if scenes else {}
 
         def get(name: str) -> np.ndarray | None:
-            item = items.get(ALLEN_NAMES.get(name, "") if allen else name)
-            return None if item is None else hdf5.read_array(item, path)
+            item = file.get(places.get(name, name))  # follows links, which `names` are without
+            known = isinstance(item, h5py.Dataset) and item.dtype.kind in "buif"
+            return hdf5.read_array(item, path) if known else None
 
-        return _session(path, get, sorted(items), signal, covariates or [], events)
+        return _session(path, get, names, places, signal, covariates or [], events)
+
+
+def _scenes(file: h5py.File, path: Path) -> str | None:
+    """Return the name of the natural scenes of an NWB file of Allen's; None for a plain file."""
+    shown = list(file.get(STIMULI, ()))
+    found = next((name for name in SCENES if name in shown), None)
+    if found is None and ALLEN in file:
+        stimuli = ", ".join(name.removesuffix("_stimulus") for name in shown) or "none"
+        raise UserError(
+            f"{path}: no natural scenes among its stimuli ({stimuli}); name a session that has "
+            "them (Allen's session B)"
+        )
+    if found is None and "nwb_version" in file.attrs:
+        raise UserError(
+            f"{path}: NWB {file.attrs['nwb_version']}, not the layout of the Allen Brain "
+            "Observatory (NWB 1); write its arrays as plain HDF5 (docs/encoding.md)"
+        )
+    return found
 
 
 def _session(
     path: Path,
     get: Callable[[str], np.ndarray | None],
     names: list[str],
+    places: dict[str, str],
     signal: str,
     covariates: list[str],
     events: str | Path | None,
@@ -92,6 +116,9 @@ def _session(
         array = get(name)
         if array is None:
             hint = "; name its file in recordings.events" if name == "events" else ""
+            hint = "; leave it out of responses.covariates" if name in covariates else hint
+            if name in places:
+                raise UserError(f"{path}: no '{name}' in it (dataset {places[name]}){hint}")
             raise UserError(
                 f"{path}: no '{name}' in it{hint}; it holds: {', '.join(names[:20]) or 'nothing'}"
             )
@@ -100,6 +127,10 @@ def _session(
         return array
 
     images, image = need("images", 3), need("image", 1).astype(np.int64)
+    if not len(image):
+        raise UserError(f"{path}: no presentations in it; 'image' is empty")
+    if not np.isfinite(images).all():
+        raise UserError(f"{path}: images have pixels that are not finite")
     time = need("time", 1).astype(np.float64)
     if np.any(np.diff(time) <= 0):
         raise UserError(f"{path}: time goes back or repeats; time stamps must increase")
@@ -109,11 +140,11 @@ def _session(
             f"{path}: {signal} has {traces.shape[1]} samples and time {len(time)}; traces are "
             "neurons x samples"
         )
-    frames = get("frames")
-    if frames is None:
+    if get("frames") is None:
         start, end = (need(name, 1).astype(np.float64) for name in ("start", "end"))
-    else:  # sample numbers
-        start, end = (time[np.clip(frames[:, i].astype(int), 0, len(time) - 1)] for i in (0, 1))
+    else:
+        at = np.clip(need("frames", 2).astype(int), 0, len(time) - 1)
+        start, end = time[at[:, 0]], time[at[:, -1]]
     if not len(image) == len(start) == len(end):
         raise UserError(
             f"{path}: image, start and end have {len(image)}, {len(start)} and {len(end)} rows"
@@ -138,7 +169,10 @@ def _session(
         raise UserError(f"{path}: {len(ids)} neurons and {len(traces)} traces")
     found = {}
     for name in covariates:
-        values, own = need(name, 1).astype(np.float64), get(f"{name}_time")
+        values, own = get(name), get(f"{name}_time")
+        if values is None or values.shape[1:] != (1,):  # a column in early files of Allen's
+            values = need(name, 1)
+        values = values.astype(np.float64).ravel()
         clock = time if own is None else own.astype(np.float64)
         if len(values) != len(clock):
             raise UserError(f"{path}: {name} has {len(values)} values for {len(clock)} times")
@@ -153,7 +187,7 @@ def _events(path: str | Path) -> np.ndarray:
         try:
             with np.load(path, allow_pickle=False) as file:
                 loaded = file["ev"]
-        except (ValueError, KeyError, EOFError) as error:
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: no events in it ({error}); needs `ev` in an .npz") from error
     if loaded.ndim != 2:
         raise UserError(f"{path}: events have {loaded.ndim} axes; needs neurons x samples")
