@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=300.0,
         metavar="SECONDS",
-        help="keep the state this often, and after every epoch (default: 300 s)",
+        help="keep the state this often (default: 300 s)",
     )
     options.add_compute(parser)
     options.add_settings(parser, "encoding_network")

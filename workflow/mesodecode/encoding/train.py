@@ -54,6 +54,17 @@ class Regression(engine._Run):
             value = mean.cpu() if name == "readout.bias" else torch.zeros(())
             self.best_state[name] = value.expand_as(self.best_state[name]).clone()
 
+    def next_epoch(self) -> None:
+        """Go to the start of the next epoch, and keep it if it is time to.
+
+        Not always: an epoch can last a second, and the network of Berget 2023 has 2 GB to keep.
+        """
+        kept, self.checkpoint = self.checkpoint, None
+        super().next_epoch()
+        self.checkpoint = kept
+        if kept and kept.due():
+            self.save()
+
     def loss_of(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of a step."""
         return mse_loss(outputs, labels)
