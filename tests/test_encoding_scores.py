@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import r2_score
@@ -180,6 +183,30 @@ def test_summary_has_student_intervals_over_neurons_and_folds(parts):
         ]
         each.append(np.mean(r2_score(*means, multioutput="raw_values") / ceiling))
     assert (share["fold_low"] + share["fold_high"]) / 2 == pytest.approx(np.mean(each))
+
+
+def test_neurons_of_sessions_held_out_in_turn_count_once(parts):
+    several = [
+        replace(one, fold=f"test-{name}", session=name)
+        for one, name in zip(parts, "abc", strict=True)
+    ]
+    rows, by_fold, chance = zip(
+        *(scores.score_session([one], permutations=19) for one in several), strict=True
+    )
+    rows, by_fold = pd.concat(rows), pd.concat(by_fold)
+    table = scores.summarise(rows, by_fold, {"m": np.concatenate(chance, axis=1)})
+    row = table[(table["neurons"] == "all") & (table["score"] == "r2_single")].iloc[0]
+    each = rows.pivot(index="neuron", columns="session", values="r2_single").mean(axis=1)
+    assert row["n_neurons"] == len(each) < len(rows)
+    low, high = stats.t.interval(0.95, len(each) - 1, each.mean(), stats.sem(each))
+    assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx((each.mean(), low, high))
+    # folds of images of several sessions: other neurons, whatever their numbers
+    images = scores.summarise(
+        rows, by_fold.assign(fold="test-a.fold-1"), {"m": np.concatenate(chance, axis=1)}
+    )
+    assert images.query("neurons == 'all' and score == 'r2_single'")["n_neurons"].item() == len(
+        rows
+    )
 
 
 def test_predictions_come_back_and_what_is_not_finite_is_refused(parts, tmp_path):

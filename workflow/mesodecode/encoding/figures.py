@@ -88,8 +88,10 @@ def scores_caption(neurons: pd.DataFrame) -> str:
     """Return the caption of `scores_figure`, in plain text."""
     one = neurons[neurons["model"] == neurons["model"].iloc[0]]
     n, answers = len(one), int(one["responsive"].sum())
+    sessions = one["session"].nunique()
+    of = f" of {sessions} sessions, one by one" if sessions > 1 else ""
     return (
-        f"Left: R² of each of n = {n} neurons ({answers} responsive: F test over images, false "
+        f"Left: R² of each of n = {n} neurons{of} ({answers} responsive: F test over images, false "
         "discovery rate .05), predictions against the mean response to each held-out image, all "
         "folds together; line: mean; values below -0.5 are drawn there. Right: mean share of the "
         "ceiling that responsive neurons' noise leaves, of R² and of the correlation (CC_norm); "

@@ -50,15 +50,16 @@ def render(
     environment.filters["cited"] = base.cited
     style, script = look()
     text = methods.blocks(config, base.versions())
+    one = neurons[neurons["model"] == neurons["model"].iloc[0]]
+    if config["folds"]["by"] == "sessions":  # which have the same neurons
+        one = one.groupby("neuron", as_index=False)["responsive"].any()
     return environment.get_template("encoding.html.j2").render(
         config=config,
         look=style,
         script=script,
         rows=score_rows(summary),
-        n_neurons=int((neurons["model"] == neurons["model"].iloc[0]).sum()),
-        n_responsive=int(
-            neurons.loc[neurons["model"] == neurons["model"].iloc[0], "responsive"].sum()
-        ),
+        n_neurons=len(one),
+        n_responsive=int(one["responsive"].sum()),
         diagnoses={name: table.to_dict("records") for name, table in diagnoses.items()},
         best=[] if sweep is None else sweep.nlargest(10, "valid_r2").to_dict("records"),
         n_swept=0 if sweep is None else len(sweep),

@@ -162,11 +162,12 @@ def summarise(
 
     `chance`: model -> R² of averages with permuted images (permutations, all its neurons). The
     intervals are Student's, over neurons and, for responsive ones, over the means of folds; folds
-    share training images, which makes theirs too narrow. Chance is the mean over neurons and
-    permutations of R² of averages, p the share of permutations that are as good, counting the
-    observed one.
+    share training images, which makes theirs too narrow. Where sessions were held out in turn, a
+    neuron counts once, with its mean over them. Chance is the mean over neurons and permutations of
+    R² of averages, p the share of permutations that are as good, counting the observed one.
     """
     rows = []
+    same = held_out_sessions(folds["fold"])
     for model, mine in neurons.groupby("model", sort=False):
         subsets = {
             "all": np.ones(len(mine), bool),
@@ -175,22 +176,30 @@ def summarise(
         }
         for name, chosen in subsets.items():
             for score in SCORES:
-                values = mine.loc[chosen, score].dropna().to_numpy()
-                if not len(values):
+                known = mine.loc[chosen, ["neuron", score]].dropna()
+                if known.empty:
                     continue
+                each = known.groupby("neuron")[score].mean() if same else known[score]
+                values = each.to_numpy()
                 low, high = interval(values)
                 row = {"model": model, "neurons": name, "score": score, "n_neurons": len(values)}
                 row |= {"mean": values.mean(), "ci_low": low, "ci_high": high}
                 if name == "responsive" and score in folds:
-                    each = folds.loc[folds["model"] == model, score].dropna().to_numpy()
-                    row["n_folds"] = len(each)
-                    row["fold_low"], row["fold_high"] = interval(each)
+                    by_fold = folds.loc[folds["model"] == model, score].dropna().to_numpy()
+                    row["n_folds"] = len(by_fold)
+                    row["fold_low"], row["fold_high"] = interval(by_fold)
                 if score == "r2_average":
                     null = np.nanmean(chance[model][:, chosen], axis=1)
                     row["chance"] = null.mean()
-                    row["p_chance"] = (1 + (null >= values.mean()).sum()) / (1 + len(null))
+                    observed = known[score].mean()
+                    row["p_chance"] = (1 + (null >= observed).sum()) / (1 + len(null))
                 rows.append(row)
     return pd.DataFrame(rows, columns=list(SUMMARY))
+
+
+def held_out_sessions(folds: Sequence[str]) -> bool:
+    """Tell whether folds are sessions, which have the same neurons (ids: `study.make_folds`)."""
+    return all(fold.startswith("test-") and ".fold-" not in fold for fold in folds)
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
