@@ -125,10 +125,35 @@ def test_rates_at_which_the_loss_falls_and_grows():
 
 def test_learning_by_heart_is_told_from_not_learning():
     def verdict(train, valid):
-        history = pd.DataFrame({"train_r2": train, "valid_r2": valid})
-        row = diagnose.check_history(history, {"pixels": (0.4, 0.01)}, 1000)
-        return row["verdict"], row["fault"]
+        loss = 0.8 * (1 - np.array(valid))  # .8: the variance of validation responses
+        history = pd.DataFrame({"train_r2": train, "valid_r2": valid, "valid_loss": loss})
+        network = torch.nn.Linear(99, 10)
+        row = diagnose.check_history(history, {"pixels": (0.4, 0.01)}, (0.96, -0.2), network)
+        return row["verdict"], row["fault"], row["sentence"]
 
-    assert verdict([0.1, 0.9], [-0.1, -0.3]) == ("fail", "architecture")
-    assert verdict([0.0, 0.01], [-0.1, -0.01]) == ("fail", "optimisation")
-    assert verdict([0.5, 0.9], [0.2, 0.3]) == ("pass", "")
+    # the mean training response has a loss of .96 there: R² 1 - .96 / .8 = -.2
+    by_heart = verdict([0.1, 0.9], [-0.2, -0.3])
+    assert by_heart[:2] == ("fail", "architecture")
+    assert "(the mean response has -0.20 there): it learns by heart: 1,000 weights" in by_heart[2]
+    assert verdict([0.0, 0.01], [-0.3, -0.195])[:2] == ("fail", "optimisation")
+    assert verdict([0.1, 0.3], [-0.1, -0.05])[:2] == ("pass", "")  # below 0, but above the mean
+    assert verdict([0.5, 0.9], [0.2, 0.3])[:2] == ("pass", "")
+
+
+def test_the_mean_response_is_what_learning_is_measured_from(whole):
+    data = responses.make_responses(whole, "s", reduce="max", image_size=16)
+    settings = schema.defaults("encoding_network", **SETTINGS)
+    split = folds.split_images(data, 1, 5, 0)
+    train, valid, _, _ = diagnose.sources(data, split, settings)
+    loss, r2 = diagnose.mean_scores(train, valid)
+    shown = [
+        data.response[split.valid][data.image[split.valid] == i].mean(0)
+        for i in np.unique(data.image[split.valid])
+    ]
+    seen = [
+        data.response[split.train][data.image[split.train] == i].mean(0)
+        for i in np.unique(data.image[split.train])
+    ]
+    error = (shown - np.mean(seen, 0)) ** 2
+    assert loss == pytest.approx((error / np.var(seen, 0)).mean(), rel=1e-4)
+    assert r2 == pytest.approx((1 - error.sum(0) / (np.var(shown, 0) * 8)).mean(), rel=1e-4)

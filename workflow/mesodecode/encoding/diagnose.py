@@ -1,7 +1,8 @@
 """Why a network does not learn: data, preprocessing, architecture or optimisation.
 
 Each check asks one question that only one of the four can fail, given that the checks before it
-pass; the first that fails names the fault. All look at training and validation presentations only.
+pass; the first that fails names the fault. All look at training and validation presentations only,
+but the one of the lag, which looks at all: it is about the recording, not about a fold.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ MAX_SHARE = 0.5  # of the loss, in a twentieth of the neurons
 MAX_P = 0.01  # of ridge regression against permuted images
 GRADIENTS = (1e-6, 1e3)  # of a layer, in units of its weights
 ONE_BATCH, STEPS, BATCH_R2 = 16, 300, 0.9
+MIN_SKILL = 0.01  # R² over the mean response, of validation presentations
 LAG = (0.15, 0.01)  # s; gain in explained share, beyond half as much again
 RATES = np.geomspace(1e-7, 10, 65)
 
@@ -70,7 +72,7 @@ def diagnose(
     known = explainable(data.response[rows].astype(np.float64), data.image[rows])
     neurons = neuron_table(data, known)
     responsive = neurons["responsive"].to_numpy()
-    train, _, _, _ = sources(data, split, settings, device)
+    train, valid, _, _ = sources(data, split, settings, device)
     network = network_of(data, settings).to(device)
     train.freeze(network)
     batch, labels = one_batch(train)
@@ -88,7 +90,7 @@ def diagnose(
         check_features(learns, settings),
         check_one_batch(network, batch, labels, settings, layers),
         check_learning_rate(rates, settings["learning_rate"]),
-        check_history(history, learns, sum(p.numel() for p in network.parameters())),
+        check_history(history, learns, mean_scores(train, valid), network),
     ]
     table = pd.DataFrame(checks, columns=list(CHECKS))
     table.loc[len(table)] = conclusion(table)
@@ -404,29 +406,46 @@ def check_learning_rate(rates: pd.DataFrame, rate: float) -> dict[str, Any]:
     )
 
 
+def mean_scores(train: Presentations, valid: Presentations) -> tuple[float, float]:
+    """Return loss and R² that the mean training response has on validation presentations."""
+    labels = valid.labels[valid.centres]
+    outputs = train.labels[train.centres].mean(0).expand_as(labels)
+    return torch.nn.functional.mse_loss(outputs, labels).item(), mean_r2(outputs, labels)
+
+
 def check_history(
-    history: pd.DataFrame | None, learns: dict[str, tuple[float, float]], n_weights: int
+    history: pd.DataFrame | None,
+    learns: dict[str, tuple[float, float]],
+    mean: tuple[float, float],
+    network: torch.nn.Module,
 ) -> dict[str, Any]:
-    """Did the training learn, and what it learned hold?"""
+    """Did the training learn, and what it learned hold? `mean`: see `mean_scores`.
+
+    What it learned is judged by R² over the mean training response: the R² of that mean itself is
+    below 0, well below where few images validate.
+    """
     if history is None:
         row = _row("training", True, "", math.nan, math.nan, "No training was given.")
         return row | {"verdict": "not made"}
-    fitted, held = history["train_r2"].max(), history["valid_r2"].max()
+    best = history.loc[history["valid_loss"].idxmin()]
+    fitted, held = history["train_r2"].max(), best["valid_r2"]
+    skill = 1 - best["valid_loss"] / mean[0]
     ridge = max(value for value, _ in learns.values())
     start = (
         f"In {len(history)} epochs R² rose to {fitted:.2f} on training and {held:.2f} on "
-        "validation presentations"
+        f"validation presentations (the mean response has {mean[1]:.2f} there)"
     )
-    if held > 0:
-        return _row("training", True, "", held, 0.0, f"{start}.")
+    if skill > MIN_SKILL:
+        return _row("training", True, "", skill, MIN_SKILL, f"{start}.")
     if fitted > 0.1:
-        words = f"it learns by heart: {n_weights:,} weights; use fewer, frozen or pretrained ones"
+        n = sum(p.numel() for p in network.parameters())
+        words = f"it learns by heart: {n:,} weights; use fewer, frozen or pretrained ones"
         return _row(
-            *("training", False, "architecture", held, 0.0),
+            *("training", False, "architecture", skill, MIN_SKILL),
             f"{start}: {words} (ridge: R² {ridge:.2f} of averages).",
         )
     return _row(
-        *("training", False, "optimisation", held, 0.0),
+        *("training", False, "optimisation", skill, MIN_SKILL),
         f"{start}: it does not learn what it could; train longer, or see the learning rate.",
     )
 

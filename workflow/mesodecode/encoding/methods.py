@@ -129,7 +129,8 @@ def diagnosis() -> str:
     """Return what a diagnosis does."""
     return (
         "Each check of a diagnosis asks what only one of data, preprocessing, architecture and "
-        "optimisation can fail, given that those before it pass; none reads test presentations. "
+        "optimisation can fail, given that those before it pass; none but the lag, which is one of "
+        "the recording, reads test presentations. "
         "Learning rates are tried by a range test [@smith2017]."
     )
 
