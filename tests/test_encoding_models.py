@@ -87,6 +87,13 @@ def test_covariates_take_what_differs_between_repeats():
     speed = data.covariates[split.test, 0]
     slope = np.polyfit(speed, (change - mean)[:, 0], 1)[0]
     assert slope == pytest.approx(0.5, rel=0.15)
+    # behaviour alone: the mean of all images, and the planted slope
+    alone = schema.defaults("encoding_linear", model="mean", covariates=True)
+    found = linear.fit_predict(data, split, alone)
+    line = np.polyfit(speed, found[:, 0], 1)
+    assert line[0] == pytest.approx(0.5, rel=0.05)
+    usual = data.covariates[split.fit].mean()
+    assert np.polyval(line, usual) == pytest.approx(data.response[split.fit, 0].mean())
 
 
 def test_baselines():
@@ -354,6 +361,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     data = responses()
     (whole, _), _ = fit_small(data, epochs=3)
     checkpoint = Checkpoint(tmp_path / "c.pt", {})
+    fit_small(data, checkpoint, epochs=1)
+    assert not checkpoint.path.exists()  # seconds are not worth a file, which may be of 2 GB
+    checkpoint.result.unlink()
     original, calls = train.Regression.next_epoch, []
 
     def stop(self):
@@ -364,7 +374,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train.Regression, "next_epoch", stop)
     with pytest.raises(KeyboardInterrupt):
-        fit_small(data, Checkpoint(tmp_path / "c.pt", {}), epochs=3)
+        fit_small(data, Checkpoint(tmp_path / "c.pt", {}, every=0), epochs=3)
+    assert checkpoint.load()["epoch"] == 3
     monkeypatch.setattr(train.Regression, "next_epoch", original)
     (again, _), _ = fit_small(data, checkpoint, epochs=3)
     for name, value in whole.state.items():

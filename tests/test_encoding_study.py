@@ -61,6 +61,13 @@ def snakemake(folder: Path, config: dict, *words: str) -> subprocess.CompletedPr
             },
             "models.m.screen: neurons that answer no image may follow the covariates",
         ),
+        (
+            {
+                "models": {"m": {"model": "image_mean", "covariates": True}},
+                "responses": {"covariates": ["speed"]},
+            },
+            "models.m.covariates: an image_mean takes none",
+        ),
         ({"diagnose": ["ridge"]}, "diagnose: no network 'ridge'; known: net"),
         ({"sweep": {"model": "ridge"}}, "sweep.model: no network 'ridge'"),
         ({"sweep": {"model": "net", "chunks": 2}}, "sweep.chunks: 2 jobs for 1 trainings"),

@@ -17,15 +17,35 @@ ALPHAS = np.logspace(-6, 6, 25)  # penalties, in units of the features' mean var
 
 def fit_predict(data: Responses, split: Split, settings: dict[str, Any]) -> np.ndarray:
     """Fit a model of encoding_linear.schema.yaml and predict the test presentations (P, N)."""
+    covariates = data.covariates if settings["covariates"] else None
     if settings["model"] == "mean":
-        return np.repeat(data.response[split.fit].mean(0)[None], len(split.test), axis=0)
+        response, added = without_covariates(data, split, covariates)
+        return np.broadcast_to(response.mean(0) + added, (len(split.test), response.shape[1]))
     if settings["model"] == "image_mean":
         return other_repeats(data.response[split.test], data.image[split.test])
-    covariates = data.covariates if settings["covariates"] else None
     seen = data.images[np.unique(data.image[split.fit])]
     images = (data.images - seen.mean()) / (seen.std() or 1.0)
     features = image_features(images, settings)
     return ridge(features, data, split, covariates, screen=settings["screen"])
+
+
+def without_covariates(
+    data: Responses, split: Split, covariates: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return fitted responses less the part of covariates (Q, N), and that part of tests (P, N).
+
+    Slopes of covariates (P, C) by least squares on what differs between repeats of one image, so
+    that no image can take their part. Without covariates the part is 0, of shape (1, 1).
+    """
+    rows = split.fit
+    response = data.response[rows].astype(np.float64)
+    if covariates is None:
+        return response, np.zeros((1, 1))
+    index = np.unique(data.image[rows], return_inverse=True)[1]
+    mine = covariates[rows]
+    within = mine - image_means(mine, index)[index]
+    slopes, *_ = np.linalg.lstsq(within, response - image_means(response, index)[index])
+    return response - mine @ slopes, covariates[split.test] @ slopes
 
 
 def other_repeats(response: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -69,8 +89,7 @@ def ridge(
 ) -> np.ndarray:
     """Predict test presentations (P, N) by ridge regression on features (I, F) of images.
 
-    1. With covariates (P, C) their slopes come first, by least squares on what differs between
-       repeats of one image, so that no image can take their part.
+    1. The part of covariates (P, C) comes first (`without_covariates`).
     2. The mean response to each training image is regressed on its features, in closed form, with
        the penalty of each neuron that has the least leave-one-image-out error (RidgeCV); the
        largest leaves the mean response.
@@ -80,15 +99,9 @@ def ridge(
     Repeats of an image have the same features: fitting their mean is fitting them all, where each
     image has equally many.
     """
-    rows, response = split.fit, data.response[split.fit].astype(np.float64)
+    response, added = without_covariates(data, split, covariates)
+    rows = split.fit
     shown, index = np.unique(data.image[rows], return_inverse=True)
-    added = np.zeros((len(split.test), 1))
-    if covariates is not None:
-        mine = covariates[rows]
-        within = mine - image_means(mine, index)[index]
-        slopes, *_ = np.linalg.lstsq(within, response - image_means(response, index)[index])
-        response = response - mine @ slopes
-        added = covariates[split.test] @ slopes
     x = features[shown].astype(np.float64)
     mean = x.mean(0)
     scale = np.sqrt(((x - mean) ** 2).sum() / len(x)) or 1.0

@@ -81,7 +81,7 @@ def make_responses(
             moved = window_values(source.traces[known], a[there], b[there], reduce)
             lags.append(lag + extra)
             shares.append(np.nanmean(explainable(moved, source.image[there]).single))
-    values = [_average(source, *source.covariates[name])[keep] for name in covariates]
+    values = [_average(source, name)[keep] for name in covariates]
     images = source.images
     if image_size is not None and images.shape[1:] != (image_size, image_size):
         from mesodecode.preprocess import resize
@@ -141,14 +141,15 @@ def window_values(
         return np.where(counts > 0, best if reduce == "max" else sums / counts, np.nan)
 
 
-def _average(source: Session, values: np.ndarray, time: np.ndarray) -> np.ndarray:
+def _average(source: Session, name: str) -> np.ndarray:
     """Return the mean of a covariate over each presentation (P,), interpolated where it has none.
 
     NaN (blinks) is passed over.
     """
+    values, time = source.covariates[name]
     known = np.isfinite(values)
     if not known.any():
-        raise UserError("a covariate without a single value; leave it out of responses.covariates")
+        raise UserError(f"{name}: not a single value of it; leave it out of responses.covariates")
     values, time = values[known], time[known]
     sums = np.concatenate([[0], np.cumsum(values)])
     a, b = np.searchsorted(time, source.start), np.searchsorted(time, source.end)

@@ -162,6 +162,8 @@ def _model(name: str, config: dict[str, Any]) -> Model:
     settings = schema.defaults(kind, **settings)
     if settings["covariates"] and not config["responses"]["covariates"]:
         raise UserError(f"{where}.covariates: there are none; name them in responses.covariates")
+    if settings.get("model") == "image_mean" and settings["covariates"]:
+        raise UserError(f"{where}.covariates: an image_mean takes none; set it false")
     if kind == "encoding_network" and settings["screen"] and settings["covariates"]:
         raise UserError(
             f"{where}.screen: neurons that answer no image may follow the covariates; set it false"
