@@ -123,6 +123,25 @@ def test_rates_at_which_the_loss_falls_and_grows():
     assert diagnose.useful_rates(table) == pytest.approx((1e-3, 1.0))  # lowest at 0.1
 
 
+@pytest.mark.parametrize(
+    ("reached", "verdict", "fault", "words"),
+    [
+        ([0.95], "pass", "", "by the optimiser set."),
+        ([0.87, 0.93], "pass", "", "by Adam with 0.93: it is the slower one."),
+        ([0.1, 0.93], "fail", "optimisation", "the network can, the optimiser as set cannot."),
+        ([np.nan, 0.93], "fail", "optimisation", "(it diverges), by Adam with 0.93"),
+        ([0.87, 0.6, 0.88, 0.3], "fail", "architecture", "by Adam with 0.88: the network cannot"),
+    ],
+)
+def test_a_slow_optimiser_is_no_fault(monkeypatch, reached, verdict, fault, words):
+    monkeypatch.setattr(diagnose, "fit_batch", lambda *_: reached.pop(0))
+    layers = pd.DataFrame({"layer": ["a"], "gradient": [0.1], "ratio": [0.1]})
+    settings = schema.defaults("encoding_network")
+    row = diagnose.check_one_batch(None, None, torch.zeros(16, 2), settings, layers)
+    assert (row["verdict"], row["fault"]) == (verdict, fault) and words in row["sentence"]
+    assert not reached
+
+
 def test_learning_by_heart_is_told_from_not_learning():
     def verdict(train, valid):
         loss = 0.8 * (1 - np.array(valid))  # .8: the variance of validation responses

@@ -9,9 +9,11 @@ import torch
 from mesodecode import schema
 from mesodecode.checkpoint import Checkpoint
 from mesodecode.encoding import folds, linear, networks, sweep, train
+from mesodecode.encoding.explainable import image_means
 from mesodecode.encoding.gabor import gabor, gabor_pyramid
 from mesodecode.encoding.presentations import Presentations, averaged, fit_scaler
 from mesodecode.encoding.responses import Responses
+from mesodecode.encoding.scores import r2
 from mesodecode.encoding.tables import HISTORY
 from mesodecode.files import UserError
 
@@ -396,6 +398,11 @@ def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path):
     assert table["diverged"].tolist() == [False, False, True, True]
     assert table["learning_rate"].tolist() == [0.01, 0.01, 1e6, 1e6]
     assert table.loc[:1, "test_r2"].notna().all() and table.loc[2:, "valid_loss"].isna().all()
+    # test images are scored as averages too, as the network was trained
+    _, predicted = train.train_network(data, split, settings | lines[0])
+    _, index = np.unique(data.image[split.test], return_inverse=True)
+    means = [image_means(x.astype(float), index) for x in (data.response[split.test], predicted)]
+    assert table["test_r2"][0] == pytest.approx(r2(*means).mean(), abs=1e-5)
     # finished lines are taken as they are; a line cut short and other inputs are not
     text = partial.read_text().splitlines()
     partial.write_text("\n".join([text[0].replace('"epochs": 20', '"epochs": 7'), text[1][:30]]))

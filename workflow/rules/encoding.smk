@@ -234,7 +234,7 @@ rule diagnose:
     shell:
         f"mesodecode diagnose --fold {FIRST} "
         "{params.data} {params.settings} --history {input.history} "
-        "--device {resources.device} --threads {threads} --out {params.prefix} &> {log}"
+        "--device {resources.device} --threads {threads} --out {params.prefix} 2> {log} >&2"
 
 
 if SWEEP:

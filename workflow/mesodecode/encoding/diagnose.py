@@ -36,6 +36,7 @@ MAX_SHARE = 0.5  # of the loss, in a twentieth of the neurons
 MAX_P = 0.01  # of ridge regression against permuted images
 GRADIENTS = (1e-6, 1e3)  # of a layer, in units of its weights
 ONE_BATCH, STEPS, BATCH_R2 = 16, 300, 0.9
+SLOW_R2 = 0.5  # of one batch, by an optimiser that is slow but no fault
 MIN_SKILL = 0.01  # R² over the mean response, of validation presentations
 LAG = (0.15, 0.01)  # s; gain in explained share, beyond half as much again
 RATES = np.geomspace(1e-7, 10, 65)
@@ -130,11 +131,13 @@ def check_lag(data: Responses) -> dict[str, Any]:
     now = data.lag_explained[np.argmin(np.abs(data.lags - used))]
     best = int(np.argmax(data.lag_explained))
     moved = data.lags[best] - used
+    start = f"At a lag of {used:.2f} s images explain {now:.1%} of the variance, "
+    if data.lag_explained[best] <= now:
+        return _row("lag", True, "", 0.0, LAG[0], f"{start}and at no other lag more.")
     good = abs(moved) < LAG[0] or data.lag_explained[best] < 1.5 * max(now, 0) + LAG[1]
     return _row(
         *("lag", good, "preprocessing", moved, LAG[0]),
-        f"At a lag of {used:.2f} s images explain {now:.1%} of the variance, at the best one "
-        f"({data.lags[best]:.2f} s) {data.lag_explained[best]:.1%}"
+        f"{start}at the best one ({data.lags[best]:.2f} s) {data.lag_explained[best]:.1%}"
         + ("." if good else ": the window of responses is not where the responses are; set lag."),
     )
 
@@ -218,11 +221,12 @@ def ridge_learns(
 def check_images(learns: dict[str, tuple[float, float]]) -> dict[str, Any]:
     """Do the images, as given, predict responses in any simple way?"""
     kind = max(("pixels", "gabor"), key=lambda name: (-learns[name][1], learns[name][0]))
+    words = {"pixels": "pixels", "gabor": "Gabor filters"}[kind]
     value, p = learns[kind]
     good = p <= MAX_P
     return _row(
         *("images", good, "preprocessing", p, MAX_P),
-        f"Ridge regression on {kind} predicts averages of held-out images with R² {value:.2f} "
+        f"Ridge regression on {words} predicts averages of held-out images with R² {value:.2f} "
         f"(p = {p:.3f})"
         + (
             "."
@@ -357,6 +361,9 @@ def check_one_batch(
         if adam >= BATCH_R2:
             break
     if adam >= BATCH_R2:
+        if own >= SLOW_R2:
+            words = f"{start}, by Adam with {adam:.2f}: it is the slower one."
+            return _row("one batch", True, "", own, SLOW_R2, words)
         fault, words = "optimisation", "the network can, the optimiser as set cannot"
     else:
         fault, words = "architecture", "the network cannot hold even these"

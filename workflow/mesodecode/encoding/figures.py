@@ -47,12 +47,7 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
                     each.plot(
                         [values.mean()] * 2, [y - offset - 0.16, y - offset + 0.16], "k", lw=1.4
                     )
-            for index, (score, label) in enumerate(
-                (
-                    ("fraction", "R² over its ceiling"),
-                    ("r_normalised", "correlation over its ceiling"),
-                )
-            ):
+            for index, score in enumerate(("fraction", "r_normalised")):
                 chosen = summary[
                     (summary["model"] == model)
                     & (summary["neurons"] == "responsive")
@@ -64,8 +59,10 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
                         *(row["mean"], y - 0.12 + 0.24 * index),
                         xerr=[[row["mean"] - row["ci_low"]], [row["ci_high"] - row["mean"]]],
                         **{"fmt": "D^"[index], "color": PALETTE[2 + index], "ms": 3.2},
-                        **{"elinewidth": 0.8, "capsize": 1.8, "label": label if y == 0 else None},
+                        **{"elinewidth": 0.8, "capsize": 1.8},
                     )
+        for index, label in enumerate(("R² over its ceiling", "correlation over its ceiling")):
+            share.plot([], [], "D^"[index], color=PALETTE[2 + index], ms=3.2, label=label)
         each.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
         share.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
         share.axvline(1, color="black", lw=0.6, zorder=0)
@@ -201,6 +198,8 @@ def sweep_figure(table: pd.DataFrame) -> Figure:
 
 def sweep_caption(table: pd.DataFrame) -> str:
     """Return the caption of `sweep_figure`, in plain text."""
+    n = table["l2"].nunique()
+    over = f", the best over {n} values of L2" if n > 1 else ""
     best = table.loc[table["valid_r2"].idxmax()] if table["valid_r2"].notna().any() else None
     words = (
         "None of them stayed finite."
@@ -211,10 +210,9 @@ def sweep_caption(table: pd.DataFrame) -> str:
     )
     return (
         f"Validation R² (top) and loss (bottom) of {len(table)} trainings on the first fold, by "
-        f"learning rate and momentum: the best over {table['l2'].nunique()} values of L2, for each "
-        f"initialisation. Grey: all of them diverged ({int(table['diverged'].sum())} trainings "
-        f"did). {words} Each square is one seed: chosen among so many, the best is better than it "
-        "would be again."
+        f"learning rate and momentum{over}, for each initialisation. Grey: all of them "
+        f"diverged ({int(table['diverged'].sum())} trainings did). {words} Each square "
+        "is one seed: chosen among so many, the best is better than it would be again."
     )
 
 
@@ -261,7 +259,8 @@ def diagnosis_caption(neurons: pd.DataFrame, layers: pd.DataFrame) -> str:
     """Return the caption of `diagnosis_figure`, in plain text."""
     return (
         f"A: share of single trials' variance that images explain in each of n = {len(neurons)} "
-        "neurons. B: root mean square of the gradient over that of the weights, before training, "
+        "neurons (training and validation images of the first fold). B: root mean square of the "
+        "gradient over that of the weights, before training, "
         f"of each of {len(layers)} layers with weights. C: learning-rate range test, one step at "
         "each rate; shaded: from a hundredth of the rate of the lowest loss to where it grows."
     )

@@ -31,10 +31,18 @@ def responses(config: Mapping[str, Any]) -> str:
     made = config["responses"]
     signal = "ΔF/F" if made["signal"] == "dff" else "events"
     over = f"{made['samples']} samples" if made["samples"] else "the samples of the presentation"
+    how = {"mean": "mean", "max": "maximum"}[made["reduce"]]
+    taken = [name for name, s in config["models"].items() if s["covariates"]]
+    beside = {"speed": "running speed", "pupil": "pupil size"}
+    words = (
+        f" Covariates ({joined([beside[name] for name in made['covariates']])}; means over each "
+        f"presentation) are inputs of {joined(taken)}: in closed form by the slopes of what "
+        "differs between repeats of an image, in networks beside the image."
+    )
     return (
-        f"A response is the {made['reduce']} of {signal} over {over} from {made['lag']:g} s after "
+        f"A response is the {how} of {signal} over {over} from {made['lag']:g} s after "
         "the start of an image. The study re-created is Berget 2023: VGG19 on V1 neurons of the "
-        "Allen Brain Observatory [@devries2020]."
+        "Allen Brain Observatory [@devries2020]." + (words if taken else "")
     )
 
 
@@ -88,6 +96,13 @@ def networks(config: Mapping[str, Any]) -> str:
             "[@klindt2017]; on a frozen backbone each neuron has its own best epoch, from the mean "
             "response (epoch 0) on."
         )
+    if any(s["readout"] == "rnn" for s in made):
+        words += (
+            " A readout over presentations is a layer of gated recurrent units [@cho2014] that "
+            "reads the last ones; in training, held-out images among them are hidden."
+        )
+    if any(s["pretrained"] == "imagenet" for s in made):
+        words += " Pretrained backbones have ImageNet [@deng2009] weights."
     drawn = {s["initialisation"] for s in made} | set(
         (config["sweep"] or {}).get("initialisation", [])
     )
@@ -96,7 +111,8 @@ def networks(config: Mapping[str, Any]) -> str:
     if named:
         words += f" Initialisation, where it is not the default: {joined(named)}."
     if any(s["optimizer"] == "adam" for s in made):
-        words += " Adam: [@kingma2015]."
+        words += " Steps are those of stochastic gradient descent with momentum, or of Adam "
+        words += "[@kingma2015] where the settings say so."
     return words + _screened(made)
 
 

@@ -50,6 +50,9 @@ def render(
     environment.filters["cited"] = base.cited
     style, script = look()
     text = methods.blocks(config, base.versions())
+    best = []
+    if sweep is not None:
+        best = sweep[sweep["valid_r2"].notna()].nlargest(10, "valid_r2").to_dict("records")
     one = neurons[neurons["model"] == neurons["model"].iloc[0]]
     if config["folds"]["by"] == "sessions":  # which have the same neurons
         one = one.groupby("neuron", as_index=False)["responsive"].any()
@@ -61,7 +64,10 @@ def render(
         n_neurons=len(one),
         n_responsive=int(one["responsive"].sum()),
         diagnoses={name: table.to_dict("records") for name, table in diagnoses.items()},
-        best=[] if sweep is None else sweep.nlargest(10, "valid_r2").to_dict("records"),
+        best=best,
+        averaged=config["sweep"] is not None
+        and config["models"][config["sweep"]["model"]]["train_on"] == "averages",
+        shown={name: used(settings) for name, settings in config["models"].items()},
         n_swept=0 if sweep is None else len(sweep),
         n_diverged=0 if sweep is None else int(sweep["diverged"].sum()),
         truth=list(truth),
@@ -96,6 +102,27 @@ def score_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
             row[score] = by.loc[score].to_dict() if score in by.index else None
         rows.append(row)
     return rows
+
+
+UNUSED = {  # settings that say nothing, by what another one is not
+    ("model", "ridge"): ("features", "backbone", "convolutions", "pretrained", "pool", "screen"),
+    ("features", "backbone"): ("backbone", "convolutions", "pretrained", "pool", "seed"),
+    ("readout", "fully_connected"): ("hidden", "activation"),
+    ("readout", "rnn"): ("presentations", "units"),
+    ("optimizer", "sgd"): ("momentum",),
+}
+
+
+def used(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a model without those that others leave unused, its kind first."""
+    left = {
+        name
+        for (key, value), names in UNUSED.items()
+        if key in settings and settings[key] != value
+        for name in names
+    }
+    first = [name for name in ("model",) if name in settings]
+    return {name: settings[name] for name in [*first, *settings] if name not in left}
 
 
 def format_score(value: float) -> str:

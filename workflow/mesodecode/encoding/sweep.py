@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from mesodecode.encoding.folds import Split
-from mesodecode.encoding.presentations import Presentations
+from mesodecode.encoding.presentations import Presentations, averaged
 from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.study import SWEPT
 from mesodecode.encoding.tables import SWEEP
@@ -37,14 +38,17 @@ def train_all(
 ) -> pd.DataFrame:
     """Train with `settings` changed by each of `lines`; return a row each (`tables.SWEEP`).
 
-    Losses and R² are those of the best epoch, of single trials or averages as trained on (test:
-    single trials). NaN where the loss became infinite. Finished lines are kept in `partial`, a
-    JSON a line, and taken from there if their `identity` is the same.
+    Losses and R² are those of the best epoch, of single trials or averages as trained on. NaN
+    where the loss became infinite. Finished lines are kept in `partial`, a JSON a line, and taken
+    from there if their `identity` is the same.
     """
     digest = hashlib.sha256(identity.encode()).hexdigest()
     done = _read(partial, digest)
     rows = []
-    train, valid, test, _ = sources(data, split, settings, device)
+    train, valid, test, scaler = sources(data, split, settings, device)
+    if settings["train_on"] == "averages":
+        part = averaged(data, split.test)
+        test = Presentations(part, np.arange(len(part.image)), scaler, device=device)
     for number, line in enumerate(lines, 1):
         key = json.dumps(line, sort_keys=True)
         if key not in done:

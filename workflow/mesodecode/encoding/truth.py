@@ -36,11 +36,13 @@ def sentences(neurons: pd.DataFrame, truths: Sequence[str | Path]) -> list[str]:
         share = share[np.isfinite(share)]
         if not len(share):
             continue
-        low, high = interval(share)
+        mean, low, high = (
+            f"{value:.0%}".replace("-", "−") for value in (share.mean(), *interval(share))
+        )
         false = int((mine["p_chance"].to_numpy()[~real] <= 0.05).sum())
         found.append(
-            f"{model}: {share.mean():.0%} of the ceiling of R² in neurons that respond (95 % CI "
-            f"{low:.0%} to {high:.0%}); {false} of {int((~real).sum())} that do not are above "
-            "chance at p ≤ .05."
+            f"{model}: {mean} of the ceiling of R² in neurons that respond (95 % CI {low} to "
+            f"{high}); of {int((~real).sum())} that do not, {false} "
+            f"{'is' if false == 1 else 'are'} above chance (p ≤ .05)."
         )
     return found
