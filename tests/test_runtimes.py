@@ -56,6 +56,13 @@ def test_files_of_other_studies_are_left_out(tmp_path):
     assert (row["jobs"], row["missing"]) == (1, 2)
 
 
+def test_what_a_warm_server_did_is_not_measured_as_its_clients(tmp_path):
+    add(tmp_path, "train_cnn/cnn/t1", 3600, 13.7, 0.02)
+    (row,) = runtimes.collect(tmp_path, KNOWN)
+    assert row["wall_hours"] == 1 and row["unmeasured"] == 1
+    assert math.isnan(row["cpu_hours"]) and math.isnan(row["max_memory_mb"])
+
+
 @pytest.mark.parametrize("gap", ["NA", "-"])
 def test_jobs_too_short_to_be_measured(tmp_path, gap):
     add(tmp_path, "preprocess/s1", 0.2, gap, gap)

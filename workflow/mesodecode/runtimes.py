@@ -18,6 +18,7 @@ COLUMNS = (
     *("rule", "jobs", "missing", "unmeasured", "wall_hours", "longest_hours"),
     *("cpu_hours", "max_memory_mb"),
 )
+CLIENT_MB = 20.0  # more than a client of `mesodecode warm` takes, less than a Python of one's own
 
 
 def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[str, Any]]:
@@ -28,8 +29,9 @@ def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[s
     a file for one member of a set, the others are expected: `missing` says how many are not there.
     wall_hours is the sum over jobs, from start to end each; cpu_hours and max_memory_mb (largest
     resident set of a job) are over the jobs that Snakemake could measure: `unmeasured` ended
-    before it looked. Only the last run of a job is known; what a job that was killed had used is
-    not. Raises UserError for a file that is no benchmark.
+    before it looked, or were done by the server of `mesodecode warm`. Only the last run of a
+    job is known; what a job that was killed had used is not. Raises UserError
+    for a file that is no benchmark.
     """
     folder = Path(folder)
     everything = {name for names in known for name in names}
@@ -74,11 +76,13 @@ def _read(path: Path) -> list[dict[str, float]]:
         lines = list(csv.DictReader(file, delimiter="\t"))
     columns = {"wall": "s", "cpu": "cpu_time", "memory": "max_rss"}
     try:
-        return [{key: _number(line[name]) for key, name in columns.items()} for line in lines]
+        found = [{key: _number(line[name]) for key, name in columns.items()} for line in lines]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: not a benchmark file of Snakemake ({error}); delete it"
         ) from error
+    nothing = {"cpu": math.nan, "memory": math.nan}
+    return [line | nothing if line["memory"] < CLIENT_MB else line for line in found]
 
 
 def _number(text: str) -> float:
