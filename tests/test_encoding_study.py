@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-import re
 import shlex
-import subprocess
 from pathlib import Path
 
-import fresh
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from test_workflow import plan, snakemake
 
 from mesodecode import cli
 from mesodecode.encoding import study
@@ -29,13 +27,6 @@ STUDY = {
     "folds": {"k": 4},
     "models": {"ridge": {"model": "ridge"}, "net": {"backbone": "resnet18", "convolutions": 3}},
 }
-
-
-def snakemake(folder: Path, config: dict, *words: str) -> subprocess.CompletedProcess:
-    (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    line = ["--snakefile", ROOT / "Snakefile", "--directory", folder]
-    line += ["--configfile", folder / "study.yaml", *words]
-    return fresh.Process("snakemake.cli:main", *line, folder=folder).finish()
 
 
 # The config
@@ -127,18 +118,13 @@ def test_jobs_of_a_study(tmp_path):
     sweep = {"model": "net", "learning_rate": [0.1, 1e-05], "chunks": 2}
     config = STUDY | {"sweep": sweep, "diagnose": ["net"]}
     config["models"] = STUDY["models"] | {"readout": {"like": "net", "frozen": True}}
-    done = snakemake(tmp_path, config, "-n", "-p")
-    assert done.returncode == 0, done.stdout + done.stderr
-    text = done.stdout + done.stderr
-    table = text.split("Job stats:")[-1].split("\ntotal")[0]
-    jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    jobs, lines = plan(tmp_path, config=config)
     assert jobs == {
         **{"encoding_config": 1, "responses": 2, "fit_encoding": 1, "train_encoding": 8},
         **{"train_readout": 8},  # of frozen backbones: the cluster takes several at a time
         **{"score_encoding": 1, "diagnose": 1, "sweep_encoding": 2, "sweep_table": 1},
         **{"figure_encoding": 5, "encoding_runtimes": 1, "encoding_report": 1, "all": 1},
     }
-    lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) &?2?> ", text, re.MULTILINE)
     parser = cli.parser()
     for line in lines:
         parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
@@ -149,7 +135,7 @@ def test_jobs_of_a_study(tmp_path):
 
 
 def test_bad_config_of_the_workflow_is_one_line(tmp_path):
-    done = snakemake(tmp_path, STUDY | {"diagnose": ["ridge"]}, "-n")
+    done = snakemake(tmp_path, "-n", config=STUDY | {"diagnose": ["ridge"]})
     lines = [line for line in (done.stdout + done.stderr).splitlines() if "config: " in line]
     assert lines == ["config: diagnose: no network 'ridge'; known: net"]
     assert done.returncode != 0
@@ -170,7 +156,7 @@ def test_a_small_vgg19_study_from_simulation_to_report(tmp_path):
         "vgg19": DEMO["models"]["vgg19_connected"] | small,
     }
     config |= {"sweep": None, "diagnose": [], "permutations": 99}
-    done = snakemake(tmp_path, config, "--cores", "2", "--show-failed-logs")
+    done = snakemake(tmp_path, "--cores", "2", "--show-failed-logs", config=config, warm=True)
     assert done.returncode == 0, done.stdout + done.stderr
     results = tmp_path / "results" / "encoding-demo"
     table = read_table(results / "tables/encoding_neurons.tsv", numbers=["r2_average"])
