@@ -1,11 +1,13 @@
 """Does the fully connected VGG19 of Berget 2023 learn where something is to be learned?
 
 python benchmarks/encoding_vgg19.py [--convolutions 5] [--rates 0.001 0.01 0.1] [--minutes 5]
+    [--keep FOLDER]
 
 The simulated population of benchmarks/encoding.py, first fold of ten (95 training, 12 validation
 images, averages of 50 repeats), layers of 4096-1000-250-212 on the first convolutions or on all,
 48 x 48 px, SGD with momentum .9 (or Adam), batches of 32. Each learning rate is trained from the
-same start until its epochs or its minutes are over, or the loss is not finite. Prints loss and R²
+same start until its epochs or its minutes are over, or the loss is not finite; with --keep the same
+command goes on where it was (2 GB a training). Prints loss and R²
 of training and validation by epoch, R² on test images of the best epoch over responsive neurons,
 and what `mesodecode diagnose` says of the first rate's training (--diagnose).
 """
@@ -15,12 +17,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from mesodecode import schema
+from mesodecode.checkpoint import Checkpoint
 from mesodecode.encoding import diagnose, folds, responses, simulate, sources, train
 from mesodecode.encoding.explainable import image_means
 from mesodecode.encoding.scores import r2
@@ -41,6 +45,8 @@ class Timed(train.Regression):
         Timed.last = self
         super().next_epoch()
         if time.monotonic() > Timed.deadline:
+            if self.checkpoint:
+                self.save()
             raise OutOfTime
 
 
@@ -55,6 +61,7 @@ def main() -> None:
     add("--momentum", type=float, default=0.9)
     add("--epochs", type=int, default=50)
     add("--minutes", type=float, default=5, help="of each rate")
+    add("--keep", type=Path, metavar="FOLDER", help="where trainings are kept")
     add("--diagnose", action="store_true")
     add("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -87,23 +94,30 @@ def main() -> None:
         start = time.monotonic()
         Timed.deadline = start + 60 * args.minutes
         chosen = {key: settings[key] for key in train.SETTINGS} | {"learning_rate": rate}
-        words = "epochs are over"
+        words, fitted = "epochs are over", None
+        name = (
+            f"{args.convolutions}_{args.initialisation}_{args.train_on}_{args.optimizer}_{rate:g}"
+        )
+        kept = args.keep and Checkpoint(args.keep / f"{name}.pt", chosen, every=900)
         try:
-            train.fit(network, training, valid, **chosen)
+            fitted = train.fit(network, training, valid, **chosen, checkpoint=kept)
         except OutOfTime:
             words = "time is over"
         except train.Diverged as error:
             words = str(error)
         run = Timed.last
         seconds = time.monotonic() - start
-        if run is None or not run.history:
+        if fitted is None and (run is None or not run.history):
             print(f"rate {rate:g}: {words}")
             continue
-        network.load_state_dict(run.best_state)
+        network.load_state_dict(fitted.state if fitted else run.best_state)
         expected = test.logits(network, test.centres).numpy()[first]
         score = r2(means, expected)[made.responsive].mean()
-        table = pd.DataFrame([vars(line) for line in run.history])
-        table["train_r2"], table["valid_r2"] = zip(*run.r2, strict=True)
+        if fitted:
+            table = fitted.history
+        else:
+            table = pd.DataFrame([vars(line) for line in run.history])
+            table["train_r2"], table["valid_r2"] = zip(*run.r2, strict=True)
         best, last = table.loc[table["valid_loss"].idxmin()], table.iloc[-1]
         print(
             f"rate {rate:g}: {len(table)} epochs ({words}), {seconds:.0f} s; best epoch "

@@ -6,14 +6,15 @@ import copy
 import shlex
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from test_workflow import plan, snakemake
 
-from mesodecode import cli
-from mesodecode.encoding import study
+from mesodecode import cli, schema
+from mesodecode.encoding import responses, simulate, sources, study
 from mesodecode.evaluate import read_table
 from mesodecode.files import UserError
 
@@ -142,6 +143,35 @@ def test_bad_config_of_the_workflow_is_one_line(tmp_path):
 
 
 # End to end
+
+
+def test_a_held_out_session_from_responses_to_scores(tmp_path):
+    small = {"neurons": 12, "images": 10, "repeats": 6, "image_size": 16}
+    settings = schema.defaults("encoding_simulate", **small)
+    files = []
+    for number, name in enumerate("ab"):
+        made = simulate.simulate_population(**settings, number=number)
+        source = sources.Session(
+            *(made.images.astype(np.float32), made.image, made.start, made.end, made.time),
+            *(made.events, np.arange(12)),
+        )
+        files.append(tmp_path / f"{name}.h5")
+        found = responses.make_responses(source, name, reduce="max", image_size=16)
+        responses.write_responses(found, files[-1])
+    words = ["--responses", *files, "--by", "sessions", "--folds", "3", "--model", "ridge"]
+    words += ["--name", "ridge", "--out", tmp_path / "p/ridge"]
+    assert cli.main(["fit-encoding", *map(str, words)]) == 0
+    words = ["--predictions", tmp_path / "p", "--models", "ridge", "--folds", "test-a", "test-b"]
+    words += ["--permutations", "19", "--out", tmp_path / "t"]
+    assert cli.main(["score-encoding", *map(str, words)]) == 0
+    with h5py.File(tmp_path / "p/ridge/test-a.h5") as file:
+        assert (file.attrs["session"], file.attrs["train_sessions"]) == ("a", "b")
+        assert np.array_equal(file["image"], responses.read_responses(files[0]).image)
+    neurons = pd.read_csv(tmp_path / "t_neurons.tsv", sep="\t")
+    assert neurons.groupby("session").size().to_dict() == {"a": 12, "b": 12}
+    summary = pd.read_csv(tmp_path / "t_summary.tsv", sep="\t").query("neurons == 'all'")
+    n = summary.set_index("score")["n_neurons"]
+    assert n["r2_single"] == n["r2_average"] == 12  # each once, though it was tested in both
 
 
 @pytest.mark.slow

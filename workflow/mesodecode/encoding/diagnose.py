@@ -349,7 +349,7 @@ def check_one_batch(
         return row | {"verdict": "not made"}
     own = fit_batch(network, batch, labels, _own(settings))
     n = len(labels)
-    start = f"{n} presentations are fitted with R² {own:.2f} in {STEPS} steps by the optimiser set"
+    start = f"{n} presentations are fitted with R² {own:z.2f} in {STEPS} steps by the optimiser set"
     if own >= BATCH_R2:
         return _row("one batch", True, "", own, BATCH_R2, f"{start}.")
     adam = -math.inf
@@ -439,8 +439,8 @@ def check_history(
     skill = 1 - best["valid_loss"] / mean[0]
     ridge = max(value for value, _ in learns.values())
     start = (
-        f"In {len(history)} epochs R² rose to {fitted:.2f} on training and {held:.2f} on "
-        f"validation presentations (the mean response has {mean[1]:.2f} there)"
+        f"In {len(history)} epochs R² rose to {fitted:z.2f} on training and {held:z.2f} on "
+        f"validation presentations (the mean response has {mean[1]:z.2f} there)"
     )
     if skill > MIN_SKILL:
         return _row("training", True, "", skill, MIN_SKILL, f"{start}.")
