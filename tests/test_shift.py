@@ -85,6 +85,16 @@ def output(states, distance, noise):
     return session, SimpleNamespace(frame_rate=30.0, segment=None)
 
 
+def test_a_few_very_sure_frames_change_little():
+    states = (np.arange(6000) // 100 % 2).astype(np.uint8)
+    session, recording = output(states, 4, 1.0)
+    usual = measures.of_probabilities(session, recording, 100 / 30)
+    session.probability[:60] = 1 - 1e-7  # a hundredth of the frames, logits of 16
+    sure = measures.of_probabilities(session, recording, 100 / 30)
+    for name in ("two_states", "slow"):
+        assert sure[name] == pytest.approx(usual[name], abs=0.02)
+
+
 def test_states_that_last_are_told_from_noise():
     states = (np.arange(6000) // 100 % 2).astype(np.uint8)  # bouts of 100 frames
     clear, noisy, none = (
@@ -274,6 +284,13 @@ def test_prediction_ranks_mice_and_says_how_wrong_it_was():
     assert set(found["predicted_from"]) == {4}
 
 
+def test_an_output_of_one_value_is_at_chance_and_not_below():
+    table = cohort_table()
+    mute = table["test_mouse"] == "m4"
+    table.loc[mute, ["two_states", "slow"]] = 0.0, NAN
+    assert (prediction.predict(table)["predicted_auc"][mute] == 0.5).all()
+
+
 def test_too_few_mice_predict_nothing_and_the_verdict_says_so():
     table = cohort_table(mice=3)
     found = prediction.predict(table)
@@ -315,6 +332,9 @@ def test_verdicts_by_hand():
     for distance in (0.25, 4.0):
         far = judged({"mahalanobis": distance})
         assert far["mahalanobis_shift"] == 4 and far["verdict"] == "unusable"
+    # frames that are nearer to known ones than those of known mice are odd in no way
+    assert judged({"neighbours": 0.25})["verdict"] == "in distribution"
+    assert judged({"neighbours": 2.5})["verdict"] == "shifted"
     # a decoder that knows nothing: energy -ln 2
     assert judged({"energy": -math.log(2)})["confidence_shift"] == 0
     assert judged({"energy": -math.log(2)})["verdict"] == "unusable"

@@ -44,7 +44,7 @@ OF_IMAGES = {  # what is judged -> in words, with the value
 OF_DECODER = {
     "predicted_auc": "predicted AUC {:.2f}",
     "mahalanobis": "features {:.1f} times as far from the training mice as known mice, or as near",
-    "neighbours": "nearest known frames {:.1f} times as far as for known mice, or as near",
+    "neighbours": "nearest known frames {:.1f} times as far as for known mice",
     "two_sample": "told apart from the training mice with an AUC {:.2f} above that of known mice",
     "confidence": "the decoder is {:.2f} times as sure as in the validation mouse",
 }

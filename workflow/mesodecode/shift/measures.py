@@ -21,6 +21,7 @@ from mesodecode.shift import distances
 from mesodecode.shift.columns import OF_FEATURES
 from mesodecode.shift.distances import Featured
 
+TAIL = 0.02  # less than the share of the rarer state that quality control warns of
 PARTS = 0.1, 0.25  # of a bout: what logits are averaged over, for `two_states` and for `slow`
 NOTHING = dict.fromkeys(OF_FEATURES, float("nan"))
 
@@ -69,10 +70,12 @@ def of_probabilities(
     """Return `OF_PROBABILITIES` of a session; `bout` s: the median bout of mice that are known.
 
     A state lasts for most of a bout, and noise does not: logits are averaged over a tenth of it
-    before two states are looked for in them, and over a quarter to see what of them is slow.
+    before two states are looked for in them, and over a quarter to see what of them is slow. The
+    surest frames are cut to the quantiles `TAIL`, as an AUC does not see by how much they lead.
     slow: SD of these means over that of the logits; NaN if they are of fewer than two frames.
     """
     z, frames = calibration.logits(session.probability), bout * recording.frame_rate
+    z = np.clip(z, *np.quantile(z, [TAIL, 1 - TAIL]))
     fast, slow = (
         distances.averaged(session.frame, z, round(frames * part), recording.segment)
         for part in PARTS

@@ -16,8 +16,8 @@ from scipy.special import expit, logit
 FEWEST = 3  # other mice with an AUC; with fewer nothing is predicted
 # evidence -> slope that it is drawn to, its usual SD; the level that AUCs are drawn to. Both are of
 # a linear decoder of simulated mice (seed 1; benchmarks/shift.py scores another seed and a CNN).
-PRIOR = {"two_states": (1.4, 0.4), "slow": (0.75, 0.5)}
-LEVEL = -0.15
+PRIOR = {"two_states": (1.38, 0.4), "slow": (0.75, 0.5)}
+LEVEL = -0.22
 STRENGTH = 3.0  # of the prior, in mice of usual spread
 CLIP = 0.002  # an AUC of 1 has no logit
 
@@ -47,7 +47,8 @@ def predict(table: pd.DataFrame) -> pd.DataFrame:
         if len(others) < FEWEST:
             continue
         fitted, own = scored & (mouse != name), mouse == name
-        result.loc[own, "predicted_auc"] = expit(_fit(x, y, mouse, fitted, own))
+        # nothing in the evidence speaks of less than chance
+        result.loc[own, "predicted_auc"] = np.maximum(expit(_fit(x, y, mouse, fitted, own)), 0.5)
         squares = []
         for other in others:
             left = fitted & (mouse == other)

@@ -69,10 +69,8 @@ def of_decoder(row: Mapping[str, Any]) -> dict[str, float]:
     sure, usual = (-row[key] - np.log(2) for key in ("energy", "energy_reference"))
     return {
         "predicted_auc": row["predicted_auc"],
-        **{
-            name: _either_way(row[name], row[f"{name}_reference"])
-            for name in ("mahalanobis", "neighbours")
-        },
+        "mahalanobis": _either_way(row["mahalanobis"], row["mahalanobis_reference"]),
+        "neighbours": _ratio(row["neighbours"], row["neighbours_reference"]),
         "two_sample": row["two_sample"] - row["two_sample_reference"],
         "confidence": _ratio(sure, usual),
     }
