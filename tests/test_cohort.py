@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from mesodecode import cohort, schema
+from mesodecode import cohort, config_file, schema
 from mesodecode.cohort import Allocation, allocate
 from mesodecode.files import UserError
 
@@ -384,7 +384,7 @@ def test_merge_into_a_higher_mapping_is_no_duplicate(tmp_path):
     (tmp_path / "c.yaml").write_text(
         "base: &base {x: 1}\nouter:\n  deep: &deep {<<: *base, x: 2}\nb: {<<: *deep}\n"
     )
-    cohort.check_duplicate_keys(tmp_path / "c.yaml")
+    config_file.check_duplicate_keys(tmp_path / "c.yaml")
 
 
 @pytest.mark.parametrize(

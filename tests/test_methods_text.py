@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mesodecode import cohort, decoder_text, methods_text, references, schema
+from mesodecode import cohort, decoder_table, decoder_text, methods_text, references, schema
 from mesodecode.cli import options
 from mesodecode.encoding import methods as encoding_methods
 
@@ -138,7 +138,7 @@ def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
     number = ODD["integer" if "integer" in types else "number"]
     change = {"num_layers": 2} if key == "dropout" else {}  # of one layer it does nothing
     # a kind's first decoder is in words, of the others the differences
-    others = {name: one for name, one in DECODERS.items() if cohort.kind_of(one) != kind}
+    others = {name: one for name, one in DECODERS.items() if decoder_table.kind_of(one) != kind}
     one = DECODERS[decoder] | change
     plain = blocks(STUDY | {"decoders": others | {decoder: one}, "importance": {}})
     made = blocks(STUDY | {"decoders": others | {decoder: one | {key: number}}, "importance": {}})

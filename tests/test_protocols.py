@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mesodecode import average, cohort, evaluate, predictions, protocols, schema
+from mesodecode import average, cohort, decoder_table, evaluate, predictions, protocols, schema
 from mesodecode.cli import main
 from mesodecode.files import UserError
 from mesodecode.predictions import Predictions, SessionPredictions
@@ -51,7 +51,7 @@ def study(**changes):
 
 def test_protocols_follow_from_settings():
     made = study()
-    found = cohort.protocols_of(made.config, made.decoders)
+    found = decoder_table.protocols_of(made.config, made.decoders)
     strict = {"roi_raw", "past", "past_gru", "past_linear", "past_roi", "past_svm", "raw_again"}
     few = {"two": "few_shot 2 min", "past_half": "few_shot 0.5 min", "mean_few": "few_shot 2 min"}
     few |= {"two_linear": "few_shot 2 min"}
@@ -64,7 +64,7 @@ def test_protocols_follow_from_settings():
 
 def test_corrections_take_the_whole_recording_so_nothing_is_strict():
     made = study(corrections={"binning": 2})
-    assert "strict" not in cohort.protocols_of(made.config, made.decoders).values()
+    assert "strict" not in decoder_table.protocols_of(made.config, made.decoders).values()
 
 
 def test_a_protocol_cannot_be_claimed():

@@ -145,7 +145,7 @@ LEVELS = [
     "preprocess simulate sources",
     "recordings",
     "cohort",
-    "corrections",
+    "corrections config_file config_tables decoder_table",
     "schema",
     "files",
 ]
@@ -248,7 +248,8 @@ def test_rewording_an_error_of_the_config_trains_nothing_again(tmp_path, monkeyp
         return provenance.code_version("train_cnn")
 
     before = version()
-    for name in ("schema.py", "cohort.py", "files.py", "progress.py", "cli/options.py"):
+    config = ("schema.py", "cohort.py", "config_file.py", "config_tables.py", "decoder_table.py")
+    for name in (*config, "files.py", "progress.py", "cli/options.py"):
         with open(copied / name, "a") as file:
             file.write("\nWORDS = 'other'\n")
     assert version() == before

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mesodecode import cohort, evaluate, predictions, schema, suite, suite_figure
+from mesodecode import cohort, decoder_table, evaluate, predictions, schema, suite, suite_figure
 from mesodecode.cli import main
 from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
@@ -240,7 +240,7 @@ def test_cohorts_of_the_suite_are_studies_of_their_own(size, name):
     assert study.name == f"suite1_{name}"
     should = COHORTS[name].replace("all", ", ".join(study.mice))
     assert suite.words(suite.expected(study.config["simulate"], list(study.mice)).should) == should
-    assert set(cohort.protocols_of(study.config, study.decoders).values()) == {
+    assert set(decoder_table.protocols_of(study.config, study.decoders).values()) == {
         "transductive",
         "strict",
         "few_shot 2 min" if "full" in size else "few_shot 0.2 min",

@@ -5,49 +5,30 @@ Every cluster job parses the Snakefile and so imports this module: nothing heavy
 
 from __future__ import annotations
 
-import copy
 import difflib
 import itertools
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
-import yaml
-
 from mesodecode import (
-    adaptable,
+    config_file,
+    config_tables,
     confounds,
-    corrections,
+    decoder_table,
     importance,
-    protocols,
     published,
     schema,
     tuning,
 )
 from mesodecode.allocation import Allocation
+from mesodecode.decoder_table import Decoder
 from mesodecode.files import UserError
 
 ORDERED = ("half_window", "shift")  # settings along which a figure draws a line
-# Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
-COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
 LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary files add to it
-
-
-@dataclass(frozen=True)
-class Decoder:
-    """One line of the decoder table.
-
-    `kind` names its schema and its rules ("cnn", "cnn_rnn", "linear", …); `settings` holds every
-    setting of that schema, defaults filled in.
-    """
-
-    name: str
-    kind: str
-    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -231,23 +212,12 @@ def load(path: str | Path) -> Study:
 
     Raises UserError with one line naming the key if anything in it does not hold.
     """
-    return resolve(read(path))
-
-
-def read(path: str | Path) -> dict[str, Any]:
-    """Read a config file as it is."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    try:
-        return json.loads(text)  # first, as Snakemake does: YAML reads JSON's 1e-05 as text
-    except ValueError:
-        check_duplicate_keys(path)
-        return yaml.safe_load(text)
+    return resolve(config_file.read(path))
 
 
 def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
-    config = _with_defaults(config)
+    config = config_tables.with_defaults(config)
     _check_sessions(config["mice"])
     mice = included(config["mice"], config["exclude"])
     if not config["decoders"]:
@@ -262,22 +232,7 @@ def resolve(config: dict[str, Any]) -> Study:
             f"config: mice: the allocation id '{longest}' has {len(longest)} characters, more "
             f"than {LONGEST_ID}; shorten the names of the mice"
         )
-    decoders = {name: _decoder(name, config["decoders"]) for name in config["decoders"]}
-    for decoder in decoders.values():
-        _check_start(decoder, decoders)
-        _check_members(decoder, decoders)
-        _check_adapted(decoder, decoders, mice, allocations.values())
-        if decoder.settings.get("input") == "rois":
-            _check_rois(decoder, config)
-        _check_labels(decoder, mice)
-    for name, comparison in config["comparisons"].items():
-        for decoder in [] if "source" in comparison else comparison["decoders"]:
-            if decoder not in decoders:
-                raise UserError(
-                    f"config: comparisons.{name}.decoders: no decoder '{decoder}'; "
-                    f"known: {', '.join(decoders)}"
-                )
-    _check_protocols(config, decoders)
+    decoders = decoder_table.resolve(config, mice, allocations.values())
     config["importance"] = _importance(config["importance"], decoders)
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
     config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
@@ -286,120 +241,6 @@ def resolve(config: dict[str, Any]) -> Study:
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
-
-
-def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(config, dict):
-        raise UserError("config: the file must hold keys and values, such as 'study: mine'")
-    config = copy.deepcopy(dict(config))
-    if isinstance(config.get("mice"), dict):
-        config["mice"] = _named(config["mice"])
-    if isinstance(config.get("exclude"), dict):
-        config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
-    schema.check(config, "config", "")
-    _check_tables_only(config)
-    config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
-    tables = schema.properties("config")
-    for table in ("recordings", "allocation"):
-        filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}
-        config[table] = filled | config[table]
-    words = tables["comparisons"]["additionalProperties"]["properties"]
-    filled = {k: v["default"] for k, v in words.items() if "default" in v}
-    config["comparisons"] = {k: filled | v for k, v in config["comparisons"].items()}
-    if "simulate" in config:
-        specs = tables["simulate"]["properties"]
-        more = {k: config["simulate"].pop(k, spec["default"]) for k, spec in specs.items()}
-        schema.check(config["simulate"], "simulate", "simulate")
-        settings = schema.defaults("simulate", **config["simulate"])
-        more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"])
-        config["simulate"] = settings | more
-        folder = f"results/{config['study']}/simulated"
-        config["recordings"] |= {
-            "movie": folder + "/{session}.tif",
-            "behavior": folder + "/{session}_behavior.mat",
-            "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
-            "frame_rate": settings["frame_rate"],
-        }
-    elif config["decoders"] and not {"movie", "behavior"} <= set(config["recordings"]):
-        raise UserError(
-            "config: recordings: 'movie' and 'behavior' say where a session's files are"
-        )
-    for kind in ("movie", "behavior", "rois", "frame_times"):
-        patterns = config["recordings"].get(kind)
-        for pattern in patterns if isinstance(patterns, list) else [patterns]:
-            _check_pattern(pattern, f"recordings.{kind}")
-    _check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
-    config["corrections"] = _corrections(config["corrections"], config["recordings"])
-    config["qc"] = _thresholds(config["qc"])
-    config["shift"] = _shift(config["shift"])
-    schema.check(config["nwb"], "nwb", "nwb")
-    config["nwb"] = schema.defaults("nwb", **config["nwb"])
-    schema.check(config["confounds"], "confounds", "confounds")
-    config["confounds"] = schema.defaults("confounds", **config["confounds"])
-    for kind in ("brain_mask", "vessel_mask"):
-        _check_pattern(config["confounds"][kind], f"confounds.{kind}", one_file=True)
-    if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
-        raise UserError(
-            "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
-        )
-    return config
-
-
-def _by_mouse(table: dict[Any, dict[str, Any]], mice: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return mouse -> settings of the simulation of its own, checked."""
-    table = _named(table)
-    for mouse, settings in table.items():
-        where = f"simulate.by_mouse.{mouse}"
-        if mouse not in mice:
-            raise UserError(f"config: {where}: no such mouse; known: {', '.join(mice)}")
-        schema.check(settings, "simulate", where)
-        for key in sorted(COMMON & set(settings)):
-            raise UserError(f"config: {where}.{key}: is that of all mice; set simulate.{key}")
-    return table
-
-
-def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[str, Any]:
-    """Return the corrections, checked and with defaults filled in."""
-    schema.check(settings, "corrections", "corrections")
-    filled = schema.defaults("corrections", **settings)
-    corrections.check(filled, "config: corrections")
-    for kind in ("dark_frame", "brain_mask"):
-        _check_pattern(filled[kind], f"corrections.{kind}", one_file=True)
-    if filled["binning"] > 1 and recordings["roi_masks"]:
-        raise UserError(
-            "config: corrections: binning and recordings.roi_masks do not go together, since masks "
-            "are in pixels as recorded; use image_size, which comes after them"
-        )
-    return filled
-
-
-def _thresholds(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the thresholds of quality control, checked and with defaults filled in."""
-    schema.check(settings, "qc", "qc")
-    filled = schema.defaults("qc", **settings)
-    for name, (warn, fail) in filled.items():
-        below = schema.properties("qc")[name].get("below", False)
-        if (warn < fail) if below else (warn > fail):
-            raise UserError(
-                f"config: qc.{name}: [{warn:g}, {fail:g}] fails before it warns; give [warn, fail]"
-            )
-    return filled
-
-
-def _shift(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of the shift report, checked and with defaults filled in."""
-    schema.check(settings, "shift", "shift")
-    filled = schema.defaults("shift", **settings)
-    for name, limits in filled.items():
-        if name in ("decoders", "frames") or None in limits:
-            continue
-        below = schema.properties("shift")[name].get("below", False)
-        if (limits[0] < limits[1]) if below else (limits[0] > limits[1]):
-            raise UserError(
-                f"config: shift.{name}: {limits} is unusable before it is shifted; give [shifted, "
-                "unusable]"
-            )
-    return filled
 
 
 def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]:
@@ -414,45 +255,6 @@ def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]
                 f"{', '.join(can) or 'none'}"
             )
     return can if names is None else names
-
-
-def _check_tables_only(config: dict[str, Any]) -> None:
-    """Mice and decoders may be left out, both, where every comparison reads a table."""
-    sources = ["source" in c for c in config.get("comparisons", {}).values()]
-    for key in ("mice", "decoders"):
-        if key not in config and not (
-            sources and all(sources) and {"mice", "decoders"}.isdisjoint(config)
-        ):
-            raise UserError(f"config: top level: '{key}' is missing")
-
-
-def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
-    """Return mice under their names: YAML reads `1:` as a number."""
-    named: dict[Any, Any] = {}
-    for mouse, sessions in mice.items():
-        name = _name(mouse)
-        if name in named:
-            raise UserError(f"config: mice.{name}: the mouse is there twice; join its sessions")
-        named[name] = sessions
-    return named
-
-
-def _name(key: Any) -> Any:
-    return str(key) if isinstance(key, int) and not isinstance(key, bool) else key
-
-
-def _check_pattern(pattern: str | None, where: str, one_file: bool = False) -> None:
-    if pattern is None:
-        return
-    try:
-        fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(pattern)]
-    except ValueError:
-        fields = []
-    asked = {name for name, spec, how in fields if name is not None and not spec and not how}
-    plain = all(name is None or name in asked for name, _, _ in fields)
-    if not (plain and (one_file or "session" in asked) and asked <= {"session", "mouse"}):
-        may = "may hold {session} and" if one_file else "must hold {session} and may hold"
-        raise UserError(f"config: {where}: '{pattern}' {may} {{mouse}}, no other braces")
 
 
 def _check_sessions(mice: dict[str, list[str]]) -> None:
@@ -495,158 +297,6 @@ def included(mice: Mapping[str, list[str]], exclude: Mapping[str, str]) -> dict[
     return {mouse: names for mouse, names in left.items() if names}
 
 
-def kind_of(settings: dict[str, Any]) -> str:
-    """Return the kind of a decoder, the schema that its settings must fit."""
-    if "average_of" in settings:
-        return "average"
-    if "adapted_from" in settings:
-        return "adapted"
-    if settings.get("input") == "rois":
-        return "roi_classical" if "model" in settings else "roi_rnn"
-    if "model" in settings:
-        return "linear"
-    return "cnn_rnn" if settings.keys() & {"rnn", "start_from"} else "cnn"
-
-
-def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
-    settings, seen = dict(table[name]), [name]
-    while "like" in settings:
-        parent = settings.pop("like")
-        if not isinstance(parent, str) or parent not in table:
-            raise UserError(
-                f"config: decoders.{seen[-1]}.like: no decoder '{parent}'; "
-                f"known: {', '.join(table)}"
-            )
-        if parent in seen:
-            raise UserError(
-                f"config: decoders.{name}.like: {' → '.join([*seen, parent])} is a circle"
-            )
-        settings = table[parent] | settings
-        seen.append(parent)
-    kind = kind_of(settings)
-    schema.check(settings, kind, f"decoders.{name}")
-    decoder = Decoder(name, kind, schema.defaults(kind, **settings))
-    if decoder.settings.get("rnn") == "tcn" and decoder.settings["bidirectional"]:
-        raise UserError(
-            f"config: decoders.{name}.bidirectional: a tcn reads both directions; leave it out"
-        )
-    augmented = [k for k, v in decoder.settings.items() if k.startswith("augment_") and v]
-    if augmented and decoder.settings.get("cnn_weights") == "frozen":
-        raise UserError(
-            f"config: decoders.{name}.{augmented[0]}: a frozen CNN's features are computed once, "
-            "without augmentation; set it for the CNN, or cnn_weights: finetuned"
-        )
-    return decoder
-
-
-def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
-    start = decoder.settings.get("start_from")
-    if start is None:
-        return
-    known = [name for name, other in decoders.items() if other.kind == "cnn"]
-    if start not in known:
-        raise UserError(
-            f"config: decoders.{decoder.name}.start_from: no CNN decoder '{start}'; "
-            f"known: {', '.join(known) or 'none'}"
-        )
-    labels, of_start = decoder.settings["labels"], decoders[start].settings["labels"]
-    if labels != of_start:
-        raise UserError(
-            f"config: decoders.{decoder.name}.labels: {labels}, but {start}, which it starts from, "
-            f"has labels: {of_start}; start it from a CNN of the same labels, such as "
-            f"{{like: {start}, labels: {labels}}}"
-        )
-
-
-def _check_labels(decoder: Decoder, mice: dict[str, list[str]]) -> None:
-    if decoder.settings.get("labels", "own") == "own":
-        return
-    for mouse, sessions in mice.items():
-        if len(sessions) < 2:
-            raise UserError(
-                f"config: decoders.{decoder.name}.labels: mouse {mouse} has one session, so its "
-                "labels cannot be permuted between sessions; leave the mouse out or give it another"
-            )
-
-
-def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
-    where = f"config: decoders.{decoder.name}.average_of"
-    known = [name for name, other in decoders.items() if other.kind != "average"]
-    for member in decoder.settings.get("average_of", []):
-        if member not in known:
-            fault = "is an average itself" if member in decoders else "is no decoder"
-            raise UserError(f"{where}: '{member}' {fault}; known: {', '.join(known) or 'none'}")
-        if decoders[member].settings.get("labels", "own") != "own":
-            raise UserError(
-                f"{where}: '{member}' has permuted labels; an average is of decoders with their own"
-            )
-
-
-def _check_adapted(
-    decoder: Decoder,
-    decoders: dict[str, Decoder],
-    mice: dict[str, list[str]],
-    allocations: Iterable[Allocation],
-) -> None:
-    settings, where = decoder.settings, f"config: decoders.{decoder.name}"
-    if decoder.kind != "adapted":
-        return
-    known = [name for name, other in decoders.items() if other.kind in adaptable.KINDS]
-    name = settings["adapted_from"]
-    if name not in known:
-        raise UserError(
-            f"{where}.adapted_from: '{name}' is no decoder that was trained; known: "
-            f"{', '.join(known) or 'none'}"
-        )
-    start = decoders[name]
-    cnn = decoders.get(start.settings.get("start_from", ""), start)
-    read = start.settings | {"baseline": cnn.settings.get("baseline")}
-    adaptable.check(settings, start.kind, read, name, f"{where}.")
-    applied = {m for a in allocations for m in a.valid + a.test}  # to both in the same way
-    for mouse in sorted(applied):
-        few = settings["few_shot"]
-        adaptable.check_sessions(few, mouse, len(mice[mouse]), f"{where}.")
-
-
-def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
-    """Return decoder -> its protocol (see `mesodecode.protocols`), from settings alone."""
-    corrected = config["corrections"] != schema.defaults("corrections")
-    found = {
-        name: protocols.of(decoder.settings, corrected, _start_of(decoder, decoders))
-        for name, decoder in decoders.items()
-        if decoder.kind != "average"
-    }
-    return {
-        name: found[name]
-        if name in found
-        else protocols.weakest(found[member] for member in decoder.settings["average_of"])
-        for name, decoder in decoders.items()
-    }
-
-
-def _start_of(decoder: Decoder, decoders: Mapping[str, Decoder]) -> dict[str, Any] | None:
-    """Return the settings of the decoder that an adapted one applies, None of any other."""
-    start = decoder.settings.get("adapted_from")
-    return decoders[start].settings if start else None
-
-
-def _check_protocols(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:
-    found = protocols_of(config, decoders)
-    for name, comparison in config["comparisons"].items():
-        if "source" not in comparison:
-            mine = {decoder: found[decoder] for decoder in comparison["decoders"]}
-            across = comparison["across_protocols"]
-            protocols.check_one(mine, across, f"config: comparisons.{name}")
-
-
-def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
-    if not (config["recordings"]["rois"] or config["recordings"]["roi_masks"]):
-        raise UserError(
-            f"config: decoders.{decoder.name}: input rois needs ROI signals; set recordings.rois "
-            "or recordings.roi_masks"
-        )
-
-
 def _importance(
     table: dict[str, dict[str, Any]], decoders: dict[str, Decoder]
 ) -> dict[str, dict[str, Any]]:
@@ -659,7 +309,8 @@ def _importance(
         importance.check_name(where, name, table)
         if kind == "importance_cutout":
             importance.check_cutout(where, settings, kinds)
-            _check_pattern(settings["masks"], f"importance.{name}.masks", one_file=True)
+            masks = f"importance.{name}.masks"
+            config_tables.check_pattern(settings["masks"], masks, one_file=True)
         else:
             importance.check_shap(where, settings, kinds)
         filled[name] = schema.defaults(kind, **settings)
@@ -676,48 +327,3 @@ def _check_reproduction(config: dict[str, Any], decoders: dict[str, Decoder]) ->
             published.rows(where)
         except UserError as error:
             raise UserError(f"config: reproduction.{name}: {error}") from None
-
-
-def check_duplicate_keys(path: str | Path) -> None:
-    """Raise UserError if a mapping of the YAML file has one key twice, or if it is no YAML.
-
-    YAML takes the last of two equal keys without a word; a mouse listed twice would vanish. It
-    also takes 01 for 1, so that a mouse would lose its name.
-    """
-    with open(path, encoding="utf-8") as file:
-        try:
-            root = yaml.compose(file, Loader=yaml.SafeLoader)
-            file.seek(0)
-            yaml.safe_load(file)
-        except yaml.YAMLError as error:
-            raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    todo, seen = [root] if root else [], set()
-    while todo:
-        node = todo.pop()
-        if id(node) in seen or isinstance(node, yaml.ScalarNode):
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            todo += node.value
-            continue
-        _check_keys(node, path)
-        todo += [value for _, value in node.value]
-
-
-def _check_keys(node: yaml.MappingNode, path: str | Path) -> None:
-    lines: dict[str, int] = {}
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-            continue
-        line = key.start_mark.line + 1
-        if key.value in lines:
-            raise UserError(
-                f"{path}: key '{key.value}' appears twice, at lines {lines[key.value]} and {line}; "
-                "join the two"
-            )
-        lines[key.value] = line
-        if key.tag == "tag:yaml.org,2002:int" and str(yaml.safe_load(key.value)) != key.value:
-            raise UserError(
-                f"{path}: line {line}: YAML reads the key {key.value} as the number "
-                f"{yaml.safe_load(key.value)}; write it in quotes"
-            )

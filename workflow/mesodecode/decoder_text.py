@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mesodecode import cohort as studies
-from mesodecode import protocols, schema
+from mesodecode import decoder_table, protocols, schema
 
 # Works behind a setting of decoders that are told apart by it.
 WORKS_OF = {
@@ -189,7 +188,7 @@ def differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 def describe(settings: Mapping[str, Any]) -> str:
     """Return in a few words what a decoder is, for a reader who only knows its name."""
-    kind = studies.kind_of(settings)
+    kind = decoder_table.kind_of(settings)
     if kind == "average":
         return f"mean of {joined(settings['average_of'])}"
     if kind == "adapted":

@@ -82,7 +82,7 @@ def check_masks(where: str, settings: Mapping[str, Any]) -> None:
 def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[str, Any]) -> None:
     """Raise UserError unless the decoders whose maps are compared with a map differ as they must.
 
-    `decoders`: name -> `cohort.Decoder`.
+    `decoders`: name -> `decoder_table.Decoder`.
     """
     explained = decoders[settings["decoder"]]
     if kind_of(settings) == "importance_shap" and explained.settings["rnn"] == "tcn":

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mesodecode import cohort as studies
-from mesodecode import decoder_text, inference
+from mesodecode import decoder_table, decoder_text, inference
 from mesodecode.confounds import verdicts
 from mesodecode.decoder_text import counted, every, joined, listed, options, value
 
@@ -144,7 +144,7 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a block for every kind of decoder: the first in words, the others as differences."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name, settings in config["decoders"].items():
-        found.setdefault(studies.kind_of(settings), {})[name] = settings
+        found.setdefault(decoder_table.kind_of(settings), {})[name] = settings
     words = {
         "linear": decoder_text.linear,
         "cnn": decoder_text.cnn,
@@ -173,8 +173,10 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _protocols(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Return "name, its protocol" of decoders."""
     lines = config["decoders"].items()
-    table = {name: studies.Decoder(name, studies.kind_of(line), line) for name, line in lines}
-    found = studies.protocols_of(config, table)
+    table = {
+        name: decoder_table.Decoder(name, decoder_table.kind_of(line), line) for name, line in lines
+    }
+    found = decoder_table.protocols_of(config, table)
     return [f"{name}, {found[name]}" for name in names]
 
 
@@ -304,7 +306,7 @@ def importance(settings: Mapping[str, Any]) -> str:
 
 def software(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     """Return the software with its versions, as far as this study needs it."""
-    kinds = {studies.kind_of(settings) for settings in config["decoders"].values()}
+    kinds = {decoder_table.kind_of(settings) for settings in config["decoders"].values()}
     used = [("mesodecode", ""), ("snakemake", "molder2021")]
     if kinds & {"cnn", "cnn_rnn", "roi_rnn"}:
         used.append(("torch", "paszke2019"))
@@ -329,7 +331,9 @@ def seeds(config: Mapping[str, Any], inferred: bool) -> list[tuple[str, str, int
     for table, what in (("decoders", "decoder"), ("importance", "importance analysis")):
         for name, s in config[table].items():
             # the linear baseline draws nothing but exchanged labels
-            fixed = what == "decoder" and studies.kind_of(s) == "linear" and s["labels"] == "own"
+            fixed = (
+                what == "decoder" and decoder_table.kind_of(s) == "linear" and s["labels"] == "own"
+            )
             if "seed" in s and not fixed:
                 rows.append((name, what, s["seed"]))
     if inferred:

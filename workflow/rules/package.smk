@@ -11,7 +11,7 @@ PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
 from mesodecode import slurm, warm
-from mesodecode.cohort import check_duplicate_keys
+from mesodecode.config_file import check_duplicate_keys
 from mesodecode.files import UserError
 from mesodecode.locks import Lock
 from mesodecode.provenance import code_version

@@ -25,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode import cohort, runtimes
+    from mesodecode import cohort, config_file, runtimes
     from mesodecode.encoding import study as encoding
 
-    config = cohort.read(args.config)
+    config = config_file.read(args.config)
     if encoding.is_encoding(config):
         known = encoding.resolve(config).names
     else:

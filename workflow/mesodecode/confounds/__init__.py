@@ -29,8 +29,8 @@ SIGNALS = {
 def check(settings: Mapping[str, Any], decoders: Mapping[str, Any], n_test: int) -> None:
     """Raise UserError unless the decoders to hold against controls exist and have own labels.
 
-    `settings` is the table `confounds` of the config, `decoders` name -> `cohort.Decoder`, `n_test`
-    the number of test mice of an allocation.
+    `settings` is the table `confounds` of the config, `decoders` name -> `decoder_table.Decoder`,
+    `n_test` the number of test mice of an allocation.
     """
     where = "config: confounds"
     for name in settings["decoders"]:
