@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from contextlib import nullcontext
 
 import h5py
@@ -10,7 +12,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from test_workflow import LINEAR, STUDY, add_files, check_commands, lab, plan  # noqa: F401
+from test_workflow import LINEAR, STUDY, add_files, check_commands, lab, plan, snakemake  # noqa: F401
 
 from mesodecode import cohort, schema, simulate, tune, tuning
 from mesodecode.allocation import Allocation
@@ -202,10 +204,26 @@ def test_no_search_reads_its_test_mouse(lab):  # noqa: F811
     (e,) = [line for line in searches if "--test-mice e " in line]
     lists = " ".join(f"results/lab/recordings/{mouse}.txt" for mouse in "abcd")
     assert f"--recordings {lists} " in e and "--out results/lab/tune/gru/test-e.json" in e
+    assert "--config results/lab/tune/gru/config.json " in e
     fits = [line for line in lines if line.startswith("mesodecode train-roi")]
     tuned = [line for line in fits if "--tuned results/lab/tune/gru/test-e.json " in line]
     assert len(fits) == 20 and len(tuned) == 4 and all(".test-e.pt" in line for line in tuned)
     assert not [line for line in lines if "fit-linear" in line and "--tuned" in line]
+
+
+def test_a_search_is_told_of_mice_and_of_its_decoder_only(lab):  # noqa: F811
+    search = {"trials": 4, "search": {"C": [0.1, 1]}}
+    decoders = {"linear": LINEAR, "gru": GRU}
+    config = STUDY | ROIS | {"decoders": decoders, "tune": {"linear": search}}
+    add_files(lab, config)
+    target = "results/lab/tune/linear/config.json"
+    done = snakemake(lab, "-n", "-p", target, config=config)
+    written = re.search(rf"(printf .*) > {target} 2> ", done.stdout + done.stderr)[1]
+    (text,) = [word for word in shlex.split(written) if word.startswith("{")]
+    study, whole = cohort.resolve(json.loads(text)), cohort.resolve(config)
+    assert study.config["tune"] == whole.config["tune"]
+    assert study.decoders == {"linear": whole.decoders["linear"]}
+    assert (study.mice, study.allocations) == (whole.mice, whole.allocations)
 
 
 def test_whole_numbers_and_choices_are_suggested_as_the_decoder_takes_them():

@@ -69,6 +69,12 @@ def test_a_cnn_predicts_its_validation_mouse_from_images_and_from_features(paths
     assert run(*words(tmp_path, table, "--recordings", *paths.values())) == 0
     check(read(tmp_path), "m2_a", recording, frames, probability)
     assert set(read(tmp_path)) == {"m2_a"}
+    alone = [w for w in words(tmp_path, table, "--only", NAME) if w not in ("--allocations", table)]
+    (tmp_path / "out" / f"{NAME}.h5").unlink()
+    assert (
+        run(*alone, "--recordings", paths["m2_a"]) == 0
+    )  # of the validation mouse, without a table
+    check(read(tmp_path), "m2_a", recording, frames, probability)
 
     weights = tmp_path / f"{NAME}.pt"
     extracted = (
@@ -169,6 +175,9 @@ def test_only_validation_mice_are_predicted(paths, tmp_path, table, capsys):
     assert "--recordings: none of mouse m2, which validates" in line
     line = refused(capsys, *words(tmp_path, table, *everything, "--only", "other"))
     assert "allocations.tsv: no allocation other; check --only" in line
+    others = words(tmp_path, table, "--features", tmp_path, "--only", NAME)
+    line = refused(capsys, *[w for w in others if w not in ("--allocations", table)])
+    assert "--allocations: give the table, or --only and --recordings" in line
     line = refused(capsys, *words(tmp_path / "none", table, *everything))
     assert f"{NAME}.pt: no such model" in line
     assert not [name for name in files_in(tmp_path) if "out" in name]

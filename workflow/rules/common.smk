@@ -4,6 +4,7 @@ import glob
 import json
 
 from mesodecode import cohort, confounds, importance, schema
+from mesodecode.allocation import table as table_of_allocations
 from mesodecode.cli import options
 from mesodecode.files import matching
 
@@ -119,6 +120,15 @@ def settings_flags(wildcards):
     """The settings of the job's decoder as flags."""
     decoder = STUDY.decoders[wildcards.decoder]
     return options.as_flags(decoder.settings, decoder.kind)
+
+
+def searched_config(wildcards):
+    """What a search of settings reads of the config, as JSON: mice, and one decoder."""
+    tables = ("study", "mice", "exclude", "allocation", "recordings")
+    config = {key: STUDY.config[key] for key in tables}
+    for key in ("decoders", "tune"):
+        config[key] = {wildcards.decoder: STUDY.config[key][wildcards.decoder]}
+    return json.dumps(config)
 
 
 def tuned_for(wildcards):

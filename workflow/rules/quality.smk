@@ -9,11 +9,10 @@ OUTPUTS: validation/{decoder}/{allocation}.h5 (predictions of validation mice, f
 
 if STUDY.decoders:
 
-    # All allocations in one job: each is done in less time than Python takes to start. `ancient`:
-    # the table is written anew with every edit of the config, which changes no model.
+    # All allocations in one job: each is done in less time than Python takes to start.
     rule predict_validation:
         input:
-            allocations=ancient(RESULTS / "allocations.tsv"),
+            allocations=RESULTS / "allocations.tsv",
             models=model_files,
             sources=sources_of_validation,
         output:
@@ -56,7 +55,6 @@ if STUDY.decoders:
 
     rule predict_validation_images:
         input:
-            allocations=ancient(RESULTS / "allocations.tsv"),
             weights=RESULTS / "models/{decoder}/{allocation}.pt",
             recordings=recordings_of("valid"),
         output:
@@ -89,13 +87,13 @@ if STUDY.decoders:
             "Predicting the validation mouse of {wildcards.decoder} on {wildcards.allocation}"
         shell:
             "mesodecode predict-validation --models {params.models} --decoder {wildcards.decoder} "
-            "--allocations {input.allocations} --only {wildcards.allocation} "
+            "--only {wildcards.allocation} "
             "--recordings {input.recordings} {params.labels} "
             "--device {resources.device} --threads {threads} --out {params.folder} 2> {log}"
 
     rule quality:
         input:
-            allocations=ancient(RESULTS / "allocations.tsv"),
+            allocations=RESULTS / "allocations.tsv",
             predictions=expand(
                 RESULTS / "predictions/{{decoder}}/{allocation}.h5",
                 allocation=STUDY.allocations,
@@ -158,7 +156,7 @@ if STUDY.decoders:
     # One job: reading predictions is all there is to it.
     rule calibrate:
         input:
-            allocations=ancient(RESULTS / "allocations.tsv"),
+            allocations=RESULTS / "allocations.tsv",
             predictions=expand(
                 RESULTS / "predictions/{decoder}/{allocation}.h5",
                 decoder=CALIBRATED,

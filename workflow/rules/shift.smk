@@ -33,7 +33,7 @@ if SHIFTED:
     # All allocations in one job: a hundred frames of a session are read once for all of them.
     rule shift:
         input:
-            allocations=ancient(RESULTS / "allocations.tsv"),
+            allocations=RESULTS / "allocations.tsv",
             models=model_files,
             recordings=expand(
                 RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of

@@ -1,14 +1,31 @@
 """Settings of decoders, searched for without the test mouse.
 
 REQUIRED INPUTS: recordings/{mouse}.txt of the mice that train and validate beside the test mice
-OUTPUTS: tune/{decoder}/test-{test}.json (the best settings) and .tsv (all trials)
+OUTPUTS: tune/{decoder}/config.json, tune/{decoder}/test-{test}.json (the best settings) and .tsv (all
+    trials)
 """
 
 
-# `ancient`: the config is written anew with every edit; params hold what this job reads of it.
+# What a search reads of the config, in a file of its own: config.json is another with every edit.
+rule tune_config:
+    output:
+        RESULTS / "tune/{decoder}/config.json",
+    log:
+        RESULTS / "logs/tune/{decoder}/config.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        config=searched_config,
+    message:
+        "Writing what the search of {wildcards.decoder} is about"
+    shell:
+        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
+
+
 rule tune:
     input:
-        config=ancient(RESULTS / "config.json"),
+        config=RESULTS / "tune/{decoder}/config.json",
         first=first_weights,
         recordings=lambda wildcards: lists_of(mice_beside(wildcards.test)),
     output:
@@ -30,8 +47,6 @@ rule tune:
         gpu=GPU,
         device=STUDY.config["device"],
     params:
-        line=lambda wildcards: json.dumps(STUDY.config["tune"][wildcards.decoder]),
-        settings=settings_flags,
         first=lambda wildcards, input: flag_if("--pretrained", input.first[:1]),
         mice=lambda wildcards: wildcards.test.split("+"),
         storage=str(RESULTS / "checkpoints/tune/{decoder}/test-{test}.journal"),

@@ -19,15 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    import csv
-
     from mesodecode import cohort
-    from mesodecode.allocation import ROLES
+    from mesodecode.allocation import table
     from mesodecode.files import atomic_path
 
     study = cohort.load(args.config)
-    with atomic_path(args.out) as part, open(part, "w", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(["allocation", "train_mice", "valid_mouse", "test_mouse"])
-        for allocation in study.allocations.values():
-            table.writerow([allocation.id, *map(allocation.joined, ROLES)])
+    with atomic_path(args.out) as part:
+        part.write_text(table(study.allocations.values()) + "\n")

@@ -30,8 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="folder of one decoder")
     add("--decoder", required=True, help="name of the decoder in tables")
-    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--only", nargs="+", metavar="ALLOCATION", help="only these of the table (default: all)")
+    add(
+        "--allocations",
+        metavar="FILE",
+        help="table of the allocations (default: those of --only, validated on all --recordings)",
+    )
+    add("--only", nargs="+", metavar="ALLOCATION", help="only these (default: all of the table)")
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument(
         "--recordings",
@@ -55,18 +59,23 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode import train, validation
     from mesodecode.evaluate import read_table
     from mesodecode.files import UserError
-    from mesodecode.recordings import read_recordings
+    from mesodecode.recordings import mice_of, read_recordings
 
     device = train.resolve_device(args.device, args.threads)
-    table = read_table(args.allocations, ("allocation", "valid_mouse"))
-    valid_mice = dict(zip(table["allocation"], table["valid_mouse"], strict=True))
-    unknown = [name for name in args.only or () if name not in valid_mice]
-    if unknown:
-        raise UserError(f"{args.allocations}: no allocation {unknown[0]}; check --only")
     if args.features and args.labels_of:
         raise UserError("--labels-of: features have the labels that they were extracted with")
     recordings = read_recordings(args.recordings, same_size=False) if args.recordings else []
     recordings = label_donors.exchange(recordings, args.labels_of)
+    if args.allocations:
+        table = read_table(args.allocations, ("allocation", "valid_mouse"))
+        valid_mice = dict(zip(table["allocation"], table["valid_mouse"], strict=True))
+    elif args.only and recordings:
+        valid_mice = dict.fromkeys(args.only, "+".join(mice_of(recordings)))
+    else:
+        raise UserError("--allocations: give the table, or --only and --recordings")
+    unknown = [name for name in args.only or () if name not in valid_mice]
+    if unknown:
+        raise UserError(f"{args.allocations}: no allocation {unknown[0]}; check --only")
     for name in args.only or valid_mice:
         mice = valid_mice[name].split("+")
         sessions = _predict(args, name, mice, recordings, device)
