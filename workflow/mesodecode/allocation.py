@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mesodecode.files import UserError
@@ -36,10 +35,3 @@ class Allocation:
     def joined(self, role: str) -> str:
         """The mice of a role as tables write them, joined by "+"."""
         return "+".join(getattr(self, role))
-
-
-def table(allocations: Iterable[Allocation]) -> str:
-    """Return the table of allocations (TSV, with a header), without the last line's end."""
-    rows = [("allocation", "train_mice", "valid_mouse", "test_mouse")]
-    rows += [(one.id, *map(one.joined, ROLES)) for one in allocations]
-    return "\n".join("\t".join(row) for row in rows)

@@ -23,7 +23,7 @@ from mesodecode import (
     schema,
     tuning,
 )
-from mesodecode.allocation import Allocation
+from mesodecode.allocation import ROLES, Allocation
 from mesodecode.decoder_table import Decoder
 from mesodecode.files import UserError
 
@@ -58,6 +58,12 @@ class Study:
             raise UserError(f"no allocation '{allocation}' of these mice; see config: allocation")
         mice = [mouse for role in roles for mouse in getattr(self.allocations[allocation], role)]
         return [session for mouse in mice for session in self.mice[mouse]]
+
+    def allocation_table(self) -> str:
+        """Return the table of allocations (TSV, with a header), without the last line's end."""
+        rows = [("allocation", "train_mice", "valid_mouse", "test_mouse")]
+        rows += [(one.id, *map(one.joined, ROLES)) for one in self.allocations.values()]
+        return "\n".join("\t".join(row) for row in rows)
 
     def run_share(self, session: str) -> float:
         """Return the share of frames in which the mouse of a simulated session runs."""

@@ -4,7 +4,6 @@ import glob
 import json
 
 from mesodecode import cohort, confounds, importance, schema
-from mesodecode.allocation import table as table_of_allocations
 from mesodecode.cli import options
 from mesodecode.files import matching
 

@@ -38,7 +38,7 @@ rule allocations:
     conda:
         "../../envs/mesodecode.yaml"
     params:
-        table=table_of_allocations(STUDY.allocations.values()),
+        table=STUDY.allocation_table(),
     message:
         "Listing the allocations"
     shell:

@@ -20,9 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import cohort
-    from mesodecode.allocation import table
     from mesodecode.files import atomic_path
 
     study = cohort.load(args.config)
     with atomic_path(args.out) as part:
-        part.write_text(table(study.allocations.values()) + "\n")
+        part.write_text(study.allocation_table() + "\n")
