@@ -23,7 +23,7 @@ from mesodecode.predictions import SessionPredictions, bind
 from mesodecode.recordings import Recording
 from mesodecode.schema import defaults
 from mesodecode.sources import read_behavior
-from mesodecode.sources.behavior import Frames
+from mesodecode.sources.clocks import Frames
 from mesodecode.sources.nwb import open_nwb
 
 T, RATE, H, W = 60, 20.0, 4, 6

@@ -18,8 +18,9 @@ from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
 from mesodecode.sources import fingerprint, open_movie
-from mesodecode.sources.behavior import Frames, check_times, read_behavior, read_times
+from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.checks import CheckedMovie
+from mesodecode.sources.clocks import Frames, check_times, read_times
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the

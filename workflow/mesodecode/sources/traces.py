@@ -111,18 +111,3 @@ def finite(variable: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     if bad.size:
         raise UserError(f"{path}: {name} is not finite in {bad.size} frames, the first {bad[0]}")
     return variable
-
-
-def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
-    """Return time stamps as float64. Raises UserError unless each is later than the one before."""
-    time = finite(time, name, path).astype(np.float64)
-    if len(time) < 2:
-        raise UserError(f"{path}: {name} has {len(time)} time stamps; needs two or more")
-    late = np.flatnonzero(np.diff(time) <= 0) + 1
-    if late.size:
-        fault = "repeats" if time[late[0]] == time[late[0] - 1] else "goes back"
-        raise UserError(
-            f"{path}: {name} {fault} at sample {late[0]} ({time[late[0]]:g} s), in {late.size} "
-            "places in all; time stamps must increase"
-        )
-    return time
