@@ -9,8 +9,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mesodecode import cohort, decoder_table, decoder_text, methods_text, references, schema
+from mesodecode import (
+    cohort,
+    corrections_text,
+    decoder_table,
+    decoder_text,
+    methods_text,
+    references,
+    schema,
+)
 from mesodecode.cli import options
+from mesodecode.corrections import motion
 from mesodecode.encoding import methods as encoding_methods
 
 MICE = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
@@ -116,6 +125,157 @@ def test_searches_are_described():
     text = blocks(STUDY | {"tune": {"lin": line}})["Search for settings"]
     assert text.startswith("Of lin, C, pixels were chosen among 17 settings (seed 123). ")
     assert "no choice saw the mouse that it is tested on [@varma2006]" in text
+
+
+# Each correction: the settings that turn it on, what its words say, and the works they rest on
+TWO = {"channels": 2, "reference_channel": 2}
+CORRECTIONS = {
+    "channels": (
+        {"channels": 3, "signal_channel": 2},
+        "frames of 3 channels (wavelengths) that take turns were separated; channel 2 is the "
+        "signal.",
+        set(),
+    ),
+    "dark_offset": ({"dark_offset": 98.5}, "98.5 counts, the camera's without light,", set()),
+    "dark_frame": ({"dark_frame": "dark.tif"}, "image of the camera without light was", set()),
+    "motion": (
+        {"motion": True, "max_shift": 7},
+        f"upsampled to 1/{motion.UPSAMPLING} px [@guizar2008] (scikit-image [@vanderwalt2014]); "
+        "those above 7 px were replaced",
+        {"guizar2008", "vanderwalt2014"},
+    ),
+    "brain_mask": ({"brain_mask": "brain.tif"}, "outside a mask of the brain were set to 0", set()),
+    "binning": ({"binning": 2}, "Squares of 2 × 2 px were averaged", set()),
+    "bleaching": ({"bleaching": True}, "an exponential decay", {"golub1973"}),
+    "dff": ({"dff": "mean"}, "F0 being its mean over the whole recording;", set()),
+    "hemodynamics": (
+        TWO | {"hemodynamics": "regression"},
+        "what linear regression on the reference channel's ΔF/F explains of the signal's",
+        {"ma2016", "valley2020", "couto2021"},
+    ),
+}
+
+
+@pytest.mark.parametrize("step", CORRECTIONS)
+def test_a_correction_is_in_the_words_where_it_is_on(step):
+    settings, words, works = CORRECTIONS[step]
+    made = blocks(STUDY | {"corrections": settings})
+    text = made["Corrections of the movies"]
+    assert text.startswith("Before all that follows, each movie was corrected by itself") and (
+        words in text
+    )
+    assert works <= references.cited_in(made.values()).keys()
+    bib = references.bibtex(references.cited_in(made.values()))
+    assert all(f"{{{key},\n" in bib for key in works)
+    for other, (_, said, _) in CORRECTIONS.items():
+        assert (said in text) == (other == step)
+    plain = blocks()
+    assert not works & references.cited_in(plain.values()).keys()
+    same = {"Corrections of the movies", "Recordings", "Software"}
+    assert {k: v for k, v in made.items() if k not in same} == {
+        k: v for k, v in plain.items() if k not in same
+    }
+
+
+def test_corrections_stand_in_the_order_they_are_made_in():
+    together = {"hemodynamics": "ratio", "reference_lowpass": 5.5}
+    for settings, _, _ in reversed(CORRECTIONS.values()):
+        together = settings | together
+    together |= TWO | {"signal_channel": 1, "dark_frame": None}
+    text = blocks(STUDY | {"corrections": together})["Corrections of the movies"]
+    assert "channel 1 is the signal, channel 2 the reference" in text
+    steps = [
+        *("2 channels", "98.5 counts", "shifted onto", "outside a mask", "Squares", "Bleaching"),
+        *("ΔF/F = (F − F0) / F0", "Hemodynamics"),
+    ]
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+    assert text.endswith(
+        "Hemodynamics [@ma2016] were removed: 1 + ΔF/F of the signal was divided by 1 + ΔF/F of "
+        "the reference channel (smoothed in time by a Gaussian, −3 dB at 5.5 Hz) in each pixel, "
+        "less 1."
+    )
+
+
+def test_without_corrections_there_are_no_words_of_them():
+    assert "Corrections of the movies" not in blocks()
+    off = {"max_shift": 3, "baseline_percentile": 20}  # of steps that are not made
+    made = blocks(STUDY | {"corrections": off})
+    assert "Corrections of the movies" not in made and made == blocks()
+
+
+@pytest.mark.parametrize("key", schema.properties("corrections"))
+def test_every_setting_of_the_corrections_changes_the_words(key):
+    other = {
+        **{"channels": 3, "signal_channel": 2, "reference_channel": 3, "dark_offset": 5.0},
+        **{"dark_frame": "d.tif", "motion": False, "max_shift": 2.0, "brain_mask": None},
+        **{"outside": "mean", "binning": 4, "bleaching": False, "dff": "mean"},
+        **{"baseline_window": 33.0, "baseline_percentile": 21.0, "baseline_causal": True},
+        **{"hemodynamics": "ratio", "reference_lowpass": 2.0},
+    }
+    base = {
+        **{"channels": 4, "reference_channel": 4, "motion": True, "brain_mask": "b.tif"},
+        **{"binning": 2, "bleaching": True, "dff": "percentile", "baseline_window": 60.0},
+        "hemodynamics": "regression",
+    }
+    text = corrections_text.corrections(schema.defaults("corrections", **base))
+    changed = corrections_text.corrections(
+        schema.defaults("corrections", **base | {key: other[key]})
+    )
+    assert changed != text
+    if isinstance(other[key], float):
+        assert f"{other[key]:g}" in changed
+
+
+def test_f0_in_words():
+    def f0(**settings):
+        text = corrections_text.corrections(schema.defaults("corrections", **settings))
+        return text.split("F0 being its ")[1].split("; it is 0")[0]
+
+    assert f0(dff="percentile") == (
+        "10th percentile over the whole recording, of means over 128 parts of it"
+    )
+    running = {"dff": "mean", "baseline_window": 30}
+    steps = "in steps of 1/32 of it with linear interpolation between them"
+    assert f0(**running) == f"mean over a window of 30 s around each frame, {steps}"
+    assert f0(**running, baseline_causal=True) == (
+        f"mean over a window of 30 s before each frame, {steps}"
+    )
+    two = TWO | {"hemodynamics": "regression"}
+    counts = "by which the result was multiplied"
+    assert counts in corrections_text.corrections(schema.defaults("corrections", **two))
+    two["dff"] = "mean"
+    assert counts not in corrections_text.corrections(schema.defaults("corrections", **two))
+
+
+def test_what_was_read_and_how():
+    def text(**more):
+        study = STUDY | {"recordings": STUDY["recordings"] | more.pop("recordings", {})}
+        return blocks(study | more)["Recordings"]
+
+    plain = text()
+    assert "resized" not in plain and "sampled" not in plain and "ROI" not in plain
+    assert "px, resized when read, by antialiased bilinear filters). " in text(image_size=64)
+    made = text(recordings={"states": "speed", "speed_threshold_low": 0.25, "min_bout": 1.5})
+    assert (
+        "by its speed: it runs above 0.5 cm/s, from then on until at 0.25 cm/s or less; rests "
+        "shorter than 1.5 s between runs count as run, then such runs between rests as rest."
+    ) in made
+    assert "cm/s" not in text(recordings={"states": "labels"})
+    wheel = {"behavior_encoder": "c", "counts_per_turn": 1024, "wheel_circumference": 47.1}
+    assert "a wheel (1,024 counts and 47.1 cm a turn)" in text(recordings=wheel)
+    assert "sampled at 100 samples/s from" in text(recordings={"behavior_rate": 100})
+    assert "sampled at times of its own" in text(recordings={"behavior_time": "t"})
+    assert "sampled at times of its own" in text(recordings={"behavior": "{session}.nwb"})
+    assert "0 throughout were kept" in text(recordings={"zero_frames": "keep"})
+    assert "which the corrections below do not touch" in text(corrections={"motion": True})
+    masks = {"rois": None, "roi_masks": "m.tif"}
+    both = text(recordings=masks, corrections={"motion": True}, image_size=64)
+    assert both.endswith(
+        "The signal of a region of interest (ROI) is the mean of its pixels, after the corrections "
+        "below, before frames are resized."
+    )
+    assert text(recordings=masks).endswith("is the mean of its pixels.")
 
 
 # Numbers that no default and no other number of the words has.
@@ -233,6 +393,9 @@ def test_software_is_that_of_the_decoders():
     only = STUDY | {"decoders": {"lin": DECODERS["lin"]}, "importance": {}}
     text = " ".join(blocks(only).values())
     assert "PyTorch" not in text and "timm" not in text and "scikit-learn" in text
+    assert "scikit-image" not in text
+    moved = blocks(only | {"corrections": {"motion": True}})
+    assert "scikit-image [@vanderwalt2014]" in moved["Software"]
 
 
 def test_works_are_those_cited_and_no_others():
@@ -250,7 +413,7 @@ def test_works_are_those_cited_and_no_others():
 
 
 def test_every_work_that_the_words_can_cite_is_known():
-    parts = (decoder_text, methods_text, encoding_methods)
+    parts = (corrections_text, decoder_text, methods_text, encoding_methods)
     source = "".join(Path(part.__file__).read_text() for part in parts)
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_text.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mesodecode import cohort as studies
-from mesodecode import decoder_table, decoder_text, inference
+from mesodecode import corrections_text, decoder_table, decoder_text, inference
 from mesodecode.confounds import verdicts
 from mesodecode.decoder_text import counted, every, joined, listed, options, value
 
@@ -33,6 +33,7 @@ def blocks(
     """
     made = [
         ("Recordings", recordings(config, cohort)),
+        ("Corrections of the movies", corrections_text.corrections(config["corrections"])),
         ("Exclusions", exclusions(config)),
         ("Training, validation and test mice", allocations(config, n_allocations)),
         *decoders(config),
@@ -58,19 +59,62 @@ def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
     text = (
         f"The study has {counted(len(cohort), 'recording')} of {n} {'mouse' if n == 1 else 'mice'}"
         f", of {frames} frames each ({rates} frames/s; {', '.join(sizes)} px"
-        f"{', resized when read' if config['image_size'] else ''}). "
+        f"{', resized when read, by antialiased bilinear filters' if config['image_size'] else ''})"
+        ". "
     )
     if "simulate" in config:
         text += simulation(config["simulate"])
     else:
-        threshold = config["recordings"]["speed_threshold"]
+        text += _behavior(config["recordings"])
+    return text + _rois(config)
+
+
+def _behavior(settings: Mapping[str, Any]) -> str:
+    """Return whence run and rest of each frame are; `settings` are those of recordings."""
+    below, shortest = settings["speed_threshold_low"], settings["min_bout"]
+    runs = f"it runs above {settings['speed_threshold']:g} cm/s"
+    runs += "" if below is None else f", from then on until at {below:g} cm/s or less"
+    if shortest:
+        runs += f"; rests shorter than {shortest:g} s between runs count as run, then such runs "
+        runs += "between rests as rest"
+    text = (
+        "In every frame the mouse either runs or rests, "
+        + {
+            "auto": f"as its behaviour file says; where that holds the speed only, {runs}.",
+            "labels": "as its behaviour file says.",
+            "speed": f"by its speed: {runs}.",
+        }[settings["states"]]
+    )
+    if settings["behavior_encoder"]:
         text += (
-            "In every frame the mouse either runs or rests, as its behaviour file says; where that "
-            f"holds the speed only, it runs above {threshold:g} cm/s."
+            f" Speed is the way of a wheel ({settings['counts_per_turn']:,g} counts and "
+            f"{settings['wheel_circumference']:g} cm a turn) during each frame, by its duration."
         )
-    if config["recordings"]["roi_masks"]:
-        text += " The signal of a region of interest (ROI) is the mean of its pixels."
+    rate = settings["behavior_rate"]
+    if rate or settings["behavior_time"] or str(settings["behavior"]).lower().endswith(".nwb"):
+        sampled = f" at {rate:g} samples/s from the first frame on" if rate else ""
+        text += (
+            f" Behaviour that was sampled{sampled or ' at times of its own'} was brought onto the "
+            "frames: speed as the mean of the samples within a frame, or, where it was sampled "
+            "about as fast as the frames or slower, by linear interpolation; states as they were "
+            "in the middle of a frame."
+        )
+    if settings["zero_frames"] == "keep":
+        text += " Frames that are 0 throughout were kept."
     return text
+
+
+def _rois(config: Mapping[str, Any]) -> str:
+    """Return whence ROI signals are, where that is not plain."""
+    corrected = corrections_text.corrections(config["corrections"])
+    if config["recordings"]["roi_masks"]:
+        after = ["after the corrections below"] if corrected else []
+        after += ["before frames are resized"] if config["image_size"] else []
+        means = "The signal of a region of interest (ROI) is the mean of its pixels"
+        return f" {', '.join([means, *after])}."
+    if config["recordings"]["rois"] and corrected:
+        return " ROI signals are those of a file, which the corrections below do not touch."
+    return ""
 
 
 def simulation(settings: Mapping[str, Any]) -> str:
@@ -315,6 +359,8 @@ def software(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     if kinds & {"linear", "roi_classical"}:
         used.append(("scikit-learn", "pedregosa2011"))
     used.append(("scipy", "virtanen2020"))
+    if config["corrections"]["motion"]:
+        used.append(("scikit-image", "vanderwalt2014"))
     names = {"snakemake": "Snakemake", "torch": "PyTorch", "scipy": "SciPy"}
     listed = [
         f"{names.get(name, name)} {versions.get(name, '')}".strip() + (f" [@{key}]" if key else "")

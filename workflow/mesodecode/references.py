@@ -138,6 +138,14 @@ WORKS: Mapping[str, Work] = {
         *("Machine Learning", 1995, "20", "3", "273-297"),
         doi="10.1007/BF00994018",
     ),
+    "couto2021": Work(
+        "article",
+        "Couto, J. and Musall, S. and Sun, X. R. and Khanal, A. and Gluf, S. and Saxena, S. and "
+        "Kinsella, I. and Abe, T. and Cunningham, J. P. and Paninski, L. and Churchland, A. K.",
+        "Chronic, cortex-wide imaging of specific cell populations during behavior",
+        *("Nature Protocols", 2021, "16", "7", "3241-3263"),
+        doi="10.1038/s41596-021-00527-z",
+    ),
     "deng2009": Work(
         "inproceedings",
         "Deng, J. and Dong, W. and Socher, R. and Li, L.-J. and Li, K. and Fei-Fei, L.",
@@ -188,6 +196,14 @@ WORKS: Mapping[str, Work] = {
         "Statistics (PMLR 9)",
         *(2010, "", "", "249-256"),
         url="https://proceedings.mlr.press/v9/glorot10a.html",
+    ),
+    "golub1973": Work(
+        "article",
+        "Golub, G. H. and Pereyra, V.",
+        "The differentiation of pseudo-inverses and nonlinear least squares problems whose "
+        "variables separate",
+        *("SIAM Journal on Numerical Analysis", 1973, "10", "2", "413-432"),
+        doi="10.1137/0710036",
     ),
     "guizar2008": Work(
         "article",
@@ -275,6 +291,15 @@ WORKS: Mapping[str, Work] = {
         "A unified approach to interpreting model predictions",
         *("Advances in Neural Information Processing Systems", 2017, "30", "", "4765-4774"),
         url="https://arxiv.org/abs/1705.07874",
+    ),
+    "ma2016": Work(
+        "article",
+        "Ma, Y. and Shaik, M. A. and Kim, S. H. and Kozberg, M. G. and Thibodeaux, D. N. and "
+        "Zhao, H. T. and Yu, H. and Hillman, E. M. C.",
+        "Wide-field optical mapping of neural activity and brain haemodynamics: considerations and "
+        "novel approaches",
+        *("Philosophical Transactions of the Royal Society B", 2016, "371", "", "20150360"),
+        doi="10.1098/rstb.2015.0360",
     ),
     "molder2021": Work(
         "article",
@@ -429,6 +454,23 @@ WORKS: Mapping[str, Work] = {
         "Proceedings of the 36th International Conference on Machine Learning (PMLR 97)",
         *(2019, "", "", "6105-6114"),
         url="https://proceedings.mlr.press/v97/tan19a.html",
+    ),
+    "valley2020": Work(
+        "article",
+        "Valley, M. T. and Moore, M. G. and Zhuang, J. and Mesa, N. and Castelli, D. and "
+        "Sullivan, D. and Reimers, M. and Waters, J.",
+        "Separation of hemodynamic signals from GCaMP fluorescence measured with wide-field "
+        "imaging",
+        *("Journal of Neurophysiology", 2020, "123", "1", "356-366"),
+        doi="10.1152/jn.00304.2019",
+    ),
+    "vanderwalt2014": Work(
+        "article",
+        "van der Walt, S. and Schönberger, J. L. and Nunez-Iglesias, J. and Boulogne, F. and "
+        "Warner, J. D. and Yager, N. and Gouillart, E. and Yu, T.",
+        "scikit-image: image processing in Python",
+        *("PeerJ", 2014, "2", "", "e453"),
+        doi="10.7717/peerj.453",
     ),
     "virtanen2020": Work(
         "article",

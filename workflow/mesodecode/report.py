@@ -31,7 +31,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 CONFIG_KEYS = ("study", "mice", "allocation", "decoders")
 PACKAGES = (
     *("mesodecode", "snakemake", "torch", "timm", "numpy", "scipy", "pandas", "scikit-learn"),
-    *("h5py", "tifffile", "matplotlib", "shap"),
+    *("scikit-image", "h5py", "tifffile", "matplotlib", "shap"),
 )
 SIGNIFICANT = 0.05
 FOLD = 30  # rows; a longer table is folded
