@@ -5,13 +5,15 @@ import os
 import numpy as np
 import pytest
 import torch
+from cuda_rules import CUDA_INDEXES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_datasets import stack, write_recording
 
 from mesodecode import frames
 from mesodecode.datasets import Images, ImageWindows
-from mesodecode.frames import Resident, Streamed, free_memory, open_frames
+from mesodecode.frames import Resident, Streamed, counts, free_memory, kept, open_frames
+from mesodecode.sources.movie import check_pixels
 
 CPU = torch.device("cpu")
 LENGTHS = (9, 4, 6)
@@ -35,7 +37,7 @@ def test_any_positions_are_read_as_from_the_array(recorded, shape, seed):
     at = np.random.default_rng(seed).integers(0, sum(LENGTHS), shape)  # any order, some twice
     streamed = Streamed(recordings, CPU)
     streamed._parts = [at]
-    np.testing.assert_array_equal(streamed[0].numpy(), everything[at])
+    np.testing.assert_array_equal(counts(streamed[0], everything.dtype).numpy(), everything[at])
 
 
 @pytest.mark.parametrize("kind", [Resident, Streamed])
@@ -46,6 +48,33 @@ def test_batches_come_in_the_order_asked_for(recorded, kind):
     assert len(found) == len(parts)
     for part, block in zip(parts, found, strict=True):
         np.testing.assert_array_equal(block.numpy(), everything[part])
+
+
+# Every type of pixels that readers let pass.
+TYPES = {np.dtype(t) for t in np.sctypeDict.values() if np.dtype(t).kind in "uif"}
+TYPES = sorted(TYPES, key=str)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_frames_of_every_type_are_kept_as_cuda_can_index_them(dtype, order):
+    dtype = dtype.newbyteorder(order)
+    check_pixels(dtype, "movie.tif")  # raises for what cannot be here
+    if dtype.kind == "f":
+        values = [0.0, -1.5, np.pi, 65504.0, -1e-7]
+    else:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        # both ends, around the sign, and what float32 rounds: to even, up, and by a last bit
+        values = [low, low + 1, high // 2, high // 2 + 1, high - 1, high, 0, 1]
+        values += [2**24 + 1, 2**24 + 3, 2**63 + 2**39, 2**63 + 2**39 + 1, 2**63 + 3 * 2**39]
+        values = [v for v in values if low <= v <= high]
+    frames = np.array(values, dtype)[::-1, None, None].repeat(2, axis=2)
+    stored = kept(frames)
+    assert stored.dtype in CUDA_INDEXES
+    assert stored.element_size() == min(dtype.itemsize, 8)  # nothing is widened
+    found = counts(stored, dtype)
+    assert found.dtype == torch.float32
+    np.testing.assert_array_equal(found.numpy(), frames.astype(np.float32))
 
 
 def test_images_and_windows_do_not_depend_on_where_frames_are(recorded):

@@ -1,7 +1,7 @@
 """What networks are fed: images and windows, made on the device from frames and features.
 
-Frames stay in their integer type in memory; normalisation and pseudo-colour happen batch by batch
-on the device. A source offers `centres` (the frames it can decode, as positions in all its
+Frames stay of their integer type's size in memory; normalisation and pseudo-colour happen batch by
+batch on the device. A source offers `centres` (the frames it can decode, as positions in all its
 sessions put one after another), `labels` for every position, and `batch(centres)`.
 """
 
@@ -102,9 +102,8 @@ class Images(Source):
         """
         parts = [part.to(self.device) for part in parts]
         frames = self._frames.stream([part[:, None] + self._offsets for part in parts])
-        for at, counts in zip(parts, frames, strict=True):
+        for at, images in zip(parts, frames, strict=True):
             recording = self._recording[at]
-            images = counts.to(torch.float32)
             images -= self._baseline(at)[:, None]
             images /= self._sd[recording][:, None, None, None]
             if self._augment is not None:
