@@ -115,9 +115,17 @@ def test_channels_are_taken_apart_in_order(size):
 def test_channels_of_a_reader_with_blocks_of_its_own(pieces):
     stack = Stack(np.arange(20, dtype=np.uint16)[:, None, None] + np.zeros((1, 2, 2), np.uint16))
     stack.blocks = lambda size: ((i, stack.frames[i : i + pieces]) for i in range(0, 20, pieces))
-    blocks = list(movies.Channel(stack, 1, 3).blocks(2))
+    frames = movies.signal_frames(20, {"channels": 3, "signal_channel": 2})
+    blocks = list(movies.Channel(stack, frames).blocks(2))
     assert np.concatenate([block for _, block in blocks])[:, 0, 0].tolist() == [1, 4, 7, 10, 13, 16]
     assert all(block[0, 0, 0] == 1 + 3 * start for start, block in blocks)
+
+
+def test_frames_of_the_signal():
+    assert movies.signal_frames(3, None).tolist() == [0, 1, 2]
+    assert movies.signal_frames(7, DEFAULTS | {"channels": 2}).tolist() == [0, 2, 4]
+    second = DEFAULTS | {"channels": 2, "signal_channel": 2}
+    assert movies.signal_frames(7, second).tolist() == [1, 3, 5]
 
 
 def test_dark_counts_are_subtracted(tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mesodecode.corrections.chain import Chain, corrected
+from mesodecode.corrections.movies import signal_frames
 from mesodecode.files import UserError, atomic_path
 from mesodecode.masks import read_masks
 from mesodecode.measure import Measured
@@ -81,8 +82,8 @@ def preprocess(
         raw = Measured(checked, (corrections or {}).get("channels", 1))
         stack = corrected(raw, corrections, frame_rate)
         time = opened.time
-        if time is not None and corrections is not None:  # those of the signal channel
-            time = time[corrections["signal_channel"] - 1 :: corrections["channels"]]
+        if time is not None:  # those of the signal channel
+            time = time[signal_frames(len(time), corrections)]
         frames = frames_of(stack, time, frame_rate, frame_times, frame_times_dataset)
         traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
         if frames.time is not None:
@@ -143,7 +144,7 @@ def frames_of(
     if times is not None:
         time = read_times(times, dataset, n_frames, rate)
     elif time is not None:
-        time = check_times(time[:n_frames], "the movie", movie.path, n_frames, rate)
+        time = check_times(time, "the movie", movie.path, n_frames, rate)
     return Frames(n_frames, rate, time)
 
 

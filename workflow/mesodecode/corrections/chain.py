@@ -26,6 +26,7 @@ from mesodecode.corrections.movies import (
     Smoothed,
     block_size,
     mean_image,
+    signal_frames,
 )
 from mesodecode.files import UserError
 from mesodecode.masks import read_image
@@ -134,9 +135,11 @@ class Chain:
 
     def _take_apart(self, n: int) -> None:
         raw, signal = self.signal, self.settings["signal_channel"]
-        self.signal = Channel(raw, signal - 1, n)
-        if self.settings["reference_channel"] is not None:
-            self.reference = Channel(raw, self.settings["reference_channel"] - 1, n)
+        n_raw, reference = raw.shape[0], self.settings["reference_channel"]
+        self.signal = Channel(raw, signal_frames(n_raw, self.settings))
+        if reference is not None:
+            as_signal = {**self.settings, "signal_channel": reference}
+            self.reference = Channel(raw, signal_frames(n_raw, as_signal))
         frames = self.shape[0]
         left = raw.shape[0] - n * frames
         words = f"channel {signal} of {n}: {frames} of {raw.shape[0]} frames"

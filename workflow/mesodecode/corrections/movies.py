@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -29,6 +29,21 @@ class Movie(Protocol):
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+
+
+def signal_frames(n_raw: int, settings: dict[str, Any] | None) -> np.ndarray:
+    """Return the numbers (T,) of those frames of a movie of `n_raw` that are the signal's, in order.
+
+    `settings` are those of `corrections.schema.yaml`; None is a movie of one channel.
+    """
+    if settings is None:
+        return np.arange(n_raw)
+    return _in_turn(n_raw, settings["signal_channel"], settings["channels"])
+
+
+def _in_turn(n_raw: int, channel: int, n: int) -> np.ndarray:
+    """Return the frames of a channel, from 1, of `n` in turn; an incomplete last cycle is left out."""
+    return np.arange(n_raw // n) * n + channel - 1
 
 
 def block_size(movie: Movie) -> int:
@@ -82,24 +97,22 @@ class Changed:
 
 
 class Channel:
-    """Every `n`-th frame of a movie of interleaved channels, from frame `first`.
+    """Some frames of a movie, by their numbers in it: (T,), none smaller than the one before."""
 
-    A last cycle that is not complete is left out, so that all channels have equally many frames.
-    """
-
-    def __init__(self, source: Movie, first: int, n: int) -> None:
-        self.source, self.first, self.n, self.path = source, first, n, source.path
-        self.shape = (source.shape[0] // n, *source.shape[1:])
+    def __init__(self, source: Movie, frames: np.ndarray) -> None:
+        self.source, self.frames, self.path = source, frames, source.path
+        self.shape = (len(frames), *source.shape[1:])
         self.dtype = source.dtype
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
-        for start, block in self.source.blocks(size * self.n):
-            skip = (self.first - start) % self.n
-            at = (start + skip) // self.n
-            mine = block[skip :: self.n][: self.shape[0] - at]
-            if len(mine):
-                yield at, mine
+        share = max(1, self.source.shape[0] // max(1, len(self.frames)))
+        yield from batched(self._pieces(size * share), size)
+
+    def _pieces(self, size: int) -> Iterator[np.ndarray]:
+        for start, block in self.source.blocks(size):
+            first, last = np.searchsorted(self.frames, [start, start + len(block)])
+            yield block[self.frames[first:last] - start]
 
 
 class Smoothed:
