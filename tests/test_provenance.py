@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
 from pathlib import Path
 
@@ -20,13 +21,18 @@ def package(tmp_path, monkeypatch):
     copy = tmp_path / "mesodecode"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(provenance, "PACKAGE", copy)
-    provenance._parse.cache_clear()
     yield copy
-    provenance._parse.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    """Let the next hash read the files again."""
+    for cached in ("_versions", "_modules", "_parse", "_digest"):
+        getattr(provenance, cached).cache_clear()
 
 
 def versions() -> dict[str, str]:
-    provenance._parse.cache_clear()
+    forget()
     return {name: provenance.code_version(name) for name in VERBS.values()}
 
 
@@ -94,6 +100,193 @@ def test_training_code_leaves_preprocessing_and_the_tables_alone(package):
     assert not now & {"simulate", "preprocess", "cohort", "auc", "compare", "report", "fit_linear"}
 
 
+def test_hashes_are_kept_until_code_is_another(package):
+    before = versions()
+    kept = package / "__pycache__/code_versions.json"
+    held = json.loads(kept.read_text())
+    held["verbs"] = dict.fromkeys(held["verbs"], "kept")
+    kept.write_text(json.dumps(held))
+    assert len(set(versions().values())) == 1  # they were read, not made
+    with open(package / "train.py", "a") as file:
+        file.write("\nX = 1\n")
+    now = versions()
+    assert now["auc"] == before["auc"]
+    assert now["train_cnn"] != before["train_cnn"]
+    kept.write_text("{")
+    assert versions() == now
+
+
+# Where a module lies, what it is called and how it is imported do not count
+
+
+def moved(module: str) -> str:
+    """Return the new name of a module of the package; verbs are found by theirs."""
+    if module == "mesodecode" or module.startswith("mesodecode.cli"):
+        return module
+    floor = "upper" if sum(module.encode()) % 2 else "lower"
+    return f"mesodecode.{floor}.was_{module.removeprefix('mesodecode.').replace('.', '_')}"
+
+
+def with_moved_imports(tree: ast.Module, modules: set[str]) -> ast.Module:
+    """Import the moved modules under the names that the text has for them, last one first."""
+
+    class Moved(ast.NodeTransformer):
+        def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.ImportFrom] | ast.ImportFrom:
+            if (node.module or "").split(".")[0] != "mesodecode":
+                return node
+            lines = []
+            for alias in reversed(node.names):
+                whole, name = f"{node.module}.{alias.name}", alias.asname or alias.name
+                if whole in modules:
+                    folder, _, last = moved(whole).rpartition(".")
+                    lines.append(ast.ImportFrom(folder, [ast.alias(last, name)], 0))
+                else:
+                    of = [ast.alias(alias.name, alias.asname)]
+                    lines.append(ast.ImportFrom(moved(node.module), of, 0))
+            return lines
+
+    tree = Moved().visit(tree)
+    places = [i for i, node in enumerate(tree.body) if of_package(node)]
+    lines = [tree.body[i] for i in reversed(places)]
+    for i, line in zip(places, lines, strict=True):
+        tree.body[i] = line
+    return tree
+
+
+def of_package(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mesodecode")
+
+
+def test_moving_and_renaming_every_module_changes_no_hash(package, monkeypatch):
+    before = versions()
+    files = {}
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        files[".".join(parts).removesuffix(".__init__")] = path
+    trees = {name: ast.parse(path.read_text()) for name, path in files.items()}
+    assert sum(moved(name) != name for name in files) > 100
+    shutil.rmtree(package)
+    for name, tree in trees.items():
+        new = package.parent.joinpath(*moved(name).split("."))
+        if name in ("mesodecode", "mesodecode.cli"):
+            new = new / "__init__"
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.with_suffix(".py").write_text(ast.unparse(with_moved_imports(tree, set(files))))
+    monkeypatch.setattr(provenance, "CARRIERS", {moved(name) for name in provenance.CARRIERS})
+    assert changed(before) == set()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A package of one verb; returns its hash after files are written, relative path -> text."""
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "mesodecode")
+    monkeypatch.setattr(provenance, "CARRIERS", {"mesodecode.files"})
+
+    def hashed(**files: str) -> str:
+        shutil.rmtree(tmp_path / "mesodecode", ignore_errors=True)
+        for name, text in files.items():
+            path = tmp_path / "mesodecode" / f"{name.replace('__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        forget()
+        return provenance.code_version("verb")
+
+    yield hashed
+    forget()
+
+
+VERB = "from mesodecode import areas\n\ndef run(x):\n    return areas.of(x)\n"
+AREAS = "def of(x):\n    return x\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "place"),
+    [
+        (VERB.replace("areas", "regions"), "regions"),
+        ("from mesodecode.base import areas\n" + VERB.partition("\n")[2], "base__areas"),
+        (VERB.replace("import areas", "import areas as a").replace("areas.of", "a.of"), "areas"),
+        ("import mesodecode.areas\n\ndef run(x):\n    return mesodecode.areas.of(x)\n", "areas"),
+        ("from mesodecode.areas import of\n\ndef run(x):\n    return of(x)\n", "areas"),
+        ("def run(x):\n    from mesodecode import areas\n\n    return areas.of(x)\n", "areas"),
+    ],
+)
+def test_how_a_module_is_called_and_imported_does_not_count(small, verb, place):
+    assert small(cli__verb=verb, **{place: AREAS}) == small(cli__verb=VERB, areas=AREAS)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        VERB.replace("areas.of(x)", "areas.by(x)"),
+        VERB.replace("import areas", "import other as areas"),  # another module, the same call
+        VERB.replace("def run(x)", "def run(areas)"),  # now an argument
+        VERB + "from mesodecode import other\n",
+    ],
+)
+def test_what_is_called_counts(small, verb):
+    files = {"areas": AREAS, "other": "def of(x):\n    return -x\n"}
+    assert small(cli__verb=verb, **files) != small(cli__verb=VERB, **files)
+
+
+def test_a_name_that_is_no_module_in_its_scope_stays_as_it_is(small):
+    text = (
+        "from mesodecode import {0}\n\nclass C:\n    areas: int = 1\n\n"
+        "def f(areas):\n    return [areas.of for areas in areas]\n\n"
+        "def g(x):\n    return {0}.of(x), lambda areas: areas.of(x)\n"
+    )
+    before = small(cli__verb=text.format("areas"), areas=AREAS)
+    assert small(cli__verb=text.format("regions"), regions=AREAS) == before
+
+
+def test_modules_that_exchange_their_names_count(small):
+    verb = "from mesodecode import a, b\n\ndef run(x):\n    return a.of(x) - b.of(x)\n"
+    twice = "def of(x):\n    return 2 * x\n"
+    assert small(cli__verb=verb, a=AREAS, b=twice) != small(cli__verb=verb, a=twice, b=AREAS)
+
+
+def test_two_modules_that_import_each_other_have_a_hash(small):
+    verb = "from mesodecode.a import f\n"
+    a = "from mesodecode import b\n\ndef f(x):\n    return b.g(x)\n"
+    b = "def g(x):\n    from mesodecode import a\n\n    return a.f(x - {})\n"
+    assert small(cli__verb=verb, a=a, b=b.format(1)) != small(cli__verb=verb, a=a, b=b.format(2))
+
+
+def test_imports_are_followed_to_the_end():
+    """A digest follows so many imports down; no verb has a longer way to its last module."""
+
+    def longest(module: str, above: tuple[str, ...]) -> int:
+        below = [m for m in provenance._imports(module) if m not in above]
+        if module not in depths:
+            depths[module] = 1 + max((longest(m, (*above, module)) for m in below), default=0)
+        return depths[module]
+
+    depths: dict[str, int] = {}
+    forget()
+    assert max(longest(f"mesodecode.cli.{name}", ()) for name in VERBS.values()) < provenance.DEPTH
+
+
+# Modules behind a verb, as an upper bound: what they hold runs again when one of them is edited.
+BEHIND = {
+    "preprocess": 28,
+    "fit_roi": 10,
+    "train_rnn": 15,
+    "train_cnn": 16,
+    "finetune": 16,
+    "predict": 17,
+    "train_roi": 21,
+    "fit_linear": 36,
+    "cutout": 52,
+    "shap": 21,
+    "adapt": 67,
+    "shift": 72,
+}
+
+
+def test_few_modules_stand_behind_a_verb():
+    behind = {name: len(provenance.modules_behind(f"mesodecode.cli.{name}")) for name in BEHIND}
+    assert {name: n for name, n in behind.items() if n > BEHIND[name]} == {}
+
+
 def test_unrelated_module_does_not_count(package):
     before = versions()
     (package / "unrelated.py").write_text("X = 1\n")
@@ -122,7 +315,7 @@ def test_every_form_of_import_is_followed(package, line):
         file.write(f"def f():\n    {line}\n")
     before = provenance.code_version("preprocess")
     (package / "extra.py").write_text("thing = 2\n")
-    provenance._parse.cache_clear()
+    forget()
     assert provenance.code_version("preprocess") != before
 
 
@@ -244,7 +437,7 @@ def test_rewording_an_error_of_the_config_trains_nothing_again(tmp_path, monkeyp
     monkeypatch.setattr(provenance, "PACKAGE", copied)
 
     def version() -> str:
-        provenance._parse.cache_clear()
+        forget()
         return provenance.code_version("train_cnn")
 
     before = version()
@@ -256,4 +449,4 @@ def test_rewording_an_error_of_the_config_trains_nothing_again(tmp_path, monkeyp
     with open(copied / "train.py", "a") as file:
         file.write("\nWORDS = 'other'\n")
     assert version() != before
-    provenance._parse.cache_clear()
+    forget()
