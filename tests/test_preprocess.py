@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mesodecode.preprocess as stage
+from mesodecode.blocks import resize
 from mesodecode.cli import main
 from mesodecode.files import UserError
-from mesodecode.preprocess import preprocess, resize
+from mesodecode.preprocess import preprocess
 from mesodecode.recordings import mice_of, read_recording, read_recordings, read_roles
 
 T, H, W, R = 40, 6, 10, 3

@@ -1,10 +1,11 @@
-"""Frames in blocks of one length, whatever the lengths they come in."""
+"""Blocks of frames: of one length, whatever the lengths they come in, and of another size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from PIL import Image
 
 
 def batched(pieces: Iterable[np.ndarray], size: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -23,3 +24,13 @@ def batched(pieces: Iterable[np.ndarray], size: int) -> Iterator[tuple[int, np.n
                 start, held, count = start + size, [], 0
     if held:
         yield start, np.concatenate(held)
+
+
+def resize(frames: np.ndarray, size: int) -> np.ndarray:
+    """Resize frames (n, H, W) to float32 (n, size, size), with Pillow's antialiasing filter."""
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR))
+            for frame in frames.astype(np.float32, copy=False)
+        ]
+    )

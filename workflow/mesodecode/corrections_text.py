@@ -114,7 +114,7 @@ def _hemodynamics(s: Mapping[str, Any]) -> str:
         ""
         if s["dff"] != "none"
         else (
-            "; F0 of both is the pixel's mean over the recording, by which the result was multiplied"
+            "; F0 of both is the pixel's mean over time, by which the result was multiplied"
         )
     )
     return f"Hemodynamics [@ma2016] were removed: {text}{counts}."

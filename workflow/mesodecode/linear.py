@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mesodecode.allocation import Allocation
 from mesodecode.baseline import with_baseline
+from mesodecode.blocks import resize
 from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
-from mesodecode.preprocess import resize
 from mesodecode.progress import Progress
 from mesodecode.recordings import Recording
 from mesodecode.windows import IMAGE_REACH, centres

@@ -9,8 +9,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-from PIL import Image
 
+from mesodecode.blocks import resize
 from mesodecode.corrections.chain import Chain, corrected
 from mesodecode.corrections.movies import signal_frames
 from mesodecode.files import UserError, atomic_path
@@ -225,16 +225,6 @@ def write_frames(
     if variance <= 0:
         raise UserError(f"{stack.path}: every pixel of every frame has the same value")
     return total / n_frames + offset, float(np.sqrt(variance))
-
-
-def resize(frames: np.ndarray, size: int) -> np.ndarray:
-    """Resize frames (n, H, W) to float32 (n, size, size), with Pillow's antialiasing filter."""
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR))
-            for frame in frames.astype(np.float32, copy=False)
-        ]
-    )
 
 
 def _round_to(frames: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -32,7 +32,7 @@ class Movie(Protocol):
 
 
 def signal_frames(n_raw: int, settings: dict[str, Any] | None) -> np.ndarray:
-    """Return the numbers (T,) of those frames of a movie of `n_raw` that are the signal's, in order.
+    """Return which of the `n_raw` frames of a movie are the signal's, (T,) in order.
 
     `settings` are those of `corrections.schema.yaml`; None is a movie of one channel.
     """
@@ -42,7 +42,7 @@ def signal_frames(n_raw: int, settings: dict[str, Any] | None) -> np.ndarray:
 
 
 def _in_turn(n_raw: int, channel: int, n: int) -> np.ndarray:
-    """Return the frames of a channel, from 1, of `n` in turn; an incomplete last cycle is left out."""
+    """Return the frames of a channel, from 1, of `n` in turn; no incomplete last cycle."""
     return np.arange(n_raw // n) * n + channel - 1
 
 
