@@ -113,8 +113,6 @@ def _hemodynamics(s: Mapping[str, Any]) -> str:
     counts = (
         ""
         if s["dff"] != "none"
-        else (
-            "; F0 of both is the pixel's mean over time, by which the result was multiplied"
-        )
+        else "; F0 of both is the pixel's mean over time, by which the result was multiplied"
     )
     return f"Hemodynamics [@ma2016] were removed: {text}{counts}."
