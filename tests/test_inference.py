@@ -404,7 +404,10 @@ def test_circular_shift_fails_as_its_docstring_says():
         (toy().drop(columns="test_mouse"), "no column test_mouse; tests that know the mice need"),
         (toy().drop(columns="valid_mouse"), "no column valid_mouse"),
         (toy()[1:], "1 of 20 allocations are not there for every decoder compared (a, b)"),
-        (pd.concat([toy(), toy()[:1]]), "decoder a has the allocation m0, m1 twice; choose rows"),
+        (
+            pd.concat([toy(), toy()[:1]]),
+            "decoder a, valid_mouse m0, test_mouse m1 (auc 0.91); leave",
+        ),
         (toy(test_mouse="m1+m2"), "test_mouse m1+m2: allocations with several test mice"),
         (toy(decoder="a"), "decoder has 1 value (a)"),
     ],

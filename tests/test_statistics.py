@@ -198,12 +198,110 @@ def test_summary_is_mean_and_sample_sd():
         (toy(a=[1, 2], **{"": [1, 2]}), {}, "2 rows have no value in column decoder"),
         (toy(a=[1, 2], b=[1, 2]), {"test": "t"}, "no test named t; known: rank_sum"),
         (toy(a=[1, 2], b=[1, 2]), {"only": ["a", "c"]}, "no decoder c; in the table: a, b"),
+        (toy(a=[1, 2], b=[1, 2], **{" ": [1, 2]}), {}, "2 rows have no value in column decoder"),
+        (toy(a=[1], b=[2]).assign(set=["x", "y"]), {"within": "set"}, "family x: decoder has 1 "),
     ],
 )
 def test_bad_tables_are_refused_in_one_line(table, options, words):
     with pytest.raises(UserError) as caught:
         statistics.compare(table, **({"by": "decoder"} | options))
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+A, B = [0.91, 0.84, 0.88, 0.95], [0.71, 0.74, 0.78, 0.7]
+
+
+def twice(**columns: list) -> pd.DataFrame:
+    """The table of A and B and another column, with the rows of a there twice."""
+    table = toy(a=A, b=B).assign(**columns)
+    return pd.concat([table[:4], table])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        twice(),  # no column but group and AUC: all of a are doubled
+        pd.concat([twice(), twice()]),
+        twice(mouse=[*"1234"] * 2),
+        twice(allocation=[*"1234"] * 2),
+        twice(allocation=[*"1234"] * 2).iloc[3:],  # one row only
+        twice(mouse=[*"1234"] * 2).iloc[3:],
+        twice(mouse=[*"1122"] * 2),
+        twice(allocation=[*"1234"] * 2).assign(auc=np.linspace(0.8, 0.9, 12)),  # of two runs
+        twice(allocation=[*"1234"] * 2).assign(**{"Unnamed: 0": range(12)}),  # as pandas numbers
+        twice(allocation=[*"1234"] * 2).assign(allocation=[*"1234", *"1234", "1 ", *"234"]),
+        twice(allocation=[*"1234"] * 2, n_frames=[*range(8)]),
+    ],
+)
+def test_rows_that_are_there_twice_are_refused(table):
+    with pytest.raises(UserError, match="rows are there twice or more, such as decoder a"):
+        statistics.compare(table, by="decoder")
+    with pytest.raises(UserError, match="there twice"):
+        statistics.compare(table.assign(set="x"), by="decoder", within="set")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        toy(a=[1.0] * 6, b=[0.9, 0.9, 0.9, 0.8]),  # perfect, or rounded
+        toy(a=[0.91, 0.91, 0.84, 0.84, 0.88, 0.95], b=B),
+        toy(a=[0.91, 0.91, 0.84, 0.88], b=B).assign(study="x"),
+        # sessions without a name: two of a mouse have one AUC
+        toy(a=[0.91, 0.91, 0.84, 0.88], b=B).assign(mouse=[*"1112"] * 2),
+        twice(allocation=[*"1234"] * 2).assign(seed=[*"11112222", *"1111"]),
+        twice(allocation=[*"1234"] * 2).assign(analysis=[*"xxxxyyyyyyyy"]),
+    ],
+)
+def test_equal_aucs_that_may_be_of_different_rows_are_compared(table):
+    found = statistics.compare(table, by="decoder")
+    assert (found["n_a"][0], found["n_b"][0]) == tuple(table["decoder"].value_counts(sort=False))
+
+
+def test_rows_are_counted_among_those_that_are_compared():
+    table = twice(allocation=[*"1234"] * 2).replace({"decoder": {"a": "c"}})
+    table = pd.concat([table, toy(a=A).assign(allocation=[*"1234"])])
+    assert statistics.compare(table, by="decoder", only=["a", "b"])["n_a"][0] == 4
+    with pytest.raises(UserError, match="there twice"):
+        statistics.compare(table, by="decoder", only=["a", "c"])
+
+
+@pytest.mark.parametrize("other", ["cnn ", " cnn", "cnn\xa0", "\ufeffcnn", "cnn\u200b"])
+def test_names_that_differ_in_blanks_alone_are_refused(other):
+    table = toy(cnn=A, gru=B, **{other: B})
+    with pytest.raises(UserError) as caught:
+        statistics.compare(table, by="decoder")
+    assert "column decoder: 'cnn' is written in 2 ways that differ in blanks only" in str(
+        caught.value
+    ) and repr(other) in str(caught.value)
+    families = table.rename(columns={"decoder": "set"}).assign(decoder=[*"aabb"] * 3)
+    with pytest.raises(UserError, match="column set: 'cnn' is written in 2 ways"):
+        statistics.compare(families, by="decoder", within="set")
+    whole = toy(**{"cnn 2": A, "cnn  2": B})
+    with pytest.raises(UserError, match="'cnn 2' is written in 2 ways"):
+        statistics.compare(whole, by="decoder")
+
+
+def test_names_that_differ_in_case_are_said_to_be_two(capsys):
+    found = statistics.compare(toy(cnn=A, CNN=B), by="decoder")
+    assert found[["a", "b"]].to_numpy().tolist() == [["cnn", "CNN"]]
+    words = "column decoder: CNN, cnn differ in case only; taken for 2 names\n"
+    assert capsys.readouterr().err == words
+
+
+def test_families_of_one_group_are_left_out_with_a_line(capsys, tmp_path):
+    out = tmp_path / "out.tsv"
+    compare("--auc", PUBLISHED, "--by", "model", "--within", "analysis", "--out", out)
+    found = pd.read_csv(out, sep="\t")
+    count = found["family"].value_counts().to_dict()
+    assert count == {
+        "roi_models": 15,
+        "roi_regions_parts": 10,
+        "roi_regions_limb": 3,
+        "image": 1,
+    }
+    lines = sorted(capsys.readouterr().err.splitlines())
+    left = "model has 1 value (GRU); left out, as a comparison needs two groups"
+    assert lines == [f"family {name}: {left}" for name in ("roi_null", "roi_raw", "roi_window")]
 
 
 @pytest.mark.parametrize("suffix, separator", [("tsv", "\t"), ("csv", ","), ("txt", "\t")])
@@ -258,6 +356,10 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path):
         ("decoder,auc\n", "the table has no rows"),
         ("", "not a CSV or TSV table"),
         ("decoder,score\na,1\n", "no column auc"),
+        ("decoder,auc\na,0.5\na,1.2\nb,1\n", "line 3: auc is 1.2, but an AUC is between 0 and 1"),
+        ("decoder,auc\na,0.5\na,0.4\nb,-0.1\n", "line 4: auc is -0.1, but an AUC is between"),
+        ("decoder,auc\na,50\na,inf\nb,1\n", "line 2: auc is 50, but an AUC"),
+        ("decoder,auc\na,95\na,97.5\nb,\nb,100\n", "these look like percent: divide by 100"),
     ],
 )
 def test_verb_refuses_bad_files_and_leaves_none(tmp_path, content, words):

@@ -110,9 +110,6 @@ def _hemodynamics(s: Mapping[str, Any]) -> str:
         "ratio": "1 + ΔF/F of the signal was divided by 1 + ΔF/F of the reference channel{} in "
         "each pixel, less 1",
     }[s["hemodynamics"]].format(smooth)
-    counts = (
-        ""
-        if s["dff"] != "none"
-        else "; F0 of both is the pixel's mean over time, by which the result was multiplied"
-    )
-    return f"Hemodynamics [@ma2016] were removed: {text}{counts}."
+    if s["dff"] == "none":
+        text += "; F0 of both is the pixel's mean over time, by which the result was multiplied"
+    return f"Hemodynamics [@ma2016] were removed: {text}."

@@ -60,9 +60,9 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
 
-    The columns `numbers` become numbers, an empty cell or "nan" NaN. Raises UserError if the
-    file is not such a table, lacks one of `columns` or holds no row, or for a cell that is not
-    a number.
+    The columns `numbers` become numbers, an empty cell or "nan" NaN; names of columns lose blanks
+    around them. Raises UserError if the file is not such a table, lacks one of `columns` or holds
+    no row, for a cell that is not a number, and for an AUC that is not between 0 and 1.
     """
     path = Path(path)
     try:
@@ -72,6 +72,7 @@ def read_table(
     except (ValueError, csv.Error) as error:  # pandas' parser errors are ValueErrors
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a CSV or TSV table ({reason}); check the file") from None
+    table.columns = table.columns.str.strip()
     for name in columns:
         if name not in table.columns:
             raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
@@ -86,8 +87,21 @@ def read_table(
             raise UserError(
                 f"{path}: line {line}: {name} is {text[line - 2]!r}; it must be a number"
             )
+        if name == "auc":
+            _check_aucs(number, path)
         table[name] = number
     return table
+
+
+def _check_aucs(auc: pd.Series, path: Path) -> None:
+    outside = (auc < 0) | (auc > 1 + 1e-9)  # a last bit is rounding
+    if outside.any():
+        line = int(np.flatnonzero(outside)[0])
+        percent = ((auc.dropna() >= 0) & (auc.dropna() <= 100)).all() and outside.mean() > 0.5
+        raise UserError(
+            f"{path}: line {line + 2}: auc is {auc.iloc[line]:g}, but an AUC is between 0 and 1; "
+            + ("these look like percent: divide by 100" if percent else "correct the table")
+        )
 
 
 def write_table(table: pd.DataFrame, path: str | Path, digits: int = 6) -> None:

@@ -248,8 +248,14 @@ def infer(
     Raises UserError as `statistics.compare` does, for a missing column, for allocations that two
     decoders do not share or have twice, and for allocations with several test mice.
     """
+    _check_mice(table)
     published = statistics.compare(table, by=by, only=only, name=name)
     paired = _paired(table, by, list(dict.fromkeys([*published["a"], *published["b"]])))
+    if sessions is not None:
+        try:
+            statistics.check_rows(sessions, by)
+        except UserError as error:
+            raise UserError(f"table of sessions: {error}") from None
     scored = None if sessions is None else _by_session(sessions, by)
     ratio = _test_train_ratio(table)
     rows = []
@@ -367,8 +373,8 @@ def _keys(table: pd.DataFrame) -> list[str]:
     return ["allocation"] if "allocation" in table else ["valid_mouse", "test_mouse"]
 
 
-def _paired(table: pd.DataFrame, by: str, groups: list[str]) -> pd.DataFrame:
-    """Return valid_mouse, test_mouse and the AUC of each group, a row an allocation."""
+def _check_mice(table: pd.DataFrame) -> None:
+    """Raise UserError unless each row has a validation mouse and one test mouse."""
     for column in ("test_mouse", "valid_mouse"):
         if column not in table:
             raise UserError(f"no column {column}; tests that know the mice need it")
@@ -378,6 +384,10 @@ def _paired(table: pd.DataFrame, by: str, groups: list[str]) -> pd.DataFrame:
             f"test_mouse {table['test_mouse'][several].iloc[0]}: allocations with several test "
             "mice share mice in part, for which there is no test here; use allocation.test: 1"
         )
+
+
+def _paired(table: pd.DataFrame, by: str, groups: list[str]) -> pd.DataFrame:
+    """Return valid_mouse, test_mouse and the AUC of each group, a row an allocation."""
     rows = table[table[by].astype(str).isin(groups)]
     keys = _keys(table)
     twice = rows[rows.duplicated([by, *keys])]

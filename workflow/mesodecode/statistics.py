@@ -6,6 +6,7 @@ Allocations that share mice are not independent, so these p values are descripti
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
@@ -35,6 +36,8 @@ def rank_sum(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 # A test takes the values of two groups, each (n,), and returns (statistic, two-sided p).
 TESTS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {"rank_sum": rank_sum}
+MEASURES = ("auc", "accuracy", "n_frames", "n_run")  # columns that name nothing
+NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))  # characters that none sees
 TEST_NAMES = {"rank_sum": "Wilcoxon rank-sum test"}  # as readers know them
 
 
@@ -82,8 +85,11 @@ def compare(
     `within` there is one family, `name`. Groups, pairs and families come in order of first
     appearance. `only` keeps these values of `by`, in this order.
 
-    Raises UserError for an unknown test, a missing column or value, a missing AUC, a family of
-    fewer than two groups and a group of fewer than two AUCs.
+    A family of fewer than two groups is left out, which a line on standard error says.
+
+    Raises UserError for an unknown test, a missing column or value, names that differ in blanks
+    only, rows that are there twice (`check_rows`), a missing AUC, a group of fewer than two AUCs,
+    and if no family has two groups.
     """
     if test not in TESTS:
         raise UserError(f"no test named {test}; known: {', '.join(TESTS)}")
@@ -95,13 +101,71 @@ def compare(
         unknown = [value for value in only if value not in known]
         if unknown:
             raise UserError(f"no {by} {', '.join(unknown)}; in the table: {', '.join(known)}")
-    if within is None:
-        return _family(table, name, by, test, only)
-    families = table.groupby(within, sort=False)
-    return pd.concat(
-        [_family(rows, str(value), by, test, only) for value, rows in families],
-        ignore_index=True,
+        table = table[table[by].astype(str).isin(only)]
+    families = [(name, table)] if within is None else table.groupby(within, sort=False)
+    made, few = [], []
+    for value, rows in families:
+        groups = _groups(rows, by, only)
+        if len(groups) < 2:
+            few.append(f"family {value}: {by} has {len(groups)} value ({', '.join(groups)})")
+        else:
+            check_rows(rows, by, within)
+            made.append(_family(groups, str(value), by, test))
+    if not made:
+        raise UserError(f"{'; '.join(few)}; a comparison needs two groups or more")
+    for words in few:
+        print(f"{words}; left out, as a comparison needs two groups", file=sys.stderr)
+    return pd.concat(made, ignore_index=True)
+
+
+def check_rows(table: pd.DataFrame, by: str, within: str | None = None) -> None:
+    """Raise UserError if AUCs are there twice, which would make p values too small.
+
+    A row is known by all its columns that are no measures. Where allocations are named, a group has
+    one AUC of each. In other tables rows are copies if they are equal throughout, unless rows of
+    one name differ elsewhere: there AUCs may tie, so that all rows of a group have to be doubled.
+    """
+    measures = [name for name in table if name in MEASURES]
+    names = [name for name in table if name not in measures and not _counts_rows(name)]
+    groups = [name for name in (by, within) if name is not None]
+    plain = table[names].apply(lambda column: column.map(_without_blanks))
+    rows = plain.assign(**{name: table[name] for name in measures})
+    if "allocation" in names:
+        twice = plain.duplicated(keep=False)
+    elif {*names} > {*groups} and not rows.drop_duplicates().duplicated(names).any():
+        twice = rows.duplicated(keep=False)
+    else:
+        twice = _all_twice(rows, groups)
+    if not twice.any():
+        return
+    same = plain[twice].eq(plain[twice].iloc[0]).all(axis=1)
+    row = ", ".join(f"{name} {value}" for name, value in plain[twice].iloc[0].items())
+    aucs = [f"{auc:g}" for auc in table.loc[twice, "auc"][same].unique()[:2]]
+    raise UserError(
+        f"{int(twice.sum())} rows are there twice or more, such as {row} (auc {' and '.join(aucs)})"
+        "; leave one of each, choose rows with --where, or add a column that tells them apart"
     )
+
+
+def _all_twice(rows: pd.DataFrame, groups: list[str]) -> pd.Series:
+    """Return which rows are of groups in which each row is there k times, k = 2 or more.
+
+    Not of a group with fewer than four different rows: AUCs that are rounded or perfect tie.
+    """
+    times = rows.groupby([*rows], dropna=False)["auc"].transform("size")
+    of = [rows[name] for name in groups]
+    different = (1 / times).groupby(of).transform("sum").round()
+    return (different >= 4) & (times.groupby(of).transform(np.gcd.reduce) >= 2)
+
+
+def _counts_rows(name: str) -> bool:
+    """Say whether a column numbers the rows, as pandas writes it."""
+    return name in ("", "index") or name.startswith("Unnamed:")
+
+
+def _without_blanks(value: object) -> str:
+    """Return a name with no blanks around it, single ones inside, and none that has no width."""
+    return " ".join(str(value).translate(NO_WIDTH).split())
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -116,25 +180,38 @@ def _check_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
         if name not in table.columns:
             raise UserError(f"no column {name}; the columns are {', '.join(map(str, table))}")
         if name != "auc":
-            empty = int((table[name].isna() | (table[name].astype(str) == "")).sum())
+            plain = table[name].map(_without_blanks)
+            empty = int((table[name].isna() | plain.isin(["", "nan", "NaN"])).sum())
             if empty:
                 raise UserError(f"{empty} rows have no value in column {name}; fill them in")
+            _check_spelling(table[name].astype(str), plain)
 
 
-def _family(
-    table: pd.DataFrame, family: str, by: str, test: str, only: Sequence[str] | None
-) -> pd.DataFrame:
-    """Return the comparisons of one Holm family."""
-    groups = {
-        str(value): rows["auc"].to_numpy(float) for value, rows in table.groupby(by, sort=False)
-    }
-    if only is not None:
-        groups = {value: groups[value] for value in dict.fromkeys(only) if value in groups}
-    if len(groups) < 2:
+def _check_spelling(names: pd.Series, plain: pd.Series) -> None:
+    """Raise UserError if blanks alone tell some names apart; say which differ in case alone."""
+    spelt = names.groupby(plain).unique()
+    for value, ways in spelt[spelt.map(len) > 1].items():
         raise UserError(
-            f"family {family}: {by} has {len(groups)} value ({', '.join(groups)}); "
-            "a comparison needs two groups or more"
+            f"column {names.name}: '{value}' is written in {len(ways)} ways that differ in blanks "
+            f"only ({', '.join(repr(way) for way in ways)}); write it in one"
         )
+    cases = pd.Series(spelt.index).groupby(spelt.index.str.casefold()).unique()
+    for ways in cases[cases.map(len) > 1]:
+        print(
+            f"column {names.name}: {', '.join(ways)} differ in case only; taken for "
+            f"{len(ways)} names",
+            file=sys.stderr,
+        )
+
+
+def _groups(rows: pd.DataFrame, by: str, only: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """Return the AUCs (n,) of each value of `by`, of those in `only` in its order."""
+    found = {str(v): mine["auc"].to_numpy(float) for v, mine in rows.groupby(by, sort=False)}
+    return found if only is None else {v: found[v] for v in dict.fromkeys(only) if v in found}
+
+
+def _family(groups: dict[str, np.ndarray], family: str, by: str, test: str) -> pd.DataFrame:
+    """Return the comparisons of one Holm family."""
     for value, aucs in groups.items():
         missing = int((~np.isfinite(aucs)).sum())
         if missing:
