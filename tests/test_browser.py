@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_report import run, study, write_report  # noqa: F401 (a fixture)
 
-from mesodecode import cohort, runtimes
+from mesodecode import runtimes, session_ids
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(
@@ -111,7 +111,7 @@ def page(study: Path) -> str:  # noqa: F811
     tables = ("comparisons", "inference", "runtimes")
     given = [word for name in tables for word in (f"--{name}", study / f"{name}.tsv")]
     svg, png = (study / f"auc.v1.{suffix}" for suffix in ("svg", "png"))
-    assert cohort.included(config["mice"], config["exclude"]).keys() == set("12345")
+    assert session_ids.included(config).keys() == set("12345")
     return write_report(study, *given, "--figure", svg, png, "--references", study / "r.bib")
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 STUDY = """
 study: lab
 recordings:
-  movie: data/{mouse}/{session}.tif
+  movie: data/{session}.tif
   behavior: data/{session}.mat
 mice:
   a: [a1, a2]
@@ -332,9 +332,9 @@ def test_corrections_and_thresholds_are_filled_in():
 
 
 def test_paths_of_a_session():
-    study = cohort.resolve(study_with())
-    assert study.source("movie", "a2") == "data/a/a2.tif"
-    assert study.source("behavior", "a2") == "data/a2.mat"
+    study = cohort.resolve(study_with("recordings.behavior", "data/{mouse}/{session}.mat"))
+    assert study.source("movie", "a2") == "data/a2.tif"
+    assert study.source("behavior", "a2") == "data/a/a2.mat"
     assert study.source("rois", "a2") is None
 
 
@@ -470,7 +470,7 @@ BAD = [
     ("mice.a", [], "config: mice.a: "),
     ("mice.a", None, "config: mice.a: None is not of type 'array'"),
     ("mice.a", "a1", "config: mice.a: 'a1' is not of type 'array'"),
-    ("mice.a", [20180125], "config: mice.a.0: 20180125 is not of type 'string'; write it in quot"),
+    ("mice.a", [1.5], "config: mice.a.0: 1.5 is not of type 'string'; write it in quotes"),
     ("mice", ["a", "b"], "config: mice: ['a', 'b'] is not of type 'object'"),
     ("allocation", {"train": 4}, "config: mice: 5 mice are fewer than allocation.train"),
     ("allocation", {"train": 0}, "config: allocation.train: 0 is less than the minimum of 1"),
@@ -638,6 +638,31 @@ FILES = {
     "lost underscore": (
         STUDY.replace("  a: [", "  1_0: ["),
         "reads the key 1_0 as the number 10; ",
+    ),
+    "octal session": (
+        STUDY.replace("[b1]", "[0123]"),
+        "line 8: YAML reads the session 0123 as the number 83; write it in quotes",
+    ),
+    "session with underscores": (
+        STUDY.replace("[b1]", "[2026_01_01]"),
+        "YAML reads the session 2026_01_01 as the number 20260101; write it",
+    ),
+    "time of day": (
+        STUDY.replace("[b1]", "[1, 9:30]"),
+        "YAML reads the session 9:30 as the number 570",
+    ),
+    "date": (
+        STUDY.replace("[b1]", "\n    - 2026-01-01"),
+        "line 9: YAML reads the session 2026-01-01 as the date 2026-01-01; write it in quotes",
+    ),
+    "yes": (STUDY.replace("[b1]", "[yes]"), "the session yes as the truth value True; write"),
+    "no value": (STUDY.replace("[b1]", "[~]"), "YAML reads the session ~ as nothing; write"),
+    "hexadecimal": (STUDY.replace("[b1]", "[0x1F]"), "the session 0x1F as the number 31; write"),
+    "a decimal": (STUDY.replace("[b1]", "[12.0e+3]"), "the session 12.0e+3 as the number 12000.0"),
+    "study": (STUDY.replace("study: lab", "study: 007"), "YAML reads the study 007 as the number"),
+    "a date left out": (
+        STUDY + "exclude: {2026-01-01: dark}\n",
+        "YAML reads the key 2026-01-01 as the date 2026-01-01; write it in quotes",
     ),
     "open bracket": (STUDY + "note: [b\n", "not valid YAML"),
     "tab": (STUDY + "\tnote: b\n", "not valid YAML"),

@@ -22,6 +22,7 @@ from mesodecode.nwb_metadata import read_metadata
 from mesodecode.predictions import SessionPredictions, bind
 from mesodecode.recordings import Recording
 from mesodecode.schema import defaults
+from mesodecode.session_ids import Session
 from mesodecode.sources import read_behavior
 from mesodecode.sources.clocks import Frames
 from mesodecode.sources.nwb import open_nwb
@@ -210,7 +211,8 @@ def metadata(folder, text=None, **known):
     if text is not None:
         known["sessions"] = str(folder / "sessions.tsv")
         (folder / "sessions.tsv").write_text(text.replace(" ", "\t"))
-    return read_metadata(["s1_x", "s2"], defaults("nwb", **known))
+    sessions = {name: Session("m", name, name) for name in ("s1_x", "s2")}
+    return read_metadata(sessions, sessions, defaults("nwb", **known))
 
 
 def test_metadata_of_a_table(tmp_path):

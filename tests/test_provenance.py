@@ -345,6 +345,7 @@ LEVELS = [
 # helpers: module -> the highest module it may import
 LOW = {
     "windows": "files",
+    "session_ids": "files",
     "scores": "files",
     "progress": "files",
     "measure": "files",

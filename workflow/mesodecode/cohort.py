@@ -5,10 +5,10 @@ Every cluster job parses the Snakefile and so imports this module: nothing heavy
 
 from __future__ import annotations
 
-import difflib
+import functools
 import itertools
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mesodecode import (
     importance,
     published,
     schema,
+    session_ids,
     tuning,
 )
 from mesodecode.allocation import ROLES, Allocation
@@ -35,7 +36,8 @@ LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary file
 class Study:
     """A checked config. `config` is the whole of it with defaults filled in.
 
-    `mice` are those that take part; `config["mice"]` holds the excluded ones too.
+    `mice` are those that take part, with the ids of their sessions; `config["mice"]` holds the
+    excluded ones too, and the names (see `mesodecode.session_ids`).
     """
 
     name: str
@@ -44,10 +46,21 @@ class Study:
     decoders: dict[str, Decoder]
     config: dict[str, Any]
 
-    @property
+    @functools.cached_property
+    def by_id(self) -> dict[str, session_ids.Session]:
+        """Id -> the session, of those that take part, in the order of the config."""
+        known = session_ids.sessions_of(self.config["mice"], self.config["recordings"])
+        taken = {session for sessions in self.mice.values() for session in sessions}
+        return {session.id: session for session in known if session.id in taken}
+
+    @functools.cached_property
     def mouse_of(self) -> dict[str, str]:
         """Session -> its mouse, in the order of the config."""
-        return {session: mouse for mouse, sessions in self.mice.items() for session in sessions}
+        return {session.id: session.mouse for session in self.by_id.values()}
+
+    def filled(self, path: str, session: str) -> str:
+        """Return a path of the config with {session} and {mouse} of a session filled in."""
+        return path.format(session=self.by_id[session].name, mouse=self.by_id[session].mouse)
 
     def sessions(self, allocation: str, *roles: str) -> list[str]:
         """Return the sessions of the mice that have one of `roles` in the allocation.
@@ -83,8 +96,8 @@ class Study:
         """
         pattern = (self.config["recordings"] | self.config["corrections"]).get(kind)
         if isinstance(pattern, list):
-            return [p.format(session=session, mouse=self.mouse_of[session]) for p in pattern]
-        return pattern and pattern.format(session=session, mouse=self.mouse_of[session])
+            return [self.filled(path, session) for path in pattern]
+        return pattern and self.filled(pattern, session)
 
     @property
     def roi_decoders(self) -> list[Decoder]:
@@ -224,8 +237,7 @@ def load(path: str | Path) -> Study:
 def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
     config = config_tables.with_defaults(config)
-    _check_sessions(config["mice"])
-    mice = included(config["mice"], config["exclude"])
+    mice = session_ids.included(config)
     if not config["decoders"]:
         _importance(config["importance"], {})
         _check_reproduction(config, {})
@@ -261,46 +273,6 @@ def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]
                 f"{', '.join(can) or 'none'}"
             )
     return can if names is None else names
-
-
-def _check_sessions(mice: dict[str, list[str]]) -> None:
-    owner: dict[str, str] = {}
-    for mouse, sessions in mice.items():
-        for session in sessions:
-            if owner.get(session) == mouse:
-                raise UserError(f"config: mice.{mouse}: session '{session}' is listed twice")
-            if session in owner:
-                raise UserError(
-                    f"config: mice.{mouse}: session '{session}' already belongs to mouse "
-                    f"'{owner[session]}'; a session has one mouse"
-                )
-            owner[session] = mouse
-
-
-def included(mice: Mapping[str, list[str]], exclude: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return mouse -> sessions of those that take part; `exclude`: session or mouse -> reason.
-
-    A mouse left without sessions takes no part, and with it every allocation that has it: of the
-    120 of 6 mice at 3:1:1, the 20 of the other 5 are left, under the same ids.
-    Raises UserError for a name that is no mouse or session, or one of each.
-    """
-    sessions = {session for names in mice.values() for session in names}
-    for name in exclude:
-        where = f"config: exclude.{name}"
-        if name not in mice and name not in sessions:
-            near = difflib.get_close_matches(name, [*mice, *sessions], n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "name one of `mice:`"
-            raise UserError(f"{where}: no mouse or session of this name; {hint}")
-        if name in mice and name in sessions and mice[name] != [name]:
-            raise UserError(
-                f"{where}: both a mouse and a session have this name; list the sessions"
-            )
-    left = {
-        mouse: [session for session in names if session not in exclude]
-        for mouse, names in mice.items()
-        if mouse not in exclude
-    }
-    return {mouse: names for mouse, names in left.items() if names}
 
 
 def _importance(

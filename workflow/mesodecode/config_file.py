@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from mesodecode.files import UserError
+
+# What YAML makes of a word without quotes, by its tag.
+READ_AS = {
+    "int": "the number {}",
+    "float": "the number {}",
+    "bool": "the truth value {}",
+    "timestamp": "the date {}",
+    "null": "nothing",
+}
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -23,10 +33,11 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def check_duplicate_keys(path: str | Path) -> None:
-    """Raise UserError if a mapping of the YAML file has one key twice, or if it is no YAML.
+    """Raise UserError if YAML would change a name of the file or drop a key, or if it is no YAML.
 
     YAML takes the last of two equal keys without a word; a mouse listed twice would vanish. It
-    also takes 01 for 1, so that a mouse would lose its name.
+    also takes 0123 for 83 and 2026-01-01 for a date, so that a mouse or session would lose its
+    name.
     """
     with open(path, encoding="utf-8") as file:
         try:
@@ -35,6 +46,8 @@ def check_duplicate_keys(path: str | Path) -> None:
             yaml.safe_load(file)
         except yaml.YAMLError as error:
             raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    for what, node in _names(root):
+        _check_letters(node, what, path)
     todo, seen = [root] if root else [], set()
     while todo:
         node = todo.pop()
@@ -60,8 +73,30 @@ def _check_keys(node: yaml.MappingNode, path: str | Path) -> None:
                 "join the two"
             )
         lines[key.value] = line
-        if key.tag == "tag:yaml.org,2002:int" and str(yaml.safe_load(key.value)) != key.value:
-            raise UserError(
-                f"{path}: line {line}: YAML reads the key {key.value} as the number "
-                f"{yaml.safe_load(key.value)}; write it in quotes"
-            )
+        _check_letters(key, "key", path)
+
+
+def _names(root: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield the names that stand in a config as values: that of the study, and of sessions."""
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
+        if key.value == "study":
+            yield "study", value
+        lists = [value] if key.value == "sessions" else []
+        if key.value == "mice" and isinstance(value, yaml.MappingNode):
+            lists = [sessions for _, sessions in value.value]
+        for sessions in lists:
+            if isinstance(sessions, yaml.SequenceNode):
+                yield from (("session", name) for name in sessions.value)
+
+
+def _check_letters(node: yaml.Node, what: str, path: str | Path) -> None:
+    """Raise UserError if YAML reads a name as something that is written in other letters."""
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind not in READ_AS or not node.value:
+        return
+    value = yaml.safe_load(node.value)
+    if kind != "int" or str(value) != node.value:
+        raise UserError(
+            f"{path}: line {node.start_mark.line + 1}: YAML reads the {what} {node.value} as "
+            f"{READ_AS[kind].format(value)}; write it in quotes"
+        )

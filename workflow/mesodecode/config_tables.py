@@ -139,13 +139,13 @@ def _check_tables_only(config: dict[str, Any]) -> None:
 
 
 def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
-    """Return mice under their names: YAML reads `1:` as a number."""
+    """Return mice and sessions under their names: YAML reads `1:` as a number."""
     named: dict[Any, Any] = {}
     for mouse, sessions in mice.items():
         name = _name(mouse)
         if name in named:
             raise UserError(f"config: mice.{name}: the mouse is there twice; join its sessions")
-        named[name] = sessions
+        named[name] = [_name(s) for s in sessions] if isinstance(sessions, list) else sessions
     return named
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mesodecode import cohort as studies
-from mesodecode import corrections_text, decoder_table, decoder_text, inference
+from mesodecode import corrections_text, decoder_table, decoder_text, inference, session_ids
 from mesodecode.confounds import verdicts
 from mesodecode.decoder_text import counted, every, joined, listed, options, value
 
@@ -169,7 +168,7 @@ def allocations(config: Mapping[str, Any], n: int) -> str:
     counts = config["allocation"]
     tuned = [name for name, one in config["decoders"].items() if one.get("few_shot")]
     few = f" Only {joined(tuned)} had a labelled part of it, which is not scored." if tuned else ""
-    mice = studies.included(config["mice"], config.get("exclude", {}))
+    mice = session_ids.included(config)
     choice = {
         "all": "every combination of the mice",
         "each_pair": "each pair of a validation and a test mouse once",

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mesodecode import session_ids
 from mesodecode.evaluate import read_table
 from mesodecode.files import UserError
+from mesodecode.session_ids import Session
 
 PLACEHOLDER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # NWB asks for a start
 # NWB's words for not known; "P0D/" is an age of 0 days or more.
@@ -23,23 +25,35 @@ class Metadata:
     subject: dict[str, str | None]
 
 
-def read_metadata(sessions: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Metadata]:
-    """Return the metadata of sessions, by their names, as `settings` (nwb.schema.yaml) say.
+def read_metadata(
+    sessions: Iterable[str], known: Mapping[str, Session], settings: Mapping[str, Any]
+) -> dict[str, Metadata]:
+    """Return the metadata of sessions, by their ids, as `settings` (nwb.schema.yaml) say.
 
-    A start in the table goes before the one in a session's name. Raises UserError, naming the
-    session, if one is missing from the table or has no start although others should, or for a
-    time that cannot be read.
+    `known`: id -> session, all of the study. A row of the table names its session by the id, by
+    the name or as MOUSE/NAME. A start in the table goes before the one in a session's name. Raises
+    UserError, naming the session, if one is missing from the table, is there twice or has no start
+    although others should, or for a name that may mean several or a time that cannot be read.
     """
     table, rows = settings["sessions"], {}
     if table is not None:
-        rows = {row["session"]: row for row in read_table(table, ["session"]).to_dict("records")}
-    return {name: _of_session(name, rows.get(name), settings) for name in sessions}
+        for row in read_table(table, ["session"]).to_dict("records"):
+            session = session_ids.one_named(row["session"], known.values(), table)
+            if session is None:
+                continue
+            if session.id in rows:
+                raise UserError(f"{table}: session '{row['session']}' is there twice; keep one row")
+            rows[session.id] = row
+    return {name: _of_session(known[name], rows.get(name), settings) for name in sessions}
 
 
-def _of_session(name: str, row: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Metadata:
-    table, row = settings["sessions"], row if row is not None else {}
-    if table is not None and not row:
+def _of_session(
+    session: Session, row: Mapping[str, Any] | None, settings: Mapping[str, Any]
+) -> Metadata:
+    table, name = settings["sessions"], session.id
+    if table is not None and row is None:
         raise UserError(f"{table}: no session '{name}' in it; add its row")
+    row = row or {}
     subject = {"species": settings["species"]}
     subject |= {key: row.get(key) or unknown for key, unknown in UNKNOWN.items()}
     if subject["sex"] not in ("M", "F", "O", "U"):
@@ -49,7 +63,7 @@ def _of_session(name: str, row: Mapping[str, Any] | None, settings: Mapping[str,
     if "session_start_time" in row:
         return Metadata(_of_text(row["session_start_time"], name, table), subject)
     pattern = settings["session_start"]
-    return Metadata(pattern and _of_name(name, pattern), subject)
+    return Metadata(pattern and _of_name(session.name, pattern), subject)
 
 
 def _of_text(text: str, name: str, table: str) -> datetime.datetime:

@@ -44,6 +44,7 @@ def preprocess(
     roi_dataset: str | None = None,
     roi_masks: str | Path | None = None,
     session: str,
+    session_name: str | None = None,
     mouse: str,
     frame_rate: float,
     image_size: int | None = None,
@@ -54,6 +55,7 @@ def preprocess(
 ) -> None:
     """Check a session's files and write them as one recording (see `mesodecode.recordings`).
 
+    `session` is its id, `session_name` what paths call it where that is another.
     `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
     cm/s; `movie_…` as for `mesodecode.sources.open_movie`, `labelling` as for `read_behavior`.
     ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
@@ -113,6 +115,8 @@ def preprocess(
             if names is not None:
                 file["rois"].attrs["names"] = names
             file.attrs.update(session=session, mouse=mouse, frame_rate=float(frame_rate))
+            if session_name is not None:
+                file.attrs["session_name"] = session_name
             file.attrs["recorded_size"] = stack.shape[1:]  # px, height and width
             for kind, path in sources.items():
                 if path is not None:

@@ -2,7 +2,8 @@
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
 `segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
-known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session, mouse, frame_rate, recorded_size
+known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session (its id), session_name where
+that is another, mouse, frame_rate, recorded_size
 (height and width of the movie in px, before image_size) and the source files with their SHA-256.
 """
 
@@ -59,7 +60,8 @@ class Recording:
     float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W);
     roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None;
     recorded_size, height and width of the movie in px before it was resized, as masks of its areas
-    are drawn, or None where that is not known; baseline: a running one that frames are normalised
+    are drawn, or None where that is not known; name: what the config calls the session, where its
+    id (`session`) is another; baseline: a running one that frames are normalised
     about (see `mesodecode.baseline.with_baseline`), or None: `pixel_mean`.
     """
 
@@ -78,6 +80,7 @@ class Recording:
     time: np.ndarray | None = None
     recorded_size: tuple[int, int] | None = None
     baseline: Baseline | None = None
+    name: str | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -119,6 +122,7 @@ def read_recording(path: str | Path) -> Recording:
                 roi_names=_names(file),
                 time=optional("time"),
                 recorded_size=_recorded_size(file),
+                name=file.attrs.get("session_name"),
             )
     except FileNotFoundError:
         raise

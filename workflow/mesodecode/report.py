@@ -19,8 +19,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from mesodecode import cohort as studies
-from mesodecode import decoder_text, methods_text, references, schema, statistics
+from mesodecode import decoder_text, methods_text, references, schema, session_ids, statistics
 from mesodecode import qc as quality_control
 from mesodecode.confounds import verdicts
 from mesodecode.evaluate import natural
@@ -191,7 +190,7 @@ def progress(
         missing[name] = [allocation for allocation in expected if allocation not in there]
     done = {name: len(expected) - len(gaps) for name, gaps in missing.items()}
     exclude = config.get("exclude", {})
-    taken = studies.included(config["mice"], exclude)
+    taken = session_ids.included(config)
     named = {session for names in taken.values() for session in names}
     result = {
         "decoders": done,

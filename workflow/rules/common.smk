@@ -215,11 +215,13 @@ def files_to_fetch():
 
 def preprocess_flags(wildcards):
     """The flags of `mesodecode preprocess` for a session."""
+    session = STUDY.by_id[wildcards.session]
     flags = {
         **{key: STUDY.config["recordings"][key] for key in schema.flags("recordings")},
         **{kind: STUDY.source(kind, wildcards.session) for kind in SOURCES},
-        "session": wildcards.session,
-        "mouse": STUDY.mouse_of[wildcards.session],
+        "session": session.id,
+        "session_name": session.name if session.name != session.id else None,
+        "mouse": session.mouse,
         "image_size": STUDY.config["image_size"],
     }
     words = []
@@ -376,7 +378,7 @@ def areas_of(name, sessions):
     masks = IMPORTANCE[name]["masks"]
     if masks in importance.MASKS:
         return []
-    named = [masks.format(session=s, mouse=STUDY.mouse_of[s]) for s in sessions]
+    named = [STUDY.filled(masks, s) for s in sessions]
     return list(dict.fromkeys(named))
 
 
@@ -423,7 +425,7 @@ def control_inputs(wildcards):
         brain = brain or f"{RESULTS}/simulated/{{session}}_truth.h5"
     patterns = {"brain_mask": brain, "vessel_mask": given["vessel_mask"]}
     masks = {
-        kind: [pattern.format(session=s, mouse=wildcards.mouse) for s in sessions]
+        kind: [STUDY.filled(pattern, s) for s in sessions]
         for kind, pattern in patterns.items()
         if pattern
     }

@@ -7,6 +7,7 @@ A session without landmarks is registered to one of its mouse that has some, by 
 Writes OUT/{session}.tif (or .json, if the atlas is polygons), OUT/alignment.tsv (transform and
 errors in px of each session) and OUT/alignment.svg and .png, to be looked at. Then, in the config:
   recordings: {roi_masks: OUT/{session}.tif}       or masks: of a cut-out analysis
+(OUT/{mouse}_{session}.tif where recordings.movie holds {mouse}: files are named by ids of sessions)
 
 Example: mesodecode align --recordings r/*.h5 --measures m/*.h5 --landmarks points.tsv
 --atlas dorsal.tif --out areas

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
+
+if TYPE_CHECKING:
+    from mesodecode.cohort import Study
 
 HELP = "states, speed, ROI signals and predictions → NWB files"
 
@@ -30,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ROI masks are drawn in (without it: signals without their masks)",
         **folder,
     )
-    add("--session", nargs="+", metavar="NAME", help="only these sessions (default: all)")
+    add("--session", nargs="+", metavar="NAME", help="only these, or MOUSE/NAME (default: all)")
     add("--decoders", nargs="*", metavar="NAME", help="only these decoders (default: all)")
     add("--out", required=True, help="folder to write", **folder)
     options.add_settings(parser, "nwb")
@@ -46,9 +50,9 @@ def run(args: argparse.Namespace) -> None:
 
     settings = options.settings_of(args, "nwb")
     study = cohort.load(args.config)
-    sessions = _chosen(args.session, study.mouse_of, f"{args.config}: no session")
+    sessions = _sessions(args.session, study, str(args.config))
     decoders = _chosen(args.decoders, study.decoders, f"{args.config}: no decoder")
-    metadata = read_metadata(sessions, settings)
+    metadata = read_metadata(sessions, study.by_id, settings)
     with Progress(len(sessions), "sessions", "exporting") as progress:
         for mouse, names in study.mice.items():
             own = [name for name in names if name in sessions]
@@ -73,6 +77,18 @@ def run(args: argparse.Namespace) -> None:
                     size,
                 )
                 progress.update(1)
+
+
+def _sessions(asked: list[str] | None, study: Study, config: str) -> list[str]:
+    """Return the ids of the sessions asked for, of all if None."""
+    from mesodecode import session_ids
+
+    chosen = None
+    if asked is not None:
+        known = study.by_id.values()
+        found = [(name, session_ids.one_named(name, known, config)) for name in asked]
+        chosen = [session.id if session else name for name, session in found]
+    return _chosen(chosen, study.by_id, f"{config}: no session")
 
 
 def _chosen(asked: list[str] | None, known: dict, fault: str) -> list[str]:

@@ -20,7 +20,8 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SESSION=OTHER",
-        help="give a session the labels of another of the same mouse (default: its own)",
+        help="give a session the labels of another of the same mouse, by their ids or as "
+        "MOUSE/NAME (default: its own)",
     )
 
 
@@ -43,14 +44,15 @@ def exchange(recordings: Sequence[Recording], words: Sequence[str]) -> list[Reco
     """
     from mesodecode.recordings import with_labels_of
 
-    mouse_of = {recording.session: recording.mouse for recording in recordings}
+    known = {f"{one.mouse}/{one.name or one.session}": one for one in recordings}
+    known |= {one.session: one for one in recordings}
     donors = {}
     for word in words:
-        session, _, donor = word.partition("=")
-        if session not in mouse_of or mouse_of.get(donor) != mouse_of[session]:
+        session, donor = map(known.get, word.partition("=")[::2])
+        if session is None or donor is None or session.mouse != donor.mouse:
             raise UserError(
                 f"--labels-of {word}: needs SESSION=OTHER, two sessions of one mouse among the "
                 "recordings given"
             )
-        donors[session] = donor
+        donors[session.session] = donor.session
     return with_labels_of(recordings, donors)

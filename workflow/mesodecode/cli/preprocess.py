@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     options.add_settings(parser, "recordings")
-    add("--session", required=True, help="name of the session")
+    add("--session", required=True, help="id of the session, in paths and tables")
+    add("--session-name", help="what paths of masks call it ({session}; default: its id)")
     add("--mouse", required=True, help="name of the mouse")
     add("--image-size", type=int, help="px; resize frames to a square (default: keep their size)")
     add("--out", type=Path, required=True, help="HDF5 file to write")
@@ -33,9 +34,11 @@ def run(args: argparse.Namespace) -> None:
 
     for kind in ("session", "mouse"):
         schema.check_name(getattr(args, kind), kind)
+    schema.check_name(args.session_name or args.session, "session")
     preprocess(
         args.out,
         session=args.session,
+        session_name=args.session_name,
         mouse=args.mouse,
         image_size=args.image_size,
         corrections=options.settings_of(args, "corrections"),

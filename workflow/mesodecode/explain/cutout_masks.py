@@ -218,7 +218,8 @@ def masks_of(settings: Mapping[str, Any], recording: Recording) -> CutoutMasks:
     if kind in importance.MASKS:
         given = {key: settings[key] for key in ("size", "stride") if settings[key] is not None}
         return make_masks(kind, height, width, **given)
-    path = kind.replace("{session}", recording.session).replace("{mouse}", recording.mouse)
+    name = recording.name or recording.session
+    path = kind.replace("{session}", name).replace("{mouse}", recording.mouse)
     return from_file(path, height, width, recording.recorded_size)
 
 
