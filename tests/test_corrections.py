@@ -24,6 +24,7 @@ from mesodecode.corrections.movies import Smoothed, pairs, whole_blocks
 from mesodecode.files import UserError
 from mesodecode.measure import Measured
 from mesodecode.preprocess import preprocess
+from mesodecode.recordings import read_recording
 from mesodecode.simulate import simulate_session
 
 RATE = 30.0  # frames/s
@@ -556,13 +557,19 @@ def test_too_few_frames_or_pixels():
         corrected(Measured(Stack(np.zeros((3, 4, 4)))), DEFAULTS | {"binning": 5}, RATE)
 
 
-def test_labels_are_of_one_channel(tmp_path, capsys):
-    files = write_session(tmp_path, everything(), labels=np.arange(240) // 10 % 2)
+def test_labels_of_all_channels_are_taken_for_the_frames_of_the_signal(tmp_path, capsys):
+    labels = np.repeat(np.arange(120) // 10 % 2, 2)
+    labels[1::2] = 0  # what is logged at the other channel's frames is not the signal's
+    labels[1] = 1
+    files = write_session(tmp_path, everything(), labels=labels)
     words = [w for kind, path in files.items() for w in (f"--{kind}", str(path))]
     about = ["--session", "s1", "--mouse", "m1", "--out", str(tmp_path / "s1.h5")]
-    assert main(["preprocess", *words, "--channels", "2", *about]) == 1
-    error = capsys.readouterr().err
-    assert "labels of 240 frames" in error and "has 120" in error and error.count("\n") == 1
+    for channel, expected in (("1", labels[::2]), ("2", labels[1::2])):
+        more = ["--channels", "2", "--signal-channel", channel]
+        assert main(["preprocess", *words, *more, *about]) == 0
+        said = capsys.readouterr().err
+        assert "of 240 values of runrest" in said and "signal's 120 frames are taken" in said
+        assert np.array_equal(read_recording(tmp_path / "s1.h5").labels, expected)
 
 
 def test_binning_and_masks_do_not_go_together(tmp_path):

@@ -18,10 +18,10 @@ from mesodecode.masks import read_masks
 from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
-from mesodecode.sources import fingerprint, open_movie
+from mesodecode.sources import Movie, fingerprint, open_movie
 from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.checks import CheckedMovie
-from mesodecode.sources.clocks import Frames, check_times, read_times
+from mesodecode.sources.clocks import Frames, check_times, increasing, read_times
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
@@ -39,6 +39,7 @@ def preprocess(
     zero_frames: str = "refuse",
     frame_times: str | Path | None = None,
     frame_times_dataset: str | None = None,
+    frame_times_unit: str | float | None = None,
     behavior: str | Path,
     rois: str | Path | None = None,
     roi_dataset: str | None = None,
@@ -83,10 +84,10 @@ def preprocess(
         checked = CheckedMovie(opened, keep_zero=zero_frames == "keep")
         raw = Measured(checked, (corrections or {}).get("channels", 1))
         stack = corrected(raw, corrections, frame_rate)
-        time = opened.time
-        if time is not None:  # those of the signal channel
-            time = time[signal_frames(len(time), corrections)]
-        frames = frames_of(stack, time, frame_rate, frame_times, frame_times_dataset)
+        taken = signal_frames(opened.shape[0], corrections)
+        frames = frames_of(
+            opened, taken, frame_rate, frame_times, frame_times_dataset, frame_times_unit
+        )
         traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
         if frames.time is not None:
             traces["time"] = frames.time
@@ -137,19 +138,24 @@ def write_measures(path: str | Path, raw: Measured, stack: Measured | Chain, ses
 
 
 def frames_of(
-    movie: Measured | Chain,
-    time: np.ndarray | None,
+    movie: Movie,
+    taken: np.ndarray,
     rate: float,
     times: str | Path | None,
     dataset: str | None = None,
+    unit: str | float | None = None,
 ) -> Frames:
-    """Return the frames of a movie at `rate` frames/s: times from a file, else the movie's own."""
-    n_frames = movie.shape[0]
+    """Return the frames `taken` (T,) of a movie, at `rate` frames/s.
+
+    Their time stamps are those of the file `times`, in `unit`, else the movie's own.
+    """
+    n_raw, time = movie.shape[0], movie.time
     if times is not None:
-        time = read_times(times, dataset, n_frames, rate)
+        time = read_times(times, dataset, len(taken), rate, unit=unit, taken=taken, n_raw=n_raw)
     elif time is not None:
-        time = check_times(time, "the movie", movie.path, n_frames, rate)
-    return Frames(n_frames, rate, time)
+        time = increasing(time, "its time", movie.path)[taken]
+        time = check_times(time, "the movie", movie.path, rate)
+    return Frames(len(taken), rate, time, taken, n_raw)
 
 
 def check_session(

@@ -9,7 +9,8 @@ import numpy as np
 
 from mesodecode import locomotion
 from mesodecode.files import UserError
-from mesodecode.sources.clocks import Frames, Trace
+from mesodecode.sources.clocks import Frames
+from mesodecode.sources.samples import Trace
 from mesodecode.sources.traces import Bouts, read_variables
 
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
@@ -28,6 +29,7 @@ def read_behavior(
     behavior_segment: str | None = None,
     behavior_encoder: str | None = None,
     behavior_time: str | None = None,
+    behavior_time_unit: str | float | None = None,
     behavior_rate: float | None = None,
     run_label: str = "run",
     states: str = "auto",
@@ -54,7 +56,7 @@ def read_behavior(
     }
     found = _find(path, asked, run_label)
     for trace in found.values():
-        trace.place(found.get("time"), behavior_rate, frames)
+        trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit)
     behavior = {}
     if "labels" in found and states != "speed":
         behavior["labels"] = _labels(found["labels"], run_label)
@@ -116,7 +118,7 @@ def _labels(trace: Trace, run_label: str) -> np.ndarray:
         if len(states) > 2 or run_label not in states:
             _refuse_states(trace, states, "any other word", f"'{run_label}' (run_label)")
         numbers = np.array([str(value) == run_label for value in values])
-    return trace.onto_frames(numbers.astype(np.uint8), locomotion.held_at)
+    return trace.states_at_frames(numbers.astype(np.uint8))
 
 
 def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None:
@@ -151,7 +153,7 @@ def _speed(trace: Trace, unit: str | None) -> np.ndarray:
             f"{trace.path}: {trace.name} is in '{given}', no speed that is known; say what it is "
             "in speed_unit: cm/s, m/s or mm/s"
         )
-    return trace.onto_frames(trace.numbers() * IN_CM_S[match[1]], locomotion.at_frames)
+    return trace.speed_at_frames(trace.numbers() * IN_CM_S[match[1]])
 
 
 def _wheel_speed(trace: Trace, counts_per_turn: float | None, turn: float | None) -> np.ndarray:
@@ -168,6 +170,7 @@ def _wheel_speed(trace: Trace, counts_per_turn: float | None, turn: float | None
                 f"{trace.path}: {trace.name} of {len(counts)} samples, but the movie has "
                 f"{len(time)} frames; name their time stamps in behavior_time or behavior_rate"
             )
+    trace.check_way(counts)
     speed = locomotion.speed_of_encoder(
         counts, time, trace.frames.starts, counts_per_turn=counts_per_turn, wheel_circumference=turn
     )
@@ -186,4 +189,4 @@ def _segment(trace: Trace) -> np.ndarray:
         raise UserError(
             f"{trace.path}: {trace.name} holds fractions; needs whole numbers, one a segment"
         )
-    return trace.onto_frames(segment, locomotion.held_at)
+    return trace.segment_at_frames(segment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,132 +11,247 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import npy
-from mesodecode.sources.traces import Bouts, Variable, finite, read_variables
+from mesodecode.sources.movie import words
+from mesodecode.sources.traces import Bouts, finite, read_variables
+
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
+COUNTERS = 2**16, 2**32  # at which counters of milliseconds and of samples begin anew
+RATE = 0.95, 1.05  # of the measured rate of frames to that of the config
+
+
+def say(words: str) -> None:
+    """Say on standard error what was assumed."""
+    print(words, file=sys.stderr)
+
+
+# --- time stamps -------------------------------------------------------------------------------
+
+
+def seconds(
+    values: np.ndarray, unit: str | float | None, name: str, path: str | Path
+) -> np.ndarray:
+    """Return time stamps (n,) in s: of numbers in `unit`, of dates or times of day.
+
+    `unit` is one of `UNITS` or the ticks in a second, None is s. Text is ISO 8601 (without a zone:
+    UTC) or HH:MM:SS; a whole counter of 16 or 32 bits that begins anew goes on. Raises UserError
+    unless each is later than the one before.
+    """
+    if is_text(values):
+        if unit is not None:
+            raise UserError(f"{path}: {name} holds text, no numbers in {unit}; leave the unit out")
+        return increasing(_of_text(values, name, path), name, path)
+    scale = UNITS[unit] if unit in UNITS else 1 / float(unit or 1)
+    if values.dtype.kind in "uif" and values.ndim == 1 and np.isfinite(values).all():
+        values = _running_on(values, name, path)
+    return increasing(values, name, path) * scale
+
+
+def is_text(values: np.ndarray) -> bool:
+    """Return whether time stamps are dates or times of day."""
+    return values.dtype.kind not in "buif"
+
+
+def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    import pandas as pd
+
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[ns]").astype(np.int64) / 1e9
+    text = pd.Series([v.decode() if isinstance(v, bytes) else str(v) for v in values]).str.strip()
+    try:
+        if text.str.fullmatch(r"\d{1,2}:\d{2}:\d{2}([.]\d+)?").all():
+            return pd.to_timedelta(text).dt.total_seconds().to_numpy()
+        dates = pd.to_datetime(text, utc=True, format="ISO8601")
+    except (ValueError, OverflowError) as error:
+        raise UserError(
+            f"{path}: {name} holds text that is no time ({words(error)}); needs numbers, "
+            "ISO 8601 (2024-01-31T12:00:00.033) or HH:MM:SS.fff"
+        ) from error
+    if dates.isna().any():
+        raise UserError(f"{path}: {name} holds no time at sample {dates.isna().argmax()}")
+    return ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, "s")).to_numpy()
+
+
+def _running_on(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    """Return a counter (n,) without its returns to 0; anything else as it is."""
+    time = values.astype(np.float64)
+    steps = np.diff(time)
+    back = steps < 0
+    if not back.any() or (time != np.rint(time)).any():
+        return values
+    for size in COUNTERS:
+        fits = time.min() >= 0 and time.max() < size
+        if fits and (steps[back] + size <= max(10 * np.median(steps), 1)).all():
+            say(f"{path}: {name} begins anew after {size:,} in {back.sum()} places and is run on")
+            return time + size * np.append(0, np.cumsum(back))
+    return values
+
+
+def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    """Return time stamps as float64. Raises UserError unless each is later than the one before."""
+    if time.dtype.kind == "f" and not np.isfinite(time[-1:]).all() and np.isfinite(time).any():
+        last = int(np.flatnonzero(np.isfinite(time))[-1])
+        if np.isfinite(time[: last + 1]).all():
+            _refuse_unwritten(time, last + 1, name, path)
+    exact = finite(time, name, path).astype(np.float64)
+    if len(exact) < 2:
+        raise UserError(f"{path}: {name} has {len(exact)} time stamps; needs two or more")
+    late = np.flatnonzero(np.diff(exact) <= 0) + 1
+    if not late.size:
+        return exact
+    first = late[0]
+    if first > 1 and (exact[first:] == 0).all():
+        _refuse_unwritten(time, first, name, path)
+    fault = "repeats" if exact[first] == exact[first - 1] else "goes back"
+    hint = ""
+    if time.dtype == np.float32 and fault == "repeats":
+        hint = f": float32 has steps of {np.spacing(time[first]):g} there; save it as float64"
+    raise UserError(
+        f"{path}: {name} {fault} at sample {first} ({exact[first]:.10g} s), in {late.size} "
+        f"places in all; time stamps must increase{hint}"
+    )
+
+
+def _refuse_unwritten(time: np.ndarray, first: int, name: str, path: str | Path) -> None:
+    raise UserError(
+        f"{path}: the last {len(time) - first} of {len(time)} values of {name} are {time[-1]:g}: "
+        "never written? cut them off, and what belongs to them"
+    )
+
+
+def fitting(matches: Callable[[float], bool], setting: str) -> str:
+    """Return what to set for the first unit, other than s, that matches; else what there is."""
+    fit = next((unit for unit, scale in UNITS.items() if unit != "s" and matches(scale)), None)
+    if fit:
+        return f"are they in {fit}? set {setting}: {fit}"
+    return f"say their unit in {setting} (s, ms, us, ns, min, day or the ticks in a second)"
+
+
+# --- frames ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of a movie: their number, rate in frames/s, and time stamps (T,) s or None."""
+    """The frames of a movie: their number, rate in frames/s, and time stamps (T,) s or None.
+
+    `taken` (T,) are their numbers among the `n_raw` frames of all channels that the camera took;
+    None: they are all.
+    """
 
     count: int
     rate: float
     time: np.ndarray | None = None
+    taken: np.ndarray | None = None
+    n_raw: int | None = None
 
     @property
     def starts(self) -> np.ndarray:
         """When each frame begins, in s: its time stamp, or from 0 on by the rate."""
         return np.arange(self.count) / self.rate if self.time is None else self.time
 
+    @property
+    def lasts(self) -> float:
+        """The median interval between frames, in s."""
+        return float(np.median(np.diff(self.starts))) if self.count > 1 else 1 / self.rate
 
-@dataclass
-class Trace:
-    """What a file has under a name, and the frames and time stamps (n,) s that it belongs to."""
-
-    path: str | Path
-    name: str
-    data: Variable | Bouts
-    time: np.ndarray | None = None
-    frames: Frames | None = None
-
-    def place(self, time: Trace | None, rate: float | None, frames: Frames | None) -> None:
-        """Find its time stamps: those of the file's own, of variable `time`, or from `rate`.
-
-        What has another length than `time`, but a value a frame, has none.
-        """
-        self.frames = frames
-        if isinstance(self.data, Bouts) or self is time:
-            return
-        self.time = self.data.time
-        if time is not None and self.time is None:
-            self.time = increasing(time.values(), time.name, self.path)
-            if len(self.time) != len(self.data.values):
-                if frames is not None and len(self.data.values) == frames.count:
-                    self.time = None
-                    return
-                raise UserError(
-                    f"{self.path}: {self.name} has {len(self.data.values)} values, but "
-                    f"{time.name} has {len(self.time)} time stamps; one belongs to each"
-                )
-        elif self.time is None and rate is not None and frames is not None:
-            self.time = frames.starts[0] + np.arange(len(self.data.values)) / rate
-        if self.time is not None and frames is not None:
-            self._check_covers(frames.starts)
-
-    def values(self) -> np.ndarray:
-        """Return its values. Raises UserError if it is intervals."""
-        if isinstance(self.data, Bouts):
-            raise UserError(f"{self.path}: {self.name} holds intervals; needs a value a sample")
-        return self.data.values
-
-    def numbers(self) -> np.ndarray:
-        """Return its values. Raises UserError if they are not finite numbers."""
-        return finite(self.values(), self.name, self.path)
-
-    def onto_frames(self, values: np.ndarray, resample: Callable[..., np.ndarray]) -> np.ndarray:
-        """Return values (n,) of this trace as one a frame."""
-        if self.time is None or self.frames is None:
-            return values
-        return resample(values, self.time, self.frames.starts)
-
-    def _check_covers(self, starts: np.ndarray) -> None:
-        increasing(self.time, f"the time of {self.name}", self.path)
-        spare = max(np.median(np.diff(self.time)), np.median(np.diff(starts)))
-        if self.time[0] > starts[0] + spare or self.time[-1] < starts[-1] - spare:
-            raise UserError(
-                f"{self.path}: {self.name} covers {self.time[0]:g} to {self.time[-1]:g} s, "
-                f"but the movie {starts[0]:g} to {starts[-1]:g} s; both need one clock and one span"
-            )
+    def has_raw(self, n_values: int) -> bool:
+        """Return whether so many values are one for each frame of all channels."""
+        return n_values == self.n_raw != self.count
 
 
-def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
-    """Return time stamps as float64. Raises UserError unless each is later than the one before."""
-    time = finite(time, name, path).astype(np.float64)
-    if len(time) < 2:
-        raise UserError(f"{path}: {name} has {len(time)} time stamps; needs two or more")
-    late = np.flatnonzero(np.diff(time) <= 0) + 1
-    if late.size:
-        fault = "repeats" if time[late[0]] == time[late[0] - 1] else "goes back"
-        raise UserError(
-            f"{path}: {name} {fault} at sample {late[0]} ({time[late[0]]:g} s), in {late.size} "
-            "places in all; time stamps must increase"
-        )
-    return time
+def read_times(
+    path: str | Path,
+    name: str | None,
+    n_frames: int,
+    rate: float,
+    *,
+    unit: str | float | None = None,
+    taken: np.ndarray | None = None,
+    n_raw: int | None = None,
+) -> np.ndarray:
+    """Read the time stamps (T,) s of a movie's frames.
 
-
-def read_times(path: str | Path, name: str | None, n_frames: int, rate: float) -> np.ndarray:
-    """Read the time stamps (T,) s of a movie's frames from variable `name` of a file.
-
-    None looks for frame_times or time; a plain NPY vector needs no name. Raises UserError unless
-    there is one a frame, each later than the one before, at `rate` frames/s.
+    They are the variable `name` of a file; None looks for frame_times or time; a plain NPY vector
+    needs no name. `unit` as for `seconds`; `taken` and `n_raw` as in `Frames`. Raises UserError
+    unless there is one a frame (or one for each of all channels, or two an exposure: see
+    `of_frames`), each later than the one before, at `rate` frames/s.
     """
     known = (name,) if name else ("frame_times", "time")
+    values, found = None, "the file"
     if name is None and Path(path).suffix.lower() == ".npy":
         array = npy.load(path)
-        if array.dtype.names is None:
-            return check_times(array.squeeze(), "the file", path, n_frames, rate)
-    held, inside = read_variables(path, known)
-    found = next((n for n in known if n in held), None)
-    if found is None:
-        raise UserError(
-            f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'no numbers'}; name "
-            "the frames' time stamps in frame_times_dataset"
-        )
-    return check_times(Trace(path, found, held[found]).values(), found, path, n_frames, rate)
+        values = array.squeeze() if array.dtype.names is None else None
+    if values is None:
+        held, inside = read_variables(path, known)
+        found = next((n for n in known if n in held), None)
+        if found is None:
+            raise UserError(
+                f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'no numbers'}; "
+                "name the frames' time stamps in frame_times_dataset"
+            )
+        if isinstance(held[found], Bouts):
+            raise UserError(f"{path}: {found} holds intervals; needs a time stamp a frame")
+        values = held[found].values
+    if values.ndim != 1:
+        raise UserError(f"{path}: {found} has shape {values.shape}; needs one time stamp a frame")
+    time = seconds(values, unit, found, path)
+    taken = np.arange(n_frames) if taken is None else taken
+    time = of_frames(time, found, path, taken, n_raw or n_frames)
+    return check_times(time, found, path, rate)
 
 
-def check_times(
-    time: np.ndarray, name: str, path: str | Path, n_frames: int, rate: float
+def of_frames(
+    time: np.ndarray, name: str, path: str | Path, taken: np.ndarray, n_raw: int
 ) -> np.ndarray:
-    """Return time stamps (T,) s of frames. Raises UserError if they cannot be those of a movie."""
-    if time.shape != (n_frames,):
-        raise UserError(
-            f"{path}: {name} has {time.size} time stamps, but the movie has {n_frames} frames"
-        )
-    time = increasing(time, name, path)
+    """Return those of time stamps (n,) that are of the frames `taken` (T,) among `n_raw`.
+
+    n is T, `n_raw` (a time stamp for each frame of all channels) or twice either: both edges of
+    the camera's exposures, of which the first of each pair is taken. Raises UserError else.
+    """
+    n_frames = len(taken)
+    if len(time) == n_frames:
+        return time
+    if len(time) == n_raw:
+        say(f"{path}: of {n_raw} time stamps in {name}, those of the {n_frames} frames are taken")
+        return time[taken]
+    if len(time) in (2 * n_raw, 2 * n_frames) and _alternate(time):
+        say(f"{path}: of {len(time)} time stamps in {name}, every second is taken, as the edge at "
+            "which an exposure begins")  # fmt: skip
+        return of_frames(time[::2], name, path, taken, n_raw)
+    fit = [f"{n_frames} (one a frame)"]
+    fit += [f"{n_raw} (one for each frame of all channels)"] if n_raw != n_frames else []
+    near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
+    hint = "" if near is None else (
+        "; which frames have none is not known: cut the movie or find those that are missing"
+        if len(time) < near
+        else "; cut off those without a frame (pulses before the start or after the end?)"
+    )  # fmt: skip
+    raise UserError(
+        f"{path}: {name} has {len(time)} time stamps, but the movie has {n_frames} frames; needs "
+        f"{', '.join(fit)} or {2 * n_raw} (both edges of exposures){hint}"
+    )
+
+
+def _alternate(time: np.ndarray) -> bool:
+    """Return whether two intervals (exposure and readout, or two equal ones) follow in turn."""
+    period = np.median(time[2:] - time[:-2]) if len(time) > 2 else np.inf
+    parts = np.diff(time)[::2], np.diff(time)[1::2]
+    low, high = np.transpose([np.quantile(part, [0.1, 0.9]) for part in parts if part.size])
+    return bool((high - low < 0.2 * period).all())
+
+
+def check_times(time: np.ndarray, name: str, path: str | Path, rate: float) -> np.ndarray:
+    """Return time stamps (T,) s. Raises UserError unless they are of `rate` frames/s."""
     measured = 1 / np.median(np.diff(time))
-    if not 0.95 < measured / rate < 1.05:
+
+    def near(scale: float) -> bool:
+        return RATE[0] < measured / scale / rate < RATE[1]
+
+    if not near(1.0):
+        hint = fitting(near, "frame_times_unit")
+        if near(1 / rate):
+            hint = "are they numbers of frames? leave frame_times out"
         raise UserError(
-            f"{path}: {name} says {measured:.4g} frames/s, but frame_rate is {rate:g}; correct "
-            "frame_rate, or are the time stamps not in s?"
+            f"{path}: {name} says {measured:.4g} frames/s, but frame_rate is {rate:g} (of one "
+            f"channel); correct frame_rate, or if the time stamps are not in s: {hint}"
         )
     return time

@@ -1,0 +1,218 @@
+"""Samples of behaviour, and the frames in which they were taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode import locomotion
+from mesodecode.files import UserError
+from mesodecode.sources.clocks import UNITS, Frames, fitting, increasing, is_text, say, seconds
+from mesodecode.sources.traces import Bouts, Variable, finite
+
+# Time stamps whose unit is not said are in s, unless they last LONG times the movie, or MANY times
+# with a sample every SLOW s.
+LONG, MANY, SLOW = 50.0, 5.0, 1.0
+# Samples are a gap apart (s) if by more than USUAL median intervals, and more than LEAST; those of
+# a speed by more than MOST are one in any case.
+USUAL, LEAST, MOST = 5.0, 0.25, 1.5
+DATES = 1e8, 4.1e9  # s since 1970: 1973 to 2099
+
+
+@dataclass
+class Trace:
+    """What a file has under a name, and the frames and time stamps (n,) s that it belongs to."""
+
+    path: str | Path
+    name: str
+    data: Variable | Bouts
+    time: np.ndarray | None = None
+    frames: Frames | None = None
+
+    def place(
+        self,
+        time: Trace | None,
+        rate: float | None,
+        frames: Frames | None,
+        unit: str | float | None = None,
+    ) -> None:
+        """Find its time stamps: those of the file's own, of variable `time`, or from `rate`.
+
+        What has another length than `time`, but a value a frame, has none; of a value for each
+        frame of all channels, those of the signal's frames are taken. `unit` is that of `time`.
+        """
+        self.frames = frames
+        if isinstance(self.data, Bouts) or self is time:
+            return
+        n_values, guessed = len(self.data.values), False
+        self.time = self.data.time
+        if self.time is not None:
+            self.time = increasing(self.time, f"the time of {self.name}", self.path)
+        elif time is not None:
+            stamps = seconds(time.values(), unit, time.name, self.path)
+            if len(stamps) == n_values:
+                self.time = stamps
+                guessed = unit is None and not is_text(time.values())
+            elif frames is None or not (n_values == frames.count or frames.has_raw(n_values)):
+                raise UserError(
+                    f"{self.path}: {self.name} has {n_values} values, but {time.name} has "
+                    f"{len(stamps)} time stamps; one belongs to each"
+                )
+        elif rate is not None and frames is not None:
+            self.time = frames.starts[0] + np.arange(n_values) / rate
+        if self.time is not None and frames is not None:
+            check_spans(self.time, frames, self.name, self.path, guessed=guessed)
+        elif frames is not None and frames.has_raw(n_values):
+            say(f"{self.path}: of {n_values} values of {self.name}, one for each frame of all "
+                f"channels, those of the signal's {frames.count} frames are taken")  # fmt: skip
+            self.data = replace(self.data, values=self.data.values[frames.taken])
+
+    def values(self) -> np.ndarray:
+        """Return its values. Raises UserError if it is intervals."""
+        if isinstance(self.data, Bouts):
+            raise UserError(f"{self.path}: {self.name} holds intervals; needs a value a sample")
+        return self.data.values
+
+    def numbers(self) -> np.ndarray:
+        """Return its values. Raises UserError if they are not finite numbers."""
+        return finite(self.values(), self.name, self.path)
+
+    def speed_at_frames(self, speed: np.ndarray) -> np.ndarray:
+        """Return a speed (n,) of this trace as one a frame; in gaps after a 0 it stays 0."""
+        if self.time is None or self.frames is None:
+            return speed
+        _, gaps = self._gaps(MOST)
+        if not gaps.size:
+            return locomotion.at_frames(speed, self.time, self.frames.starts)
+        self._check_rest(speed, gaps)
+        ends = np.nextafter(self.time[gaps + 1], -np.inf)
+        time = np.insert(self.time, gaps + 1, ends)
+        speed = np.insert(np.asarray(speed, np.float64), gaps + 1, 0.0)
+        return locomotion.at_frames(speed, time, self.frames.starts)
+
+    def states_at_frames(self, states: np.ndarray) -> np.ndarray:
+        """Return states (n,) of this trace as one a frame, each held until the next is logged.
+
+        Raises UserError if run (1) or rest (0), logged time and again, lasts into a gap.
+        """
+        if self.time is None or self.frames is None:
+            return states
+        lasts = np.diff(self.time)
+        steady = np.quantile(lasts, 0.9) < 2 * np.median(lasts)
+        if steady and (states[1:] == states[:-1]).mean() > 0.5:  # not logged as they change
+            _, gaps = self._gaps()
+            if gaps.size:
+                self._check_rest(states, gaps)
+        return locomotion.held_at(states, self.time, self.frames.starts)
+
+    def segment_at_frames(self, segment: np.ndarray) -> np.ndarray:
+        """Return numbers (n,) of segments as one a frame, each held until the next is logged."""
+        if self.time is None or self.frames is None:
+            return segment
+        return locomotion.held_at(segment, self.time, self.frames.starts)
+
+    def check_way(self, counts: np.ndarray) -> None:
+        """Raise UserError if a wheel of counts (n,) turned in a gap, by more than between samples.
+
+        A position that is logged as it changes has gaps in which it hardly does.
+        """
+        if self.time is None or self.frames is None:
+            return
+        longest, gaps = self._gaps(MOST)
+        way = np.abs(np.diff(counts.astype(np.float64)))
+        usual = way[np.diff(self.time) <= longest].max(initial=0)
+        turned = gaps[way[gaps] > 1.5 * usual + 1]
+        if turned.size:
+            self._refuse_gaps(turned, f"it turned by {way[turned[0]]:g} counts meanwhile")
+
+    def _gaps(self, most: float = np.inf) -> tuple[float, np.ndarray]:
+        """Return from what length (s) gaps count, and the samples (k,) before gaps with frames."""
+        time, frames = self.time, self.frames
+        longest = max(LEAST, USUAL * float(np.median(np.diff(time))))
+        longest = max(2.01 * frames.lasts, min(longest, most))
+        gaps = np.flatnonzero(np.diff(time) > longest)
+        middle, spare = frames.starts + frames.lasts / 2, longest / 2
+        begin, end = np.searchsorted(middle, [time[gaps] + spare, time[gaps + 1] - spare])
+        return longest, gaps[end > begin]  # near a sample, it says enough
+
+    def _check_rest(self, values: np.ndarray, gaps: np.ndarray) -> None:
+        """Raise UserError unless a 0 is logged before each gap, and for as long as ever.
+
+        A wheel that is logged while it turns is logged once or for a while at 0 when it stops; one
+        that is logged at rest for longer than before the gap may have turned in it.
+        """
+        at = np.arange(len(values))
+        broken = np.where(values != 0, at, -1)
+        broken[gaps + 1] = np.maximum(broken[gaps + 1], gaps)
+        zeros = at - np.maximum.accumulate(broken)  # in a row, up to here
+        unknown = gaps[(zeros[gaps] == 0) | (2 * zeros[gaps] < zeros.max())]
+        if unknown.size:
+            value = values[unknown[0]]
+            why = f"it is {value:g} before" if value else "it is 0 before, but logged at rest too"
+            self._refuse_gaps(unknown, why)
+        lasts = (self.time[gaps + 1] - self.time[gaps]).sum()
+        say(
+            f"{self.path}: {self.name} is 0 before {len(gaps)} gaps without samples ({lasts:.4g} s "
+            "in all), which are taken for rest"
+        )
+
+    def _refuse_gaps(self, gaps: np.ndarray, why: str) -> None:
+        start, stop = self.time[gaps[0]], self.time[gaps[0] + 1]
+        more = f" and in {len(gaps) - 1} more gaps" if len(gaps) > 1 else ""
+        raise UserError(
+            f"{self.path}: {self.name} has no samples from {shown(start)} to {shown(stop)} s{more}, "
+            f"and {why}: whether the mouse ran is not known; add them (0 where the wheel stood "
+            "still), or cut those frames out of movie and behaviour"
+        )
+
+
+def shown(time: float) -> str:
+    """Return a time in s for a message; as a date if it can be one."""
+    if DATES[0] < time < DATES[1]:
+        return str(np.datetime64(round(time * 1000), "ms"))
+    return f"{time:.10g}"
+
+
+def check_spans(
+    time: np.ndarray, frames: Frames, name: str, path: str | Path, *, guessed: bool = False
+) -> None:
+    """Raise UserError unless samples taken at `time` (n,) s cover the frames, by one clock.
+
+    `guessed`: that they are in s is not said; then what lasts much longer than the movie is not.
+    """
+    starts = frames.starts
+    lasts, movie = time[-1] - time[0], starts[-1] - starts[0] + frames.lasts
+    steps = np.diff(time)
+    usual = float(np.median(steps))
+    regular = (np.abs(steps - usual) <= 0.01 * usual).mean() > 0.9
+    slow = regular and usual >= max(SLOW, 1.5 * frames.lasts)
+
+    def fits(scale: float) -> bool:
+        return 0.9 < lasts * scale / movie < MANY
+
+    if guessed and lasts > (MANY if slow else LONG) * movie:
+        counted = slow and usual == 1 and abs(len(time) - frames.count) <= 0.05 * frames.count
+        hint = (
+            "are they numbers of frames? leave behavior_time out"
+            if counted
+            else fitting(fits, "behavior_time_unit")
+        )
+        raise UserError(
+            f"{path}: the time of {name}, if in s, lasts {lasts:g} s with a sample every {usual:g} "
+            f"s, but the movie lasts {movie:.4g} s ({frames.count} frames); {hint} (s, if it is so)"
+        )
+    spare = max(usual, frames.lasts)
+    if time[0] > starts[0] + spare or time[-1] < starts[-1] - spare:
+        words = "both need one clock and one span"
+        if frames.time is None and DATES[0] < time[0] < DATES[1]:
+            words += "; name the frames' times, by that clock, in frame_times"
+        elif (DATES[0] < starts[0] < DATES[1]) != (DATES[0] < time[0] < DATES[1]):
+            words += ", dates or numbers"
+        elif guessed and not fits(1.0) and any(map(fits, UNITS.values())):
+            words += f"; {fitting(fits, 'behavior_time_unit')}"
+        raise UserError(
+            f"{path}: {name} covers {shown(time[0])} to {shown(time[-1])} s, but the movie "
+            f"{shown(starts[0])} to {shown(starts[-1])} s; {words}"
+        )
