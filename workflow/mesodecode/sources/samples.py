@@ -162,8 +162,8 @@ class Trace:
         start, stop = self.time[gaps[0]], self.time[gaps[0] + 1]
         more = f" and in {len(gaps) - 1} more gaps" if len(gaps) > 1 else ""
         raise UserError(
-            f"{self.path}: {self.name} has no samples from {shown(start)} to {shown(stop)} s{more}, "
-            f"and {why}: whether the mouse ran is not known; add them (0 where the wheel stood "
+            f"{self.path}: {self.name} has no samples from {shown(start)} to {shown(stop)} s{more} "
+            f"({why}): whether the mouse ran is unknown; add them (0 where the wheel stood "
             "still), or cut those frames out of movie and behaviour"
         )
 
