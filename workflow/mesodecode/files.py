@@ -104,8 +104,21 @@ def matching(path: str | Path) -> list[Path]:
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:
-    """Sort paths by their names as people count: 2 before 10."""
-    return sorted(paths, key=lambda path: [_part(p) for p in re.split(r"(\d+)", str(path))])
+    """Sort paths by their names as people count: 2 before 10, and rec before rec2 or rec-2."""
+    return sorted(paths, key=lambda path: [*map(_counted, [*path.parts[:-1], *_ends(path)])])
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without what says its format, also .ome.tif."""
+    return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
+
+
+def _ends(path: Path) -> tuple[str, str]:
+    return stem(path), path.suffix  # apart: '.' sorts after '-' and before '2'
+
+
+def _counted(name: str) -> list[tuple[bool, int, str]]:
+    return [_part(text) for text in re.split(r"(\d+)", name)]
 
 
 def _part(text: str) -> tuple[bool, int, str]:

@@ -36,6 +36,7 @@ def preprocess(
     movie: str | Path | Sequence[str | Path],
     movie_dataset: str | Sequence[str] | None = None,
     movie_axes: str | None = None,
+    wavelengths: str = "auto",
     zero_frames: str = "refuse",
     frame_times: str | Path | None = None,
     frame_times_dataset: str | None = None,
@@ -80,9 +81,12 @@ def preprocess(
     }
     for kind in ("dark_frame", "brain_mask"):
         sources[kind] = corrections and corrections[kind]
-    with open_movie(movie, dataset=movie_dataset, axes=movie_axes) as opened:
+    channels = (corrections or {}).get("channels", 1)
+    with open_movie(
+        movie, dataset=movie_dataset, axes=movie_axes, channels=channels, wavelengths=wavelengths
+    ) as opened:
         checked = CheckedMovie(opened, keep_zero=zero_frames == "keep")
-        raw = Measured(checked, (corrections or {}).get("channels", 1))
+        raw = Measured(checked, channels)
         stack = corrected(raw, corrections, frame_rate)
         taken = signal_frames(opened.shape[0], corrections)
         frames = frames_of(

@@ -6,18 +6,30 @@ A small module a format; each imports its library itself, so that no session wai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mesodecode.files import UserError, in_order, matching, sha256
 from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.mat import read_mat
-from mesodecode.sources.movie import JoinedMovie, Movie, check_opens
+from mesodecode.sources.movie import InterleavedMovie, JoinedMovie, Movie, check_opens
+from mesodecode.sources.series import by_wavelength, of_one_series
 
 __all__ = ["Movie", "fingerprint", "open_movie", "read_behavior", "read_mat"]
 
 FORMATS = "TIFF (.tif), HDF5 (.h5), MAT, NPY, Zarr, NWB or video (.avi, .mp4)"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file, and the names of datasets in it that are one movie."""
+
+    file: Path
+    names: tuple[str, ...]
 
 
 @contextmanager
@@ -26,25 +38,47 @@ def open_movie(
     *,
     dataset: str | Sequence[str] | None = None,
     axes: str | None = None,
+    channels: int = 1,
+    wavelengths: str = "auto",
 ) -> Iterator[Movie]:
     """Open the movie of a session, whatever its format (by suffix; a TIFF file needs none).
 
     `path` is a file, a Zarr folder, a folder of TIFF files, a pattern such as ``s1/*.tif`` or a
     list: the frames of several files follow each other in the order of the list, or of the numbers
-    in their names. Two NPY files of 3 and 2 axes are the SVD components U and SVT (see
-    `mesodecode.sources.svd`), as are two names in `dataset`.
+    in their names (see `files.in_order`); files of a folder or pattern whose names are of another
+    series are left out, and named on standard error. Two NPY files of 3 and 2 axes are the SVD
+    components U and SVT (see `mesodecode.sources.svd`), as are two such names in `dataset`.
 
     `dataset` names an array inside an HDF5, MAT, Zarr or NWB file; None takes the only one with
     three axes. `axes`, such as "YXT", is for arrays whose axes are in an unusual order: usual are
     TYX, in MAT files YXT as MATLAB shows it, in NWB files TXY.
 
-    Raises UserError if the file is none such, OSError if it cannot be opened.
+    `channels` (wavelengths) take turns in the frames of the movie. With `wavelengths` "separate",
+    each file, folder, pattern or dataset holds one of them, in the order given; "in_turn" says that
+    all follow each other in time; "auto" goes by their names.
+
+    Raises UserError if the file is none such or wavelengths are not clear, OSError if it cannot be
+    opened.
     """
     names = [dataset] if isinstance(dataset, str) else list(dataset or [])
     given = [path] if isinstance(path, str | Path) else list(path)
-    files = [file for name in given for file in movie_files(name)]
-    if len(files) == 1:
-        with _open_one(files[0], names, axes) as movie:
+    found = [_whole_sets(movie_files(name)) for name in given]
+    if len(names) > 1 and not _are_components(found[0][0], names):
+        groups = [[_Source(file, (name,)) for files in found for file in files] for name in names]
+        groups = _datasets_apart(groups, names, given[0], channels, wavelengths)
+    else:
+        apart = _apart(found, given, channels, wavelengths)
+        groups = [[_Source(file, tuple(names)) for file in files] for files in apart]
+    with ExitStack() as stack:
+        movies = [stack.enter_context(_one_after_the_other(group, axes)) for group in groups]
+        yield movies[0] if len(movies) == 1 else InterleavedMovie(movies)
+
+
+@contextmanager
+def _one_after_the_other(sources: list[_Source], axes: str | None) -> Iterator[Movie]:
+    files = [source.file for source in sources]
+    if len(sources) == 1:
+        with _open_one(files[0], list(sources[0].names), axes) as movie:
             yield movie
         return
     if len(files) == 2 and {file.suffix.lower() for file in files} == {".npy"}:
@@ -56,7 +90,11 @@ def open_movie(
             yield SvdMovie(files[0], *arrays)
             return
         del arrays
-    yield JoinedMovie(Path(given[0]), files, lambda file: _open_one(file, names, axes, alone=True))
+    opened = [
+        (source.file, partial(_open_one, source.file, list(source.names), axes, alone=True))
+        for source in sources
+    ]
+    yield JoinedMovie(opened)
 
 
 def movie_files(path: str | Path) -> list[Path]:
@@ -65,16 +103,104 @@ def movie_files(path: str | Path) -> list[Path]:
     if len(found) == 1 and found[0].is_dir():
         from mesodecode.sources.zarr_store import is_zarr
 
-        if not is_zarr(found[0]):
-            inside = [p for p in found[0].iterdir() if p.suffix.lower() in (".tif", ".tiff")]
-            inside = in_order(p for p in inside if not p.name.startswith("."))
-            if not inside:
-                raise UserError(
-                    f"{path}: a folder with neither TIFF files (.tif, .tiff) nor a Zarr array; "
-                    "name the movie's file"
-                )
-            return inside
-    return found
+        if is_zarr(found[0]):
+            return found
+        inside = [p for p in found[0].iterdir() if p.suffix.lower() in (".tif", ".tiff")]
+        found = in_order(p for p in inside if not p.name.startswith("."))
+        if not found:
+            raise UserError(
+                f"{path}: a folder with neither TIFF files (.tif, .tiff) nor a Zarr array; "
+                "name the movie's file"
+            )
+    if len(found) == 1:
+        return found
+    kept, others = of_one_series(found, path)
+    for other in others:
+        print(f"{other}: left out, its name is not of the series {kept[0].name} …", file=sys.stderr)
+    return kept
+
+
+def _whole_sets(files: list[Path]) -> list[Path]:
+    """Return files without those that the reader of another one reads with it."""
+    if len(files) < 2 or files[0].suffix.lower() not in (".tif", ".tiff"):
+        return files
+    from mesodecode.sources import tiff
+
+    kept, rest = [], files
+    while rest and (members := tiff.set_of(rest[0])):
+        kept.append(rest[0])
+        rest = [file for file in rest[1:] if file.resolve() not in members]
+    return kept + rest
+
+
+def _are_components(file: Path, names: list[str]) -> bool:
+    """Return whether two datasets of a file are U and SVT: one of them has no three axes."""
+    suffix, shapes = file.suffix.lower(), {}
+    if file.is_file() and suffix in (".h5", ".hdf5", ".hdf"):
+        from mesodecode.sources import hdf5
+
+        with hdf5.open_file(file) as opened:
+            shapes = {name: item.shape for name, item in hdf5.datasets(opened, file).items()}
+    elif file.is_file() and suffix == ".mat":
+        from mesodecode.sources import mat
+
+        shapes = mat.held(file)
+    axes = [len(shapes.get(name.strip("/"), (1, 1, 1))) for name in names]
+    return len(names) == 2 and min(axes) < 3
+
+
+def _datasets_apart(
+    groups: list[list[_Source]],
+    names: list[str],
+    path: str | Path,
+    channels: int,
+    wavelengths: str,
+) -> list[list[_Source]]:
+    if wavelengths == "in_turn":
+        return [[source for group in groups for source in group]]
+    if len(groups) != channels:
+        raise UserError(
+            f"{path}: {len(groups)} datasets ({', '.join(names)}) of one wavelength each, but "
+            f"channels is {channels}: set channels: {len(groups)}, name one, or set wavelengths: "
+            "in_turn if they follow each other in time"
+        )
+    _say_which(dict(zip(names, groups, strict=True)), path)
+    return groups
+
+
+def _apart(
+    found: list[list[Path]], given: list[str | Path], channels: int, wavelengths: str
+) -> list[list[Path]]:
+    """Return the files of each wavelength, or all as one where wavelengths take turns in them."""
+    files = [file for some in found for file in some]
+    if wavelengths == "in_turn" or (wavelengths == "auto" and len(files) == 1):
+        return [files]
+    named = by_wavelength(files)
+    if named is None and wavelengths == "auto":
+        return [files]
+    if wavelengths == "separate" and len(found) == channels:
+        named = {str(name): some for name, some in zip(given, found, strict=True)}
+    elif wavelengths == "separate" and named is None and len(files) == channels:
+        named = {file.name: [file] for file in files}
+    if named is None:
+        raise UserError(
+            f"{given[0]}: wavelengths: separate, but {len(files)} files whose names do not tell "
+            f"{channels} wavelengths; name a file, folder or pattern for each"
+        )
+    if len(named) != channels:
+        raise UserError(
+            f"{given[0]}: files of {len(named)} wavelengths by their names "
+            f"({', '.join(list(named)[:4])}), but channels is {channels}: set channels: "
+            f"{len(named)}, name the files of one, or set wavelengths: in_turn if they follow each "
+            "other in time"
+        )
+    _say_which(named, given[0])
+    return list(named.values())
+
+
+def _say_which(named: Mapping[str, object], path: str | Path) -> None:
+    which = ", ".join(f"channel {i} is {name}" for i, name in enumerate(named, 1))
+    print(f"{path}: a file, folder or dataset a wavelength: {which}", file=sys.stderr)
 
 
 def fingerprint(path: str | Path | Sequence[str | Path]) -> tuple[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -145,22 +146,21 @@ def axes_of(shape: tuple[int, ...], axes: str | None, usual: str, path: str | Pa
 
 
 class JoinedMovie(Movie):
-    """Several files, one after the other, as one movie; one is open at a time."""
+    """Several movies, one after the other, as one; one is open at a time.
+
+    `sources`: of each, a file that it is named by, and how it is opened.
+    """
 
     def __init__(
-        self, path: Path, files: list[Path], opened: Callable[[Path], AbstractContextManager[Movie]]
+        self, sources: Sequence[tuple[Path, Callable[[], AbstractContextManager[Movie]]]]
     ) -> None:
-        self.path, self._files, self._opened = path, files, opened
+        self.path, self._sources = sources[0][0], sources
         n_frames, times = 0, []
-        for file in files:
-            with opened(file) as movie:
+        for file, opened in sources:
+            with opened() as movie:
                 if n_frames == 0:
                     self.dtype, first = movie.dtype, movie.shape[1:]
-                if (movie.shape[1:], movie.dtype) != (first, self.dtype):
-                    raise UserError(
-                        f"{file}: frames of {movie.shape[1:]} px and type {movie.dtype}, but "
-                        f"{files[0]} has {first} and {self.dtype}; a session's files must match"
-                    )
+                check_alike(file, movie, self.path, first, self.dtype)
                 n_frames += movie.shape[0]
                 times.append(movie.time)
         self.shape = (n_frames, *first)
@@ -171,8 +171,65 @@ class JoinedMovie(Movie):
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
 
         def pieces() -> Iterator[np.ndarray]:
-            for file in self._files:
-                with self._opened(file) as movie:
+            for _, opened in self._sources:
+                with opened() as movie:
                     yield from (block for _, block in movie.blocks(size))
 
         yield from batched(pieces(), size)
+
+
+class InterleavedMovie(Movie):
+    """Movies of one wavelength each, as one whose frames take turns: the first of each, and so on.
+
+    Raises UserError if they do not have equally many frames; a last one more is left out, and said.
+    """
+
+    def __init__(self, movies: Sequence[Movie]) -> None:
+        first = movies[0]
+        self.path, self.dtype, self._movies = first.path, first.dtype, movies
+        counts = [movie.shape[0] for movie in movies]
+        for movie in movies:
+            check_alike(movie.path, movie, first.path, first.shape[1:], first.dtype)
+        least = min(counts)
+        if max(counts) - least > 1:
+            raise UserError(
+                f"{first.path}: wavelengths of {' and '.join(map(str, counts))} frames, which are "
+                "not paired; give as many of each, or, of files that follow each other in time, "
+                "set wavelengths: in_turn"
+            )
+        if max(counts) > least:
+            print(
+                f"{first.path}: wavelengths of {' and '.join(map(str, counts))} frames; the last "
+                "frame without a partner is left out",
+                file=sys.stderr,
+            )
+        self.shape = (least * len(movies), *first.shape[1:])
+        times = [movie.time for movie in movies]
+        if all(time is not None for time in times):
+            self.time = np.stack([time[:least] for time in times], axis=1).ravel()
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        n = len(self._movies)
+        cycles = max(1, size // n)
+
+        def pieces() -> Iterator[np.ndarray]:
+            each = [batched((b for _, b in movie.blocks(cycles)), cycles) for movie in self._movies]
+            # Not strict: what one has more is left out.
+            for blocks in zip(*each, strict=False):
+                length = min(len(block) for _, block in blocks)
+                together = np.stack([block[:length] for _, block in blocks], axis=1)
+                yield together.reshape(-1, *self.shape[1:])
+
+        yield from batched(pieces(), size)
+
+
+def check_alike(
+    file: Path, movie: Movie, first: Path, size: tuple[int, int], dtype: np.dtype
+) -> None:
+    """Raise UserError unless a movie has the pixels of the first one of its session."""
+    if (movie.shape[1:], movie.dtype) != (size, dtype):
+        raise UserError(
+            f"{file}: frames of {movie.shape[1:]} px and type {movie.dtype}, but {first} has "
+            f"{size} and {dtype}; a session's files must match"
+        )

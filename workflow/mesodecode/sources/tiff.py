@@ -153,6 +153,11 @@ def _damage_is_an_error(path: str | Path) -> Iterator[None]:
         raise UserError(f"{path}: a damaged TIFF file ({noted[0]}); truncated?")
 
 
+def set_of(path: Path) -> set[Path] | None:
+    """Return the files of the Micro-Manager set that a file is of, all read with it; else None."""
+    return None
+
+
 def is_tiff(path: Path) -> bool:
     """Return whether a file begins as a TIFF file does. Raises OSError if it cannot be opened."""
     with open(path, "rb") as file:
