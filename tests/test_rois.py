@@ -275,6 +275,17 @@ def test_columns_that_count_frames_are_no_signals(tmp_path):
     assert names == ("a", "b", "c") and got.shape == (T, R)
 
 
+@pytest.mark.parametrize("name", ["timestamp", "Time (s)", "t", "frame_number", "Index", "time_ms"])
+def test_a_column_of_time_is_left_out_and_said(tmp_path, capsys, name):
+    table = pd.DataFrame(SIGNALS, columns=["a", "b", "tail"])
+    table.insert(0, name, np.arange(T))
+    table.to_csv(tmp_path / "r.csv", index=False, sep=";", decimal=",")
+    got, names = read_signals(tmp_path / "r.csv", T)
+    assert names == ("a", "b", "tail")
+    np.testing.assert_allclose(got, SIGNALS, rtol=1e-6)
+    assert f"{name} taken for time" in capsys.readouterr().err
+
+
 def test_named_datasets(tmp_path):
     scipy.io.savemat(tmp_path / "r.mat", {"F": SIGNALS.T})
     np.testing.assert_allclose(read_signals(tmp_path / "r.mat", T, "F")[0], SIGNALS)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5, npy
+from mesodecode.sources.arrays import Unreadable
+from mesodecode.sources.clocks import say
 from mesodecode.sources.mat import read_mat
+from mesodecode.sources.table import read_table
 
 DATASETS = ("dat_roi", "rois")  # looked for in an HDF5 file, in this order
-NO_ROI = ("", "frame", "time", "time_s")  # columns of a table that are no signals
+# Columns of a table that are no signals: what programs call the frame's number or its time.
+NO_ROI = (
+    r"unnamed: \d+|(frame|sample|time|row|t|idx|index|sec(ond)?|millisecond|ms)s?"
+    r"|(frame|time|sample)[ _]?(no|nr|num(ber)?|id|idx|index|stamps?|points?|s|ms|sec(onds)?)"
+    r"|(frame|time|t) ?[\[(](s|ms|sec|seconds|us|min)[\])]"
+)
 
 
 def read_signals(
@@ -33,8 +41,9 @@ def read_signals(
     if suffix == ".npy":
         return checked_rois(_frames_first(npy.load(path), n_frames, path), path), None
     if suffix in (".csv", ".tsv"):
-        table = _read_table(path)
-        return checked_rois(table.to_numpy(np.float64), path), tuple(table.columns)
+        signals = _signals_of_table(path)
+        values = np.stack(list(signals.values()), axis=1).astype(np.float64)
+        return checked_rois(values, path), tuple(signals)
     raise UserError(
         f"{path}: ROI signals are read from .mat, .h5, .hdf5, .csv, .tsv and .npy files"
     )
@@ -68,22 +77,24 @@ def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
         return hdf5.read_array(found[name], path)
 
 
-def _read_table(path: str | Path) -> pd.DataFrame:
-    """Return a table of signals; the columns `NO_ROI` (and a nameless index) are left out."""
-    separator = "\t" if Path(path).suffix.lower() == ".tsv" else ","
-    try:
-        table = pd.read_csv(path, sep=separator, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a table ({' '.join(str(error).split())})") from error
-    names = [str(name).strip() for name in table.columns]
-    table.columns = ["" if name.startswith("Unnamed:") else name for name in names]
-    table = table.loc[:, [name.lower() not in NO_ROI for name in table.columns]]
-    for name in table.columns:
-        if table[name].dtype.kind not in "iuf":
+def _signals_of_table(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the signals of a table by name, without the columns that count frames or time."""
+    found, left = {}, []
+    for name, column in read_table(path).items():
+        if re.fullmatch(NO_ROI, name.lower()):
+            left += [] if name.startswith("Unnamed:") else [name]
+            continue
+        values = column.read()
+        if isinstance(values, Unreadable):
+            raise UserError(f"{path}: column {name} {values.why}")
+        if values.dtype.kind not in "biuf":
             raise UserError(f"{path}: column {name} holds text; needs a number a frame")
-    if table.shape[1] == 0:
+        found[name] = values
+    if not found:
         raise UserError(f"{path}: no column of signals; needs a named column an ROI")
-    return table
+    if left:
+        say(f"{path}: {', '.join(left)} taken for time, not for an ROI")
+    return found
 
 
 def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:

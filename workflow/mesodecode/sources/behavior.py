@@ -9,9 +9,10 @@ import numpy as np
 
 from mesodecode import locomotion
 from mesodecode.files import UserError
+from mesodecode.sources.arrays import Bouts
 from mesodecode.sources.clocks import Frames
 from mesodecode.sources.samples import Trace
-from mesodecode.sources.traces import Bouts, read_variables
+from mesodecode.sources.traces import read_variables
 
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
 USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}

@@ -11,8 +11,9 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import npy
+from mesodecode.sources.arrays import Bouts
 from mesodecode.sources.movie import words
-from mesodecode.sources.traces import Bouts, finite, read_variables
+from mesodecode.sources.traces import finite, read_variables
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
 COUNTERS = 2**16, 2**32  # at which counters of milliseconds and of samples begin anew

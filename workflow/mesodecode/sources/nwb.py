@@ -12,8 +12,8 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5
+from mesodecode.sources.arrays import Bouts, Variable
 from mesodecode.sources.movie import ArrayMovie, words
-from mesodecode.sources.traces import Bouts, Variable
 
 if TYPE_CHECKING:
     import pynwb

@@ -9,8 +9,9 @@ import numpy as np
 
 from mesodecode import locomotion
 from mesodecode.files import UserError
+from mesodecode.sources.arrays import Bouts, Variable
 from mesodecode.sources.clocks import UNITS, Frames, fitting, increasing, is_text, say, seconds
-from mesodecode.sources.traces import Bouts, Variable, finite
+from mesodecode.sources.traces import finite
 
 # Time stamps whose unit is not said are in s, unless they last LONG times the movie, or MANY times
 # with a sample every SLOW s.

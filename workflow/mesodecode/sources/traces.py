@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mesodecode.files import UserError
-from mesodecode.sources.movie import check_opens, words
+from mesodecode.sources.arrays import Bouts, Variable
+from mesodecode.sources.movie import check_opens
 
 FORMATS = "MAT, HDF5 (.h5), CSV, TSV, NPY and NWB files, or a folder of NPY files"
-
-
-@dataclass(frozen=True)
-class Variable:
-    """Values (n,), with the time stamps (n,) in s and the unit that the file itself gives."""
-
-    values: np.ndarray
-    time: np.ndarray | None = None
-    unit: str | None = None
-
-
-@dataclass(frozen=True)
-class Bouts:
-    """Intervals from start (n,) to stop (n,), in s."""
-
-    start: np.ndarray
-    stop: np.ndarray
 
 
 def read_variables(
@@ -58,7 +41,9 @@ def read_variables(
             arrays = {k: hdf5.read_array(v, path) for k, v in asked.items() if v is not None}
             return _vectors(arrays, path), sorted(items)
     if suffix in (".csv", ".tsv"):
-        arrays = read_table(path)
+        from mesodecode.sources import table
+
+        arrays = {name: item.read() for name, item in table.read_table(path).items()}
     elif path.is_dir():
         from mesodecode.sources import npy
 
@@ -87,20 +72,6 @@ def _vectors(arrays: dict[str, np.ndarray], path: Path) -> dict[str, Variable | 
             raise UserError(f"{path}: {name} has shape {value.shape}; needs one value a frame")
         found[name] = Variable(value.ravel())
     return found
-
-
-def read_table(path: Path) -> dict[str, np.ndarray]:
-    """Return the columns of a CSV or TSV file, of numbers or of text."""
-    import pandas as pd
-
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # pandas raises several kinds
-        raise UserError(f"{path}: not a table ({words(error)})") from error
-    return {str(name).strip(): column.to_numpy() for name, column in table.items()}
 
 
 def finite(variable: np.ndarray, name: str, path: str | Path) -> np.ndarray:

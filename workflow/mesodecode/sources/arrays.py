@@ -1,0 +1,53 @@
+"""What the readers of one-dimensional data hand on, whatever the format of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Values (n,), with the time stamps (n,) in s and the unit that the file itself gives."""
+
+    values: np.ndarray
+    time: np.ndarray | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Bouts:
+    """Intervals from start (n,) to stop (n,), in s."""
+
+    start: np.ndarray
+    stop: np.ndarray
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A variable that is there and cannot be read: `why` goes on from its name.
+
+    `empty` says that it holds nothing, so that a search for usual names passes it over.
+    """
+
+    why: str
+    empty: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """A variable of a file: how to read it whole, its unit, and a word on it for lists."""
+
+    read: Callable[[], np.ndarray | Unreadable]
+    unit: str | None = None
+    note: str = ""
+
+
+def unreadable(why: str, note: str, *, empty: bool = False) -> Held:
+    """Return a variable that cannot be read, whose name a list shows all the same."""
+    return Held(lambda: Unreadable(why, empty), note=note)
+
+
+EMPTY = unreadable("is empty", "empty", empty=True)
