@@ -247,7 +247,7 @@ MOVIES = {
     ),
     "a folder without frames": ("x", lambda p: p.mkdir(), "neither TIFF files"),
     "NWB whose frames are elsewhere": ("x.nwb", external_nwb, "are in s.avi; name that file"),
-    "a cut video": ("x.avi", cut_video, "cut both to the same frames"),
+    "a cut video": ("x.avi", cut_video, "is a file cut short?"),
     "a pipe": ("x.tif", os.mkfifo, "a pipe or device"),
     "an unknown format": ("x.czi", lambda p: p.write_bytes(b"ZISRAWFILE"), "no known format"),
 }

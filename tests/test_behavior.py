@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 from mesodecode.files import UserError
-from mesodecode.sources.behavior import read_behavior
+from mesodecode.sources.behavior import read_behavior, seen
 from mesodecode.sources.clocks import Frames, read_times
 
 FRAMES = Frames(4, 1.0)  # four frames of a second, from 0 s on
@@ -144,6 +144,48 @@ def test_speed_is_kept_in_cm_s(tmp_path, unit, factor):
     got = read_behavior(tmp_path / "b.csv", speed_unit=unit)
     np.testing.assert_allclose(got["speed"], factor * SPEED, rtol=1e-6)
     assert got["labels"].tolist() == (factor * SPEED > 0.5).astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "words"),
+    [
+        (
+            {"speed": [0, 0.1, 0.35, 0]},
+            {},
+            "the speed of speed is 0 to 0.35 cm/s (taken to be in cm/s), and run is above "
+            "speed_threshold, 0.5 cm/s; check speed_unit and speed_threshold",
+        ),
+        (
+            {"speed": [0, 0, 0, 0, 0, 9, 9, 9], "t": [0, 1, 2, 3, 4, 5, 6, 7]},
+            {"behavior_time": "t", "speed_unit": "mm/s"},
+            "is 0 to 0 cm/s (taken to be in mm/s) during the movie's 4 frames (4 s); the file "
+            "holds 0 to 9, and run is above speed_threshold, 0.5 cm/s; check speed_unit, "
+            "speed_threshold, behavior_time and frame_times",
+        ),
+        (
+            {"labels": ["go", "go", "go", "go"]},
+            {"run_label": "go"},
+            "labels holds go 4 times; check behavior_labels and run_label",
+        ),
+        (
+            {"labels": [0, 0, 0, 0, 1, 1], "t": [0, 1, 2, 3, 4, 5]},
+            {"behavior_time": "t"},
+            "labels holds 0 4 times, 1 2 times, one of them during the movie's 4 frames (4 s); "
+            "check behavior_labels, behavior_time, frame_times and movie_axes",
+        ),
+        (
+            {"c": [0, 1, 1, 1]},
+            {"behavior_encoder": "c", "counts_per_turn": 1e6, "wheel_circumference": 1},
+            "check counts_per_turn, wheel_circumference and speed_threshold",
+        ),
+    ],
+)
+def test_what_a_session_of_one_state_holds(tmp_path, columns, options, words):
+    save_table(tmp_path / "b.csv", **columns)
+    about = {"frames": FRAMES, **options}
+    got = read_behavior(tmp_path / "b.csv", **about)
+    assert len(set(got["labels"])) == 1
+    assert words in seen(tmp_path / "b.csv", got, 0.5, **about)
 
 
 # --- clocks ------------------------------------------------------------------------------------

@@ -365,12 +365,25 @@ CASES = {
     "black": ({"stack": np.zeros((T, H, W), np.uint16)}, [CONSTANT], ".tif"),
     # A mean of float32 0.1 is not float32 0.1: rounding is no signal.
     "tenth": ({"stack": np.full((T, H, W), 0.1, np.float32)}, [CONSTANT], ".tif"),
-    "short labels": ({"runrest": np.arange(T - 1) % 2}, ["labels", "39", "40"], "_behavior.mat"),
+    "short labels": (
+        {"runrest": np.arange(T - 1) % 2},
+        ["labels", "39", "40", "cut both to the same frames"],
+        "_behavior.mat",
+    ),
+    "labels at a rate of their own": (
+        {"runrest": np.arange(3 * T) % 2},
+        ["labels of 120", "behavior_time", "behavior_rate"],
+        "_behavior.mat",
+    ),
     "long labels": ({"runrest": np.arange(T + 1) % 2}, ["labels", "41", "40"], "_behavior.mat"),
     "short speed": ({"speed_rs": np.ones(T - 2)}, ["speed", "38", "40"], "_behavior.mat"),
     "short segment": ({"segment": np.ones(T - 2)}, ["segment", "38", "40"], "_behavior.mat"),
     "labels of 2": ({"runrest": np.arange(T) % 3}, ["runrest", "2"], "_behavior.mat"),
-    "rest only": ({"runrest": np.zeros(T)}, ["all 40 frames are rest"], "_behavior.mat"),
+    "rest only": (
+        {"runrest": np.zeros(T)},
+        ["all 40 frames are rest", "runrest holds 0 40 times; check behavior_labels"],
+        "_behavior.mat",
+    ),
     "run only": ({"runrest": np.ones(T)}, ["all 40 frames are run"], "_behavior.mat"),
     "rois turned": ({"rois": np.zeros((T, R))}, ["rois", "3", "40"], "_roi.mat"),
     "rois short": ({"rois": np.zeros((R, T - 5))}, ["rois", "35", "40"], "_roi.mat"),

@@ -19,7 +19,7 @@ from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
 from mesodecode.sources import Movie, fingerprint, open_movie
-from mesodecode.sources.behavior import read_behavior
+from mesodecode.sources.behavior import read_behavior, seen
 from mesodecode.sources.checks import CheckedMovie
 from mesodecode.sources.clocks import Frames, check_times, increasing, read_times
 
@@ -107,6 +107,7 @@ def preprocess(
             masks = read_masks(roi_masks, *stack.shape[1:])
             names = masks.names
         check_session(stack, traces, behavior, rois)
+        check_states(traces, behavior, speed_threshold, frames, labelling)
         with atomic_path(out) as part, h5py.File(part, "w") as file:
             pixel_mean, stack_sd = write_frames(
                 file, stack, image_size, masks and (lambda block: means.append(masks.means(block)))
@@ -168,7 +169,7 @@ def check_session(
     behavior: str | Path,
     rois: str | Path | None,
 ) -> None:
-    """Raise UserError if a session's files have other lengths than the movie, or only one state."""
+    """Raise UserError if a session's files have other lengths than the movie."""
     n_frames = stack.shape[0]
     for name, values in traces.items():
         if len(values) != n_frames:
@@ -179,14 +180,37 @@ def check_session(
                 + (f" of {stack.shape[1]} x {stack.shape[2]} px" if turned else "")
                 + "; "
                 + ("is another axis time? set movie_axes; or " if turned else "")
-                + "cut both to the same frames"
+                + of_another_length(name, len(values), n_frames)
             )
+
+
+def of_another_length(name: str, n_values: int, n_frames: int) -> str:
+    """Return what to do about values of a session that are not one a frame."""
+    if abs(n_values - n_frames) <= max(3, n_frames // 100):  # a few frames at an end
+        return "cut both to the same frames"
+    if name == "rois":
+        return "needs a value a frame of the signal: bring ROI signals onto the frames"
+    return (
+        "is a file cut short? what has another rate than the movie needs its time stamps, in "
+        "behavior_time, or its rate, in behavior_rate"
+    )
+
+
+def check_states(
+    traces: dict[str, np.ndarray],
+    behavior: str | Path,
+    speed_threshold: float,
+    frames: Frames,
+    labelling: dict[str, Any],
+) -> None:
+    """Raise UserError, saying what the values are, if a session has but one state."""
     n_run = int(traces["labels"].sum())
-    if n_run in (0, n_frames):
-        state = "run" if n_run else "rest"
+    if n_run in (0, frames.count):
+        held = seen(behavior, traces, speed_threshold, frames=frames, **labelling)
         raise UserError(
-            f"{behavior}: all {n_frames} frames are {state}; a session needs both states: leave it "
-            "out of the config"
+            f"{behavior}: all {frames.count} frames are {'run' if n_run else 'rest'}; a session "
+            f"needs both states: {held}; a session in which the mouse did nothing else is listed "
+            "under exclude"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -191,3 +192,63 @@ def _segment(trace: Trace) -> np.ndarray:
             f"{trace.path}: {trace.name} holds fractions; needs whole numbers, one a segment"
         )
     return trace.segment_at_frames(segment)
+
+
+def seen(
+    path: str | Path,
+    behavior: dict[str, np.ndarray],
+    speed_threshold: float,
+    *,
+    frames: Frames,
+    states: str = "auto",
+    run_label: str = "run",
+    speed_unit: str | None = None,
+    **names: Any,
+) -> str:
+    """Return what a session's values are, and what to check, where but one state came of them.
+
+    `behavior` is what `read_behavior` made of the file, by the same arguments.
+    """
+    roles = {key.removeprefix("behavior_"): name for key, name in names.items()}
+    asked = {key: roles.get(key) for key in ("labels", "speed", "encoder")}
+    found = _find(path, asked, run_label)
+    timed = roles.get("time") or roles.get("rate")
+    clock = ["behavior_time", "frame_times"] if timed else []
+    if "labels" in found and states != "speed":
+        trace = found["labels"]
+        if isinstance(trace.data, Bouts):
+            return (
+                f"{trace.name} holds {len(trace.data.start)} intervals, of which "
+                + _frames_at(frames)
+                + " holds all or none; check run_label and frame_times"
+            )
+        words = trace.values().dtype.kind not in "buif"
+        values = trace.values().astype(str) if words else trace.numbers().astype(np.uint8)
+        values, count = np.unique(values, return_counts=True)
+        held = ", ".join(f"{v} {n:,} times" for v, n in zip(values, count, strict=True))
+        if len(values) > 1:
+            clock = ["behavior_time", "frame_times", "movie_axes"]
+            held += f", one of them during {_frames_at(frames)}"
+        keys = ["behavior_labels", *(["run_label"] if words else []), *clock]
+        return f"{trace.name} holds {held}; check {_listed(keys)}"
+    speed = behavior["speed"]
+    name = found["encoder" if "encoder" in found else "speed"].name
+    held = f"the speed of {name} is {speed.min():.3g} to {speed.max():.3g} cm/s"
+    keys = ["counts_per_turn", "wheel_circumference"] if "encoder" in found else ["speed_unit"]
+    if "encoder" not in found:
+        unit = speed_unit or getattr(found["speed"].data, "unit", None)
+        held += f" (taken to be in {unit or 'cm/s'})"
+        values = found["speed"].numbers()
+        if timed:
+            held += f" during {_frames_at(frames)}; the file holds {values.min():.3g} to "
+            held += f"{values.max():.3g}"
+    held += f", and run is above speed_threshold, {speed_threshold:g} cm/s"
+    return f"{held}; check {_listed([*keys, 'speed_threshold', *clock])}"
+
+
+def _frames_at(frames: Frames) -> str:
+    return f"the movie's {frames.count:,} frames ({frames.count * frames.lasts:.4g} s)"
+
+
+def _listed(keys: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))

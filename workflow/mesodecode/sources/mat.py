@@ -67,6 +67,26 @@ def _read_v5(path: str | Path) -> dict[str, np.ndarray]:
     return found
 
 
+def times_of(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
+    """Return the time stamps (n,) s of a channel that Spike2 exported, or None if it is none.
+
+    Such a channel is a struct: `values` or `level`, beside `times` of each or `start` and
+    `interval` (CED, "Exporting as MATLAB data").
+    """
+    channel, _, field = name.rpartition("/")
+    if not channel or field not in ("values", "level"):
+        return None
+    times, start, interval = (
+        arrays.get(f"{channel}/{key}") for key in ("times", "start", "interval")
+    )
+    n_values = arrays[name].size
+    if times is not None and times.size == n_values:
+        return times.ravel().astype(np.float64)
+    if start is None or interval is None or not start.size == interval.size == 1:
+        return None
+    return float(start.item()) + float(interval.item()) * np.arange(n_values)
+
+
 @contextmanager
 def open_mat(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Movie]:
     """Open a variable of a MAT file as a movie, the only one of three axes if `names` is empty.

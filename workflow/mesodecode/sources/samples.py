@@ -19,6 +19,7 @@ LONG, MANY, SLOW = 50.0, 5.0, 1.0
 # Samples are a gap apart (s) if by more than USUAL median intervals, and more than LEAST; those of
 # a speed by more than MOST are one in any case.
 USUAL, LEAST, MOST = 5.0, 0.25, 1.5
+STOPS = 1.0  # s that a wheel which is logged while it turns is logged at 0 when it stops
 DATES = 1e8, 4.1e9  # s since 1970: 1973 to 2099
 
 
@@ -139,16 +140,17 @@ class Trace:
         return longest, gaps[end > begin]  # near a sample, it says enough
 
     def _check_rest(self, values: np.ndarray, gaps: np.ndarray) -> None:
-        """Raise UserError unless a 0 is logged before each gap, and for as long as ever.
+        """Raise UserError unless a 0 is logged before each gap, and never for longer than `STOPS`.
 
-        A wheel that is logged while it turns is logged once or for a while at 0 when it stops; one
-        that is logged at rest for longer than before the gap may have turned in it.
+        A wheel that is logged while it turns is logged once or for a moment at 0 when it stops; one
+        that is logged at rest too may have turned in a gap.
         """
         at = np.arange(len(values))
         broken = np.where(values != 0, at, -1)
         broken[gaps + 1] = np.maximum(broken[gaps + 1], gaps)
-        zeros = at - np.maximum.accumulate(broken)  # in a row, up to here
-        unknown = gaps[(zeros[gaps] == 0) | (2 * zeros[gaps] < zeros.max())]
+        begun = np.maximum.accumulate(broken) + 1  # the first 0 of those up to here
+        at_rest = (self.time - self.time[np.minimum(begun, at)]).max() > STOPS
+        unknown = gaps if at_rest else gaps[values[gaps] != 0]
         if unknown.size:
             value = values[unknown[0]]
             why = f"it is {value:g} before" if value else "it is 0 before, but logged at rest too"
@@ -173,7 +175,7 @@ def shown(time: float) -> str:
     """Return a time in s for a message; as a date if it can be one."""
     if DATES[0] < time < DATES[1]:
         return str(np.datetime64(round(time * 1000), "ms"))
-    return f"{time:.10g}"
+    return f"{round(float(time), 3):.14g}"
 
 
 def check_spans(

@@ -25,7 +25,7 @@ def read_variables(
     names without .npy. Raises UserError if it is none such, OSError if it cannot be opened.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix, times = path.suffix.lower(), None
     if not path.is_dir():
         check_opens(path)
     if suffix == ".nwb":
@@ -59,18 +59,21 @@ def read_variables(
         from mesodecode.sources import mat
 
         arrays = mat.read_mat(path)
+        times = {name: mat.times_of(arrays, name) for name in names if name in arrays}
     else:
         raise UserError(f"{path}: no known format; behaviour is read from {FORMATS}")
     asked = {name: arrays[name] for name in names if name in arrays}
-    return _vectors(asked, path), sorted(arrays)
+    return _vectors(asked, path, times), sorted(arrays)
 
 
-def _vectors(arrays: dict[str, np.ndarray], path: Path) -> dict[str, Variable | Bouts]:
+def _vectors(
+    arrays: dict[str, np.ndarray], path: Path, times: dict[str, np.ndarray | None] | None = None
+) -> dict[str, Variable | Bouts]:
     found: dict[str, Variable | Bouts] = {}
     for name, value in arrays.items():
         if value.size != max(value.shape, default=0):
             raise UserError(f"{path}: {name} has shape {value.shape}; needs one value a frame")
-        found[name] = Variable(value.ravel())
+        found[name] = Variable(value.ravel(), (times or {}).get(name))
     return found
 
 
