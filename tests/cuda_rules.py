@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -14,9 +19,10 @@ CUDA_INDEXES = {
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool),
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
 }
+RECURRENT = (torch._VF.gru, torch._VF.lstm, torch._VF.rnn_tanh)
 
 
-class CudaTypes(TorchDispatchMode):
+class Types(TorchDispatchMode):
     """Raises NotImplementedError at an operation on a tensor of a type that CUDA cannot index."""
 
     def __torch_dispatch__(
@@ -27,3 +33,39 @@ class CudaTypes(TorchDispatchMode):
             if isinstance(tensor, torch.Tensor) and tensor.dtype not in CUDA_INDEXES:
                 raise NotImplementedError(f'"{operation}" not implemented for {tensor.dtype}')
         return found
+
+
+class Recurrent(TorchFunctionMode):
+    """Raises RuntimeError where cuDNN's recurrent networks warn, or have no gradients."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        found = function(*args, **(kwargs or {}))
+        if function in RECURRENT and torch.backends.cudnn.enabled:
+            weights, training = args[2], args[6]
+            if len({w.untyped_storage().data_ptr() for w in weights}) > 1:
+                raise RuntimeError("RNN module weights are not part of single contiguous chunk")
+            for output in tree_leaves(found):
+                if output.requires_grad and not training:
+                    output.register_hook(no_gradients)
+        return found
+
+
+def no_gradients(_: torch.Tensor) -> None:
+    raise RuntimeError("cudnn RNN backward can only be called in training mode")
+
+
+def flatten_parameters(network: nn.RNNBase) -> None:
+    """Do on a CPU what torch does on CUDA only: put the weights into one block of memory."""
+    weights = network._flat_weights
+    block = torch.cat([weight.detach().flatten() for weight in weights])
+    for weight, part in zip(weights, block.split([w.numel() for w in weights]), strict=True):
+        weight.data = part.view_as(weight)
+
+
+@contextmanager
+def cuda_rules() -> Iterator[None]:
+    """Keep what runs on a CPU to the rules of CUDA."""
+    with patch.object(nn.RNNBase, "flatten_parameters", flatten_parameters), Types(), Recurrent():
+        yield

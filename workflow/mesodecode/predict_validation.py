@@ -56,7 +56,6 @@ def from_recordings(
     return roi_rnn.predict_roi_rnn(trained.build(device), sessions, trained.settings, device)
 
 
-@torch.inference_mode()
 def from_features(
     model: str | Path, sessions: Sequence[SessionFeatures], device: torch.device | str = "cpu"
 ) -> dict[str, SessionPredictions]:
@@ -74,7 +73,8 @@ def from_features(
     for session in sessions:
         frames = centres(len(session.labels), IMAGE_REACH, session.segment)
         parts = torch.from_numpy(session.features[frames]).split(BLOCK)
-        logits = [network.classify(part.to(device, torch.float32)).cpu() for part in parts]
+        with torch.inference_mode():
+            logits = [network.classify(part.to(device, torch.float32)).cpu() for part in parts]
         probability = expit(torch.cat(logits).double().numpy())
         predictions[session.session] = SessionPredictions(
             session.mouse, frames, session.labels[frames], probability

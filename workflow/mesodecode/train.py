@@ -23,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mesodecode.checkpoint import Checkpoint
 from mesodecode.datasets import Source
 from mesodecode.files import UserError, atomic_path
+from mesodecode.models import in_blocks
 from mesodecode.progress import Progress
 from mesodecode.scores import roc_auc
 
@@ -161,6 +162,8 @@ def fit(
         rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     decay = get_ema_multi_avg_fn(ema_decay)
     average = AveragedModel(model, multi_avg_fn=decay, use_buffers=True) if ema_decay else None
+    if average is not None:  # a copy of the network
+        in_blocks(average)
     dtype = reduced_dtype(device) if precision == "mixed" else None
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
     run = _Run(model, optimizer, rate, scaler, average, dtype, label_smoothing, checkpoint)

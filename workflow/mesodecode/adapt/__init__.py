@@ -16,7 +16,6 @@ Modules: `decoders` takes decoders of all kinds apart alike, `images` and `signa
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +30,7 @@ from mesodecode.adapt.images import onto
 from mesodecode.adapt.statistics import SAMPLED, Coral, set_batch_norm, spread
 from mesodecode.datasets import Source
 from mesodecode.files import UserError
+from mesodecode.models import copied
 from mesodecode.predictions import SessionPredictions
 from mesodecode.recordings import Recording
 
@@ -70,7 +70,7 @@ def adapted(
 
     `known`: recordings of the training mice. `decoder` is left as it is.
     """
-    decoder = replace(decoder, network=copy.deepcopy(decoder.network).eval())
+    decoder = replace(decoder, network=copied(decoder.network).eval())
     past = settings["normalise"] == "past"
     sources = [decoder.source(one, past, move_of(one, known, settings)) for one in recordings]
     coral = align(decoder, sources, known, settings)

@@ -60,6 +60,11 @@ def fine_tune(
         weights = head.weight[0].detach().cpu().numpy(), head.bias.item()
         set_weights(head, *refit(rows, labels.cpu().numpy(), *weights, settings["C"]))
         return
+    for part in network.modules():
+        if isinstance(part, nn.RNNBase):
+            # cuDNN has no gradients in evaluation mode; without dropout both modes are one.
+            part.dropout = 0.0
+            part.train()
     parameters = _tuned(network, settings["finetune"])
     optimizer = torch.optim.Adam(parameters, lr=settings["max_lr"])
     order = torch.Generator().manual_seed(settings["seed"])

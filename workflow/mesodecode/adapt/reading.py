@@ -6,7 +6,6 @@ mice as a test mouse is to all of them. No labels are used, so that nothing is f
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from mesodecode.adapt import Adapted, align, move_of
 from mesodecode.adapt.decoders import Decoder, ImageDecoder
 from mesodecode.adapt.images import past_statistics
 from mesodecode.adapt.statistics import SAMPLED, spread
+from mesodecode.models import copied
 from mesodecode.recordings import Recording, mice_of
 from mesodecode.shift.distances import Featured
 from mesodecode.shift.features import RUN_LENGTH, inputs_of, last_layer
@@ -52,7 +52,7 @@ class AdaptedFeatures:
     def _of_mouse(
         self, decoder: Decoder, recordings: Sequence[Recording], known: Sequence[Recording]
     ) -> list[Featured]:
-        own = replace(decoder, network=copy.deepcopy(decoder.network).eval())
+        own = replace(decoder, network=copied(decoder.network).eval())
         read = [self._source(own, one, known) for one in recordings]
         sources = [source for source, _ in read]
         coral = align(own, sources, known, self.settings)

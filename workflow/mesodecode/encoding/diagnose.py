@@ -7,7 +7,6 @@ but the one of the lag, which looks at all: it is about the recording, not about
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.scores import permuted_r2, r2
 from mesodecode.encoding.tables import CHECKS, useful_rates
 from mesodecode.encoding.train import mean_r2, network_of, sources
+from mesodecode.models import copied
 
 FAULTS = ("data", "preprocessing", "architecture", "optimisation")
 MIN_RESPONSIVE = 0.1  # share of neurons
@@ -266,7 +266,7 @@ def gradients(network: EncodingNetwork, batch: Batch, labels: torch.Tensor) -> p
 
     `ratio` is gradient over weight.
     """
-    model = copy.deepcopy(network).train()
+    model = copied(network).train()
     torch.nn.functional.mse_loss(model(batch), labels).backward()
     rows = []
     for name, parameter in model.named_parameters():
@@ -313,7 +313,7 @@ def fit_batch(
     make: Callable[[Sequence[torch.nn.Parameter]], torch.optim.Optimizer],
 ) -> float:
     """Return the R² that a copy of the network reaches on one batch in `STEPS` steps."""
-    model = copy.deepcopy(network).train()
+    model = copied(network).train()
     steps, best = make([p for p in model.parameters() if p.requires_grad]), -math.inf
     for _ in range(STEPS):
         outputs = model(batch)
@@ -381,7 +381,7 @@ def range_test(
     All steps are on one batch: between batches the loss differs by more than a network whose loss
     hardly falls has to show. The test ends where the loss has grown fourfold.
     """
-    model = copy.deepcopy(network).train()
+    model = copied(network).train()
     steps = _own(settings, RATES[0])([p for p in model.parameters() if p.requires_grad])
     order = torch.Generator().manual_seed(settings["seed"])
     drawn = torch.randperm(len(train.centres), generator=order)[: settings["batch_size"]]

@@ -1,0 +1,326 @@
+"""Every verb with --device on a tiny cohort, as one line to type, and the numbers that it writes."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import yaml
+from test_encoding_models import responses
+
+from mesodecode import cli
+from mesodecode.encoding.responses import write_responses
+
+SIDE, N_FRAMES, N_ROIS = 32, 70, 4
+NAME = "train-m1+m2.valid-m3.test-m4"  # of the one allocation
+TINY = "--batch-size 16 --max-lr 0.001 --epochs 1"
+RNN = "--rnn gru --hidden-size 8 --num-layers 2"
+ENCODING = "--backbone test_resnet --convolutions 1 --epochs 2 --batch-size 8 --readout rnn"
+ENCODING += " --units 4 --presentations 3 --fold s.fold-1 --folds 3"
+
+
+def verbs_with_device() -> set[str]:
+    """Return the verbs that compute with torch."""
+    (verbs,) = [a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return {verb for verb, each in verbs.choices.items() if "--device" in each.format_usage()}
+
+
+def write_recording(path: Path, mouse: str, seed: int) -> None:
+    """Write a recording of type uint16 up to its ends; run frames are brighter, two segments."""
+    rng = np.random.default_rng(seed)
+    run = np.arange(N_FRAMES) // 9 % 2 == seed % 2
+    frames = rng.integers(20000, 40000, (N_FRAMES, SIDE, SIDE))
+    frames[run, 8:24, 8:24] += 12000  # to both sides of 32768
+    frames[0, 0, :2] = 0, 65535
+    rois = rng.normal(100, 5, (N_FRAMES, N_ROIS)) + 6 * run[:, None]
+    with h5py.File(path, "w") as file:
+        file["frames"], file["labels"] = frames.astype(np.uint16), run.astype(np.uint8)
+        file["rois"] = rois.astype(np.float32)
+        file["segment"] = np.repeat([0, 1], [N_FRAMES - 30, 30])
+        file["pixel_mean"] = frames.mean(axis=0).astype(np.float32)
+        file["stack_sd"] = np.float32(frames.std())
+        file.attrs.update(session=path.stem, mouse=mouse, frame_rate=30.0)
+
+
+def numbers(path: Path) -> np.ndarray:
+    """Return what a file of any verb says in numbers, (N,) float64; of weights nothing."""
+    if path.suffix == ".h5":
+        found: list[np.ndarray] = []
+        with h5py.File(path) as file:
+            file.visititems(
+                lambda _, item: (
+                    found.append(np.ravel(item[()]))
+                    if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"
+                    else None
+                )
+            )
+        return np.concatenate(found).astype(float)
+    table = pd.read_table(path)
+    table = table.drop(columns=[c for c in table if c.endswith(("_per_s", "_share", "_mb"))])
+    return table.select_dtypes("float").to_numpy().ravel()
+
+
+@dataclass
+class Cohort:
+    """A tiny cohort in a folder: recordings of m1, m2 (train), m3 (valid), m4 (test), models.
+
+    `folder` holds what a device wrote. A verb that needs models reads those of `shared`, which the
+    same lines made, so that two devices can start alike.
+    """
+
+    folder: Path
+    device: str
+    shared: Path | None = None
+    done: dict[str, list[Path]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        self.shared = self.shared or self.folder
+        if self.shared != self.folder:
+            return
+        for number, mouse in enumerate(("m1", "m2", "m3", "m4", "m4b")):
+            write_recording(self.folder / f"{mouse}.h5", mouse[:2], number)
+        table = "allocation\ttrain_mice\tvalid_mouse\ttest_mouse\n"
+        (self.folder / "allocations.tsv").write_text(f"{table}{NAME}\tm1+m2\tm3\tm4\n")
+        write_responses(responses(), self.folder / "s.h5")
+        small = {"input": "rois", "rnn": "gru", "epochs": 1, "half_window": 2, "baseline": None}
+        config = {
+            **{
+                "study": "tiny",
+                "recordings": dict.fromkeys(("movie", "behavior", "rois"), "{session}.tif"),
+            },
+            "mice": {mouse: [mouse] for mouse in ("m1", "m2", "m3", "m4")},
+            **{"allocation": {"train": 2, "valid": 1, "test": 1}, "decoders": {"roi": small}},
+            "tune": {
+                "roi": {"trials": 2, "search": {"hidden_size": [4, 8], "max_lr": [1e-3, 0.1]}}
+            },
+        }
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def run(self, verb: str) -> list[Path]:
+        """Run the lines of a verb, once; return the files that they wrote."""
+        if verb in self.done:
+            return self.done[verb]
+        written = []
+        for needed, line, outputs in CASES[verb]:
+            if self.shared == self.folder:
+                for other in needed:
+                    self.run(other)
+            words = line.format(here=self.folder, there=self.shared, name=NAME).split()
+            for name in outputs:
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            status = cli.main([*words, "--device", self.device, "--threads", "1"])
+            assert status == 0, " ".join(words)
+            written += [self.folder / name for name in outputs]
+        self.done[verb] = written
+        return written
+
+
+def case(line: str, *outputs: str, needs: tuple[str, ...] = ()) -> tuple:
+    """Return a line: {there} has recordings and models, {here} takes what is written."""
+    return needs, line, [output.format(name=NAME) for output in outputs]
+
+
+SETS = "--train {there}/m1.h5 {there}/m2.h5 --valid {there}/m3.h5"
+TEST = "{there}/m4.h5 {there}/m4b.h5"
+CNN, FINE = "{there}/cnn/{name}.pt", "{there}/fine/{name}.pt"
+FEATURES = "{there}/features/{name}.h5"
+ROI, LSTM = "{there}/roi/{name}.pt", "{there}/lstm/{name}.pt"
+MASKS = "--masks squares --size 16 --stride 16 --run-length 20"
+
+# verb -> lines (verbs whose files it reads, the line, files that it writes). The lines that apply
+# a model come once a kind of it: their numbers tell how a device computes from the same weights.
+CASES = {
+    "train-cnn": [
+        case(
+            f"train-cnn {SETS} --backbone test_efficientnet.r160_in1k --pretrained none {TINY} "
+            "--augment-shift 0.1 --augment-rotation 5 "
+            "--out {here}/cnn/{name}.pt --history {here}/cnn.tsv",
+            *("cnn/{name}.pt", "cnn.tsv"),
+        ),
+        case(
+            f"train-cnn {SETS} --backbone test_efficientnet.r160_in1k --pretrained none {TINY} "
+            "--baseline 20 --frame-step 2 --precision mixed "
+            "--out {here}/moving/{name}.pt --history {here}/moving.tsv",
+            *("moving/{name}.pt", "moving.tsv"),
+        ),
+    ],
+    "finetune": [
+        case(
+            f"finetune --start {CNN} {SETS} {RNN} --half-window 2 --run-length 8 {TINY} "
+            "--ema-decay 0.5 --feed stream --out {here}/fine/{name}.pt --history {here}/fine.tsv",
+            *("fine/{name}.pt", "fine.tsv"),
+            needs=("train-cnn",),
+        ),
+    ],
+    "extract": [
+        case(
+            "extract --weights " + CNN + " --recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 "
+            f"{TEST} --decoder cnn --features {{here}}/features/{{name}}.h5 "
+            "--predictions {here}/cnn_predictions/{name}.h5",
+            *("features/{name}.h5", "cnn_predictions/{name}.h5"),
+            needs=("train-cnn",),
+        ),
+    ],
+    "train-rnn": [
+        case(
+            f"train-rnn --features {FEATURES} --train-mice m1 m2 --valid-mice m3 {TINY} "
+            "--rnn lstm --hidden-size 8 --half-window 2 --bidirectional --ema-decay 0.5 "
+            "--out {here}/lstm/{name}.pt --history {here}/lstm.tsv",
+            *("lstm/{name}.pt", "lstm.tsv"),
+            needs=("extract",),
+        ),
+    ],
+    "predict": [
+        case(
+            f"predict --weights {FINE} --recordings {TEST} --decoder fine "
+            "--out {here}/fine_predictions/{name}.h5",
+            "fine_predictions/{name}.h5",
+            needs=("finetune",),
+        ),
+        case(
+            f"predict --weights {LSTM} --features {FEATURES} --test-mice m4 --decoder lstm "
+            "--out {here}/lstm.h5",
+            "lstm.h5",
+            needs=("train-rnn",),
+        ),
+    ],
+    "predict-validation": [
+        case(
+            "predict-validation --models {there}/fine --decoder fine --recordings {there}/m3.h5 "
+            "--allocations {there}/allocations.tsv --out {here}/fine_validation",
+            "fine_validation/{name}.h5",
+            needs=("finetune",),
+        ),
+        case(
+            "predict-validation --models {there}/cnn --decoder cnn --features {there}/features "
+            "--allocations {there}/allocations.tsv --out {here}/cnn_validation",
+            "cnn_validation/{name}.h5",
+            needs=("extract",),
+        ),
+        case(
+            "predict-validation --models {there}/roi --decoder roi --recordings {there}/m3.h5 "
+            "--allocations {there}/allocations.tsv --out {here}/roi_validation",
+            "roi_validation/{name}.h5",
+            needs=("train-roi",),
+        ),
+    ],
+    "train-roi": [
+        case(
+            f"train-roi {SETS} --test {TEST} --decoder roi --rnn rnn --half-window 2 --baseline 30 "
+            f"--hidden-size 8 {TINY} --predictions {{here}}/roi_predictions/{{name}}.h5 "
+            "--out {here}/roi/{name}.pt --history {here}/roi.tsv",
+            *("roi_predictions/{name}.h5", "roi/{name}.pt", "roi.tsv"),
+        ),
+    ],
+    "tune": [
+        case(
+            "tune --config {there}/config.yaml --decoder roi --test-mice m4 --recordings "
+            "{there}/m1.h5 {there}/m2.h5 {there}/m3.h5 --out {here}/best.json "
+            "--trials-table {here}/trials.tsv",
+            "trials.tsv",
+        ),
+    ],
+    "adapt": [
+        case(
+            f"adapt --weights {FINE} {SETS} --test {TEST} --decoder adapted --normalise past "
+            "--warm-up 0.2 --register --batch-norm --few-shot 0.02 --finetune all "
+            "--out {here}/adapted.h5 --validation {here}/adapted_validation.h5",
+            *("adapted.h5", "adapted_validation.h5"),
+            needs=("finetune",),
+        ),
+        case(
+            f"adapt --weights {LSTM} --cnn {CNN} {SETS} --test {TEST} --decoder adapted --coral "
+            "--out {here}/frozen.h5 --validation {here}/frozen_validation.h5",
+            *("frozen.h5", "frozen_validation.h5"),
+            needs=("train-rnn",),
+        ),
+        case(
+            f"adapt --weights {ROI} {SETS} --test {TEST} --decoder adapted --few-shot 0.02 "
+            "--finetune all --out {here}/signals.h5 --validation {here}/signals_validation.h5",
+            *("signals.h5", "signals_validation.h5"),
+            needs=("train-roi",),
+        ),
+    ],
+    "shap": [
+        case(
+            f"shap --weights {ROI} --recordings {TEST} --background-recordings {{there}}/m1.h5 "
+            f"--decoder roi --method {method} --background 8 --windows 4 --out {{here}}/{method}.h5",
+            f"{method}.h5",
+            needs=("train-roi",),
+        )
+        for method in ("deep", "gradient", "integrated")
+    ],
+    "shap-check": [
+        case(
+            f"shap-check --weights {ROI} --recordings {TEST} --background-recordings {{there}}/m1.h5 "
+            "--maps {there}/deep.h5 --background 8 --windows 4 --out {here}/shap_check.h5",
+            "shap_check.h5",
+            needs=("shap",),
+        ),
+    ],
+    "cutout": [
+        case(
+            f"cutout --weights {FINE} --recordings {TEST} --decoder fine {MASKS} --fill blur "
+            "--out {here}/cutout.tsv",
+            "cutout.tsv",
+            needs=("finetune",),
+        ),
+        case(
+            f"cutout --weights {LSTM} --cnn {CNN} --recordings {TEST} --decoder lstm {MASKS} "
+            "--fill mean --out {here}/cutout_frozen.tsv",
+            "cutout_frozen.tsv",
+            needs=("train-rnn",),
+        ),
+    ],
+    "cutout-check": [
+        case(
+            f"cutout-check --weights {FINE} --recordings {TEST} --maps {{there}}/cutout.tsv {MASKS} "
+            "--out {here}/cutout_check.h5",
+            "cutout_check.h5",
+            needs=("cutout",),
+        ),
+    ],
+    "shift": [
+        case(
+            "shift --decoder fine --models {there}/fine --allocations {there}/allocations.tsv "
+            "--recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 " + TEST + " --frames 30 "
+            "--predictions {there}/fine_predictions --validation {there}/fine_validation --out {here}/shift.tsv",
+            "shift.tsv",
+            needs=("predict", "predict-validation"),
+        ),
+        case(
+            "shift --decoder fine --models {there}/fine --allocations {there}/allocations.tsv "
+            "--recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 " + TEST + " --frames 30 "
+            '--adapted {{"coral":true}} '
+            "--predictions {there}/fine_predictions --validation {there}/fine_validation --out {here}/adapted.tsv",
+            "adapted.tsv",
+        ),
+    ],
+    "train-encoding": [
+        case(
+            f"train-encoding --responses {{there}}/s.h5 {ENCODING} --name net --out {{here}}/p.h5 "
+            "--weights {here}/w.pt --history {here}/h.tsv",
+            *("p.h5", "h.tsv"),
+        ),
+    ],
+    "sweep-encoding": [
+        case(
+            f"sweep-encoding --responses {{there}}/s.h5 {ENCODING} --learning-rates 0.01 --momenta 0 "
+            "0.9 --l2s 0 --initialisations kaiming --out {here}/sweep.tsv",
+            "sweep.tsv",
+        ),
+    ],
+    "diagnose": [
+        case(
+            f"diagnose --responses {{there}}/s.h5 {ENCODING} --history {{there}}/h.tsv "
+            "--out {here}/diagnosis",
+            *(f"diagnosis_{name}.tsv" for name in ("checks", "layers", "rates")),
+            needs=("train-encoding",),
+        ),
+    ],
+}
