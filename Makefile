@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo benchmark-suite test test-slurm lint lock clean
+.PHONY: help env demo benchmark-suite test test-gpu test-slurm lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,8 +39,11 @@ benchmark-suite: $(READY) ## run the ground-truth benchmark (docs/benchmark-suit
 
 # The files of tests side by side, in their order; one thread each, or they wait for each other.
 test: $(READY) ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m 'not slurm and not alone'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m 'not slurm and not gpu and not alone'
 	$(BIN)/python -m pytest -m alone
+
+test-gpu: $(READY) ## run every verb with --device on a GPU, against the CPU (skipped where there is none)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m gpu tests/gpu --durations=0
 
 test-slurm: $(READY) ## start a SLURM on this machine (Debian, as root) and test the workflow on it
 	$(BIN)/python -m pytest -m slurm tests/slurm --durations=0

@@ -1,15 +1,15 @@
-"""Every verb with --device on a tiny cohort, as one line to type, and the numbers that it writes."""
+"""Every verb with --device on a tiny cohort, as lines to type, and the numbers that they write."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
-import yaml
 from test_encoding_models import responses
 
 from mesodecode import cli
@@ -17,8 +17,17 @@ from mesodecode.encoding.responses import write_responses
 
 SIDE, N_FRAMES, N_ROIS = 32, 70, 4
 NAME = "train-m1+m2.valid-m3.test-m4"  # of the one allocation
+MEASURED = ("_per_s", "_share", "_mb")  # of a run, which no other repeats
+CONFIG = """
+study: tiny
+recordings: {movie: "{session}.tif", behavior: "{session}.csv", rois: "{session}.rois.csv"}
+mice: {m1: [m1], m2: [m2], m3: [m3], m4: [m4]}
+allocation: {train: 2, valid: 1, test: 1}
+decoders: {roi: {input: rois, rnn: gru, epochs: 1, half_window: 2, baseline: null}}
+tune: {roi: {trials: 2, search: {hidden_size: [4, 8], max_lr: [0.001, 0.1]}}}
+"""
 TINY = "--batch-size 16 --max-lr 0.001 --epochs 1"
-RNN = "--rnn gru --hidden-size 8 --num-layers 2"
+RNN = "--rnn gru --hidden-size 8 --num-layers 2 --dropout 0"  # devices have dice of their own
 ENCODING = "--backbone test_resnet --convolutions 1 --epochs 2 --batch-size 8 --readout rnn"
 ENCODING += " --units 4 --presentations 3 --fold s.fold-1 --folds 3"
 
@@ -46,22 +55,20 @@ def write_recording(path: Path, mouse: str, seed: int) -> None:
         file.attrs.update(session=path.stem, mouse=mouse, frame_rate=30.0)
 
 
-def numbers(path: Path) -> np.ndarray:
-    """Return what a file of any verb says in numbers, (N,) float64; of weights nothing."""
+def numbers(path: Path) -> dict[str, np.ndarray]:
+    """Return what a table or HDF5 file of any verb says in real numbers: name -> (N,)."""
+    found = {}
     if path.suffix == ".h5":
-        found: list[np.ndarray] = []
+
+        def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
+            if isinstance(item, h5py.Dataset) and item.dtype.kind == "f":
+                found[name] = np.ravel(item[()]).astype(float)
+
         with h5py.File(path) as file:
-            file.visititems(
-                lambda _, item: (
-                    found.append(np.ravel(item[()]))
-                    if isinstance(item, h5py.Dataset) and item.dtype.kind == "f"
-                    else None
-                )
-            )
-        return np.concatenate(found).astype(float)
-    table = pd.read_table(path)
-    table = table.drop(columns=[c for c in table if c.endswith(("_per_s", "_share", "_mb"))])
-    return table.select_dtypes("float").to_numpy().ravel()
+            file.visititems(add)
+        return found
+    table = pd.read_table(path).select_dtypes("float")
+    return {key: table[key].to_numpy() for key in table if not key.endswith(MEASURED)}
 
 
 @dataclass
@@ -87,19 +94,17 @@ class Cohort:
         table = "allocation\ttrain_mice\tvalid_mouse\ttest_mouse\n"
         (self.folder / "allocations.tsv").write_text(f"{table}{NAME}\tm1+m2\tm3\tm4\n")
         write_responses(responses(), self.folder / "s.h5")
-        small = {"input": "rois", "rnn": "gru", "epochs": 1, "half_window": 2, "baseline": None}
-        config = {
-            **{
-                "study": "tiny",
-                "recordings": dict.fromkeys(("movie", "behavior", "rois"), "{session}.tif"),
-            },
-            "mice": {mouse: [mouse] for mouse in ("m1", "m2", "m3", "m4")},
-            **{"allocation": {"train": 2, "valid": 1, "test": 1}, "decoders": {"roi": small}},
-            "tune": {
-                "roi": {"trials": 2, "search": {"hidden_size": [4, 8], "max_lr": [1e-3, 0.1]}}
-            },
-        }
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (self.folder / "config.yaml").write_text(CONFIG)
+
+    def type(self, line: str, outputs: Sequence[str]) -> list[Path]:
+        """Run one line; return the files that it wrote."""
+        words = line.format(here=self.folder, there=self.shared, name=NAME).split()
+        paths = [self.folder / name for name in outputs]
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        status = cli.main([*words, "--device", self.device, "--threads", "1"])
+        assert status == 0, " ".join(words)
+        return paths
 
     def run(self, verb: str) -> list[Path]:
         """Run the lines of a verb, once; return the files that they wrote."""
@@ -110,12 +115,7 @@ class Cohort:
             if self.shared == self.folder:
                 for other in needed:
                     self.run(other)
-            words = line.format(here=self.folder, there=self.shared, name=NAME).split()
-            for name in outputs:
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            status = cli.main([*words, "--device", self.device, "--threads", "1"])
-            assert status == 0, " ".join(words)
-            written += [self.folder / name for name in outputs]
+            written += self.type(line, outputs)
         self.done[verb] = written
         return written
 
@@ -130,6 +130,13 @@ TEST = "{there}/m4.h5 {there}/m4b.h5"
 CNN, FINE = "{there}/cnn/{name}.pt", "{there}/fine/{name}.pt"
 FEATURES = "{there}/features/{name}.h5"
 ROI, LSTM = "{there}/roi/{name}.pt", "{there}/lstm/{name}.pt"
+KNOWN = "--recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5"
+CHOSEN = "--allocations {there}/allocations.tsv"
+FEW = f"--recordings {TEST} --background-recordings {{there}}/m1.h5 --background 8 --windows 4"
+SHIFT = f"shift --decoder fine --models {{there}}/fine {CHOSEN} {KNOWN} {TEST} --frames 30"
+SHIFT += " --predictions {there}/fine_predictions --validation {there}/fine_validation"
+SHIFTED, ALIGNED = ("predict", "predict-validation"), '{{"coral":true}}'
+FEW_SHOT = "--few-shot 0.02 --finetune all --passes 2 --max-lr 0.0001"
 MASKS = "--masks squares --size 16 --stride 16 --run-length 20"
 
 # verb -> lines (verbs whose files it reads, the line, files that it writes). The lines that apply
@@ -144,7 +151,7 @@ CASES = {
         ),
         case(
             f"train-cnn {SETS} --backbone test_efficientnet.r160_in1k --pretrained none {TINY} "
-            "--baseline 20 --frame-step 2 --precision mixed "
+            "--baseline 20 --frame-step 2 "
             "--out {here}/moving/{name}.pt --history {here}/moving.tsv",
             *("moving/{name}.pt", "moving.tsv"),
         ),
@@ -159,9 +166,8 @@ CASES = {
     ],
     "extract": [
         case(
-            "extract --weights " + CNN + " --recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 "
-            f"{TEST} --decoder cnn --features {{here}}/features/{{name}}.h5 "
-            "--predictions {here}/cnn_predictions/{name}.h5",
+            f"extract --weights {CNN} {KNOWN} {TEST} --decoder cnn "
+            "--features {here}/features/{name}.h5 --predictions {here}/cnn_predictions/{name}.h5",
             *("features/{name}.h5", "cnn_predictions/{name}.h5"),
             needs=("train-cnn",),
         ),
@@ -192,19 +198,19 @@ CASES = {
     "predict-validation": [
         case(
             "predict-validation --models {there}/fine --decoder fine --recordings {there}/m3.h5 "
-            "--allocations {there}/allocations.tsv --out {here}/fine_validation",
+            f"{CHOSEN} --out {{here}}/fine_validation",
             "fine_validation/{name}.h5",
             needs=("finetune",),
         ),
         case(
             "predict-validation --models {there}/cnn --decoder cnn --features {there}/features "
-            "--allocations {there}/allocations.tsv --out {here}/cnn_validation",
+            f"{CHOSEN} --out {{here}}/cnn_validation",
             "cnn_validation/{name}.h5",
             needs=("extract",),
         ),
         case(
             "predict-validation --models {there}/roi --decoder roi --recordings {there}/m3.h5 "
-            "--allocations {there}/allocations.tsv --out {here}/roi_validation",
+            f"{CHOSEN} --out {{here}}/roi_validation",
             "roi_validation/{name}.h5",
             needs=("train-roi",),
         ),
@@ -219,8 +225,8 @@ CASES = {
     ],
     "tune": [
         case(
-            "tune --config {there}/config.yaml --decoder roi --test-mice m4 --recordings "
-            "{there}/m1.h5 {there}/m2.h5 {there}/m3.h5 --out {here}/best.json "
+            "tune --config {there}/config.yaml --decoder roi --test-mice m4 "
+            f"{KNOWN} --out {{here}}/best.json "
             "--trials-table {here}/trials.tsv",
             "trials.tsv",
         ),
@@ -228,7 +234,7 @@ CASES = {
     "adapt": [
         case(
             f"adapt --weights {FINE} {SETS} --test {TEST} --decoder adapted --normalise past "
-            "--warm-up 0.2 --register --batch-norm --few-shot 0.02 --finetune all "
+            f"--warm-up 0.2 --register --batch-norm {FEW_SHOT} "
             "--out {here}/adapted.h5 --validation {here}/adapted_validation.h5",
             *("adapted.h5", "adapted_validation.h5"),
             needs=("finetune",),
@@ -240,16 +246,16 @@ CASES = {
             needs=("train-rnn",),
         ),
         case(
-            f"adapt --weights {ROI} {SETS} --test {TEST} --decoder adapted --few-shot 0.02 "
-            "--finetune all --out {here}/signals.h5 --validation {here}/signals_validation.h5",
+            f"adapt --weights {ROI} {SETS} --test {TEST} --decoder adapted {FEW_SHOT} "
+            "--out {here}/signals.h5 --validation {here}/signals_validation.h5",
             *("signals.h5", "signals_validation.h5"),
             needs=("train-roi",),
         ),
     ],
     "shap": [
         case(
-            f"shap --weights {ROI} --recordings {TEST} --background-recordings {{there}}/m1.h5 "
-            f"--decoder roi --method {method} --background 8 --windows 4 --out {{here}}/{method}.h5",
+            f"shap --weights {ROI} {FEW} --decoder roi --method {method} "
+            f"--out {{here}}/{method}.h5",
             f"{method}.h5",
             needs=("train-roi",),
         )
@@ -257,8 +263,8 @@ CASES = {
     ],
     "shap-check": [
         case(
-            f"shap-check --weights {ROI} --recordings {TEST} --background-recordings {{there}}/m1.h5 "
-            "--maps {there}/deep.h5 --background 8 --windows 4 --out {here}/shap_check.h5",
+            f"shap-check --weights {ROI} {FEW} --maps {{there}}/deep.h5 "
+            "--out {here}/shap_check.h5",
             "shap_check.h5",
             needs=("shap",),
         ),
@@ -279,26 +285,18 @@ CASES = {
     ],
     "cutout-check": [
         case(
-            f"cutout-check --weights {FINE} --recordings {TEST} --maps {{there}}/cutout.tsv {MASKS} "
-            "--out {here}/cutout_check.h5",
+            f"cutout-check --weights {FINE} --recordings {TEST} {MASKS} "
+            "--maps {there}/cutout.tsv --out {here}/cutout_check.h5",
             "cutout_check.h5",
             needs=("cutout",),
         ),
     ],
     "shift": [
+        case(f"{SHIFT} --out {{here}}/shift.tsv", "shift.tsv", needs=SHIFTED),
         case(
-            "shift --decoder fine --models {there}/fine --allocations {there}/allocations.tsv "
-            "--recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 " + TEST + " --frames 30 "
-            "--predictions {there}/fine_predictions --validation {there}/fine_validation --out {here}/shift.tsv",
-            "shift.tsv",
-            needs=("predict", "predict-validation"),
-        ),
-        case(
-            "shift --decoder fine --models {there}/fine --allocations {there}/allocations.tsv "
-            "--recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 " + TEST + " --frames 30 "
-            '--adapted {{"coral":true}} '
-            "--predictions {there}/fine_predictions --validation {there}/fine_validation --out {here}/adapted.tsv",
-            "adapted.tsv",
+            f"{SHIFT} --adapted {ALIGNED} --out {{here}}/shift_adapted.tsv",
+            "shift_adapted.tsv",
+            needs=SHIFTED,
         ),
     ],
     "train-encoding": [
@@ -310,8 +308,8 @@ CASES = {
     ],
     "sweep-encoding": [
         case(
-            f"sweep-encoding --responses {{there}}/s.h5 {ENCODING} --learning-rates 0.01 --momenta 0 "
-            "0.9 --l2s 0 --initialisations kaiming --out {here}/sweep.tsv",
+            f"sweep-encoding --responses {{there}}/s.h5 {ENCODING} --learning-rates 0.01 "
+            "--momenta 0 0.9 --l2s 0 --initialisations kaiming --out {here}/sweep.tsv",
             "sweep.tsv",
         ),
     ],
@@ -319,7 +317,7 @@ CASES = {
         case(
             f"diagnose --responses {{there}}/s.h5 {ENCODING} --history {{there}}/h.tsv "
             "--out {here}/diagnosis",
-            *(f"diagnosis_{name}.tsv" for name in ("checks", "layers", "rates")),
+            *(f"diagnosis_{name}.tsv" for name in ("checks", "layers")),
             needs=("train-encoding",),
         ),
     ],
