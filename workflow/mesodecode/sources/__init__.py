@@ -6,6 +6,7 @@ A small module a format; each imports its library itself, so that no session wai
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -62,7 +63,7 @@ def open_movie(
     """
     names = [dataset] if isinstance(dataset, str) else list(dataset or [])
     given = [path] if isinstance(path, str | Path) else list(path)
-    found = [_whole_sets(movie_files(name)) for name in given]
+    found = _whole_sets([movie_files(name) for name in given])
     if len(names) > 1 and not _are_components(found[0][0], names):
         groups = [[_Source(file, (name,)) for files in found for file in files] for name in names]
         groups = _datasets_apart(groups, names, given[0], channels, wavelengths)
@@ -70,15 +71,20 @@ def open_movie(
         apart = _apart(found, given, channels, wavelengths)
         groups = [[_Source(file, tuple(names)) for file in files] for files in apart]
     with ExitStack() as stack:
-        movies = [stack.enter_context(_one_after_the_other(group, axes)) for group in groups]
+        in_each = channels if len(groups) == 1 else 1
+        movies = [
+            stack.enter_context(_one_after_the_other(group, axes, in_each)) for group in groups
+        ]
         yield movies[0] if len(movies) == 1 else InterleavedMovie(movies)
 
 
 @contextmanager
-def _one_after_the_other(sources: list[_Source], axes: str | None) -> Iterator[Movie]:
+def _one_after_the_other(
+    sources: list[_Source], axes: str | None, channels: int
+) -> Iterator[Movie]:
     files = [source.file for source in sources]
     if len(sources) == 1:
-        with _open_one(files[0], list(sources[0].names), axes) as movie:
+        with _open_one(files[0], list(sources[0].names), axes, channels) as movie:
             yield movie
         return
     if len(files) == 2 and {file.suffix.lower() for file in files} == {".npy"}:
@@ -91,7 +97,7 @@ def _one_after_the_other(sources: list[_Source], axes: str | None) -> Iterator[M
             return
         del arrays
     opened = [
-        (source.file, partial(_open_one, source.file, list(source.names), axes, alone=True))
+        (source.file, partial(_open_one, source.file, list(source.names), axes, channels, True))
         for source in sources
     ]
     yield JoinedMovie(opened)
@@ -120,17 +126,23 @@ def movie_files(path: str | Path) -> list[Path]:
     return kept
 
 
-def _whole_sets(files: list[Path]) -> list[Path]:
-    """Return files without those that the reader of another one reads with it."""
+def _whole_sets(found: list[list[Path]]) -> list[list[Path]]:
+    """Return files, group by group, without those that are read with the first one of their set."""
+    files = [file for some in found for file in some]
     if len(files) < 2 or files[0].suffix.lower() not in (".tif", ".tiff"):
-        return files
+        return found
     from mesodecode.sources import tiff
 
-    kept, rest = [], files
-    while rest and (members := tiff.set_of(rest[0])):
-        kept.append(rest[0])
-        rest = [file for file in rest[1:] if file.resolve() not in members]
-    return kept + rest
+    read: set[Path] = set()
+    for file in files:
+        if file.resolve() in read:
+            continue
+        members = tiff.set_of(file)
+        if not members:  # of a folder of single images, no more than the first is opened for this
+            break
+        read |= members - {file.resolve()}
+    kept = [[file for file in some if file.resolve() not in read] for some in found]
+    return [some for some in kept if some]
 
 
 def _are_components(file: Path, names: list[str]) -> bool:
@@ -220,7 +232,7 @@ def fingerprint(path: str | Path | Sequence[str | Path]) -> tuple[str, str]:
 
 
 def _open_one(
-    file: Path, names: list[str], axes: str | None, alone: bool = False
+    file: Path, names: list[str], axes: str | None, channels: int, alone: bool = False
 ) -> AbstractContextManager[Movie]:
     # Imports of modules by name, not by a table: the hash of a stage's code follows these.
     suffix, name = file.suffix.lower(), names[0] if names else None
@@ -241,20 +253,21 @@ def _open_one(
         from mesodecode.sources import nwb
 
         return nwb.open_movie(file, name, axes)
-    if names:
-        raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
-    if suffix == ".npy":
+    if suffix == ".npy" and not names:
         from mesodecode.sources import npy
 
         return npy.open_npy(file, axes)
     if axes not in (None, "TYX", "TCYX"):
         raise UserError(f"{file}: names its axes itself; leave movie_axes out")
+    from mesodecode.sources import tiff
+
+    if suffix in ("", *tiff.SUFFIXES) or tiff.is_tiff(file):
+        most = math.inf if axes == "TCYX" else channels
+        return tiff.open_tiff(file, alone=alone, channels=most, image=name)
+    if names:
+        raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
     if suffix in (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"):
         from mesodecode.sources import video
 
         return video.open_video(file)
-    from mesodecode.sources import tiff
-
-    if suffix not in ("", *tiff.SUFFIXES) and not tiff.is_tiff(file):
-        raise UserError(f"{file}: no known format; movies are read from {FORMATS}")
-    return tiff.open_tiff(file, alone=alone, channels=axes == "TCYX")
+    raise UserError(f"{file}: no known format; movies are read from {FORMATS}")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
 from mesodecode.files import UserError
+from mesodecode.sources import micromanager
 from mesodecode.sources.movie import Movie, check_pixels, words
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
@@ -27,12 +30,20 @@ _DAMAGE = (
 
 
 class TiffMovie(Movie):
-    """A TIFF stack. An uncompressed one is read as one array, any other page by page."""
+    """A TIFF stack. An uncompressed one is read as one array, any other page by page.
 
-    def __init__(self, path: Path, tif: tifffile.TiffFile, channels: bool) -> None:
+    `channels`: how many take turns in its frames; infinite, any number. `image`: name or number of
+    the one that is meant of an OME-TIFF file's images.
+    """
+
+    def __init__(
+        self, path: Path, tif: tifffile.TiffFile, channels: float = 1, image: str | None = None
+    ) -> None:
         self.path, self._tif = path, tif
-        series = tif.series[0]
-        contiguous = len(tif.series) == 1 and series.dataoffset is not None
+        series = self._image(image)
+        self.shape = self._shape(series, channels, chosen=image is not None)
+        whole = series.dataoffset is not None and self.shape[0] == np.prod(series.shape[:-2])
+        contiguous = whole and len(tif.series) == 1
         if not contiguous:
             _check_pages(path, tif.pages)
         end = tif.pages.next_page_offset  # where the last page says that none follows
@@ -40,34 +51,76 @@ class TiffMovie(Movie):
             raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
         check_pixels(np.dtype(series.dtype), path)
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
-        self.shape = self._shape(channels)
         self._offset = series.dataoffset if contiguous else None
-        self._series = series if series.is_multifile else None
+        self._series = series if series.is_multifile or image is not None else None
         if contiguous and tif.filehandle.size < self._offset + series.nbytes:
             raise UserError(
                 f"{path}: {tif.filehandle.size} bytes, but frames up to byte "
                 f"{self._offset + series.nbytes}; truncated?"
             )
-        if not contiguous and not series.is_multifile and len(tif.pages) < self.shape[0]:
+        if not contiguous and self._series is None and len(tif.pages) < self.shape[0]:
             raise UserError(
                 f"{path}: {len(tif.pages)} pages for {self.shape[0]} frames; truncated?"
             )
 
-    def _shape(self, channels: bool) -> tuple[int, int, int]:
-        first, series = self._tif.pages[0], self._tif.series[0]
-        if len(self._tif.series) > 1 and first.ndim == 2:  # pages written one by one
-            return len(self._tif.pages), *first.shape
-        shape, axes = series.shape, series.axes
-        if channels and axes == "TCYX":
+    def _image(self, image: str | None) -> tifffile.TiffPageSeries:
+        """Return the series of pages that is meant."""
+        series, pages = self._tif.series, self._tif.pages
+        about = pages[0].description if pages[0].is_ome else ""
+        n_images = len(re.findall(r"<(?:\w+:)?Image\b", about))
+        several = 1 < n_images < len(pages)  # else pages were written one by one
+        held = {name: one for i, one in enumerate(series) for name in (one.name, str(i))}
+        names = ", ".join(one.name or str(i) for i, one in enumerate(series))
+        if image is not None and not several:
+            raise UserError(f"{self.path}: holds one movie; leave movie_dataset out")
+        if image is None and several:
+            raise UserError(
+                f"{self.path}: {n_images} images, such as positions of the stage, are not one "
+                f"movie; name one in movie_dataset: {names}"
+            )
+        if image is not None and image not in held:
+            raise UserError(f"{self.path}: no image '{image}' in it; it holds: {names}")
+        return series[0] if image is None else held[image]
+
+    def _shape(
+        self, series: tifffile.TiffPageSeries, channels: float, *, chosen: bool
+    ) -> tuple[int, int, int]:
+        first, n_pages = self._tif.pages[0], len(self._tif.pages)
+        shape, axes, n_frames = series.shape, series.axes, None
+        if not chosen and len(self._tif.series) > 1 and first.ndim == 2:
+            return n_pages, *first.shape  # pages written one by one
+        if series.kind == "scanimage":  # what it planned is no matter
+            shape, axes, n_frames = (*self._scanimage(), *first.shape), "TCYX", n_pages
+        elif series.kind == "imagej" and n_pages > np.prod(shape[:-2]):
+            n_frames = n_pages  # appended by a program that left the first page as it was
+        if axes == "TCYX":
+            if shape[1] not in (1, channels) and channels != math.inf:
+                raise UserError(
+                    f"{self.path}: a stack of {shape[1]} channels; needs frames of one channel: "
+                    f"set channels: {shape[1]} and signal_channel"
+                )
             shape, axes = (shape[0] * shape[1], *shape[2:]), "TYX"
         shape = shape if len(shape) != 2 else (1, *shape)
         if len(shape) != 3 or "S" in axes:  # S: the samples (colours) of a pixel
             raise UserError(
                 f"{self.path}: a stack of shape {series.shape} ({series.axes}); needs frames x "
                 "height x width of one channel"
-                + ("; movie_axes TCYX takes channels as interleaved" if axes == "TCYX" else "")
             )
-        return shape
+        return n_frames or shape[0], *shape[1:]
+
+    def _scanimage(self) -> tuple[int, int]:
+        """Return how many frames and channels ScanImage wrote. Raises UserError of a volume."""
+        first, n_pages = self._tif.pages[0], len(self._tif.pages)
+        static = (self._tif.scanimage_metadata or {}).get("FrameData") or {}
+        text = f"{first.software}\n{first.description}\n"
+        text += "\n".join(f"{key} = {value}" for key, value in static.items())
+        said = dict(re.findall(r"SI\d?\.(\w+\.\w+) = (.*)", text))
+        planes = said.get("hStackManager.actualNumSlices", said.get("hStackManager.numSlices", "1"))
+        stack = said.get("hStackManager.enable", "true").strip().lower() not in ("false", "0")
+        if stack and planes.strip().isdecimal() and int(planes) > 1:
+            raise UserError(f"{self.path}: {planes.strip()} planes of a volume; needs one plane")
+        n_channels = len(re.findall(r"\d+", said.get("hChannels.channelSave", "1"))) or 1
+        return n_pages // n_channels, n_channels
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -96,11 +149,13 @@ class TiffMovie(Movie):
 
 
 @contextmanager
-def open_tiff(path: Path, *, alone: bool = False, channels: bool = False) -> Iterator[TiffMovie]:
+def open_tiff(
+    path: Path, *, alone: bool = False, channels: float = 1, image: str | None = None
+) -> Iterator[Movie]:
     """Open a TIFF stack. Raises UserError if it is none, OSError if it cannot be opened.
 
-    `alone`: the file's own pages only, whatever other files its OME metadata name. `channels`:
-    channels of a hyperstack (TCYX) are interleaved frames.
+    `alone`: the file's own pages only, whatever other files its OME metadata name. For the others
+    see `TiffMovie`.
     """
     try:
         tif = tifffile.TiffFile(path, **({"is_ome": False} if alone else {}))
@@ -108,12 +163,16 @@ def open_tiff(path: Path, *, alone: bool = False, channels: bool = False) -> Ite
         raise
     except Exception as error:  # of a file of a few bytes, tifffile raises more than its own kind
         raise UserError(f"{path}: not a TIFF file ({words(error)})") from error
-    with tif:
+    with tif, ExitStack() as stack:
         try:
             if not tif.pages:
                 raise UserError(f"{path}: a TIFF file without pages; truncated?")
             with _damage_is_an_error(path):
-                movie = TiffMovie(Path(path), tif, channels)
+                if micromanager.is_set(tif) and image is None:
+                    movie = micromanager.SetMovie(Path(path), tif, channels)
+                    stack.enter_context(micromanager.all_open(tif))
+                else:
+                    movie = TiffMovie(Path(path), tif, channels, image)
         except (UserError, OSError):
             raise
         except Exception as error:  # tifffile raises whatever it meets
@@ -135,9 +194,12 @@ def _damage_is_an_error(path: str | Path) -> Iterator[None]:
     noted = []
 
     def passes(record: logging.LogRecord) -> bool:
-        damaged = any(phrase in record.getMessage() for phrase in _DAMAGE)
+        said = record.getMessage()
+        if "MMStack" in said or "micromanager" in said:  # `SetMovie` looks itself
+            return False
+        damaged = any(phrase in said for phrase in _DAMAGE)
         if damaged:
-            noted.append(" ".join(record.getMessage().split()))
+            noted.append(" ".join(said.split()))
         return not damaged
 
     log = logging.getLogger("tifffile")
@@ -153,9 +215,13 @@ def _damage_is_an_error(path: str | Path) -> Iterator[None]:
         raise UserError(f"{path}: a damaged TIFF file ({noted[0]}); truncated?")
 
 
-def set_of(path: Path) -> set[Path] | None:
-    """Return the files of the Micro-Manager set that a file is of, all read with it; else None."""
-    return None
+def set_of(path: Path) -> set[Path]:
+    """Return the files of the Micro-Manager set that a file is of, which are read with it."""
+    try:
+        with tifffile.TiffFile(path) as tif, _damage_is_an_error(path):
+            return micromanager.files_of(tif) if micromanager.is_set(tif) else set()
+    except Exception:  # whatever it is, opening the file as a movie says it
+        return set()
 
 
 def is_tiff(path: Path) -> bool:
