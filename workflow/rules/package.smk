@@ -12,6 +12,7 @@ sys.path.insert(0, str(PACKAGE))
 
 from mesodecode import slurm, warm
 from mesodecode.config_file import check_duplicate_keys
+from mesodecode.failures import Failures
 from mesodecode.files import UserError
 from mesodecode.locks import Lock
 from mesodecode.provenance import code_version
@@ -92,6 +93,14 @@ def drop_results_of_training():
 
 onstart:
     start_alone(log)
+
+
+FAILURES = Failures()
+logger.addHandler(FAILURES)
+
+
+onerror:
+    FAILURES.show()
 
 
 onsuccess:

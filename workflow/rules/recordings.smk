@@ -57,8 +57,7 @@ if STUDY.config["fetch"]:
             "Fetching {wildcards.source_file}"
         shell:
             f"mesodecode fetch {STUDY.config['fetch']} "
-            "--only {params.name:q} --out {params.folder:q} 2> {log:q} "
-            "|| {{ cat {log:q} >&2; exit 1; }}"
+            "--only {params.name:q} --out {params.folder:q} 2> {log:q}"
 
 
 rule preprocess:

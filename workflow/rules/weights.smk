@@ -21,5 +21,4 @@ rule fetch_weights:
     message:
         "Fetching the ImageNet weights of {wildcards.backbone}"
     shell:
-        "mesodecode fetch-weights --backbone {wildcards.backbone} --out {output.weights} 2> {log} "
-        "|| {{ cat {log} >&2; exit 1; }}"
+        "mesodecode fetch-weights --backbone {wildcards.backbone} --out {output.weights} 2> {log}"
