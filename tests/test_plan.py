@@ -42,6 +42,7 @@ SHIMS = {
     "scontrol show config": "MaxJobCount = 10000\nAccountingStorageType   = "
     "accounting_storage/slurmdbd\nAccountingStorageHost = db\n",
     "sacctmgr": "lab_a\nlab_b\n",
+    "squeue": "",
 }
 
 
@@ -143,6 +144,108 @@ def test_sessions_with_a_recording_need_no_files(tmp_path, monkeypatch):
     for session in study.mouse_of:
         (folder / f"{session}.h5").touch()
     assert preflight.data(study).state == OK
+
+
+def test_missing_files_that_are_fetched_are_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = cohort.resolve(STUDY | {"fetch": "zenodo:1"})
+    found = preflight.data(study)
+    assert found.state == WARN
+    assert "data/a1.tif and 11 more of 12 will be fetched first" in found.words
+    assert plan.movie_sizes(study)["a1"] == (0, 0)
+
+
+# Movies of 7 frames of 4 x 5 px, uint16, in the ways that `recordings.movie` may name them.
+
+
+def tiffs(folder: Path, *frames: int) -> None:
+    folder.mkdir(parents=True)
+    for number, length in enumerate(frames):
+        frames = np.ones((length, 4, 5), np.uint16)
+        tifffile.imwrite(folder / f"img_{number}.tif", frames, photometric="minisblack")
+
+
+def hdf5(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["movie"], file["other"] = np.ones((7, 4, 5), np.uint16), np.ones((9, 3, 3))
+
+
+def zarr_store(path: Path) -> None:
+    import zarr
+
+    zarr.save_array(str(path), np.ones((7, 4, 5), np.uint16))
+
+
+MOVIES = {
+    "folder of TIFF files": ("data/{session}", lambda at: tiffs(at, 3, 4), {}),
+    "pattern": ("data/{session}/*.tif", lambda at: tiffs(at, 3, 4), {}),
+    "list": (
+        ["data/{session}/img_0.tif", "data/{session}/img_1.tif"],
+        lambda at: tiffs(at, 3, 4),
+        {},
+    ),
+    "HDF5": (
+        "data/{session}.h5",
+        lambda at: hdf5(at.with_suffix(".h5")),
+        {"movie_dataset": "movie"},
+    ),
+    "Zarr": ("data/{session}.zarr", lambda at: zarr_store(at.with_suffix(".zarr")), {}),
+    "two wavelengths in turn": (
+        "data/{session}",
+        lambda at: tiffs(at, 6, 8),
+        {"corrections": {"channels": 2}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("movie", "write", "more"), MOVIES.values(), ids=MOVIES)
+def test_movies_that_snakemake_takes_are_there_and_counted(
+    tmp_path, monkeypatch, movie, write, more
+):
+    monkeypatch.chdir(tmp_path)
+    settings = {"movie": movie, "behavior": "data/{session}.mat"}
+    corrections = {key: more[key] for key in more if key == "corrections"}
+    settings |= {key: more[key] for key in more if key not in corrections}
+    study = cohort.resolve(STUDY | {"recordings": settings} | corrections)
+    for session in study.mouse_of:
+        write(Path("data") / session)
+        Path(f"data/{session}.mat").touch()
+    assert preflight.data(study).state == OK
+    assert plan.movie_sizes(study)["a1"] == (7, 7 * 4 * 5 * 2)
+    for file in sorted(Path("data").glob("b1/*")):
+        file.unlink()
+    if Path("data/b1").is_dir():
+        found = preflight.data(study)
+        assert found.state == FAIL and "data/b1" in found.words
+
+
+# Profiles
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "cluster: sbatch\ncluster-status: s.py\njobs: 9\n",
+            "cluster, cluster-status: keys of Sna",
+        ),
+        ("drmaa: ' -n 1'\n", "drmaa: keys of Snakemake 7"),
+        ("cluster_config: c.yaml\n", "cluster-config: keys of Snakemake 7"),
+    ],
+)
+def test_profiles_of_snakemake_7_are_named(tmp_path, text, words):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=words) as caught:
+        plan.dry_run("study.yaml", str(tmp_path))
+    assert "executor: slurm" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_another_unknown_key_of_a_profile_is_named_without_the_usage(tmp_path):
+    (tmp_path / "config.yaml").write_text("jbos: 9\n")
+    with pytest.raises(UserError, match="refuses: unrecognized arguments: --jbos") as caught:
+        plan.dry_run("study.yaml", str(tmp_path))
+    assert "usage" not in str(caught.value)
 
 
 # Hours

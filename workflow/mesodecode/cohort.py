@@ -99,6 +99,11 @@ class Study:
             return [self.filled(path, session) for path in pattern]
         return pattern and self.filled(pattern, session)
 
+    def sources(self, kind: str, session: str) -> list[str]:
+        """Return the paths of `source` as a list, empty without one."""
+        found = self.source(kind, session) or []
+        return [found] if isinstance(found, str) else found
+
     @property
     def roi_decoders(self) -> list[Decoder]:
         """The decoders that read ROI signals."""

@@ -11,6 +11,7 @@ import csv
 import functools
 import io
 import logging
+import math
 import os
 import re
 import statistics
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from mesodecode.cohort import Study
 from mesodecode.files import UserError
 
@@ -27,6 +30,11 @@ WORKFLOW = Path(__file__).parents[1]
 LARGE = ("simulated", "recordings", "features", "models", "predictions")  # folders of results/
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
+# Keys of profiles that Snakemake 8 no longer knows.
+GONE = {
+    *("cluster", "cluster-sync", "cluster-status", "cluster-cancel", "cluster-cancel-nargs"),
+    *("cluster-sidecar", "cluster-config", "drmaa", "drmaa-log-dir", "slurm"),
+}
 IMAGE_MODEL, ROI_MODEL = 20_000_000, 200_000  # bytes of the weights of the decoders in config.yaml
 
 
@@ -111,6 +119,8 @@ def dry_run(config: str | Path, profile: str | None = None) -> DryRun:
                     )
                 )
 
+    if profile:
+        _check_profile(profile)
     # cores: a dry-run would cut all threads to one. Executors of a cluster know no such limit.
     cores = str(9999 if profile else os.cpu_count() or 1)
     argv = ["-n", "--snakefile", str(WORKFLOW.parent / "Snakefile"), "--cores", cores]
@@ -132,11 +142,29 @@ def dry_run(config: str | Path, profile: str | None = None) -> DryRun:
     finally:
         logger.removeHandler(listener)
     if not done:
-        words = " ".join(said.getvalue().split())
+        words = " ".join(said.getvalue().rpartition(": error: ")[2].split())
         raise UserError(f"{config}: snakemake -n refuses: {words[-600:]}")
     return DryRun(
         jobs, _submissions(jobs, groups), args.executor, getattr(args, "slurm_status_command", None)
     )
+
+
+def _check_profile(profile: str) -> None:
+    """Raise UserError if a profile has keys of Snakemake 7, which ran clusters by itself."""
+    from snakemake.cli import get_profile_dir
+
+    found = get_profile_dir(profile)
+    try:
+        keys = yaml.safe_load(found[1].read_text()) if found else None
+    except yaml.YAMLError:
+        return  # Snakemake says where; a profile may also be a template
+    old = sorted(GONE & {str(key).replace("_", "-") for key in keys or ()})
+    if old:
+        raise UserError(
+            f"{found[1]}: {', '.join(old)}: keys of Snakemake 7, which Snakemake 8 dropped for "
+            "executor plugins; write `executor: slurm` as in slurm/config.yaml, or `executor: "
+            "cluster-generic` with `cluster-generic-submit-cmd` in the place of `cluster`"
+        )
 
 
 def _submissions(jobs: list[Job], groups: list[set[str]]) -> list[list[Job]]:
@@ -255,8 +283,8 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
 def movie_sizes(study: Study) -> dict[str, tuple[int, int]]:
     """Return session -> frames, and bytes of its recording before compression.
 
-    Read from the recording where there is one, else from the movie. Raises UserError with the path
-    if that is no TIFF stack.
+    Read from the recording where there is one, else from the movie; nothing is known of one that
+    is still to be fetched. Raises UserError with the path if it cannot be read.
     """
     if "simulate" in study.config:
         settings = study.config["simulate"]
@@ -266,9 +294,7 @@ def movie_sizes(study: Study) -> dict[str, tuple[int, int]]:
     sizes = {}
     for session in study.mouse_of:
         made = recordings / f"{session}.h5"
-        frames, pixels, item = (
-            _recorded(made) if made.exists() else _filmed(study.source("movie", session))
-        )
+        frames, pixels, item = _recorded(made) if made.exists() else _filmed(study, session)
         sizes[session] = frames, frames * (side**2 if side else pixels) * item
     return sizes
 
@@ -281,7 +307,30 @@ def _recorded(path: Path) -> tuple[int, int, int]:
         return len(frames), frames.shape[1] * frames.shape[2], frames.dtype.itemsize
 
 
-def _filmed(path: str) -> tuple[int, int, int]:
+def _filmed(study: Study, session: str) -> tuple[int, int, int]:
+    from mesodecode.sources import open_movie
+
+    settings, channels = study.config["recordings"], study.config["corrections"]["channels"]
+    paths = study.sources("movie", session)
+    if study.config["fetch"] and not all(Path(path).exists() for path in paths):
+        return 0, 0, 0
+    first = Path(paths[0])
+    if len(paths) == 1 and first.is_file() and first.suffix.lower() in (".tif", ".tiff"):
+        frames, pixels, item = _pages(paths[0])
+    else:
+        with open_movie(
+            paths,
+            dataset=settings["movie_dataset"],
+            axes=settings["movie_axes"],
+            channels=channels,
+            wavelengths=settings["wavelengths"],
+        ) as movie:
+            frames, *size = movie.shape
+            pixels, item = math.prod(size), movie.dtype.itemsize
+    return frames // channels, pixels, item
+
+
+def _pages(path: str) -> tuple[int, int, int]:
     import tifffile
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import glob
 import re
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesodecode.cohort import Study
-from mesodecode.files import UserError, verify_checksum
+from mesodecode.files import UserError, matching, verify_checksum
 from mesodecode.plan import DryRun, Job
+from mesodecode.session_ids import OWN_FILES
 
+FILES = (*OWN_FILES, "dark_frame", "brain_mask")  # of a session, by their keys in the config
 OK, WARN, FAIL, SKIPPED = "ok", "warn", "FAIL", "-"
 MANY = 1000  # submissions; schedulers and their other users notice more
 TIMEOUT = 15  # seconds for an answer of SLURM
@@ -30,16 +33,25 @@ class Check:
 
 def data(study: Study) -> Check:
     """Check that the files of all sessions are there that have no recording yet."""
+    from mesodecode.sources import movie_files
+
     if "simulate" in study.config:
         return Check("data", OK, "simulated")
-    kinds = ("movie", "behavior", "rois", "roi_masks")
     recordings = Path("results") / study.name / "recordings"
     todo = [s for s in study.mouse_of if not (recordings / f"{s}.h5").exists()]
-    paths = list(dict.fromkeys(p for s in todo for k in kinds if (p := study.source(k, s))))
-    missing = [path for path in paths if not Path(path).is_file()]
+    paths = {path: kind for s in todo for kind in FILES for path in study.sources(kind, s)}
+    missing = [path for path in paths if not any(file.exists() for file in matching(path))]
     if missing:
         more = f" and {len(missing) - 1} more of {len(paths)}" if len(missing) > 1 else ""
+        if study.config["fetch"] and not any(map(glob.has_magic, missing)):
+            words = f"{missing[0]}{more} will be fetched first, where snakemake runs"
+            return Check("data", WARN, f"{words}: needs internet, and disk that is not counted")
         return Check("data", FAIL, f"no file {missing[0]}{more}; put them there or see recordings:")
+    try:
+        for path in [path for path, kind in paths.items() if kind == "movie"]:
+            movie_files(path)
+    except UserError as error:
+        return Check("data", FAIL, str(error))
     return Check("data", OK, f"{len(paths)} files of {len(todo)} sessions to preprocess")
 
 
