@@ -262,6 +262,120 @@ def test_a_bad_movie(lab, capsys, case):
     assert str(lab / name) in line
 
 
+# --- axes that are not the usual ones ------------------------------------------------------------
+
+
+def by_its_own_clock(lab, seconds):
+    """Write speed at 100 samples/s, its mouse running in every other half second."""
+    time = np.arange(round(seconds * 100)) / 100
+    speed = np.where(time % 1 < 0.5, 0, 5)
+    np.savetxt(lab / "b.csv", np.c_[time, speed], "%g", ",", header="time,speed", comments="")
+    return {"behavior": lab / "b.csv", "behavior_time": "time"}
+
+
+MISREAD = {
+    # name: (file, how to write 400 frames of 6 x 9 px in an unusual order, what is asked for)
+    "MAT v5 from Python": ("x.mat", lambda p, x: scipy.io.savemat(p, {"x": x}), "TYX"),
+    "MAT v7.3 from Python": ("x.mat", lambda p, x: save_v73(p, x=x), "TYX"),
+    "NPY, time last": ("x.npy", lambda p, x: np.save(p, np.moveaxis(x, 0, 2)), "YXT"),
+    "NPY, time in the middle": ("x.npy", lambda p, x: np.save(p, np.moveaxis(x, 0, 1)), "YTX"),
+    "HDF5, time last": ("x.h5", lambda p, x: save_h5(p, x=np.moveaxis(x, 0, 2)), "YXT"),
+    "Zarr, time last": (
+        "x.zarr",
+        lambda p, x: save_zarr(p, np.moveaxis(x, 0, 2), chunks=(6, 9, 40)),
+        "YXT",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISREAD)
+def test_a_movie_read_along_another_axis_is_refused(lab, capsys, case):
+    """By the time of its behaviour, by time stamps and by labels: no count fits but the right."""
+    file, save, letters = MISREAD[case]
+    frames = np.tile(FRAMES, (10, 1, 1))
+    save(lab / file, frames)
+    clock = by_its_own_clock(lab, 13.4)
+    line = refused(lab, capsys, movie=lab / file, **clock)
+    assert f"set movie_axes: {letters};" in line and "misread" in line
+    np.save(lab / "labels.npy", np.arange(400) // 5 % 2)
+    line = refused(lab, capsys, movie=lab / file, behavior=lab / "labels.npy")
+    assert f"set movie_axes: {letters};" in line
+    np.save(lab / "t.npy", np.arange(400) / 30)
+    line = refused(lab, capsys, movie=lab / file, frame_times=lab / "t.npy", **clock)
+    assert f"set movie_axes: {letters};" in line
+    assert preprocess(lab, movie=lab / file, movie_axes=letters, **clock) == 0
+    with h5py.File(lab / "out" / "s.h5") as recording:
+        np.testing.assert_array_equal(recording["frames"], frames)
+        assert recording.attrs["movie_axes"] == letters
+        assert recording.attrs["movie_axes_by"] == "movie_axes"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1.4, None), (13.2, None), (13.5, "9.9% of it: misread"), (60, "misread")],
+)
+def test_a_movie_of_less_than_a_tenth_of_its_behaviour_is_refused(lab, capsys, seconds, words):
+    """40 frames at 30/s. Time stamps of its frames say that it is as short."""
+    clock = by_its_own_clock(lab, seconds)
+    if words is None:
+        assert preprocess(lab, **clock) == 0
+    else:
+        assert words in refused(lab, capsys, **clock)
+        np.save(lab / "t.npy", np.arange(T) / 30 + 0.1)
+        assert preprocess(lab, frame_times=lab / "t.npy", **clock) == 0
+
+
+def test_intervals_and_sampled_behaviour_tell_a_misread_movie_too(lab, capsys):
+    from pynwb.epoch import TimeIntervals
+
+    runs = TimeIntervals(name="runs", description="of the mouse")
+    for start in range(0, 60, 10):
+        runs.add_interval(start_time=float(start), stop_time=start + 5.0)
+    save_nwb(lab / "b.nwb", intervals=[runs])
+    line = refused(lab, capsys, behavior=lab / "b.nwb", behavior_labels="runs")
+    assert "runs goes on for 55 s" in line
+    np.save(lab / "speed.npy", np.tile([0.0, 5.0], 1000))
+    line = refused(lab, capsys, behavior=lab / "speed.npy", behavior_rate=50)
+    assert "speed goes on for 39.98 s" in line
+
+
+def test_a_length_by_chance_is_no_other_axis(lab):
+    """A recorder ran on for as many frames as an image is wide; the user or the file says how."""
+    wide = np.tile(FRAMES, (1, 1, 6))[:, :, :50]  # 40 frames, 50 px wide: 1.33 and 1.67 s
+    clock = by_its_own_clock(lab, 1.67)
+    np.save(lab / "x.npy", wide)
+    assert preprocess(lab, movie=lab / "x.npy", **clock) == 1
+    assert preprocess(lab, movie=lab / "x.npy", movie_axes="TYX", **clock) == 0
+    tifffile.imwrite(lab / "x.tif", wide, **GRAY)
+    assert preprocess(lab, movie=lab / "x.tif", **clock) == 0
+
+
+def test_axes_that_nothing_tells_are_said(lab, capsys):
+    """An image of the movie's size tells rows from columns, unless both are as long."""
+
+    def said(frames, **more):
+        np.save(lab / "x.npy", frames)
+        assert preprocess(lab, movie=lab / "x.npy", **more) == 0
+        with h5py.File(lab / "out" / "s.h5") as recording:
+            by = recording.attrs["movie_axes_by"]
+            assert recording.attrs["movie_axes"] == "TYX"
+        return capsys.readouterr().err, by
+
+    line, by = said(FRAMES)
+    assert line.count("\n") == 1 and by == "nothing"
+    assert "x.npy: axes taken as TYX" in line and "40 frames of 6 rows x 9 columns" in line
+    assert "set movie_axes: TXY" in line
+    assert said(FRAMES, movie_axes="TYX") == ("", "movie_axes")
+    np.save(lab / "areas.npy", np.ones((H, W), np.uint8))
+    assert said(FRAMES, roi_masks=lab / "areas.npy") == ("", str(lab / "areas.npy"))
+    assert said(FRAMES, brain_mask=lab / "areas.npy") == ("", str(lab / "areas.npy"))
+    (lab / "areas.json").write_text('{"a": [[0, 0], [0, 4], [4, 4]]}')
+    assert said(FRAMES, roi_masks=lab / "areas.json")[1] == "nothing"
+    np.save(lab / "areas.npy", np.ones((H, H), np.uint8))
+    assert said(FRAMES[:, :, :H], roi_masks=lab / "areas.npy")[1] == "nothing"
+    assert preprocess(lab) == 0 and capsys.readouterr().err == ""  # TIFF names its axes
+
+
 def test_a_few_saturated_pixels_and_kept_zero_frames_are_no_fault(lab):
     for most, share in ((255, 0.4), (4095, 0.4), (255 * 4, 0.9)):
         of_frames(with_most(FRAMES, most, share))(lab / "x.tif")

@@ -83,6 +83,7 @@ def test_the_recording_has_the_layout_of_the_contract(tmp_path):
             f"{kind}_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
     assert attributes.pop("recorded_size").tolist() == [H, W]
+    sources |= {"movie_axes": "TYX", "movie_axes_by": "the file"}
     assert attributes == {"session": "s1", "mouse": "m1", "frame_rate": 30.0, **sources}
 
 

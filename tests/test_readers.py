@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import subprocess
 import sys
 import tracemalloc
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesodecode.files import UserError, in_order
-from mesodecode.sources import fingerprint, movie, open_movie
+from mesodecode.sources import axes, fingerprint, movie, open_movie
 
 T, H, W = 23, 6, 9
 FRAMES = np.random.default_rng(3).integers(0, 65536, (T, H, W)).astype(np.uint16)
@@ -73,11 +74,11 @@ def save_zarr(path, frames, version=3, name=None, chunks=(4, H, W)):
     array[:] = frames
 
 
-def save_nwb(path, *items, intervals=()):
+def save_nwb(path, *items, intervals=(), **about):
     from pynwb import NWBHDF5IO, NWBFile
 
     start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
-    nwb = NWBFile(session_description="s", identifier="s1", session_start_time=start)
+    nwb = NWBFile("s", "s1", start, source_script_file_name="x" if about else None, **about)
     for item in items:
         nwb.add_acquisition(item(nwb) if callable(item) else item)
     for table in intervals:
@@ -481,12 +482,110 @@ def test_nwb_time_stamps_and_orientation(tmp_path):
     for name in ("t.nwb", "r.nwb"):
         with open_movie(tmp_path / name) as opened:
             np.testing.assert_allclose(opened.time, times)
-    # Some write time, y, x; the series' dimension (width, height) gives them away.
-    turned = FRAMES.transpose(0, 2, 1)
-    save_nwb(tmp_path / "d.nwb", photon_series(turned, dimension=[W, H]))
-    np.testing.assert_array_equal(read(tmp_path / "d.nwb"), FRAMES)
-    save_nwb(tmp_path / "a.nwb", photon_series(turned))
-    np.testing.assert_array_equal(read(tmp_path / "a.nwb", axes="TYX"), FRAMES)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["time, x, y", "time, y, x"])
+@pytest.mark.parametrize("dimension", [[W, H], [H, W]], ids=["width first", "height first"])
+def test_nwb_data_and_dimension_in_either_order(tmp_path, turned, dimension):
+    """Where the two contradict each other, either may be wrong: asked for, but of NeuroConv."""
+    frames, path = FRAMES.transpose(0, 2, 1) if turned else FRAMES, tmp_path / "s.nwb"
+    save_nwb(path, photon_series(frames, dimension=dimension))
+    np.testing.assert_array_equal(read(path, axes="TYX" if turned else "TXY"), FRAMES)
+    if turned == (dimension == [H, W]):  # they agree
+        np.testing.assert_array_equal(read(path), frames)
+        with open_movie(path) as opened:
+            assert (opened.axes.letters, opened.axes.by) == ("TXY", None)
+        return
+    message = refusal(path)
+    assert "dimension" in message and "movie_axes: TXY" in message and "TYX" in message
+    if not turned:
+        script = {"source_script": "Created using NeuroConv v0.6.1"}
+        save_nwb(path, photon_series(frames, dimension=dimension), **script)
+        np.testing.assert_array_equal(read(path), FRAMES)
+        with open_movie(path) as opened:
+            assert opened.axes.by == "the file"
+
+
+def save_nwb_zarr(path, version=2, script="by hand", **arrays):
+    """Write what hdmf-zarr 0.13 does: the group of a series, text with a fill value of 0."""
+    import numcodecs
+    import zarr
+
+    root = zarr.open_group(str(path), mode="w", zarr_format=version)
+    root.attrs.update({"neurodata_type": "NWBFile", "namespace": "core", "nwb_version": "2.11.0"})
+    root.create_group("processing").create_array("stack", shape=(T, 4, 5), dtype="f8")
+    series = root.create_group("acquisition").create_group("widefield")
+    series.attrs.update({"neurodata_type": "OnePhotonSeries", "namespace": "core"})
+    for name, array in ({"data": FRAMES.transpose(0, 2, 1)} | arrays).items():
+        series.create_array(name, data=np.ascontiguousarray(array))
+    if "starting_time" in arrays:
+        series["starting_time"].attrs["rate"] = 30.0
+    text = path / "general" / "source_script"
+    text.mkdir(parents=True)
+    meta = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "order": "C"}
+    meta |= {"fill_value": 0, "filters": [{"id": "vlen-utf8"}], "compressor": {"id": "zlib"}}
+    (text / ".zarray").write_text(json.dumps(meta))
+    words = numcodecs.VLenUTF8().encode(np.array([script], object))
+    (text / "0").write_bytes(numcodecs.Zlib().encode(words))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_nwb_in_zarr_is_read_as_nwb(tmp_path, version):
+    path = tmp_path / "s.nwb.zarr"
+    save_nwb_zarr(path, version, starting_time=np.array([0.5]), dimension=np.array([W, H]))
+    np.testing.assert_array_equal(read(path), FRAMES)
+    with open_movie(path, dataset="widefield") as opened:
+        np.testing.assert_allclose(opened.time, 0.5 + np.arange(T) / 30)
+    assert "it holds: widefield 23 x 9 x 6" in refusal(path, dataset="stack")
+    save_nwb_zarr(tmp_path / "t.nwb", version, timestamps=np.arange(T) / 30 + 1)
+    with open_movie(tmp_path / "t.nwb") as opened:
+        np.testing.assert_allclose(opened.time, np.arange(T) / 30 + 1)
+
+
+def test_nwb_in_zarr_whose_dimension_is_height_first(tmp_path):
+    path = tmp_path / "s.nwb.zarr"
+    save_nwb_zarr(path, dimension=np.array([H, W]))
+    assert "movie_axes: TXY" in refusal(path)
+    save_nwb_zarr(tmp_path / "n", 2, "Created using NeuroConv v0.6", dimension=np.array([H, W]))
+    np.testing.assert_array_equal(read(tmp_path / "n"), FRAMES)
+
+
+# --- which axes were taken ---------------------------------------------------------------------
+
+TAKEN = {
+    "TIFF": ("s.tif", lambda p: tifffile.imwrite(p, FRAMES, **GRAY), None, "TYX", "the file"),
+    "HDF5": ("s.h5", lambda p: save_h5(p, f=FRAMES), None, "TYX", None),
+    "HDF5, asked for": ("s.h5", lambda p: save_h5(p, f=FRAMES), "TYX", "TYX", "movie_axes"),
+    "MAT v7.3": ("s.mat", lambda p: save_v73(p, f=FORTRAN), None, "YXT", None),
+    "MAT v5": ("s.mat", lambda p: scipy.io.savemat(p, {"f": FORTRAN}), None, "YXT", None),
+    "NPY": ("s.npy", lambda p: np.save(p, FRAMES), None, "TYX", None),
+    "NPY of MATLAB": (
+        "s.npy",
+        lambda p: np.save(p, np.asfortranarray(FORTRAN)),
+        "YXT",
+        "YXT",
+        "movie_axes",
+    ),
+    "Zarr": ("s.zarr", lambda p: save_zarr(p, FRAMES), None, "TYX", None),
+    "NWB": ("s.nwb", lambda p: save_nwb(p, photon_series()), None, "TXY", None),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_movie_says_which_axes_it_was_read_by(tmp_path, name):
+    file, save, asked, letters, by = TAKEN[name]
+    save(tmp_path / file)
+    with open_movie(tmp_path / file, axes=asked) as opened:
+        assert (opened.axes.letters, opened.axes.by) == (letters, by)
+    np.testing.assert_array_equal(read(tmp_path / file, axes=letters), FRAMES)
+
+
+def test_other_orders_of_axes_and_their_frames():
+    assert axes.Axes("TYX", None, (600, 24, 32)).others() == {"YTX": 24, "YXT": 32}
+    assert axes.Axes("YXT", None, (600, 24, 32)).others() == {"TYX": 600, "YTX": 24}
+    assert axes.Axes("TCYX", None, (600, 2, 24, 32)).others() == {"CYTX": 48, "CYXT": 64}
+    assert axes.Axes("TYX", None, (600, 24, 32)).others(2) == {"YTX": 12, "YXT": 16}
+    assert axes.Axes().others() == {}  # not known of a movie in several files
 
 
 def test_a_lossy_video_is_read_and_named(tmp_path, capsys):

@@ -19,6 +19,7 @@ from PIL import Image
 
 from mesodecode.files import UserError
 
+IMAGES = (".tif", ".tiff", ".npy", ".png")
 COLUMNS = ("name", "hemisphere", "x", "y", "radius")  # of a table of circles
 
 
@@ -46,7 +47,7 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
     Raises UserError if it is no such file, does not fit the movie, or an ROI holds no pixel.
     """
     suffix = Path(path).suffix.lower()
-    if suffix in (".tif", ".tiff", ".npy", ".png"):
+    if suffix in IMAGES:
         found = _of_labels(read_image(path, suffix), height, width, path)
     elif suffix == ".json":
         found = of_polygons(_read_json(path), height, width, path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from mesodecode.blocks import resize
 from mesodecode.corrections.chain import Chain, corrected
 from mesodecode.corrections.movies import signal_frames
 from mesodecode.files import UserError, atomic_path
-from mesodecode.masks import read_masks
+from mesodecode.masks import IMAGES, read_masks
 from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
 from mesodecode.sources import Movie, fingerprint, open_movie
+from mesodecode.sources.axes import Axes, ask, other
 from mesodecode.sources.behavior import read_behavior, seen
 from mesodecode.sources.checks import CheckedMovie
-from mesodecode.sources.clocks import Frames, check_times, increasing, read_times
+from mesodecode.sources.clocks import Frames, check_times, increasing, read_times, say
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
@@ -90,7 +92,7 @@ def preprocess(
         stack = corrected(raw, corrections, frame_rate)
         taken = signal_frames(opened.shape[0], corrections)
         frames = frames_of(
-            opened, taken, frame_rate, frame_times, frame_times_dataset, frame_times_unit
+            opened, taken, frame_rate, frame_times, frame_times_dataset, frame_times_unit, channels
         )
         traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
         if frames.time is not None:
@@ -106,8 +108,9 @@ def preprocess(
                 )
             masks = read_masks(roi_masks, *stack.shape[1:])
             names = masks.names
-        check_session(stack, traces, behavior, rois)
+        check_session(stack, traces, behavior, rois, frames.orders)
         check_states(traces, behavior, speed_threshold, frames, labelling)
+        axes = told_by_size(opened, [sources["brain_mask"], sources["dark_frame"], roi_masks])
         with atomic_path(out) as part, h5py.File(part, "w") as file:
             pixel_mean, stack_sd = write_frames(
                 file, stack, image_size, masks and (lambda block: means.append(masks.means(block)))
@@ -124,6 +127,8 @@ def preprocess(
             if session_name is not None:
                 file.attrs["session_name"] = session_name
             file.attrs["recorded_size"] = stack.shape[1:]  # px, height and width
+            file.attrs["movie_axes"] = axes.letters
+            file.attrs["movie_axes_by"] = axes.by or "nothing"
             for kind, path in sources.items():
                 if path is not None:
                     file.attrs[kind], file.attrs[f"{kind}_sha256"] = fingerprint(path)
@@ -131,6 +136,26 @@ def preprocess(
                 stack.write(file)
             if measures is not None:
                 write_measures(measures, raw, stack, session)
+    if axes.by is None:
+        say_axes(opened, axes)
+
+
+def told_by_size(movie: Movie, images: Sequence[str | Path | None]) -> Axes:
+    """Return the axes of a movie; what an image of its size says of rows and columns is said."""
+    axes, (height, width) = movie.axes, movie.shape[1:]
+    told = [path for path in images if path is not None and Path(path).suffix.lower() in IMAGES]
+    return replace(axes, by=str(told[0])) if told and not axes.by and height != width else axes
+
+
+def say_axes(movie: Movie, axes: Axes) -> None:
+    """Say which axes were taken, in one line on standard error."""
+    n_frames, height, width = movie.shape
+    exchanged = axes.letters.translate(str.maketrans("XY", "YX"))
+    say(
+        f"{movie.path}: axes taken as {axes.letters}, the usual order, since nothing in the files "
+        f"says which: {n_frames} frames of {height} rows x {width} columns; if the mean image on "
+        f"the page of `mesodecode qc` is turned, set movie_axes: {exchanged}"
+    )
 
 
 def write_measures(path: str | Path, raw: Measured, stack: Measured | Chain, session: str) -> None:
@@ -149,18 +174,20 @@ def frames_of(
     times: str | Path | None,
     dataset: str | None = None,
     unit: str | float | None = None,
+    channels: int = 1,
 ) -> Frames:
-    """Return the frames `taken` (T,) of a movie, at `rate` frames/s.
+    """Return the frames `taken` (T,) of a movie of `channels`, at `rate` frames/s.
 
     Their time stamps are those of the file `times`, in `unit`, else the movie's own.
     """
-    n_raw, time = movie.shape[0], movie.time
+    n_raw, time, orders = movie.shape[0], movie.time, movie.axes.others(channels)
     if times is not None:
-        time = read_times(times, dataset, len(taken), rate, unit=unit, taken=taken, n_raw=n_raw)
+        many = {"taken": taken, "n_raw": n_raw, "orders": orders}
+        time = read_times(times, dataset, len(taken), rate, unit=unit, **many)
     elif time is not None:
         time = increasing(time, "its time", movie.path)[taken]
         time = check_times(time, "the movie", movie.path, rate)
-    return Frames(len(taken), rate, time, taken, n_raw)
+    return Frames(len(taken), rate, time, taken, n_raw, orders, movie.axes.by is not None)
 
 
 def check_session(
@@ -168,19 +195,17 @@ def check_session(
     traces: dict[str, np.ndarray],
     behavior: str | Path,
     rois: str | Path | None,
+    orders: Mapping[str, int],
 ) -> None:
     """Raise UserError if a session's files have other lengths than the movie."""
     n_frames = stack.shape[0]
     for name, values in traces.items():
         if len(values) != n_frames:
             path = rois if name == "rois" else behavior
-            turned = len(values) in stack.shape[1:]
             raise UserError(
-                f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames}"
-                + (f" of {stack.shape[1]} x {stack.shape[2]} px" if turned else "")
-                + "; "
-                + ("is another axis time? set movie_axes; or " if turned else "")
-                + of_another_length(name, len(values), n_frames)
+                f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames} of "
+                f"{stack.shape[1]} x {stack.shape[2]} px; {ask(other(orders, len(values)))}"
+                f"{of_another_length(name, len(values), n_frames)}"
             )
 
 

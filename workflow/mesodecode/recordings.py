@@ -4,7 +4,9 @@
 `segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
 known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session (its id), session_name where
 that is another, mouse, frame_rate, recorded_size
-(height and width of the movie in px, before image_size) and the source files with their SHA-256.
+(height and width of the movie in px, before image_size), movie_axes (the order that its array was
+read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or
+nothing) and the source files with their SHA-256.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from mesodecode.files import UserError
 from mesodecode.sources import npy
 from mesodecode.sources.arrays import Bouts
+from mesodecode.sources.axes import ask, other
 from mesodecode.sources.movie import words
 from mesodecode.sources.traces import finite, read_variables
 
@@ -135,7 +136,8 @@ class Frames:
     """The frames of a movie: their number, rate in frames/s, and time stamps (T,) s or None.
 
     `taken` (T,) are their numbers among the `n_raw` frames of all channels that the camera took;
-    None: they are all.
+    None: they are all. `orders` are other orders of the movie's axes, and how many frames it then
+    has; `sure` if the file or the user says which axis is time.
     """
 
     count: int
@@ -143,6 +145,8 @@ class Frames:
     time: np.ndarray | None = None
     taken: np.ndarray | None = None
     n_raw: int | None = None
+    orders: Mapping[str, int] = field(default_factory=dict)
+    sure: bool = True
 
     @property
     def starts(self) -> np.ndarray:
@@ -168,12 +172,13 @@ def read_times(
     unit: str | float | None = None,
     taken: np.ndarray | None = None,
     n_raw: int | None = None,
+    orders: Mapping[str, int] | None = None,
 ) -> np.ndarray:
     """Read the time stamps (T,) s of a movie's frames.
 
     They are the variable `name` of a file; None looks for frame_times or time; a plain NPY vector
-    needs no name. `unit` as for `seconds`; `taken` and `n_raw` as in `Frames`. Raises UserError
-    unless there is one a frame (or one for each of all channels, or two an exposure: see
+    needs no name. `unit` as for `seconds`; `taken`, `n_raw` and `orders` as in `Frames`. Raises
+    UserError unless there is one a frame (or one for each of all channels, or two an exposure: see
     `of_frames`), each later than the one before, at `rate` frames/s.
     """
     known = (name,) if name else ("frame_times", "time")
@@ -196,12 +201,17 @@ def read_times(
         raise UserError(f"{path}: {found} has shape {values.shape}; needs one time stamp a frame")
     time = seconds(values, unit, found, path)
     taken = np.arange(n_frames) if taken is None else taken
-    time = of_frames(time, found, path, taken, n_raw or n_frames)
+    time = of_frames(time, found, path, taken, n_raw or n_frames, orders)
     return check_times(time, found, path, rate)
 
 
 def of_frames(
-    time: np.ndarray, name: str, path: str | Path, taken: np.ndarray, n_raw: int
+    time: np.ndarray,
+    name: str,
+    path: str | Path,
+    taken: np.ndarray,
+    n_raw: int,
+    orders: Mapping[str, int] | None = None,
 ) -> np.ndarray:
     """Return those of time stamps (n,) that are of the frames `taken` (T,) among `n_raw`.
 
@@ -217,7 +227,7 @@ def of_frames(
     if len(time) in (2 * n_raw, 2 * n_frames) and _alternate(time):
         say(f"{path}: of {len(time)} time stamps in {name}, every second is taken, as the edge at "
             "which an exposure begins")  # fmt: skip
-        return of_frames(time[::2], name, path, taken, n_raw)
+        return of_frames(time[::2], name, path, taken, n_raw, orders)
     fit = [f"{n_frames} (one a frame)"]
     fit += [f"{n_raw} (one for each frame of all channels)"] if n_raw != n_frames else []
     near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
@@ -226,8 +236,10 @@ def of_frames(
         if len(time) < near
         else "; cut off those without a frame (pulses before the start or after the end?)"
     )  # fmt: skip
+    letters = other(orders or {}, len(time))
     raise UserError(
-        f"{path}: {name} has {len(time)} time stamps, but the movie has {n_frames} frames; needs "
+        f"{path}: {name} has {len(time)} time stamps, but the movie has {n_frames} frames; "
+        f"{ask(letters)}needs "
         f"{', '.join(fit)} or {2 * n_raw} (both edges of exposures){hint}"
     )
 

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 
 from mesodecode.files import UserError
-from mesodecode.sources.movie import ArrayMovie, Movie, axes_of, check_opens, words
+from mesodecode.sources.axes import Axes, axes_of
+from mesodecode.sources.movie import ArrayMovie, Movie, check_opens, words
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 
@@ -99,18 +100,20 @@ def check_whole(dataset: h5py.Dataset, path: str | Path) -> None:
 
 @contextmanager
 def open_hdf5(
-    path: Path, names: Sequence[str], axes: str | None, usual: str = "TYX"
+    path: Path, names: Sequence[str], axes: str | None, usual: str = "TYX", *, turned: bool = False
 ) -> Iterator[Movie]:
     """Open a dataset of an HDF5 file as a movie, the only one of three axes if `names` is empty.
 
-    Two names are U and SVT (see `mesodecode.sources.svd`).
+    Two names are U and SVT (see `mesodecode.sources.svd`). `axes`, `usual` where they are None, are
+    of the array as the user sees it: `turned` from how it is stored, in a file of MATLAB.
     """
     with open_file(path) as file:
         found = datasets(file, path)
-        shapes = {name: item.shape for name, item in found.items()}
+        shapes = {name: item.shape[:: -1 if turned else 1] for name, item in found.items()}
         chosen = [choose(shapes, name, path, "movie_dataset") for name in names or [None]]
         if len(chosen) == 1:
-            yield dataset_movie(found[chosen[0]], path, axes, usual)
+            taken = axes_of(shapes[chosen[0]], axes, usual, path)
+            yield dataset_movie(found[chosen[0]], path, taken, turned=turned)
             return
         from mesodecode.sources.svd import SvdMovie
 
@@ -118,15 +121,14 @@ def open_hdf5(
 
 
 def dataset_movie(
-    item: h5py.Dataset, path: Path, axes: str | None, usual: str = "TYX"
+    item: h5py.Dataset, path: Path, axes: Axes, *, turned: bool = False
 ) -> ArrayMovie:
-    """Return a movie of an open HDF5 dataset whose axes are `axes`, `usual` where None."""
-    letters = axes_of(item.shape, axes, usual, path)
+    """Return a movie of an open HDF5 dataset (see `open_hdf5`)."""
     check_filters(item, path)
     check_whole(item, path)
-    at = letters.index("T")
-    depth = item.chunks[at] if item.chunks else 1 if letters[0] == "T" else item.shape[at]
-    return ArrayMovie(path, item.shape, item.dtype, letters, item.__getitem__, depth)
+    letters = axes.letters[:: -1 if turned else 1]
+    depth = item.chunks[letters.index("T")] if item.chunks else None
+    return ArrayMovie(path, item.dtype, axes, item.__getitem__, depth, turned=turned)
 
 
 def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:

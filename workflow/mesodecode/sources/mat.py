@@ -10,7 +10,8 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5
-from mesodecode.sources.movie import ArrayMovie, Movie, axes_of, words
+from mesodecode.sources.axes import axes_of
+from mesodecode.sources.movie import ArrayMovie, Movie, words
 
 USUAL = "YXT"  # height x width x frames: how MATLAB keeps a movie
 
@@ -94,8 +95,7 @@ def open_mat(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Mov
     Two names are U and SVT (see `mesodecode.sources.svd`). `axes` are those that MATLAB shows.
     """
     if len(names) < 2 and is_v73(path):
-        turned = None if axes is None else axes[::-1]
-        with hdf5.open_hdf5(path, names, turned, USUAL[::-1]) as movie:
+        with hdf5.open_hdf5(path, names, axes, USUAL, turned=True) as movie:
             yield movie
         return
     shapes = held(path)
@@ -107,5 +107,5 @@ def open_mat(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Mov
         yield SvdMovie(path, *(arrays[name] for name in chosen))
         return
     array = arrays[chosen[0]]
-    letters = axes_of(array.shape, axes, USUAL, path)
-    yield ArrayMovie(path, array.shape, array.dtype, letters, array.__getitem__)
+    taken = axes_of(array.shape, axes, USUAL, path)
+    yield ArrayMovie(path, array.dtype, taken, array.__getitem__, 1)  # it is in memory

@@ -6,12 +6,14 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mesodecode.blocks import batched
 from mesodecode.files import UserError
+from mesodecode.sources.axes import Axes
 
 SLAB = 256 << 20  # bytes read at a time where a file's chunks hold many frames
 
@@ -20,13 +22,14 @@ class Movie:
     """The frames of one session, read in blocks: never whole in memory.
 
     Attributes: path; shape (T, H, W); dtype, in native byte order; time (T,) in s where the file
-    has a time stamp a frame, else None.
+    has a time stamp a frame, else None; axes of its array, and what said so.
     """
 
     path: Path
     shape: tuple[int, int, int]
     dtype: np.dtype
     time: np.ndarray | None = None
+    axes = Axes()
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -62,27 +65,32 @@ def check_pixels(dtype: np.dtype, path: str | Path) -> None:
 class ArrayMovie(Movie):
     """Frames of an array in a file: of HDF5, Zarr, NPY and whatever can be read by slices.
 
-    `read` takes a slice for each axis of the stored array and returns that part of it. `axes` names
-    the stored axes: T, Y and X, any axis of length 1 by another letter, and C for channels, whose
-    frames then follow each other as if they were interleaved. `depth` is the number of frames that
-    are read as cheaply as one (the length of a chunk; all of them where time is not the first
-    axis).
+    `read` takes a slice for each axis of the stored array and returns that part of it. `axes` are
+    those of the array as the user sees it; `turned` if it is stored with its axes the other way
+    round. Frames of channels follow each other as if they were interleaved. `depth` is the number
+    of frames that are read as cheaply as one (the length of a chunk; all of them where time is not
+    the first stored axis).
     """
 
     def __init__(
         self,
         path: Path,
-        shape: tuple[int, ...],
         dtype: np.dtype,
-        axes: str,
+        axes: Axes,
         read: Callable[[tuple[slice, ...]], np.ndarray],
-        depth: int = 1,
+        depth: int | None = None,
+        *,
+        turned: bool = False,
     ) -> None:
         check_pixels(np.dtype(dtype), path)
-        self.path, self.dtype = Path(path), np.dtype(dtype).newbyteorder("=")
-        self._stored, self._axes, self._read, self._depth = shape, axes, read, depth
-        self._channels = shape[axes.index("C")] if "C" in axes else 1
-        times, height, width = (shape[axes.index(axis)] for axis in "TYX")
+        self.path, self.dtype, self.axes = Path(path), np.dtype(dtype).newbyteorder("="), axes
+        step = -1 if turned else 1
+        shape, self._letters, self._read = axes.shape[::step], axes.letters[::step], read
+        at = self._letters.index("T")
+        first = self._letters.replace("1", "")[0] == "T"
+        self._depth = depth or (1 if first else shape[at])
+        self._channels = shape[self._letters.index("C")] if "C" in self._letters else 1
+        times, height, width = (shape[self._letters.index(axis)] for axis in "TYX")
         self.shape = (times * self._channels, height, width)
         if 0 in self.shape:
             raise UserError(f"{path}: an empty movie of shape {shape}; truncated?")
@@ -98,12 +106,12 @@ class ArrayMovie(Movie):
 
     def _slabs(self, slab: int) -> Iterator[np.ndarray]:
         n_times = self.shape[0] // self._channels
-        order = [self._axes.index(axis) for axis in ("TCYX" if "C" in self._axes else "TYX")]
+        order = [self._letters.index(a) for a in ("TCYX" if "C" in self._letters else "TYX")]
         kept = sorted(order)
         for start in range(0, n_times, slab):
             stop = min(start + slab, n_times)
-            index = [slice(None)] * len(self._stored)
-            index[self._axes.index("T")] = slice(start, stop)
+            index = [slice(None)] * len(self._letters)
+            index[self._letters.index("T")] = slice(start, stop)
             try:
                 values = np.asarray(self._read(tuple(index)))
             except (MemoryError, UserError):
@@ -117,32 +125,6 @@ class ArrayMovie(Movie):
             values = values.transpose([kept.index(axis) for axis in order])
             values = np.ascontiguousarray(values, self.dtype)
             yield values.reshape(-1, *self.shape[1:])
-
-
-def axes_of(shape: tuple[int, ...], axes: str | None, usual: str, path: str | Path) -> str:
-    """Return a letter for each axis of a stored array: T, Y, X, and others for axes of length 1.
-
-    `usual` are the axes where the user names none. Raises UserError if they do not fit the array.
-    """
-    long = [i for i, n in enumerate(shape) if n != 1]
-    asked = axes or usual
-    if len(asked) == len(shape):
-        letters = asked
-    elif len(asked) == len(long):
-        found = dict(zip(long, asked, strict=True))
-        letters = "".join(found.get(i, "1") for i in range(len(shape)))
-    else:
-        raise UserError(
-            f"{path}: an array of shape {shape}; needs frames x height x width of one channel"
-            + (f", not {len(axes)} axes" if axes else "; name its axes in movie_axes, such as TYX")
-        )
-    spare = [n for n, letter in zip(shape, letters, strict=True) if letter not in "TCYX"]
-    if any(letters.count(axis) != 1 for axis in "TYX") or any(n != 1 for n in spare):
-        raise UserError(
-            f"{path}: axes {letters} of an array of shape {shape}; movie_axes needs T, Y and X "
-            "once each (and C for interleaved channels); other axes must have length 1"
-        )
-    return letters
 
 
 class JoinedMovie(Movie):
@@ -160,6 +142,7 @@ class JoinedMovie(Movie):
             with opened() as movie:
                 if n_frames == 0:
                     self.dtype, first = movie.dtype, movie.shape[1:]
+                    self.axes = replace(movie.axes, shape=())  # of all movies it is another
                 check_alike(file, movie, self.path, first, self.dtype)
                 n_frames += movie.shape[0]
                 times.append(movie.time)
@@ -187,6 +170,7 @@ class InterleavedMovie(Movie):
     def __init__(self, movies: Sequence[Movie]) -> None:
         first = movies[0]
         self.path, self.dtype, self._movies = first.path, first.dtype, movies
+        self.axes = replace(first.axes, movies=len(movies))
         counts = [movie.shape[0] for movie in movies]
         for movie in movies:
             check_alike(movie.path, movie, first.path, first.shape[1:], first.dtype)

@@ -10,22 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.files import UserError
-from mesodecode.sources.movie import SLAB, ArrayMovie, axes_of, check_opens, words
+from mesodecode.sources.axes import axes_of
+from mesodecode.sources.movie import SLAB, ArrayMovie, check_opens, words
 
 
 @contextmanager
 def open_npy(path: Path, axes: str | None) -> Iterator[ArrayMovie]:
     """Open the array of an NPY file as a movie."""
     mapped = load(path, mapped=True)
-    letters = axes_of(mapped.shape, axes, "TYX", path)
+    taken = axes_of(mapped.shape, axes, "TYX", path)
     turned = not mapped.flags.c_contiguous  # columns first: the same as rows first, axes reversed
     shape = mapped.shape[::-1] if turned else mapped.shape
-    letters = letters[::-1] if turned else letters
     layout = {"dtype": mapped.dtype, "offset": mapped.offset, "shape": shape}
     del mapped
-    depth = 1 if letters.lstrip("1")[0] == "T" else shape[letters.index("T")]
     yield ArrayMovie(
-        path, shape, layout["dtype"], letters, lambda index: _read(path, layout, index), depth
+        path, layout["dtype"], taken, lambda index: _read(path, layout, index), turned=turned
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5
 from mesodecode.sources.arrays import Bouts, Variable
+from mesodecode.sources.axes import Axes, axes_of
 from mesodecode.sources.movie import ArrayMovie, words
 
 if TYPE_CHECKING:
@@ -42,11 +44,7 @@ def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
 
 @contextmanager
 def open_movie(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
-    """Open a OnePhotonSeries or TwoPhotonSeries as a movie, `dataset` by its name.
-
-    NWB orders axes time, x, y. Where the series' `dimension` (width, height) says that its data
-    are time, height, width, or where `axes` says so, they are taken as such.
-    """
+    """Open a OnePhotonSeries or TwoPhotonSeries as a movie, `dataset` by its name."""
     from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
 
     with open_nwb(path) as nwb:
@@ -54,19 +52,49 @@ def open_movie(path: Path, dataset: str | None, axes: str | None) -> Iterator[Ar
         found = {item.name: item for item in nwb.objects.values() if isinstance(item, kinds)}
         shapes = {name: np.shape(item.data) for name, item in found.items()}
         series = found[hdf5.choose(shapes, dataset, path, "movie_dataset")]
-        if series.external_file is not None:
-            raise UserError(
-                f"{path}: the frames of {series.name} are in {', '.join(series.external_file)}; "
-                "name that file as the movie"
-            )
-        shape = np.shape(series.data)
-        if axes is None and series.dimension is not None and len(shape) == 3:
-            width, height = list(series.dimension)[:2]
-            if shape[1:] == (height, width) != (width, height):
-                axes = "TYX"
-        movie = hdf5.dataset_movie(series.data, path, axes, "TXY")
+        check_inside(series.external_file, series.name, path)
+        taken = axes_of_series(
+            np.shape(series.data), axes, series.dimension, nwb.source_script, path
+        )
+        movie = hdf5.dataset_movie(series.data, path, taken)
         movie.time = times_of(series)
         yield movie
+
+
+def check_inside(external: Sequence[str] | None, name: str, path: Path) -> None:
+    """Raise UserError if a series' frames are in other files."""
+    if external is not None:
+        raise UserError(
+            f"{path}: the frames of {name} are in {', '.join(external)}; "
+            "name that file as the movie"
+        )
+
+
+def axes_of_series(
+    shape: tuple[int, ...],
+    axes: str | None,
+    dimension: Sequence[int] | None,
+    script: str | None,
+    path: Path,
+) -> Axes:
+    """Return the axes of a series: as asked for, else time, x, y, as NWB orders them.
+
+    A series' `dimension` (width, height) that has the lengths of its data the other way round says
+    that the data are time, y, x, or is wrong itself: NeuroConv, named in the file's `script`,
+    writes height before width there, and orders its data as NWB does. Raises UserError where
+    nothing tells which.
+    """
+    taken = axes_of(shape, axes, "TXY", path)
+    given = [] if dimension is None else list(map(int, dimension))
+    if axes is not None or len(shape) != 3 or given != list(shape[:0:-1]) or shape[1] == shape[2]:
+        return taken
+    if any(maker in str(script) for maker in ("NeuroConv", "NWB GUIDE")):
+        return replace(taken, by="the file")
+    raise UserError(
+        f"{path}: its `dimension` is {given[0]}, {given[1]}, but its data are {shape[1]} x "
+        f"{shape[2]}; set movie_axes: TXY if the data are time, x, y, as NWB has them, and the "
+        "dimension height, width, as NeuroConv writes it; TYX if they are time, y, x"
+    )
 
 
 def times_of(series: pynwb.TimeSeries) -> np.ndarray:

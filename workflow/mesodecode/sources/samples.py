@@ -10,6 +10,7 @@ import numpy as np
 from mesodecode import locomotion
 from mesodecode.files import UserError
 from mesodecode.sources.arrays import Bouts, Variable
+from mesodecode.sources.axes import ask, other
 from mesodecode.sources.clocks import UNITS, Frames, fitting, increasing, is_text, say, seconds
 from mesodecode.sources.traces import finite
 
@@ -20,6 +21,10 @@ LONG, MANY, SLOW = 50.0, 5.0, 1.0
 # a speed by more than MOST are one in any case.
 USUAL, LEAST, MOST = 5.0, 0.25, 1.5
 STOPS = 1.0  # s that a wheel which is logged while it turns is logged at 0 when it stops
+# A movie of a smaller share of its behaviour's time is taken for misread: the sides of images are
+# tens to hundreds of frames long, sessions thousands. Recorders do run on before and after a movie.
+SMALL_PART = 0.1
+NEAR = 0.05  # share by which two lengths of one session may differ
 DATES = 1e8, 4.1e9  # s since 1970: 1973 to 2099
 
 
@@ -46,7 +51,13 @@ class Trace:
         frame of all channels, those of the signal's frames are taken. `unit` is that of `time`.
         """
         self.frames = frames
-        if isinstance(self.data, Bouts) or self is time:
+        if isinstance(self.data, Bouts):
+            if frames is not None and len(self.data.stop):
+                lasts = float(np.max(self.data.stop) - np.min(self.data.start))
+                check_axes(lasts, frames, self.name, self.path)
+                check_part(lasts, frames, self.name, self.path)
+            return
+        if self is time:
             return
         n_values, guessed = len(self.data.values), False
         self.time = self.data.time
@@ -192,6 +203,8 @@ def check_spans(
     regular = (np.abs(steps - usual) <= 0.01 * usual).mean() > 0.9
     slow = regular and usual >= max(SLOW, 1.5 * frames.lasts)
 
+    check_axes(lasts, frames, name, path)
+
     def fits(scale: float) -> bool:
         return 0.9 < lasts * scale / movie < MANY
 
@@ -206,6 +219,7 @@ def check_spans(
             f"{path}: the time of {name}, if in s, lasts {lasts:g} s with a sample every {usual:g} "
             f"s, but the movie lasts {movie:.4g} s ({frames.count} frames); {hint} (s, if it is so)"
         )
+    check_part(lasts, frames, name, path)
     spare = max(usual, frames.lasts)
     if time[0] > starts[0] + spare or time[-1] < starts[-1] - spare:
         words = "both need one clock and one span"
@@ -219,3 +233,33 @@ def check_spans(
             f"{path}: {name} covers {shown(time[0])} to {shown(time[-1])} s, but the movie "
             f"{shown(starts[0])} to {shown(starts[-1])} s; {words}"
         )
+
+
+def check_axes(lasts: float, frames: Frames, name: str, path: str | Path) -> None:
+    """Raise UserError if samples last (s) as long as the movie would by another order of axes."""
+    share = frames.count / frames.rate / lasts if lasts > 0 else 1
+    letters = other(frames.orders, lasts * frames.rate, NEAR)
+    if letters and not frames.sure and not 1 - 2 * NEAR < share < 1 + 2 * NEAR:
+        _refuse_part(share, letters, lasts, frames, name, path)
+
+
+def check_part(lasts: float, frames: Frames, name: str, path: str | Path) -> None:
+    """Raise UserError if the movie is too small a part of the time (s) of samples to be whole.
+
+    One that has time stamps is as long as they say.
+    """
+    share = frames.count / frames.rate / lasts if lasts > 0 else 1
+    if frames.time is None and share < SMALL_PART:
+        letters = other(frames.orders, lasts * frames.rate, NEAR)
+        _refuse_part(share, letters, lasts, frames, name, path)
+
+
+def _refuse_part(
+    share: float, letters: str, lasts: float, frames: Frames, name: str, path: str | Path
+) -> None:
+    raise UserError(
+        f"{path}: {name} goes on for {lasts:.4g} s, but the movie's {frames.count} frames at "
+        f"{frames.rate:g}/s for {share * lasts:.3g} s, {share:.1%} of it: misread? {ask(letters)}"
+        "correct frame_rate, name all of the movie's files, or say in frame_times when its frames "
+        "were taken"
+    )
