@@ -1,10 +1,9 @@
-"""What a folder of recordings holds, guessed from names, and a first config for it.
+"""What a folder of recordings holds, for a first config: sessions, their files and their mice.
 
-A session is found by its movie; its other files are those whose path holds the session's name.
-Mice are the folders above the sessions or, where there are none, what remains of the sessions'
-names without dates and session numbers. No file is opened. What a guess rests on, and what was not
-found, is said in comments of the config; where the layout cannot be written with {session} and
-{mouse}, the comments hold the commands that link the files to names that can.
+What the files are is guessed from names, sizes and headers (`file_roles`), which movies are one
+session from names (`movie_files`), and so are mice (`mice_of_names`). What a guess rests on, and
+what was not found, is said in notes; where the layout cannot be written with {session} and {mouse},
+links to the files can. `config_text` writes the config.
 """
 
 from __future__ import annotations
@@ -12,55 +11,18 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shlex
-import textwrap
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path, PurePosixPath
 
-import yaml
-
-from mesodecode import cohort
+from mesodecode import file_names as names
+from mesodecode.file_roles import EITHER, FLAT, MOVIES, by_role
 from mesodecode.files import UserError
+from mesodecode.found import Found, Session
+from mesodecode.mice_of_names import Place, mice_of
+from mesodecode.movie_files import sessions_of, stem_of, units_of
+from mesodecode.session_patterns import name_files
 
-MOVIES = (".tif", ".tiff", ".btf", ".zarr", ".nwb", ".avi", ".mp4", ".mov", ".mkv")
-TABLES = (".csv", ".tsv")
-EITHER = (".mat", ".h5", ".hdf5", ".npy")  # movies or behaviour, by their size
-# Words of file names, in lower case.
-BEHAVIOR = {
-    *("behavior", "behaviour", "beh", "labels", "states", "runrest", "running", "locomotion"),
-    *("speed", "velocity", "wheel", "treadmill", "encoder"),
-}
-ROIS = {"roi", "rois"}
-ASIDE = {
-    *("mask", "masks", "dark", "mean", "average", "background", "atlas", "truth", "landmarks"),
-}
-MOVIE_WORDS = {
-    *("movie", "stack", "frames", "imaging", "images", "video", "raw", "ome", "mmstack"),
-    *("widefield", "wf", "calcium", "gcamp", "u"),  # U of SVD components, beside SVT
-}
 SKIPPED = {"results", "__pycache__"}  # folders
-NAME = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
-)  # of a session, as the config's schema has it
-DATE = re.compile(r"(?<!\d)(20\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)")
-NUMBERED = re.compile(r"(s|ses|sess|session|run|rec|recording|day|d|trial|exp|block)-?\d+", re.I)
-LONG_PAUSE = 28  # days between sessions of one name, after which it may be another animal's
-
-
-@dataclass
-class Found:
-    """What `look` found: patterns of files, mice with their sessions, and words about it."""
-
-    folder: str
-    patterns: dict[str, str] = field(default_factory=dict)
-    mice: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-    guess: str = ""
 
 
 def look(folder: str | Path) -> Found:
@@ -68,21 +30,30 @@ def look(folder: str | Path) -> Found:
     if not Path(folder).is_dir():
         raise UserError(f"{folder}: no such folder; name the one that holds your recordings")
     found = Found(Path(folder).as_posix())
-    roles = by_role(files_in(folder))
-    if not roles["movie"]:
+    files = files_in(folder)
+    roles = by_role(files, folder)
+    if not roles["movie"] and not roles["temporal"]:
         raise UserError(
-            f"{folder}: no movie in it; looked for {', '.join((*MOVIES, *EITHER))} (a table needs "
-            "none: see `source` of a comparison)"
+            f"{folder}: no movie in it; looked for {', '.join((*MOVIES, *EITHER, *FLAT))} (a table "
+            "needs none: see `source` of a comparison)"
         )
-    movies, roles["movie"] = _join_parts(roles["movie"], roles["behavior"]), []
-    sessions = _name_sessions(movies)
-    files = {"movie": sessions}
-    for kind in ("svt", "behavior", "rois"):
-        files[kind] = _match(roles[kind], sessions)
-    if not files["behavior"] and all(path.suffix == ".nwb" for path in movies):
-        files["behavior"] = sessions  # NWB files hold both
-    _write_patterns(found, files)
-    _say_what_is_missing(found, files, roles)
+    sessions = _sessions(roles)
+    for kind in ("behavior", "times", "rois"):
+        for path, session in _match(roles[kind], sessions).items():
+            session.files[kind] = path
+    if roles["temporal"]:
+        _pair_components(sessions, roles["spatial"])
+    guess = mice_of([session.place for session in sessions])
+    for session, mouse in zip(sessions, guess.mice, strict=True):
+        session.mouse = mouse
+    if not roles["behavior"] and all(session.path.suffix == ".nwb" for session in sessions):
+        for session in sessions:  # NWB files hold both
+            session.files["behavior"] = session.path
+    found.guess = guess.rests_on
+    found.notes += guess.notes
+    name_files(found, sessions, files)
+    _say_what_movies_are(found, sessions)
+    _say_what_is_missing(found, sessions, roles)
     return found
 
 
@@ -92,7 +63,7 @@ def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
     Hidden files and results are left out; links are followed, each folder is entered once.
     """
     found, entered = {}, set()
-    for top, folders, names in os.walk(folder, followlinks=True):
+    for top, folders, files in os.walk(folder, followlinks=True):
         at = os.stat(top)
         if (at.st_dev, at.st_ino) in entered:  # a link to a folder above
             folders.clear()
@@ -101,7 +72,7 @@ def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
         arrays = [name for name in folders if name.lower().endswith(".zarr")]
         hidden = {name for name in folders if name.startswith(".")}
         folders[:] = sorted(set(folders) - set(arrays) - hidden - SKIPPED)
-        for name in (*arrays, *names):
+        for name in (*arrays, *files):
             path = Path(top, name)
             if not name.startswith(".") and str(path).isprintable() and path.exists():
                 size = 1 << 40 if name in arrays else path.stat().st_size
@@ -109,259 +80,159 @@ def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
     return dict(sorted(found.items()))
 
 
-def by_role(files: dict[PurePosixPath, int]) -> dict[str, list[PurePosixPath]]:
-    """Return role -> files, by suffixes, words of names and sizes.
-
-    The roles: movie, svt (of a movie that is SVD components), behavior, rois and aside.
-    """
-    roles: dict[str, list[PurePosixPath]] = {
-        role: [] for role in ("movie", "svt", "behavior", "rois", "aside", "either")
-    }
-    for path in files:
-        words = set(re.split(r"[^a-z0-9]+", path.name.lower()))
-        suffix = path.suffix.lower()
-        if suffix == ".nwb":  # it may hold all of a session
-            roles["movie"].append(path)
-        elif suffix not in MOVIES + TABLES + EITHER or words & ASIDE:
-            roles["aside"].append(path)
-        elif suffix == ".npy" and "svt" in words:
-            roles["svt"].append(path)
-        elif words & ROIS:
-            roles["rois"].append(path)
-        elif words & BEHAVIOR or suffix in TABLES:
-            roles["behavior"].append(path)
-        elif suffix in MOVIES or words & MOVIE_WORDS:
-            roles["movie"].append(path)
-        else:
-            roles["either"].append(path)
-    either = roles.pop("either")
-    if either and not roles["movie"]:  # the suffix of the larger files is that of the movies
-        sizes = {
-            s: max(files[p] for p in either if p.suffix == s) for s in {p.suffix for p in either}
-        }
-        largest = max(sizes, key=lambda s: sizes[s])
-        roles["movie"] = [path for path in either if path.suffix == largest]
-        either = [path for path in either if path.suffix != largest]
-    roles["behavior"] += either
-    return roles
+# --- sessions and their files --------------------------------------------------------------------
 
 
-def _stem(path: PurePosixPath) -> str:
-    """Return a file's name without suffixes, nor words at its end that say that it is a movie."""
-    stem = path.name
-    while PurePosixPath(stem).suffix.lower() in (*MOVIES, *EITHER, ".ome"):
-        stem = PurePosixPath(stem).stem
-    while True:
-        shorter = re.sub(r"[_\-. ]+([A-Za-z]+)$", "", stem)
-        word = stem[len(shorter) :].strip("_-. ").lower()
-        if word not in MOVIE_WORDS:
-            return stem
-        stem = shorter
-
-
-def _join_parts(movies: list[PurePosixPath], behavior: list[PurePosixPath]) -> list[PurePosixPath]:
-    """Return movies, each folder of numbered TIFF files as one: its behaviour is one file."""
-    folders = {path.parent for path in movies}
-    parts = {
-        folder
-        for folder in folders
-        if folder != PurePosixPath(".")
-        and len(mine := [p for p in movies if p.parent == folder]) > 1
-        and len({re.sub(r"\d+$", "", _stem(p)) for p in mine}) == 1
-        and all(p.suffix.lower().startswith(".tif") for p in mine)
-        and sum(p.parent == folder for p in behavior) <= 1
-    }
-    if not parts or len(behavior) > len(folders):
-        return movies
-    return sorted({p.parent if p.parent in parts else p for p in movies})
-
-
-def _name_sessions(movies: list[PurePosixPath]) -> dict[str, PurePosixPath]:
-    """Return session -> movie: by the name of the movie, of its folder, or of all above it."""
-    for names in (
-        [_stem(path) for path in movies],
-        [path.parent.name for path in movies],
-        ["_".join((*path.parent.parts, _stem(path))) for path in movies],
-    ):
-        if len(set(names)) == len(movies) and all(names):
-            return dict(zip(_without_prefix(names), movies, strict=True))
-    return {str(path): path for path in movies}  # two suffixes of one name
-
-
-def _without_prefix(names: list[str]) -> list[str]:
-    """Return names without what all begin with, if the config can then hold them."""
-    if all(NAME.fullmatch(name) for name in names):
-        return names
-    same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
-    common = re.sub(r"[^_\-. ]*$", "", "".join(letters[0] for letters in same))
-    shorter = [name[len(common) :] for name in names]
-    return shorter if all(NAME.fullmatch(name) for name in shorter) else names
-
-
-def _holds(path: PurePosixPath, name: str) -> bool:
-    """Whether a path holds a name, not as a part of a longer word."""
-    return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", str(path)))
+def _sessions(roles: dict[str, dict[PurePosixPath, int]]) -> list[Session]:
+    behavior = [*roles["behavior"]]
+    movies = sessions_of(units_of(roles["movie"], behavior, roles["temporal"]))
+    everywhere = set.intersection(*({v for part in key for v in part} for key in movies))
+    sessions = []
+    for key, movie in movies.items():
+        unit = movie.units[0]
+        told = frozenset(value for part in key for value in part) - everywhere
+        sessions.append(Session(movie, Place((*unit.folder.parts, unit.stem), unit.words), told))
+    return sessions
 
 
 def _match(
-    files: list[PurePosixPath], sessions: dict[str, PurePosixPath]
-) -> dict[str, PurePosixPath]:
-    """Return session -> its file: the nearest of those whose path names the session.
+    files: dict[PurePosixPath, int], sessions: list[Session]
+) -> dict[PurePosixPath, Session]:
+    """Return file -> its session; of a session, that of the lowest rank and the nearest.
 
-    It does by the session's name, or by all that tells the path of its movie from others'.
+    A file is of the session whose telling words its path holds; failing that, of the only one that
+    no word of it speaks against.
     """
-    everywhere = set.intersection(*({*m.parent.parts, _stem(m)} for m in sessions.values()))
+    all_told = frozenset().union(*(session.telling for session in sessions))
+    mine: dict[int, list[PurePosixPath]] = {}
+    for path in files:
+        words = names.parsed(path, stem_of(path))
+        told = {token.value for part in words for token in part} & all_told
+        fits = [i for i, session in enumerate(sessions) if session.telling <= told]
+        longest = max((len(sessions[i].telling) for i in fits), default=0)
+        fits = [i for i in fits if len(sessions[i].telling) == longest]
+        if not fits and told:
+            fits = [i for i, session in enumerate(sessions) if told <= session.telling]
+        if len(fits) == 1:
+            mine.setdefault(fits[0], []).append(path)
     matched = {}
-    for session, movie in sessions.items():
-        own = [part for part in (*movie.parent.parts, _stem(movie)) if part not in everywhere]
-        longer = [other for other in sessions if other != session and session in other]
-        mine = [
-            path
-            for path in files
-            if (_holds(path, session) or (own and all(_holds(path, part) for part in own)))
-            and not any(_holds(path, other) for other in longer)
-        ]
-        if mine:
-            matched[session] = max(mine, key=lambda path: len(os.path.commonpath([path, movie])))
+    for i, paths in mine.items():
+        near = {path: len(_shared(path, sessions[i].path)) for path in paths}
+        best = min(paths, key=lambda path: (files[path], -near[path], path))
+        matched[best] = sessions[i]
     return matched
 
 
-# --- mice --------------------------------------------------------------------------------------
+def _shared(a: PurePosixPath, b: PurePosixPath) -> list[str]:
+    """Return the folders that two files have in common."""
+    pairs = zip(a.parent.parts, b.parent.parts, strict=False)
+    return [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
 
-def mouse_of(session: str) -> str:
-    """Return what a session's name says of its mouse: all but dates and session numbers."""
-    rest = DATE.sub("", session)
-    parts = [part for part in re.split(r"[_\s]+|(?<!sub)(?<!ses)-", rest) if part]
-    kept = [part for part in parts if not NUMBERED.fullmatch(part)]
-    dated = rest != session or len(kept) < len(parts)
-    if not dated and len(kept) > 1 and kept[-1].isdigit():
-        kept.pop()  # nothing else numbers the sessions
-    return "_".join(kept)
-
-
-def _mouse_folders(sessions: dict[str, PurePosixPath]) -> dict[str, str] | None:
-    """Return session -> the folder that is its mouse; None where no folder tells mice apart."""
-    depth = min(len(path.parts) for path in sessions.values()) - 1
-    for level in range(depth):
-        mice = {session: path.parts[level] for session, path in sessions.items()}
-        if len(set(mice.values())) > 1 and any(mouse != session for session, mouse in mice.items()):
-            return mice
-    return None
-
-
-def _pauses(mice: dict[str, list[str]]) -> Iterator[str]:
-    """Yield a note for each mouse whose sessions come in two times of the year."""
-    for mouse, sessions in mice.items():
-        days = []
-        for found in filter(None, map(DATE.search, sessions)):
-            try:
-                days.append(date(*map(int, found.groups())))
-            except ValueError:  # 20189999 is no date
-                continue
-        days.sort()
-        gaps = [(b - a, a, b) for a, b in itertools.pairwise(days)]
-        if gaps and max(gaps)[0].days > LONG_PAUSE:
-            gap, a, b = max(gaps)
-            yield (
-                f"CHECK: sessions of '{mouse}' pause for {gap.days} days, from {a} to {b}: are "
-                "these two animals of one name? A mouse must not be in two roles."
+def _pair_components(sessions: list[Session], spatial: dict[PurePosixPath, int]) -> None:
+    """Give each session of temporal components the spatial ones nearest above or beside them."""
+    for session in sessions:
+        if session.movie.units[0].temporal and session.path.suffix == ".npy":
+            session.movie.u = max(
+                spatial,
+                key=lambda path: (
+                    len(_shared(path, session.path)),
+                    -min(map(len, (path.parts, session.path.parts))),
+                    -_shows(path),
+                ),
             )
 
 
-# --- patterns ----------------------------------------------------------------------------------
+def _shows(path: PurePosixPath) -> int:
+    """Return what a file's name says of the light (see `file_names.LIGHTS`)."""
+    lights = (names.light_of(token.text) for token in names.tokens(stem_of(path)))
+    return min((light for light in lights if light is not None), default=0)
 
 
-def _template(path: PurePosixPath, session: str, mouse: str | None) -> str:
-    """Return a path with its session and, as a folder, its mouse as {session} and {mouse}."""
-    parts = []
-    for i, part in enumerate(path.parts):
-        folder = i < len(path.parts) - 1
-        if folder and part == mouse:
-            parts.append("{mouse}")
-            continue
-        pieces = re.split(rf"(?<![A-Za-z0-9]){re.escape(session)}(?![A-Za-z0-9])", part)
-        escaped = [piece.replace("{", "{{").replace("}", "}}") for piece in pieces]
-        parts.append("{session}".join(escaped))
-    return "/".join(parts)
+# --- what is said --------------------------------------------------------------------------------
 
 
-def _write_patterns(found: Found, files: dict[str, dict[str, PurePosixPath]]) -> None:
-    """Fill in patterns and mice; links where the files' names cannot be written as patterns."""
-    sessions = files["movie"]
-    folders = _mouse_folders(sessions)
-    mice = folders or {session: mouse_of(session) for session in sessions}
-    found.guess = "folders" if folders else "the sessions' names"
-    templates = {
-        kind: Counter(_template(p, s, folders and folders[s]) for s, p in paths.items())
-        for kind, paths in files.items()
-        if paths
-    }
-    (movie, n_same) = templates["movie"].most_common(1)[0]
-    plain = all(NAME.fullmatch(s) for s in sessions) and "{session}" in movie
-    plain &= n_same == len(sessions)
-    plain &= "{mouse}" not in movie or all(_name(m) == m for m in mice.values())
-    if not plain:
-        _link(found, files, mice)
+def _say_what_movies_are(found: Found, sessions: list[Session]) -> None:
+    """Add the settings that movies and behaviour need, and what of them was guessed."""
+    usual = sessions[0].movie
+    suffix = usual.units[0].files[0].suffix.lower()
+    if any(len(s.movie.units) != len(usual.units) for s in sessions):
+        found.notes.append("FILL IN: not all sessions have files of the same wavelengths.")
+    if usual.u is None and len(usual.units) == 2:
+        said = ", ".join(unit.light or "no light named" for unit in usual.units)
+        sure = usual.units[0].shows == 0 and usual.units[1].shows > 1
+        found.settings["wavelengths"] = "separate", f"CHECK: a file a wavelength: {said}"
+        found.corrections["channels"] = 2, "" if sure else "CHECK: is the first one of calcium?"
+        found.corrections["reference_channel"] = 2, "CHECK: no calcium in it"
+        found.corrections["hemodynamics"] = "regression", ""
+    if usual.units[0].temporal and suffix == ".mat":
+        found.settings["movie_dataset"] = ["U", "Vc"], "CHECK: SVD components in one file"
+    elif suffix in (".h5", ".hdf5", ".mat", ".npy", ".zarr", ".nwb") and usual.u is None:
+        order = {".mat": "YXT", ".nwb": "TXY"}.get(suffix, "TYX")
+        found.notes.append(
+            f"CHECK: axes of the movie are taken as {order} (T time, Y rows, X columns); if images "
+            "are turned or time is another axis, see movie_axes."
+        )
+    if suffix in FLAT:
+        found.notes.append(
+            f"FILL IN: {suffix} files of pixels without a header are not read yet; write them as "
+            "TIFF, HDF5 or NPY."
+        )
+    _say_what_was_chosen(found, sessions)
+    _say_what_behavior_is(found, sessions)
+
+
+def _say_what_behavior_is(found: Found, sessions: list[Session]) -> None:
+    behavior = [s.files["behavior"] for s in sessions if "behavior" in s.files]
+    if not behavior:
         return
-    for kind, counts in templates.items():
-        pattern, count = counts.most_common(1)[0]
-        if "{session}" not in pattern:
-            found.notes.append(
-                f"{kind}: '{pattern}' holds no session's name, so it cannot be used."
-            )
-            continue
-        found.patterns[kind] = f"{found.folder.replace('{', '{{').replace('}', '}}')}/{pattern}"
-        for session, path in files[kind].items():
-            if _template(path, session, folders and folders[session]) != pattern:
-                found.notes.append(f"{kind}: {path} is named otherwise than the {count} others.")
-    _set_mice(found, mice)
+    words = names.words(behavior[0].name)
+    if (alf := re.fullmatch(r"(.+)\.position\.npy", behavior[0].name)) and len(
+        found.patterns["behavior"][0].split("/")
+    ) > 2:
+        _set_wheel(found, sessions, alf[1])
+    elif behavior[0].suffix.lower() in EITHER and not words & names.BEHAVIOR:
+        found.notes.append(
+            f"CHECK: {behavior[0].name} and the like are taken for behaviour; name their variable "
+            "in behavior_labels, behavior_speed or behavior_encoder."
+        )
 
 
-def _link(found: Found, files: dict[str, dict[str, PurePosixPath]], mice: dict[str, str]) -> None:
-    """Name sessions anew, and write the commands that link their files to such names."""
-    names: dict[str, str] = {}
-    for session in files["movie"]:
-        mouse, name = _name(mice[session]), _name(session)
-        name = name if mouse in name else f"{mouse}_{name}"
-        while not name or name in names.values():  # ü and u
-            name += "x"
-        names[session] = name
-    for kind, paths in files.items():
-        if not paths:
-            continue
-        suffix = Counter(path.suffix for path in paths.values()).most_common(1)[0][0]
-        endings = {"movie": "", "svt": "_svt", "behavior": "_behavior", "rois": "_roi"}
-        ending = endings[kind] + suffix
-        found.patterns[kind] = f"links/{{session}}{ending}"
-        for session, path in paths.items():
-            source = shlex.quote(os.path.abspath(Path(found.folder, path)))
-            found.links.append(f"ln -s {source} links/{names[session]}{ending}")
-    _set_mice(found, {names[session]: mouse for session, mouse in mice.items()})
+def _set_wheel(found: Found, sessions: list[Session], name: str) -> None:
+    """Add the settings of a wheel in ALF: position in rad with time stamps, in a folder."""
+    for session in sessions:
+        if "behavior" in session.files:
+            times = session.files["behavior"].with_name(f"{name}.timestamps.npy")
+            session.files["behavior_time"] = times
+    found.patterns["behavior"] = [str(PurePosixPath(found.patterns["behavior"][0]).parent)]
+    found.settings["behavior_encoder"] = f"{name}.position", ""
+    found.settings["behavior_time"] = f"{name}.timestamps", ""
+    found.settings["counts_per_turn"] = 6.2832, "position is in rad"
+    found.settings["wheel_circumference"] = 19.5, "CHECK: cm, a wheel of IBL's rig"
 
 
-def _set_mice(found: Found, mice: dict[str, str]) -> None:
-    for session, mouse in mice.items():
-        found.mice.setdefault(_name(mouse).replace(".", "_") or "FILL_IN", []).append(session)
-    if "FILL_IN" in found.mice:
-        found.notes.append("FILL IN: the names do not say which mouse a session is of.")
-    found.notes += _pauses(found.mice)
-
-
-def _name(text: str) -> str:
-    """Return text as a name that a config may hold: ü becomes u, a space an underscore."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-")[:64]
+def _say_what_was_chosen(found: Found, sessions: list[Session]) -> None:
+    several = next((session for session in sessions if session.movie.others), None)
+    if several:
+        others = ", ".join(str(unit.files[0]) for unit in several.movie.others[:5])
+        found.notes.append(
+            f"CHECK: sessions have several movies; {several.path} is taken, not {others}, and so "
+            "on."
+        )
+    joined = [s.movie.units[0] for s in sessions if len(s.movie.units[0].files) > 1]
+    if joined:
+        first, last = joined[0].files[0].name, joined[0].files[-1].name
+        found.notes.append(
+            f"CHECK: {first} to {last} ({len(joined[0].files)} files) are taken for parts of one "
+            "movie, and so are others of such names."
+        )
 
 
 def _say_what_is_missing(
-    found: Found,
-    files: dict[str, dict[str, PurePosixPath]],
-    roles: dict[str, list[PurePosixPath]],
+    found: Found, sessions: list[Session], roles: dict[str, dict[PurePosixPath, int]]
 ) -> None:
-    n_sessions = len(files["movie"])
-    without = [session for session in files["movie"] if session not in files["behavior"]]
-    if without and files["behavior"]:
+    without = [session.name for session in sessions if "behavior" not in session.files]
+    if without and len(without) < len(sessions):
         found.notes.append(
             f"FILL IN: no behaviour found for {', '.join(without[:10])}"
             + (f" and {len(without) - 10} more" if len(without) > 10 else "")
@@ -372,82 +243,19 @@ def _say_what_is_missing(
             "FILL IN: no behaviour files found; recordings.behavior needs them (labels or speed of "
             "every frame)."
         )
-    if files["rois"] and len(files["rois"]) < n_sessions:
-        found.notes.append(f"ROI signals for {len(files['rois'])} of {n_sessions} sessions only.")
+    n_rois = sum("rois" in session.files for session in sessions)
+    if 0 < n_rois < len(sessions):
+        found.notes.append(f"ROI signals for {n_rois} of {len(sessions)} sessions only.")
         found.patterns.pop("rois", None)
-    used = {path for paths in files.values() for path in paths.values()}
-    left = [p for paths in roles.values() for p in paths if p not in used]
-    left = [p for p in left if not any(parent in used for parent in p.parents)]
+    used = {path for session in sessions for path in session.files.values()}
+    for session in sessions:
+        units = (*session.movie.units, *session.movie.others)
+        used |= {path for unit in units for path in unit.files} | {session.movie.u}
+    left = sorted({path for paths in roles.values() for path in paths} - used)
+    counts = Counter(path.name for path in left)
+    names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
+    names_left += [str(path) for path in left if counts[path.name] == 1]
     if left:
-        shown = ", ".join(map(str, left[:8]))
-        more = f" and {len(left) - 8} more" if len(left) > 8 else ""
+        shown = ", ".join(names_left[:8])
+        more = f" and {len(names_left) - 8} more" if len(names_left) > 8 else ""
         found.notes.append(f"Files not used: {shown}{more}.")
-
-
-# --- the config --------------------------------------------------------------------------------
-
-
-def config_text(found: Found) -> str:
-    """Return a commented config; what `cohort.resolve` says against it is its first line."""
-    text = "\n".join(_config_lines(found)) + "\n"
-    try:
-        cohort.resolve(yaml.safe_load(text))
-    except UserError as error:
-        text = f"# FILL IN: {error}\n{text}"
-    return text
-
-
-def _config_lines(found: Found) -> Iterator[str]:
-    n_sessions, n_mice = sum(map(len, found.mice.values())), len(found.mice)
-    words = [
-        f"Written by `mesodecode init {found.folder}`, which guesses from names and opens no file.",
-        f"Sessions: {n_sessions}, mice: {n_mice}. Lines with CHECK or FILL IN want your eyes.",
-        *found.notes,
-    ]
-    if found.links:
-        words.append(
-            "The files' names cannot be written with {session} and {mouse}. These commands link "
-            "them to names that can; run them where Snakemake runs, or rename the files:"
-        )
-    lines = textwrap.TextWrapper(98, initial_indent="# ", subsequent_indent="#   ")
-    lines.break_on_hyphens = lines.break_long_words = False  # names and commands stay whole
-    for text in words:
-        yield from lines.wrap(text)
-    if found.links:
-        yield "#   mkdir -p links"
-        yield from (f"#   {link}" for link in found.links)
-    yield "# Next: snakemake qc --cores all --configfile THIS_FILE. Every key: config.yaml"
-    study = _name(Path(found.folder).resolve().name).replace(".", "_") or "lab"
-    yield f"study: {_scalar(study)}"
-    yield "recordings:"
-    svt = found.patterns.pop("svt", None)
-    for kind, pattern in found.patterns.items():
-        if kind == "movie" and svt:
-            yield "  movie:                # SVD components, U and SVT"
-            yield from (f"    - {_scalar(part)}" for part in (pattern, svt))
-        else:
-            yield f"  {kind}: {_scalar(pattern)}"
-    if "behavior" not in found.patterns:
-        yield "  # behavior: FILL IN, for example data/{session}_behavior.mat"
-    yield "  frame_rate: 30        # CHECK: frames/s"
-    yield f"mice:                   # CHECK: guessed from {found.guess}"
-    for mouse, sessions in found.mice.items():
-        yield f"  {_scalar(mouse)}:"
-        yield from (f"    - {_scalar(session)}" for session in sessions)
-    train = min(3, n_mice - 2)
-    if train >= 1:
-        yield f"allocation: {{train: {train}, valid: 1, test: 1}}   # mice a role, all combinations"
-    else:
-        yield f"# FILL IN: mice found: {n_mice}; to decode unseen mice takes 3 or more"
-    yield "decoders:               # more in config.yaml; this one takes minutes"
-    yield "  linear: {model: logistic_regression, pixels: 32, frame_step: 10}"
-    yield "  # cnn: {backbone: efficientnet_lite0, pretrained: lite0, epochs: 3, batch_size: 32}"
-    yield "  # cnn_gru: {start_from: cnn, rnn: gru, half_window: 5}"
-    if "rois" in found.patterns:
-        yield "  # roi_gru: {input: rois, rnn: gru, half_window: 15}"
-
-
-def _scalar(text: str) -> str:
-    """Return text as YAML writes it, in quotes where it would be read as something else."""
-    line = yaml.safe_dump(text, allow_unicode=True, width=10**6).split("\n")[0]
-    return f'"{text}"' if text.isdigit() else line

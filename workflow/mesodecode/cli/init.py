@@ -1,7 +1,7 @@
 """Look at a folder of recordings and write a commented config: sessions, mice, what is missing.
 
-Guesses from the names of files and folders; opens none of them. Without --out the config goes to
-standard output.
+Guesses from the names of files and folders; reads headers of HDF5, MAT and NPY files where names do
+not tell movies from behaviour. Without --out the config goes to standard output.
 
 Example: mesodecode init data --out mylab.yaml
 """
@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the config."""
-    from mesodecode.discover import config_text, look
+    from mesodecode.config_text import config_text
+    from mesodecode.discover import look
     from mesodecode.files import UserError, atomic_path
 
     if args.out is not None and args.out.exists():
