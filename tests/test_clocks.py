@@ -12,6 +12,7 @@ from mesodecode.files import UserError
 from mesodecode.preprocess import frames_of
 from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.clocks import Frames, read_times
+from mesodecode.sources.movie import Movie
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
 TIME = np.arange(2050) / 100
@@ -65,14 +66,16 @@ def test_numbers_of_samples_or_frames_are_no_seconds(tmp_path):
 def test_slow_clocks_in_seconds_are_read(tmp_path):
     """States logged as they change, a speed a second, and behaviour that goes on for an hour."""
     columns = {"t": [0, 5, 10, 15, 20, 300, 303], "labels": [0, 1, 0, 1, 0, 1, 0]}
-    assert (labels(tmp_path / "b.csv", columns) == RAN).all()
+    stamped = Frames(600, 30.0, STARTS)
+    assert (labels(tmp_path / "b.csv", columns, stamped) == RAN).all()
     seconds = np.arange(21.0)
     columns = {"t": seconds, "speed": np.where((seconds % 10) >= 5, 20.0, 0)}
     assert (labels(tmp_path / "b.csv", columns) == RAN).mean() > 0.9  # ramps of a second
     hour = np.arange(36000) / 10
     columns = {"t": hour, "speed": np.where(hour % 10 >= 5, 20.0, 0)}
-    assert "behavior_time_unit" in refusal(tmp_path / "b.csv", columns)
-    assert (labels(tmp_path / "b.csv", columns, behavior_time_unit="s") == RAN).mean() > 0.98
+    assert "behavior_time_unit" in refusal(tmp_path / "b.csv", columns, stamped)
+    got = labels(tmp_path / "b.csv", columns, stamped, behavior_time_unit="s")
+    assert (got == RAN).mean() > 0.98
 
 
 @pytest.mark.parametrize("form", ["iso", "zone", "clock"])
@@ -203,8 +206,8 @@ def test_a_position_logged_as_it_changes_and_one_that_was_missed(tmp_path):
 # --- frames of all channels ---------------------------------------------------------------------
 
 
-class Stack:
-    path, time = "m.tif", None
+class Stack(Movie):
+    path = "m.tif"
 
     def __init__(self, n):
         self.shape = (n, 4, 4)
@@ -236,14 +239,14 @@ def test_time_stamps_of_all_channels(tmp_path, stamps, expected):
 def test_both_edges_of_exposures_of_one_channel(tmp_path, capsys):
     np.save(tmp_path / "t.npy", np.sort(np.concatenate([STARTS, STARTS + 0.01])))
     np.testing.assert_allclose(read_times(tmp_path / "t.npy", None, 600, 30.0), STARTS)
-    assert "every second is taken" in capsys.readouterr().err
+    assert "the first of each two is taken" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("stamps", "words"),
     [
         (RAW[:-1], "needs 600 .one a frame., 1200 .one for each frame of all channels. or 2400"),
-        (RAW[:-1], "which frames have none is not known"),
+        (RAW[:-1], "which frames lack one is not known"),
         (np.append(RAW, 20.0), "cut off those without a frame"),
         (np.sort(np.random.default_rng(0).uniform(0, 20, 2400)), "has 2400 time stamps"),
         (RAW[:1200] * 2, "says 15 frames/s, but frame_rate is 30"),

@@ -215,6 +215,12 @@ def of_another_length(name: str, n_values: int, n_frames: int) -> str:
         return "cut both to the same frames"
     if name == "rois":
         return "needs a value a frame of the signal: bring ROI signals onto the frames"
+    if n_values in (2 * n_frames, 3 * n_frames):
+        n = n_values // n_frames
+        return (
+            f"is there one for each frame of {n} channels? keep those of the movie's channel; what "
+            "has another rate needs its time stamps, in behavior_time, or behavior_rate"
+        )
     return (
         "is a file cut short? what has another rate than the movie needs its time stamps, in "
         "behavior_time, or its rate, in behavior_rate"

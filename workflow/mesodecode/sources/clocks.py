@@ -13,7 +13,6 @@ from mesodecode.files import UserError
 from mesodecode.sources import npy
 from mesodecode.sources.arrays import Bouts
 from mesodecode.sources.axes import ask, other
-from mesodecode.sources.movie import words
 from mesodecode.sources.traces import finite, read_variables
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
@@ -65,7 +64,7 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
         dates = pd.to_datetime(text, utc=True, format="ISO8601")
     except (ValueError, OverflowError) as error:
         raise UserError(
-            f"{path}: {name} holds text that is no time ({words(error)}); needs numbers, "
+            f"{path}: {name} holds text that is no time, such as '{text.iloc[0]}'; needs numbers, "
             "ISO 8601 (2024-01-31T12:00:00.033) or HH:MM:SS.fff"
         ) from error
     if dates.isna().any():
@@ -159,8 +158,15 @@ class Frames:
         return float(np.median(np.diff(self.starts))) if self.count > 1 else 1 / self.rate
 
     def has_raw(self, n_values: int) -> bool:
-        """Return whether so many values are one for each frame of all channels."""
-        return n_values == self.n_raw != self.count
+        """Return whether so many values are one for each frame of all channels.
+
+        They may lack those of a last cycle that is not complete.
+        """
+        if self.taken is None or n_values == self.count:
+            return False
+        return n_values in (self.n_raw, self.n_raw // self.count * self.count) and bool(
+            self.taken.max() < n_values
+        )
 
 
 def read_times(
@@ -200,47 +206,44 @@ def read_times(
     if values.ndim != 1:
         raise UserError(f"{path}: {found} has shape {values.shape}; needs one time stamp a frame")
     time = seconds(values, unit, found, path)
-    taken = np.arange(n_frames) if taken is None else taken
-    time = of_frames(time, found, path, taken, n_raw or n_frames, orders)
+    frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
+    time = of_frames(time, found, path, frames)
     return check_times(time, found, path, rate)
 
 
-def of_frames(
-    time: np.ndarray,
-    name: str,
-    path: str | Path,
-    taken: np.ndarray,
-    n_raw: int,
-    orders: Mapping[str, int] | None = None,
-) -> np.ndarray:
-    """Return those of time stamps (n,) that are of the frames `taken` (T,) among `n_raw`.
+def of_frames(time: np.ndarray, name: str, path: str | Path, frames: Frames) -> np.ndarray:
+    """Return those of time stamps (n,) that are of `frames`.
 
-    n is T, `n_raw` (a time stamp for each frame of all channels) or twice either: both edges of
+    There may be one a frame, one for each frame of all channels, or twice as many: both edges of
     the camera's exposures, of which the first of each pair is taken. Raises UserError else.
     """
-    n_frames = len(taken)
+    n_frames, n_raw = frames.count, frames.n_raw or frames.count
     if len(time) == n_frames:
         return time
-    if len(time) == n_raw:
-        say(f"{path}: of {n_raw} time stamps in {name}, those of the {n_frames} frames are taken")
-        return time[taken]
+    if frames.has_raw(len(time)):
+        say(
+            f"{path}: of {len(time)} time stamps in {name}, one for each frame of all channels, "
+            f"those of the signal's {n_frames} frames are taken"
+        )
+        return time[frames.taken]
     if len(time) in (2 * n_raw, 2 * n_frames) and _alternate(time):
-        say(f"{path}: of {len(time)} time stamps in {name}, every second is taken, as the edge at "
-            "which an exposure begins")  # fmt: skip
-        return of_frames(time[::2], name, path, taken, n_raw, orders)
+        say(
+            f"{path}: of {len(time)} time stamps in {name}, twice as many as frames, the first of "
+            "each two is taken: where an exposure begins"
+        )
+        return of_frames(time[::2], name, path, frames)
     fit = [f"{n_frames} (one a frame)"]
     fit += [f"{n_raw} (one for each frame of all channels)"] if n_raw != n_frames else []
     near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
-    hint = "" if near is None else (
-        "; which frames have none is not known: cut the movie or find those that are missing"
-        if len(time) < near
-        else "; cut off those without a frame (pulses before the start or after the end?)"
-    )  # fmt: skip
-    letters = other(orders or {}, len(time))
+    hint = ""
+    if near is not None and len(time) < near:
+        hint = "; which frames lack one is not known: find those that are missing, or cut the movie"
+    elif near is not None:
+        hint = "; cut off those without a frame (pulses before the start or after the end?)"
     raise UserError(
         f"{path}: {name} has {len(time)} time stamps, but the movie has {n_frames} frames; "
-        f"{ask(letters)}needs "
-        f"{', '.join(fit)} or {2 * n_raw} (both edges of exposures){hint}"
+        f"{ask(other(frames.orders, len(time)))}needs {', '.join(fit)} or {2 * n_raw} (both edges "
+        f"of exposures){hint}"
     )
 
 

@@ -176,17 +176,18 @@ class Trace:
         start, stop = self.time[gaps[0]], self.time[gaps[0] + 1]
         more = f" and in {len(gaps) - 1} more gaps" if len(gaps) > 1 else ""
         raise UserError(
-            f"{self.path}: {self.name} has no samples from {shown(start)} to {shown(stop)} s{more} "
+            f"{self.path}: {self.name} has no samples from {shown(start, stop)}{more} "
             f"({why}): whether the mouse ran is unknown; add them (0 where the wheel stood "
             "still), or cut those frames out of movie and behaviour"
         )
 
 
-def shown(time: float) -> str:
-    """Return a time in s for a message; as a date if it can be one."""
-    if DATES[0] < time < DATES[1]:
-        return str(np.datetime64(round(time * 1000), "ms"))
-    return f"{round(float(time), 3):.14g}"
+def shown(start: float, stop: float) -> str:
+    """Return a span of time (s) for a message; as dates if it can be of them."""
+    if DATES[0] < start <= stop < DATES[1]:
+        first, last = (np.datetime64(round(time * 1000), "ms") for time in (start, stop))
+        return f"{first} to {last}"
+    return f"{round(float(start), 3):.14g} to {round(float(stop), 3):.14g} s"
 
 
 def check_spans(
@@ -217,7 +218,7 @@ def check_spans(
         )
         raise UserError(
             f"{path}: the time of {name}, if in s, lasts {lasts:g} s with a sample every {usual:g} "
-            f"s, but the movie lasts {movie:.4g} s ({frames.count} frames); {hint} (s, if it is so)"
+            f"s, but the movie lasts {movie:.4g} s ({frames.count} frames); {hint} (s, if it is)"
         )
     check_part(lasts, frames, name, path)
     spare = max(usual, frames.lasts)
@@ -226,12 +227,12 @@ def check_spans(
         if frames.time is None and DATES[0] < time[0] < DATES[1]:
             words += "; name the frames' times, by that clock, in frame_times"
         elif (DATES[0] < starts[0] < DATES[1]) != (DATES[0] < time[0] < DATES[1]):
-            words += ", dates or numbers"
+            words += ", but one is dates and the other numbers"
         elif guessed and not fits(1.0) and any(map(fits, UNITS.values())):
             words += f"; {fitting(fits, 'behavior_time_unit')}"
         raise UserError(
-            f"{path}: {name} covers {shown(time[0])} to {shown(time[-1])} s, but the movie "
-            f"{shown(starts[0])} to {shown(starts[-1])} s; {words}"
+            f"{path}: {name} covers {shown(time[0], time[-1])}, but the movie "
+            f"{shown(starts[0], starts[-1])}; {words}"
         )
 
 
