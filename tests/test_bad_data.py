@@ -457,7 +457,7 @@ def test_a_name_that_could_be_a_path(lab, capsys, kind, name):
         ("min_bout", -1, "less than the minimum"),
         ("counts_per_turn", 0, "counts-per-turn"),
         ("movie_axes", "tyx", "--movie-axes: 'tyx' is not an order of axes such as TYX"),
-        ("movie_axes", "TTYX", "leave movie_axes out"),
+        ("movie_axes", "TTYX", "not 4 axes"),
         ("movie_dataset", "frames", "leave movie_dataset out"),
         ("min_bout", 1, "labels 'runrest' are taken"),
         ("behavior_labels", "state", "no 'state' in it; it holds: runrest, speed_rs"),

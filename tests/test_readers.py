@@ -633,8 +633,67 @@ def test_four_axes_need_their_names(tmp_path):
 
 @pytest.mark.parametrize("options", [{"dataset": "x"}, {"axes": "YXT"}])
 def test_options_that_a_format_has_no_use_for_are_refused(tmp_path, options):
-    tifffile.imwrite(tmp_path / "s.tif", FRAMES, **GRAY)
+    save_video(tmp_path / "s.avi", FRAMES, pixels="gray16le")
+    assert "leave movie_" in refusal(tmp_path / "s.avi", **options)
+    tifffile.imwrite(tmp_path / "s.tif", FRAMES, ome=True, metadata={"axes": "TYX"}, **GRAY)
     assert "leave movie_" in refusal(tmp_path / "s.tif", **options)
+
+
+ORDERS = {
+    # name: (axes of the pages, how they are written, movie_axes)
+    "OME": ("CTYX", {"ome": True, "metadata": {"axes": "CTYX"}}, None),
+    "OME, zlib": (
+        "CTYX",
+        {"ome": True, "compression": "zlib", "metadata": {"axes": "CTYX"}},
+        None,
+    ),
+    "OME, asked for": ("CTYX", {"ome": True, "metadata": {"axes": "CTYX"}}, "CTYX"),
+    "OME, channels first": ("TCYX", {"ome": True, "metadata": {"axes": "TCYX"}}, None),
+    "axes that nobody names": ("CTYX", {}, "CTYX"),
+    "axes that nobody names, time first": ("TCYX", {}, "TCYX"),
+}
+
+
+@pytest.mark.parametrize("size", [1, 5, 100])
+@pytest.mark.parametrize("name", ORDERS)
+def test_channels_of_a_tiff_stack_take_turns_whatever_their_order(tmp_path, name, size):
+    order, options, asked = ORDERS[name]
+    both = np.stack([FRAMES, FRAMES[::-1]])  # C, T, Y, X
+    pages = both if order == "CTYX" else both.transpose(1, 0, 2, 3)
+    tifffile.imwrite(tmp_path / "s.tif", pages, **GRAY, **options)
+    frames = read(tmp_path / "s.tif", size, axes=asked, channels=2)
+    np.testing.assert_array_equal(frames[::2], FRAMES)
+    np.testing.assert_array_equal(frames[1::2], FRAMES[::-1])
+
+
+def test_channels_of_several_ome_files_take_turns(tmp_path):
+    for i, part in enumerate(np.split(FRAMES[:20], 2)):
+        both = np.stack([part, part + 1])
+        options = {"ome": True, "metadata": {"axes": "CTYX"}}
+        tifffile.imwrite(tmp_path / f"s_{i}.ome.tif", both, **GRAY, **options)
+    frames = read(tmp_path, channels=2)
+    np.testing.assert_array_equal(frames[::2], FRAMES[:20])
+    np.testing.assert_array_equal(frames[1::2], FRAMES[:20] + 1)
+
+
+def test_channels_of_a_tiff_stack_that_are_not_told_are_asked_for(tmp_path):
+    tifffile.imwrite(tmp_path / "s.tif", np.stack([FRAMES, FRAMES]), **GRAY)
+    assert "TCYX or CTYX? set movie_axes" in refusal(tmp_path / "s.tif", channels=2)
+    both = {"ome": True, "metadata": {"axes": "CTYX"}}
+    tifffile.imwrite(tmp_path / "f.tif", FRAMES, **GRAY)  # frames of two channels in turn
+    np.testing.assert_array_equal(read(tmp_path / "f.tif", axes="TCYX", channels=2), FRAMES)
+    tifffile.imwrite(tmp_path / "o.tif", np.stack([FRAMES, FRAMES]), **GRAY, **both)
+    assert "set channels: 2" in refusal(tmp_path / "o.tif")
+    assert "names its axes itself, CTYX" in refusal(tmp_path / "o.tif", axes="TCYX")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("letters", ["YXT", "YTX", "TXY"])
+def test_a_tiff_stack_whose_pages_are_not_frames(tmp_path, letters, compression, monkeypatch):
+    monkeypatch.setattr(movie, "SLAB", 1 << 10)  # several slabs
+    array = FRAMES.transpose(["TYX".index(letter) for letter in letters])
+    tifffile.imwrite(tmp_path / "s.tif", array, compression=compression, **GRAY)
+    np.testing.assert_array_equal(read(tmp_path / "s.tif", axes=letters), FRAMES)
 
 
 def test_an_unknown_format_is_answered_by_those_that_are_known(tmp_path):

@@ -6,7 +6,6 @@ A small module a format; each imports its library itself, so that no session wai
 from __future__ import annotations
 
 import hashlib
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -257,17 +256,16 @@ def _open_one(
         from mesodecode.sources import npy
 
         return npy.open_npy(file, axes)
-    if axes not in (None, "TYX", "TCYX"):
-        raise UserError(f"{file}: names its axes itself; leave movie_axes out")
     from mesodecode.sources import tiff
 
     if suffix in ("", *tiff.SUFFIXES) or tiff.is_tiff(file):
-        most = math.inf if axes == "TCYX" else channels
-        return tiff.open_tiff(file, alone=alone, channels=most, image=name)
+        return tiff.open_tiff(file, alone=alone, channels=channels, image=name, axes=axes)
     if names:
         raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
     if suffix in (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"):
         from mesodecode.sources import video
 
+        if axes not in (None, "TYX"):
+            raise UserError(f"{file}: names its axes itself; leave movie_axes out")
         return video.open_video(file)
     raise UserError(f"{file}: no known format; movies are read from {FORMATS}")

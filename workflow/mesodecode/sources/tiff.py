@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ import tifffile
 
 from mesodecode.files import UserError
 from mesodecode.sources import micromanager
-from mesodecode.sources.movie import Movie, check_pixels, words
+from mesodecode.sources.axes import axes_of
+from mesodecode.sources.movie import SLAB, ArrayMovie, Movie, check_pixels, words
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 # What tifffile says in its log, and not by an error, of a stack whose end is missing.
@@ -32,16 +34,26 @@ _DAMAGE = (
 class TiffMovie(Movie):
     """A TIFF stack. An uncompressed one is read as one array, any other page by page.
 
-    `channels`: how many take turns in its frames; infinite, any number. `image`: name or number of
-    the one that is meant of an OME-TIFF file's images.
+    `channels`: how many take turns in its frames. `image`: name or number of the one that is meant
+    of an OME-TIFF file's images. `axes`: what the user says of them, T, Y and X, and C where a file
+    that says nothing of it has channels, any number.
     """
 
     def __init__(
-        self, path: Path, tif: tifffile.TiffFile, channels: float = 1, image: str | None = None
+        self,
+        path: Path,
+        tif: tifffile.TiffFile,
+        channels: int = 1,
+        image: str | None = None,
+        axes: str | None = None,
     ) -> None:
         self.path, self._tif = path, tif
+        self._order: np.ndarray | None = None  # of pages, where they do not follow each other
         series = self._image(image)
-        self.shape = self._shape(series, channels, chosen=image is not None)
+        self.named = series.axes  # by the file, with other letters where it does not
+        self.shape = self._shape(series, channels, axes, chosen=image is not None)
+        if len(self.axes.letters) == 3:
+            self.axes = replace(self.axes, shape=self.shape)
         whole = series.dataoffset is not None and self.shape[0] == np.prod(series.shape[:-2])
         contiguous = whole and len(tif.series) == 1
         if not contiguous:
@@ -83,7 +95,12 @@ class TiffMovie(Movie):
         return series[0] if image is None else held[image]
 
     def _shape(
-        self, series: tifffile.TiffPageSeries, channels: float, *, chosen: bool
+        self,
+        series: tifffile.TiffPageSeries,
+        channels: int,
+        asked: str | None,
+        *,
+        chosen: bool,
     ) -> tuple[int, int, int]:
         first, n_pages = self._tif.pages[0], len(self._tif.pages)
         shape, axes, n_frames = series.shape, series.axes, None
@@ -93,20 +110,44 @@ class TiffMovie(Movie):
             shape, axes, n_frames = (*self._scanimage(), *first.shape), "TCYX", n_pages
         elif series.kind == "imagej" and n_pages > np.prod(shape[:-2]):
             n_frames = n_pages  # appended by a program that left the first page as it was
-        if axes == "TCYX":
-            if shape[1] not in (1, channels) and channels != math.inf:
-                raise UserError(
-                    f"{self.path}: a stack of {shape[1]} channels; needs frames of one channel: "
-                    f"set channels: {shape[1]} and signal_channel"
-                )
-            shape, axes = (shape[0] * shape[1], *shape[2:]), "TYX"
         shape = shape if len(shape) != 2 else (1, *shape)
-        if len(shape) != 3 or "S" in axes:  # S: the samples (colours) of a pixel
+        if asked is not None:
+            axes = self._checked(axes, shape, asked)
+        if axes in ("TCYX", "CTYX"):
+            shape = self._in_turn(shape, axes, math.inf if asked else channels)
+        elif len(shape) != 3 or "S" in axes:  # S: the samples (colours) of a pixel
             raise UserError(
                 f"{self.path}: a stack of shape {series.shape} ({series.axes}); needs frames x "
                 "height x width of one channel"
+                + ("; is it TCYX or CTYX? set movie_axes" if axes == "QQYX" else "")
             )
         return n_frames or shape[0], *shape[1:]
+
+    def _checked(self, named: str, shape: tuple[int, ...], asked: str) -> str:
+        """Return the axes that are asked for. Raises UserError if the file names others."""
+        if asked == "TCYX" and len(shape) == 3:  # pages whose file knows of no channels
+            asked = "TYX"
+        taken = axes_of(shape, asked, "TYX", self.path)
+        self.axes = replace(taken, shape=())
+        own, turn = (
+            [letter for letter in letters if letter in "TC"] for letters in (named, taken.letters)
+        )
+        if "T" in own and own != turn:
+            raise UserError(f"{self.path}: names its axes itself, {named}; leave movie_axes out")
+        return taken.letters.replace("1", "")
+
+    def _in_turn(self, shape: tuple[int, ...], axes: str, channels: float) -> tuple[int, int, int]:
+        """Return the shape of the movie whose channels take turns, whatever the order of pages."""
+        n_channels, n_times = (shape[axes.index(letter)] for letter in "CT")
+        if n_channels not in (1, channels) and channels != math.inf:
+            raise UserError(
+                f"{self.path}: a stack of {n_channels} channels; needs frames of one channel: "
+                f"set channels: {n_channels} and signal_channel"
+            )
+        if axes == "CTYX":
+            self._order = np.arange(n_channels * n_times).reshape(n_channels, n_times).T.ravel()
+        self.axes = replace(self.axes, letters=axes)
+        return n_times * n_channels, *shape[2:]
 
     def _scanimage(self) -> tuple[int, int]:
         """Return how many frames and channels ScanImage wrote. Raises UserError of a volume."""
@@ -138,7 +179,21 @@ class TiffMovie(Movie):
                 ) from error
             yield start, block.reshape(-1, *self.shape[1:]).astype(self.dtype, copy=False)
 
+    def part(self, index: tuple[slice, ...]) -> np.ndarray:
+        """Return a part of the array of pages x rows x columns, whatever axes these are."""
+        numbers = range(self.shape[0])[index[0]]
+        step = max(1, SLAB // 4 // (self.shape[1] * self.shape[2] * self.dtype.itemsize))
+        parts = []
+        for start in range(numbers.start, numbers.stop, step):
+            pages = self._read(start, min(start + step, numbers.stop)).reshape(-1, *self.shape[1:])
+            parts.append(pages[:, index[1], index[2]].copy())
+        return np.concatenate(parts)
+
     def _read(self, start: int, stop: int) -> np.ndarray:
+        if self._order is not None and stop - start > 1:
+            return np.stack([self._read(i, i + 1) for i in range(start, stop)])
+        if self._order is not None:
+            start, stop = self._order[start], self._order[start] + 1
         if self._offset is None:
             return self._tif.asarray(key=range(start, stop), series=self._series)
         # Read, not mapped: what is mapped counts as resident memory as long as the map lives.
@@ -150,15 +205,24 @@ class TiffMovie(Movie):
 
 @contextmanager
 def open_tiff(
-    path: Path, *, alone: bool = False, channels: float = 1, image: str | None = None
+    path: Path,
+    *,
+    alone: bool = False,
+    channels: int = 1,
+    image: str | None = None,
+    axes: str | None = None,
 ) -> Iterator[Movie]:
     """Open a TIFF stack. Raises UserError if it is none, OSError if it cannot be opened.
 
     `alone`: the file's own pages only, whatever other files its OME metadata name. For the others
     see `TiffMovie`.
     """
+    paged = axes is None or axes.endswith("YX")
     try:
         tif = tifffile.TiffFile(path, **({"is_ome": False} if alone else {}))
+        if alone and _has_channels(tif):
+            tif.close()
+            tif = tifffile.TiffFile(path)
     except OSError:
         raise
     except Exception as error:  # of a file of a few bytes, tifffile raises more than its own kind
@@ -169,10 +233,11 @@ def open_tiff(
                 raise UserError(f"{path}: a TIFF file without pages; truncated?")
             with _damage_is_an_error(path):
                 if micromanager.is_set(tif) and image is None:
-                    movie = micromanager.SetMovie(Path(path), tif, channels)
+                    many = math.inf if "C" in (axes or "") else channels
+                    movie = micromanager.SetMovie(Path(path), tif, many)
                     stack.enter_context(micromanager.all_open(tif))
                 else:
-                    movie = TiffMovie(Path(path), tif, channels, image)
+                    movie = TiffMovie(Path(path), tif, channels, image, axes if paged else None)
         except (UserError, OSError):
             raise
         except Exception as error:  # tifffile raises whatever it meets
@@ -180,7 +245,23 @@ def open_tiff(
                 with tifffile.TiffFile(path) as anew:
                     _check_pages(path, anew.pages)
             raise UserError(f"{path}: a damaged TIFF file ({words(error)}); truncated?") from error
-        yield movie
+        yield movie if paged else _along(movie, axes)
+
+
+def _has_channels(tif: tifffile.TiffFile) -> bool:
+    """Return whether a file has all pages that its OME metadata name, of several channels."""
+    about = tif.pages[0].description if tif.pages else ""
+    sizes = {axis: int(n) for axis, n in re.findall(r"\bSize([CTZ])\s*=\s*.(\d+)", about)}
+    return sizes.get("C", 1) > 1 and math.prod(sizes.values()) == len(tif.pages)
+
+
+def _along(movie: Movie, axes: str) -> Movie:
+    """Return a movie whose pages are not its frames, but rows or columns of all of them."""
+    if not isinstance(movie, TiffMovie) or "T" in movie.named:
+        raise UserError(f"{movie.path}: names its axes itself; leave movie_axes out")
+    return ArrayMovie(
+        movie.path, movie.dtype, axes_of(movie.shape, axes, "TYX", movie.path), movie.part
+    )
 
 
 def _check_pages(path: str | Path, pages: tifffile.TiffPages) -> None:
