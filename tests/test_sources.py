@@ -314,7 +314,7 @@ def test_refuses_rois_that_are_missing_or_not_finite(tmp_path, write):
     write(tmp_path / "r.mat", F=np.zeros((2, 5)), dF=np.zeros((2, 5)))
     message = refusal(tmp_path / "r.mat", read_rois)
     assert "dat_roi" in message
-    assert "F, dF" in message
+    assert "F (2 x 5), dF (2 x 5)" in message
     rois = np.ones((4, 6))
     rois[1, 2] = -np.inf
     rois[2, 2] = np.nan  # a missing value, which the decoder's settings deal with

@@ -11,8 +11,9 @@ from mesodecode.files import UserError
 from mesodecode.sources import hdf5, npy
 from mesodecode.sources.arrays import Unreadable
 from mesodecode.sources.clocks import say
-from mesodecode.sources.mat import read_mat
+from mesodecode.sources.mat import holding
 from mesodecode.sources.table import read_table
+from mesodecode.sources.traces import listed
 
 DATASETS = ("dat_roi", "rois")  # looked for in an HDF5 file, in this order
 # Columns of a table that are no signals: what programs call the frame's number or its time.
@@ -102,13 +103,17 @@ def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:
 
     NaN stays: it says that a signal is missing there, and a decoder decides what that means.
     """
-    variables = read_mat(path)
-    if variable not in variables:
-        raise UserError(
-            f"{path}: no variable '{variable}' in it; it holds: "
-            f"{', '.join(sorted(variables)) or 'no numeric variable'}"
-        )
-    rois = variables[variable]
+    with holding(path) as held:
+        if variable not in held:
+            raise UserError(
+                f"{path}: no variable '{variable}' in it; it holds: "
+                f"{', '.join(listed(held)) or 'nothing'}"
+            )
+        rois = held[variable].read()
+    if isinstance(rois, Unreadable):
+        raise UserError(f"{path}: {variable} {rois.why}")
+    if rois.dtype.kind not in "buif":
+        raise UserError(f"{path}: {variable} holds text; needs numbers, ROIs x frames")
     if rois.ndim != 2:
         raise UserError(f"{path}: {variable} has shape {rois.shape}; needs ROIs x frames")
     return checked_rois(rois.T, path)

@@ -36,18 +36,33 @@ class Unreadable:
     empty: bool = False
 
 
+def is_empty(data: Variable | Bouts | Unreadable) -> bool:
+    """Return whether a variable is there, but holds nothing."""
+    return isinstance(data, Unreadable) and data.empty
+
+
 @dataclass(frozen=True)
 class Held:
-    """A variable of a file: how to read it whole, its unit, and a word on it for lists."""
+    """A variable of a file: how to read it whole, its unit, and a word on it for lists.
+
+    `times` gives the time stamps in s of so many values, or None, where the file has them.
+    Where `note` is None no list shows it (a struct or group, whose fields are there).
+    """
 
     read: Callable[[], np.ndarray | Unreadable]
     unit: str | None = None
-    note: str = ""
+    note: str | None = ""
+    times: Callable[[int], np.ndarray | None] | None = None
 
 
-def unreadable(why: str, note: str, *, empty: bool = False) -> Held:
+def unreadable(why: str, note: str | None, *, empty: bool = False) -> Held:
     """Return a variable that cannot be read, whose name a list shows all the same."""
     return Held(lambda: Unreadable(why, empty), note=note)
 
 
 EMPTY = unreadable("is empty", "empty", empty=True)
+
+
+def note_of(shape: tuple[int, ...]) -> str:
+    """Return the shape of a matrix for a list; nothing for a vector."""
+    return " x ".join(map(str, shape)) if sum(n > 1 for n in shape) > 1 else ""

@@ -10,14 +10,15 @@ import numpy as np
 
 from mesodecode import locomotion
 from mesodecode.files import UserError
-from mesodecode.sources.arrays import Bouts
-from mesodecode.sources.clocks import Frames
+from mesodecode.sources.arrays import Bouts, Unreadable, is_empty
+from mesodecode.sources.clocks import Frames, say
 from mesodecode.sources.samples import Trace
 from mesodecode.sources.traces import read_variables
 
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
 USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
+MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 
 
@@ -56,7 +57,7 @@ def read_behavior(
         "encoder": behavior_encoder,
         "time": behavior_time,
     }
-    found = _find(path, asked, run_label)
+    found = _find(path, asked, run_label, states)
     for trace in found.values():
         trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit)
     behavior = {}
@@ -90,21 +91,54 @@ def read_behavior(
     return behavior
 
 
-def _find(path: str | Path, asked: dict[str, str | None], run_label: str) -> dict[str, Trace]:
-    """Return what the file has for each role. Raises UserError if a name is not there."""
+def _find(
+    path: str | Path, asked: dict[str, str | None], run_label: str, states: str
+) -> dict[str, Trace]:
+    """Return what the file has for each role.
+
+    Raises UserError if a name is not there, or what is there under it cannot be read: only empty
+    variables of the usual names count as absent.
+    """
     known = {role: (name,) if name else USUAL.get(role, ()) for role, name in asked.items()}
     held, inside = read_variables(path, [n for names in known.values() for n in names], run_label)
-    holds = f"it holds: {', '.join(inside) or 'no numeric variable'}"
+    holds = f"it holds: {', '.join(inside) or 'nothing'}"
     for name in filter(None, asked.values()):
         if name not in held:
             raise UserError(f"{path}: no '{name}' in it; {holds}")
-    names = {role: next((n for n in names if n in held), None) for role, names in known.items()}
-    if not (names["labels"] or names["speed"] or names["encoder"]):
+    found = {}
+    for role, names in known.items():
+        for name in names:
+            if name in held and (asked[role] or not is_empty(held[name])):
+                found[role] = Trace(path, name, held[name])
+                break
+    if not found.keys() & {"labels", "speed", "encoder"}:
         raise UserError(
             f"{path}: neither '{USUAL['labels'][0]}' nor '{USUAL['speed'][0]}' in it; {holds}; "
             "name what it has in behavior_labels or behavior_speed"
+            + (" (NAME:2 is the second column of a matrix)" if " x " in holds else "")
         )
-    return {role: Trace(path, name, held[name]) for role, name in names.items() if name}
+    for role, trace in list(found.items()):
+        if isinstance(trace.data, Unreadable) and not asked[role]:
+            _pass_over(role, found, states)
+    for trace in found.values():
+        if isinstance(trace.data, Unreadable):
+            raise UserError(f"{path}: {trace.name} {trace.data.why}")
+    return found
+
+
+def _pass_over(role: str, found: dict[str, Trace], states: str) -> None:
+    """Leave out what cannot be read where labels come from something else, as asked for."""
+    trace = found[role]
+    if role == "speed" and (found.keys() & {"labels", "encoder"}) and states != "speed":
+        say(f"{trace.path}: {trace.name} {trace.data.why}; goes on without a speed")
+        del found[role]
+    elif role == "labels" and states == "speed":
+        del found[role]
+    elif role == "labels" and (found.keys() & {"speed", "encoder"}):
+        raise UserError(
+            f"{trace.path}: {trace.name} {trace.data.why} (or set states: speed, for labels by "
+            "threshold)"
+        )
 
 
 def _labels(trace: Trace, run_label: str) -> np.ndarray:
@@ -116,11 +150,24 @@ def _labels(trace: Trace, run_label: str) -> np.ndarray:
         if np.setdiff1d(numbers, [0, 1]).size:
             _refuse_states(trace, [f"{value:g}" for value in np.unique(numbers)], "0", "1")
     else:
-        states = sorted({str(value) for value in values})
-        if len(states) > 2 or run_label not in states:
-            _refuse_states(trace, states, "any other word", f"'{run_label}' (run_label)")
-        numbers = np.array([str(value) == run_label for value in values])
+        numbers = _of_words(trace, [str(value).strip() for value in values], run_label)
     return trace.states_at_frames(numbers.astype(np.uint8))
+
+
+def _of_words(trace: Trace, words: list[str], run_label: str) -> np.ndarray:
+    """Return whether each word (n,) says run: `run_label`, or true where all are true or false."""
+    missing = [i for i, word in enumerate(words) if word.lower() in MISSING]
+    if missing:
+        raise UserError(
+            f"{trace.path}: {trace.name} has no word at {len(missing)} samples, the first "
+            f"{missing[0]}; write the state of each"
+        )
+    states = sorted(set(words))
+    if run_label not in states and {word.lower() for word in states} <= {"true", "false"}:
+        return np.array([word.lower() == "true" for word in words])
+    if len(states) > 2 or run_label not in states:
+        _refuse_states(trace, states, "any other word", f"'{run_label}' (run_label)")
+    return np.array([word == run_label for word in words])
 
 
 def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None:
@@ -211,7 +258,7 @@ def seen(
     """
     roles = {key.removeprefix("behavior_"): name for key, name in names.items()}
     asked = {key: roles.get(key) for key in ("labels", "speed", "encoder")}
-    found = _find(path, asked, run_label)
+    found = _find(path, asked, run_label, states)
     timed = roles.get("time") or roles.get("rate")
     clock = ["behavior_time", "frame_times"] if timed else []
     if "labels" in found and states != "speed":

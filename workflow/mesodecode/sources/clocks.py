@@ -11,7 +11,7 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import npy
-from mesodecode.sources.arrays import Bouts
+from mesodecode.sources.arrays import Bouts, Unreadable, is_empty
 from mesodecode.sources.axes import ask, other
 from mesodecode.sources.traces import finite, read_variables
 
@@ -194,12 +194,14 @@ def read_times(
         values = array.squeeze() if array.dtype.names is None else None
     if values is None:
         held, inside = read_variables(path, known)
-        found = next((n for n in known if n in held), None)
+        found = next((n for n in known if n in held and (name or not is_empty(held[n]))), None)
         if found is None:
             raise UserError(
                 f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'no numbers'}; "
                 "name the frames' time stamps in frame_times_dataset"
             )
+        if isinstance(held[found], Unreadable):
+            raise UserError(f"{path}: {found} {held[found].why}")
         if isinstance(held[found], Bouts):
             raise UserError(f"{path}: {found} holds intervals; needs a time stamp a frame")
         values = held[found].values

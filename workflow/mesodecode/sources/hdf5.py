@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from mesodecode.files import UserError
+from mesodecode.sources.arrays import EMPTY, Held, note_of, unreadable
 from mesodecode.sources.axes import Axes, axes_of
 from mesodecode.sources.movie import ArrayMovie, Movie, check_opens, words
 
@@ -29,19 +31,94 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
         yield file
 
 
-def datasets(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset]:
-    """Return the datasets of numbers in a file by their path in it, without a leading slash."""
+def walk(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset | h5py.Group]:
+    """Return the datasets and groups of a file by their path in it, without a leading slash."""
     found = {}
 
     def note(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("#"):  # MATLAB's own
+        if not name.startswith("#"):  # MATLAB's own
             found[name] = item
 
     try:
         file.visititems(note)
-        return {name: item for name, item in found.items() if item.dtype.kind in "buif"}
     except Exception as error:  # of a damaged file, whatever HDF5 meets
         raise UserError(f"{path}: a damaged HDF5 file ({words(error)}); truncated?") from error
+    return found
+
+
+def datasets(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset]:
+    """Return the datasets of numbers in a file by their path in it, without a leading slash."""
+    try:
+        return {
+            name: item
+            for name, item in walk(file, path).items()
+            if isinstance(item, h5py.Dataset)
+            and item.shape is not None
+            and item.dtype.kind in "buif"
+            and "MATLAB_object_decode" not in item.attrs  # numbers of an object, not its values
+        }
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: a damaged HDF5 file ({words(error)}); truncated?") from error
+
+
+def variables(file: h5py.File, path: str | Path) -> dict[str, Held]:
+    """Return what a file holds by path: numbers, words, and fields of tables (TABLE/FIELD)."""
+    found: dict[str, Held] = {}
+    for name, item in walk(file, path).items():
+        if isinstance(item, h5py.Group):
+            found[name] = unreadable(f"is a group; name a dataset in it, {name}/…", None)
+        elif item.dtype.names:
+            found[name] = unreadable(f"is a table; name a field of it, {name}/…", None)
+            for field in item.dtype.names:
+                found[f"{name}/{field}"] = Held(partial(_field, item, field, path))
+        else:
+            found[name] = of_dataset(item, path)
+    return found
+
+
+def of_dataset(item: h5py.Dataset, path: str | Path) -> Held:
+    """Return a dataset of numbers or words; of an enumeration, its words."""
+    if not item.size:  # None if it has no space at all
+        return EMPTY
+    note = note_of(item.shape)
+    if h5py.check_string_dtype(item.dtype):
+        return Held(partial(_words, item, path), note=note or "text")
+    if codes := h5py.check_enum_dtype(item.dtype):
+        names = {code: name for name, code in codes.items()}
+        return Held(lambda: np.vectorize(names.get, otypes=[object])(read_array(item, path)))
+    if item.dtype.kind in "buif":
+        return Held(partial(read_array, item, path), _unit(item), note)
+    return unreadable(f"is of type {item.dtype}, neither numbers nor words", str(item.dtype))
+
+
+def _field(item: h5py.Dataset, field: str, path: str | Path) -> np.ndarray:
+    return read_array(item, path)[field]
+
+
+def _words(item: h5py.Dataset, path: str | Path) -> np.ndarray:
+    check_filters(item, path)
+    try:
+        return np.asarray(item.asstr(errors="replace")[()], object)
+    except Exception as error:
+        raise UserError(
+            f"{path}: {item.name} cannot be read ({words(error)}); truncated?"
+        ) from error
+
+
+def text_of(item: h5py.Dataset | h5py.Group, attribute: str) -> str:
+    """Return an attribute of text, empty if there is none, or of no type that is known."""
+    try:
+        value = item.attrs.get(attribute, "")
+    except Exception:  # h5py raises several kinds
+        return ""
+    value = value.ravel()[0] if isinstance(value, np.ndarray) and value.size else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _unit(item: h5py.Dataset) -> str | None:
+    return next((text for key in ("unit", "units") if (text := text_of(item, key).strip())), None)
 
 
 def choose(

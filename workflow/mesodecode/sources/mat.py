@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5
+from mesodecode.sources.arrays import EMPTY, Held, Unreadable, note_of, unreadable
 from mesodecode.sources.axes import axes_of
 from mesodecode.sources.movie import ArrayMovie, Movie, words
 
@@ -32,7 +37,11 @@ def read_mat(path: str | Path, names: Sequence[str] | None = None) -> dict[str, 
             items = hdf5.datasets(file, path)
             asked = items if names is None else [name for name in names if name in items]
             return {name: hdf5.read_array(items[name], path).T for name in asked}
-    return {k: v for k, v in _read_v5(path).items() if names is None or k in names}
+    return {
+        k: v
+        for k, v in _read_v5(path).items()
+        if isinstance(v, np.ndarray) and v.dtype.kind in "buif" and (names is None or k in names)
+    }
 
 
 def held(path: str | Path) -> dict[str, tuple[int, ...]]:
@@ -43,49 +52,193 @@ def held(path: str | Path) -> dict[str, tuple[int, ...]]:
     return {name: value.shape for name, value in read_mat(path).items()}
 
 
-def _read_v5(path: str | Path) -> dict[str, np.ndarray]:
-    import scipy.io
+@contextmanager
+def holding(path: str | Path) -> Iterator[dict[str, Held]]:
+    """Open a MAT file for its variables: numbers, words (char, cells of them), and all others.
 
-    found: dict[str, np.ndarray] = {}
-
-    def add(name: str, value: object) -> None:
-        if not isinstance(value, np.ndarray):
-            return
-        if value.dtype.kind in "buif":
+    Arrays have the shape that MATLAB shows; a field of a struct is named STRUCT/FIELD. Objects of
+    classes (categorical, string, table) are there as what cannot be read.
+    """
+    if is_v73(path):
+        with hdf5.open_file(path) as file:
+            items = hdf5.walk(file, path)
+            yield _timed({name: _of_v73(name, item, file, path) for name, item in items.items()})
+        return
+    found = {}
+    for name, value in _read_v5(path).items():
+        if isinstance(value, Held):
             found[name] = value
-        elif value.dtype.names and value.size == 1:
-            for field in value.dtype.names:
-                add(f"{name}/{field}", value[field].item())
-
-    try:
-        variables = scipy.io.loadmat(path, squeeze_me=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # scipy raises many kinds on a damaged file
-        raise UserError(f"{path}: not a readable MAT file ({words(error)})") from error
-    for name, value in variables.items():
-        add(name, value)
-    return found
+        elif value.size == 0:
+            found[name] = EMPTY
+        else:
+            note = note_of(value.shape) or ("" if value.dtype.kind in "buif" else "text")
+            found[name] = Held(lambda value=value: value, note=note)
+    yield _timed(found)
 
 
-def times_of(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
-    """Return the time stamps (n,) s of a channel that Spike2 exported, or None if it is none.
+def _timed(held: dict[str, Held]) -> dict[str, Held]:
+    """Give the channels that Spike2 exported their times.
 
     Such a channel is a struct: `values` or `level`, beside `times` of each or `start` and
     `interval` (CED, "Exporting as MATLAB data").
     """
-    channel, _, field = name.rpartition("/")
-    if not channel or field not in ("values", "level"):
-        return None
-    times, start, interval = (
-        arrays.get(f"{channel}/{key}") for key in ("times", "start", "interval")
-    )
-    n_values = arrays[name].size
-    if times is not None and times.size == n_values:
-        return times.ravel().astype(np.float64)
-    if start is None or interval is None or not start.size == interval.size == 1:
-        return None
-    return float(start.item()) + float(interval.item()) * np.arange(n_values)
+
+    def times(channel: str, n_values: int) -> np.ndarray | None:
+        beside = {
+            key: held.get(f"{channel}/{key}", EMPTY) for key in ("times", "start", "interval")
+        }
+        each, start, interval = (item.read() for item in beside.values())
+        if isinstance(each, np.ndarray) and each.size == n_values:
+            return each.ravel().astype(np.float64)
+        if isinstance(start, Unreadable) or isinstance(interval, Unreadable):
+            return None
+        if not start.size == interval.size == 1:
+            return None
+        return float(start.item()) + float(interval.item()) * np.arange(n_values)
+
+    found = dict(held)
+    for name, item in held.items():
+        channel, _, field = name.rpartition("/")
+        if channel and field in ("values", "level"):
+            found[name] = replace(item, times=partial(times, channel))
+    return found
+
+
+def _object(name: str, kind: str) -> Held:
+    """Return an object of a MATLAB class, with the line of MATLAB that saves it otherwise."""
+    save = {
+        "categorical": f'{name} = double({name} == "run")',
+        "string": f'{name} = double({name} == "run")',
+        "datetime": f"{name} = posixtime({name})",
+        "duration": f"{name} = seconds({name})",
+        "table": f"{name} = table2struct({name}, 'ToScalar', true)",
+        "timetable": f"{name} = table2struct(timetable2table({name}), 'ToScalar', true)",
+        "function_handle": None,
+    }.get(kind, f"{name} as numbers")
+    hint = f"; in MATLAB: {save}; and save again" if save else ""
+    return unreadable(f"is an object of class {kind}, which only MATLAB can read{hint}", kind)
+
+
+# --- version 5 ---------------------------------------------------------------------------------
+
+
+def _read_v5(path: str | Path) -> dict[str, np.ndarray | Held]:
+    """Return arrays of numbers or words, and as what is held what can be read as neither."""
+    import scipy.io
+    from scipy.io.matlab import MatlabOpaque, MatReadWarning
+
+    try:
+        with warnings.catch_warnings(action="ignore", category=MatReadWarning):  # of objects, below
+            variables = scipy.io.loadmat(path, squeeze_me=False)
+        objects = [value for value in variables.values() if isinstance(value, MatlabOpaque)]
+        if objects:  # all of them have one name in scipy, under which the last is found
+            objects = _objects_v5(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # scipy raises many kinds on a damaged file
+        raise UserError(f"{path}: not a readable MAT file ({words(error)})") from error
+    found: dict[str, np.ndarray | Held] = {}
+    for name, value in variables.items():
+        if not name.startswith("__") and not isinstance(value, MatlabOpaque):
+            _add_v5(found, name, value)
+    for item in objects:
+        name, kind = (item[key].item().decode("latin-1") for key in ("s0", "s2"))
+        found[name] = _object(name, kind)
+    return found
+
+
+def _objects_v5(path: str | Path) -> list[np.ndarray]:
+    import scipy.io
+    from scipy.io.matlab import MatlabOpaque, varmats_from_mat
+
+    with open(path, "rb") as file:
+        each = [scipy.io.loadmat(part) for _, part in varmats_from_mat(file)]
+    return [v for one in each for v in one.values() if isinstance(v, MatlabOpaque)]
+
+
+def _add_v5(found: dict[str, np.ndarray | Held], name: str, value: object) -> None:
+    """Add a variable, and the fields of a struct, to what is found."""
+    from scipy.io.matlab import MatlabFunction, MatlabOpaque
+
+    if isinstance(value, MatlabOpaque):
+        found[name] = _object(name, value["s2"].item().decode("latin-1"))
+    elif isinstance(value, MatlabFunction):
+        found[name] = _object(name, "function_handle")
+    elif not isinstance(value, np.ndarray):
+        found[name] = unreadable(f"is sparse; in MATLAB: {name} = full({name})", "sparse")
+    elif value.dtype.kind in "buif":
+        found[name] = value
+    elif value.dtype.kind == "U":
+        found[name] = np.char.rstrip(value)
+    elif value.dtype.names and value.size != 1:
+        found[name] = unreadable(f"is an array of {value.size} structs", f"{value.size} structs")
+    elif value.dtype.names:
+        found[name] = unreadable(f"is a struct; name a field of it, {name}/…", None)
+        for field in value.dtype.names:
+            _add_v5(found, f"{name}/{field}", value[field].item())
+    elif value.dtype.kind == "O":
+        found[name] = _of_cells([_cell_v5(cell) for cell in value.ravel("F")])
+    else:
+        found[name] = unreadable(f"is of type {value.dtype}", str(value.dtype))
+
+
+def _cell_v5(cell: np.ndarray) -> str | float | None:
+    if cell.dtype.kind == "U" and cell.size <= 1:
+        return "".join(cell.ravel())
+    return cell.item() if cell.dtype.kind in "buif" and cell.size == 1 else None
+
+
+def _of_cells(values: list[str | float | None]) -> np.ndarray | Held:
+    """Return cells, a word or a number each, as an array; None stands for anything else."""
+    if None in values:
+        which = f"cell {values.index(None) + 1}"
+        return unreadable(f"is a cell array, and {which} of it neither a word nor a number", "cell")
+    texts = any(isinstance(value, str) for value in values)
+    return np.array([str(v) for v in values], object) if texts else np.array(values, np.float64)
+
+
+# --- version 7.3 -------------------------------------------------------------------------------
+
+
+def _of_v73(name: str, item: h5py.Dataset | h5py.Group, file: h5py.File, path: str | Path) -> Held:
+    kind = hdf5.text_of(item, "MATLAB_class")
+    if "MATLAB_object_decode" in item.attrs:
+        return _object(name, kind)
+    if "MATLAB_sparse" in item.attrs:
+        return unreadable(f"is sparse; in MATLAB: {name} = full({name})", "sparse")
+    if isinstance(item, h5py.Group):
+        return unreadable(f"is a struct; name a field of it, {name}/…", None)
+    if "MATLAB_empty" in item.attrs or not item.size:
+        return EMPTY  # what is stored is its size, as numbers
+    if kind == "char":
+        return Held(lambda: _rows_of_char(hdf5.read_array(item, path)), note="text")
+    if kind == "cell":
+        return Held(lambda: _read_cells(item, file, path), note="cell")
+    if item.dtype.kind in "buif":
+        note = note_of(item.shape[::-1])
+        return Held(lambda: hdf5.read_array(item, path).T, note=note)
+    return unreadable("is a field of an array of structs", "structs")
+
+
+def _rows_of_char(codes: np.ndarray) -> np.ndarray:
+    """Return the rows (n,) of a char matrix, stored as its columns, without blanks at the end."""
+    return np.array(["".join(map(chr, row)).rstrip() for row in np.atleast_2d(codes.T)], object)
+
+
+def _read_cells(item: h5py.Dataset, file: h5py.File, path: str | Path) -> np.ndarray | Unreadable:
+    def read(reference: h5py.Reference) -> str | float | None:
+        cell = file[reference]
+        if not isinstance(cell, h5py.Dataset) or "MATLAB_object_decode" in cell.attrs:
+            return None
+        empty = "MATLAB_empty" in cell.attrs
+        if hdf5.text_of(cell, "MATLAB_class") == "char":
+            rows = [""] if empty else _rows_of_char(hdf5.read_array(cell, path))
+            return rows[0] if len(rows) == 1 else None
+        one = cell.size == 1 and cell.dtype.kind in "buif" and not empty
+        return hdf5.read_array(cell, path).item() if one else None
+
+    found = _of_cells([read(reference) for reference in hdf5.read_array(item, path).ravel()])
+    return found.read() if isinstance(found, Held) else found
 
 
 @contextmanager

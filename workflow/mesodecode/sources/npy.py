@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mesodecode.files import UserError
+from mesodecode.sources.arrays import Held, note_of
 from mesodecode.sources.axes import axes_of
 from mesodecode.sources.movie import SLAB, ArrayMovie, check_opens, words
 
@@ -54,3 +56,19 @@ def load(path: str | Path, *, mapped: bool = False) -> np.ndarray:
         raise
     except Exception as error:  # of damaged headers, numpy raises more than its own kind
         raise UserError(f"{path}: not a readable NPY file of numbers ({words(error)})") from error
+
+
+def variables(path: Path) -> dict[str, Held]:
+    """Return the arrays of a folder of NPY files by name, or of a file by its fields.
+
+    A plain vector is `labels` if of whole numbers, logicals or words, else `speed`; a matrix is
+    `data`.
+    """
+    if path.is_dir():
+        return {file.stem: Held(partial(load, file)) for file in sorted(path.glob("*.npy"))}
+    array = load(path)
+    if array.dtype.names:
+        return {name: Held(partial(array.__getitem__, name)) for name in array.dtype.names}
+    note = note_of(array.shape)
+    name = "data" if note else "labels" if array.dtype.kind in "buiUS" else "speed"
+    return {name: Held(lambda: array, note=note)}

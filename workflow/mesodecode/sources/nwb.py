@@ -13,9 +13,10 @@ import numpy as np
 
 from mesodecode.files import UserError
 from mesodecode.sources import hdf5
-from mesodecode.sources.arrays import Bouts, Variable
+from mesodecode.sources.arrays import Bouts, Held, Unreadable, Variable, note_of, unreadable
 from mesodecode.sources.axes import Axes, axes_of
 from mesodecode.sources.movie import ArrayMovie, words
+from mesodecode.sources.traces import listed, named, vector
 
 if TYPE_CHECKING:
     import pynwb
@@ -106,12 +107,12 @@ def times_of(series: pynwb.TimeSeries) -> np.ndarray:
 
 def read_variables(
     path: str | Path, names: Sequence[str], run_label: str
-) -> tuple[dict[str, Variable | Bouts], list[str]]:
+) -> tuple[dict[str, Variable | Bouts | Unreadable], list[str]]:
     """Return those of `names` that the file has, and what it holds.
 
-    A name is that of a time series, wherever it is in the file, or of intervals: an interval
-    series, a table (TABLE, all its intervals) or those rows of one in whose column stands
-    `run_label` (TABLE/COLUMN).
+    A name is that of a time series, wherever it is in the file (NAME:2: its second column), or of
+    intervals: an interval series, a table (TABLE, all its intervals) or those rows of one in whose
+    column stands `run_label` (TABLE/COLUMN).
     """
     from pynwb.epoch import TimeIntervals
     from pynwb.misc import IntervalSeries
@@ -121,36 +122,47 @@ def read_variables(
         for item in nwb.objects.values():
             if isinstance(item, TimeIntervals):
                 tables[item.name] = item
-        found: dict[str, Variable | Bouts] = {}
+        held = {name: _held(items) for name, items in series.items()}
+        found: dict[str, Variable | Bouts | Unreadable] = {}
         for name in names:
-            table, _, column = name.partition("/")
-            if len(series.get(name, [])) > 1:
-                raise UserError(
-                    f"{path}: {len(series[name])} time series have the name '{name}'; rename them"
-                )
+            table, _, key = name.partition("/")
+            one, column = named(held, name)
             if name in series and isinstance(series[name][0], IntervalSeries):
                 times, edges = series[name][0].timestamps[:], series[name][0].data[:]
                 found[name] = Bouts(times[edges > 0], times[edges < 0])
-            elif name in series:
-                (item,) = series[name]
-                values = item.data[:] * item.conversion + item.offset
-                found[name] = Variable(values, times_of(item), item.unit)
-            elif table in tables and (not column or column in tables[table].colnames):
+            elif one is not None:
+                found[name] = vector(one, name, column)
+            elif table in tables and (not key or key in tables[table].colnames):
                 rows = tables[table].to_dataframe()
-                if column:
-                    rows = rows[rows[column].astype(str) == run_label]
+                if key:
+                    rows = rows[rows[key].astype(str) == run_label]
                 start, stop = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
                 found[name] = Bouts(start, stop)
         inside = [f"{name}/{key}" for name, item in tables.items() for key in item.colnames]
-        return found, sorted([*series, *tables, *inside])
+        return found, sorted([*listed(held), *tables, *inside])
 
 
 def _series(nwb: pynwb.NWBFile) -> dict[str, list[pynwb.TimeSeries]]:
-    """Return the time series of one value a sample, by name."""
+    """Return the time series of one or several values a sample, by name."""
     from pynwb import TimeSeries
 
     found: dict[str, list[TimeSeries]] = {}
     for item in nwb.objects.values():
-        if isinstance(item, TimeSeries) and len(np.shape(item.data)) == 1:
+        if isinstance(item, TimeSeries) and len(np.shape(item.data)) in (1, 2):
             found.setdefault(item.name, []).append(item)
     return found
+
+
+def _held(items: list[pynwb.TimeSeries]) -> Held:
+    """Return the time series of one name: in its unit, if there is one only."""
+    if len(items) > 1:
+        return unreadable(f"is the name of {len(items)} time series; rename them", "several")
+
+    def read() -> np.ndarray:
+        values = np.asarray(items[0].data[:])
+        if values.dtype.kind not in "buif":
+            return values
+        return values * items[0].conversion + items[0].offset
+
+    note = note_of(np.shape(items[0].data))
+    return Held(read, items[0].unit, note, lambda _: times_of(items[0]))
