@@ -99,7 +99,7 @@ def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
 
 
 def test_text_that_is_no_time_is_named(tmp_path):
-    for word, part in (("soon", "text that is no time"), (None, "no time at sample 2")):
+    for word, part in (("soon", "no time, such as 'soon'"), (None, "no time at sample 2")):
         columns = {"t": [NOON.isoformat(), "2024-01-31T12:00:01", word], "speed": [0, 1, 2]}
         assert part in refusal(tmp_path / "b.csv", columns)
 
@@ -116,9 +116,10 @@ def test_frames_in_another_unit_are_refused_by_name(tmp_path):
         read_times(tmp_path / "t.npy", None, 600, 30.0)
 
 
-def test_a_counter_of_32_bits_that_begins_anew_runs_on(tmp_path, capsys):
-    ticks = (np.round(TIME * 1000).astype(np.int64) + 2**32 - 8000) % 2**32
-    frames = Frames(600, 30.0, STARTS + (2**32 - 8000) / 1000)
+@pytest.mark.parametrize("first", [0, -(2**31)])
+def test_a_counter_of_32_bits_that_begins_anew_runs_on(tmp_path, capsys, first):
+    ticks = (np.round(TIME * 1000).astype(np.int64) + 2**32 - 8000) % 2**32 + first
+    frames = Frames(600, 30.0, STARTS + (2**32 - 8000 + first) / 1000)
     columns = {"t": ticks, "speed": 20.0 * RUNS}
     got = labels(tmp_path / "b.csv", columns, frames, behavior_time_unit="ms")
     assert (got == RAN).mean() > 0.99

@@ -90,7 +90,12 @@ def _behavior(settings: Mapping[str, Any]) -> str:
             f"{settings['wheel_circumference']:g} cm a turn) during each frame, by its duration."
         )
     rate = settings["behavior_rate"]
-    if rate or settings["behavior_time"] or str(settings["behavior"]).lower().endswith(".nwb"):
+    names = [str(settings[f"behavior_{key}"]) for key in ("labels", "speed", "encoder")]
+    timed = str(settings["behavior"]).lower().endswith(".nwb") or any(
+        name.endswith(("/values", "/level"))
+        for name in names  # of Spike2
+    )
+    if rate or settings["behavior_time"] or timed:
         sampled = f" at {rate:g} samples/s from the first frame on" if rate else ""
         text += (
             f" Behaviour that was sampled{sampled or ' at times of its own'} was brought onto the "

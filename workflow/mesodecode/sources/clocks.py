@@ -63,8 +63,9 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
             return pd.to_timedelta(text).dt.total_seconds().to_numpy()
         dates = pd.to_datetime(text, utc=True, format="ISO8601")
     except (ValueError, OverflowError) as error:
+        bad = text[pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").isna()]
         raise UserError(
-            f"{path}: {name} holds text that is no time, such as '{text.iloc[0]}'; needs numbers, "
+            f"{path}: {name} holds text that is no time, such as '{bad.iloc[0]}'; needs numbers, "
             "ISO 8601 (2024-01-31T12:00:00.033) or HH:MM:SS.fff"
         ) from error
     if dates.isna().any():
@@ -80,7 +81,7 @@ def _running_on(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     if not back.any() or (time != np.rint(time)).any():
         return values
     for size in COUNTERS:
-        fits = time.min() >= 0 and time.max() < size
+        fits = np.ptp(time) < size
         if fits and (steps[back] + size <= max(10 * np.median(steps), 1)).all():
             say(f"{path}: {name} begins anew after {size:,} in {back.sum()} places and is run on")
             return time + size * np.append(0, np.cumsum(back))
