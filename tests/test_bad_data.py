@@ -207,6 +207,9 @@ MOVIES = {
     ),
     "saturated, 8 bit": ("x.tif", of_frames(with_most(FRAMES, 255, 0.6)), "are 255, the most"),
     "saturated, 12 bit": ("x.tif", of_frames(with_most(FRAMES, 4095, 0.6)), "60% of all pixel"),
+    "saturated, 12 bit shifted": (
+        *("x.tif", of_frames(with_most(FRAMES, 65520, 0.6)), "are 65520, the most"),
+    ),
     "saturated, 16 bit": ("x.tif", of_frames(with_most(FRAMES, 65535, 0.6)), "are 65535, the most"),
     "one frame": ("x.npy", npy_of(FRAMES[:1]), "40 frames, but"),
     "no frames": ("x.npy", npy_of(FRAMES[:0]), "an empty movie"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 import tifffile
+from scipy.ndimage import gaussian_filter
 from scipy.ndimage import shift as shift_image
 
 from mesodecode import schema
@@ -435,6 +436,125 @@ ALL = TWO | {
     **{"dff": "percentile", "baseline_window": 2.0, "hemodynamics": "regression"},
     "reference_lowpass": 5.0,
 }
+
+# --- movies that are ΔF/F already --------------------------------------------------------------
+
+
+def change(n=400, seed=1):
+    """ΔF/F (n, 12, 16) of a movie with a dark surround: slow activity and noise."""
+    rng = np.random.default_rng(seed)
+    slow = gaussian_filter(rng.normal(size=(n, 12, 16)), (5, 3, 3))
+    return 0.02 * slow / slow.std() + rng.normal(0, 0.01, (n, 12, 16))
+
+
+def over_percentile(values):
+    low = np.percentile(1 + values, 10, axis=0)
+    return (1 + values - low) / low
+
+
+def surrounded(values):
+    """Zeros outside a brain of a fifth of the image."""
+    values = values.copy()
+    values[:, :, 3:] = 0
+    return values
+
+
+CHANGES = {
+    "less its mean": change() - change().mean(axis=0),
+    "percent": 100 * change(),
+    "over a low percentile": over_percentile(change()),
+    "outside is 0": surrounded(change()),
+    "float32": change().astype(np.float32),
+    "thousandths as int16": np.rint(1000 * change()).astype(np.int16),
+    "counts less their mean": 500 * (change() - change().mean(axis=0)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"dff": "mean"}, "dff"),
+        ({"dff": "percentile", "baseline_window": 4.0, "baseline_causal": True}, "dff"),
+        ({"bleaching": True, "dff": "mean"}, "bleaching, dff"),
+        ({"motion": True}, "motion"),
+    ],
+)
+def test_what_is_a_change_already_is_not_divided_by_its_mean(name, settings, named):
+    with pytest.raises(UserError) as caught:
+        correct(CHANGES[name], **settings)
+    words = str(caught.value)
+    assert words.startswith("s1.tif: pixels are around 0 (mean over time ")
+    assert words.endswith(f"ΔF/F already, or less their mean; leave out {named}")
+
+
+def dim(dark=0.0):
+    """Counts in a tenth of the image; the rest is the camera's noise around `dark`."""
+    image = np.where(np.arange(16) < 2, 150.0, 0)
+    return dark + image * (1 + change()) + noise(400, 12, 16, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("frames", "settings"),
+    [
+        (dim(), {}),  # less its dark, and so partly below 0
+        (dim(100), {"dark_offset": 100}),
+        (1 + change(), {}),  # F / F0
+        (np.random.default_rng(0).integers(0, 9, (400, 12, 16)).astype(np.uint16), {}),
+        (np.random.default_rng(0).random((400, 12, 16)), {}),
+    ],
+)
+def test_light_is_told_from_changes_of_it(frames, settings):
+    made, _ = correct(frames, **settings, dff="mean")
+    light = frames.astype(float) - settings.get("dark_offset", 0)
+    bright = light.mean(0) > 0.5 * light.mean(0).max()
+    exact = (light / light.mean(axis=0) - 1)[:, bright]
+    np.testing.assert_allclose(made[:, bright], exact, atol=1e-4)
+
+
+def test_too_much_dark_is_said():
+    with pytest.raises(UserError, match=r"below 0 .* too much subtracted as dark.*leave out dff"):
+        correct(dim(100), dark_offset=1000, dff="mean")
+
+
+def test_channels_that_are_changes_already_are_regressed_as_they_are():
+    rng = np.random.default_rng(5)
+    blood = change(seed=2)
+    signal = change(seed=3) + 0.7 * blood + 0.001
+    reference = blood + 0.003 * rng.normal(size=blood.shape)
+    x = reference - reference.mean(axis=0)
+    slope = (x * (signal - signal.mean(axis=0))).sum(axis=0) / (x**2).sum(axis=0)
+    expected = signal - slope * x
+    two = {"channels": 2, "reference_channel": 2, "hemodynamics": "regression"}
+    made, chain = correct(interleave(signal, reference), **two)
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+    said = chain.effects()[-1]
+    assert said["words"].endswith("regression; signal and reference taken as ΔF/F already")
+    assert 0.01 < said["sd_after"] < said["sd_before"] < 0.05  # the SD itself
+    percent, _ = correct(interleave(100 * signal, reference), **two)
+    np.testing.assert_allclose(percent, 100 * expected, atol=1e-4)
+    counts, chain = correct(interleave(signal, 400 * (1 + reference)), **two)
+    np.testing.assert_allclose(counts, expected, atol=1e-6)
+    assert chain.effects()[-1]["words"].endswith("; signal taken as ΔF/F already")
+    light, chain = correct(interleave(400 * (1 + signal), reference), **two)
+    over = 400 * (1 + signal)
+    np.testing.assert_allclose(light, 400 * (1 + expected), rtol=1e-5)
+    assert "already" not in chain.effects()[0]["words"] and over.mean() > 0
+    assert chain.effects()[-1]["words"].endswith("; reference taken as ΔF/F already")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"hemodynamics": "ratio"}, "hemodynamics: ratio"),
+        ({"hemodynamics": "regression", "dff": "mean"}, "dff"),
+    ],
+)
+def test_no_ratio_of_a_channel_that_is_a_change_already(settings, named):
+    two = {"channels": 2, "reference_channel": 2}
+    for channels in ((change(), change()), (400 * (1 + change()), change())):
+        with pytest.raises(UserError, match=rf"around 0 .*leave out {named}$"):
+            correct(interleave(*channels), **two, **settings)
 
 
 def everything(n_frames=120):

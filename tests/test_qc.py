@@ -271,6 +271,56 @@ def test_of_real_numbers_no_saturation_is_known():
     assert table["verdict"]["saturated_pixels"] == "skipped"
 
 
+LIGHT = {"flashes", "saturated_pixels", "saturated_frames", "bleaching", "drift"}
+
+
+@pytest.mark.parametrize("kind", ["dff", "percent", "thousandths", "over a percentile"])
+def test_of_a_movie_of_changes_nothing_is_judged_that_is_of_counts(kind):
+    light = brain().astype(float)
+    values = light / light.mean(axis=0) - 1
+    frames = {
+        "dff": values.astype(np.float32),
+        "percent": 100 * values,
+        "thousandths": np.rint(1000 * values).astype(np.int16),
+        "over a percentile": light / np.percentile(light, 10, axis=0) - 1,
+    }[kind]
+    session = session_of(frames)
+    table = verdicts(session)
+    unknown = NEEDS_TIMES | {"labels_by_speed"}
+    for check, row in table.iterrows():
+        assert row["verdict"] == ("skipped" if check in LIGHT | unknown else "pass"), check
+    assert set(table["words"][list(LIGHT)]) == {
+        "pixels around 0 (ΔF/F already), not the camera's counts of light"
+    }
+    assert list(qc.check_session(session, SETTINGS).columns) == qc.COLUMNS
+    qc_figures.session_page(session, qc.check_session(session, SETTINGS)).canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("most", "dtype"),
+    [
+        *((255, np.uint8), (1023, np.uint16), (4095, np.uint16), (16383, np.uint16)),
+        *((65535, np.uint16), (32767, np.int16), (4095, np.int32)),
+        # shifted to the top of 16 bits: of 8, 10, 12 and 14 bits
+        *((65280, np.uint16), (65472, np.uint16), (65520, np.uint16), (65532, np.uint16)),
+    ],
+)
+def test_a_camera_is_full_at_the_top_of_its_bits_wherever_they_lie(most, dtype):
+    frames = (brain(200) / 1000 * 0.9 * most).astype(dtype)
+    assert verdicts(session_of(frames))["verdict"]["saturated_pixels"] == "pass"
+    frames[:, 3, 3] = most
+    row = verdicts(session_of(frames)).loc["saturated_pixels"]
+    assert row["verdict"] in ("warn", "fail") and row["value"] == pytest.approx(1 / 576)
+    assert f"at full scale, {most} counts" in row["words"]
+
+
+def test_a_highest_value_that_comes_once_is_no_full_camera():
+    frames = np.minimum(brain(10), 4000)
+    frames[4, 3, 3] = 4095
+    row = verdicts(session_of(frames)).loc["saturated_pixels"]
+    assert row["verdict"] == "pass" and row["value"] == 0
+
+
 # --- what is measured --------------------------------------------------------------------------
 
 

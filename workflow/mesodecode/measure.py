@@ -13,10 +13,37 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mesodecode.camera import full_scale
 from mesodecode.files import UserError
 
 N_PARTS = 20  # of a movie, each with a mean image, for its drift
-FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # of cameras
+BRIGHT = 0.5  # share of the brightest pixels' mean from which a pixel counts as one
+# SDs over time that bright pixels lie above 0, at least, if they count light: shot noise alone has
+# a tenth of 100 electrons, and ΔF/F over its 10th percentile a mean of 1.3 SD.
+ABOVE = 3.0
+
+
+def bright_pixels(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Return which pixels (H, W) bool are bright and vary: mean and SD over time (H, W).
+
+    Bright is the size of the mean, whatever its sign.
+    """
+    varies = np.isfinite(mean) & (sd > 0)
+    if not varies.any():
+        return varies
+    return varies & (np.abs(mean) >= BRIGHT * np.percentile(np.abs(mean[varies]), 99))
+
+
+def of_light(mean: np.ndarray, sd: np.ndarray, lowest: float) -> bool:
+    """Say whether pixels with these mean and SD over time (H, W) count light.
+
+    `lowest` of their values. Light is never below 0, but for noise about the dark: where values
+    are, and bright pixels do not lie `ABOVE` SDs above 0, they are changes (ΔF/F) already.
+    """
+    bright = bright_pixels(mean, sd)
+    if not lowest < 0 or not bright.any():
+        return True
+    return bool(np.median(mean[bright] / sd[bright]) >= ABOVE)
 
 
 @dataclass(frozen=True)
@@ -26,7 +53,8 @@ class Measures:
     brightness (T,) mean over pixels; mean and sd (H, W) over time; parts (P, H, W) mean images of
     consecutive parts of the movie that begin at part_start (P,); repeated (T,) bool, frames equal
     to the one before (of their channel); full_scale, the counts at which pixels are taken for
-    saturated (NaN where unknown, of movies of real numbers); saturated (T,) number of such pixels.
+    saturated (NaN where unknown, of movies of real numbers); saturated (T,) number of such pixels;
+    lowest value, 0 of a type without negative numbers.
     """
 
     brightness: np.ndarray
@@ -37,6 +65,12 @@ class Measures:
     repeated: np.ndarray
     full_scale: float
     saturated: np.ndarray
+    lowest: float
+
+    @property
+    def light(self) -> bool:
+        """Do pixels count light, or show changes of it (ΔF/F)? See `of_light`."""
+        return of_light(self.mean, self.sd, self.lowest)
 
     def write(self, group: h5py.Group) -> None:
         """Write every field as a dataset."""
@@ -85,7 +119,8 @@ class Measured:
         self._brightness = np.zeros(n_frames)
         self._repeated = np.zeros(n_frames, bool)
         self._saturated = np.zeros(n_frames, np.int64)
-        self._full_scale = 0
+        self._full_scale, self._top = 0, 0
+        self._lowest = 0.0 if np.dtype(self.dtype).kind == "u" else np.inf
         self._edges = np.linspace(0, n_frames, min(N_PARTS, n_frames) + 1).astype(int)
         self._parts = np.zeros((len(self._edges) - 1, height, width), np.float32)
 
@@ -113,6 +148,8 @@ class Measured:
         self._find_repeated(start, block)
         if self.dtype.kind in "ui":
             self._count_saturated(start, block)
+        if self.dtype.kind != "u":
+            self._lowest = float(np.fmin(self._lowest, np.fmin.reduce(block, axis=None)))
         self._seen = stop
 
     def _find_repeated(self, start: int, block: np.ndarray) -> None:
@@ -128,8 +165,8 @@ class Measured:
 
     def _count_saturated(self, start: int, block: np.ndarray) -> None:
         top = int(block.max())
-        if top > self._full_scale:  # a camera of more bits: nothing so far was at its full scale
-            self._full_scale = min((s for s in FULL_SCALES if s >= top), default=2**64 - 1)
+        if top > self._top:  # a camera of more bits: nothing so far was at its full scale
+            self._top, self._full_scale = top, full_scale(top, self.dtype)
             self._saturated[:start] = 0
         if top == self._full_scale:
             self._saturated[start : start + len(block)] = (block == top).sum(axis=(1, 2))
@@ -149,4 +186,5 @@ class Measured:
             repeated=self._repeated,
             full_scale=float(self._full_scale) if whole else float("nan"),
             saturated=self._saturated,
+            lowest=self._lowest,
         )

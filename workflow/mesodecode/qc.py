@@ -59,6 +59,11 @@ class Session:
         return self.recorded.brightness[first::n][: len(self.recording)]
 
     @property
+    def light(self) -> bool:
+        """Did the camera's counts of light come in, or changes of it (ΔF/F) already?"""
+        return self.unit == "dff" or self.decoded.light
+
+    @property
     def breaks(self) -> np.ndarray:
         """Frames (T,) bool that begin a segment, the first among them."""
         segment = self.recording.segment
@@ -225,6 +230,7 @@ def _intervals(session: Session) -> tuple[np.ndarray, float] | None:
 
 
 NO_TIMES = np.nan, "no time stamps"
+NO_LIGHT = np.nan, "pixels around 0 (ΔF/F already), not the camera's counts of light"
 
 
 def dropped_frames(session: Session) -> tuple[float, str]:
@@ -266,6 +272,8 @@ def repeated_frames(session: Session) -> tuple[float, str]:
 
 def flashes(session: Session) -> tuple[float, str]:
     """Return the share of frames at which the brightness jumps."""
+    if not session.light:
+        return NO_LIGHT
     brightness = session.brightness
     jump = np.abs(np.diff(brightness)) > FLASH * abs(brightness.mean())
     found = np.flatnonzero(jump & ~session.breaks[1:]) + 1
@@ -276,17 +284,21 @@ def flashes(session: Session) -> tuple[float, str]:
 
 def saturated_pixels(session: Session) -> tuple[float, str]:
     """Return the share of pixel values at full scale."""
+    if not session.light:
+        return NO_LIGHT
     recorded = session.recorded
     if np.isnan(recorded.full_scale):
         return np.nan, "pixels of real numbers: the camera's full scale is not known"
-    share = float(recorded.saturated.sum() / (recorded.saturated.size * recorded.mean.size))
+    n = int(recorded.saturated.sum())
+    n = 0 if n == 1 else n  # a camera that is full gives its most again and again
+    share = n / (recorded.saturated.size * recorded.mean.size)
     return share, f"{share:.2%} of the values at full scale, {recorded.full_scale:.0f} counts"
 
 
 def saturated_frames(session: Session) -> tuple[float, str]:
     """Return the share of frames with more than `FULL_FRAME` of their pixels at full scale."""
     recorded = session.recorded
-    if np.isnan(recorded.full_scale):
+    if not session.light or np.isnan(recorded.full_scale):
         return saturated_pixels(session)
     full = recorded.saturated > FULL_FRAME * recorded.mean.size
     return float(full.mean()), f"{full.sum():,} of {full.size:,} frames"
@@ -294,6 +306,8 @@ def saturated_frames(session: Session) -> tuple[float, str]:
 
 def bleaching(session: Session) -> tuple[float, str]:
     """Return the change of brightness over the recording, a share of that at its beginning."""
+    if not session.light:
+        return NO_LIGHT
     brightness = session.decoded.brightness.astype(np.float64)
     at = np.linspace(0, 1, len(brightness))
     slope, start = np.polyfit(at, brightness, 1)
@@ -320,6 +334,8 @@ def drift_path(session: Session) -> np.ndarray:
 
 def drift(session: Session) -> tuple[float, str]:
     """Return the largest shift between two parts in px."""
+    if not session.light:
+        return NO_LIGHT
     path = drift_path(session)
     largest = float(np.hypot(*(path[:, None] - path).T).max())
     height, width = session.decoded.mean.shape

@@ -116,10 +116,10 @@ def cohort_caption(table: pd.DataFrame) -> str:
 
 
 def _images(place: Callable[..., Axes], session: Session) -> None:
-    measures, unit = session.decoded, "ΔF/F" if session.unit == "dff" else "counts"
+    measures, unit = session.decoded, " (ΔF/F)" if session.unit == "dff" else " (counts)"
     shown = [
-        ("Mean (counts)", measures.mean, "gray"),
-        (f"SD over time ({unit})", measures.sd, "viridis"),
+        ("Mean" + " (counts)" * session.light, measures.mean, "gray"),
+        ("SD over time" + unit * session.light, measures.sd, "viridis"),
     ]
     if session.r2 is not None:
         shown.append(("Share explained by reference", session.r2, "viridis"))
@@ -188,23 +188,21 @@ def _traces(panels: list[Axes], session: Session) -> None:
     light, place, dff = panels[0], panels[1], session.unit == "dff"
     for start, stop in _runs(r.labels):
         light.axvspan(time[start], time[stop], color="0.88", lw=0, zorder=0)
-    if session.effects:
-        _trace(light, 100 * (session.brightness / session.brightness.mean() - 1), time[:-1], "0.65")
     after = session.decoded.brightness
-    _trace(light, 100 * (after if dff else after / after.mean() - 1), time[:-1], PALETTE[0])
-    light.set_ylabel("Brightness\n(ΔF/F, %)" if dff else "Brightness\n(% of mean)")
+    if session.light:
+        if session.effects:
+            before = session.brightness
+            _trace(light, 100 * (before / before.mean() - 1), time[:-1], "0.65")
+        _trace(light, 100 * (after if dff else after / after.mean() - 1), time[:-1], PALETTE[0])
+        light.set_ylabel("Brightness\n(ΔF/F, %)" if dff else "Brightness\n(% of mean)")
+    else:  # of changes there is no share
+        _trace(light, after, time[:-1], PALETTE[0])
+        light.set_ylabel("Mean of\npixels")
     if session.shifts is not None:
         for column, colour in zip(session.shifts.T, PALE, strict=True):
             _trace(place, -column, time[:-1], colour)
-    middle = session.decoded.part_start
-    middle = time[(middle + np.append(middle[1:], len(r))) // 2]
-    path = drift_path(session)
-    for column, name, colour, sign in zip(path.T, ("down", "right"), PALETTE, "os", strict=False):
-        place.plot(middle, column, sign + "-", color=colour, ms=2, lw=0.7, label=name)
-    place.set_ylabel("Position\n(px)")
-    reach = max(1.0, 1.1 * max(map(abs, place.get_ylim())))
-    place.set_ylim(-reach, reach)
-    place.legend(frameon=False, fontsize=5.5, ncols=2, loc="upper right", borderpad=0)
+    if session.light:
+        _position(place, session, time)
     if r.time is not None:
         intervals = np.append(np.diff(r.time), np.nan)
         intervals[np.append(session.breaks[1:], True)] = np.nan  # from one segment to the next
@@ -215,6 +213,19 @@ def _traces(panels: list[Axes], session: Session) -> None:
         axes.yaxis.set_label_coords(-9 / (WIDTH - 19), 0.5)
         axes.tick_params(labelbottom=axes is panels[-1])
     panels[-1].set_xlabel("Time (min)" if long else "Time (s)")
+
+
+def _position(place: Axes, session: Session, time: np.ndarray) -> None:
+    """Draw where the image lies in each part of the movie."""
+    middle = session.decoded.part_start
+    middle = time[(middle + np.append(middle[1:], len(time) - 1)) // 2]
+    path = drift_path(session)
+    for column, name, colour, sign in zip(path.T, ("down", "right"), PALETTE, "os", strict=False):
+        place.plot(middle, column, sign + "-", color=colour, ms=2, lw=0.7, label=name)
+    place.set_ylabel("Position\n(px)")
+    reach = max(1.0, 1.1 * max(map(abs, place.get_ylim())))
+    place.set_ylim(-reach, reach)
+    place.legend(frameon=False, fontsize=5.5, ncols=2, loc="upper right", borderpad=0)
 
 
 def _runs(labels: np.ndarray) -> list[tuple[int, int]]:

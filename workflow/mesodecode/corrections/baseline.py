@@ -20,10 +20,11 @@ class Dff:
     """ΔF/F of a movie, float32.
 
     `statistic` mean or percentile (then `percentile`) of the frames in `window` frames around each
-    frame, before it if `causal`; None takes the whole recording. The window moves in steps of 1/32
-    of its length: the percentile is that of the means of such steps, and F0 goes linearly from
-    step to step. Of a causal baseline, F0 at a frame depends on no frame of its own step or later;
-    the first step alone, which has nothing before it, is its own baseline.
+    frame, before it if `causal`; None takes the whole recording, whose F0 (H, W) is `baseline`.
+    The window moves in steps of 1/32 of its length: the percentile is that of the means of such
+    steps, and F0 goes linearly from step to step. Of a causal baseline, F0 at a frame depends on no
+    frame of its own step or later; the first step alone, which has nothing before it, is its own
+    baseline.
     """
 
     def __init__(
@@ -39,10 +40,10 @@ class Dff:
         self.shape, self.dtype = source.shape, np.dtype(np.float32)
         self._percentile = percentile if statistic == "percentile" else None
         self._causal, n_frames = causal, source.shape[0]
-        self._baseline: np.ndarray | None = None
+        self.baseline: np.ndarray | None = None
         if window is None:
             self._step = -(-n_frames // WHOLE_STEPS)
-            self._baseline = self._whole()
+            self.baseline = self._whole()
         else:
             self._step = max(1, round(min(window, n_frames) / STEPS))
             n_steps = round(min(window, n_frames) / self._step)
@@ -105,9 +106,9 @@ class Dff:
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
-        if self._baseline is not None:
+        if self.baseline is not None:
             for start, block in self.source.blocks(min(size, block_size(self.source))):
-                yield start, dff(block, self._baseline)
+                yield start, dff(block, self.baseline)
             return
         for start, block, baseline in self._running():
             values = dff(block, baseline)

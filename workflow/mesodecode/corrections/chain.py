@@ -19,6 +19,7 @@ from mesodecode import schema
 from mesodecode.corrections import check, hemodynamics
 from mesodecode.corrections.baseline import Dff
 from mesodecode.corrections.bleaching import fit_bleaching
+from mesodecode.corrections.light import Judged
 from mesodecode.corrections.movies import (
     Changed,
     Channel,
@@ -30,13 +31,12 @@ from mesodecode.corrections.movies import (
 )
 from mesodecode.files import UserError
 from mesodecode.masks import read_image
-from mesodecode.measure import Measured, Measures
+from mesodecode.measure import Measured, Measures, bright_pixels
 from mesodecode.tiles import GRID, tiles
 
 KEEP_TYPE = {
     *("channels", "signal_channel", "reference_channel", "brain_mask", "outside"),
 }  # settings that leave the type of frames as it is
-BRIGHT = 0.5  # share of the brightest pixels' mean from which a pixel counts in what is reported
 
 
 def corrected(
@@ -101,6 +101,7 @@ class Chain:
             self._take_apart(s["channels"])
         if s["dark_offset"] or s["dark_frame"] is not None:
             self._subtract_dark()
+        self._judge()
         if s["motion"]:
             self._undo_motion()
         if s["brain_mask"] is not None:
@@ -153,6 +154,18 @@ class Chain:
             dark = self._image("dark_frame").astype(np.float32)
         self._each(lambda movie: Changed(movie, lambda _, block: block - dark))
         self._link("dark", float(dark.mean()), "counts", f"{dark.mean():.1f} counts subtracted")
+
+    def _judge(self) -> None:
+        """Refuse channels that show no light, once read, where steps need it."""
+        s = self.settings
+        ratios = ["bleaching"] if s["bleaching"] else []
+        ratios += ["dff"] if s["dff"] != "none" else []
+        ratios += ["hemodynamics: ratio"] if s["hemodynamics"] == "ratio" else []
+        needs = ["motion"] * s["motion"] + ratios
+        if needs:
+            self.signal = Judged(self.signal, needs)
+        if ratios and self.reference is not None:
+            self.reference = Judged(self.reference, ratios)
 
     def _undo_motion(self) -> None:
         from mesodecode.corrections.motion import estimate_shifts, shift_frames
@@ -230,11 +243,12 @@ class Chain:
         self.arrays["reference"] = np.concatenate(kept).astype(np.float32)
 
     def _undo_hemodynamics(self) -> None:
-        s, counts = self.settings, None
+        s, counts, already = self.settings, None, []
         signal, reference = self.signal, self.reference
         if s["dff"] == "none":
-            counts = mean_image(signal).astype(np.float32)
-            signal, reference = Dff(signal, "mean"), Dff(reference, "mean")
+            signal, counts = self._over_mean(signal)
+            reference, of_reference = self._over_mean(reference)
+            already = ["signal"] * (counts is None) + ["reference"] * (of_reference is None)
         if s["reference_lowpass"] is not None:
             reference = Smoothed(reference, s["reference_lowpass"] / self.frame_rate)
         fit = hemodynamics.fit(signal, reference)
@@ -251,7 +265,17 @@ class Chain:
         self.signal = movie
         words = f"the reference explains {median['r2']:.0%} of a pixel's variance (median), slope "
         words += f"{median['slope']:.2f}; {s['hemodynamics']}"
+        words += f"; {' and '.join(already)} taken as ΔF/F already" if already else ""
         self._link("hemodynamics", median["r2"], "share", words)
+
+    def _over_mean(self, movie: Movie) -> tuple[Movie, np.ndarray | None]:
+        """Return ΔF/F of a movie over its mean (H, W), and that; of no light itself and None.
+
+        What is ΔF/F already can be regressed as it is, whatever its unit and its scale.
+        """
+        judged = Judged(movie)
+        relative = Dff(judged, "mean")
+        return (relative, relative.baseline) if judged.light else (judged, None)
 
     def _image(self, key: str) -> np.ndarray:
         """Return the image (H, W) of a setting; of a stack its mean."""
@@ -299,8 +323,8 @@ class Chain:
             if step in ("dff", "hemodynamics") and self.unit == "dff":
                 variation = measures.sd
             else:
-                bright = measures.mean >= BRIGHT * np.percentile(measures.mean, 99)
-                variation = measures.sd / np.where(bright, measures.mean, 1)
+                bright = bright_pixels(measures.mean, measures.sd)
+                variation = measures.sd / np.where(bright & measures.light, measures.mean, 1)
             after = float(np.median(variation[bright]))
             if step == "recorded":  # of all channels together
                 before = np.nan if self.settings["channels"] > 1 else after

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mesodecode.camera import ceilings
 from mesodecode.files import UserError
 from mesodecode.sources.movie import Movie
 
 SATURATED = 0.5  # share of all pixel values at the camera's most that leaves nothing to decode
-CAMERA_BITS = (10, 12, 14)  # of cameras whose counts are kept as uint16
 
 
 class CheckedMovie(Movie):
@@ -27,7 +27,8 @@ class CheckedMovie(Movie):
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
-        zero, top, at_top = [], self._ceilings(), {}
+        zero, at_top = [], {}
+        top = ceilings(self.dtype) if self.dtype.kind in "ui" else set()
         for start, block in self._movie.blocks(size):
             highest = block.max(axis=(1, 2))
             dark = highest == 0
@@ -39,12 +40,6 @@ class CheckedMovie(Movie):
             top = {most for most in top if most >= highest.max()}  # it gives more than the others
             yield start, block
         self._check(zero, {most: n for most, n in at_top.items() if most in top})
-
-    def _ceilings(self) -> set[int]:
-        if self.dtype.kind not in "ui":
-            return set()
-        bits = CAMERA_BITS if self.dtype == np.uint16 else ()
-        return {2**n - 1 for n in bits} | {np.iinfo(self.dtype).max}
 
     def _check(self, zero: list[int], at_top: dict[int, int]) -> None:
         n_frames = self.shape[0]
