@@ -17,6 +17,7 @@ from scipy.ndimage import shift as shift_image
 
 from mesodecode import schema
 from mesodecode.cli import main
+from mesodecode.confounds.signals import control_signals
 from mesodecode.corrections import check, movies
 from mesodecode.corrections.baseline import Dff
 from mesodecode.corrections.bleaching import fit_tau
@@ -27,6 +28,7 @@ from mesodecode.measure import Measured
 from mesodecode.preprocess import preprocess
 from mesodecode.recordings import read_recording
 from mesodecode.simulate import simulate_session
+from mesodecode.study_figures import activity
 
 RATE = 30.0  # frames/s
 DEFAULTS = schema.defaults("corrections")
@@ -541,6 +543,27 @@ def test_channels_that_are_changes_already_are_regressed_as_they_are():
     np.testing.assert_allclose(light, 400 * (1 + expected), rtol=1e-5)
     assert "already" not in chain.effects()[0]["words"] and over.mean() > 0
     assert chain.effects()[-1]["words"].endswith("; reference taken as ΔF/F already")
+
+
+def test_a_recording_of_changes_says_so_and_later_stages_know(tmp_path):
+    values = np.clip(change(), -0.2, 0.2)
+    for name, frames, settings in (
+        ("light", np.rint(500 * (1 + values)).astype(np.uint16), None),
+        ("already", values.astype(np.float32), None),
+        ("made", np.rint(500 * (1 + values)).astype(np.uint16), {"dff": "mean"}),
+        ("binned", values.astype(np.float32), {"binning": 2}),
+    ):
+        files = write_session(tmp_path / name, frames)
+        settings = settings and DEFAULTS | settings
+        preprocess(tmp_path / f"{name}.h5", **files, **ABOUT, corrections=settings)
+        recording = read_recording(tmp_path / f"{name}.h5")
+        assert recording.unit == ("counts" if name == "light" else "dff")
+        with h5py.File(recording.path) as file:
+            assert ("unit" in file.attrs) == (name == "already")
+        missing = control_signals(recording, brain=np.ones(recording.shape[1:], bool)).missing
+        assert ("movement" in missing) == (name != "light")
+        shown = activity(recording)
+        assert np.abs(shown.dff).max() < 0.1  # not some 10^10 of its mean
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_f0_in_words():
         f"mean over a window of 30 s before each frame, {steps}"
     )
     two = TWO | {"hemodynamics": "regression"}
-    counts = "by which the result was multiplied"
+    counts = "by which the result was multiplied (channels that were ΔF/F already"
     assert counts in corrections_text.corrections(schema.defaults("corrections", **two))
     two["dff"] = "mean"
     assert counts not in corrections_text.corrections(schema.defaults("corrections", **two))

@@ -37,11 +37,15 @@ class Stack:
             yield start, self.frames[start : start + size]
 
 
-def measures_of(frames, size=100, channels=1):
+def measured(frames, size=100, channels=1):
     movie = Measured(Stack(frames), channels)
     for _ in movie.blocks(size):
         pass
-    return movie.result()
+    return movie
+
+
+def measures_of(*what, **options):
+    return measured(*what, **options).result()
 
 
 def brain(n=T, seed=0):
@@ -60,6 +64,7 @@ def session_of(frames=None, labels=None, **known):
         **{"path": Path("s1.h5"), "session": "s1", "mouse": "m1", "frame_rate": RATE},
         **{"labels": labels.astype(np.uint8), "rois": None, "stack_sd": 1.0},
         **{"pixel_mean": found.mean, "shape": frames.shape, "segment": None, "speed": None} | known,
+        unit=measured(frames).unit,
     )
     return qc.Session(recording, found, found)
 

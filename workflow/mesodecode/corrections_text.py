@@ -111,5 +111,6 @@ def _hemodynamics(s: Mapping[str, Any]) -> str:
         "each pixel, less 1",
     }[s["hemodynamics"]].format(smooth)
     if s["dff"] == "none":
-        text += "; F0 of both is the pixel's mean over time, by which the result was multiplied"
+        text += "; F0 of both is the pixel's mean over time, by which the result was "
+        text += "multiplied (channels that were ΔF/F already were regressed as they are)"
     return f"Hemodynamics [@ma2016] were removed: {text}."

@@ -13,14 +13,38 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.camera import full_scale
 from mesodecode.files import UserError
 
 N_PARTS = 20  # of a movie, each with a mean image, for its drift
+# Bits of cameras, and of signed numbers of 16. Fewer are kept in 16 as the camera counts, up to
+# 2^bits - 1, or shifted to the top (MSB-aligned, left-justified, of GenICam and of frame grabbers),
+# where 12 bits end at 4095 * 16 = 65520.
+BITS = (8, 10, 12, 14, 15, 16)
+SHIFTED = (8, 10, 12, 14)
 BRIGHT = 0.5  # share of the brightest pixels' mean from which a pixel counts as one
 # SDs over time that bright pixels lie above 0, at least, if they count light: shot noise alone has
 # a tenth of 100 electrons, and ΔF/F over its 10th percentile a mean of 1.3 SD.
 ABOVE = 3.0
+
+
+def ceilings(dtype: np.dtype | type) -> set[int]:
+    """Return the values of a type of whole numbers at which a camera may be full."""
+    dtype = np.dtype(dtype)
+    largest = int(np.iinfo(dtype).max)
+    plain = {2**n - 1 for n in BITS if 2**n - 1 <= largest} | {largest}
+    return plain | ({(2**n - 1) << (16 - n) for n in SHIFTED} if dtype == np.uint16 else set())
+
+
+def full_scale(top: int, dtype: np.dtype | type) -> int:
+    """Return the value at which a camera is full whose largest value is `top`.
+
+    `top` itself where a camera may end there, else where the smallest camera ends whose counts
+    reach as far.
+    """
+    if top in ceilings(dtype):
+        return top
+    largest = int(np.iinfo(dtype).max)
+    return min((2**n - 1 for n in BITS if top < 2**n <= largest), default=largest)
 
 
 def bright_pixels(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
@@ -53,8 +77,7 @@ class Measures:
     brightness (T,) mean over pixels; mean and sd (H, W) over time; parts (P, H, W) mean images of
     consecutive parts of the movie that begin at part_start (P,); repeated (T,) bool, frames equal
     to the one before (of their channel); full_scale, the counts at which pixels are taken for
-    saturated (NaN where unknown, of movies of real numbers); saturated (T,) number of such pixels;
-    lowest value, 0 of a type without negative numbers.
+    saturated (NaN where unknown, of movies of real numbers); saturated (T,) number of such pixels.
     """
 
     brightness: np.ndarray
@@ -65,12 +88,6 @@ class Measures:
     repeated: np.ndarray
     full_scale: float
     saturated: np.ndarray
-    lowest: float
-
-    @property
-    def light(self) -> bool:
-        """Do pixels count light, or show changes of it (ΔF/F)? See `of_light`."""
-        return of_light(self.mean, self.sd, self.lowest)
 
     def write(self, group: h5py.Group) -> None:
         """Write every field as a dataset."""
@@ -171,6 +188,12 @@ class Measured:
         if top == self._full_scale:
             self._saturated[start : start + len(block)] = (block == top).sum(axis=(1, 2))
 
+    @property
+    def unit(self) -> str:
+        """Of a pixel, once every frame has been read: counts (of light), or dff (changes of it)."""
+        found = self.result()
+        return "counts" if of_light(found.mean, found.sd, self._lowest) else "dff"
+
     def result(self) -> Measures:
         """Return what was measured. Call it when every frame has been read."""
         assert self._seen == self.shape[0], "the movie has not been read to its end"
@@ -186,5 +209,4 @@ class Measured:
             repeated=self._repeated,
             full_scale=float(self._full_scale) if whole else float("nan"),
             saturated=self._saturated,
-            lowest=self._lowest,
         )

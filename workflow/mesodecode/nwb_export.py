@@ -228,7 +228,7 @@ def _add_rois(
     recording = frames.recording
     with h5py.File(recording.path) as file:
         path, digest = (file.attrs.get(key) for key in ("roi_masks", "roi_masks_sha256"))
-        dff = "corrections" in file and file["corrections"].attrs["unit"] == "dff"
+    dff = recording.unit == "dff"
     names = recording.roi_names or [f"{roi + 1}" for roi in range(recording.rois.shape[1])]
     column = VectorData(name="roi_name", description="name, or number from 1", data=list(names))
     ophys = nwb.create_processing_module("ophys", "signals of regions of interest (ROIs)")

@@ -134,6 +134,8 @@ def preprocess(
                     file.attrs[kind], file.attrs[f"{kind}_sha256"] = fingerprint(path)
             if isinstance(stack, Chain):
                 stack.write(file)
+            elif stack.unit == "dff":  # no correction made it so
+                file.attrs["unit"] = stack.unit
             if measures is not None:
                 write_measures(measures, raw, stack, session)
     if axes.by is None:

@@ -37,7 +37,7 @@ class Session:
     """What is known of a recording: its behaviour, and what was measured of its movie.
 
     `recorded` is of all channels, `decoded` of the corrected movie (the same where there is no
-    correction); `unit` of its pixels: counts or dff. `effects` are those of
+    correction). `effects` are those of
     `corrections.chain.Chain.effects`, `shifts` (T, 2) px those of motion, `r2` (H, W) the share
     that the reference channel explains; None without.
     """
@@ -45,7 +45,6 @@ class Session:
     recording: Recording
     recorded: Measures
     decoded: Measures
-    unit: str = "counts"
     settings: dict[str, Any] | None = None
     effects: Sequence[dict[str, Any]] = ()
     shifts: np.ndarray | None = None
@@ -59,9 +58,14 @@ class Session:
         return self.recorded.brightness[first::n][: len(self.recording)]
 
     @property
+    def unit(self) -> str:
+        """Of a pixel: counts or dff."""
+        return self.recording.unit
+
+    @property
     def light(self) -> bool:
         """Did the camera's counts of light come in, or changes of it (ΔF/F) already?"""
-        return self.unit == "dff" or self.decoded.light
+        return self.unit == "counts" or (self.settings or {}).get("dff", "none") != "none"
 
     @property
     def breaks(self) -> np.ndarray:
@@ -92,7 +96,6 @@ def read_session(recording: str | Path, measures: str | Path) -> Session:
             group = file["corrections"]
             more = {name: json.loads(group.attrs[name]) for name in ("settings", "effects")}
             more |= {name: group[name][()] for name in ("shifts", "r2") if name in group}
-            more["unit"] = str(group.attrs["unit"])
     return Session(opened, found["recorded"], decoded, **more)
 
 

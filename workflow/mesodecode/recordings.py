@@ -6,7 +6,8 @@ known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session (its id), sess
 that is another, mouse, frame_rate, recorded_size
 (height and width of the movie in px, before image_size), movie_axes (the order that its array was
 read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or
-nothing) and the source files with their SHA-256.
+nothing) and the source files with their SHA-256; unit, dff, of a movie that was ΔF/F already (of a
+corrected one in the group `corrections`).
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Recording:
     roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None;
     recorded_size, height and width of the movie in px before it was resized, as masks of its areas
     are drawn, or None where that is not known; name: what the config calls the session, where its
-    id (`session`) is another; baseline: a running one that frames are normalised
+    id (`session`) is another; unit of a pixel, counts (of light) or dff (ΔF/F, made here or by
+    others, whatever its scale); baseline: a running one that frames are normalised
     about (see `mesodecode.baseline.with_baseline`), or None: `pixel_mean`.
     """
 
@@ -83,6 +85,7 @@ class Recording:
     recorded_size: tuple[int, int] | None = None
     baseline: Baseline | None = None
     name: str | None = None
+    unit: str = "counts"
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -125,6 +128,7 @@ def read_recording(path: str | Path) -> Recording:
                 time=optional("time"),
                 recorded_size=_recorded_size(file),
                 name=file.attrs.get("session_name"),
+                unit=str(file.get("corrections", file).attrs.get("unit", "counts")),
             )
     except FileNotFoundError:
         raise

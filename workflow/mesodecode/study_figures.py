@@ -44,7 +44,8 @@ def example_session(cohort: pd.DataFrame) -> str:
 def activity(recording: Recording) -> Activity:
     """Return the stretch of a recording with most run/rest transitions, `STRETCH` s.
 
-    ΔF/F is (F - F0) / F0, F the mean over all pixels and F0 its mean over the recording.
+    ΔF/F is (F - F0) / F0, F the mean over all pixels and F0 its mean over the recording; of pixels
+    that are ΔF/F already, their mean.
     """
     length = round(STRETCH * recording.frame_rate)
     start, stop = busiest_stretch(np.arange(len(recording)), recording.labels, length)
@@ -52,11 +53,13 @@ def activity(recording: Recording) -> Activity:
         recording.read_frames(at, min(at + BLOCK, stop)).mean(axis=(1, 2))
         for at in range(start, stop, BLOCK)
     ]
-    baseline = recording.pixel_mean.mean()
+    light = np.concatenate(mean)
+    if recording.unit == "counts":
+        light = light / recording.pixel_mean.mean() - 1
     segment = np.zeros(1) if recording.segment is None else recording.segment[start:stop]
     gaps = np.flatnonzero(np.diff(segment)) + 1
     seconds = np.arange(start, stop) / recording.frame_rate
-    columns = [seconds, recording.labels[start:stop], (np.concatenate(mean) - baseline) / baseline]
+    columns = [seconds, recording.labels[start:stop], light]
     if recording.speed is not None:
         columns.append(recording.speed[start:stop])
     gapped = [np.insert(column.astype(float), gaps, np.nan) for column in columns]

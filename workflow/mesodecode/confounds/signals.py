@@ -63,10 +63,9 @@ def control_signals(
     estimated as there. reference: of the tiles of the reference channel, kept by preprocessing.
     """
     height, width = recording.shape[1:]
-    parts, missing = {}, {}
+    parts, missing, dff = {}, {}, recording.unit == "dff"
     with h5py.File(recording.path) as file:
         corrected = file.get("corrections")
-        dff = corrected is not None and corrected.attrs["unit"] == "dff"
         shifts, reference = (
             corrected[name][:] if corrected is not None and name in corrected else None
             for name in ("shifts", "reference")

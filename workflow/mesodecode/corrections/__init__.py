@@ -14,6 +14,9 @@ the reference channel:
 8. `hemodynamics`: the reference channel's ΔF/F is taken out of the signal's. Without `dff`, F0 is
    the mean of each pixel and the result is in counts again.
 
+Steps 3, 6 and 7 and the ratio need light. A movie that is ΔF/F already (pixels around 0: see
+`measure.of_light`) is refused by them; step 8 regresses such a channel as it is.
+
 Corrected frames are float32, unless only steps 1 and 4 ran, which keep the recorded type. Each
 recording is corrected by itself, with no knowledge of its labels; but for `baseline_causal`, every
 step uses the whole recording, so that decoding is offline. Frames are taken to follow each other

@@ -82,8 +82,8 @@ class Chain:
 
     @property
     def unit(self) -> str:
-        """Of a pixel: counts or dff."""
-        return "counts" if self.settings["dff"] == "none" else "dff"
+        """Of a pixel, once the movie has been read: counts, or dff, made here or recorded so."""
+        return self.links[-1][1].unit if self.settings["dff"] == "none" else "dff"
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -305,7 +305,7 @@ class Chain:
         The images in which one sees the brain are in counts: before ΔF/F, if it was taken.
         """
         measures = self.links[-1][1].result()
-        if self.unit == "counts":
+        if self.settings["dff"] == "none":
             return measures
         counts = [link for step, link in self.links if step not in ("dff", "hemodynamics")][-1]
         seen = counts.result()
@@ -320,11 +320,11 @@ class Chain:
         rows, before, bright = [], np.nan, None
         for step, link in self.links:
             measures = link.result()
-            if step in ("dff", "hemodynamics") and self.unit == "dff":
-                variation = measures.sd
-            else:
+            variation = measures.sd
+            if not (step in ("dff", "hemodynamics") and self.settings["dff"] != "none"):
                 bright = bright_pixels(measures.mean, measures.sd)
-                variation = measures.sd / np.where(bright & measures.light, measures.mean, 1)
+                if link.unit == "counts":
+                    variation = variation / np.where(bright, measures.mean, 1)
             after = float(np.median(variation[bright]))
             if step == "recorded":  # of all channels together
                 before = np.nan if self.settings["channels"] > 1 else after
@@ -338,8 +338,8 @@ class Chain:
     def write(self, file: h5py.File) -> None:
         """Write settings, effects and arrays to the group `corrections` of a recording."""
         group = file.create_group("corrections")
+        group.attrs["unit"] = self.unit
         group.attrs["settings"] = json.dumps(self._changed)
         group.attrs["effects"] = json.dumps(self.effects())
-        group.attrs["unit"] = self.unit
         for name, values in self.arrays.items():
             group[name] = values

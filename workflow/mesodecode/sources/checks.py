@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mesodecode.camera import ceilings
 from mesodecode.files import UserError
+from mesodecode.measure import ceilings
 from mesodecode.sources.movie import Movie
 
 SATURATED = 0.5  # share of all pixel values at the camera's most that leaves nothing to decode
@@ -28,7 +28,7 @@ class CheckedMovie(Movie):
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
         zero, at_top = [], {}
-        top = ceilings(self.dtype) if self.dtype.kind in "ui" else set()
+        top = self._ceilings()
         for start, block in self._movie.blocks(size):
             highest = block.max(axis=(1, 2))
             dark = highest == 0
@@ -40,6 +40,13 @@ class CheckedMovie(Movie):
             top = {most for most in top if most >= highest.max()}  # it gives more than the others
             yield start, block
         self._check(zero, {most: n for most, n in at_top.items() if most in top})
+
+    def _ceilings(self) -> set[int]:
+        if self.dtype.kind not in "ui":
+            return set()
+        # a dim movie of more bits may end at 255 too: left to quality control
+        own = int(np.iinfo(self.dtype).max)
+        return {most for most in ceilings(self.dtype) if most > 255 or most == own}
 
     def _check(self, zero: list[int], at_top: dict[int, int]) -> None:
         n_frames = self.shape[0]
