@@ -19,10 +19,10 @@ from mesodecode import schema
 from mesodecode.corrections import check, hemodynamics
 from mesodecode.corrections.baseline import Dff
 from mesodecode.corrections.bleaching import fit_bleaching
-from mesodecode.corrections.light import Judged
 from mesodecode.corrections.movies import (
     Changed,
     Channel,
+    Judged,
     Movie,
     Smoothed,
     block_size,
