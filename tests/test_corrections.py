@@ -130,6 +130,31 @@ def test_frames_of_the_signal():
     assert movies.signal_frames(7, DEFAULTS | {"channels": 2}).tolist() == [0, 2, 4]
     second = DEFAULTS | {"channels": 2, "signal_channel": 2}
     assert movies.signal_frames(7, second).tolist() == [1, 3, 5]
+    lights = np.array([0, 0, 2, 3, 2, 2, 3, 0])
+    by_light = DEFAULTS | {"signal_channel": 2, "reference_channel": 3}
+    assert movies.signal_frames(8, by_light, lights).tolist() == [2, 4, 5]
+    assert movies.reference_frames(8, by_light, lights).tolist() == [3, 3, 6]
+    words = np.array(["off", "violet", "blue", "violet", "blue"])
+    by_word = DEFAULTS | {"signal_channel": "blue", "reference_channel": "violet"}
+    assert movies.signal_frames(5, by_word, words).tolist() == [2, 4]
+    assert movies.reference_frames(5, by_word, words).tolist() == [1, 3]
+    with pytest.raises(UserError, match=r"signal_channel 1: no frame.* 0 \(3 frames\), 2 \(3"):
+        movies.signal_frames(8, None, lights)
+
+
+@pytest.mark.parametrize("signal", [1, 2])
+def test_light_sources_in_turn_are_as_channels_in_turn(signal):
+    """Reference frames go with those of the signal as they do in cycles."""
+    stack = 500 + np.random.default_rng(0).integers(0, 99, (40, 6, 8)).astype(np.uint16)
+    settings = DEFAULTS | {
+        **{"channels": 2, "signal_channel": signal, "reference_channel": 3 - signal},
+        "hemodynamics": "regression",
+    }
+    made = []
+    for lights in (None, np.tile([1, 2], 20)):
+        chain = corrected(Measured(Stack(stack), 2), settings, RATE, lights)
+        made.append(np.concatenate([block for _, block in chain.blocks(7)]))
+    np.testing.assert_array_equal(*made)
 
 
 def test_dark_counts_are_subtracted(tmp_path):

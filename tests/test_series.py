@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import tifffile
 import zarr
 from test_readers import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
 
 from mesodecode.files import UserError, in_order
+from mesodecode.sources.light_sources import read_light_sources
 from mesodecode.sources.series import by_wavelength, of_one_series
 
 BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
@@ -230,3 +232,35 @@ def test_a_dataset_a_wavelength(tmp_path, suffix):
     assert "channels is 1: set channels: 2" in refusal(path, dataset=names)
     joined = read(path, dataset=names, wavelengths="in_turn")
     np.testing.assert_array_equal(joined, np.concatenate([BLUE, VIOLET]))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".mat", ".h5", ".csv", "folder"])
+def test_light_sources_are_read_from_any_file(tmp_path, suffix):
+    lights, path = np.array([0, 2, 3, 2, 3]), tmp_path / f"lights{suffix}"
+    if suffix == ".npy":
+        np.save(path, lights.astype(float)[:, None])
+    elif suffix == ".mat":
+        scipy.io.savemat(path, {"light_sources": lights[None]})
+    elif suffix == ".h5":
+        save_h5(path, light_source=lights)
+    elif suffix == ".csv":
+        path.write_text(
+            "frame,light_source\n" + "".join(f"{i},{v}\n" for i, v in enumerate(lights))
+        )
+    else:
+        path.mkdir()
+        np.save(path / "imaging.imagingLightSource.npy", lights)
+    assert read_light_sources(path, None, 5).tolist() == lights.tolist()
+    with pytest.raises(UserError, match="5 light sources, but the movie has 6 frames"):
+        read_light_sources(path, None, 6)
+
+
+def test_light_sources_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "lights.csv"
+    path.write_text("led\nblue\nviolet \n")
+    assert read_light_sources(path, "led", 2).tolist() == ["blue", "violet"]
+    with pytest.raises(UserError, match=r"no 'light_sources' in it; it holds: led; name"):
+        read_light_sources(path, None, 2)
+    np.save(tmp_path / "l.npy", [1.5, 2])
+    with pytest.raises(UserError, match="no whole numbers"):
+        read_light_sources(tmp_path / "l.npy", None, 2)

@@ -50,7 +50,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             "config: recordings: 'movie' and 'behavior' say where a session's files are"
         )
-    for kind in ("movie", "behavior", "rois", "frame_times"):
+    for kind in ("movie", "behavior", "rois", "frame_times", "light_sources"):
         patterns = config["recordings"].get(kind)
         for pattern in patterns if isinstance(patterns, list) else [patterns]:
             check_pattern(pattern, f"recordings.{kind}")
@@ -88,7 +88,8 @@ def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[s
     """Return the corrections, checked and with defaults filled in."""
     schema.check(settings, "corrections", "corrections")
     filled = schema.defaults("corrections", **settings)
-    corrections.check(filled, "config: corrections")
+    by_light = recordings["light_sources"] is not None
+    corrections.check(filled, "config: corrections", by_light=by_light)
     for kind in ("dark_frame", "brain_mask"):
         check_pattern(filled[kind], f"corrections.{kind}", one_file=True)
     if filled["binning"] > 1 and recordings["roi_masks"]:

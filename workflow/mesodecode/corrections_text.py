@@ -11,18 +11,29 @@ from typing import Any
 from mesodecode.corrections.baseline import DARK, STEPS, WHOLE_STEPS
 
 
-def corrections(settings: Mapping[str, Any]) -> str:
+def corrections(settings: Mapping[str, Any], *, by_light: bool = False) -> str:
     """Return a sentence for each correction that is on, in the order they are made in.
 
-    `settings` has every key of `corrections.schema.yaml`; empty where all are off.
+    `settings` has every key of `corrections.schema.yaml`; empty where all are off. `by_light`:
+    channels were told by recordings.light_sources.
     """
-    steps = (_channels, _dark, _motion, _brain, _binning, _bleaching, _dff, _hemodynamics)
-    made = [text for text in (step(settings) for step in steps) if text]
+    steps = (_dark, _motion, _brain, _binning, _bleaching, _dff, _hemodynamics)
+    first = _lights(settings) if by_light else _channels(settings)
+    made = [text for text in (first, *(step(settings) for step in steps)) if text]
     if not made:
         return ""
     return (
         "Before all that follows, each movie was corrected by itself, without its labels, in this "
         f"order. {' '.join(made)}"
+    )
+
+
+def _lights(s: Mapping[str, Any]) -> str:
+    reference = s["reference_channel"]
+    other = f", {reference} the reference" if reference is not None else ""
+    return (
+        "The frames of the channels (wavelengths) were separated by the light source that was "
+        f"recorded with each; light source {s['signal_channel']} is the signal{other}."
     )
 
 

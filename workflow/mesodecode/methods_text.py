@@ -32,7 +32,7 @@ def blocks(
     """
     made = [
         ("Recordings", recordings(config, cohort)),
-        ("Corrections of the movies", corrections_text.corrections(config["corrections"])),
+        ("Corrections of the movies", _corrections(config)),
         ("Exclusions", exclusions(config)),
         ("Training, validation and test mice", allocations(config, n_allocations)),
         *decoders(config),
@@ -108,9 +108,14 @@ def _behavior(settings: Mapping[str, Any]) -> str:
     return text
 
 
+def _corrections(config: Mapping[str, Any]) -> str:
+    by_light = config["recordings"].get("light_sources") is not None
+    return corrections_text.corrections(config["corrections"], by_light=by_light)
+
+
 def _rois(config: Mapping[str, Any]) -> str:
     """Return whence ROI signals are, where that is not plain."""
-    corrected = corrections_text.corrections(config["corrections"])
+    corrected = _corrections(config)
     if config["recordings"]["roi_masks"]:
         after = ["after the corrections below"] if corrected else []
         after += ["before frames are resized"] if config["image_size"] else []

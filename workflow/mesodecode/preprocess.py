@@ -14,6 +14,7 @@ import numpy as np
 from mesodecode.blocks import resize
 from mesodecode.corrections.chain import Chain, corrected
 from mesodecode.corrections.movies import signal_frames
+from mesodecode.corrections.turns import InTurn
 from mesodecode.files import UserError, atomic_path
 from mesodecode.masks import IMAGES, read_masks
 from mesodecode.measure import Measured
@@ -24,6 +25,8 @@ from mesodecode.sources.axes import Axes, ask, other
 from mesodecode.sources.behavior import read_behavior, seen
 from mesodecode.sources.checks import CheckedMovie
 from mesodecode.sources.clocks import Frames, check_times, increasing, read_times, say
+from mesodecode.sources.light_sources import read_light_sources
+from mesodecode.sources.movie import InterleavedMovie
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
@@ -43,6 +46,8 @@ def preprocess(
     frame_times: str | Path | None = None,
     frame_times_dataset: str | None = None,
     frame_times_unit: str | float | None = None,
+    light_sources: str | Path | None = None,
+    light_sources_dataset: str | None = None,
     behavior: str | Path,
     rois: str | Path | None = None,
     roi_dataset: str | None = None,
@@ -63,7 +68,8 @@ def preprocess(
     `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
     cm/s; `movie_…` as for `mesodecode.sources.open_movie`, `labelling` as for `read_behavior`.
     ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
-    movie, as means over `roi_masks`; not both. `corrections` are the settings of
+    movie, as means over `roi_masks`; not both. `light_sources` tell which channel a frame is of
+    (see `read_light_sources`); without them, channels take turns. `corrections` are the settings of
     `corrections.schema.yaml` (None makes none). What is measured of the movie as recorded and as
     corrected goes to the HDF5 file `measures`. Raises UserError if the files do not fit together;
     then no output is written.
@@ -80,17 +86,29 @@ def preprocess(
         "rois": rois,
         "roi_masks": roi_masks,
         "frame_times": frame_times,
+        "light_sources": light_sources,
     }
     for kind in ("dark_frame", "brain_mask"):
         sources[kind] = corrections and corrections[kind]
-    channels = (corrections or {}).get("channels", 1)
+    channels, lights = (corrections or {}).get("channels", 1), None
+    if light_sources is not None:
+        if wavelengths == "separate":
+            raise UserError(
+                f"{light_sources}: light_sources tell frames that take turns, but wavelengths is "
+                "separate; leave one of them out"
+            )
+        wavelengths = "in_turn"
     with open_movie(
         movie, dataset=movie_dataset, axes=movie_axes, channels=channels, wavelengths=wavelengths
     ) as opened:
-        checked = CheckedMovie(opened, keep_zero=zero_frames == "keep")
-        raw = Measured(checked, channels)
-        stack = corrected(raw, corrections, frame_rate)
-        taken = signal_frames(opened.shape[0], corrections)
+        checked: Movie | InTurn = CheckedMovie(opened, keep_zero=zero_frames == "keep")
+        if light_sources is not None:
+            lights = read_light_sources(light_sources, light_sources_dataset, opened.shape[0])
+        elif channels > 1 and not isinstance(opened, InterleavedMovie):
+            checked = InTurn(checked, channels)
+        raw = Measured(checked, channels if lights is None else len(np.unique(lights)))
+        stack = corrected(raw, corrections, frame_rate, lights)
+        taken = signal_frames(opened.shape[0], corrections, lights)
         frames = frames_of(
             opened, taken, frame_rate, frame_times, frame_times_dataset, frame_times_unit, channels
         )
@@ -200,19 +218,27 @@ def check_session(
     orders: Mapping[str, int],
 ) -> None:
     """Raise UserError if a session's files have other lengths than the movie."""
-    n_frames = stack.shape[0]
+    n_frames, left = stack.shape[0], getattr(stack, "left", 0)
     for name, values in traces.items():
         if len(values) != n_frames:
             path = rois if name == "rois" else behavior
             raise UserError(
                 f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames} of "
                 f"{stack.shape[1]} x {stack.shape[2]} px; {ask(other(orders, len(values)))}"
-                f"{of_another_length(name, len(values), n_frames)}"
+                f"{of_another_length(name, len(values), n_frames, left)}"
             )
 
 
-def of_another_length(name: str, n_values: int, n_frames: int) -> str:
-    """Return what to do about values of a session that are not one a frame."""
+def of_another_length(name: str, n_values: int, n_frames: int, left: int = 0) -> str:
+    """Return what to do about values of a session that are not one a frame.
+
+    `left`: frames of an incomplete cycle of channels at the end of the movie.
+    """
+    if left and n_values == n_frames + 1:
+        return (
+            f"its last {left} frames are no whole cycle of channels: if a frame was dropped, give "
+            "each frame's light source in light_sources, else cut the last value off"
+        )
     if abs(n_values - n_frames) <= max(3, n_frames // 100):  # a few frames at an end
         return "cut both to the same frames"
     if name == "rois":

@@ -39,7 +39,8 @@ class Session:
     `recorded` is of all channels, `decoded` of the corrected movie (the same where there is no
     correction). `effects` are those of
     `corrections.chain.Chain.effects`, `shifts` (T, 2) px those of motion, `r2` (H, W) the share
-    that the reference channel explains; None without.
+    that the reference channel explains; `signal_frames` (T,) which of the recorded frames are the
+    signal's, where light sources told them; None without.
     """
 
     recording: Recording
@@ -49,10 +50,13 @@ class Session:
     effects: Sequence[dict[str, Any]] = ()
     shifts: np.ndarray | None = None
     r2: np.ndarray | None = None
+    signal_frames: np.ndarray | None = None
 
     @property
     def brightness(self) -> np.ndarray:
         """Mean over pixels of each frame (T,), as recorded, of the signal channel."""
+        if self.signal_frames is not None:
+            return self.recorded.brightness[self.signal_frames]
         settings = self.settings or {}
         n, first = settings.get("channels", 1), settings.get("signal_channel", 1) - 1
         return self.recorded.brightness[first::n][: len(self.recording)]
@@ -95,7 +99,8 @@ def read_session(recording: str | Path, measures: str | Path) -> Session:
         if "corrections" in file:
             group = file["corrections"]
             more = {name: json.loads(group.attrs[name]) for name in ("settings", "effects")}
-            more |= {name: group[name][()] for name in ("shifts", "r2") if name in group}
+            arrays = ("shifts", "r2", "signal_frames")
+            more |= {name: group[name][()] for name in arrays if name in group}
     return Session(opened, found["recorded"], decoded, **more)
 
 

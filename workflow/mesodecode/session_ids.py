@@ -15,7 +15,7 @@ from mesodecode.files import UserError
 
 LONGEST = 128  # characters of an id, as of a name in config.schema.yaml
 # Files of a session: two mice share none of them.
-OWN_FILES = ("movie", "behavior", "rois", "roi_masks", "frame_times")
+OWN_FILES = ("movie", "behavior", "rois", "roi_masks", "frame_times", "light_sources")
 
 
 class Session(NamedTuple):

@@ -180,7 +180,7 @@ def first_weights(wildcards):
 
 
 # Keys of `recordings` that name files.
-SOURCES = ("movie", "behavior", "rois", "roi_masks", "frame_times")
+SOURCES = ("movie", "behavior", "rois", "roi_masks", "frame_times", "light_sources")
 CORRECTION_FILES = ("dark_frame", "brain_mask")  # keys of `corrections` that do
 
 

@@ -3,7 +3,7 @@
 Whatever is chosen is made in this order, on the signal channel and, up to ΔF/F, in the same way on
 the reference channel:
 
-1. `channels`: interleaved frames are taken apart.
+1. `channels`: interleaved frames are taken apart, by turns or by a vector of light sources.
 2. `dark_offset`, `dark_frame`: the camera's counts without light are subtracted: from here on,
    brightness is proportional to light, which every later ratio needs.
 3. `motion`: every frame is shifted onto the mean image, before pixels are followed through time.
@@ -33,14 +33,22 @@ from typing import Any
 from mesodecode.files import UserError
 
 
-def check(settings: dict[str, Any], where: str = "corrections") -> None:
+def check(settings: dict[str, Any], where: str = "corrections", *, by_light: bool = False) -> None:
     """Raise UserError, with `where` in front, if settings do not fit together.
 
-    `settings` has every key of `corrections.schema.yaml`.
+    `settings` has every key of `corrections.schema.yaml`; `by_light`: recordings.light_sources says
+    which channel a frame is of.
     """
     n = settings["channels"]
     for key in ("signal_channel", "reference_channel"):
-        if settings[key] is not None and settings[key] > n:
+        if by_light or settings[key] is None:
+            continue
+        if isinstance(settings[key], str):
+            raise UserError(
+                f"{where}: {key} '{settings[key]}' is a word of light_sources, and none are given; "
+                f"give 1 to {n}"
+            )
+        if settings[key] > n:
             raise UserError(f"{where}: {key} {settings[key]} of {n} channels; give 1 to {n}")
     if settings["hemodynamics"] != "none" and settings["reference_channel"] is None:
         raise UserError(

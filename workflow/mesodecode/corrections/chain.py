@@ -7,6 +7,7 @@ as it is after the step before, block by block, before the step is added.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from mesodecode.corrections.movies import (
     Smoothed,
     block_size,
     mean_image,
+    reference_frames,
     signal_frames,
 )
 from mesodecode.files import UserError
@@ -40,17 +42,22 @@ KEEP_TYPE = {
 
 
 def corrected(
-    movie: Measured, settings: dict[str, Any] | None, frame_rate: float
+    movie: Measured,
+    settings: dict[str, Any] | None,
+    frame_rate: float,
+    lights: np.ndarray | None = None,
 ) -> Measured | Chain:
     """Return a movie with corrections; the movie itself where none is asked for.
 
     `settings` has every key of `corrections.schema.yaml`, None takes none; `frame_rate` is that of
-    one channel, in frames/s. Raises UserError if settings, files and movie do not fit together.
+    one channel, in frames/s; `lights` is the light source of each frame, where channels are told by
+    it. Raises UserError if settings, files and movie do not fit together.
     """
-    if settings is None or settings == schema.defaults("corrections"):
+    defaults = schema.defaults("corrections")
+    if lights is None and settings in (None, defaults):
         return movie
-    check(settings)
-    return Chain(movie, settings, frame_rate)
+    check(settings or defaults, by_light=lights is not None)
+    return Chain(movie, settings or defaults, frame_rate, lights)
 
 
 class Chain:
@@ -58,11 +65,20 @@ class Chain:
 
     The steps are prepared when frames are first asked for. `links` are the signal after each step,
     measured once it has been read; `arrays` what the steps found, by name: shifts (T, 2) px, r2
-    and slope (H, W), and reference (T, tiles), the reference channel.
+    and slope (H, W), reference (T, tiles), the reference channel, and signal_frames (T,), the
+    numbers of the signal's frames where they were told by light sources. `left` is how many frames
+    of an incomplete cycle at the end are left out.
     """
 
-    def __init__(self, movie: Measured, settings: dict[str, Any], frame_rate: float) -> None:
+    def __init__(
+        self,
+        movie: Measured,
+        settings: dict[str, Any],
+        frame_rate: float,
+        lights: np.ndarray | None = None,
+    ) -> None:
         self.settings, self.frame_rate, self.path = settings, frame_rate, movie.path
+        self._lights = lights
         self.signal: Movie = movie
         self.reference: Movie | None = None
         self.links = [("recorded", movie)]
@@ -70,12 +86,21 @@ class Chain:
         self.arrays: dict[str, np.ndarray] = {}
         n_frames, *size = movie.shape
         height, width = (length // settings["binning"] for length in size)
-        if n_frames < settings["channels"] or not height * width:
+        if (lights is None and n_frames < settings["channels"]) or not height * width:
             raise UserError(
                 f"{movie.path}: {n_frames} frames of {size[0]} x {size[1]} px are too few for "
                 f"{settings['channels']} channels or a binning of {settings['binning']} px"
             )
-        self.shape = n_frames // settings["channels"], height, width
+        self._taken = signal_frames(n_frames, settings, lights)
+        self.shape = len(self._taken), height, width
+        self.left = 0 if lights is not None else n_frames % settings["channels"]
+        if self.left:
+            print(
+                f"{self.path}: {n_frames} frames are no whole number of cycles of "
+                f"{settings['channels']} channels; the last {self.left} left out; was a frame "
+                "dropped?",
+                file=sys.stderr,
+            )
         defaults = schema.defaults("corrections")
         self._changed = {k: v for k, v in settings.items() if v != defaults[k]}
         self.dtype = movie.dtype if self._changed.keys() <= KEEP_TYPE else np.dtype(np.float32)
@@ -97,8 +122,8 @@ class Chain:
         s = self.settings
         if self.signal.dtype.kind == "f":
             self.signal = Changed(self.signal, self._finite, dtype=self.signal.dtype)
-        if s["channels"] > 1:
-            self._take_apart(s["channels"])
+        if s["channels"] > 1 or self._lights is not None:
+            self._take_apart()
         if s["dark_offset"] or s["dark_frame"] is not None:
             self._subtract_dark()
         self._judge()
@@ -134,17 +159,18 @@ class Chain:
             raise UserError(f"{self.path}: frame {bad} has NaN or infinite pixels")
         return block
 
-    def _take_apart(self, n: int) -> None:
-        raw, signal = self.signal, self.settings["signal_channel"]
-        n_raw, reference = raw.shape[0], self.settings["reference_channel"]
-        self.signal = Channel(raw, signal_frames(n_raw, self.settings))
-        if reference is not None:
-            as_signal = {**self.settings, "signal_channel": reference}
-            self.reference = Channel(raw, signal_frames(n_raw, as_signal))
-        frames = self.shape[0]
-        left = raw.shape[0] - n * frames
-        words = f"channel {signal} of {n}: {frames} of {raw.shape[0]} frames"
-        words += f", the last {left} of an incomplete cycle left out" if left else ""
+    def _take_apart(self) -> None:
+        raw, s, lights = self.signal, self.settings, self._lights
+        n_raw, frames = raw.shape[0], self.shape[0]
+        self.signal = Channel(raw, self._taken)
+        if s["reference_channel"] is not None:
+            self.reference = Channel(raw, reference_frames(n_raw, s, lights))
+        if lights is None:
+            words = f"channel {s['signal_channel']} of {s['channels']}: {frames} of {n_raw} frames"
+            words += f", the last {self.left} of an incomplete cycle left out" if self.left else ""
+        else:
+            words = f"light source {s['signal_channel']}: {frames} of {n_raw} frames"
+            self.arrays["signal_frames"] = self._taken
         self._link("channels", frames, "frames", words)
 
     def _subtract_dark(self) -> None:
@@ -327,7 +353,8 @@ class Chain:
                     variation = variation / np.where(bright, measures.mean, 1)
             after = float(np.median(variation[bright]))
             if step == "recorded":  # of all channels together
-                before = np.nan if self.settings["channels"] > 1 else after
+                apart = self.settings["channels"] > 1 or self._lights is not None
+                before = np.nan if apart else after
                 continue
             value, unit, words = self.words[step]
             row = {"step": step, "value": value, "unit": unit, "words": words}

@@ -34,19 +34,58 @@ class Movie(Protocol):
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
 
 
-def signal_frames(n_raw: int, settings: dict[str, Any] | None) -> np.ndarray:
+def signal_frames(
+    n_raw: int, settings: dict[str, Any] | None, lights: np.ndarray | None = None
+) -> np.ndarray:
     """Return which of the `n_raw` frames of a movie are the signal's, (T,) in order.
 
-    `settings` are those of `corrections.schema.yaml`; None is a movie of one channel.
+    `settings` are those of `corrections.schema.yaml`; None is a movie of one channel. `lights`
+    (n_raw,): the light source of each frame, one of which signal_channel is; without it, channels
+    take turns, and an incomplete last cycle is left out. Raises UserError if no frame is such.
     """
+    if lights is not None:
+        return _of_light(lights, 1 if settings is None else settings["signal_channel"], "signal")
     if settings is None:
         return np.arange(n_raw)
     return _in_turn(n_raw, settings["signal_channel"], settings["channels"])
 
 
+def reference_frames(
+    n_raw: int, settings: dict[str, Any], lights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the frame of the reference (T,) that goes with each of the signal.
+
+    Without `lights` it is that of the same cycle; with them, the nearest one, and of two equally
+    near that on the side on which the first frame of the signal has its own: the same, where
+    nothing was dropped.
+    """
+    if lights is None:
+        return _in_turn(n_raw, settings["reference_channel"], settings["channels"])
+    signal = signal_frames(n_raw, settings, lights)
+    reference = _of_light(lights, settings["reference_channel"], "reference")
+    after = np.searchsorted(reference, signal)
+    later = reference[np.minimum(after, len(reference) - 1)]
+    earlier = reference[np.maximum(after - 1, 0)]
+    further = np.abs(later - signal) - np.abs(earlier - signal)
+    first_has_later = signal[0] < reference[0]
+    return np.where((further < 0) | ((further == 0) & first_has_later), later, earlier)
+
+
 def _in_turn(n_raw: int, channel: int, n: int) -> np.ndarray:
     """Return the frames of a channel, from 1, of `n` in turn; no incomplete last cycle."""
     return np.arange(n_raw // n) * n + channel - 1
+
+
+def _of_light(lights: np.ndarray, value: int | str, role: str) -> np.ndarray:
+    frames = np.flatnonzero(lights.astype(str) == str(value))
+    if not len(frames):
+        held, counts = np.unique(lights, return_counts=True)
+        shown = ", ".join(f"{v} ({n} frames)" for v, n in zip(held[:8], counts[:8], strict=True))
+        raise UserError(
+            f"corrections: {role}_channel {value}: no frame has this light source; light_sources "
+            f"holds {shown}"
+        )
+    return frames
 
 
 def block_size(movie: Movie) -> int:
