@@ -418,6 +418,13 @@ def test_bad_tables_are_refused_in_one_line(table, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_table_of_sessions_with_rows_twice_is_refused():
+    sessions = toy().assign(allocation=list(range(20)) * 2, session="s")
+    assert len(inference.infer(toy(), by="decoder", sessions=sessions)) == 1
+    with pytest.raises(UserError, match=r"^table of sessions: 2 rows are there twice or more"):
+        inference.infer(toy(), by="decoder", sessions=pd.concat([sessions, sessions[:1]]))
+
+
 def test_verbs_write_tables_that_the_report_reads(tmp_path):
     words = ("--auc", PUBLISHED, "--by", "model", "--where", "analysis=roi_models")
     run("inference", *words, "--only", "GRU", "RNN", "--name", "x", "--out", tmp_path / "x.tsv")

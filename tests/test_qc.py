@@ -298,7 +298,12 @@ def test_of_a_movie_of_changes_nothing_is_judged_that_is_of_counts(kind):
         "pixels around 0 (ΔF/F already), not the camera's counts of light"
     }
     assert list(qc.check_session(session, SETTINGS).columns) == qc.COLUMNS
-    qc_figures.session_page(session, qc.check_session(session, SETTINGS)).canvas.draw()
+    page = qc_figures.session_page(session, qc.check_session(session, SETTINGS))
+    labels = [axes.get_ylabel() for axes in page.axes if axes.get_ylabel()]
+    assert labels == ["Mean of\npixels"]  # no share of a brightness, and no position
+    titles = {axes.get_title() for axes in page.axes}
+    assert {"Mean", "SD over time"} <= titles
+    assert "Position" not in qc_figures.session_caption(session, table.reset_index())
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def session_page(session: Session, table: pd.DataFrame) -> Figure:
     r = session.recording
     lines = _lines(table)
     top = max(IMAGE + 14, LINE * len(lines) + 2)  # mm, as all lengths here
-    panels = [26, 18] + [16] * (r.time is not None)
+    panels = [26] + [18] * session.light + [16] * (r.time is not None)
     height = 9 + top + sum(panels) + 4 * len(panels) + 7
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * MM, height * MM))
@@ -58,11 +58,16 @@ def session_caption(session: Session, table: pd.DataFrame) -> str:
     """Return the caption of `session_page`, in plain text."""
     corrected = "; grey: as recorded, blue: corrected" if session.effects else ""
     moved = " Pale: of each frame before it was shifted." if session.shifts is not None else ""
+    brightness = "Brightness: mean over pixels" if session.light else "Mean of pixels"
+    place = (
+        f" Position: of the mean image of each of {len(session.decoded.parts)} parts, by phase "
+        f"correlation with the first.{moved}"
+    )
     return (
         f"{by_session(table)[0]['verdict'].capitalize()} (the worst of its checks). Mean over time "
-        "and SD over time of each pixel. Brightness: mean over pixels, lowest and highest frame in "
-        f"each {_span(session):.2g} s{corrected}. Shaded: run. Position: of the mean image of each "
-        f"of {len(session.decoded.parts)} parts, by phase correlation with the first.{moved}"
+        f"and SD over time of each pixel. {brightness}, lowest and highest frame in each "
+        f"{_span(session):.2g} s{corrected if session.light else ''}. Shaded: run."
+        f"{place if session.light else ''}"
     )
 
 
@@ -185,7 +190,7 @@ def _traces(panels: list[Axes], session: Session) -> None:
     r = session.recording
     long = len(r) / r.frame_rate >= 120  # s
     time = np.arange(len(r) + 1) / r.frame_rate / (60 if long else 1)
-    light, place, dff = panels[0], panels[1], session.unit == "dff"
+    light, dff = panels[0], session.unit == "dff"
     for start, stop in _runs(r.labels):
         light.axvspan(time[start], time[stop], color="0.88", lw=0, zorder=0)
     after = session.decoded.brightness
@@ -198,16 +203,13 @@ def _traces(panels: list[Axes], session: Session) -> None:
     else:  # of changes there is no share
         _trace(light, after, time[:-1], PALETTE[0])
         light.set_ylabel("Mean of\npixels")
-    if session.shifts is not None:
-        for column, colour in zip(session.shifts.T, PALE, strict=True):
-            _trace(place, -column, time[:-1], colour)
     if session.light:
-        _position(place, session, time)
+        _position(panels[1], session, time)
     if r.time is not None:
         intervals = np.append(np.diff(r.time), np.nan)
         intervals[np.append(session.breaks[1:], True)] = np.nan  # from one segment to the next
-        _trace(panels[2], 1e3 * intervals, time[:-1], "0.3")
-        panels[2].set_ylabel("Interval\n(ms)")
+        _trace(panels[-1], 1e3 * intervals, time[:-1], "0.3")
+        panels[-1].set_ylabel("Interval\n(ms)")
     for axes in panels:
         axes.set_xlim(0, time[-1])
         axes.yaxis.set_label_coords(-9 / (WIDTH - 19), 0.5)
@@ -216,7 +218,10 @@ def _traces(panels: list[Axes], session: Session) -> None:
 
 
 def _position(place: Axes, session: Session, time: np.ndarray) -> None:
-    """Draw where the image lies in each part of the movie."""
+    """Draw where the image lies in each part of the movie, and in each frame where it was moved."""
+    if session.shifts is not None:
+        for column, colour in zip(session.shifts.T, PALE, strict=True):
+            _trace(place, -column, time[:-1], colour)
     middle = session.decoded.part_start
     middle = time[(middle + np.append(middle[1:], len(time) - 1)) // 2]
     path = drift_path(session)
