@@ -15,8 +15,11 @@ from test_encoding_models import responses
 from mesodecode import cli
 from mesodecode.encoding.responses import write_responses
 
-SIDE, N_FRAMES, N_ROIS = 32, 70, 4
+SIDE, N_ROIS = 32, 4
 NAME = "train-m1+m2.valid-m3.test-m4"  # of the one allocation
+# session -> frames of its segments. Those of 4 are too short for a window of ±2 frames.
+SESSIONS = dict.fromkeys(("m1", "m2", "m3", "m4", "m4b"), (40, 30))
+SESSIONS |= {"m1s": (4, 3, 4), "m3s": (4,), "m4s": (4, 2)}
 MEASURED = ("_per_s", "_share", "_mb")  # of a run, which no other repeats
 CONFIG = """
 study: tiny
@@ -38,18 +41,21 @@ def verbs_with_device() -> set[str]:
     return {verb for verb, each in verbs.choices.items() if "--device" in each.format_usage()}
 
 
-def write_recording(path: Path, mouse: str, seed: int) -> None:
-    """Write a recording of type uint16 up to its ends; run frames are brighter, two segments."""
-    rng = np.random.default_rng(seed)
-    run = np.arange(N_FRAMES) // 9 % 2 == seed % 2
-    frames = rng.integers(20000, 40000, (N_FRAMES, SIDE, SIDE))
+def write_recording(path: Path, mouse: str, seed: int, segments: Sequence[int]) -> None:
+    """Write a recording of type uint16 up to its ends; run frames are brighter.
+
+    `segments`: how many frames each has.
+    """
+    rng, n_frames = np.random.default_rng(seed), sum(segments)
+    run = np.arange(n_frames) // 9 % 2 == seed % 2
+    frames = rng.integers(20000, 40000, (n_frames, SIDE, SIDE))
     frames[run, 8:24, 8:24] += 12000  # to both sides of 32768
     frames[0, 0, :2] = 0, 65535
-    rois = rng.normal(100, 5, (N_FRAMES, N_ROIS)) + 6 * run[:, None]
+    rois = rng.normal(100, 5, (n_frames, N_ROIS)) + 6 * run[:, None]
     with h5py.File(path, "w") as file:
         file["frames"], file["labels"] = frames.astype(np.uint16), run.astype(np.uint8)
         file["rois"] = rois.astype(np.float32)
-        file["segment"] = np.repeat([0, 1], [N_FRAMES - 30, 30])
+        file["segment"] = np.repeat(np.arange(len(segments)), segments)
         file["pixel_mean"] = frames.mean(axis=0).astype(np.float32)
         file["stack_sd"] = np.float32(frames.std())
         file.attrs.update(session=path.stem, mouse=mouse, frame_rate=30.0)
@@ -89,8 +95,8 @@ class Cohort:
         self.shared = self.shared or self.folder
         if self.shared != self.folder:
             return
-        for number, mouse in enumerate(("m1", "m2", "m3", "m4", "m4b")):
-            write_recording(self.folder / f"{mouse}.h5", mouse[:2], number)
+        for number, (session, segments) in enumerate(SESSIONS.items()):
+            write_recording(self.folder / f"{session}.h5", session[:2], number, segments)
         table = "allocation\ttrain_mice\tvalid_mouse\ttest_mouse\n"
         (self.folder / "allocations.tsv").write_text(f"{table}{NAME}\tm1+m2\tm3\tm4\n")
         write_responses(responses(), self.folder / "s.h5")
@@ -125,14 +131,16 @@ def case(line: str, *outputs: str, needs: tuple[str, ...] = ()) -> tuple:
     return needs, line, [output.format(name=NAME) for output in outputs]
 
 
-SETS = "--train {there}/m1.h5 {there}/m2.h5 --valid {there}/m3.h5"
-TEST = "{there}/m4.h5 {there}/m4b.h5"
+SETS = "--train {there}/m1.h5 {there}/m1s.h5 {there}/m2.h5 --valid {there}/m3s.h5 {there}/m3.h5"
+TEST = "{there}/m4.h5 {there}/m4s.h5 {there}/m4b.h5"
 CNN, FINE = "{there}/cnn/{name}.pt", "{there}/fine/{name}.pt"
 FEATURES = "{there}/features/{name}.h5"
 ROI, LSTM = "{there}/roi/{name}.pt", "{there}/lstm/{name}.pt"
-KNOWN = "--recordings {there}/m1.h5 {there}/m2.h5 {there}/m3.h5"
+KNOWN = "--recordings {there}/m1s.h5 {there}/m1.h5 {there}/m2.h5 {there}/m3.h5 {there}/m3s.h5"
 CHOSEN = "--allocations {there}/allocations.tsv"
-FEW = f"--recordings {TEST} --background-recordings {{there}}/m1.h5 --background 8 --windows 4"
+VALID = "--recordings {there}/m3.h5 {there}/m3s.h5"
+FEW = f"--recordings {TEST} --background-recordings {{there}}/m1.h5 {{there}}/m1s.h5"
+FEW += " --background 8 --windows 4"
 SHIFT = f"shift --decoder fine --models {{there}}/fine {CHOSEN} {KNOWN} {TEST} --frames 30"
 SHIFT += " --predictions {there}/fine_predictions --validation {there}/fine_validation"
 SHIFTED, ALIGNED = ("predict", "predict-validation"), '{{"coral":true}}'
@@ -197,8 +205,8 @@ CASES = {
     ],
     "predict-validation": [
         case(
-            "predict-validation --models {there}/fine --decoder fine --recordings {there}/m3.h5 "
-            f"{CHOSEN} --out {{here}}/fine_validation",
+            "predict-validation --models {there}/fine --decoder fine "
+            f"{VALID} {CHOSEN} --out {{here}}/fine_validation",
             "fine_validation/{name}.h5",
             needs=("finetune",),
         ),
@@ -209,8 +217,8 @@ CASES = {
             needs=("extract",),
         ),
         case(
-            "predict-validation --models {there}/roi --decoder roi --recordings {there}/m3.h5 "
-            f"{CHOSEN} --out {{here}}/roi_validation",
+            "predict-validation --models {there}/roi --decoder roi "
+            f"{VALID} {CHOSEN} --out {{here}}/roi_validation",
             "roi_validation/{name}.h5",
             needs=("train-roi",),
         ),

@@ -23,9 +23,11 @@ from mesodecode import (
     roi_rnn,
     schema,
     validation,
+    windows,
 )
 from mesodecode.adapt import decoders, few_shot, reading, signals
 from mesodecode.adapt import linear as adapted_linear
+from mesodecode.allocation import Allocation
 from mesodecode.cli import main
 from mesodecode.files import UserError
 from mesodecode.recordings import read_recording
@@ -51,6 +53,7 @@ def recording(mouse="t", session="t1", n=80, seed=0):
     return samples.Sample(*about, shape=frames.shape, frames=frames)
 
 
+ALLOCATION = Allocation(("a", "b"), ("v",), ("t",))
 TRAINING = [recording(mouse, mouse, 140, seed) for seed, mouse in enumerate("ab", 10)]
 
 
@@ -415,3 +418,42 @@ def test_training_mice_are_adapted_to_the_others_as_the_test_mouse_is(recorded, 
     assert width == pytest.approx(plain["b"].features.std(0).mean(), rel=0.1)  # as b, alone
     wider = made["b"].features.std(0).mean()
     assert wider == pytest.approx(3 * plain["a"].features.std(0).mean(), rel=0.1)  # as a, stretched
+
+
+# --- sessions too short for a window --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("segment", [None, np.repeat([0, 1, 2], 2)], ids=["short", "segments"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_leaves_a_session_out_that_has_no_window(kind, segment, tmp_path, capsys):
+    """Windows are of 7 frames, those of pixels of 3."""
+    decoder, own = fitted(kind)
+    long, short = recording(), recording(session="t2", n=6 if kind != "pixels" else 2, seed=3)
+    if segment is not None:
+        short = replace(short, segment=segment[: len(short)])
+    windows._tell.cache_clear()
+    for found, alone in ((own([short, long]), own([long])), (run(decoder, [short, long]), None)):
+        assert len(found["t2"].frame) == len(found["t2"].probability) == 0
+        assert found["t2"].mouse == "t" and len(found["t1"].frame) > 0
+        if alone is not None:
+            np.testing.assert_array_equal(found["t1"].probability, alone["t1"].probability)
+    predictions.bind("d", ALLOCATION, found).write(tmp_path / "p.h5")
+    assert "session t2: left out, as all segments are shorter" in capsys.readouterr().err
+    assert len(predictions.read(tmp_path / "p.h5").sessions["t2"].frame) == 0
+    with pytest.raises(UserError, match="no frame is left to decode"):
+        run(decoder, [short], coral=kind in ("pixels", "gru"))
+    with pytest.raises(UserError, match=r"p\.h5: no frame to decode in session t2: .* window"):
+        predictions.bind("d", ALLOCATION, own([short])).write("p.h5")
+    with pytest.raises(UserError, match=r"v\.h5: no frame to decode in session t2"):
+        validation.write("v.h5", own([short]), decoder="d", allocation="a", valid_mouse="t")
+
+
+def test_training_leaves_a_session_out_that_has_no_window(monkeypatch):
+    short = recording("a", "a2", 6, seed=3)
+    for kind in ("pixels", "logistic_regression"):
+        expected = fitted(kind)[1]([recording()])["t1"].probability
+        with monkeypatch.context() as patch:
+            lone = replace(short, segment=np.arange(6))  # no image of it either
+            patch.setitem(globals(), "TRAINING", [lone, *TRAINING])
+            found = fitted(kind)[1]([recording()])["t1"].probability
+        np.testing.assert_array_equal(found, expected)

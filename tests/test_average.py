@@ -125,6 +125,11 @@ REFUSED = {
 }
 
 
+def test_a_session_too_short_for_one_decoder_is_averaged_at_no_frame(write):
+    found = average(write(FIRST, changed(s2=session([], [], []))), "avg")
+    assert len(found.sessions["s2"].frame) == 0 and len(found.sessions["s1"].frame) == 2
+
+
 @pytest.mark.parametrize(("members", "words"), REFUSED.values(), ids=REFUSED)
 def test_predictions_that_do_not_belong_together_are_refused(members, words, write):
     with pytest.raises(UserError) as caught:

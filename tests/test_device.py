@@ -2,12 +2,15 @@
 
 import copy
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from cuda_rules import cuda_rules
-from device_cases import CASES, Cohort, verbs_with_device
+from device_cases import CASES, NAME, Cohort, verbs_with_device
 from torch import nn
 
+from mesodecode import predictions
 from mesodecode.models import RNNDecoder, copied
 
 
@@ -25,6 +28,36 @@ def test_every_verb_with_a_device_is_tried():
 def test_verbs_keep_to_the_rules_of_cuda(cohort, verb):
     with cuda_rules():
         assert all(path.exists() for path in cohort.run(verb))
+
+
+PREDICTED = {
+    "predict": ("fine_predictions/{}.h5", "lstm.h5"),
+    "train-roi": ("roi_predictions/{}.h5",),
+    "adapt": ("adapted.h5", "frozen.h5", "signals.h5"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", PREDICTED)
+def test_a_session_too_short_for_a_window_is_predicted_at_no_frame(cohort, verb):
+    cohort.run(verb)
+    for name in PREDICTED[verb]:
+        sessions = predictions.read(cohort.folder / name.format(NAME)).sessions
+        assert len(sessions["m4"].frame) > 0 and len(sessions["m4s"].frame) == 0, name
+
+
+@pytest.mark.slow
+def test_a_session_too_short_for_a_window_has_a_row_without_numbers(cohort):
+    for verb, name in (("shift", "shift.tsv"), ("shift", "shift_adapted.tsv")):
+        cohort.run(verb)
+        table = pd.read_table(cohort.folder / name).set_index("session")
+        assert table.loc["m4s", "n_frames"] == 0 and np.isnan(table.loc["m4s", "mahalanobis"])
+        assert np.isfinite(
+            table.loc["m4", ["mahalanobis", "mahalanobis_reference"]].astype(float)
+        ).all()
+    cohort.run("cutout")
+    table = pd.read_table(cohort.folder / "cutout.tsv").set_index("session")
+    assert (table.loc["m4s", "n_frames"] == 0).all() and table.loc["m4s", "score"].isna().all()
 
 
 # The rules themselves

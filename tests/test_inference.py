@@ -379,6 +379,19 @@ def test_circular_shift_is_that_of_plain_loops():
     assert observed == pytest.approx(np.mean([roc_auc(true, p) for p in scores]))
 
 
+def test_sessions_of_no_frame_or_one_do_not_shift():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, 30), rng.random(30)
+    expected = inference.circular_shift([{"x": (y, p)}], 50)
+    none = np.empty(0, int), np.empty(0)
+    observed, null = inference.circular_shift([{"n": none, "x": (y, p)}], 50)
+    assert observed == expected[0]
+    np.testing.assert_array_equal(null, expected[1])
+    one = np.array([1]), np.array([2.0])  # above all others
+    observed, null = inference.circular_shift([{"x": (y, p), "o": one}], 50)
+    assert observed == pytest.approx(roc_auc(np.r_[y, 1], np.r_[p, 2.0])) and len(null) == 50
+
+
 @pytest.mark.slow
 def test_circular_shift_fails_as_its_docstring_says():
     # a drift that labels and predictions share by chance: independent random walks

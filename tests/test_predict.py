@@ -14,11 +14,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mesodecode import linear, predict, predictions
+from mesodecode import linear, predict, predictions, windows
 from mesodecode.cli import main
 from mesodecode.datasets import read_features
 from mesodecode.files import UserError, write_checksum
-from mesodecode.models import CNNDecoder, RNNDecoder, Trained, load_trained
+from mesodecode.models import CNNDecoder, RNNDecoder, Trained, cnn_rnn_decoder, load_trained
 from mesodecode.recordings import read_recording, read_recordings
 
 TINY, N_FEATURES, SIDE = "test_efficientnet", 256, 32
@@ -160,6 +160,33 @@ def test_batches_do_not_change_predictions(paths, monkeypatch):
     parts = predict.predict_cnn(trained_cnn(), recordings)["m3_a"]
     np.testing.assert_array_equal(whole.frame, parts.frame)
     np.testing.assert_allclose(whole.probability, parts.probability, atol=1e-5)
+
+
+@pytest.mark.parametrize("segment", [None, [0, 0, 1, 1, 2]], ids=["short", "segments"])
+def test_a_session_without_a_window_is_predicted_at_no_frame(paths, tmp_path, capsys, segment):
+    windows._tell.cache_clear()
+    n_frames = 2 if segment is None else 5
+    short = write_recording(tmp_path / "m3_c.h5", "m3", n_frames=n_frames, segment=segment)
+    recordings = read_recordings([short, paths["m3_a"]])
+    together = cnn_rnn_decoder(CNNDecoder(TINY), RNN)
+    finetuned = Trained(
+        *("finetuned", RNN | {"backbone": TINY, "half_window": HALF_WINDOW}),
+        *(("m1",), ("m2",), together.state_dict()),
+    )
+    extracted = predict.extract(trained_cnn(), recordings, tmp_path / "f.h5")
+    for found in (
+        predict.predict_cnn(trained_cnn(), recordings),
+        predict.predict_finetuned(finetuned, recordings),
+        extracted,
+        predict.predict_rnn(trained_rnn(), read_features(tmp_path / "f.h5")),
+    ):
+        assert len(found["m3_c"].frame) == 0 and found["m3_c"].probability.shape == (0,)
+        assert len(found["m3_a"].frame) > 0
+    words = "extract", "--recordings", short, paths["m3_a"], "--decoder", "d", "--weights"
+    trained_cnn().save(tmp_path / "cnn.pt")
+    out = "--features", tmp_path / "g.h5", "--predictions", tmp_path / "p.h5"
+    assert run(*words, tmp_path / "cnn.pt", *out) == 0
+    assert "session m3_c: left out, as all segments are shorter" in capsys.readouterr().err
 
 
 def test_extract_writes_features_of_all_and_predicts_the_unseen(paths, tmp_path):

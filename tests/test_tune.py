@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
 import shlex
 from contextlib import nullcontext
@@ -96,6 +98,68 @@ def test_the_search_finds_what_is_best_and_goes_on_after_a_kill(tmp_path):
     assert found.best_value == table["auc"][table["state"] == "complete"].max()
     again = tune.search(score, SETTINGS, LINE | {"trials": 40}, SPLITS, tmp_path / "t.journal")
     assert len(again.trials) == len(found.trials)  # nothing is left to try
+
+
+def stopped(at, how):
+    """A score that ends its process, or is interrupted, the `at`-th time that it is asked."""
+    calls = []
+
+    def score(training, validation, settings):
+        calls.append(settings)
+        if len(calls) == at:
+            how()
+        return best_at_ten(training, validation, settings)
+
+    return score
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", [1, 2, 5, 24])  # the first trial, another at random, one by the TPE
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_a_search_that_was_stopped_is_the_one_that_was_not(tmp_path, at, how):
+    line = LINE | {"trials": 16}
+    whole = tune.table(tune.search(best_at_ten, SETTINGS, line, SPLITS, tmp_path / "whole"))
+    assert whole["C"].nunique() == len(whole) and list(whole["trial"]) == list(range(16))
+    broken = tmp_path / "broken"
+    if how == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            tune.search(stopped(at, interrupt), SETTINGS, line, SPLITS, broken)
+    else:
+        process = multiprocessing.get_context("fork").Process(
+            target=tune.search,
+            args=(stopped(at, lambda: os._exit(9)), SETTINGS, line, SPLITS, broken),
+        )
+        process.start()
+        process.join()
+        assert process.exitcode == 9
+    found = tune.search(best_at_ten, SETTINGS, line, SPLITS, broken)
+    pd.testing.assert_frame_equal(tune.table(found), whole, check_exact=True)
+    longer = tune.search(best_at_ten, SETTINGS, LINE | {"trials": 18}, SPLITS, broken)
+    pd.testing.assert_frame_equal(tune.table(longer)[:16], whole, check_exact=True)
+
+
+def test_trials_of_other_settings_or_data_are_not_counted(tmp_path, capsys):
+    line, storage = LINE | {"trials": 3}, tmp_path / "t"
+    first = tune.table(tune.search(best_at_ten, SETTINGS, line, SPLITS, storage, ["a: 9 frames"]))
+    assert "not counted" not in capsys.readouterr().err
+    calls = []
+
+    def score(training, validation, settings):
+        calls.append(settings)
+        return 0.5
+
+    same = tune.search(score, SETTINGS, line, SPLITS, storage, ["a: 9 frames"])
+    assert not calls
+    pd.testing.assert_frame_equal(tune.table(same), first)
+    tune.search(score, SETTINGS, line, SPLITS, storage, ["a: 8 frames"])
+    assert len(calls) == 6
+    assert "t: its trials are of other settings, data or code" in capsys.readouterr().err
+    other = line | {"search": LINE["search"] | {"pixels": [4, 8]}}
+    tune.search(score, SETTINGS, other, SPLITS, storage, ["a: 9 frames"])
+    assert len(calls) == 12
 
 
 def test_settings_that_cannot_be_fitted_are_passed_over_and_none_at_all_is_an_error(tmp_path):

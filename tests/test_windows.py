@@ -5,6 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mesodecode import windows
+from mesodecode.datasets import SessionFeatures
 from mesodecode.windows import IMAGE_REACH, centres
 
 
@@ -94,3 +96,27 @@ def test_refuses_a_negative_reach_and_segments_of_another_length():
         centres(5, -1)
     with pytest.raises(ValueError, match="4 segment values for 5 frames"):
         centres(5, 1, np.zeros(4, int))
+
+
+def test_sessions_without_a_window_are_named_once(capsys):
+    windows._tell.cache_clear()
+    lengths = {"a": 31, "b": 20, "c": 30, "d": 90, "e": 90}
+    segments = {"d": np.repeat(range(3), 30), "e": np.repeat([0, 1], [40, 50])}  # 30 at a stretch
+    made = [
+        SessionFeatures(name, "m1", np.zeros((n, 1)), np.zeros(n, np.uint8), segments.get(name))
+        for name, n in lengths.items()
+    ]
+    for _ in range(2):
+        found = windows.decodable(made, 15)
+    assert [len(at) for at in found] == [1, 0, 0, 0, 10 + 20]
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert told.startswith("session b, c, d: left out, as all segments are shorter than a window")
+    assert windows.decodable(made[1:2], 15)[0].size == 0  # alone: who needs it raises an error
+    assert capsys.readouterr().err == ""
+
+
+def test_a_moved_window_may_fit_where_one_about_the_frame_does_not():
+    (session,) = [SessionFeatures("a", "m1", np.zeros((9, 1)), np.zeros(9, np.uint8), None)]
+    assert windows.decodable([session], 2, 6)[0].tolist() == [0]  # t+4 … t+8
+    assert windows.decodable([session], 2, 7)[0].tolist() == []

@@ -50,7 +50,7 @@ def mean(
 ) -> SessionPredictions:
     """Return the mean over one session's predictions, at the frames that all of them have."""
     common = functools.reduce(np.intersect1d, [member.frame for member in members])
-    if not len(common):
+    if not len(common) and all(len(member.frame) for member in members):  # else too short for one
         raise UserError(f"{paths[0]}: session {name}: no frame that all {len(members)} files have")
     at = [np.isin(member.frame, common) for member in members]
     label = members[0].label[at[0]]

@@ -19,10 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from mesodecode import windows
 from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
 from mesodecode.rois import SessionSignals
-from mesodecode.windows import centres
 
 BLOCK = 4096  # windows of one prediction
 
@@ -42,10 +42,13 @@ def make_model(settings: dict[str, Any]) -> ClassifierMixin:
     return make_pipeline(StandardScaler(copy=False), linear[settings["model"]])
 
 
-def decodable(session: SessionSignals, settings: dict[str, Any], step: int = 1) -> np.ndarray:
-    """Return every `step`-th decodable frame (N,), the same frames that a recurrent decoder has."""
-    n_frames = len(session.labels)
-    return centres(n_frames, settings["half_window"], session.segment, settings["shift"])[::step]
+def decodable(session: SessionSignals, settings: dict[str, Any]) -> np.ndarray:
+    """Return the decodable frames (N,), the same that a recurrent decoder has."""
+    return _decodable([session], settings)[0]
+
+
+def _decodable(sessions: Sequence[SessionSignals], settings: dict[str, Any]) -> list[np.ndarray]:
+    return windows.decodable(sessions, settings["half_window"], settings["shift"])
 
 
 def flat_windows(
@@ -54,7 +57,8 @@ def flat_windows(
     """Return the windows of `frames` (N,) as rows, (N, (2 w + 1) R) float32."""
     half_window, shift = settings["half_window"], settings["shift"]
     offsets = np.arange(shift - half_window, shift + half_window + 1)
-    return session.features[frames[:, None] + offsets].reshape(len(frames), -1)
+    found = session.features[frames[:, None] + offsets]
+    return found.reshape(len(frames), len(offsets) * session.features.shape[1])
 
 
 def fit_classical(sessions: Sequence[SessionSignals], settings: dict[str, Any]) -> ClassifierMixin:
@@ -62,7 +66,7 @@ def fit_classical(sessions: Sequence[SessionSignals], settings: dict[str, Any]) 
 
     Raises UserError if their frames are of one state.
     """
-    frames = [decodable(session, settings, settings["frame_step"]) for session in sessions]
+    frames = [at[:: settings["frame_step"]] for at in _decodable(sessions, settings)]
     labels = np.concatenate([s.labels[at] for s, at in zip(sessions, frames, strict=True)])
     if len(np.unique(labels)) < 2:
         raise UserError(

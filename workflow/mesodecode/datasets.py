@@ -21,7 +21,7 @@ from mesodecode.augment import Augment
 from mesodecode.files import UserError
 from mesodecode.frames import open_frames
 from mesodecode.recordings import Recording
-from mesodecode.windows import IMAGE_REACH, centres
+from mesodecode.windows import IMAGE_REACH, decodable
 
 
 class Source:
@@ -42,6 +42,8 @@ class Source:
     def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
         """Return the logits (N,) of a network in evaluation mode for the positions `at` (N,)."""
         model.eval()
+        if not len(at):  # not every network takes a batch of nothing
+            return torch.empty(0, device=at.device)
         return torch.cat([model(inputs) for inputs in self.batches(at.split(batch_size))])
 
 
@@ -87,7 +89,7 @@ class Images(Source):
         self._offsets = torch.arange(-IMAGE_REACH, IMAGE_REACH + 1, device=self.device)
         self.labels = tensor(np.concatenate([r.labels for r in recordings]), torch.float32)
         self.centres = tensor(
-            _positions(lengths, (centres(len(r), IMAGE_REACH, r.segment) for r in recordings)),
+            _positions(lengths, decodable(recordings, IMAGE_REACH)),
             torch.int64,
         )
 
@@ -139,8 +141,7 @@ class ImageWindows(Source):
         self.labels = self.images.labels
         self._offsets = torch.arange(-half_window, half_window + 1, device=device)
         lengths = [len(recording) for recording in recordings]
-        reach = half_window + IMAGE_REACH
-        parts = [centres(len(r), reach, r.segment) for r in recordings]
+        parts = decodable(recordings, half_window + IMAGE_REACH)
         self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
 
     def batch(self, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,6 +158,8 @@ class ImageWindows(Source):
     def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
         """Return the logits (N,) of a `CNNRNNDecoder`: every image passes its CNN once."""
         model.eval()
+        if not len(at):
+            return torch.empty(0, device=at.device)
         needed, windows = torch.unique(at[:, None] + self._offsets, return_inverse=True)
         features = torch.cat(
             [model.cnn.features(i) for i in self.images.batches(needed.split(batch_size))]
@@ -231,7 +234,7 @@ class Windows(Source):
         self._length, self._first = 2 * half_window + 1, shift - half_window
         labels = np.concatenate([session.labels for session in sessions])
         self.labels = torch.as_tensor(labels, dtype=torch.float32, device=device)
-        parts = [centres(len(s.labels), reach, s.segment, shift) for s in sessions]
+        parts = decodable(sessions, reach, shift)
         self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
 
     @property

@@ -333,9 +333,11 @@ def circular_shift(
         true = 0.0
         for name, (labels, _) in sessions.items():
             n = len(labels)
+            if n == 0:  # too short to decode
+                continue
             if name not in shifts:
                 stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
-                shifts[name] = stream.integers(1, n, draws)
+                shifts[name] = stream.integers(1, n, draws) if n > 1 else np.zeros(draws, int)
             mine = ranks[start : start + n]
             spectrum = np.fft.rfft(mine) * np.conj(np.fft.rfft(labels))
             sums += np.fft.irfft(spectrum, n)[shifts[name]]  # of ranks where shifted labels are 1

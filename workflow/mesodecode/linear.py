@@ -20,7 +20,7 @@ from mesodecode.files import UserError
 from mesodecode.predictions import SessionPredictions
 from mesodecode.progress import Progress
 from mesodecode.recordings import Recording
-from mesodecode.windows import IMAGE_REACH, centres
+from mesodecode.windows import IMAGE_REACH, centres, tell_short
 
 BLOCK = 1024  # frames in memory at full size
 
@@ -72,6 +72,7 @@ def fit_linear(
             progress.update(1)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
     targets = np.concatenate(labels)
+    tell_short({r.session: len(part) for r, part in zip(recordings, labels, strict=True)})
     if len(np.unique(targets)) < 2:
         raise UserError(
             f"{len(targets)} training frames to decode, of fewer than two states; use longer "

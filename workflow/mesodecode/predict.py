@@ -32,11 +32,14 @@ def cnn_outputs(
     logits (N,) float32.
     """
     images = Images([recording], device)
-    features, logits = [], []
+    # of a session without images too, which not every backbone takes
+    features = [torch.empty(0, model.n_features, device=images.device)]
+    logits = [torch.empty(0, device=images.device)]
     with Progress(len(images.centres), "images", recording.session) as progress:
         for at in images.centres.split(BATCH[images.device.type]):
-            features.append(model.features(images.batch(at)))
-            logits.append(model.classify(features[-1]))
+            if len(at):
+                features.append(model.features(images.batch(at)))
+                logits.append(model.classify(features[-1]))
             progress.update(len(at))
     return (
         images.centres.cpu().numpy(),

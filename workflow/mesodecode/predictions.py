@@ -10,7 +10,7 @@ and the datasets `frame` (int64, frame of the recording, from 0), `label` (uint8
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import numpy as np
 from mesodecode import protocols
 from mesodecode.allocation import Allocation
 from mesodecode.files import UserError, atomic_path
+from mesodecode.windows import tell_short
 
 ATTRIBUTES = ("decoder", "allocation", "train_mice", "valid_mouse", "test_mouse")
 
@@ -29,7 +30,7 @@ class SessionPredictions:
     """Predictions of one test session of `mouse`: three arrays (n_frames,), in frame order.
 
     `frame` int64, from 0; `label` uint8, 0 rest or 1 run; `probability` float32, of run. Frames
-    at the edges of a segment, which have no window, are not there.
+    at the edges of a segment, which have no window, are not there: none of a session too short.
     """
 
     mouse: str
@@ -60,6 +61,7 @@ class Predictions:
         increase, labels are not 0/1 or probabilities are not finite numbers from 0 to 1.
         """
         _check(self, path)
+        tell_short({name: len(one.frame) for name, one in self.sessions.items()})
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             for name in (*ATTRIBUTES, "protocol"):
                 file.attrs[name] = getattr(self, name)
@@ -114,6 +116,14 @@ def read(path: str | Path) -> Predictions:
     return predictions
 
 
+def nothing(path: str | Path, sessions: Iterable[str]) -> str:
+    """Return the error of predictions of no frame."""
+    return (
+        f"{path}: no frame to decode in session {', '.join(sessions)}: all their segments are "
+        "shorter than a window; give longer recordings, or lower half_window"
+    )
+
+
 def _session(group: h5py.Group) -> SessionPredictions:
     arrays = (group[key][()] for key in ("frame", "label", "probability"))
     return SessionPredictions(str(group.attrs["mouse"]), *arrays)
@@ -123,6 +133,8 @@ def _check(predictions: Predictions, path: str | Path) -> None:
     """Raise UserError naming `path` and the session if a value cannot be right."""
     if not predictions.sessions:
         raise UserError(f"{path}: predictions of no session; the test mouse needs at least one")
+    if not any(len(session.frame) for session in predictions.sessions.values()):
+        raise UserError(nothing(path, predictions.sessions))
     for name, session in predictions.sessions.items():
         fault = _fault(session, predictions.test_mouse.split("+"))
         if fault:

@@ -7,6 +7,7 @@ search of its own, scored by the validation mice of its allocations.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -43,26 +44,37 @@ def search(
     line: Mapping[str, Any],
     splits: Sequence[tuple[Sequence[Recording], Sequence[Recording]]],
     storage: str | Path,
+    identity: Sequence[str] = (),
 ) -> optuna.Study:
     """Try `line["trials"]` settings, each scored by its mean AUC over `splits`; return the study.
 
     Settings come from a tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS 24); the
     first trial is the decoder as the config has it, where the search holds that. A trial whose
     mean AUC after some split is below the median of the others' is stopped. Trials are kept in
-    `storage`: the same call goes on with those that are missing. Raises UserError if no trial
-    could be scored.
+    `storage`: the same call goes on with those that are missing, to the same trials as if it had
+    never been stopped, since each draws from `seed` and how many came before it. Trials of other
+    settings, or of another `identity` (what else a score depends on: data, code), are not counted.
+    Raises UserError if no trial could be scored.
     """
+    about = json.dumps([settings, line["search"], line["seed"], identity], sort_keys=True)
+    name = "tune " + hashlib.sha256(about.encode()).hexdigest()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     backend = optuna.storages.journal.JournalFileBackend(str(storage))
+    trials = optuna.storages.JournalStorage(backend)
+    kept = optuna.get_all_study_names(trials)
+    if kept and name not in kept:
+        print(
+            f"{storage}: its trials are of other settings, data or code, and are not counted",
+            file=sys.stderr,
+        )
     study = optuna.create_study(
-        study_name="tune",
-        storage=optuna.storages.JournalStorage(backend),
+        study_name=name,
+        storage=trials,
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=line["seed"]),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
     )
-    if not study.trials:
+    if not ended(study):
         space = line["search"].items()
         study.enqueue_trial({k: settings[k] for k, v in space if tuning.holds(v, settings[k])})
 
@@ -81,6 +93,10 @@ def search(
         return float(np.mean(aucs))
 
     while len(done := ended(study)) < line["trials"]:
+        # One sampler for all would begin anew after a kill and try the same again; and a trial
+        # that was killed is for ever "running", which as "constant liar" it would take for bad.
+        drawn = np.random.SeedSequence([line["seed"], len(done)]).generate_state(1)
+        study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]), constant_liar=False)
         study.optimize(objective, n_trials=1, catch=(UserError,))
         last = ended(study)[-1]
         auc = "-" if last.value is None else f"{last.value:.4f}"
@@ -113,9 +129,9 @@ def ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 def table(study: optuna.Study) -> pd.DataFrame:
     """Return a row a trial: its number, state, AUC (of the splits it came to) and settings."""
     rows = []
-    for trial in ended(study):
+    for number, trial in enumerate(ended(study)):
         auc = list(trial.intermediate_values.values())[-1:] or [np.nan]
-        about = {"trial": trial.number, "state": trial.state.name.lower(), "auc": auc[0]}
+        about = {"trial": number, "state": trial.state.name.lower(), "auc": auc[0]}
         rows.append(about | {"n_splits": len(trial.intermediate_values)} | trial.params)
     return pd.DataFrame(rows)
 

@@ -15,14 +15,21 @@ import numpy as np
 
 from mesodecode import average
 from mesodecode.files import UserError, atomic_path
-from mesodecode.predictions import SessionPredictions
+from mesodecode.predictions import SessionPredictions, nothing
+from mesodecode.windows import tell_short
 
 ATTRIBUTES = ("decoder", "allocation", "valid_mouse")
 ARRAYS = {"frame": "i8", "label": "u1", "probability": "f4"}
 
 
 def write(path: str | Path, sessions: Mapping[str, SessionPredictions], **about: str) -> None:
-    """Write predictions of the sessions of validation mice; `about` are the `ATTRIBUTES`."""
+    """Write predictions of the sessions of validation mice; `about` are the `ATTRIBUTES`.
+
+    Raises UserError if they are of no frame.
+    """
+    if not any(len(session.frame) for session in sessions.values()):
+        raise UserError(nothing(path, sessions))
+    tell_short({name: len(one.frame) for name, one in sessions.items()})
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for name in ATTRIBUTES:
             file.attrs[name] = about[name]

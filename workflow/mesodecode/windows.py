@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 IMAGE_REACH = 1  # the image of frame t is the frames t-1, t, t+1 as three channels
+
+
+class Session(Protocol):
+    """What frames are decoded of: a recording, or its features or signals."""
+
+    session: str
+    labels: np.ndarray
+    segment: np.ndarray | None
+
+
+def decodable(sessions: Sequence[Session], reach: int, shift: int = 0) -> list[np.ndarray]:
+    """Return the `centres` of each session; those without any are named, see `tell_short`."""
+    found = [centres(len(one.labels), reach, one.segment, shift) for one in sessions]
+    tell_short({one.session: len(at) for one, at in zip(sessions, found, strict=True)})
+    return found
+
+
+def tell_short(frames: Mapping[str, int]) -> None:
+    """Say, once, which sessions have no frame to decode; `frames`: session -> how many it has.
+
+    They are left out of training and scores. Where all are, nothing is said: that is an error, and
+    its own line.
+    """
+    short = [name for name, n in frames.items() if not n]
+    if 0 < len(short) < len(frames):
+        _tell(
+            f"session {', '.join(short)}: left out, as all segments are shorter than a window, so "
+            "that there is no frame to decode"
+        )
+
+
+@functools.cache
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def centres(

@@ -54,6 +54,8 @@ class Adapted:
     @torch.inference_mode()
     def logits(self, source: Source, at: torch.Tensor) -> torch.Tensor:
         """Return the logits (N,) of the positions `at` (N,); a frame's features are made once."""
+        if not len(at):
+            return torch.empty(0, device=at.device)
         needed, windows = torch.unique(at[:, None] + self.decoder.offsets, return_inverse=True)
         features = self.decoder.features(source, needed)
         features = features if self.coral is None else self.coral(features)
@@ -104,8 +106,10 @@ def align(
 ) -> Coral | None:
     """Give a decoder, in place, the BatchNorm statistics of sources; return what aligns features.
 
-    The latter is None unless asked for.
+    The latter is None unless asked for, and where all sources are too short for a window.
     """
+    if not any(len(source.centres) for source in sources):
+        return None
     others = [decoder.sample(one) for one in known] if settings["coral"] else []
     theirs = _sampled(decoder, others)  # before the BatchNorm layers, theirs too, change
     if settings["batch_norm"]:
@@ -117,7 +121,8 @@ def align(
 
 
 def _sampled(decoder: Decoder, sources: Sequence[Source]) -> list[torch.Tensor]:
-    return [decoder.features(one, spread(one.centres, SAMPLED)) for one in sources]
+    found = [one for one in sources if len(one.centres)]  # the others are too short
+    return [decoder.features(one, spread(one.centres, SAMPLED)) for one in found]
 
 
 def predict(
@@ -133,13 +138,14 @@ def predict(
     made = adapted(decoder, recordings, known, settings)
     predictions = {}
     for recording, source, at in zip(recordings, made.sources, made.scored(), strict=True):
-        if len(at):
+        if len(at) or not len(source.centres):  # all of it labelled, or too short
             logits, frames = made.logits(source, at).cpu().numpy(), at.cpu().numpy()
             predictions[recording.session] = SessionPredictions(
                 recording.mouse, frames, recording.labels[frames], expit(logits.astype("f8"))
             )
-    if not predictions:
+    if not any(len(one.frame) for one in predictions.values()):
         raise UserError(
-            f"mouse {recordings[0].mouse}: no frame is left to decode; lower few_shot or warm_up"
+            f"mouse {recordings[0].mouse}: no frame is left to decode; lower few_shot or warm_up, "
+            "or give sessions longer than a window"
         )
     return predictions

@@ -5,7 +5,8 @@ Example: mesodecode tune --config results/demo/config.json --decoder roi_gru --t
 
 The line of the decoder in the config's `tune:` says what is searched and how often. Each trial is
 fitted to the training mice of every allocation with these test mice and scored by the AUC of its
-validation mouse; recordings of the test mice are refused. After a kill the same command goes on.
+validation mouse; recordings of the test mice are refused. After a kill the same command goes on,
+and ends in the same trials as if it had never been stopped.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode import cohort, train, tune
+    from mesodecode.cli.training import fingerprint
     from mesodecode.evaluate import write_table
     from mesodecode.files import UserError, atomic_path
+    from mesodecode.provenance import code_version
     from mesodecode.recordings import mice_of, read_recordings, with_labels_of
 
     study = cohort.load(args.config)
@@ -70,7 +73,8 @@ def run(args: argparse.Namespace) -> None:
     first = {"pretrained": f"file:{args.pretrained}"} if args.pretrained else {}
     score = tune.scorer(decoder.kind, device)
     splits = tune.splits_of(mine, recordings)
-    found = tune.search(score, decoder.settings | first, line, splits, storage)
+    identity = [*fingerprint(recordings), *(one.id for one in mine), code_version("tune")]
+    found = tune.search(score, decoder.settings | first, line, splits, storage, identity)
     write_table(tune.table(found), args.trials_table)
     with atomic_path(args.out) as part:
         tune.write_best(found, mice_of(recordings), part)

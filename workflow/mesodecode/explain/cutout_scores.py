@@ -20,6 +20,7 @@ from mesodecode.explain.cutout_tables import COLUMNS
 from mesodecode.files import UserError
 from mesodecode.models import load_trained
 from mesodecode.recordings import Recording, mice_of
+from mesodecode.windows import tell_short
 
 
 class LinearDecoder(nn.Module):
@@ -118,6 +119,7 @@ def score_sessions(
             counts = {"n_frames": len(at), "n_run": int(labels.sum()), "n_decodable": n_decodable}
             table = pd.DataFrame({"mask": chosen.names}).assign(**counts)
         tables.append(table.assign(session=recording.session))
+    tell_short({one["session"].iloc[0]: int(one["n_decodable"].iloc[0]) for one in tables})
     rows = pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS))
     if rows["score"].isna().all():
         raise UserError(

@@ -18,7 +18,7 @@ from mesodecode.locomotion import bouts
 from mesodecode.predictions import ATTRIBUTES, Predictions, SessionPredictions
 from mesodecode.recordings import Recording
 from mesodecode.shift import distances
-from mesodecode.shift.columns import OF_FEATURES
+from mesodecode.shift.columns import OF_FEATURES, OF_PROBABILITIES
 from mesodecode.shift.distances import Featured
 
 TAIL = 0.02  # less than the share of the rarer state that quality control warns of
@@ -72,8 +72,11 @@ def of_probabilities(
     A state lasts for most of a bout, and noise does not: logits are averaged over a tenth of it
     before two states are looked for in them, and over a quarter to see what of them is slow. The
     surest frames are cut to the quantiles `TAIL`, as an AUC does not see by how much they lead.
-    slow: SD of these means over that of the logits; NaN if they are of fewer than two frames.
+    slow: SD of these means over that of the logits; NaN if they are of fewer than two frames. All
+    are NaN of a session too short to decode.
     """
+    if not len(session.frame):
+        return dict.fromkeys(OF_PROBABILITIES, float("nan"))
     z, frames = calibration.logits(session.probability), bout * recording.frame_rate
     z = np.clip(z, *np.quantile(z, [TAIL, 1 - TAIL]))
     fast, slow = (
@@ -98,9 +101,8 @@ def median_bout(recordings: Sequence[Recording]) -> float:
 
 
 def _known(featured: Sequence[Featured]) -> distances.Known:
-    rows, labels = (
-        np.concatenate([getattr(f, k) for f in featured]) for k in ("features", "labels")
-    )
+    long = [f for f in featured if len(f.features)]  # enough for a window
+    rows, labels = (np.concatenate([getattr(f, k) for f in long]) for k in ("features", "labels"))
     return distances.known(rows, labels)
 
 
@@ -111,7 +113,7 @@ def _reference(
     means = []
     for mouse in [*train, *valid]:
         others = [f for f in featured if f.mouse in train and f.mouse != mouse]
-        if others:
+        if any(len(f.features) for f in others):
             space = _known(others)
             means.append(_mean([of_features(space, f) for f in featured if f.mouse == mouse]))
     return _mean(means) if means else NOTHING
