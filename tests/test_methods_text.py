@@ -132,8 +132,8 @@ TWO = {"channels": 2, "reference_channel": 2}
 CORRECTIONS = {
     "channels": (
         {"channels": 3, "signal_channel": 2},
-        "frames of 3 channels (wavelengths) that take turns were separated; channel 2 is the "
-        "signal.",
+        "frames of 3 channels (wavelengths) that take turns or have files of their own were "
+        "separated; channel 2 is the signal.",
         set(),
     ),
     "dark_offset": ({"dark_offset": 98.5}, "98.5 counts, the camera's without light,", set()),
@@ -225,6 +225,26 @@ def test_every_setting_of_the_corrections_changes_the_words(key):
     assert changed != text
     if isinstance(other[key], float):
         assert f"{other[key]:g}" in changed
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "frames of 2 channels (wavelengths) that take turns or have files of their own were"),
+        ({"wavelengths": "in_turn"}, "frames of 2 channels (wavelengths) that take turns were"),
+        ({"wavelengths": "separate"}, "2 channels (wavelengths) in files of their own were"),
+        (
+            {"light_sources": "{session}_lights.csv"},
+            "by the light source that was recorded with each; light source blue is the signal, "
+            "violet the reference.",
+        ),
+    ],
+)
+def test_how_channels_are_told_apart(told, words):
+    named = {"signal_channel": "blue", "reference_channel": "violet"}
+    chosen = named if "light_sources" in told else TWO
+    study = STUDY | {"recordings": STUDY["recordings"] | told, "corrections": chosen}
+    assert words in blocks(study)["Corrections of the movies"]
 
 
 def test_f0_in_words():

@@ -11,14 +11,16 @@ from typing import Any
 from mesodecode.corrections.baseline import DARK, STEPS, WHOLE_STEPS
 
 
-def corrections(settings: Mapping[str, Any], *, by_light: bool = False) -> str:
+def corrections(
+    settings: Mapping[str, Any], *, by_light: bool = False, wavelengths: str = "in_turn"
+) -> str:
     """Return a sentence for each correction that is on, in the order they are made in.
 
     `settings` has every key of `corrections.schema.yaml`; empty where all are off. `by_light`:
-    channels were told by recordings.light_sources.
+    channels were told by recordings.light_sources; `wavelengths`: else how, as recordings has it.
     """
     steps = (_dark, _motion, _brain, _binning, _bleaching, _dff, _hemodynamics)
-    first = _lights(settings) if by_light else _channels(settings)
+    first = _lights(settings) if by_light else _channels(settings, wavelengths)
     made = [text for text in (first, *(step(settings) for step in steps)) if text]
     if not made:
         return ""
@@ -37,13 +39,18 @@ def _lights(s: Mapping[str, Any]) -> str:
     )
 
 
-def _channels(s: Mapping[str, Any]) -> str:
+def _channels(s: Mapping[str, Any], wavelengths: str) -> str:
     if s["channels"] == 1:
         return ""
+    how = {
+        "in_turn": "that take turns",
+        "separate": "in files of their own",
+        "auto": "that take turns or have files of their own",
+    }[wavelengths]
     reference = s["reference_channel"]
     other = f", channel {reference} the reference" if reference is not None else ""
     return (
-        f"The frames of {s['channels']} channels (wavelengths) that take turns were separated; "
+        f"The frames of {s['channels']} channels (wavelengths) {how} were separated; "
         f"channel {s['signal_channel']} is the signal{other}."
     )
 

@@ -100,8 +100,8 @@ def _behavior(settings: Mapping[str, Any]) -> str:
         text += (
             f" Behaviour that was sampled{sampled or ' at times of its own'} was brought onto the "
             "frames: speed as the mean of the samples within a frame, or, where it was sampled "
-            "about as fast as the frames or slower, by linear interpolation; states as they were "
-            "in the middle of a frame."
+            "about as fast as the frames or slower, by linear interpolation, but not over gaps; "
+            "states as they were in the middle of a frame."
         )
     if settings["zero_frames"] == "keep":
         text += " Frames that are 0 throughout were kept."
@@ -110,7 +110,9 @@ def _behavior(settings: Mapping[str, Any]) -> str:
 
 def _corrections(config: Mapping[str, Any]) -> str:
     by_light = config["recordings"].get("light_sources") is not None
-    return corrections_text.corrections(config["corrections"], by_light=by_light)
+    return corrections_text.corrections(
+        config["corrections"], by_light=by_light, wavelengths=config["recordings"]["wavelengths"]
+    )
 
 
 def _rois(config: Mapping[str, Any]) -> str:
