@@ -51,6 +51,66 @@ def test_label_images(tmp_path, suffix, dtype):
         np.testing.assert_array_equal(pixels, np.flatnonzero(int(name) == LABELS))
 
 
+@pytest.mark.parametrize("suffix", ["tif", "npy"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outside", [0, np.nan])
+def test_labels_of_real_numbers_are_whole_and_nan_outside(tmp_path, suffix, dtype, outside):
+    labels = np.where(LABELS, LABELS, outside).astype(dtype)
+    masks = read_masks(write_image(tmp_path / f"m.{suffix}", labels), H, W)
+    assert masks.names == ("2", "3", "7")
+    for name, pixels in zip(masks.names, masks.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, np.flatnonzero(int(name) == LABELS))
+
+
+SIGNED = np.zeros((H, W), np.int16)
+SIGNED[1:3, 1:3], SIGNED[1:3, 6:8] = 12, -12
+SIGNED[4, 0:3], SIGNED[4, 6:9] = 3, -3
+SIGNED[0, 4] = -5  # an area of which the picture shows one side only
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_the_sign_of_labels_tells_hemispheres(tmp_path, dtype):
+    """As in wfield's atlas: float, NaN outside, the right hemisphere negative."""
+    labels = SIGNED.astype(dtype)
+    if dtype == "float32":
+        labels[labels == 0] = np.nan
+    masks = read_masks(write_image(tmp_path / "m.npy", labels), H, W)
+    assert masks.names == ("3 left", "12 left", "3 right", "5 right", "12 right")
+    for number, pixels in zip((3, 12, -3, -5, -12), masks.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, np.flatnonzero(number == SIGNED))
+
+
+BACKGROUND = {
+    "-1 outside": np.where(LABELS, LABELS.astype(int), -1),
+    "-1 outside, one area": np.where(LABELS == 7, 1, -1),
+    "-1 alone": np.where(LABELS == 7, -1, 0),
+}
+
+
+@pytest.mark.parametrize("name", BACKGROUND)
+def test_one_negative_number_may_be_what_is_outside(tmp_path, name):
+    path = write_image(tmp_path / "m.npy", BACKGROUND[name].astype(int))
+    assert "labels of one negative number, -1: if it is outside, make it 0" in refusal(path)
+
+
+def test_one_area_of_two_hemispheres(tmp_path):
+    one = np.zeros((H, W), int)
+    one[2, 1], one[2, 7] = 4, -4
+    assert read_masks(write_image(tmp_path / "m.npy", one), H, W).names == ("4 left", "4 right")
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["R, H, W", "H, W, R"])
+@pytest.mark.parametrize("value", [True, 1, 255, 1.0])
+def test_a_stack_of_masks(tmp_path, value, last):
+    stack = np.stack([number == LABELS for number in (7, 2, 3)]) * np.array(value)
+    stack[1, 2, 2] = value  # masks may overlap
+    path = write_image(tmp_path / "m.npy", np.moveaxis(stack, 0, -1) if last else stack)
+    masks = read_masks(path, H, W)
+    assert masks.names == ("1", "2", "3")
+    for mask, pixels in zip(stack, masks.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, np.flatnonzero(mask))
+
+
 def test_means_are_those_of_the_pixels(tmp_path):
     frames = RNG.integers(60_000, 65_535, (4, H, W), dtype=np.uint16)
     masks = read_masks(write_image(tmp_path / "m.npy", LABELS), H, W)
@@ -142,7 +202,18 @@ POLYGON = [[0, 0], [3, 0], [0, 3]]
     ("name", "content", "words"),
     [
         ("m.tif", np.zeros((H, W, 3), np.uint8), "an image of shape (6, 9, 3)"),
-        ("m.npy", np.full((H, W), 0.5), "whole numbers"),
+        (
+            "m.npy",
+            np.full((H, W), 0.5),
+            "0.5 in row 0, column 0; a label image is of whole",
+        ),
+        ("m.npy", np.where(LABELS == 2, np.inf, 1), "inf in row 4, column 7"),
+        ("m.npy", np.where(LABELS == 2, 1.5, np.nan), "1.5 in row 4, column 7"),
+        ("m.npy", np.full((H, W), np.nan), "no ROI in it"),
+        ("m.npy", np.ones((W, H), int), "are rows and columns exchanged? see movie_axes"),
+        ("m.npy", np.stack([LABELS, LABELS]), "a stack of masks of that size, of 0 and 1"),
+        ("m.npy", np.ones((2, H, W + 1)), "a stack of masks of that size"),
+        ("m.npy", np.stack([LABELS == 2, LABELS == 9]), "ROI 2 holds no pixel"),
         ("m.npy", LABELS.T, "9 x 6 px, but the movie has 6 x 9"),
         ("m.npy", np.zeros((H, W), int), "no ROI in it"),
         ("m.tif", b"no image", "not a readable image"),

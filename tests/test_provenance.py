@@ -267,7 +267,7 @@ def test_imports_are_followed_to_the_end():
 
 # Modules behind a verb, as an upper bound: what they hold runs again when one of them is edited.
 BEHIND = {
-    "preprocess": 36,
+    "preprocess": 40,
     "fit_roi": 10,
     "train_rnn": 15,
     "train_cnn": 16,

@@ -461,8 +461,19 @@ def test_svd_components_of_one_file(tmp_path, save):
     outside[0, :3] = np.nan  # outside the brain
     save(path, U=outside, Vc=SVT)
     expected = PRODUCT.copy()
-    expected[:, 0, :3] = 0
+    expected[:, 0, :3] = np.nan
     np.testing.assert_allclose(read(path, dataset=["U", "Vc"]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("letters", ["YXK", "XYK", "KXY", "KYX"])
+def test_svd_components_in_any_order(tmp_path, letters):
+    save_h5(tmp_path / "s.h5", U=U.transpose(["YXK".index(letter) for letter in letters]), SVT=SVT)
+    options = {"dataset": ["U", "SVT"]}
+    got = read(tmp_path / "s.h5", axes=letters, **options)
+    np.testing.assert_allclose(got, PRODUCT, atol=1e-5)
+    with open_movie(tmp_path / "s.h5", **options) as opened:
+        assert opened.axes.by is None and opened.axes.letters.replace("K", "") == "YX"
+    assert "needs Y, X and K" in refusal(tmp_path / "s.h5", axes="TYX", **options)
 
 
 def test_svd_components_that_do_not_fit_are_named(tmp_path):

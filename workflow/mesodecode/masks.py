@@ -30,6 +30,19 @@ class Masks:
     names: tuple[str, ...]
     pixels: tuple[np.ndarray, ...]
 
+    def within(self, known: np.ndarray, path: str | Path) -> Masks:
+        """Return the masks without pixels that are not `known` (H, W) bool.
+
+        Raises UserError if an ROI is left without a pixel.
+        """
+        kept = tuple(pixels[known.ravel()[pixels]] for pixels in self.pixels)
+        for name, pixels in zip(self.names, kept, strict=True):
+            if not len(pixels):
+                raise UserError(
+                    f"{path}: all pixels of ROI {name} are NaN in the movie; leave it out"
+                )
+        return Masks(self.names, kept)
+
     def means(self, frames: np.ndarray) -> np.ndarray:
         """Return the mean of frames (n, H, W) over each ROI, float32 (n, R)."""
         flat = frames.reshape(len(frames), -1)
@@ -40,15 +53,19 @@ class Masks:
 def read_masks(path: str | Path, height: int, width: int) -> Masks:
     """Read the masks of a movie of height x width px, by suffix.
 
-    .tif, .tiff, .npy, .png: a label image (H, W), 0 outside, else the number of the ROI; ROIs in
-    the order of their numbers. .json: polygons, {"name": [[x, y], …], …}; a pixel belongs to an
-    ROI if its centre lies inside. .tsv, .csv: circles, columns `COLUMNS`, x, y and radius in px; a
-    pixel belongs if its centre is within the radius.
+    .tif, .tiff, .npy, .png: a label image (H, W), 0 or NaN outside, else the number of the ROI;
+    ROIs in the order of their numbers. Where some are negative, the sign tells hemispheres, as in
+    wfield's atlas: "3 left" is 3, "3 right" is -3, and the left ones come first. Or a stack of
+    masks, (R, H, W) or (H, W, R), of 0 and one other number; ROIs are numbered from 1.
+    .json: polygons, {"name": [[x, y], …], …}; a pixel belongs to an ROI if its centre lies inside.
+    .tsv, .csv: circles, columns `COLUMNS`, x, y and radius in px; a pixel belongs if its centre is
+    within the radius.
     Raises UserError if it is no such file, does not fit the movie, or an ROI holds no pixel.
     """
     suffix = Path(path).suffix.lower()
     if suffix in IMAGES:
-        found = _of_labels(read_image(path, suffix), height, width, path)
+        image = read_image(path, suffix)
+        found = (_of_stack if image.ndim == 3 else _of_labels)(image, height, width, path)
     elif suffix == ".json":
         found = of_polygons(_read_json(path), height, width, path)
     elif suffix in (".tsv", ".csv"):
@@ -83,10 +100,61 @@ def read_image(path: str | Path, suffix: str) -> np.ndarray:
         raise UserError(f"{path}: not a readable image ({words})") from error
 
 
+def read_dark(path: str | Path, height: int, width: int, movie: str | Path) -> np.ndarray:
+    """Return the counts of a camera without light (H, W) float32: of a stack of images, the mean.
+
+    Raises UserError unless they are numbers, and of the size of `movie`.
+    """
+    image = read_image(path, Path(path).suffix.lower())
+    image = image.mean(axis=0) if image.ndim == 3 else image
+    _check_image(image, "dark_frame", height, width, path, movie)
+    if not np.isfinite(image).all():
+        raise UserError(f"{path}: dark_frame with NaN or infinite pixels; needs a number for each")
+    return image.astype(np.float32)
+
+
+def read_brain(path: str | Path, height: int, width: int, movie: str | Path) -> np.ndarray:
+    """Return where the brain is, (H, W) bool: above 0. NaN is outside.
+
+    Raises UserError unless it is an image of the size of `movie`, without negative values.
+    """
+    image = read_image(path, Path(path).suffix.lower())
+    _check_image(image, "brain_mask", height, width, path, movie)
+    if (image < 0).any():  # labels of two hemispheres? half the brain would be lost
+        raise UserError(
+            f"{path}: brain_mask has negative values; needs 0 outside and more than 0 on all of "
+            "the brain"
+        )
+    if not (image > 0).any():
+        raise UserError(f"{path}: no pixel above 0; the brain is above 0")
+    return image > 0
+
+
+def _check_image(
+    image: np.ndarray, key: str, height: int, width: int, path: str | Path, movie: str | Path
+) -> None:
+    if image.ndim != 2 or image.dtype.kind not in "buif":
+        raise UserError(
+            f"{path}: {key} of shape {image.shape} and type {image.dtype}; needs height x width "
+            "numbers"
+        )
+    if image.shape != (height, width):
+        raise UserError(
+            f"{path}: {key} of {image.shape[0]} x {image.shape[1]} px, but {movie} has "
+            f"{height} x {width}; make it for this movie{_exchanged(image, height, width)}"
+        )
+
+
+def _exchanged(image: np.ndarray, height: int, width: int) -> str:
+    """Return the words for an image that has the size of the movie the other way round."""
+    turned = image.shape == (width, height)
+    return ", or are rows and columns exchanged? see movie_axes" if turned else ""
+
+
 def _of_labels(
     labels: np.ndarray, height: int, width: int, path: str | Path
 ) -> Iterator[tuple[str, np.ndarray]]:
-    if labels.ndim != 2 or labels.dtype.kind not in "buif" or (labels != np.rint(labels)).any():
+    if labels.ndim != 2 or labels.dtype.kind not in "buif":
         raise UserError(
             f"{path}: an image of shape {labels.shape} and type {labels.dtype}; a label image is "
             "height x width of whole numbers"
@@ -94,10 +162,50 @@ def _of_labels(
     if labels.shape != (height, width):
         raise UserError(
             f"{path}: a label image of {labels.shape[0]} x {labels.shape[1]} px, but the movie has "
-            f"{height} x {width}; make it for this movie"
+            f"{height} x {width}; make it for this movie{_exchanged(labels, height, width)}"
         )
-    for number in np.unique(labels[labels > 0]):
-        yield f"{int(number)}", np.flatnonzero(labels == number)
+    if labels.dtype.kind == "f":
+        labels = np.where(np.isnan(labels), 0, labels)
+    bad = np.argwhere((labels != np.rint(labels)) | ~np.isfinite(labels))
+    if len(bad):
+        row, column = bad[0]
+        raise UserError(
+            f"{path}: {labels[row, column]:g} in row {row}, column {column}; a label image is of "
+            "whole numbers, 0 or NaN outside"
+        )
+    numbers = np.unique(labels[labels != 0]).astype(int).tolist()
+    signed = _signed(numbers, labels, path)
+    for number in sorted(numbers, key=lambda n: (n < 0, abs(n))):
+        side = (" left", " right")[number < 0] if signed else ""
+        yield f"{abs(number)}{side}", np.flatnonzero(labels == number)
+
+
+def _of_stack(
+    stack: np.ndarray, height: int, width: int, path: str | Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    first, last = stack.shape[1:] == (height, width), stack.shape[:2] == (height, width)
+    values = np.unique(stack[stack != 0]) if stack.dtype.kind in "buif" else stack
+    if first == last or values.size != 1:
+        raise UserError(
+            f"{path}: an image of shape {stack.shape} and type {stack.dtype}; needs a label image, "
+            f"{height} x {width} whole numbers, or a stack of masks of that size, of 0 and 1"
+        )
+    for number, mask in enumerate(stack if first else np.moveaxis(stack, -1, 0), 1):
+        yield f"{number}", np.flatnonzero(mask)
+
+
+def _signed(numbers: list[int], labels: np.ndarray, path: str | Path) -> bool:
+    """Return whether the sign of labels tells hemispheres apart, as in wfield's atlas.
+
+    Raises UserError where a negative number may as well stand for what is outside.
+    """
+    negative = [number for number in numbers if number < 0]
+    if len(negative) == 1 and (numbers != [*negative, -negative[0]] or (labels != 0).all()):
+        raise UserError(
+            f"{path}: labels of one negative number, {negative[0]}: if it is outside, make it 0; "
+            "of labels of two hemispheres, those of the right one are negative"
+        )
+    return bool(negative)
 
 
 def _read_json(path: str | Path) -> Any:

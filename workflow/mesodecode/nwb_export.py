@@ -228,6 +228,7 @@ def _add_rois(
     recording = frames.recording
     with h5py.File(recording.path) as file:
         path, digest = (file.attrs.get(key) for key in ("roi_masks", "roi_masks_sha256"))
+        known = ~file["outside"][:] if "outside" in file else None
     dff = recording.unit == "dff"
     names = recording.roi_names or [f"{roi + 1}" for roi in range(recording.rois.shape[1])]
     column = VectorData(name="roi_name", description="name, or number from 1", data=list(names))
@@ -252,7 +253,9 @@ def _add_rois(
         raise UserError(
             f"{path}: not the masks that {recording.path} was made with; preprocess it again"
         )
-    plane = _segmentation(nwb, read_masks(path, *movie_size), movie_size, column, settings)
+    masks = read_masks(path, *movie_size)
+    masks = masks if known is None else masks.within(known, path)
+    plane = _segmentation(nwb, masks, movie_size, column, settings)
     ophys.add(ImageSegmentation(plane_segmentations=plane))
     container = (DfOverF if dff else Fluorescence)()
     ophys.add(container)  # first: hdmf warns of a series whose table is in no common file

@@ -16,7 +16,7 @@ from mesodecode.corrections.chain import Chain, corrected
 from mesodecode.corrections.movies import signal_frames
 from mesodecode.corrections.turns import InTurn
 from mesodecode.files import UserError, atomic_path
-from mesodecode.masks import IMAGES, read_masks
+from mesodecode.masks import IMAGES, read_brain, read_masks
 from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
@@ -25,6 +25,7 @@ from mesodecode.sources.axes import Axes, ask, other
 from mesodecode.sources.behavior import read_behavior, seen
 from mesodecode.sources.checks import CheckedMovie
 from mesodecode.sources.clocks import Frames, check_times, increasing, read_times, say
+from mesodecode.sources.filled import FilledMovie
 from mesodecode.sources.light_sources import read_light_sources
 from mesodecode.sources.movie import InterleavedMovie
 
@@ -101,13 +102,17 @@ def preprocess(
     with open_movie(
         movie, dataset=movie_dataset, axes=movie_axes, channels=channels, wavelengths=wavelengths
     ) as opened:
-        checked: Movie | InTurn = CheckedMovie(opened, keep_zero=zero_frames == "keep")
+        brain = sources["brain_mask"]
+        if brain is not None:
+            brain = read_brain(brain, *opened.shape[1:], opened.path)
+        filled = FilledMovie(opened, brain)
+        checked: Movie | InTurn = CheckedMovie(filled, keep_zero=zero_frames == "keep")
         if light_sources is not None:
             lights = read_light_sources(light_sources, light_sources_dataset, opened.shape[0])
         elif channels > 1 and not isinstance(opened, InterleavedMovie):
             checked = InTurn(checked, channels)
         raw = Measured(checked, channels if lights is None else len(np.unique(lights)))
-        stack = corrected(raw, corrections, frame_rate, lights)
+        stack = corrected(raw, corrections, frame_rate, lights, filled.outside)
         taken = signal_frames(opened.shape[0], corrections, lights)
         frames = frames_of(
             opened, taken, frame_rate, frame_times, frame_times_dataset, frame_times_unit, channels
@@ -125,6 +130,8 @@ def preprocess(
                     "go with them; use image_size, which comes after them"
                 )
             masks = read_masks(roi_masks, *stack.shape[1:])
+            if filled.outside is not None:
+                masks = masks.within(~filled.outside, roi_masks)
             names = masks.names
         check_session(stack, traces, behavior, rois, frames.orders)
         check_states(traces, behavior, speed_threshold, frames, labelling)
@@ -145,6 +152,8 @@ def preprocess(
             if session_name is not None:
                 file.attrs["session_name"] = session_name
             file.attrs["recorded_size"] = stack.shape[1:]  # px, height and width
+            if filled.outside is not None:
+                file["outside"] = filled.outside
             file.attrs["movie_axes"] = axes.letters
             file.attrs["movie_axes_by"] = axes.by or "nothing"
             for kind, path in sources.items():
@@ -158,6 +167,8 @@ def preprocess(
                 write_measures(measures, raw, stack, session)
     if axes.by is None:
         say_axes(opened, axes)
+    if filled.outside is not None:
+        say_outside(filled, brain)
 
 
 def told_by_size(movie: Movie, images: Sequence[str | Path | None]) -> Axes:
@@ -165,6 +176,18 @@ def told_by_size(movie: Movie, images: Sequence[str | Path | None]) -> Axes:
     axes, (height, width) = movie.axes, movie.shape[1:]
     told = [path for path in images if path is not None and Path(path).suffix.lower() in IMAGES]
     return replace(axes, by=str(told[0])) if told and not axes.by and height != width else axes
+
+
+def say_outside(movie: FilledMovie, brain: np.ndarray | None) -> None:
+    """Say which pixels were taken for outside the brain, unless brain_mask has said so."""
+    known = np.zeros_like(movie.outside) if brain is None else ~brain
+    more = (movie.outside & ~known).sum()
+    if more:
+        where = "" if brain is None else " inside brain_mask"
+        say(
+            f"{movie.path}: {more} of {known.size} pixels{where} are NaN or infinite in every "
+            "frame; they are taken for outside the brain and are 0"
+        )
 
 
 def say_axes(movie: Movie, axes: Axes) -> None:
@@ -285,7 +308,7 @@ def write_frames(
 
     Returns the temporal mean of each pixel (H, W) and the SD over all pixels and frames of the
     stack, both float64, in camera counts (the normalisation of Ajioka et al. 2024).
-    Raises UserError if a frame is not finite or all pixels are equal throughout.
+    Raises UserError if corrections made infinite pixels or all are equal throughout.
     """
     n_frames, height, width = stack.shape
     if image_size is not None:
@@ -303,9 +326,6 @@ def write_frames(
     step = max(1, BLOCK // max(frame_bytes, stack.shape[1] * stack.shape[2] * 4))
     with Progress(n_frames, "frames", stack.path.name) as progress:
         for start, block in stack.blocks(step):
-            if stack.dtype.kind == "f" and not np.isfinite(block).all():
-                bad = start + np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
-                raise UserError(f"{stack.path}: frame {bad} has NaN or infinite pixels")
             if each_block is not None:
                 each_block(block)
             if image_size is not None:
@@ -319,6 +339,8 @@ def write_frames(
             progress.update(len(block))
     count = n_frames * height * width
     variance = squares / count - (total.sum() / count) ** 2
+    if not np.isfinite(variance):  # of finite pixels, see `FilledMovie`
+        raise UserError(f"{stack.path}: pixels beyond the range of their type, once corrected")
     if variance <= 0:
         raise UserError(f"{stack.path}: every pixel of every frame has the same value")
     return total / n_frames + offset, float(np.sqrt(variance))

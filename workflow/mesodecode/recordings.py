@@ -2,7 +2,8 @@
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
 `segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
-known; `pixel_mean` (H, W); `stack_sd` scalar; attributes session (its id), session_name where
+known; `pixel_mean` (H, W); `stack_sd` scalar; `outside` (height and width of the movie) bool where
+pixels of it were NaN, outside the brain, and are 0; attributes session (its id), session_name where
 that is another, mouse, frame_rate, recorded_size
 (height and width of the movie in px, before image_size), movie_axes (the order that its array was
 read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or

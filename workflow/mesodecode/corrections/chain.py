@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -32,7 +31,7 @@ from mesodecode.corrections.movies import (
     signal_frames,
 )
 from mesodecode.files import UserError
-from mesodecode.masks import read_image
+from mesodecode.masks import read_brain, read_dark
 from mesodecode.measure import Measured, Measures, bright_pixels
 from mesodecode.tiles import GRID, tiles
 
@@ -46,18 +45,26 @@ def corrected(
     settings: dict[str, Any] | None,
     frame_rate: float,
     lights: np.ndarray | None = None,
+    outside: np.ndarray | None = None,
 ) -> Measured | Chain:
     """Return a movie with corrections; the movie itself where none is asked for.
 
     `settings` has every key of `corrections.schema.yaml`, None takes none; `frame_rate` is that of
     one channel, in frames/s; `lights` is the light source of each frame, where channels are told by
-    it. Raises UserError if settings, files and movie do not fit together.
+    it; `outside` (H, W) bool are pixels of the movie that were no numbers in any frame. Raises
+    UserError if settings, files and movie do not fit together.
     """
     defaults = schema.defaults("corrections")
     if lights is None and settings in (None, defaults):
         return movie
-    check(settings or defaults, by_light=lights is not None)
-    return Chain(movie, settings or defaults, frame_rate, lights)
+    settings = settings or defaults
+    check(settings, by_light=lights is not None)
+    if settings["motion"] and outside is not None:
+        raise UserError(
+            f"{movie.path}: pixels outside the brain are NaN, so motion at its edge cannot be "
+            "undone: leave motion out, or correct it before the movie is masked"
+        )
+    return Chain(movie, settings, frame_rate, lights, outside)
 
 
 class Chain:
@@ -76,9 +83,10 @@ class Chain:
         settings: dict[str, Any],
         frame_rate: float,
         lights: np.ndarray | None = None,
+        outside: np.ndarray | None = None,
     ) -> None:
         self.settings, self.frame_rate, self.path = settings, frame_rate, movie.path
-        self._lights = lights
+        self._lights, self._outside = lights, outside
         self.signal: Movie = movie
         self.reference: Movie | None = None
         self.links = [("recorded", movie)]
@@ -120,8 +128,6 @@ class Chain:
 
     def _build(self) -> None:
         s = self.settings
-        if self.signal.dtype.kind == "f":
-            self.signal = Changed(self.signal, self._finite, dtype=self.signal.dtype)
         if s["channels"] > 1 or self._lights is not None:
             self._take_apart()
         if s["dark_offset"] or s["dark_frame"] is not None:
@@ -129,7 +135,7 @@ class Chain:
         self._judge()
         if s["motion"]:
             self._undo_motion()
-        if s["brain_mask"] is not None:
+        if s["brain_mask"] is not None or self._outside is not None:
             self._mask()
         if s["binning"] > 1:
             self._bin(s["binning"])
@@ -153,12 +159,6 @@ class Chain:
         if self.reference is not None:
             self.reference = change(self.reference)
 
-    def _finite(self, start: int, block: np.ndarray) -> np.ndarray:
-        if not np.isfinite(block).all():
-            bad = start + np.flatnonzero(~np.isfinite(block).all(axis=(1, 2)))[0]
-            raise UserError(f"{self.path}: frame {bad} has NaN or infinite pixels")
-        return block
-
     def _take_apart(self) -> None:
         raw, s, lights = self.signal, self.settings, self._lights
         n_raw, frames = raw.shape[0], self.shape[0]
@@ -177,7 +177,7 @@ class Chain:
         if self.settings["dark_frame"] is None:
             dark = np.float32(self.settings["dark_offset"])
         else:
-            dark = self._image("dark_frame").astype(np.float32)
+            dark = read_dark(self.settings["dark_frame"], *self.signal.shape[1:], self.path)
         self._each(lambda movie: Changed(movie, lambda _, block: block - dark))
         self._link("dark", float(dark.mean()), "counts", f"{dark.mean():.1f} counts subtracted")
 
@@ -209,15 +209,14 @@ class Chain:
         self._link("motion", float(length.mean()), "px", words)
 
     def _mask(self) -> None:
-        inside = self._image("brain_mask") > 0
-        if not inside.any():
-            raise UserError(
-                f"{self.settings['brain_mask']}: no pixel above 0; the brain is above 0"
-            )
+        unknown = np.zeros(self.signal.shape[1:], bool) if self._outside is None else self._outside
+        inside = ~unknown
+        if self.settings["brain_mask"] is not None:
+            inside &= read_brain(self.settings["brain_mask"], *inside.shape, self.path)
 
         def change(movie: Movie) -> Movie:
             fill = 0 if self.settings["outside"] == "zero" else mean_image(movie)
-            fill = np.broadcast_to(np.asarray(fill), inside.shape)
+            fill = np.where(unknown, 0, fill)
             fill = (np.rint(fill) if movie.dtype.kind in "ui" else fill).astype(movie.dtype)
             return Changed(movie, lambda _, block: np.where(inside, block, fill), dtype=movie.dtype)
 
@@ -302,25 +301,6 @@ class Chain:
         judged = Judged(movie)
         relative = Dff(judged, "mean")
         return (relative, relative.baseline) if judged.light else (judged, None)
-
-    def _image(self, key: str) -> np.ndarray:
-        """Return the image (H, W) of a setting; of a stack its mean."""
-        path = self.settings[key]
-        image = read_image(path, Path(path).suffix.lower())
-        if image.ndim == 3 and key == "dark_frame":
-            image = image.mean(axis=0)
-        if image.ndim != 2 or image.dtype.kind not in "buif" or not np.isfinite(image).all():
-            raise UserError(
-                f"{path}: {key} of shape {image.shape} and type {image.dtype}; needs height x "
-                "width numbers"
-            )
-        height, width = self.signal.shape[1:]
-        if image.shape != (height, width):
-            raise UserError(
-                f"{path}: {key} of {image.shape[0]} x {image.shape[1]} px, but {self.path} has "
-                f"{height} x {width}; make it for this movie"
-            )
-        return image
 
     # --- what they did -----------------------------------------------------------------------
 

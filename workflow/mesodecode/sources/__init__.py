@@ -92,7 +92,7 @@ def _one_after_the_other(
 
         arrays = [npy.load(file, mapped=True) for file in files]
         if arrays[1].ndim == 2:
-            yield SvdMovie(files[0], *arrays)
+            yield SvdMovie(files[0], *arrays, axes)
             return
         del arrays
     opened = [

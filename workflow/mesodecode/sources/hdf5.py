@@ -194,7 +194,7 @@ def open_hdf5(
             return
         from mesodecode.sources.svd import SvdMovie
 
-        yield SvdMovie(path, *(read_array(found[name], path) for name in chosen))
+        yield SvdMovie(path, *(read_array(found[name], path) for name in chosen), axes)
 
 
 def dataset_movie(

@@ -257,7 +257,7 @@ def open_mat(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Mov
     if len(chosen) == 2:
         from mesodecode.sources.svd import SvdMovie
 
-        yield SvdMovie(path, *(arrays[name] for name in chosen))
+        yield SvdMovie(path, *(arrays[name] for name in chosen), axes)
         return
     array = arrays[chosen[0]]
     taken = axes_of(array.shape, axes, USUAL, path)

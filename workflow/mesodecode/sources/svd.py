@@ -8,25 +8,33 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.files import UserError
+from mesodecode.sources.axes import Axes
 from mesodecode.sources.movie import Movie
 
 
 class SvdMovie(Movie):
     """The movie U x SVT (mostly ΔF/F), float32, put together block by block.
 
-    U may also be (K, H, W) and SVT (T, K): K tells. A pixel whose components are all NaN, outside
-    the brain, is 0.
+    U may also be (K, H, W) and SVT (T, K): K tells; `axes` are those of U where the user names
+    them, such as KXY. A pixel with a component that is NaN, outside the brain, is NaN.
     """
 
-    def __init__(self, path: Path, u: np.ndarray, svt: np.ndarray) -> None:
+    def __init__(self, path: Path, u: np.ndarray, svt: np.ndarray, axes: str | None = None) -> None:
         self.path, self.dtype = Path(path), np.dtype(np.float32)
         if u.ndim != 3 or svt.ndim != 2 or {u.dtype.kind, svt.dtype.kind} - set("iuf"):
             raise UserError(
                 f"{path}: SVD components of shape {u.shape} and {svt.shape}; needs U (height x "
                 "width x K) and SVT (K x frames), in this order"
             )
-        if u.shape[-1] not in svt.shape and u.shape[0] in svt.shape:
-            u = np.moveaxis(u, 0, -1)
+        first = u.shape[-1] not in svt.shape and u.shape[0] in svt.shape
+        letters = axes or ("KYX" if first else "YXK")
+        if sorted(letters) != ["K", "X", "Y"]:
+            raise UserError(
+                f"{path}: axes {letters} of U {u.shape}; movie_axes of SVD components needs Y, X "
+                "and K (the components) once each"
+            )
+        self.axes = Axes(letters, "movie_axes" if axes else None)
+        u = u.transpose([letters.index(letter) for letter in "YXK"])
         n_components = u.shape[-1]
         if n_components not in svt.shape:
             raise UserError(
@@ -34,9 +42,7 @@ class SvdMovie(Movie):
                 "were they made together?"
             )
         svt = svt if svt.shape[0] == n_components else svt.T
-        pixels = u.reshape(-1, n_components).astype(np.float32)
-        pixels[np.isnan(pixels).all(axis=1)] = 0
-        self._pixels, self._svt = pixels, svt
+        self._pixels, self._svt = u.reshape(-1, n_components).astype(np.float32), svt
         self.shape = (svt.shape[1], *u.shape[:2])
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
