@@ -10,6 +10,8 @@ import pytest
 import scipy.io
 import tifffile
 import zarr
+from hypothesis import given
+from hypothesis import strategies as st
 from test_readers import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
 
 from mesodecode.files import UserError, in_order
@@ -48,6 +50,10 @@ def save_each(folder, *names):
         "m1_20260101 m1_20260101_1 m1_20260101_2",
         "rec_a rec_b",
         "rec rec_part2 rec_part3",
+        "r r1 r2",
+        "a b c",
+        "file file2 file3",
+        "rec_part rec_part2",
         "file_00001_00001 file_00001_00002 file_00002_00001",
     ],
 )
@@ -55,6 +61,15 @@ def test_parts_are_ordered_by_number_an_unnumbered_one_first(ordered):
     expected = paths(ordered)
     assert in_order(reversed(expected)) == expected
     assert of_one_series(expected, "rec") == (expected, [])
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,12}", fullmatch=True),
+    st.sampled_from(["", "_", "-", "@", ".", " ", "_X", "_part", "-file"]),
+)
+def test_a_name_and_the_same_with_numbers_are_a_series(name, between):
+    files = [Path("rec") / f"{name}{number}.tif" for number in ("", f"{between}2", f"{between}10")]
+    assert of_one_series(files, "rec") == (files, [])
 
 
 def test_a_number_in_brackets_is_that_of_a_part():

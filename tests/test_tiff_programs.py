@@ -20,8 +20,19 @@ def save_mmstack(path, pages, planned, n_channels=1, **summary):
     text = json.dumps(about | summary).encode()
     text += b" " * (len(text) % 2)
     out = bytearray(b"II*\0" + bytes(28) + struct.pack("<II", 2355492, len(text)) + text)
-    link, index = 4, []
-    for channel, time, position, image in pages:
+    places = add_pages(out, [image for *_, image in pages])
+    ends = len(out)
+    out += struct.pack("<II", 3453623, len(pages))
+    for (channel, time, position, _), at in zip(pages, places, strict=True):
+        out += struct.pack("<5I", channel, 0, time, position, at)
+    out[8:16] = struct.pack("<2I", 54773648, ends)
+    path.write_bytes(out)
+
+
+def add_pages(out, images):
+    """Add pages as Micro-Manager lays them out; return where they begin."""
+    link, places = 4, []
+    for image in images:
         at, size = len(out), 2 * image.size
         out[link : link + 4] = struct.pack("<I", at)
         pixels = at + 162
@@ -33,13 +44,28 @@ def save_mmstack(path, pages, planned, n_channels=1, **summary):
             out += struct.pack("<HHII", code, kind, 3 if code == 51123 else 1, value)
         link = len(out)
         out += bytes(4) + image.astype("<u2").tobytes() + struct.pack("<4I", 1, 1, 1, 1) + b"{}\0\0"
-        index.append((channel, 0, time, position, at))
-    ends = len(out)
-    out += struct.pack("<II", 3453623, len(index))
-    for entry in index:
-        out += struct.pack("<5I", *entry)
-    out[8:16] = struct.pack("<2I", 54773648, ends)
-    path.write_bytes(out)
+        places.append(at)
+    return places
+
+
+def save_ndtiff(folder, pages, cut=14):
+    """Write an NDTiff set of two files and their index; pages: (axes, image)."""
+    index, text = b"", b'{"Prefix": "rec"}'
+    for name, some in (
+        ("rec_NDTiffStack.tif", pages[:cut]),
+        ("rec_NDTiffStack_1.tif", pages[cut:]),
+    ):
+        head = struct.pack("<5I", 483729, 3, 3, 2355492, len(text)) + text + b" "
+        out = bytearray(b"II*\0" + bytes(4) + head)
+        places = add_pages(out, [image for _, image in some])
+        (folder / name).write_bytes(out)
+        for (axes, _), at in zip(some, places, strict=True):
+            said = json.dumps(axes).encode()
+            index += (
+                struct.pack("<I", len(said)) + said + struct.pack("<I", len(name)) + name.encode()
+            )
+            index += struct.pack("<IiiiiIii", at + 162, W, H, 1, 0, at, 2, 0)
+    (folder / "NDTiff.index").write_bytes(index)
 
 
 def save_set(folder, planned=T, cut=14, frames=FRAMES):
@@ -49,6 +75,19 @@ def save_set(folder, planned=T, cut=14, frames=FRAMES):
     save_mmstack(files[0], pages[:cut], planned)
     save_mmstack(files[1], pages[cut:], planned)
     return files
+
+
+def test_an_ndtiff_set_is_one_movie(tmp_path):
+    save_ndtiff(tmp_path, [({"time": t}, frame) for t, frame in enumerate(FRAMES)])
+    for path in (tmp_path, tmp_path / "rec_NDTiffStack.tif", tmp_path / "rec_NDTiffStack_1.tif"):
+        np.testing.assert_array_equal(read(path), FRAMES)
+    pages = [({"time": t // 2, "channel": "BV"[t % 2]}, frame) for t, frame in enumerate(FRAMES)]
+    save_ndtiff(tmp_path, pages)
+    np.testing.assert_array_equal(read(tmp_path, channels=2), FRAMES)
+    assert "images of 2 channels" in refusal(tmp_path / "rec_NDTiffStack.tif")
+    pages = [({"position": t % 2, "time": t // 2}, frame) for t, frame in enumerate(FRAMES)]
+    save_ndtiff(tmp_path, pages)
+    assert "images of 2 positions" in refusal(tmp_path / "rec_NDTiffStack.tif")
 
 
 @pytest.mark.parametrize("size", [1, 4, 100])

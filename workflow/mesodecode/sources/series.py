@@ -15,10 +15,10 @@ from pathlib import Path
 from mesodecode.files import UserError, stem
 
 PROJECTIONS = r"(?:MAX|MIN|AVG|SUM|STD|MED)_"  # put before a name by ImageJ's Z projections
-# The number of a part at the end of a name: 2, _0002, -2, @0002, (2), _X2, _part2; or a letter.
-_NUMBER = r"[\s_.@-]*\(?(?i:X|part|pt|file)?[\s_.-]*\d+\)?"
+# What numbers a part at the end of a name: 2, _0002, -2, @0002, (2), _X2, _part2; or a letter.
+_BETWEEN = r"(?:[\s_.@-]+(?i:X|part|pt|file)?[\s_.@-]*)"
+_PART = r"(?:\(?\d+\)?|[\s_.@-]|(?<=[\s_.@-])(?i:X|part|pt|file))$"
 _LETTER = r"(?:(?<=[\s_.@-])[A-Za-z]|(?<=[a-z])[A-Z])$"
-_PART = rf"(?:{_NUMBER}|[\s_.@-])$"
 # Excitation light (nm) of imaging; no round numbers, which also count frames.
 _NM = "365|385|395|405|410|415|430|445|455|460|465|470|473|475|480|488|490|505|525|530|532"
 _NM += "|560|561|565|590|594|617|625|630|635|640|660"
@@ -49,7 +49,9 @@ def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path],
     common but for numbers and wavelengths. Raises UserError where none is clearly the series, and
     where the names say that images were taken at several positions or planes.
     """
-    bases = {file: _base(file) for file in files}
+    letters = all(len(stem(file)) == 1 for file in files)  # a.tif, b.tif
+    names = {stem(file) for file in files}
+    bases = {file: "" if letters else _base(_first_part(stem(file), names)) for file in files}
     counts = Counter(base for base in bases.values() if not re.match(PROJECTIONS, base, re.I))
     (base, most), *others = counts.most_common() or [(None, len(files))]
     if others and (most < 2 or most < 2 * others[0][1]):
@@ -102,13 +104,18 @@ def _alike(
     return groups if shared and alike else None
 
 
-def _base(file: Path) -> str:
+def _first_part(name: str, names: set[str]) -> str:
+    """Return which of `names` is this one without the number of its part; itself, if none is."""
+    for mark in (r"\(?\d+\)?$", rf"{_BETWEEN}\(?\d+\)?$"):
+        if (shorter := re.sub(mark, "", name)) in names:
+            return shorter
+    return name
+
+
+def _base(name: str) -> str:
     """Return what the parts of a series have in common in their names."""
-    name = stem(file)
     for kind in ("filter", "word", "Micro-Manager"):  # the others are numbers or letters
         name = re.sub(WAVELENGTHS[kind], "%", name)
-    if len(name) == 1:
-        return ""
     name = _without_parts(re.sub(_LETTER, "", _without_parts(name)))
     return re.sub(r"\d+", "#", name).casefold()
 
