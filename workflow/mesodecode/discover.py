@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode import file_names as names
@@ -90,7 +91,7 @@ def _sessions(roles: dict[str, dict[PurePosixPath, int]]) -> list[Session]:
     sessions = []
     for key, movie in movies.items():
         unit = movie.units[0]
-        told = frozenset(value for part in key for value in part) - everywhere
+        told = tuple(value for part in key for value in part if value not in everywhere)
         sessions.append(Session(movie, Place((*unit.folder.parts, unit.stem), unit.words), told))
     return sessions
 
@@ -100,27 +101,40 @@ def _match(
 ) -> dict[PurePosixPath, Session]:
     """Return file -> its session; of a session, that of the lowest rank and the nearest.
 
-    A file is of the session whose telling words its path holds; failing that, of the only one that
-    no word of it speaks against.
+    A file is of the session whose telling words its path holds, best in their order; failing that,
+    of the only one that no word of it speaks against.
     """
-    all_told = frozenset().union(*(session.telling for session in sessions))
+    all_told = set().union(*(session.telling for session in sessions))
     mine: dict[int, list[PurePosixPath]] = {}
     for path in files:
         words = names.parsed(path, stem_of(path))
-        told = {token.value for part in words for token in part} & all_told
-        fits = [i for i, session in enumerate(sessions) if session.telling <= told]
-        longest = max((len(sessions[i].telling) for i in fits), default=0)
-        fits = [i for i in fits if len(sessions[i].telling) == longest]
-        if not fits and told:
-            fits = [i for i, session in enumerate(sessions) if told <= session.telling]
-        if len(fits) == 1:
-            mine.setdefault(fits[0], []).append(path)
+        told = [token.value for part in words for token in part if token.value in all_told]
+        for fits in (_in_order, _holds_all, _speaks_not_against):
+            found = [i for i, session in enumerate(sessions) if fits(session.telling, told)]
+            longest = max((len(sessions[i].telling) for i in found), default=0)
+            if found := [i for i in found if len(sessions[i].telling) == longest]:
+                break
+        if len(found) == 1:
+            mine.setdefault(found[0], []).append(path)
     matched = {}
     for i, paths in mine.items():
         near = {path: len(_shared(path, sessions[i].path)) for path in paths}
         best = min(paths, key=lambda path: (files[path], -near[path], path))
         matched[best] = sessions[i]
     return matched
+
+
+def _in_order(telling: Sequence[str], told: Sequence[str]) -> bool:
+    rest = iter(told)
+    return all(word in rest for word in telling)
+
+
+def _holds_all(telling: Sequence[str], told: Sequence[str]) -> bool:
+    return set(telling) <= set(told)
+
+
+def _speaks_not_against(telling: Sequence[str], told: Sequence[str]) -> bool:
+    return bool(told) and set(told) <= set(telling)
 
 
 def _shared(a: PurePosixPath, b: PurePosixPath) -> list[str]:

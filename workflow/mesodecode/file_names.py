@@ -98,18 +98,19 @@ _MONTH = (
     r"(?P<b>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
+_LATER = r"[-_. ,]+20\d\d"  # a year in four digits is near: two digits before it are none
 _YEAR, _DAY = r"(?P<y>20\d\d)", r"(?P<d>\d\d?)"
 DATES = [
     re.compile(pattern, re.I)
     for pattern in (
         rf"{_YEAR}(?P<s>[-_. ]?)(?P<m>[01]\d)(?P=s)(?P<d>[0-3]\d)(?=\d{{4}}(?:\d\d)?(?!\d)|(?!\d))",
         rf"{_YEAR}[-_. ]?{_MONTH}[-_. ]?{_DAY}(?!\d)",
-        rf"{_DAY}[-_. ]?{_MONTH}[-_. ,]*(?P<y>20\d\d|\d\d)(?!\d)",
+        rf"{_DAY}[-_. ]?{_MONTH}[-_. ,]*(?P<y>20\d\d|[123]\d(?!{_LATER}))(?!\d)",
         rf"{_MONTH}[-_. ]?{_DAY}[-_. ,]+{_YEAR}(?!\d)",
         rf"(?P<d>[0-3]\d)(?P<s>[-_.]?)(?P<m>[01]\d)(?P=s){_YEAR}(?!\d)",
         rf"(?P<m>[01]\d)(?P<s>[-_.]?)(?P<d>[0-3]\d)(?P=s){_YEAR}(?!\d)",
-        r"(?P<y>[123]\d)(?P<s>[-_.]?)(?P<m>[01]\d)(?P=s)(?P<d>[0-3]\d)(?![^\W_]{2}|\d)",
-        r"(?P<d>[0-3]\d)(?P<s>[-_.]?)(?P<m>[01]\d)(?P=s)(?P<y>[12]\d)(?![^\W_]{2}|\d)",
+        r"(?P<y>[123]\d)(?P<s>[-_.]?)(?P<m>[01]\d)(?P=s)(?P<d>[0-3]\d)(?!\d|(?!T\d{4})[^\W_]{2}|[-_.]20\d\d)",
+        r"(?P<d>[0-3]\d)(?P<s>[-_.]?)(?P<m>[01]\d)(?P=s)(?P<y>[12]\d)(?!\d|(?!T\d{4})[^\W_]{2}|[-_.]20\d\d)",
     )
 ]
 TIME = re.compile(
@@ -121,13 +122,17 @@ CLOCK = re.compile(  # a time that needs no date before it
 PREFIXED = re.compile(r"(?P<word>[^\W\d_]+)(?P<sep>[-_. #]?)(?P<n>\d+)(?![^\W_])")
 BIDS = re.compile(r"(?P<key>sub|ses)-(?P<value>[^\W_]+)")
 SUBJECT = re.compile(r"(?P<word>[^\W\d_]+)[-_ ](?P<value>[^\W_]+)(?![^\W_])")
+HYPHENED = re.compile(r"(?P<word>[^\W\d_]+)-\d+(?![^\W_])")
 CHUNK = re.compile(r"[^\W_]+")
 _NUMBERED = "day|run|ses|sess|session|trial|rec|exp|block|week|acq"
 GLUED = re.compile(
     rf"(?P<a>.*\d)(?P<b>(?i:{_NUMBERED})\d+)|(?P<c>.*[a-z])(?P<d>(?:{_NUMBERED.title()})\d+)|"
+    r"(?P<g>.*)(?P<h>T\d{6})|"
     r"(?P<e>[A-Za-z]{1,2}\d+)(?P<f>[sd]\d+)"
 )
 CAMEL = re.compile(r"SVT|SVD|ROIs?|dFF|dFoF|DFF|[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
+_NAMED = ("name", "subject", "number")
+_COUNTING = ("date", "time", "count", "light", "condition")  # kinds before a number that counts
 FLAT = re.compile(r"[-_](\d+[-_]){2,3}(u?int\d+|float\d+|single|double)")  # labcams' sizes
 LETTERS = {"G": 2, "R": 2, "B": 0, "V": 3}  # lights where files of two are beside each other
 
@@ -189,6 +194,8 @@ def _next(text: str, at: int, before: Token | None) -> Iterator[Token]:
     elif (numbered := PREFIXED.match(text, at)) and (kind := _counted(numbered)):
         word = numbered["word"].lower()
         yield _token(numbered, kind, f"{word}{int(numbered['n'])}")
+    elif (hyphened := HYPHENED.match(text, at)) and _one_word(hyphened):
+        yield _token(hyphened, "name", _value(hyphened[0].replace("-", "")))
     elif (named := SUBJECT.match(text, at)) and _names_subject(named):
         yield _token(named, "subject", re.sub(r"\W|_", "", named[0].lower()))
     else:
@@ -222,6 +229,13 @@ def _counted(match: re.Match[str]) -> str:
     if word in COUNTED and (len(word) > 1 or not match["sep"]):
         return "count"
     return ""
+
+
+def _one_word(match: re.Match[str]) -> bool:
+    """Whether a hyphen joins letters and a number, where other signs are between words."""
+    others = "_" in match.string or " " in match.string or match[0] == match.string
+    dated = _date(match.string, match.end("word") + 1)
+    return others and not dated and _kind(match["word"]) == "name"
 
 
 def _names_subject(match: re.Match[str]) -> bool:
@@ -316,15 +330,15 @@ def parsed(path: PurePosixPath, stem: str) -> list[list[Token]]:
 def counted(named: list[list[Token]]) -> list[list[Token]]:
     """Return words with numbers that count sessions told from others by what is before them.
 
-    After a date, a time, a light or another count, across folders too; not those of three digits
-    without a zero in front. Below a date, what may be a time is one.
+    After a date, a time, a light, a condition or another count, across folders too; not those of
+    three digits without a zero in front. Below a date, what may be a time is one.
     """
     told, before, dated = [], None, False
     for component in named:
         told.append([])
         for token in component:
             counts = len(token.text) < 3 or token.text[0] == "0"
-            if token.kind == "number" and before in ("date", "time", "count", "light") and counts:
+            if token.kind == "number" and before in _COUNTING and counts:
                 token = replace(token, kind="count")
             elif token.kind == "number" and dated and before and _clock(token.text, before):
                 token = replace(token, kind="time")
@@ -335,7 +349,7 @@ def counted(named: list[list[Token]]) -> list[list[Token]]:
 
 def _clock(text: str, before: str) -> bool:
     """Whether a number is a time of day: of six digits, or of four behind the name of an animal."""
-    timed = len(text) == 6 or (len(text) == 4 and before in ("name", "subject"))
+    timed = len(text) == 6 or (len(text) == 4 and before in (*_NAMED, "time"))
     return timed and bool(TIME.fullmatch(text))
 
 

@@ -30,11 +30,14 @@ class Found:
 
 @dataclass
 class Session:
-    """A session: its movie, further files by kind, where it is, and its mouse ('' if unknown)."""
+    """A session: its movie, further files by kind, where it is, and its mouse ('' if unknown).
+
+    telling: the words of its place, in order, that not all sessions have.
+    """
 
     movie: Recorded
     place: Place
-    telling: frozenset[str]
+    telling: tuple[str, ...]
     files: dict[str, PurePosixPath] = field(default_factory=dict)
     mouse: str = ""
     name: str = ""

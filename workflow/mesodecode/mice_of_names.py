@@ -11,8 +11,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from mesodecode.file_names import EARS, GROUPS, Token, text_of
@@ -47,13 +47,15 @@ class Guess:
 
 def mice_of(places: Sequence[Place]) -> Guess:
     """Return which mouse each session is of."""
+    guess = Guess([])
+    places = _with_numbers(places, guess)
     level = _level(places)
     if level is None:  # each session by that part of its path that names an animal best
         chosen = [_best(place) for place in places]
     else:
         chosen = [level if level < 0 else level - len(place.parts) for place in places]
     named = [_naming(place.words[at]) for place, at in zip(places, chosen, strict=True)]
-    guess = Guess([], "the sessions' names" if level in (None, -1) else "folders")
+    guess.rests_on = "the sessions' names" if level in (None, -1) else "folders"
     named = _without_counts(named, places, chosen, guess)
     named = _without_conditions(named, guess)
     guess.mice = _texts(named, places, chosen)
@@ -68,6 +70,41 @@ def mice_of(places: Sequence[Place]) -> Guess:
     guess.notes += _alike(guess.mice, named)
     guess.notes += _pauses(guess.mice, places)
     return guess
+
+
+def _with_numbers(places: Sequence[Place], guess: Guess) -> Sequence[Place]:
+    """Return places with the numbers behind dates as names, where nothing else names animals.
+
+    They are if they come again on other days and do not begin at 0 or 1 as counts of a day do.
+    """
+    if any(token.kind in NAMING for place in places for part in place.words for token in part):
+        return places
+    days = defaultdict(set)
+    for place in places:
+        numbers = [t for part in place.words for t in part if t.text.isdecimal()]
+        counts = [int(t.text) for t in numbers if t.kind == "count"]
+        days[place.dates] |= set(counts[:1])
+    found = [value for values in days.values() for value in values]
+    if len(set(found)) < 2 or len(set(found)) == len(found) or not _odd(days.values()):
+        return places
+    guess.notes.append("CHECK: the numbers behind dates are taken for mice.")
+    renamed = []
+    for place in places:
+        words, waiting = [], True
+        for part in place.words:
+            words.append([])
+            for token in part:
+                if waiting and token.kind == "count" and token.text.isdecimal():
+                    token, waiting = replace(token, kind="number"), False
+                words[-1].append(token)
+        renamed.append(Place(place.parts, words))
+    return renamed
+
+
+def _odd(days: Collection[set[int]]) -> bool:
+    """Whether on most days numbers do not begin at 0 or 1 and go on from there, as counts do."""
+    odd = sum(day not in ({*range(len(day))}, {*range(1, len(day) + 1)}) for day in days)
+    return odd * 2 > len(days)
 
 
 def _texts(named: list[list[Token]], places: Sequence[Place], chosen: Sequence[int]) -> list[str]:
@@ -187,8 +224,7 @@ def _without_counts(
     for words, place, counts in zip(named, places, counted, strict=True):
         if counts and place.dates:
             days[_values(words[:-1]), place.dates].add(int(words[-1].value))
-    odd = sum(day not in ({*range(len(day))}, {*range(1, len(day) + 1)}) for day in days.values())
-    if odd * 2 > len(days):
+    if _odd(days.values()):
         return named
     if days:
         guess.notes.append(
@@ -270,6 +306,7 @@ def _alike(mice: list[str], named: list[list[Token]]) -> Iterator[str]:
     spelled = defaultdict(set)
     for mouse in filter(None, mice):
         plain = re.sub(r"\d+", lambda n: str(int(n[0])), mouse.lower())
+        plain = re.sub(r"(?<=\d)[a-z]$", "", plain)  # C12a, C12b
         spelled[re.sub(r"[^\w]|_", "", plain)].add(mouse)
     words = dict(zip(mice, named, strict=True))
     first = _first_difference(list(words.values()))

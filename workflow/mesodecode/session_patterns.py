@@ -222,7 +222,7 @@ def _told(session: Session) -> list[str]:
     """Return what the parts of a session's path tell, of those that tell it from others."""
     told = []
     for at, words in enumerate(session.place.words):
-        if {token.value for token in words} & session.telling:
+        if {token.value for token in words} & set(session.telling):
             folder_of_day = len(words) == 1 and words[0].kind == "date"
             told += [words[0].value] if folder_of_day else _cores(session, at)[:1]
     return told
