@@ -11,8 +11,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode import file_names as names
@@ -104,18 +104,24 @@ def _match(
     A file is of the session whose telling words its path holds, best in their order; failing that,
     of the only one that no word of it speaks against.
     """
-    all_told = set().union(*(session.telling for session in sessions))
-    mine: dict[int, list[PurePosixPath]] = {}
+    having: dict[str, list[int]] = defaultdict(list)  # word -> sessions that it tells
+    for i, session in enumerate(sessions):
+        for word in set(session.telling):
+            having[word].append(i)
+    rarest = [min(s.telling, key=lambda word: len(having[word]), default="") for s in sessions]
+    mine: dict[int, list[PurePosixPath]] = defaultdict(list)
     for path in files:
         words = names.parsed(path, stem_of(path))
-        told = [token.value for part in words for token in part if token.value in all_told]
-        for fits in (_in_order, _holds_all, _speaks_not_against):
-            found = [i for i, session in enumerate(sessions) if fits(session.telling, told)]
-            longest = max((len(sessions[i].telling) for i in found), default=0)
-            if found := [i for i in found if len(sessions[i].telling) == longest]:
-                break
+        told = [token.value for part in words for token in part if token.value in having]
+        near = [i for word in set(told) for i in having[word] if rarest[i] == word]
+        near += [i for i, word in enumerate(rarest) if not word]
+        found = _longest(near, sessions, lambda telling, told=told: _in_order(telling, told))
+        found = found or _longest(near, sessions, set(told).issuperset)
+        if not found and told:
+            among = having[min(told, key=lambda word: len(having[word]))]
+            found = [i for i in among if set(told) <= set(sessions[i].telling)]
         if len(found) == 1:
-            mine.setdefault(found[0], []).append(path)
+            mine[found[0]].append(path)
     matched = {}
     for i, paths in mine.items():
         near = {path: len(_shared(path, sessions[i].path)) for path in paths}
@@ -124,17 +130,18 @@ def _match(
     return matched
 
 
+def _longest(
+    among: Iterable[int], sessions: list[Session], fits: Callable[[tuple[str, ...]], bool]
+) -> list[int]:
+    """Return those sessions whose telling words fit that have the most of them."""
+    found = [i for i in among if fits(sessions[i].telling)]
+    most = max((len(sessions[i].telling) for i in found), default=0)
+    return [i for i in found if len(sessions[i].telling) == most]
+
+
 def _in_order(telling: Sequence[str], told: Sequence[str]) -> bool:
     rest = iter(told)
     return all(word in rest for word in telling)
-
-
-def _holds_all(telling: Sequence[str], told: Sequence[str]) -> bool:
-    return set(telling) <= set(told)
-
-
-def _speaks_not_against(telling: Sequence[str], told: Sequence[str]) -> bool:
-    return bool(told) and set(told) <= set(telling)
 
 
 def _shared(a: PurePosixPath, b: PurePosixPath) -> list[str]:

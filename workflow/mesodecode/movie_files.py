@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mesodecode import file_names as names
 from mesodecode.file_names import Token
-from mesodecode.file_roles import FLAT, MOVIES, STACKS, TABLES
+from mesodecode.file_roles import EITHER, FLAT, MOVIES, STACKS, TABLES
 
 T = TypeVar("T")
 DIGITS = "0123456789"
@@ -32,6 +32,11 @@ PARTS = [
     )
 ]
 _PADDED = 20  # files of consecutive numbers that are parts without further evidence
+_Base = tuple[PurePosixPath, str, str]  # folder, what names have in common, suffix
+_LAST_NUMBER = re.compile(r"(?P<base>.*?)[-_ .]?(?P<n>\d+)")
+_SUFFIXES = re.compile(
+    rf"(?:{'|'.join(map(re.escape, (*MOVIES, *EITHER, *FLAT, *TABLES, '.ome')))})+$", re.I
+)
 _IMAGES = ("img", "image", "frame", "frames", "file", "stack", "movie", "video", "part")
 
 
@@ -95,33 +100,32 @@ class Recorded:
 
 def units_of(
     movies: Iterable[PurePosixPath],
-    behavior: Sequence[PurePosixPath],
+    behavior: Iterable[PurePosixPath],
     temporal: Iterable[PurePosixPath] = (),
 ) -> list[Unit]:
     """Return the movies, parts of one joined, in the order of their paths."""
-    groups: dict[tuple[PurePosixPath, str, str], dict[PurePosixPath, int]] = defaultdict(dict)
-    implied: dict[tuple[PurePosixPath, str, str], dict[PurePosixPath, int]] = defaultdict(dict)
-    movies = list(movies)
-    for path in movies:
+    known = _Beside(list(movies), list(behavior))
+    groups: dict[_Base, dict[PurePosixPath, int]] = defaultdict(dict)
+    numbered: dict[_Base, dict[PurePosixPath, int]] = defaultdict(dict)
+    for path in known.movies:
         stem = stem_of(path)
         match = next(filter(None, (pattern.fullmatch(stem) for pattern in PARTS)), None)
         base = match["base"] if match else stem
         groups[path.parent, base, path.suffix][path] = int((match and match["n"]) or 0)
     for (folder, base, suffix), files in groups.items():
-        number = re.fullmatch(r"(?P<base>.*?)[-_ .]?(?P<n>\d+)", base)
-        if len(files) == 1 and number and _may_be_part(base, suffix):
-            implied[folder, number["base"], suffix][next(iter(files))] = int(number["n"])
-    for (folder, base, suffix), files in implied.items():
-        if len(files) > 1 and _are_parts(folder, base, files, movies, behavior):
+        number = _LAST_NUMBER.fullmatch(base)
+        if len(files) == 1 and number and suffix.lower() in (*STACKS, *FLAT):
+            numbered[folder, number["base"], suffix][next(iter(files))] = int(number["n"])
+    for (folder, base, suffix), files in numbered.items():
+        if len(files) > 1 and known.are_parts(folder, base, files):
             for path in files:
                 groups.pop((folder, stem_of(path), suffix))
             groups[folder, base, suffix] |= files
     found = []
     for (_, base, _), files in groups.items():
-        own = [[path] for path in files]
-        if len(files) == 1 or sum(any(holds(b, stem_of(p)) for b in behavior) for p in files) < 2:
-            own = [sorted(files, key=lambda path: (files[path], path))]
-        for paths in own:
+        apart = len(files) > 1 and known.own_behavior(base, files) > 1
+        ordered = sorted(files, key=lambda path: (files[path], path))
+        for paths in [[path] for path in ordered] if apart else [ordered]:
             stem = base if len(paths) > 1 else stem_of(paths[0])
             components = bool(re.fullmatch("(rs)?Vc", stem)) and paths[0].suffix == ".mat"
             found.append(Unit(tuple(paths), stem, names.parsed(paths[0], stem), components))
@@ -133,58 +137,54 @@ def units_of(
 
 def stem_of(path: PurePosixPath) -> str:
     """Return a file's name without its suffixes and without the sizes of flat files."""
-    stem = path.name
-    while PurePosixPath(stem).suffix.lower() in (*MOVIES, ".mat", ".h5", ".hdf5", ".npy", ".ome"):
-        stem = PurePosixPath(stem).stem
-    while PurePosixPath(stem).suffix.lower() in (*FLAT, *TABLES):
-        stem = PurePosixPath(stem).stem
+    stem = _SUFFIXES.sub("", path.name)
     sizes = names.FLAT.search(stem)
     return stem[: sizes.start()] if sizes and sizes.end() == len(stem) else stem
 
 
-def holds(path: PurePosixPath, name: str) -> bool:
-    """Whether a path holds a name, not as a part of a longer word."""
+class _Beside:
+    """Movies and behaviour, by what numbered movies may have beside them."""
+
+    def __init__(self, movies: list[PurePosixPath], behavior: list[PurePosixPath]) -> None:
+        self.movies = movies
+        self._texts = list(map(str, behavior))
+        self._movies_in, self._behavior_in = in_folders(movies), in_folders(behavior)
+
+    def own_behavior(self, base: str, files: Iterable[PurePosixPath]) -> int:
+        """Return how many files, named `base` and a number, have behaviour of their own."""
+        texts = [text for text in self._texts if base in text]
+        return sum(any(_holds(text, stem_of(file)) for text in texts) for file in files)
+
+    def are_parts(self, folder: PurePosixPath, base: str, files: dict[PurePosixPath, int]) -> bool:
+        """Whether numbered files are one movie: they have one file of behaviour among them."""
+        last = names.tokens(stem_of(next(iter(files))))[-1]
+        images = last.text.rstrip(DIGITS).strip("-_. ").lower() in _IMAGES
+        if last.kind not in ("number", "role", "time") and not (last.kind == "count" and images):
+            return False
+        numbers = sorted(files.values())
+        follow = numbers == [*range(numbers[0], numbers[0] + len(numbers))] and numbers[0] < 2
+        if (last.kind == "time" and not follow) or self.own_behavior(base, files):
+            return False
+        beside = self._behavior_in.get(folder, [])
+        alone = folder != PurePosixPath(".") and len(self._movies_in[folder]) == len(files)
+        if alone and len(beside) < 2 and len(self._texts) <= len(self._movies_in):
+            return True
+        shared = sum(_holds(path.name, base) for path in beside) == 1
+        return shared or (follow and len(files) >= _PADDED)
+
+
+def in_folders(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, list[PurePosixPath]]:
+    """Return folder -> its files."""
+    found: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
+    for path in files:
+        found[path.parent].append(path)
+    return found
+
+
+def _holds(text: str, name: str) -> bool:
+    """Whether a text holds a name, not as a part of a longer word."""
     bounded = rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
-    return bool(name and re.search(bounded, str(path)))
-
-
-def _may_be_part(stem: str, suffix: str) -> bool:
-    """Whether the number at the end of a name may count files of one movie."""
-    last = (names.tokens(stem) or [None])[-1]
-    if last is None or suffix.lower() not in (*STACKS, *FLAT) or not last.text[-1].isdigit():
-        return False
-    if last.kind == "count":
-        return last.text.rstrip(DIGITS).strip("-_. ").lower() in _IMAGES
-    return last.kind in ("number", "role", "time") or (last.kind == "name" and last.text.isdigit())
-
-
-def _are_parts(
-    folder: PurePosixPath,
-    base: str,
-    files: dict[PurePosixPath, int],
-    movies: Sequence[PurePosixPath],
-    behavior: Sequence[PurePosixPath],
-) -> bool:
-    """Whether numbered files are one movie: they have one file of behaviour among them."""
-    if any(holds(path, stem_of(file)) for file in files for path in behavior):
-        return False
-    numbers = sorted(files.values())
-    follow = numbers == [*range(numbers[0], numbers[0] + len(numbers))] and numbers[0] < 2
-    if names.tokens(stem_of(next(iter(files))))[-1].kind == "time" and not follow:
-        return False
-    beside = [path for path in behavior if path.parent == folder]
-    alone = {path for path in movies if path.parent == folder} == set(files)
-    folders = {path.parent for path in movies}
-    if (
-        folder != PurePosixPath(".")
-        and alone
-        and len(beside) <= 1
-        and len(behavior) <= len(folders)
-    ):
-        return True
-    if len([path for path in beside if holds(PurePosixPath(path.name), base)]) == 1:
-        return True
-    return follow and len(files) >= _PADDED
+    return bool(name) and name in text and bool(re.search(bounded, text))
 
 
 def sessions_of(units: list[Unit]) -> dict[tuple[tuple[str, ...], ...], Recorded]:
@@ -258,14 +258,13 @@ def _as(unit: Unit, kind: str, which: Callable[[Token], bool]) -> Unit:
     return replace(unit, words=names.counted(words))
 
 
-def pattern_of(unit: Unit, files: Iterable[PurePosixPath]) -> PurePosixPath | None:
-    """Return what names exactly the files of a movie among all: a file, a folder or a pattern (*).
+def pattern_of(unit: Unit, beside: Sequence[PurePosixPath]) -> PurePosixPath | None:
+    """Return what names exactly the files of a movie among those of its folder, None if nothing.
 
-    None if nothing does.
+    A file, a folder or a pattern (*).
     """
     if len(unit.files) == 1:
         return unit.files[0]
-    beside = [path for path in files if path.parent == unit.folder]
     stacks = {path for path in beside if path.suffix.lower() in (".tif", ".tiff")}
     if stacks == set(unit.files) and unit.folder != PurePosixPath("."):
         return unit.folder

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from mesodecode import file_names as names
 from mesodecode.found import Found, Session
-from mesodecode.movie_files import pattern_of
+from mesodecode.movie_files import in_folders, pattern_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # of a session, as the schema has it
 MOUSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -23,7 +23,8 @@ ENDINGS = {"behavior": "_behavior", "rois": "_roi", "times": "_times"}  # of lin
 
 def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath, int]) -> None:
     """Fill in patterns and mice; links where the files' names cannot be written as patterns."""
-    movies = [_movie_patterns(session, files) for session in sessions]
+    folders = in_folders(files)
+    movies = [_movie_patterns(session, folders) for session in sessions]
     ways = itertools.product((False, True), _session_names(sessions))
     for loose, texts in ways:
         if patterns := _templates(movies, texts, sessions, files if loose else None):
@@ -48,10 +49,10 @@ def _holds_mouse(found: Found) -> bool:
 
 
 def _movie_patterns(
-    session: Session, files: dict[PurePosixPath, int]
+    session: Session, folders: dict[PurePosixPath, list[PurePosixPath]]
 ) -> list[PurePosixPath | None]:
     """Return what names the files of each wavelength, or U and SVT; None where nothing does."""
-    patterns = [pattern_of(unit, files) for unit in session.movie.units]
+    patterns = [pattern_of(unit, folders[unit.folder]) for unit in session.movie.units]
     return [session.movie.u, *patterns] if session.movie.u else patterns
 
 
