@@ -226,9 +226,9 @@ def test_speed_of_an_encoder(tmp_path):
 
 
 def test_an_encoder_that_is_reset_is_named(tmp_path):
-    save_table(tmp_path / "b.csv", counts=[65000, 65500, 400, 900])
+    save_table(tmp_path / "b.csv", counts=[95000, 95500, 400, 900])
     wheel = {"behavior_encoder": "counts", "counts_per_turn": 4096, "wheel_circumference": 47}
-    with pytest.raises(UserError, match="747 cm/s at frame 1: the counter is reset"):
+    with pytest.raises(UserError, match="1091 cm/s at frame 1: the counter is reset"):
         read_behavior(tmp_path / "b.csv", frames=FRAMES, **wheel)
     with pytest.raises(UserError, match="need counts_per_turn and wheel_circumference"):
         read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_encoder="counts")

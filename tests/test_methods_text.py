@@ -284,6 +284,9 @@ def test_what_was_read_and_how():
     assert "cm/s" not in text(recordings={"states": "labels"})
     wheel = {"behavior_encoder": "c", "counts_per_turn": 1024, "wheel_circumference": 47.1}
     assert "a wheel (1,024 counts and 47.1 cm a turn)" in text(recordings=wheel)
+    volts = {"speed_offset": 1.52, "speed_scale": 50}
+    assert "the signal as recorded, less 1.52, times 50." in text(recordings=volts)
+    assert "the signal as recorded, times 0.01." in text(recordings={"speed_scale": 0.01})
     assert "sampled at 100 samples/s from" in text(recordings={"behavior_rate": 100})
     assert "sampled at times of its own" in text(recordings={"behavior_time": "t"})
     assert "sampled at times of its own" in text(recordings={"behavior": "{session}.nwb"})

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+COUNTERS = 2.0**16, 2.0**32  # at which counters of encoders begin anew
+
 
 def frame_ends(frames: np.ndarray) -> np.ndarray:
     """Return when each frame ends (T,) s: when the next begins.
@@ -46,6 +48,49 @@ def within(start: np.ndarray, stop: np.ndarray, frames: np.ndarray) -> np.ndarra
     middle = (frames + frame_ends(frames)) / 2
     begun = np.searchsorted(np.sort(start), middle, side="right")
     return (begun > np.searchsorted(np.sort(stop), middle, side="right")).astype(np.uint8)
+
+
+def run_on(position: np.ndarray, turn: float, cm: float) -> tuple[np.ndarray, float | None]:
+    """Return a wheel's position (n,) without its returns, and the range after which it begins anew.
+
+    `turn` is one turn of the wheel in the unit of the position, `cm` a way of 1 cm. Where positions
+    stay within a turn, or whole numbers within 16 or 32 bits, and step by more than half of that,
+    the wheel went the other way; the range is None where they run on. Raises ValueError if a
+    position begins anew in a way that leaves open how far the wheel turned.
+    """
+    position = position.astype(np.float64)
+    steps, span, unclear = np.diff(position), float(np.ptp(position)), None
+    size = np.abs(steps)
+    whole = (position == np.rint(position)).all()
+    for full in (turn, *COUNTERS) if whole else (turn,):
+        over = size > full / 2
+        if not (0.5 * full < span <= 1.005 * full and over.any()):
+            continue
+        anew = steps - full * np.rint(steps / full)
+        usual = max(1.5 * size[~over].max(initial=0), 0.02 * full)
+        if np.abs(anew).max() <= full / 4 and np.abs(anew[over]).max() <= usual:
+            return position[0] + np.append(0.0, np.cumsum(anew)), full
+        unclear = unclear or (full, int(np.abs(anew).argmax()) + 1)
+    jumps = size > span / 2
+    one_way = abs(np.sign(steps[jumps]).sum()) == jumps.sum() > 1
+    if one_way and size[jumps].min() > 3 * size[~jumps].max(initial=0):
+        raise ValueError(
+            f"begins anew {jumps.sum()} times, every {span:,.6g} counts or a little more, but a "
+            f"turn (counts_per_turn) has {turn:,.6g}; correct it, or write counts that run on"
+        )
+    if unclear:
+        raise ValueError(
+            f"stays within {unclear[0]:,.6g} counts and moves far at sample {unclear[1]}: whether "
+            "it begins anew there, is reset, or which way it turned is unknown; write it more "
+            "often, or counts that run on"
+        )
+    second, at = (np.sort(size)[-2], int(size.argmax())) if len(size) > 1 else (np.inf, -1)
+    if position[at + 1] == 0 and size.max(initial=0) > max(cm, 4 * second):
+        raise ValueError(
+            f"is reset from {position[at]:,.6g} to 0 at sample {at + 1}; cut movie and behaviour "
+            "there, or write counts that run on"
+        )
+    return position, None
 
 
 def speed_of_encoder(

@@ -84,6 +84,11 @@ def _behavior(settings: Mapping[str, Any]) -> str:
             "speed": f"by its speed: {runs}.",
         }[settings["states"]]
     )
+    if settings["speed_scale"] is not None and not settings["behavior_encoder"]:
+        less = f", less {settings['speed_offset']:g}" if settings["speed_offset"] else ""
+        text += (
+            f" Speed in cm/s is the signal as recorded{less}, times {settings['speed_scale']:g}."
+        )
     if settings["behavior_encoder"]:
         text += (
             f" Speed is the way of a wheel ({settings['counts_per_turn']:,g} counts and "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from mesodecode.files import UserError
 from mesodecode.sources.arrays import Bouts, Unreadable, is_empty
 from mesodecode.sources.clocks import Frames, say
 from mesodecode.sources.samples import Trace
+from mesodecode.sources.speeds import speed_of, speed_of_wheel
 from mesodecode.sources.traces import read_variables
 
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
 USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}
-IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
 MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
-FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 
 
 def read_behavior(
@@ -37,6 +35,8 @@ def read_behavior(
     run_label: str = "run",
     states: str = "auto",
     speed_unit: str | None = None,
+    speed_offset: float = 0.0,
+    speed_scale: float | None = None,
     counts_per_turn: float | None = None,
     wheel_circumference: float | None = None,
     speed_threshold_low: float | None = None,
@@ -47,8 +47,9 @@ def read_behavior(
     The arguments are keys of `recordings` in the config, whose schema explains them. `frames` is
     needed for what is not one value a frame, for an encoder and for `min_bout`.
 
-    Returns a dict of vectors (T,): labels uint8 (1 run, 0 rest), and speed float32 (cm/s), segment
-    int64 if there. Raises UserError if there are neither labels nor speed, or more than two states.
+    Returns a dict of vectors (T,): labels uint8 (1 run, 0 rest), and speed float32 (cm/s, whatever
+    its direction), segment int64 if there. Raises UserError if there are neither labels nor speed,
+    or more than two states.
     """
     asked = {
         "labels": behavior_labels,
@@ -64,9 +65,16 @@ def read_behavior(
     if "labels" in found and states != "speed":
         behavior["labels"] = _labels(found["labels"], run_label)
     if "encoder" in found:
-        behavior["speed"] = _wheel_speed(found["encoder"], counts_per_turn, wheel_circumference)
+        behavior["speed"] = speed_of_wheel(found["encoder"], counts_per_turn, wheel_circumference)
     elif "speed" in found:
-        behavior["speed"] = _speed(found["speed"], speed_unit)
+        behavior["speed"] = speed_of(
+            found["speed"],
+            unit=speed_unit,
+            offset=speed_offset,
+            scale=speed_scale,
+            threshold=speed_threshold,
+            decides="labels" not in behavior,
+        )
     if "segment" in found:
         behavior["segment"] = _segment(found["segment"])
     if "labels" not in behavior:
@@ -191,46 +199,6 @@ def _of_bouts(trace: Trace) -> np.ndarray:
     return locomotion.within(start, stop, trace.frames.starts)
 
 
-def _speed(trace: Trace, unit: str | None) -> np.ndarray:
-    given = unit or getattr(trace.data, "unit", None) or "cm/s"
-    match = re.fullmatch(
-        r"(c|centi|m|milli)?(?:m|met(?:er|re)s?)\s*(?:/|per|\*|·)?\s*s(?:ec(?:ond)?s?)?(?:\^?-1)?",
-        given.strip().lower(),
-    )
-    if match is None:
-        raise UserError(
-            f"{trace.path}: {trace.name} is in '{given}', no speed that is known; say what it is "
-            "in speed_unit: cm/s, m/s or mm/s"
-        )
-    return trace.speed_at_frames(trace.numbers() * IN_CM_S[match[1]])
-
-
-def _wheel_speed(trace: Trace, counts_per_turn: float | None, turn: float | None) -> np.ndarray:
-    if counts_per_turn is None or turn is None:
-        raise UserError(
-            f"{trace.path}: encoder counts of {trace.name} need counts_per_turn and "
-            "wheel_circumference (cm)"
-        )
-    counts, time = trace.numbers(), trace.time
-    if time is None:
-        time = trace.frames.starts
-        if len(counts) != len(time):
-            raise UserError(
-                f"{trace.path}: {trace.name} of {len(counts)} samples, but the movie has "
-                f"{len(time)} frames; name their time stamps in behavior_time or behavior_rate"
-            )
-    trace.check_way(counts)
-    speed = locomotion.speed_of_encoder(
-        counts, time, trace.frames.starts, counts_per_turn=counts_per_turn, wheel_circumference=turn
-    )
-    if speed.max() > FASTEST:
-        raise UserError(
-            f"{trace.path}: {trace.name} makes {speed.max():.0f} cm/s at frame {speed.argmax()}: "
-            "the counter is reset there, or counts_per_turn or wheel_circumference (cm) are wrong"
-        )
-    return speed
-
-
 def _segment(trace: Trace) -> np.ndarray:
     values = trace.numbers()
     segment = values.astype(np.int64)
@@ -250,6 +218,7 @@ def seen(
     states: str = "auto",
     run_label: str = "run",
     speed_unit: str | None = None,
+    speed_scale: float | None = None,
     **names: Any,
 ) -> str:
     """Return what a session's values are, and what to check, where but one state came of them.
@@ -282,9 +251,11 @@ def seen(
     name = found["encoder" if "encoder" in found else "speed"].name
     held = f"the speed of {name} is {speed.min():.3g} to {speed.max():.3g} cm/s"
     keys = ["counts_per_turn", "wheel_circumference"] if "encoder" in found else ["speed_unit"]
+    keys = ["speed_scale", "speed_offset"] if speed_scale else keys
     if "encoder" not in found:
         unit = speed_unit or getattr(found["speed"].data, "unit", None)
-        held += f" (taken to be in {unit or 'cm/s'})"
+        taken = f"{speed_scale:g} cm/s each" if speed_scale else f"in {unit or 'cm/s'}"
+        held += f" (taken to be {taken})"
         values = found["speed"].numbers()
         if timed:
             held += f" during {_frames_at(frames)}; the file holds {values.min():.3g} to "

@@ -1,0 +1,218 @@
+"""Speed in any unit, sign and offset; wheels whose counts begin anew: right, or refused by name."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesodecode import locomotion
+from mesodecode.files import UserError
+from mesodecode.sources.behavior import Frames, read_behavior
+from mesodecode.sources.speeds import in_cm_s
+
+T = 300
+FRAMES = Frames(T, 30.0)
+RUN = np.arange(T) % 100 >= 50
+SPEED = np.where(RUN, 20.0, 0.0)  # cm/s
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(name="speed", values=SPEED, **options):
+        pd.DataFrame({name: values}).to_csv(tmp_path / "b.csv", index=False)
+        if name != "speed" and "behavior_encoder" not in options:
+            options["behavior_speed"] = name
+        return read_behavior(tmp_path / "b.csv", frames=FRAMES, **options)
+
+    return read
+
+
+# --- sign --------------------------------------------------------------------------------------
+
+
+def test_a_wheel_mounted_the_other_way_is_as_fast(read, capsys):
+    got = read(values=-SPEED)
+    np.testing.assert_array_equal(got["speed"], SPEED)
+    np.testing.assert_array_equal(got["labels"], RUN)
+    line = capsys.readouterr().err
+    assert "speed is negative in 150 of 300 frames (to -20 cm/s)" in line
+
+
+def test_steps_backwards_are_run_and_noise_at_rest_is_not(read, capsys):
+    values = SPEED.copy()
+    values[:10], values[10:20] = -4.0, -0.4
+    got = read(values=values)
+    np.testing.assert_array_equal(got["labels"], RUN | (np.arange(T) < 10))
+    assert "negative in 10 of 300 frames (to -4 cm/s)" in capsys.readouterr().err
+    read(values=np.where(np.arange(T) < 10, -0.4, SPEED))
+    assert "negative" not in capsys.readouterr().err
+
+
+def test_noise_about_zero_is_averaged_before_its_size_is_taken(tmp_path):
+    """Four samples a frame, +2 and -2 in turn at rest: a mean of 0, not of 2."""
+    values = np.where(np.repeat(RUN, 4), 20.0, np.tile([2.0, -2.0], 2 * T))
+    pd.DataFrame({"speed": values}).to_csv(tmp_path / "b.csv", index=False)
+    got = read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_rate=120.0)
+    np.testing.assert_allclose(got["speed"], SPEED, atol=1e-6)
+
+
+# --- units -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("cm/s", 1), ("m/s", 100), ("mm/s", 0.1), ("cm s-1", 1), ("m·s⁻¹", 100), ("mm*s^-1", 0.1),
+     ("meters/second", 100), ("centimeters per second", 1), (" M/S ", 100), ("V", None),
+     ("cm", None), ("s", None), ("deg/s", None), ("a.u.", None)],
+)  # fmt: skip
+def test_units_of_speed(unit, factor):
+    assert in_cm_s(unit) == factor
+
+
+@pytest.mark.parametrize("name", ["speed (m/s)", "v [m/s]"])
+def test_a_unit_in_the_name_of_a_column(read, name):
+    np.testing.assert_allclose(read(name, SPEED / 100)["speed"], SPEED, rtol=1e-6)
+    np.testing.assert_allclose(read(name, SPEED, speed_unit="cm/s")["speed"], SPEED)
+
+
+def test_a_line_of_units_and_an_attribute_of_hdf5(tmp_path):
+    lines = [f"{i / 30};{v / 100}" for i, v in enumerate(SPEED)]
+    (tmp_path / "b.csv").write_text("\n".join(["time;speed", "s;m/s", *lines]).replace(".", ","))
+    np.testing.assert_allclose(read_behavior(tmp_path / "b.csv")["speed"], SPEED, rtol=1e-6)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["speed"] = SPEED / 100
+        file["speed"].attrs["units"] = "m/s"
+        file["volts"] = SPEED
+        file["volts"].attrs["unit"] = np.bytes_("V")
+    np.testing.assert_allclose(read_behavior(tmp_path / "b.h5")["speed"], SPEED, rtol=1e-6)
+    with pytest.raises(UserError, match=r"volts is in 'V', no speed .*speed_scale"):
+        read_behavior(tmp_path / "b.h5", behavior_speed="volts")
+    got = read_behavior(tmp_path / "b.h5", behavior_speed="volts", speed_scale=1)
+    np.testing.assert_allclose(got["speed"], SPEED)
+
+
+@pytest.mark.parametrize("scale", [50.0, -50.0])
+def test_a_wheel_in_volts(read, scale):
+    got = read("wheel", 1.52 + SPEED / scale, speed_offset=1.52, speed_scale=scale)
+    np.testing.assert_allclose(got["speed"], SPEED, atol=1e-5)
+    np.testing.assert_array_equal(got["labels"], RUN)
+    with pytest.raises(UserError, match="speed_unit and speed_scale are given"):
+        read(speed_scale=scale, speed_unit="m/s")
+
+
+def test_counts_of_16_bits_do_not_overflow(tmp_path):
+    """A row of a matrix of WaveSurfer: 1000 counts are 10 cm/s, less an offset of -30000."""
+    scans = np.stack([np.zeros(T), 100 * SPEED - 30000, np.ones(T)]).astype("i2")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["sweep_0001/analogScans"] = scans
+    got = read_behavior(
+        tmp_path / "w.h5",
+        behavior_speed="sweep_0001/analogScans:2",
+        speed_scale=0.01,
+        speed_offset=-30000,
+    )
+    np.testing.assert_allclose(got["speed"], SPEED)
+
+
+def test_a_speed_of_no_mouse_names_the_unit(read, capsys):
+    with pytest.raises(UserError, match=r"up to 2e\+03 cm/s.*faster than any mouse.*speed_unit"):
+        read(values=100 * SPEED)
+    capsys.readouterr()
+    read(values=10 * SPEED)
+    assert "if it is in mm/s, set speed_unit" in capsys.readouterr().err
+    read(values=SPEED / 25)  # 0.8: run, but hardly in cm/s
+    assert "goes up to 0.8 cm/s: taken to be in cm/s; if it is in m/s" in capsys.readouterr().err
+    read(values=SPEED / 25, speed_unit="cm/s")
+    read(values=np.where(np.arange(T) == 70, 900.0, SPEED))  # one glitch
+    assert capsys.readouterr().err == ""
+
+
+# --- wheels ------------------------------------------------------------------------------------
+
+WHEEL = {"behavior_encoder": "counts", "wheel_circumference": 12.0}
+TURNS = np.append(0, np.cumsum(SPEED)[:-1]) / 30 / 12
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize(
+    ("per_turn", "start", "size", "low"),
+    [
+        (1024, 0, None, 0),
+        (1024, 500, 1024, 0),  # anew in each turn
+        (360, 17, 360, 0),  # degrees
+        (360, 17, 360, -180),
+        (2 * np.pi, 1, 2 * np.pi, -np.pi),
+        (5.0, 0, 5.0, 0),  # volts a turn
+        (40960, 60000, 2**16, 0),
+        (40960, 30000, 2**16, -(2**15)),
+        (409600, 2**32 - 1000, 2**32, 0),
+    ],
+)
+def test_counts_that_begin_anew_are_run_on(read, capsys, per_turn, start, size, low, direction):
+    counts = direction * (start + per_turn * TURNS)
+    counts = counts if per_turn < 10 else np.round(counts)
+    if size:
+        counts = (counts - low) % size + low
+    got = read("counts", counts, counts_per_turn=per_turn, **WHEEL)
+    np.testing.assert_allclose(got["speed"][:-1], SPEED[:-1], atol=0.6)  # 1 degree is 0.5 cm/s
+    np.testing.assert_array_equal(got["labels"][:-1], RUN[:-1])
+    assert ("begins anew every" in capsys.readouterr().err) == (size is not None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (np.round(1024 * TURNS) % 800, r"begins anew \d+ times, every 7\d\d.* has 1,024; correct"),
+        (np.round(1024 * TURNS) % 256, r"begins anew \d+ times, every 2\d\d"),
+        (np.where(np.arange(T) < 200, 1024 * TURNS, 1024 * (TURNS - TURNS[200])), "is reset from"),
+        (np.r_[np.arange(80), np.arange(220)], "is reset from 79 to 0 at sample 80"),
+        (
+            np.r_[np.arange(600, 700), np.arange(100, 300)],
+            "stays within 1,024 counts and moves far",
+        ),
+        (np.arange(T) * 300 % 1024, "stays within 1,024 counts and moves"),  # of 30 % of a turn
+        (np.r_[np.arange(100), np.arange(90000, 90200)], "cm/s at frame 99: the counter is reset"),
+    ],
+)
+def test_counts_that_leave_open_how_far_the_wheel_turned(read, counts, words):
+    with pytest.raises(UserError, match=words):
+        read("counts", counts, counts_per_turn=1024, **(WHEEL | {"wheel_circumference": 40.0}))
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.zeros(T),
+        np.where(np.arange(T) < 100, 0, 3),  # hardly moves, in one step
+        np.where(np.arange(T) % 20 < 10, 0, 3),  # to and fro
+        np.where(np.arange(T) < 100, 30, 0),  # back to 0 by less than 1 cm
+    ],
+)
+def test_a_wheel_that_hardly_moves_is_no_counter_that_begins_anew(read, counts):
+    got = read("counts", counts, counts_per_turn=4096, **(WHEEL | {"wheel_circumference": 40.0}))
+    assert got["speed"].max() < 10
+
+
+@given(
+    steps=st.lists(st.integers(-200, 200), min_size=3, max_size=60),
+    start=st.integers(0, 999),
+    low=st.integers(-999, 999),
+)
+def test_a_position_is_run_on_whatever_its_way(steps, start, low):
+    """Up to a fifth of a turn a sample, either way: each step as it was, or a refusal."""
+    run_on = start + np.append(0, np.cumsum(steps))
+    anew = (run_on - low) % 1000 + low
+    if (anew == run_on - run_on[0] + anew[0]).all():
+        return  # it never does
+    try:
+        got, size = locomotion.run_on(anew.astype("i4"), 1000, 1e9)
+    except ValueError:  # it goes farther where it begins anew than anywhere else
+        over, way = np.abs(np.diff(anew)) > 500, np.abs(steps)
+        assert way[over].max() > 1.5 * way[~over].max(initial=0)
+        return
+    assert size == 1000
+    np.testing.assert_array_equal(np.diff(got), steps)
