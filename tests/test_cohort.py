@@ -701,7 +701,9 @@ def test_every_setting_is_described():
 # Every cluster job parses the Snakefile: these modules must stay light
 
 
-@pytest.mark.parametrize("module", ["cohort", "cli", "cli.options", "provenance"])
+@pytest.mark.parametrize(
+    "module", ["cohort", "cli", "cli.options", "provenance", "fingerprints", "failures"]
+)
 def test_parsing_the_snakefile_imports_nothing_heavy(module):
     code = (
         f"import sys, mesodecode.{module}\n"

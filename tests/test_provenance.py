@@ -346,6 +346,8 @@ LEVELS = [
 LOW = {
     "windows": "files",
     "session_ids": "files",
+    "fingerprints": "files",
+    "failures": "files",
     "scores": "files",
     "progress": "files",
     "measure": "files",

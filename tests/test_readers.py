@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesodecode.files import UserError, in_order
-from mesodecode.sources import axes, fingerprint, movie, open_movie
+from mesodecode.fingerprints import fingerprint
+from mesodecode.sources import axes, movie, open_movie
 
 T, H, W = 23, 6, 9
 FRAMES = np.random.default_rng(3).integers(0, 65536, (T, H, W)).astype(np.uint16)

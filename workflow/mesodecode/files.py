@@ -103,6 +103,11 @@ def matching(path: str | Path) -> list[Path]:
     return in_order(map(Path, glob.glob(str(path)))) or [Path(path)]
 
 
+def is_zarr(path: Path) -> bool:
+    """Return whether a folder is a Zarr array or group."""
+    return any((path / mark).is_file() for mark in ("zarr.json", ".zarray", ".zgroup"))
+
+
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """Sort paths by their names as people count: 2 before 10, and rec before rec2 or rec-2."""
     return sorted(paths, key=lambda path: [*map(_counted, [*path.parts[:-1], *_ends(path)])])

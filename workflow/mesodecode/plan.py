@@ -323,7 +323,7 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
             dataset=settings["movie_dataset"],
             axes=settings["movie_axes"],
             channels=channels,
-            wavelengths=settings["wavelengths"],
+            wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
         ) as movie:
             frames, *size = movie.shape
             pixels, item = math.prod(size), movie.dtype.itemsize

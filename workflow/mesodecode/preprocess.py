@@ -16,11 +16,12 @@ from mesodecode.corrections.chain import Chain, corrected
 from mesodecode.corrections.movies import signal_frames
 from mesodecode.corrections.turns import InTurn
 from mesodecode.files import UserError, atomic_path
+from mesodecode.fingerprints import Watched
 from mesodecode.masks import IMAGES, read_brain, read_masks
 from mesodecode.measure import Measured
 from mesodecode.progress import Progress
 from mesodecode.roi_files import read_signals
-from mesodecode.sources import Movie, fingerprint, open_movie
+from mesodecode.sources import Movie, open_movie
 from mesodecode.sources.axes import Axes, ask, other
 from mesodecode.sources.behavior import read_behavior, seen
 from mesodecode.sources.checks import CheckedMovie
@@ -61,6 +62,8 @@ def preprocess(
     speed_threshold: float = 0.5,
     corrections: dict[str, Any] | None = None,
     measures: str | Path | None = None,
+    record: str | Path | None = None,
+    revision: str = "",
     **labelling: Any,
 ) -> None:
     """Check a session's files and write them as one recording (see `mesodecode.recordings`).
@@ -72,7 +75,8 @@ def preprocess(
     movie, as means over `roi_masks`; not both. `light_sources` tell which channel a frame is of
     (see `read_light_sources`); without them, channels take turns. `corrections` are the settings of
     `corrections.schema.yaml` (None makes none). What is measured of the movie as recorded and as
-    corrected goes to the HDF5 file `measures`. Raises UserError if the files do not fit together;
+    corrected goes to the HDF5 file `measures`, what the sources are to `record` (see
+    `mesodecode.fingerprints`). Raises UserError if the files do not fit together;
     then no output is written.
     """
     if not 0 < frame_rate < math.inf:
@@ -91,6 +95,7 @@ def preprocess(
     }
     for kind in ("dark_frame", "brain_mask"):
         sources[kind] = corrections and corrections[kind]
+    watched = Watched(sources)
     channels, lights = (corrections or {}).get("channels", 1), None
     if light_sources is not None:
         if wavelengths == "separate":
@@ -156,15 +161,16 @@ def preprocess(
                 file["outside"] = filled.outside
             file.attrs["movie_axes"] = axes.letters
             file.attrs["movie_axes_by"] = axes.by or "nothing"
-            for kind, path in sources.items():
-                if path is not None:
-                    file.attrs[kind], file.attrs[f"{kind}_sha256"] = fingerprint(path)
+            for kind, (name, digest) in watched.fingerprints().items():
+                file.attrs[kind], file.attrs[f"{kind}_sha256"] = name, digest
             if isinstance(stack, Chain):
                 stack.write(file)
             elif stack.unit == "dff":  # no correction made it so
                 file.attrs["unit"] = stack.unit
             if measures is not None:
                 write_measures(measures, raw, stack, session)
+    if record is not None:
+        watched.write(record, revision)
     if axes.by is None:
         say_axes(opened, axes)
     if filled.outside is not None:

@@ -29,6 +29,7 @@ PACKAGE = Path(__file__).parent
 CARRIERS = {
     *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.schema"),
     *("mesodecode.files", "mesodecode.progress", "mesodecode.locks"),
+    "mesodecode.fingerprints",
 }
 DEPTH = 40  # imports one below the other that digests are followed down; 16 of them are there
 

@@ -3,7 +3,7 @@
 import glob
 import json
 
-from mesodecode import cohort, confounds, importance, schema
+from mesodecode import cohort, confounds, importance, schema, session_ids
 from mesodecode.cli import options
 from mesodecode.files import matching
 
@@ -180,7 +180,7 @@ def first_weights(wildcards):
 
 
 # Keys of `recordings` that name files.
-SOURCES = ("movie", "behavior", "rois", "roi_masks", "frame_times", "light_sources")
+SOURCES = session_ids.OWN_FILES
 CORRECTION_FILES = ("dark_frame", "brain_mask")  # keys of `corrections` that do
 
 
@@ -190,9 +190,17 @@ def source_files(wildcards):
     ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
     recordings, or all networks would be trained again.
     """
-    kinds = (*SOURCES, *CORRECTION_FILES)
-    files = {kind: STUDY.source(kind, wildcards.session) for kind in kinds}
-    return {kind: on_disk(paths) for kind, paths in files.items() if paths}
+    session = wildcards.session
+    return {
+        kind: as_compared(on_disk(paths), session)
+        for kind, paths in session_files(session).items()
+        if paths
+    }
+
+
+def session_files(session):
+    """The files of a session as the config names them, None where it has none of a kind."""
+    return {kind: STUDY.source(kind, session) for kind in (*SOURCES, *CORRECTION_FILES)}
 
 
 def on_disk(paths):
@@ -233,7 +241,8 @@ def preprocess_flags(wildcards):
                 if isinstance(value, list)
                 else [f"--{dashed}={value}"]
             )
-    return f"{shlex.join(words)} {correction_flags(wildcards)}".strip()
+    words = [shlex.join(words), correction_flags(wildcards), revision_flag(session.id)]
+    return " ".join(filter(None, words))
 
 
 def correction_flags(wildcards):

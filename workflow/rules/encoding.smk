@@ -52,8 +52,7 @@ if SIMULATED:
 
 rule responses:
     input:
-        file=lambda wildcards: STUDY.source("file", wildcards.session),
-        events=lambda wildcards: STUDY.source("events", wildcards.session) or [],
+        unpack(files_of_responses),
     output:
         RESULTS / "responses/{session}.h5",
     log:
@@ -67,15 +66,18 @@ rule responses:
         runtime=grows(60),
     params:
         events=lambda wildcards, input: shlex.join(
-            ["--events", input.events] if input.events else []
+            ["--events", input.events] if input.get("events") else []
         ),
+        record=str(RESULTS / "sources/{session}.json"),
+        revision=lambda wildcards: revision_flag(wildcards.session),
         settings=options.as_flags(STUDY.config["responses"], "encoding_responses"),
         code=code_version("responses"),
     message:
         "Making responses of session {wildcards.session}"
     shell:
         "mesodecode responses --file {input.file:q} {params.events} "
-        "--session {wildcards.session} {params.settings} --out {output} 2> {log}"
+        "--session {wildcards.session} {params.settings} --record {params.record} "
+        "{params.revision} --out {output} 2> {log}"
 
 
 rule fit_encoding:

@@ -31,6 +31,21 @@ wildcard_constraints:
     chunk=r"\d+",
 
 
+def session_files(session):
+    """The files of a session as the config names them, None where it has none of a kind."""
+    return {kind: STUDY.source(kind, session) for kind in ("file", "events")}
+
+
+def files_of_responses(wildcards):
+    """The files of a session as named inputs."""
+    session = wildcards.session
+    return {
+        kind: as_compared(path, session)
+        for kind, path in session_files(session).items()
+        if path
+    }
+
+
 def responses_of(*folds):
     """The responses that folds need: those of their training and test sessions."""
     chosen = [STUDY.folds[fold] for fold in folds]

@@ -1,6 +1,7 @@
 """What all studies share: this checkout's package, how its verbs are run, and runs alone. No rules."""
 
 import atexit
+import functools
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode import slurm, warm
+from mesodecode import fingerprints, slurm, warm
 from mesodecode.config_file import check_duplicate_keys
 from mesodecode.failures import Failures
 from mesodecode.files import UserError
@@ -41,6 +42,37 @@ shell.prefix(  # Snakemake formats the prefix, so its braces are doubled once mo
     f"mesodecode() {{{{ if {SERVED}; then {WARM}; else {COLD}; fi; }}}}; "
     "trap : TERM; "
 )
+
+
+@functools.cache
+def compared(session):
+    """How the files of a session stand to those that its recording or responses were made of.
+
+    Of simulated ones nothing is said: a job behind `ancient` does not follow the one that makes them.
+    """
+    if "simulate" in STUDY.config:
+        return fingerprints.Comparison()
+    found = fingerprints.compare(
+        RESULTS / f"sources/{session}.json", session_files(session)
+    )
+    if workflow.is_main_process:
+        for name in found.changed:
+            print(
+                f"{name}: changed since results of session {session} were made",
+                file=sys.stderr,
+            )
+    return found
+
+
+def as_compared(paths, session):
+    """Files of a session as inputs: by their dates, unless they are known to be the same."""
+    return ancient(paths) if compared(session).same else paths
+
+
+def revision_flag(session):
+    """What the files of a session are called once they are no longer the first."""
+    revision = compared(session).revision
+    return f"--revision={revision}" if revision else ""
 
 
 def gpus(study):

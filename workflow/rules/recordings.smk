@@ -3,7 +3,8 @@
 REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there;
     internet for those that are missing if `fetch:` names a record)
 OUTPUTS: recordings/{session}.h5, recordings/{mouse}.txt (a list of them), measures/{session}.h5
-    (what qc.smk checks), tables/cohort.tsv; with `fetch:`, the missing files
+    (what qc.smk checks), sources/{session}.json (which files it was made of: of no use to jobs),
+    tables/cohort.tsv; with `fetch:`, the missing files
 """
 
 if "simulate" in STUDY.config:
@@ -78,12 +79,13 @@ rule preprocess:
         runtime=grows(240 if STUDY.config["corrections"]["motion"] else 60),
     params:
         flags=preprocess_flags,
+        record=str(RESULTS / "sources/{session}.json"),
         code=code_version("preprocess"),
     message:
         "Preprocessing session {wildcards.session}"
     shell:
         "mesodecode preprocess {params.flags} --out {output.recording} "
-        "--measures {output.measures} 2> {log}"
+        "--record {params.record} --measures {output.measures} 2> {log}"
 
 
 rule recordings_of_mouse:

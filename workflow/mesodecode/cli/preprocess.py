@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--image-size", type=int, help="px; resize frames to a square (default: keep their size)")
     add("--out", type=Path, required=True, help="HDF5 file to write")
     add("--measures", type=Path, help="HDF5 file to write for `mesodecode qc`")
+    add("--record", type=Path, help="JSON file to write: what the sources are, for the workflow")
+    add("--revision", default="", help="what the workflow calls these sources in the record")
     options.add_settings(parser, "corrections")
 
 
@@ -43,5 +45,7 @@ def run(args: argparse.Namespace) -> None:
         image_size=args.image_size,
         corrections=options.settings_of(args, "corrections"),
         measures=args.measures,
+        record=args.record,
+        revision=args.revision,
         **options.settings_of(args, "recordings"),
     )

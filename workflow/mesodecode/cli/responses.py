@@ -27,19 +27,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--events", type=Path, help=".npz (ev) or .npy file of events, neurons x samples")
     add("--session", required=True, metavar="NAME", help="name of the session")
     add("--out", type=Path, required=True, help="responses to write (HDF5)")
+    add("--record", type=Path, help="JSON file to write: what the sources are, for the workflow")
+    add("--revision", default="", help="what the workflow calls these sources in the record")
     options.add_settings(parser, "encoding_responses")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.encoding import responses, sources
+    from mesodecode.fingerprints import Watched
 
     settings = options.settings_of(args, "encoding_responses")
+    watched = Watched({"file": args.file, "events": args.events})
     source = sources.read_session(
         args.file, settings["signal"], settings["covariates"], args.events
     )
     made = responses.make_responses(source, args.session, **settings)
+    watched.fingerprints()
     responses.write_responses(made, args.out)
+    if args.record is not None:
+        watched.write(args.record, args.revision)
     print(
         f"{args.session}: {made.response.shape[1]} neurons, {len(made.image)} presentations of "
         f"{len(set(made.image.tolist()))} images",

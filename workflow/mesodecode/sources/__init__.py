@@ -5,7 +5,6 @@ A small module a format; each imports its library itself, so that no session wai
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mesodecode.files import UserError, in_order, matching, sha256
+from mesodecode.files import UserError, in_order, is_zarr, matching
 from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.mat import read_mat
 from mesodecode.sources.movie import InterleavedMovie, JoinedMovie, Movie, check_opens
 from mesodecode.sources.series import by_wavelength, of_one_series
 
-__all__ = ["Movie", "fingerprint", "open_movie", "read_behavior", "read_mat"]
+__all__ = ["Movie", "open_movie", "read_behavior", "read_mat"]
 
 FORMATS = "TIFF (.tif), HDF5 (.h5), MAT, NPY, Zarr, NWB or video (.avi, .mp4)"
 
@@ -106,8 +105,6 @@ def movie_files(path: str | Path) -> list[Path]:
     """Return the files that a movie's path stands for (see `open_movie`), in order of frames."""
     found = matching(path)
     if len(found) == 1 and found[0].is_dir():
-        from mesodecode.sources.zarr_store import is_zarr
-
         if is_zarr(found[0]):
             return found
         inside = [p for p in found[0].iterdir() if p.suffix.lower() in (".tif", ".tiff")]
@@ -212,22 +209,6 @@ def _apart(
 def _say_which(named: Mapping[str, object], path: str | Path) -> None:
     which = ", ".join(f"channel {i} is {name}" for i, name in enumerate(named, 1))
     print(f"{path}: a file, folder or dataset a wavelength: {which}", file=sys.stderr)
-
-
-def fingerprint(path: str | Path | Sequence[str | Path]) -> tuple[str, str]:
-    """Return what a source is called and its SHA-256.
-
-    Of several files and of folders, the SHA-256 of the lines that `sha256sum` writes of all files.
-    """
-    given = [path] if isinstance(path, str | Path) else list(path)
-    name, found = ", ".join(map(str, given)), [file for one in given for file in matching(one)]
-    if len(found) == 1 and found[0].is_file():
-        return name, sha256(found[0])
-    digest = hashlib.sha256()
-    for top in found:
-        for file in in_order(p for p in top.rglob("*") if p.is_file()) if top.is_dir() else [top]:
-            digest.update(f"{sha256(file)}  {file.relative_to(top.parent)}\n".encode())
-    return name, digest.hexdigest()
 
 
 def _open_one(

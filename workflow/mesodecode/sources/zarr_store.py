@@ -17,13 +17,6 @@ from mesodecode.sources.movie import ArrayMovie, words
 if TYPE_CHECKING:
     import zarr
 
-MARKS = ("zarr.json", ".zarray", ".zgroup")
-
-
-def is_zarr(path: Path) -> bool:
-    """Return whether a folder is a Zarr array or group."""
-    return any((path / mark).is_file() for mark in MARKS)
-
 
 @contextmanager
 def open_zarr(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
