@@ -15,6 +15,7 @@ from skimage import transform
 from mesodecode import alignment, evaluate, schema
 from mesodecode.cli import main
 from mesodecode.files import UserError
+from mesodecode.masks import read_masks
 from mesodecode.recordings import read_recording
 from mesodecode.simulate import simulate_session
 
@@ -184,6 +185,22 @@ def test_polygons_keep_their_names_and_lost_areas_are_named(cohort, capsys):
         assert list(found) == list(LIMBS)
         for name, i in LIMBS.items():
             assert np.linalg.norm(np.mean(found[name], axis=0) - xy[i]) < 0.5
+
+
+def test_an_atlas_whose_sign_tells_hemispheres(cohort, tmp_path):
+    """As wfield's: real numbers, NaN outside, the right hemisphere negative."""
+    folder, truth = cohort
+    labels = tifffile.imread(folder / "atlas.tif").astype(float)
+    signed = np.where(labels > 25, 25 - labels, labels)  # -1 to -25 on the right
+    np.save(tmp_path / "atlas.npy", np.where(labels == 0, np.nan, signed))
+    assert run(folder, "--atlas", tmp_path / "atlas.npy", "--out", tmp_path / "areas") == 0
+    assert run(folder) == 0
+    for session in truth:
+        found = tifffile.imread(tmp_path / "areas" / f"{session}.tif").astype(int)
+        same = tifffile.imread(folder / "areas" / f"{session}.tif").astype(int)
+        np.testing.assert_array_equal(found, np.where(same > 25, 25 - same, same))
+        names = read_masks(tmp_path / "areas" / f"{session}.tif", SIZE, SIZE).names
+        assert names[0] == "1 left" and names[25] == "1 right" and len(names) == 50
 
 
 def test_what_cannot_be_aligned_is_said(cohort, tmp_path, capsys):

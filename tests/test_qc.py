@@ -419,6 +419,26 @@ def test_table_and_pages_of_two_sessions(tmp_path):
     assert (tmp_path / "figures" / "qc.png").exists()
 
 
+def test_the_page_says_which_axes_were_taken(tmp_path):
+    recording, measures = preprocessed(tmp_path)
+    for by, title, told in (
+        ("the file", "axes TYX<", False),
+        ("nothing", "axes TYX (assumed)<", True),
+    ):
+        with h5py.File(recording, "a") as file:
+            file.attrs["movie_axes_by"] = by
+        words = ["--recordings", recording, "--measures", measures, "--table", tmp_path / "t.tsv"]
+        assert main(["qc", *map(str, [*words, "--out", tmp_path / "qc"])]) == 0
+        svg = (tmp_path / "qc" / "s1.svg").read_text()
+        assert title in svg
+        assert ("set movie_axes" in svg) == told
+    with h5py.File(recording, "a") as file:
+        del file.attrs["movie_axes"], file.attrs["movie_axes_by"]  # of an earlier version
+    session = qc.read_session(recording, measures)
+    table = qc.check_session(session, SETTINGS)
+    assert "movie_axes" not in qc_figures.session_caption(session, table)
+
+
 def test_measures_of_another_session_are_refused(tmp_path, capsys):
     one, other = preprocessed(tmp_path), preprocessed(tmp_path, "s2")
     with pytest.raises(UserError, match="measures of session 's2' with 240 frames"):

@@ -23,7 +23,7 @@ from skimage import transform
 from mesodecode.corrections.motion import Registration
 from mesodecode.evaluate import read_table
 from mesodecode.files import UserError, atomic_path
-from mesodecode.masks import of_polygons, read_image
+from mesodecode.masks import of_polygons, read_image, whole_labels
 from mesodecode.recordings import Recording
 
 ATLAS = "atlas"  # what the atlas is called in a table of landmarks
@@ -216,13 +216,7 @@ def write_areas(
     suffix = Path(atlas).suffix.lower()
     if suffix == ".json":
         return _write_polygons(atlas, found, sizes, out)
-    labels = read_image(atlas, suffix)
-    whole = labels.ndim == 2 and labels.dtype.kind in "buif" and (labels == np.rint(labels)).all()
-    if not whole or labels.min() < 0 or labels.max() > 65535:
-        raise UserError(
-            f"{atlas}: an image of shape {labels.shape} and type {labels.dtype}; a label image is "
-            "height x width of whole numbers to 65535, 0 outside"
-        )
+    labels = whole_labels(read_image(atlas, suffix), atlas)
     images = [warp_labels(labels, a.matrix, size) for a, size in zip(found, sizes, strict=True)]
     everywhere = set.intersection(*(set(np.unique(image).tolist()) for image in images)) - {0}
     lost = sorted(set(np.unique(labels).tolist()) - everywhere - {0})
@@ -233,11 +227,15 @@ def write_areas(
 
 
 def warp_labels(labels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return a label image of the atlas as it lies in a session, `size` (height, width), uint16."""
+    """Return a label image of the atlas as it lies in a session, `size` (height, width).
+
+    It is uint16, or int32 where labels need it (negative ones are of the right hemisphere).
+    """
     back = np.linalg.inv(matrix)
+    fits = labels.min() >= 0 and labels.max() <= np.iinfo(np.uint16).max
     return transform.warp(
         labels.astype(np.float64), back, output_shape=size, order=0, preserve_range=True
-    ).astype(np.uint16)
+    ).astype(np.uint16 if fits else np.int32)
 
 
 def _write_polygons(

@@ -189,7 +189,8 @@ def _say_what_movies_are(found: Found, sessions: list[Session]) -> None:
     if usual.units[0].temporal and suffix == ".mat":
         found.settings["movie_dataset"] = ["U", "Vc"], "CHECK: SVD components in one file"
     elif suffix in (".h5", ".hdf5", ".mat", ".npy", ".zarr", ".nwb") and usual.u is None:
-        order = {".mat": "YXT", ".nwb": "TXY"}.get(suffix, "TYX")
+        nwb = ".nwb" in usual.units[0].files[0].name.lower()  # Zarr folders too
+        order = "TXY" if nwb else "YXT" if suffix == ".mat" else "TYX"
         found.notes.append(
             f"CHECK: axes of the movie are taken as {order} (T time, Y rows, X columns); if images "
             "are turned or time is another axis, see movie_axes."

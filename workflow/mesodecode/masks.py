@@ -151,29 +151,37 @@ def _exchanged(image: np.ndarray, height: int, width: int) -> str:
     return ", or are rows and columns exchanged? see movie_axes" if turned else ""
 
 
-def _of_labels(
-    labels: np.ndarray, height: int, width: int, path: str | Path
-) -> Iterator[tuple[str, np.ndarray]]:
+def whole_labels(labels: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return a label image (H, W) as int32, NaN as 0.
+
+    Raises UserError if it is none: not of two axes, or not of whole numbers.
+    """
     if labels.ndim != 2 or labels.dtype.kind not in "buif":
         raise UserError(
             f"{path}: an image of shape {labels.shape} and type {labels.dtype}; a label image is "
             "height x width of whole numbers"
         )
-    if labels.shape != (height, width):
-        raise UserError(
-            f"{path}: a label image of {labels.shape[0]} x {labels.shape[1]} px, but the movie has "
-            f"{height} x {width}; make it for this movie{_exchanged(labels, height, width)}"
-        )
-    if labels.dtype.kind == "f":
-        labels = np.where(np.isnan(labels), 0, labels)
-    bad = np.argwhere((labels != np.rint(labels)) | ~np.isfinite(labels))
+    known = np.where(np.isnan(labels), 0, labels)
+    bad = np.argwhere((known != np.rint(known)) | (np.abs(known) > np.iinfo(np.int32).max))
     if len(bad):
         row, column = bad[0]
         raise UserError(
             f"{path}: {labels[row, column]:g} in row {row}, column {column}; a label image is of "
             "whole numbers, 0 or NaN outside"
         )
-    numbers = np.unique(labels[labels != 0]).astype(int).tolist()
+    return known.astype(np.int32)
+
+
+def _of_labels(
+    image: np.ndarray, height: int, width: int, path: str | Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    labels = whole_labels(image, path)
+    if labels.shape != (height, width):
+        raise UserError(
+            f"{path}: a label image of {labels.shape[0]} x {labels.shape[1]} px, but the movie has "
+            f"{height} x {width}; make it for this movie{_exchanged(labels, height, width)}"
+        )
+    numbers = np.unique(labels[labels != 0]).tolist()
     signed = _signed(numbers, labels, path)
     for number in sorted(numbers, key=lambda n: (n < 0, abs(n))):
         side = (" left", " right")[number < 0] if signed else ""

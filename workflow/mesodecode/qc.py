@@ -40,7 +40,8 @@ class Session:
     correction). `effects` are those of
     `corrections.chain.Chain.effects`, `shifts` (T, 2) px those of motion, `r2` (H, W) the share
     that the reference channel explains; `signal_frames` (T,) which of the recorded frames are the
-    signal's, where light sources told them; None without.
+    signal's, where light sources told them; None without. `axes` is the order that the movie's
+    array was read by, `axes_by` what said so (see `mesodecode.recordings`); "" where not known.
     """
 
     recording: Recording
@@ -51,6 +52,8 @@ class Session:
     shifts: np.ndarray | None = None
     r2: np.ndarray | None = None
     signal_frames: np.ndarray | None = None
+    axes: str = ""
+    axes_by: str = ""
 
     @property
     def brightness(self) -> np.ndarray:
@@ -96,12 +99,13 @@ def read_session(recording: str | Path, measures: str | Path) -> Session:
         )
     more: dict[str, Any] = {}
     with h5py.File(recording) as file:
+        axes, by = (str(file.attrs.get(name, "")) for name in ("movie_axes", "movie_axes_by"))
         if "corrections" in file:
             group = file["corrections"]
             more = {name: json.loads(group.attrs[name]) for name in ("settings", "effects")}
             arrays = ("shifts", "r2", "signal_frames")
             more |= {name: group[name][()] for name in arrays if name in group}
-    return Session(opened, found["recorded"], decoded, **more)
+    return Session(opened, found["recorded"], decoded, axes=axes, axes_by=by, **more)
 
 
 def check_session(session: Session, settings: dict[str, Any]) -> pd.DataFrame:

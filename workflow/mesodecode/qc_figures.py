@@ -59,13 +59,19 @@ def session_caption(session: Session, table: pd.DataFrame) -> str:
     corrected = "; grey: as recorded, blue: corrected" if session.effects else ""
     moved = " Pale: of each frame before it was shifted." if session.shifts is not None else ""
     brightness = "Brightness: mean over pixels" if session.light else "Mean of pixels"
+    told = (
+        f" Axes of the movie are taken as {session.axes} (Y rows, X columns), the usual order, "
+        "since nothing in the files says which: if the mean image is turned, set movie_axes."
+        if session.axes_by == "nothing"
+        else ""
+    )
     place = (
         f" Position: of the mean image of each of {len(session.decoded.parts)} parts, by phase "
         f"correlation with the first.{moved}"
     )
     return (
         f"{by_session(table)[0]['verdict'].capitalize()} (the worst of its checks). Mean over time "
-        f"and SD over time of each pixel. {brightness}, lowest and highest frame in each "
+        f"and SD over time of each pixel.{told} {brightness}, lowest and highest frame in each "
         f"{_span(session):.2g} s{corrected if session.light else ''}. Shaded: run."
         f"{place if session.light else ''}"
     )
@@ -123,7 +129,7 @@ def cohort_caption(table: pd.DataFrame) -> str:
 def _images(place: Callable[..., Axes], session: Session) -> None:
     measures, unit = session.decoded, " (ΔF/F)" if session.unit == "dff" else " (counts)"
     shown = [
-        ("Mean" + " (counts)" * session.light, measures.mean, "gray"),
+        ("Mean" + " (counts)" * session.light + _axes(session), measures.mean, "gray"),
         ("SD over time" + unit * session.light, measures.sd, "viridis"),
     ]
     if session.r2 is not None:
@@ -144,6 +150,13 @@ def _images(place: Callable[..., Axes], session: Session) -> None:
         bar.outline.set_visible(False)
         axes.set_title(title, fontsize=6 if len(shown) == 2 else 5, pad=2)
         axes.set_axis_off()
+
+
+def _axes(session: Session) -> str:
+    """Return the axes of the movie as the mean image's title has them, flagged if nothing told."""
+    if session.axes_by == "nothing":
+        return f"\naxes {session.axes} (assumed)"
+    return f"\naxes {session.axes}" if session.axes else ""
 
 
 def _lines(table: pd.DataFrame) -> list[tuple[str, str]]:
