@@ -486,16 +486,19 @@ def test_movies_of_several_files_reach_the_verb(lab):
         "movie": "my data/{session}_*.tif",
         "behavior": "my data/{session}.mat",
         "frame_times": "times/{session}.npy",
+        "light_sources": "times/{session}_lights.npy",
         "min_bout": 0.5,
         "states": "speed",
     }
     for session in ("a1", "a2", "b1", "c1", "d1", "e1"):
         (lab / "my data" / f"{session}_1.tif").touch()
         (lab / "times" / f"{session}.npy").touch()
+        (lab / "times" / f"{session}_lights.npy").touch()
     jobs, lines = plan(lab, config=STUDY | {"recordings": recordings})
     check_commands(lines, jobs)
     (line,) = [line for line in lines if "--session=a1" in line]
     assert "'--movie=my data/a1_*.tif'" in line and "--frame-times=times/a1.npy" in line
+    assert "--light-sources=times/a1_lights.npy" in line
     assert "--min-bout=0.5" in line and "--states=speed" in line
     (lab / "my data" / "a1_11.tif").symlink_to("gone")  # each file is an input
     assert "my data/a1_11.tif" in fails(lab, config=STUDY | {"recordings": recordings})
