@@ -302,6 +302,8 @@ def nwb(tmp_path_factory):
     speed = np.repeat([0.001, 0.2, 0.03, 0.0], 2)
     series = [
         TimeSeries(name="speed", data=speed, unit="m/s", rate=2.0, starting_time=0.0),
+        TimeSeries(name="both", data=np.stack([speed, 1 - speed], 1), unit="m/s", rate=2.0),
+        TimeSeries(name="column", data=speed[:, None], unit="m/s", rate=2.0),
         TimeSeries(name="odd", data=speed, unit="furlongs", rate=2.0),
         TimeSeries(name="milli", data=speed * 1000, unit="m/s", conversion=0.001, rate=2.0),
         TimeSeries(name="state", data=[0, 1, 0], unit="n.a.", timestamps=[0.0, 1.2, 3.6]),
@@ -330,6 +332,8 @@ def nwb(tmp_path_factory):
         ({"behavior_labels": "bouts"}, [1, 1, 1, 1]),
         ({"behavior_labels": "state"}, [0, 1, 1, 1]),  # held from 1.2 s on: middles at 0.5, 1.5, …
         ({"behavior_speed": "milli"}, [0, 1, 1, 0]),
+        ({"behavior_speed": "both:1"}, [0, 1, 1, 0]),
+        ({"behavior_speed": "column"}, [0, 1, 1, 0]),
     ],
 )
 def test_series_and_intervals_of_nwb(nwb, options, labels):
@@ -340,7 +344,7 @@ def test_series_and_intervals_of_nwb(nwb, options, labels):
 
 def test_what_is_not_in_an_nwb_file_is_answered_by_what_is(nwb):
     with pytest.raises(
-        UserError, match=r"no 'x' in it; it holds: bouts, bouts/kind, .*speed, state"
+        UserError, match=r"no 'x' in it; it holds: both .8 x 2., bouts, bouts/kind, .*speed, state"
     ):
         read_behavior(nwb, frames=FRAMES, behavior_labels="x")
     with pytest.raises(UserError, match=r"'furlongs', no speed that is known.*speed_unit"):

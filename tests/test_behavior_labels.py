@@ -127,6 +127,10 @@ REFUSED = {
         lambda p: v5(p, [("runrest", "table"), ("other", "string")], speed_rs=SPEED),
     ),
     "string": ("b.mat", lambda p: v73(p, runrest=("string", OBJECT, DECODE), speed_rs=OF_73)),
+    "categorical, which": (  # in a struct, without the attribute
+        "b.mat",
+        lambda p: v73(p, runrest=("categorical", OBJECT, {}), speed_rs=OF_73),
+    ),
     "datetime": ("b.mat", lambda p: v73(p, runrest=("datetime", OBJECT, DECODE), speed_rs=OF_73)),
     "is sparse": ("b.mat", lambda p: v5(p, runrest=SPARSE, speed_rs=SPEED)),
     "is a struct": ("b.mat", lambda p: v5(p, runrest={"state": LABELS}, speed_rs=SPEED)),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mesodecode.files import UserError
+from mesodecode.sources.behavior import read_behavior
 from mesodecode.sources.table import read_table
 
 TIME, SPEED = [0.05, 0.1, 0.15], [20.04, 0.0, 3.5]
@@ -105,6 +106,12 @@ def test_a_table_of_words_stays_words(tmp_path):
     assert table["state"].read().tolist() == ["rest", "run"]
     (tmp_path / "b.csv").write_text("state\nrest\nrun\n")
     assert read_table(tmp_path / "b.csv")["state"].read().tolist() == ["rest", "run"]
+
+
+def test_one_cell_that_is_no_number_is_named(tmp_path):
+    (tmp_path / "b.csv").write_text("speed\n1.5\n2\nn/v\n-.5e1\n")
+    with pytest.raises(UserError, match=r"speed holds text; needs numbers \('n/v' at sample 2\)"):
+        read_behavior(tmp_path / "b.csv")
 
 
 def test_a_header_longer_than_what_is_looked_at(tmp_path):

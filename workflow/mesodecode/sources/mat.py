@@ -18,6 +18,7 @@ from mesodecode.sources.arrays import EMPTY, Held, Unreadable, note_of, unreadab
 from mesodecode.sources.axes import axes_of
 from mesodecode.sources.movie import ArrayMovie, Movie, words
 
+OBJECT = 0xDD000000  # with which the numbers that stand for an object begin
 USUAL = "YXT"  # height x width x frames: how MATLAB keeps a movie
 
 
@@ -202,7 +203,7 @@ def _of_cells(values: list[str | float | None]) -> np.ndarray | Held:
 
 def _of_v73(name: str, item: h5py.Dataset | h5py.Group, file: h5py.File, path: str | Path) -> Held:
     kind = hdf5.text_of(item, "MATLAB_class")
-    if "MATLAB_object_decode" in item.attrs:
+    if _is_object(item):
         return _object(name, kind)
     if "MATLAB_sparse" in item.attrs:
         return unreadable(f"is sparse; in MATLAB: {name} = full({name})", "sparse")
@@ -220,6 +221,12 @@ def _of_v73(name: str, item: h5py.Dataset | h5py.Group, file: h5py.File, path: s
     return unreadable("is a field of an array of structs", "structs")
 
 
+def _is_object(item: h5py.Dataset | h5py.Group) -> bool:
+    """Return whether numbers are those of an object: inside structs, only their first says so."""
+    small = isinstance(item, h5py.Dataset) and item.dtype == "u4" and 5 < (item.size or 0) < 99
+    return "MATLAB_object_decode" in item.attrs or bool(small and item[()].flat[0] == OBJECT)
+
+
 def _rows_of_char(codes: np.ndarray) -> np.ndarray:
     """Return the rows (n,) of a char matrix, stored as its columns, without blanks at the end."""
     return np.array(["".join(map(chr, row)).rstrip() for row in np.atleast_2d(codes.T)], object)
@@ -228,7 +235,7 @@ def _rows_of_char(codes: np.ndarray) -> np.ndarray:
 def _read_cells(item: h5py.Dataset, file: h5py.File, path: str | Path) -> np.ndarray | Unreadable:
     def read(reference: h5py.Reference) -> str | float | None:
         cell = file[reference]
-        if not isinstance(cell, h5py.Dataset) or "MATLAB_object_decode" in cell.attrs:
+        if not isinstance(cell, h5py.Dataset) or _is_object(cell):
             return None
         empty = "MATLAB_empty" in cell.attrs
         if hdf5.text_of(cell, "MATLAB_class") == "char":
