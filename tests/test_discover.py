@@ -515,6 +515,12 @@ def test_what_is_missing_is_said(tmp_path):
     assert study.config["allocation"] == {"train": 2, "valid": 1, "test": 1, "choose": "all"}
 
 
+def test_of_many_mice_each_is_tested_once(tmp_path):
+    names = [f"m{m}_s1{end}" for m in range(1, 41) for end in (".tif", ".csv")]
+    study, _ = made(tree(tmp_path, *names))
+    assert len(study.mice) == len(study.allocations) == 40
+
+
 def test_what_no_study_can_be_made_of_is_said_in_the_first_line(tmp_path):
     days = [f"2020010{d}{end}" for d in (1, 2) for end in (".tif", "_speed.mat")]
     text = config_text.config_text(discover.look(tree(tmp_path, *days)))

@@ -13,6 +13,8 @@ from mesodecode.files import UserError
 from mesodecode.found import Found
 from mesodecode.session_patterns import named
 
+MANY = 6  # mice above which all combinations are more than a first study needs: 6 have 120
+
 
 def config_text(found: Found) -> str:
     """Return a commented config; what `cohort.resolve` says against it is its first line."""
@@ -35,7 +37,9 @@ def _lines(found: Found) -> Iterator[str]:
         yield f"  {_scalar(mouse)}:"
         yield from (f"    - {_scalar(session)}" for session in sessions)
     train = min(3, n_mice - 2)
-    if train >= 1:
+    if n_mice > MANY:
+        yield f"allocation: {{train: {train}, valid: 1, test: 1, choose: each_test}}   # mice"
+    elif train >= 1:
         yield f"allocation: {{train: {train}, valid: 1, test: 1}}   # mice a role, all combinations"
     else:
         yield f"# FILL IN: mice found: {n_mice}; to decode unseen mice takes 3 or more"
