@@ -20,7 +20,7 @@ BEHAVIOR = {
 }
 RECORDERS = {
     *("timeline", "bpod", "daq", "wavesurfer", "analog", "recorder", "virmen", "sync", "ttl"),
-    *("arduino", "teensy", "stimulus", "stimuli", "trials", "events", "ephys", "harp"),
+    *("arduino", "teensy", "trials", "events", "ephys", "harp"),
 }
 ROIS = {"roi", "rois"}
 TIMES = {"times", "timestamps", "timestamp", "frametimes"}
@@ -28,7 +28,8 @@ ASIDE = {
     *("mask", "masks", "dark", "mean", "average", "avg", "background", "atlas", "truth", "max"),
     *("landmarks", "info", "params", "parameters", "settings", "meta", "metadata", "header"),
     *("notes", "log", "rcoeffs", "transform", "tform", "allen", "ccf", "snapshot", "preview"),
-    *("std", "projection", "vessels", "vasculature", "opts", "bregma"),
+    *("std", "projection", "vessels", "vasculature", "opts", "bregma", "summary", "shifts"),
+    *("stimulus", "stimuli", "licks", "rotation"),
 }
 CAMERAS = {
     *("face", "facecam", "eye", "eyecam", "pupil", "body", "bodycam", "whisker", "dlc", "side"),
@@ -49,6 +50,7 @@ FOLDERS = {
 # What was done to a movie -> how far it has come; of two versions the later one is taken.
 MADE = {
     **dict.fromkeys(("raw", "orig", "original", "unprocessed"), 0),
+    **dict.fromkeys(("uncorrected",), 1),
     **dict.fromkeys(("registered", "reg", "aligned", "mc", "moco", "motion", "cropped"), 2),
     **dict.fromkeys(("binned", "downsampled", "resized", "denoised", "filtered", "filt"), 2),
     **dict.fromkeys(("preprocessed", "preproc", "processed", "proc", "normalized", "final"), 3),

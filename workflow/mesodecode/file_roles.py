@@ -17,7 +17,8 @@ MOVIES = (*STACKS, ".nwb", *VIDEOS)
 ROLES = ("movie", "temporal", "spatial", "behavior", "times", "rois", "aside")
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
-_MOVIE_WORDS = names.MOVIE | set(names.MADE) | {"u"} | {w for w in names.LIGHTS if w.isalpha()}
+_MOVIE_WORDS = set(names.MADE) | {word for word in names.LIGHTS if word.isalpha()}
+WEAK = 1  # rank of movies by what was done to them or their light: no sessions beside others
 
 
 def by_role(
@@ -38,7 +39,7 @@ def by_role(
             role = "aside"  # it says the size of the flat file
         if role == "either":
             role = {None: "either", True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
-            rank = 3
+            rank = 4 if role == "behavior" else WEAK
         if role == "either":
             unclear[path] = size
         else:
@@ -87,9 +88,9 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
         return "temporal", 0
     if suffix == ".npy" and words & names.SPATIAL:
         return "spatial", 0
-    if words & (_MOVIE_WORDS | names.TEMPORAL - {"v"}):
+    if words & (names.MOVIE | names.TEMPORAL - {"v"} | {"u", "dff", "dfof"}):
         return "movie", 0
-    return "either", 0
+    return ("movie" if words & _MOVIE_WORDS else "either"), WEAK
 
 
 def _largest(files: dict[PurePosixPath, int]) -> dict[PurePosixPath, int]:

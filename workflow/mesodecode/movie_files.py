@@ -6,14 +6,14 @@ import fnmatch
 import glob
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
 from mesodecode import file_names as names
 from mesodecode.file_names import Token
-from mesodecode.file_roles import EITHER, FLAT, MOVIES, STACKS, TABLES
+from mesodecode.file_roles import EITHER, FLAT, MOVIES, STACKS, TABLES, WEAK
 
 T = TypeVar("T")
 DIGITS = "0123456789"
@@ -24,7 +24,7 @@ PARTS = [
         r"(?P<base>.*)@(?P<n>\d+)",  # pco.camware
         r"(?P<base>(?:.*_)?MMStack(?:_Default|_Pos[-\d]+(?:_\d{3}_\d{3})?)?)(?:_(?P<n>\d+))?",
         r"(?P<base>(?:.*_)?img(?:_channel\d+)?(?:_position\d+)?)(?:_time(?P<n>\d+))?(?:_z\d+)?",
-        r"(?P<base>(?:.*_)?img)_(?P<n>\d{9})_\w+_\d{3}",  # Micro-Manager 1.4
+        r"(?P<base>(?:.*_)?img)_(?P<n>\d{9})(?P<light>_\w+)_\d{3}",  # Micro-Manager 1.4
         r"(?P<base>.*)_X(?P<n>\d+)",  # Andor Solis
         r"(?P<base>Frames(?:_\d+){3}_u?int\d+)_(?P<n>\d+)",  # WidefieldImager, a file a trial
         r"(?P<base>.*?)[-_ .](?:part|pt|chunk|split|file|seg)[-_ ]?(?P<n>\d+)",
@@ -45,13 +45,15 @@ class Unit:
     """Files that follow each other as one movie of one wavelength.
 
     `stem` is what their names have in common, `words` those of folders and stem; `temporal`: they
-    are temporal components of an SVD (of MAT files: with the spatial ones).
+    are temporal components of an SVD (of MAT files: with the spatial ones); `weak`: that they are a
+    movie is said by words that other files have, too.
     """
 
     files: tuple[PurePosixPath, ...]
     stem: str
     words: list[list[Token]]
     temporal: bool = False
+    weak: bool = False
 
     @property
     def folder(self) -> PurePosixPath:
@@ -99,18 +101,18 @@ class Recorded:
 
 
 def units_of(
-    movies: Iterable[PurePosixPath],
+    movies: Mapping[PurePosixPath, int],
     behavior: Iterable[PurePosixPath],
     temporal: Iterable[PurePosixPath] = (),
 ) -> list[Unit]:
-    """Return the movies, parts of one joined, in the order of their paths."""
+    """Return the movies, parts of one joined, in the order of their paths; `movies`: their rank."""
     known = _Beside(list(movies), list(behavior))
     groups: dict[_Base, dict[PurePosixPath, int]] = defaultdict(dict)
     numbered: dict[_Base, dict[PurePosixPath, int]] = defaultdict(dict)
     for path in known.movies:
         stem = stem_of(path)
         match = next(filter(None, (pattern.fullmatch(stem) for pattern in PARTS)), None)
-        base = match["base"] if match else stem
+        base = match["base"] + (match.groupdict().get("light") or "") if match else stem
         groups[path.parent, base, path.suffix][path] = int((match and match["n"]) or 0)
     for (folder, base, suffix), files in groups.items():
         number = _LAST_NUMBER.fullmatch(base)
@@ -128,7 +130,8 @@ def units_of(
         for paths in [[path] for path in ordered] if apart else [ordered]:
             stem = base if len(paths) > 1 else stem_of(paths[0])
             components = bool(re.fullmatch("(rs)?Vc", stem)) and paths[0].suffix == ".mat"
-            found.append(Unit(tuple(paths), stem, names.parsed(paths[0], stem), components))
+            words, weak = names.parsed(paths[0], stem), movies[paths[0]] >= WEAK
+            found.append(Unit(tuple(paths), stem, words, components, weak))
     for path in temporal:
         stem = stem_of(path)
         found.append(Unit((path,), stem, names.parsed(path, stem), temporal=True))
@@ -193,8 +196,11 @@ def sessions_of(units: list[Unit]) -> dict[tuple[tuple[str, ...], ...], Recorded
     groups: dict[tuple[tuple[str, ...], ...], list[Unit]] = defaultdict(list)
     for unit in units:
         groups[unit.key("light", "made", "role")].append(unit)
+    sure = {unit.folder for unit in units if not unit.weak}
     found = {}
     for key, versions in groups.items():
+        if all(unit.weak and unit.folder in sure for unit in versions):
+            continue  # shifts of a motion correction, say
         best = max(versions, key=_preference)
         lights: dict[str, Unit] = {}
         if not best.temporal:
@@ -233,8 +239,9 @@ def _with_lights(units: list[Unit]) -> list[Unit]:
     pairs = _beside(
         lit, lambda unit: "".join(t.text for t in unit.of("light") if t.text in names.LETTERS)
     )
-    if pairs and all(pair == pairs[0] and pair in ({"G", "R"}, {"B", "V"}) for pair in pairs):
-        return lit
+    for pair in ({"G", "R"}, {"B", "V"}):  # a file may be missing
+        if all(p <= pair for p in pairs) and 4 * pairs.count(pair) >= 3 * len(pairs):
+            return lit
     naming = {tuple(t.value for t in unit.of("subject", "name", "number")) for unit in units}
     if len(naming) < 2 and not any({0, 3} <= shown for shown in _beside(units, lambda u: u.shows)):
         return [

@@ -71,11 +71,10 @@ def _session_names(sessions: list[Session]) -> list[list[str]]:
             pairs = {(session.mouse, text) for session, text in zip(sessions, texts, strict=True)}
             if len(pairs) < len(sessions) or not all(NAME.fullmatch(text) for text in texts):
                 continue
-            timed = all(
-                any(token.kind in ("date", "time", "count") for token in names.tokens(text))
-                for text in texts
-            )
-            ways.setdefault(tuple(texts), 2 * timed + (len(set(texts)) > 1))
+            differ = len(set(texts)) > 1
+            telling = ("date", "time", "count") if differ else ("date", "time")  # not Pos0
+            timed = all(any(t.kind in telling for t in names.tokens(text)) for text in texts)
+            ways.setdefault(tuple(texts), 2 * timed + differ)
     return [list(way) for way in sorted(ways, key=lambda way: -ways[way])]
 
 
