@@ -37,6 +37,11 @@ def made(folder: Path) -> tuple[cohort.Study, str]:
     return cohort.resolve(yaml.safe_load(text)), text
 
 
+def spoken(text: str) -> str:
+    """The comments of a config, on one line."""
+    return " ".join(line.lstrip("# ") for line in text.splitlines())
+
+
 def made_text(folder: Path) -> tuple[dict, str]:
     """The config that is written for a folder, whether or not it can be run, and its text."""
     text = config_text.config_text(discover.look(folder))
@@ -253,6 +258,16 @@ TREES = {
         "{mouse}/SpatialDisc/{session}/Frames_2_640_540_uint16_*.dat",
         None,
     ),
+    "labcams, raw": (
+        in_each(
+            DAILY,
+            *("frames_2_24_32_uint16.dat", "frames.camlog", "motion_correction_shifts.npy"),
+            *("wheel.csv", "stimuli.npy"),
+        ),
+        TWICE,
+        "{mouse}/{session}/frames_2_24_32_uint16.dat",
+        "{mouse}/{session}/wheel.csv",
+    ),
     "WidefieldImager, reduced": (
         in_each(
             DAILY, "Vc.mat", "blueV.mat", "hemoV.mat", "opts.mat", "frameTimes.mat", "wheel.mat"
@@ -329,7 +344,19 @@ TREES = {
         "{session}@*.tif",
         "{session}_wheel.csv",
     ),
-    "Micro-Manager, two positions of a file each are no parts": (
+    "Micro-Manager 1.4, two channels": (
+        [
+            f"{m}_1/Pos0/img_00000000{t}_{c}_000.tif"
+            for m in M
+            for c in ("Blue", "UV")
+            for t in (0, 1)
+        ]
+        + [f"{m}_1/wheel.csv" for m in M],
+        dict.fromkeys(("m1_1", "m2_1", "m3_1"), 1),
+        ["{session}/Pos0/img_*_Blue_000.tif", "{session}/Pos0/img_*_UV_000.tif"],
+        "{session}/wheel.csv",
+    ),
+    "Micro-Manager, parts": (
         [f"{m}_1/{m}_1_MMStack_Pos0{end}.ome.tif" for m in M for end in ("", "_1", "_2")]
         + [f"{m}_1/wheel.csv" for m in M],
         dict.fromkeys(("m1_1", "m2_1", "m3_1"), 1),
@@ -590,8 +617,7 @@ def test_numbers_behind_a_name_count_sessions_unless_they_do_not_begin_as_counts
 )
 def test_what_may_be_one_animal_is_said(tmp_path, names, said):
     _, text = made_text(tree(tmp_path, *(n + end for n in names for end in (".tif", ".csv"))))
-    words = " ".join(line.lstrip("# ") for line in text.splitlines())
-    assert said in words
+    assert said in spoken(text)
 
 
 def test_light_that_is_not_paired_names_a_movie_not_a_session(tmp_path):
@@ -637,6 +663,9 @@ def test_settings_that_files_ask_for_are_written(tmp_path):
     config, _ = made_text(tree(tmp_path / "vc", *TREES["WidefieldImager, reduced"][0]))
     assert config["recordings"]["movie_dataset"] == ["U", "Vc"]
     assert config["recordings"]["frame_times"].endswith("{mouse}/{session}/frameTimes.mat")
+    raw = [f"{day}{n}" for day in DAILY for n in ("a.tif", "imaging.imagingLightSource.npy")]
+    _, text = made_text(tree(tmp_path / "raw", *raw))
+    assert "imagingLightSource.npy and the like may say the light" in spoken(text)
     _, text = made_text(tree(tmp_path / "h5", *TREES["Allen"][0]))
     assert "CHECK: axes of the movie are taken as TYX" in text
     _, text = made_text(tree(tmp_path / "dat", *TREES["Umit"][0]))

@@ -273,6 +273,12 @@ def _say_what_is_missing(
     for session in sessions:
         units = (*session.movie.units, *session.movie.others)
         used |= {path for unit in units for path in unit.files} | {session.movie.u}
+    light = [p for p in roles["aside"] if {"light", "source"} <= names.words(stem_of(p))]
+    if light and not roles["temporal"]:
+        found.notes.append(
+            f"CHECK: {light[0]} and the like may say the light of each frame: see light_sources, "
+            "and channels of the corrections."
+        )
     left = sorted({path for paths in roles.values() for path in paths} - used)
     counts = Counter(path.name for path in left)
     names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
