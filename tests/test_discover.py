@@ -580,6 +580,7 @@ def mice(*names: str) -> list[str]:
     [
         ("20180125_Emx1G6_LR_1", "Emx1G6_LR_1"),
         *[("m1_s1", "m1"), ("EMXJ25", "EMXJ25"), ("20200101", ""), ("20200101_01", "")],
+        *[("20200101_s2", ""), ("20200101_0915", "")],
         *[("sub-01_ses-02", "sub-01"), ("GC5-2020-03-04", "GC5"), ("anna run2", "anna")],
         *[("rat_day1_trial3", "rat"), ("m1_2024-01-01_14-30-05", "m1"), ("m1run2", "m1")],
         *[("m1_01-Jan-2024_09h15", "m1"), ("240101_GC5", "GC5"), ("m1_20240101T091500", "m1")],
@@ -612,6 +613,8 @@ def test_numbers_behind_a_name_count_sessions_unless_they_do_not_begin_as_counts
         (["M1_20240101", "m01_20240102", "m2_20240101"], "'M1', 'm01' may be one animal"),
         (["GC5_x7_s1", "GC5_y8_s1", "GC6_x7_s1"], "'GC5_x7', 'GC5_y8' may be one animal"),
         (["m1_odorant", "m1_tones", "m2_tones"], "odorant, tones in names are taken for what was"),
+        (["s1_day1", "s2_day1", "s3_day1"], "s1 and the like are taken for mice"),
+        (["C12a_20240101", "C12b_20240101", "C13a_20240101"], "'C12a', 'C12b' may be one animal"),
         (["m1/gloom", "m1/glee", "m2/gloom"], "'m1' is taken for one mouse, with sessions glee"),
     ],
 )

@@ -56,6 +56,8 @@ def mice_of(places: Sequence[Place]) -> Guess:
         chosen = [level if level < 0 else level - len(place.parts) for place in places]
     named = [_naming(place.words[at]) for place, at in zip(places, chosen, strict=True)]
     guess.rests_on = "the sessions' names" if level in (None, -1) else "folders"
+    if any(token.kind == "count" for words in named for token in words):
+        guess.notes.append("CHECK: s1 and the like are taken for mice, not for sessions.")
     named = _without_counts(named, places, chosen, guess)
     named = _without_conditions(named, guess)
     guess.mice = _texts(named, places, chosen)
@@ -119,9 +121,9 @@ def _texts(named: list[list[Token]], places: Sequence[Place], chosen: Sequence[i
 def _naming(words: Sequence[Token]) -> list[Token]:
     """Return the words that may name an animal; of none, what may be a subject ("s1_day2")."""
     kept = [token for token in words if token.kind in NAMING]
-    counts = [token for token in words if token.kind in ("count", "date")]
-    if not kept and len(counts) > 1:
-        kept = [token for token in words if re.fullmatch(r"s\d+", token.value)][:1]
+    counts = [token for token in words if token.kind in ("count", "date", "time")]
+    if not kept and len(counts) > 1 and re.fullmatch(r"s\d+", counts[0].value):
+        return counts[:1]
     return kept
 
 
@@ -305,8 +307,8 @@ def _alike(mice: list[str], named: list[list[Token]]) -> Iterator[str]:
     """Yield notes on mice that may be one animal, by their names."""
     spelled = defaultdict(set)
     for mouse in filter(None, mice):
-        plain = re.sub(r"\d+", lambda n: str(int(n[0])), mouse.lower())
-        plain = re.sub(r"(?<=\d)[a-z]$", "", plain)  # C12a, C12b
+        plain = re.sub(r"(?<=[A-Z0-9])[a-z]$", "", mouse).lower()  # C12a, C12b
+        plain = re.sub(r"\d+", lambda n: str(int(n[0])), plain)
         spelled[re.sub(r"[^\w]|_", "", plain)].add(mouse)
     words = dict(zip(mice, named, strict=True))
     first = _first_difference(list(words.values()))
