@@ -283,6 +283,11 @@ MISREAD = {
     "NPY, time last": ("x.npy", lambda p, x: np.save(p, np.moveaxis(x, 0, 2)), "YXT"),
     "NPY, time in the middle": ("x.npy", lambda p, x: np.save(p, np.moveaxis(x, 0, 1)), "YTX"),
     "HDF5, time last": ("x.h5", lambda p, x: save_h5(p, x=np.moveaxis(x, 0, 2)), "YXT"),
+    "TIFF, pages of rows": (
+        "x.tif",
+        lambda p, x: tifffile.imwrite(p, np.moveaxis(x, 0, 2), **GRAY),
+        "YXT",
+    ),
     "Zarr, time last": (
         "x.zarr",
         lambda p, x: save_zarr(p, np.moveaxis(x, 0, 2), chunks=(6, 9, 40)),
@@ -342,6 +347,11 @@ def test_intervals_and_sampled_behaviour_tell_a_misread_movie_too(lab, capsys):
     assert "speed goes on for 39.98 s" in line
 
 
+def test_behaviour_in_zarr_is_refused_by_name(lab, capsys):
+    save_zarr(lab / "b.zarr", FRAMES, 2, "acquisition/speed", chunks=(4, H, W))
+    assert "behaviour is not read from Zarr" in refused(lab, capsys, behavior=lab / "b.zarr")
+
+
 def test_a_length_by_chance_is_no_other_axis(lab):
     """A recorder ran on for as many frames as an image is wide; the user or the file says how."""
     wide = np.tile(FRAMES, (1, 1, 6))[:, :, :50]  # 40 frames, 50 px wide: 1.33 and 1.67 s
@@ -349,7 +359,9 @@ def test_a_length_by_chance_is_no_other_axis(lab):
     np.save(lab / "x.npy", wide)
     assert preprocess(lab, movie=lab / "x.npy", **clock) == 1
     assert preprocess(lab, movie=lab / "x.npy", movie_axes="TYX", **clock) == 0
-    tifffile.imwrite(lab / "x.tif", wide, **GRAY)
+    np.save(lab / "t.npy", np.arange(T) / 30)
+    assert preprocess(lab, movie=lab / "x.npy", frame_times=lab / "t.npy", **clock) == 0
+    tifffile.imwrite(lab / "x.tif", wide, imagej=True, metadata={"axes": "TYX"})
     assert preprocess(lab, movie=lab / "x.tif", **clock) == 0
 
 

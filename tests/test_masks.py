@@ -80,6 +80,13 @@ def test_the_sign_of_labels_tells_hemispheres(tmp_path, dtype):
         np.testing.assert_array_equal(pixels, np.flatnonzero(number == SIGNED))
 
 
+def test_a_sign_that_goes_against_the_image_names_no_side(tmp_path):
+    masks = read_masks(write_image(tmp_path / "m.npy", -SIGNED), H, W)
+    assert masks.names == ("3", "5", "12", "-3", "-12")
+    for name, pixels in zip(masks.names, masks.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, np.flatnonzero(int(name) == -SIGNED))
+
+
 BACKGROUND = {
     "-1 outside": np.where(LABELS, LABELS.astype(int), -1),
     "-1 outside, one area": np.where(LABELS == 7, 1, -1),

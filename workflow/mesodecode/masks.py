@@ -55,7 +55,8 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
 
     .tif, .tiff, .npy, .png: a label image (H, W), 0 or NaN outside, else the number of the ROI;
     ROIs in the order of their numbers. Where some are negative, the sign tells hemispheres, as in
-    wfield's atlas: "3 left" is 3, "3 right" is -3, and the left ones come first. Or a stack of
+    wfield's atlas: "3 left" is 3, "3 right" is -3, and the left ones come first (where negative
+    ones lie left in the image, which may be mirrored, they are named "3" and "-3"). Or a stack of
     masks, (R, H, W) or (H, W, R), of 0 and one other number; ROIs are numbered from 1.
     .json: polygons, {"name": [[x, y], …], …}; a pixel belongs to an ROI if its centre lies inside.
     .tsv, .csv: circles, columns `COLUMNS`, x, y and radius in px; a pixel belongs if its centre is
@@ -182,10 +183,10 @@ def _of_labels(
             f"{height} x {width}; make it for this movie{_exchanged(labels, height, width)}"
         )
     numbers = np.unique(labels[labels != 0]).tolist()
-    signed = _signed(numbers, labels, path)
+    sides = _sides(numbers, labels, path)
     for number in sorted(numbers, key=lambda n: (n < 0, abs(n))):
-        side = (" left", " right")[number < 0] if signed else ""
-        yield f"{abs(number)}{side}", np.flatnonzero(labels == number)
+        name = f"{abs(number)} {sides[number < 0]}" if sides else f"{number}"
+        yield name, np.flatnonzero(labels == number)
 
 
 def _of_stack(
@@ -202,10 +203,12 @@ def _of_stack(
         yield f"{number}", np.flatnonzero(mask)
 
 
-def _signed(numbers: list[int], labels: np.ndarray, path: str | Path) -> bool:
-    """Return whether the sign of labels tells hemispheres apart, as in wfield's atlas.
+def _sides(numbers: list[int], labels: np.ndarray, path: str | Path) -> tuple[str, ...]:
+    """Return what positive and negative labels are, left and right; () where that is open.
 
-    Raises UserError where a negative number may as well stand for what is outside.
+    In wfield's atlas, positive ones are left, in the image as well; where they are not, it is
+    mirrored or of another convention. Raises UserError where the one negative number may as well
+    stand for what is outside.
     """
     negative = [number for number in numbers if number < 0]
     if len(negative) == 1 and (numbers != [*negative, -negative[0]] or (labels != 0).all()):
@@ -213,7 +216,9 @@ def _signed(numbers: list[int], labels: np.ndarray, path: str | Path) -> bool:
             f"{path}: labels of one negative number, {negative[0]}: if it is outside, make it 0; "
             "of labels of two hemispheres, those of the right one are negative"
         )
-    return bool(negative)
+    columns = [np.nonzero(side)[1] for side in (labels > 0, labels < 0)]
+    both = all(len(side) for side in columns)
+    return ("left", "right") if both and columns[0].mean() < columns[1].mean() else ()
 
 
 def _read_json(path: str | Path) -> Any:

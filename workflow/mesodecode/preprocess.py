@@ -236,7 +236,8 @@ def frames_of(
     elif time is not None:
         time = increasing(time, "its time", movie.path)[taken]
         time = check_times(time, "the movie", movie.path, rate)
-    return Frames(len(taken), rate, time, taken, n_raw, orders, movie.axes.by is not None)
+    sure = times is not None or movie.axes.by == "movie_axes"
+    return Frames(len(taken), rate, time, taken, n_raw, orders, sure)
 
 
 def check_session(

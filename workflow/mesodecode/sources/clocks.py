@@ -137,7 +137,7 @@ class Frames:
 
     `taken` (T,) are their numbers among the `n_raw` frames of all channels that the camera took;
     None: they are all. `orders` are other orders of the movie's axes, and how many frames it then
-    has; `sure` if the file or the user says which axis is time.
+    has; `sure` if the user says which axis is time, or has a time stamp for each frame.
     """
 
     count: int

@@ -52,7 +52,7 @@ class TiffMovie(Movie):
         series = self._image(image)
         self.named = series.axes  # by the file, with other letters where it does not
         self.shape = self._shape(series, channels, axes, chosen=image is not None)
-        if len(self.axes.letters) == 3:
+        if len(self.axes.letters) == 3 and "T" not in self.named:
             self.axes = replace(self.axes, shape=self.shape)
         whole = series.dataoffset is not None and self.shape[0] == np.prod(series.shape[:-2])
         contiguous = whole and len(tif.series) == 1

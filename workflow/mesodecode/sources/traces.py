@@ -60,6 +60,8 @@ def _holding(path: Path) -> Iterator[dict[str, Held]]:
         from mesodecode.sources import table
 
         yield table.read_table(path)
+    elif path.is_dir() and any((path / mark).is_file() for mark in ("zarr.json", ".zgroup")):
+        raise UserError(f"{path}: behaviour is not read from Zarr; it is read from {FORMATS}")
     elif path.is_dir() or suffix == ".npy":
         from mesodecode.sources import npy
 
