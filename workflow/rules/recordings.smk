@@ -85,7 +85,7 @@ rule preprocess:
         "Preprocessing session {wildcards.session}"
     shell:
         "mesodecode preprocess {params.flags} --out {output.recording} "
-        "--record {params.record} --measures {output.measures} 2> {log}"
+        "--measures {output.measures} --record {params.record} 2> {log}"
 
 
 rule recordings_of_mouse:
