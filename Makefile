@@ -50,7 +50,8 @@ test-slurm: $(READY) ## start a SLURM on this machine (Debian, as root) and test
 
 lint: $(READY) ## check style and the Snakefile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
-	$(BIN)/snakemake --lint && $(BIN)/snakemake --lint --configfile encoding-demo.yaml
+	PYTHONPATH=workflow $(BIN)/lint-imports --no-cache
+	$(BIN)/snakemake --lint && $(BIN)/snakemake --lint --configfile examples/encoding-demo.yaml
 
 lock: ## resolve envs/requirements.in into requirements.txt and the conda environment
 	@dir=$$(mktemp -d) && trap 'rm -rf '$$dir EXIT && $(PYTHON) -m venv $$dir && \

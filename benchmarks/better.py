@@ -21,7 +21,7 @@ import pandas as pd
 import yaml
 from snakemake.utils import update_config
 
-from mesodecode import cohort
+from mesodecode.study import study
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = {
@@ -69,7 +69,7 @@ def main() -> None:
     config: dict[str, Any] = {}
     for path in configs:
         update_config(config, yaml.safe_load(Path(path).read_text()))
-    decoders = cohort.resolve(config).decoders
+    decoders = study.resolve(config).decoders
     spent = seconds(folder)
     table = pd.DataFrame({"mean": mice.mean(axis=1)}).join(mice)
     table["gap"] = mice.max(axis=1) - mice.min(axis=1)

@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 import tifffile
 
-from mesodecode import schema
-from mesodecode.preprocess import CHUNK
-from mesodecode.simulate import simulate_session
+from mesodecode.recordings.preprocess import CHUNK
+from mesodecode.simulation.simulate import simulate_session
+from mesodecode.study import schema
 
 FILTERS = {
     "none": {},

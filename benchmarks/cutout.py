@@ -16,11 +16,11 @@ import time
 import numpy as np
 import torch
 
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.predict import BATCH
 from mesodecode.explain.cutout import cutout_importance
 from mesodecode.explain.cutout_masks import CutoutMasks, squares
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.predict import BATCH
-from mesodecode.scores import roc_auc
 
 
 def movie(n_frames: int, size: int) -> tuple[np.ndarray, np.ndarray]:

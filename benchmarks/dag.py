@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from mesodecode import cohort
+from mesodecode.study import study as studies
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -49,7 +49,7 @@ def study(mice: int, sessions: int, **more: dict) -> dict:
 def measure(config: dict, folder: Path) -> tuple[int, float, float]:
     """Return jobs, wall and CPU seconds of a dry-run in an empty folder."""
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    checked = cohort.load(folder / "study.yaml")
+    checked = studies.load(folder / "study.yaml")
     for session in checked.mouse_of:
         for kind in ("movie", "behavior", "rois"):
             path = folder / checked.source(kind, session)
@@ -88,7 +88,7 @@ def main() -> None:
     for name, config in studies.items():
         with tempfile.TemporaryDirectory() as folder:
             jobs, wall, cpu = measure(config, Path(folder))
-        number = len(cohort.resolve(config).allocations)
+        number = len(studies.resolve(config).allocations)
         print(f"{name:<36}{number:>12}{jobs:>7}{wall:>8.1f}{cpu:>7.1f}", flush=True)
 
 

@@ -19,9 +19,9 @@ import warnings
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from mesodecode.decoders.networks import RNNDecoder
+from mesodecode.explain.attributions import explain
 from mesodecode.explain.deepshap import explain_deep, outputs
-from mesodecode.explain.methods import explain
-from mesodecode.models import RNNDecoder
 
 N_ROIS, N_FRAMES = 50, 31
 

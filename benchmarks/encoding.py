@@ -19,9 +19,9 @@ import time
 import numpy as np
 import torch
 
-from mesodecode import schema
-from mesodecode.encoding import folds, linear, responses, scores, simulate, sources, train
+from mesodecode.encoding import folds, linear, readers, responses, scores, simulate, train
 from mesodecode.encoding.predictions import Predictions
+from mesodecode.study import schema
 
 FACTORISED = {
     **{"convolutions": 1, "frozen": True, "pool": 8, "readout": "factorised"},
@@ -71,7 +71,7 @@ def main() -> None:
     if args.wavelength:
         change["wavelength"] = args.wavelength
     made = simulate.simulate_population(**schema.defaults("encoding_simulate", **change))
-    source = sources.Session(
+    source = readers.Session(
         *(made.images.astype(np.float32), made.image, made.start, made.end, made.time),
         *(made.events, np.arange(len(made.events))),
     )

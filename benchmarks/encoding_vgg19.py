@@ -23,11 +23,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mesodecode import schema
-from mesodecode.checkpoint import Checkpoint
-from mesodecode.encoding import diagnose, folds, responses, simulate, sources, train
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.encoding import diagnose, folds, readers, responses, simulate, train
 from mesodecode.encoding.explainable import image_means
 from mesodecode.encoding.scores import r2
+from mesodecode.study import schema
 
 
 class OutOfTime(Exception):
@@ -67,7 +67,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     made = simulate.simulate_population(**schema.defaults("encoding_simulate"))
-    session = sources.Session(
+    session = readers.Session(
         *(made.images.astype(np.float32), made.image, made.start, made.end, made.time),
         *(made.events, np.arange(len(made.events))),
     )

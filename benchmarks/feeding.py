@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode import schema
-from mesodecode.datasets import Images
-from mesodecode.models import CNNDecoder
-from mesodecode.preprocess import preprocess
-from mesodecode.recordings import Recording, read_recordings
-from mesodecode.simulate import simulate_session, write_session
-from mesodecode.train import resolve_device
+from mesodecode.decoders.device import resolve_device
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.recording import Recording, read_recordings
+from mesodecode.simulation.simulate import simulate_session, write_session
+from mesodecode.study import schema
 
 
 def step_times(images: Images, parts: list[torch.Tensor], model: CNNDecoder) -> tuple[float, float]:

@@ -21,10 +21,12 @@ from pathlib import Path
 import torch
 from feeding import simulated
 
-from mesodecode import schema, train
-from mesodecode.datasets import Images, ImageWindows
-from mesodecode.models import CNNDecoder, cnn_rnn_decoder
-from mesodecode.predict import cnn_outputs
+from mesodecode.decoders import train
+from mesodecode.decoders.device import reduced_dtype, resolve_device
+from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
+from mesodecode.decoders.predict import cnn_outputs
+from mesodecode.study import schema
 
 # The published study: 64 sessions of 18,000 frames, 3 of 5 mice train, 1 validates, 3 epochs each.
 SESSIONS, FRAMES, ALLOCATIONS, EPOCHS = 64, 18_000, 20, 3
@@ -55,7 +57,7 @@ def ceiling(device: torch.device, batch_size: int, size: int, precision: str, tr
     images = images.to(memory_format=torch.channels_last)
     labels = torch.rand(batch_size, device=device).round()
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    dtype = train.reduced_dtype(device) if precision == "mixed" else None
+    dtype = reduced_dtype(device) if precision == "mixed" else None
 
     def step() -> int:
         with (
@@ -82,7 +84,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=512, help="images a step of the CNN")
     parser.add_argument("--threads", type=int, default=4)
     args = parser.parse_args()
-    device = train.resolve_device("auto", args.threads)
+    device = resolve_device("auto", args.threads)
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"{name}, {args.precision}, {args.image_size} px, batches of {args.batch_size}")
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.predictions import Predictions, SessionPredictions
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
 
 ROOT = Path(__file__).parents[1]
 FRAMES, SIZE = 18_000, 128

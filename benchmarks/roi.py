@@ -43,9 +43,9 @@ def measure(kind: str, half_window: int, threads: int, out: multiprocessing.Queu
     from torch.nn.functional import binary_cross_entropy_with_logits
     from torch.utils.data import DataLoader, TensorDataset
 
-    from mesodecode.datasets import Windows
-    from mesodecode.models import RNNDecoder
-    from mesodecode.rois import SessionSignals
+    from mesodecode.decoders.inputs import Windows
+    from mesodecode.decoders.networks import RNNDecoder
+    from mesodecode.recordings.roi_signals import SessionSignals
 
     torch.set_num_threads(threads)
     rng = np.random.default_rng(0)

@@ -24,16 +24,19 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
-from mesodecode import cohort, evaluate, linear, predict, predict_validation, schema, train
-from mesodecode.allocation import Allocation
-from mesodecode.datasets import Images
-from mesodecode.models import CNNDecoder, Trained
-from mesodecode.predictions import bind
-from mesodecode.recordings import Recording, read_recording
-from mesodecode.shift import columns, images, measures, verdicts
+from mesodecode.decoders import linear, predict, predict_validation, train
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.predictions import bind
+from mesodecode.decoders.weights import Trained
+from mesodecode.recordings.recording import Recording, read_recording
+from mesodecode.scores import auc as auc_tables
+from mesodecode.shift import columns, images, measures, shift_verdicts
 from mesodecode.shift.features import Features
-from mesodecode.simulate import cohort as sessions_of
-from mesodecode.simulate import simulate_session
+from mesodecode.simulation.simulate import cohort as sessions_of
+from mesodecode.simulation.simulate import simulate_session
+from mesodecode.study import schema, study
+from mesodecode.study.allocation import Allocation
 
 GRADES = {
     "rotation": [8, 16, 24, 45],  # degrees
@@ -128,14 +131,14 @@ def measured(
                 item = bind(decoder, allocation, sessions)
                 featured = Features(100).of(model, recordings)
                 by_name = {recording.session: recording for recording in recordings}
-                aucs = evaluate.session_table([item])["auc"]
+                aucs = auc_tables.session_table([item])["auc"]
                 made = measures.rows(item, validation, featured, by_name)
                 yield from ((condition, row, auc) for row, auc in zip(made, aucs, strict=True))
 
 
 def judged(decoder: str, choose: str, cohorts: Mapping[tuple, list[Recording]]) -> pd.DataFrame:
     """Return kind, value and `columns.COLUMNS` of the test sessions of every cohort."""
-    allocations = cohort.allocate(sorted({r.mouse for r in cohorts["none", 0.0]}), choose=choose)
+    allocations = study.allocate(sorted({r.mouse for r in cohorts["none", 0.0]}), choose=choose)
     found = list(measured(decoder, allocations, cohorts))
     settings, parts, described = schema.defaults("shift"), [], {}
     for recording in (one for recordings in cohorts.values() for one in recordings):
@@ -151,7 +154,7 @@ def judged(decoder: str, choose: str, cohorts: Mapping[tuple, list[Recording]]) 
         table = pd.DataFrame([row for row, _ in mine], columns=columns.MEASURE_COLUMNS)
         aucs = table[["decoder", "allocation", "session"]].assign(auc=[auc for _, auc in mine])
         pictures = pd.DataFrame([described[one.path] for one in cohorts[kind, value]])
-        report = verdicts.report(table, aucs, pictures, settings)
+        report = shift_verdicts.report(table, aucs, pictures, settings)
         parts.append(report.assign(kind=kind, value=value))
     return pd.concat(parts, ignore_index=True)
 

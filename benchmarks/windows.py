@@ -16,11 +16,13 @@ from pathlib import Path
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode import schema, simulate, train
-from mesodecode.datasets import Images, ImageWindows
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.preprocess import preprocess
-from mesodecode.recordings import read_recordings
+from mesodecode.decoders import train
+from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.recording import read_recordings
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
 
 DEMO = {"run_signal": 0.04, "signal_radius": 0.075, "fast_amplitude": 0.01, "photons": 150}
 

@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from mesodecode import adapt, models, predict, schema
-from mesodecode.adapt import decoders, images, statistics
-from mesodecode.files import UserError
-from mesodecode.shift import samples
+from mesodecode.base.files import UserError
+from mesodecode.decoders import applied, networks, past, predict, weights
+from mesodecode.decoders.adapt import adapted as adapting
+from mesodecode.decoders.adapt import domain
+from mesodecode.recordings import sample
+from mesodecode.study import schema
 
 DEFAULTS = schema.defaults("adapted", adapted_from="cnn") | {"warm_up": 1}
 RATE = 10.0
@@ -42,15 +44,15 @@ class Net(nn.Module):
 
 @pytest.fixture
 def cnn(monkeypatch):
-    monkeypatch.setattr(models, "create_backbone", lambda *_: Net())
+    monkeypatch.setattr(networks, "create_backbone", lambda *_: Net())
     torch.manual_seed(1)
-    return models.CNNDecoder("net").eval()
+    return networks.CNNDecoder("net").eval()
 
 
 @pytest.fixture
 def gru(cnn):
-    rnn = models.RNNDecoder(4, cell="gru", hidden_size=5)
-    return models.CNNRNNDecoder(cnn, rnn).eval()
+    rnn = networks.RNNDecoder(4, cell="gru", hidden_size=5)
+    return networks.CNNRNNDecoder(cnn, rnn).eval()
 
 
 def recording(mouse="t", session="t1", n=80, seed=0, scale=1.0, **changed):
@@ -60,7 +62,7 @@ def recording(mouse="t", session="t1", n=80, seed=0, scale=1.0, **changed):
     frames[:, 3:6, 3:6] += 60 * labels[:, None, None]
     frames = frames.astype(np.uint16)
     mean, sd = frames.mean(0).astype(np.float32), float(frames.std())
-    plain = samples.Sample(
+    plain = sample.Sample(
         *(Path(f"{session}.h5"), session, mouse, RATE, labels, None, None, None, mean, sd),
         shape=frames.shape,
         frames=frames,
@@ -69,20 +71,20 @@ def recording(mouse="t", session="t1", n=80, seed=0, scale=1.0, **changed):
 
 
 def run(model, recordings, half_window=None, known=(), **settings):
-    decoder = decoders.ImageDecoder(model, half_window)
-    return adapt.predict(decoder, recordings, known, DEFAULTS | settings)
+    decoder = applied.ImageDecoder(model, half_window)
+    return adapting.predict(decoder, recordings, known, DEFAULTS | settings)
 
 
 @pytest.fixture(autouse=True)
 def samples_in_memory(monkeypatch):
     """Samples of recordings that lie in memory: the whole of them."""
-    monkeypatch.setattr(decoders, "sample", lambda recording, *_: recording)
+    monkeypatch.setattr(applied, "sample", lambda recording, *_: recording)
 
 
 def test_without_adaptation_it_predicts_as_published(cnn):
     mine = [recording(), recording(session="t2", seed=1)]
     made = run(cnn, mine)
-    trained = models.Trained("cnn", {"backbone": "net"}, ("a",), ("b",), cnn.state_dict())
+    trained = weights.Trained("cnn", {"backbone": "net"}, ("a",), ("b",), cnn.state_dict())
     for name, session in predict.predict_cnn(trained, mine).items():
         assert np.array_equal(made[name].frame, session.frame)
         assert made[name].probability == pytest.approx(session.probability, abs=1e-6)
@@ -107,7 +109,7 @@ def test_strict_sees_nothing_after_the_window(cnn, gru, half_window):
 
 def test_past_statistics_are_those_of_the_frames_before_the_second():
     frames = recording(n=35).frames.astype(float)
-    of, means, sds = images.past_statistics(recording(n=35))
+    of, means, sds = past.past_statistics(recording(n=35))
     assert of.tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 5
     for block in (1, 2, 3):
         before = frames[: 10 * block]
@@ -124,12 +126,12 @@ def test_registration_turns_a_brain_back():
     turned = rotate(image, -10, reshape=False, order=1)  # clockwise as it is shown
     other = recording("a", pixel_mean=image)
     mine = recording(pixel_mean=turned)
-    move = images.onto(mine, [other])
+    move = past.onto(mine, [other])
     assert np.rad2deg(np.arctan2(move[1, 0], move[0, 0])) == pytest.approx(10, abs=1)
     frames = np.stack([turned] * 5).astype(np.uint16)
     still = replace(mine, frames=frames, shape=frames.shape, labels=np.zeros(5, np.uint8))
     still = replace(still, pixel_mean=np.zeros((64, 64)), stack_sd=1.0)
-    back = images.AdaptedImages(still, "cpu", move=move).batch(torch.tensor([2]))[0, 1].numpy()
+    back = past.AdaptedImages(still, "cpu", move=move).batch(torch.tensor([2]))[0, 1].numpy()
     middle = np.s_[12:52, 12:52]
     image, turned, back = (one[middle].ravel() for one in (image, turned, back))
     missed = [np.square(one - image).mean() for one in (turned, back)]
@@ -140,7 +142,7 @@ def test_coral_gives_features_the_mean_and_covariance_of_others():
     rng = np.random.default_rng(4)
     mine = rng.normal(size=(4000, 3)) @ np.array([[2, 0, 0], [1, 1, 0], [0, 0, 3.0]]) + 5
     others = rng.normal(size=(4000, 3)) @ np.array([[1, 1, 0], [0, 2, 1], [0, 0, 1.0]]) - 1
-    align = statistics.Coral(mine, others)
+    align = domain.Coral(mine, others)
     made = align(torch.tensor(mine, dtype=torch.float32)).numpy()
     assert made.mean(0) == pytest.approx(others.mean(0), abs=1e-3)
     assert np.cov(made.T) == pytest.approx(np.cov(others.T), rel=0.03, abs=0.05)
@@ -152,8 +154,8 @@ def test_batch_norm_takes_the_statistics_of_the_mouse_and_leaves_the_model_alone
     run(cnn, [mine], batch_norm=True)
     assert all(torch.equal(before[key], value) for key, value in cnn.state_dict().items())
     adapted = copy.deepcopy(cnn)
-    source = images.AdaptedImages(mine, "cpu")
-    statistics.set_batch_norm(adapted, [source])
+    source = past.AdaptedImages(mine, "cpu")
+    domain.set_batch_norm(adapted, [source])
     with torch.no_grad():
         maps = cnn.net.layer[0](source.batch(source.centres[:64]))
         rest = cnn.net.layer[0](source.batch(source.centres[64:]))

@@ -13,25 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from mesodecode import (
-    adapt,
-    classical,
-    linear,
-    models,
-    predict_validation,
-    predictions,
-    roi_rnn,
-    schema,
-    validation,
-    windows,
-)
-from mesodecode.adapt import decoders, few_shot, reading, signals
-from mesodecode.adapt import linear as adapted_linear
-from mesodecode.allocation import Allocation
+from mesodecode.base import windows
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.recordings import read_recording
-from mesodecode.shift import features, samples
+from mesodecode.decoders import (
+    applied,
+    inputs,
+    linear,
+    networks,
+    predictions,
+    roi_classical,
+    roi_rnn,
+    validation,
+)
+from mesodecode.decoders import linear_networks as adapted_linear
+from mesodecode.decoders.adapt import adapted, few_shot
+from mesodecode.recordings import roi_signals, sample
+from mesodecode.recordings.recording import read_recording
+from mesodecode.shift import adapted_features
+from mesodecode.study import schema
+from mesodecode.study.allocation import Allocation
 
 DEFAULTS = schema.defaults("adapted", adapted_from="x") | {"warm_up": 1}
 RATE = 10.0
@@ -50,7 +51,7 @@ def recording(mouse="t", session="t1", n=80, seed=0):
     rois[:, 1] += 1.5 * labels
     mean, sd = frames.mean(0).astype(np.float32), float(frames.std())
     about = Path(f"{session}.h5"), session, mouse, RATE, labels, None, None, rois, mean, sd
-    return samples.Sample(*about, shape=frames.shape, frames=frames)
+    return sample.Sample(*about, shape=frames.shape, frames=frames)
 
 
 ALLOCATION = Allocation(("a", "b"), ("v",), ("t",))
@@ -59,7 +60,7 @@ TRAINING = [recording(mouse, mouse, 140, seed) for seed, mouse in enumerate("ab"
 
 @pytest.fixture(autouse=True)
 def samples_in_memory(monkeypatch):
-    monkeypatch.setattr(decoders, "sample", lambda recording, *_: recording)
+    monkeypatch.setattr(applied, "sample", lambda recording, *_: recording)
 
 
 def settings_of(kind, **changed):
@@ -75,26 +76,28 @@ def fitted(kind, **changed):
         model = linear.fit_linear(TRAINING, pixels=6, C=0.1, frame_step=1)
         numbers = linear.coefficients(model)
         weights = linear.LinearWeights(**numbers, pixels=6, train_mice=("a", "b"), valid_mice=())
-        decoder = decoders.ImageDecoder(adapted_linear.Pixels(weights).eval())
+        decoder = applied.ImageDecoder(adapted_linear.Pixels(weights).eval())
         return decoder, lambda mine: linear.predict_linear(model, mine, pixels=6)
     settings = settings_of(kind, **changed)
 
     def given_signals(mine):
-        return predict_validation.signals_of(mine, settings)
+        return roi_rnn.signals_of(mine, settings)
 
     if kind == "gru":
         torch.manual_seed(2)
-        network = models.rnn_decoder(4, settings).eval()
-        return decoders.SignalDecoder(network, settings), lambda mine: roi_rnn.predict_roi_rnn(
+        network = networks.rnn_decoder(4, settings).eval()
+        return applied.SignalDecoder(network, settings), lambda mine: roi_rnn.predict_roi_rnn(
             network, given_signals(mine), settings
         )
-    model = classical.fit_classical(given_signals(TRAINING), settings)
-    decoder = decoders.SignalDecoder(adapted_linear.of_windows(model).eval(), settings)
-    return decoder, lambda mine: classical.predict_classical(model, given_signals(mine), settings)
+    model = roi_classical.fit_classical(given_signals(TRAINING), settings)
+    decoder = applied.SignalDecoder(adapted_linear.of_windows(model).eval(), settings)
+    return decoder, lambda mine: roi_classical.predict_classical(
+        model, given_signals(mine), settings
+    )
 
 
 def run(decoder, recordings, **settings):
-    return adapt.predict(decoder, recordings, TRAINING, DEFAULTS | settings)
+    return adapted.predict(decoder, recordings, TRAINING, DEFAULTS | settings)
 
 
 # --- ROI signals normalised by the past -----------------------------------------------------------
@@ -121,7 +124,7 @@ def slowly(x, baseline, normalise):
 @pytest.mark.parametrize("baseline", [None, 2, 7, 100])
 def test_past_normalisation_is_that_of_a_slow_implementation(baseline, normalise):
     x = np.random.default_rng(5).uniform(1, 3, (25, 2))
-    made = signals.past_normalised(x, baseline=baseline, normalise=normalise)
+    made = roi_signals.past_normalised(x, baseline=baseline, normalise=normalise)
     expected = np.stack([slowly(column, baseline, normalise) for column in x.T], axis=1)
     np.testing.assert_allclose(made, expected, atol=1e-5)
 
@@ -129,12 +132,14 @@ def test_past_normalisation_is_that_of_a_slow_implementation(baseline, normalise
 def test_past_normalisation_by_hand():
     x = np.array([[2.0], [4.0], [3.0], [9.0]])
     # less the mean of the last two: 0, 1, -0.5, 3; then within the least and the most so far
-    made = signals.past_normalised(x, baseline=2, normalise="minmax")[:, 0]
+    made = roi_signals.past_normalised(x, baseline=2, normalise="minmax")[:, 0]
     assert made.tolist() == [0, 1, 0, 1]
-    assert signals.past_normalised(x, baseline=2, normalise="none")[:, 0].tolist() == [
+    assert roi_signals.past_normalised(x, baseline=2, normalise="none")[:, 0].tolist() == [
         *(0, 1, -0.5, 3)
     ]
-    assert signals.past_normalised(x, baseline=None, normalise="dff")[1, 0] == pytest.approx(1 / 3)
+    assert roi_signals.past_normalised(x, baseline=None, normalise="dff")[1, 0] == pytest.approx(
+        1 / 3
+    )
 
 
 @given(
@@ -148,7 +153,7 @@ def test_past_normalisation_does_not_change_with_a_later_frame(at, baseline, nor
     other = x.copy()
     other[at] = value
     how = {"baseline": baseline, "normalise": normalise}
-    a, b = (signals.past_normalised(each, **how) for each in (x, other))
+    a, b = (roi_signals.past_normalised(each, **how) for each in (x, other))
     assert np.array_equal(a[:at], b[:at])
 
 
@@ -216,7 +221,7 @@ def test_windows_of_labelled_frames_do_not_reach_into_the_score():
     assert run(decoder, [recording()], few_shot=4 / 60)["t1"].frame[0] == 40 + 1
     fit = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapt, "fine_tune", lambda network, sources, parts, _: fit.append(parts[0]))
+        patch.setattr(adapted, "fine_tune", lambda network, sources, parts, _: fit.append(parts[0]))
         run(decoder, [recording()], few_shot=4 / 60)
     assert fit[0].max() == 39 - 5
 
@@ -237,7 +242,7 @@ def test_labelled_sessions_are_never_scored(kind):
 def test_of_a_recurrent_decoder_only_what_is_asked_for_is_tuned(finetune):
     decoder, _ = fitted("gru")
     settings = DEFAULTS | {"few_shot": 3 / 60, "finetune": finetune}
-    tuned = adapt.adapted(decoder, [recording()], TRAINING, settings).decoder.network
+    tuned = adapted.adapted(decoder, [recording()], TRAINING, settings).decoder.network
     changed = {
         name
         for (name, old), new in zip(
@@ -321,7 +326,7 @@ def verb(folder, name, *words, test=("t1", "t2")):
 
 def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
     monkeypatch.chdir(recorded)
-    monkeypatch.setattr(decoders, "sample", samples.sample)
+    monkeypatch.setattr(applied, "sample", sample.sample)
     small = ["--half-window", "3"]
     made = {
         "m.npz": ["fit-linear", "--pixels", "6", "--weights", "m.npz", "--out", "p.h5"],
@@ -362,7 +367,7 @@ def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
 
 def read(decoder, mine, n=40, **settings):
     """Features of the last layer of sessions, by session; training mice are a and b."""
-    made = reading.AdaptedFeatures(n, DEFAULTS | settings).of(decoder, mine, ["a", "b"])
+    made = adapted_features.AdaptedFeatures(n, DEFAULTS | settings).of(decoder, mine, ["a", "b"])
     return {each.session: each for each in made}
 
 
@@ -372,33 +377,33 @@ def on_disk(folder):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_unadapted_features_are_those_of_the_plain_decoder(kind, recorded, monkeypatch):
-    monkeypatch.setattr(decoders, "sample", samples.sample)
+    monkeypatch.setattr(applied, "sample", sample.sample)
     decoder, _ = fitted(kind)
     found = read(decoder, on_disk(recorded), few_shot=1.0)  # labels change no feature
     mine = on_disk(recorded)[2]
     source = decoder.source(mine)
-    at = adapt.statistics.spread(source.centres, 40)
+    at = inputs.spread(source.centres, 40)
     if kind == "gradient_boosting":
         expected = source.batch(at).flatten(1)
     elif kind == "pixels":
         fit = decoder.network
         expected = (fit.features(source.batch(at)) - fit.mean) / fit.scale
     else:
-        expected = torch.from_numpy(features.read_by_last_layer(decoder.network, source, at))
+        expected = torch.from_numpy(applied.read_by_last_layer(decoder.network, source, at))
     np.testing.assert_allclose(found["t1"].features, expected.numpy(), atol=1e-4)
     assert np.array_equal(found["t1"].labels, mine.labels[at])
 
 
 @pytest.mark.parametrize("kind", ["pixels", "gru"])
 def test_features_of_a_strict_decoder_are_of_the_past(kind, recorded, monkeypatch):
-    monkeypatch.setattr(decoders, "sample", samples.sample)
+    monkeypatch.setattr(applied, "sample", sample.sample)
     decoder, _ = fitted(kind)
     found = read(decoder, on_disk(recorded), normalise="past")["t1"]
     mine = on_disk(recorded)[2]
     settings = DEFAULTS | {"normalise": "past"}
-    made = adapt.adapted(decoder, [mine], TRAINING, settings)
+    made = adapted.adapted(decoder, [mine], TRAINING, settings)
     at = made.scored()[0]
-    with features.inputs_of(features.last_layer(made.decoder.network)) as seen:
+    with applied.inputs_of(applied.last_layer(made.decoder.network)) as seen:
         made.logits(made.sources[0], at)
     rows = torch.cat(seen).numpy()
     # a few of the frames that are decoded: each has its like among all of them
@@ -409,7 +414,7 @@ def test_features_of_a_strict_decoder_are_of_the_past(kind, recorded, monkeypatc
 
 
 def test_training_mice_are_adapted_to_the_others_as_the_test_mouse_is(recorded, monkeypatch):
-    monkeypatch.setattr(decoders, "sample", samples.sample)
+    monkeypatch.setattr(applied, "sample", sample.sample)
     decoder, _ = fitted("logistic_regression", baseline=None, normalise="none")
     mine = on_disk(recorded)
     stretched = [replace(mine[0], rois=mine[0].rois * 3 + 5), *mine[1:]]

@@ -12,12 +12,14 @@ import scipy.io
 import tifffile
 from skimage import transform
 
-from mesodecode import alignment, evaluate, schema
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.masks import read_masks
-from mesodecode.recordings import read_recording
-from mesodecode.simulate import simulate_session
+from mesodecode.recordings import alignment
+from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.recording import read_recording
+from mesodecode.simulation.simulate import simulate_session
+from mesodecode.study import schema
 
 SIZE, N = 96, 120
 LIMBS = {"FL left": 5, "HL left": 7, "FL right": 30, "HL right": 32, "RS": 16}  # of 50 ROIs
@@ -155,7 +157,7 @@ def test_areas_lie_on_the_true_rois_and_are_read_as_rois(cohort):
         # circles of 2 px radius: their centres of mass are known to about half a pixel
         centres = [(x[labels == n].mean(), y[labels == n].mean()) for n in range(1, 51)]
         assert np.linalg.norm(np.array(centres) - xy, axis=1).max() < 1.0, session
-    table = evaluate.read_table(folder / "areas" / "alignment.tsv", alignment.COLUMNS)
+    table = read_table(folder / "areas" / "alignment.tsv", alignment.COLUMNS)
     assert table["by"].tolist() == ["landmarks", "landmarks", "m2_s1"]
     assert (folder / "areas" / "alignment.png").stat().st_size > 10_000
     svg = (folder / "areas" / "alignment.svg").read_text()

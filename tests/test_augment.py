@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mesodecode import augment
-from mesodecode.augment import Augment
+from mesodecode.decoders import augment
+from mesodecode.decoders.augment import Augment
 
 
 @pytest.fixture

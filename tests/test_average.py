@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesodecode import cli, predictions
-from mesodecode.average import average
-from mesodecode.files import UserError
-from mesodecode.predictions import Predictions, SessionPredictions
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.decoders import predictions
+from mesodecode.decoders.average import average
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
 
 NAME = "train-1+2+3.valid-4.test-5"
 

@@ -26,10 +26,10 @@ from hypothesis import strategies as st
 from test_readers import FRAMES as WHOLE
 from test_readers import photon_series, save_h5, save_nwb, save_v73, save_video, save_zarr
 
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.sources import open_movie
-from mesodecode.sources.traces import read_variables
+from mesodecode.recordings.readers import open_movie
+from mesodecode.recordings.readers.traces import read_variables
 
 ROOT = Path(__file__).parents[1]
 T, H, W = 40, 6, 9

@@ -9,16 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_datasets import stack, write_recording
 
-from mesodecode import linear, predict, rois
-from mesodecode.baseline import running, with_baseline
+from mesodecode.base.roc_auc import roc_auc
 from mesodecode.cli import main
-from mesodecode.datasets import Images, ImageWindows
-from mesodecode.models import CNNDecoder, Trained
-from mesodecode.predict_validation import from_recordings
-from mesodecode.predictions import read
-from mesodecode.recordings import read_recording
-from mesodecode.scores import roc_auc
-from mesodecode.shift.samples import sample
+from mesodecode.decoders import linear, predict
+from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.predict_validation import from_recordings
+from mesodecode.decoders.predictions import read
+from mesodecode.decoders.weights import Trained
+from mesodecode.recordings import roi_signals
+from mesodecode.recordings.baseline import running, with_baseline
+from mesodecode.recordings.recording import read_recording
+from mesodecode.recordings.sample import sample
 
 TINY = "test_efficientnet"
 
@@ -62,7 +64,7 @@ def test_long_windows_are_close_and_small(tmp_path):
     base = running(recording, 1000)
     assert len(base.images) <= 22
     flat = frames.reshape(2000, -1)
-    exact = rois.moving_mean(flat, 1000).reshape(frames.shape)
+    exact = roi_signals.moving_mean(flat, 1000).reshape(frames.shape)
     # of a line instead of a curve: (100 frames)² / 8 of its second derivative, some .1, and noise
     assert np.abs(base.at(t) - exact).max() < 1.5
 

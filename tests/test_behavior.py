@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from mesodecode.files import UserError
-from mesodecode.sources.behavior import read_behavior, seen
-from mesodecode.sources.clocks import Frames, read_times
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers.behavior import read_behavior, seen
+from mesodecode.recordings.readers.clocks import Frames, read_times
 
 FRAMES = Frames(4, 1.0)  # four frames of a second, from 0 s on
 LABELS, SPEED = np.array([0, 1, 1, 0]), np.array([0.1, 3.0, 0.6, 0.5])

@@ -10,8 +10,8 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from mesodecode.files import UserError
-from mesodecode.sources.behavior import Frames, read_behavior
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers.behavior import Frames, read_behavior
 
 FRAMES = Frames(4, 1.0)
 LABELS, SPEED = np.array([0, 1, 1, 0]), np.array([0.1, 3.0, 0.6, 0.5])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode import locomotion
-from mesodecode.files import UserError
-from mesodecode.sources.behavior import Frames, read_behavior
-from mesodecode.sources.speeds import in_cm_s
+from mesodecode.base.files import UserError
+from mesodecode.recordings import locomotion
+from mesodecode.recordings.readers.behavior import Frames, read_behavior
+from mesodecode.recordings.readers.speeds import in_cm_s
 
 T = 300
 FRAMES = Frames(T, 30.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesodecode.files import UserError
-from mesodecode.sources.behavior import read_behavior
-from mesodecode.sources.table import read_table
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers.behavior import read_behavior
+from mesodecode.recordings.readers.table import read_table
 
 TIME, SPEED = [0.05, 0.1, 0.15], [20.04, 0.0, 3.5]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from test_report import run, study, write_report  # noqa: F401 (a fixture)
 
-from mesodecode import runtimes, session_ids
+from mesodecode.running import runtimes
+from mesodecode.study import session_ids
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(

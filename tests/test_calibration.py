@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from mesodecode import calibration, calibration_figure, evaluate, predictions, validation
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.tables import read_table
 from mesodecode.cli import main
-from mesodecode.predictions import Predictions, SessionPredictions
-from mesodecode.scores import roc_auc
+from mesodecode.decoders import predictions, validation
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.scores import calibration, calibration_figure
 
 
 def mouse(name, heat=1.0, n=4000, seed=0, separation=2.0):
@@ -122,10 +124,10 @@ def test_verb_writes_tables_and_figure(tmp_path):
     words += ["--allocations", tmp_path / "a.tsv", "--out", tmp_path / "o.tsv"]
     words += ["--sets", tmp_path / "s.tsv", "--figure", tmp_path / "f"]
     assert main([str(word) for word in words]) == 0
-    table = evaluate.read_table(tmp_path / "o.tsv", calibration.COLUMNS, calibration.NUMBERS)
+    table = read_table(tmp_path / "o.tsv", calibration.COLUMNS, calibration.NUMBERS)
     assert table["decoder"].tolist() == ["d"] * 3 + ["mean"] * 3
     assert set(table.loc[table["method"] == "temperature", "temperature"].round()) == {2}
-    sets = evaluate.read_table(tmp_path / "s.tsv", calibration.SET_COLUMNS, calibration.SET_NUMBERS)
+    sets = read_table(tmp_path / "s.tsv", calibration.SET_COLUMNS, calibration.SET_NUMBERS)
     assert sets["level"].tolist() == [*calibration.LEVELS] * 2
     for made in (table, sets):
         assert made["protocol"].tolist() == ["transductive"] * 3 + ["strict"] * 3

@@ -11,10 +11,11 @@ import fresh
 import pytest
 import torch
 
-from mesodecode import schema, simulate
-from mesodecode.checkpoint import Checkpoint
-from mesodecode.files import Stopped, UserError
-from mesodecode.preprocess import preprocess
+from mesodecode.base.files import Stopped, UserError
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
 
 
 def state_of(path: Path) -> tuple[int, int]:

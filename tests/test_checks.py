@@ -12,22 +12,24 @@ import pytest
 import torch
 from torch import nn
 
-from mesodecode import cli, schema
-from mesodecode.allocation import Allocation
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.weights import Trained
 from mesodecode.explain import (
-    checks,
     checks_figure,
     cutout_masks,
     cutout_tables,
     map_check,
-    map_scores,
-    planted,
+    map_measures,
+    map_verdicts,
     shap_maps,
-    verdicts,
 )
-from mesodecode.files import UserError
-from mesodecode.models import Trained, rnn_decoder
-from mesodecode.recordings import Recording
+from mesodecode.explain import maps as maps_of
+from mesodecode.recordings.recording import Recording
+from mesodecode.simulation import truth
+from mesodecode.study import schema
+from mesodecode.study.allocation import Allocation
 
 N_ROIS, N_FRAMES = 20, 400
 SETTINGS = schema.defaults(
@@ -50,12 +52,14 @@ def one_thread():
 
 def test_average_precision_by_hand():
     # hits at ranks 1 and 3: (1/1 + 2/3) / 2
-    found = checks.planted_truth(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 0, 1, 0.0]))
+    found = map_measures.planted_truth(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 0, 1, 0.0]))
     assert found.average_precision == pytest.approx(5 / 6)
     assert (found.chance, found.n_planted, found.n_on_top, found.n_units) == (0.5, 2, 1, 4)
-    left_out = checks.planted_truth(np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, np.nan, 1, 0]))
+    left_out = map_measures.planted_truth(
+        np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, np.nan, 1, 0])
+    )
     assert (left_out.average_precision, left_out.n_on_top, left_out.n_units) == (1, 2, 3)
-    ties = checks.planted_truth(np.zeros(4), np.array([1, 0, 1, 0.0]))
+    ties = map_measures.planted_truth(np.zeros(4), np.array([1, 0, 1, 0.0]))
     assert (ties.average_precision, ties.n_on_top) == (0.5, 0)  # ties do not count as found
 
 
@@ -64,27 +68,27 @@ def test_rank_correlation_by_hand():
     others = np.array([[1, 300, 20, 400], [4, 3, 2, 1], [1, 2, 3, 3], [1, 2, 3, 4]], float)
     # 1 - 6 x 2 / (4 x 15); reversed; R's cor(…, method = "spearman"); constant
     expected = [0.8, -1, 0.888888888889, 0]
-    np.testing.assert_allclose(checks.rank_correlations(maps, others), expected, atol=1e-12)
+    np.testing.assert_allclose(map_measures.rank_correlations(maps, others), expected, atol=1e-12)
 
 
 def test_stability_is_the_mean_over_pairs_by_test_mouse():
     maps = np.array([[1, 2, 3, 4], [1, 3, 2, 4], [4, 3, 2, 1]], float)
     # pairs 1-2: 0.8 (same mouse); 1-3: -1; 2-3: -0.8
-    assert checks.stability(maps, np.array(["a", "a", "b"])) == pytest.approx((-0.9, 0.8))
-    different, same = checks.stability(maps, np.array(["a", "b", "c"]))
+    assert map_measures.stability(maps, np.array(["a", "a", "b"])) == pytest.approx((-0.9, 0.8))
+    different, same = map_measures.stability(maps, np.array(["a", "b", "c"]))
     assert different == pytest.approx(-1 / 3) and np.isnan(same)
 
 
 def test_deletion_gain_by_hand():
     auc = np.array([[0.6, 0.5], [0.8, 0.5]])  # mean 0.6
     random = np.array([[[0.9, 0.7], [0.7, 0.5]], [[0.9, 0.7], [0.6, 0.6]]])  # draws: 0.8 and 0.6
-    assert checks.deletion_gain(auc, random) == (pytest.approx(0.1), 1)
+    assert map_measures.deletion_gain(auc, random) == (pytest.approx(0.1), 1)
 
 
 def test_permuted_labels_are_tested_as_r_does():
     real = np.array([[5, 6, 7, 8], [1, 2, 3, 4], [2, 4, 4, 9]], float).T
     null = np.array([[1, 2, 3, 4, 4.5], [1.5, 2.5, 3.5, 4.5, 5], [1, 4, 0, 3, 2]], float).T
-    table = checks.real_against_permuted(real, null)
+    table = map_measures.real_against_permuted(real, null)
     # wilcox.test(…, exact = FALSE) and p.adjust(…, "holm")
     np.testing.assert_array_equal(table["statistic"], [20, 6, 16.5])
     np.testing.assert_allclose(table["p"], [0.0199644533052, 0.391267279283, 0.133277007442])
@@ -92,12 +96,12 @@ def test_permuted_labels_are_tested_as_r_does():
     np.testing.assert_allclose(table["p_holm"], holm)
     assert table["mean_null"].tolist() == pytest.approx([2.9, 3.4, 2])
     assert table["sd_null"][2] == pytest.approx(np.sqrt(2.5)) and set(table["n_null"]) == {5}
-    assert checks.real_against_permuted(real, null[:1])["sd_null"].isna().all()
+    assert map_measures.real_against_permuted(real, null[:1])["sd_null"].isna().all()
 
 
 def test_five_allocations_cannot_differ_in_any_of_50_rois():
-    assert checks.smallest_p_holm(5, 5, 50) == pytest.approx(0.609289017767)  # by R
-    assert checks.smallest_p_holm(20, 20, 50) < 1e-5
+    assert map_measures.smallest_p_holm(5, 5, 50) == pytest.approx(0.609289017767)  # by R
+    assert map_measures.smallest_p_holm(20, 20, 50) < 1e-5
 
 
 def test_removals_take_the_highest_first_and_the_unknown_last():
@@ -119,13 +123,13 @@ def truth_file(path: Path, centres=((2, 2),), size=8, radius=0.125, signal=0.02)
 
 def test_planted_rois_are_those_of_the_simulation(tmp_path):
     path = truth_file(tmp_path / "t.h5", ((2, 2), (5, 5)))
-    assert planted.planted_rois([path], [3, 1, 2]).tolist() == [1, 0, 1]
+    assert truth.planted_rois([path], [3, 1, 2]).tolist() == [1, 0, 1]
     nothing = truth_file(tmp_path / "nothing.h5", signal=0)
-    assert planted.planted_rois([nothing], [3, 1, 2]).tolist() == [0, 0, 0]
-    assert np.isnan(planted.planted_rois([], [3, 1, 2])).all()
+    assert truth.planted_rois([nothing], [3, 1, 2]).tolist() == [0, 0, 0]
+    assert np.isnan(truth.planted_rois([], [3, 1, 2])).all()
     (tmp_path / "bad.h5").write_text("no HDF5")
     with pytest.raises(UserError, match=r"bad\.h5: not a truth of `mesodecode simulate`"):
-        planted.planted_rois([tmp_path / "bad.h5"], [1])
+        truth.planted_rois([tmp_path / "bad.h5"], [1])
 
 
 def test_masks_that_hide_half_of_a_planted_area_are_planted(tmp_path):
@@ -137,14 +141,14 @@ def test_masks_that_hide_half_of_a_planted_area_are_planted(tmp_path):
     areas[2, :, 6:] = True  # none
     areas[3, 2] = True  # 3 of 5
     expected = [1, np.nan, 0, 1]
-    np.testing.assert_array_equal(planted.planted_masks([path], areas), expected)
+    np.testing.assert_array_equal(truth.planted_masks([path], areas), expected)
     # the same at twice the size: centre (4.5, 4.5), radius 2
     double = areas.repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_array_equal(planted.planted_masks([path], double), expected)
+    np.testing.assert_array_equal(truth.planted_masks([path], double), expected)
     other = truth_file(tmp_path / "other.h5", ((6, 2),))  # another mouse: only mask 3 hides it
-    both = planted.planted_masks([path, other], areas)
+    both = truth.planted_masks([path, other], areas)
     np.testing.assert_array_equal(both, [np.nan, np.nan, np.nan, 1])
-    assert np.isnan(planted.planted_masks([], areas)).all()
+    assert np.isnan(truth.planted_masks([], areas)).all()
 
 
 # A decoder that reads its ROIs with known weights
@@ -266,7 +270,7 @@ def scores_of(maps, mice=MICE, decoder="real") -> pd.DataFrame:
 
 
 def judged(scores, made, **others) -> pd.DataFrame:
-    return verdicts.table(verdicts.gather(scores, made, **others)).set_index("check")
+    return map_verdicts.table(map_verdicts.gather(scores, made, **others)).set_index("check")
 
 
 @pytest.fixture(scope="module")
@@ -373,11 +377,11 @@ def test_ranks_of_few_units_are_not_judged(graded):
 def test_what_is_missing_is_named(graded):
     maps, made = graded
     with pytest.raises(UserError, match=r"checks: nothing of train-a\+b\.valid-c\.test-i; give"):
-        verdicts.gather(scores_of(maps), made[:-1])
+        map_verdicts.gather(scores_of(maps), made[:-1])
     with pytest.raises(UserError, match=r"maps: nothing of train-a\+b\.valid-c\.test-i"):
-        verdicts.gather(scores_of(maps), made, scores_of(maps[:-1], MICE[:-1]))
+        map_verdicts.gather(scores_of(maps), made, scores_of(maps[:-1], MICE[:-1]))
     with pytest.raises(UserError, match="maps: nothing of 20"):
-        verdicts.gather(scores_of(maps), made, scores_of(maps).drop(columns="20"))
+        map_verdicts.gather(scores_of(maps), made, scores_of(maps).drop(columns="20"))
 
 
 # Files
@@ -390,7 +394,7 @@ def test_maps_of_both_kinds_become_one_table(tmp_path):
         one = shap_maps.shap_map(network, [recording(mouse)], [], ANALYSIS, decoder="x")
         paths.append(tmp_path / f"{mouse}.h5")
         one.write(paths[-1])
-    scores = map_scores.read(paths)
+    scores = maps_of.read(paths)
     assert scores.columns.name == "ROI" and scores.columns[-1] == str(N_ROIS)
     assert scores.index.tolist() == [(f"train-a+b.valid-c.test-{m}", m) for m in "de"]
     np.testing.assert_allclose(scores.loc[(one.allocation, "e")], one.mean_abs.sum(axis=0))
@@ -401,16 +405,16 @@ def test_maps_of_both_kinds_become_one_table(tmp_path):
         about = dict.fromkeys(cutout_tables.COLUMNS, 0) | {"allocation": "A", "test_mouse": "07"}
         table = table.assign(**{k: v for k, v in about.items() if k not in table})
         table.to_csv(tmp_path / f"block{block}.tsv", sep="\t", index=False)
-    scores = map_scores.read(sorted(tmp_path.glob("*.tsv")))
+    scores = maps_of.read(sorted(tmp_path.glob("*.tsv")))
     assert scores.columns.tolist() == ["one", "two"] and scores.columns.name == "mask"
     np.testing.assert_allclose(scores.loc[("A", "07")], [0.2, -0.1])
     with pytest.raises(UserError, match=r"block0\.tsv and others are of different kinds"):
-        map_scores.read([*paths, *sorted(tmp_path.glob("*.tsv"))])
+        maps_of.read([*paths, *sorted(tmp_path.glob("*.tsv"))])
     pd.read_csv(tmp_path / "block1.tsv", sep="\t").assign(allocation="B").to_csv(
         tmp_path / "block1.tsv", sep="\t", index=False
     )
     with pytest.raises(UserError, match="no score of mask"):
-        map_scores.read(sorted(tmp_path.glob("*.tsv")))
+        maps_of.read(sorted(tmp_path.glob("*.tsv")))
 
 
 def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
@@ -439,10 +443,10 @@ def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
 
 def test_the_figure_has_no_panel_for_what_was_not_made(graded):
     maps, made = graded
-    whole = checks_figure.draw(verdicts.gather(scores_of(maps), made))
+    whole = checks_figure.draw(map_verdicts.gather(scores_of(maps), made))
     assert len(whole.axes) == 2  # no truth
     bare = [dataclasses.replace(one, auc=one.auc[:0], auc_random=one.auc[:0]) for one in made]
-    evidence = verdicts.gather(scores_of(maps), bare)
+    evidence = map_verdicts.gather(scores_of(maps), bare)
     assert len(checks_figure.draw(evidence).axes) == 1
     assert "removed" not in checks_figure.caption(evidence)
 

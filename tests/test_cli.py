@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from mesodecode import cli, schema, simulate
+from mesodecode import cli
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
 
 SRC = Path(cli.__file__).parents[2]
 FINETUNE = "--start s --train t --valid v --rnn gru --out o --history h"
@@ -133,7 +135,7 @@ def test_a_full_disk_is_one_line_and_nothing_half(full_disk, writer):
 import sys, h5py, numpy as np, tifffile, torch
 from mesodecode import cli
 from mesodecode.cli import summary
-from mesodecode.files import atomic_path
+from mesodecode.base.files import atomic_path
 def run(args):
     with atomic_path("{full_disk}/out.dat") as part:
         {body}

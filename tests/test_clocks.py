@@ -8,11 +8,11 @@ import pytest
 import scipy.io
 from test_behavior import save_h5, save_table
 
-from mesodecode.files import UserError
-from mesodecode.preprocess import frames_of
-from mesodecode.sources.behavior import read_behavior
-from mesodecode.sources.clocks import Frames, read_times
-from mesodecode.sources.movie import Movie
+from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import Movie
+from mesodecode.recordings.preprocess import frames_of
+from mesodecode.recordings.readers.behavior import read_behavior
+from mesodecode.recordings.readers.clocks import Frames, read_times
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
 TIME = np.arange(2050) / 100

@@ -14,14 +14,17 @@ import tifffile
 from PIL import Image
 from test_workflow import LINEAR, STUDY, add_files, check_commands, plan
 
-from mesodecode import cli, cohort, confounds, schema, simulate
-from mesodecode.allocation import Allocation
-from mesodecode.confounds import controls, signals, verdicts
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.tables import read_table
+from mesodecode.confounds import control_verdicts, controls, signals
 from mesodecode.confounds.signals import ControlSignals, control_signals
-from mesodecode.evaluate import read_table
-from mesodecode.files import UserError
-from mesodecode.recordings import read_recording
-from mesodecode.scores import roc_auc
+from mesodecode.recordings.recording import read_recording
+from mesodecode.simulation import simulate
+from mesodecode.study import control_table, schema
+from mesodecode.study import study as studies
+from mesodecode.study.allocation import Allocation
 
 SIDE = 40
 SETTINGS = schema.defaults("confounds")
@@ -162,7 +165,7 @@ def session(mouse: str, *, known: float, missing: bool = False, n: int = 400) ->
     labels = (np.arange(n) // 20 + ord(mouse)) % 2
     values = rng.normal(0, 1, (n, 2)) + known * labels[:, None]
     made = {"mean": rng.normal(0, 1, (n, 1))} | ({} if missing else {"outside": values})
-    why = {name: "gone" for name in confounds.SIGNALS if name not in made}
+    why = {name: "gone" for name in signals.SIGNALS if name not in made}
     return ControlSignals(f"{mouse}1", mouse, labels.astype(np.uint8), None, made, why)
 
 
@@ -229,12 +232,12 @@ def both(own: list[float], control: list[float], signal: str = "outside", **chan
     ],
 )
 def test_verdicts_by_hand(own, control, verdict):
-    row = verdicts.table(*both(own, control)).iloc[0]
+    row = control_verdicts.table(*both(own, control)).iloc[0]
     assert row["verdict"] == verdict
     assert row["difference"] == pytest.approx(np.mean(own) - np.mean(control))
     assert row["share"] == pytest.approx((np.mean(control) - 0.5) / (np.mean(own) - 0.5))
     assert (row["n_mice"], row["n_allocations"]) == (4, 4)
-    mean = verdicts.table(*both(own, control, "mean")).iloc[0]["verdict"]
+    mean = control_verdicts.table(*both(own, control, "mean")).iloc[0]["verdict"]
     assert mean == {"flag": "note"}.get(verdict, verdict)  # it holds neurons
 
 
@@ -242,7 +245,7 @@ def test_mice_are_the_unit_and_intervals_are_students():
     rows, auc = both([0.9, 0.8, 0.7, 0.9], [0.6, 0.6, 0.7, 0.8])
     for table in (rows, auc):  # two allocations of each of two mice
         table["test_mouse"] = ["a", "a", "b", "b"]
-    row = verdicts.table(rows, auc).iloc[0]
+    row = control_verdicts.table(rows, auc).iloc[0]
     # differences of the mice: .25 and .05; t(1) at .975 is 12.7062
     assert (row["n_mice"], row["n_allocations"]) == (2, 4)
     half = 12.7062 * np.std([0.25, 0.05], ddof=1) / np.sqrt(2)
@@ -253,13 +256,13 @@ def test_mice_are_the_unit_and_intervals_are_students():
 
 def test_what_was_not_made_is_said_and_raises_nothing():
     rows, auc = both([0.9, 0.9], [np.nan, np.nan], missing="no mask says where the brain is")
-    row = verdicts.table(rows, auc).iloc[0]
+    row = control_verdicts.table(rows, auc).iloc[0]
     assert row["verdict"] == "not made"
     assert row["sentence"].endswith("outside the brain: no mask says where the brain is.")
-    alone = verdicts.table(*(table[:1] for table in both([0.9, 0.9], [0.9, 0.9])))
+    alone = control_verdicts.table(*(table[:1] for table in both([0.9, 0.9], [0.9, 0.9])))
     assert alone["sentence"][0].endswith("there is one test mouse only.")
     with pytest.raises(UserError, match=r"no AUC of net in train-x\.valid-y\.test-b"):
-        verdicts.table(rows, auc[:1])
+        control_verdicts.table(rows, auc[:1])
 
 
 def test_headlines_name_the_controls_that_reach_a_decoder():
@@ -270,13 +273,13 @@ def test_headlines_name_the_controls_that_reach_a_decoder():
     }
     own = [0.91, 0.9, 0.91]
     parts = [both(own, values, name)[0] for name, values in made.items()]
-    table = verdicts.table(pd.concat(parts), both(own, own)[1])
-    ((verdict, text),) = verdicts.headlines(table)
+    table = control_verdicts.table(pd.concat(parts), both(own, own)[1])
+    ((verdict, text),) = control_verdicts.headlines(table)
     assert verdict == "flag"
     assert text.startswith("net: running is decoded as well without neurons, from the pixels out")
-    ((verdict, text),) = verdicts.headlines(table[table["signal"] != "outside"])
+    ((verdict, text),) = control_verdicts.headlines(table[table["signal"] != "outside"])
     assert verdict == "pass" and "Above chance, though: the vessels" in text
-    ((verdict, text),) = verdicts.headlines(table[table["signal"] == "mean"])
+    ((verdict, text),) = control_verdicts.headlines(table[table["signal"] == "mean"])
     assert verdict == "pass" and text == "net: no control without neurons could be made."
 
 
@@ -320,7 +323,7 @@ def test_a_leak_is_flagged_by_its_control_and_a_clean_cohort_by_none(
     rows = controls_of(tmp_path, **leak)
     rows = rows[rows["decoder"] != "mean"]
     own = rows.drop_duplicates("allocation").assign(decoder="net", auc=0.95)
-    found = verdicts.table(rows, own)
+    found = control_verdicts.table(rows, own)
     assert reached <= set(found.loc[found["verdict"] == "flag", "signal"]) <= reached | perhaps
     assert set(found.loc[found["verdict"] == "not made", "signal"]) == {"reference"}
 
@@ -361,8 +364,8 @@ def test_a_control_sees_as_many_frames_as_its_decoder():
         "past": {"adapted_from": "gru", "normalise": "past"},
     }
     recordings = STUDY["recordings"] | {"rois": "{session}.mat"}
-    study = cohort.resolve(CONFIG | {"decoders": decoders, "recordings": recordings})
-    found = {name: confounds.window(name, study.decoders) for name in decoders}
+    study = studies.resolve(CONFIG | {"decoders": decoders, "recordings": recordings})
+    found = {name: control_table.window(name, study.decoders) for name in decoders}
     expected = {"linear": (0, 0), "cnn": (1, 0), "gru": (5, 0), "avg": (5, 0), "roi": (9, -3)}
     assert found == expected | {"past": (5, 0)}
 
@@ -379,13 +382,13 @@ def test_a_control_sees_as_many_frames_as_its_decoder():
 )
 def test_bad_config_gets_one_line_that_names_the_key(change, message):
     with pytest.raises(UserError, match=f"^{re.escape(f'config: {message}')}"):
-        cohort.resolve(CONFIG | {"confounds": CONFIG["confounds"] | change})
+        studies.resolve(CONFIG | {"confounds": CONFIG["confounds"] | change})
 
 
 def test_two_test_mice_cannot_be_compared_one_by_one():
     config = CONFIG | {"allocation": {"train": 2, "valid": 1, "test": 2}}
     with pytest.raises(UserError, match=r"config: confounds: .* allocation\.test is 2"):
-        cohort.resolve(config)
+        studies.resolve(config)
 
 
 def test_a_job_a_mouse_a_job_an_allocation_and_one_for_all(tmp_path):
@@ -442,7 +445,9 @@ def test_verbs_from_recordings_to_the_report(tmp_path):
     pd.DataFrame(rows).to_csv(tmp_path / "auc.tsv", sep="\t", index=False)
     out = ["--out", tmp_path / "confounds.tsv", "--figure", tmp_path / "confounds"]
     run("confounds", "--controls", *tables, "--auc", tmp_path / "auc.tsv", *out)
-    found = read_table(tmp_path / "confounds.tsv", verdicts.COLUMNS, verdicts.NUMBERS)
+    found = read_table(
+        tmp_path / "confounds.tsv", control_verdicts.COLUMNS, control_verdicts.NUMBERS
+    )
     verdict = dict(zip(found["signal"], found["verdict"], strict=True))
     assert verdict["outside"] == "flag" and verdict["reference"] == "not made"
     svg = (tmp_path / "confounds.svg").read_text()

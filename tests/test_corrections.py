@@ -15,20 +15,21 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 from scipy.ndimage import shift as shift_image
 
-from mesodecode import schema
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.confounds.signals import control_signals
-from mesodecode.corrections import check, movies
-from mesodecode.corrections.baseline import Dff
-from mesodecode.corrections.bleaching import fit_tau
-from mesodecode.corrections.chain import Chain, corrected
-from mesodecode.corrections.movies import Smoothed, pairs, whole_blocks
-from mesodecode.files import UserError
-from mesodecode.measure import Measured
-from mesodecode.preprocess import preprocess
-from mesodecode.recordings import read_recording
-from mesodecode.simulate import simulate_session
-from mesodecode.study_figures import activity
+from mesodecode.recordings.corrections import movies
+from mesodecode.recordings.corrections.bleaching import fit_tau
+from mesodecode.recordings.corrections.chain import Chain, corrected
+from mesodecode.recordings.corrections.dff import Dff
+from mesodecode.recordings.corrections.movies import Smoothed, pairs, whole_blocks
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.qc_measures import Measured
+from mesodecode.recordings.recording import read_recording
+from mesodecode.report.cohort_figure import activity
+from mesodecode.simulation.simulate import simulate_session
+from mesodecode.study import schema
+from mesodecode.study.correction_table import check
 
 RATE = 30.0  # frames/s
 DEFAULTS = schema.defaults("corrections")

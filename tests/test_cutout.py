@@ -13,14 +13,15 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from mesodecode.datasets import read_features
+from mesodecode.base.files import UserError
+from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.predict import extract, predict_cnn, predict_finetuned, predict_rnn
+from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.explain import cutout_masks
 from mesodecode.explain.cutout import cutout_importance, cutout_session
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.files import UserError
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder, Trained, load_trained
-from mesodecode.predict import extract, predict_cnn, predict_finetuned, predict_rnn
-from mesodecode.recordings import read_recording
+from mesodecode.recordings.recording import read_recording
 
 SIDE = 32
 

@@ -13,14 +13,17 @@ import torch
 from sklearn.metrics import roc_auc_score
 from test_workflow import LINEAR, STUDY, add_files, check_commands, plan, snakemake
 
-from mesodecode import cli, cohort, importance, linear
-from mesodecode.datasets import read_features
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.decoders import linear
+from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.predict import extract, predict_cnn, predict_finetuned, predict_rnn
+from mesodecode.decoders.weights import Trained
 from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.files import UserError
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder, Trained
-from mesodecode.predict import extract, predict_cnn, predict_finetuned, predict_rnn
-from mesodecode.recordings import read_recording
+from mesodecode.recordings.recording import read_recording
+from mesodecode.study import importance, study
 
 SIDE = 32
 PATCH = np.s_[9:13, 17:20]  # rows and columns that the decoder made by hand reads, and its weights
@@ -460,7 +463,7 @@ def test_masks_of_the_config_are_those_that_can_be_made():
 
 
 def test_defaults_fill_in():
-    assert cohort.resolve(with_cutout(size=0.5)).config["importance"]["cut"] == {
+    assert study.resolve(with_cutout(size=0.5)).config["importance"]["cut"] == {
         **{"decoder": "cnn", "masks": "squares", "size": 0.5, "stride": None, "fill": "zero"},
         **{"blur_sigma": 0.0625, "frame_step": 1, "run_length": 300, "blocks": 2},
         **{"null_decoder": None, "seeds": []},
@@ -484,20 +487,20 @@ def test_defaults_fill_in():
 )
 def test_bad_config_gets_one_line_that_names_the_key(line, message):
     with pytest.raises(UserError, match=f"^{re.escape(f'config: importance.{message}')}"):
-        cohort.resolve(with_cutout(**line))
+        study.resolve(with_cutout(**line))
 
 
 def test_a_misspelt_key_is_not_taken_for_shap():
     config = IMAGES | {"importance": {"cut": {"decoder": "cnn", "mask": "squares"}}}
     with pytest.raises(UserError, match=r"cut\.mask: no such key; did you mean 'masks'"):
-        cohort.resolve(config)
+        study.resolve(config)
 
 
 def test_no_analysis_is_named_as_a_table_of_another():
     config = with_cutout()
     config["importance"]["cut_sides"] = config["importance"]["cut"]
     with pytest.raises(UserError, match=r"importance\.cut_sides: the name of a table of 'cut'"):
-        cohort.resolve(config)
+        study.resolve(config)
 
 
 def test_jobs_are_blocks_of_masks_by_allocation(tmp_path):

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesodecode.datasets import Images, SessionFeatures, Windows, read_features
-from mesodecode.files import UserError
-from mesodecode.recordings import read_recording
+from mesodecode.base.files import UserError
+from mesodecode.decoders.inputs import Images, SessionFeatures, Windows, read_features
+from mesodecode.recordings.recording import read_recording
 
 H, W = 5, 7
 

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesodecode.base.files import UserError
+from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
 from mesodecode.explain import deepshap
+from mesodecode.explain.attributions import explain
 from mesodecode.explain.deepshap import deep_shap, explain_deep
-from mesodecode.explain.methods import explain
-from mesodecode.files import UserError
-from mesodecode.models import CNNDecoder, RNNDecoder
 
 KINDS = ["gru", "lstm", "rnn"]
 

@@ -10,8 +10,8 @@ from cuda_rules import cuda_rules
 from device_cases import CASES, NAME, Cohort, verbs_with_device
 from torch import nn
 
-from mesodecode import predictions
-from mesodecode.models import RNNDecoder, copied
+from mesodecode.decoders import predictions
+from mesodecode.decoders.networks import RNNDecoder, copied
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesodecode import cohort, config_text, discover
+from mesodecode.base.files import UserError, matching
 from mesodecode.cli import main
-from mesodecode.file_names import parsed
-from mesodecode.files import UserError, matching
-from mesodecode.mice_of_names import Place, mice_of
+from mesodecode.study import study as studies
+from mesodecode.study.discovery import config_text, discover
+from mesodecode.study.discovery.file_names import parsed
+from mesodecode.study.discovery.mice_of_names import Place, mice_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,10 +32,10 @@ def tree(folder: Path, *names: str) -> Path:
     return folder / "data"
 
 
-def made(folder: Path) -> tuple[cohort.Study, str]:
+def made(folder: Path) -> tuple[studies.Study, str]:
     """The study of the config that is written for a folder, and its text."""
     text = config_text.config_text(discover.look(folder))
-    return cohort.resolve(yaml.safe_load(text)), text
+    return studies.resolve(yaml.safe_load(text)), text
 
 
 def spoken(text: str) -> str:
@@ -48,7 +49,7 @@ def made_text(folder: Path) -> tuple[dict, str]:
     return yaml.safe_load(text), text
 
 
-def check_paths(study: cohort.Study, *kinds: str) -> None:
+def check_paths(study: studies.Study, *kinds: str) -> None:
     for session in study.mouse_of:
         for kind in kinds:
             paths = study.source(kind, session)
@@ -509,7 +510,7 @@ def test_trees_of_labs(tmp_path, monkeypatch, name):
             )
     if behavior == "":
         return
-    study = cohort.resolve(config)
+    study = studies.resolve(config)
     commands = [line[4:] for line in text.splitlines() if line[4:].startswith(("mkdir", "ln "))]
     subprocess.run(["bash", "-ec", "\n".join(commands)], check=True)
     check_paths(study, "movie", "behavior")
@@ -702,7 +703,7 @@ def test_whatever_the_names_the_config_is_one_or_says_what_is_not(names):
             return
     config = yaml.safe_load(text)
     try:
-        study = cohort.resolve(config)
+        study = studies.resolve(config)
     except UserError as error:
         assert f"# FILL IN: {error}" in text
     else:
@@ -715,7 +716,7 @@ def test_the_verb_writes_a_config_once(tmp_path, capsys):
     folder, out = tree(tmp_path, *LAYOUTS["simulated"][0]), tmp_path / "my lab.yaml"
     assert main(["init", str(folder), "--out", str(out)]) == 0
     assert "CHECK: frames/s" in capsys.readouterr().err
-    study = cohort.load(out)
+    study = studies.load(out)
     assert (
         study.name == "data" and next(iter(study.allocations)) == "train-m3+m4+m5.valid-m2.test-m1"
     )

@@ -6,10 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from mesodecode import schema
-from mesodecode.encoding import folds, responses, simulate, sources
-from mesodecode.encoding.sources import Session
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.encoding import folds, readers, responses, simulate
+from mesodecode.encoding.readers import Session
+from mesodecode.study import schema
 
 SMALL = {"neurons": 12, "images": 10, "repeats": 12, "image_size": 16}
 
@@ -74,10 +74,10 @@ PLAIN = {
 
 
 def test_plain_hdf5_and_npy_say_the_same(tmp_path):
-    file = sources.read_session(hdf5(tmp_path / "s.h5", **PLAIN))
+    file = readers.read_session(hdf5(tmp_path / "s.h5", **PLAIN))
     for name, value in PLAIN.items():
         np.save(tmp_path / f"{name}.npy", np.asarray(value))
-    folder = sources.read_session(tmp_path)
+    folder = readers.read_session(tmp_path)
     for one in (file, folder):
         assert one.start.tolist() == [0.0, 0.2, 0.4]  # in order
         assert one.image.tolist() == [0, 1, 2]  # grey is the last image
@@ -128,7 +128,7 @@ def allen_file(path, scenes="natural_scenes_stimulus", column=False):
 def test_allen_layout(tmp_path, older):
     scenes = "natural_scenes" if older else "natural_scenes_stimulus"
     path = allen_file(tmp_path / "s.nwb", scenes, column=older)
-    found = sources.read_session(path, covariates=["speed", "pupil"])
+    found = readers.read_session(path, covariates=["speed", "pupil"])
     with h5py.File(path) as file:
         dff = file["processing/brain_observatory_pipeline/DfOverF/imaging_plane_1/data"][:]
     assert found.neurons.tolist() == [517, 518]
@@ -144,9 +144,9 @@ def test_allen_layout(tmp_path, older):
         np.testing.assert_allclose(made.covariates[:, 0], [b - 2 + 3 for b in begins])
         np.testing.assert_allclose(made.covariates[:, 1], 90)
     with pytest.raises(UserError, match="no 'events' in it; name its file"):
-        sources.read_session(path, "events")
+        readers.read_session(path, "events")
     np.savez(tmp_path / "events.npz", ev=np.ones((2, 60)))
-    assert sources.read_session(path, "events", events=tmp_path / "events.npz").traces.sum() == 120
+    assert readers.read_session(path, "events", events=tmp_path / "events.npz").traces.sum() == 120
 
 
 def remove(name):
@@ -211,7 +211,7 @@ def test_nwb_files_that_are_not_what_is_needed_are_named(tmp_path, edit, words):
     path = allen_file(tmp_path / "s.nwb")
     edit(path)
     with pytest.raises(UserError, match=words):
-        sources.read_session(path, covariates=["speed", "pupil"])
+        readers.read_session(path, covariates=["speed", "pupil"])
 
 
 def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
@@ -220,7 +220,7 @@ def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
     short = (tmp_path / "events.npz").read_bytes()[:200]
     (tmp_path / "events.npz").write_bytes(short)
     with pytest.raises(UserError, match=r"events\.npz: no events in it"):
-        sources.read_session(path, "events", events=tmp_path / "events.npz")
+        readers.read_session(path, "events", events=tmp_path / "events.npz")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
 )
 def test_bad_sessions_are_named(tmp_path, change, words):
     with pytest.raises(UserError, match=words):
-        sources.read_session(hdf5(tmp_path / "s.h5", **PLAIN | change))
+        readers.read_session(hdf5(tmp_path / "s.h5", **PLAIN | change))
 
 
 # Responses

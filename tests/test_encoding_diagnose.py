@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from mesodecode import schema
 from mesodecode.encoding import diagnose, folds, responses, simulate
 from mesodecode.encoding.diagnose import FAULTS
-from mesodecode.encoding.sources import Session
+from mesodecode.encoding.readers import Session
+from mesodecode.study import schema
 
 # A network that learns, of timm's smallest, on a population in which there is something to learn.
 SETTINGS = {

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from mesodecode import schema
-from mesodecode.checkpoint import Checkpoint
+from mesodecode.base.files import UserError
+from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.encoding import folds, linear, networks, sweep, train
+from mesodecode.encoding.columns import HISTORY
 from mesodecode.encoding.explainable import image_means
 from mesodecode.encoding.gabor import gabor, gabor_pyramid
 from mesodecode.encoding.presentations import Presentations, averaged, fit_scaler
 from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.scores import r2
-from mesodecode.encoding.tables import HISTORY
-from mesodecode.files import UserError
+from mesodecode.study import schema
 
 TINY = "test_resnet"  # of timm: thousands of weights
 

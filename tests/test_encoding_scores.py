@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import r2_score
 
+from mesodecode.base.files import UserError
 from mesodecode.encoding import scores
 from mesodecode.encoding.explainable import explainable, screened
 from mesodecode.encoding.predictions import Predictions, read_predictions
-from mesodecode.files import UserError
 
 
 def test_explainable_variance_by_hand():

@@ -13,13 +13,14 @@ import pytest
 import yaml
 from test_workflow import plan, snakemake
 
-from mesodecode import cli, schema
-from mesodecode.encoding import responses, simulate, sources, study
-from mesodecode.evaluate import read_table
-from mesodecode.files import UserError
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
+from mesodecode.encoding import readers, responses, simulate, study
+from mesodecode.study import schema
 
 ROOT = Path(__file__).parents[1]
-DEMO = yaml.safe_load((ROOT / "encoding-demo.yaml").read_text())
+DEMO = yaml.safe_load((ROOT / "examples/encoding-demo.yaml").read_text())
 STUDY = {
     "kind": "encoding",
     "study": "lab",
@@ -76,7 +77,7 @@ def test_bad_config_names_the_key(change, words):
 
 
 def test_sweep_of_the_study_is_six_thousand_trainings_in_a_hundred_jobs():
-    found = study.resolve(yaml.safe_load((ROOT / "encoding.yaml").read_text()))
+    found = study.resolve(yaml.safe_load((ROOT / "examples/encoding.yaml").read_text()))
     swept = found.config["sweep"]
     rates = swept["learning_rate"]
     assert (len(rates), len(swept["momentum"]), len(swept["l2"])) == (20, 10, 10)
@@ -151,7 +152,7 @@ def test_a_held_out_session_from_responses_to_scores(tmp_path):
     files = []
     for number, name in enumerate("ab"):
         made = simulate.simulate_population(**settings, number=number)
-        source = sources.Session(
+        source = readers.Session(
             *(made.images.astype(np.float32), made.image, made.start, made.end, made.time),
             *(made.events, np.arange(12)),
         )

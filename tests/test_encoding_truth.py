@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesodecode import schema
-from mesodecode.encoding import folds, linear, responses, scores, simulate, sources, train
+from mesodecode.encoding import folds, linear, readers, responses, scores, simulate, train
 from mesodecode.encoding.predictions import Predictions
+from mesodecode.study import schema
 
 FOLDS = (1, 2, 3)  # of 10
 
@@ -16,7 +16,7 @@ FOLDS = (1, 2, 3)  # of 10
 def population() -> tuple[responses.Responses, np.ndarray]:
     """Responses of 212 neurons to 119 images x 50 repeats at 30 Hz, and which were made to."""
     made = simulate.simulate_population(**schema.defaults("encoding_simulate"))
-    session = sources.Session(
+    session = readers.Session(
         *(made.images.astype(np.float32), made.image, made.start, made.end, made.time),
         *(made.events, np.arange(len(made.events))),
     )

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode import evaluate, predictions
-from mesodecode.cli import auc as verb
-from mesodecode.files import UserError
-from mesodecode.predictions import Predictions, SessionPredictions
-from mesodecode.scores import roc_auc
+from mesodecode.base.files import UserError
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.tables import read_table
+from mesodecode.cli.scores import auc as verb
+from mesodecode.decoders import predictions
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.scores import auc as auc_tables
 
 
 def session(label, probability, *, mouse="5", frame=None) -> SessionPredictions:
@@ -40,7 +42,7 @@ def run(*words: object) -> None:
 
 def score(tmp_path, *words: object) -> tuple[pd.DataFrame, pd.DataFrame]:
     run(*words, "--out", tmp_path / "auc.tsv", "--sessions", tmp_path / "session_auc.tsv")
-    return tuple(evaluate.read_table(tmp_path / f"{name}.tsv") for name in ("auc", "session_auc"))
+    return tuple(read_table(tmp_path / f"{name}.tsv") for name in ("auc", "session_auc"))
 
 
 def test_predictions_come_back_as_written(tmp_path):
@@ -124,7 +126,7 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path, damage):
 
 
 def test_tables_by_hand():
-    pooled, sessions = evaluate.auc_table([made()]), evaluate.session_table([made()])
+    pooled, sessions = auc_tables.auc_table([made()]), auc_tables.session_table([made()])
     assert " ".join(pooled.columns) == (
         "decoder allocation train_mice valid_mouse test_mouse n_frames n_run auc accuracy protocol"
     )
@@ -146,7 +148,7 @@ def test_one_state_in_all_test_frames_is_an_error():
     with pytest.raises(
         UserError, match=r"decoder cnn, allocation train.*all 2 test frames are run"
     ):
-        evaluate.auc_table([made(s1=session([1, 1], [0.5, 0.5]))])
+        auc_tables.auc_table([made(s1=session([1, 1], [0.5, 0.5]))])
 
 
 frames = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=40)

@@ -7,8 +7,8 @@ import json
 import pytest
 from test_workflow import LINEAR, STUDY, add_files, plan
 
-from mesodecode import cohort
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.study import study as studies
 
 ROIS = {"rois": "my data/{session}_roi.mat"}
 SIX = STUDY | {"mice": STUDY["mice"] | {"f": ["f1", "f2"]}}
@@ -19,12 +19,12 @@ def excluding(exclude: object, **change: object) -> dict:
 
 
 def test_session_and_mouse_take_no_part():
-    study = cohort.resolve(excluding({"a2": "camera off", "c": "seizures"}))
+    study = studies.resolve(excluding({"a2": "camera off", "c": "seizures"}))
     assert study.mice == {"a": ["a1"], "b": ["b1"], "d": ["d1"], "e": ["e1"], "f": ["f1", "f2"]}
     assert list(study.mouse_of) == ["a1", "b1", "d1", "e1", "f1", "f2"]
     # as if the mouse had never been there; what is done stays valid
     without = {mouse: names for mouse, names in SIX["mice"].items() if mouse != "c"}
-    assert list(study.allocations) == list(cohort.resolve(SIX | {"mice": without}).allocations)
+    assert list(study.allocations) == list(studies.resolve(SIX | {"mice": without}).allocations)
     assert len(study.allocations) == 20
     assert study.sessions("train-a+b+d.valid-e.test-f", "train", "test") == [
         *("a1", "b1", "d1", "f1", "f2")
@@ -32,34 +32,34 @@ def test_session_and_mouse_take_no_part():
 
 
 def test_mouse_left_without_sessions_drops_out():
-    by_sessions = cohort.resolve(excluding({"a1": "x", "a2": "y"}))
-    assert by_sessions.mice == cohort.resolve(excluding({"a": "z"})).mice
+    by_sessions = studies.resolve(excluding({"a1": "x", "a2": "y"}))
+    assert by_sessions.mice == studies.resolve(excluding({"a": "z"})).mice
     assert "a" not in by_sessions.mice and len(by_sessions.allocations) == 20
 
 
 def test_resolved_config_keeps_the_reasons_and_resolves_to_the_same_study(tmp_path):
-    study = cohort.resolve(excluding({"a2": "camera off", "c": "seizures"}))
+    study = studies.resolve(excluding({"a2": "camera off", "c": "seizures"}))
     (tmp_path / "config.json").write_text(json.dumps(study.config))
-    again = cohort.load(tmp_path / "config.json")
+    again = studies.load(tmp_path / "config.json")
     assert again == study
     assert again.config["exclude"] == {"a2": "camera off", "c": "seizures"}
-    assert cohort.resolve(SIX).config["exclude"] == {}
+    assert studies.resolve(SIX).config["exclude"] == {}
 
 
 def test_mouse_whose_name_is_a_number_in_yaml():
     mice = {number: [f"m{number}"] for number in range(1, 7)}
-    assert list(cohort.resolve(SIX | {"mice": mice, "exclude": {3: "x"}}).mice) == list("12456")
+    assert list(studies.resolve(SIX | {"mice": mice, "exclude": {3: "x"}}).mice) == list("12456")
 
 
 def test_mouse_with_one_session_of_its_name():
-    study = cohort.resolve(excluding({"g": "x"}, mice=SIX["mice"] | {"g": ["g"]}))
+    study = studies.resolve(excluding({"g": "x"}, mice=SIX["mice"] | {"g": ["g"]}))
     assert study.mice == SIX["mice"]
 
 
 def test_other_simulated_mice_stay_as_they_were():
     config = {key: value for key, value in SIX.items() if key != "recordings"}
     config |= {"simulate": {"run_shares": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}}
-    study = cohort.resolve(config | {"exclude": {"b": "x"}})
+    study = studies.resolve(config | {"exclude": {"b": "x"}})
     assert study.run_share("c1") == 0.3 and study.run_share("f2") == 0.6
 
 
@@ -69,9 +69,9 @@ def test_permuted_labels_need_two_sessions_that_take_part():
         "mice": {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"},
         "decoders": {"n": {"input": "rois", "rnn": "gru", "labels": "permuted_between_sessions"}},
     }
-    assert cohort.resolve(SIX | config).label_donors("n")["a1"] == "a2"
+    assert studies.resolve(SIX | config).label_donors("n")["a1"] == "a2"
     with pytest.raises(UserError, match="mouse a has one session"):
-        cohort.resolve(SIX | config | {"exclude": {"a2": "x"}})
+        studies.resolve(SIX | config | {"exclude": {"a2": "x"}})
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_permuted_labels_need_two_sessions_that_take_part():
 )
 def test_bad_exclusions_are_one_line(exclude, words):
     with pytest.raises(UserError) as caught:
-        cohort.resolve(excluding(exclude))
+        studies.resolve(excluding(exclude))
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_name_of_a_mouse_and_of_another_session():
     mice = SIX["mice"] | {"g": ["g", "g2"]}
     with pytest.raises(UserError, match=r"exclude\.g: both a mouse and a session have this name"):
-        cohort.resolve(excluding({"g": "x"}, mice=mice))
+        studies.resolve(excluding({"g": "x"}, mice=mice))
 
 
 def test_no_job_reads_what_is_excluded(tmp_path):

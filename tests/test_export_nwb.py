@@ -14,18 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_workflow import STUDY, check_commands, lab, plan  # noqa: F401
 
-from mesodecode import cohort, locomotion
+from mesodecode.base.files import UserError, sha256
 from mesodecode.cli import main
-from mesodecode.files import UserError, sha256
-from mesodecode.nwb_export import states_table
-from mesodecode.nwb_metadata import read_metadata
-from mesodecode.predictions import SessionPredictions, bind
-from mesodecode.recordings import Recording
-from mesodecode.schema import defaults
-from mesodecode.session_ids import Session
-from mesodecode.sources import read_behavior
-from mesodecode.sources.clocks import Frames
-from mesodecode.sources.nwb import open_nwb
+from mesodecode.decoders.predictions import SessionPredictions, bind
+from mesodecode.export.nwb_export import states_table
+from mesodecode.export.nwb_metadata import read_metadata
+from mesodecode.recordings import locomotion
+from mesodecode.recordings.readers import read_behavior
+from mesodecode.recordings.readers.clocks import Frames
+from mesodecode.recordings.readers.nwb import open_nwb
+from mesodecode.recordings.recording import Recording
+from mesodecode.study import study as studies
+from mesodecode.study.schema import defaults
+from mesodecode.study.session_ids import Session
 
 T, RATE, H, W = 60, 20.0, 4, 6
 ROI = {"input": "rois", "model": "ridge"}
@@ -94,7 +95,7 @@ def study(tmp_path_factory):
                 file[f"recorded/{name}"] = 0
             file["recorded/mean"] = np.zeros((H, W))
     for decoder in CONFIG["decoders"]:
-        for name, allocation in cohort.resolve(CONFIG).allocations.items():
+        for name, allocation in studies.resolve(CONFIG).allocations.items():
             if allocation.test == ("a",):
                 made = {s: predicted(decoder, name, s, LABELS) for s in (FIRST, SECOND)}
                 (folder / "predictions" / decoder).mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 from test_workflow import STUDY, lab, snakemake  # noqa: F401
 
-from mesodecode.failures import Failures, last_words
+from mesodecode.running.failures import Failures, last_words
 
 
 def failed(failures: Failures, jobid: int, *logs: Path, indent: bool = False) -> None:

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from mesodecode import fetch
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
+from mesodecode.recordings import fetch
 
 CONTENT = {
     "s1.tif": np.random.default_rng(0).bytes(3_500_000),

@@ -5,10 +5,10 @@ import subprocess
 import pytest
 import torch
 
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.models import create_backbone
-from mesodecode.timm_import import timm
+from mesodecode.decoders.backbones import create_backbone
+from mesodecode.decoders.timm_import import timm
 
 TINY = "test_efficientnet"
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mesodecode.files import atomic_path, sha256
+from mesodecode.base.files import atomic_path, sha256
 
 
 def test_file_appears_whole_when_the_block_ends(tmp_path):
@@ -91,7 +91,7 @@ def test_killed_writer_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("old")
     code = (
-        "import os, sys\nfrom mesodecode.files import atomic_path\n"
+        "import os, sys\nfrom mesodecode.base.files import atomic_path\n"
         "with atomic_path(sys.argv[1]) as part:\n    part.write_text('new'); os._exit(9)\n"
     )
     assert subprocess.run([sys.executable, "-c", code, path]).returncode == 9

@@ -9,7 +9,7 @@ import tifffile
 from test_readers import save_h5, save_v73, save_zarr
 
 from mesodecode.cli import main
-from mesodecode.masks import read_masks
+from mesodecode.recordings.masks import read_masks
 
 T, H, W = 40, 6, 9
 DFF = np.random.default_rng(2).normal(0, 0.02, (T, H, W)).astype(np.float32)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from mesodecode.datasets import Images, ImageWindows
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.recordings import Recording
+from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.recordings.recording import Recording
 
 torch.set_num_threads(1)
 

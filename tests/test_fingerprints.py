@@ -13,9 +13,9 @@ import tifffile
 import zarr
 from test_workflow import LINEAR, plan, snakemake
 
-from mesodecode import fingerprints
-from mesodecode.files import UserError, sha256
-from mesodecode.fingerprints import Comparison, Watched, compare
+from mesodecode.base.files import UserError, sha256
+from mesodecode.running import fingerprints
+from mesodecode.running.fingerprints import Comparison, Watched, compare
 
 FRAMES = np.arange(24 * 6 * 7, dtype=np.uint16).reshape(24, 6, 7)
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_datasets import stack, write_recording
 
-from mesodecode import frames
-from mesodecode.datasets import Images, ImageWindows
-from mesodecode.frames import Resident, Streamed, counts, free_memory, kept, open_frames
-from mesodecode.sources.movie import check_pixels
+from mesodecode.decoders import frames
+from mesodecode.decoders.frames import Resident, Streamed, counts, free_memory, kept, open_frames
+from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.recordings.movie import check_pixels
 
 CPU = torch.device("cpu")
 LENGTHS = (9, 4, 6)

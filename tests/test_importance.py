@@ -14,12 +14,14 @@ import scipy.io
 import torch
 from test_workflow import STUDY, add_files, check_commands, plan
 
-from mesodecode import cli, cohort, importance, schema
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.weights import Trained
 from mesodecode.explain import shap_figure, shap_maps
-from mesodecode.explain.methods import explain
-from mesodecode.files import UserError
-from mesodecode.models import Trained, rnn_decoder
-from mesodecode.recordings import Recording
+from mesodecode.explain.attributions import explain
+from mesodecode.recordings.recording import Recording
+from mesodecode.study import importance, schema, study
 
 PUBLISHED = Path(__file__).parents[2] / "shared/reference/ajioka2024/shap_mean_abs.mat"
 N_FRAMES, N_ROIS = 60, 3
@@ -284,14 +286,14 @@ def with_importance(**line) -> dict:
 
 
 def test_defaults_fill_in():
-    assert cohort.resolve(with_importance()).config["importance"] == {
+    assert study.resolve(with_importance()).config["importance"] == {
         "shap": {
             **{"decoder": "gru", "method": "deep", "background": 1000, "windows": 1000},
             **{"background_from": "train", "output": "probability", "seed": 123},
             **{"null_decoder": None, "seeds": [], "mirror": None},
         }
     }
-    assert cohort.resolve(ROI_STUDY).config["importance"] == {}
+    assert study.resolve(ROI_STUDY).config["importance"] == {}
 
 
 @pytest.mark.parametrize(
@@ -348,21 +350,21 @@ def test_defaults_fill_in():
 )
 def test_bad_config_gets_one_line_that_names_the_key(line, message):
     with pytest.raises(UserError, match=f"^{re.escape(f'config: importance.{message}')}$"):
-        cohort.resolve(with_importance(**line))
+        study.resolve(with_importance(**line))
 
 
 def test_a_line_needs_a_decoder_and_a_name():
     with pytest.raises(UserError, match=r"^config: importance\.shap: 'decoder' is missing$"):
-        cohort.resolve(ROI_STUDY | {"importance": {"shap": {}}})
+        study.resolve(ROI_STUDY | {"importance": {"shap": {}}})
     with pytest.raises(UserError, match=r"^config: importance: 'a/b' is not an analysis's name"):
-        cohort.resolve(ROI_STUDY | {"importance": {"a/b": {"decoder": "gru"}}})
+        study.resolve(ROI_STUDY | {"importance": {"a/b": {"decoder": "gru"}}})
 
 
 def test_a_line_is_not_named_like_the_checks_of_another():
     config = with_importance()
     config["importance"]["shap_checks"] = {"decoder": "gru"}
     with pytest.raises(UserError, match="shap_checks: the name of a table of 'shap'"):
-        cohort.resolve(config)
+        study.resolve(config)
 
 
 def test_a_seed_may_start_from_a_cnn_of_another_seed_too():
@@ -370,7 +372,7 @@ def test_a_seed_may_start_from_a_cnn_of_another_seed_too():
     decoders["own"] = {"start_from": "cnn", "rnn": "gru"}
     for name in ("cnn2", "cnn3"):
         decoders[f"own_{name}"] = {"like": "own", "start_from": name}
-    found = cohort.resolve(STUDY | {"decoders": decoders}).decoders
+    found = study.resolve(STUDY | {"decoders": decoders}).decoders
     by = [importance.differences(found["own"], found[f"own_{k}"], found) for k in ("cnn2", "cnn3")]
     assert by == [{"seed"}, {"start_from"}]
 

@@ -14,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from mesodecode import cohort, inference, predictions, statistics
-from mesodecode.evaluate import read_table
-from mesodecode.files import UserError
-from mesodecode.scores import roc_auc
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.tables import read_table
+from mesodecode.decoders import predictions
+from mesodecode.scores import mouse_tests, published_tests
+from mesodecode.study import study
 
 PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
 FAMILIES = {  # analysis -> column of the groups
@@ -45,7 +48,7 @@ def toy(**columns) -> pd.DataFrame:
 
 
 def run(verb: str, *words: object) -> None:
-    module = importlib.import_module(f"mesodecode.cli.{verb}")
+    module = importlib.import_module(f"mesodecode.cli.{cli.VERBS[verb]}")
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     module.run(parser.parse_args([str(word) for word in words]))
@@ -55,71 +58,73 @@ def run(verb: str, *words: object) -> None:
 
 
 def test_sign_flip_of_five_mice_is_two_of_32_at_best():
-    assert inference.sign_flip(np.array([1.0, 2, 3, 4, 5])) == (2 / 32, 2 / 32)
+    assert mouse_tests.sign_flip(np.array([1.0, 2, 3, 4, 5])) == (2 / 32, 2 / 32)
     # of |±1 ±2 ±3|: 6 once each way, 4 once each way; observed |-1 + 2 + 3| = 4
-    assert inference.sign_flip(np.array([-1.0, 2, 3])) == (4 / 8, 2 / 8)
-    assert inference.sign_flip(np.zeros(5)) == (1.0, 2 / 32)
+    assert mouse_tests.sign_flip(np.array([-1.0, 2, 3])) == (4 / 8, 2 / 8)
+    assert mouse_tests.sign_flip(np.zeros(5)) == (1.0, 2 / 32)
 
 
 @given(st.lists(st.integers(-9, 9).map(float), min_size=1, max_size=9))
 def test_sign_flip_is_that_of_all_products(means):
     signs = np.array(list(itertools.product([-1, 1], repeat=len(means))))
     expected = np.mean(np.abs(signs @ means) >= abs(sum(means)))
-    assert inference.sign_flip(means)[0] == pytest.approx(expected)
+    assert mouse_tests.sign_flip(means)[0] == pytest.approx(expected)
 
 
 def test_sign_flip_of_many_mice_is_drawn():
     means = np.random.default_rng(0).normal(0.3, 1, 40)
-    p, smallest = inference.sign_flip(means)
+    p, smallest = mouse_tests.sign_flip(means)
     assert smallest == 1 / 10_001
     assert p == pytest.approx(stats.ttest_1samp(means, 0).pvalue, abs=0.01)
-    assert inference.sign_flip(np.ones(40))[0] == smallest
+    assert mouse_tests.sign_flip(np.ones(40))[0] == smallest
 
 
 def test_nadeau_bengio_by_hand():
     # mean 2.5, s² = 5/3; t = 2.5 / sqrt((1/4 + 1/3) 5/3) = 2.5354628; the plain t is 3.8729833
     difference = np.array([1.0, 2, 3, 4])
-    assert inference.nadeau_bengio(difference, 1 / 3) == pytest.approx(2 * stats.t.sf(2.5354628, 3))
+    assert mouse_tests.nadeau_bengio(difference, 1 / 3) == pytest.approx(
+        2 * stats.t.sf(2.5354628, 3)
+    )
     plain = stats.ttest_1samp(difference, 0).pvalue
-    assert inference.nadeau_bengio(difference, 0) == pytest.approx(plain)
+    assert mouse_tests.nadeau_bengio(difference, 0) == pytest.approx(plain)
 
 
 def test_ratio_counts_mice():
-    assert inference._test_train_ratio(toy()) == 1 / 3  # 5 mice, 1 tests, 1 validates
-    assert inference._test_train_ratio(toy(train_mice="x+y")) == 1 / 2
+    assert mouse_tests._test_train_ratio(toy()) == 1 / 3  # 5 mice, 1 tests, 1 validates
+    assert mouse_tests._test_train_ratio(toy(train_mice="x+y")) == 1 / 2
     two = pd.DataFrame({"test_mouse": ["x"], "valid_mouse": ["y"]})
     with pytest.raises(UserError, match="no mouse of the table is left to train"):
-        inference._test_train_ratio(two)
+        mouse_tests._test_train_ratio(two)
 
 
 def test_hedges_g_by_hand():
     # mean 3, SD sqrt(2.5); correction 1 - 3/15 = .8
-    assert inference.hedges_g(np.array([1.0, 2, 3, 4, 5])) == pytest.approx(0.8 * 3 / 2.5**0.5)
-    assert np.isnan(inference.hedges_g(np.ones(5))) and np.isnan(inference.hedges_g(np.ones(1)))
+    assert mouse_tests.hedges_g(np.array([1.0, 2, 3, 4, 5])) == pytest.approx(0.8 * 3 / 2.5**0.5)
+    assert np.isnan(mouse_tests.hedges_g(np.ones(5))) and np.isnan(mouse_tests.hedges_g(np.ones(1)))
 
 
 def test_icc_and_design_effect_by_hand():
     # means 1 and 5, MSB = 2 (4 + 4) / 1 = 16, MSW = (1+1+1+1) / 2 = 2: (16 - 2) / (16 + 2)
-    assert inference.icc([0, 2, 4, 6], list("xxyy")) == pytest.approx(14 / 18)
-    assert inference.design_effect(0.5, list("xxxxyyyy")) == pytest.approx(1 + 3 * 0.5)
-    assert inference.design_effect(0.5, list("xxxy")) == pytest.approx(1 + 1.5 * 0.5)  # 10 / 4
-    assert inference.design_effect(-0.2, list("xxyy")) == 1
-    assert inference.design_effect(np.nan, list("xyz")) == 1
+    assert mouse_tests.icc([0, 2, 4, 6], list("xxyy")) == pytest.approx(14 / 18)
+    assert mouse_tests.design_effect(0.5, list("xxxxyyyy")) == pytest.approx(1 + 3 * 0.5)
+    assert mouse_tests.design_effect(0.5, list("xxxy")) == pytest.approx(1 + 1.5 * 0.5)  # 10 / 4
+    assert mouse_tests.design_effect(-0.2, list("xxyy")) == 1
+    assert mouse_tests.design_effect(np.nan, list("xyz")) == 1
     for values, mouse in (([1, 2], "xy"), ([1, 2], "xx"), ([1, 1, 1, 1], "xxyy")):
-        assert np.isnan(inference.icc(values, list(mouse)))
+        assert np.isnan(mouse_tests.icc(values, list(mouse)))
 
 
 def test_empirical_p_by_hand():
-    assert inference.empirical_p(0.9, [0.5, 0.9, 0.95]) == (3 / 4, 1 / 4)
-    assert inference.empirical_p(0.9, [0.5] * 19) == (1 / 20, 1 / 20)
+    assert mouse_tests.empirical_p(0.9, [0.5, 0.9, 0.95]) == (3 / 4, 1 / 4)
+    assert mouse_tests.empirical_p(0.9, [0.5] * 19) == (1 / 20, 1 / 20)
 
 
 def test_nothing_that_varies():
-    assert inference.mean_interval(np.zeros(5)) == (0, 0, 1)
-    assert inference.mean_interval(np.full(5, 0.1)) == (pytest.approx(0.1), pytest.approx(0.1), 0)
-    assert inference.signed_rank(np.zeros(5)) == 1
-    assert np.isnan(inference.mean_interval(np.ones(1))).all()
-    p, note = inference.mixed_model(np.ones(20), TEST, VALID)
+    assert mouse_tests.mean_interval(np.zeros(5)) == (0, 0, 1)
+    assert mouse_tests.mean_interval(np.full(5, 0.1)) == (pytest.approx(0.1), pytest.approx(0.1), 0)
+    assert mouse_tests.signed_rank(np.zeros(5)) == 1
+    assert np.isnan(mouse_tests.mean_interval(np.ones(1))).all()
+    p, note = mouse_tests.mixed_model(np.ones(20), TEST, VALID)
     assert np.isnan(p) and note == "the differences do not vary"
 
 
@@ -127,22 +132,22 @@ def test_nothing_that_varies():
 
 
 def test_published_aucs_are_worth_five_or_six():
-    found = inference.infer(published("image"), by="model").iloc[0]
+    found = mouse_tests.infer(published("image"), by="model").iloc[0]
     assert (found["a"], found["b"]) == ("CNN", "CNN-GRU")
     assert found["icc_b"] == pytest.approx(0.91, abs=0.005)
-    counts = [20 / inference.design_effect(found[f"icc_{x}"], TEST) for x in "ab"]
+    counts = [20 / mouse_tests.design_effect(found[f"icc_{x}"], TEST) for x in "ab"]
     np.testing.assert_allclose(counts, [6.18, 5.38], atol=0.01)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_published_families_are_those_of_r(family):
-    found = inference.infer(published(family), by=FAMILIES[family], name=family)
+    found = mouse_tests.infer(published(family), by=FAMILIES[family], name=family)
     expected = pd.read_csv(Path(__file__).parent / "r/inference.tsv", sep="\t", dtype={"a": str})
     expected = expected[expected["family"] == family].astype({"b": str})
     assert found[["a", "b"]].to_numpy().tolist() == expected[["a", "b"]].to_numpy().tolist()
     columns = list(expected.columns[3:])
     np.testing.assert_allclose(found[columns], expected[columns], rtol=1e-6, atol=1e-9)
-    plain = statistics.compare(published(family), by=FAMILIES[family], name=family)
+    plain = published_tests.compare(published(family), by=FAMILIES[family], name=family)
     np.testing.assert_array_equal(found["p_rank_sum_holm"], plain["p_holm"])
     np.testing.assert_allclose(found["mean_difference"], plain["mean_a"] - plain["mean_b"])
 
@@ -162,10 +167,10 @@ def slow_bootstrap(mice: list[list[float]], draws: int) -> list[float]:
 def test_bootstrap_is_that_of_plain_loops():
     rng = np.random.default_rng(0)
     mice = [rng.normal(m, 1, n).tolist() for m, n in ((0, 3), (1, 8), (2, 5), (0, 12))]
-    found = inference.hierarchical_bootstrap(mice)
+    found = mouse_tests.hierarchical_bootstrap(mice)
     np.testing.assert_allclose(found, slow_bootstrap(mice, 4000), atol=0.08)
-    assert found == inference.hierarchical_bootstrap(mice)  # the same seed
-    assert inference.hierarchical_bootstrap([[0.1, 0.1], [0.1]]) == pytest.approx((0.1, 0.1))
+    assert found == mouse_tests.hierarchical_bootstrap(mice)  # the same seed
+    assert mouse_tests.hierarchical_bootstrap([[0.1, 0.1], [0.1]]) == pytest.approx((0.1, 0.1))
 
 
 def slow_mixed(y: np.ndarray) -> float:
@@ -195,13 +200,13 @@ def slow_mixed(y: np.ndarray) -> float:
 def test_mixed_model_is_that_of_dense_matrices(seed):
     rng = np.random.default_rng(seed)
     y = 0.7 + rng.normal(size=5)[TEST] + 0.5 * rng.normal(size=5)[VALID] + rng.normal(size=20)
-    p, note = inference.mixed_model(y * 0.01, TEST, VALID)  # AUC differences are small
+    p, note = mouse_tests.mixed_model(y * 0.01, TEST, VALID)  # AUC differences are small
     assert p == pytest.approx(slow_mixed(y), rel=0.01)
     assert note == "converged" or note.startswith("no variance between")
 
 
 def test_mixed_model_says_what_it_cannot_do():
-    p, note = inference.mixed_model(np.arange(5.0), np.arange(5), np.arange(5))
+    p, note = mouse_tests.mixed_model(np.arange(5.0), np.arange(5), np.arange(5))
     assert np.isnan(p) and "two allocations of each" in note
 
 
@@ -234,16 +239,16 @@ def test_false_positive_rates_under_mouse_level_correlation(correlation, capsys)
     found = []
     for seed in range(DRAWS):
         a, b = null_draw(rng, correlation)
-        means = inference.by_mouse(a - b, TEST)
+        means = mouse_tests.by_mouse(a - b, TEST)
         mice = [(a - b)[mouse == TEST] for mouse in range(5)]
-        low, high = inference.hierarchical_bootstrap(mice, draws=1000, seed=seed)
+        low, high = mouse_tests.hierarchical_bootstrap(mice, draws=1000, seed=seed)
         p = {
-            "rank_sum": statistics.rank_sum(a, b)[1],
-            "signed_rank": inference.signed_rank(a - b),
-            "mouse_t": inference.mean_interval(means)[2],
-            "sign_flip": inference.sign_flip(means)[0],
-            "nadeau_bengio": inference.nadeau_bengio(a - b, 1 / 3),
-            "mixed": inference.mixed_model(a - b, TEST, VALID)[0],
+            "rank_sum": published_tests.rank_sum(a, b)[1],
+            "signed_rank": mouse_tests.signed_rank(a - b),
+            "mouse_t": mouse_tests.mean_interval(means)[2],
+            "sign_flip": mouse_tests.sign_flip(means)[0],
+            "nadeau_bengio": mouse_tests.nadeau_bengio(a - b, 1 / 3),
+            "mixed": mouse_tests.mixed_model(a - b, TEST, VALID)[0],
         }
         found.append({test: value < 0.05 for test, value in p.items()})
         found[-1]["bootstrap"] = not low <= 0 <= high
@@ -264,7 +269,7 @@ def test_false_positive_rates_under_mouse_level_correlation(correlation, capsys)
 def test_chance_by_shifts_reads_the_predictions(tmp_path):
     rng = np.random.default_rng(0)
     rows = []
-    for allocation in cohort.allocate("abcde", choose="each_test"):
+    for allocation in study.allocate("abcde", choose="each_test"):
         label = rng.integers(0, 2, 200)
         probability = np.clip(0.3 + 0.3 * label + 0.1 * rng.normal(size=200), 0, 1)
         mouse = allocation.test[0]
@@ -277,7 +282,7 @@ def test_chance_by_shifts_reads_the_predictions(tmp_path):
     table.to_csv(tmp_path / "auc.csv", index=False)
     words = ("--auc", tmp_path / "auc.csv", "--predictions", tmp_path, "--null", "null=gru")
     run("chance", *words, "--shifts", 99, "--out", tmp_path / "c.tsv")
-    found = read_table(tmp_path / "c.tsv", inference.CHANCE_COLUMNS, inference.CHANCE_NUMBERS)
+    found = read_table(tmp_path / "c.tsv", mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS)
     assert list(found["null"]) == ["permuted labels", "circularly shifted labels"]
     assert found["mean_auc"][1] == pytest.approx(table["auc"][:5].mean(), rel=1e-5)
     assert list(found["p"]) == list(found["smallest_p"]) == [0.5, 0.01]
@@ -288,8 +293,8 @@ def test_columns_signs_and_sessions():
     table = toy()
     sessions = pd.concat([table.assign(session=table["test_mouse"] + s) for s in ("s1", "s2")])
     sessions.loc[sessions["session"] == "m1s2", "auc"] = np.nan  # of one state
-    found = inference.infer(table, by="decoder", name="x", sessions=sessions)
-    assert list(found.columns) == inference.COLUMNS
+    found = mouse_tests.infer(table, by="decoder", name="x", sessions=sessions)
+    assert list(found.columns) == mouse_tests.COLUMNS
     row = found.iloc[0]
     assert (row["family"], row["a"], row["b"], row["n_allocations"], row["n_mice"]) == (
         *("x", "a", "b"),
@@ -299,7 +304,7 @@ def test_columns_signs_and_sessions():
     assert row["ci_low"] < row["mean_difference"] < row["ci_high"]
     assert row["bootstrap_low"] < row["mean_difference"] < row["bootstrap_high"]
     assert row["bootstrap_of"] == "mice and sessions"
-    assert inference.infer(table, by="decoder")["bootstrap_of"][0] == "mice and allocations"
+    assert mouse_tests.infer(table, by="decoder")["bootstrap_of"][0] == "mice and allocations"
     assert row["n_effective"] == pytest.approx(20 / row["design_effect"])
 
 
@@ -307,7 +312,7 @@ def test_a_mouse_tested_once_has_no_icc_and_no_mixed_model():
     table = toy()
     next_mouse = {f"m{i}": f"m{(i + 1) % 5}" for i in range(5)}
     once = table[table["valid_mouse"] == table["test_mouse"].map(next_mouse)]
-    row = inference.infer(once, by="decoder").iloc[0]
+    row = mouse_tests.infer(once, by="decoder").iloc[0]
     assert np.isnan(row["icc"]) and np.isnan(row["p_mixed"]) and np.isnan(row["p_mixed_holm"])
     assert row["n_effective"] == row["n_mice"] == row["n_allocations"] == 5
 
@@ -338,7 +343,7 @@ ROW = {
     ],
 )
 def test_sentence(change, words):
-    found = inference.sentence(ROW | change)
+    found = mouse_tests.sentence(ROW | change)
     assert words in found
     assert ("cannot go below" in found) == ("smallest_p" not in change)
 
@@ -346,7 +351,7 @@ def test_sentence(change, words):
 def test_chance_counts_permutations_not_allocations():
     rows = [(name, auc) for name, auc in (("gru", 0.9), ("n1", 0.5), ("n2", 0.6)) for _ in "123"]
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
-    row = inference.chance(table, {"gru": ["n1", "n2"]}).iloc[0]
+    row = mouse_tests.chance(table, {"gru": ["n1", "n2"]}).iloc[0]
     assert (row["n_null"], row["p"], row["smallest_p"]) == (2, 1 / 3, 1 / 3)
     assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.55), pytest.approx(0.6))
     assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in row["sentence"]
@@ -359,7 +364,7 @@ def test_circular_shift_is_that_of_plain_loops():
         {s: (y, np.round(rng.random(len(y)) + 0.3 * y, 1)) for s, y in labels.items()}  # ties
         for _ in range(2)
     ]
-    observed, null = inference.circular_shift(allocations, 4000)
+    observed, null = mouse_tests.circular_shift(allocations, 4000)
     scores = [np.concatenate([p for _, p in sessions.values()]) for sessions in allocations]
     expected = {
         round(
@@ -382,13 +387,13 @@ def test_circular_shift_is_that_of_plain_loops():
 def test_sessions_of_no_frame_or_one_do_not_shift():
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 2, 30), rng.random(30)
-    expected = inference.circular_shift([{"x": (y, p)}], 50)
+    expected = mouse_tests.circular_shift([{"x": (y, p)}], 50)
     none = np.empty(0, int), np.empty(0)
-    observed, null = inference.circular_shift([{"n": none, "x": (y, p)}], 50)
+    observed, null = mouse_tests.circular_shift([{"n": none, "x": (y, p)}], 50)
     assert observed == expected[0]
     np.testing.assert_array_equal(null, expected[1])
     one = np.array([1]), np.array([2.0])  # above all others
-    observed, null = inference.circular_shift([{"x": (y, p), "o": one}], 50)
+    observed, null = mouse_tests.circular_shift([{"x": (y, p), "o": one}], 50)
     assert observed == pytest.approx(roc_auc(np.r_[y, 1], np.r_[p, 2.0])) and len(null) == 50
 
 
@@ -402,8 +407,8 @@ def test_circular_shift_fails_as_its_docstring_says():
             x, y = (rng.normal(size=500) for _ in "xy")
             if kind == "walk":
                 x, y = np.cumsum(x), np.cumsum(y)
-            observed, null = inference.circular_shift([{"s": (y > np.median(y), x)}], 199)
-            found[kind] += inference.empirical_p(observed, null)[0] <= 0.05
+            observed, null = mouse_tests.circular_shift([{"s": (y > np.median(y), x)}], 199)
+            found[kind] += mouse_tests.empirical_p(observed, null)[0] <= 0.05
     assert found["white"] / 300 == pytest.approx(0.05, abs=0.04)
     assert found["walk"] / 300 > 0.08
 
@@ -427,21 +432,21 @@ def test_circular_shift_fails_as_its_docstring_says():
 )
 def test_bad_tables_are_refused_in_one_line(table, words):
     with pytest.raises(UserError) as caught:
-        inference.infer(table, by="decoder")
+        mouse_tests.infer(table, by="decoder")
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_table_of_sessions_with_rows_twice_is_refused():
     sessions = toy().assign(allocation=list(range(20)) * 2, session="s")
-    assert len(inference.infer(toy(), by="decoder", sessions=sessions)) == 1
+    assert len(mouse_tests.infer(toy(), by="decoder", sessions=sessions)) == 1
     with pytest.raises(UserError, match=r"^table of sessions: 2 rows are there twice or more"):
-        inference.infer(toy(), by="decoder", sessions=pd.concat([sessions, sessions[:1]]))
+        mouse_tests.infer(toy(), by="decoder", sessions=pd.concat([sessions, sessions[:1]]))
 
 
 def test_verbs_write_tables_that_the_report_reads(tmp_path):
     words = ("--auc", PUBLISHED, "--by", "model", "--where", "analysis=roi_models")
     run("inference", *words, "--only", "GRU", "RNN", "--name", "x", "--out", tmp_path / "x.tsv")
-    found = read_table(tmp_path / "x.tsv", inference.COLUMNS, inference.NUMBERS)
+    found = read_table(tmp_path / "x.tsv", mouse_tests.COLUMNS, mouse_tests.NUMBERS)
     assert found["p_rank_sum"][0] == pytest.approx(0.00279860219091, rel=1e-9)
     assert found["p_sign_flip"][0] == found["smallest_p"][0] == 0.0625
     rows = [("gru", "x", 0.9), ("null", "x", 0.5)]
@@ -449,7 +454,7 @@ def test_verbs_write_tables_that_the_report_reads(tmp_path):
         tmp_path / "auc.csv", index=False
     )
     run("chance", "--auc", tmp_path / "auc.csv", "--null", "null=gru", "--out", tmp_path / "c.tsv")
-    found = read_table(tmp_path / "c.tsv", inference.CHANCE_COLUMNS, inference.CHANCE_NUMBERS)
+    found = read_table(tmp_path / "c.tsv", mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS)
     assert (found["p"][0], found["n_null"][0]) == (0.5, 1)
 
 

@@ -14,11 +14,13 @@ from sklearn.metrics import roc_auc_score
 from test_cutout_scores import write_linear
 from test_workflow import LINEAR, STUDY, add_files, check_commands, plan
 
-from mesodecode import cli, cohort, predictions
-from mesodecode.datasets import read_features
-from mesodecode.evaluate import read_table
-from mesodecode.explain import cutout_tables, map_check, verdicts
-from mesodecode.files import UserError
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
+from mesodecode.decoders import predictions
+from mesodecode.decoders.inputs import read_features
+from mesodecode.explain import cutout_tables, map_check, map_verdicts
+from mesodecode.study import study as studies
 
 NULL = {"labels": "permuted_between_sessions"}
 SWAP = [f"{mouse}{a}={mouse}{b}" for mouse in "abc" for a, b in ((1, 2), (2, 1))]
@@ -98,7 +100,7 @@ def test_a_linear_decoder_learns_the_labels_of_the_donors_and_its_map_is_checked
     judge = ["--maps", tmp_path / "own.tsv", "--checks", tmp_path / "own.check.h5"]
     judge += ["--null-maps", tmp_path / "null.tsv", "--out", tmp_path / "checks.tsv"]
     assert run("map-checks", *judge, "--figure", tmp_path / "checks") == 0
-    checks = read_table(tmp_path / "checks.tsv", verdicts.COLUMNS, verdicts.NUMBERS)
+    checks = read_table(tmp_path / "checks.tsv", map_verdicts.COLUMNS, map_verdicts.NUMBERS)
     found = checks.set_index("check").loc["permuted labels"]
     maps = [
         cutout_tables.read_rows([tmp_path / f"{name}.tsv"]).groupby("mask")["score"].mean()
@@ -185,14 +187,14 @@ def with_decoder(name: str, **settings) -> dict:
 
 
 def test_every_image_decoder_has_its_null():
-    study = cohort.resolve(IMAGES)
+    study = studies.resolve(IMAGES)
     expected = {name: [f"{name}_null"] for name in ("linear", "cnn", "gru", "frozen")}
     assert study.nulls == expected
     assert study.label_donors("linear") == study.label_donors("frozen") == {}
     assert study.label_donors("linear_null")["a1"] == "a2"
     # drawn by the CNN's seed, 7, whatever that of the network on its features
     five = {mouse: [f"{mouse}{i}" for i in range(5)] for mouse in "abcde"}
-    study = cohort.resolve(IMAGES | {"mice": five})
+    study = studies.resolve(IMAGES | {"mice": five})
     donors = study.label_donors("cnn_null")
     assert study.label_donors("gru_null") == study.label_donors("frozen_null") == donors
     assert study.label_donors("linear_null") != donors
@@ -232,7 +234,7 @@ def test_every_image_decoder_has_its_null():
 )
 def test_bad_config_gets_one_line_that_names_the_key(config, message):
     with pytest.raises(UserError, match=f"^{re.escape(f'config: {message}')}"):
-        cohort.resolve(config)
+        studies.resolve(config)
 
 
 def test_donors_reach_every_verb_that_reads_labels(tmp_path):

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from mesodecode import cli, locks
-from mesodecode.files import UserError
-from mesodecode.locks import Lock
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.running import locks
+from mesodecode.running.locks import Lock
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys, time
-from mesodecode.locks import Lock
+from mesodecode.running.locks import Lock
 with Lock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.readline()
@@ -143,7 +144,7 @@ def test_of_several_that_replace_a_dead_holder_one_has_the_lock(held):
 
 def test_a_holder_that_was_replaced_ends_without_a_word_more(held, tmp_path):
     """Silent for too long, as a suspended virtual machine: another has taken over."""
-    code = "from mesodecode import locks; locks.BEAT = 0.1\n" + HOLD.replace("work", "w")
+    code = "from mesodecode.running import locks; locks.BEAT = 0.1\n" + HOLD.replace("work", "w")
     path = tmp_path / "slow.lock"
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(path)],
@@ -179,7 +180,7 @@ def test_a_training_verb_holds_the_lock_of_its_checkpoint(tmp_path, monkeypatch)
         "gru",
     ]
     argv += ["--out", "o", "--history", "h", "--checkpoint", str(kept)]
-    module = sys.modules["mesodecode.cli.train_rnn"] if cli.parser() else None
+    module = sys.modules["mesodecode.cli.decoders.train_rnn"] if cli.parser() else None
     monkeypatch.setattr(module, "run", lambda args: seen.extend(kept.parent.iterdir()))
     assert cli.main(argv) == 0
     assert [path.name for path in seen] == ["a.b.lock"]

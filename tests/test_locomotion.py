@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode import locomotion
+from mesodecode.recordings import locomotion
 
 FRAMES = np.array([0.0, 1.0, 2.0, 3.0])  # four frames of a second
 

@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesodecode import cli, figures, report, train
-from mesodecode.cli.losses import read_histories
-from mesodecode.files import UserError
+from mesodecode import cli
+from mesodecode.base import plots
+from mesodecode.base.files import UserError
+from mesodecode.cli.decoders.losses import read_histories
+from mesodecode.decoders import loss_figure, train
+from mesodecode.report import formats
 
 # allocation -> (train loss, valid loss, valid AUC) by epoch
 CURVES = {
@@ -40,14 +43,14 @@ def write(folder, curves) -> list[str]:
 
 def drawn(axes, column: int) -> tuple[list, list]:
     """Thin and thick lines of a panel in the colour of a column: their values by epoch."""
-    lines = [line for line in axes.lines if line.get_color() == figures.PALETTE[column]]
+    lines = [line for line in axes.lines if line.get_color() == plots.PALETTE[column]]
     thin = [list(line.get_ydata()) for line in lines if line.get_lw() < 1]
     return thin, [list(line.get_ydata()) for line in lines if line.get_lw() > 1]
 
 
 def test_every_allocation_is_thin_and_the_mean_thick(tmp_path):
     history = read_histories(tmp_path / "cnn", write(tmp_path / "cnn", CURVES))
-    figure = figures.loss_by_epoch(history)
+    figure = loss_figure.loss_by_epoch(history)
     loss, auc = figure.axes
     for axes, colour, column in ((loss, 0, 0), (loss, 1, 1), (auc, 1, 2)):
         thin, thick = drawn(axes, colour)
@@ -68,14 +71,14 @@ def test_every_allocation_is_thin_and_the_mean_thick(tmp_path):
 def test_mean_ends_where_an_allocation_ends(tmp_path):
     curves = CURVES | {"c": ([0.0, 1.0], [0.0, 1.0], [0.5, 0.5])}
     history = read_histories(tmp_path / "cnn", write(tmp_path / "cnn", curves))
-    thin, (mean,) = drawn(figures.loss_by_epoch(history).axes[0], 0)
+    thin, (mean,) = drawn(loss_figure.loss_by_epoch(history).axes[0], 0)
     np.testing.assert_allclose(mean, [1 / 3, 2 / 3, np.nan])
     np.testing.assert_array_equal(thin[2], [0.0, 1.0, np.nan])
 
 
 def test_one_epoch_of_one_allocation_is_seen(tmp_path):
     names = write(tmp_path / "cnn", {"a": ([0.5], [0.25], [0.75])})
-    figure = figures.loss_by_epoch(read_histories(tmp_path / "cnn", names))
+    figure = loss_figure.loss_by_epoch(read_histories(tmp_path / "cnn", names))
     assert figure.legends[0].get_title().get_text() == "n = 1 allocation (thin), mean (thick)"
     lines = [line for axes in figure.axes for line in axes.lines]
     assert len(lines) == 6 and all(line.get_markersize() > 0 for line in lines)
@@ -92,7 +95,7 @@ def test_verb_draws_every_decoder_for_the_report(tmp_path):
     write(tmp_path / "gru", CURVES)
     assert draw(tmp_path, "cnn", "gru") == 0
     for name in ("cnn", "gru"):
-        shown = report.picture(tmp_path / f"loss_{name}.svg", "p")
+        shown = formats.picture(tmp_path / f"loss_{name}.svg", "p")
         assert shown["title"] == f"Training of {name}"
         assert "allocations (n = 2)" in shown["caption"]
         with Image.open(tmp_path / f"loss_{name}.png") as image:

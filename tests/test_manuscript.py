@@ -12,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_inference import published
 
-from mesodecode import cli, evaluate, inference, manuscript, statistics
-from mesodecode.files import UserError
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import write_table
+from mesodecode.export import manuscript
+from mesodecode.scores import auc as auc_tables
+from mesodecode.scores import mouse_tests, published_tests
 
 NASTY = r"a_b & c% #1 {x} $5 ~ ^ \ |" + " ± − × 10⁻⁷ <é> [ *"
 
@@ -25,11 +29,11 @@ def aucs() -> pd.DataFrame:
         for name, values in {NASTY: (0.7, 0.8, 0.9), "cnn_gru": (0.55, 0.6, 0.65)}.items()
         for i, auc in enumerate(values)
     ]
-    return pd.DataFrame(rows, columns=evaluate.COLUMNS)
+    return pd.DataFrame(rows, columns=auc_tables.COLUMNS)
 
 
 def write(table: pd.DataFrame, path) -> manuscript.Table:
-    evaluate.write_table(table, path)
+    write_table(table, path)
     return manuscript.read(path)
 
 
@@ -86,7 +90,7 @@ def test_csv_holds_all_digits(tmp_path):
     again = pd.read_csv(io.StringIO(manuscript.csv(table)))
     pd.testing.assert_frame_equal(again, table.data, check_exact=True, check_dtype=False)
     assert again["mean"][1] == pytest.approx(auc["auc"][3:].mean(), abs=1e-6)
-    comparisons = statistics.compare(auc, by="decoder")
+    comparisons = published_tests.compare(auc, by="decoder")
     table = write(comparisons, tmp_path / "comparisons.tsv")
     again = pd.read_csv(io.StringIO(manuscript.csv(table)))
     written = pd.read_csv(tmp_path / "comparisons.tsv", sep="\t")
@@ -95,14 +99,14 @@ def test_csv_holds_all_digits(tmp_path):
 
 def test_published_comparison_reads_as_in_the_paper(tmp_path):
     auc = published("image")
-    compared = write(statistics.compare(auc, by="model", name="fig2e"), tmp_path / "c.tsv")
+    compared = write(published_tests.compare(auc, by="model", name="fig2e"), tmp_path / "c.tsv")
     assert compared.headings == [
         *("Family", "A", "B", "n A, B", "Mean A", "Mean B", "W", "p", "p (Holm)")
     ]
     (row,) = compared.cells
     # W and p of R (tests/test_statistics.py), the interval too (tests/r/inference.tsv)
     assert row[3:] == ["20, 20", "0.896", "0.956", "56.5", "1.1 × 10⁻⁴", "1.1 × 10⁻⁴"]
-    inferred = write(inference.infer(auc, by="model", name="fig2e"), tmp_path / "i.tsv")
+    inferred = write(mouse_tests.infer(auc, by="model", name="fig2e"), tmp_path / "i.tsv")
     (row,) = [dict(zip(inferred.headings, row, strict=True)) for row in inferred.cells]
     assert row["Smallest p"] == "0.062" and row["Difference"] == "−0.059"
     assert row["95 % CI"] == "−0.107 to −0.011" and row["t, mice"] == "0.027"
@@ -124,7 +128,7 @@ def test_sessions_and_cohort(tmp_path):
     auc = aucs().replace(NASTY, "x")
     sessions = pd.concat([auc.assign(session=f"s{i}") for i in (1, 2)])
     sessions["auc"] = sessions["auc"].where(sessions["session"] == "s1")
-    table = write(sessions[evaluate.SESSION_COLUMNS], tmp_path / "session_auc.tsv")
+    table = write(sessions[auc_tables.SESSION_COLUMNS], tmp_path / "session_auc.tsv")
     assert table.headings == ["Mouse", "Session", "x", "cnn_gru"]  # as in the table
     assert [row[:2] for row in table.cells][:2] == [["0", "s1"], ["0", "s2"]]
     assert table.cells[1][2:] == ["–", "–"]
@@ -157,8 +161,8 @@ def tables(*words: object) -> int:
 def test_verb_prints_all_tables_of_a_study_or_writes_them(tmp_path, capsys):
     study = tmp_path / "results/x"
     (study / "tables/comparisons").mkdir(parents=True)
-    evaluate.write_table(aucs(), study / "tables/auc.tsv")
-    evaluate.write_table(statistics.compare(aucs(), by="decoder"), study / "tables/c.tsv")
+    write_table(aucs(), study / "tables/auc.tsv")
+    write_table(published_tests.compare(aucs(), by="decoder"), study / "tables/c.tsv")
     assert tables("--study", study) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("**auc.tsv**\n") and "\n\n**c.tsv**\n" in printed

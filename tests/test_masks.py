@@ -11,12 +11,13 @@ import scipy.io
 import tifffile
 from PIL import Image
 
-from mesodecode import preprocess as stage
-from mesodecode import schema, simulate
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.masks import read_masks
-from mesodecode.recordings import read_recording
+from mesodecode.recordings import preprocess as stage
+from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.recording import read_recording
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
 
 H, W = 6, 9  # higher than wide is noticed if the axes are mixed up
 LABELS = np.zeros((H, W), np.uint8)

@@ -9,18 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mesodecode import (
-    cohort,
-    corrections_text,
-    decoder_table,
-    decoder_text,
-    methods_text,
-    references,
-    schema,
-)
 from mesodecode.cli import options
-from mesodecode.corrections import motion
 from mesodecode.encoding import methods as encoding_methods
+from mesodecode.recordings.corrections import motion
+from mesodecode.report import corrections_words, decoder_words, methods, references
+from mesodecode.study import decoder_table, schema
+from mesodecode.study import study as studies
 
 MICE = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
 DECODERS = {
@@ -49,8 +43,8 @@ def sessions(n_frames: int = 18000) -> pd.DataFrame:
 
 
 def blocks(study: dict = STUDY, table: pd.DataFrame | None = None, **tests: bool) -> dict[str, str]:
-    resolved = cohort.resolve(study)
-    made = methods_text.blocks(
+    resolved = studies.resolve(study)
+    made = methods.blocks(
         resolved.config,
         cohort=sessions() if table is None else table,
         n_allocations=len(resolved.allocations),
@@ -113,7 +107,7 @@ def test_adapted_decoders_are_described_with_their_protocols():
     text = alone["Decoders applied with other use of the test mouse"]
     assert "fine-tuned on 1 session of the test mouse with labels, which are not scored" in text
     assert "difference from the trained weights [@chelba2004], C = 0.007)" in text
-    words = decoder_text.describe(schema.defaults("adapted", **lines["day"]))
+    words = decoder_words.describe(schema.defaults("adapted", **lines["day"]))
     assert words == "lin, applied with few shot: 1 session, C: 0.007"
     corrected = blocks(STUDY | {"decoders": DECODERS | lines, "corrections": {"binning": 2}})
     assert "Protocols: past, transductive;" in " ".join(corrected.values())
@@ -218,8 +212,8 @@ def test_every_setting_of_the_corrections_changes_the_words(key):
         **{"binning": 2, "bleaching": True, "dff": "percentile", "baseline_window": 60.0},
         "hemodynamics": "regression",
     }
-    text = corrections_text.corrections(schema.defaults("corrections", **base))
-    changed = corrections_text.corrections(
+    text = corrections_words.corrections(schema.defaults("corrections", **base))
+    changed = corrections_words.corrections(
         schema.defaults("corrections", **base | {key: other[key]})
     )
     assert changed != text
@@ -249,7 +243,7 @@ def test_how_channels_are_told_apart(told, words):
 
 def test_f0_in_words():
     def f0(**settings):
-        text = corrections_text.corrections(schema.defaults("corrections", **settings))
+        text = corrections_words.corrections(schema.defaults("corrections", **settings))
         return text.split("F0 being its ")[1].split("; it is 0")[0]
 
     assert f0(dff="percentile") == (
@@ -263,9 +257,9 @@ def test_f0_in_words():
     )
     two = TWO | {"hemodynamics": "regression"}
     counts = "by which the result was multiplied (channels that were ΔF/F already"
-    assert counts in corrections_text.corrections(schema.defaults("corrections", **two))
+    assert counts in corrections_words.corrections(schema.defaults("corrections", **two))
     two["dff"] = "mean"
-    assert counts not in corrections_text.corrections(schema.defaults("corrections", **two))
+    assert counts not in corrections_words.corrections(schema.defaults("corrections", **two))
 
 
 def test_what_was_read_and_how():
@@ -325,7 +319,7 @@ def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
     one = DECODERS[decoder] | change
     plain = blocks(STUDY | {"decoders": others | {decoder: one}, "importance": {}})
     made = blocks(STUDY | {"decoders": others | {decoder: one | {key: number}}, "importance": {}})
-    heading = decoder_text.KINDS[kind]
+    heading = decoder_words.KINDS[kind]
     # of a half-window the words have the images: 2 x 77 + 1
     shown = "155" if key == "half_window" else "62 to t + 92" if key == "shift" else f"{number:g}"
     assert shown in made[heading] and shown not in plain[heading]
@@ -387,7 +381,7 @@ def test_importance():
     assert "66 windows of the test mouse" in text and text.startswith("The logit of roi")
     text = blocks(with_setting("importance", "shap", method="integrated"))["Importance: shap"]
     assert "[@sundararajan2017]" in text and "SHAP" not in text
-    text = methods_text.importance({"decoder": "seq", "masks": "squares", "size": 32})
+    text = methods.importance({"decoder": "seq", "masks": "squares", "size": 32})
     assert "[@zeiler2014]" in text and "masks: squares, size: 32" in text
 
 
@@ -436,9 +430,9 @@ def test_works_are_those_cited_and_no_others():
 
 
 def test_every_work_that_the_words_can_cite_is_known():
-    parts = (corrections_text, decoder_text, methods_text, encoding_methods)
+    parts = (corrections_words, decoder_words, methods, encoding_methods)
     source = "".join(Path(part.__file__).read_text() for part in parts)
-    keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_text.WORKS_OF.values())
+    keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_words.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))
     assert keys | software == references.WORKS.keys()
 
@@ -483,10 +477,10 @@ def test_reference_as_a_reader_knows_it():
 
 def test_seeds_of_all_that_draws_random_numbers():
     study = STUDY | {"circular_shifts": 9}
-    config = cohort.resolve(study).config
+    config = studies.resolve(study).config
     config["decoders"]["net"]["seed"] = 5
     config["decoders"]["null"] = config["decoders"]["lin"] | {"labels": "published", "seed": 6}
-    seeds = {name: seed for name, _, seed in methods_text.seeds(config, inferred=True)}
+    seeds = {name: seed for name, _, seed in methods.seeds(config, inferred=True)}
     assert seeds == {
         "null": 6,
         **{"net": 5, "seq": 2021, "roi": 123, "svm": 123, "boost": 123, "shap": 123},
@@ -506,9 +500,9 @@ def test_seeds_of_all_that_draws_random_numbers():
     ],
 )
 def test_decoder_in_a_few_words(name, words):
-    assert decoder_text.describe(cohort.resolve(STUDY).config["decoders"][name]) == words
+    assert decoder_words.describe(studies.resolve(STUDY).config["decoders"][name]) == words
     moved = {"rois": [1, 2], "shift": -30, "baseline": None, "half_window": 1}
-    roi = cohort.resolve(with_setting("decoders", "roi", **moved)).config["decoders"]["roi"]
-    assert decoder_text.describe(roi) == (
+    roi = studies.resolve(with_setting("decoders", "roi", **moved)).config["decoders"]["roi"]
+    assert decoder_words.describe(roi) == (
         "LSTM on 2 ROIs (no baseline subtracted), ±1 frame about 30 frames earlier"
     )

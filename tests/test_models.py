@@ -14,17 +14,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mesodecode import models
-from mesodecode.files import UserError
-from mesodecode.models import (
-    CNNDecoder,
-    RNNDecoder,
-    TCNDecoder,
-    Trained,
-    create_backbone,
-    load_trained,
-    rnn_decoder,
-)
-from mesodecode.timm_import import timm
+from mesodecode.base.files import UserError
+from mesodecode.decoders.backbones import create_backbone
+from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
+from mesodecode.decoders.timm_import import timm
+from mesodecode.decoders.weights import Trained, load_trained
 
 TINY = "test_efficientnet"
 SRC = Path(models.__file__).parents[1]
@@ -436,7 +430,7 @@ torch.library.define
 def test_timm_is_imported_plainly_where_that_works(tmp_path):
     """Beside a working torchvision nothing is declared: its own operators stay."""
     (tmp_path / "timm.py").write_text("works = True\n")
-    code = DECLARED + "from mesodecode.timm_import import timm\nprint(timm.works, names)\n"
+    code = DECLARED + "from mesodecode.decoders.timm_import import timm\nprint(timm.works, names)\n"
     assert python(code, PYTHONPATH=f"{tmp_path}:{SRC}").split(maxsplit=1) == ["True", "[]\n"]
 
 
@@ -446,7 +440,9 @@ def test_the_schemas_are_declared_after_a_failed_import_only(tmp_path):
         "if not hasattr(torch.ops.torchvision, 'nms'):\n"
         "    raise RuntimeError('operator torchvision::nms does not exist')\n"
     )
-    code = DECLARED + "from mesodecode.timm_import import timm\nprint(timm.__name__, names)\n"
+    code = (
+        DECLARED + "from mesodecode.decoders.timm_import import timm\nprint(timm.__name__, names)\n"
+    )
     out = python(code, PYTHONPATH=f"{tmp_path}:{SRC}")
     assert out == "timm ['torchvision::nms', 'torchvision::qnms']\n"
 
@@ -454,7 +450,7 @@ def test_the_schemas_are_declared_after_a_failed_import_only(tmp_path):
 def test_another_failure_of_timm_is_not_hidden(tmp_path):
     (tmp_path / "timm.py").write_text("raise RuntimeError('disk on fire')\n")
     code = DECLARED + (
-        "try:\n    import mesodecode.timm_import\n"
+        "try:\n    import mesodecode.decoders.timm_import\n"
         "except RuntimeError as error:\n    print(error, names)\n"
     )
     assert python(code, PYTHONPATH=f"{tmp_path}:{SRC}") == "disk on fire []\n"

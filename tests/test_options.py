@@ -14,9 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mesodecode import cli, schema
+from mesodecode import cli
+from mesodecode.base.files import UserError
 from mesodecode.cli import options
-from mesodecode.files import UserError
+from mesodecode.study import schema
 
 PACKAGE = Path(cli.__file__).parents[1]
 TOP = {"config", "encoding"}  # whole configs, of which no verb takes flags
@@ -308,7 +309,7 @@ def test_help_states_units(verb, flag, unit):
 
 
 def test_simulation_takes_the_settings_of_its_schema():
-    from mesodecode import simulate
+    from mesodecode.simulation import simulate
 
     assert {field.name for field in dataclasses.fields(simulate.Settings)} == set(
         schema.flags("simulate")
@@ -316,14 +317,14 @@ def test_simulation_takes_the_settings_of_its_schema():
 
 
 def test_linear_baseline_takes_the_settings_of_its_schema():
-    from mesodecode import linear
+    from mesodecode.decoders import linear
 
     parameters = inspect.signature(linear.fit_linear).parameters.values()
     assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} == set(schema.flags("linear"))
 
 
 def test_networks_train_with_the_settings_of_their_schemas():
-    from mesodecode import train
+    from mesodecode.decoders import train
 
     accepted = inspect.signature(train.fit).parameters
     for name in ("cnn", "cnn_rnn"):

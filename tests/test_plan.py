@@ -16,10 +16,12 @@ import pytest
 import tifffile
 import yaml
 
-from mesodecode import cohort, plan, preflight
-from mesodecode.files import UserError, write_checksum
-from mesodecode.plan import DryRun, Job
-from mesodecode.preflight import FAIL, OK, SKIPPED, WARN
+from mesodecode.base.files import UserError, write_checksum
+from mesodecode.recordings import source_files
+from mesodecode.running import plan, preflight
+from mesodecode.running.plan import DryRun, Job
+from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN
+from mesodecode.study import study as studies
 
 ROOT = Path(__file__).parents[1]
 STUDY = {
@@ -138,21 +140,21 @@ def test_missing_data_file_is_named_and_fails(tmp_path):
 
 def test_sessions_with_a_recording_need_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    study = cohort.resolve(STUDY)
+    study = studies.resolve(STUDY)
     folder = Path("results/lab/recordings")
     folder.mkdir(parents=True)
     for session in study.mouse_of:
         (folder / f"{session}.h5").touch()
-    assert preflight.data(study).state == OK
+    assert source_files.data(study).state == OK
 
 
 def test_missing_files_that_are_fetched_are_a_warning(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    study = cohort.resolve(STUDY | {"fetch": "zenodo:1"})
-    found = preflight.data(study)
+    study = studies.resolve(STUDY | {"fetch": "zenodo:1"})
+    found = source_files.data(study)
     assert found.state == WARN
     assert "data/a1.tif and 11 more of 12 will be fetched first" in found.words
-    assert plan.movie_sizes(study)["a1"] == (0, 0)
+    assert source_files.movie_sizes(study)["a1"] == (0, 0)
 
 
 # Movies of 7 frames of 4 x 5 px, uint16, in the ways that `recordings.movie` may name them.
@@ -207,16 +209,16 @@ def test_movies_that_snakemake_takes_are_there_and_counted(
     settings = {"movie": movie, "behavior": "data/{session}.mat"}
     corrections = {key: more[key] for key in more if key == "corrections"}
     settings |= {key: more[key] for key in more if key not in corrections}
-    study = cohort.resolve(STUDY | {"recordings": settings} | corrections)
+    study = studies.resolve(STUDY | {"recordings": settings} | corrections)
     for session in study.mouse_of:
         write(Path("data") / session)
         Path(f"data/{session}.mat").touch()
-    assert preflight.data(study).state == OK
-    assert plan.movie_sizes(study)["a1"] == (7, 7 * 4 * 5 * 2)
+    assert source_files.data(study).state == OK
+    assert source_files.movie_sizes(study)["a1"] == (7, 7 * 4 * 5 * 2)
     for file in sorted(Path("data").glob("b1/*")):
         file.unlink()
     if Path("data/b1").is_dir():
-        found = preflight.data(study)
+        found = source_files.data(study)
         assert found.state == FAIL and "data/b1" in found.words
 
 
@@ -316,7 +318,7 @@ def test_rules_that_run_where_snakemake_does():
 def test_frames_of_movies_and_recordings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
-    study = cohort.resolve(STUDY | {"mice": {x: [f"{x}1"] for x in "abcde"}})
+    study = studies.resolve(STUDY | {"mice": {x: [f"{x}1"] for x in "abcde"}})
     for i, session in enumerate(study.mouse_of):  # 20, 21, ... frames; the first is compressed
         frames = np.zeros((20 + i, 128, 64), np.uint16)
         compression = "zlib" if session == "a1" else None
@@ -326,18 +328,18 @@ def test_frames_of_movies_and_recordings(tmp_path, monkeypatch):
     with h5py.File(made, "w") as file:
         file["frames"] = np.zeros((24, 128, 64), np.uint16)
     Path("data/e1.tif").unlink()
-    for i, (frames, size) in enumerate(plan.movie_sizes(study).values()):
+    for i, (frames, size) in enumerate(source_files.movie_sizes(study).values()):
         assert frames == pytest.approx(20 + i, rel=0.03)  # of the others by the size of the file
         assert size == frames * 128 * 64 * 2
-    resized = cohort.resolve(study.config | {"image_size": 32})
-    frames, size = plan.movie_sizes(resized)["a1"]
+    resized = studies.resolve(study.config | {"image_size": 32})
+    frames, size = source_files.movie_sizes(resized)["a1"]
     assert (frames, size) == (20, 20 * 32 * 32 * 2)
 
 
 def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
-    study = cohort.resolve(STUDY | {"decoders": {"cnn": {}, "gru": gru}})
+    study = studies.resolve(STUDY | {"decoders": {"cnn": {}, "gru": gru}})
     # 10, 11, ... frames of 256 bytes
     movies = {session: (10 + i, (10 + i) * 256) for i, session in enumerate(study.mouse_of)}
     name = "train-b+c+d.valid-e.test-a"
@@ -372,7 +374,7 @@ def test_broken_movie_is_named(tmp_path, monkeypatch):
     Path("data").mkdir()
     Path("data/a1.tif").touch()
     with pytest.raises(UserError, match=r"data/a1\.tif: no TIFF stack"):
-        plan.movie_sizes(cohort.resolve(STUDY))
+        source_files.movie_sizes(studies.resolve(STUDY))
 
 
 @pytest.mark.parametrize(("free", "state"), [(200, OK), (110, WARN), (99, FAIL)])
@@ -392,7 +394,7 @@ def test_weights(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def check(**cnn):
-        return preflight.weights(cohort.resolve(STUDY | {"decoders": {"cnn": cnn}}))
+        return preflight.weights(studies.resolve(STUDY | {"decoders": {"cnn": cnn}}))
 
     assert check(pretrained="none").state == OK
     assert check(pretrained="file:mine.pt").state == FAIL

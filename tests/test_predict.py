@@ -14,12 +14,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mesodecode import linear, predict, predictions, windows
+from mesodecode.base import windows
+from mesodecode.base.files import UserError, write_checksum
 from mesodecode.cli import main
-from mesodecode.datasets import read_features
-from mesodecode.files import UserError, write_checksum
-from mesodecode.models import CNNDecoder, RNNDecoder, Trained, cnn_rnn_decoder, load_trained
-from mesodecode.recordings import read_recording, read_recordings
+from mesodecode.decoders import linear, predict, predictions
+from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, cnn_rnn_decoder
+from mesodecode.decoders.weights import Trained, load_trained
+from mesodecode.recordings.recording import read_recording, read_recordings
 
 TINY, N_FEATURES, SIDE = "test_efficientnet", 256, 32
 RNN = {"rnn": "gru", "hidden_size": 8, "num_layers": 2, "bidirectional": False, "dropout": 0.2}

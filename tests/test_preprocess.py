@@ -4,6 +4,7 @@ import hashlib
 import tracemalloc
 
 import h5py
+import mesodecode.recordings.preprocess as stage
 import numpy as np
 import pytest
 import scipy.io
@@ -11,12 +12,11 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import mesodecode.preprocess as stage
-from mesodecode.blocks import resize
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.preprocess import preprocess
-from mesodecode.recordings import mice_of, read_recording, read_recordings, read_roles
+from mesodecode.recordings.movie import resize
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.recording import mice_of, read_recording, read_recordings, read_roles
 
 T, H, W, R = 40, 6, 10, 3
 ABOUT = {"session": "s1", "mouse": "m1", "frame_rate": 30.0}

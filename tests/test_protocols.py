@@ -7,10 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from mesodecode import average, cohort, decoder_table, evaluate, predictions, protocols, schema
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import write_table
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.predictions import Predictions, SessionPredictions
+from mesodecode.decoders import average, predictions
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.scores import auc
+from mesodecode.study import decoder_table, protocols, schema
+from mesodecode.study import study as studies
 
 STUDY = """
 study: s
@@ -46,7 +50,7 @@ decoders:
 
 
 def study(**changes):
-    return cohort.resolve(yaml.safe_load(STUDY) | changes)
+    return studies.resolve(yaml.safe_load(STUDY) | changes)
 
 
 def test_protocols_follow_from_settings():
@@ -151,7 +155,7 @@ def test_files_tables_and_averages_carry_the_protocol(tmp_path):
     item("b", "few_shot 2 min").write(paths[1])
     assert predictions.read(paths[0]).protocol == "strict"
     assert average.average(paths, "m").protocol == "few_shot 2 min"
-    for table in (evaluate.auc_table, evaluate.session_table):
+    for table in (auc.auc_table, auc.session_table):
         made = table([predictions.read(path) for path in paths])
         assert made["protocol"].tolist() == ["strict", "few_shot 2 min"]
         assert list(made)[-1] == "protocol"  # after the columns that other tools read
@@ -175,7 +179,7 @@ def test_verbs_refuse_what_the_config_would(tmp_path, capsys, verb):
     ]
     names = ["decoder", "allocation", "test_mouse", "auc", "protocol"]
     table = pd.DataFrame(rows, columns=names).assign(valid_mouse="v")
-    evaluate.write_table(table, tmp_path / "auc.tsv")
+    write_table(table, tmp_path / "auc.tsv")
     words = [verb, "--auc", str(tmp_path / "auc.tsv"), "--by", "decoder"]
     words += ["--out", str(tmp_path / "out.tsv"), "--only", "a"]
     assert main([*words, "b"]) == 1
@@ -183,7 +187,7 @@ def test_verbs_refuse_what_the_config_would(tmp_path, capsys, verb):
     assert "a is strict, b is transductive" in error and "--across-protocols" in error
     assert main([*words, "c"]) == 0
     assert main([*words, "b", "--across-protocols"]) == 0
-    evaluate.write_table(table.drop(columns="protocol"), tmp_path / "auc.tsv")
+    write_table(table.drop(columns="protocol"), tmp_path / "auc.tsv")
     assert main([*words, "b"]) == 0  # tables of other tools say nothing of protocols
 
 

@@ -16,12 +16,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from mesodecode import evaluate, qc, qc_figures, schema
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.locomotion import bouts
-from mesodecode.measure import Measured, read_measures
-from mesodecode.recordings import Recording
+from mesodecode.recordings import qc, qc_figure
+from mesodecode.recordings.locomotion import bouts
+from mesodecode.recordings.qc_measures import Measured, read_measures
+from mesodecode.recordings.recording import Recording
+from mesodecode.study import schema
 
 T, RATE = 1200, 20.0  # frames, frames/s: one minute
 SETTINGS = schema.defaults("qc")
@@ -298,12 +300,12 @@ def test_of_a_movie_of_changes_nothing_is_judged_that_is_of_counts(kind):
         "pixels around 0 (ΔF/F already), not the camera's counts of light"
     }
     assert list(qc.check_session(session, SETTINGS).columns) == qc.COLUMNS
-    page = qc_figures.session_page(session, qc.check_session(session, SETTINGS))
+    page = qc_figure.session_page(session, qc.check_session(session, SETTINGS))
     labels = [axes.get_ylabel() for axes in page.axes if axes.get_ylabel()]
     assert labels == ["Mean of\npixels"]  # no share of a brightness, and no position
     titles = {axes.get_title() for axes in page.axes}
     assert {"Mean", "SD over time"} <= titles
-    assert "Position" not in qc_figures.session_caption(session, table.reset_index())
+    assert "Position" not in qc_figure.session_caption(session, table.reset_index())
 
 
 @pytest.mark.parametrize(
@@ -404,7 +406,7 @@ def test_table_and_pages_of_two_sessions(tmp_path):
     words = ["--recordings", *recordings, "--measures", *measures, "--out", out]
     words += ["--table", tmp_path / "qc.tsv", "--duration", "0.1", "0.01"]
     assert main(["qc", *map(str, words)]) == 0
-    table = evaluate.read_table(tmp_path / "qc.tsv", qc.COLUMNS, qc.NUMBERS)
+    table = read_table(tmp_path / "qc.tsv", qc.COLUMNS, qc.NUMBERS)
     assert table.groupby("session").size().to_dict() == {"s1": 14, "s2": 17}
     rows = qc.by_session(table)
     assert [(row["session"], row["verdict"]) for row in rows] == [("s1", "pass"), ("s2", "pass")]
@@ -436,7 +438,7 @@ def test_the_page_says_which_axes_were_taken(tmp_path):
         del file.attrs["movie_axes"], file.attrs["movie_axes_by"]  # of an earlier version
     session = qc.read_session(recording, measures)
     table = qc.check_session(session, SETTINGS)
-    assert "movie_axes" not in qc_figures.session_caption(session, table)
+    assert "movie_axes" not in qc_figure.session_caption(session, table)
 
 
 def test_measures_of_another_session_are_refused(tmp_path, capsys):
@@ -456,9 +458,9 @@ def test_cohort_page_shows_every_session_and_verdict():
         session = session_of(**known)
         tables.append(qc.check_session(session, SETTINGS).assign(session=name))
     table = pd.concat(tables, ignore_index=True)
-    figure = qc_figures.cohort_page(table)
+    figure = qc_figure.cohort_page(table)
     words = {text.get_text() for text in figure.axes[0].texts}
     assert {"1.7% ✗", "0.25% !", "–"} <= words
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["a (m1)", "b (m1)", "c (m1)"]
-    assert "n = 3: 1 pass, 1 warn, 1 fail" in qc_figures.cohort_caption(table)
+    assert "n = 3: 1 pass, 1 warn, 1 fail" in qc_figure.cohort_caption(table)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from mesodecode import evaluate, quality
-from mesodecode.files import UserError
-from mesodecode.predictions import Predictions, SessionPredictions
+from mesodecode.base.files import UserError
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.scores import auc, quality
 
 NAN = float("nan")
 MICE = "abcde"
@@ -238,7 +238,7 @@ increasing = st.sampled_from([lambda p: p**3, lambda p: 0.2 + p / 2, lambda p: n
 def test_ranks_alone_decide_auc_roc_and_precision(drawn, change):
     label, probability = arrays(drawn)
     one, other = made(s=session(label, probability)), made(s=session(label, change(probability)))
-    rows = [evaluate.auc_table([item])["auc"][0] for item in (one, other)]
+    rows = [auc.auc_table([item])["auc"][0] for item in (one, other)]
     assert rows[0] == pytest.approx(rows[1])
     for curve in (quality.roc, quality.precision_recall):
         np.testing.assert_allclose(curve(label, probability), curve(label, change(probability)))

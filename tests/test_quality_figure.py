@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesodecode import cli, evaluate, quality, report, validation
-from mesodecode.predictions import Predictions, SessionPredictions
+from mesodecode import cli
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.tables import read_table
+from mesodecode.decoders import validation
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.report import formats
+from mesodecode.scores import quality
 
 MICE = "12345"
 N, RATE = 90, 10.0  # frames a session, frames/s
@@ -81,7 +86,7 @@ def run(folder: Path, out: str, *more, allocations: Path | None = None) -> int:
 
 
 def read(folder: Path, out: str = "cnn"):
-    return evaluate.read_table(folder / f"{out}.tsv", quality.COLUMNS, quality.NUMBERS)
+    return read_table(folder / f"{out}.tsv", quality.COLUMNS, quality.NUMBERS)
 
 
 def words_of(svg: Path) -> list[str]:
@@ -106,7 +111,7 @@ def test_sessions_of_one_state_are_counted_and_said(study):
     assert (table.loc[table["test_mouse"] == "1", "n_one_state"] == 1).all()
     assert (table.loc[table["test_mouse"] != "1", "n_one_state"] == 0).all()
     assert (table["n_sessions"] == 2).all()
-    caption = report.picture(study / "quality_cnn.svg", "p")["caption"]
+    caption = formats.picture(study / "quality_cnn.svg", "p")["caption"]
     assert "×: 1 of them hold one state only, so they have no AUC." in caption
     assert "AUC of the 10 test sessions" in caption
 
@@ -124,7 +129,7 @@ def test_page_says_what_and_how_many(study):
     assert not set(shown) - set(words)  # the heat map
     assert words.count("–") == 5  # its diagonal
     assert f"mean, AUC {table['auc'].mean():.3f}" in words
-    picture = report.picture(study / "quality_cnn.svg", "p")
+    picture = formats.picture(study / "quality_cnn.svg", "p")
     assert picture["title"] == "Quality of cnn"
     for text in ("20 allocations of 5 test mice", "Student's t", "Youden's J", "10 bins of equal"):
         assert text in picture["caption"], text
@@ -134,7 +139,7 @@ def test_page_says_what_and_how_many(study):
 
 
 def test_example_is_a_session_of_median_auc(study):
-    caption = report.picture(study / "quality_cnn.svg", "p")["caption"]
+    caption = formats.picture(study / "quality_cnn.svg", "p")["caption"]
     session, test, auc = re.search(
         r"session (\w+) of allocation \S+test-(\d), whose AUC \(([\d.]+)\)", caption
     ).groups()
@@ -145,14 +150,12 @@ def test_example_is_a_session_of_median_auc(study):
         for one in predicted(mouse, seed).values()
         if one.label.min() == 0
     ]
-    aucs = [quality.evaluate.roc_auc(one.label, one.probability) for one in sessions]
+    aucs = [roc_auc(one.label, one.probability) for one in sessions]
     assert float(auc) == pytest.approx(np.quantile(aucs, 0.5, method="lower"), abs=6e-4)
 
 
 def test_curves_hold_what_is_drawn(study):
-    curves = evaluate.read_table(
-        study / "cnn_curves.tsv", quality.CURVE_COLUMNS, quality.CURVE_NUMBERS
-    )
+    curves = read_table(study / "cnn_curves.tsv", quality.CURVE_COLUMNS, quality.CURVE_NUMBERS)
     assert set(curves["curve"]) == {"roc", "precision_recall", "calibration", "onset", "offset"}
     roc = curves[curves["curve"] == "roc"].pivot(index="x", columns="allocation", values="y")
     assert roc.shape == (101, 20) and (roc.diff().iloc[1:] >= -1e-9).all().all()
@@ -169,7 +172,7 @@ def test_an_average_takes_the_threshold_of_averaged_probabilities(study):
     # one allocation: no band, and no threshold without predictions of validation mice
     assert run(study, "plain", allocations=few) == 0
     assert read(study, "plain")["threshold"].isna().all()
-    caption = report.picture(study / "quality_plain.svg", "p")["caption"]
+    caption = formats.picture(study / "quality_plain.svg", "p")["caption"]
     assert "Youden" not in caption and "1 allocations of 1 test mice" not in caption
     assert not [word for word in words_of(study / "quality_plain.svg") if "95 %" in word]
 

@@ -17,9 +17,10 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode.files import UserError, in_order
-from mesodecode.fingerprints import fingerprint
-from mesodecode.sources import axes, movie, open_movie
+from mesodecode.base.files import UserError, in_order
+from mesodecode.recordings import axes, movie
+from mesodecode.recordings.readers import open_movie
+from mesodecode.running.fingerprints import fingerprint
 
 T, H, W = 23, 6, 9
 FRAMES = np.random.default_rng(3).integers(0, 65536, (T, H, W)).astype(np.uint16)
@@ -248,7 +249,7 @@ def test_a_movie_is_never_whole_in_memory(tmp_path, monkeypatch, kind):
 
 RESIDENT = """
 import sys
-from mesodecode.sources import open_movie
+from mesodecode.recordings.readers import open_movie
 with open_movie(sys.argv[1]) as movie:
     next(movie.blocks(16))  # the libraries are there
     def peak():  # kB, maps included, since this process began; ru_maxrss would count its parent

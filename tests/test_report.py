@@ -15,18 +15,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesodecode import (
-    cohort,
-    evaluate,
-    figures,
-    inference,
-    qc,
-    quality,
-    report,
-    reproduction,
-    statistics,
-)
-from mesodecode.files import UserError
+from mesodecode.base import plots
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import natural, read_table, write_table
+from mesodecode.cli import VERBS
+from mesodecode.decoders import loss_figure
+from mesodecode.recordings import qc
+from mesodecode.report import formats
+from mesodecode.scores import auc as auc_tables
+from mesodecode.scores import auc_figure, mouse_tests, published_tests, quality, reproduction
+from mesodecode.study import study as studies
 
 PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
 MICE = "12345"
@@ -35,20 +33,20 @@ VOID = {"meta", "br", "img", "link", "input", "hr"}
 
 
 def run(name: str, *words: object) -> None:
-    verb = importlib.import_module(f"mesodecode.cli.{name}")
+    verb = importlib.import_module(f"mesodecode.cli.{VERBS[name]}")
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
     verb.run(parser.parse_args([str(word) for word in words]))
 
 
 def published_auc() -> pd.DataFrame:
-    table = evaluate.read_table(PUBLISHED)
+    table = read_table(PUBLISHED)
     table["decoder"] = [NAMES.get(key, "") for key in zip(table.analysis, table.model, strict=True)]
     table = table[table["decoder"] != ""].reset_index(drop=True)
     roles = zip(table.valid_mouse, table.test_mouse, strict=True)
     table["train_mice"] = ["+".join(m for m in MICE if m not in role) for role in roles]
     table["allocation"] = table.train_mice + "." + table.valid_mouse + "." + table.test_mouse
-    return table.assign(n_frames=2000, n_run=1200, accuracy=0.875)[evaluate.COLUMNS]
+    return table.assign(n_frames=2000, n_run=1200, accuracy=0.875)[auc_tables.COLUMNS]
 
 
 @pytest.fixture
@@ -56,11 +54,11 @@ def study(tmp_path) -> Path:
     """A folder with all that the report reads: three decoders, two sessions a mouse."""
     auc = published_auc()
     auc.to_csv(tmp_path / "auc.tsv", sep="\t", index=False)
-    allocations = auc[list(evaluate.ATTRIBUTES[1:])].drop_duplicates()
+    allocations = auc[list(auc_tables.ATTRIBUTES[1:])].drop_duplicates()
     allocations.to_csv(tmp_path / "allocations.tsv", sep="\t", index=False)
     sessions = pd.concat(
         [auc.assign(session="m" + auc["test_mouse"] + f"_s{i}", n_frames=1000) for i in (1, 2)]
-    )[evaluate.SESSION_COLUMNS]
+    )[auc_tables.SESSION_COLUMNS]
     sessions.loc[sessions["session"] == "m1_s1", "auc"] = np.nan
     sessions.to_csv(tmp_path / "session_auc.tsv", sep="\t", index=False, na_rep="nan")
     mice = pd.DataFrame([(m, f"m{m}_s{i}") for m in MICE for i in (1, 2)])
@@ -77,9 +75,9 @@ def study(tmp_path) -> Path:
             "roi_gru": {"input": "rois", "rnn": "gru", "rois": [6, 8]},
         },
     }
-    config = cohort.resolve(config).config | {"study": "ajioka<2024>"}
+    config = studies.resolve(config).config | {"study": "ajioka<2024>"}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    comparisons = statistics.compare(auc, by="decoder", name="fig2e")
+    comparisons = published_tests.compare(auc, by="decoder", name="fig2e")
     comparisons.to_csv(tmp_path / "comparisons.tsv", sep="\t", index=False)
     inputs = ("--auc", tmp_path / "auc.tsv", "--comparisons", tmp_path / "comparisons.tsv")
     run("figures", *inputs, "--out", tmp_path / "auc.v1")
@@ -136,7 +134,7 @@ def test_figure_has_every_point_mean_and_name(study):
     assert words.count("***") == 2 and words.count("*") == 1  # p_holm 2e-4, 5e-7, .011
     assert any("Wilcoxon rank-sum test, Holm-corrected" in word for word in words)
     assert float(root.get("width").removesuffix("pt")) == pytest.approx(85 / 25.4 * 72, abs=1)
-    axes = figures.auc_by_decoder(published_auc()).axes[0]
+    axes = auc_figure.auc_by_decoder(published_auc()).axes[0]
     points = [line.get_ydata() for line in axes.lines if line.get_markersize() == 2.9]
     np.testing.assert_allclose(np.sort(np.concatenate(points)), np.sort(published_auc()["auc"]))
 
@@ -156,13 +154,13 @@ def test_figure_of_one_allocation_and_of_many_decoders(tmp_path):
     for count in (1, 14):
         tables = [auc.head(1 if count == 1 else 20).assign(decoder=f"d{i}") for i in range(count)]
         table = pd.concat(tables, ignore_index=True)
-        tests = None if count == 1 else statistics.compare(table, by="decoder")
-        figure = figures.auc_by_decoder(table, tests)
-        paths = figures.save(figure, tmp_path / f"{count}", title="t", caption="<c>")
+        tests = None if count == 1 else published_tests.compare(table, by="decoder")
+        figure = auc_figure.auc_by_decoder(table, tests)
+        paths = plots.save(figure, tmp_path / f"{count}", title="t", caption="<c>")
         assert all(path.stat().st_size > 1000 for path in paths)
         assert figure.get_size_inches()[0] * 25.4 <= 174.1
     assert "91 pairs, see the table" in (tmp_path / "14.svg").read_text()
-    assert report.picture(tmp_path / "14.svg", "p")["caption"] == "<c>"
+    assert formats.picture(tmp_path / "14.svg", "p")["caption"] == "<c>"
 
 
 def test_report_holds_everything_and_loads_nothing(study):
@@ -198,7 +196,7 @@ def test_report_names_failing_sessions_in_its_head(study):
         (*about[2], "corrected: motion", 1.5, "px", np.nan, np.nan, "done", "shifted"),
     ]
     table = study / "qc.tsv"
-    evaluate.write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
+    write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
     page = write_report(
         study, "--qc-table", table, "--qc", study / "auc.v1.svg", study / "auc.v1.png"
     )
@@ -214,16 +212,16 @@ def test_report_names_failing_sessions_in_its_head(study):
     assert "3 sessions checked: 1 pass, 1 with warnings, 1 failing" in rest
     assert "bleaching warn it fades" in rest and "– share 0 0.01 skipped" in rest
     rows[0] = (*about[0], "drift", 0.5, "px", 1.0, 3.0, "pass", "0.50 px")
-    evaluate.write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
+    write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
     assert "fail quality control" not in text_of(write_report(study, "--qc-table", table))
 
 
 def test_report_says_when_the_cohort_is_partial(study):
-    auc = evaluate.read_table(study / "auc.tsv")
+    auc = read_table(study / "auc.tsv")
     keep = (auc["decoder"] == "cnn") & (auc["test_mouse"] != "5")
-    evaluate.write_table(auc[keep], study / "auc.tsv")
-    cohort = evaluate.read_table(study / "cohort.tsv")
-    evaluate.write_table(cohort[cohort["mouse"] != "5"], study / "cohort.tsv")
+    write_table(auc[keep], study / "auc.tsv")
+    cohort = read_table(study / "cohort.tsv")
+    write_table(cohort[cohort["mouse"] != "5"], study / "cohort.tsv")
     text = text_of(write_report(study))
     assert "Partial cohort: 16 of 60 decoder allocations, 8 of 10 sessions" in text
     assert "16 of 20 allocations" in text and "roi_gru – 0 of 20 allocations" in text
@@ -231,12 +229,12 @@ def test_report_says_when_the_cohort_is_partial(study):
 
 
 def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
-    auc, sessions = (evaluate.read_table(study / f"{name}.tsv") for name in ("auc", "session_auc"))
-    tests = inference.infer(auc, by="decoder", name="fig2e", sessions=sessions)
+    auc, sessions = (read_table(study / f"{name}.tsv") for name in ("auc", "session_auc"))
+    tests = mouse_tests.infer(auc, by="decoder", name="fig2e", sessions=sessions)
     tests.loc[0, ["p_mixed_holm", "mixed_note"]] = np.nan, "the fit did not converge"
-    chance = inference.chance(auc, {"roi_gru": ["cnn"]})
-    evaluate.write_table(tests, study / "inference.tsv")
-    evaluate.write_table(chance, study / "chance.tsv")
+    chance = mouse_tests.chance(auc, {"roi_gru": ["cnn"]})
+    write_table(tests, study / "inference.tsv")
+    write_table(chance, study / "chance.tsv")
     words = ("--inference", study / "inference.tsv", "--chance", study / "chance.tsv")
     page = write_report(study, *words)
     checker = Checker()
@@ -256,10 +254,10 @@ def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
 def test_report_shows_the_losses_of_networks(study):
     history = pd.DataFrame({"allocation": ["a", "a", "b"], "epoch": [1, 2, 1]})
     history = history.assign(train_loss=0.5, valid_loss=0.25, valid_auc=0.75)
-    figure, caption = figures.loss_by_epoch(history), figures.loss_caption(history)
+    figure, caption = loss_figure.loss_by_epoch(history), loss_figure.loss_caption(history)
     svgs = [study / "loss_cnn.svg", study / "loss_gru.svg"]
     for svg in svgs:
-        figures.save(figure, svg.with_suffix(""), title=f"Training of {svg.stem}", caption=caption)
+        plots.save(figure, svg.with_suffix(""), title=f"Training of {svg.stem}", caption=caption)
     page = write_report(study, "--figure", study / "auc.v1.svg", "--losses", *svgs)
     checker = Checker()
     checker.feed(page)
@@ -346,12 +344,12 @@ def test_report_refuses_a_figure_it_cannot_show(study):
     ],
 )
 def test_p_values_read_well(p, text):
-    assert report.format_p(p) == text
+    assert formats.format_p(p) == text
 
 
 def test_names_sort_as_people_sort_them():
     names = ["m10", "m2", "m1", "a", "2", "10", "m2_s1"]
-    assert sorted(names, key=evaluate.natural) == ["2", "10", "a", "m1", "m2", "m2_s1", "m10"]
+    assert sorted(names, key=natural) == ["2", "10", "a", "m1", "m2", "m2_s1", "m10"]
 
 
 def test_summary_prints_mean_and_sd_and_where_the_report_is(study, capsys):
@@ -367,18 +365,18 @@ def test_summary_prints_mean_and_sd_and_where_the_report_is(study, capsys):
 
 
 def test_report_shows_the_quality_of_decoders_and_what_was_published(study):
-    table = published_auc()[[*evaluate.ATTRIBUTES, "n_frames", "n_run", "auc", "accuracy"]]
+    table = published_auc()[[*auc_tables.ATTRIBUTES, "n_frames", "n_run", "auc", "accuracy"]]
     table = table.reindex(columns=quality.COLUMNS, fill_value=0.25)
     table = table.assign(n_sessions=2, n_one_state=0)
     cnn = table["decoder"] == "cnn"
     table.loc[cnn & (table["test_mouse"] == "1"), "n_one_state"] = 1  # in each of 4 allocations
     table.loc[cnn, "threshold"] = [0.1, *[0.4] * 18, 0.9]
     table.loc[~cnn, ["threshold", "accuracy_at_threshold", "error_far"]] = np.nan
-    evaluate.write_table(table, study / "quality.tsv")
+    write_table(table, study / "quality.tsv")
     pairs = {"cnn": {"analysis": "image", "model": "CNN"}}
     animals = pd.DataFrame({"session": ["a"], "mouse": ["1"]})
     found = reproduction.reproduce(published_auc(), animals, pairs)
-    evaluate.write_table(found, study / "reproduction.tsv")
+    write_table(found, study / "reproduction.tsv")
     more = ("--quality", study / "quality.tsv", "--quality-figures", study / "auc.v1.svg")
     page = write_report(study, *more, "--reproduction", study / "reproduction.tsv")
     checker = Checker()

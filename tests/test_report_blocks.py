@@ -11,8 +11,13 @@ import pandas as pd
 import pytest
 from test_report import MICE, NAMES, Checker, text_of, write_report
 
-from mesodecode import cohort, evaluate, figures, inference, report, runtimes
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table, write_table
+from mesodecode.report import formats
+from mesodecode.running import runtimes
+from mesodecode.scores import auc as auc_tables
+from mesodecode.scores import auc_figure, mouse_tests
+from mesodecode.study import study as studies
 
 DECODERS = {
     "cnn": {},
@@ -28,7 +33,7 @@ def configure(folder: Path, **change: object) -> None:
         "mice": {mouse: [f"m{mouse}_s{i}" for i in (1, 2)] for mouse in MICE},
         "decoders": DECODERS,
     }
-    (folder / "config.json").write_text(json.dumps(cohort.resolve(config | change).config))
+    (folder / "config.json").write_text(json.dumps(studies.resolve(config | change).config))
 
 
 @pytest.fixture
@@ -39,28 +44,28 @@ def study(tmp_path) -> Path:
     rows = [
         (name, a.id, *map(a.joined, ("train", "valid", "test")), 2000, 1200, auc, 0.8)
         for name in NAMES.values()
-        for a, auc in zip(cohort.allocate(MICE), rng.uniform(0.7, 0.99, 20), strict=True)
+        for a, auc in zip(studies.allocate(MICE), rng.uniform(0.7, 0.99, 20), strict=True)
     ]
-    auc = pd.DataFrame(rows, columns=evaluate.COLUMNS)
+    auc = pd.DataFrame(rows, columns=auc_tables.COLUMNS)
     sessions = pd.concat([auc.assign(session=f"m{i}") for i in (1, 2)])
     mice = pd.DataFrame([(m, f"m{m}_s{i}") for m in MICE for i in (1, 2)])
     mice.columns = ["mouse", "session"]
     mice = mice.assign(n_frames=1000, n_run=600, frame_rate=30.0, height=64, width=64)
     tables = {
         "auc": auc,
-        "session_auc": sessions[evaluate.SESSION_COLUMNS],
+        "session_auc": sessions[auc_tables.SESSION_COLUMNS],
         "cohort": mice,
-        "allocations": auc[list(evaluate.ATTRIBUTES[1:])].drop_duplicates(),
+        "allocations": auc[list(auc_tables.ATTRIBUTES[1:])].drop_duplicates(),
     }
     for name, table in tables.items():
-        evaluate.write_table(table, tmp_path / f"{name}.tsv")
+        write_table(table, tmp_path / f"{name}.tsv")
     return tmp_path
 
 
 def test_missing_allocations_are_named_and_marked(study):
-    auc = evaluate.read_table(study / "auc.tsv")
+    auc = read_table(study / "auc.tsv")
     gone = (auc["decoder"] == "cnn") & (auc["test_mouse"] == "5") & (auc["valid_mouse"] != "1")
-    evaluate.write_table(auc[~gone], study / "auc.tsv")
+    write_table(auc[~gone], study / "auc.tsv")
     text = text_of(write_report(study))
     assert "Partial cohort: 57 of 60 decoder allocations" in text
     assert (
@@ -72,14 +77,14 @@ def test_missing_allocations_are_named_and_marked(study):
 
 
 def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(study):
-    from mesodecode.confounds import controls, verdicts
+    from mesodecode.confounds import control_verdicts, controls
 
-    auc = evaluate.read_table(study / "auc.tsv")
+    auc = read_table(study / "auc.tsv")
     rows = auc[auc["decoder"] == "cnn"].assign(against="cnn", missing="")
     gone = rows.assign(decoder="reference", auc=np.nan, missing="no reference channel was recorded")
     made = [rows.assign(decoder="outside"), rows.assign(decoder="movement", auc=0.5), gone]
-    table = verdicts.table(pd.concat(made)[controls.COLUMNS], auc)
-    evaluate.write_table(table, study / "confounds.tsv")
+    table = control_verdicts.table(pd.concat(made)[controls.COLUMNS], auc)
+    write_table(table, study / "confounds.tsv")
     (study / "confounds.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
     page = write_report(study, "--confounds", study / "confounds.tsv", study / "confounds.svg")
     assert page.count("running is decoded as well without neurons") == 2  # on top too
@@ -149,7 +154,7 @@ def test_seeds_versions_and_what_decoders_are(study):
     assert "cnn decoder 7 " in text and "roi_gru decoder 123" in text
     assert re.search(r"snakemake 9\.\d+", text)
     assert "GRU on all ROIs, ±15 frames" in text and "GRU on cnn (fine-tuned), ±5 frames" in text
-    commit = report.commit()
+    commit = formats.commit()
     assert commit == "" or commit.removesuffix("-dirty") in text
 
 
@@ -161,10 +166,10 @@ def test_settings_of_the_whole_study(study):
 
 
 def test_long_tables_are_folded(study):
-    auc = evaluate.read_table(study / "auc.tsv")
-    few = inference.infer(auc, by="decoder", name="x")
+    auc = read_table(study / "auc.tsv")
+    few = mouse_tests.infer(auc, by="decoder", name="x")
     for repeated, folds in ((few, False), (pd.concat([few] * 11), True)):
-        evaluate.write_table(repeated, study / "inference.tsv")
+        write_table(repeated, study / "inference.tsv")
         page = write_report(study, "--inference", study / "inference.tsv")
         block = re.search(r'<section id="inference">.*?</section>', page, re.DOTALL)[0]
         assert (block.count("<details>") == 3) is folds
@@ -183,7 +188,7 @@ def test_unresolved_config_is_one_line(study):
 @pytest.mark.parametrize("mice", [["1", "2"], [f"EMXJ{i}" for i in range(25, 32)], ["m" * 25]])
 def test_names_of_mice_are_not_cut_from_the_figure(mice):
     auc = pd.DataFrame({"decoder": "cnn", "test_mouse": mice, "auc": 0.8})
-    figure = figures.auc_by_decoder(auc)
+    figure = auc_figure.auc_by_decoder(auc)
     figure.draw_without_rendering()
     legend, whole = figure.legends[0].get_window_extent(), figure.bbox
     assert whole.x0 <= legend.x0 and legend.x1 <= whole.x1 and legend.y1 <= whole.y1

@@ -10,16 +10,25 @@ import numpy as np
 import pytest
 import torch
 
-from mesodecode import cohort, predictions, schema, simulate
-from mesodecode.allocation import ROLES
-from mesodecode.classical import decodable, fit_classical, flat_windows, predict_classical
 from mesodecode.cli import main
-from mesodecode.evaluate import auc_table
-from mesodecode.models import RNNDecoder, load_trained
-from mesodecode.predictions import bind
-from mesodecode.recordings import Recording, with_labels_of
-from mesodecode.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
-from mesodecode.rois import session_signals
+from mesodecode.decoders import predictions
+from mesodecode.decoders.networks import RNNDecoder
+from mesodecode.decoders.predictions import bind
+from mesodecode.decoders.roi_classical import (
+    decodable,
+    fit_classical,
+    flat_windows,
+    predict_classical,
+)
+from mesodecode.decoders.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
+from mesodecode.decoders.weights import load_trained
+from mesodecode.recordings.recording import Recording, with_labels_of
+from mesodecode.recordings.roi_signals import session_signals
+from mesodecode.scores.auc import auc_table
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
+from mesodecode.study import study as studies
+from mesodecode.study.allocation import ROLES
 
 PLANTED = [6, 8, 31, 33]
 LEAD = 6  # frames by which the planted activity leads the behaviour (0.2 s)
@@ -48,9 +57,9 @@ def recordings() -> list[Recording]:
     return made
 
 
-def study(**decoder) -> cohort.Study:
+def study(**decoder) -> studies.Study:
     mice = {f"m{m}": [f"m{m}_s1", f"m{m}_s2"] for m in range(1, 6)}
-    return cohort.resolve(
+    return studies.resolve(
         {
             **{"study": "truth", "mice": mice, "allocation": {"choose": "each_test"}},
             **{"simulate": {}, "decoders": {"d": {"input": "rois", **decoder}}},

@@ -13,11 +13,13 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode import cohort, rois, schema
+from mesodecode.base.files import UserError
 from mesodecode.cli import main, options
-from mesodecode.files import UserError
-from mesodecode.recordings import Recording, read_recording, with_labels_of
-from mesodecode.roi_files import read_signals
+from mesodecode.recordings import roi_correlation, roi_signals
+from mesodecode.recordings.recording import Recording, read_recording, with_labels_of
+from mesodecode.recordings.roi_files import read_signals
+from mesodecode.study import schema
+from mesodecode.study import study as studies
 
 RNG = np.random.default_rng(4)
 T, R = 12, 3
@@ -63,7 +65,7 @@ DOCUMENTED = [4, 8, 6, -1, -2, -3, -1, 3, 4, 5]
 )
 def test_moving_mean_is_that_of_matlab(values, n, expected):
     signals = np.array([values, np.array(values) * -2], float).T
-    found = rois.moving_mean(signals, n)
+    found = roi_signals.moving_mean(signals, n)
     np.testing.assert_allclose(found, np.array([expected, np.array(expected) * -2]).T, atol=1e-12)
 
 
@@ -72,12 +74,12 @@ def test_moving_mean_agrees_with_its_definition(n_frames, n, seed):
     signals = np.random.default_rng(seed).normal(3000, 10, (n_frames, 2))
     before, after = (n - 1, n - 1) if n % 2 else (n, n - 2)  # twice the frames on each side
     slow = [signals[max(0, t - before // 2) : t + after // 2 + 1].mean(0) for t in range(n_frames)]
-    np.testing.assert_allclose(rois.moving_mean(signals, n), slow, rtol=1e-12)
+    np.testing.assert_allclose(roi_signals.moving_mean(signals, n), slow, rtol=1e-12)
 
 
 def test_minmax_is_of_each_roi_over_the_recording_after_the_baseline():
     signals = np.array([[1.0, 10], [3, 20], [5, 60], [11, 20]])
-    got = rois.normalised(signals, baseline=2, normalise="minmax")
+    got = roi_signals.normalised(signals, baseline=2, normalise="minmax")
     less = signals - [[1, 10], [2, 15], [4, 40], [8, 40]]  # by hand
     low, high = less.min(0), less.max(0)
     np.testing.assert_allclose(got, (less - low) / (high - low), rtol=1e-6)
@@ -86,16 +88,16 @@ def test_minmax_is_of_each_roi_over_the_recording_after_the_baseline():
 
 def test_other_normalisations():
     signals = RNG.uniform(50, 100, (40, 3))
-    base = rois.moving_mean(signals, 7)
-    z = rois.normalised(signals, baseline=7, normalise="zscore")
+    base = roi_signals.moving_mean(signals, 7)
+    z = roi_signals.normalised(signals, baseline=7, normalise="zscore")
     np.testing.assert_allclose(z.mean(0), 0, atol=1e-6)
     np.testing.assert_allclose(z.std(0), 1, rtol=1e-6)
-    dff = rois.normalised(signals, baseline=7, normalise="dff")
+    dff = roi_signals.normalised(signals, baseline=7, normalise="dff")
     np.testing.assert_allclose(dff, (signals - base) / base, rtol=1e-4, atol=1e-7)
     mean = signals.mean(0)
-    dff = rois.normalised(signals, baseline=None, normalise="dff")
+    dff = roi_signals.normalised(signals, baseline=None, normalise="dff")
     np.testing.assert_allclose(dff, (signals - mean) / mean, rtol=1e-4, atol=1e-7)
-    raw = rois.normalised(signals, baseline=None, normalise="none")
+    raw = roi_signals.normalised(signals, baseline=None, normalise="none")
     np.testing.assert_array_equal(raw, signals.astype(np.float32))
 
 
@@ -112,19 +114,21 @@ def pair(**changes):
 @pytest.mark.parametrize("others", ["zero", "drop"])
 def test_subsets_are_numbered_from_one(others):
     both = pair()
-    found, dropped = rois.session_signals(both, SETTINGS | {"rois": [3, 1], "others": others})
+    found, dropped = roi_signals.session_signals(
+        both, SETTINGS | {"rois": [3, 1], "others": others}
+    )
     assert dropped == []
     for got, given_ in zip(found, both, strict=True):
         expected = given_.rois[:, [2, 0]] if others == "drop" else given_.rois * [1, 0, 1]
         np.testing.assert_array_equal(got.features, expected.astype(np.float32))
-    words = refusal(rois.session_signals, both, SETTINGS | {"rois": [2, 4]})
+    words = refusal(roi_signals.session_signals, both, SETTINGS | {"rois": [2, 4]})
     assert "no ROI 4" in words and "has 3" in words
 
 
 def test_exchanged_labels_go_with_their_own_signals():
     both = pair()
     swap = {"s1": "s2", "s2": "s1"}
-    found, _ = rois.session_signals(with_labels_of(both, swap), SETTINGS)
+    found, _ = roi_signals.session_signals(with_labels_of(both, swap), SETTINGS)
     np.testing.assert_array_equal(found[0].features, both[0].rois)
     assert found[0].labels.tolist() == both[1].labels.tolist() != found[1].labels.tolist()
     short = [both[0], recording(both[1].rois[:-1], session="s2")]
@@ -147,34 +151,36 @@ def broken(kind):
 def test_constant_and_missing_rois_are_named_or_dropped_from_all_mice(kind, why):
     good, bad = pair()
     bad = dataclasses.replace(bad, mouse="m2", rois=broken(kind).astype(np.float32))
-    words = refusal(rois.session_signals, [good, bad], SETTINGS)
+    words = refusal(roi_signals.session_signals, [good, bad], SETTINGS)
     assert "s2.h5: ROI 2" in words and why in words and "drop: true" in words
     named = dataclasses.replace(bad, roi_names=("a", "S1 left", "c"))
-    assert "ROI 2 'S1 left'" in refusal(rois.session_signals, [good, named], SETTINGS)
+    assert "ROI 2 'S1 left'" in refusal(roi_signals.session_signals, [good, named], SETTINGS)
     published = SETTINGS | {"drop": True, "normalise": "minmax", "baseline": 4}
-    found, dropped = rois.session_signals([good, bad], published)
+    found, dropped = roi_signals.session_signals([good, bad], published)
     assert dropped == [2]
     for one in found:
         assert (one.features[:, 1] == 0).all() and np.isfinite(one.features).all()
         assert one.features[:, [0, 2]].std() > 0
-    alone = rois.session_signals([good, bad], SETTINGS | {"rois": [1, 3]})  # not asked for
+    alone = roi_signals.session_signals([good, bad], SETTINGS | {"rois": [1, 3]})  # not asked for
     assert alone[1] == []
     assert "every ROI" in refusal(
-        rois.session_signals, [good, bad], SETTINGS | {"rois": [2], "drop": True}
+        roi_signals.session_signals, [good, bad], SETTINGS | {"rois": [2], "drop": True}
     )
 
 
 def test_other_bad_recordings_are_named():
     good, other = pair()
     fewer = dataclasses.replace(other, rois=other.rois[:, :2])
-    words = refusal(rois.session_signals, [good, fewer], SETTINGS)
+    words = refusal(roi_signals.session_signals, [good, fewer], SETTINGS)
     assert "s2.h5: 2 ROIs" in words and "s1.h5 has 3" in words
     turned = [dataclasses.replace(o, roi_names=n) for o, n in ((good, "abc"), (other, "acb"))]
-    assert "ROI 2 is 'c', but 'b' in s1.h5" in refusal(rois.session_signals, turned, SETTINGS)
+    assert "ROI 2 is 'c', but 'b' in s1.h5" in refusal(
+        roi_signals.session_signals, turned, SETTINGS
+    )
     none = dataclasses.replace(other, rois=None)
-    assert "s2.h5: no ROI signals" in refusal(rois.session_signals, [good, none], SETTINGS)
+    assert "s2.h5: no ROI signals" in refusal(roi_signals.session_signals, [good, none], SETTINGS)
     negative = dataclasses.replace(other, rois=other.rois - 5)
-    words = refusal(rois.session_signals, [good, negative], SETTINGS | {"normalise": "dff"})
+    words = refusal(roi_signals.session_signals, [good, negative], SETTINGS | {"normalise": "dff"})
     assert "s2.h5: ROI 1" in words and "ΔF/F" in words
 
 
@@ -184,8 +190,8 @@ def test_correlation_is_pearson_of_labels_and_the_baseline_subtracted_signal(tmp
     labels = RNG.integers(0, 2, 60)
     one = recording(signals, labels=labels)
     for baseline in (None, 9):
-        less = signals - (0 if baseline is None else rois.moving_mean(signals, baseline))
-        r = rois.correlations(one, baseline)
+        less = signals - (0 if baseline is None else roi_signals.moving_mean(signals, baseline))
+        r = roi_correlation.correlations(one, baseline)
         assert r[0] == pytest.approx(np.corrcoef(less[:, 0], labels)[0, 1], rel=1e-4)
         assert r[2] == pytest.approx(np.corrcoef(less[:, 2], labels)[0, 1], rel=1e-4)
         assert np.isnan(r[1])
@@ -212,7 +218,7 @@ def test_verb_writes_correlations_by_session_their_mean_and_a_figure(tmp_path, c
     table = pd.read_csv(out, sep="\t")
     assert list(table.columns) == ["mouse", "session", "roi", "name", "r"]
     assert table["roi"].tolist() == [1, 2, 3, 1, 2, 3]
-    np.testing.assert_allclose(table["r"][3:], rois.correlations(both[1], 5), rtol=1e-5)
+    np.testing.assert_allclose(table["r"][3:], roi_correlation.correlations(both[1], 5), rtol=1e-5)
     summary = pd.read_csv(mean, sep="\t")
     assert summary["name"].tolist() == ["a", "b", "c"] and set(summary["n"]) == {2}
     for row in summary.itertuples():
@@ -345,16 +351,16 @@ def config(decoder, mice=MICE, **recordings):
 
 
 def test_kinds_of_roi_decoders():
-    study = cohort.resolve(config({}))
+    study = studies.resolve(config({}))
     assert (study.decoders["d"].kind, study.roi_decoders) == ("roi_rnn", [study.decoders["d"]])
     classical = config({})
     classical["decoders"]["d"] = {"input": "rois", "model": "linear_svm"}
-    assert cohort.resolve(classical).decoders["d"].kind == "roi_classical"
+    assert studies.resolve(classical).decoders["d"].kind == "roi_classical"
 
 
 def test_labels_are_permuted_within_each_mouse_by_the_decoders_seed():
     def donors(**decoder):
-        return cohort.resolve(config(decoder)).label_donors("d")
+        return studies.resolve(config(decoder)).label_donors("d")
 
     assert donors() == {}
     null = donors(labels="permuted_between_sessions")
@@ -385,13 +391,13 @@ def test_labels_are_permuted_within_each_mouse_by_the_decoders_seed():
     ],
 )
 def test_bad_configs_are_named(made, words):
-    assert words in refusal(cohort.resolve, made)
+    assert words in refusal(studies.resolve, made)
 
 
 def test_one_mask_file_may_serve_all_sessions():
-    study = cohort.resolve(config({}, rois=None, roi_masks="masks/{mouse}.tsv"))
+    study = studies.resolve(config({}, rois=None, roi_masks="masks/{mouse}.tsv"))
     assert study.source("roi_masks", "m2_s1") == "masks/m2.tsv"
-    study = cohort.resolve(config({}, rois=None, roi_masks="masks.tsv"))
+    study = studies.resolve(config({}, rois=None, roi_masks="masks.tsv"))
     assert study.source("roi_masks", "m2_s1") == "masks.tsv"
 
 

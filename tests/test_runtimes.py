@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from test_workflow import STUDY
 
-from mesodecode import cohort, runtimes
-from mesodecode.cli import runtimes as verb
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.cli.running import runtimes as verb
+from mesodecode.running import runtimes
+from mesodecode.study import study
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 KNOWN = [{"t1", "t2", "t3"}, {"s1", "s2"}, {"cnn", "gru"}]
@@ -99,7 +100,7 @@ def test_other_files_are_named(tmp_path):
 
 def test_verb_takes_the_names_from_the_config(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(STUDY))
-    allocation = next(iter(cohort.resolve(STUDY).allocations))
+    allocation = next(iter(study.resolve(STUDY).allocations))
     add(tmp_path / "b", f"fit_linear/linear/{allocation}", 1)
     add(tmp_path / "b", "preprocess/a2", 1)
     add(tmp_path / "b", "preprocess/z1", 1)

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_readers import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
 
-from mesodecode.files import UserError, in_order
-from mesodecode.sources.light_sources import read_light_sources
-from mesodecode.sources.series import by_wavelength, of_one_series
+from mesodecode.base.files import UserError, in_order
+from mesodecode.recordings.readers.light_sources import read_light_sources
+from mesodecode.recordings.readers.series import by_wavelength, of_one_series
 
 BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
 BOTH = np.stack([BLUE, VIOLET], axis=1).reshape(-1, *FRAMES.shape[1:])

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from test_workflow import LINEAR, plan
 
-from mesodecode import cohort, session_ids
-from mesodecode.cli import label_donors
+from mesodecode.base.files import UserError
+from mesodecode.cli.decoders import _label_donors
 from mesodecode.explain.cutout_masks import masks_of
-from mesodecode.files import UserError
-from mesodecode.nwb_metadata import read_metadata
-from mesodecode.recordings import Recording
-from mesodecode.schema import defaults
+from mesodecode.export.nwb_metadata import read_metadata
+from mesodecode.recordings.recording import Recording
+from mesodecode.study import session_ids
+from mesodecode.study import study as studies
+from mesodecode.study.schema import defaults
 
 DAYS = ["20260101", "20260102"]
 STUDY = {
@@ -29,8 +30,8 @@ STUDY = {
 }
 
 
-def study(**change) -> cohort.Study:
-    return cohort.resolve(STUDY | change)
+def study(**change) -> studies.Study:
+    return studies.resolve(STUDY | change)
 
 
 def recordings(**change) -> dict:
@@ -45,7 +46,7 @@ def test_ids_hold_the_mouse_and_paths_the_name():
     assert found.sessions("train-m1+m2+m3.valid-m4.test-m5", "test") == [
         *("m5_20260101", "m5_20260102")
     ]
-    again = cohort.resolve(json.loads(json.dumps(found.config)))
+    again = studies.resolve(json.loads(json.dumps(found.config)))
     assert again == found
 
 
@@ -71,7 +72,7 @@ def test_numbers_of_yaml_are_names_as_written(tmp_path):
     )
     text = head + "mice:\n" + "\n".join(lines) + "\ndecoders: {l: {model: logistic_regression}}\n"
     (tmp_path / "c.yaml").write_text(text)
-    assert cohort.load(tmp_path / "c.yaml").mice["m4"] == ["m4_20260101"]
+    assert studies.load(tmp_path / "c.yaml").mice["m4"] == ["m4_20260101"]
 
 
 FAULTS = {
@@ -210,11 +211,11 @@ def recording_of(mouse: str, session: str, name: str | None, label: int = 0) -> 
 def test_labels_of_another_session_by_id_or_by_mouse_and_name(word):
     days = [(mouse, day) for mouse in ("m1", "m2") for day in DAYS]
     read = [recording_of(m, f"{m}_{day}", day, n) for n, (m, day) in enumerate(days)]
-    given = label_donors.exchange(read, [word])
+    given = _label_donors.exchange(read, [word])
     assert [one.labels[0] for one in given] == [1, 1, 2, 3]
     for wrong in ("20260101=20260102", "m1/20260101=m2/20260102", "m1/20260101"):
         with pytest.raises(UserError, match="two sessions of one mouse"):
-            label_donors.exchange(read, [wrong])
+            _label_donors.exchange(read, [wrong])
 
 
 @pytest.mark.parametrize("name", ["20260101", None])

@@ -17,21 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from mesodecode import predictions, schema, simulate
 from mesodecode.cli import main
-from mesodecode.datasets import SessionFeatures, Windows
-from mesodecode.models import RNNDecoder
-from mesodecode.predictions import SessionPredictions
-from mesodecode.shift import (
-    columns,
-    distances,
-    features,
-    images,
-    measures,
-    prediction,
-    samples,
-    verdicts,
-)
+from mesodecode.decoders import applied, predictions
+from mesodecode.decoders.inputs import SessionFeatures, Windows
+from mesodecode.decoders.networks import RNNDecoder
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings import alignment, sample
+from mesodecode.shift import columns, distances, images, measures, predicted_auc, shift_verdicts
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
 
 ROOT = Path(__file__).parents[1]
 NAN = float("nan")
@@ -184,7 +178,7 @@ def test_what_the_last_layer_reads_gives_the_logits():
     rows = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
     source = Windows([SessionFeatures("s", "m", rows, np.zeros(40), None)], 3, 3)
     at = source.centres[::3]
-    read = features.read_by_last_layer(network, source, at)
+    read = applied.read_by_last_layer(network, source, at)
     assert read.shape == (len(at), 6)
     logits = network.head(torch.from_numpy(read))[:, 0].detach()
     assert torch.allclose(logits, source.logits(network, at), atol=1e-6)
@@ -198,7 +192,7 @@ def test_what_the_last_layer_reads_gives_the_logits():
 )
 def test_runs_cross_no_segment_and_are_no_longer_than_asked(lengths, n, reach, run_length):
     segment = np.repeat(np.arange(len(lengths)), lengths)
-    for start, stop in samples.runs(len(segment), n, reach, segment, run_length):
+    for start, stop in sample.runs(len(segment), n, reach, segment, run_length):
         assert 0 <= start < stop <= len(segment)
         assert len(set(segment[start:stop])) == 1
         assert 1 <= stop - start - 2 * reach <= run_length
@@ -217,7 +211,7 @@ def described(**settings):
 
 def test_a_turned_scaled_and_darkened_mouse_is_described_as_such():
     straight = described()
-    turned = images.place(described(rotation=12), straight)
+    turned = alignment.place(described(rotation=12), straight)
     assert turned["rotation"] == pytest.approx(12, abs=1) and turned["match"] > 0.9
     usual = images.look(straight)
     small = images.look(described(scale=0.8))
@@ -268,16 +262,16 @@ def cohort_table(mice=5) -> pd.DataFrame:
 
 def test_prediction_does_not_look_at_the_labels_of_its_mouse():
     table = cohort_table()
-    before = prediction.predict(table)
+    before = predicted_auc.predict(table)
     own = table["test_mouse"] == "m2"
-    after = prediction.predict(table.assign(auc=table["auc"].where(~own, 0.5)))
+    after = predicted_auc.predict(table.assign(auc=table["auc"].where(~own, 0.5)))
     assert np.array_equal(before[own], after[own])
     assert (before["predicted_auc"][~own] != after["predicted_auc"][~own]).all()
 
 
 def test_prediction_ranks_mice_and_says_how_wrong_it_was():
     table = cohort_table()
-    found = prediction.predict(table)
+    found = predicted_auc.predict(table)
     assert spearmanr(found["predicted_auc"], table["auc"])[0] > 0.9
     missed = np.abs(found["predicted_auc"] - table["auc"]).mean()
     assert missed / 3 < found["predicted_error"].mean() < 3 * missed
@@ -288,16 +282,16 @@ def test_an_output_of_one_value_is_at_chance_and_not_below():
     table = cohort_table()
     mute = table["test_mouse"] == "m4"
     table.loc[mute, ["two_states", "slow"]] = 0.0, NAN
-    assert (prediction.predict(table)["predicted_auc"][mute] == 0.5).all()
+    assert (predicted_auc.predict(table)["predicted_auc"][mute] == 0.5).all()
 
 
 def test_too_few_mice_predict_nothing_and_the_verdict_says_so():
     table = cohort_table(mice=3)
-    found = prediction.predict(table)
+    found = predicted_auc.predict(table)
     assert found["predicted_auc"].isna().all() and set(found["predicted_from"]) == {2}
     row = table.join(found).iloc[0].to_dict()
     row |= {"energy": -1.0, "energy_reference": -1.0}
-    judged = verdicts.judge(row, pictures(), schema.defaults("shift"))
+    judged = shift_verdicts.judge(row, pictures(), schema.defaults("shift"))
     assert judged["verdict"] == "in distribution"
     assert judged["why"] == "2 other mice are too few to predict an AUC"
 
@@ -316,7 +310,7 @@ def pictures(**own) -> pd.DataFrame:
 def judged(row=None, **own):
     usual = cohort_table().iloc[0].to_dict() | {"energy": -1.0, "energy_reference": -1.0}
     usual |= {"predicted_auc": 0.9, "predicted_from": 4}
-    return verdicts.judge(usual | (row or {}), pictures(**own), schema.defaults("shift"))
+    return shift_verdicts.judge(usual | (row or {}), pictures(**own), schema.defaults("shift"))
 
 
 def test_verdicts_by_hand():
@@ -397,5 +391,5 @@ def test_an_average_is_judged_without_features():
     assert row["energy_reference"] == distances.energy(validation.probability)
     # in a table these cells are empty, and what is not known is within its threshold
     known = cohort_table().assign(**dict.fromkeys(columns.OF_FEATURES, NAN))
-    assert prediction.predict(known)["predicted_auc"].notna().all()
+    assert predicted_auc.predict(known)["predicted_auc"].notna().all()
     assert judged(dict.fromkeys(columns.OF_FEATURES, NAN))["verdict"] == "in distribution"

@@ -11,9 +11,10 @@ import pytest
 from test_importance import ROI_STUDY, map_of, with_importance
 from test_workflow import add_files, check_commands, plan
 
-from mesodecode import cli, cohort
-from mesodecode.explain import sides
-from mesodecode.files import UserError
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.explain import sides, sides_figure
+from mesodecode.study import study
 
 ALLOCATIONS = [f"a{i}" for i in range(6)]
 MICE = ["d", "d", "e", "e", "f", "f"]
@@ -74,12 +75,12 @@ def test_masks_of_the_left_half_come_first():
 def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     pairs = [("6", "31"), ("8", "33")]
     table = sides.compare(VALUES, pairs, MICE)
-    axes = sides.draw(table.assign(p_holm=[0.004, 0.2]), VALUES, "Mean |SHAP|").axes[0]
+    axes = sides_figure.draw(table.assign(p_holm=[0.004, 0.2]), VALUES, "Mean |SHAP|").axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["6 | 31", "8 | 33"]
     points = [line.get_ydata() for line in axes.lines if line.get_marker() == "o"]
     assert [sorted(one) for one in points] == [[1, 2, 3, 4, 5, 6], [0] * 6]
     assert [text.get_text() for text in axes.texts] == ["**"]
-    words = sides.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side")
+    words = sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side")
     assert "(n = 6)" in words and "over 2 pairs" in words and "the 3 test mice" in words
     assert "at least 0.25" in words
 
@@ -113,7 +114,7 @@ def test_shap_maps_are_compared_by_side(tmp_path, capsys):
 )
 def test_bad_config_gets_one_line_that_names_the_key(mirror, message):
     with pytest.raises(UserError, match=f"^{re.escape(f'config: importance.{message}')}"):
-        cohort.resolve(with_importance(mirror=mirror))
+        study.resolve(with_importance(mirror=mirror))
 
 
 def test_jobs_are_made_where_the_config_says_what_is_mirrored(tmp_path):

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mesodecode import schema, simulate, simulated_mouse
-from mesodecode.cli import simulate as verb
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.cli.simulation import simulate as verb
+from mesodecode.simulation import mouse as simulated_mouse
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
 
 SMALL = {"n_frames": 150, "image_size": 32}
 SUFFIXES = (".tif", "_behavior.mat", "_roi.mat", "_truth.h5")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mesodecode import slurm
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.running import slurm
 
 SQUEUE = """#!/bin/sh
 echo "$@" >> asked

@@ -9,9 +9,9 @@ import scipy.io
 import tifffile
 from PIL import Image
 
-from mesodecode.files import UserError
-from mesodecode.roi_files import read_rois
-from mesodecode.sources import open_movie, read_behavior, read_mat
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import open_movie, read_behavior, read_mat
+from mesodecode.recordings.roi_files import read_rois
 
 T, H, W = 11, 6, 9
 RNG = np.random.default_rng(3)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode import statistics
-from mesodecode.cli import compare as verb
-from mesodecode.evaluate import read_table
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
+from mesodecode.cli.scores import compare as verb
+from mesodecode.scores import published_tests
 
 # AUCs of Ajioka et al. 2024; see workflow/reference/README.md.
 PUBLISHED = Path(__file__).parents[1] / "workflow/reference/ajioka2024_auc.csv"
@@ -103,11 +103,11 @@ def compare(*words: object) -> None:
 
 @pytest.mark.parametrize("a, b, w, p", VECTORS)
 def test_rank_sum_is_that_of_r(a, b, w, p):
-    assert statistics.rank_sum(a, b) == (w, pytest.approx(p, rel=1e-9))
+    assert published_tests.rank_sum(a, b) == (w, pytest.approx(p, rel=1e-9))
 
 
 def test_rank_sum_of_equal_values_is_one():
-    assert statistics.rank_sum([1.0, 1.0, 1.0], [1.0, 1.0]) == (3.0, 1.0)
+    assert published_tests.rank_sum([1.0, 1.0, 1.0], [1.0, 1.0]) == (3.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_rank_sum_of_equal_values_is_one():
 def test_published_families_are_those_of_r(family):
     table = read_table(PUBLISHED)
     by = GROUPS.get(family, "model")
-    found = statistics.compare(table[table["analysis"] == family], by=by, name=family)
+    found = published_tests.compare(table[table["analysis"] == family], by=by, name=family)
     expected = reference(family)
     assert " ".join(found.columns) == ("family test a b n_a n_b mean_a mean_b statistic p p_holm")
     assert list(zip(found["a"], found["b"], strict=True)) == [row[:2] for row in expected]
@@ -141,8 +141,8 @@ def test_families_of_within_are_corrected_apart():
     table = pd.concat(
         [toy(a=[0.1, 0.2, 0.3], b=[0.4, 0.5, 0.6], c=[0.7, 0.8, 0.9]).assign(set=s) for s in "xy"]
     )
-    apart = statistics.compare(table, by="decoder", within="set")
-    alone = statistics.compare(table[table["set"] == "x"], by="decoder")
+    apart = published_tests.compare(table, by="decoder", within="set")
+    alone = published_tests.compare(table[table["set"] == "x"], by="decoder")
     assert list(apart["family"]) == ["x"] * 3 + ["y"] * 3
     np.testing.assert_array_equal(apart["p_holm"][:3], alone["p_holm"])
     assert set(alone["family"]) == {"all"}
@@ -150,13 +150,15 @@ def test_families_of_within_are_corrected_apart():
 
 def test_holm_by_hand():
     # sorted .01 .02 .03 .04, times 4 3 2 1: .04 .06 .06 .04, which may not fall: .04 .06 .06 .06
-    np.testing.assert_allclose(statistics.holm([0.04, 0.01, 0.03, 0.02]), [0.06, 0.04, 0.06, 0.06])
+    np.testing.assert_allclose(
+        published_tests.holm([0.04, 0.01, 0.03, 0.02]), [0.06, 0.04, 0.06, 0.06]
+    )
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_is_between_p_and_bonferroni_and_keeps_order(p):
     p = np.array(p)
-    adjusted = statistics.holm(p)
+    adjusted = published_tests.holm(p)
     assert (adjusted >= p).all() and (adjusted <= np.minimum(1, p * len(p)) + 1e-15).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
 
@@ -166,19 +168,19 @@ samples = st.lists(st.integers(0, 12).map(float), min_size=2, max_size=15)  # ti
 
 @given(samples, samples)
 def test_swapping_groups_mirrors_the_statistic(a, b):
-    w, p = statistics.rank_sum(a, b)
-    w_swapped, p_swapped = statistics.rank_sum(b, a)
+    w, p = published_tests.rank_sum(a, b)
+    w_swapped, p_swapped = published_tests.rank_sum(b, a)
     assert w + w_swapped == len(a) * len(b)
     assert p == pytest.approx(p_swapped, rel=1e-12) and 0 <= p <= 1
 
 
 @given(samples, samples)
 def test_only_ranks_count(a, b):
-    assert statistics.rank_sum(np.exp(a), np.exp(b)) == statistics.rank_sum(a, b)
+    assert published_tests.rank_sum(np.exp(a), np.exp(b)) == published_tests.rank_sum(a, b)
 
 
 def test_summary_is_mean_and_sample_sd():
-    found = statistics.summary(toy(b=[0.5, 0.7], a=[0.9]))
+    found = published_tests.summary(toy(b=[0.5, 0.7], a=[0.9]))
     assert list(found["decoder"]) == ["b", "a"] and list(found["n"]) == [2, 1]
     assert found["mean"][0] == pytest.approx(0.6)
     assert found["sd"][0] == pytest.approx(math.sqrt(0.02))
@@ -204,7 +206,7 @@ def test_summary_is_mean_and_sample_sd():
 )
 def test_bad_tables_are_refused_in_one_line(table, options, words):
     with pytest.raises(UserError) as caught:
-        statistics.compare(table, **({"by": "decoder"} | options))
+        published_tests.compare(table, **({"by": "decoder"} | options))
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -235,9 +237,9 @@ def twice(**columns: list) -> pd.DataFrame:
 )
 def test_rows_that_are_there_twice_are_refused(table):
     with pytest.raises(UserError, match="rows are there twice or more, such as decoder a"):
-        statistics.compare(table, by="decoder")
+        published_tests.compare(table, by="decoder")
     with pytest.raises(UserError, match="there twice"):
-        statistics.compare(table.assign(set="x"), by="decoder", within="set")
+        published_tests.compare(table.assign(set="x"), by="decoder", within="set")
 
 
 @pytest.mark.parametrize(
@@ -253,36 +255,36 @@ def test_rows_that_are_there_twice_are_refused(table):
     ],
 )
 def test_equal_aucs_that_may_be_of_different_rows_are_compared(table):
-    found = statistics.compare(table, by="decoder")
+    found = published_tests.compare(table, by="decoder")
     assert (found["n_a"][0], found["n_b"][0]) == tuple(table["decoder"].value_counts(sort=False))
 
 
 def test_rows_are_counted_among_those_that_are_compared():
     table = twice(allocation=[*"1234"] * 2).replace({"decoder": {"a": "c"}})
     table = pd.concat([table, toy(a=A).assign(allocation=[*"1234"])])
-    assert statistics.compare(table, by="decoder", only=["a", "b"])["n_a"][0] == 4
+    assert published_tests.compare(table, by="decoder", only=["a", "b"])["n_a"][0] == 4
     with pytest.raises(UserError, match="there twice"):
-        statistics.compare(table, by="decoder", only=["a", "c"])
+        published_tests.compare(table, by="decoder", only=["a", "c"])
 
 
 @pytest.mark.parametrize("other", ["cnn ", " cnn", "cnn\xa0", "\ufeffcnn", "cnn\u200b"])
 def test_names_that_differ_in_blanks_alone_are_refused(other):
     table = toy(cnn=A, gru=B, **{other: B})
     with pytest.raises(UserError) as caught:
-        statistics.compare(table, by="decoder")
+        published_tests.compare(table, by="decoder")
     assert "column decoder: 'cnn' is written in 2 ways that differ in blanks only" in str(
         caught.value
     ) and repr(other) in str(caught.value)
     families = table.rename(columns={"decoder": "set"}).assign(decoder=[*"aabb"] * 3)
     with pytest.raises(UserError, match="column set: 'cnn' is written in 2 ways"):
-        statistics.compare(families, by="decoder", within="set")
+        published_tests.compare(families, by="decoder", within="set")
     whole = toy(**{"cnn 2": A, "cnn  2": B})
     with pytest.raises(UserError, match="'cnn 2' is written in 2 ways"):
-        statistics.compare(whole, by="decoder")
+        published_tests.compare(whole, by="decoder")
 
 
 def test_names_that_differ_in_case_are_said_to_be_two(capsys):
-    found = statistics.compare(toy(cnn=A, CNN=B), by="decoder")
+    found = published_tests.compare(toy(cnn=A, CNN=B), by="decoder")
     assert found[["a", "b"]].to_numpy().tolist() == [["cnn", "CNN"]]
     words = "column decoder: CNN, cnn differ in case only; taken for 2 names\n"
     assert capsys.readouterr().err == words

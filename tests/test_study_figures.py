@@ -14,10 +14,15 @@ import pytest
 from scipy import stats
 from test_report import published_auc
 
-from mesodecode import cli, cohort, evaluate, figures, published, report, reproduction, statistics
-from mesodecode import study_figures as drawn
-from mesodecode.files import UserError
-from mesodecode.recordings import read_recording
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table, write_table
+from mesodecode.recordings.recording import read_recording
+from mesodecode.report import cohort_figure as drawn
+from mesodecode.report import formats
+from mesodecode.scores import auc_figure, published_tests, reproduction
+from mesodecode.study import published
+from mesodecode.study import study as studies
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "workflow/reference/ajioka2024_auc.csv"
@@ -120,19 +125,19 @@ def test_published_decoders_are_named_by_what_is_one(where, words):
     config |= {"mice": {m: [m] for m in "abcde"}}
     config |= {"decoders": {"linear": {"model": "logistic_regression"}}}
     with pytest.raises(UserError) as caught:
-        cohort.resolve(config)
+        studies.resolve(config)
     assert str(caught.value).startswith("config: reproduction.linear: {")
     assert words in str(caught.value) and "\n" not in str(caught.value)
     config["reproduction"] = {"other": {"analysis": "image"}}
     with pytest.raises(UserError, match=r"reproduction\.other: no such decoder; known: linear"):
-        cohort.resolve(config)
+        studies.resolve(config)
     config["reproduction"] = {"linear": {"half_window_frames": 5}}
     with pytest.raises(UserError, match="5 is not of type 'string'; write it in quotes"):
-        cohort.resolve(config)
+        studies.resolve(config)
 
 
 def test_config_yaml_names_what_the_paper_has():
-    pairs = cohort.load(ROOT / "config.yaml").config["reproduction"]
+    pairs = studies.load(ROOT / "config.yaml").config["reproduction"]
     found = [published.rows(where) for where in pairs.values()]
     assert all("auc" not in rows[0] or len(rows) == 20 for rows in found)
     keys = {tuple(rows[0][k] for k in published.KEYS) for rows in found}
@@ -146,22 +151,20 @@ def test_config_yaml_names_what_the_paper_has():
 
 def test_reproduction_verb_draws_and_says_how(tmp_path):
     auc, animals = tmp_path / "auc.tsv", tmp_path / "cohort.tsv"
-    evaluate.write_table(published_auc(), auc)
-    evaluate.write_table(same_animals(), animals)
+    write_table(published_auc(), auc)
+    write_table(same_animals(), animals)
     words = ["reproduction", "--auc", auc, "--cohort", animals, "--out", tmp_path / "r.tsv"]
     for name, where in (PAIRS | {"cnn": {"analysis": "image", "model": "CNN-LSTM"}}).items():
         words += ["--decoder", name, *(f"{key}={value}" for key, value in where.items())]
     words += ["--figure", tmp_path / "r"]
     assert cli.main([str(word) for word in words]) == 0
-    table = evaluate.read_table(
-        tmp_path / "r.tsv", reproduction.COLUMNS, numbers=reproduction.NUMBERS
-    )
+    table = read_table(tmp_path / "r.tsv", reproduction.COLUMNS, numbers=reproduction.NUMBERS)
     assert table["n"].tolist() == table["published_n"].tolist() == [20, 20, 20]
     shown = words_of(tmp_path / "r.svg")
     for text in ("cnn_gru (n = 20)", "CNN-GRU ±5 (image) (n = 20)", "this run, mean ± SD"):
         assert text in shown
     assert any("95 % CI" in text for text in shown)
-    picture = report.picture(tmp_path / "r.svg", "p")
+    picture = formats.picture(tmp_path / "r.svg", "p")
     for text in (
         "allocations compared, Student's t over the test mice",
         "Welch's t, over mice, or",
@@ -179,7 +182,7 @@ def draw(tmp_path, *words) -> tuple[list[str], dict]:
     assert cli.main(["compare", *source, "--out", str(tmp_path / "c.tsv")]) == 0
     more = ["--comparisons", str(tmp_path / "c.tsv"), "--out", str(tmp_path / "f"), *words]
     assert cli.main(["figures", *source, *more]) == 0
-    return words_of(tmp_path / "f.svg"), report.picture(tmp_path / "f.svg", "p")
+    return words_of(tmp_path / "f.svg"), formats.picture(tmp_path / "f.svg", "p")
 
 
 def test_published_windows_are_a_line(tmp_path):
@@ -188,7 +191,7 @@ def test_published_windows_are_a_line(tmp_path):
     words, picture = draw(tmp_path, *along, "--frame-rate", "30")
     assert "Half-window (frames on each side); n = 20 allocations each" in words
     assert {"seconds", "0.2", "0.4", "1.0", *"12345"} <= {*words}  # 30 frames are a second
-    tests = evaluate.read_table(tmp_path / "c.tsv")
+    tests = read_table(tmp_path / "c.tsv")
     found = (tests["p_holm"] < 0.05).sum()
     note = f"Wilcoxon rank-sum test, Holm-corrected: {found} of 15 pairs p < .05."
     assert note in words and 0 < found < 15
@@ -199,8 +202,8 @@ def test_published_windows_are_a_line(tmp_path):
 
 def test_published_tables_are_drawn_as_points_too(tmp_path):
     words, picture = draw(tmp_path, "--only", "5", "20")
-    tests = evaluate.read_table(tmp_path / "c.tsv").set_index(["a", "b"])
-    assert {"n = 20 allocations each", "5", "20", figures.stars(tests["p_holm"]["5", "20"])} <= {
+    tests = read_table(tmp_path / "c.tsv").set_index(["a", "b"])
+    assert {"n = 20 allocations each", "5", "20", auc_figure.stars(tests["p_holm"]["5", "20"])} <= {
         *words
     }
     assert any("Wilcoxon rank-sum test, Holm-corrected." in word for word in words)
@@ -208,11 +211,11 @@ def test_published_tables_are_drawn_as_points_too(tmp_path):
 
 
 def test_line_holds_every_allocation_and_its_mean():
-    table = statistics.select(evaluate.read_table(REFERENCE), {"analysis": "roi_window"})
+    table = published_tests.select(read_table(REFERENCE), {"analysis": "roi_window"})
     table = table.assign(decoder="w" + table["half_window_frames"])
     windows = [5, 10, 15, 20, 25, 30]
-    auc = figures.select(table, [f"w{w}" for w in windows])
-    (axes,) = figures.auc_by_setting(auc, windows, "half_window").axes
+    auc = auc_figure.select(table, [f"w{w}" for w in windows])
+    (axes,) = auc_figure.auc_by_setting(auc, windows, "half_window").axes
     lines = [line for line in axes.lines if len(line.get_xdata()) == 6]
     thin = [line.get_ydata() for line in lines if line.get_lw() < 1]
     assert len(thin) == 20 and all(list(line.get_xdata()) == windows for line in lines)
@@ -242,11 +245,11 @@ def test_decoders_that_differ_by_one_ordered_setting(decoders, found):
     config = {"study": "x", "recordings": {k: "{session}" for k in ("movie", "behavior", "rois")}}
     config |= {"mice": {m: [m] for m in "abcde"}, "decoders": table}
     config["comparisons"] = {"c": {"decoders": decoders}}
-    assert cohort.resolve(config).ordered_by("c") == found
+    assert studies.resolve(config).ordered_by("c") == found
 
 
 def test_a_source_is_ordered_where_it_holds_numbers():
-    study = cohort.load(ROOT / "published.yaml")
+    study = studies.load(ROOT / "examples/published.yaml")
     windows = [5.0, 10.0, 15.0, 20.0, 25.0, 30.0]
     assert study.ordered_by("roi_window") == ("half_window_frames", windows)
     assert study.ordered_by("roi_models") is None and study.ordered_by("roi_null") is None
@@ -294,7 +297,7 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
     (tmp_path / "recordings").mkdir()
     write_recording(tmp_path / "recordings/c.h5", "m2", 160)
     table = pd.DataFrame(rows, columns=["mouse", "session", "n_run"]).assign(n_frames=300)
-    evaluate.write_table(table, tmp_path / "cohort.tsv")
+    write_table(table, tmp_path / "cohort.tsv")
     words = ["cohort-figure", "--cohort", tmp_path / "cohort.tsv"]
     words += ["--recordings", tmp_path / "recordings", "--out", tmp_path / "f"]
     assert cli.main([str(word) for word in words]) == 0
@@ -302,7 +305,7 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
     for text in ("m10", "(2)", "Speed (cm/s)", "Global ΔF/F (%)"):
         assert text in shown, text
     assert "Time in session c of mouse m2 (s); run shaded" in shown  # nearest to a half
-    assert "n = 4 sessions of 3 mice" in report.picture(tmp_path / "f.svg", "p")["caption"]
+    assert "n = 4 sessions of 3 mice" in formats.picture(tmp_path / "f.svg", "p")["caption"]
     share = drawn.cohort_figure(table, drawn.activity(read_recording(words[4] / "c.h5"))).axes[0]
     points = [line.get_ydata() for line in share.lines if line.get_marker() != "None"]
     assert [sorted(np.round(p * 300)) for p in points] == [[30, 290], [160], [90]]  # m1, m2, m10

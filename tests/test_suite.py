@@ -14,10 +14,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from mesodecode import cohort, decoder_table, evaluate, predictions, schema, suite, suite_figure
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import write_table
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.predictions import SessionPredictions
+from mesodecode.decoders import predictions
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.scores import auc as auc_tables
+from mesodecode.study import decoder_table, schema
+from mesodecode.study import study as studies
+from mesodecode.suite import suite, suite_figure
 
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "benchmarks" / "suite"
@@ -132,7 +137,7 @@ def study_of(folder: Path, **simulate) -> Path:
         "decoders": {"net": {"input": "rois", "rnn": "gru"}},
         "importance": {"shap": {"decoder": "net"}},
     }
-    study = cohort.resolve(config)
+    study = studies.resolve(config)
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(study.config))
     (folder / "simulated").mkdir()
@@ -149,7 +154,7 @@ def study_of(folder: Path, **simulate) -> Path:
         item = predictions.bind("net", allocation, {f"{mouse}_s1": made}, "strict")
         item.write(folder / f"predictions/net/{allocation.id}.h5")
         items.append(item)
-    auc = evaluate.auc_table(items)
+    auc = auc_tables.auc_table(items)
     rows = [
         {"decoder": "net", "test_mouse": mouse, "method": method, "ece": ece + at / 10}
         for at, mouse in enumerate(MICE)
@@ -162,7 +167,7 @@ def study_of(folder: Path, **simulate) -> Path:
     made = {"auc": auc, "calibration": pd.DataFrame(rows), "qc": qc, "importance_shap": shap}
     (folder / "tables").mkdir()
     for name, table in made.items():
-        evaluate.write_table(table, folder / f"tables/{name}.tsv")
+        write_table(table, folder / f"tables/{name}.tsv")
     return folder
 
 
@@ -236,7 +241,7 @@ COHORTS = {  # docs/benchmark-suite.md
 @pytest.mark.parametrize("size", [["suite"], ["suite", "full"]])
 @pytest.mark.parametrize("name", COHORTS)
 def test_cohorts_of_the_suite_are_studies_of_their_own(size, name):
-    study = cohort.resolve(merged(*size, name))
+    study = studies.resolve(merged(*size, name))
     assert study.name == f"suite1_{name}"
     should = COHORTS[name].replace("all", ", ".join(study.mice))
     assert suite.words(suite.expected(study.config["simulate"], list(study.mice)).should) == should

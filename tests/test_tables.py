@@ -12,9 +12,10 @@ import yaml
 from test_statistics import reference
 from test_workflow import LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, snakemake
 
-from mesodecode import cohort, inference
-from mesodecode.evaluate import read_table
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
+from mesodecode.scores import mouse_tests
+from mesodecode.study import study
 
 SOURCE = {"source": "aucs.tsv", "by": "model", "decoders": ["GRU", "RNN"]}
 ROIS = {"rois": "my data/{session}_roi.mat"}
@@ -27,12 +28,12 @@ def test_published_tables_are_those_of_r(tmp_path):
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
     figures = [f"results/published/figures/auc_{name}.svg" for name in ("fig2e", "roi_window")]
     words = ("--cores", "1", "tables", *figures)
-    done = snakemake(tmp_path, *words, config=ROOT / "published.yaml", warm=True)
+    done = snakemake(tmp_path, *words, config=ROOT / "examples/published.yaml", warm=True)
     assert done.returncode == 0, done.stderr
     tables = tmp_path / "results/published/tables"
     names = {"fig2e": "image"}
     found = read_table(tables / "comparisons.tsv")
-    by_mouse = read_table(tables / "inference.tsv", inference.COLUMNS, inference.NUMBERS)
+    by_mouse = read_table(tables / "inference.tsv", mouse_tests.COLUMNS, mouse_tests.NUMBERS)
     assert found["family"].nunique() == 7 and len(found) == len(by_mouse) == 46
     for family, rows in found.groupby("family"):
         expected = reference(names.get(family, family))
@@ -45,7 +46,9 @@ def test_published_tables_are_those_of_r(tmp_path):
         svg = (tmp_path / figure).read_text()
         assert "n = 20 allocations each" in svg and "Wilcoxon rank-sum test, Holm-corr" in svg
         assert "AUCs read from workflow/reference/ajioka2024_auc.csv" in svg
-    jobs, lines = plan(tmp_path, config=ROOT / "published.yaml")  # `all` is the tables and figures
+    jobs, lines = plan(
+        tmp_path, config=ROOT / "examples/published.yaml"
+    )  # `all` is the tables and figures
     check_commands(lines, jobs)
     assert jobs == {"figure_auc": 5, "all": 1}
 
@@ -113,13 +116,13 @@ def test_nulls_differ_by_labels_and_seed_only():
     mice = {mouse: [f"{mouse}{i}" for i in range(5)] for mouse in "abcde"}
     recordings = STUDY["recordings"] | ROIS
     config = {"study": "x", "recordings": recordings, "mice": mice, "decoders": decoders}
-    assert cohort.resolve(config).nulls == {"gru": ["n1", "n2"]}
+    assert study.resolve(config).nulls == {"gru": ["n1", "n2"]}
     config["decoders"] |= {"n4": NULL}  # the seed of n1
-    assert cohort.resolve(config).nulls == {"gru": ["n1", "n2"]}
+    assert study.resolve(config).nulls == {"gru": ["n1", "n2"]}
     config["mice"] = {mouse: sessions[:2] for mouse, sessions in mice.items()}
     config["decoders"]["n2"] = NULL | {"seed": 5}  # two sessions can only be exchanged
-    assert cohort.resolve(config).nulls == {"gru": ["n1"]}
-    assert cohort.load(ROOT / "config.yaml").nulls == {"roi_gru": ["roi_gru_null"]}
+    assert study.resolve(config).nulls == {"gru": ["n1"]}
+    assert study.load(ROOT / "config.yaml").nulls == {"roi_gru": ["roi_gru_null"]}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_nulls_differ_by_labels_and_seed_only():
 def test_bad_comparisons_are_refused_in_one_line(change, words):
     paper = {k: v for k, v in (SOURCE | change).items() if v is not None}
     with pytest.raises(UserError) as caught:
-        cohort.resolve({"study": "x", "comparisons": {"paper": paper}})
+        study.resolve({"study": "x", "comparisons": {"paper": paper}})
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -150,11 +153,11 @@ def test_mice_and_decoders_are_left_out_together_and_with_sources_only(key):
     own = {"study": "x", "comparisons": {"own": {"decoders": ["a", "b"]}}}
     for config, missing in ((one, key), (own, "mice"), ({"study": "x"}, "mice")):
         with pytest.raises(UserError, match=f"config: top level: '{missing}' is missing"):
-            cohort.resolve(config)
+            study.resolve(config)
 
 
 def test_published_config_names_every_published_family():
-    comparisons = yaml.safe_load((ROOT / "published.yaml").read_text())["comparisons"]
+    comparisons = yaml.safe_load((ROOT / "examples/published.yaml").read_text())["comparisons"]
     table = pd.read_csv(ROOT / comparisons["fig2e"]["source"], dtype=str)
     named = {value for c in comparisons.values() for value in (c["where"].get("analysis"),)}
     named |= {

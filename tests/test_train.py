@@ -14,13 +14,15 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode import progress, train
-from mesodecode.checkpoint import Checkpoint
-from mesodecode.datasets import Source
-from mesodecode.files import UserError
-from mesodecode.progress import Progress
-from mesodecode.scores import roc_auc
-from mesodecode.train import Epoch, fit, reduced_dtype, resolve_device, write_history
+from mesodecode.base import progress
+from mesodecode.base.files import UserError
+from mesodecode.base.progress import Progress
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders import device as device_module
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.device import reduced_dtype, resolve_device
+from mesodecode.decoders.inputs import Source
+from mesodecode.decoders.train import Epoch, fit, write_history
 
 SETTINGS = {"epochs": 3, "batch_size": 32, "max_lr": 0.05, "frame_step": 1, "seed": 7}
 
@@ -275,16 +277,16 @@ def test_of_several_gpus_each_job_takes_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     held = []
     for _ in range(3):  # three processes: what one of them holds is not in the others' list
-        monkeypatch.setattr(train, "_GPU", [])
+        monkeypatch.setattr(device_module, "_GPU", [])
         assert resolve_device("auto", None) == torch.device("cuda")
         resolve_device("cuda", None)  # the same process again keeps its GPU
-        held += train._GPU
+        held += device_module._GPU
     assert chosen == [0, 1, 2]
     os.close(held[1])  # the second process ends
-    monkeypatch.setattr(train, "_GPU", [])
+    monkeypatch.setattr(device_module, "_GPU", [])
     resolve_device("auto", None)
     assert chosen == [0, 1, 2, 1]
-    for handle in (held[0], held[2], *train._GPU):
+    for handle in (held[0], held[2], *device_module._GPU):
         os.close(handle)
 
 

@@ -16,20 +16,23 @@ import pandas as pd
 import pytest
 from test_workflow import LINEAR, STUDY, add_files, check_commands, lab, plan, snakemake  # noqa: F401
 
-from mesodecode import cohort, schema, simulate, tune, tuning
-from mesodecode.allocation import Allocation
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.files import UserError
-from mesodecode.preprocess import preprocess
-from mesodecode.recordings import read_recordings
+from mesodecode.decoders import tune
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.recording import read_recordings
+from mesodecode.simulation import simulate
+from mesodecode.study import schema, tuning
+from mesodecode.study import study as studies
+from mesodecode.study.allocation import Allocation
 
 GRU = {"input": "rois", "rnn": "gru"}
 ROIS = {"recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}}
 
 
-def study(search, **decoders) -> cohort.Study:
+def study(search, **decoders) -> studies.Study:
     decoders = {"linear": LINEAR, "gru": GRU, "cnn": {}} | decoders
-    return cohort.resolve(STUDY | ROIS | {"decoders": decoders, "tune": search})
+    return studies.resolve(STUDY | ROIS | {"decoders": decoders, "tune": search})
 
 
 WRONG = {
@@ -284,7 +287,7 @@ def test_a_search_is_told_of_mice_and_of_its_decoder_only(lab):  # noqa: F811
     done = snakemake(lab, "-n", "-p", target, config=config)
     written = re.search(rf"(printf .*) > {target} 2> ", done.stdout + done.stderr)[1]
     (text,) = [word for word in shlex.split(written) if word.startswith("{")]
-    study, whole = cohort.resolve(json.loads(text)), cohort.resolve(config)
+    study, whole = studies.resolve(json.loads(text)), studies.resolve(config)
     assert study.config["tune"] == whole.config["tune"]
     assert study.decoders == {"linear": whole.decoders["linear"]}
     assert (study.mice, study.allocations) == (whole.mice, whole.allocations)

@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from test_corrections import DEFAULTS, RATE, Stack, interleave
 
-from mesodecode.corrections.turns import InTurn
-from mesodecode.files import UserError
-from mesodecode.preprocess import preprocess
+from mesodecode.base.files import UserError
+from mesodecode.recordings.corrections.turns import InTurn
+from mesodecode.recordings.preprocess import preprocess
 
 T, H, W = 200, 20, 24
 

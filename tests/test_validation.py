@@ -21,10 +21,10 @@ from test_predict import (
     write_recording,
 )
 
-from mesodecode import predict_validation, predictions, validation
-from mesodecode.files import UserError
-from mesodecode.predictions import SessionPredictions
-from mesodecode.recordings import read_recordings
+from mesodecode.base.files import UserError
+from mesodecode.decoders import predict_validation, predictions, validation
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.recording import read_recordings
 
 NAME = "train-m1.valid-m2.test-m3"
 

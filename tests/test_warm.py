@@ -10,7 +10,8 @@ from pathlib import Path
 import fresh
 import pytest
 
-from mesodecode import cli, warm
+from mesodecode import cli
+from mesodecode.running import warm
 
 CLIENT = f"{sys.executable} -I -S {shlex.quote(warm.__file__)}"
 ALLOCATE = "allocations --config study.json --out allocations.tsv"
@@ -70,9 +71,9 @@ def test_a_signal_reaches_the_verb_and_its_end_the_caller(study):
 
 def test_a_server_of_another_checkout_is_refused(study, tmp_path):
     other = tmp_path / "other"
-    other.mkdir()
-    (other / "warm.py").write_text(Path(warm.__file__).read_text())
-    done = serve(study, f"{sys.executable} -I -S other/warm.py {ALLOCATE}; echo $?")
+    (other / "running").mkdir(parents=True)
+    (other / "running/warm.py").write_text(Path(warm.__file__).read_text())
+    done = serve(study, f"{sys.executable} -I -S other/running/warm.py {ALLOCATE}; echo $?")
     assert done.stdout.split() == ["1"]
     assert f"runs the package in {warm.PACKAGE}, not {other}" in done.stderr
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mesodecode import windows
-from mesodecode.datasets import SessionFeatures
-from mesodecode.windows import IMAGE_REACH, centres
+from mesodecode.base import windows
+from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.decoders.inputs import SessionFeatures
 
 
 def by_definition(n_frames, reach, segment):

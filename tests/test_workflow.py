@@ -16,7 +16,8 @@ import fresh
 import pytest
 import yaml
 
-from mesodecode import cli, cohort
+from mesodecode import cli
+from mesodecode.study import study as studies
 
 ROOT = Path(__file__).parents[1]
 LINEAR = {"model": "logistic_regression"}
@@ -296,7 +297,7 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
 @pytest.mark.alone
 def test_published_study_is_planned_within_15_seconds(tmp_path):
     shutil.copy(ROOT / "config.yaml", tmp_path)  # the config that is read without --configfile
-    study = cohort.load(ROOT / "config.yaml")
+    study = studies.load(ROOT / "config.yaml")
     for session in study.mouse_of:
         for kind in ("movie", "behavior", "rois"):
             if study.source(kind, session):
@@ -600,7 +601,7 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
     }
     follow |= CONFIG | TABLES | {"allocations": 1, "figure_loss": 1, "quality_table": 1}
     assert jobs == new | follow | quality(3, once=3)
-    old = [a.id for a in cohort.allocate("abcde")]
+    old = [a.id for a in studies.allocate("abcde")]
     assert len(old) == 20
     assert not [line for line in lines for name in old if name in line]
 
@@ -684,7 +685,7 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
             "X = 1\n",
             {"fit_linear": 20, "quality_table": 1, "calibrate": 1} | quality(3, once=3) | TABLES,
         ),
-        ("templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
+        ("report/templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
     ],
 )
 def test_edited_code_runs_its_stage_again(finished, tmp_path, file, text, jobs):

@@ -26,10 +26,10 @@ from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_de
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from mesodecode import predict_validation
-from mesodecode.datasets import read_features
-from mesodecode.models import load_trained
-from mesodecode.recordings import read_recordings
+from mesodecode.decoders import predict_validation
+from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.weights import load_trained
+from mesodecode.recordings.recording import read_recordings
 
 # Any other than "cuda" tries the tests themselves: with cpu all numbers must be the same.
 DEVICE = os.environ.get("MESODECODE_TEST_DEVICE", "cuda")

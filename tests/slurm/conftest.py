@@ -9,7 +9,7 @@ import yaml
 from checkout import Checkout
 from cluster import Cluster, Unavailable
 
-from mesodecode import cohort
+from mesodecode.study import study
 
 HERE = Path(__file__).parent
 
@@ -31,7 +31,7 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def allocations() -> list[str]:
-    return list(cohort.resolve(yaml.safe_load((HERE / "study.yaml").read_text())).allocations)
+    return list(study.resolve(yaml.safe_load((HERE / "study.yaml").read_text())).allocations)
 
 
 @pytest.fixture(scope="session")

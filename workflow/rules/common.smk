@@ -3,11 +3,12 @@
 import glob
 import json
 
-from mesodecode import cohort, confounds, importance, schema, session_ids
+from mesodecode.study import control_table, importance, schema, session_ids
+from mesodecode.study import study as studies
 from mesodecode.cli import options
-from mesodecode.files import matching
+from mesodecode.base.files import matching
 
-STUDY = checked(cohort.resolve)
+STUDY = checked(studies.resolve)
 RESULTS = Path("results") / STUDY.name
 
 
@@ -444,7 +445,7 @@ def control_inputs(wildcards):
 def control_windows():
     """The windows of the decoders that controls are held against, as words of a command line."""
     names = STUDY.config["confounds"]["decoders"] if STUDY.decoders else []
-    windows = {name: confounds.window(name, STUDY.decoders) for name in names}
+    windows = {name: control_table.window(name, STUDY.decoders) for name in names}
     return [f"{name}={half},{shift}" for name, (half, shift) in windows.items()]
 
 

@@ -11,12 +11,12 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode import fingerprints, slurm, warm
-from mesodecode.config_file import check_duplicate_keys
-from mesodecode.failures import Failures
-from mesodecode.files import UserError
-from mesodecode.locks import Lock
-from mesodecode.provenance import code_version
+from mesodecode.running import fingerprints, slurm, warm
+from mesodecode.study.config_file import check_duplicate_keys
+from mesodecode.running.failures import Failures
+from mesodecode.base.files import UserError
+from mesodecode.running.locks import Lock
+from mesodecode.running.provenance import code_version
 
 
 def checked(resolve):
@@ -83,7 +83,7 @@ def gpus(study):
 def report_templates():
     """The templates of the report, as files of the package."""
     package = PACKAGE / "mesodecode"
-    found = sorted((package / "templates").glob("*.j2"))
+    found = sorted((package / "report/templates").glob("*.j2"))
     return [str(path.relative_to(package)) for path in found]
 
 

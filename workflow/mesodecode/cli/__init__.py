@@ -12,76 +12,38 @@ import importlib
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from mesodecode import __version__
-from mesodecode.files import NO_SPACE, Stopped, UserError
-from mesodecode.locks import Lock
+from mesodecode.base.files import NO_SPACE, Stopped, UserError
+from mesodecode.running.locks import Lock
 
-VERBS = {
-    "init": "init",
-    "allocations": "allocations",
-    "simulate": "simulate",
-    "preprocess": "preprocess",
-    "cohort": "cohort",
-    "qc": "qc",
-    "align": "align",
-    "fetch": "fetch",
-    "fetch-weights": "fetch_weights",
-    "tune": "tune",
-    "train-cnn": "train_cnn",
-    "finetune": "finetune",
-    "extract": "extract",
-    "train-rnn": "train_rnn",
-    "predict": "predict",
-    "predict-validation": "predict_validation",
-    "fit-linear": "fit_linear",
-    "train-roi": "train_roi",
-    "fit-roi": "fit_roi",
-    "roi-correlation": "roi_correlation",
-    "shap": "shap",
-    "shap-summary": "shap_summary",
-    "shap-check": "shap_check",
-    "cutout": "cutout",
-    "cutout-summary": "cutout_summary",
-    "cutout-check": "cutout_check",
-    "sides": "sides",
-    "map-checks": "map_checks",
-    "average": "average",
-    "adapt": "adapt",
-    "auc": "auc",
-    "compare": "compare",
-    "inference": "inference",
-    "chance": "chance",
-    "quality": "quality",
-    "control-signals": "control_signals",
-    "decode-controls": "decode_controls",
-    "confounds": "confounds",
-    "calibrate": "calibrate",
-    "shift": "shift",
-    "image-shift": "image_shift",
-    "shift-report": "shift_report",
-    "cohort-figure": "cohort_figure",
-    "reproduction": "reproduction",
-    "figures": "figures",
-    "losses": "losses",
-    "runtimes": "runtimes",
-    "report": "report",
-    "summary": "summary",
-    "suite": "suite",
-    "warm": "warm",
-    "plan": "plan",
-    "tables": "tables",
-    "export-nwb": "export_nwb",
-    "simulate-encoding": "simulate_encoding",
-    "responses": "responses",
-    "fit-encoding": "fit_encoding",
-    "train-encoding": "train_encoding",
-    "score-encoding": "score_encoding",
-    "sweep-encoding": "sweep_encoding",
-    "diagnose": "diagnose",
-    "encoding-figures": "encoding_figures",
-    "encoding-report": "encoding_report",
+# Rooms of the package from the ground up, and what the verbs of each are for.
+ROOMS = {
+    "study": "a study and its config",
+    "simulation": "simulated mice",
+    "recordings": "from a lab's files to recordings",
+    "decoders": "training and prediction",
+    "scores": "AUC, tests, calibration",
+    "explain": "what a decoder looks at",
+    "confounds": "is it the brain that is decoded?",
+    "shift": "how far a new mouse is from those that a decoder knows",
+    "encoding": "studies of kind encoding",
+    "report": "the report",
+    "export": "other formats",
+    "suite": "the ground-truth benchmark",
+    "running": "running studies",
 }
+
+
+def _verbs() -> dict[str, str]:
+    """Return verb -> its module in this package: a verb is a file with dashes, _… is none."""
+    folders = [(room, Path(__file__).parent / room) for room in ROOMS]
+    found = [(room, path.stem) for room, folder in folders for path in sorted(folder.glob("*.py"))]
+    return {name.replace("_", "-"): f"{room}.{name}" for room, name in found if name[0] != "_"}
+
+
+VERBS = _verbs()
 
 # Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that
 # longer runs need less.)

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import Any
 
-from mesodecode import schema, tuning
+from mesodecode.study import schema, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}
 

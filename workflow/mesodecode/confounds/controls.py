@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode import classical, evaluate
-from mesodecode.allocation import Allocation
-from mesodecode.confounds import SIGNALS
-from mesodecode.confounds.signals import ControlSignals
-from mesodecode.predictions import bind
-from mesodecode.rois import SessionSignals, moving_mean
+from mesodecode.confounds.signals import SIGNALS, ControlSignals
+from mesodecode.decoders import roi_classical
+from mesodecode.decoders.predictions import bind
+from mesodecode.recordings.roi_signals import SessionSignals, moving_mean
+from mesodecode.scores import auc
+from mesodecode.study.allocation import Allocation
 
-COLUMNS = ["against", *evaluate.COLUMNS, "missing"]
+COLUMNS = ["against", *auc.COLUMNS, "missing"]
 FIXED = {"C": 1.0, "trees": 100, "seed": 1}  # of classical decoders, at their defaults
 NUMBERS = ("n_frames", "n_run", "auc", "accuracy")
 
@@ -67,9 +67,9 @@ def _score(
     ready = [_normalised(one, name, settings["baseline"]) for one in sessions]
     train = [one for one in ready if one.mouse in allocation.train]
     test = [one for one in ready if one.mouse in allocation.test]
-    model = classical.fit_classical(train, settings)
-    predictions = classical.predict_classical(model, test, settings)
-    table = evaluate.auc_table([bind(name, allocation, predictions)])
+    model = roi_classical.fit_classical(train, settings)
+    predictions = roi_classical.predict_classical(model, test, settings)
+    table = auc.auc_table([bind(name, allocation, predictions)])
     return table.iloc[0].to_dict() | {"missing": ""}
 
 

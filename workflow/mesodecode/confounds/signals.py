@@ -16,13 +16,11 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from mesodecode.confounds import SIGNALS
-from mesodecode.corrections.motion import Registration
-from mesodecode.files import UserError, atomic_path
-from mesodecode.masks import read_image
-from mesodecode.progress import Progress
-from mesodecode.recordings import Recording
-from mesodecode.tiles import tiles
+from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.progress import Progress
+from mesodecode.recordings.corrections.motion import Registration
+from mesodecode.recordings.masks import read_image, tiles
+from mesodecode.recordings.recording import Recording
 
 BLOCK = 32 << 20  # bytes of frames in memory, as float32
 MARGIN = 0.03  # of the shorter side, 2 px at least: so far from the brain begins what is outside
@@ -248,3 +246,13 @@ def _moves(shifts: np.ndarray) -> np.ndarray:
     place = shifts - np.median(shifts, axis=0)
     step = np.hypot(*np.diff(place, axis=0, prepend=place[:1]).T)
     return np.column_stack([place, np.hypot(*place.T), step])
+
+
+# Names of the control signals, and what they are in words.
+SIGNALS = {
+    "mean": "the mean brightness of the whole image",
+    "outside": "the pixels outside the brain",
+    "vessels": "the vessels (relative to the tissue beside them)",
+    "movement": "the movement of the brain",
+    "reference": "the reference channel",
+}

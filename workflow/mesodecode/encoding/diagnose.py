@@ -18,16 +18,16 @@ import torch
 from scipy import stats
 from sklearn.neighbors import NearestCentroid
 
+from mesodecode.decoders.networks import copied
 from mesodecode.encoding import linear
+from mesodecode.encoding.columns import CHECKS, useful_rates
 from mesodecode.encoding.explainable import Explainable, explainable, image_means
 from mesodecode.encoding.folds import Split, image_folds
 from mesodecode.encoding.networks import Batch, EncodingNetwork
 from mesodecode.encoding.presentations import Presentations
 from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.scores import permuted_r2, r2
-from mesodecode.encoding.tables import CHECKS, useful_rates
 from mesodecode.encoding.train import mean_r2, network_of, sources
-from mesodecode.models import copied
 
 FAULTS = ("data", "preprocessing", "architecture", "optimisation")
 MIN_RESPONSIVE = 0.1  # share of neurons

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.encoding.tables import useful_rates
-from mesodecode.figures import MARKERS, MM, PALETTE, STYLE
+from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.encoding.columns import useful_rates
 
 INITIALISATIONS = {"default": "Default", "kaiming": "Kaiming", "xavier": "Xavier"}
 

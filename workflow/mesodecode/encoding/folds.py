@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesodecode.base.files import UserError
 from mesodecode.encoding.responses import Responses, join
-from mesodecode.files import UserError
 
 
 @dataclass(frozen=True)

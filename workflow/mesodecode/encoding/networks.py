@@ -10,8 +10,8 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from mesodecode.files import UserError
-from mesodecode.models import create_backbone
+from mesodecode.base.files import UserError
+from mesodecode.decoders.backbones import create_backbone
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -51,7 +51,7 @@ def cut_backbone(name: str, convolutions: int | None, pretrained: str = "none") 
     """Return a timm model up to its n-th convolution (None: all), with the activation after it.
 
     Takes images (N, 1, H, W), whose channel it repeats three times, gives maps (N, C, h, w).
-    `pretrained`: see `mesodecode.models.create_backbone`. Raises UserError if there is no such
+    `pretrained`: see `backbones.create_backbone`. Raises UserError if there is no such
     model, if it has fewer convolutions, or if its layers are no plain graph.
     """
     layers = _Layers(create_backbone(name, pretrained, head=False))

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path
 
 ATTRIBUTES = ("model", "fold", "session", "train_sessions", "oracle")
 ARRAYS = ("presentation", "image", "response", "prediction", "neurons", "mean")

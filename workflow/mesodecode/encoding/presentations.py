@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mesodecode.datasets import Source
+from mesodecode.decoders.inputs import Source
 from mesodecode.encoding.explainable import image_means
 from mesodecode.encoding.networks import Batch, EncodingNetwork
 from mesodecode.encoding.responses import Responses

@@ -12,10 +12,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from mesodecode import references
-from mesodecode import report as base
 from mesodecode.encoding import methods
 from mesodecode.encoding.scores import SCORES
+from mesodecode.report import formats, references
+from mesodecode.report import report as base
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,7 +35,7 @@ def render(
 
     `config` is the resolved config; `summary` has `scores.SUMMARY`, `neurons` `scores.NEURONS`,
     `diagnoses` model -> `tables.CHECKS`, `sweep` `tables.SWEEP`; `truth`: sentences on what a
-    simulation planted; `runtimes` has the rows of `mesodecode.runtimes`; `figures` are SVG or PNG
+    simulation planted; `runtimes` has the rows of `runtimes`; `figures` are SVG or PNG
     files.
     """
     environment = jinja2.Environment(
@@ -45,11 +45,11 @@ def render(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"score": format_score, "p": base.format_p}
-    environment.filters |= {"setting": base.format_setting, "hours": base.format_hours}
-    environment.filters["cited"] = base.cited
+    environment.filters |= {"score": format_score, "p": formats.format_p}
+    environment.filters |= {"setting": formats.format_setting, "hours": formats.format_hours}
+    environment.filters["cited"] = formats.cited
     style, script = look()
-    text = methods.blocks(config, base.versions())
+    text = methods.blocks(config, formats.versions())
     best = []
     if sweep is not None:
         best = sweep[sweep["valid_r2"].notna()].nlargest(10, "valid_r2").to_dict("records")
@@ -74,9 +74,9 @@ def render(
         runtimes=runtimes,
         methods=text,
         works=references.cited_in(words for _, words in text),
-        figures=[base.picture(path, f"p{index}-") for index, path in enumerate(figures)],
-        versions=base.versions(),
-        commit=base.commit(),
+        figures=[formats.picture(path, f"p{index}-") for index, path in enumerate(figures)],
+        versions=formats.versions(),
+        commit=formats.commit(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 

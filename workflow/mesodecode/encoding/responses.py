@@ -10,9 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mesodecode.base.files import UserError, atomic_path
 from mesodecode.encoding.explainable import explainable
-from mesodecode.encoding.sources import Session
-from mesodecode.files import UserError, atomic_path
+from mesodecode.encoding.readers import Session
 
 LAGS = np.arange(-0.5, 1.01, 0.1)  # s beside the chosen lag, at which responses are looked for too
 
@@ -84,7 +84,7 @@ def make_responses(
     values = [_average(source, name)[keep] for name in covariates]
     images = source.images
     if image_size is not None and images.shape[1:] != (image_size, image_size):
-        from mesodecode.blocks import resize
+        from mesodecode.recordings.movie import resize
 
         images = resize(images, image_size)
     return Responses(

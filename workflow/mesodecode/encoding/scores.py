@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mesodecode.base.files import UserError
 from mesodecode.encoding.explainable import explainable, image_means
 from mesodecode.encoding.predictions import Predictions
-from mesodecode.files import UserError
 
 SCORES = ("r2_single", "r2_average", "r2_over_mean", "fraction")
 SCORES += ("r_single", "r_average", "r_normalised")

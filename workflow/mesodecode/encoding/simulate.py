@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 from scipy.signal import lfilter
 
+from mesodecode.base.files import atomic_path
 from mesodecode.encoding.gabor import gabor
-from mesodecode.files import atomic_path
 
 BASELINE = 4.0  # mean event in SDs of a neuron's trials: hardly any event is cut at 0
 TRACE_NOISE = 0.2  # SD of a sample of dff, in SDs of a neuron's trials

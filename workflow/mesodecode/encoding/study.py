@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Any
 
-from mesodecode import schema
-from mesodecode.files import UserError
+from mesodecode.base.files import UserError
+from mesodecode.study import schema
 
 KINDS = ("encoding_linear", "encoding_network")  # schemas of the models
 SWEPT = ("learning_rate", "momentum", "l2", "initialisation")  # settings that a sweep may vary

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mesodecode.encoding.columns import SWEEP
 from mesodecode.encoding.folds import Split
 from mesodecode.encoding.presentations import Presentations, averaged
 from mesodecode.encoding.responses import Responses
 from mesodecode.encoding.study import SWEPT
-from mesodecode.encoding.tables import SWEEP
 from mesodecode.encoding.train import SETTINGS, Diverged, fit, mean_r2, network_of, sources
 
 

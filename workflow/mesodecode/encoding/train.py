@@ -1,4 +1,4 @@
-"""Training of encoding networks: the engine of `mesodecode.train` with squared error and R²."""
+"""Training of encoding networks: the engine of `train` with squared error and R²."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import pandas as pd
 import torch
 from torch.nn.functional import mse_loss
 
-from mesodecode import train as engine
-from mesodecode.checkpoint import Checkpoint
+from mesodecode.base.files import UserError
+from mesodecode.decoders import train as engine
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.device import peak_memory
+from mesodecode.encoding.columns import HISTORY
 from mesodecode.encoding.explainable import screened
 from mesodecode.encoding.folds import Split
 from mesodecode.encoding.networks import EncodingNetwork, make_network
 from mesodecode.encoding.presentations import Presentations, Scaler, averaged, fit_scaler
 from mesodecode.encoding.responses import Responses
-from mesodecode.encoding.tables import HISTORY
-from mesodecode.files import UserError
 
 # Settings of `fit`.
 SETTINGS = ("epochs", "batch_size", "optimizer", "learning_rate", "momentum", "l2")
@@ -82,7 +83,7 @@ class Regression(engine._Run):
             lr=self.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
             feed_share=self.waited / self.seconds,
-            peak_memory_mb=engine.peak_memory() / 2**20,
+            peak_memory_mb=peak_memory() / 2**20,
         )
         if not math.isfinite(line.train_loss + line.valid_loss):
             raise Diverged(f"epoch {self.epoch}: the loss is not finite; lower learning_rate")

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.explain import checks
-from mesodecode.explain.verdicts import SURVIVES, Evidence
-from mesodecode.figures import MARKERS, MM, PALETTE, STYLE
+from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.explain import map_measures
+from mesodecode.explain.map_verdicts import SURVIVES, Evidence
 
 
 def draw(evidence: Evidence) -> Figure:
@@ -85,17 +85,17 @@ def _deletion(axes: Axes, e: Evidence) -> None:
 
 def _correlations(axes: Axes, e: Evidence) -> None:
     pairs = [*combinations(range(len(e.real)), 2)]
-    groups = {"random\nweights": checks.rank_correlations(e.real, e.randomised)}
+    groups = {"random\nweights": map_measures.rank_correlations(e.real, e.randomised)}
     if e.null is not None:
-        groups["permuted\nlabels"] = checks.rank_correlations(e.real, e.null)
+        groups["permuted\nlabels"] = map_measures.rank_correlations(e.real, e.null)
     n_unknowing = len(groups)
     for name, alike in (("other\nmouse", False), ("same\nmouse", True)):
         chosen = [p for p in pairs if (e.mice[p[0]] == e.mice[p[1]]) == alike]
         if chosen:
             first, second = np.array(chosen).T
-            groups[name] = checks.rank_correlations(e.real[first], e.real[second])
+            groups[name] = map_measures.rank_correlations(e.real[first], e.real[second])
     if e.seeds:
-        found = [checks.rank_correlations(e.real, other) for other in e.seeds]
+        found = [map_measures.rank_correlations(e.real, other) for other in e.seeds]
         groups["other\nseed"] = np.concatenate(found)
     for x, values in enumerate(groups.values()):
         color = PALETTE[1] if x < n_unknowing else PALETTE[0]

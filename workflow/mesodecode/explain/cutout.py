@@ -26,16 +26,16 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from mesodecode.datasets import Images
+from mesodecode.base.files import UserError
+from mesodecode.base.progress import Progress
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.predict import BATCH
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import SCORES
-from mesodecode.files import UserError
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.predict import BATCH
-from mesodecode.progress import Progress
-from mesodecode.recordings import Recording
-from mesodecode.scores import roc_auc
-from mesodecode.windows import IMAGE_REACH, centres
+from mesodecode.recordings.recording import Recording
 
 FILLS = ("zero", "blur", "mean")
 WINDOWS = 256  # windows of one pass through a recurrent network

@@ -21,11 +21,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mesodecode.base.plots import MM, PALETTE, STYLE
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
-from mesodecode.figures import MM, PALETTE, STYLE
-from mesodecode.masks import read_masks
-from mesodecode.recordings import Recording
+from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.recording import Recording
 
 COLOURS = "RdBu_r"  # red, white, blue: tells signs apart for all kinds of colour vision
 MOST_WRITTEN = 8  # columns of a grid whose numbers are still legible

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mesodecode import importance
-from mesodecode.files import UserError
-from mesodecode.masks import read_masks
-from mesodecode.recordings import Recording
+from mesodecode.base.files import UserError
+from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.recording import Recording
+from mesodecode.study import importance
 
 SIZE, STRIDE = 0.25, 0.125  # Ajioka et al. 2024: 32 and 16 of 128 px
 BAND = 0.125
@@ -164,7 +164,7 @@ def from_file(
 ) -> CutoutMasks:
     """Return for every area of a file a mask of it, and one of all but it.
 
-    The file is one of `mesodecode.masks.read_masks`: a label image (.tif, .npy, .png), polygons or
+    The file is one of `masks.read_masks`: a label image (.tif, .npy, .png), polygons or
     circles, in pixels of the movie as recorded, whose height and width are `recorded` where the
     decoder's images have another size. A pixel then belongs to an area that has half of it or
     more. Names: "area 8", "all but area 8".

@@ -10,30 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
-from mesodecode import linear
-from mesodecode.allocation import Allocation
+from mesodecode.base.files import UserError
+from mesodecode.base.windows import tell_short
+from mesodecode.decoders import linear
+from mesodecode.decoders.linear_networks import LinearDecoder
+from mesodecode.decoders.weights import load_trained
 from mesodecode.explain import cutout
 from mesodecode.explain.cutout_masks import masks_of, part
 from mesodecode.explain.cutout_tables import COLUMNS
-from mesodecode.files import UserError
-from mesodecode.models import load_trained
-from mesodecode.recordings import Recording, mice_of
-from mesodecode.windows import tell_short
-
-
-class LinearDecoder(nn.Module):
-    """The linear baseline on images (N, 3, H, W): it reads the middle channel, frame t itself."""
-
-    def __init__(self, weights: np.ndarray, bias: float) -> None:
-        super().__init__()
-        self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
-        self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images to logits (N,)."""
-        return (images[:, 1] * self.weights).sum((1, 2)) + self.bias
+from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.study.allocation import Allocation
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mesodecode.evaluate import read_table
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
+from mesodecode.decoders.predictions import ATTRIBUTES
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.files import UserError
-from mesodecode.predictions import ATTRIBUTES
 
 COUNTS = ("n_frames", "n_run", "n_decodable")
 SCORES = ("auc_intact", "auc_masked", "score", *COUNTS)

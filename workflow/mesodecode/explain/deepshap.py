@@ -30,6 +30,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mesodecode.base.files import UserError
+from mesodecode.decoders.networks import RNNDecoder
 from mesodecode.explain.cells import (
     CELLS,
     Activation,
@@ -39,8 +41,6 @@ from mesodecode.explain.cells import (
     slope,
     times,
 )
-from mesodecode.files import UserError
-from mesodecode.models import RNNDecoder
 
 OUTPUTS = {"probability": torch.sigmoid, "logit": lambda logits: logits}
 COMPLETENESS = 1e-5  # largest miss of an output, in its units

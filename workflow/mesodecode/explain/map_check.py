@@ -1,6 +1,6 @@
 """What a decoder itself says about its importance map, in one allocation.
 
-Made here and judged later, over all allocations (`mesodecode.explain.checks`): the map of the same
+Made here and judged later, over all allocations (`map_measures`): the map of the same
 network with random weights, and how the test AUC falls as units are removed, in the map's order and
 in random ones.
 
@@ -23,17 +23,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mesodecode.allocation import Allocation
-from mesodecode.explain import storage
+from mesodecode.base import records
+from mesodecode.base.files import UserError
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders.weights import Trained
 from mesodecode.explain.cutout import Decoder, cutout_session, frames_used
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
-from mesodecode.explain.planted import planted_masks, planted_rois
 from mesodecode.explain.shap_maps import evenly, shap_map, windows_as_trained
-from mesodecode.files import UserError
-from mesodecode.models import Trained
-from mesodecode.recordings import Recording, mice_of
-from mesodecode.scores import roc_auc
+from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.simulation.truth import planted_masks, planted_rois
+from mesodecode.study.allocation import Allocation
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS = 20  # random orders: p of the deletion check can reach 1/21
@@ -66,12 +66,12 @@ class MapCheck:
 
     def write(self, path: str | Path) -> None:
         """Write to `path` (HDF5), whole or not at all."""
-        storage.write(self, path)
+        records.write(self, path)
 
 
 def read(path: str | Path) -> MapCheck:
     """Read what `MapCheck.write` wrote. Raises UserError if the file is none."""
-    return storage.read(path, MapCheck, "shap-check")
+    return records.read(path, MapCheck, "shap-check")
 
 
 def check_shap(

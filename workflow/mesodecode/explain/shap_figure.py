@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.explain.checks import smallest_p_holm
+from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.explain.map_measures import smallest_p_holm
 from mesodecode.explain.shap_maps import ShapMap
-from mesodecode.figures import MM, PALETTE, STYLE
 
 SIGNIFICANT = 0.05
 

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mesodecode.datasets import Windows
-from mesodecode.explain import storage
-from mesodecode.explain.methods import explain
-from mesodecode.files import UserError
-from mesodecode.models import Trained
-from mesodecode.progress import Progress
-from mesodecode.recordings import Recording, mice_of
-from mesodecode.roi_rnn import windows as windows_of
-from mesodecode.rois import SessionSignals, session_signals
+from mesodecode.base import records
+from mesodecode.base.files import UserError
+from mesodecode.base.progress import Progress
+from mesodecode.decoders.inputs import Windows
+from mesodecode.decoders.roi_rnn import windows as windows_of
+from mesodecode.decoders.weights import Trained
+from mesodecode.explain.attributions import explain
+from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.recordings.roi_signals import SessionSignals, session_signals
 
 BATCH = 100  # windows explained at once; between two, progress is told
 
@@ -57,12 +57,12 @@ class ShapMap:
 
     def write(self, path: str | Path) -> None:
         """Write the map to `path` (HDF5), whole or not at all."""
-        storage.write(self, path)
+        records.write(self, path)
 
 
 def read(path: str | Path) -> ShapMap:
     """Read a map. Raises UserError if the file is none."""
-    return storage.read(path, ShapMap, "shap")
+    return records.read(path, ShapMap, "shap")
 
 
 def shap_map(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesodecode.predictions import ATTRIBUTES
+from mesodecode.decoders.predictions import ATTRIBUTES
 
 # Of the images of a session: name -> unit.
 IMAGES = {

@@ -13,8 +13,8 @@ from scipy.ndimage import uniform_filter1d
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
-from mesodecode.calibration import logits
-from mesodecode.scores import roc_auc
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.scores.calibration import logits
 
 VARIANCE, DIMENSIONS = 0.95, 30  # principal components: this share of variance, at most so many
 NEIGHBOURS = 10

@@ -6,50 +6,23 @@ The frames are evenly spread over the session. Nothing is trained.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
-from mesodecode import roi_rnn
-from mesodecode.baseline import with_baseline
-from mesodecode.datasets import Images, ImageWindows, SessionFeatures, Source, Windows
-from mesodecode.models import CNNDecoder, CNNRNNDecoder, Trained, load_trained
-from mesodecode.predict import BATCH
-from mesodecode.predict_validation import signals_of
-from mesodecode.recordings import Recording
+from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.decoders import roi_rnn
+from mesodecode.decoders.applied import read_by_last_layer
+from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Source, Windows
+from mesodecode.decoders.roi_rnn import signals_of
+from mesodecode.decoders.weights import Trained, load_trained
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.sample import Sample, sample
 from mesodecode.shift.distances import Featured
-from mesodecode.shift.samples import Sample, sample
-from mesodecode.windows import IMAGE_REACH, centres
 
 RUN_LENGTH = 10  # windows of images in a run: they share most of their images
-
-
-def last_layer(network: nn.Module) -> nn.Linear:
-    """Return the layer that gives the logit."""
-    if isinstance(network, CNNDecoder):
-        return network.net.get_classifier()
-    return (network.rnn if isinstance(network, CNNRNNDecoder) else network).head
-
-
-@contextmanager
-def inputs_of(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Yield a list that collects what a layer is given, (N, F) a pass, on the CPU."""
-    seen: list[torch.Tensor] = []
-    handle = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0].cpu()))
-    try:
-        yield seen
-    finally:
-        handle.remove()
-
-
-def read_by_last_layer(network: nn.Module, source: Source, at: torch.Tensor) -> np.ndarray:
-    """Return what the last layer reads (N, F) for the positions `at` (N,) of a source."""
-    with inputs_of(last_layer(network)) as seen:
-        source.logits(network, at, BATCH[at.device.type])
-    return torch.cat(seen).float().numpy()
 
 
 class Features:
@@ -121,7 +94,9 @@ class Features:
         return Featured(session.session, session.mouse, rows, session.labels[at])
 
     def _linear(self, model: str | Path, recordings: Sequence[Recording]) -> list[Featured]:
-        from mesodecode import linear  # scikit-learn takes a second that networks need not wait for
+        from mesodecode.decoders import (
+            linear,  # scikit-learn takes a second that networks need not wait for
+        )
 
         fitted, found = linear.read_weights(model), []
         for recording in recordings:
@@ -134,12 +109,12 @@ class Features:
     def _classical(self, model: str | Path, recordings: Sequence[Recording]) -> list[Featured]:
         import joblib
 
-        from mesodecode import classical
+        from mesodecode.decoders import roi_classical
 
         settings, found = joblib.load(model)["settings"], []
         for session in signals_of(recordings, settings):
-            frames = classical.decodable(session, settings)
+            frames = roi_classical.decodable(session, settings)
             at = frames[self._spread(len(frames))]
-            rows = classical.flat_windows(session, at, settings)
+            rows = roi_classical.flat_windows(session, at, settings)
             found.append(Featured(session.session, session.mouse, rows, session.labels[at]))
         return found

@@ -15,10 +15,10 @@ from scipy.ndimage import laplace
 from skimage.filters import threshold_otsu
 from skimage.measure import block_reduce
 
-from mesodecode.alignment import register
-from mesodecode.recordings import Recording
+from mesodecode.recordings.alignment import place
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.sample import sample
 from mesodecode.shift.columns import IMAGE_COLUMNS, IMAGES
-from mesodecode.shift.samples import sample
 
 RUNS, RUN_LENGTH = 6, 64  # stretches of so many frames of a session are looked at
 BLOCKS = 8  # on each side: the signals whose spectrum over time is taken
@@ -48,17 +48,6 @@ def describe(recording: Recording, reference: np.ndarray) -> dict[str, str | flo
     image = recording.pixel_mean.astype(float)
     about = {"mouse": recording.mouse, "session": recording.session}
     return about | place(image, reference) | look(image) | dynamics(recording)
-
-
-def place(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Return x, y, rotation and match of a mean image (H, W) against another."""
-    if image.shape != reference.shape:
-        return dict.fromkeys(("x", "y", "rotation", "match"), np.nan)
-    matrix, match = register(image, reference)
-    middle = (np.array(image.shape[::-1]) - 1) / 2
-    x, y = (matrix[:2, :2] @ middle + matrix[:2, 2] - middle) / image.shape[::-1] * 100
-    rotation = np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0]))
-    return {"x": x, "y": y, "rotation": rotation, "match": match}
 
 
 def look(image: np.ndarray) -> dict[str, float]:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode import calibration
-from mesodecode.locomotion import bouts
-from mesodecode.predictions import ATTRIBUTES, Predictions, SessionPredictions
-from mesodecode.recordings import Recording
+from mesodecode.decoders.predictions import ATTRIBUTES, Predictions, SessionPredictions
+from mesodecode.recordings.locomotion import bouts
+from mesodecode.recordings.recording import Recording
+from mesodecode.scores import calibration
 from mesodecode.shift import distances
 from mesodecode.shift.columns import OF_FEATURES, OF_PROBABILITIES
 from mesodecode.shift.distances import Featured

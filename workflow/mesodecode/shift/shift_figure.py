@@ -15,10 +15,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.evaluate import natural
-from mesodecode.figures import MM, STYLE, markers, mouse_legend
+from mesodecode.base.plots import MM, STYLE, markers, mouse_legend
+from mesodecode.base.tables import natural
 from mesodecode.shift.columns import OF_DECODER, OF_IMAGES, VERDICTS
-from mesodecode.shift.verdicts import beyond_of
+from mesodecode.shift.shift_verdicts import beyond_of
 
 ACROSS = 4  # decoders beside each other
 # Light to dark, so that it reads without colour too.

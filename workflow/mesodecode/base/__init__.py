@@ -1,0 +1,1 @@
+"""The ground floor: files, tables, plots, records, progress."""

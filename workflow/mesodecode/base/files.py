@@ -1,0 +1,132 @@
+"""Errors a user can act on, and output files that are whole or absent.
+
+This module is the bottom of the package: everything may import it, it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Beside the package: schemas, rules and the published tables.
+WORKFLOW = Path(__file__).parents[2]
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the device is full, or a user's share of it
+
+
+class UserError(Exception):
+    """Something the user can mend. Its one line says what, in which file, and what to do."""
+
+
+class Stopped(Exception):
+    """Work was asked to stop by a signal; what is done is kept, the same command goes on."""
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` if the block succeeds.
+
+    A job that is killed or fails leaves no half-written `path`, and a second writer of the same
+    file can only replace it by another whole one. The temporary name keeps the suffix of `path`,
+    since writers such as matplotlib choose the format by it.
+    Raises OSError with `path` and an errno of `NO_SPACE` if a library could not write for want of
+    space: some of them say so in words of their own.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # mkstemp makes the file private; a lab shares results
+        os.replace(name, path)
+    except (OSError, RuntimeError) as error:
+        number = _no_space(error, path.parent)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _no_space(error: Exception, folder: Path) -> int | None:
+    if getattr(error, "errno", None) in NO_SPACE:
+        return error.errno
+    # torch and tifffile do not pass the cause on; the unfinished file still fills the device
+    return errno.ENOSPC if shutil.disk_usage(folder).free < 1 << 16 else None
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum_path(path: str | Path) -> Path:
+    """Return where the SHA-256 of a file is kept: beside it, as `sha256sum --check` reads it."""
+    return Path(f"{path}.sha256")
+
+
+def write_checksum(path: str | Path) -> None:
+    """Write the SHA-256 of a file beside it."""
+    with atomic_path(checksum_path(path)) as part:
+        part.write_text(f"{sha256(path)}  {Path(path).name}\n")
+
+
+def verify_checksum(path: str | Path) -> None:
+    """Raise UserError if a file is not the one that the SHA-256 beside it was taken of, if any."""
+    beside = checksum_path(path)
+    if beside.exists() and beside.read_text().split()[:1] != [sha256(path)]:
+        raise UserError(
+            f"{path}: does not have the SHA-256 in {beside.name}: damaged or replaced; delete both "
+            "and fetch or copy them again"
+        )
+
+
+def matching(path: str | Path) -> list[Path]:
+    """Return the files that `path` names: itself, or those that match it as a pattern (* ? []).
+
+    In the order of the numbers in their names. Where nothing matches, the path itself, so that
+    opening it says what is missing.
+    """
+    if os.path.lexists(path) or not glob.has_magic(str(path)):
+        return [Path(path)]
+    return in_order(map(Path, glob.glob(str(path)))) or [Path(path)]
+
+
+def is_zarr(path: Path) -> bool:
+    """Return whether a folder is a Zarr array or group."""
+    return any((path / mark).is_file() for mark in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths by their names as people count: 2 before 10, and rec before rec2 or rec-2."""
+    return sorted(paths, key=lambda path: [*map(_counted, [*path.parts[:-1], *_ends(path)])])
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without what says its format, also .ome.tif."""
+    return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
+
+
+def _ends(path: Path) -> tuple[str, str]:
+    return stem(path), path.suffix  # apart: '.' sorts after '-' and before '2'
+
+
+def _counted(name: str) -> list[tuple[bool, int, str]]:
+    return [_part(text) for text in re.split(r"(\d+)", name)]
+
+
+def _part(text: str) -> tuple[bool, int, str]:
+    return (False, int(text), text) if text.isdecimal() else (True, 0, text)

@@ -1,0 +1,85 @@
+"""What figures share: style, colours, points by mouse, and how they are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from mesodecode.base.files import atomic_path
+
+MM = 1 / 25.4  # inches
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same everywhere
+    "font.size": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mesodecode",
+}
+# Okabe & Ito's colours for all kinds of colour vision, without the yellow, which white swallows.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def save(figure: Figure, prefix: str | Path, *, title: str, caption: str) -> list[Path]:
+    """Write `prefix`.svg and `prefix`.png (300 dpi), with title and caption inside both."""
+    formats = {
+        ".svg": {"metadata": {"Title": title, "Description": caption, "Date": None}},
+        ".png": {"metadata": {"Title": title, "Description": caption}, "dpi": 300},
+    }
+    paths = []
+    for suffix, options in formats.items():
+        path = Path(f"{prefix}{suffix}")  # with_suffix would cut "v1.2" short
+        with mpl.rc_context(STYLE), atomic_path(path) as temporary:
+            figure.savefig(temporary, **options)
+        paths.append(path)
+    return paths
+
+
+def markers(index: int) -> dict[str, str | float]:
+    """Return how the points of the `index`-th test mouse look, the same in every figure."""
+    return {
+        **{"ls": "none", "marker": MARKERS[index % len(MARKERS)], "ms": 2.9},
+        **{"mfc": PALETTE[index % len(PALETTE)], "mec": "white", "mew": 0.3},
+    }
+
+
+def strip(
+    axes: Axes, x: float, rows: pd.DataFrame, mice: Sequence[str], column: str = "auc"
+) -> None:
+    """Draw the points of a column of `rows`, a lane a test mouse, and mean ± SD to their right."""
+    lanes = np.linspace(-0.34, 0.12, len(mice)) if len(mice) > 1 else [-0.1]
+    for index, mouse in enumerate(mice):
+        values = rows.loc[rows["test_mouse"] == mouse, column].to_numpy()
+        jitter = 0.025 * (np.arange(len(values)) % 3 - 1)
+        axes.add_line(Line2D(x + lanes[index] + jitter, values, **markers(index)))
+    mean, sd = rows[column].mean(), rows[column].std()
+    axes.errorbar(
+        *(x + 0.31, mean),
+        **{"yerr": None if np.isnan(sd) else sd, "fmt": "_", "color": "black", "ms": 7},
+        **{"mew": 1.3, "elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8},
+    )
+
+
+def mouse_legend(
+    figure: Figure, mice: Sequence[str], words: str = "test mouse", columns: int | None = None
+) -> None:
+    """Name the mice above the axes: after some words, or below them in columns."""
+    title = [] if columns else [Line2D([], [], ls="none", label=words)]
+    points = [Line2D([], [], label=str(m), **markers(index)) for index, m in enumerate(mice)]
+    figure.legend(
+        handles=[*title, *points],
+        title=words if columns else None,
+        **{"loc": "outside upper center", "ncols": columns or len(mice) + 1, "frameon": False},
+        **{"handletextpad": 0.1, "columnspacing": 1.0, "handlelength": 1.2},
+    )

@@ -1,0 +1,91 @@
+"""Tables as CSV and TSV files."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mesodecode.base.files import UserError, atomic_path
+
+# Every other column of a table is a name and stays as written: mouse "01", decoder "null".
+NUMBERS = (
+    *("n_frames", "n_run", "frame_rate", "height", "width", "auc", "accuracy"),
+    *("n_a", "n_b", "mean_a", "mean_b", "statistic", "p", "p_holm"),
+)
+
+
+def read_table(
+    path: str | Path, columns: Iterable[str] = (), numbers: Iterable[str] = NUMBERS
+) -> pd.DataFrame:
+    """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
+
+    The columns `numbers` become numbers, an empty cell or "nan" NaN; names of columns lose blanks
+    around them. Raises UserError if the file is not such a table, lacks one of `columns` or holds
+    no row, for a cell that is not a number, and for an AUC that is not between 0 and 1.
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(
+            path, sep=_separator(path), dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (ValueError, csv.Error) as error:  # pandas' parser errors are ValueErrors
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a CSV or TSV table ({reason}); check the file") from None
+    table.columns = table.columns.str.strip()
+    for name in columns:
+        if name not in table.columns:
+            raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
+    if table.empty:
+        raise UserError(f"{path}: the table has no rows; check what wrote it")
+    for name in table.columns.intersection(list(numbers)):
+        text = table[name].str.strip()
+        number = pd.to_numeric(text, errors="coerce")
+        wrong = number.isna() & ~text.str.lower().isin(["", "nan", "na"])
+        if wrong.any():
+            line = int(np.flatnonzero(wrong)[0]) + 2
+            raise UserError(
+                f"{path}: line {line}: {name} is {text[line - 2]!r}; it must be a number"
+            )
+        if name == "auc":
+            _check_aucs(number, path)
+        table[name] = number
+    return table
+
+
+def _check_aucs(auc: pd.Series, path: Path) -> None:
+    outside = (auc < 0) | (auc > 1 + 1e-9)  # a last bit is rounding
+    if outside.any():
+        line = int(np.flatnonzero(outside)[0])
+        percent = ((auc.dropna() >= 0) & (auc.dropna() <= 100)).all() and outside.mean() > 0.5
+        raise UserError(
+            f"{path}: line {line + 2}: auc is {auc.iloc[line]:g}, but an AUC is between 0 and 1; "
+            + ("these look like percent: divide by 100" if percent else "correct the table")
+        )
+
+
+def write_table(table: pd.DataFrame, path: str | Path, digits: int = 6) -> None:
+    """Write a table as CSV (suffix .csv) or TSV (any other), numbers with `digits` digits."""
+    separator = "," if Path(path).suffix == ".csv" else "\t"
+    with atomic_path(path) as temporary:
+        table.to_csv(
+            temporary, sep=separator, index=False, float_format=f"%.{digits}g", na_rep="nan"
+        )
+
+
+def natural(name: object) -> list[str | int]:
+    """Return a key that sorts names as people do: mouse 2 before mouse 10."""
+    parts = re.split(r"(\d+)", str(name))  # text and digits in turn, so types never meet
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
+
+
+def _separator(path: Path) -> str:
+    known = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    if known:
+        return known
+    with open(path, encoding="utf-8-sig") as file:
+        return csv.Sniffer().sniff(file.readline(), delimiters=",\t;").delimiter

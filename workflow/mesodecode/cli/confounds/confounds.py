@@ -1,0 +1,48 @@
+"""Hold the AUCs of controls against those of decoders: verdicts by mouse, and a figure.
+
+Example: mesodecode confounds --controls results/demo/confounds/*.tsv --auc auc.tsv
+--out confounds.tsv --figure confounds
+
+Writes --out (decoder, signal, verdict, AUCs of both as means over test mice, their difference with
+its 95 % interval, and a sentence) and the figure as PREFIX.svg and PREFIX.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "AUCs of controls + of decoders → could it be no neurons? (table, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    tables = "tables of `mesodecode decode-controls`, of all allocations"
+    add("--controls", type=Path, nargs="+", required=True, metavar="FILE", help=tables)
+    add("--auc", type=Path, required=True, metavar="FILE", help="table of `mesodecode auc`")
+    add("--out", type=Path, required=True, metavar="FILE", help="TSV to write")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write table and figure."""
+    import pandas as pd
+
+    from mesodecode.base import plots
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.confounds import confounds_figure, control_verdicts, controls
+    from mesodecode.scores import auc as auc_tables
+
+    tables = [read_table(path, controls.COLUMNS, controls.NUMBERS) for path in args.controls]
+    found = pd.concat(tables, ignore_index=True)
+    found["missing"] = found["missing"].replace("nan", "")
+    auc = read_table(args.auc, auc_tables.COLUMNS)
+    rows = control_verdicts.table(found, auc)
+    plots.save(
+        confounds_figure.draw(found, auc, rows),
+        args.figure,
+        title="Controls without neurons",
+        caption=confounds_figure.caption(rows),
+    )
+    write_table(rows, args.out)

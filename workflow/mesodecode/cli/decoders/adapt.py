@@ -1,0 +1,76 @@
+"""Apply a trained decoder to mice that it has not seen, adapted to them or strictly not.
+
+Example: mesodecode adapt --weights cnn.pt --train m2_s1.h5 --valid m5_s1.h5 --test m1_s1.h5
+--decoder cnn_past --normalise past --out cnn_past.h5 --validation cnn_past_valid.h5
+
+Decoders of images (networks, the linear baseline) and of ROI signals (recurrent, classical; a
+.joblib is a pickle, so only of your own run). The validation mouse is treated as the test mouse is,
+for thresholds and calibration. The protocol that tables carry (strict, transductive, few_shot with
+its minutes or sessions) follows from the settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "apply a decoder with other use of the test mouse (normalisation, statistics, labels)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    words = "model of train-cnn, finetune, train-rnn, train-roi (.pt), fit-linear (.npz), fit-roi"
+    add("--weights", type=Path, required=True, help=f"{words} (.joblib)")
+    add("--cnn", type=Path, help="weights of train-cnn that a decoder of train-rnn reads")
+    for role in ("train", "valid", "test"):
+        words = f"recordings of the {role} mice"
+        add(f"--{role}", type=Path, nargs="+", required=True, help=words)
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--out", type=Path, required=True, help="predictions of the test mice to write (HDF5)")
+    add("--validation", type=Path, required=True, help="those of the validation mice (HDF5)")
+    options.add_settings(parser, "adapted")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import h5py
+
+    from mesodecode.base.files import UserError
+    from mesodecode.decoders import validation
+    from mesodecode.decoders.adapt import adapted
+    from mesodecode.decoders.applied import load
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.predictions import bind
+    from mesodecode.recordings.recording import listed, mice_of, read_recordings
+    from mesodecode.study import adaptation, protocols
+
+    settings = options.settings_of(args, "adapted")
+    device = resolve_device(args.device, args.threads)
+    trained = load(args.weights, args.cnn, device)
+    adaptation.check(settings, trained.kind, trained.settings, str(args.weights), "--")
+    images = trained.kind in adaptation.OF_IMAGES
+    roles = args.train, args.valid, args.test
+    known, valid, test = (read_recordings(paths, same_size=images) for paths in roles)
+    allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
+    for what, mice, given in (
+        ("--train", trained.train_mice, known),
+        ("--valid", trained.valid_mice, valid),
+    ):
+        if {*mice} != {*mice_of(given)}:
+            raise UserError(f"{what}: give recordings of mouse {', '.join(mice)}, and no others")
+    made = []
+    for recordings in (valid, test):
+        sessions = {}
+        for mouse in mice_of(recordings):
+            mine = [recording for recording in recordings if recording.mouse == mouse]
+            sessions |= adapted.predict(trained.decoder, mine, known, settings)
+        made.append(sessions)
+    with h5py.File(listed(args.test[0])[0]) as file:
+        protocol = protocols.of(settings, "corrections" in file, trained.settings)
+    about = {"decoder": args.decoder, "allocation": allocation.id}
+    validation.write(args.validation, made[0], **about, valid_mouse=allocation.joined("valid"))
+    bind(args.decoder, allocation, made[1], protocol).write(args.out)

@@ -1,0 +1,44 @@
+"""Fit a classical decoder to windows of ROI signals and predict the test mice.
+
+Example: mesodecode fit-roi --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test m4_s1.h5
+--model linear_svm --decoder roi_svm --out svm.joblib --predictions p.h5
+
+It chooses nothing by the validation mice, which are read to use the same ROIs in all mice.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _roi_inputs
+
+HELP = "ROI signals → classical decoder and its test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    _roi_inputs.add_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, help="fitted model to write (.joblib)")
+    options.add_tuned(parser)
+    options.add_settings(parser, "roi_classical")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import joblib
+
+    from mesodecode.base.files import atomic_path
+    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.roi_classical import fit_classical, predict_classical
+
+    settings = options.settings_of(args, "roi_classical")
+    allocation, _, (train_set, _, test_set), dropped = _roi_inputs.read(args, settings)
+    model = fit_classical(train_set, settings)
+    predictions = predict_classical(model, test_set, settings)
+    mice = {"train_mice": allocation.train, "valid_mice": allocation.valid}
+    with atomic_path(args.out) as part:
+        joblib.dump({"model": model, "settings": settings | {"dropped": dropped}, **mice}, part)
+    protocol = _roi_inputs.protocol(args, settings)
+    bind(args.decoder, allocation, predictions, protocol).write(args.predictions)

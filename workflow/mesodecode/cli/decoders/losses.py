@@ -1,0 +1,64 @@
+"""Draw loss and validation AUC by epoch, a figure a decoder.
+
+Reads FOLDER/{decoder}/{allocation}.history.tsv, which every training verb writes; writes
+PREFIX{decoder}.svg (text kept as text) and PREFIX{decoder}.png (300 dpi), 174 mm wide.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "draw loss and AUC by epoch (SVG and PNG)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    add = parser.add_argument
+    add("--models", type=Path, required=True, metavar="FOLDER", help="folder of the decoders")
+    add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders in the folder")
+    add(
+        "--allocations",
+        required=True,
+        metavar="FILE",
+        help="table whose column allocation names the files",
+    )
+    add("--out", required=True, metavar="PREFIX", help="path without {decoder}.svg, {decoder}.png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write both files of every decoder."""
+    from mesodecode.base import plots
+    from mesodecode.base.tables import read_table
+    from mesodecode.decoders import loss_figure
+
+    allocations = read_table(args.allocations, ["allocation"])["allocation"]
+    for decoder in args.decoders:
+        history = read_histories(args.models / decoder, allocations)
+        plots.save(
+            loss_figure.loss_by_epoch(history),
+            f"{args.out}{decoder}",
+            title=f"Training of {decoder}",
+            caption=loss_figure.loss_caption(history),
+        )
+
+
+def read_histories(folder: Path, allocations: Iterable[str]) -> pd.DataFrame:
+    """Return the histories in `folder` with a column allocation, one under the other."""
+    import pandas as pd
+
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table
+
+    columns, tables = ("epoch", "train_loss", "valid_loss", "valid_auc"), []
+    for allocation in allocations:
+        path = folder / f"{allocation}.history.tsv"
+        if not path.exists():
+            raise UserError(f"{path}: no such history; train the decoder first")
+        tables.append(read_table(path, columns, numbers=columns).assign(allocation=allocation))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,63 @@
+"""Predict the test mice from their recordings, or from CNN features for a frozen CNN's decoder.
+
+Example: mesodecode predict --weights gru.pt --features f.h5 --test-mice 5 --decoder cnn_gru
+--out p.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _label_donors
+
+HELP = "weights + recordings or features → test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
+    inputs = parser.add_mutually_exclusive_group(required=True)
+    inputs.add_argument(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
+    inputs.add_argument(
+        "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
+    )
+    add("--test-mice", nargs="+", help="mice to predict from --features (default: all in it)")
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    _label_donors.add_argument(parser)
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.base.files import UserError
+    from mesodecode.decoders import predict
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.inputs import read_features
+    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.weights import load_trained
+    from mesodecode.recordings.recording import mice_of, read_recordings
+
+    device = resolve_device(args.device, args.threads)
+    if args.recordings and args.test_mice:
+        raise UserError("--test-mice chooses from --features; leave it out with --recordings")
+    if args.features and args.labels_of:
+        raise UserError("--labels-of: features have the labels that they were extracted with")
+    if args.recordings:
+        trained = load_trained(args.weights, "cnn", "finetuned")
+        apply = predict.predict_cnn if trained.kind == "cnn" else predict.predict_finetuned
+        sessions = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
+    else:
+        trained, apply = load_trained(args.weights, "cnn_rnn"), predict.predict_rnn
+        sessions = read_features(args.features, args.test_mice)
+    allocation = trained.allocate(mice_of(sessions))  # before any work: refuses a mouse it saw
+    predictions = apply(trained, sessions, device)
+    bind(args.decoder, allocation, predictions).write(args.out)

@@ -1,0 +1,67 @@
+"""Train a CNN on the pseudo-RGB images of the training mice.
+
+Example: mesodecode train-cnn --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --out cnn.pt
+--history cnn.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _label_donors, _training
+
+HELP = "recordings → weights of a CNN"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add(
+        "--train",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the training mice, or lists (.txt) of them",
+    )
+    add(
+        "--valid",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the validation mice, or lists (.txt) of them",
+    )
+    _training.add_arguments(parser)
+    _training.add_feed(parser)
+    options.add_tuned(parser)
+    _label_donors.add_argument(parser)
+    options.add_settings(parser, "cnn")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.base.files import sha256
+    from mesodecode.decoders import train
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.inputs import Images
+    from mesodecode.decoders.networks import CNNDecoder
+    from mesodecode.decoders.weights import Trained
+    from mesodecode.recordings.recording import mice_of
+
+    settings = options.settings_of(args, "cnn")
+    device = resolve_device(args.device, args.threads)
+    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid)
+    trained = Trained("cnn", settings, *map(mice_of, sets), state={})
+    inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
+    if settings["pretrained"].startswith("file:"):
+        inputs.append(sha256(settings["pretrained"].removeprefix("file:")))
+    checkpoint = _training.checkpoint_of(args, settings, inputs, "train_cnn")
+    fitted = train.fit(
+        lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
+        *_training.image_sets(Images, sets, settings, device, args.feed, settings["baseline"]),
+        device=device,
+        checkpoint=checkpoint,
+        **{key: settings[key] for key in train.SETTINGS},
+    )
+    _training.finish(args, trained, fitted)

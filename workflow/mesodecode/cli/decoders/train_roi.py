@@ -1,0 +1,44 @@
+"""Train a recurrent decoder on ROI signals and predict the test mice.
+
+Example: mesodecode train-roi --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test m4_s1.h5 --rnn gru
+--decoder roi_gru --out gru.pt --history gru.tsv --predictions p.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _roi_inputs, _training
+
+HELP = "ROI signals → recurrent decoder and its test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    _roi_inputs.add_arguments(parser)
+    _training.add_arguments(parser)
+    options.add_tuned(parser)
+    options.add_settings(parser, "roi_rnn")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders import roi_rnn
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.weights import Trained
+
+    settings = options.settings_of(args, "roi_rnn")
+    device = resolve_device(args.device, args.threads)
+    allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
+    settings["dropped"] = dropped
+    trained = Trained("roi_rnn", settings, allocation.train, allocation.valid, state={})
+    inputs = [*_training.fingerprint(recordings), *args.labels_of]
+    checkpoint = _training.checkpoint_of(args, settings, inputs, "train_roi")
+    fitted = roi_rnn.fit_roi_rnn(*sets[:2], settings, device, checkpoint)
+    model = trained.with_state(fitted.state).build(device)
+    predictions = roi_rnn.predict_roi_rnn(model, sets[2], settings, device)
+    protocol = _roi_inputs.protocol(args, settings)
+    bind(args.decoder, allocation, predictions, protocol).write(args.predictions)
+    _training.finish(args, trained, fitted)

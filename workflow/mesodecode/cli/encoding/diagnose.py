@@ -1,0 +1,45 @@
+"""Find out why an encoding network does not learn: data, preprocessing, architecture, optimisation.
+
+Writes PREFIX_checks.tsv (a row a check, with words and numbers; the last row concludes),
+PREFIX_neurons.tsv (explainable variance and its p value), PREFIX_layers.tsv (gradients by layer)
+and PREFIX_rates.tsv (learning-rate range test).
+
+example: mesodecode diagnose --responses s1.h5 --fold s1.fold-1 --backbone vgg19 --out diagnosis
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.encoding import _data
+
+HELP = "why does an encoding network not learn? checks and a conclusion"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    _data.add_arguments(parser)
+    add = parser.add_argument
+    add("--history", type=Path, help="epochs of the network's training, if it was trained (TSV)")
+    add("--out", required=True, metavar="PREFIX", help="path without _checks.tsv and so on")
+    options.add_compute(parser)
+    options.add_settings(parser, "encoding_network")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the four tables and say what is at fault."""
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.encoding.columns import HISTORY
+    from mesodecode.encoding.diagnose import diagnose
+
+    settings = options.settings_of(args, "encoding_network")
+    device = resolve_device(args.device, args.threads)
+    data, split = _data.split(args, _data.read(args), args.fold)
+    history = read_table(args.history, HISTORY, HISTORY) if args.history else None
+    found = diagnose(data, split, settings, history=history, device=device)
+    for name in ("checks", "neurons", "layers", "rates"):
+        write_table(getattr(found, name), f"{args.out}_{name}.tsv")
+    print(found.checks["sentence"].iloc[-1])

@@ -1,0 +1,63 @@
+"""Draw a figure of an encoding study (SVG and PNG).
+
+--kind scores: tables of neurons and of the summary; loss: histories of one model, a file a fold;
+sweep: the table of the sweep; diagnosis: tables of neurons, layers and rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "draw a figure of an encoding study (SVG and PNG)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--kind", choices=["scores", "loss", "sweep", "diagnosis"], required=True, help="which")
+    add("--tables", type=Path, nargs="+", required=True, help="what is drawn (TSV), as said above")
+    add("--name", default="", help="model in the title")
+    add("--out", required=True, metavar="PREFIX", help="path without .svg and .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw the figure."""
+    import pandas as pd
+
+    from mesodecode.base.plots import save
+    from mesodecode.base.tables import read_table
+    from mesodecode.encoding import columns as column_names
+    from mesodecode.encoding import figures, scores
+
+    def read(path: Path, columns: tuple[str, ...], words: tuple[str, ...] = ()) -> pd.DataFrame:
+        table = read_table(path, columns, [c for c in columns if c not in words])
+        for flag in {"responsive", "diverged"} & set(table.columns):
+            table[flag] = table[flag].astype(str) == "True"
+        return table
+
+    text = ("model", "session", "neuron", "responsive", "neurons", "score")
+    if args.kind == "scores":
+        neurons = read(args.tables[0], scores.NEURONS, text)
+        summary = read(args.tables[1], scores.SUMMARY, text)
+        drawn, caption = figures.scores_figure(neurons, summary), figures.scores_caption(neurons)
+        title = "Scores of the models"
+    elif args.kind == "loss":
+        parts = [
+            read(path, column_names.HISTORY).assign(fold=path.name.removesuffix(".history.tsv"))
+            for path in args.tables
+        ]
+        history = pd.concat(parts, ignore_index=True)
+        drawn, caption = figures.loss_figure(history), figures.loss_caption(history)
+        title = f"Training of {args.name}"
+    elif args.kind == "sweep":
+        table = read(args.tables[0], column_names.SWEEP, ("initialisation", "diverged"))
+        drawn, caption = figures.sweep_figure(table), figures.sweep_caption(table)
+        title = f"Sweep of {args.name}"
+    else:
+        neurons = read(args.tables[0], ("neuron", "explainable", "responsive"), text)
+        layers = read(args.tables[1], ("layer", "ratio"), ("layer",))
+        rates = read(args.tables[2], ("learning_rate", "loss"))
+        drawn = figures.diagnosis_figure(neurons, layers, rates)
+        caption, title = figures.diagnosis_caption(neurons, layers), f"Diagnosis of {args.name}"
+    save(drawn, args.out, title=title, caption=caption)

@@ -1,0 +1,72 @@
+"""Write the report of an encoding study: one HTML file with its tables and figures inside."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "write the HTML report of an encoding study"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="resolved config (JSON)")
+    add("--summary", type=Path, required=True, help="summary of `mesodecode score-encoding`")
+    add("--neurons", type=Path, required=True, help="neurons of `mesodecode score-encoding`")
+    add(
+        "--diagnosis",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "FILE"),
+        help="a network and its checks of `mesodecode diagnose`; repeated",
+    )
+    add("--sweep", type=Path, help="table of the sweep")
+    add("--truth", type=Path, nargs="+", default=[], help="truths of simulated sessions (HDF5)")
+    add("--runtimes", type=Path, help="run times of `mesodecode runtimes`")
+    add("--figures", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
+    add("--out", type=Path, required=True, help="the report (.html)")
+    add("--references", type=Path, help="BibTeX file to write: the works that the report cites")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the report."""
+    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.tables import read_table
+    from mesodecode.encoding import columns as column_names
+    from mesodecode.encoding import methods, report, scores, truth
+    from mesodecode.report import references
+    from mesodecode.running import runtimes
+
+    try:
+        config = json.loads(args.config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
+    words = {"model", "session", "neuron", "neurons", "score", "responsive", "diverged"}
+    words |= {"initialisation", "check", "verdict", "fault", "sentence"}
+
+    def read(path: Path | str, columns: tuple[str, ...]):
+        table = read_table(path, columns, [c for c in columns if c not in words])
+        for flag in {"responsive", "diverged"} & set(table.columns):
+            table[flag] = table[flag].astype(str) == "True"
+        return table
+
+    neurons = read(args.neurons, scores.NEURONS)
+    page = report.render(
+        config,
+        summary=read(args.summary, scores.SUMMARY),
+        neurons=neurons,
+        diagnoses={name: read(path, column_names.CHECKS) for name, path in args.diagnosis},
+        sweep=read(args.sweep, column_names.SWEEP) if args.sweep else None,
+        truth=truth.sentences(neurons, args.truth) if args.truth else [],
+        runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
+        figures=args.figures,
+    )
+    with atomic_path(args.out) as part:
+        part.write_text(page, encoding="utf-8")
+    if args.references:
+        cited = references.cited_in(text for _, text in methods.blocks(config, {}))
+        with atomic_path(args.references) as part:
+            part.write_text(references.bibtex(cited), encoding="utf-8")

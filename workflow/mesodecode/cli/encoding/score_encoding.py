@@ -1,0 +1,57 @@
+"""Score encoding models: R² and correlation on held-out images, ceiling, chance.
+
+Writes PREFIX_neurons.tsv (a row a model, session and neuron), PREFIX_folds.tsv and
+PREFIX_summary.tsv (means with 95 % intervals over neurons and folds).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "predictions of encoding models → tables of scores"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--predictions", type=Path, required=True, metavar="FOLDER", help="folder of the models")
+    add("--models", nargs="+", required=True, metavar="NAME", help="models in the folder")
+    add("--folds", nargs="+", required=True, metavar="ID", help="folds of each model")
+    add(
+        "--permutations",
+        type=int,
+        default=999,
+        metavar="N",
+        help="times that images are permuted within folds (default: 999)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the permutations (default: 0)")
+    add("--out", required=True, metavar="PREFIX", help="path without _neurons.tsv and so on")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the three tables."""
+    import numpy as np
+    import pandas as pd
+
+    from mesodecode.base.tables import write_table
+    from mesodecode.encoding import scores
+    from mesodecode.encoding.predictions import read_predictions
+
+    neurons, folds, chance = [], [], {}
+    for model in args.models:
+        parts = [read_predictions(args.predictions / model / f"{f}.h5") for f in args.folds]
+        nulls = []
+        for session in dict.fromkeys(part.session for part in parts):
+            mine = [part for part in parts if part.session == session]
+            rows, by_fold, null = scores.score_session(
+                mine, permutations=args.permutations, seed=args.seed
+            )
+            neurons.append(rows)
+            folds.append(by_fold)
+            nulls.append(null)
+        chance[model] = np.concatenate(nulls, axis=1)
+    tables = {"neurons": pd.concat(neurons), "folds": pd.concat(folds)}
+    tables["summary"] = scores.summarise(tables["neurons"], tables["folds"], chance)
+    for name, table in tables.items():
+        write_table(table, f"{args.out}_{name}.tsv")

@@ -1,0 +1,58 @@
+"""Train a network that predicts responses from images, and predict the held-out presentations.
+
+example: mesodecode train-encoding --responses s1.h5 --fold s1.fold-1 --backbone vgg19
+--out p.h5 --weights w.pt --history h.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.encoding import _data
+
+HELP = "responses → weights of an encoding network, and its predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    _data.add_arguments(parser)
+    add = parser.add_argument
+    add("--name", default="model", help="name of the model in tables (default: model)")
+    add("--out", type=Path, required=True, help="predictions of the test presentations (HDF5)")
+    add("--weights", type=Path, required=True, help="weights to write (.pt)")
+    add("--history", type=Path, required=True, help="TSV to write: losses, R², speed by epoch")
+    add("--checkpoint", type=Path, help="file to keep the state in; the same command goes on")
+    add(
+        "--checkpoint-every",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="keep the state this often (default: 300 s)",
+    )
+    options.add_compute(parser)
+    options.add_settings(parser, "encoding_network")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import torch
+
+    from mesodecode.base.files import atomic_path, sha256
+    from mesodecode.base.tables import write_table
+    from mesodecode.cli.decoders import _training
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.encoding.train import train_network
+
+    settings = options.settings_of(args, "encoding_network")
+    device = resolve_device(args.device, args.threads)
+    data, split = _data.split(args, _data.read(args), args.fold)
+    inputs = [sha256(path) for path in args.responses]
+    identity = settings | {"fold": [args.by, args.fold, args.folds, args.fold_seed]}
+    checkpoint = _training.checkpoint_of(args, identity, inputs, "train_encoding")
+    fitted, predicted = train_network(data, split, settings, device=device, checkpoint=checkpoint)
+    write_table(fitted.history, args.history)
+    with atomic_path(args.weights) as part, open(part, "wb") as file:
+        torch.save({"settings": settings, "state": fitted.state}, file)
+    _data.predictions(args.name, args.fold, data, split, predicted).write(args.out)

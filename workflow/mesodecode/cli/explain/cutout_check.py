@@ -1,0 +1,60 @@
+"""Check the cut-out map of one allocation: against random weights, and by removing areas.
+
+Example: mesodecode cutout-check --weights cnn.pt --recordings m4_s1.h5 m4_s2.h5 --masks squares
+--maps importance/cutout/cnn/*/*.tsv --out check.h5
+
+Makes the map of the same network with random weights, and the test AUC as growing shares of the
+image are hidden: in the order of the mean of --maps that are of other test mice, and in random
+orders. `mesodecode map-checks` judges them, over all allocations.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _label_donors
+
+HELP = "image decoder + test recordings → what its cut-out map is checked by"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    add("--weights", type=Path, required=True, metavar="FILE", help="as of `mesodecode cutout`")
+    add("--cnn", type=Path, metavar="FILE", help="as of `mesodecode cutout`")
+    add(
+        "--recordings",
+        **files,
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
+    add("--maps", **files, required=True, help="tables of all allocations, of `mesodecode cutout`")
+    add("--truth", **files, default=[], help="truth of simulated test recordings")
+    add("--out", type=Path, required=True, metavar="FILE", help="checks to write (HDF5)")
+    _label_donors.add_argument(parser)
+    options.add_compute(parser)
+    options.add_settings(parser, "importance_cutout")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.explain import cutout_scores, map_check, maps
+    from mesodecode.explain.cutout_masks import masks_of
+    from mesodecode.recordings.baseline import with_baseline
+    from mesodecode.recordings.recording import read_recordings
+
+    settings = options.settings_of(args, "importance_cutout")
+    device = resolve_device(args.device, args.threads)
+    recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
+    decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
+    recordings = with_baseline(recordings, decoder.baseline)
+    found = map_check.check_cutout(
+        *(decoder.network, recordings, [masks_of(settings, one) for one in recordings], settings),
+        **{"allocation": decoder.allocation, "half_window": decoder.half_window},
+        **{"maps": maps.read(args.maps), "truth": args.truth, "device": device},
+    )
+    found.write(args.out)

@@ -1,0 +1,59 @@
+"""Summarise the cut-out of all allocations: tables by mask and by session, and a figure.
+
+Example: mesodecode cutout-summary --scores results/demo/importance/cutout/cnn/*/*.tsv
+--recording m1_s1.h5 --masks squares --name cutout --out importance.tsv --sessions sessions.tsv
+--figure importance
+
+Writes --out (a row a mask: score over allocations, mean, sd, n, lowest and highest; centre and
+area in px; frames used), --sessions (a row a session and mask) and the figure as PREFIX.svg and
+PREFIX.png. Masks and lengths must be those of the scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "cut-out scores of allocations → importance of each area (tables, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--scores", type=Path, nargs="+", required=True, help="all tables of `mesodecode cutout`")
+    add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
+    add("--rois", type=Path, help="masks of ROIs, or truth of a simulated session, to draw on it")
+    add("--name", default="importance", help="name in the figure's title (default: importance)")
+    add("--out", type=Path, required=True, help="TSV to write, a row a mask")
+    add("--sessions", type=Path, required=True, help="TSV to write, a row a session and mask")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_settings(parser, "importance_cutout")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write tables and figure."""
+    from mesodecode.base import plots
+    from mesodecode.base.tables import write_table
+    from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables
+    from mesodecode.recordings.recording import read_recording
+    from mesodecode.study import importance
+
+    settings = options.settings_of(args, "importance_cutout")
+    recording = read_recording(args.recording)
+    rows = cutout_tables.read_rows(args.scores)
+    masks = cutout_masks.masks_of(settings, recording)
+    mirrored = settings["masks"] in importance.SIDED
+    table = cutout_tables.mask_table(rows, masks, mirrored=mirrored)
+    scores = cutout_tables.allocation_scores(rows)
+    rois = cutout_figure.roi_centres(args.rois, recording) if args.rois else None
+    figure = cutout_figure.draw(table, scores, masks, recording.pixel_mean, rois)
+    decoder = rows["decoder"][0]
+    plots.save(
+        *(figure, args.figure),
+        title=f"{args.name}: areas that {decoder} needs",
+        caption=cutout_figure.caption(table, decoder, masks, settings, recording.session),
+    )
+    write_table(table, args.out)
+    write_table(rows, args.sessions)

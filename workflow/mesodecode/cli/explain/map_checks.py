@@ -1,0 +1,54 @@
+"""Judge an importance map by the checks of all its allocations: a table and a figure.
+
+Example: mesodecode map-checks --maps importance/shap/roi_gru/*[0-9].h5 --checks
+importance/shap/roi_gru/*.check.h5 --name shap --out checks.tsv --figure checks
+
+Writes --out (check, verdict, value, limit, n allocations, sentence; what a check means is in
+`workflow/mesodecode/explain/map_measures.py`) and the figure as PREFIX.svg and PREFIX.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "maps + their checks → verdicts: is the map right? (table, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    add("--maps", **files, required=True, help="maps of all allocations")
+    add("--checks", **files, required=True, help="files of `mesodecode shap-check`")
+    add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")
+    add(
+        "--seed-maps",
+        **files,
+        **{"action": "append", "default": []},
+        help="maps of the decoder trained with another seed; once for each",
+    )
+    add("--name", default="importance", help="name in the figure's title (default: importance)")
+    add("--out", type=Path, required=True, metavar="FILE", help="TSV to write")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write table and figure."""
+    from mesodecode.base import plots
+    from mesodecode.base.tables import write_table
+    from mesodecode.explain import checks_figure, map_check, map_verdicts, maps
+
+    evidence = map_verdicts.gather(
+        maps.read(args.maps),
+        [map_check.read(path) for path in args.checks],
+        maps.read(args.null_maps) if args.null_maps else None,
+        [maps.read(paths) for paths in args.seed_maps],
+    )
+    plots.save(
+        checks_figure.draw(evidence),
+        args.figure,
+        title=f"{args.name}: checks of the map",
+        caption=checks_figure.caption(evidence),
+    )
+    write_table(map_verdicts.table(evidence), args.out)

@@ -1,0 +1,59 @@
+"""Explain a recurrent decoder of ROI signals: mean |SHAP| by frame of the window and ROI.
+
+Example: mesodecode shap --weights gru.pt --recordings m4_s1.h5 --background-recordings m1_s1.h5
+m2_s1.h5 --decoder roi_gru --out shap.h5
+
+Windows are taken evenly over the decodable frames of --recordings (the test mouse), the background
+is drawn with --seed from --background-recordings (training mice; without them, the test mouse).
+Of fewer frames than asked for, all are used; the file says how many.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "ROI decoder + test recordings → mean |SHAP| (frames × ROIs)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="weights of train-roi")
+    add(
+        "--recordings",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
+    add(
+        "--background-recordings",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="recordings of training mice to draw the background from (default: --recordings)",
+    )
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add("--out", type=Path, required=True, help="map to write (HDF5)")
+    options.add_compute(parser)
+    options.add_settings(parser, "importance_shap")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.weights import load_trained
+    from mesodecode.explain.shap_maps import shap_map
+    from mesodecode.recordings.recording import read_recordings
+
+    settings = options.settings_of(args, "importance_shap")
+    device = resolve_device(args.device, args.threads)
+    trained = load_trained(args.weights, "roi_rnn")
+    test = read_recordings(args.recordings, same_size=False)
+    drawn_from = args.background_recordings
+    background = read_recordings(drawn_from, same_size=False) if drawn_from else []
+    found = shap_map(trained, test, background, settings, decoder=args.decoder, device=device)
+    found.write(args.out)

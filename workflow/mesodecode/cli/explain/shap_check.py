@@ -1,0 +1,58 @@
+"""Check the SHAP map of one allocation: against random weights, and by removing ROIs.
+
+Example: mesodecode shap-check --weights gru.pt --recordings m4_s1.h5 --background-recordings
+m1_s1.h5 m2_s1.h5 --maps importance/shap/roi_gru/*[0-9].h5 --out check.h5
+
+Makes the map of the same network with random weights, and the test AUC as growing shares of the
+ROIs are removed: in the order of the mean of --maps that are of other test mice, and in random
+orders. `mesodecode map-checks` judges them, over all allocations.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "ROI decoder + test recordings → what its SHAP map is checked by"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    add("--weights", type=Path, required=True, metavar="FILE", help="weights of train-roi")
+    add(
+        "--recordings",
+        **files,
+        required=True,
+        help="recordings of the test mice, or lists (.txt) of them",
+    )
+    add("--background-recordings", **files, default=[], help="as of `mesodecode shap`")
+    add("--maps", **files, required=True, help="maps of all allocations, of `mesodecode shap`")
+    add("--truth", **files, default=[], help="truth of simulated test recordings")
+    add("--out", type=Path, required=True, metavar="FILE", help="checks to write (HDF5)")
+    options.add_compute(parser)
+    options.add_settings(parser, "importance_shap")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.weights import load_trained
+    from mesodecode.explain import map_check
+    from mesodecode.explain import maps as maps_of
+    from mesodecode.recordings.recording import read_recordings
+
+    settings = options.settings_of(args, "importance_shap")
+    device = resolve_device(args.device, args.threads)
+    trained = load_trained(args.weights, "roi_rnn")
+    test = read_recordings(args.recordings, same_size=False)
+    drawn_from = args.background_recordings
+    background = read_recordings(drawn_from, same_size=False) if drawn_from else []
+    maps = maps_of.read(args.maps)
+    found = map_check.check_shap(
+        *(trained, test, background, settings), maps=maps, truth=args.truth, device=device
+    )
+    found.write(args.out)

@@ -1,0 +1,89 @@
+"""Take the areas of an atlas to each session: ROIs and cut-out masks of the same names in all mice.
+
+LANDMARKS is a table with columns session, landmark, x and y (px of the movie as recorded, the
+centre of the first pixel at 0, 0); rows whose session is "atlas" are the atlas's own, in its px.
+A session without landmarks is registered to one of its mouse that has some, by mean images.
+
+Writes OUT/{session}.tif (or .json, if the atlas is polygons), OUT/alignment.tsv (transform and
+errors in px of each session) and OUT/alignment.svg and .png, to be looked at. Then, in the config:
+  recordings: {roi_masks: OUT/{session}.tif}       or masks: of a cut-out analysis
+(OUT/{mouse}_{session}.tif where recordings.movie holds {mouse}: files are named by ids of sessions)
+
+Example: mesodecode align --recordings r/*.h5 --measures m/*.h5 --landmarks points.tsv
+--atlas dorsal.tif --out areas
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "landmarks and an atlas → its areas in each session"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
+    add(
+        "--measures",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="what `mesodecode preprocess --measures` wrote, in the order of the recordings",
+    )
+    add("--landmarks", type=Path, required=True, help="TSV or CSV: session, landmark, x, y (px)")
+    add(
+        "--atlas",
+        type=Path,
+        required=True,
+        help="your atlas: label image (.tif, .npy, .png) or polygons (.json), in its own px",
+    )
+    add(
+        "--transform",
+        choices=["similarity", "affine"],
+        default="similarity",
+        help="turn, scale and shift (2 landmarks or more), or any linear map (3 or more) "
+        "(default: similarity)",
+    )
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Align every session."""
+    import sys
+
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import write_table
+    from mesodecode.recordings import alignment, alignment_figure, qc
+
+    if len(args.recordings) != len(args.measures):
+        raise UserError(
+            f"{len(args.recordings)} recordings and {len(args.measures)} files of measures; give "
+            "one for each recording, in the same order"
+        )
+    sessions = []
+    for paths in zip(args.recordings, args.measures, strict=True):
+        session = qc.read_session(*paths)
+        if (session.settings or {}).get("binning", 1) > 1:
+            raise UserError(f"{paths[0]}: binned; areas are of movies as recorded, without binning")
+        sessions.append((session.recording, session.decoded.mean))
+    landmarks = alignment.read_landmarks(args.landmarks)
+    found = list(alignment.align(sessions, landmarks, args.transform))
+    images = [image for _, image in sessions]
+    lost = alignment.write_areas(args.atlas, found, [image.shape for image in images], args.out)
+    if lost:
+        print(
+            f"left out, since not every session shows them: areas {', '.join(lost)}",
+            file=sys.stderr,
+        )
+    write_table(alignment.table(found, args.transform), args.out / "alignment.tsv")
+    suffix = ".json" if args.atlas.suffix.lower() == ".json" else ".tif"
+    areas = [args.out / f"{a.session}{suffix}" for a in found]
+    plots.save(
+        alignment_figure.overlay(found, images, areas),
+        args.out / "alignment",
+        title="Atlas over the mean image of each session",
+        caption=alignment_figure.caption(found),
+    )

@@ -1,0 +1,35 @@
+"""Describe the recordings of a study: one line a session.
+
+Example: mesodecode cohort --recordings results/demo/recordings/*.h5 --out cohort.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "recordings → table of sessions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
+    add("--out", type=Path, required=True, help="TSV to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    import csv
+
+    from mesodecode.base.files import atomic_path
+    from mesodecode.recordings.recording import read_recording
+
+    with atomic_path(args.out) as part, open(part, "w", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(["mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width"])
+        for path in args.recordings:
+            r = read_recording(path)
+            n_frames, height, width = r.shape
+            n_run = int(r.labels.sum())
+            table.writerow([r.mouse, r.session, n_frames, n_run, r.frame_rate, height, width])

@@ -1,0 +1,73 @@
+"""Check recordings: a verdict and a sentence for each check, and a page of pictures a session.
+
+Writes TABLE (a row a session and check: value, unit, thresholds, verdict, words), a page a session,
+OUT/{session}.svg and .png, and one of all sessions, OUT.svg and .png (174 mm wide). Exit status 0
+whatever the verdicts: a session that fails stays in the study until the config leaves it out.
+
+Example: mesodecode qc --recordings r/*.h5 --measures qc/*.h5 --table qc.tsv --out figures/qc
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "recordings → quality control: table and figures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
+    add(
+        "--measures",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="what `mesodecode preprocess --measures` wrote, in the order of the recordings",
+    )
+    add("--table", type=Path, required=True, help="TSV to write")
+    add("--out", type=Path, required=True, help="folder of the sessions' pages, without .svg, .png")
+    options.add_settings(parser, "qc")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write table and figures."""
+    import pandas as pd
+
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.base.progress import Progress
+    from mesodecode.base.tables import write_table
+    from mesodecode.recordings import qc, qc_figure
+
+    settings = options.settings_of(args, "qc")
+    if len(args.recordings) != len(args.measures):
+        raise UserError(
+            f"{len(args.recordings)} recordings and {len(args.measures)} files of measures; give "
+            "one for each recording, in the same order"
+        )
+    tables = []
+    with Progress(len(args.recordings), "sessions", "checking") as progress:
+        for recording, measures in zip(args.recordings, args.measures, strict=True):
+            session = qc.read_session(recording, measures)
+            table = qc.check_session(session, settings)
+            name = session.recording.session
+            plots.save(
+                qc_figure.session_page(session, table),
+                args.out / name,
+                title=f"Quality of {name}",
+                caption=qc_figure.session_caption(session, table),
+            )
+            tables.append(table)
+            progress.update(1)
+    table = pd.concat(tables, ignore_index=True)
+    plots.save(
+        qc_figure.cohort_page(table),
+        args.out,
+        title="Quality of all sessions",
+        caption=qc_figure.cohort_caption(table),
+    )
+    write_table(table, args.table)

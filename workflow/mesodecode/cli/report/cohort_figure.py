@@ -1,0 +1,47 @@
+"""Draw how much each mouse runs, and an example of speed, run/rest and global activity.
+
+Example: mesodecode cohort-figure --cohort results/demo/tables/cohort.tsv
+--recordings results/demo/recordings --out cohort
+
+Reads one recording, of the session whose share of run is nearest to a half. Writes PREFIX.svg (text
+kept as text) and PREFIX.png (300 dpi), 174 mm wide.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "draw the cohort: share of run, an example session (SVG and PNG)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    add = parser.add_argument
+    add("--cohort", required=True, metavar="FILE", help="table of `mesodecode cohort`")
+    add(
+        "--recordings",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="FOLDER/{session}.h5 of the example",
+    )
+    add("--out", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write both files."""
+    from mesodecode.base import plots
+    from mesodecode.base.tables import read_table
+    from mesodecode.recordings.recording import read_recording
+    from mesodecode.report import cohort_figure
+
+    cohort = read_table(args.cohort, ("mouse", "session", "n_frames", "n_run"))
+    session = cohort_figure.example_session(cohort)
+    example = cohort_figure.activity(read_recording(args.recordings / f"{session}.h5"))
+    plots.save(
+        cohort_figure.cohort_figure(cohort, example),
+        args.out,
+        title="Cohort",
+        caption=cohort_figure.cohort_caption(cohort, example),
+    )

@@ -1,0 +1,75 @@
+"""Score predictions: AUC and accuracy (threshold 0.5) per allocation and per test session.
+
+In the first table all test frames of an allocation are pooled. A session with run frames only,
+or rest frames only, has no AUC: it stays in the second table with `nan`.
+
+The predictions are named one by one, or in a list, or as a folder with the decoders and the
+table of allocations: FOLDER/{decoder}/{allocation}.h5.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "score predictions: AUC and accuracy"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument(
+        "--predictions",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="predictions files (HDF5), or one folder",
+    )
+    parser.add_argument("--decoders", nargs="+", metavar="NAME", help="decoders in the folder")
+    parser.add_argument(
+        "--allocations", metavar="FILE", help="table whose column allocation names the files"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="table, a row an allocation")
+    parser.add_argument(
+        "--sessions", required=True, metavar="FILE", help="table, a row a test session"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write both tables."""
+    import pandas as pd
+
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import write_table
+    from mesodecode.decoders import predictions
+    from mesodecode.scores import auc
+
+    pooled, sessions, seen = [], [], {}
+    for path in _paths(args):  # one file in memory at a time
+        item = predictions.read(path)
+        key = (item.decoder, item.allocation)
+        if key in seen:
+            raise UserError(
+                f"{path}: decoder {item.decoder}, allocation {item.allocation} is also in "
+                f"{seen[key]}; give each once"
+            )
+        seen[key] = path
+        pooled.append(auc.auc_table([item]))
+        sessions.append(auc.session_table([item]))
+    write_table(pd.concat(pooled), args.out)
+    write_table(pd.concat(sessions), args.sessions)
+
+
+def _paths(args: argparse.Namespace) -> list[str | Path]:
+    """Return the predictions files that the arguments name."""
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table
+
+    folder = Path(args.predictions[0])
+    if not folder.is_dir():
+        return args.predictions
+    if not args.decoders or not args.allocations or len(args.predictions) > 1:
+        raise UserError(
+            f"{folder}: a folder goes alone, with --decoders and --allocations to say what is in it"
+        )
+    allocations = read_table(args.allocations, ["allocation"])["allocation"]
+    return [folder / name / f"{each}.h5" for name in args.decoders for each in allocations]

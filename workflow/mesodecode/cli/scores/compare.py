@@ -1,0 +1,102 @@
+"""Compare groups of AUCs: a test for all pairs, with Holm correction.
+
+The table is any CSV or TSV file with a column `auc`. `--where` keeps some of its rows. `--by`
+names the column of the groups.
+Each value of `--within` is corrected as a family of its own; without it there is one family.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "test AUCs between groups (rank-sum, Holm)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument("--auc", required=True, metavar="FILE", help="CSV or TSV with column auc")
+    parser.add_argument("--by", required=True, metavar="COLUMN", help="column of the groups")
+    add_where(parser)
+    parser.add_argument("--within", metavar="COLUMN", help="column of the Holm families")
+    parser.add_argument("--name", default="all", help="family name without --within (default: all)")
+    parser.add_argument(
+        "--test", nargs="+", default=["rank_sum"], help="tests to do (known and default: rank_sum)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
+    )
+    add_across(parser)
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="table of comparisons (.tsv or .csv)"
+    )
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the flag --where, read by `where`."""
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only rows with this value in this column",
+    )
+
+
+def where(words: Sequence[str], flag: str = "--where") -> dict[str, str]:
+    """Return words COLUMN=VALUE as column -> value."""
+    from mesodecode.base.files import UserError
+
+    for pair in words:
+        if "=" not in pair:
+            raise UserError(f"{flag} {pair}: write COLUMN=VALUE")
+    return dict(pair.split("=", 1) for pair in words)
+
+
+def add_across(parser: argparse.ArgumentParser) -> None:
+    """Add the flag --across-protocols, for `check_protocols`."""
+    parser.add_argument(
+        "--across-protocols",
+        action="store_true",
+        help="compare AUCs of different protocols (column protocol), which is refused otherwise",
+    )
+
+
+def check_protocols(table: pd.DataFrame, by: str, only: Sequence[str] | None, across: bool) -> None:
+    """Raise UserError if groups that are compared are of different protocols and not `across`.
+
+    A table without a column protocol, as of other tools, is not checked.
+    """
+    from mesodecode.study import protocols
+
+    if not {"protocol", by} <= {*table.columns}:
+        return
+    groups = table[table[by].isin(only)] if only else table
+    found = {
+        str(name): " and ".join(sorted(rows["protocol"].unique()))
+        for name, rows in groups.groupby(by, sort=False)
+    }
+    protocols.check_one(found, across, f"column {by}")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table of comparisons."""
+    import pandas as pd
+
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.scores.published_tests import compare, select
+
+    options = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
+    table, chosen = read_table(args.auc), where(args.where)
+    try:
+        table = select(table, chosen)
+        check_protocols(table, args.by, args.only, args.across_protocols)
+        comparisons = [compare(table, test=test, **options) for test in args.test]
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
+    write_table(pd.concat(comparisons), args.out, digits=10)

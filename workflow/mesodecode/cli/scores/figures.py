@@ -1,0 +1,78 @@
+"""Draw the AUC of every allocation by decoder, with the comparisons between decoders.
+
+With --setting and --values, for decoders that differ by one number, AUC is drawn along this number.
+Of another table than that of `mesodecode auc`, --by names the column of what is compared, as for
+`mesodecode compare`, and --where the rows.
+
+Writes PREFIX.svg (text kept as text) and PREFIX.png (300 dpi), 85 to 174 mm wide.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mesodecode.cli.scores.compare import add_where, where
+
+HELP = "draw AUC by decoder (SVG and PNG)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument(
+        "--auc", required=True, metavar="FILE", help="CSV or TSV with columns auc, test_mouse"
+    )
+    parser.add_argument(
+        "--by", default="decoder", metavar="COLUMN", help="column of the decoders (decoder)"
+    )
+    add_where(parser)
+    parser.add_argument("--comparisons", metavar="FILE", help="table of `mesodecode compare`")
+    parser.add_argument(
+        "--only", nargs="+", metavar="DECODER", help="these decoders, in this order (default: all)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="what is compared, for the title")
+    parser.add_argument("--setting", metavar="NAME", help="number that the decoders differ by")
+    parser.add_argument(
+        "--values", nargs="+", type=float, metavar="X", help="that of each decoder of --only"
+    )
+    parser.add_argument(
+        "--frame-rate", type=float, help="frames/s, for an axis in seconds where it is a time"
+    )
+    parser.add_argument("--out", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write both files."""
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table
+    from mesodecode.scores import auc_figure, published_tests
+
+    if bool(args.setting) != bool(args.values) or len(args.values or ()) not in (
+        0,
+        len(args.only or ()),
+    ):
+        raise UserError("--setting: give --only, and in --values a number for each of its decoders")
+    table = read_table(args.auc, (args.by, "test_mouse", "auc"))
+    try:
+        auc = published_tests.select(table, where(args.where))
+        auc = auc.assign(decoder=auc[args.by])
+        if args.only:
+            auc = auc_figure.select(auc, args.only)
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
+    comparisons = None
+    if args.comparisons:
+        comparisons = read_table(args.comparisons, ("test", "a", "b", "p_holm"))
+    if args.setting:
+        known = {"comparisons": comparisons, "frame_rate": args.frame_rate}
+        figure = auc_figure.auc_by_setting(auc, args.values, args.setting, **known)
+    else:
+        figure = auc_figure.auc_by_decoder(auc, comparisons)
+    by = args.by.replace("_", " ")
+    caption = auc_figure.auc_caption(
+        *(auc, comparisons),
+        lines=bool(args.setting),
+        source=args.auc if args.by != "decoder" else None,
+    )
+    title = f"AUC by {by}" + (f": {args.name}" if args.name not in (None, "all") else "")
+    plots.save(figure, args.out, title=title, caption=caption)

@@ -1,0 +1,54 @@
+"""Compare decoders with the mice in mind, beside the published test.
+
+For each pair of values of `--by`: the rank-sum p as published; signed-rank; mean difference of the
+test mice with 95 % CI, Hedges' g, t test and exact sign-flip test with the smallest p it can reach;
+Nadeau-Bengio corrected t; hierarchical bootstrap; linear mixed model; intraclass correlation by
+test mouse, design effect and effective n; one sentence. p_..._holm are corrected within the family.
+
+The table has columns auc, valid_mouse, test_mouse, that of `--by` and, if it has them, allocation
+and train_mice. The bootstrap is over mice and sessions with `--sessions`, else over mice and
+allocations.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mesodecode.cli.scores.compare import add_across, add_where, check_protocols, where
+
+HELP = "compare decoders with mice as the unit, beside the published test"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument("--auc", required=True, metavar="FILE", help="CSV or TSV with column auc")
+    parser.add_argument("--sessions", metavar="FILE", help="the same, a row a test session")
+    parser.add_argument("--by", required=True, metavar="COLUMN", help="column of the groups")
+    add_where(parser)
+    parser.add_argument("--name", default="all", help="name of the family (default: all)")
+    parser.add_argument(
+        "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
+    )
+    add_across(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="table (.tsv or .csv)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table."""
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.scores.mouse_tests import infer
+    from mesodecode.scores.published_tests import select
+
+    table, chosen = read_table(args.auc, ["auc"]), where(args.where)
+    columns = ["auc", "test_mouse", "session", args.by]
+    sessions = read_table(args.sessions, columns) if args.sessions else None
+    try:
+        table = select(table, chosen)
+        check_protocols(table, args.by, args.only, args.across_protocols)
+        if sessions is not None:
+            sessions = select(sessions, chosen)
+        result = infer(table, by=args.by, only=args.only, name=args.name, sessions=sessions)
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
+    write_table(result, args.out, digits=10)

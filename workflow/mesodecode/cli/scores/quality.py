@@ -1,0 +1,85 @@
+"""Score a decoder beyond its AUC: accuracy, calibration, ROC, errors around transitions.
+
+Example: mesodecode quality --decoder cnn --predictions results/demo/predictions
+--validation results/demo/validation --allocations results/demo/allocations.tsv
+--recordings results/demo/recordings --out cnn.tsv --curves cnn_curves.tsv --figure quality_cnn
+
+Writes --out (a row an allocation: AUC, average precision, accuracy and balanced accuracy at 0.5 and
+at the threshold of highest Youden's J in the validation mouse, Brier score, expected calibration
+error in 10 bins of equal width, share of wrong frames within 1 s of a run/rest transition and
+beyond), --curves (ROC, precision-recall, calibration, errors by seconds from run onset and offset)
+and a page of figures as PREFIX.svg and PREFIX.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesodecode.decoders.predictions import Predictions
+
+HELP = "predictions of a decoder → thresholds, calibration, errors by time (tables, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    add, folder = parser.add_argument, {"type": Path, "metavar": "FOLDER"}
+    add("--decoder", required=True, metavar="NAME", help="decoder to score")
+    add("--predictions", required=True, help="FOLDER/{decoder}/{allocation}.h5", **folder)
+    add(
+        "--validation",
+        help="FOLDER/{decoder}/{allocation}.h5 of `mesodecode predict-validation` (without it: no "
+        "threshold but 0.5)",
+        **folder,
+    )
+    add(
+        "--average-of",
+        nargs="+",
+        metavar="NAME",
+        help="decoders whose average this one is, to average in --validation too",
+    )
+    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
+    add("--recordings", required=True, help="FOLDER/{session}.h5: segments and speed", **folder)
+    add("--out", required=True, metavar="FILE", help="table, a row an allocation")
+    add("--curves", required=True, metavar="FILE", help="table of the curves")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write tables and figure."""
+    from mesodecode.base import plots
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.decoders import predictions
+    from mesodecode.recordings.recording import read_recording
+    from mesodecode.scores import auc, quality, quality_figure
+
+    allocations = read_table(args.allocations, ["allocation"])["allocation"]
+    folder = args.predictions / args.decoder
+    items = [predictions.read(folder / f"{name}.h5") for name in allocations]
+    thresholds = [_threshold(args, item) for item in items]
+    names = {name for item in items for name in item.sessions}
+    recordings = {name: read_recording(args.recordings / f"{name}.h5") for name in names}
+
+    table, curves = quality.assess(items, thresholds, recordings)
+    sessions = auc.session_table(items)
+    trace = quality_figure.example(items, thresholds, recordings)
+    page = quality_figure.page(table, curves, sessions, trace)
+    caption = quality_figure.caption(table, sessions, trace)
+    plots.save(page, args.figure, title=f"Quality of {args.decoder}", caption=caption)
+    write_table(curves, args.curves)
+    write_table(table, args.out)
+
+
+def _threshold(args: argparse.Namespace, item: Predictions) -> float:
+    """Return the threshold of an allocation's validation mouse, NaN without its predictions."""
+    from mesodecode.decoders import validation
+    from mesodecode.scores import quality
+
+    if args.validation is None:
+        return float("nan")
+    members = args.average_of or [args.decoder]
+    paths = [args.validation / name / f"{item.allocation}.h5" for name in members]
+    sessions = validation.read_mean(paths, item.allocation, item.valid_mouse)
+    return quality.youden_threshold(*quality.pooled(sessions.values()))

@@ -1,0 +1,59 @@
+"""Compare the AUCs of a run with those of Ajioka et al. 2024: a table and a figure.
+
+Example: mesodecode reproduction --auc results/mine/tables/auc.tsv
+--cohort results/mine/tables/cohort.tsv --decoder cnn analysis=image model=CNN
+--decoder roi_gru analysis=roi_models model=GRU --out reproduction.tsv --figure reproduction
+
+The column `interval` says how the 95 % CI of the difference was made: paired by allocation where
+the sessions are the published ones, else Welch's. Figure: PREFIX.svg and PREFIX.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mesodecode.cli.scores.compare import where
+
+HELP = "AUCs of a run against the published ones (table, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    add = parser.add_argument
+    add("--auc", required=True, metavar="FILE", help="table of `mesodecode auc`")
+    add("--cohort", required=True, metavar="FILE", help="table of `mesodecode cohort`")
+    add(
+        "--decoder",
+        nargs="+",
+        action="append",
+        required=True,
+        metavar=("NAME", "COLUMN=VALUE"),
+        help="a decoder, and which rows of workflow/reference are the published one; repeat it",
+    )
+    add("--out", required=True, metavar="FILE", help="table, a row a decoder")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write table and figure."""
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.scores import auc as auc_tables
+    from mesodecode.scores import reproduction_figure
+    from mesodecode.scores.reproduction import reproduce
+
+    pairs = {name: where(words, "--decoder") for name, *words in args.decoder}
+    auc = read_table(args.auc, auc_tables.COLUMNS)
+    cohort = read_table(args.cohort, ("mouse", "session"))
+    try:
+        table = reproduce(auc, cohort, pairs)
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
+    plots.save(
+        reproduction_figure.reproduction_figure(table),
+        args.figure,
+        title="This run and Ajioka et al. 2024",
+        caption=reproduction_figure.reproduction_caption(table),
+    )
+    write_table(table, args.out)

@@ -1,0 +1,28 @@
+"""Print the mean ± SD of the test AUC of each decoder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "print the AUC of each decoder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument("--auc", required=True, metavar="FILE", help="table of `mesodecode auc`")
+    parser.add_argument("--report", metavar="FILE", help="report whose path is printed below")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table."""
+    from mesodecode.base.tables import read_table
+    from mesodecode.scores.published_tests import summary
+
+    table = summary(read_table(args.auc, ("decoder", "auc")))
+    width = max(len("decoder"), *map(len, table["decoder"]))
+    print(f"{'decoder':{width}}  {'n':>4}  AUC (mean ± SD)")
+    for row in table.itertuples(index=False):
+        print(f"{row.decoder:{width}}  {row.n:>4}  {row.mean:.3f} ± {row.sd:.3f}")
+    if args.report:
+        print(f"report: {Path(args.report).resolve()}")

@@ -1,0 +1,159 @@
+"""Measure how far the test sessions of a decoder are from the mice that it knows.
+
+Example: mesodecode shift --decoder roi_gru --models results/demo/models/roi_gru
+--allocations results/demo/allocations.tsv --recordings results/demo/recordings/*.h5
+--predictions results/demo/predictions/roi_gru --validation results/demo/validation/roi_gru
+--out results/demo/shift/roi_gru.tsv
+
+Writes a row an allocation and test session: distance of features from those of the training mice
+(Mahalanobis, 10th nearest frame, classifier two-sample test), energy, and whether the output falls
+into two states that last, each beside the same of known mice. No label of a test mouse is used, and
+nothing is trained. An average of decoders has no --models and no features, so that these columns
+are empty; its --validation are the folders of its members. Of a decoder adapted from another
+(--adapted), each mouse is adapted like the test mouse, to the other training mice and without
+labels (nothing is fine-tuned); probabilities are those of the decoder as adapted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesodecode.cli import options
+
+if TYPE_CHECKING:
+    import torch
+
+    from mesodecode.decoders.predictions import Predictions
+    from mesodecode.recordings.recording import Recording
+    from mesodecode.shift.adapted_features import AdaptedFeatures
+    from mesodecode.shift.features import Features
+
+HELP = "finished models → how far test sessions are from the training mice"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add, folder = parser.add_argument, {"type": Path, "required": True, "metavar": "FOLDER"}
+    add("--decoder", required=True, help="name of the decoder in tables")
+    add(
+        "--models",
+        type=Path,
+        metavar="FOLDER",
+        help="FOLDER/{allocation}.pt (.npz, .joblib), of the decoder; of an average none",
+    )
+    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
+    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all its mice")
+    add(
+        "--features",
+        type=Path,
+        metavar="FOLDER",
+        help="FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder",
+    )
+    add(
+        "--adapted",
+        metavar="JSON",
+        help="settings of adapted.schema.yaml of a decoder adapted from that of --models, such as "
+        '{"normalise": "past"}',
+    )
+    add("--cnn", type=Path, metavar="FOLDER", help="with --adapted: CNNs of a frozen CNN's decoder")
+    add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
+    add(
+        "--validation",
+        help="FOLDER/{allocation}.h5 of `mesodecode predict-validation`; of an average, those of "
+        "its members",
+        **folder | {"nargs": "+"},
+    )
+    add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
+    options.add_settings(parser, "shift")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table."""
+    import pandas as pd
+
+    from mesodecode.base.progress import Progress
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.decoders import predictions
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.shift.adapted_features import AdaptedFeatures
+    from mesodecode.shift.columns import MEASURE_COLUMNS
+    from mesodecode.shift.features import Features
+
+    settings = options.settings_of(args, "shift")
+    device = resolve_device(args.device, args.threads)
+    names = read_table(args.allocations, ["allocation"])["allocation"]
+    recordings = read_recordings(args.recordings, same_size=False)
+    features = Features(settings["frames"], device)
+    if args.adapted is not None:
+        features = AdaptedFeatures(settings["frames"], _adapted(args.adapted))
+    rows = []
+    with Progress(len(names), "allocations", args.decoder) as progress:
+        for name in names:
+            item = predictions.read(args.predictions / f"{name}.h5")
+            rows += _measure(args, item, recordings, features, device)
+            progress.update(1)
+    write_table(pd.DataFrame(rows, columns=MEASURE_COLUMNS), args.out)
+
+
+def _adapted(text: str) -> dict[str, Any]:
+    """Return the settings of an adapted decoder, checked. Raises UserError if they are none."""
+    from mesodecode.base.files import UserError
+    from mesodecode.study import schema
+
+    try:
+        given = {"adapted_from": "--models", **json.loads(text)}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"--adapted: not a JSON table ({error})") from None
+    schema.check(given, "adapted", "--adapted")
+    return schema.defaults("adapted", **given)
+
+
+def _measure(
+    args: argparse.Namespace,
+    item: Predictions,
+    recordings: list[Recording],
+    features: Features | AdaptedFeatures,
+    device: torch.device,
+) -> list[dict]:
+    """Return the rows of an allocation."""
+    from mesodecode.base.files import UserError
+    from mesodecode.cli.decoders.predict_validation import model_file
+    from mesodecode.decoders import validation
+    from mesodecode.decoders.applied import load
+    from mesodecode.decoders.inputs import read_features
+    from mesodecode.shift import measures
+    from mesodecode.shift.adapted_features import AdaptedFeatures
+
+    mice = {m for role in ("train_mice", "valid_mouse", "test_mouse") for m in _mice(item, role)}
+    mine = [recording for recording in recordings if recording.mouse in mice]
+    missing = mice - {recording.mouse for recording in mine}
+    if missing:
+        raise UserError(
+            f"--recordings: none of mouse {', '.join(sorted(missing))} of {item.allocation}; give "
+            "the recordings of all its mice"
+        )
+    checked = [each / f"{item.allocation}.h5" for each in args.validation]
+    sessions = validation.read_mean(checked, item.allocation, item.valid_mouse)
+    own = {one.session: one for one in mine}
+    if not args.models:
+        return measures.rows(item, sessions, [], own)
+    model = model_file(args.models, item.allocation)
+    if isinstance(features, AdaptedFeatures):
+        cnn = args.cnn and model_file(args.cnn, item.allocation)
+        decoder = load(model, cnn, device).decoder
+        featured = features.of(decoder, mine, item.train_mice.split("+"))
+        return measures.rows(item, sessions, featured, own)
+    sources = mine
+    if args.features:
+        sources = read_features(args.features / f"{item.allocation}.h5", sorted(mice))
+    featured = features.of(model, sources)
+    return measures.rows(item, sessions, featured, own)
+
+
+def _mice(item: Predictions, role: str) -> list[str]:
+    return getattr(item, role).split("+")

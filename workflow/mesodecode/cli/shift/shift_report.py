@@ -1,0 +1,63 @@
+"""Judge test sessions: in distribution, shifted or unusable, with the AUC to expect of each.
+
+Example: mesodecode shift-report --shift results/demo/shift/*.tsv --images results/demo/tables/
+image_shift.tsv --sessions results/demo/tables/session_auc.tsv --out shift.tsv --figure shift
+
+Joins the tables of `mesodecode shift` and `mesodecode image-shift`. The AUC of a session is
+predicted from unlabelled data by a regression over the test sessions of the other mice; its own AUC
+stands beside it. docs/shift.md says what the verdicts mean and what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+HELP = "measures of shift → predicted AUC and a verdict a test session (table, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--shift", nargs="+", required=True, metavar="FILE", help="tables of `mesodecode shift`")
+    add("--images", required=True, metavar="FILE", help="table of `mesodecode image-shift`")
+    add("--sessions", required=True, metavar="FILE", help="AUCs by session, of `mesodecode auc`")
+    add(
+        "--thresholds",
+        metavar="JSON",
+        default="{}",
+        help='settings of shift.schema.yaml other than the default, such as {"rotation": [8, 30]}',
+    )
+    add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write table and figure."""
+    import pandas as pd
+
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.scores import auc
+    from mesodecode.shift import columns, shift_figure, shift_verdicts
+    from mesodecode.study import schema
+
+    try:
+        given = json.loads(args.thresholds)
+    except ValueError as error:
+        raise UserError(f"--thresholds: not JSON ({error})") from None
+    schema.check(given, "shift", "shift")
+    parts = [
+        read_table(path, columns.MEASURE_COLUMNS, columns.MEASURE_NUMBERS) for path in args.shift
+    ]
+    table = shift_verdicts.report(
+        pd.concat(parts, ignore_index=True),
+        read_table(args.sessions, auc.SESSION_COLUMNS),
+        read_table(args.images, columns.IMAGE_COLUMNS, columns.IMAGE_NUMBERS),
+        schema.defaults("shift", **given),
+    )
+    page = shift_figure.page(table, schema.defaults("shift", **given))
+    words = shift_figure.caption(table)
+    plots.save(page, args.figure, title="Shift of test mice", caption=words)
+    write_table(table, args.out)

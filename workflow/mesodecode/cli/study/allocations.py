@@ -1,0 +1,27 @@
+"""List the allocations of a study's mice to training, validation and test.
+
+Example: mesodecode allocations --config config.yaml --out allocations.tsv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "config → table of allocations"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    parser.add_argument("--config", type=Path, required=True, help="config of the study")
+    parser.add_argument("--out", type=Path, required=True, help="TSV to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.base.files import atomic_path
+    from mesodecode.study import study as studies
+
+    study = studies.load(args.config)
+    with atomic_path(args.out) as part:
+        part.write_text(study.allocation_table() + "\n")

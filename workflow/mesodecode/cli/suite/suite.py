@@ -1,0 +1,42 @@
+"""Put studies of simulated mice together: each decoder by what was planted (table, figure).
+
+Example: mesodecode suite --studies results/suite1_clean results/suite1_shifted --out suite.tsv
+--figure suite
+
+Reads the tables that `snakemake benchmark` makes of each study, its predictions and its truth.
+Writes --out, a row a study and decoder: AUC by the labels on record and by the true ones, expected
+calibration error, average precision of its importance map, and whether quality control, the shift
+report, the controls and the comparison with chance said what should be said of the study, and
+nothing else. docs/benchmark-suite.md explains every column.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "studies of simulated mice → the ground-truth benchmark (table, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add(
+        "--studies",
+        **{"type": Path, "nargs": "+", "metavar": "FOLDER", "required": True},
+        help="results/{study} of each, in the order of the figure",
+    )
+    add("--out", required=True, metavar="FILE", help="table, a row a study and decoder")
+    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write table and figure."""
+    from mesodecode.base import plots
+    from mesodecode.base.tables import write_table
+    from mesodecode.suite import suite, suite_figure
+
+    table = suite.table(args.studies)
+    page, words = suite_figure.page(table), suite_figure.caption(table)
+    plots.save(page, args.figure, title="Ground-truth benchmark", caption=words)
+    write_table(table, args.out)

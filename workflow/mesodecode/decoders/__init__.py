@@ -1,0 +1,1 @@
+"""Decoders: inputs, networks, training, prediction."""

@@ -1,0 +1,1 @@
+"""Decoders adapted to a new mouse."""

@@ -1,0 +1,151 @@
+"""A trained decoder applied to a mouse that it has not seen, in ways that adapt to it.
+
+1. Frames (or ROI signals) are normalised by their recording, or by the frames before them only.
+2. Frames may be turned and shifted onto the mean images of the training mice.
+3. BatchNorm layers may take the statistics of the mouse's images.
+4. The features of frames (of a CNN, pixels, or ROI signals) may be given the mean and covariance
+   that they have in the training mice.
+5. The decoder may be fine-tuned on labelled minutes or sessions of the mouse, which are then not
+   decoded.
+
+Only step 5 uses labels of the mouse. Nothing of one mouse goes to another: networks are copied.
+
+Modules: `decoders` takes decoders of all kinds apart alike, `images` and `signals` do steps 1 and
+2, `statistics` 3 and 4, `few_shot` 5, `linear` makes networks of scikit-learn's models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from mesodecode.base.files import UserError
+from mesodecode.decoders.adapt.domain import Coral, set_batch_norm
+from mesodecode.decoders.adapt.few_shot import fine_tune, labelled_frames
+from mesodecode.decoders.applied import Decoder
+from mesodecode.decoders.inputs import SAMPLED, Source, spread
+from mesodecode.decoders.networks import copied
+from mesodecode.decoders.past import onto
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.recording import Recording
+
+BATCH = 256  # windows of one pass
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A decoder adapted to a mouse: a source a recording, and the first frame scored of each."""
+
+    decoder: Decoder
+    coral: Coral | None
+    sources: Sequence[Source]
+    first: Sequence[int]
+
+    def scored(self) -> list[torch.Tensor]:
+        """Return the positions that are scored, (N,) a recording."""
+        both = zip(self.sources, self.first, strict=True)
+        return [source.centres[source.centres >= first] for source, first in both]
+
+    @torch.inference_mode()
+    def logits(self, source: Source, at: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N,) of the positions `at` (N,); a frame's features are made once."""
+        if not len(at):
+            return torch.empty(0, device=at.device)
+        needed, windows = torch.unique(at[:, None] + self.decoder.offsets, return_inverse=True)
+        features = self.decoder.features(source, needed)
+        features = features if self.coral is None else self.coral(features)
+        return torch.cat([self.decoder.read(features[part]) for part in windows.split(BATCH)])
+
+
+def adapted(
+    decoder: Decoder,
+    recordings: Sequence[Recording],
+    known: Sequence[Recording],
+    settings: Mapping[str, Any],
+) -> Adapted:
+    """Return a decoder adapted to one mouse by `settings` of adapted.schema.yaml.
+
+    `known`: recordings of the training mice. `decoder` is left as it is.
+    """
+    decoder = replace(decoder, network=copied(decoder.network).eval())
+    past = settings["normalise"] == "past"
+    sources = [decoder.source(one, past, move_of(one, known, settings)) for one in recordings]
+    coral = align(decoder, sources, known, settings)
+    counts = labelled_frames(recordings, settings["few_shot"])
+    if settings["few_shot"]:
+        # no frame of a labelled window reaches into what is scored
+        both = zip(sources, counts, strict=True)
+        parts = [s.centres[s.centres < n - decoder.after] for s, n in both]
+        fine_tune(decoder.network, sources, parts, settings)
+    first = []
+    for recording, n in zip(recordings, counts, strict=True):
+        warm = settings["warm_up"] * recording.frame_rate if past else 0
+        # no frame of a decoded window is one that was labelled, or normalised by too few frames
+        starts = [round(end) + decoder.before for end in (n, warm) if end]
+        first.append(max(starts, default=0))
+    return Adapted(decoder, coral, sources, first)
+
+
+def move_of(
+    recording: Recording, known: Sequence[Recording], settings: Mapping[str, Any]
+) -> np.ndarray | None:
+    """Return the map that registers a recording to known mice; None where it is not asked for."""
+    return onto(recording, known) if settings["register"] else None
+
+
+def align(
+    decoder: Decoder,
+    sources: Sequence[Source],
+    known: Sequence[Recording],
+    settings: Mapping[str, Any],
+) -> Coral | None:
+    """Give a decoder, in place, the BatchNorm statistics of sources; return what aligns features.
+
+    The latter is None unless asked for, and where all sources are too short for a window.
+    """
+    if not any(len(source.centres) for source in sources):
+        return None
+    others = [decoder.sample(one) for one in known] if settings["coral"] else []
+    theirs = _sampled(decoder, others)  # before the BatchNorm layers, theirs too, change
+    if settings["batch_norm"]:
+        set_batch_norm(decoder.frame_network, [getattr(s, "images", s) for s in sources])
+    if not settings["coral"]:
+        return None
+    own, theirs = (torch.cat(each).cpu().numpy() for each in (_sampled(decoder, sources), theirs))
+    return Coral(own, theirs).to(decoder.device)
+
+
+def _sampled(decoder: Decoder, sources: Sequence[Source]) -> list[torch.Tensor]:
+    found = [one for one in sources if len(one.centres)]  # the others are too short
+    return [decoder.features(one, spread(one.centres, SAMPLED)) for one in found]
+
+
+def predict(
+    decoder: Decoder,
+    recordings: Sequence[Recording],
+    known: Sequence[Recording],
+    settings: Mapping[str, Any],
+) -> dict[str, SessionPredictions]:
+    """Return the predictions of recordings of one mouse, by session (see `adapted`).
+
+    Raises UserError if too few frames are labelled, or none is left to decode.
+    """
+    made = adapted(decoder, recordings, known, settings)
+    predictions = {}
+    for recording, source, at in zip(recordings, made.sources, made.scored(), strict=True):
+        if len(at) or not len(source.centres):  # all of it labelled, or too short
+            logits, frames = made.logits(source, at).cpu().numpy(), at.cpu().numpy()
+            predictions[recording.session] = SessionPredictions(
+                recording.mouse, frames, recording.labels[frames], expit(logits.astype("f8"))
+            )
+    if not any(len(one.frame) for one in predictions.values()):
+        raise UserError(
+            f"mouse {recordings[0].mouse}: no frame is left to decode; lower few_shot or warm_up, "
+            "or give sessions longer than a window"
+        )
+    return predictions

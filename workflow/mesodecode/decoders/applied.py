@@ -1,0 +1,240 @@
+"""Trained decoders of every kind, taken apart alike: features of frames, then logits of windows.
+
+`load` is the one door. A decoder of images (CNN, CNN-RNN, or the linear baseline, whose features
+are pixels) or of ROI signals (recurrent, linear, trees) offers sources of a mouse's recordings, the
+features of single frames, and what it makes of windows of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mesodecode.base.files import UserError
+from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders.inputs import (
+    SAMPLED,
+    Images,
+    ImageWindows,
+    Source,
+    Windows,
+)
+from mesodecode.decoders.linear import read_weights
+from mesodecode.decoders.linear_networks import Pixels, of_windows
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder
+from mesodecode.decoders.past import AdaptedImages
+from mesodecode.decoders.predict import BATCH
+from mesodecode.decoders.roi_rnn import signals_of
+from mesodecode.decoders.weights import load_trained
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import normalised, past_normalised
+from mesodecode.recordings.sample import Sample, sample
+from mesodecode.study.allocation import Allocation
+
+
+@dataclass
+class ImageDecoder:
+    """A network of images, or of windows of them if it has a `half_window`.
+
+    `baseline`: frames of the moving mean that it was trained without, or None. `before` and
+    `after`: how many frames around the decoded one it reads; `offsets` (L,): which images make its
+    window. `samples`: those of training mice, read once.
+    """
+
+    network: nn.Module
+    half_window: int | None = None
+    device: torch.device | str = "cpu"
+    baseline: int | None = None
+    samples: dict[str, Sample] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        w = self.half_window or 0
+        self.before = self.after = w + IMAGE_REACH
+        self.offsets = torch.arange(-w, w + 1, device=self.device)
+
+    @property
+    def frame_network(self) -> nn.Module:
+        """The part that makes features of images."""
+        return self.network.cnn if isinstance(self.network, CNNRNNDecoder) else self.network
+
+    def source(
+        self, recording: Recording, past: bool = False, move: np.ndarray | None = None
+    ) -> AdaptedImages | ImageWindows:
+        """Return a recording's images, normalised by past frames and moved: `AdaptedImages`."""
+        recording = self.based(recording)
+        images = AdaptedImages(recording, self.device, past=past, move=move)
+        if self.half_window is None:
+            return images
+        windows = ImageWindows([recording], self.half_window, self.device)
+        windows.images = images
+        return windows
+
+    def sample(self, recording: Recording) -> Source:
+        """Return some images of a training mouse, as the network was trained on them."""
+        if recording.session not in self.samples:
+            few = sample(self.based(recording), SAMPLED, IMAGE_REACH)
+            self.samples[recording.session] = few
+        return Images([self.samples[recording.session]], self.device)
+
+    def based(self, recording: Recording) -> Recording:
+        """Return a recording with the baseline that the network was trained with."""
+        return recording if recording.baseline else with_baseline([recording], self.baseline)[0]
+
+    @torch.inference_mode()
+    def features(self, source: Source, at: torch.Tensor) -> torch.Tensor:
+        """Return the features (N, F) of single frames at the positions `at` (N,)."""
+        images = getattr(source, "images", source)
+        parts = at.split(BATCH[images.device.type])
+        return torch.cat([self.frame_network.features(batch) for batch in images.batches(parts)])
+
+    def read(self, windows: torch.Tensor) -> torch.Tensor:
+        """Map windows of features (N, L, F) to logits (N,)."""
+        if self.half_window is None:
+            return self.network.classify(windows[:, 0])
+        return self.network.rnn(windows)
+
+
+class SignalWindows(Windows):
+    """Windows of ROI signals, of which single frames can be had too."""
+
+    def frames(self, at: torch.Tensor) -> torch.Tensor:
+        """Return the signals (N, R) of the positions `at` (N,)."""
+        return self._features[at]
+
+
+@dataclass
+class SignalDecoder:
+    """A network of windows of ROI signals; `trained` are the settings that it was trained with.
+
+    `before`, `after` and `offsets` as in `ImageDecoder`.
+    """
+
+    network: nn.Module
+    trained: Mapping[str, Any]
+    device: torch.device | str = "cpu"
+
+    def __post_init__(self) -> None:
+        w, shift = self.trained["half_window"], self.trained["shift"]
+        self.before, self.after = max(0, w - shift), max(0, w + shift)
+        self.offsets = torch.arange(shift - w, shift + w + 1, device=self.device)
+
+    def source(self, recording: Recording, past: bool = False, move: None = None) -> SignalWindows:
+        """Return windows of a recording's signals, normalised by past frames if `past`."""
+        by = past_normalised if past else normalised
+        signals = signals_of([recording], self.trained, by)
+        w, shift = self.trained["half_window"], self.trained["shift"]
+        return SignalWindows(signals, w, w, self.device, shift=shift)
+
+    def sample(self, recording: Recording) -> Source:
+        """Return the signals of a training mouse, as the network was trained on them."""
+        return self.source(recording)
+
+    def features(self, source: SignalWindows, at: torch.Tensor) -> torch.Tensor:
+        """Return the signals (N, R) of single frames at the positions `at` (N,)."""
+        return source.frames(at)
+
+    def read(self, windows: torch.Tensor) -> torch.Tensor:
+        """Map windows of signals (N, L, R) to logits (N,)."""
+        return self.network(windows)
+
+
+Decoder = ImageDecoder | SignalDecoder
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A decoder from its file: its `kind`, as of the config, settings, and the mice it has seen."""
+
+    decoder: Decoder
+    kind: str
+    settings: Mapping[str, Any]
+    train_mice: tuple[str, ...]
+    valid_mice: tuple[str, ...]
+
+    def allocate(self, test_mice: Sequence[str]) -> Allocation:
+        """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
+        return Allocation(self.train_mice, self.valid_mice, tuple(test_mice))
+
+
+def load(
+    path: str | Path, cnn: str | Path | None = None, device: torch.device | str = "cpu"
+) -> Loaded:
+    """Read a trained decoder: .pt of a network, .npz of the linear baseline, .joblib of fit-roi.
+
+    A .joblib is a pickle, which runs code: load only what your own run wrote. `cnn`: that of a
+    decoder of a frozen CNN. Raises UserError if the file is none of these, or `cnn` does not fit.
+    """
+    suffix = Path(path).suffix
+    if cnn and suffix != ".pt":
+        raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
+    if suffix == ".npz":
+        fitted = read_weights(path)
+        settings = {"model": "logistic_regression", "baseline": fitted.baseline}
+        network = Pixels(fitted).to(device).eval()
+        mice = fitted.train_mice, fitted.valid_mice
+        decoder = ImageDecoder(network, None, device, fitted.baseline)
+        return Loaded(decoder, "linear", settings, *mice)
+    if suffix == ".joblib":
+        return _classical(path, device)
+    trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
+    mice = tuple(trained.train_mice), tuple(trained.valid_mice)
+    network, settings = trained.build(device), trained.settings
+    if (trained.kind == "cnn_rnn") != (cnn is not None):
+        raise UserError("--cnn: a decoder of train-rnn needs the CNN that it reads, others none")
+    if trained.kind == "roi_rnn":
+        decoder = SignalDecoder(network, settings, device)
+        return Loaded(decoder, "roi_rnn", settings | {"input": "rois"}, *mice)
+    if cnn:
+        first = load_trained(cnn, "cnn")
+        if {*first.train_mice} != {*trained.train_mice}:
+            raise UserError(f"{cnn}: trained on other mice than {path}")
+        network = CNNRNNDecoder(first.build(device), network)
+        settings = settings | {"baseline": first.settings.get("baseline")}
+    kind, w = ("cnn", None) if trained.kind == "cnn" else ("cnn_rnn", settings["half_window"])
+    decoder = ImageDecoder(network, w, device, settings.get("baseline"))
+    return Loaded(decoder, kind, settings, *mice)
+
+
+def _classical(path: str | Path, device: torch.device | str) -> Loaded:
+    import joblib  # here, as networks need it not
+
+    content = joblib.load(path)
+    if "train_mice" not in content:
+        raise UserError(f"{path}: does not say which mice it has seen; fit it again")
+    settings, mice = content["settings"], (content["train_mice"], content["valid_mice"])
+    network = of_windows(content["model"]).to(device).eval()
+    decoder = SignalDecoder(network, settings, device)
+    return Loaded(decoder, "roi_classical", settings | {"input": "rois"}, *mice)
+
+
+def last_layer(network: nn.Module) -> nn.Linear:
+    """Return the layer that gives the logit."""
+    if isinstance(network, CNNDecoder):
+        return network.net.get_classifier()
+    return (network.rnn if isinstance(network, CNNRNNDecoder) else network).head
+
+
+@contextmanager
+def inputs_of(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Yield a list that collects what a layer is given, (N, F) a pass, on the CPU."""
+    seen: list[torch.Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0].cpu()))
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def read_by_last_layer(network: nn.Module, source: Source, at: torch.Tensor) -> np.ndarray:
+    """Return what the last layer reads (N, F) for the positions `at` (N,) of a source."""
+    with inputs_of(last_layer(network)) as seen:
+        source.logits(network, at, BATCH[at.device.type])
+    return torch.cat(seen).float().numpy()

@@ -1,0 +1,262 @@
+"""What networks are fed: images and windows, made on the device from frames and features.
+
+Frames stay of their integer type's size in memory; normalisation and pseudo-colour happen batch by
+batch on the device. A source offers `centres` (the frames it can decode, as positions in all its
+sessions put one after another), `labels` for every position, and `batch(centres)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from torch import nn
+
+from mesodecode.base.files import UserError
+from mesodecode.base.windows import IMAGE_REACH, decodable
+from mesodecode.decoders.augment import Augment
+from mesodecode.decoders.frames import open_frames
+from mesodecode.recordings.recording import Recording
+
+
+class Source:
+    """Decodable frames with labels; see the module's words."""
+
+    centres: torch.Tensor
+    labels: torch.Tensor
+
+    def batches(self, parts: Sequence[torch.Tensor]) -> Iterator[Any]:
+        """Yield the network's inputs for each of `parts`, positions (N,)."""
+        return map(self.batch, parts)
+
+    def batch(self, centres: torch.Tensor) -> Any:
+        """Return the network's inputs for the positions `centres` (N,)."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
+        """Return the logits (N,) of a network in evaluation mode for the positions `at` (N,)."""
+        model.eval()
+        if not len(at):  # not every network takes a batch of nothing
+            return torch.empty(0, device=at.device)
+        return torch.cat([model(inputs) for inputs in self.batches(at.split(batch_size))])
+
+
+def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarray:
+    starts = np.cumsum([0, *lengths[:-1]])
+    return np.concatenate([part + start for start, part in zip(starts, parts, strict=True)])
+
+
+class Images(Source):
+    """Pseudo-RGB images of recordings: frames t-1, t, t+1 as channels, normalised.
+
+    Every frame is (x - temporal mean of its pixel) / (SD of the whole stack), both of its own
+    recording (Ajioka et al. 2024, Methods), or less the recording's running baseline, if it has one
+    (that of frame t for all three). `batch` returns float32 (N, 3, H, W), channels last.
+    `feed` says where frames are kept, see `open_frames`; `augment` changes every image its own way.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        device: torch.device | str = "cpu",
+        *,
+        feed: str = "auto",
+        augment: Augment | None = None,
+    ) -> None:
+        lengths = [len(recording) for recording in recordings]
+        self.device = torch.device(device)
+        self._frames = open_frames(recordings, self.device, feed)
+        self._augment = augment
+
+        def tensor(values: object, dtype: torch.dtype) -> torch.Tensor:
+            return torch.as_tensor(np.asarray(values), dtype=dtype, device=self.device)
+
+        self._recording = tensor(np.repeat(np.arange(len(lengths)), lengths), torch.int64)
+        bases = [recording.subtracted() for recording in recordings]
+        n_images = [len(base.images) for base in bases]
+        self._base = tensor(np.concatenate([base.images for base in bases]), torch.float32)
+        self._before = tensor(_positions(n_images, (base.before for base in bases)), torch.int64)
+        self._after = tensor(_positions(n_images, (base.after for base in bases)), torch.int64)
+        self._share = tensor(np.concatenate([base.share for base in bases]), torch.float32)
+        self._moves = bool(self._share.any())
+        self._sd = tensor([r.stack_sd for r in recordings], torch.float32)
+        self._offsets = torch.arange(-IMAGE_REACH, IMAGE_REACH + 1, device=self.device)
+        self.labels = tensor(np.concatenate([r.labels for r in recordings]), torch.float32)
+        self.centres = tensor(
+            _positions(lengths, decodable(recordings, IMAGE_REACH)),
+            torch.int64,
+        )
+
+    def batch(self, centres: torch.Tensor) -> torch.Tensor:
+        """Return images (N, 3, H, W) for the positions `centres` (N,)."""
+        return next(self.batches([centres]))
+
+    def batches(self, parts: Sequence[torch.Tensor], alike: bool = False) -> Iterator[torch.Tensor]:
+        """Yield images (N, 3, H, W) for each of `parts`, positions (N,).
+
+        Augmented images of one batch and recording are all changed `alike`, if asked for.
+        """
+        parts = [part.to(self.device) for part in parts]
+        frames = self._frames.stream([part[:, None] + self._offsets for part in parts])
+        for at, images in zip(parts, frames, strict=True):
+            recording = self._recording[at]
+            images -= self._baseline(at)[:, None]
+            images /= self._sd[recording][:, None, None, None]
+            if self._augment is not None:
+                groups = recording if alike else torch.arange(len(at), device=self.device)
+                images = self._augment(images, groups)
+            yield images.to(memory_format=torch.channels_last)
+
+    def _baseline(self, at: torch.Tensor) -> torch.Tensor:
+        """Return what is subtracted (N, H, W) at the positions `at` (N,)."""
+        before = self._base[self._before[at]]
+        if not self._moves:
+            return before
+        return torch.lerp(before, self._base[self._after[at]], self._share[at][:, None, None])
+
+
+class ImageWindows(Source):
+    """Windows of images t-w … t+w for a network whose CNN is trained with it.
+
+    `batch` returns the images that the windows need, each once (M, 3, H, W), and for each window
+    the numbers of its images among them (N, 2 w + 1). Windows of consecutive frames share nearly
+    all their images, so batches should be made of runs of frames (`run_length` of `train.fit`).
+    `options` are those of `Images`; augmentation moves all images of a batch and recording alike.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        half_window: int,
+        device: torch.device | str = "cpu",
+        **options: Any,
+    ) -> None:
+        self.images = Images(recordings, device, **options)
+        self.labels = self.images.labels
+        self._offsets = torch.arange(-half_window, half_window + 1, device=device)
+        lengths = [len(recording) for recording in recordings]
+        parts = decodable(recordings, half_window + IMAGE_REACH)
+        self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
+
+    def batch(self, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images (M, 3, H, W) and windows (N, 2 w + 1) for the positions `centres` (N,)."""
+        return next(self.batches([centres]))
+
+    def batches(self, parts: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield images and windows, as of `batch`, for each of `parts`, positions (N,)."""
+        unique = [torch.unique(p[:, None] + self._offsets, return_inverse=True) for p in parts]
+        images = self.images.batches([needed for needed, _ in unique], alike=True)
+        return zip(images, (windows for _, windows in unique), strict=True)
+
+    @torch.inference_mode()
+    def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
+        """Return the logits (N,) of a `CNNRNNDecoder`: every image passes its CNN once."""
+        model.eval()
+        if not len(at):
+            return torch.empty(0, device=at.device)
+        needed, windows = torch.unique(at[:, None] + self._offsets, return_inverse=True)
+        features = torch.cat(
+            [model.cnn.features(i) for i in self.images.batches(needed.split(batch_size))]
+        )
+        return torch.cat([model.rnn(features[part]) for part in windows.split(batch_size)])
+
+
+@dataclass(frozen=True)
+class SessionFeatures:
+    """Features of one session: one row a frame, rows of frames without an image are zero.
+
+    features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None; seen: whether the CNN
+    that made them was trained or validated on this mouse, which no decoder of them may then test.
+    """
+
+    session: str
+    mouse: str
+    features: np.ndarray
+    labels: np.ndarray
+    segment: np.ndarray | None
+    seen: bool = False
+
+
+def read_features(path: str | Path, mice: Sequence[str] | None = None) -> list[SessionFeatures]:
+    """Read the sessions of `mice` (all if None) from a file of `mesodecode extract`.
+
+    Raises UserError if it is no such file, or holds nothing of one of the mice.
+    """
+    sessions = []
+    try:
+        with h5py.File(path) as file:
+            for name, group in file.items():
+                mouse = str(group.attrs["mouse"])
+                if mice is None or mouse in mice:
+                    segment = group["segment"][:] if "segment" in group else None
+                    seen = bool(group.attrs.get("seen", False))
+                    arrays = group["features"][:], group["labels"][:], segment
+                    sessions.append(SessionFeatures(name, mouse, *arrays, seen))
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not a file of features ({' '.join(str(error).split())}); make it with "
+            "`mesodecode extract`"
+        ) from error
+    missing = sorted({*(mice or [])} - {s.mouse for s in sessions})
+    if missing or not sessions:
+        raise UserError(f"{path}: no features of mice {', '.join(missing) or 'of any name'}")
+    return sessions
+
+
+class Windows(Source):
+    """Windows of feature vectors t-w … t+w, gathered from one array on the device.
+
+    `reach` is how far the inputs of a window reach from its centre: w + 1 for features of images
+    (the image of frame t+w needs frame t+w+1), w for signals. `shift` moves every window by so many
+    frames against its label: t+shift-w … t+shift+w. `batch` returns float32 (N, 2 w + 1, F); no
+    window crosses the end of a recording or segment.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[SessionFeatures],
+        half_window: int,
+        reach: int,
+        device: torch.device | str = "cpu",
+        *,
+        shift: int = 0,
+    ) -> None:
+        lengths = [len(session.labels) for session in sessions]
+        self._features = torch.from_numpy(np.concatenate([s.features for s in sessions])).to(device)
+        self._length, self._first = 2 * half_window + 1, shift - half_window
+        labels = np.concatenate([session.labels for session in sessions])
+        self.labels = torch.as_tensor(labels, dtype=torch.float32, device=device)
+        parts = decodable(sessions, reach, shift)
+        self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
+
+    @property
+    def n_features(self) -> int:
+        """Length F of a feature vector."""
+        return self._features.shape[1]
+
+    def batch(self, centres: torch.Tensor) -> torch.Tensor:
+        """Return windows (N, 2 w + 1, F) for the positions `centres` (N,)."""
+        n_frames, n_features = self._features.shape
+        # All windows as rows that overlap in memory: a window is copied in one piece, not by frame.
+        rows = max(0, n_frames - self._length + 1)
+        size = (rows, self._length * n_features)
+        windows = self._features.as_strided(size, (n_features, 1))
+        chosen = windows.index_select(0, centres + self._first)
+        return chosen.view(-1, self._length, n_features).to(torch.float32)
+
+
+SAMPLED = 200  # frames of a session that statistics are taken of
+
+
+def spread(positions: torch.Tensor, n: int) -> torch.Tensor:
+    """Return at most `n` of `positions`, evenly spread."""
+    at = np.linspace(0, len(positions) - 1, min(n, len(positions))).round().astype(int)
+    return positions[torch.as_tensor(at, device=positions.device)]

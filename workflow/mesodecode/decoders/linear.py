@@ -1,0 +1,172 @@
+"""The linear baseline: logistic regression on the pixels of single frames (scikit-learn)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mesodecode.base.files import UserError
+from mesodecode.base.progress import Progress
+from mesodecode.base.windows import IMAGE_REACH, centres, tell_short
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.movie import resize
+from mesodecode.recordings.recording import Recording
+from mesodecode.study.allocation import Allocation
+
+BLOCK = 1024  # frames in memory at full size
+
+
+def pixel_features(
+    recording: Recording, pixels: int, frame_step: int = 1
+) -> tuple[np.ndarray, ...]:
+    """Return every `frame_step`-th decodable frame (N,) and its pixels (N, P) float32.
+
+    Pixels are (x - temporal mean, or running baseline) / SD of the stack, averaged down to at most
+    `pixels` x `pixels`.
+    The frames are those that a CNN can decode, so that AUCs are over the same frames.
+    """
+    frames = centres(len(recording), IMAGE_REACH, recording.segment)[::frame_step]
+    shrink = pixels < min(recording.shape[1:])
+    n_pixels = pixels**2 if shrink else recording.shape[1] * recording.shape[2]
+    rows, subtracted = [np.empty((0, n_pixels), np.float32)], recording.subtracted()
+    for start in range(0, len(recording), BLOCK):
+        here = frames[(frames >= start) & (frames < start + BLOCK)]
+        if len(here) == 0:
+            continue
+        block = recording.read_frames(start, start + BLOCK)[here - start].astype(np.float32)
+        block = (block - subtracted.at(here)) / recording.stack_sd
+        if shrink:
+            block = resize(block, pixels)
+        rows.append(block.reshape(len(block), -1))
+    return frames, np.concatenate(rows)
+
+
+def fit_linear(
+    recordings: Sequence[Recording],
+    *,
+    pixels: int,
+    C: float,
+    frame_step: int,
+    baseline: int | None = None,
+) -> Pipeline:
+    """Fit standardisation and an L2-penalised logistic regression to training recordings.
+
+    Raises UserError if the decodable frames are not of both states.
+    """
+    features, labels = [], []
+    with Progress(len(recordings), "sessions", "reading") as progress:
+        for recording in recordings:
+            (recording,) = with_baseline([recording], baseline)
+            frames, rows = pixel_features(recording, pixels, frame_step)
+            features.append(rows)
+            labels.append(recording.labels[frames])
+            progress.update(1)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
+    targets = np.concatenate(labels)
+    tell_short({r.session: len(part) for r, part in zip(recordings, labels, strict=True)})
+    if len(np.unique(targets)) < 2:
+        raise UserError(
+            f"{len(targets)} training frames to decode, of fewer than two states; use longer "
+            "recordings, or lower frame_step"
+        )
+    return model.fit(np.concatenate(features), targets)
+
+
+def coefficients(model: Pipeline) -> dict[str, np.ndarray]:
+    """Return what the model is: `coef` (P,), `intercept`; `mean`, `scale` (P,) of its inputs."""
+    scaler, regression = model.named_steps.values()
+    return {
+        "coef": regression.coef_[0],
+        "intercept": regression.intercept_,
+        "mean": scaler.mean_,
+        "scale": scaler.scale_,
+    }
+
+
+@dataclass(frozen=True)
+class LinearWeights:
+    """A fitted baseline as its file has it: what it is, and the mice that it has seen.
+
+    coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, and `baseline` are its
+    settings.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    pixels: int
+    train_mice: tuple[str, ...]
+    valid_mice: tuple[str, ...]
+    baseline: int | None = None
+
+    def allocate(self, test_mice: Sequence[str]) -> Allocation:
+        """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
+        return Allocation(self.train_mice, self.valid_mice, tuple(test_mice))
+
+    def on_images(self, height: int, width: int) -> tuple[np.ndarray, float]:
+        """Return weights (height, width) and a bias: logit = (weights * frame).sum() + bias.
+
+        Averaging down and standardising are linear too, so both go into the weights of the
+        normalised frame. Raises UserError if the baseline was fitted to images of another size.
+        """
+        shrink = self.pixels < min(height, width)
+        shape = (self.pixels, self.pixels) if shrink else (height, width)
+        if len(self.coef) != shape[0] * shape[1]:
+            raise UserError(
+                f"a linear decoder of {len(self.coef)} pixels does not fit images of {height} x "
+                f"{width} px"
+            )
+        weights = (self.coef / self.scale).reshape(shape)
+        if shrink:
+            rows, columns = (averaging(extent, self.pixels) for extent in (height, width))
+            weights = rows.T @ weights @ columns
+        return weights, float(self.intercept[0] - self.mean / self.scale @ self.coef)
+
+
+@functools.cache
+def averaging(extent: int, pixels: int) -> np.ndarray:
+    """Return the matrix (pixels, extent) that `resize` multiplies one axis of a frame with."""
+    return resize(np.eye(extent)[:, None], pixels)[:, 0].T  # of frames of one row, one bright pixel
+
+
+def read_weights(path: str | Path) -> LinearWeights:
+    """Read the file of `mesodecode fit-linear`. Raises UserError if it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = dict(file)
+        mice = {key: tuple(map(str, content.pop(key))) for key in ("train_mice", "valid_mice")}
+        baseline = int(content.pop("baseline", 0)) or None
+        numbers = {"pixels": int(content["pixels"]), "baseline": baseline}
+        return LinearWeights(**content | mice | numbers)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise UserError(
+            f"{path}: not weights of `mesodecode fit-linear` ({' '.join(str(error).split())}); "
+            "fit them again"
+        ) from error
+
+
+def predict_linear(
+    model: Pipeline, recordings: Sequence[Recording], *, pixels: int, baseline: int | None = None
+) -> dict[str, SessionPredictions]:
+    """Return the model's predictions of test recordings, all decodable frames."""
+    predictions = {}
+    for recording in recordings:
+        (recording,) = with_baseline([recording], baseline)
+        frames, rows = pixel_features(recording, pixels)
+        probability = model.predict_proba(rows)[:, 1] if len(frames) else np.empty(0)
+        predictions[recording.session] = SessionPredictions(
+            recording.mouse, frames, recording.labels[frames], probability
+        )
+    return predictions

@@ -1,0 +1,128 @@
+"""Models of scikit-learn as networks, so that one path applies and adapts them all.
+
+A linear model is one layer on standardised inputs; on pixels, a "CNN" whose features are the pixels
+of the middle frame. Trees are a network without weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from scipy.special import expit
+from sklearn.base import ClassifierMixin
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+from mesodecode.decoders.linear import LinearWeights, averaging
+
+
+class Readout(nn.Module):
+    """A linear model: logit = (x - mean) / scale · weights + intercept.
+
+    `forward` maps inputs (N, …), P numbers each, to logits (N,); mean, scale and coef are (P,).
+    """
+
+    def __init__(
+        self, mean: np.ndarray, scale: np.ndarray, coef: np.ndarray, intercept: float
+    ) -> None:
+        super().__init__()
+        for name, value in (("mean", mean), ("scale", scale)):
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+        self.head = nn.Linear(len(coef), 1)
+        set_weights(self.head, coef, intercept)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map inputs (N, …) to logits (N,)."""
+        return self.head((x.flatten(1) - self.mean) / self.scale)[:, 0]
+
+
+class Pixels(Readout):
+    """The linear baseline of `mesodecode.decoders.linear` on pseudo-RGB images (N, 3, H, W)."""
+
+    def __init__(self, fitted: LinearWeights) -> None:
+        super().__init__(fitted.mean, fitted.scale, fitted.coef, float(fitted.intercept[0]))
+        self.pixels = fitted.pixels
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images (N, 3, H, W) to the pixels (N, P) of the middle frame, averaged down."""
+        frames = images[:, 1]
+        if self.pixels < min(frames.shape[1:]):
+            rows, columns = (
+                torch.as_tensor(averaging(extent, self.pixels)).to(frames)
+                for extent in frames.shape[1:]
+            )
+            frames = rows @ frames @ columns.T
+        return frames.flatten(1)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Map pixels (N, P) to logits (N,)."""
+        return super().forward(features)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images (N, 3, H, W) to logits (N,)."""
+        return self.classify(self.features(images))
+
+
+class Trees(nn.Module):
+    """Gradient-boosted trees: windows (N, T, F) to logits (N,). What `head` reads are windows."""
+
+    def __init__(self, model: ClassifierMixin) -> None:
+        super().__init__()
+        self.model, self.head = model, nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map windows (N, T, F) to logits (N,)."""
+        found = self.model.decision_function(self.head(x.flatten(1)).cpu().numpy())
+        return torch.as_tensor(found, dtype=torch.float32, device=x.device)
+
+
+def of_windows(model: ClassifierMixin) -> Readout | Trees:
+    """Return the network of a fitted model of `mesodecode.decoders.roi_classical`."""
+    if not isinstance(model, Pipeline):
+        return Trees(model)
+    scaler, fitted = model.named_steps.values()
+    coef, intercept = np.ravel(fitted.coef_), float(np.ravel(fitted.intercept_)[0])
+    return Readout(scaler.mean_, scaler.scale_, coef, intercept)
+
+
+def set_weights(head: nn.Linear, coef: np.ndarray, intercept: float) -> None:
+    """Give a layer of one output these weights (P,) and intercept."""
+    with torch.no_grad():
+        head.weight.copy_(torch.as_tensor(coef)[None])
+        head.bias.fill_(intercept)
+
+
+def refit(
+    x: np.ndarray, y: np.ndarray, coef: np.ndarray, intercept: float, C: float
+) -> tuple[np.ndarray, float]:
+    """Return the weights (P,) and intercept of a logistic regression drawn towards given ones.
+
+    They minimise |weights - coef|² / 2 + C · (sum of the log losses of rows x (N, P), states y
+    (N,)): a normal prior about the weights of other mice, of variance C (Chelba & Acero 2004,
+    EMNLP 285-292). The intercept is free, as in scikit-learn's.
+    """
+    start = np.r_[np.asarray(coef, np.float64), intercept]
+    rows = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        z, moved = rows @ weights, weights - start
+        moved[-1] = 0.0
+        value = moved @ moved / 2 + C * (np.logaddexp(0, z) - y * z).sum()
+        return value, moved + C * rows.T @ (expit(z) - y)
+
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    return found.x[:-1], float(found.x[-1])
+
+
+class LinearDecoder(nn.Module):
+    """The linear baseline on images (N, 3, H, W): it reads the middle channel, frame t itself."""
+
+    def __init__(self, weights: np.ndarray, bias: float) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images to logits (N,)."""
+        return (images[:, 1] * self.weights).sum((1, 2)) + self.bias

@@ -1,0 +1,189 @@
+"""The networks that decoders are."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from mesodecode.base.files import UserError
+from mesodecode.decoders.backbones import create_backbone
+
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+
+
+class RNNDecoder(nn.Module):
+    """A recurrent network over a window, and a linear read-out of its final state.
+
+    1. `rnn` (GRU, LSTM or tanh RNN, batch_first) reads the window (N, T, F).
+    2. The last layer's final state is taken: after the last frame, and for a bidirectional
+       network also that of the backward direction, after the first frame.
+    3. `head` maps it to one logit; sigmoid(logit) is the probability of run.
+
+    Ajioka et al. 2024: 2 layers of 128 units on CNN features, 1 layer of 32 units on ROI signals.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        *,
+        cell: str,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.rnn = CELLS[cell](
+            n_features,
+            hidden_size,
+            num_layers,
+            batch_first=True,
+            bidirectional=bidirectional,
+            dropout=dropout if num_layers > 1 else 0.0,  # torch warns: it acts between layers
+        )
+        self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), 1)
+
+    @property
+    def n_features(self) -> int:
+        """Length F of the vectors that it reads."""
+        return self.rnn.input_size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map windows (N, T, F) to logits (N,)."""
+        _, state = self.rnn(x)
+        state = state[0] if isinstance(state, tuple) else state  # LSTM: (hidden, cell)
+        directions = 2 if self.rnn.bidirectional else 1
+        return self.head(torch.cat(tuple(state[-directions:]), dim=1))[:, 0]
+
+
+class TCNDecoder(nn.Module):
+    """Temporal convolutions over a window, in the place of a recurrent network.
+
+    1. `inputs` maps each frame of the window (N, T, F) to `hidden_size` channels.
+    2. Layer n adds to them a convolution of three frames that lie 2ⁿ apart (n = 0, 1 …), so that
+       `num_layers` layers see 2^num_layers - 1 frames to each side; past and future alike.
+    3. `head` maps the channels at the middle frame and their mean over the window to one logit.
+
+    After Bai, Kolter & Koltun 2018 (arXiv 1803.01271), who convolve the past only.
+    """
+
+    def __init__(
+        self, n_features: int, *, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.inputs = nn.Conv1d(n_features, hidden_size, 1)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(hidden_size, hidden_size, 3, dilation=2**n, padding=2**n)
+            for n in range(num_layers)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * hidden_size, 1)
+
+    @property
+    def n_features(self) -> int:
+        """Length F of the vectors that it reads."""
+        return self.inputs.in_channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map windows (N, T, F) to logits (N,)."""
+        x = self.inputs(x.transpose(1, 2))
+        for layer in self.layers:
+            x = x + self.dropout(torch.relu(layer(x)))
+        return self.head(torch.cat((x[:, :, x.shape[2] // 2], x.mean(2)), dim=1))[:, 0]
+
+
+class CNNDecoder(nn.Module):
+    """A timm backbone with one output on pseudo-RGB images (N, 3, H, W)."""
+
+    def __init__(self, backbone: str, pretrained: str = "none") -> None:
+        super().__init__()
+        self.net = create_backbone(backbone, pretrained)
+        if not isinstance(self.net.get_classifier(), nn.Linear):
+            raise UserError(f"backbone '{backbone}': its output is no single linear layer")
+        # timm draws EfficientNet heads from ±1/sqrt(outputs), here ±1: logits of tens at the start.
+        self.net.get_classifier().reset_parameters()
+
+    @property
+    def n_features(self) -> int:
+        """Length of the pooled feature vector, 1280 for EfficientNet-B0."""
+        return self.net.head_hidden_size
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images (N, 3, H, W) to pooled features (N, n_features).
+
+        Raises UserError if the backbone does not take images of this size.
+        """
+        try:
+            maps = self.net.forward_features(images)
+        except AssertionError as error:  # timm: transformers mostly are made for one size
+            about = self.net.pretrained_cfg
+            height, width = images.shape[2:]
+            raise UserError(
+                f"backbone '{about['architecture']}': does not take images of {height} x {width} "
+                f"px ({str(error).strip().rstrip('.')}); set image_size in the config to "
+                f"{about['input_size'][-1]}, or choose another backbone"
+            ) from error
+        return self.net.forward_head(maps, pre_logits=True)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Map pooled features (N, n_features) to logits (N,)."""
+        return self.net.get_classifier()(features)[:, 0]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images (N, 3, H, W) to logits (N,)."""
+        return self.classify(self.features(images))
+
+
+class CNNRNNDecoder(nn.Module):
+    """A CNN and a recurrent network trained together, on windows of images that share frames.
+
+    1. `cnn` turns each image of a batch into features, once (M, n_features).
+    2. The features of every window are gathered (N, 2 w + 1, n_features).
+    3. `rnn` reads each window and gives one logit.
+
+    The result and its gradients are those of passing every window through the CNN on its own,
+    at up to 1/(2 w + 1) of the cost (tests/test_finetune.py, benchmarks/windows.py).
+    """
+
+    def __init__(self, cnn: CNNDecoder, rnn: RNNDecoder | TCNDecoder) -> None:
+        super().__init__()
+        self.cnn, self.rnn = cnn, rnn
+
+    def forward(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """Map images (M, 3, H, W) and windows (N, 2 w + 1) of their numbers to logits (N,)."""
+        images, windows = batch
+        return self.rnn(self.cnn.features(images)[windows])
+
+
+def copied(network: nn.Module) -> nn.Module:
+    """Return a copy of a network, on its device, that computes as fast.
+
+    A plain copy has each weight in memory of its own. cuDNN needs those of a recurrent network in
+    one block, and else warns and gathers them at every call.
+    """
+    return in_blocks(copy.deepcopy(network))
+
+
+def in_blocks(network: nn.Module) -> nn.Module:
+    """Put the weights of each recurrent part of a network into one block of its GPU's memory."""
+    for part in network.modules():
+        if isinstance(part, nn.RNNBase):
+            part.flatten_parameters()
+    return network
+
+
+def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder | TCNDecoder:
+    """Build the network over windows of a decoder's settings (see its schema)."""
+    sizes = {key: settings[key] for key in ("hidden_size", "num_layers", "dropout")}
+    if settings["rnn"] == "tcn":  # which always reads both directions
+        return TCNDecoder(n_features, **sizes)
+    both = settings["bidirectional"]
+    return RNNDecoder(n_features, cell=settings["rnn"], bidirectional=both, **sizes)
+
+
+def cnn_rnn_decoder(cnn: CNNDecoder, settings: dict[str, Any]) -> CNNRNNDecoder:
+    """Join a CNN and a new recurrent network of a decoder's settings (see its schema)."""
+    return CNNRNNDecoder(cnn, rnn_decoder(cnn.n_features, settings))

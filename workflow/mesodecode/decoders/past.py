@@ -1,0 +1,103 @@
+"""Images of a new mouse: normalised by past frames, turned and shifted onto known mice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import affine_grid, grid_sample
+
+from mesodecode.base.files import UserError
+from mesodecode.decoders.inputs import Images
+from mesodecode.recordings.alignment import place
+from mesodecode.recordings.baseline import fixed
+from mesodecode.recordings.recording import Recording
+
+BLOCK = 1.0  # s for which frames are normalised by the same frames before them
+
+
+class AdaptedImages(Images):
+    """Images of one recording, normalised by past frames and moved, if asked for.
+
+    `past`: mean and SD are of all frames before the second that a frame lies in; `move` (2, 3) is
+    the affine map from where a pixel goes to where it comes from, as of `affine_grid`. `batches`
+    are those of `Images`.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        device: torch.device | str,
+        *,
+        past: bool = False,
+        move: np.ndarray | None = None,
+    ) -> None:
+        if past:
+            of, means, sds = past_statistics(recording)
+            recording = replace(recording, baseline=fixed(means, of))
+        super().__init__([recording], device)
+        self._move = None if move is None else torch.as_tensor(move, dtype=torch.float32)
+        if past:
+            self._recording = torch.as_tensor(of, device=self.device)
+            self._sd = torch.as_tensor(sds, dtype=torch.float32, device=self.device)
+
+    def batches(self, parts: Sequence[torch.Tensor], alike: bool = False) -> Any:
+        """Yield images (N, 3, H, W) for each of `parts`, positions (N,)."""
+        for images in super().batches(parts, alike):
+            if self._move is None:
+                yield images
+                continue
+            theta = self._move.to(images.device).expand(len(images), 2, 3)
+            grid = affine_grid(theta, list(images.shape), align_corners=False)
+            moved = grid_sample(images, grid, align_corners=False)
+            yield moved.to(memory_format=torch.channels_last)
+
+
+def past_statistics(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what normalises each frame: block (T,), mean (B, H, W) and SD (B,) of the blocks.
+
+    A block is a second; its mean image and its SD (of the whole stack, about each pixel's mean over
+    all of it) are those of the frames before the block. The first block, which has none, has those
+    of its own frames and is to be left out by a warm-up.
+    """
+    length = max(1, round(BLOCK * recording.frame_rate))
+    of = np.arange(len(recording)) // length
+    total = np.zeros(recording.shape[1:])
+    count, first, second = 0, 0.0, 0.0
+    means, sds = [], []
+    for start in range(0, len(recording), length):
+        frames = recording.read_frames(start, start + length).astype(np.float64)
+        if start:
+            means.append(total / count)
+            sds.append(np.sqrt(max(second / count - (first / count) ** 2, 0.0)))
+        total += frames.sum(axis=0)
+        first += frames.mean(axis=(1, 2)).sum()
+        second += (frames**2).mean(axis=(1, 2)).sum()
+        count += len(frames)
+        if not start:
+            means.append(total / count)
+            sds.append(np.sqrt(max(second / count - (first / count) ** 2, 0.0)))
+    return of, np.stack(means).astype(np.float32), np.maximum(sds, 1e-12).astype(np.float32)
+
+
+def onto(recording: Recording, others: Sequence[Recording]) -> np.ndarray:
+    """Return the map (2, 3) that moves a recording's frames onto the mean images of others.
+
+    The mean turn and shift against the first session of each mouse of `others`.
+    """
+    first = {other.mouse: other for other in reversed(others)}
+    image = recording.pixel_mean.astype(float)
+    found = [place(image, other.pixel_mean.astype(float)) for other in first.values()]
+    x, y, degrees = (np.mean([one[key] for one in found]) for key in ("x", "y", "rotation"))
+    if not np.isfinite([x, y, degrees]).all():
+        raise UserError(
+            f"{recording.path}: its images have another size than those of the training mice, so "
+            "that it cannot be registered to them; set image_size in the config"
+        )
+    height, width = image.shape
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    # in units of half the image, so that shifts count double, and turning does not shear
+    return np.array([[cos, -sin * height / width, x / 50], [sin * width / height, cos, y / 50]])

@@ -1,0 +1,159 @@
+"""The predictions file: where every decoder ends, and all that is known to what comes after.
+
+`results/{study}/predictions/{decoder}/{allocation}.h5` has the root attributes `decoder`,
+`allocation`, `train_mice`, `valid_mouse` and `test_mouse` (strings; several mice are joined by
+"+"), `protocol` (`protocols`; what a file without it is said to be of is transductive,
+as every decoder was when files had none) and one group a test session, with the attribute `mouse`
+and the datasets `frame` (int64, frame of the recording, from 0), `label` (uint8, 1 = run) and
+`probability` (float32, of run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.windows import tell_short
+from mesodecode.study import protocols
+from mesodecode.study.allocation import Allocation
+
+ATTRIBUTES = ("decoder", "allocation", "train_mice", "valid_mouse", "test_mouse")
+
+
+@dataclass(frozen=True)
+class SessionPredictions:
+    """Predictions of one test session of `mouse`: three arrays (n_frames,), in frame order.
+
+    `frame` int64, from 0; `label` uint8, 0 rest or 1 run; `probability` float32, of run. Frames
+    at the edges of a segment, which have no window, are not there: none of a session too short.
+    """
+
+    mouse: str
+    frame: np.ndarray
+    label: np.ndarray
+    probability: np.ndarray
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Test predictions of one decoder in one allocation, by session name, of a protocol.
+
+    `train_mice`, `valid_mouse` and `test_mouse` are strings, several mice joined by "+".
+    """
+
+    decoder: str
+    allocation: str
+    train_mice: str
+    valid_mouse: str
+    test_mouse: str
+    sessions: Mapping[str, SessionPredictions]
+    protocol: str = protocols.TRANSDUCTIVE
+
+    def write(self, path: str | Path) -> None:
+        """Check these predictions and write them to `path`, whole or not at all.
+
+        Raises UserError, naming the session, if the arrays differ in length, frames do not
+        increase, labels are not 0/1 or probabilities are not finite numbers from 0 to 1.
+        """
+        _check(self, path)
+        tell_short({name: len(one.frame) for name, one in self.sessions.items()})
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            for name in (*ATTRIBUTES, "protocol"):
+                file.attrs[name] = getattr(self, name)
+            for name, session in self.sessions.items():
+                group = file.create_group(name)
+                group.attrs["mouse"] = session.mouse
+                for key, dtype in (("frame", "i8"), ("label", "u1"), ("probability", "f4")):
+                    values = np.asarray(getattr(session, key)).astype(dtype)
+                    # Frame numbers shrink to almost nothing: a study has thousands of sessions.
+                    group.create_dataset(key, data=values, compression="gzip", shuffle=True)
+
+
+def bind(
+    decoder: str,
+    allocation: Allocation,
+    sessions: Mapping[str, SessionPredictions],
+    protocol: str = protocols.TRANSDUCTIVE,
+) -> Predictions:
+    """Bind predictions of test sessions to their decoder and allocation."""
+    return Predictions(
+        decoder=decoder,
+        allocation=allocation.id,
+        train_mice=allocation.joined("train"),
+        valid_mouse=allocation.joined("valid"),
+        test_mouse=allocation.joined("test"),
+        sessions=sessions,
+        protocol=protocol,
+    )
+
+
+def read(path: str | Path) -> Predictions:
+    """Read and check a predictions file.
+
+    Raises UserError if it is not one (what is missing is said) or if its values cannot be right,
+    as in `Predictions.write`; FileNotFoundError if there is none.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such predictions file; run the decoder first")
+    try:
+        with h5py.File(path, "r") as file:
+            about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
+            about["protocol"] = str(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
+            sessions = {name: _session(group) for name, group in file.items()}
+    except (OSError, KeyError) as error:
+        reason = str(error).strip("\"'")
+        raise UserError(
+            f"{path}: not a predictions file ({reason}); delete it and run its decoder again"
+        ) from None
+    predictions = Predictions(**about, sessions=sessions)
+    _check(predictions, path)
+    return predictions
+
+
+def nothing(path: str | Path, sessions: Iterable[str]) -> str:
+    """Return the error of predictions of no frame."""
+    return (
+        f"{path}: no frame to decode in session {', '.join(sessions)}: all their segments are "
+        "shorter than a window; give longer recordings, or lower half_window"
+    )
+
+
+def _session(group: h5py.Group) -> SessionPredictions:
+    arrays = (group[key][()] for key in ("frame", "label", "probability"))
+    return SessionPredictions(str(group.attrs["mouse"]), *arrays)
+
+
+def _check(predictions: Predictions, path: str | Path) -> None:
+    """Raise UserError naming `path` and the session if a value cannot be right."""
+    if not predictions.sessions:
+        raise UserError(f"{path}: predictions of no session; the test mouse needs at least one")
+    if not any(len(session.frame) for session in predictions.sessions.values()):
+        raise UserError(nothing(path, predictions.sessions))
+    for name, session in predictions.sessions.items():
+        fault = _fault(session, predictions.test_mouse.split("+"))
+        if fault:
+            raise UserError(f"{path}: session {name}: {fault}; make the predictions again")
+
+
+def _fault(session: SessionPredictions, test_mice: list[str]) -> str | None:
+    """Return what is wrong with a session's predictions, or None."""
+    frame, label, probability = map(np.asarray, (session.frame, session.label, session.probability))
+    if session.mouse not in test_mice:
+        return f"mouse {session.mouse} is not a test mouse ({', '.join(test_mice)})"
+    shapes = [array.shape for array in (frame, label, probability)]
+    if len(shapes[0]) != 1 or len(set(shapes)) != 1:
+        return f"frame, label and probability must be (n,) of one length, not {shapes}"
+    if (np.diff(frame) <= 0).any():
+        return "frame numbers must increase: a frame is there twice or out of order"
+    if not np.isin(label, (0, 1)).all():
+        return f"labels must be 0 or 1, not {np.setdiff1d(label, (0, 1))[0]}"
+    if not ((probability >= 0) & (probability <= 1)).all():  # NaN fails both
+        worst = probability[~((probability >= 0) & (probability <= 1))]
+        return f"{len(worst)} probabilities are not between 0 and 1 (the first is {worst[0]})"
+    return None

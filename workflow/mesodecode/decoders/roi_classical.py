@@ -1,0 +1,100 @@
+"""Classical decoders of windows of ROI signals (scikit-learn).
+
+The probability of run is the model's own where it has one; for the SVM and ridge it is the
+logistic function of the decision value: ordered as the decision, 0.5 at its boundary, but not
+calibrated. The AUC needs no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from mesodecode.base import windows
+from mesodecode.base.files import UserError
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.roi_signals import SessionSignals
+
+BLOCK = 4096  # windows of one prediction
+
+
+def make_model(settings: dict[str, Any]) -> ClassifierMixin:
+    """Return a new model for settings of roi_classical.schema.yaml."""
+    C, seed = settings["C"], settings["seed"]
+    if settings["model"] == "gradient_boosting":
+        return HistGradientBoostingClassifier(
+            max_iter=settings["trees"], early_stopping=False, random_state=seed
+        )
+    linear = {
+        "logistic_regression": LogisticRegression(C=C, max_iter=1000),
+        "linear_svm": LinearSVC(C=C, random_state=seed),
+        "ridge": RidgeClassifier(alpha=1 / C),
+    }
+    return make_pipeline(StandardScaler(copy=False), linear[settings["model"]])
+
+
+def decodable(session: SessionSignals, settings: dict[str, Any]) -> np.ndarray:
+    """Return the decodable frames (N,), the same that a recurrent decoder has."""
+    return _decodable([session], settings)[0]
+
+
+def _decodable(sessions: Sequence[SessionSignals], settings: dict[str, Any]) -> list[np.ndarray]:
+    return windows.decodable(sessions, settings["half_window"], settings["shift"])
+
+
+def flat_windows(
+    session: SessionSignals, frames: np.ndarray, settings: dict[str, Any]
+) -> np.ndarray:
+    """Return the windows of `frames` (N,) as rows, (N, (2 w + 1) R) float32."""
+    half_window, shift = settings["half_window"], settings["shift"]
+    offsets = np.arange(shift - half_window, shift + half_window + 1)
+    found = session.features[frames[:, None] + offsets]
+    return found.reshape(len(frames), len(offsets) * session.features.shape[1])
+
+
+def fit_classical(sessions: Sequence[SessionSignals], settings: dict[str, Any]) -> ClassifierMixin:
+    """Fit a model to every `frame_step`-th window of training sessions.
+
+    Raises UserError if their frames are of one state.
+    """
+    frames = [at[:: settings["frame_step"]] for at in _decodable(sessions, settings)]
+    labels = np.concatenate([s.labels[at] for s, at in zip(sessions, frames, strict=True)])
+    if len(np.unique(labels)) < 2:
+        raise UserError(
+            f"{len(labels)} training frames to decode, of fewer than two states; use longer "
+            "recordings, or lower frame_step or half_window"
+        )
+    rows = [flat_windows(s, at, settings) for s, at in zip(sessions, frames, strict=True)]
+    return make_model(settings).fit(np.concatenate(rows), labels)
+
+
+def predict_classical(
+    model: ClassifierMixin, sessions: Sequence[SessionSignals], settings: dict[str, Any]
+) -> dict[str, SessionPredictions]:
+    """Return a model's predictions of test sessions, all decodable frames."""
+    predictions = {}
+    for session in sessions:
+        frames = decodable(session, settings)
+        parts = [
+            _probability(model, flat_windows(session, frames[at : at + BLOCK], settings))
+            for at in range(0, len(frames), BLOCK)
+        ]
+        predictions[session.session] = SessionPredictions(
+            session.mouse, frames, session.labels[frames], np.concatenate([np.empty(0), *parts])
+        )
+    return predictions
+
+
+def _probability(model: ClassifierMixin, rows: np.ndarray) -> np.ndarray:
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba(rows)[:, 1]
+    return expit(model.decision_function(rows))

@@ -1,0 +1,84 @@
+"""Recurrent decoders of ROI signals: training on two sets of mice, predictions of a third."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mesodecode.decoders import train
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.inputs import Windows
+from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import SessionSignals, normalised, session_signals
+
+SETTINGS = (*train.SETTINGS, "schedule", "label_smoothing")  # of `train.fit`, in roi_rnn.schema
+
+
+def windows(
+    sessions: Sequence[SessionSignals],
+    settings: dict[str, Any],
+    device: torch.device | str = "cpu",
+) -> Windows:
+    """Return the windows of a decoder's settings over sessions, views of one array."""
+    half_window, shift = settings["half_window"], settings["shift"]
+    return Windows(sessions, half_window, half_window, device, shift=shift)
+
+
+def fit_roi_rnn(
+    train_sessions: Sequence[SessionSignals],
+    valid_sessions: Sequence[SessionSignals],
+    settings: dict[str, Any],
+    device: torch.device | str = "cpu",
+    checkpoint: Checkpoint | None = None,
+) -> train.Fit:
+    """Train a recurrent decoder; `settings` are those of roi_rnn.schema.yaml."""
+    train_set = windows(train_sessions, settings, device)
+    return train.fit(
+        lambda: rnn_decoder(train_set.n_features, settings),
+        train_set,
+        windows(valid_sessions, settings, device),
+        device=device,
+        checkpoint=checkpoint,
+        **{key: settings[key] for key in SETTINGS},
+    )
+
+
+def predict_roi_rnn(
+    model: torch.nn.Module,
+    sessions: Sequence[SessionSignals],
+    settings: dict[str, Any],
+    device: torch.device | str = "cpu",
+) -> dict[str, SessionPredictions]:
+    """Return a trained decoder's predictions of test sessions, all decodable frames."""
+    predictions = {}
+    for session in sessions:
+        source = windows([session], settings, device)
+        logits = source.logits(model, source.centres).cpu()
+        frames = source.centres.cpu().numpy()
+        probability = torch.sigmoid(logits.double()).numpy()
+        predictions[session.session] = SessionPredictions(
+            session.mouse, frames, session.labels[frames], probability
+        )
+    return predictions
+
+
+def signals_of(
+    recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    by: Callable[..., np.ndarray] = normalised,
+) -> list[SessionSignals]:
+    """Return ROI signals as the decoder was trained on them, without the ROIs dropped then.
+
+    `by` as in `session_signals`.
+    """
+    sessions, _ = session_signals(recordings, settings, by)
+    everything = list(range(1, recordings[0].rois.shape[1] + 1))
+    rois = (settings["rois"] or everything) if settings["others"] == "drop" else everything
+    for session in sessions:
+        session.features[:, [rois.index(roi) for roi in settings["dropped"]]] = 0
+    return sessions

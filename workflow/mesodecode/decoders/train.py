@@ -1,0 +1,317 @@
+"""Training: one loop for every network, on any source of inputs and labels."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.progress import Progress
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.device import peak_memory, reduced_dtype
+from mesodecode.decoders.inputs import Source
+from mesodecode.decoders.networks import in_blocks
+
+# Settings of `fit` that every schema of a network has.
+SETTINGS = ("epochs", "batch_size", "max_lr", "frame_step", "seed")
+SETTINGS += ("early_stopping", "ema_decay", "precision")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of `history.tsv`: losses in nats, the final lr, training inputs per second.
+
+    `feed_share` is the part of the training time that was spent waiting for inputs;
+    `peak_memory_mb` that of the GPU's allocations, without a GPU that of the process.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    valid_loss: float
+    valid_auc: float
+    lr: float
+    inputs_per_s: float
+    feed_share: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The weights of the epoch with the lowest validation loss, and all epochs."""
+
+    state: dict[str, torch.Tensor]
+    history: list[Epoch]
+
+
+def fit(
+    make_model: Callable[[], nn.Module],
+    train: Source,
+    valid: Source,
+    *,
+    epochs: int,
+    batch_size: int,
+    max_lr: float,
+    frame_step: int,
+    seed: int,
+    run_length: int = 1,
+    schedule: str = "one_cycle",
+    label_smoothing: float = 0.0,
+    early_stopping: int | None = None,
+    ema_decay: float = 0.0,
+    precision: str = "float32",
+    device: torch.device | str = "cpu",
+    checkpoint: Checkpoint | None = None,
+) -> Fit:
+    """Train with binary cross-entropy, Adam and a one-cycle learning rate; keep the best epoch.
+
+    1. `make_model` returns a network that maps a source's batches to logits (N,). It is called
+       after seeding, so that new weights follow `seed`.
+    2. Decodable frames are cut into runs of `run_length`; every `frame_step`-th run is used, for
+       training in an order drawn anew each epoch, in batches of about `batch_size` frames.
+    3. `schedule` "one_cycle" rises to `max_lr` and falls again over all steps, "constant" stays
+       there. `label_smoothing` s moves the labels 0 and 1 of every loss to s/2 and 1 - s/2, as
+       Keras does.
+    4. Best is the epoch of lowest validation loss (Ajioka et al. 2024, Methods). Training ends
+       early once `early_stopping` epochs in a row were no better than the best.
+    5. With `ema_decay` d above 0, what is validated and kept is an average of the weights, moved
+       by 1 - d towards the current ones after every step.
+    6. `precision` mixed computes in bfloat16 on a GPU that has it, in float16 with a scaled loss on
+       an older one, and in float32 on a CPU, where the others do not pay.
+
+    With a `checkpoint` the run goes on where an earlier one ended, to the same weights; one that
+    had come to its end is not repeated.
+    Raises UserError if there is nothing to train on, one state only, or the loss is not finite;
+    Stopped after a signal, with the checkpoint written.
+    """
+    if checkpoint and (result := checkpoint.finished()):
+        print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
+        return Fit(result["state"], [Epoch(**line) for line in result["history"]])
+    device = torch.device(device)
+    if device.type == "cuda" and precision == "float32":  # the same bits again, at some cost
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(seed)
+    model = make_model().to(device, memory_format=torch.channels_last)
+    for name, source in (("training", train), ("validation", valid)):
+        at = _in_runs(source.centres, run_length, frame_step)
+        if len(at) == 0 or source.labels[at].unique().numel() < 2:
+            raise UserError(
+                f"{len(at)} {name} frames to decode, of fewer than two states; use longer "
+                "recordings, or lower frame_step or half_window"
+            )
+    n_inputs = len(_in_runs(train.centres, run_length, frame_step))
+    n_batches = min(math.ceil(n_inputs / batch_size), n_inputs // 2)  # no batch of one frame
+    optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
+    if schedule == "one_cycle":
+        rate = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=max_lr, total_steps=max(2, epochs * n_batches)
+        )
+    else:
+        rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    decay = get_ema_multi_avg_fn(ema_decay)
+    average = AveragedModel(model, multi_avg_fn=decay, use_buffers=True) if ema_decay else None
+    if average is not None:  # a copy of the network
+        in_blocks(average)
+    dtype = reduced_dtype(device) if precision == "mixed" else None
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+    run = _Run(model, optimizer, rate, scaler, average, dtype, label_smoothing, checkpoint)
+    run.restore(torch.Generator().manual_seed(seed))
+    with checkpoint.signals() if checkpoint else nullcontext():
+        while run.epoch <= epochs and not (early_stopping and run.stalled() >= early_stopping):
+            order = _in_runs(train.centres, run_length, frame_step, run.order)
+            run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
+            run.validate(valid, _in_runs(valid.centres, run_length, frame_step), n_inputs)
+            print(describe(run.history[-1], epochs), file=sys.stderr, flush=True)
+            run.next_epoch()
+    if checkpoint:
+        history = [asdict(line) for line in run.history]
+        checkpoint.finish({"state": run.best_state, "history": history})
+    return Fit(run.best_state, run.history)
+
+
+def _in_runs(
+    centres: torch.Tensor,
+    run_length: int,
+    frame_step: int,
+    shuffle: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Return every `frame_step`-th run of `centres` (N,), runs in random order if asked for."""
+    runs = torch.arange(0, math.ceil(len(centres) / run_length), frame_step)
+    if shuffle is not None:
+        runs = runs[torch.randperm(len(runs), generator=shuffle)]
+    chosen = (runs[:, None] * run_length + torch.arange(run_length)).flatten()
+    return centres[chosen[chosen < len(centres)].to(centres.device)]
+
+
+@dataclass
+class _Run:
+    """A training run at some step, with all that its next steps depend on."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    rate: torch.optim.lr_scheduler.LRScheduler
+    scaler: torch.amp.GradScaler
+    average: AveragedModel | None
+    dtype: torch.dtype | None  # of mixed precision
+    label_smoothing: float
+    checkpoint: Checkpoint | None
+    order: torch.Generator = field(default_factory=torch.Generator)
+    order_state: torch.Tensor | None = None  # of `order` when the epoch under way began
+    epoch: int = 1
+    batches: int = 0  # done in this epoch
+    loss: float = 0.0  # summed over its inputs
+    seconds: float = 0.0
+    waited: float = 0.0  # seconds of them, for inputs
+    best: float = math.inf
+    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+
+    _PLAIN = ("order_state", "epoch", "batches", "loss", "seconds", "waited", "best", "best_state")
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What has a state_dict, by name."""
+        names = ("model", "optimizer", "rate", "scaler", "average")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def restore(self, order: torch.Generator) -> None:
+        """Start with the generator `order`, or go on from the checkpoint."""
+        self.order, self.order_state = order, order.get_state()
+        state = self.checkpoint.load() if self.checkpoint else None
+        if state is None:
+            return
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        for name in self._PLAIN:
+            setattr(self, name, state[name])
+        self.history = [Epoch(**line) for line in state["history"]]
+        self.order.set_state(self.order_state)
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"]:
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        print(f"going on at epoch {self.epoch}, batch {self.batches}", file=sys.stderr, flush=True)
+
+    def save(self) -> None:
+        """Write the checkpoint; raises Stopped if a signal asked for an end."""
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
+        state |= {name: getattr(self, name) for name in self._PLAIN}
+        state["history"] = [asdict(line) for line in self.history]
+        state["rng"] = torch.get_rng_state()
+        state["cuda_rng"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        self.checkpoint.save(state)
+
+    def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        smooth = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return binary_cross_entropy_with_logits(logits, smooth)
+
+    def autocast(self) -> torch.autocast:
+        enabled = self.dtype is not None
+        kind = next(self.model.parameters()).device.type
+        return torch.autocast(kind, dtype=self.dtype, enabled=enabled)
+
+    def train(self, source: Source, order: torch.Tensor, n_batches: int, what: str) -> None:
+        """Take the steps of the epoch that are not yet taken."""
+        self.model.train()
+        # Batches of nearly equal size, two frames or more: BatchNorm cannot train on one.
+        batches = torch.tensor_split(order, n_batches)[self.batches :]
+        feed = iter(source.batches(batches))
+        with Progress(sum(map(len, batches)), "inputs", what) as progress:
+            for at in batches:
+                start = time.monotonic()
+                inputs = next(feed)
+                self.waited += time.monotonic() - start
+                value = self.step(inputs, source.labels[at])
+                self.loss += value * len(at)
+                self.seconds += time.monotonic() - start
+                self.batches += 1
+                progress.update(len(at), loss=value)
+                if self.checkpoint and self.checkpoint.due():
+                    self.save()
+
+    def step(self, inputs: Any, labels: torch.Tensor) -> float:
+        """Take one step and return its loss."""
+        with self.autocast():
+            logits = self.model(inputs)
+        loss = self.loss_of(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.rate.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return loss.item()
+
+    def validate(self, source: Source, at: torch.Tensor, n_inputs: int) -> None:
+        """Close the epoch: score the validation frames, keep the weights if they are the best."""
+        model = self.model if self.average is None else self.average.module
+        with self.autocast():
+            logits = source.logits(model, at).float()
+        labels = source.labels[at]
+        line = Epoch(
+            epoch=self.epoch,
+            step=self.epoch * self.batches,
+            train_loss=self.loss / n_inputs,
+            valid_loss=self.loss_of(logits, labels).item(),
+            valid_auc=roc_auc(labels.cpu().numpy(), logits.cpu().numpy()),
+            lr=self.rate.get_last_lr()[0],
+            inputs_per_s=n_inputs / self.seconds,
+            feed_share=self.waited / self.seconds,
+            peak_memory_mb=peak_memory() / 2**20,
+        )
+        if not math.isfinite(line.train_loss + line.valid_loss):
+            raise UserError(f"epoch {self.epoch}: the loss is not finite; lower max_lr")
+        self.history.append(line)
+        if line.valid_loss < self.best:
+            self.best = line.valid_loss
+            state = model.state_dict()
+            self.best_state = {key: value.cpu().clone() for key, value in state.items()}
+
+    def stalled(self) -> int:
+        """Return how many epochs there were since the best one."""
+        losses = [line.valid_loss for line in self.history]
+        return len(losses) - 1 - losses.index(self.best) if losses else 0
+
+    def next_epoch(self) -> None:
+        """Go to the start of the next epoch, and keep it."""
+        self.epoch, self.batches = self.epoch + 1, 0
+        self.loss = self.seconds = self.waited = 0.0
+        self.order_state = self.order.get_state()
+        if self.checkpoint:
+            self.save()
+
+
+def describe(line: Epoch, epochs: int) -> str:
+    """Return one epoch in words for the log."""
+    return (
+        f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, valid loss "
+        f"{line.valid_loss:.4f}, valid AUC {line.valid_auc:.3f}, {line.inputs_per_s:.0f} inputs/s, "
+        f"peak memory {line.peak_memory_mb:.0f} MB"
+    )
+
+
+def write_history(path: str | Path, history: list[Epoch]) -> None:
+    """Write epochs as a TSV with one column a field of `Epoch`."""
+    rows = [vars(line) for line in history]
+    with atomic_path(path) as part, open(part, "w") as file:
+        print(*rows[0], sep="\t", file=file)
+        for row in rows:
+            print(
+                *(f"{v:.6g}" if isinstance(v, float) else v for v in row.values()),
+                sep="\t",
+                file=file,
+            )

@@ -1,0 +1,211 @@
+"""The search for a decoder's settings on the mice that train and validate, never the test mouse.
+
+Nested cross-validation (Varma & Simon 2006, BMC Bioinformatics 7:91; Cawley & Talbot 2010, JMLR
+11:2079): a choice that saw the test mouse would make its AUC too good. Here each test mouse has a
+search of its own, scored by the validation mice of its allocations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import torch
+from optuna.trial import TrialState
+
+from mesodecode.base.files import UserError
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders import linear, roi_classical, roi_rnn, train
+from mesodecode.decoders.augment import Augment
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import session_signals
+from mesodecode.study import tuning
+from mesodecode.study.allocation import Allocation
+
+# Fits a decoder to training recordings; returns its AUC on validation recordings.
+Score = Callable[[Sequence[Recording], Sequence[Recording], dict[str, Any]], float]
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+STARTUP = 5  # trials before the worse half of those that follow may be stopped early
+
+
+def search(
+    score: Score,
+    settings: Mapping[str, Any],
+    line: Mapping[str, Any],
+    splits: Sequence[tuple[Sequence[Recording], Sequence[Recording]]],
+    storage: str | Path,
+    identity: Sequence[str] = (),
+) -> optuna.Study:
+    """Try `line["trials"]` settings, each scored by its mean AUC over `splits`; return the study.
+
+    Settings come from a tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS 24); the
+    first trial is the decoder as the config has it, where the search holds that. A trial whose
+    mean AUC after some split is below the median of the others' is stopped. Trials are kept in
+    `storage`: the same call goes on with those that are missing, to the same trials as if it had
+    never been stopped, since each draws from `seed` and how many came before it. Trials of other
+    settings, or of another `identity` (what else a score depends on: data, code), are not counted.
+    Raises UserError if no trial could be scored.
+    """
+    about = json.dumps([settings, line["search"], line["seed"], identity], sort_keys=True)
+    name = "tune " + hashlib.sha256(about.encode()).hexdigest()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    backend = optuna.storages.journal.JournalFileBackend(str(storage))
+    trials = optuna.storages.JournalStorage(backend)
+    kept = optuna.get_all_study_names(trials)
+    if kept and name not in kept:
+        print(
+            f"{storage}: its trials are of other settings, data or code, and are not counted",
+            file=sys.stderr,
+        )
+    study = optuna.create_study(
+        study_name=name,
+        storage=trials,
+        load_if_exists=True,
+        direction="maximize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
+    )
+    if not ended(study):
+        space = line["search"].items()
+        study.enqueue_trial({k: settings[k] for k, v in space if tuning.holds(v, settings[k])})
+
+    def objective(trial: optuna.Trial) -> float:
+        chosen = dict(settings) | {k: suggest(trial, k, v) for k, v in line["search"].items()}
+        aucs = []
+        for training, validation in splits:
+            try:
+                aucs.append(score(training, validation, chosen))
+            except UserError as error:
+                trial.set_user_attr("error", str(error))
+                raise
+            trial.report(float(np.mean(aucs)), len(aucs))
+            if len(aucs) < len(splits) and trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(aucs))
+
+    while len(done := ended(study)) < line["trials"]:
+        # One sampler for all would begin anew after a kill and try the same again; and a trial
+        # that was killed is for ever "running", which as "constant liar" it would take for bad.
+        drawn = np.random.SeedSequence([line["seed"], len(done)]).generate_state(1)
+        study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]), constant_liar=False)
+        study.optimize(objective, n_trials=1, catch=(UserError,))
+        last = ended(study)[-1]
+        auc = "-" if last.value is None else f"{last.value:.4f}"
+        print(
+            f"trial {len(done) + 1}/{line['trials']}: {last.params} {last.state.name.lower()}, "
+            f"AUC {auc}",
+            file=sys.stderr,
+            flush=True,
+        )
+    if not any(trial.state == TrialState.COMPLETE for trial in study.trials):
+        raise UserError(f"{storage}: none of {line['trials']} settings could be scored; see above")
+    return study
+
+
+def suggest(trial: optuna.Trial, key: str, values: Sequence[Any]) -> Any:
+    """Return a value of a setting: of a range, as whole numbers where its ends are, or a choice."""
+    if not tuning.is_range(values):
+        return trial.suggest_categorical(key, values)
+    whole = all(isinstance(v, int) for v in values)
+    ask = trial.suggest_int if whole else trial.suggest_float
+    return ask(key, *values, log=tuning.is_log(values))
+
+
+def ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that came to an end; one that was killed or interrupted did not."""
+    trials = study.get_trials(deepcopy=False, states=ENDED)
+    return [t for t in trials if t.state != TrialState.FAIL or "error" in t.user_attrs]
+
+
+def table(study: optuna.Study) -> pd.DataFrame:
+    """Return a row a trial: its number, state, AUC (of the splits it came to) and settings."""
+    rows = []
+    for number, trial in enumerate(ended(study)):
+        auc = list(trial.intermediate_values.values())[-1:] or [np.nan]
+        about = {"trial": number, "state": trial.state.name.lower(), "auc": auc[0]}
+        rows.append(about | {"n_splits": len(trial.intermediate_values)} | trial.params)
+    return pd.DataFrame(rows)
+
+
+def write_best(study: optuna.Study, mice: Sequence[str], path: Path) -> None:
+    """Write the best settings, their AUC, and the mice that chose them (JSON)."""
+    best = study.best_trial
+    found = {"settings": best.params, "valid_auc": best.value, "mice": list(mice)}
+    path.write_text(json.dumps(found | {"trials": len(ended(study))}, indent=1) + "\n")
+
+
+def splits_of(
+    allocations: Sequence[Allocation], recordings: Sequence[Recording]
+) -> list[tuple[list[Recording], list[Recording]]]:
+    """Return training and validation recordings of each allocation.
+
+    Raises UserError if a mouse has no recording.
+    """
+    splits = []
+    for allocation in allocations:
+        sets = [
+            [r for r in recordings if r.mouse in m] for m in (allocation.train, allocation.valid)
+        ]
+        missing = {*allocation.train, *allocation.valid} - {r.mouse for r in sets[0] + sets[1]}
+        if missing:
+            raise UserError(
+                f"--recordings: none of mouse {', '.join(sorted(missing))}, which {allocation.id} "
+                "has; give its recordings too"
+            )
+        splits.append(tuple(sets))
+    return splits
+
+
+def scorer(kind: str, device: torch.device) -> Score:
+    """Return how decoders of a kind are fitted and scored (kinds of `tuning.KINDS`)."""
+
+    def of_pixels(training, validation, settings):
+        fitting = {key: settings[key] for key in ("pixels", "C", "frame_step", "baseline")}
+        model = linear.fit_linear(training, **fitting)
+        how = {key: settings[key] for key in ("pixels", "baseline")}
+        return pooled(linear.predict_linear(model, validation, **how))
+
+    def of_images(training, validation, settings):
+        augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
+        sets = [with_baseline(one, settings["baseline"]) for one in (training, validation)]
+        fitted = train.fit(
+            lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
+            Images(sets[0], device=device, augment=augment if augment else None),
+            Images(sets[1], device=device),
+            device=device,
+            **{key: settings[key] for key in train.SETTINGS},
+        )
+        return of_best_epoch(fitted)
+
+    def of_roi_windows(training, validation, settings):
+        signals, _ = session_signals([*training, *validation], settings)
+        sets = signals[: len(training)], signals[len(training) :]
+        if kind == "roi_rnn":
+            return of_best_epoch(roi_rnn.fit_roi_rnn(*sets, settings, device))
+        model = roi_classical.fit_classical(sets[0], settings)
+        return pooled(roi_classical.predict_classical(model, sets[1], settings))
+
+    return {"linear": of_pixels, "cnn": of_images}.get(kind, of_roi_windows)
+
+
+def of_best_epoch(fitted: train.Fit) -> float:
+    """Return the validation AUC of the epoch whose weights a network keeps."""
+    return min(fitted.history, key=lambda epoch: epoch.valid_loss).valid_auc
+
+
+def pooled(predictions: Mapping[str, SessionPredictions]) -> float:
+    """Return the AUC of all frames of sessions together."""
+    parts = predictions.values()
+    return roc_auc(
+        *(np.concatenate([getattr(p, k) for p in parts]) for k in ("label", "probability"))
+    )

@@ -1,0 +1,75 @@
+"""Trained networks as files: what was trained, on which mice, and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mesodecode.base.files import UserError, atomic_path
+from mesodecode.decoders.backbones import _load_safely
+from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder, rnn_decoder
+from mesodecode.study.allocation import Allocation
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, and what it must never be tested on.
+
+    `kind` ("cnn"; "cnn_rnn" on features; "finetuned", CNN and RNN together) and `settings` say how
+    to build it; `state` is its state dict; `train_mice` and `valid_mice` are the mice it has seen.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    train_mice: tuple[str, ...]
+    valid_mice: tuple[str, ...]
+    state: dict[str, torch.Tensor]
+
+    def __post_init__(self) -> None:
+        self.allocate(())  # refuses a mouse in two roles
+
+    def with_state(self, state: dict[str, torch.Tensor]) -> Trained:
+        """Return the same with the weights `state`."""
+        return replace(self, state=state)
+
+    def save(self, path: str | Path) -> None:
+        """Write to `path`, whole or not at all."""
+        with atomic_path(path) as part:
+            torch.save(vars(self), part)
+
+    def allocate(self, test_mice: Sequence[str]) -> Allocation:
+        """Return the allocation of this network with `test_mice`.
+
+        Raises UserError if the network was trained or validated on one of them.
+        """
+        return Allocation(tuple(self.train_mice), tuple(self.valid_mice), tuple(test_mice))
+
+    def build(self, device: torch.device | str = "cpu") -> nn.Module:
+        """Return the network in evaluation mode."""
+        if self.kind == "cnn":
+            model = CNNDecoder(self.settings["backbone"])
+        elif self.kind == "finetuned":
+            model = cnn_rnn_decoder(CNNDecoder(self.settings["backbone"]), self.settings)
+        else:
+            first = next(iter(self.state.values()))  # of both networks: outputs x features
+            model = rnn_decoder(first.shape[1], self.settings)
+        model.load_state_dict(self.state, strict=True)
+        return model.to(device).eval()
+
+
+def load_trained(path: str | Path, *kinds: str) -> Trained:
+    """Read weights that `Trained.save` wrote. Raises UserError if they are of none of `kinds`."""
+    content = _load_safely(Path(path))
+    try:
+        trained = Trained(**content)
+    except TypeError as error:
+        raise UserError(f"{path}: not weights of a mesodecode decoder") from error
+    if trained.kind not in kinds:
+        needed = " or ".join(f"'{kind}'" for kind in kinds)
+        raise UserError(f"{path}: weights of a '{trained.kind}' decoder; needs {needed}")
+    return trained

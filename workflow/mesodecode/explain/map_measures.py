@@ -1,0 +1,147 @@
+"""Is a map right? Five checks that an importance map should pass before it is believed.
+
+A map gives every unit, an ROI or a mask of the image, a score. Arrays of maps are (A, U): the maps
+of A allocations over U units. Which decoders and windows they are of says
+`mesodecode.explain.map_check`, what is a pass and what a flag `mesodecode.explain.map_verdicts`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mesodecode.scores.published_tests import holm, rank_sum
+
+
+@dataclass(frozen=True)
+class Planted:
+    """How well a map finds what was planted; see `planted_truth`."""
+
+    average_precision: float
+    chance: float
+    n_planted: int
+    n_on_top: int
+    n_units: int
+
+
+def planted_truth(scores: np.ndarray, planted: np.ndarray) -> Planted:
+    """Compare a map with the truth of a simulation.
+
+    Method: average precision, the area under the precision-recall curve over units, of scores (U,)
+    as a detector of planted (U,): 1 planted, 0 not, NaN left out (a mask that hides a little of a
+    planted area is neither). 1 where all planted units are above all others; expected of a random
+    order: the share of planted units. `n_on_top`: planted ones among as many highest scores as
+    there are planted ones, those that tie with others last.
+    Citation: synthetic truth as a benchmark of attributions, Arras, Osman & Samek 2022,
+    Information Fusion 81: 14-40; average precision, Davis & Goadrich 2006, ICML.
+    Failure: the map misses what the recordings hold, or finds what they do not. Or it is right, and
+    the decoder needs fewer areas than carry the signal: look at the AUC and the other checks.
+    """
+    from sklearn.metrics import average_precision_score  # seconds, and only here
+
+    counted = ~np.isnan(planted)
+    scores, truth = scores[counted], planted[counted].astype(bool)
+    n = int(truth.sum())
+    order = np.lexsort((truth, -scores))
+    return Planted(
+        average_precision=float(average_precision_score(truth, scores)),
+        chance=float(truth.mean()),
+        n_planted=n,
+        n_on_top=int(truth[order[:n]].sum()),
+        n_units=len(truth),
+    )
+
+
+def rank_correlations(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return Spearman's rank correlation (A,) of maps (A, U) with others (A, U), row by row.
+
+    0 where one of the two is constant: it ranks nothing.
+
+    Method: `others` are maps of what cannot know the behaviour, made in the same way on the same
+    windows: decoders with randomly drawn weights (model randomisation), or trained on permuted
+    labels (label randomisation). ROIs are ranked, so that the size of scores does not count.
+    Citation: Adebayo et al. 2018, Sanity checks for saliency maps, NeurIPS 31.
+    Failure, a high correlation: the map would look like this whatever was learned. It shows the
+    input (which signals vary most), the method or the architecture, and must not be read as a
+    property of the trained decoder.
+    """
+    pairs = zip(maps, others, strict=True)
+    return np.array([_spearman(one, other) for one, other in pairs])
+
+
+def stability(maps: np.ndarray, mice: np.ndarray) -> tuple[float, float]:
+    """Return the mean rank correlation of all pairs of maps (A, U), by test mouse (A,).
+
+    First over the pairs of allocations with different test mice, then over those with the same one;
+    NaN where there is no such pair.
+
+    Method: decoders of other training mice, on other recordings, should look at the same areas.
+    Citation: Kalousis, Prados & Hilario 2007, Knowl Inf Syst 12: 95-116 (stability of rankings).
+    Failure, a low correlation: the ranking is that of one network or mouse, not of the question;
+    only what all maps share may be read from it. Areas of which a decoder needs one or another, and
+    many areas that matter little (their order is luck), make it low too.
+    """
+    found: dict[bool, list[float]] = {False: [], True: []}
+    for a, b in combinations(range(len(maps)), 2):
+        found[bool(mice[a] == mice[b])].append(_spearman(maps[a], maps[b]))
+    different, same = (float(np.mean(f)) if f else float("nan") for f in found.values())
+    return different, same
+
+
+def deletion_gain(auc: np.ndarray, auc_random: np.ndarray) -> tuple[float, int]:
+    """Return how much faster the AUC falls when units are removed in the map's order.
+
+    auc (A, S): AUC with growing shares of the units removed, highest scores first; auc_random
+    (A, K, S) in K random orders. The first result is the area between the curves, the mean over
+    allocations and shares of random - map; the second, r, the number of random orders (draw k of
+    all allocations together) under which the AUC falls as fast or faster: p = (r + 1) / (K + 1).
+
+    Method: deletion curve. Which decoder, which windows, and where the order comes from:
+    `mesodecode.explain.map_check`. The map that gives the order is of other mice than those whose
+    AUC is measured. For cut-out this is essential: its scores are losses of AUC on the very frames
+    and labels, so that their order would profit from their noise.
+    Citation: Samek et al. 2017, IEEE Trans Neural Netw Learn Syst 28: 2660-2673; Petsiuk, Das &
+    Saenko 2018 (RISE), BMVC.
+    Failure: what the map puts on top, the decoder can do without as well as without anything else:
+    the map is not faithful to the decoder, or does not hold in other mice. A decoder that holds the
+    same signal in several areas falls late in any order. Units removed are inputs that the decoder
+    was not trained on.
+    """
+    own, drawn = np.nanmean(auc, axis=(0, 1)), np.nanmean(auc_random, axis=(0, 2))
+    return float(drawn.mean() - own), int((drawn <= own).sum())
+
+
+def real_against_permuted(real: np.ndarray, permuted: np.ndarray) -> pd.DataFrame:
+    """Compare maps of decoders with the real (A, U) and with permuted labels (B, U), unit by unit.
+
+    Returns n_null, mean_null, sd_null (sample SD; NaN for one), statistic and p of the rank-sum
+    test of real against permuted over allocations, and p_holm, corrected over the units: a row a
+    unit (Ajioka et al. 2024, Fig 6). Allocations share mice, so these p values are descriptive.
+    """
+    tests = np.array([rank_sum(a, b) for a, b in zip(real.T, permuted.T, strict=True)])
+    return pd.DataFrame(
+        {
+            "n_null": len(permuted),
+            "mean_null": permuted.mean(axis=0),
+            "sd_null": permuted.std(axis=0, ddof=1) if len(permuted) > 1 else np.nan,
+            "statistic": tests[:, 0],
+            "p": tests[:, 1],
+            "p_holm": holm(tests[:, 1]),
+        }
+    )
+
+
+def smallest_p_holm(n: int, n_null: int, n_units: int) -> float:
+    """Return the smallest corrected p that `real_against_permuted` can give, of distinct values."""
+    _, p = rank_sum(np.arange(n) + n_null, np.arange(n_null))
+    return min(1.0, p * n_units)
+
+
+def _spearman(a: np.ndarray, b: np.ndarray) -> float:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(stats.spearmanr(a, b).statistic)

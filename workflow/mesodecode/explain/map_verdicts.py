@@ -1,0 +1,271 @@
+"""The checks of an importance map, over all allocations, as a table: pass, flag or not made.
+
+What each check is and what a failure means: `map_measures`. A flag is a reason to
+look, not a proof that a map is wrong; a pass is none that it is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mesodecode.base.files import UserError
+from mesodecode.explain import map_measures
+from mesodecode.explain.map_check import MapCheck
+
+COLUMNS = ("check", "verdict", "value", "limit", "n", "sentence")
+NUMBERS = ("value", "limit", "n")
+# Rank correlations. With a map that knows nothing of the behaviour, flagged from here on; between
+# maps of one question, flagged below. (Unrelated maps of 50 units scatter about 0 with SD 0.14.)
+SURVIVES = 0.5
+AGREES = 0.3
+FEWEST = 5  # units whose rank correlation says something
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the checks of a map need, of A allocations and the U units that all of them read.
+
+    kind ("ROI" or "mask"); real, randomised and planted (A, U); null (A, U), of the decoder trained
+    on permuted labels, or None; seeds, (A, U) of each further seed; mice (A,), the test mice;
+    share (S,), auc (A, S) and auc_random (A, K, S) of the deletion curves, with S = 0 where none
+    were made; auc_intact (A,).
+    """
+
+    kind: str
+    units: tuple[str, ...]
+    mice: np.ndarray
+    real: np.ndarray
+    randomised: np.ndarray
+    planted: np.ndarray
+    null: np.ndarray | None
+    seeds: tuple[np.ndarray, ...]
+    share: np.ndarray
+    auc_intact: np.ndarray
+    auc: np.ndarray
+    auc_random: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The map that is shown: the mean over allocations (U,)."""
+        return self.real.mean(axis=0)
+
+    @property
+    def truth(self) -> np.ndarray | None:
+        """What is planted in all test mice (U,), NaN where they differ; None if nothing is."""
+        first = self.planted[0]
+        truth = np.where((self.planted == first).all(axis=0), first, np.nan)
+        return truth if (truth == 1).any() and (truth == 0).any() else None
+
+
+def gather(
+    scores: pd.DataFrame,
+    made: Sequence[MapCheck],
+    null: pd.DataFrame | None = None,
+    seeds: Sequence[pd.DataFrame] = (),
+) -> Evidence:
+    """Put together maps (`map_scores.read`) and checks of the same allocations.
+
+    Raises UserError if an allocation or a unit is missing somewhere.
+    """
+    allocations = scores.index.get_level_values("allocation")
+    found = {one.allocation: one for one in made}
+    _complete(allocations, found, "checks")
+    ordered = [found[name] for name in allocations]
+    units = [unit for unit in scores.columns if all(unit in one.unit for one in ordered)]
+
+    def column(name: str) -> np.ndarray:
+        rows = [pd.Series(getattr(one, name), one.unit)[units] for one in ordered]
+        return np.array(rows, float)
+
+    def of(table: pd.DataFrame) -> np.ndarray:
+        _complete(units, table.columns, "maps")
+        table = table.droplevel("test_mouse")
+        _complete(allocations, table.index, "maps")
+        return table.loc[allocations, units].to_numpy(float)
+
+    compared = all(len(one.auc) for one in ordered)
+    return Evidence(
+        kind=str(scores.columns.name),
+        units=tuple(units),
+        mice=scores.index.get_level_values("test_mouse").to_numpy(),
+        real=of(scores),
+        **{"randomised": column("randomised"), "planted": column("planted")},
+        null=None if null is None else of(null),
+        seeds=tuple(of(table) for table in seeds),
+        share=ordered[0].share if compared else np.empty(0),
+        auc_intact=np.array([one.auc_intact for one in ordered]),
+        auc=np.array([one.auc[0] if compared else [] for one in ordered]),
+        auc_random=np.array([one.auc_random if compared else [[]] for one in ordered]),
+    )
+
+
+def table(evidence: Evidence) -> pd.DataFrame:
+    """Return a row a check: its verdict, the value, the limit that it is held to, and a sentence.
+
+    n is the number of allocations. Limits: 1 for the planted truth (all planted units on top);
+    `SURVIVES` for rank correlations with maps that know nothing (flagged from there on); 0 for the
+    gain over random orders (flagged also if one of these does as well); for stability `AGREES`, or
+    the rank correlation with random weights if that is higher, which agreement must exceed.
+    """
+    untaught = map_measures.rank_correlations(evidence.real, evidence.randomised).mean()
+    rows = [
+        _planted(evidence),
+        _randomised(evidence, untaught),
+        _permuted(evidence),
+        _deletion(evidence),
+        _allocations(evidence, untaught),
+        _seeds(evidence, untaught),
+    ]
+    if len(evidence.units) < FEWEST:
+        words = f"Not made: the ranks of {len(evidence.units)} {evidence.kind}s say too little."
+        ranked = ("random weights", "permuted labels", "allocations", "seeds")
+        rows = [_not_made(row[0], words) if row[0] in ranked else row for row in rows]
+    return pd.DataFrame(
+        [(*row[:4], len(evidence.real), row[4]) for row in rows], columns=list(COLUMNS)
+    )
+
+
+Row = tuple[str, str, float, float, str]  # check, verdict, value, limit, sentence
+
+
+def _not_made(check: str, words: str) -> Row:
+    return check, "not made", np.nan, np.nan, words
+
+
+def _verdict(passed: bool) -> str:
+    return "pass" if passed else "flag"
+
+
+def _planted(e: Evidence) -> Row:
+    name = "planted truth"
+    if e.truth is None:
+        return _not_made(name, "Not made: nothing is known to be planted in these recordings.")
+    found = map_measures.planted_truth(e.mean, e.truth)
+    single = [
+        map_measures.planted_truth(scores, planted).average_precision
+        for scores, planted in zip(e.real, e.planted, strict=True)
+        if (planted == 1).any()
+    ]
+    numbers = (
+        f"average precision {found.average_precision:.2f}, by chance {found.chance:.2f}; "
+        f"{np.mean(single):.2f} in single allocations"
+    )
+    passed = found.n_on_top == found.n_planted
+    if passed:
+        others = found.n_units - found.n_planted
+        words = f"All {found.n_planted} planted {e.kind}s are above {others} others ({numbers})."
+    else:
+        words = (
+            f"{found.n_on_top} of {found.n_planted} planted {e.kind}s are among the "
+            f"{found.n_planted} highest of {found.n_units} ({numbers}): the map misses areas that "
+            "carry the signal, or the decoder does without them."
+        )
+    return name, _verdict(passed), found.average_precision, 1.0, words
+
+
+def _against_unknowing(e: Evidence, others: np.ndarray, value: float) -> tuple[str, str]:
+    """Return verdict and words on the rank correlation with maps that know nothing."""
+    size = np.abs(others).sum() / max(np.abs(e.real).sum(), np.finfo(float).tiny)
+    numbers = (
+        f"rank correlation {value:.2f} (mean of {len(e.real)} allocations; flagged from "
+        f"{SURVIVES} on), {size:.2f} of its size"
+    )
+    return _verdict(value < SURVIVES), numbers
+
+
+def _randomised(e: Evidence, value: float) -> Row:
+    verdict, numbers = _against_unknowing(e, e.randomised, value)
+    if verdict == "pass":
+        words = f"With random weights the decoder has another map: {numbers}."
+    else:
+        words = (
+            f"With random weights the map stays much the same: {numbers}. It shows the input "
+            "rather than what the decoder has learned."
+        )
+    return "random weights", verdict, value, SURVIVES, words
+
+
+def _permuted(e: Evidence) -> Row:
+    name = "permuted labels"
+    if e.null is None:
+        return _not_made(name, "Not made: no decoder trained on permuted labels is given.")
+    value = map_measures.rank_correlations(e.real, e.null).mean()
+    verdict, numbers = _against_unknowing(e, e.null, value)
+    if verdict == "pass":
+        words = f"Trained on permuted labels the decoder has another map: {numbers}."
+    else:
+        words = (
+            f"Trained on permuted labels the decoder has much the same map: {numbers}. The map "
+            "does not depend on the behaviour that is decoded."
+        )
+    return name, verdict, value, SURVIVES, words
+
+
+def _deletion(e: Evidence) -> Row:
+    if not e.auc.size:
+        return _not_made("deletion", "Not made: no map is of other mice than those tested.")
+    gain, as_fast = map_measures.deletion_gain(e.auc, e.auc_random)
+    draws, what = e.auc_random.shape[1], "ROIs" if e.kind == "ROI" else "areas"
+    numbers = f"by {gain:.2f} on average while {e.share[0]:.0%} to {e.share[-1]:.0%} are removed"
+    if as_fast == 0:
+        words = (
+            f"Without the {what} on top of the map of other mice the AUC falls faster than without "
+            f"random {what}: {numbers}, in none of {draws} random orders as fast."
+        )
+    else:
+        words = (
+            f"Without the {what} on top of the map of other mice the AUC falls no faster than "
+            f"without random {what}: {numbers}, in {as_fast} of {draws} random orders as fast. "
+            "What the map puts on top is not what the decoder needs, or not in every mouse."
+        )
+    return "deletion", _verdict(as_fast == 0), gain, 0.0, words
+
+
+def _allocations(e: Evidence, untaught: float) -> Row:
+    name = "allocations"
+    different, same = map_measures.stability(e.real, e.mice)
+    if np.isnan(different):
+        return _not_made(name, "Not made: there is one test mouse only.")
+    limit = max(AGREES, untaught)
+    passed = different > limit
+    numbers = f"rank correlation {different:.2f} over pairs with different test mice"
+    numbers += "" if np.isnan(same) else f", {same:.2f} over pairs with the same"
+    numbers += f" ({untaught:.2f} with maps of random weights; flagged up to {limit:.2f})"
+    words = f"Maps of different allocations are alike: {numbers}."
+    if not passed:
+        words = (
+            f"Maps of different allocations are little alike: {numbers}. Read only what they share."
+        )
+    return name, _verdict(passed), different, limit, words
+
+
+def _seeds(e: Evidence, untaught: float) -> Row:
+    name = "seeds"
+    if not e.seeds:
+        return _not_made(name, "Not made: no decoder trained with another seed is given.")
+    value = np.mean([map_measures.rank_correlations(e.real, other).mean() for other in e.seeds])
+    limit = max(AGREES, untaught)
+    passed = value > limit
+    n = len(e.seeds)
+    numbers = (
+        f"rank correlation {value:.2f} in the same allocation ({untaught:.2f} with maps of random "
+        f"weights; flagged up to {limit:.2f})"
+    )
+    seeds = f"{n} other seed{'s' * (n > 1)}"
+    words = f"Trained with {seeds} the decoder has a like map: {numbers}."
+    if not passed:
+        words = (
+            f"Trained with {seeds} the decoder has another map: {numbers}. The map is that of one "
+            "training, not of the question."
+        )
+    return name, _verdict(passed), value, limit, words
+
+
+def _complete(wanted: Sequence[str], there: object, what: str) -> None:
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise UserError(f"{what}: nothing of {missing[0]}; give those of every allocation and unit")

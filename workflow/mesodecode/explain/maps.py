@@ -1,0 +1,47 @@
+"""Importance maps of any kind as one table: a row an allocation, a column a unit (ROI or mask)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mesodecode.base.files import UserError
+from mesodecode.explain import cutout_tables, shap_maps
+
+
+def read(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Return the scores of units (columns, as text) in allocations (index allocation, test_mouse).
+
+    Of files of `mesodecode shap` (.h5): mean |SHAP| summed over the window, by ROI number; of
+    `mesodecode cutout` (.tsv): the mean over sessions of AUC(intact) - AUC(masked), by mask. The
+    columns' name is the kind of unit, "ROI" or "mask".
+    Raises UserError if a unit lacks a score in one of the allocations.
+    """
+    tables = [path for path in paths if Path(path).suffix == ".tsv"]
+    if tables and len(tables) < len(paths):
+        raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
+    scores = _of_cutout(tables) if tables else _of_shap(paths)
+    lacking = scores.columns[scores.isna().any()]
+    if len(lacking):
+        raise UserError(
+            f"maps: {scores.columns.name} {lacking[0]} has no score in some allocation; give "
+            "complete maps of one analysis"
+        )
+    return scores
+
+
+def _of_shap(paths: Sequence[str | Path]) -> pd.DataFrame:
+    maps = [shap_maps.read(path) for path in paths]
+    rows = [pd.Series(one.mean_abs.sum(axis=0), [str(roi) for roi in one.roi]) for one in maps]
+    about = [(one.allocation, one.test_mouse) for one in maps]
+    index = pd.MultiIndex.from_tuples(about, names=["allocation", "test_mouse"])
+    return pd.DataFrame(rows).set_index(index).rename_axis(columns="ROI")
+
+
+def _of_cutout(paths: Sequence[str | Path]) -> pd.DataFrame:
+    rows = cutout_tables.read_rows(paths)
+    scores = cutout_tables.allocation_scores(rows).T
+    mice = rows.drop_duplicates("allocation").set_index("allocation")["test_mouse"]
+    return scores.set_index(pd.Index(mice[scores.index], name="test_mouse"), append=True)

@@ -1,0 +1,1 @@
+"""NWB files, and tables for manuscripts."""

@@ -1,0 +1,247 @@
+"""What every reader of a movie gives, and what they share."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Axes
+
+SLAB = 256 << 20  # bytes read at a time where a file's chunks hold many frames
+
+
+class Movie:
+    """The frames of one session, read in blocks: never whole in memory.
+
+    Attributes: path; shape (T, H, W); dtype, in native byte order; time (T,) in s where the file
+    has a time stamp a frame, else None; axes of its array, and what said so.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    time: np.ndarray | None = None
+    axes = Axes()
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        raise NotImplementedError
+
+
+def words(error: Exception) -> str:
+    """Return what an exception says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def check_opens(path: str | Path) -> None:
+    """Raise the system's own OSError, which names the file, if it is missing or may not be read.
+
+    Raises UserError if it is no file at all: opening a pipe waits for ever.
+    """
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise UserError(f"{path}: a pipe or device, not a file; name a file")
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        error.filename = str(path)  # reading, not opening, leaves it out
+        raise
+
+
+def check_pixels(dtype: np.dtype, path: str | Path) -> None:
+    """Raise UserError unless pixels are whole or real numbers."""
+    if dtype.kind not in "uif":
+        raise UserError(f"{path}: pixels of type {dtype}; needs whole or real numbers")
+
+
+class ArrayMovie(Movie):
+    """Frames of an array in a file: of HDF5, Zarr, NPY and whatever can be read by slices.
+
+    `read` takes a slice for each axis of the stored array and returns that part of it. `axes` are
+    those of the array as the user sees it; `turned` if it is stored with its axes the other way
+    round. Frames of channels follow each other as if they were interleaved. `depth` is the number
+    of frames that are read as cheaply as one (the length of a chunk; all of them where time is not
+    the first stored axis).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dtype: np.dtype,
+        axes: Axes,
+        read: Callable[[tuple[slice, ...]], np.ndarray],
+        depth: int | None = None,
+        *,
+        turned: bool = False,
+    ) -> None:
+        check_pixels(np.dtype(dtype), path)
+        self.path, self.dtype, self.axes = Path(path), np.dtype(dtype).newbyteorder("="), axes
+        step = -1 if turned else 1
+        shape, self._letters, self._read = axes.shape[::step], axes.letters[::step], read
+        at = self._letters.index("T")
+        first = self._letters.replace("1", "")[0] == "T"
+        self._depth = depth or (1 if first else shape[at])
+        self._channels = shape[self._letters.index("C")] if "C" in self._letters else 1
+        times, height, width = (shape[self._letters.index(axis)] for axis in "TYX")
+        self.shape = (times * self._channels, height, width)
+        if 0 in self.shape:
+            raise UserError(f"{path}: an empty movie of shape {shape}; truncated?")
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        frame = math.prod(self.shape[1:]) * self.dtype.itemsize * self._channels
+        slab = max(1, size // self._channels)
+        if self._depth > 1:  # whole chunks, as far as memory allows
+            whole = math.ceil(slab / self._depth) * self._depth
+            slab = min(whole, max(slab, SLAB // frame))
+        yield from batched(self._slabs(slab), size)
+
+    def _slabs(self, slab: int) -> Iterator[np.ndarray]:
+        n_times = self.shape[0] // self._channels
+        order = [self._letters.index(a) for a in ("TCYX" if "C" in self._letters else "TYX")]
+        kept = sorted(order)
+        for start in range(0, n_times, slab):
+            stop = min(start + slab, n_times)
+            index = [slice(None)] * len(self._letters)
+            index[self._letters.index("T")] = slice(start, stop)
+            try:
+                values = np.asarray(self._read(tuple(index)))
+            except (MemoryError, UserError):
+                raise
+            except Exception as error:  # the libraries and their codecs raise whatever they meet
+                raise UserError(
+                    f"{self.path}: frames {start}-{stop - 1} cannot be read ({words(error)}); "
+                    "truncated or damaged?"
+                ) from error
+            values = values.reshape([values.shape[axis] for axis in kept])
+            values = values.transpose([kept.index(axis) for axis in order])
+            values = np.ascontiguousarray(values, self.dtype)
+            yield values.reshape(-1, *self.shape[1:])
+
+
+class JoinedMovie(Movie):
+    """Several movies, one after the other, as one; one is open at a time.
+
+    `sources`: of each, a file that it is named by, and how it is opened.
+    """
+
+    def __init__(
+        self, sources: Sequence[tuple[Path, Callable[[], AbstractContextManager[Movie]]]]
+    ) -> None:
+        self.path, self._sources = sources[0][0], sources
+        n_frames, times = 0, []
+        for file, opened in sources:
+            with opened() as movie:
+                if n_frames == 0:
+                    self.dtype, first = movie.dtype, movie.shape[1:]
+                    self.axes = replace(movie.axes, shape=())  # of all movies it is another
+                check_alike(file, movie, self.path, first, self.dtype)
+                n_frames += movie.shape[0]
+                times.append(movie.time)
+        self.shape = (n_frames, *first)
+        if all(time is not None for time in times):
+            self.time = np.concatenate(times)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+
+        def pieces() -> Iterator[np.ndarray]:
+            for _, opened in self._sources:
+                with opened() as movie:
+                    yield from (block for _, block in movie.blocks(size))
+
+        yield from batched(pieces(), size)
+
+
+class InterleavedMovie(Movie):
+    """Movies of one wavelength each, as one whose frames take turns: the first of each, and so on.
+
+    Raises UserError if they do not have equally many frames; a last one more is left out, and said.
+    """
+
+    def __init__(self, movies: Sequence[Movie]) -> None:
+        first = movies[0]
+        self.path, self.dtype, self._movies = first.path, first.dtype, movies
+        self.axes = replace(first.axes, movies=len(movies))
+        counts = [movie.shape[0] for movie in movies]
+        for movie in movies:
+            check_alike(movie.path, movie, first.path, first.shape[1:], first.dtype)
+        least = min(counts)
+        if max(counts) - least > 1:
+            raise UserError(
+                f"{first.path}: wavelengths of {' and '.join(map(str, counts))} frames, which are "
+                "not paired; give as many of each, or, of files that follow each other in time, "
+                "set wavelengths: in_turn"
+            )
+        if max(counts) > least:
+            print(
+                f"{first.path}: wavelengths of {' and '.join(map(str, counts))} frames; the last "
+                "frame without a partner is left out",
+                file=sys.stderr,
+            )
+        self.shape = (least * len(movies), *first.shape[1:])
+        times = [movie.time for movie in movies]
+        if all(time is not None for time in times):
+            self.time = np.stack([time[:least] for time in times], axis=1).ravel()
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        n = len(self._movies)
+        cycles = max(1, size // n)
+
+        def pieces() -> Iterator[np.ndarray]:
+            each = [batched((b for _, b in movie.blocks(cycles)), cycles) for movie in self._movies]
+            # Not strict: what one has more is left out.
+            for blocks in zip(*each, strict=False):
+                length = min(len(block) for _, block in blocks)
+                together = np.stack([block[:length] for _, block in blocks], axis=1)
+                yield together.reshape(-1, *self.shape[1:])
+
+        yield from batched(pieces(), size)
+
+
+def check_alike(
+    file: Path, movie: Movie, first: Path, size: tuple[int, int], dtype: np.dtype
+) -> None:
+    """Raise UserError unless a movie has the pixels of the first one of its session."""
+    if (movie.shape[1:], movie.dtype) != (size, dtype):
+        raise UserError(
+            f"{file}: frames of {movie.shape[1:]} px and type {movie.dtype}, but {first} has "
+            f"{size} and {dtype}; a session's files must match"
+        )
+
+
+def batched(pieces: Iterable[np.ndarray], size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first frame, block of `size` frames) from pieces (n, H, W) of any lengths, in order.
+
+    Only the last block may be shorter.
+    """
+    start, held, count = 0, [], 0
+    for piece in pieces:
+        while len(piece):
+            held.append(piece[: size - count])
+            count += len(held[-1])
+            piece = piece[len(held[-1]) :]
+            if count == size:
+                yield start, held[0] if len(held) == 1 else np.concatenate(held)
+                start, held, count = start + size, [], 0
+    if held:
+        yield start, np.concatenate(held)
+
+
+def resize(frames: np.ndarray, size: int) -> np.ndarray:
+    """Resize frames (n, H, W) to float32 (n, size, size), with Pillow's antialiasing filter."""
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR))
+            for frame in frames.astype(np.float32, copy=False)
+        ]
+    )

@@ -1,0 +1,212 @@
+"""What is measured of a movie while it is read for something else; `mesodecode qc` judges it.
+
+Kept apart from the judging: this code is part of what makes a recording, so that an edit here
+makes every recording, and all that follows, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mesodecode.base.files import UserError
+
+N_PARTS = 20  # of a movie, each with a mean image, for its drift
+# Bits of cameras, and of signed numbers of 16. Fewer are kept in 16 as the camera counts, up to
+# 2^bits - 1, or shifted to the top (MSB-aligned, left-justified, of GenICam and of frame grabbers),
+# where 12 bits end at 4095 * 16 = 65520.
+BITS = (8, 10, 12, 14, 15, 16)
+SHIFTED = (8, 10, 12, 14)
+BRIGHT = 0.5  # share of the brightest pixels' mean from which a pixel counts as one
+# SDs over time that bright pixels lie above 0, at least, if they count light: shot noise alone has
+# a tenth of 100 electrons, and ΔF/F over its 10th percentile a mean of 1.3 SD.
+ABOVE = 3.0
+
+
+def ceilings(dtype: np.dtype | type) -> set[int]:
+    """Return the values of a type of whole numbers at which a camera may be full."""
+    dtype = np.dtype(dtype)
+    largest = int(np.iinfo(dtype).max)
+    plain = {2**n - 1 for n in BITS if 2**n - 1 <= largest} | {largest}
+    return plain | ({(2**n - 1) << (16 - n) for n in SHIFTED} if dtype == np.uint16 else set())
+
+
+def full_scale(top: int, dtype: np.dtype | type) -> int:
+    """Return the value at which a camera is full whose largest value is `top`.
+
+    `top` itself where a camera may end there, else where the smallest camera ends whose counts
+    reach as far.
+    """
+    if top in ceilings(dtype):
+        return top
+    largest = int(np.iinfo(dtype).max)
+    return min((2**n - 1 for n in BITS if top < 2**n <= largest), default=largest)
+
+
+def bright_pixels(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Return which pixels (H, W) bool are bright and vary: mean and SD over time (H, W).
+
+    Bright is the size of the mean, whatever its sign.
+    """
+    varies = np.isfinite(mean) & (sd > 0)
+    if not varies.any():
+        return varies
+    return varies & (np.abs(mean) >= BRIGHT * np.percentile(np.abs(mean[varies]), 99))
+
+
+def of_light(mean: np.ndarray, sd: np.ndarray, lowest: float) -> bool:
+    """Say whether pixels with these mean and SD over time (H, W) count light.
+
+    `lowest` of their values. Light is never below 0, but for noise about the dark: where values
+    are, and bright pixels do not lie `ABOVE` SDs above 0, they are changes (ΔF/F) already.
+    """
+    bright = bright_pixels(mean, sd)
+    if not lowest < 0 or not bright.any():
+        return True
+    return bool(np.median(mean[bright] / sd[bright]) >= ABOVE)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What `Measured` found in a movie of T frames of height H and width W.
+
+    brightness (T,) mean over pixels; mean and sd (H, W) over time; parts (P, H, W) mean images of
+    consecutive parts of the movie that begin at part_start (P,); repeated (T,) bool, frames equal
+    to the one before (of their channel); full_scale, the counts at which pixels are taken for
+    saturated (NaN where unknown, of movies of real numbers); saturated (T,) number of such pixels.
+    """
+
+    brightness: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    parts: np.ndarray
+    part_start: np.ndarray
+    repeated: np.ndarray
+    full_scale: float
+    saturated: np.ndarray
+
+    def write(self, group: h5py.Group) -> None:
+        """Write every field as a dataset."""
+        for field in fields(self):
+            value = np.asarray(getattr(self, field.name))
+            group[field.name] = value.astype(np.float32) if value.dtype == np.float64 else value
+
+
+def read_measures(path: str | Path) -> dict[str, Measures]:
+    """Read what `mesodecode preprocess --measures` wrote: recorded and, if it is there, corrected.
+
+    Raises UserError if it is no such file.
+    """
+    try:
+        with h5py.File(path) as file:
+            names = [field.name for field in fields(Measures)]
+            file["recorded"]
+            return {
+                stage: Measures(**{name: group[name][()] for name in names})
+                for stage, group in file.items()
+            }
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not the measures of a movie ({' '.join(str(error).split())}); make them with "
+            "`mesodecode preprocess --measures`"
+        ) from error
+
+
+class Measured:
+    """A movie that is measured the first time its frames are read, and passed on unchanged.
+
+    Attributes: path, shape (T, H, W), dtype, as those of the movie it wraps. `channels` that its
+    frames cycle through.
+    """
+
+    def __init__(self, source, channels: int = 1) -> None:
+        self.source, self.path, self.channels = source, source.path, channels
+        self.shape, self.dtype = source.shape, source.dtype
+        n_frames, height, width = source.shape
+        self._seen = 0
+        self._last: np.ndarray | None = None  # frames, one of each channel
+        self._offset: np.ndarray | None = None  # near the mean: keeps the sums of squares exact
+        self._total, self._squares = np.zeros((2, height, width))
+        self._brightness = np.zeros(n_frames)
+        self._repeated = np.zeros(n_frames, bool)
+        self._saturated = np.zeros(n_frames, np.int64)
+        self._full_scale, self._top = 0, 0
+        self._lowest = 0.0 if np.dtype(self.dtype).kind == "u" else np.inf
+        self._edges = np.linspace(0, n_frames, min(N_PARTS, n_frames) + 1).astype(int)
+        self._parts = np.zeros((len(self._edges) - 1, height, width), np.float32)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        for start, block in self.source.blocks(size):
+            if start <= self._seen < start + len(block):
+                with np.errstate(invalid="ignore"):  # whoever reads the frames refuses NaN
+                    self._measure(self._seen, block[self._seen - start :])
+            yield start, block
+
+    def _measure(self, start: int, block: np.ndarray) -> None:
+        stop = start + len(block)
+        if self._offset is None:
+            self._offset = block[0].astype(np.float32)
+        shifted = block.astype(np.float32) - self._offset
+        total = shifted.sum(axis=0, dtype=np.float64)
+        self._total += total
+        self._squares += np.einsum("tij,tij->ij", shifted, shifted)
+        self._brightness[start:stop] = shifted.mean(axis=(1, 2)) + self._offset.mean()
+        for part, (first, last) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
+            inside = shifted[max(first - start, 0) : max(last - start, 0)]
+            if len(inside):
+                self._parts[part] += inside.sum(axis=0) / (last - first)
+        self._find_repeated(start, block)
+        if self.dtype.kind in "ui":
+            self._count_saturated(start, block)
+        if self.dtype.kind != "u":
+            self._lowest = float(np.fmin(self._lowest, np.fmin.reduce(block, axis=None)))
+        self._seen = stop
+
+    def _find_repeated(self, start: int, block: np.ndarray) -> None:
+        held = block if self._last is None else np.concatenate([self._last, block])
+        new = len(held) - len(block)  # frames of `held` before the block
+        n, middle = self.channels, held.shape[1] // 2
+        # Most frames differ in one row already.
+        same = (held[n:, middle] == held[:-n, middle]).all(axis=1)
+        for i in np.flatnonzero(same) + n:
+            if i >= new:
+                self._repeated[start + i - new] = np.array_equal(held[i], held[i - n])
+        self._last = held[-n:].copy()
+
+    def _count_saturated(self, start: int, block: np.ndarray) -> None:
+        top = int(block.max())
+        if top > self._top:  # a camera of more bits: nothing so far was at its full scale
+            self._top, self._full_scale = top, full_scale(top, self.dtype)
+            self._saturated[:start] = 0
+        if top == self._full_scale:
+            self._saturated[start : start + len(block)] = (block == top).sum(axis=(1, 2))
+
+    @property
+    def unit(self) -> str:
+        """Of a pixel, once every frame has been read: counts (of light), or dff (changes of it)."""
+        found = self.result()
+        return "counts" if of_light(found.mean, found.sd, self._lowest) else "dff"
+
+    def result(self) -> Measures:
+        """Return what was measured. Call it when every frame has been read."""
+        assert self._seen == self.shape[0], "the movie has not been read to its end"
+        mean = self._total / self.shape[0]
+        variance = np.maximum(self._squares / self.shape[0] - mean**2, 0)
+        whole = self.dtype.kind in "ui"
+        return Measures(
+            brightness=self._brightness,
+            mean=mean + self._offset,
+            sd=np.sqrt(variance),
+            parts=self._parts + self._offset,
+            part_start=self._edges[:-1],
+            repeated=self._repeated,
+            full_scale=float(self._full_scale) if whole else float("nan"),
+            saturated=self._saturated,
+        )

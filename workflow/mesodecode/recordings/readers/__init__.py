@@ -1,0 +1,252 @@
+"""Read the files that a lab has: movies by `open_movie`, behaviour by `read_behavior`.
+
+A small module a format; each imports its library itself, so that no session waits for others'.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from mesodecode.base.files import UserError, in_order, is_zarr, matching
+from mesodecode.recordings.movie import InterleavedMovie, JoinedMovie, Movie, check_opens
+from mesodecode.recordings.readers.behavior import read_behavior
+from mesodecode.recordings.readers.mat import read_mat
+from mesodecode.recordings.readers.series import by_wavelength, of_one_series
+
+__all__ = ["Movie", "open_movie", "read_behavior", "read_mat"]
+
+FORMATS = "TIFF (.tif), HDF5 (.h5), MAT, NPY, Zarr, NWB or video (.avi, .mp4)"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file, and the names of datasets in it that are one movie."""
+
+    file: Path
+    names: tuple[str, ...]
+
+
+@contextmanager
+def open_movie(
+    path: str | Path | Sequence[str | Path],
+    *,
+    dataset: str | Sequence[str] | None = None,
+    axes: str | None = None,
+    channels: int = 1,
+    wavelengths: str = "auto",
+) -> Iterator[Movie]:
+    """Open the movie of a session, whatever its format (by suffix; a TIFF file needs none).
+
+    `path` is a file, a Zarr folder, a folder of TIFF files, a pattern such as ``s1/*.tif`` or a
+    list: the frames of several files follow each other in the order of the list, or of the numbers
+    in their names (see `files.in_order`); files of a folder or pattern whose names are of another
+    series are left out, and named on standard error. Two NPY files of 3 and 2 axes are the SVD
+    components U and SVT (see `svd`), as are two such names in `dataset`.
+
+    `dataset` names an array inside an HDF5, MAT, Zarr or NWB file; None takes the only one with
+    three axes. `axes`, such as "YXT", is for arrays whose axes are in an unusual order: usual are
+    TYX, in MAT files YXT as MATLAB shows it, in NWB files TXY.
+
+    `channels` (wavelengths) take turns in the frames of the movie. With `wavelengths` "separate",
+    each file, folder, pattern or dataset holds one of them, in the order given; "in_turn" says that
+    all follow each other in time; "auto" goes by their names.
+
+    Raises UserError if the file is none such or wavelengths are not clear, OSError if it cannot be
+    opened.
+    """
+    names = [dataset] if isinstance(dataset, str) else list(dataset or [])
+    given = [path] if isinstance(path, str | Path) else list(path)
+    found = _whole_sets([movie_files(name) for name in given])
+    if len(names) > 1 and not _are_components(found[0][0], names):
+        groups = [[_Source(file, (name,)) for files in found for file in files] for name in names]
+        groups = _datasets_apart(groups, names, given[0], channels, wavelengths)
+    else:
+        apart = _apart(found, given, channels, wavelengths)
+        groups = [[_Source(file, tuple(names)) for file in files] for files in apart]
+    with ExitStack() as stack:
+        in_each = channels if len(groups) == 1 else 1
+        movies = [
+            stack.enter_context(_one_after_the_other(group, axes, in_each)) for group in groups
+        ]
+        yield movies[0] if len(movies) == 1 else InterleavedMovie(movies)
+
+
+@contextmanager
+def _one_after_the_other(
+    sources: list[_Source], axes: str | None, channels: int
+) -> Iterator[Movie]:
+    files = [source.file for source in sources]
+    if len(sources) == 1:
+        with _open_one(files[0], list(sources[0].names), axes, channels) as movie:
+            yield movie
+        return
+    if len(files) == 2 and {file.suffix.lower() for file in files} == {".npy"}:
+        from mesodecode.recordings.readers import npy
+        from mesodecode.recordings.readers.svd import SvdMovie
+
+        arrays = [npy.load(file, mapped=True) for file in files]
+        if arrays[1].ndim == 2:
+            yield SvdMovie(files[0], *arrays, axes)
+            return
+        del arrays
+    opened = [
+        (source.file, partial(_open_one, source.file, list(source.names), axes, channels, True))
+        for source in sources
+    ]
+    yield JoinedMovie(opened)
+
+
+def movie_files(path: str | Path) -> list[Path]:
+    """Return the files that a movie's path stands for (see `open_movie`), in order of frames."""
+    found = matching(path)
+    if len(found) == 1 and found[0].is_dir():
+        if is_zarr(found[0]):
+            return found
+        inside = [p for p in found[0].iterdir() if p.suffix.lower() in (".tif", ".tiff")]
+        found = in_order(p for p in inside if not p.name.startswith("."))
+        if not found:
+            raise UserError(
+                f"{path}: a folder with neither TIFF files (.tif, .tiff) nor a Zarr array; "
+                "name the movie's file"
+            )
+    if len(found) == 1:
+        return found
+    kept, others = of_one_series(found, path)
+    for other in others:
+        print(f"{other}: left out, its name is not of the series {kept[0].name} …", file=sys.stderr)
+    return kept
+
+
+def _whole_sets(found: list[list[Path]]) -> list[list[Path]]:
+    """Return files, group by group, without those that are read with the first one of their set."""
+    files = [file for some in found for file in some]
+    if len(files) < 2 or files[0].suffix.lower() not in (".tif", ".tiff"):
+        return found
+    from mesodecode.recordings.readers import tiff
+
+    read: set[Path] = set()
+    for file in files:
+        if file.resolve() in read:
+            continue
+        members = tiff.set_of(file)
+        if not members:  # of a folder of single images, no more than the first is opened for this
+            break
+        read |= members - {file.resolve()}
+    kept = [[file for file in some if file.resolve() not in read] for some in found]
+    return [some for some in kept if some]
+
+
+def _are_components(file: Path, names: list[str]) -> bool:
+    """Return whether two datasets of a file are U and SVT: one of them has no three axes."""
+    suffix, shapes = file.suffix.lower(), {}
+    if file.is_file() and suffix in (".h5", ".hdf5", ".hdf"):
+        from mesodecode.recordings.readers import hdf5
+
+        with hdf5.open_file(file) as opened:
+            shapes = {name: item.shape for name, item in hdf5.datasets(opened, file).items()}
+    elif file.is_file() and suffix == ".mat":
+        from mesodecode.recordings.readers import mat
+
+        shapes = mat.held(file)
+    axes = [len(shapes.get(name.strip("/"), (1, 1, 1))) for name in names]
+    return len(names) == 2 and min(axes) < 3
+
+
+def _datasets_apart(
+    groups: list[list[_Source]],
+    names: list[str],
+    path: str | Path,
+    channels: int,
+    wavelengths: str,
+) -> list[list[_Source]]:
+    if wavelengths == "in_turn":
+        return [[source for group in groups for source in group]]
+    if len(groups) != channels:
+        raise UserError(
+            f"{path}: {len(groups)} datasets ({', '.join(names)}) of one wavelength each, but "
+            f"channels is {channels}: set channels: {len(groups)}, name one, or set wavelengths: "
+            "in_turn if they follow each other in time"
+        )
+    _say_which(dict(zip(names, groups, strict=True)), path)
+    return groups
+
+
+def _apart(
+    found: list[list[Path]], given: list[str | Path], channels: int, wavelengths: str
+) -> list[list[Path]]:
+    """Return the files of each wavelength, or all as one where wavelengths take turns in them."""
+    files = [file for some in found for file in some]
+    if wavelengths == "in_turn" or (wavelengths == "auto" and len(files) == 1):
+        return [files]
+    named = by_wavelength(files)
+    if named is None and wavelengths == "auto":
+        return [files]
+    if wavelengths == "separate" and len(found) == channels:
+        named = {str(name): some for name, some in zip(given, found, strict=True)}
+    elif wavelengths == "separate" and named is None and len(files) == channels:
+        named = {file.name: [file] for file in files}
+    if named is None:
+        raise UserError(
+            f"{given[0]}: wavelengths: separate, but {len(files)} files whose names do not tell "
+            f"{channels} wavelengths; name a file, folder or pattern for each"
+        )
+    if len(named) != channels:
+        raise UserError(
+            f"{given[0]}: files of {len(named)} wavelengths by their names "
+            f"({', '.join(list(named)[:4])}), but channels is {channels}: set channels: "
+            f"{len(named)}, name the files of one, or set wavelengths: in_turn if they follow each "
+            "other in time"
+        )
+    _say_which(named, given[0])
+    return list(named.values())
+
+
+def _say_which(named: Mapping[str, object], path: str | Path) -> None:
+    which = ", ".join(f"channel {i} is {name}" for i, name in enumerate(named, 1))
+    print(f"{path}: a file, folder or dataset a wavelength: {which}", file=sys.stderr)
+
+
+def _open_one(
+    file: Path, names: list[str], axes: str | None, channels: int, alone: bool = False
+) -> AbstractContextManager[Movie]:
+    # Imports of modules by name, not by a table: the hash of a stage's code follows these.
+    suffix, name = file.suffix.lower(), names[0] if names else None
+    if file.is_dir():
+        from mesodecode.recordings.readers import zarr_store
+
+        return zarr_store.open_zarr(file, name, axes)
+    check_opens(file)
+    if suffix in (".h5", ".hdf5", ".hdf"):
+        from mesodecode.recordings.readers import hdf5
+
+        return hdf5.open_hdf5(file, names, axes)
+    if suffix == ".mat":
+        from mesodecode.recordings.readers import mat
+
+        return mat.open_mat(file, names, axes)
+    if suffix == ".nwb":
+        from mesodecode.recordings.readers import nwb
+
+        return nwb.open_movie(file, name, axes)
+    if suffix == ".npy" and not names:
+        from mesodecode.recordings.readers import npy
+
+        return npy.open_npy(file, axes)
+    from mesodecode.recordings.readers import tiff
+
+    if suffix in ("", *tiff.SUFFIXES) or tiff.is_tiff(file):
+        return tiff.open_tiff(file, alone=alone, channels=channels, image=name, axes=axes)
+    if names:
+        raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
+    if suffix in (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"):
+        from mesodecode.recordings.readers import video
+
+        if axes not in (None, "TYX"):
+            raise UserError(f"{file}: names its axes itself; leave movie_axes out")
+        return video.open_video(file)
+    raise UserError(f"{file}: no known format; movies are read from {FORMATS}")

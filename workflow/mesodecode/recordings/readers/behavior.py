@@ -1,0 +1,272 @@
+"""Run and rest, speed and segments of a session, a value a frame, from the files that labs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings import locomotion
+from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
+from mesodecode.recordings.readers.clocks import Frames, say
+from mesodecode.recordings.readers.samples import Trace
+from mesodecode.recordings.readers.speeds import speed_of, speed_of_wheel
+from mesodecode.recordings.readers.traces import read_variables
+
+# Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
+USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}
+MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
+
+
+def read_behavior(
+    path: str | Path,
+    speed_threshold: float = 0.5,
+    *,
+    frames: Frames | None = None,
+    behavior_labels: str | None = None,
+    behavior_speed: str | None = None,
+    behavior_segment: str | None = None,
+    behavior_encoder: str | None = None,
+    behavior_time: str | None = None,
+    behavior_time_unit: str | float | None = None,
+    behavior_rate: float | None = None,
+    run_label: str = "run",
+    states: str = "auto",
+    speed_unit: str | None = None,
+    speed_offset: float = 0.0,
+    speed_scale: float | None = None,
+    counts_per_turn: float | None = None,
+    wheel_circumference: float | None = None,
+    speed_threshold_low: float | None = None,
+    min_bout: float = 0.0,
+) -> dict[str, np.ndarray]:
+    """Read the labels of a session, and its speed and segments where it has them.
+
+    The arguments are keys of `recordings` in the config, whose schema explains them. `frames` is
+    needed for what is not one value a frame, for an encoder and for `min_bout`.
+
+    Returns a dict of vectors (T,): labels uint8 (1 run, 0 rest), and speed float32 (cm/s, whatever
+    its direction), segment int64 if there. Raises UserError if there are neither labels nor speed,
+    or more than two states.
+    """
+    asked = {
+        "labels": behavior_labels,
+        "speed": behavior_speed,
+        "segment": behavior_segment,
+        "encoder": behavior_encoder,
+        "time": behavior_time,
+    }
+    found = _find(path, asked, run_label, states)
+    for trace in found.values():
+        trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit)
+    behavior = {}
+    if "labels" in found and states != "speed":
+        behavior["labels"] = _labels(found["labels"], run_label)
+    if "encoder" in found:
+        behavior["speed"] = speed_of_wheel(found["encoder"], counts_per_turn, wheel_circumference)
+    elif "speed" in found:
+        behavior["speed"] = speed_of(
+            found["speed"],
+            unit=speed_unit,
+            offset=speed_offset,
+            scale=speed_scale,
+            threshold=speed_threshold,
+            decides="labels" not in behavior,
+        )
+    if "segment" in found:
+        behavior["segment"] = _segment(found["segment"])
+    if "labels" not in behavior:
+        if states == "labels" or "speed" not in behavior:
+            lacking = "labels" if states == "labels" else "speed"
+            raise UserError(f"{path}: has no {lacking}, which 'states: {states}' needs")
+        behavior["labels"] = locomotion.states_of_speed(
+            behavior["speed"],
+            frame_rate=frames.rate if frames else 1.0,
+            above=speed_threshold,
+            below=speed_threshold_low,
+            min_bout=min_bout,
+            segment=behavior.get("segment"),
+        )
+    elif speed_threshold_low is not None or min_bout:
+        raise UserError(
+            f"{path}: its labels '{found['labels'].name}' are taken, so speed_threshold_low and "
+            "min_bout have no use; leave them out or set states: speed"
+        )
+    if "speed" in behavior:
+        behavior["speed"] = behavior["speed"].astype(np.float32)
+    return behavior
+
+
+def _find(
+    path: str | Path, asked: dict[str, str | None], run_label: str, states: str
+) -> dict[str, Trace]:
+    """Return what the file has for each role.
+
+    Raises UserError if a name is not there, or what is there under it cannot be read: only empty
+    variables of the usual names count as absent.
+    """
+    known = {role: (name,) if name else USUAL.get(role, ()) for role, name in asked.items()}
+    held, inside = read_variables(path, [n for names in known.values() for n in names], run_label)
+    holds = f"it holds: {', '.join(inside) or 'nothing'}"
+    for name in filter(None, asked.values()):
+        if name not in held:
+            raise UserError(f"{path}: no '{name}' in it; {holds}")
+    found = {}
+    for role, names in known.items():
+        for name in names:
+            if name in held and (asked[role] or not is_empty(held[name])):
+                found[role] = Trace(path, name, held[name])
+                break
+    if not found.keys() & {"labels", "speed", "encoder"}:
+        raise UserError(
+            f"{path}: neither '{USUAL['labels'][0]}' nor '{USUAL['speed'][0]}' in it; {holds}; "
+            "name what it has in behavior_labels or behavior_speed"
+            + (" (NAME:2 is the second column of a matrix)" if " x " in holds else "")
+        )
+    for role, trace in list(found.items()):
+        if isinstance(trace.data, Unreadable) and not asked[role]:
+            _pass_over(role, found, states)
+    for trace in found.values():
+        if isinstance(trace.data, Unreadable):
+            raise UserError(f"{path}: {trace.name} {trace.data.why}")
+    return found
+
+
+def _pass_over(role: str, found: dict[str, Trace], states: str) -> None:
+    """Leave out what cannot be read where labels come from something else, as asked for."""
+    trace = found[role]
+    if role == "speed" and (found.keys() & {"labels", "encoder"}) and states != "speed":
+        say(f"{trace.path}: {trace.name} {trace.data.why}; goes on without a speed")
+        del found[role]
+    elif role == "labels" and states == "speed":
+        del found[role]
+    elif role == "labels" and (found.keys() & {"speed", "encoder"}):
+        raise UserError(
+            f"{trace.path}: {trace.name} {trace.data.why} (or set states: speed, for labels by "
+            "threshold)"
+        )
+
+
+def _labels(trace: Trace, run_label: str) -> np.ndarray:
+    if isinstance(trace.data, Bouts):
+        return _of_bouts(trace)
+    values = trace.values()
+    if values.dtype.kind in "buif":
+        numbers = trace.numbers()
+        if np.setdiff1d(numbers, [0, 1]).size:
+            _refuse_states(trace, [f"{value:g}" for value in np.unique(numbers)], "0", "1")
+    else:
+        numbers = _of_words(trace, [str(value).strip() for value in values], run_label)
+    return trace.states_at_frames(numbers.astype(np.uint8))
+
+
+def _of_words(trace: Trace, words: list[str], run_label: str) -> np.ndarray:
+    """Return whether each word (n,) says run: `run_label`, or true where all are true or false."""
+    missing = [i for i, word in enumerate(words) if word.lower() in MISSING]
+    if missing:
+        raise UserError(
+            f"{trace.path}: {trace.name} has no word at {len(missing)} samples, the first "
+            f"{missing[0]}; write the state of each"
+        )
+    states = sorted(set(words))
+    if run_label not in states and {word.lower() for word in states} <= {"true", "false"}:
+        return np.array([word.lower() == "true" for word in words])
+    if len(states) > 2 or run_label not in states:
+        _refuse_states(trace, states, "any other word", f"'{run_label}' (run_label)")
+    return np.array([word == run_label for word in words])
+
+
+def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None:
+    shown = ", ".join(states[:5]) + (", …" if len(states) > 5 else "")
+    if len(states) > 2:
+        shown = f"{len(states)} states ({shown}), and more than two are not decoded yet; join them"
+    raise UserError(
+        f"{trace.path}: {trace.name} holds {shown}: labels are {rest} (rest) and {run} (run)"
+    )
+
+
+def _of_bouts(trace: Trace) -> np.ndarray:
+    start, stop = (np.asarray(t, np.float64) for t in (trace.data.start, trace.data.stop))
+    whole = len(start) == len(stop) and np.isfinite([*start, *stop]).all()
+    if not whole or (start >= stop).any():
+        raise UserError(
+            f"{trace.path}: {trace.name}: an interval without an end after its start; mend it"
+        )
+    if trace.frames is None:
+        raise UserError(f"{trace.path}: {trace.name}: intervals need the frames' times")
+    return locomotion.within(start, stop, trace.frames.starts)
+
+
+def _segment(trace: Trace) -> np.ndarray:
+    values = trace.numbers()
+    segment = values.astype(np.int64)
+    if (segment != values).any():
+        raise UserError(
+            f"{trace.path}: {trace.name} holds fractions; needs whole numbers, one a segment"
+        )
+    return trace.segment_at_frames(segment)
+
+
+def seen(
+    path: str | Path,
+    behavior: dict[str, np.ndarray],
+    speed_threshold: float,
+    *,
+    frames: Frames,
+    states: str = "auto",
+    run_label: str = "run",
+    speed_unit: str | None = None,
+    speed_scale: float | None = None,
+    **names: Any,
+) -> str:
+    """Return what a session's values are, and what to check, where but one state came of them.
+
+    `behavior` is what `read_behavior` made of the file, by the same arguments.
+    """
+    roles = {key.removeprefix("behavior_"): name for key, name in names.items()}
+    asked = {key: roles.get(key) for key in ("labels", "speed", "encoder")}
+    found = _find(path, asked, run_label, states)
+    timed = roles.get("time") or roles.get("rate")
+    clock = ["behavior_time", "frame_times"] if timed else []
+    if "labels" in found and states != "speed":
+        trace = found["labels"]
+        if isinstance(trace.data, Bouts):
+            return (
+                f"{trace.name} holds {len(trace.data.start)} intervals, of which "
+                + _frames_at(frames)
+                + " holds all or none; check run_label and frame_times"
+            )
+        words = trace.values().dtype.kind not in "buif"
+        values = trace.values().astype(str) if words else trace.numbers().astype(np.uint8)
+        values, count = np.unique(values, return_counts=True)
+        held = ", ".join(f"{v} {n:,} times" for v, n in zip(values, count, strict=True))
+        if len(values) > 1:
+            clock = ["behavior_time", "frame_times", "movie_axes"]
+            held += f", one of them during {_frames_at(frames)}"
+        keys = ["behavior_labels", *(["run_label"] if words else []), *clock]
+        return f"{trace.name} holds {held}; check {_listed(keys)}"
+    speed = behavior["speed"]
+    name = found["encoder" if "encoder" in found else "speed"].name
+    held = f"the speed of {name} is {speed.min():.3g} to {speed.max():.3g} cm/s"
+    keys = ["counts_per_turn", "wheel_circumference"] if "encoder" in found else ["speed_unit"]
+    keys = ["speed_scale", "speed_offset"] if speed_scale else keys
+    if "encoder" not in found:
+        unit = speed_unit or getattr(found["speed"].data, "unit", None)
+        taken = f"{speed_scale:g} cm/s each" if speed_scale else f"in {unit or 'cm/s'}"
+        held += f" (taken to be {taken})"
+        values = found["speed"].numbers()
+        if timed:
+            held += f" during {_frames_at(frames)}; the file holds {values.min():.3g} to "
+            held += f"{values.max():.3g}"
+    held += f", and run is above speed_threshold, {speed_threshold:g} cm/s"
+    return f"{held}; check {_listed([*keys, 'speed_threshold', *clock])}"
+
+
+def _frames_at(frames: Frames) -> str:
+    return f"the movie's {frames.count:,} frames ({frames.count * frames.lasts:.4g} s)"
+
+
+def _listed(keys: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))

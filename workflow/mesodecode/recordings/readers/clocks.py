@@ -1,0 +1,276 @@
+"""When frames and samples of behaviour were taken, by one clock in s."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import ask, other
+from mesodecode.recordings.readers import npy
+from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
+from mesodecode.recordings.readers.traces import finite, read_variables
+
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
+COUNTERS = 2**16, 2**32  # at which counters of milliseconds and of samples begin anew
+RATE = 0.95, 1.05  # of the measured rate of frames to that of the config
+
+
+def say(words: str) -> None:
+    """Say on standard error what was assumed."""
+    print(words, file=sys.stderr)
+
+
+# --- time stamps -------------------------------------------------------------------------------
+
+
+def seconds(
+    values: np.ndarray, unit: str | float | None, name: str, path: str | Path
+) -> np.ndarray:
+    """Return time stamps (n,) in s: of numbers in `unit`, of dates or times of day.
+
+    `unit` is one of `UNITS` or the ticks in a second, None is s. Text is ISO 8601 (without a zone:
+    UTC) or HH:MM:SS; a whole counter of 16 or 32 bits that begins anew goes on. Raises UserError
+    unless each is later than the one before.
+    """
+    if is_text(values):
+        if unit is not None:
+            raise UserError(f"{path}: {name} holds text, no numbers in {unit}; leave the unit out")
+        return increasing(_of_text(values, name, path), name, path)
+    scale = UNITS[unit] if unit in UNITS else 1 / float(unit or 1)
+    if values.dtype.kind in "uif" and values.ndim == 1 and np.isfinite(values).all():
+        values = _running_on(values, name, path)
+    return increasing(values, name, path) * scale
+
+
+def is_text(values: np.ndarray) -> bool:
+    """Return whether time stamps are dates or times of day."""
+    return values.dtype.kind not in "buif"
+
+
+def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    import pandas as pd
+
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[ns]").astype(np.int64) / 1e9
+    text = pd.Series([v.decode() if isinstance(v, bytes) else str(v) for v in values]).str.strip()
+    try:
+        if text.str.fullmatch(r"\d{1,2}:\d{2}:\d{2}([.]\d+)?").all():
+            return pd.to_timedelta(text).dt.total_seconds().to_numpy()
+        dates = pd.to_datetime(text, utc=True, format="ISO8601")
+    except (ValueError, OverflowError) as error:
+        bad = text[pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").isna()]
+        raise UserError(
+            f"{path}: {name} holds text that is no time, such as '{bad.iloc[0]}'; needs numbers, "
+            "ISO 8601 (2024-01-31T12:00:00.033) or HH:MM:SS.fff"
+        ) from error
+    if dates.isna().any():
+        raise UserError(f"{path}: {name} holds no time at sample {dates.isna().argmax()}")
+    return ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, "s")).to_numpy()
+
+
+def _running_on(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    """Return a counter (n,) without its returns to 0; anything else as it is."""
+    time = values.astype(np.float64)
+    steps = np.diff(time)
+    back = steps < 0
+    if not back.any() or (time != np.rint(time)).any():
+        return values
+    for size in COUNTERS:
+        fits = np.ptp(time) < size
+        if fits and (steps[back] + size <= max(10 * np.median(steps), 1)).all():
+            say(f"{path}: {name} begins anew after {size:,} in {back.sum()} places and is run on")
+            return time + size * np.append(0, np.cumsum(back))
+    return values
+
+
+def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
+    """Return time stamps as float64. Raises UserError unless each is later than the one before."""
+    if time.dtype.kind == "f" and not np.isfinite(time[-1:]).all() and np.isfinite(time).any():
+        last = int(np.flatnonzero(np.isfinite(time))[-1])
+        if np.isfinite(time[: last + 1]).all():
+            _refuse_unwritten(time, last + 1, name, path)
+    exact = finite(time, name, path).astype(np.float64)
+    if len(exact) < 2:
+        raise UserError(f"{path}: {name} has {len(exact)} time stamps; needs two or more")
+    late = np.flatnonzero(np.diff(exact) <= 0) + 1
+    if not late.size:
+        return exact
+    first = late[0]
+    if first > 1 and (exact[first:] == 0).all():
+        _refuse_unwritten(time, first, name, path)
+    fault = "repeats" if exact[first] == exact[first - 1] else "goes back"
+    hint = ""
+    if time.dtype == np.float32 and fault == "repeats":
+        hint = f": float32 has steps of {np.spacing(time[first]):g} there; save it as float64"
+    raise UserError(
+        f"{path}: {name} {fault} at sample {first} ({exact[first]:.10g} s), in {late.size} "
+        f"places in all; time stamps must increase{hint}"
+    )
+
+
+def _refuse_unwritten(time: np.ndarray, first: int, name: str, path: str | Path) -> None:
+    raise UserError(
+        f"{path}: the last {len(time) - first} of {len(time)} values of {name} are {time[-1]:g}: "
+        "never written? cut them off, and what belongs to them"
+    )
+
+
+def fitting(matches: Callable[[float], bool], setting: str) -> str:
+    """Return what to set for the first unit, other than s, that matches; else what there is."""
+    fit = next((unit for unit, scale in UNITS.items() if unit != "s" and matches(scale)), None)
+    if fit:
+        return f"are they in {fit}? set {setting}: {fit}"
+    return f"say their unit in {setting} (s, ms, us, ns, min, day or the ticks in a second)"
+
+
+# --- frames ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a movie: their number, rate in frames/s, and time stamps (T,) s or None.
+
+    `taken` (T,) are their numbers among the `n_raw` frames of all channels that the camera took;
+    None: they are all. `orders` are other orders of the movie's axes, and how many frames it then
+    has; `sure` if the user says which axis is time, or has a time stamp for each frame.
+    """
+
+    count: int
+    rate: float
+    time: np.ndarray | None = None
+    taken: np.ndarray | None = None
+    n_raw: int | None = None
+    orders: Mapping[str, int] = field(default_factory=dict)
+    sure: bool = True
+
+    @property
+    def starts(self) -> np.ndarray:
+        """When each frame begins, in s: its time stamp, or from 0 on by the rate."""
+        return np.arange(self.count) / self.rate if self.time is None else self.time
+
+    @property
+    def lasts(self) -> float:
+        """The median interval between frames, in s."""
+        return float(np.median(np.diff(self.starts))) if self.count > 1 else 1 / self.rate
+
+    def has_raw(self, n_values: int) -> bool:
+        """Return whether so many values are one for each frame of all channels.
+
+        They may lack those of a last cycle that is not complete.
+        """
+        if self.taken is None or n_values == self.count:
+            return False
+        return n_values in (self.n_raw, self.n_raw // self.count * self.count) and bool(
+            self.taken.max() < n_values
+        )
+
+
+def read_times(
+    path: str | Path,
+    name: str | None,
+    n_frames: int,
+    rate: float,
+    *,
+    unit: str | float | None = None,
+    taken: np.ndarray | None = None,
+    n_raw: int | None = None,
+    orders: Mapping[str, int] | None = None,
+) -> np.ndarray:
+    """Read the time stamps (T,) s of a movie's frames.
+
+    They are the variable `name` of a file; None looks for frame_times or time; a plain NPY vector
+    needs no name. `unit` as for `seconds`; `taken`, `n_raw` and `orders` as in `Frames`. Raises
+    UserError unless there is one a frame (or one for each of all channels, or two an exposure: see
+    `of_frames`), each later than the one before, at `rate` frames/s.
+    """
+    known = (name,) if name else ("frame_times", "time")
+    values, found = None, "the file"
+    if name is None and Path(path).suffix.lower() == ".npy":
+        array = npy.load(path)
+        values = array.squeeze() if array.dtype.names is None else None
+    if values is None:
+        held, inside = read_variables(path, known)
+        found = next((n for n in known if n in held and (name or not is_empty(held[n]))), None)
+        if found is None:
+            raise UserError(
+                f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'no numbers'}; "
+                "name the frames' time stamps in frame_times_dataset"
+            )
+        if isinstance(held[found], Unreadable):
+            raise UserError(f"{path}: {found} {held[found].why}")
+        if isinstance(held[found], Bouts):
+            raise UserError(f"{path}: {found} holds intervals; needs a time stamp a frame")
+        values = held[found].values
+    if values.ndim != 1:
+        raise UserError(f"{path}: {found} has shape {values.shape}; needs one time stamp a frame")
+    time = seconds(values, unit, found, path)
+    frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
+    time = of_frames(time, found, path, frames)
+    return check_times(time, found, path, rate)
+
+
+def of_frames(time: np.ndarray, name: str, path: str | Path, frames: Frames) -> np.ndarray:
+    """Return those of time stamps (n,) that are of `frames`.
+
+    There may be one a frame, one for each frame of all channels, or twice as many: both edges of
+    the camera's exposures, of which the first of each pair is taken. Raises UserError else.
+    """
+    n_frames, n_raw = frames.count, frames.n_raw or frames.count
+    if len(time) == n_frames:
+        return time
+    if frames.has_raw(len(time)):
+        say(
+            f"{path}: of {len(time)} time stamps in {name}, one for each frame of all channels, "
+            f"those of the signal's {n_frames} frames are taken"
+        )
+        return time[frames.taken]
+    if len(time) in (2 * n_raw, 2 * n_frames) and _alternate(time):
+        say(
+            f"{path}: of {len(time)} time stamps in {name}, twice as many as frames, the first of "
+            "each two is taken: where an exposure begins"
+        )
+        return of_frames(time[::2], name, path, frames)
+    fit = [f"{n_frames} (one a frame)"]
+    fit += [f"{n_raw} (one for each frame of all channels)"] if n_raw != n_frames else []
+    near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
+    hint = ""
+    if near is not None and len(time) < near:
+        hint = "; which frames lack one is not known: find those that are missing, or cut the movie"
+    elif near is not None:
+        hint = "; cut off those without a frame (pulses before the start or after the end?)"
+    raise UserError(
+        f"{path}: {name} has {len(time)} time stamps, but the movie has {n_frames} frames; "
+        f"{ask(other(frames.orders, len(time)))}needs {', '.join(fit)} or {2 * n_raw} (both edges "
+        f"of exposures){hint}"
+    )
+
+
+def _alternate(time: np.ndarray) -> bool:
+    """Return whether two intervals (exposure and readout, or two equal ones) follow in turn."""
+    period = np.median(time[2:] - time[:-2]) if len(time) > 2 else np.inf
+    parts = np.diff(time)[::2], np.diff(time)[1::2]
+    low, high = np.transpose([np.quantile(part, [0.1, 0.9]) for part in parts if part.size])
+    return bool((high - low < 0.2 * period).all())
+
+
+def check_times(time: np.ndarray, name: str, path: str | Path, rate: float) -> np.ndarray:
+    """Return time stamps (T,) s. Raises UserError unless they are of `rate` frames/s."""
+    measured = 1 / np.median(np.diff(time))
+
+    def near(scale: float) -> bool:
+        return RATE[0] < measured / scale / rate < RATE[1]
+
+    if not near(1.0):
+        hint = fitting(near, "frame_times_unit")
+        if near(1 / rate):
+            hint = "are they numbers of frames? leave frame_times out"
+        raise UserError(
+            f"{path}: {name} says {measured:.4g} frames/s, but frame_rate is {rate:g} (of one "
+            f"channel); correct frame_rate, or if the time stamps are not in s: {hint}"
+        )
+    return time

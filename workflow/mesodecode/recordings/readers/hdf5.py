@@ -1,0 +1,219 @@
+"""Datasets of HDF5 files, by path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Axes, axes_of
+from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
+from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
+
+SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+
+@contextmanager
+def open_file(path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file. Raises UserError if it is none or cut short, OSError if it is missing."""
+    check_opens(path)
+    try:
+        file = h5py.File(path, "r")
+    except Exception as error:  # h5py raises an OSError without a number, and others
+        raise UserError(f"{path}: not a readable HDF5 file ({words(error)})") from error
+    with file:
+        yield file
+
+
+def walk(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset | h5py.Group]:
+    """Return the datasets and groups of a file by their path in it, without a leading slash."""
+    found = {}
+
+    def note(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if not name.startswith("#"):  # MATLAB's own
+            found[name] = item
+
+    try:
+        file.visititems(note)
+    except Exception as error:  # of a damaged file, whatever HDF5 meets
+        raise UserError(f"{path}: a damaged HDF5 file ({words(error)}); truncated?") from error
+    return found
+
+
+def datasets(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset]:
+    """Return the datasets of numbers in a file by their path in it, without a leading slash."""
+    try:
+        return {
+            name: item
+            for name, item in walk(file, path).items()
+            if isinstance(item, h5py.Dataset)
+            and item.shape is not None
+            and item.dtype.kind in "buif"
+            and "MATLAB_object_decode" not in item.attrs  # numbers of an object, not its values
+        }
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: a damaged HDF5 file ({words(error)}); truncated?") from error
+
+
+def variables(file: h5py.File, path: str | Path) -> dict[str, Held]:
+    """Return what a file holds by path: numbers, words, and fields of tables (TABLE/FIELD)."""
+    found: dict[str, Held] = {}
+    for name, item in walk(file, path).items():
+        if isinstance(item, h5py.Group):
+            found[name] = unreadable(f"is a group; name a dataset in it, {name}/…", None)
+        elif item.dtype.names:
+            found[name] = unreadable(f"is a table; name a field of it, {name}/…", None)
+            for field in item.dtype.names:
+                found[f"{name}/{field}"] = Held(partial(_field, item, field, path))
+        else:
+            found[name] = of_dataset(item, path)
+    return found
+
+
+def of_dataset(item: h5py.Dataset, path: str | Path) -> Held:
+    """Return a dataset of numbers or words; of an enumeration, its words."""
+    if not item.size:  # None if it has no space at all
+        return EMPTY
+    note = note_of(item.shape)
+    if h5py.check_string_dtype(item.dtype):
+        return Held(partial(_words, item, path), note=note or "text")
+    if codes := h5py.check_enum_dtype(item.dtype):
+        names = {code: name for name, code in codes.items()}
+        return Held(lambda: np.vectorize(names.get, otypes=[object])(read_array(item, path)))
+    if item.dtype.kind in "buif":
+        return Held(partial(read_array, item, path), _unit(item), note)
+    return unreadable(f"is of type {item.dtype}, neither numbers nor words", str(item.dtype))
+
+
+def _field(item: h5py.Dataset, field: str, path: str | Path) -> np.ndarray:
+    return read_array(item, path)[field]
+
+
+def _words(item: h5py.Dataset, path: str | Path) -> np.ndarray:
+    check_filters(item, path)
+    try:
+        return np.asarray(item.asstr(errors="replace")[()], object)
+    except Exception as error:
+        raise UserError(
+            f"{path}: {item.name} cannot be read ({words(error)}); truncated?"
+        ) from error
+
+
+def text_of(item: h5py.Dataset | h5py.Group, attribute: str) -> str:
+    """Return an attribute of text, empty if there is none, or of no type that is known."""
+    try:
+        value = item.attrs.get(attribute, "")
+    except Exception:  # h5py raises several kinds
+        return ""
+    value = value.ravel()[0] if isinstance(value, np.ndarray) and value.size else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _unit(item: h5py.Dataset) -> str | None:
+    return next((text for key in ("unit", "units") if (text := text_of(item, key).strip())), None)
+
+
+def choose(
+    shapes: dict[str, tuple[int, ...]], name: str | None, path: str | Path, option: str
+) -> str:
+    """Return which array of a file is meant: `name`, or the only one with three long axes.
+
+    Raises UserError, listing what is inside, if there is none such or the choice is open.
+    """
+    if name is not None:
+        if name.strip("/") in shapes:
+            return name.strip("/")
+        raise UserError(f"{path}: no dataset '{name}' in it; it holds: {listed(shapes)}")
+    stacks = [key for key, shape in shapes.items() if len(shape) >= 3]
+    movies = [key for key in stacks if sum(n > 1 for n in shapes[key]) >= 3] or stacks
+    if len(movies) != 1:
+        some = "several that could be the movie" if movies else "no array of three axes"
+        raise UserError(f"{path}: {some}; it holds: {listed(shapes)}; name one in {option}")
+    return movies[0]
+
+
+def listed(shapes: dict[str, tuple[int, ...]]) -> str:
+    """Return names and shapes for a message, the first twelve of them."""
+    names = [
+        f"{name} {' x '.join(map(str, shape))}".strip() for name, shape in sorted(shapes.items())
+    ]
+    more = [f"and {len(names) - 12} more"] if len(names) > 12 else []
+    return ", ".join(names[:12] + more) or "no array of numbers"
+
+
+def check_filters(dataset: h5py.Dataset, path: str | Path) -> None:
+    """Raise UserError if the dataset is compressed by a filter that this HDF5 library lacks."""
+    created = dataset.id.get_create_plist()
+    for i in range(created.get_nfilters()):
+        number, _, _, name = created.get_filter(i)
+        if not h5py.h5z.filter_avail(number):
+            raise UserError(
+                f"{path}: {dataset.name} is compressed by filter {number} "
+                f"({name.decode(errors='replace') or 'without a name'}), which is not installed "
+                "here; write it anew with gzip, where the filter is: `h5repack -f GZIP=1 IN OUT`"
+            )
+
+
+def check_whole(dataset: h5py.Dataset, path: str | Path) -> None:
+    """Raise UserError if parts of the dataset were never written: they would read as zeros."""
+    if dataset.chunks:
+        wanted = math.prod(map(math.ceil, np.divide(dataset.shape, dataset.chunks)))
+        part = dataset.id.get_num_chunks() / max(1, wanted)
+    else:
+        part = dataset.id.get_space_status() == h5py.h5d.SPACE_STATUS_ALLOCATED
+    if dataset.size and part < 1 and not (dataset.external or dataset.is_virtual):
+        raise UserError(
+            f"{path}: {dataset.name} is {part:.0%} written; is the recording unfinished?"
+        )
+
+
+@contextmanager
+def open_hdf5(
+    path: Path, names: Sequence[str], axes: str | None, usual: str = "TYX", *, turned: bool = False
+) -> Iterator[Movie]:
+    """Open a dataset of an HDF5 file as a movie, the only one of three axes if `names` is empty.
+
+    Two names are U and SVT (see `svd`). `axes`, `usual` where they are None, are
+    of the array as the user sees it: `turned` from how it is stored, in a file of MATLAB.
+    """
+    with open_file(path) as file:
+        found = datasets(file, path)
+        shapes = {name: item.shape[:: -1 if turned else 1] for name, item in found.items()}
+        chosen = [choose(shapes, name, path, "movie_dataset") for name in names or [None]]
+        if len(chosen) == 1:
+            taken = axes_of(shapes[chosen[0]], axes, usual, path)
+            yield dataset_movie(found[chosen[0]], path, taken, turned=turned)
+            return
+        from mesodecode.recordings.readers.svd import SvdMovie
+
+        yield SvdMovie(path, *(read_array(found[name], path) for name in chosen), axes)
+
+
+def dataset_movie(
+    item: h5py.Dataset, path: Path, axes: Axes, *, turned: bool = False
+) -> ArrayMovie:
+    """Return a movie of an open HDF5 dataset (see `open_hdf5`)."""
+    check_filters(item, path)
+    check_whole(item, path)
+    letters = axes.letters[:: -1 if turned else 1]
+    depth = item.chunks[letters.index("T")] if item.chunks else None
+    return ArrayMovie(path, item.dtype, axes, item.__getitem__, depth, turned=turned)
+
+
+def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:
+    """Return the whole of a dataset."""
+    check_filters(item, path)
+    try:
+        return item[()]
+    except Exception as error:
+        raise UserError(
+            f"{path}: {item.name} cannot be read ({words(error)}); truncated?"
+        ) from error

@@ -1,0 +1,175 @@
+"""NWB files: movies (OnePhotonSeries, TwoPhotonSeries), time series and intervals."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Axes, axes_of
+from mesodecode.recordings.movie import ArrayMovie, words
+from mesodecode.recordings.readers import hdf5
+from mesodecode.recordings.readers.arrays import (
+    Bouts,
+    Held,
+    Unreadable,
+    Variable,
+    note_of,
+    unreadable,
+)
+from mesodecode.recordings.readers.traces import listed, named, vector
+
+if TYPE_CHECKING:
+    import pynwb
+
+SUFFIXES = (".nwb",)
+
+
+@contextmanager
+def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
+    """Open an NWB file. Raises UserError if it is none, OSError if it is missing."""
+    import pynwb
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of namespaces that are there twice
+            io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
+    except Exception as error:  # pynwb, hdmf and h5py raise whatever they meet
+        raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
+    with io:
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                nwb = io.read()
+        except Exception as error:
+            raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
+        yield nwb
+
+
+@contextmanager
+def open_movie(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
+    """Open a OnePhotonSeries or TwoPhotonSeries as a movie, `dataset` by its name."""
+    from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
+
+    with open_nwb(path) as nwb:
+        kinds = (OnePhotonSeries, TwoPhotonSeries)
+        found = {item.name: item for item in nwb.objects.values() if isinstance(item, kinds)}
+        shapes = {name: np.shape(item.data) for name, item in found.items()}
+        series = found[hdf5.choose(shapes, dataset, path, "movie_dataset")]
+        check_inside(series.external_file, series.name, path)
+        taken = axes_of_series(
+            np.shape(series.data), axes, series.dimension, nwb.source_script, path
+        )
+        movie = hdf5.dataset_movie(series.data, path, taken)
+        movie.time = times_of(series)
+        yield movie
+
+
+def check_inside(external: Sequence[str] | None, name: str, path: Path) -> None:
+    """Raise UserError if a series' frames are in other files."""
+    if external is not None:
+        raise UserError(
+            f"{path}: the frames of {name} are in {', '.join(external)}; "
+            "name that file as the movie"
+        )
+
+
+def axes_of_series(
+    shape: tuple[int, ...],
+    axes: str | None,
+    dimension: Sequence[int] | None,
+    script: str | None,
+    path: Path,
+) -> Axes:
+    """Return the axes of a series: as asked for, else time, x, y, as NWB orders them.
+
+    A series' `dimension` (width, height) that has the lengths of its data the other way round says
+    that the data are time, y, x, or is wrong itself: NeuroConv, named in the file's `script`,
+    writes height before width there, and orders its data as NWB does. Raises UserError where
+    nothing tells which.
+    """
+    taken = axes_of(shape, axes, "TXY", path)
+    given = [] if dimension is None else list(map(int, dimension))
+    if axes is not None or len(shape) != 3 or given != list(shape[:0:-1]) or shape[1] == shape[2]:
+        return taken
+    if any(maker in str(script) for maker in ("NeuroConv", "NWB GUIDE")):
+        return replace(taken, by="the file")
+    raise UserError(
+        f"{path}: its `dimension` is {given[0]}, {given[1]}, but its data are {shape[1]} x "
+        f"{shape[2]}; set movie_axes: TXY if the data are time, x, y, as NWB has them, and the "
+        "dimension height, width, as NeuroConv writes it; TYX if they are time, y, x"
+    )
+
+
+def times_of(series: pynwb.TimeSeries) -> np.ndarray:
+    """Return the time stamp (s) of each sample of a series."""
+    if series.timestamps is not None:
+        return np.asarray(series.timestamps[:], np.float64)
+    return series.starting_time + np.arange(len(series.data)) / series.rate
+
+
+def read_variables(
+    path: str | Path, names: Sequence[str], run_label: str
+) -> tuple[dict[str, Variable | Bouts | Unreadable], list[str]]:
+    """Return those of `names` that the file has, and what it holds.
+
+    A name is that of a time series, wherever it is in the file (NAME:2: its second column), or of
+    intervals: an interval series, a table (TABLE, all its intervals) or those rows of one in whose
+    column stands `run_label` (TABLE/COLUMN).
+    """
+    from pynwb.epoch import TimeIntervals
+    from pynwb.misc import IntervalSeries
+
+    with open_nwb(path) as nwb:
+        series, tables = _series(nwb), {}
+        for item in nwb.objects.values():
+            if isinstance(item, TimeIntervals):
+                tables[item.name] = item
+        held = {name: _held(items) for name, items in series.items()}
+        found: dict[str, Variable | Bouts | Unreadable] = {}
+        for name in names:
+            table, _, key = name.partition("/")
+            one, column = named(held, name)
+            if name in series and isinstance(series[name][0], IntervalSeries):
+                times, edges = series[name][0].timestamps[:], series[name][0].data[:]
+                found[name] = Bouts(times[edges > 0], times[edges < 0])
+            elif one is not None:
+                found[name] = vector(one, name, column)
+            elif table in tables and (not key or key in tables[table].colnames):
+                rows = tables[table].to_dataframe()
+                if key:
+                    rows = rows[rows[key].astype(str) == run_label]
+                start, stop = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
+                found[name] = Bouts(start, stop)
+        inside = [f"{name}/{key}" for name, item in tables.items() for key in item.colnames]
+        return found, sorted([*listed(held), *tables, *inside])
+
+
+def _series(nwb: pynwb.NWBFile) -> dict[str, list[pynwb.TimeSeries]]:
+    """Return the time series of one or several values a sample, by name."""
+    from pynwb import TimeSeries
+
+    found: dict[str, list[TimeSeries]] = {}
+    for item in nwb.objects.values():
+        if isinstance(item, TimeSeries) and len(np.shape(item.data)) in (1, 2):
+            found.setdefault(item.name, []).append(item)
+    return found
+
+
+def _held(items: list[pynwb.TimeSeries]) -> Held:
+    """Return the time series of one name: in its unit, if there is one only."""
+    if len(items) > 1:
+        return unreadable(f"is the name of {len(items)} time series; rename them", "several")
+
+    def read() -> np.ndarray:
+        values = np.asarray(items[0].data[:])
+        if values.dtype.kind not in "buif":
+            return values
+        return values * items[0].conversion + items[0].offset
+
+    note = note_of(np.shape(items[0].data))
+    return Held(read, items[0].unit, note, lambda _: times_of(items[0]))

@@ -1,0 +1,138 @@
+"""What the names of files say: which are parts of one movie, and which are its wavelengths.
+
+This module reads no files. Names follow what cameras, Micro-Manager, MetaMorph, ImageJ, ScanImage
+and Prairie View write, and what labs add by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from mesodecode.base.files import UserError, stem
+
+PROJECTIONS = r"(?:MAX|MIN|AVG|SUM|STD|MED)_"  # put before a name by ImageJ's Z projections
+# What numbers a part at the end of a name: 2, _0002, -2, @0002, (2), _X2, _part2; or a letter.
+_BETWEEN = r"(?:[\s_.@-]+(?i:X|part|pt|file)?[\s_.@-]*)"
+_PART = r"(?:\(?\d+\)?|[\s_.@-]|(?<=[\s_.@-])(?i:X|part|pt|file))$"
+_LETTER = r"(?:(?<=[\s_.@-])[A-Za-z]|(?<=[a-z])[A-Z])$"
+# Excitation light (nm) of imaging; no round numbers, which also count frames.
+_NM = "365|385|395|405|410|415|430|445|455|460|465|470|473|475|480|488|490|505|525|530|532"
+_NM += "|560|561|565|590|594|617|625|630|635|640|660"
+_WORDS = "blue|violet|purple|green|red|orange|amber|yellow|cyan|uv|calcium|gcamp|signal|sig"
+_WORDS += "|isosbestic|isos|reference|ref|hemo|haemo|hemodynamics?|reflectance|fluorescence|fluo"
+_CAPITAL = "|".join(word.capitalize() for word in _WORDS.replace("?", "").split("|"))
+WAVELENGTHS = {  # kind -> what in a name tells a wavelength
+    "channel": r"(?<![A-Za-z0-9])(?i:channel|chan|ch|c)[ _-]?\d{1,3}(?!\d)|(?<=[a-z0-9])Ch\d(?!\d)",
+    "filter": r"(?<![A-Za-z0-9])w\d[A-Za-z0-9]*",  # MetaMorph: w1GFP
+    "nm": rf"(?<!\d)(?:\d{{3}}(?=[ _-]?nm)|{_NM})(?!\d)",
+    "word": rf"(?<![A-Za-z])(?i:{_WORDS})(?![A-Za-z])|(?<=[a-z])(?:{_CAPITAL})(?![a-z])",
+    "letter": r"(?<![A-Za-z0-9])[GRBVgrbv](?![A-Za-z0-9])",
+    "Micro-Manager": r"(?<=img_\d{9}_).+(?=_\d{3}$)",
+}
+MOST = 16  # wavelengths
+APART = 15  # nm between two
+_PLACES = (  # of single images: (position, plane)
+    r"img_channel\d+_position(?P<position>\d+)_time\d+_z(?P<plane>\d+)$",
+    r"img_\d{9}_.+_(?P<plane>\d{3})$",
+    r".+_MMStack_(?P<position>Pos\d+|\d+-Pos_\d+_\d+)",
+)
+
+
+def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path], list[Path]]:
+    """Return the files whose names are those of one series, in their order, and all others.
+
+    `named`: the folder or pattern that the files were found by. A series is what most names have in
+    common but for numbers and wavelengths. Raises UserError where none is clearly the series, and
+    where the names say that images were taken at several positions or planes.
+    """
+    letters = all(len(stem(file)) == 1 for file in files)  # a.tif, b.tif
+    names = {stem(file) for file in files}
+    bases = {file: "" if letters else _base(_first_part(stem(file), names)) for file in files}
+    counts = Counter(base for base in bases.values() if not re.match(PROJECTIONS, base, re.I))
+    (base, most), *others = counts.most_common() or [(None, len(files))]
+    if others and (most < 2 or most < 2 * others[0][1]):
+        one, other = (next(f for f in files if bases[f] == b) for b in (base, others[0][0]))
+        raise UserError(
+            f"{named}: {one.name} and {other.name} do not look like parts of one series; name the "
+            "files of the movie in a list, in order of time, or by a pattern"
+        )
+    kept = [file for file in files if base in (None, bases[file])]
+    _check_places(kept, named)
+    return kept, [file for file in files if file not in set(kept)]
+
+
+def by_wavelength(files: Sequence[Path]) -> dict[str, list[Path]] | None:
+    """Return the files of each wavelength if names differ in nothing but that; else None.
+
+    Wavelengths are in the order in which they first come.
+    """
+    names = [str(file.with_name(stem(file))) for file in files]
+    kinds = [re.compile(pattern) for pattern in WAVELENGTHS.values()]
+    for kind in kinds:
+        found = [list(kind.finditer(name)) for name in names]
+        for i in range(min(map(len, found), default=0)):
+            groups = _alike(files, names, [[matches[i]] for matches in found])
+            if groups:
+                return groups
+    return _alike(files, names, [[m for kind in kinds for m in kind.finditer(n)] for n in names])
+
+
+def _alike(
+    files: Sequence[Path], names: Sequence[str], marks: Sequence[Sequence[re.Match]]
+) -> dict[str, list[Path]] | None:
+    """Return files by what is marked in their names, if these are else the same for each mark."""
+    groups: dict[str, list[Path]] = {}
+    rest: dict[str, set[str]] = {}
+    for file, name, found in zip(files, names, marks, strict=True):
+        for match in sorted(found, key=lambda m: -m.start()):
+            name = name[: match.start()] + "\0" + name[match.end() :]
+        label = " ".join(dict.fromkeys(match[0] for match in found))
+        groups.setdefault(label, []).append(file)
+        rest.setdefault(label, set()).add(name)
+    numbers = sorted(int(label) for label in groups if label.isdecimal())
+    too_near = any(b - a < APART for a, b in pairwise(numbers))
+    if not 2 <= len(groups) <= MOST or too_near:
+        return None
+    shared = set.intersection(*rest.values())
+    # One wavelength may have one image more, where the recording ended within a cycle.
+    spare = 1 if len(shared) > 1 else 0
+    alike = all(len(names - shared) <= spare for names in rest.values())
+    return groups if shared and alike else None
+
+
+def _first_part(name: str, names: set[str]) -> str:
+    """Return which of `names` is this one without the number of its part; itself, if none is."""
+    for mark in (r"\(?\d+\)?$", rf"{_BETWEEN}\(?\d+\)?$"):
+        if (shorter := re.sub(mark, "", name)) in names:
+            return shorter
+    return name
+
+
+def _base(name: str) -> str:
+    """Return what the parts of a series have in common in their names."""
+    for kind in ("filter", "word", "Micro-Manager"):  # the others are numbers or letters
+        name = re.sub(WAVELENGTHS[kind], "%", name)
+    name = _without_parts(re.sub(_LETTER, "", _without_parts(name)))
+    return re.sub(r"\d+", "#", name).casefold()
+
+
+def _without_parts(name: str) -> str:
+    while name != (name := re.sub(_PART, "", name)):
+        pass
+    return name
+
+
+def _check_places(files: Iterable[Path], named: str | Path) -> None:
+    for pattern in _PLACES:
+        found = [match for file in files if (match := re.match(pattern, stem(file)))]
+        for kind in ("position", "plane"):
+            values = dict.fromkeys(m[kind] for m in found if kind in m.re.groupindex)
+            if len(values) > 1:
+                raise UserError(
+                    f"{named}: images of {len(values)} {kind}s ({', '.join(list(values)[:4])}) are "
+                    f"no one movie; name those of one {kind} by a pattern"
+                )

@@ -1,0 +1,129 @@
+"""Speed of a mouse in cm/s, a value a frame, from traces of speed and encoders of wheels."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings import locomotion
+from mesodecode.recordings.readers.clocks import say
+from mesodecode.recordings.readers.samples import Trace
+
+IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
+FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
+USUAL = 2.0, 150.0  # cm/s; between them is the fastest of nearly every session
+
+
+def in_cm_s(unit: str) -> float | None:
+    """Return how many cm/s one of a unit of speed is; None if it is none that is known."""
+    match = re.fullmatch(
+        r"(c|centi|m|milli)?(?:m|met(?:er|re)s?)\s*"
+        r"(?:(?:/|per)\s*s(?:ec(?:ond)?s?)?|[*·]?\s*s(?:\^?-1|⁻¹))",
+        unit.strip().lower(),
+    )
+    return None if match is None else IN_CM_S[match[1]]
+
+
+def speed_of(
+    trace: Trace,
+    *,
+    unit: str | None = None,
+    offset: float = 0.0,
+    scale: float | None = None,
+    threshold: float,
+    decides: bool,
+) -> np.ndarray:
+    """Return the speed (T,) in cm/s, whatever its direction, of a trace of speed.
+
+    `offset` is what the trace holds at standstill and `scale` the cm/s of one of its unit; else
+    `unit`, the file's own, or cm/s. Where the speed is below -`threshold` (cm/s) a line says so.
+    Raises UserError if the unit is not known. Where the speed `decides` on run and rest, a line
+    says that an assumed unit is doubtful; UserError if the mouse would be faster than any.
+    """
+    factor, said = _factor(trace, unit, scale)
+    velocity = trace.speed_at_frames((trace.numbers().astype(np.float64) - offset) * factor)
+    speed = np.abs(velocity)
+    back = int((velocity < -threshold).sum())
+    if back:
+        say(
+            f"{trace.path}: {trace.name} is negative in {back} of {len(speed)} frames (to "
+            f"{velocity.min():.3g} cm/s): its size is the speed, run backwards is run"
+        )
+    if decides:
+        _check_fast(trace, speed, said)
+    return speed
+
+
+def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float, bool]:
+    """Return the cm/s of one of the trace's unit, and whether anything says so."""
+    if scale is not None:
+        if unit is not None:
+            raise UserError(f"{trace.path}: speed_unit and speed_scale are given; leave one out")
+        return scale, True
+    named = re.search(r"[(\[]([^()\[\]]+)[)\]]$", trace.name)  # a column "speed (m/s)"
+    if unit is None and named and in_cm_s(named[1]):
+        unit = named[1]
+    unit = unit or getattr(trace.data, "unit", None)
+    factor = in_cm_s(unit or "cm/s")
+    if factor is None:
+        raise UserError(
+            f"{trace.path}: {trace.name} is in '{unit}', no speed that is known; say what it is in "
+            "speed_unit (cm/s, m/s or mm/s) or in speed_scale (cm/s of one of its unit) and "
+            "speed_offset"
+        )
+    return factor, unit is not None
+
+
+def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
+    """Say, or raise UserError for, what is no speed of a mouse; one glitch is none."""
+    fast, fastest = float(np.quantile(speed, 0.99)), float(speed.max())
+    words = f"{trace.path}: {trace.name} goes up to {fastest:.3g} cm/s"
+    if fast > FASTEST:
+        raise UserError(
+            f"{words}, and in a frame of 100 above {fast:.3g}, faster than any mouse; say its unit "
+            "in speed_unit (cm/s, m/s or mm/s), or in speed_scale (cm/s of one of its unit) and "
+            "speed_offset"
+        )
+    if not said and fast > USUAL[1]:
+        say(f"{words}: taken to be in cm/s; if it is in mm/s, set speed_unit")
+    elif not said and 0 < fastest < USUAL[0]:
+        say(f"{words}: taken to be in cm/s; if it is in m/s, set speed_unit")
+
+
+def speed_of_wheel(trace: Trace, counts_per_turn: float | None, turn: float | None) -> np.ndarray:
+    """Return the speed (T,) in cm/s of an encoder's counts; a turn of the wheel is `turn` cm.
+
+    Counts that begin anew, each turn or at 16 or 32 bits, are run on, and a line says so. Raises
+    UserError if the wheel is not described, or the counts cannot be those of a mouse's wheel.
+    """
+    if counts_per_turn is None or turn is None:
+        raise UserError(
+            f"{trace.path}: encoder counts of {trace.name} need counts_per_turn and "
+            "wheel_circumference (cm)"
+        )
+    counts, time = trace.numbers(), trace.time
+    if time is None:
+        time = trace.frames.starts
+        if len(counts) != len(time):
+            raise UserError(
+                f"{trace.path}: {trace.name} of {len(counts)} samples, but the movie has "
+                f"{len(time)} frames; name their time stamps in behavior_time or behavior_rate"
+            )
+    try:
+        counts, size = locomotion.run_on(counts, counts_per_turn, counts_per_turn / turn)
+    except ValueError as error:
+        raise UserError(f"{trace.path}: {trace.name} {error}") from error
+    if size is not None:
+        say(f"{trace.path}: {trace.name} begins anew every {size:,.6g} counts and is run on")
+    trace.check_way(counts)
+    speed = locomotion.speed_of_encoder(
+        counts, time, trace.frames.starts, counts_per_turn=counts_per_turn, wheel_circumference=turn
+    )
+    if speed.max() > FASTEST:
+        raise UserError(
+            f"{trace.path}: {trace.name} makes {speed.max():.0f} cm/s at frame {speed.argmax()}: "
+            "the counter is reset there, or counts_per_turn or wheel_circumference (cm) are wrong"
+        )
+    return speed

@@ -1,0 +1,217 @@
+"""CSV and TSV tables as instruments, spreadsheets and programs write them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import words
+from mesodecode.recordings.readers.arrays import Held, Unreadable, unreadable
+
+HEAD, SAMPLE = 1 << 20, 200  # bytes and rows from which the layout is told
+NUMBER = re.compile(
+    r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?\s*|\s*[+-]?(nan|inf)\s*|", re.IGNORECASE
+)
+DECIMAL_COMMA = r"\s*[+-]?\d*(?:,\d+)?(?:[eE][+-]?\d+)?\s*"
+OPEN_COMMA = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # 1,234 may be a decimal or a thousand
+
+
+@dataclass
+class _Layout:
+    """How a table is written: `names` (None: no column) of all fields of a row."""
+
+    encoding: str
+    separator: str
+    names: list[str | None]
+    skip: int  # lines before the first row
+    units: dict[str, str] = field(default_factory=dict)
+
+
+def read_table(path: str | Path) -> dict[str, Held]:
+    """Return the columns of a CSV or TSV file by name, of numbers or of text, as they stand.
+
+    Told from the first lines: the separator (comma, semicolon, tab, spaces), decimal commas, row
+    names without a header as R writes them, separators at the end of rows, lines of comment (#)
+    before the header, and a line of units below it. Raises UserError if it is no table, or if its
+    rows have more fields than its header.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    try:
+        layout = _layout(path)
+        table = pd.read_csv(
+            path,
+            sep=layout.separator,
+            header=None,
+            names=list(range(len(layout.names))),
+            skiprows=layout.skip,
+            encoding=layout.encoding,
+            skipinitialspace=True,
+            low_memory=False,
+        )
+    except (MemoryError, UserError, OSError):
+        raise
+    except pd.errors.EmptyDataError:  # a header alone
+        table = pd.DataFrame(columns=list(range(len(layout.names))), dtype=float)
+    except Exception as error:  # pandas raises several kinds
+        raise UserError(f"{path}: not a table ({words(error)})") from error
+    columns = [table[i].to_numpy() for i in range(len(layout.names))]
+    points = any(c.dtype.kind == "f" and (c[np.isfinite(c)] % 1).any() for c in columns)
+    found: dict[str, Held] = {}
+    for name, column in zip(layout.names, columns, strict=True):
+        if name is not None:
+            found[name] = _held(column, layout, name, points)
+    for name, count in Counter(layout.names).items():
+        if name is not None and count > 1:
+            found[name] = unreadable(f"is the name of {count} columns; rename them", "twice")
+    return found
+
+
+def _held(column: np.ndarray, layout: _Layout, name: str, points: bool) -> Held:
+    """Return a column; `points` says that others have decimal points."""
+    unit = layout.units.get(name)
+    if column.dtype.kind not in "OUT":
+        return Held(lambda: column, unit)
+    column = column.astype(object)
+
+    def read() -> np.ndarray | Unreadable:
+        import pandas as pd
+
+        text = pd.Series(column).dropna().astype(str).str
+        if (
+            not len(column)
+            or not text.contains(",").any()
+            or not text.fullmatch(DECIMAL_COMMA).all()
+        ):
+            return column
+        if points:
+            return Unreadable("has decimal commas, and another column decimal points; write one")
+        if layout.separator != ";" and text.fullmatch(OPEN_COMMA + r"|\s*[+-]?\d+\s*").all():
+            return Unreadable("has commas that may be decimals or thousands; write decimal points")
+        commas = pd.Series(column).astype(str).str.replace(",", ".")
+        return commas.to_numpy(dtype=np.float64)
+
+    return Held(read, unit)
+
+
+def _layout(path: Path) -> _Layout:
+    """Return how a table is written, from its first lines."""
+    lines, encoding = _head(path)
+    start, separator, comment = 0, None, None
+    if lines and (match := re.fullmatch(r"sep=(.)", lines[0].strip('" \r'))):
+        start, separator = 1, match[1]  # Excel's own line
+    while start < len(lines) and (lines[start].startswith("#") or not lines[start].strip()):
+        comment, start = lines[start].lstrip("# ") or comment, start + 1
+    if start == len(lines):
+        raise UserError(f"{path}: not a table (no header in it)")
+    header, below = lines[start], lines[start + 1 :]
+    separator = separator or _separator(header, _sample(below))
+    if comment and _numeric(fields(header, separator)):  # as numpy.savetxt writes a header
+        named = len(fields(comment, separator)) == len(fields(header, separator))
+        header, below, start = (
+            (comment, lines[start:], start - 1) if named else (header, below, start)
+        )
+    rows = _sample(below)
+    names = _names(fields(header, separator), rows, separator, path)
+    layout = _Layout(encoding, separator, names, start + 1)
+    first, second = ([*map(str.strip, fields(row, separator))] for row in [*rows, "", ""][:2])
+    units = len(first) == len(names) and not any(map(NUMBER.fullmatch, first))
+    if units and len(second) == len(names) and _numeric(second):
+        named = zip(names, first, strict=True)
+        layout.units = {name: unit.strip("[]()") for name, unit in named if name is not None}
+        layout.skip = start + 2 + below.index(rows[0])
+    return layout
+
+
+def _head(path: Path) -> tuple[list[str], str]:
+    """Return the first lines of a file and its encoding."""
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+        while head.count(b"\n") < 4 and (more := file.read(HEAD)):  # a header of many columns
+            head += more
+        cut = bool(file.read(1))
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        try:
+            (head[: head.rfind(b"\n")] if cut else head).decode("utf-8")
+            encoding = "utf-8-sig"
+        except UnicodeDecodeError:
+            encoding = "latin-1"  # a µ or an ö in a header; numbers are the same
+    lines = re.split(r"\r\n|\n|\r", head.decode(encoding, errors="ignore"))
+    return (lines[:-1] if cut else lines), encoding
+
+
+def _sample(lines: list[str]) -> list[str]:
+    return list(itertools.islice((line for line in lines if line.strip()), SAMPLE))
+
+
+def fields(line: str, separator: str) -> list[str]:
+    """Return the fields of a line, quotes taken off."""
+    if separator == r"\s+":
+        return line.split()
+    if '"' not in line:
+        return [text.lstrip() for text in line.split(separator)]
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+
+
+def _numeric(values: Sequence[str]) -> bool:
+    return any(values) and all(map(NUMBER.fullmatch, values))
+
+
+def _separator(header: str, rows: list[str]) -> str:
+    """Return what divides the columns: whatever makes most rows as long as the header."""
+
+    def fit(separator: str) -> float:
+        n = len(fields(header, separator))
+        return sum(len(fields(row, separator)) in (n, n + 1) for row in rows) if n > 1 else -1
+
+    best = max("\t;,", key=fit)
+    if fit(best) >= 0:
+        return best
+    spaced = len(header.split())
+    if spaced > 1 and rows and {len(row.split()) - spaced for row in rows} in ({0}, {1}):
+        return r"\s+"
+    if any("\t" in row or ";" in row for row in rows):
+        return "\t" if "\t" in rows[0] else ";"
+    # one column: 20,04 is a number, unless what comes first counts the rows
+    commas = all(re.fullmatch(DECIMAL_COMMA, row) for row in rows)
+    return ";" if commas and not _are_row_names(rows, ",") else ","
+
+
+def _are_row_names(rows: list[str], separator: str) -> bool:
+    """Return whether the first fields are names of rows: in quotes, words, or a count."""
+    if all(row.lstrip().startswith('"') for row in rows):
+        return True
+    first = [next(iter(fields(row, separator)), "") for row in rows]
+    if all(re.fullmatch(r"\s*\d+\s*", text) for text in first):
+        return set(np.diff([int(text) for text in first])) <= {1}
+    return not any(map(NUMBER.fullmatch, first))
+
+
+def _names(header: list[str], rows: list[str], separator: str, path: Path) -> list[str | None]:
+    """Return a name for each field of a row, None for one that is no column."""
+    names: list[str | None] = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(header)]
+    split = [fields(row, separator) for row in rows]
+    width = len(split[0]) if split else len(names)
+    more = width - len(names)
+    if more <= 0:
+        return names
+    if not any("".join(row[len(names) :]).strip() for row in split):  # separators at the end
+        return [*names, *[None] * more]
+    if more == 1 and _are_row_names(rows, separator):
+        return [None, *names]
+    raise UserError(
+        f"{path}: rows of {width} fields below a header of {len(names)} names; name every column, "
+        "and write decimals with a point"
+    )

@@ -1,0 +1,74 @@
+"""AVI, MP4 and other videos through ffmpeg, as grey values: a last resort, mostly lossy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import Movie, batched, words
+
+SUFFIXES = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv")
+LOSSLESS = ("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "tiff")
+
+
+class VideoMovie(Movie):
+    """A video, decoded once to count its frames and once more each time that it is read.
+
+    Grey values as ffmpeg converts them: uint8, or uint16 of a video with more than 8 bits.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.dtype = np.dtype(np.uint8)
+        frames = self._decode()
+        about = next(frames)
+        frames.close()
+        deep = about["pix_fmt"].startswith(("gray1", "gray9")) or "p1" in about["pix_fmt"]
+        self.dtype = np.dtype(np.uint16 if deep else np.uint8)
+        width, height = about["size"]
+        self.lossless = about["codec"].rstrip(",") in LOSSLESS
+        self.shape = (sum(1 for _ in self._decode()) - 1, height, width)
+        if self.shape[0] == 0:
+            raise UserError(f"{path}: a video without frames; truncated?")
+
+    def _decode(self) -> Iterator:
+        """Yield what the video is, then its frames as bytes."""
+        import imageio_ffmpeg
+
+        grey = "gray16le" if self.dtype.itemsize == 2 else "gray"
+        try:
+            yield from imageio_ffmpeg.read_frames(
+                f"file:{self.path.absolute()}",  # a path is no address, whatever its name
+                pix_fmt=grey,
+                bits_per_pixel=8 * self.dtype.itemsize,
+                output_params=["-fps_mode", "passthrough"],  # frames as recorded, none made up
+            )
+        except (OSError, RuntimeError, AssertionError) as error:
+            said = [line for line in str(error).splitlines() if line.strip()]
+            reason = said[-1].strip() if said else words(error)
+            raise UserError(f"{self.path}: not a readable video ({reason})") from error
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        frames = self._decode()
+        next(frames)
+        images = (np.frombuffer(data, self.dtype).reshape(1, *self.shape[1:]) for data in frames)
+        yield from batched(images, size)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[VideoMovie]:
+    """Open a video as a movie; a lossy one is named as such on standard error."""
+    movie = VideoMovie(path)
+    if not movie.lossless:
+        print(
+            f"{path}: a compressed video, a last resort: compression changes what pixels say; "
+            "take the camera's own frames if there are any",
+            file=sys.stderr,
+        )
+    yield movie

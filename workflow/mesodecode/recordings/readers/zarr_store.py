@@ -1,0 +1,59 @@
+"""Zarr arrays, versions 2 and 3: a folder, by the path of an array in it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Axes, axes_of
+from mesodecode.recordings.movie import ArrayMovie, words
+from mesodecode.recordings.readers import nwb_zarr
+from mesodecode.recordings.readers.hdf5 import choose
+
+if TYPE_CHECKING:
+    import zarr
+
+
+@contextmanager
+def open_zarr(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
+    """Open an array of a Zarr folder as a movie; of an NWB file in Zarr, a series by its name."""
+    import zarr
+
+    series = nwb_zarr.series(path)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of files in it that are not Zarr's
+            arrays = {n: zarr.open_array(at / "data", mode="r") for n, at in series.items()}
+            arrays = arrays or _arrays(zarr.open(str(path), mode="r"))
+        shapes = {name: item.shape for name, item in arrays.items() if item.dtype.kind in "buif"}
+    except Exception as error:  # zarr and its stores raise whatever they meet
+        raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
+    name = choose(shapes, dataset, path, "movie_dataset")
+    if series:
+        taken = nwb_zarr.axes(path, series[name], shapes[name], axes)
+    else:
+        taken = axes_of(shapes[name], axes, "TYX", path)
+    movie = _movie(path, arrays[name], taken)
+    if series:
+        movie.time = nwb_zarr.times(series[name], movie.shape[0])
+    yield movie
+
+
+def _movie(path: Path, array: zarr.Array, axes: Axes) -> ArrayMovie:
+    if array.nchunks_initialized == 0:
+        raise UserError(f"{path}: no frames were written; is the recording unfinished?")
+    depth = (array.shards or array.chunks)[axes.letters.index("T")]
+    return ArrayMovie(path, array.dtype, axes, array.__getitem__, depth)
+
+
+def _arrays(found: zarr.Array | zarr.Group) -> dict[str, zarr.Array]:
+    """Return the arrays of a Zarr folder by their path in it."""
+    import zarr
+
+    if isinstance(found, zarr.Array):
+        return {"": found}
+    inside = found.members(max_depth=None)
+    return {name: item for name, item in inside if isinstance(item, zarr.Array)}

@@ -1,0 +1,194 @@
+"""A preprocessed recording: one HDF5 file a session, read by every later stage.
+
+`frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
+`segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
+known; `pixel_mean` (H, W); `stack_sd` scalar; `outside` (height and width of the movie) bool where
+pixels of it were NaN, outside the brain, and are 0; attributes session (its id), session_name where
+that is another, mouse, frame_rate, recorded_size
+(height and width of the movie in px, before image_size), movie_axes (the order that its array was
+read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or
+nothing) and the source files with their SHA-256; unit, dff, of a movie that was ΔF/F already (of a
+corrected one in the group `corrections`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.baseline import Baseline, fixed
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A session without its frames, which `read_frames` brings into memory.
+
+    Attributes: labels (T,) uint8; speed (T,) float32 cm/s, segment (T,) int64 and rois (T, R)
+    float32 or None; pixel_mean (H, W) float32 and stack_sd in camera counts; shape (T, H, W);
+    roi_names (R,) where the ROIs have names; time (T,) float64 s, when each frame begins, or None;
+    recorded_size, height and width of the movie in px before it was resized, as masks of its areas
+    are drawn, or None where that is not known; name: what the config calls the session, where its
+    id (`session`) is another; unit of a pixel, counts (of light) or dff (ΔF/F, made here or by
+    others, whatever its scale); baseline: a running one that frames are normalised
+    about (see `mesodecode.recordings.baseline.with_baseline`), or None: `pixel_mean`.
+    """
+
+    path: Path
+    session: str
+    mouse: str
+    frame_rate: float
+    labels: np.ndarray
+    speed: np.ndarray | None
+    segment: np.ndarray | None
+    rois: np.ndarray | None
+    pixel_mean: np.ndarray
+    stack_sd: float
+    shape: tuple[int, int, int]
+    roi_names: tuple[str, ...] | None = None
+    time: np.ndarray | None = None
+    recorded_size: tuple[int, int] | None = None
+    baseline: Baseline | None = None
+    name: str | None = None
+    unit: str = "counts"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def subtracted(self) -> Baseline:
+        """Return what is subtracted from each frame when it is normalised."""
+        whole = self.pixel_mean[None], np.zeros(len(self), np.int64)
+        return self.baseline or fixed(*whole)
+
+    def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return frames start…stop as (n, H, W) in their own type."""
+        with h5py.File(self.path) as file:
+            return file["frames"][start:stop]
+
+
+def read_recording(path: str | Path) -> Recording:
+    """Open a recording that `mesodecode preprocess` wrote; its frames stay on disk.
+
+    Raises UserError if the file is not such a recording.
+    """
+    try:
+        with h5py.File(path) as file:
+
+            def optional(name: str) -> np.ndarray | None:
+                return file[name][:] if name in file else None
+
+            return Recording(
+                path=Path(path),
+                session=str(file.attrs["session"]),
+                mouse=str(file.attrs["mouse"]),
+                frame_rate=float(file.attrs["frame_rate"]),
+                labels=file["labels"][:],
+                speed=optional("speed"),
+                segment=optional("segment"),
+                rois=optional("rois"),
+                pixel_mean=file["pixel_mean"][:],
+                stack_sd=float(file["stack_sd"][()]),
+                shape=file["frames"].shape,
+                roi_names=_names(file),
+                time=optional("time"),
+                recorded_size=_recorded_size(file),
+                name=file.attrs.get("session_name"),
+                unit=str(file.get("corrections", file).attrs.get("unit", "counts")),
+            )
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not a preprocessed recording ({' '.join(str(error).split())}); "
+            "make it with `mesodecode preprocess`"
+        ) from error
+
+
+def _names(file: h5py.File) -> tuple[str, ...] | None:
+    if "rois" not in file or "names" not in file["rois"].attrs:
+        return None
+    return tuple(map(str, file["rois"].attrs["names"]))
+
+
+def _recorded_size(file: h5py.File) -> tuple[int, int] | None:
+    size = file.attrs.get("recorded_size")
+    return None if size is None else tuple(map(int, size))
+
+
+def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:
+    """Return the mice of recordings, or of anything with a `mouse`, each once and in order."""
+    return tuple(dict.fromkeys(session.mouse for session in sessions))
+
+
+def listed(path: str | Path) -> list[Path]:
+    """Return the recordings that a path stands for: itself, or the lines of a list (.txt).
+
+    Raises UserError if a list names nothing, or a file that is not there.
+    """
+    if Path(path).suffix != ".txt":
+        return [Path(path)]
+    paths = [Path(line) for line in Path(path).read_text().splitlines() if line.strip()]
+    if not paths:
+        raise UserError(f"{path}: lists no recordings; write one path a line")
+    missing = [recording for recording in paths if not recording.exists()]
+    if missing:
+        raise UserError(
+            f"{path}: lists {missing[0]}, which is not there; make it again, with "
+            f"`snakemake --forcerun preprocess`, or correct the list"
+        )
+    return paths
+
+
+def read_roles(
+    *roles: list[str] | list[Path], same_size: bool = True
+) -> tuple[list[Recording], ...]:
+    """Open the recordings of each role (say, training mice and test mice), as `read_recordings`."""
+    paths = [[name for path in role for name in listed(path)] for role in roles]
+    recordings = iter(read_recordings([p for role in paths for p in role], same_size=same_size))
+    return tuple([next(recordings) for _ in role] for role in paths)
+
+
+def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) -> list[Recording]:
+    """Open recordings, named one by one or by a list (.txt) of one path a line.
+
+    Raises UserError if a session comes twice, or if the frames differ in size and `same_size`.
+    """
+    recordings = [read_recording(name) for path in paths for name in listed(path)]
+    first = recordings[0]
+    seen: dict[str, Path] = {}
+    for recording in recordings:
+        if same_size and recording.shape[1:] != first.shape[1:]:
+            raise UserError(
+                f"{recording.path}: frames of {recording.shape[1:]} px, but {first.path} has "
+                f"{first.shape[1:]}; set image_size in the config"
+            )
+        if recording.session in seen:
+            raise UserError(f"{recording.path}: session '{recording.session}' was given twice")
+        seen[recording.session] = recording.path
+    return recordings
+
+
+def with_labels_of(
+    recordings: Sequence[Recording], donors: Mapping[str, str] | None
+) -> list[Recording]:
+    """Return recordings that have the labels of others; those that `donors` does not name, theirs.
+
+    `donors`: session -> the session, also among `recordings`, whose labels it is given. Frames and
+    segments stay. Raises UserError if the two have different numbers of frames.
+    """
+    own = {recording.session: recording for recording in recordings}
+    exchanged = []
+    for recording in recordings:
+        donor = own[(donors or {}).get(recording.session, recording.session)]
+        if len(donor) != len(recording):
+            raise UserError(
+                f"{donor.path}: {len(donor)} frames, but {recording.path} has {len(recording)}; "
+                "labels can be permuted only between sessions of one length"
+            )
+        exchanged.append(replace(recording, labels=donor.labels))
+    return exchanged

@@ -1,0 +1,53 @@
+"""The correlation of each ROI with running, drawn."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mesodecode.base.plots import MM, PALETTE, STYLE
+
+
+def roi_correlation(summary: pd.DataFrame) -> Figure:
+    """Draw the correlation of each ROI with behaviour, mean ± SD over sessions.
+
+    `summary` has columns roi, name, mean, sd, a row an ROI.
+    """
+    names = summary["name"].astype(str).tolist()
+    numbered = names == summary["roi"].astype(str).tolist()
+    width = float(np.clip(3.2 * len(summary) + 20, 85, 174))  # mm: one column to two of a journal
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * MM, 55 * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.bar(
+            summary["roi"],
+            summary["mean"],
+            yerr=summary["sd"].fillna(0),
+            **{"width": 0.75, "color": PALETTE[0], "ecolor": "0.3"},
+            error_kw={"elinewidth": 0.5},
+        )
+        axes.axhline(0, color="black", lw=0.6)
+        axes.set_xlim(0.2, summary["roi"].max() + 0.8)
+        axes.set_xticks(summary["roi"], names, rotation=90, fontsize=5)
+        axes.tick_params(axis="x", length=0)
+        axes.set_xlabel("ROI number" if numbered else "ROI")
+        axes.set_ylabel("Correlation with running (r)")
+    return figure
+
+
+def roi_correlation_caption(table: pd.DataFrame, baseline: int | None) -> str:
+    """Return the caption of `roi_correlation`, in plain text; `table` has a row a session and ROI.
+
+    `baseline` is in frames.
+    """
+    n = table.groupby(["mouse", "session"]).ngroups
+    signal = f"less a moving mean of {baseline} frames" if baseline else "as recorded"
+    return (
+        f"Pearson's correlation of each ROI's signal ({signal}) with run/rest (1/0) within a "
+        f"session. Bar: mean over {n} sessions of {table['mouse'].nunique()} mice, line: ± sample "
+        "SD. No decoder is behind it."
+    )

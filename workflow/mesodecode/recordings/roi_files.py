@@ -1,0 +1,127 @@
+"""Read the ROI signals that a lab has: MAT, HDF5, CSV/TSV and NPY files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import hdf5, npy
+from mesodecode.recordings.readers.arrays import Unreadable
+from mesodecode.recordings.readers.clocks import say
+from mesodecode.recordings.readers.mat import holding
+from mesodecode.recordings.readers.table import read_table
+from mesodecode.recordings.readers.traces import listed
+
+DATASETS = ("dat_roi", "rois")  # looked for in an HDF5 file, in this order
+# Columns of a table that are no signals: what programs call the frame's number or its time.
+NO_ROI = (
+    r"unnamed: \d+|(frame|sample|time|row|t|idx|index|sec(ond)?|millisecond|ms)s?"
+    r"|(frame|time|sample)[ _]?(no|nr|num(ber)?|id|idx|index|stamps?|points?|s|ms|sec(onds)?)"
+    r"|(frame|time|t) ?[\[(](s|ms|sec|seconds|us|min)[\])]"
+)
+
+
+def read_signals(
+    path: str | Path, n_frames: int, dataset: str | None = None
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return ROI signals (T, R) float32, NaN where missing, and their names (R,) if they have any.
+
+    By suffix: .mat, variable `dataset` (default dat_roi), ROIs x frames, as MATLAB shows it; .h5,
+    .hdf5, dataset `dataset` (default dat_roi or rois); .npy; .csv, .tsv, a row a frame and a named
+    column an ROI. Of HDF5 and NPY the axis of `n_frames` (T of the movie) is time.
+    Raises UserError if it is no such file or its size leaves open which axis is time.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".mat":
+        return read_rois(path, dataset or "dat_roi"), None
+    if suffix in (".h5", ".hdf5"):
+        return checked_rois(_frames_first(_read_hdf5(path, dataset), n_frames, path), path), None
+    if suffix == ".npy":
+        return checked_rois(_frames_first(npy.load(path), n_frames, path), path), None
+    if suffix in (".csv", ".tsv"):
+        signals = _signals_of_table(path)
+        values = np.stack(list(signals.values()), axis=1).astype(np.float64)
+        return checked_rois(values, path), tuple(signals)
+    raise UserError(
+        f"{path}: ROI signals are read from .mat, .h5, .hdf5, .csv, .tsv and .npy files"
+    )
+
+
+def _frames_first(values: np.ndarray, n_frames: int, path: str | Path) -> np.ndarray:
+    """Return values (R, T) or (T, R) as (T, R)."""
+    if values.ndim != 2 or values.dtype.kind not in "iuf":
+        raise UserError(
+            f"{path}: an array of shape {values.shape} and type {values.dtype}; needs numbers, "
+            "ROIs x frames or frames x ROIs"
+        )
+    if values.shape == (n_frames, n_frames):
+        raise UserError(
+            f"{path}: {n_frames} x {n_frames} values for {n_frames} frames: which axis is time "
+            "cannot be told; save it as a table (.csv) or as .mat"
+        )
+    return values.T if values.shape[1] == n_frames else values
+
+
+def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
+    with hdf5.open_file(path) as file:
+        found = hdf5.datasets(file, path)
+        wanted = [dataset] if dataset else DATASETS
+        name = next((name.strip("/") for name in wanted if name.strip("/") in found), None)
+        if name is None:
+            raise UserError(
+                f"{path}: no dataset '{' or '.join(map(str, wanted))}' in it; it holds: "
+                f"{', '.join(sorted(found)) or 'no dataset'}; name one in recordings.roi_dataset"
+            )
+        return hdf5.read_array(found[name], path)
+
+
+def _signals_of_table(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the signals of a table by name, without the columns that count frames or time."""
+    found, left = {}, []
+    for name, column in read_table(path).items():
+        if re.fullmatch(NO_ROI, name.lower()):
+            left += [] if name.startswith("Unnamed:") else [name]
+            continue
+        values = column.read()
+        if isinstance(values, Unreadable):
+            raise UserError(f"{path}: column {name} {values.why}")
+        if values.dtype.kind not in "biuf":
+            raise UserError(f"{path}: column {name} holds text; needs a number a frame")
+        found[name] = values
+    if not found:
+        raise UserError(f"{path}: no column of signals; needs a named column an ROI")
+    if left:
+        say(f"{path}: {', '.join(left)} taken for time, not for an ROI")
+    return found
+
+
+def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:
+    """Read ROI signals (T, R) float32 from `variable` (R x T) of a MAT file.
+
+    NaN stays: it says that a signal is missing there, and a decoder decides what that means.
+    """
+    with holding(path) as held:
+        if variable not in held:
+            raise UserError(
+                f"{path}: no variable '{variable}' in it; it holds: "
+                f"{', '.join(listed(held)) or 'nothing'}"
+            )
+        rois = held[variable].read()
+    if isinstance(rois, Unreadable):
+        raise UserError(f"{path}: {variable} {rois.why}")
+    if rois.dtype.kind not in "buif":
+        raise UserError(f"{path}: {variable} holds text; needs numbers, ROIs x frames")
+    if rois.ndim != 2:
+        raise UserError(f"{path}: {variable} has shape {rois.shape}; needs ROIs x frames")
+    return checked_rois(rois.T, path)
+
+
+def checked_rois(rois: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return ROI signals (T, R) as float32. Raises UserError for infinite values."""
+    infinite = np.flatnonzero(np.isinf(rois).any(axis=0)) + 1
+    if infinite.size:
+        raise UserError(f"{path}: infinite values in ROI {', '.join(map(str, infinite[:10]))}")
+    return rois.astype(np.float32)

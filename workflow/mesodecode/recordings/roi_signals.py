@@ -1,0 +1,229 @@
+"""ROI signals as decoders see them: baseline, normalisation, subsets, exchanged labels.
+
+Recordings hold ROI signals as they were given. What a decoder makes of them is a matter of its
+settings, cheap enough to be done on reading. Baseline and normalisation are those of the
+recording itself, test recordings included, as published; nothing is fitted across recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.recording import Recording
+
+
+@dataclass(frozen=True)
+class SessionSignals:
+    """What a decoder reads of one session: one row a frame.
+
+    features (T, F) float32, labels (T,) uint8, segment (T,) int64 or None.
+    """
+
+    session: str
+    mouse: str
+    features: np.ndarray
+    labels: np.ndarray
+    segment: np.ndarray | None
+
+
+def moving_mean(signals: np.ndarray, n: int) -> np.ndarray:
+    """Return the centred moving mean over n frames of signals (T, R), float64 (T, R).
+
+    As MATLAB's ``movmean``: at the edges the window shrinks to the frames there are; a window of
+    even length is centred about the current and the previous frame (t - n/2 … t + n/2 - 1).
+    """
+    n_frames = len(signals)
+    shift = signals.mean(axis=0, dtype=np.float64)  # sums stay small, so their differences exact
+    sums = np.zeros((n_frames + 1, *signals.shape[1:]))
+    np.cumsum(signals - shift, axis=0, out=sums[1:])
+    frames = np.arange(n_frames)
+    start = np.maximum(frames - n // 2, 0)
+    stop = np.minimum(frames + (n - 1) // 2 + 1, n_frames)
+    return (sums[stop] - sums[start]) / (stop - start)[:, None] + shift
+
+
+def normalised(signals: np.ndarray, *, baseline: int | None, normalise: str) -> np.ndarray:
+    """Return one recording's signals (T, R) without baseline and normalised, float32 (T, R).
+
+    `baseline`: frames of the moving mean that is subtracted; None subtracts nothing. `normalise`,
+    each ROI over the whole recording: "minmax" (to 0 … 1; Ajioka et al. 2024), "zscore", "dff"
+    ((F - F0) / F0, F0 the baseline, or the temporal mean without one) or "none". No ROI may be
+    constant (see `unusable`). The baseline runs over frames as stored, across segments.
+    """
+    signals = np.asarray(signals, np.float64)
+    base = 0.0 if baseline is None else moving_mean(signals, baseline)
+    if normalise == "dff":
+        base = signals.mean(axis=0) if baseline is None else base
+        values = (signals - base) / base
+    else:
+        values = signals - base
+    if normalise == "minmax":
+        low, high = values.min(axis=0), values.max(axis=0)
+        values = (values - low) / (high - low)
+    elif normalise == "zscore":
+        values = (values - values.mean(axis=0)) / values.std(axis=0)
+    return values.astype(np.float32)
+
+
+def unusable(signals: np.ndarray, *, dff: bool = False) -> dict[int, str]:
+    """Return which ROIs of signals (T, R) no decoder can use: column -> why, in words.
+
+    Missing (NaN in any frame), constant, and for ΔF/F not above zero throughout.
+    """
+    reasons = {}
+    for column, signal in enumerate(signals.T):
+        missing = np.flatnonzero(np.isnan(signal))
+        if missing.size:
+            reasons[column] = f"NaN in {missing.size} frames, the first {missing[0]}"
+        elif signal.min() == signal.max():
+            reasons[column] = f"constant, {signal[0]:g} in every frame"
+        elif dff and signal.min() <= 0:
+            reasons[column] = "not above zero throughout, so it has no ΔF/F"
+    return reasons
+
+
+def session_signals(
+    recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    by: Callable[..., np.ndarray] = normalised,
+) -> tuple[list[SessionSignals], list[int]]:
+    """Return the signals of recordings as a decoder's `settings` ask for them, a session each.
+
+    `by`: what subtracts the baseline and normalises, as `normalised`.
+
+    ROIs outside `settings["rois"]` are zero, or left out (`others`). The second result
+    lists the ROIs (from 1) that were set to zero because some recording lacks them (`drop`).
+    Raises UserError if a recording has no signals, other ROIs than the first, or ROIs
+    without a signal (unless `drop`).
+    """
+    n_rois = _count(recordings)
+    chosen = [roi - 1 for roi in settings["rois"]] or list(range(n_rois))
+    if max(chosen) >= n_rois:
+        raise UserError(
+            f"rois: no ROI {max(chosen) + 1} in {recordings[0].path}, which has {n_rois}"
+        )
+    dropped = _dropped(recordings, settings, chosen)
+    sessions = []
+    for recording in recordings:
+        kept = [column for column in chosen if column not in dropped]
+        features = np.zeros((len(recording), n_rois), np.float32)
+        features[:, kept] = by(
+            recording.rois[:, kept],
+            baseline=settings["baseline"],
+            normalise=settings["normalise"],
+        )
+        if settings["others"] == "drop":
+            features = features[:, chosen]
+        sessions.append(
+            SessionSignals(
+                recording.session, recording.mouse, features, recording.labels, recording.segment
+            )
+        )
+    return sessions, [column + 1 for column in dropped]
+
+
+def _count(recordings: Sequence[Recording]) -> int:
+    """Return how many ROIs the recordings have, the same in all."""
+    for recording in recordings:
+        if recording.rois is None:
+            raise UserError(
+                f"{recording.path}: no ROI signals in it; give recordings.rois or "
+                "recordings.roi_masks in the config (mesodecode preprocess --rois or --roi-masks)"
+            )
+    first = recordings[0]
+    for recording in recordings:
+        if recording.rois.shape[1] != first.rois.shape[1]:
+            raise UserError(
+                f"{recording.path}: {recording.rois.shape[1]} ROIs, but {first.path} has "
+                f"{first.rois.shape[1]}; all sessions need the same ROIs in the same order"
+            )
+        if recording.roi_names and first.roi_names and recording.roi_names != first.roi_names:
+            pairs = zip(recording.roi_names, first.roi_names, strict=True)
+            column = next(i for i, (name, other) in enumerate(pairs) if name != other)
+            raise UserError(
+                f"{recording.path}: ROI {column + 1} is '{recording.roi_names[column]}', but "
+                f"'{first.roi_names[column]}' in {first.path}; all sessions need the same ROIs in "
+                "the same order"
+            )
+    return first.rois.shape[1]
+
+
+def _dropped(
+    recordings: Sequence[Recording], settings: Mapping[str, Any], chosen: Sequence[int]
+) -> list[int]:
+    """Return the chosen columns that some recording lacks; raise unless they may be dropped."""
+    dropped = set()
+    for recording in recordings:
+        found = unusable(recording.rois[:, chosen], dff=settings["normalise"] == "dff")
+        reasons = {chosen[index]: why for index, why in found.items()}
+        if reasons and not settings["drop"]:
+            words = "; ".join(
+                f"ROI {_name(recording, column)} ({why})"
+                for column, why in list(reasons.items())[:10]
+            )
+            more = f" and {len(reasons) - 10} more" if len(reasons) > 10 else ""
+            raise UserError(
+                f"{recording.path}: {words}{more}; mend the signals, or set drop: true to decode "
+                "without these ROIs in all mice"
+            )
+        dropped |= set(reasons)
+    if len(dropped) == len(chosen):
+        raise UserError("drop: every ROI of this decoder is constant or missing in some recording")
+    return sorted(dropped)
+
+
+def _name(recording: Recording, column: int) -> str:
+    name = f"{column + 1}"
+    if recording.roi_names and recording.roi_names[column] != name:
+        name += f" '{recording.roi_names[column]}'"
+    return name
+
+
+def past_normalised(signals: np.ndarray, *, baseline: int | None, normalise: str) -> np.ndarray:
+    """Return signals (T, R) without baseline and normalised by no later frame, float32 (T, R).
+
+    The settings are those of `rois.normalised`. Of each ROI's signal x, with frames counted from 0:
+
+        b(t) = mean of x over the last `baseline` frames, t included (fewer at the start); 0 if None
+        v(t) = x(t) - b(t)
+        minmax: (v(t) - min v(0…t)) / (max v(0…t) - min v(0…t))
+        zscore: (v(t) - mean v(0…t)) / (SD of v(0…t), divided by t + 1)
+        dff:    v(t) / b(t), with b(t) = mean of x(0…t) if `baseline` is None
+        none:   v(t)
+
+    0 where a divisor is 0, as in the first frame. As there, it runs across segments.
+    """
+    x = np.asarray(signals, np.float64)
+    span = len(x) if baseline is None and normalise == "dff" else baseline
+    base = 0.0 if span is None else _trailing_mean(x, span)
+    values = x - base
+    if normalise == "minmax":
+        low, high = np.minimum.accumulate(values), np.maximum.accumulate(values)
+        return _ratio(values - low, high - low)
+    if normalise == "zscore":
+        mean = _trailing_mean(values, len(values))
+        square = _trailing_mean((values - values[:1]) ** 2, len(values))
+        variance = square - (mean - values[:1]) ** 2
+        return _ratio(values - mean, np.sqrt(np.maximum(variance, 0.0)))
+    if normalise == "dff":
+        return _ratio(values, base)
+    return values.astype(np.float32)
+
+
+def _trailing_mean(x: np.ndarray, n: int) -> np.ndarray:
+    """Return the mean over the last n frames of x (T, R), the current one included."""
+    # Sums of differences from the first frame are small; differences from the mean know the future.
+    sums = np.zeros((len(x) + 1, *x.shape[1:]))
+    np.cumsum(x - x[:1], axis=0, out=sums[1:])
+    stop = np.arange(1, len(x) + 1)
+    start = np.maximum(stop - n, 0)
+    return (sums[stop] - sums[start]) / (stop - start)[:, None] + x[:1]
+
+
+def _ratio(values: np.ndarray, by: np.ndarray) -> np.ndarray:
+    return np.divide(values, by, out=np.zeros_like(values), where=by > 0).astype(np.float32)

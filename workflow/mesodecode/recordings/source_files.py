@@ -1,0 +1,104 @@
+"""The files of a study before they are recordings: are they there, how large will they be."""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+from pathlib import Path
+
+from mesodecode.base.files import UserError, matching
+from mesodecode.running.preflight import FAIL, OK, WARN, Check
+from mesodecode.study.session_ids import OWN_FILES
+from mesodecode.study.study import Study
+
+
+def movie_sizes(study: Study) -> dict[str, tuple[int, int]]:
+    """Return session -> frames, and bytes of its recording before compression.
+
+    Read from the recording where there is one, else from the movie; nothing is known of one that
+    is still to be fetched. Raises UserError with the path if it cannot be read.
+    """
+    if "simulate" in study.config:
+        settings = study.config["simulate"]
+        frames = settings["n_frames"]
+        return dict.fromkeys(study.mouse_of, (frames, frames * settings["image_size"] ** 2 * 2))
+    side, recordings = study.config["image_size"], Path("results") / study.name / "recordings"
+    sizes = {}
+    for session in study.mouse_of:
+        made = recordings / f"{session}.h5"
+        frames, pixels, item = _recorded(made) if made.exists() else _filmed(study, session)
+        sizes[session] = frames, frames * (side**2 if side else pixels) * item
+    return sizes
+
+
+def _recorded(path: Path) -> tuple[int, int, int]:
+    import h5py
+
+    with h5py.File(path) as file:
+        frames = file["frames"]
+        return len(frames), frames.shape[1] * frames.shape[2], frames.dtype.itemsize
+
+
+def _filmed(study: Study, session: str) -> tuple[int, int, int]:
+    from mesodecode.recordings.readers import open_movie
+
+    settings, channels = study.config["recordings"], study.config["corrections"]["channels"]
+    paths = study.sources("movie", session)
+    if study.config["fetch"] and not all(Path(path).exists() for path in paths):
+        return 0, 0, 0
+    first = Path(paths[0])
+    if len(paths) == 1 and first.is_file() and first.suffix.lower() in (".tif", ".tiff"):
+        frames, pixels, item = _pages(paths[0])
+    else:
+        with open_movie(
+            paths,
+            dataset=settings["movie_dataset"],
+            axes=settings["movie_axes"],
+            channels=channels,
+            wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
+        ) as movie:
+            frames, *size = movie.shape
+            pixels, item = math.prod(size), movie.dtype.itemsize
+    return frames // channels, pixels, item
+
+
+def _pages(path: str) -> tuple[int, int, int]:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            page = tif.pages[0]
+            # counting 18,000 pages takes a second; those of an uncompressed stack are its size
+            plain = page.compression == tifffile.COMPRESSION.NONE
+            frames = os.path.getsize(path) // page.nbytes if plain else len(tif.pages)
+            return frames, page.size, page.dtype.itemsize
+    except (tifffile.TiffFileError, IndexError) as error:
+        raise UserError(f"{path}: no TIFF stack ({error}); copy it again") from error
+
+
+FILES = (*OWN_FILES, "dark_frame", "brain_mask")  # of a session, by their keys in the config
+
+
+def data(study: Study) -> Check:
+    """Check that the files of all sessions are there that have no recording yet."""
+    from mesodecode.recordings.readers import movie_files
+
+    if "simulate" in study.config:
+        return Check("data", OK, "simulated")
+    recordings = Path("results") / study.name / "recordings"
+    todo = [s for s in study.mouse_of if not (recordings / f"{s}.h5").exists()]
+    paths = {path: kind for s in todo for kind in FILES for path in study.sources(kind, s)}
+    missing = [path for path in paths if not any(file.exists() for file in matching(path))]
+    if missing:
+        more = f" and {len(missing) - 1} more of {len(paths)}" if len(missing) > 1 else ""
+        if study.config["fetch"] and not any(map(glob.has_magic, missing)):
+            words = f"{missing[0]}{more} will be fetched first, where snakemake runs"
+            return Check("data", WARN, f"{words}: needs internet, and disk that is not counted")
+        return Check("data", FAIL, f"no file {missing[0]}{more}; put them there or see recordings:")
+    try:
+        for path in [path for path, kind in paths.items() if kind == "movie"]:
+            movie_files(path)
+    except UserError as error:
+        return Check("data", FAIL, str(error))
+    return Check("data", OK, f"{len(paths)} files of {len(todo)} sessions to preprocess")

@@ -1,0 +1,345 @@
+"""What decoders are, in plain words: one function a kind, numbers as set.
+
+A decoder is given as its settings with all defaults. Works are cited as `references`
+reads them: ``[@holm1979]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mesodecode.study import decoder_table, protocols, schema
+
+# Works behind a setting of decoders that are told apart by it.
+WORKS_OF = {
+    ("rnn", "gru"): "cho2014",
+    ("rnn", "lstm"): "hochreiter1997",
+    ("rnn", "rnn"): "elman1990",
+    ("rnn", "tcn"): "bai2018",
+    ("bidirectional", True): "schuster1997",
+    ("model", "linear_svm"): "cortes1995",
+    ("model", "gradient_boosting"): "friedman2001",
+}
+
+CELLS = {
+    "gru": "gated recurrent units (GRU) [@cho2014]",
+    "lstm": "long short-term memory units (LSTM) [@hochreiter1997]",
+    "rnn": "simple recurrent units (tanh) [@elman1990]",
+    "tcn": "dilated temporal convolutions over three frames [@bai2018]",
+}
+
+CLASSICAL = {
+    "logistic_regression": "L2-penalised logistic regression",
+    "linear_svm": "a linear support vector machine [@cortes1995]",
+    "ridge": "ridge classification",
+    "gradient_boosting": "gradient-boosted trees [@friedman2001]",
+}
+
+KINDS = {
+    "linear": "Linear decoders of pixels",
+    "cnn": "Convolutional networks",
+    "cnn_rnn": "Recurrent networks on a CNN",
+    "roi_rnn": "Recurrent networks on ROI signals",
+    "roi_classical": "Classical decoders of ROI signals",
+    "average": "Averages of decoders",
+    "adapted": "Decoders applied with other use of the test mouse",
+}
+
+# Settings that the words of a kind are made of; others are listed where they are not the default.
+_TRAINING = {"epochs", "batch_size", "max_lr", "frame_step", "seed"}
+
+_RNN = {"rnn", "half_window", "hidden_size", "num_layers", "bidirectional", "dropout"}
+
+_ROI = {"shift", "baseline", "normalise", "rois", "others", "labels", "half_window"}
+
+SPOKEN = {
+    "linear": {"model", "pixels", "C", "frame_step", "labels", "baseline"},
+    "cnn": _TRAINING | {"backbone", "pretrained", "labels", "baseline"},
+    "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length", "labels"},
+    "roi_rnn": _TRAINING | _RNN | _ROI | {"label_smoothing", "schedule"},
+    "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
+    "adapted": {
+        *("normalise", "warm_up", "register", "batch_norm", "coral", "few_shot", "finetune"),
+        *("passes", "max_lr", "C", "seed", "adapted_from"),
+    },
+    "importance_shap": {
+        *("decoder", "method", "background", "background_from", "windows", "output", "seed")
+    },
+}
+
+LONGEST_LIST = 8  # values of a list that are spelt out; the table of settings has them all
+
+
+def linear(settings: Mapping[str, Any]) -> str:
+    """Return the words for the linear baseline."""
+    return (
+        "L2-penalised logistic regression (scikit-learn [@pedregosa2011], C = "
+        f"{settings['C']:g}) of the standardised pixels of single frames, averaged down to "
+        f"{settings['pixels']} × {settings['pixels']} px at most, fitted to "
+        f"{every(settings, 'frame')}. {_pixels(settings)}{_labels(settings)}"
+    )
+
+
+def cnn(settings: Mapping[str, Any]) -> str:
+    """Return the words for a convolutional network."""
+    family = " [@tan2019]" if "efficientnet" in settings["backbone"] else ""
+    first = settings["pretrained"].partition(":")[0]
+    weights = {
+        "imagenet": "ImageNet [@deng2009] weights",
+        "lite0": "packaged ImageNet [@deng2009] weights",
+        "file": f"the weights {settings['pretrained'].partition(':')[2]}",
+        "none": "random weights",
+    }[first]
+    return (
+        f"a convolutional network ({settings['backbone']}{family} of timm [@wightman2019]) with "
+        "one output, whose image of frame t has the frames t − 1, t and t + 1 as channels; frames "
+        f"without both neighbours are left out. {_pixels(settings)} Starting from {weights}, it "
+        f"was {_trained(settings, 'image')}{_labels(settings)}"
+    )
+
+
+def cnn_rnn(settings: Mapping[str, Any]) -> str:
+    """Return the words for a recurrent network on the features of a CNN."""
+    w, start = settings["half_window"], settings["start_from"]
+    how = {
+        "finetuned": f"Both networks were trained together, from the trained {start}, in runs of "
+        f"{counted(settings['run_length'], 'consecutive window')};",
+        "frozen": f"The weights of {start} were left as they are;",
+    }[settings["cnn_weights"]]
+    return (
+        f"the pooled features that {start} gives for the {2 * w + 1} images from t − {w} to "
+        f"t + {w} are read by {_recurrent(settings)}. {how} the recurrent network was "
+        f"{_trained(settings, 'window')}{_labels(settings)}"
+    )
+
+
+def roi_rnn(settings: Mapping[str, Any]) -> str:
+    """Return the words for a recurrent network on ROI signals."""
+    return (
+        f"{_signals(settings)}, read by {_recurrent(settings)}. It was "
+        f"{_trained(settings, 'window')}{_labels(settings)}"
+    )
+
+
+def roi_classical(settings: Mapping[str, Any]) -> str:
+    """Return the words for a classical decoder of ROI signals."""
+    boosted = settings["model"] == "gradient_boosting"
+    how = f"{settings['trees']} trees" if boosted else f"standardised, C = {settings['C']:g}"
+    return (
+        f"{_signals(settings)}, decoded by {CLASSICAL[settings['model']]} (scikit-learn "
+        f"[@pedregosa2011]; {how}; seed {settings['seed']}), fitted to "
+        f"{every(settings, 'window')}.{_labels(settings)}"
+    )
+
+
+def average(name: str, settings: Mapping[str, Any]) -> str:
+    """Return the words for a decoder that averages others."""
+    members = joined(settings["average_of"])
+    return f"{name}: the mean of the probabilities of {members}, frame by frame."
+
+
+def adapted(settings: Mapping[str, Any]) -> str:
+    """Return the words for a trained decoder that is applied in another way."""
+    parts = ["inputs are normalised as they were in training"]
+    if settings["normalise"] == "past":
+        parts = [
+            "images are normalised by the frames before each second, ROI signals by those up to "
+            f"each (the first {settings['warm_up']:g} s are not decoded)"
+        ]
+    if settings["register"]:
+        parts.append("turned and shifted onto the mean images of the training mice")
+    if settings["batch_norm"]:
+        parts.append("BatchNorm layers take the statistics of the test mouse [@schneider2020]")
+    if settings["coral"]:
+        parts.append(
+            "what is read of a frame (CNN features, pixels or ROI signals) is given the mean and "
+            "covariance that it has in the training mice [@sun2016]"
+        )
+    if settings["few_shot"]:
+        what = {"head": "the last layer is", "norm": "last layer and normalisation scales are"}
+        parts.append(
+            f"{what.get(settings['finetune'], 'all layers are')} fine-tuned on "
+            f"{protocols.part_in_words(settings['few_shot'])} of the test mouse with labels, which "
+            f"are not scored (networks by Adam, learning rate {settings['max_lr']:g}, passes: "
+            f"{settings['passes']}, seed {settings['seed']}; logistic regression is refitted with "
+            "an L2 penalty on the difference from the trained weights [@chelba2004], C = "
+            f"{settings['C']:g})"
+        )
+    return f"the models of {settings['adapted_from']}, applied: {'; '.join(parts)}."
+
+
+def options(kind: str, settings: Mapping[str, Any]) -> str:
+    """Return the settings that the words of the kind leave out, where they are not the default."""
+    defaults = schema.defaults(kind)
+    set_ = {
+        key: value
+        for key, value in settings.items()
+        if key not in SPOKEN[kind] and key in defaults and value != defaults[key]
+    }
+    return f" Also set: {listed(set_)}." if set_ else ""
+
+
+def differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return the settings of `other` that are not those of `first`."""
+    unlike = {key: item for key, item in other.items() if first.get(key) != item}
+    return listed(unlike) if unlike else "the same settings"
+
+
+def describe(settings: Mapping[str, Any]) -> str:
+    """Return in a few words what a decoder is, for a reader who only knows its name."""
+    kind = decoder_table.kind_of(settings)
+    if kind == "average":
+        return f"mean of {joined(settings['average_of'])}"
+    if kind == "adapted":
+        set_ = {k: v for k, v in settings.items() if v != schema.defaults("adapted").get(k)}
+        set_.pop("adapted_from")
+        return f"{settings['adapted_from']}, applied with {listed(set_) or 'nothing else'}"
+    null = "" if settings.get("labels", "own") == "own" else ", labels of other sessions"
+    base = settings.get("baseline")
+    moving = f", less a moving mean of {base:,} frames" if base else ""
+    if kind == "linear":
+        pixels = f"{settings['pixels']} × {settings['pixels']} pixels"
+        return f"logistic regression of {pixels}{moving}{null}"
+    if kind == "cnn":
+        return f"CNN ({settings['backbone']}) of 3 frames{moving}{null}"
+    window = f"±{counted(settings['half_window'], 'frame')}"
+    if settings.get("shift"):
+        where = "later" if settings["shift"] > 0 else "earlier"
+        window += f" about {counted(abs(settings['shift']), 'frame')} {where}"
+    window += null
+    rois = f"{len(settings['rois'])} ROIs" if settings.get("rois") else "all ROIs"
+    if "baseline" in settings and not settings["baseline"]:
+        rois += " (no baseline subtracted)"
+    if kind == "roi_classical":
+        return f"{settings['model'].replace('_', ' ')} of {rois}, {window}"
+    cell = ("bidirectional " if settings["bidirectional"] else "") + settings["rnn"].upper()
+    if kind == "roi_rnn":
+        return f"{cell} on {rois}, {window}"
+    how = "left as trained" if settings["cnn_weights"] == "frozen" else "fine-tuned"
+    return f"{cell} on {settings['start_from']} ({how}), {window}"
+
+
+def value(setting: Any) -> str:
+    """Return a setting as the text has it; a long list as its length."""
+    if isinstance(setting, bool):
+        return "yes" if setting else "no"
+    if setting is None:
+        return "none"
+    if isinstance(setting, float):
+        return f"{setting:g}"
+    if isinstance(setting, list | tuple):
+        if len(setting) > LONGEST_LIST:
+            return f"{len(setting)} of them"
+        return joined([value(item) for item in setting]) or "all"
+    return str(setting)
+
+
+def listed(settings: Mapping[str, Any]) -> str:
+    """Return settings with their values, and the works behind them."""
+    parts = []
+    for key, item in settings.items():
+        work = WORKS_OF.get((key, item)) if isinstance(item, str | bool) else None
+        cited = f" [@{work}]" if work else ""
+        parts.append(f"{key.replace('_', ' ')}: {value(item)}{cited}")
+    return ", ".join(parts)
+
+
+def joined(items: Sequence[Any]) -> str:
+    """Return items as "a, b and c"."""
+    words = [str(item) for item in items]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def counted(n: int, noun: str) -> str:
+    """Return "1 epoch" or "1,000 epochs"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def every(settings: Mapping[str, Any], noun: str) -> str:
+    """Return which training windows (or another noun) a decoder learns from, by its settings."""
+    step = settings["frame_step"]
+    return f"all training {noun}s" if step == 1 else f"every {_ordinal(step)} training {noun}"
+
+
+def _ordinal(n: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else endings.get(n % 10, 'th')}"
+
+
+def _trained(settings: Mapping[str, Any], noun: str) -> str:
+    """Return how a network was trained, as the end of a sentence."""
+    cycle = settings.get("schedule", "one_cycle") == "one_cycle"
+    rate = f"{settings['max_lr']:g}"
+    rate = (
+        f"a one-cycle learning rate [@smith2019] of at most {rate}"
+        if cycle
+        else (f"a learning rate of {rate}")
+    )
+    smoothing = settings.get("label_smoothing", 0)
+    smooth = f" and label smoothing of {smoothing:g} [@szegedy2016]" if smoothing else ""
+    return (
+        f"trained for {counted(settings['epochs'], 'epoch')} on {every(settings, noun)}, in "
+        f"batches of {settings['batch_size']}, by Adam [@kingma2015] with {rate} on the "
+        f"cross-entropy loss{smooth} (seed {settings['seed']}). The weights of the epoch with "
+        "the lowest validation loss are the ones tested."
+    )
+
+
+def _recurrent(settings: Mapping[str, Any]) -> str:
+    layers = settings["num_layers"]
+    both = ", in both directions [@schuster1997]," if settings["bidirectional"] else ""
+    dropout = f", dropout {settings['dropout']:g} between them" if layers > 1 else ""
+    if settings["rnn"] == "tcn":
+        return (
+            f"{counted(layers, 'residual layer')} of {settings['hidden_size']} {CELLS['tcn']}, "
+            f"1, 2, 4 … frames apart{dropout}, whose output at the decoded frame and mean over the "
+            "window a linear layer turns into the output"
+        )
+    return (
+        f"{counted(layers, 'layer')} of {settings['hidden_size']} {CELLS[settings['rnn']]}{both}"
+        f"{dropout}, whose last state a linear layer turns into the output"
+    )
+
+
+def _pixels(settings: Mapping[str, Any]) -> str:
+    """Return what the pixels of an image decoder are, as a sentence."""
+    base = settings["baseline"]
+    of = "its mean over the recording"
+    if base:
+        of = f"its moving mean over {base:,} frames (of its segment, where there are segments)"
+    return (
+        f"A pixel is the difference from {of}, divided by the standard deviation of the whole "
+        "recording."
+    )
+
+
+def _signals(settings: Mapping[str, Any]) -> str:
+    """Return what ROI signals a decoder reads, as the start of a sentence."""
+    w, shift = settings["half_window"], settings["shift"]
+    first, last = (f"t {'−' if n < 0 else '+'} {abs(n)}" for n in (shift - w, shift + w))
+    chosen = settings["rois"]
+    rois = f"ROIs {value(chosen)}" if 0 < len(chosen) <= LONGEST_LIST else "all ROIs"
+    if len(chosen) > LONGEST_LIST:
+        rois = f"{len(chosen)} ROIs"
+    if chosen:
+        others = {"zero": "set to zero", "drop": "left out"}[settings["others"]]
+        rois += f" (the others {others})"
+    base = settings["baseline"]
+    baseline = f"less a moving mean of {base:,} frames" if base else "as recorded"
+    scale = {
+        "minmax": "scaled to 0 … 1",
+        "zscore": "z-scored",
+        "dff": "as ΔF/F",
+        "none": "not scaled",
+    }[settings["normalise"]]
+    return (
+        f"the signals of {rois} at the {2 * w + 1} frames from {first} to {last}, {baseline} and "
+        f"{scale}, each ROI over its whole recording (those of test mice too)"
+    )
+
+
+def _labels(settings: Mapping[str, Any]) -> str:
+    if settings.get("labels", "own") == "own":
+        return ""
+    return " Its labels are those of other sessions of the same mouse."

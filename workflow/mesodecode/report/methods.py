@@ -1,0 +1,408 @@
+"""The methods of a study in plain words, for its report: one function a block, numbers as set.
+
+Each block is made of the resolved config, so that no number in it can differ from what was run.
+Works are cited as `mesodecode.report.references` reads them: ``[@holm1979]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from mesodecode.confounds import control_verdicts
+from mesodecode.report import corrections_words, decoder_words
+from mesodecode.report.decoder_words import counted, every, joined, listed, options, value
+from mesodecode.scores import mouse_tests
+from mesodecode.study import decoder_table, session_ids
+
+
+def blocks(
+    config: Mapping[str, Any],
+    *,
+    cohort: pd.DataFrame,
+    n_allocations: int,
+    compared: bool,
+    inferred: bool,
+    versions: Mapping[str, str],
+) -> list[tuple[str, str]]:
+    """Return (heading, text) of every block that this study needs.
+
+    `cohort` is the table of sessions; `compared` and `inferred` say whether there are tests as
+    published and with mice as the unit. Raises KeyError if the config lacks defaults.
+    """
+    made = [
+        ("Recordings", recordings(config, cohort)),
+        ("Corrections of the movies", _corrections(config)),
+        ("Exclusions", exclusions(config)),
+        ("Training, validation and test mice", allocations(config, n_allocations)),
+        *decoders(config),
+        ("Search for settings", searches(config)),
+        ("Scores", scores()),
+        ("Comparisons as published", comparisons() if compared else ""),
+        ("Comparisons with mice as the unit", mice_as_unit(config) if inferred else ""),
+        ("Chance", chance(config)),
+        ("Confounds", confounds(config)),
+        *[(f"Importance: {name}", importance(one)) for name, one in config["importance"].items()],
+        ("Software", software(config, versions)),
+    ]
+    return [(heading, text) for heading, text in made if text]
+
+
+def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
+    """Return how many recordings there are, of what size, and whence the labels."""
+    rates = ", ".join(f"{rate:g}" for rate in sorted(cohort["frame_rate"].unique()))
+    low, high = (f"{n:,.0f}" for n in (cohort["n_frames"].min(), cohort["n_frames"].max()))
+    frames = low if low == high else f"{low} to {high}"
+    sizes = sorted({f"{h:g} × {w:g}" for h, w in zip(cohort.height, cohort.width, strict=True)})
+    n = cohort["mouse"].nunique()
+    text = (
+        f"The study has {counted(len(cohort), 'recording')} of {n} {'mouse' if n == 1 else 'mice'}"
+        f", of {frames} frames each ({rates} frames/s; {', '.join(sizes)} px"
+        f"{', resized when read, by antialiased bilinear filters' if config['image_size'] else ''})"
+        ". "
+    )
+    if "simulate" in config:
+        text += simulation(config["simulate"])
+    else:
+        text += _behavior(config["recordings"])
+    return text + _rois(config)
+
+
+def _behavior(settings: Mapping[str, Any]) -> str:
+    """Return whence run and rest of each frame are; `settings` are those of recordings."""
+    below, shortest = settings["speed_threshold_low"], settings["min_bout"]
+    runs = f"it runs above {settings['speed_threshold']:g} cm/s"
+    runs += "" if below is None else f", from then on until at {below:g} cm/s or less"
+    if shortest:
+        runs += f"; rests shorter than {shortest:g} s between runs count as run, then such runs "
+        runs += "between rests as rest"
+    text = (
+        "In every frame the mouse either runs or rests, "
+        + {
+            "auto": f"as its behaviour file says; where that holds the speed only, {runs}.",
+            "labels": "as its behaviour file says.",
+            "speed": f"by its speed: {runs}.",
+        }[settings["states"]]
+    )
+    if settings["speed_scale"] is not None and not settings["behavior_encoder"]:
+        less = f", less {settings['speed_offset']:g}" if settings["speed_offset"] else ""
+        text += (
+            f" Speed in cm/s is the signal as recorded{less}, times {settings['speed_scale']:g}."
+        )
+    if settings["behavior_encoder"]:
+        text += (
+            f" Speed is the way of a wheel ({settings['counts_per_turn']:,g} counts and "
+            f"{settings['wheel_circumference']:g} cm a turn) during each frame, by its duration."
+        )
+    rate = settings["behavior_rate"]
+    names = [str(settings[f"behavior_{key}"]) for key in ("labels", "speed", "encoder")]
+    timed = str(settings["behavior"]).lower().endswith(".nwb") or any(
+        name.endswith(("/values", "/level"))
+        for name in names  # of Spike2
+    )
+    if rate or settings["behavior_time"] or timed:
+        sampled = f" at {rate:g} samples/s from the first frame on" if rate else ""
+        text += (
+            f" Behaviour that was sampled{sampled or ' at times of its own'} was brought onto the "
+            "frames: speed as the mean of the samples within a frame, or, where it was sampled "
+            "about as fast as the frames or slower, by linear interpolation, but not over gaps; "
+            "states as they were in the middle of a frame."
+        )
+    if settings["zero_frames"] == "keep":
+        text += " Frames that are 0 throughout were kept."
+    return text
+
+
+def _corrections(config: Mapping[str, Any]) -> str:
+    by_light = config["recordings"].get("light_sources") is not None
+    return corrections_words.corrections(
+        config["corrections"], by_light=by_light, wavelengths=config["recordings"]["wavelengths"]
+    )
+
+
+def _rois(config: Mapping[str, Any]) -> str:
+    """Return whence ROI signals are, where that is not plain."""
+    corrected = _corrections(config)
+    if config["recordings"]["roi_masks"]:
+        after = ["after the corrections below"] if corrected else []
+        after += ["before frames are resized"] if config["image_size"] else []
+        means = "The signal of a region of interest (ROI) is the mean of its pixels"
+        return f" {', '.join([means, *after])}."
+    if config["recordings"]["rois"] and corrected:
+        return " ROI signals are those of a file, which the corrections below do not touch."
+    return ""
+
+
+def simulation(settings: Mapping[str, Any]) -> str:
+    """Return what a simulated cohort is made of."""
+    rois = joined(settings["signal_rois"])
+    shifted = "".join(
+        f" Mouse {mouse} differs on purpose: {listed(own)}."
+        for mouse, own in settings.get("by_mouse", {}).items()
+    )
+    return (
+        "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
+        "vessels and bleaching, and, while the mouse runs, a signal of "
+        f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}{_faults(settings)}"
+        f"{shifted}"
+    )
+
+
+def _leaks(settings: Mapping[str, Any]) -> str:
+    """Return what goes with running in simulated movies without any neuron; empty if nothing."""
+    words = {
+        "stray_light": "stray light of {:g} of the brightest cortex falls on the whole image",
+        "movement": "the brain moves by {:g} of the image",
+        "vessel_dilation": "vessels hold {:g} times more blood",
+    }
+    found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
+    return f" Not of neurons, while the mouse runs: {joined(found)}." if found else ""
+
+
+def _faults(settings: Mapping[str, Any]) -> str:
+    """Return what is wrong with simulated recordings on purpose; empty if nothing is."""
+    words = {
+        "dropped_frames": "{:g} of the frames are lost and replaced by the frame before",
+        "flashes": "a light flashes in {:g} of the frames",
+        "flicker": "the lamp flickers with an SD of {:g} of its light",
+        "flipped_bouts": "{:g} of the bouts have the label of the other state",
+    }
+    found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
+    return f" Faults on purpose: {joined(found)}." if found else ""
+
+
+def exclusions(config: Mapping[str, Any]) -> str:
+    """Return what was left out and why; empty if nothing was."""
+    reasons = [f"{name} ({reason})" for name, reason in config.get("exclude", {}).items()]
+    if not reasons:
+        return ""
+    return f"Left out of everything, training included: {'; '.join(reasons)}."
+
+
+def allocations(config: Mapping[str, Any], n: int) -> str:
+    """Return how mice are split among training, validation and test."""
+    counts = config["allocation"]
+    tuned = [name for name, one in config["decoders"].items() if one.get("few_shot")]
+    few = f" Only {joined(tuned)} had a labelled part of it, which is not scored." if tuned else ""
+    mice = session_ids.included(config)
+    choice = {
+        "all": "every combination of the mice",
+        "each_pair": "each pair of a validation and a test mouse once",
+        "each_test": "each mouse as the test mouse once",
+    }[counts["choose"]]
+    return (
+        f"A decoder was trained on {counts['train']}, tuned on {counts['valid']} and tested on "
+        f"{counts['test']} of {len(mice)} mice, in {counted(n, 'allocation')} of mice to these "
+        f"roles ({choice}), after Ajioka et al. [@ajioka2024]. No mouse has two roles in one "
+        "allocation, and no model was fitted to a test mouse; what is normalised is normalised "
+        f"within its own recording, in test mice too.{few}"
+    )
+
+
+def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return a block for every kind of decoder: the first in words, the others as differences."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for name, settings in config["decoders"].items():
+        found.setdefault(decoder_table.kind_of(settings), {})[name] = settings
+    words = {
+        "linear": decoder_words.linear,
+        "cnn": decoder_words.cnn,
+        "cnn_rnn": decoder_words.cnn_rnn,
+        "roi_rnn": decoder_words.roi_rnn,
+        "roi_classical": decoder_words.roi_classical,
+        "adapted": decoder_words.adapted,
+    }
+    made = []
+    for kind, members in found.items():
+        if kind == "average":
+            texts = [decoder_words.average(name, settings) for name, settings in members.items()]
+            made.append((decoder_words.KINDS[kind], " ".join(texts)))
+            continue
+        (name, first), *others = members.items()
+        text = f"{name}: {words[kind](first)}{options(kind, first)}"
+        if others:
+            unlike = [f"{other} ({decoder_words.differences(first, one)})" for other, one in others]
+            text += f" Unlike it: {'; '.join(unlike)}."
+        if kind == "adapted":
+            text += f" Protocols: {'; '.join(_protocols(config, members))}."
+        made.append((decoder_words.KINDS[kind], text))
+    return made
+
+
+def _protocols(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return "name, its protocol" of decoders."""
+    lines = config["decoders"].items()
+    table = {
+        name: decoder_table.Decoder(name, decoder_table.kind_of(line), line) for name, line in lines
+    }
+    found = decoder_table.protocols_of(config, table)
+    return [f"{name}, {found[name]}" for name in names]
+
+
+def searches(config: Mapping[str, Any]) -> str:
+    """Return the words for settings that were searched for; none where none were."""
+    made = [
+        f"Of {name}, {', '.join(line['search'])} were chosen among "
+        f"{line['trials']} settings (seed {line['seed']})"
+        for name, line in config["tune"].items()
+    ]
+    if not made:
+        return ""
+    return (
+        f"{'. '.join(made)}. First tried are the settings above, where the search holds them; "
+        "the others come from a tree-structured Parzen estimator [@bergstra2011] of Optuna "
+        "[@akiba2019], and those below the median are stopped early. Each test mouse has a search "
+        "of its own, scored by the mean AUC of the validation mice of its allocations: no choice "
+        "saw the mouse that it is tested on [@varma2006]."
+    )
+
+
+def scores() -> str:
+    """Return what is scored, and how."""
+    return (
+        "The score is the area under the receiver operating characteristic curve (AUC) "
+        "[@hanley1982]: the probability that a frame of running gets a higher output than one of "
+        "rest, over all test frames of an allocation pooled; 0.5 is chance. Accuracy is at a "
+        "probability of 0.5. Means and standard deviations (of a sample) are over allocations."
+    )
+
+
+def comparisons() -> str:
+    """Return the published test."""
+    return (
+        "As in Ajioka et al. [@ajioka2024], all pairs of decoders of a family are compared over "
+        "the allocations by two-sided Wilcoxon rank-sum tests [@wilcoxon1945] (normal "
+        "approximation with corrections for ties and continuity), with p values corrected within "
+        "the family by Holm's method [@holm1979]. These tests take allocations for independent, "
+        "which they are not: they share mice."
+    )
+
+
+def mice_as_unit(config: Mapping[str, Any]) -> str:
+    """Return the tests that know of the mice."""
+    return (
+        "The same pairs are compared by their differences in the same allocation: the mean over "
+        "test mice with its 95 % confidence interval and t test, standardised as Hedges' g "
+        "[@hedges1981]; the exact sign-flip test of the means of mice [@fisher1935]; Nadeau and "
+        f"Bengio's corrected t test [@nadeau2003] with {counted(1, 'test mouse')} to "
+        f"{config['allocation']['train']} training mice; a linear mixed model with crossed random "
+        "effects of test and validation mouse [@baayen2008] (statsmodels [@seabold2010]); a "
+        f"hierarchical bootstrap of {mouse_tests.DRAWS:,} draws [@saravanan2020] (seed "
+        f"{mouse_tests.SEED}); the signed-rank test [@wilcoxon1945]; and the intraclass "
+        "correlation "
+        "by test mouse [@shrout1979] with the design effect [@kish1965] that follows. All p values "
+        "are corrected within the family by Holm's method [@holm1979]."
+    )
+
+
+def chance(config: Mapping[str, Any]) -> str:
+    """Return how decoders are compared with chance; empty if they are not."""
+    text = ""
+    null = [name for name, s in config["decoders"].items() if s.get("labels", "own") != "own"]
+    if null:
+        text += (
+            f"{value(null)} {'was' if len(null) == 1 else 'were'} trained, tuned and tested on "
+            "labels that were exchanged among the sessions of the same mouse. "
+        )
+    if config["circular_shifts"]:
+        text += (
+            "The labels of every test session were shifted in time, circularly, "
+            f"{config['circular_shifts']:,} times against the predictions (seed "
+            f"{mouse_tests.SEED}); such p values are too small where signals drift [@harris2020]. "
+        )
+    if text:
+        text += "p = (r + 1) / (k + 1), r of k draws being as good or better [@phipson2010]."
+    return text
+
+
+def confounds(config: Mapping[str, Any]) -> str:
+    """Return how decoders are held against controls; empty if they are not."""
+    settings = config["confounds"]
+    if not settings["decoders"]:
+        return ""
+    model = settings["model"].replace("_", " ")
+    baseline = settings["baseline"]
+    less = f"a moving mean of {counted(baseline, 'frame')}" if baseline else "its mean"
+    return (
+        f"To see whether {value(settings['decoders'])} may have read something else than neurons, "
+        "running was decoded in the same allocations from control signals alone, in windows as "
+        "wide as those of each decoder: the mean brightness of the image; the pixels outside the "
+        "brain; the vessels (where no mask gave them, the tenth of the brain's pixels darkest "
+        "against a Gaussian surround of the mean image) relative to the tissue beside them; the "
+        "rigid movement of the brain, by phase correlation with the mean image [@guizar2008]; and "
+        f"a reference channel where there is one. Each signal, less {less} and z-scored in its "
+        f"session, was decoded by {model} (scikit-learn [@pedregosa2011]), fitted to "
+        f"{every(settings, 'window')}. A control comes up to a decoder if the 95 % "
+        "interval of its AUC over test mice lies above 0.5 and that of the difference holds 0, or "
+        f"if it reaches {control_verdicts.REACHES:.0%} of the decoder's AUC above 0.5."
+    )
+
+
+def importance(settings: Mapping[str, Any]) -> str:
+    """Return the words for an importance analysis: attributions, or areas hidden."""
+    decoder = settings["decoder"]
+    if "masks" in settings:
+        rest = {key: item for key, item in settings.items() if key != "decoder"}
+        return (
+            f"Areas of the images of {decoder} were hidden one after another (occlusion "
+            "[@zeiler2014]); the score of an area is the AUC of the whole images less that of the "
+            f"images without it. Settings: {listed(rest)}."
+        )
+    method = {
+        "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
+        "within recurrent units [@chen2022]",
+        "gradient": "expected gradients [@erion2021]",
+        "integrated": "integrated gradients [@sundararajan2017], averaged over the background",
+    }[settings["method"]]
+    mice = {"train": "training mice", "test": "test mouse"}[settings["background_from"]]
+    return (
+        f"The {settings['output']} of {decoder} was attributed to its inputs by {method}: up to "
+        f"{settings['windows']:,} windows of each test mouse, evenly spaced, against a background "
+        f"of up to {settings['background']:,} windows of the {mice}, drawn at random (seed "
+        f"{settings['seed']}). Shown is the mean absolute value."
+        f"{options('importance_shap', settings)}"
+    )
+
+
+def software(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """Return the software with its versions, as far as this study needs it."""
+    kinds = {decoder_table.kind_of(settings) for settings in config["decoders"].values()}
+    used = [("mesodecode", ""), ("snakemake", "molder2021")]
+    if kinds & {"cnn", "cnn_rnn", "roi_rnn"}:
+        used.append(("torch", "paszke2019"))
+    if "cnn" in kinds:
+        used.append(("timm", "wightman2019"))
+    if kinds & {"linear", "roi_classical"}:
+        used.append(("scikit-learn", "pedregosa2011"))
+    used.append(("scipy", "virtanen2020"))
+    if config["corrections"]["motion"]:
+        used.append(("scikit-image", "vanderwalt2014"))
+    names = {"snakemake": "Snakemake", "torch": "PyTorch", "scipy": "SciPy"}
+    listed = [
+        f"{names.get(name, name)} {versions.get(name, '')}".strip() + (f" [@{key}]" if key else "")
+        for name, key in used
+    ]
+    return f"Made with {joined(listed)}, in Python {versions.get('Python', '')}.".replace(" .", ".")
+
+
+def seeds(config: Mapping[str, Any], inferred: bool) -> list[tuple[str, str, int]]:
+    """Return (name, what it is, seed) of all that draws random numbers."""
+    rows = []
+    if "simulate" in config:
+        rows.append(("simulation", "recordings", config["simulate"]["seed"]))
+    for table, what in (("decoders", "decoder"), ("importance", "importance analysis")):
+        for name, s in config[table].items():
+            # the linear baseline draws nothing but exchanged labels
+            fixed = (
+                what == "decoder" and decoder_table.kind_of(s) == "linear" and s["labels"] == "own"
+            )
+            if "seed" in s and not fixed:
+                rows.append((name, what, s["seed"]))
+    if inferred:
+        rows.append(("bootstrap", "test with mice as the unit", mouse_tests.SEED))
+    if config["circular_shifts"]:
+        rows.append(("circular shifts", "comparison with chance", mouse_tests.SEED))
+    return rows

@@ -1,0 +1,1 @@
+"""What runs a study: hashes of code, locks, SLURM, plans, run times."""

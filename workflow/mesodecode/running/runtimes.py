@@ -1,0 +1,113 @@
+"""What a study cost to compute, from the benchmark files that Snakemake writes.
+
+A file of a job that is not (or no longer) one of the study is left out: of a mouse that was
+excluded, of a decoder that was renamed. A file that is missing is counted, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mesodecode.base.files import UserError, atomic_path
+
+COLUMNS = (
+    *("rule", "jobs", "missing", "unmeasured", "wall_hours", "longest_hours"),
+    *("cpu_hours", "max_memory_mb"),
+)
+CLIENT_MB = 20.0  # more than a client of `mesodecode warm` takes, less than a Python of one's own
+
+
+def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[str, Any]]:
+    """Return a row a rule, with `COLUMNS`, of `folder/{rule}/[{name}/…]{last}.tsv`, sorted by rule.
+
+    `known`: the names that a study has, in sets of what belongs together (allocations, sessions,
+    decoders, …). A file counts if all parts of its path below the rule are known. Of a folder with
+    a file for one member of a set, the others are expected: `missing` says how many are not there.
+    wall_hours is the sum over jobs, from start to end each; cpu_hours and max_memory_mb (largest
+    resident set of a job) are over the jobs that Snakemake could measure: `unmeasured` ended
+    before it looked, or were done by the server of `mesodecode warm`. Only the last run of a
+    job is known; what a job that was killed had used is not. Raises UserError
+    for a file that is no benchmark.
+    """
+    folder = Path(folder)
+    everything = {name for names in known for name in names}
+    found: dict[str, dict[Path, list[dict[str, float]]]] = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        rule, *names = path.relative_to(folder).with_suffix("").parts
+        if all(name in everything for name in names):
+            found.setdefault(rule, {})[path] = _read(path)
+    return [
+        {"rule": rule, "missing": _missing(files, known)}
+        | _sums([line for lines in files.values() for line in lines])
+        for rule, files in sorted(found.items())
+    ]
+
+
+def write(rows: Iterable[dict[str, Any]], path: str | Path) -> None:
+    """Write rows of `collect` as TSV; without rows the header only."""
+    with atomic_path(path) as part, open(part, "w", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(COLUMNS)
+        for row in rows:
+            cells = (row[name] for name in COLUMNS)
+            table.writerow([f"{c:.6g}" if isinstance(c, float) else c for c in cells])
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """Read what `write` wrote; rows may be none. Raises UserError if the file is another."""
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file, delimiter="\t"))
+        file.seek(0)
+        header = file.readline().rstrip("\n").split("\t")
+    if header != list(COLUMNS):
+        raise UserError(f"{path}: not a table of `mesodecode runtimes`; make it again")
+    return [
+        {"rule": line["rule"]} | {name: float(line[name]) for name in COLUMNS[1:]} for line in lines
+    ]
+
+
+def _read(path: Path) -> list[dict[str, float]]:
+    """Return wall and CPU time (s) and memory (MB) of each line; NaN where not measured."""
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file, delimiter="\t"))
+    columns = {"wall": "s", "cpu": "cpu_time", "memory": "max_rss"}
+    try:
+        found = [{key: _number(line[name]) for key, name in columns.items()} for line in lines]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: not a benchmark file of Snakemake ({error}); delete it"
+        ) from error
+    nothing = {"cpu": math.nan, "memory": math.nan}
+    return [line | nothing if line["memory"] < CLIENT_MB else line for line in found]
+
+
+def _number(text: str) -> float:
+    return math.nan if text in ("NA", "-", "") else float(text)
+
+
+def _missing(files: Iterable[Path], known: Sequence[Collection[str]]) -> int:
+    missing = 0
+    stems: dict[Path, set[str]] = {}
+    for path in files:
+        stems.setdefault(path.parent, set()).add(path.stem)
+    for there in stems.values():
+        wanted = next((set(names) for names in known if there <= set(names)), there)
+        missing += len(wanted - there)
+    return missing
+
+
+def _sums(lines: Sequence[dict[str, float]]) -> dict[str, Any]:
+    seen = [line for line in lines if not math.isnan(line["cpu"] + line["memory"])]
+    wall = [line["wall"] for line in lines]
+    return {
+        "jobs": len(lines),
+        "unmeasured": len(lines) - len(seen),
+        "wall_hours": sum(wall) / 3600,
+        "longest_hours": max(wall) / 3600,
+        "cpu_hours": sum(line["cpu"] for line in seen) / 3600 if seen else math.nan,
+        "max_memory_mb": max((line["memory"] for line in seen), default=math.nan),
+    }

@@ -1,0 +1,1 @@
+"""AUC, tests, calibration, reproduction, and their figures."""

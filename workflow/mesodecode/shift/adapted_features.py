@@ -1,0 +1,102 @@
+"""What the last layer of an adapted decoder reads in each mouse, for the shift report.
+
+Every mouse of an allocation is treated alike: a training mouse is adapted to the other training
+mice as a test mouse is to all of them. No labels are used, so that nothing is fine-tuned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from mesodecode.decoders.adapt.adapted import Adapted, align, move_of
+from mesodecode.decoders.applied import Decoder, ImageDecoder, inputs_of, last_layer
+from mesodecode.decoders.inputs import SAMPLED, spread
+from mesodecode.decoders.networks import copied
+from mesodecode.decoders.past import past_statistics
+from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.recordings.sample import Sample, runs, sample
+from mesodecode.shift.distances import Featured
+from mesodecode.shift.features import RUN_LENGTH
+
+
+class AdaptedFeatures:
+    """Features of sessions under adapted models; `n` frames a session, evenly spread.
+
+    `settings` of adapted.schema.yaml.
+    """
+
+    def __init__(self, n: int, settings: Mapping[str, Any]) -> None:
+        self.n, self.settings = n, settings
+        self._known: dict[str, Sample] = {}
+        self._few: dict[tuple, tuple[Sample, np.ndarray]] = {}  # read once, for all allocations
+
+    def of(
+        self, decoder: Decoder, recordings: Sequence[Recording], train_mice: Sequence[str]
+    ) -> list[Featured]:
+        """Return the features of each of `recordings`, mouse by mouse; `decoder` stays as it is."""
+        if isinstance(decoder, ImageDecoder):
+            decoder = replace(decoder, samples=self._known)
+        known = [one for one in recordings if one.mouse in train_mice]
+        found = []
+        for mouse in mice_of(recordings):
+            mine = [one for one in recordings if one.mouse == mouse]
+            others = [one for one in known if one.mouse != mouse] or known
+            found += self._of_mouse(decoder, mine, others)
+        return found
+
+    def _of_mouse(
+        self, decoder: Decoder, recordings: Sequence[Recording], known: Sequence[Recording]
+    ) -> list[Featured]:
+        own = replace(decoder, network=copied(decoder.network).eval())
+        read = [self._source(own, one, known) for one in recordings]
+        sources = [source for source, _ in read]
+        coral = align(own, sources, known, self.settings)
+        made = Adapted(own, coral, sources, [0] * len(sources))
+        found = []
+        for recording, (source, at) in zip(recordings, read, strict=True):
+            at, rows = spread(at, self.n), np.empty((0, 1))
+            labels = source.labels[at].cpu().numpy().astype(np.uint8)
+            if len(at):
+                with inputs_of(last_layer(own.network)) as seen:
+                    made.logits(source, at)
+                rows = torch.cat(seen).float().numpy()
+            found.append(Featured(recording.session, recording.mouse, rows, labels))
+        return found
+
+    def _source(
+        self, decoder: Decoder, recording: Recording, known: Sequence[Recording]
+    ) -> tuple[Any, torch.Tensor]:
+        """Return what a decoder reads of a recording, and the positions beyond the warm-up."""
+        past = self.settings["normalise"] == "past"
+        first = self.settings["warm_up"] * recording.frame_rate + decoder.before if past else 0
+        if not isinstance(decoder, ImageDecoder):
+            source = decoder.source(recording, past)
+            return source, source.centres[source.centres >= first]
+        few, frames = self._frames(recording, decoder, past)
+        source = decoder.source(few, move=move_of(recording, known, self.settings))
+        late = torch.as_tensor(frames >= first, device=source.centres.device)
+        return source, source.centres[late[source.centres]]
+
+    def _frames(
+        self, recording: Recording, decoder: ImageDecoder, past: bool
+    ) -> tuple[Sample, np.ndarray]:
+        """Return a few frames of a recording, and which they are; those of the past normalised."""
+        length = 1 if decoder.half_window is None else RUN_LENGTH
+        key = recording.session, decoder.before, length
+        if key not in self._few:
+            n = max(self.n, SAMPLED)
+            few = sample(decoder.based(recording), n, decoder.before, length)
+            spans = runs(len(recording), n, decoder.before, recording.segment, length)
+            at = np.concatenate([np.arange(*span) for span in spans] or [np.empty(0, int)])
+            if past:  # statistics of all frames before, of few frames: they go into these
+                of, means, sds = past_statistics(recording)
+                frames = (few.frames - means[of[at]]) / sds[of[at], None, None]
+                zero = np.zeros(frames.shape[1:], np.float32)
+                few = replace(few, frames=frames, pixel_mean=zero, stack_sd=1.0)
+            self._few[key] = few, at
+        return self._few[key]

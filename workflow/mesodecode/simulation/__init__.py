@@ -1,0 +1,1 @@
+"""Simulated mice, their movies and the truth about them."""

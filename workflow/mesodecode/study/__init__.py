@@ -1,0 +1,1 @@
+"""The config of a study, read, checked and filled."""

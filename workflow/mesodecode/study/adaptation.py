@@ -1,0 +1,72 @@
+"""Which adaptation makes sense for which kind of decoder; nothing heavy, as the config needs it.
+
+What a decoder lacks is refused rather than passed over: an option without effect would stand in the
+tables as a protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesodecode.base.files import UserError
+from mesodecode.study import protocols
+
+NETWORKS = ("cnn", "cnn_rnn", "roi_rnn")
+OF_IMAGES = ("cnn", "cnn_rnn", "linear")
+KINDS = (*OF_IMAGES, "roi_rnn", "roi_classical")
+
+
+def check(
+    settings: Mapping[str, Any], kind: str, start: Mapping[str, Any], name: str, where: str
+) -> None:
+    """Raise UserError, naming the setting, if one of adapted.schema.yaml makes no sense.
+
+    `kind` and `start` (its settings, with the `baseline` of the CNN that it reads) are those of the
+    decoder `name` that is applied; `where` stands before a setting, "config: decoders.x." or "--".
+    """
+    faults = {
+        "normalise": settings["normalise"] == "past"
+        and kind in OF_IMAGES
+        and start.get("baseline")
+        and f"past, but {name} reads frames less a moving mean, which takes later frames; adapt a "
+        "decoder without a baseline",
+        "register": settings["register"]
+        and kind not in OF_IMAGES
+        and f"{name} reads ROI signals, not frames that could be moved; align the recordings "
+        "(mesodecode align) and cut ROIs from them",
+        "batch_norm": settings["batch_norm"]
+        and kind not in ("cnn", "cnn_rnn")
+        and f"{name} has no BatchNorm layer; leave it out",
+        "coral": settings["coral"]
+        and settings["few_shot"]
+        and "aligned features are not fine-tuned; choose coral or few_shot",
+        "few_shot": settings["few_shot"]
+        and kind not in NETWORKS
+        and start["model"] != "logistic_regression"
+        and f"{name} is {start['model']}; only networks and logistic_regression are fine-tuned",
+        "finetune": settings["few_shot"] and _of_layers(settings["finetune"], kind, name),
+    }
+    for key, fault in faults.items():
+        if fault:
+            flag = key.replace("_", "-") if where == "--" else key
+            raise UserError(f"{where}{flag}: {fault}")
+
+
+def _of_layers(finetune: str, kind: str, name: str) -> str:
+    """Return what is wrong with what is to be fine-tuned; empty if nothing is."""
+    if kind not in NETWORKS and finetune != "head":
+        return f"{finetune}, but {name} is one layer of weights; leave it out (head)"
+    if kind == "roi_rnn" and finetune == "norm":
+        return f"norm, but {name} has no normalisation layer; choose head or all"
+    return ""
+
+
+def check_sessions(few_shot: float | str, mouse: str, n_sessions: int, where: str) -> None:
+    """Raise UserError if a mouse has no session left to score beside those that are labelled."""
+    sessions = protocols.labelled_part(few_shot)[1]
+    if sessions and sessions >= n_sessions:
+        raise UserError(
+            f"{where}few_shot: {few_shot}, but mouse {mouse} has {n_sessions}; one more is needed "
+            "to score, or give minutes"
+        )

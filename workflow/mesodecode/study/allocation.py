@@ -1,0 +1,37 @@
+"""The roles of mice in one split, apart from `cohort`: networks and predictions carry it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mesodecode.base.files import UserError
+
+ROLES = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The roles of the mice in one train/validation/test split; no mouse has two.
+
+    Its `id` spells its mice, so that it names the same split whatever mice a study gains.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        mice = self.train + self.valid + self.test
+        if len(set(mice)) != len(mice):
+            raise UserError(
+                f"{self.id}: a mouse has two roles; a decoder never tests a mouse it saw"
+            )
+
+    @property
+    def id(self) -> str:
+        """For example ``train-1+2+3.valid-4.test-5``."""
+        return ".".join(f"{role}-{self.joined(role)}" for role in ROLES)
+
+    def joined(self, role: str) -> str:
+        """The mice of a role as tables write them, joined by "+"."""
+        return "+".join(getattr(self, role))

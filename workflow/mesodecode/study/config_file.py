@@ -1,0 +1,102 @@
+"""Config files as they are: YAML, or the JSON that a run keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mesodecode.base.files import UserError
+
+# What YAML makes of a word without quotes, by its tag.
+READ_AS = {
+    "int": "the number {}",
+    "float": "the number {}",
+    "bool": "the truth value {}",
+    "timestamp": "the date {}",
+    "null": "nothing",
+}
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a config file as it is."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        return json.loads(text)  # first, as Snakemake does: YAML reads JSON's 1e-05 as text
+    except ValueError:
+        check_duplicate_keys(path)
+        return yaml.safe_load(text)
+
+
+def check_duplicate_keys(path: str | Path) -> None:
+    """Raise UserError if YAML would change a name of the file or drop a key, or if it is no YAML.
+
+    YAML takes the last of two equal keys without a word; a mouse listed twice would vanish. It
+    also takes 0123 for 83 and 2026-01-01 for a date, so that a mouse or session would lose its
+    name.
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            root = yaml.compose(file, Loader=yaml.SafeLoader)
+            file.seek(0)
+            yaml.safe_load(file)
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    for what, node in _names(root):
+        _check_letters(node, what, path)
+    todo, seen = [root] if root else [], set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+            continue
+        _check_keys(node, path)
+        todo += [value for _, value in node.value]
+
+
+def _check_keys(node: yaml.MappingNode, path: str | Path) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            continue
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            raise UserError(
+                f"{path}: key '{key.value}' appears twice, at lines {lines[key.value]} and {line}; "
+                "join the two"
+            )
+        lines[key.value] = line
+        _check_letters(key, "key", path)
+
+
+def _names(root: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield the names that stand in a config as values: that of the study, and of sessions."""
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
+        if key.value == "study":
+            yield "study", value
+        lists = [value] if key.value == "sessions" else []
+        if key.value == "mice" and isinstance(value, yaml.MappingNode):
+            lists = [sessions for _, sessions in value.value]
+        for sessions in lists:
+            if isinstance(sessions, yaml.SequenceNode):
+                yield from (("session", name) for name in sessions.value)
+
+
+def _check_letters(node: yaml.Node, what: str, path: str | Path) -> None:
+    """Raise UserError if YAML reads a name as something that is written in other letters."""
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind not in READ_AS or not node.value:
+        return
+    value = yaml.safe_load(node.value)
+    if kind != "int" or str(value) != node.value:
+        raise UserError(
+            f"{path}: line {node.start_mark.line + 1}: YAML reads the {what} {node.value} as "
+            f"{READ_AS[kind].format(value)}; write it in quotes"
+        )

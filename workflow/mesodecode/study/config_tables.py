@@ -1,0 +1,172 @@
+"""The tables of a config that speak of no decoder: checked, and with defaults filled in."""
+
+from __future__ import annotations
+
+import copy
+from string import Formatter
+from typing import Any
+
+from mesodecode.base.files import UserError
+from mesodecode.study import correction_table, schema
+
+# Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
+COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
+
+
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with the defaults of every table that speaks of no decoder, checked."""
+    if not isinstance(config, dict):
+        raise UserError("config: the file must hold keys and values, such as 'study: mine'")
+    config = copy.deepcopy(dict(config))
+    if isinstance(config.get("mice"), dict):
+        config["mice"] = _named(config["mice"])
+    if isinstance(config.get("exclude"), dict):
+        config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
+    schema.check(config, "config", "")
+    _check_tables_only(config)
+    config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
+    tables = schema.properties("config")
+    for table in ("recordings", "allocation"):
+        filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}
+        config[table] = filled | config[table]
+    words = tables["comparisons"]["additionalProperties"]["properties"]
+    filled = {k: v["default"] for k, v in words.items() if "default" in v}
+    config["comparisons"] = {k: filled | v for k, v in config["comparisons"].items()}
+    if "simulate" in config:
+        specs = tables["simulate"]["properties"]
+        more = {k: config["simulate"].pop(k, spec["default"]) for k, spec in specs.items()}
+        schema.check(config["simulate"], "simulate", "simulate")
+        settings = schema.defaults("simulate", **config["simulate"])
+        more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"])
+        config["simulate"] = settings | more
+        folder = f"results/{config['study']}/simulated"
+        config["recordings"] |= {
+            "movie": folder + "/{session}.tif",
+            "behavior": folder + "/{session}_behavior.mat",
+            "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
+            "frame_rate": settings["frame_rate"],
+        }
+    elif config["decoders"] and not {"movie", "behavior"} <= set(config["recordings"]):
+        raise UserError(
+            "config: recordings: 'movie' and 'behavior' say where a session's files are"
+        )
+    for kind in ("movie", "behavior", "rois", "frame_times", "light_sources"):
+        patterns = config["recordings"].get(kind)
+        for pattern in patterns if isinstance(patterns, list) else [patterns]:
+            check_pattern(pattern, f"recordings.{kind}")
+    check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
+    config["corrections"] = _corrections(config["corrections"], config["recordings"])
+    config["qc"] = _thresholds(config["qc"])
+    config["shift"] = _shift(config["shift"])
+    schema.check(config["nwb"], "nwb", "nwb")
+    config["nwb"] = schema.defaults("nwb", **config["nwb"])
+    schema.check(config["confounds"], "confounds", "confounds")
+    config["confounds"] = schema.defaults("confounds", **config["confounds"])
+    for kind in ("brain_mask", "vessel_mask"):
+        check_pattern(config["confounds"][kind], f"confounds.{kind}", one_file=True)
+    if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
+        raise UserError(
+            "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
+        )
+    return config
+
+
+def _by_mouse(table: dict[Any, dict[str, Any]], mice: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return mouse -> settings of the simulation of its own, checked."""
+    table = _named(table)
+    for mouse, settings in table.items():
+        where = f"simulate.by_mouse.{mouse}"
+        if mouse not in mice:
+            raise UserError(f"config: {where}: no such mouse; known: {', '.join(mice)}")
+        schema.check(settings, "simulate", where)
+        for key in sorted(COMMON & set(settings)):
+            raise UserError(f"config: {where}.{key}: is that of all mice; set simulate.{key}")
+    return table
+
+
+def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[str, Any]:
+    """Return the corrections, checked and with defaults filled in."""
+    schema.check(settings, "corrections", "corrections")
+    filled = schema.defaults("corrections", **settings)
+    by_light = recordings["light_sources"] is not None
+    correction_table.check(filled, "config: corrections", by_light=by_light)
+    for kind in ("dark_frame", "brain_mask"):
+        check_pattern(filled[kind], f"corrections.{kind}", one_file=True)
+    if filled["binning"] > 1 and recordings["roi_masks"]:
+        raise UserError(
+            "config: corrections: binning and recordings.roi_masks do not go together, since masks "
+            "are in pixels as recorded; use image_size, which comes after them"
+        )
+    return filled
+
+
+def _thresholds(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the thresholds of quality control, checked and with defaults filled in."""
+    schema.check(settings, "qc", "qc")
+    filled = schema.defaults("qc", **settings)
+    for name, (warn, fail) in filled.items():
+        below = schema.properties("qc")[name].get("below", False)
+        if (warn < fail) if below else (warn > fail):
+            raise UserError(
+                f"config: qc.{name}: [{warn:g}, {fail:g}] fails before it warns; give [warn, fail]"
+            )
+    return filled
+
+
+def _shift(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the shift report, checked and with defaults filled in."""
+    schema.check(settings, "shift", "shift")
+    filled = schema.defaults("shift", **settings)
+    for name, limits in filled.items():
+        if name in ("decoders", "frames") or None in limits:
+            continue
+        below = schema.properties("shift")[name].get("below", False)
+        if (limits[0] < limits[1]) if below else (limits[0] > limits[1]):
+            raise UserError(
+                f"config: shift.{name}: {limits} is unusable before it is shifted; give [shifted, "
+                "unusable]"
+            )
+    return filled
+
+
+def _check_tables_only(config: dict[str, Any]) -> None:
+    """Mice and decoders may be left out, both, where every comparison reads a table."""
+    sources = ["source" in c for c in config.get("comparisons", {}).values()]
+    for key in ("mice", "decoders"):
+        if key not in config and not (
+            sources and all(sources) and {"mice", "decoders"}.isdisjoint(config)
+        ):
+            raise UserError(f"config: top level: '{key}' is missing")
+
+
+def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
+    """Return mice and sessions under their names: YAML reads `1:` as a number."""
+    named: dict[Any, Any] = {}
+    for mouse, sessions in mice.items():
+        name = _name(mouse)
+        if name in named:
+            raise UserError(f"config: mice.{name}: the mouse is there twice; join its sessions")
+        named[name] = [_name(s) for s in sessions] if isinstance(sessions, list) else sessions
+    return named
+
+
+def _name(key: Any) -> Any:
+    return str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+
+
+def check_pattern(pattern: str | None, where: str, one_file: bool = False) -> None:
+    """Raise UserError if a path holds braces other than {session} and {mouse}, or no {session}.
+
+    `one_file`: {session} may be left out.
+    """
+    if pattern is None:
+        return
+    try:
+        fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(pattern)]
+    except ValueError:
+        fields = []
+    asked = {name for name, spec, how in fields if name is not None and not spec and not how}
+    plain = all(name is None or name in asked for name, _, _ in fields)
+    if not (plain and (one_file or "session" in asked) and asked <= {"session", "mouse"}):
+        may = "may hold {session} and" if one_file else "must hold {session} and may hold"
+        raise UserError(f"config: {where}: '{pattern}' {may} {{mouse}}, no other braces")

@@ -1,0 +1,203 @@
+"""The table `decoders` of a config: what each line is, and whether the lines fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mesodecode.base.files import UserError
+from mesodecode.study import adaptation, protocols, schema
+from mesodecode.study.allocation import Allocation
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """One line of the decoder table.
+
+    `kind` names its schema and its rules ("cnn", "cnn_rnn", "linear", …); `settings` holds every
+    setting of that schema, defaults filled in.
+    """
+
+    name: str
+    kind: str
+    settings: dict[str, Any]
+
+
+def resolve(
+    config: dict[str, Any], mice: dict[str, list[str]], allocations: Iterable[Allocation]
+) -> dict[str, Decoder]:
+    """Return the decoders of a config by name, checked and with defaults filled in.
+
+    `config` has its other tables filled in; `mice`, mouse -> sessions, are those that take part.
+    Raises UserError naming the setting that does not hold.
+    """
+    decoders = {name: _decoder(name, config["decoders"]) for name in config["decoders"]}
+    for decoder in decoders.values():
+        _check_start(decoder, decoders)
+        _check_members(decoder, decoders)
+        _check_adapted(decoder, decoders, mice, allocations)
+        if decoder.settings.get("input") == "rois":
+            _check_rois(decoder, config)
+        _check_labels(decoder, mice)
+    _check_comparisons(config, decoders)
+    return decoders
+
+
+def kind_of(settings: dict[str, Any]) -> str:
+    """Return the kind of a decoder, the schema that its settings must fit."""
+    if "average_of" in settings:
+        return "average"
+    if "adapted_from" in settings:
+        return "adapted"
+    if settings.get("input") == "rois":
+        return "roi_classical" if "model" in settings else "roi_rnn"
+    if "model" in settings:
+        return "linear"
+    return "cnn_rnn" if settings.keys() & {"rnn", "start_from"} else "cnn"
+
+
+def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
+    settings, seen = dict(table[name]), [name]
+    while "like" in settings:
+        parent = settings.pop("like")
+        if not isinstance(parent, str) or parent not in table:
+            raise UserError(
+                f"config: decoders.{seen[-1]}.like: no decoder '{parent}'; "
+                f"known: {', '.join(table)}"
+            )
+        if parent in seen:
+            raise UserError(
+                f"config: decoders.{name}.like: {' → '.join([*seen, parent])} is a circle"
+            )
+        settings = table[parent] | settings
+        seen.append(parent)
+    kind = kind_of(settings)
+    schema.check(settings, kind, f"decoders.{name}")
+    decoder = Decoder(name, kind, schema.defaults(kind, **settings))
+    if decoder.settings.get("rnn") == "tcn" and decoder.settings["bidirectional"]:
+        raise UserError(
+            f"config: decoders.{name}.bidirectional: a tcn reads both directions; leave it out"
+        )
+    augmented = [k for k, v in decoder.settings.items() if k.startswith("augment_") and v]
+    if augmented and decoder.settings.get("cnn_weights") == "frozen":
+        raise UserError(
+            f"config: decoders.{name}.{augmented[0]}: a frozen CNN's features are computed once, "
+            "without augmentation; set it for the CNN, or cnn_weights: finetuned"
+        )
+    return decoder
+
+
+def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
+    start = decoder.settings.get("start_from")
+    if start is None:
+        return
+    known = [name for name, other in decoders.items() if other.kind == "cnn"]
+    if start not in known:
+        raise UserError(
+            f"config: decoders.{decoder.name}.start_from: no CNN decoder '{start}'; "
+            f"known: {', '.join(known) or 'none'}"
+        )
+    labels, of_start = decoder.settings["labels"], decoders[start].settings["labels"]
+    if labels != of_start:
+        raise UserError(
+            f"config: decoders.{decoder.name}.labels: {labels}, but {start}, which it starts from, "
+            f"has labels: {of_start}; start it from a CNN of the same labels, such as "
+            f"{{like: {start}, labels: {labels}}}"
+        )
+
+
+def _check_labels(decoder: Decoder, mice: dict[str, list[str]]) -> None:
+    if decoder.settings.get("labels", "own") == "own":
+        return
+    for mouse, sessions in mice.items():
+        if len(sessions) < 2:
+            raise UserError(
+                f"config: decoders.{decoder.name}.labels: mouse {mouse} has one session, so its "
+                "labels cannot be permuted between sessions; leave the mouse out or give it another"
+            )
+
+
+def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
+    where = f"config: decoders.{decoder.name}.average_of"
+    known = [name for name, other in decoders.items() if other.kind != "average"]
+    for member in decoder.settings.get("average_of", []):
+        if member not in known:
+            fault = "is an average itself" if member in decoders else "is no decoder"
+            raise UserError(f"{where}: '{member}' {fault}; known: {', '.join(known) or 'none'}")
+        if decoders[member].settings.get("labels", "own") != "own":
+            raise UserError(
+                f"{where}: '{member}' has permuted labels; an average is of decoders with their own"
+            )
+
+
+def _check_adapted(
+    decoder: Decoder,
+    decoders: dict[str, Decoder],
+    mice: dict[str, list[str]],
+    allocations: Iterable[Allocation],
+) -> None:
+    settings, where = decoder.settings, f"config: decoders.{decoder.name}"
+    if decoder.kind != "adapted":
+        return
+    known = [name for name, other in decoders.items() if other.kind in adaptation.KINDS]
+    name = settings["adapted_from"]
+    if name not in known:
+        raise UserError(
+            f"{where}.adapted_from: '{name}' is no decoder that was trained; known: "
+            f"{', '.join(known) or 'none'}"
+        )
+    start = decoders[name]
+    cnn = decoders.get(start.settings.get("start_from", ""), start)
+    read = start.settings | {"baseline": cnn.settings.get("baseline")}
+    adaptation.check(settings, start.kind, read, name, f"{where}.")
+    applied = {m for a in allocations for m in a.valid + a.test}  # to both in the same way
+    for mouse in sorted(applied):
+        few = settings["few_shot"]
+        adaptation.check_sessions(few, mouse, len(mice[mouse]), f"{where}.")
+
+
+def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
+    """Return decoder -> its protocol (see `mesodecode.study.protocols`), from settings alone."""
+    corrected = config["corrections"] != schema.defaults("corrections")
+    found = {
+        name: protocols.of(decoder.settings, corrected, _start_of(decoder, decoders))
+        for name, decoder in decoders.items()
+        if decoder.kind != "average"
+    }
+    return {
+        name: found[name]
+        if name in found
+        else protocols.weakest(found[member] for member in decoder.settings["average_of"])
+        for name, decoder in decoders.items()
+    }
+
+
+def _start_of(decoder: Decoder, decoders: Mapping[str, Decoder]) -> dict[str, Any] | None:
+    """Return the settings of the decoder that an adapted one applies, None of any other."""
+    start = decoder.settings.get("adapted_from")
+    return decoders[start].settings if start else None
+
+
+def _check_comparisons(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:
+    found = protocols_of(config, decoders)
+    for name, comparison in config["comparisons"].items():
+        if "source" in comparison:
+            continue
+        for decoder in comparison["decoders"]:
+            if decoder not in decoders:
+                raise UserError(
+                    f"config: comparisons.{name}.decoders: no decoder '{decoder}'; "
+                    f"known: {', '.join(decoders)}"
+                )
+        mine = {decoder: found[decoder] for decoder in comparison["decoders"]}
+        across = comparison["across_protocols"]
+        protocols.check_one(mine, across, f"config: comparisons.{name}")
+
+
+def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
+    if not (config["recordings"]["rois"] or config["recordings"]["roi_masks"]):
+        raise UserError(
+            f"config: decoders.{decoder.name}: input rois needs ROI signals; set recordings.rois "
+            "or recordings.roi_masks"
+        )

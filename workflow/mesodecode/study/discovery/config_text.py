@@ -1,0 +1,113 @@
+"""A first config of the recordings that `discover` found, with comments on what was guessed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from mesodecode.base.files import UserError
+from mesodecode.study import study
+from mesodecode.study.discovery.found import Found
+from mesodecode.study.discovery.session_patterns import named
+
+MANY = 6  # mice above which all combinations are more than a first study needs: 6 have 120
+
+
+def config_text(found: Found) -> str:
+    """Return a commented config; what `cohort.resolve` says against it is its first line."""
+    text = "\n".join(_lines(found)) + "\n"
+    try:
+        study.resolve(yaml.safe_load(text))
+    except UserError as error:
+        text = f"# FILL IN: {error}\n{text}"
+    return text
+
+
+def _lines(found: Found) -> Iterator[str]:
+    yield from _comments(found)
+    yield f"study: {_scalar(named(Path(found.folder).resolve().name).replace('.', '_') or 'lab')}"
+    yield from _recordings(found)
+    yield from _corrections(found)
+    n_mice = len(found.mice)
+    yield f"mice:                   # CHECK: guessed from {found.guess}"
+    for mouse, sessions in found.mice.items():
+        yield f"  {_scalar(mouse)}:"
+        yield from (f"    - {_scalar(session)}" for session in sessions)
+    train = min(3, n_mice - 2)
+    if n_mice > MANY:
+        yield f"allocation: {{train: {train}, valid: 1, test: 1, choose: each_test}}   # mice"
+    elif train >= 1:
+        yield f"allocation: {{train: {train}, valid: 1, test: 1}}   # mice a role, all combinations"
+    else:
+        yield f"# FILL IN: mice found: {n_mice}; to decode unseen mice takes 3 or more"
+    yield "decoders:               # more in config.yaml; this one takes minutes"
+    yield "  linear: {model: logistic_regression, pixels: 32, frame_step: 10}"
+    yield "  # cnn: {backbone: efficientnet_lite0, pretrained: lite0, epochs: 3, batch_size: 32}"
+    yield "  # cnn_gru: {start_from: cnn, rnn: gru, half_window: 5}"
+    if "rois" in found.patterns:
+        yield "  # roi_gru: {input: rois, rnn: gru, half_window: 15}"
+
+
+def _comments(found: Found) -> Iterator[str]:
+    n_sessions, n_mice = sum(map(len, found.mice.values())), len(found.mice)
+    words = [
+        f"Written by `mesodecode init {found.folder}`, which guesses: from names, seldom headers.",
+        f"Sessions: {n_sessions}, mice: {n_mice}. Lines with CHECK or FILL IN want your eyes.",
+        *found.notes,
+    ]
+    if found.links:
+        words.append(
+            "Not all names of files can be written with {session} and {mouse}. These commands link "
+            "them to names that can; run them where Snakemake runs, or rename the files:"
+        )
+    lines = textwrap.TextWrapper(98, initial_indent="# ", subsequent_indent="#   ")
+    lines.break_on_hyphens = lines.break_long_words = False  # names and commands stay whole
+    for text in words:
+        yield from lines.wrap(text)
+    if found.links:
+        yield "#   mkdir -p links"
+        yield from (f"#   {link}" for link in found.links)
+    yield "# Next: snakemake qc --cores all --configfile THIS_FILE. Every key: config.yaml"
+
+
+def _recordings(found: Found) -> Iterator[str]:
+    yield "recordings:"
+    movie = found.patterns["movie"]
+    if len(movie) == 1:
+        yield f"  movie: {_scalar(movie[0])}"
+    else:
+        yield "  movie:"
+        yield from (f"    - {_scalar(part)}" for part in movie)
+    for kind, key in (("behavior", "behavior"), ("rois", "rois"), ("times", "frame_times")):
+        if kind in found.patterns:
+            times = "   # CHECK: s, a value a frame" if kind == "times" else ""
+            yield f"  {key}: {_scalar(found.patterns[kind][0])}{times}"
+    if "behavior" not in found.patterns:
+        yield "  # behavior: FILL IN, for example data/{session}_behavior.mat"
+    for key, (value, comment) in found.settings.items():
+        yield _line(f"  {key}: {_value(value)}", comment)
+    yield "  frame_rate: 30        # CHECK: frames/s"
+
+
+def _corrections(found: Found) -> Iterator[str]:
+    if found.corrections:
+        yield "corrections:            # every key: workflow/schemas/corrections.schema.yaml"
+        for key, (value, comment) in found.corrections.items():
+            yield _line(f"  {key}: {_value(value)}", comment)
+
+
+def _line(text: str, comment: str) -> str:
+    return f"{text}   # {comment}" if comment else text
+
+
+def _value(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).split("\n")[0]
+
+
+def _scalar(text: str) -> str:
+    """Return text as YAML writes it, in quotes where it would be read as something else."""
+    line = yaml.safe_dump(text, allow_unicode=True, width=10**6).split("\n")[0]
+    return f'"{text}"' if text.isdigit() else line

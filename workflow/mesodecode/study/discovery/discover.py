@@ -1,0 +1,289 @@
+"""What a folder of recordings holds, for a first config: sessions, their files and their mice.
+
+What the files are is guessed from names, sizes and headers (`file_roles`), which movies are one
+session from names (`movie_files`), and so are mice (`mice_of_names`). What a guess rests on, and
+what was not found, is said in notes; where the layout cannot be written with {session} and {mouse},
+links to the files can. `config_text` writes the config.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from mesodecode.base.files import UserError
+from mesodecode.study.discovery import file_names as names
+from mesodecode.study.discovery.file_roles import EITHER, FLAT, MOVIES, by_role
+from mesodecode.study.discovery.found import Found, Session
+from mesodecode.study.discovery.mice_of_names import Place, mice_of
+from mesodecode.study.discovery.movie_files import sessions_of, stem_of, units_of
+from mesodecode.study.discovery.session_patterns import name_files
+
+SKIPPED = {"results", "__pycache__"}  # folders
+
+
+def look(folder: str | Path) -> Found:
+    """Return the sessions of a folder. Raises UserError if it is none or holds no movie."""
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder}: no such folder; name the one that holds your recordings")
+    found = Found(Path(folder).as_posix())
+    files = files_in(folder)
+    roles = by_role(files, folder)
+    if not roles["movie"] and not roles["temporal"]:
+        raise UserError(
+            f"{folder}: no movie in it; looked for {', '.join((*MOVIES, *EITHER, *FLAT))} (a table "
+            "needs none: see `source` of a comparison)"
+        )
+    sessions = _sessions(roles)
+    for kind in ("behavior", "times", "rois"):
+        for path, session in _match(roles[kind], sessions).items():
+            session.files[kind] = path
+    if roles["temporal"]:
+        _pair_components(sessions, roles["spatial"])
+    guess = mice_of([session.place for session in sessions])
+    for session, mouse in zip(sessions, guess.mice, strict=True):
+        session.mouse = mouse
+    if not roles["behavior"] and all(session.path.suffix == ".nwb" for session in sessions):
+        for session in sessions:  # NWB files hold both
+            session.files["behavior"] = session.path
+    found.guess = guess.rests_on
+    found.notes += guess.notes
+    name_files(found, sessions, files)
+    _say_what_movies_are(found, sessions)
+    _say_what_is_missing(found, sessions, roles)
+    return found
+
+
+def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
+    """Return file -> bytes, relative to the folder; a Zarr folder counts as a file.
+
+    Hidden files and results are left out; links are followed, each folder is entered once.
+    """
+    found, entered = {}, set()
+    for top, folders, files in os.walk(folder, followlinks=True):
+        at = os.stat(top)
+        if (at.st_dev, at.st_ino) in entered:  # a link to a folder above
+            folders.clear()
+            continue
+        entered.add((at.st_dev, at.st_ino))
+        arrays = [name for name in folders if name.lower().endswith(".zarr")]
+        hidden = {name for name in folders if name.startswith(".")}
+        folders[:] = sorted(set(folders) - set(arrays) - hidden - SKIPPED)
+        for name in (*arrays, *files):
+            path = Path(top, name)
+            if not name.startswith(".") and str(path).isprintable() and path.exists():
+                size = 1 << 40 if name in arrays else path.stat().st_size
+                found[PurePosixPath(path.relative_to(folder).as_posix())] = size
+    return dict(sorted(found.items()))
+
+
+# --- sessions and their files --------------------------------------------------------------------
+
+
+def _sessions(roles: dict[str, dict[PurePosixPath, int]]) -> list[Session]:
+    behavior = [*roles["behavior"]]
+    movies = sessions_of(units_of(roles["movie"], behavior, roles["temporal"]))
+    everywhere = set.intersection(*({v for part in key for v in part} for key in movies))
+    sessions = []
+    for key, movie in movies.items():
+        unit = movie.units[0]
+        told = tuple(value for part in key for value in part if value not in everywhere)
+        sessions.append(Session(movie, Place((*unit.folder.parts, unit.stem), unit.words), told))
+    return sessions
+
+
+def _match(
+    files: dict[PurePosixPath, int], sessions: list[Session]
+) -> dict[PurePosixPath, Session]:
+    """Return file -> its session; of a session, that of the lowest rank and the nearest.
+
+    A file is of the session whose telling words its path holds, best in their order; failing that,
+    of the only one that no word of it speaks against.
+    """
+    having: dict[str, list[int]] = defaultdict(list)  # word -> sessions that it tells
+    for i, session in enumerate(sessions):
+        for word in set(session.telling):
+            having[word].append(i)
+    rarest = [min(s.telling, key=lambda word: len(having[word]), default="") for s in sessions]
+    mine: dict[int, list[PurePosixPath]] = defaultdict(list)
+    for path in files:
+        words = names.parsed(path, stem_of(path))
+        told = [token.value for part in words for token in part if token.value in having]
+        near = [i for word in set(told) for i in having[word] if rarest[i] == word]
+        near += [i for i, word in enumerate(rarest) if not word]
+        found = _longest(near, sessions, lambda telling, told=told: _in_order(telling, told))
+        found = found or _longest(near, sessions, set(told).issuperset)
+        if not found and told:
+            among = having[min(told, key=lambda word: len(having[word]))]
+            found = [i for i in among if set(told) <= set(sessions[i].telling)]
+        if len(found) == 1:
+            mine[found[0]].append(path)
+    matched = {}
+    for i, paths in mine.items():
+        near = {path: len(_shared(path, sessions[i].path)) for path in paths}
+        best = min(paths, key=lambda path: (files[path], -near[path], path))
+        matched[best] = sessions[i]
+    return matched
+
+
+def _longest(
+    among: Iterable[int], sessions: list[Session], fits: Callable[[tuple[str, ...]], bool]
+) -> list[int]:
+    """Return those sessions whose telling words fit that have the most of them."""
+    found = [i for i in among if fits(sessions[i].telling)]
+    most = max((len(sessions[i].telling) for i in found), default=0)
+    return [i for i in found if len(sessions[i].telling) == most]
+
+
+def _in_order(telling: Sequence[str], told: Sequence[str]) -> bool:
+    rest = iter(told)
+    return all(word in rest for word in telling)
+
+
+def _shared(a: PurePosixPath, b: PurePosixPath) -> list[str]:
+    """Return the folders that two files have in common."""
+    pairs = zip(a.parent.parts, b.parent.parts, strict=False)
+    return [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]
+
+
+def _pair_components(sessions: list[Session], spatial: dict[PurePosixPath, int]) -> None:
+    """Give each session of temporal components the spatial ones nearest above or beside them."""
+    for session in sessions:
+        if session.movie.units[0].temporal and session.path.suffix == ".npy":
+            session.movie.u = max(
+                spatial,
+                key=lambda path: (
+                    len(_shared(path, session.path)),
+                    -min(map(len, (path.parts, session.path.parts))),
+                    -_shows(path),
+                ),
+            )
+
+
+def _shows(path: PurePosixPath) -> int:
+    """Return what a file's name says of the light (see `file_names.LIGHTS`)."""
+    lights = (names.light_of(token.text) for token in names.tokens(stem_of(path)))
+    return min((light for light in lights if light is not None), default=0)
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+
+def _say_what_movies_are(found: Found, sessions: list[Session]) -> None:
+    """Add the settings that movies and behaviour need, and what of them was guessed."""
+    usual = sessions[0].movie
+    suffix = usual.units[0].files[0].suffix.lower()
+    if any(len(s.movie.units) != len(usual.units) for s in sessions):
+        found.notes.append("FILL IN: not all sessions have files of the same wavelengths.")
+    if usual.u is None and len(usual.units) == 2:
+        said = ", ".join(unit.light or "no light named" for unit in usual.units)
+        sure = usual.units[0].shows == 0 and usual.units[1].shows > 1
+        found.settings["wavelengths"] = "separate", f"CHECK: a file a wavelength: {said}"
+        found.corrections["channels"] = 2, "" if sure else "CHECK: is the first one of calcium?"
+        found.corrections["reference_channel"] = 2, "CHECK: no calcium in it"
+        found.corrections["hemodynamics"] = "regression", ""
+    if usual.units[0].temporal and suffix == ".mat":
+        found.settings["movie_dataset"] = ["U", "Vc"], "CHECK: SVD components in one file"
+    elif suffix in (".h5", ".hdf5", ".mat", ".npy", ".zarr", ".nwb") and usual.u is None:
+        nwb = ".nwb" in usual.units[0].files[0].name.lower()  # Zarr folders too
+        order = "TXY" if nwb else "YXT" if suffix == ".mat" else "TYX"
+        found.notes.append(
+            f"CHECK: axes of the movie are taken as {order} (T time, Y rows, X columns); if images "
+            "are turned or time is another axis, see movie_axes."
+        )
+    if suffix in FLAT:
+        found.notes.append(
+            f"FILL IN: {suffix} files of pixels without a header are not read yet; write them as "
+            "TIFF, HDF5 or NPY."
+        )
+    _say_what_was_chosen(found, sessions)
+    _say_what_behavior_is(found, sessions)
+
+
+def _say_what_behavior_is(found: Found, sessions: list[Session]) -> None:
+    behavior = [s.files["behavior"] for s in sessions if "behavior" in s.files]
+    if not behavior:
+        return
+    words = names.words(behavior[0].name)
+    if (alf := re.fullmatch(r"(.+)\.position\.npy", behavior[0].name)) and len(
+        found.patterns["behavior"][0].split("/")
+    ) > 2:
+        _set_wheel(found, sessions, alf[1])
+    elif behavior[0].suffix.lower() in EITHER and not words & names.BEHAVIOR:
+        found.notes.append(
+            f"CHECK: {behavior[0].name} and the like are taken for behaviour; name their variable "
+            "in behavior_labels, behavior_speed or behavior_encoder."
+        )
+
+
+def _set_wheel(found: Found, sessions: list[Session], name: str) -> None:
+    """Add the settings of a wheel in ALF: position in rad with time stamps, in a folder."""
+    for session in sessions:
+        if "behavior" in session.files:
+            times = session.files["behavior"].with_name(f"{name}.timestamps.npy")
+            session.files["behavior_time"] = times
+    found.patterns["behavior"] = [str(PurePosixPath(found.patterns["behavior"][0]).parent)]
+    found.settings["behavior_encoder"] = f"{name}.position", ""
+    found.settings["behavior_time"] = f"{name}.timestamps", ""
+    found.settings["counts_per_turn"] = 6.2832, "position is in rad"
+    found.settings["wheel_circumference"] = 19.5, "CHECK: cm, a wheel of IBL's rig"
+
+
+def _say_what_was_chosen(found: Found, sessions: list[Session]) -> None:
+    several = next((session for session in sessions if session.movie.others), None)
+    if several:
+        others = ", ".join(str(unit.files[0]) for unit in several.movie.others[:5])
+        found.notes.append(
+            f"CHECK: sessions have several movies; {several.path} is taken, not {others}, and so "
+            "on."
+        )
+    joined = [s.movie.units[0] for s in sessions if len(s.movie.units[0].files) > 1]
+    if joined:
+        first, last = joined[0].files[0].name, joined[0].files[-1].name
+        found.notes.append(
+            f"CHECK: {first} to {last} ({len(joined[0].files)} files) are taken for parts of one "
+            "movie, and so are others of such names."
+        )
+
+
+def _say_what_is_missing(
+    found: Found, sessions: list[Session], roles: dict[str, dict[PurePosixPath, int]]
+) -> None:
+    without = [session.name for session in sessions if "behavior" not in session.files]
+    if without and len(without) < len(sessions):
+        found.notes.append(
+            f"FILL IN: no behaviour found for {', '.join(without[:10])}"
+            + (f" and {len(without) - 10} more" if len(without) > 10 else "")
+            + "; add the files, or take the sessions out below."
+        )
+    elif without:
+        found.notes.append(
+            "FILL IN: no behaviour files found; recordings.behavior needs them (labels or speed of "
+            "every frame)."
+        )
+    n_rois = sum("rois" in session.files for session in sessions)
+    if 0 < n_rois < len(sessions):
+        found.notes.append(f"ROI signals for {n_rois} of {len(sessions)} sessions only.")
+        found.patterns.pop("rois", None)
+    used = {path for session in sessions for path in session.files.values()}
+    for session in sessions:
+        units = (*session.movie.units, *session.movie.others)
+        used |= {path for unit in units for path in unit.files} | {session.movie.u}
+    light = [p for p in roles["aside"] if {"light", "source"} <= names.words(stem_of(p))]
+    if light and not roles["temporal"]:
+        found.notes.append(
+            f"CHECK: {light[0]} and the like may say the light of each frame: see light_sources, "
+            "and channels of the corrections."
+        )
+    left = sorted({path for paths in roles.values() for path in paths} - used)
+    counts = Counter(path.name for path in left)
+    names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
+    names_left += [str(path) for path in left if counts[path.name] == 1]
+    if left:
+        shown = ", ".join(names_left[:8])
+        more = f" and {len(names_left) - 8} more" if len(names_left) > 8 else ""
+        found.notes.append(f"Files not used: {shown}{more}.")

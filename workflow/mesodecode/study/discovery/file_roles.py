@@ -1,0 +1,154 @@
+"""What each file of a folder is for: by the words of its name, its suffix, its header, its size."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+from mesodecode.study.discovery import file_names as names
+
+STACKS = (".tif", ".tiff", ".btf", ".tf8", ".zarr")
+VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv")
+FLAT = (".dat", ".bin", ".raw")  # pixels without a header
+TABLES = (".csv", ".tsv")
+EITHER = (".mat", ".h5", ".hdf5", ".npy")  # movies or behaviour
+MOVIES = (*STACKS, ".nwb", *VIDEOS)
+ROLES = ("movie", "temporal", "spatial", "behavior", "times", "rois", "aside")
+# Bpod's animal_protocol_date_session
+_SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
+_MOVIE_WORDS = set(names.MADE) | {word for word in names.LIGHTS if word.isalpha()}
+WEAK = 1  # rank of movies by what was done to them or their light: no sessions beside others
+
+
+def by_role(
+    files: dict[PurePosixPath, int], folder: str | Path
+) -> dict[str, dict[PurePosixPath, int]]:
+    """Return role -> files, each with a rank: of two files of a session the lower one is taken.
+
+    The roles: movie; temporal and spatial (components of an SVD); behavior; times (of frames);
+    rois; and aside. Headers of HDF5, MAT and NPY files are read where names do not tell, below
+    `folder`; a file that cannot be opened is judged by its name and size.
+    """
+    roles: dict[str, dict[PurePosixPath, int]] = {role: {} for role in ROLES}
+    unclear = {}
+    flat = {path.with_suffix("") for path in files if path.suffix.lower() in FLAT}
+    for path, size in files.items():
+        role, rank = _by_name(path)
+        if path.suffix == ".mat" and path.with_suffix("") in flat:
+            role = "aside"  # it says the size of the flat file
+        if role == "either":
+            role = {None: "either", True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
+            rank = 4 if role == "behavior" else WEAK
+        if role == "either":
+            unclear[path] = size
+        else:
+            roles[role][path] = rank
+    if not roles["spatial"]:  # temporal components alone make no movie
+        roles["aside"] |= roles["temporal"]
+        roles["temporal"] = {}
+    if unclear and not roles["movie"] and not roles["temporal"]:
+        roles["movie"] = _largest(unclear)
+    roles["behavior"] |= {path: 4 for path in unclear if path not in roles["movie"]}
+    if any(path.suffix.lower() not in (*VIDEOS, *FLAT) for path in roles["movie"]):
+        videos = {path for path in roles["movie"] if path.suffix.lower() in VIDEOS}
+        roles["aside"] |= {path: 0 for path in videos}  # of the mouse's face, say
+        roles["movie"] = {p: rank for p, rank in roles["movie"].items() if p not in videos}
+    return roles
+
+
+def _by_name(path: PurePosixPath) -> tuple[str, int]:
+    """Return the role and rank that a file's name and suffix give."""
+    words, suffix = names.words(path.name.removesuffix(path.suffix)), path.suffix.lower()
+    stem = path.name.removesuffix(path.suffix)
+    if suffix == ".nwb":  # it may hold all of a session
+        return "movie", 0
+    if suffix not in MOVIES + TABLES + EITHER + FLAT:
+        return "aside", 0
+    behaves = bool(words & names.BEHAVIOR)
+    timed = bool(words & names.TIMES) or {"frame", "time"} <= words
+    if suffix in (*STACKS, *VIDEOS, *FLAT):
+        analog = suffix in FLAT and words & (names.RECORDERS | names.BEHAVIOR)
+        filmed = suffix in VIDEOS and words & (names.CAMERAS | names.BEHAVIOR)
+        beside = analog or filmed or timed or words & (names.ASIDE | names.ROIS)
+        return ("aside" if beside else "movie"), 0
+    if timed or "frametimes" in stem.lower():
+        return ("aside" if behaves else "times"), 0
+    if words & names.ASIDE or stem == "T" or {"light", "source"} <= words:
+        return "aside", 0
+    if words & names.ROIS:
+        return "rois", 0
+    if behaves:
+        return "behavior", 0 if words & {"labels", "runrest", "states"} else 1
+    if words & names.RECORDERS or _SESSION_OF_BPOD.fullmatch(stem):
+        return "behavior", 3
+    if suffix in TABLES:
+        return "behavior", 2
+    if suffix == ".npy" and words & names.TEMPORAL:
+        return "temporal", 0
+    if suffix == ".npy" and words & names.SPATIAL:
+        return "spatial", 0
+    if words & (names.MOVIE | names.TEMPORAL - {"v"} | {"u", "dff", "dfof"}):
+        return "movie", 0
+    return ("movie" if words & _MOVIE_WORDS else "either"), WEAK
+
+
+def _largest(files: dict[PurePosixPath, int]) -> dict[PurePosixPath, int]:
+    """Return those files that are named as the largest one is: the movies are."""
+    kinds: dict[tuple[str, ...], list[PurePosixPath]] = defaultdict(list)
+    for path in files:
+        kinds[_kind(path)].append(path)
+    largest = max(kinds.values(), key=lambda paths: max(files[path] for path in paths))
+    return {path: 0 for path in largest}
+
+
+def _kind(path: PurePosixPath) -> tuple[str, ...]:
+    """Return what files of one kind have in common: the suffix, words that tell no animal.
+
+    Names that are a date and a time only are a kind, as recorders write them.
+    """
+    found = names.tokens(path.name.removesuffix(path.suffix))
+    says = {token.kind for token in found}
+    told = sorted(token.value for token in found if token.kind in ("role", "made", "light"))
+    stamped = ["stamped"] if says <= {"date", "time"} and "time" in says else []
+    return (path.suffix.lower(), *told, *stamped)
+
+
+def _pixels(path: Path) -> bool | None:
+    """Whether a file holds a movie by its header: an array of three axes, or of many pixels.
+
+    None where that cannot be read.
+    """
+    try:
+        shapes = _shapes(path)
+    except Exception:  # a damaged file is for the reader to name
+        return None
+    if not shapes:
+        return None
+    long = [[n for n in shape if n > 1] for shape in shapes]
+    return any(len(axes) > 2 or (len(axes) == 2 and min(axes) > 64) for axes in long)
+
+
+def _shapes(path: Path) -> list[tuple[int, ...]]:
+    """Return the shapes of the arrays that a MAT, HDF5 or NPY file says it holds."""
+    if path.suffix.lower() == ".npy":
+        import numpy as np
+
+        return [np.load(path, mmap_mode="r", allow_pickle=False).shape]
+    with open(path, "rb") as file:
+        start = file.read(128)
+    if path.suffix.lower() == ".mat" and not start.startswith(b"MATLAB 7.3"):
+        import scipy.io
+
+        return [shape for _, shape, kind in scipy.io.whosmat(path) if kind not in ("char", "cell")]
+    import h5py
+
+    shapes: list[tuple[int, ...]] = []
+
+    def visit(_: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf":
+            shapes.append(item.shape)
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return shapes

@@ -1,0 +1,129 @@
+"""The lines of the importance table: which kind each is, and whether it fits its decoder.
+
+The Snakefile imports this module: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from pathlib import Path
+from typing import Any
+
+from mesodecode.base.files import UserError
+
+# The masks that a cut-out makes, with the lengths they have, and the files it reads others from.
+MASKS = {
+    **dict.fromkeys(("squares", "circles", "pairs"), ("size", "stride")),
+    **dict.fromkeys(("edges", "corners"), ("size",)),
+}
+MASK_FILES = (".tif", ".tiff", ".npy", ".png", ".json", ".tsv", ".csv")
+SIDED = ("squares", "circles")  # masks of which each has its mirror image among the others
+IMAGE_DECODERS = ("cnn", "cnn_rnn", "linear")  # kinds of decoders that have a cut-out
+TABLES = ("sessions", "sides", "checks")  # tables/importance_{name}_sessions.tsv
+
+
+def kind_of(settings: Mapping[str, Any]) -> str:
+    """Return the schema that a line must fit: a cut-out has masks."""
+    return "importance_cutout" if "masks" in settings else "importance_shap"
+
+
+def check_name(where: str, name: str, names: Container[str]) -> None:
+    """Raise UserError if an analysis is named as a table of another is."""
+    for table in TABLES:
+        other = name.removesuffix(f"_{table}")
+        if other != name and other in names:
+            raise UserError(f"{where}: the name of a table of '{other}'; choose another name")
+
+
+def check_shap(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+    """Raise UserError unless the decoder is a recurrent one of ROIs; `kinds`: decoder -> kind."""
+    known = [name for name, kind in kinds.items() if kind == "roi_rnn"]
+    if settings["decoder"] not in known:
+        raise UserError(
+            f"{where}.decoder: no recurrent decoder of ROI signals '{settings['decoder']}'; "
+            f"known: {', '.join(known) or 'none'}"
+        )
+
+
+def check_cutout(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+    """Raise UserError unless decoder, masks and lengths fit; `kinds`: decoder -> its kind."""
+    decoder = settings["decoder"]
+    known = [name for name, kind in kinds.items() if kind in IMAGE_DECODERS]
+    if kinds.get(decoder) == "average":
+        raise UserError(
+            f"{where}.decoder: '{decoder}' is an average, of which there is no cut-out yet; name "
+            "one of its members"
+        )
+    if decoder not in known:
+        raise UserError(
+            f"{where}.decoder: no decoder of images '{decoder}'; "
+            f"known: {', '.join(known) or 'none'}"
+        )
+    check_masks(f"{where}.", settings)
+
+
+def check_masks(where: str, settings: Mapping[str, Any]) -> None:
+    """Raise UserError unless masks are known or a file, and have the lengths that are given.
+
+    `where` stands before the key, such as ``config: importance.cutout.`` or ``--``.
+    """
+    masks = settings["masks"]
+    if masks not in MASKS and Path(masks).suffix.lower() not in MASK_FILES:
+        raise UserError(
+            f"{where}masks: '{masks}' is none of {', '.join(MASKS)}, nor a file of areas "
+            f"({', '.join(MASK_FILES)})"
+        )
+    for key in ("size", "stride"):
+        if settings.get(key) is not None and key not in MASKS.get(masks, ()):
+            what = masks if masks in MASKS else "areas of a file"
+            raise UserError(f"{where}{key}: {what} have no {key}; leave it out")
+
+
+def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[str, Any]) -> None:
+    """Raise UserError unless the decoders whose maps are compared with a map differ as they must.
+
+    `decoders`: name -> `decoder_table.Decoder`.
+    """
+    explained = decoders[settings["decoder"]]
+    if kind_of(settings) == "importance_shap" and explained.settings["rnn"] == "tcn":
+        raise UserError(
+            f"{where}.decoder: '{explained.name}' is a tcn, which Deep SHAP does not know; name a "
+            "decoder with rnn: gru, lstm or rnn"
+        )
+    null = settings.get("null_decoder")
+    permuted = "labels: permuted_between_sessions"
+    for key, named, change, may_differ in (
+        ("null_decoder", [null] if null else [], permuted, {"labels", "seed"}),
+        ("seeds", settings.get("seeds", []), "seed: 2", {"seed"}),
+    ):
+        for name in named:
+            if name not in decoders:
+                raise UserError(f"{where}.{key}: no decoder '{name}'; known: {', '.join(decoders)}")
+            differ = differences(explained, decoders[name], decoders)
+            needed = change.partition(":")[0]
+            own = decoders[name].settings.get("labels", "own") == "own"
+            wrong = key == "null_decoder" and own
+            if wrong or needed not in differ or not differ <= may_differ:
+                raise UserError(
+                    f"{where}.{key}: '{name}' differs from {explained.name} by "
+                    f"{', '.join(sorted(differ)) or 'nothing'}; name one that differs by its "
+                    f"{needed}, such as {{like: {explained.name}, {change}}}"
+                )
+
+
+def differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
+    """Return the settings by which two decoders differ.
+
+    For CNNs that they start from, which differ by seed or labels only, these are counted.
+    """
+    differ = {
+        key
+        for key in a.settings.keys() | b.settings.keys()
+        if a.settings.get(key) != b.settings.get(key)
+    }
+    starts = [decoders.get(d.settings.get("start_from", "")) for d in (a, b)]
+    if "start_from" in differ and all(starts):
+        of_starts = differences(*starts, decoders)
+        if of_starts <= {"seed", "labels"}:
+            differ = differ - {"start_from"} | of_starts
+    return differ

@@ -1,0 +1,82 @@
+"""What a decoder has of its test mouse, derived from its settings: nobody claims it by hand.
+
+strict: nothing but the frames decoded and those before them. transductive: the whole unlabelled
+test recording, as for the normalisation of Ajioka et al. 2024, by mean and SD of the recording.
+few_shot: some labelled minutes or sessions of the test mouse, which are not scored. AUCs of
+different protocols are of different problems. A window's frames after the decoded one are its input
+in all of them. Nothing heavy here: the Snakefile imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mesodecode.base.files import UserError
+
+STRICT, TRANSDUCTIVE, FEW_SHOT = "strict", "transductive", "few_shot"
+
+
+def of(
+    settings: Mapping[str, Any], corrected: bool = False, start: Mapping[str, Any] | None = None
+) -> str:
+    """Return the protocol of a decoder from all its settings (not of an average: see `weakest`).
+
+    `corrected`: whether recordings were corrected, which takes all frames of a recording. `start`:
+    the settings of the decoder that an adapted one applies. Image decoders normalise by the whole
+    recording unless adapted with `normalise: past`; ROI decoders too, but for those without
+    baseline and normalisation, which take nothing more than their windows. Leaving out ROIs that a
+    test recording lacks takes all of it.
+    """
+    if settings.get("few_shot"):
+        return f"{FEW_SHOT} {part_in_words(settings['few_shot'])}"
+    first = settings if start is None else start
+    whole = corrected or bool(first.get("drop"))
+    whole |= any(settings.get(key) for key in ("register", "batch_norm", "coral"))
+    if start is None or settings["normalise"] != "past":
+        raw = first.get("input") == "rois" and first["normalise"] == "none"
+        whole |= not raw or bool(first["baseline"])
+    return TRANSDUCTIVE if whole else STRICT
+
+
+def labelled_part(few_shot: float | str) -> tuple[float, int]:
+    """Return minutes and whole sessions of a `few_shot`: minutes, or "2 sessions"."""
+    if isinstance(few_shot, str):
+        return 0.0, int(few_shot.split()[0])
+    return float(few_shot), 0
+
+
+def part_in_words(few_shot: float | str) -> str:
+    """Return a `few_shot` as tables have it: "2 min", "1 session"."""
+    minutes, sessions = labelled_part(few_shot)
+    return f"{sessions} session{'s' * (sessions > 1)}" if sessions else f"{minutes:g} min"
+
+
+def weakest(names: Iterable[str]) -> str:
+    """Return the protocol of what is made of decoders with these: the one that takes most.
+
+    A session counts for more than any minutes.
+    """
+    order = {STRICT: 0, TRANSDUCTIVE: 1}
+
+    def key(name: str) -> tuple[int, float]:
+        if name in order:
+            return order[name], 0.0
+        _, amount, unit = name.split()
+        return 2 + unit.startswith("session"), float(amount)
+
+    return max(names, key=key)
+
+
+def check_one(protocol_of: Mapping[str, str], across: bool, where: str) -> None:
+    """Raise UserError if what is compared is not of one protocol, unless that is asked for.
+
+    `protocol_of`: name -> protocol.
+    """
+    if across or len(set(protocol_of.values())) < 2:
+        return
+    words = ", ".join(f"{name} is {protocol}" for name, protocol in protocol_of.items())
+    raise UserError(
+        f"{where}: AUCs of different protocols ({words}); compare within one, or ask for it: "
+        "across_protocols: true (--across-protocols)"
+    )

@@ -1,0 +1,157 @@
+"""The schemas of the config: the one source of every setting's name, type, default and words.
+
+A schema file (`workflow/schemas/{name}.schema.yaml`) describes one table of the config. The
+Snakefile checks the config against it and fills in its defaults; the verbs of the command line
+take their flags from it (`mesodecode.cli.options`). Nothing else repeats a default.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import functools
+import math
+from typing import Any
+
+import jsonschema
+import yaml
+
+from mesodecode.base.files import WORKFLOW, UserError
+
+FOLDER = WORKFLOW / "schemas"
+DECODERS = (
+    "cnn",
+    "cnn_rnn",
+    "linear",
+    "roi_rnn",
+    "roi_classical",
+    "average",
+    "adapted",
+)  # their schemas
+IMPORTANCE = ("importance_shap", "importance_cutout")
+
+
+def _is_integer(checker: Any, value: Any) -> bool:
+    """JSON schema calls 3.0 an integer; a flag, a range or a count of mice does not take it."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: Any, value: Any) -> bool:
+    """NaN passes every limit; infinity passes most."""
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+_BASE = jsonschema.Draft202012Validator
+_Validator = jsonschema.validators.extend(
+    _BASE,
+    type_checker=_BASE.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
+
+
+@functools.cache
+def load(name: str) -> dict[str, Any]:
+    """Return the schema `name` ("config", "simulate", "cnn", …); do not change what it returns.
+
+    "recordings" is that table of the config.
+    """
+    if name == "recordings":
+        return load("config")["properties"][name]
+    with open(FOLDER / f"{name}.schema.yaml") as file:
+        return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def properties(name: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of schema `name`: setting -> its type, default and description."""
+    return load(name)["properties"]
+
+
+def defaults(name: str, **given: Any) -> dict[str, Any]:
+    """Return every setting of schema `name` that has a default, with those in `given` replaced."""
+    settings = {
+        key: copy.deepcopy(value["default"])
+        for key, value in properties(name).items()
+        if "default" in value
+    }
+    return settings | given
+
+
+def check(value: Any, name: str, where: str) -> None:
+    """Raise UserError with one line naming the key if `value` does not fit schema `name`.
+
+    `where` is the place of `value` in the config, such as ``decoders.cnn``; empty for the top.
+    """
+    _check(value, load(name), where, name)
+
+
+def flags(name: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of schema `name` that a verb takes as flags.
+
+    The others (``flag: false``) say how the workflow wires a decoder to its inputs.
+    """
+    return {key: spec for key, spec in properties(name).items() if spec.get("flag", True)}
+
+
+def check_flags(values: dict[str, Any], name: str) -> None:
+    """Raise UserError naming the flag if one of `values` does not fit schema `name`."""
+    for key, value in values.items():
+        _check(value, properties(name)[key], "--" + key.replace("_", "-"), name)
+
+
+def check_value(value: Any, name: str, key: str, where: str) -> None:
+    """Raise UserError naming `where` in the config if `value` is none that setting `key` takes."""
+    _check(value, properties(name)[key], where, name)
+
+
+def check_name(name: str, kind: str) -> None:
+    """Raise UserError if `name` is none that a "session" or "mouse" can have in the config."""
+    mice = properties("config")["mice"]
+    spec = mice["propertyNames"] if kind == "mouse" else mice["additionalProperties"]["items"]
+    _check(name, spec, f"--{kind}", "config")
+
+
+def _check(value: Any, spec: dict[str, Any], where: str, name: str) -> None:
+    error = jsonschema.exceptions.best_match(_Validator(spec).iter_errors(value))
+    if error is not None:
+        prefix = "" if where.startswith("--") else "config: "
+        raise UserError(prefix + " ".join(_explain(error, where, name).split()))
+
+
+def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) -> str:
+    key = ".".join(part for part in (where, *map(str, error.absolute_path)) if part)
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = [k for k in error.instance if k not in known]
+        guesses = list(known)
+        if schema_name in DECODERS:  # a typo may be why it was taken for another kind of decoder
+            guesses += ["like", *(key for kind in DECODERS for key in properties(kind))]
+        if schema_name in IMPORTANCE:
+            guesses += [key for kind in IMPORTANCE for key in properties(kind)]
+        near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)
+        near = [] if near == unknown[:1] else near
+        name = f"{key}.{unknown[0]}" if key else str(unknown[0])
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+        return f"{name}: no such key; {hint}"
+    if error.validator == "required":
+        missing = [k for k in error.validator_value if k not in error.instance]
+        return f"{key or 'top level'}: '{missing[0]}' is missing"
+    if error.validator == "pattern" and "description" in error.schema:
+        return f"{key}: {error.instance!r} is not {error.schema['description']}"
+    if error.validator == "enum":
+        choices = ", ".join(map(str, error.validator_value))
+        return f"{key}: {error.instance!r} is not one of {choices}"
+    if error.validator == "type":
+        return f"{key}: {error.message}{_type_hint(error.instance, error.validator_value)}"
+    return f"{key}: {error.message}"
+
+
+def _type_hint(value: Any, wanted: str | list[str]) -> str:
+    if "string" in wanted and not isinstance(value, dict | list | None):
+        return "; write it in quotes"
+    if isinstance(value, str) and "number" in wanted:
+        try:
+            return f"; YAML takes it for text, write {float(value)}"
+        except ValueError:
+            return ""
+    if isinstance(value, float) and value.is_integer() and "integer" in wanted:
+        return f"; write {int(value)}"
+    return ""

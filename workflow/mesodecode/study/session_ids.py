@@ -1,0 +1,136 @@
+"""What sessions are called: by the config, and in paths and tables, where no two are one.
+
+Labs name sessions by the date, the same for several mice, in folders of mice. A session's id is its
+name; where `recordings.movie` holds {mouse}, it is MOUSE_NAME. That depends on no other mouse, so
+that results stay valid when one is added.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from mesodecode.base.files import UserError
+
+LONGEST = 128  # characters of an id, as of a name in config.schema.yaml
+# Files of a session: two mice share none of them.
+OWN_FILES = ("movie", "behavior", "rois", "roi_masks", "frame_times", "light_sources")
+
+
+class Session(NamedTuple):
+    """A session: `name` is what the config calls it, and what {session} in paths stands for."""
+
+    mouse: str
+    name: str
+    id: str
+
+    @property
+    def address(self) -> str:
+        """The words that name it among the sessions of all mice."""
+        return f"{self.mouse}/{self.name}"
+
+
+def hold_mouse(recordings: Mapping[str, Any]) -> bool:
+    """Tell whether the ids of a study begin with the mouse, by the table `recordings`."""
+    movie = recordings.get("movie") or []
+    return any("{mouse}" in path for path in ([movie] if isinstance(movie, str) else movie))
+
+
+def sessions_of(mice: Mapping[str, list[str]], recordings: Mapping[str, Any]) -> list[Session]:
+    """Return all sessions of `mice` (mouse -> names), in order.
+
+    Raises UserError if two have one id, or a file in common that a session has for itself.
+    """
+    prefixed = hold_mouse(recordings)
+    found: dict[str, Session] = {}
+    names: dict[str, Session] = {}
+    for mouse, listed in mice.items():
+        for name in listed:
+            new = Session(mouse, name, f"{mouse}_{name}" if prefixed else name)
+            if new.id in found:
+                raise UserError(_clash(found[new.id], new, prefixed))
+            if len(new.id) > LONGEST:
+                raise UserError(
+                    f"config: mice.{mouse}: the id '{new.id}' has {len(new.id)} characters, more "
+                    f"than {LONGEST}; shorten the name of the mouse or of the session"
+                )
+            if name in names:
+                _check_own_files(names[name], new, recordings)
+            found[new.id] = names[name] = new
+    return list(found.values())
+
+
+def _clash(old: Session, new: Session, prefixed: bool) -> str:
+    where = f"config: mice.{new.mouse}: session '{new.name}'"
+    if new.mouse == old.mouse:
+        return f"{where} is listed twice"
+    if prefixed:
+        return (
+            f"{where} has the id '{new.id}' (mouse_session), which session '{old.name}' of mouse "
+            f"'{old.mouse}' has already; rename one of them"
+        )
+    return (
+        f"{where} already belongs to mouse '{old.mouse}'; where mice have sessions of one name, "
+        "recordings.movie must hold {mouse}, such as data/{mouse}/{session}.tif"
+    )
+
+
+def _check_own_files(old: Session, new: Session, recordings: Mapping[str, Any]) -> None:
+    for key in OWN_FILES:
+        given = recordings.get(key) or []
+        for path in [given] if isinstance(given, str) else given:
+            if "{session}" in path and "{mouse}" not in path:
+                raise UserError(
+                    f"config: recordings.{key}: '{path}' names one file for session '{new.name}' "
+                    f"of mouse '{old.mouse}' and of mouse '{new.mouse}'; it must hold {{mouse}} too"
+                )
+
+
+def named(word: str, sessions: Iterable[Session]) -> list[Session]:
+    """Return the sessions that a word may mean: an id, a name, or MOUSE/NAME."""
+    return [s for s in sessions if word in (s.id, s.name, s.address)]
+
+
+def one_named(word: str, sessions: Iterable[Session], where: str) -> Session | None:
+    """Return the session that a word means, None if there is none.
+
+    Raises UserError, which begins with `where`, if it may mean several.
+    """
+    found = named(word, sessions)
+    if len(found) > 1:
+        choices = " or ".join(session.address for session in found)
+        raise UserError(f"{where}: '{word}' may be any of {len(found)} sessions; write {choices}")
+    return found[0] if found else None
+
+
+def included(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return mouse -> ids of its sessions that take part: `mice` without `exclude` of a config.
+
+    A mouse left without sessions takes no part, and with it every allocation that has it: of the
+    120 of 6 mice at 3:1:1, the 20 of the other 5 are left, under the same ids.
+    Raises UserError if `exclude` names no mouse or session, or may name several.
+    """
+    mice = config["mice"]
+    sessions = sessions_of(mice, config.get("recordings", {}))
+    out: set[str] = set()
+    for word in config.get("exclude", {}):
+        where = f"config: exclude.{word}"
+        chosen = one_named(word, sessions, where)
+        if chosen is None and word not in mice:
+            words = [*mice, *(session.name for session in sessions)]
+            near = difflib.get_close_matches(word, words, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "name one of `mice:`"
+            raise UserError(f"{where}: no mouse or session of this name; {hint}")
+        if word not in mice:
+            out.add(chosen.id)
+        elif chosen is None or mice[word] == [word]:
+            out.update(session.id for session in sessions if session.mouse == word)
+        else:
+            raise UserError(
+                f"{where}: both a mouse and a session have this name; list the sessions"
+            )
+    left = {
+        mouse: [s.id for s in sessions if s.mouse == mouse and s.id not in out] for mouse in mice
+    }
+    return {mouse: ids for mouse, ids in left.items() if ids}

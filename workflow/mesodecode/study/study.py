@@ -1,0 +1,312 @@
+"""A study read from its config: mice, sessions, allocations, decoders and comparisons.
+
+Every cluster job parses the Snakefile and so imports this module: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mesodecode.base.files import UserError
+from mesodecode.study import (
+    config_file,
+    config_tables,
+    control_table,
+    decoder_table,
+    importance,
+    published,
+    schema,
+    session_ids,
+    tuning,
+)
+from mesodecode.study.allocation import ROLES, Allocation
+from mesodecode.study.decoder_table import Decoder
+
+ORDERED = ("half_window", "shift")  # settings along which a figure draws a line
+LONGEST_ID = 180  # file systems allow 255 bytes a name; logs and temporary files add to it
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked config. `config` is the whole of it with defaults filled in.
+
+    `mice` are those that take part, with the ids of their sessions; `config["mice"]` holds the
+    excluded ones too, and the names (see `mesodecode.study.session_ids`).
+    """
+
+    name: str
+    mice: dict[str, list[str]]
+    allocations: dict[str, Allocation]
+    decoders: dict[str, Decoder]
+    config: dict[str, Any]
+
+    @functools.cached_property
+    def by_id(self) -> dict[str, session_ids.Session]:
+        """Id -> the session, of those that take part, in the order of the config."""
+        known = session_ids.sessions_of(self.config["mice"], self.config["recordings"])
+        taken = {session for sessions in self.mice.values() for session in sessions}
+        return {session.id: session for session in known if session.id in taken}
+
+    @functools.cached_property
+    def mouse_of(self) -> dict[str, str]:
+        """Session -> its mouse, in the order of the config."""
+        return {session.id: session.mouse for session in self.by_id.values()}
+
+    def filled(self, path: str, session: str) -> str:
+        """Return a path of the config with {session} and {mouse} of a session filled in."""
+        return path.format(session=self.by_id[session].name, mouse=self.by_id[session].mouse)
+
+    def sessions(self, allocation: str, *roles: str) -> list[str]:
+        """Return the sessions of the mice that have one of `roles` in the allocation.
+
+        Raises UserError if the study has no such allocation.
+        """
+        if allocation not in self.allocations:
+            raise UserError(f"no allocation '{allocation}' of these mice; see config: allocation")
+        mice = [mouse for role in roles for mouse in getattr(self.allocations[allocation], role)]
+        return [session for mouse in mice for session in self.mice[mouse]]
+
+    def allocation_table(self) -> str:
+        """Return the table of allocations (TSV, with a header), without the last line's end."""
+        rows = [("allocation", "train_mice", "valid_mouse", "test_mouse")]
+        rows += [(one.id, *map(one.joined, ROLES)) for one in self.allocations.values()]
+        return "\n".join("\t".join(row) for row in rows)
+
+    def run_share(self, session: str) -> float:
+        """Return the share of frames in which the mouse of a simulated session runs."""
+        shares = self.config["simulate"]["run_shares"]
+        # in the order of the config, so that excluding a mouse simulates no other one anew
+        return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
+
+    def simulation(self, session: str) -> dict[str, Any]:
+        """Return the settings of simulate.schema.yaml that a simulated session is made with."""
+        settings = self.config["simulate"]
+        return settings | settings["by_mouse"].get(self.mouse_of[session], {})
+
+    def source(self, kind: str, session: str) -> str | list[str] | None:
+        """Return the path of a session's file, None without one.
+
+        `kind`: key of `recordings` or of `corrections`; a list of paths where the config has one.
+        """
+        pattern = (self.config["recordings"] | self.config["corrections"]).get(kind)
+        if isinstance(pattern, list):
+            return [self.filled(path, session) for path in pattern]
+        return pattern and self.filled(pattern, session)
+
+    def sources(self, kind: str, session: str) -> list[str]:
+        """Return the paths of `source` as a list, empty without one."""
+        found = self.source(kind, session) or []
+        return [found] if isinstance(found, str) else found
+
+    @property
+    def roi_decoders(self) -> list[Decoder]:
+        """The decoders that read ROI signals."""
+        return [d for d in self.decoders.values() if d.settings.get("input") == "rois"]
+
+    @property
+    def nulls(self) -> dict[str, list[str]]:
+        """Decoder -> those that differ from it by permuted labels (and the seed) only.
+
+        One of each permutation: mice of two sessions have one only, whatever the seed.
+        """
+        found: dict[str, list[str]] = {}
+        for name, decoder in self.decoders.items():
+            if decoder.settings.get("labels", "own") == "own":
+                continue
+            for other in self.decoders.values():
+                own = other.settings.get("labels") == "own"
+                differ = importance.differences(other, decoder, self.decoders)
+                if own and differ <= {"labels", "seed"}:
+                    taken = found.setdefault(other.name, [])
+                    if self.label_donors(name) not in map(self.label_donors, taken):
+                        taken.append(name)
+        return found
+
+    def ordered_by(self, comparison: str) -> tuple[str, list[float]] | None:
+        """Return the number that tells the decoders of a comparison apart, and that of each.
+
+        Their half-window or shift, if they differ by nothing else, or the values of a column of
+        numbers of a source; None where there is no such number, or for fewer than three decoders.
+        """
+        settings = self.config["comparisons"][comparison]
+        names = settings["decoders"]
+        if len(names) < 3:
+            return None
+        if "source" in settings:
+            try:
+                return settings["by"], [float(name) for name in names]
+            except ValueError:
+                return None
+        each = [self.decoders[name].settings for name in names]
+        keys = {key for one in each for key in one}
+        differing = [k for k in keys if any(one.get(k) != each[0].get(k) for one in each)]
+        if len(differing) == 1 and differing[0] in ORDERED:
+            return differing[0], [one[differing[0]] for one in each]
+        return None
+
+    def label_donors(self, decoder: str) -> dict[str, str]:
+        """Return session -> the session whose labels it is given, {} where each has its own.
+
+        A permutation within each mouse, drawn from a stream named by the decoder's seed and the
+        mouse: the same in every allocation, whatever other mice there are. A recurrent network has
+        that of the CNN it starts from, so that both learn the same.
+        """
+        settings = self.decoders[decoder].settings
+        if "start_from" in settings:
+            return self.label_donors(settings["start_from"])
+        if settings.get("labels", "own") == "own":
+            return {}
+        donors: dict[str, str] = {}
+        for mouse, sessions in self.mice.items():
+            rng = random.Random(f"{settings['seed']}/{mouse}")
+            drawn = rng.sample(sessions, len(sessions))
+            if settings["labels"] == "permuted_between_sessions":
+                while any(a == b for a, b in zip(sessions, drawn, strict=True)):
+                    rng.shuffle(drawn)
+            donors |= zip(sessions, drawn, strict=True)
+        return donors
+
+
+def allocate(
+    mice: Iterable[str], *, train: int = 3, valid: int = 1, test: int = 1, choose: str = "all"
+) -> list[Allocation]:
+    """Split mice into train, validation and test mice in every way that `choose` asks for.
+
+    `all`: every combination; 5 mice at 3:1:1 give 20 (Ajioka et al. 2024). `each_pair`: every pair
+    of validation and test mice once, trained on the `train` mice that follow the validation mouse
+    in the order of the config, cyclically and without the test mouse; 20 mice at 3:1:1 give 380.
+    With one test mouse all mice then train equally often, and with one validation mouse beside
+    each test mouse too. `each_test`: every mouse tests once, the next `valid` validate and the next
+    `train` train. Ordered by test, validation, training mice; the mice of a role stand in the order
+    of the config, so that the same split has the same id.
+
+    A mouse added to n others leaves their n (n - 1) pairs of `each_pair` at 3:1:1 as they are but
+    for 3 n, in which it takes the place of one training mouse: the fewest with which it trains as
+    often as they. It brings 2 n pairs of its own.
+    """
+    mice = list(mice)
+    if len(mice) < train + valid + test:
+        raise UserError(
+            f"config: mice: {len(mice)} mice are fewer than allocation.train + valid + test = "
+            f"{train} + {valid} + {test}; add mice, exclude fewer or ask for fewer"
+        )
+    return list(_allocate(mice, train, valid, test, choose))
+
+
+def _allocate(
+    mice: list[str], train: int, valid: int, test: int, choose: str
+) -> Iterator[Allocation]:
+    def after(mouse: str, taken: tuple[str, ...]) -> list[str]:
+        at = mice.index(mouse)
+        return [m for m in mice[at + 1 :] + mice[:at] if m not in taken]
+
+    def ordered(chosen: list[str]) -> tuple[str, ...]:
+        return tuple(sorted(chosen, key=mice.index))
+
+    if choose == "each_test":
+        for first in mice:
+            ring = [first, *after(first, (first,))]
+            yield Allocation(
+                test=ordered(ring[:test]),
+                valid=ordered(ring[test : test + valid]),
+                train=ordered(ring[test + valid : test + valid + train]),
+            )
+        return
+    for test_mice in itertools.combinations(mice, test):
+        rest = [m for m in mice if m not in test_mice]
+        for valid_mice in itertools.combinations(rest, valid):
+            left = [m for m in rest if m not in valid_mice]
+            if choose == "each_pair":
+                last = [m for m in after(test_mice[-1], test_mice) if m in valid_mice][-1]
+                ring = after(last, test_mice + valid_mice)
+                yield Allocation(ordered(ring[:train]), valid_mice, test_mice)
+                continue
+            for train_mice in itertools.combinations(left, train):
+                yield Allocation(train_mice, valid_mice, test_mice)
+
+
+def load(path: str | Path) -> Study:
+    """Read and check a config file (YAML, or the JSON that a run keeps).
+
+    Raises UserError with one line naming the key if anything in it does not hold.
+    """
+    return resolve(config_file.read(path))
+
+
+def resolve(config: dict[str, Any]) -> Study:
+    """Check a config and fill in its defaults (see `load`)."""
+    config = config_tables.with_defaults(config)
+    mice = session_ids.included(config)
+    if not config["decoders"]:
+        _importance(config["importance"], {})
+        _check_reproduction(config, {})
+        config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], {})
+        return Study(config["study"], {}, {}, {}, config)
+    allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
+    longest = max(allocations, key=len)
+    if len(longest) > LONGEST_ID:
+        raise UserError(
+            f"config: mice: the allocation id '{longest}' has {len(longest)} characters, more "
+            f"than {LONGEST_ID}; shorten the names of the mice"
+        )
+    decoders = decoder_table.resolve(config, mice, allocations.values())
+    config["importance"] = _importance(config["importance"], decoders)
+    kinds = {name: decoder.kind for name, decoder in decoders.items()}
+    config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
+    control_table.check(config["confounds"], decoders, config["allocation"]["test"])
+    config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], decoders)
+    _check_reproduction(config, decoders)
+    config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
+    return Study(config["study"], mice, allocations, decoders, config)
+
+
+def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]:
+    """Return the decoders that the shift report speaks of: those asked for, or all it can."""
+    can = [
+        name for name, decoder in decoders.items() if decoder.settings.get("labels", "own") == "own"
+    ]
+    for name in names or ():
+        if name not in can:
+            raise UserError(
+                f"config: shift.decoders: no decoder '{name}' with labels of its own; known: "
+                f"{', '.join(can) or 'none'}"
+            )
+    return can if names is None else names
+
+
+def _importance(
+    table: dict[str, dict[str, Any]], decoders: dict[str, Decoder]
+) -> dict[str, dict[str, Any]]:
+    """Return the table of importance analyses, checked and with defaults filled in."""
+    filled = {}
+    kinds = {name: decoder.kind for name, decoder in decoders.items()}
+    for name, settings in table.items():
+        where, kind = f"config: importance.{name}", importance.kind_of(settings)
+        schema.check(settings, kind, f"importance.{name}")
+        importance.check_name(where, name, table)
+        if kind == "importance_cutout":
+            importance.check_cutout(where, settings, kinds)
+            masks = f"importance.{name}.masks"
+            config_tables.check_pattern(settings["masks"], masks, one_file=True)
+        else:
+            importance.check_shap(where, settings, kinds)
+        filled[name] = schema.defaults(kind, **settings)
+        importance.check_companions(where, filled[name], decoders)
+    return filled
+
+
+def _check_reproduction(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:
+    for name, where in config["reproduction"].items():
+        if name not in decoders:
+            known = ", ".join(decoders) or "none"
+            raise UserError(f"config: reproduction.{name}: no such decoder; known: {known}")
+        try:
+            published.rows(where)
+        except UserError as error:
+            raise UserError(f"config: reproduction.{name}: {error}") from None

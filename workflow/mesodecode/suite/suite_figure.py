@@ -1,0 +1,108 @@
+"""One page of the ground-truth benchmark: decoders by cohorts, a number in every cell."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from mesodecode.base.plots import MM, STYLE
+
+# Panel: column, title, colour map and its limits, so wide that black numbers are read on all.
+PANELS = {
+    "auc_truth": ("AUC by the true labels", "Blues", 0.4, 1.4),
+    "ece": ("Expected calibration error", "Oranges", 0.0, 1.0),
+    "average_precision": ("Average precision of what was planted", "Greens", 0.0, 1.6),
+}
+# missed, false alarms only, right: dark to light
+VERDICTS = {"missed": "#E69F00", "false alarms only": "#fbe6c6", "all right": "#dcebf5"}
+
+
+def page(table: pd.DataFrame) -> Figure:
+    """Draw a table of `suite.COLUMNS`."""
+    decoders, studies = list(table["decoder"].unique()), list(table["study"].unique())
+    by = table.set_index(["decoder", "study"])
+    labels = [f"{one} ({_protocol(table, one)})" for one in decoders]
+    rows = len(decoders)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(174 * MM, (2 * (6 * rows + 14) + 24) * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(2, 2, sharex=True, sharey=True)
+        for axis, (column, (title, colours, low, high)) in zip(
+            axes.flat, PANELS.items(), strict=False
+        ):
+            values = by[column].unstack().reindex(decoders)[studies].to_numpy()
+            axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+            _numbers(axis, [[f"{v:.2f}".lstrip("0") if v == v else "·" for v in r] for r in values])
+            axis.set_title(title, fontsize=7)
+        level = 2 - (by["n_false"] > 0) - 2 * (by["n_hit"] < by["n_should"])
+        level = level.clip(lower=0).unstack().reindex(decoders)[studies].to_numpy(float)
+        colours = ListedColormap(list(VERDICTS.values()))
+        axes[1, 1].imshow(level, cmap=colours, vmin=-0.5, vmax=2.5, aspect="auto")
+        cells = {
+            (d, s): f"{r['n_hit']:.0f}/{r['n_should']:.0f} · {r['n_false']:.0f}/{r['n_silent']:.0f}"
+            for (d, s), r in by.iterrows()
+        }
+        _numbers(axes[1, 1], [[cells.get((d, s), "·") for s in studies] for d in decoders])
+        axes[1, 1].set_title("Faults said · false alarms", fontsize=7)
+        patches = [Patch(color=colour, label=name) for name, colour in VERDICTS.items()]
+        figure.legend(
+            handles=patches,
+            **{"loc": "outside lower right", "ncols": 3, "frameon": False, "title": "D"},
+            **{"fontsize": 6, "title_fontsize": 6, "handlelength": 1.0},
+        )
+        for axis, letter in zip(axes.flat, "ABCD", strict=True):
+            axis.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+            axis.set_yticks(range(rows), labels)
+            axis.set_xticks(
+                range(len(studies)), [s.partition("_")[2] or s for s in studies], rotation=40
+            )
+            axis.tick_params(length=0)
+            axis.spines[:].set_visible(False)
+            axis.set_xticks(np.arange(len(studies) - 1) + 0.5, minor=True)
+            axis.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
+            axis.grid(which="minor", color="white", lw=1)
+            axis.tick_params(which="minor", length=0)
+            for label in axis.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
+    return figure
+
+
+def caption(table: pd.DataFrame) -> str:
+    """Return the caption of `page`, in plain text."""
+    mice, allocations = (table[name].unique() for name in ("n_mice", "n_allocations"))
+    n = f"{_range(mice)} test mice, {_range(allocations)} allocations a decoder"
+    by_chance = table["chance_precision"].dropna()
+    expected = f" (by chance {_range(by_chance.round(2))})" if len(by_chance) else ""
+    good = (table["right"] == "yes").sum()
+    return (
+        f"Ground-truth benchmark: {table['study'].nunique()} cohorts of simulated mice, "
+        f"{table['decoder'].nunique()} decoders; n = {n}. A: AUC of run against rest in test mice "
+        "by the true labels (the mean over mice). B: expected calibration error of the "
+        "probabilities as they come, by the labels on record. C: average precision of importance "
+        f"maps as detectors of the planted areas{expected}; · no analysis, or nothing planted. D: "
+        "statements of quality control, shift, confounds and chance: made of those that should be, "
+        "and made of those that should not be (false alarms); all is right in "
+        f"{good} of {len(table)}."
+    )
+
+
+def _protocol(table: pd.DataFrame, decoder: str) -> str:
+    return ", ".join(table.loc[table["decoder"] == decoder, "protocol"].unique())
+
+
+def _numbers(axis: Axes, cells: list[list[str]]) -> None:
+    for row, texts in enumerate(cells):
+        for column, text in enumerate(texts):
+            size = 5.5 if len(text) < 6 else 4.5  # two pairs of counts fill a cell
+            axis.text(column, row, text, ha="center", va="center", fontsize=size)
+
+
+def _range(values: np.ndarray | pd.Series) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
