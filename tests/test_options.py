@@ -6,6 +6,7 @@ import argparse
 import ast
 import dataclasses
 import inspect
+import itertools
 import shlex
 from pathlib import Path
 from unittest import mock
@@ -245,17 +246,34 @@ def test_help_of_every_verb(verb, capsys):
         assert action.help, f"{action.option_strings} says nothing"
 
 
-def test_every_verb_has_a_line_in_the_help_of_all():
-    text = cli.parser().format_help()
-    for verb in cli.VERBS:
-        assert any(line.split()[:1] == [verb] and len(line.split()) > 2 for line in _joined(text))
+def test_help_lists_each_verb_once_by_room_and_those_of_the_workflow_last(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    _, *groups = cli.parser().format_help().split(" says more.")[1].split("\n\n")
+    titles = [group.splitlines()[0].rstrip(":") for group in groups]
+    listed = [
+        [line.split()[0] for line in group.splitlines()[1:] if line[2] != " "] for group in groups
+    ]
+    assert sorted(itertools.chain(*listed)) == sorted(cli.VERBS)
+    assert sorted(listed[-1]) == sorted(cli.FOR_WORKFLOW)
+    assert titles[:-1] == [words for words in cli.ROOMS.values() if words in titles]
+    for title, verbs in zip(titles[:-1], listed, strict=False):
+        assert {cli.ROOMS[cli.VERBS[verb].split(".")[0]] for verb in verbs} == {title}
 
 
-def _joined(text: str) -> list[str]:
-    """Lines of help, a verb that stands alone on its line joined with the next."""
-    lines = text.splitlines()
-    after = [*lines[1:], ""]
-    return [f"{a} {b}" if len(a.split()) == 1 else a for a, b in zip(lines, after, strict=True)]
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("train_cnn", "did you mean train-cnn or "),
+        ("prepocess", "did you mean preprocess"),
+        ("zzz", "no verb 'zzz'; `mesodecode --help` lists all"),
+    ],
+)
+def test_a_verb_that_is_none_names_the_nearest(typed, meant, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([typed, "--out", "x"])
+    assert caught.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("mesodecode: error: no verb") and meant in line
 
 
 def verbs_of(name: str) -> list[str]:

@@ -1,16 +1,20 @@
 """The `mesodecode` command: one verb a stage, each a line that can be typed by hand.
 
 A verb is a module of this package with `HELP`, `add_arguments(parser)` and `run(args)`. Heavy
-imports belong inside `run`, so that `mesodecode --help` answers at once.
+imports belong inside `run`, so that `mesodecode --help` answers at once. The help lists verbs by
+room, those that only the workflow calls last.
 """
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import errno
 import importlib
 import os
+import shutil
 import sys
+import textwrap
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -45,6 +49,30 @@ def _verbs() -> dict[str, str]:
 
 VERBS = _verbs()
 
+# Verbs of which the workflow makes what they read, and reads what they write.
+FOR_WORKFLOW = {
+    "predict-validation",
+    "losses",
+    "figures",
+    "cutout-check",
+    "cutout-summary",
+    "map-checks",
+    "shap-check",
+    "shap-summary",
+    "sides",
+    "confounds",
+    "control-signals",
+    "decode-controls",
+    "image-shift",
+    "shift-report",
+    "encoding-figures",
+    "encoding-report",
+    "sweep-encoding",
+    "cohort-figure",
+    "report",
+    "runtimes",
+}
+
 # Settings that memory grows with. (In fine-tuning, the windows of a run share their images, so that
 # longer runs need less.)
 SPENDERS = ("batch_size", "half_window", "pixels", "image_size", "n_frames", "background")
@@ -68,22 +96,58 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     top = argparse.ArgumentParser(
         prog="mesodecode",
-        description="Decode behaviour from cortex-wide calcium imaging, across mice. "
+        usage="mesodecode [-h] [--version] VERB ...",
+        description="Decode behaviour from cortex-wide calcium imaging, across mice.\n"
         "The workflow (`snakemake`) calls these verbs; each can be typed by hand.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # leaves the list of verbs as it is
     )
     top.add_argument("--version", action="version", version=f"mesodecode {__version__}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(
+        prog="mesodecode", dest="verb", required=True, metavar="VERB", help=argparse.SUPPRESS
+    )
+    words = {}
     for verb, name in VERBS.items():
         module = importlib.import_module(f"mesodecode.cli.{name}")
+        words[verb] = module.HELP
         sub = verbs.add_parser(
             verb,
-            help=module.HELP,
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
+    top.epilog = _by_room(words)
     return top
+
+
+def _by_room(words: dict[str, str]) -> str:
+    """Return verbs and their words under the rooms, and last those that only the workflow calls."""
+    last = "called by the workflow only"
+    groups = {title: [] for title in (*ROOMS.values(), last)}
+    for verb in words:
+        room = ROOMS[VERBS[verb].partition(".")[0]]
+        groups[last if verb in FOR_WORKFLOW else room].append(verb)
+    width = min(shutil.get_terminal_size().columns, 100)
+    lines = []
+    for title, verbs in groups.items():
+        if verbs:
+            lines += ["", f"{title}:"]
+        for verb in verbs:
+            lines += textwrap.wrap(
+                words[verb],
+                width,
+                initial_indent=f"  {verb:<19} ",
+                subsequent_indent=" " * 22,
+            )
+    return "\n".join(["VERB is one of the following; `mesodecode VERB --help` says more.", *lines])
+
+
+def _known(top: argparse.ArgumentParser, words: list[str]) -> None:
+    """End with the nearest verbs where the first word is none."""
+    if words and not words[0].startswith("-") and words[0] not in VERBS:
+        near = difflib.get_close_matches(words[0], VERBS)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        top.error(f"no verb '{words[0]}'; {meant}`mesodecode --help` lists all")
 
 
 def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
@@ -118,7 +182,9 @@ def _alone(args: argparse.Namespace) -> AbstractContextManager:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return its exit status (0 done, 1 bad input, 2 bad usage, 143 stopped)."""
-    args = parser().parse_args(argv)
+    top, words = parser(), sys.argv[1:] if argv is None else argv
+    _known(top, words)
+    args = top.parse_args(words)
     try:
         with _alone(args):
             args.run(args)
