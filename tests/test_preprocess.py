@@ -4,7 +4,6 @@ import hashlib
 import tracemalloc
 
 import h5py
-import mesodecode.recordings.preprocess as stage
 import numpy as np
 import pytest
 import scipy.io
@@ -12,6 +11,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import mesodecode.recordings.preprocess as stage
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings.movie import resize
