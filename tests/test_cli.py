@@ -134,7 +134,7 @@ def test_a_full_disk_is_one_line_and_nothing_half(full_disk, writer):
     code = f"""
 import sys, h5py, numpy as np, tifffile, torch
 from mesodecode import cli
-from mesodecode.cli import summary
+from mesodecode.cli.scores import summary
 from mesodecode.base.files import atomic_path
 def run(args):
     with atomic_path("{full_disk}/out.dat") as part:
