@@ -15,6 +15,7 @@ from mesodecode.recordings.corrections import motion
 from mesodecode.report import corrections_words, decoder_words, methods, references
 from mesodecode.study import decoder_table, schema
 from mesodecode.study import study as studies
+from mesodecode.study.kinds import KINDS
 
 MICE = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
 DECODERS = {
@@ -319,7 +320,7 @@ def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
     one = DECODERS[decoder] | change
     plain = blocks(STUDY | {"decoders": others | {decoder: one}, "importance": {}})
     made = blocks(STUDY | {"decoders": others | {decoder: one | {key: number}}, "importance": {}})
-    heading = decoder_words.KINDS[kind]
+    heading = KINDS[kind].title
     # of a half-window the words have the images: 2 x 77 + 1
     shown = "155" if key == "half_window" else "62 to t + 92" if key == "shift" else f"{number:g}"
     assert shown in made[heading] and shown not in plain[heading]

@@ -13,7 +13,7 @@ from mesodecode.cli import main
 from mesodecode.decoders import average, predictions
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import auc
-from mesodecode.study import decoder_table, protocols, schema
+from mesodecode.study import decoder_table, protocols
 from mesodecode.study import study as studies
 
 STUDY = """
@@ -189,7 +189,3 @@ def test_verbs_refuse_what_the_config_would(tmp_path, capsys, verb):
     assert main([*words, "b", "--across-protocols"]) == 0
     write_table(table.drop(columns="protocol"), tmp_path / "auc.tsv")
     assert main([*words, "b"]) == 0  # tables of other tools say nothing of protocols
-
-
-def test_schema_of_adapted_decoders_is_known():
-    assert "adapted" in schema.DECODERS

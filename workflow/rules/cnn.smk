@@ -123,12 +123,7 @@ rule predict_images:
     benchmark:
         RESULTS / "benchmarks/predict_images/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder="|".join(
-            [
-                names("cnn", lambda d: not feeds_frozen(d)),
-                names("cnn_rnn", lambda d: not is_frozen(d)),
-            ]
-        ),
+        decoder=names_of(passes_images),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]

@@ -5,6 +5,7 @@ import json
 
 from mesodecode.study import control_table, importance, schema, session_ids
 from mesodecode.study import study as studies
+from mesodecode.study.kinds import KINDS, TRAINED, explained_by
 from mesodecode.cli import options
 from mesodecode.base.files import matching
 
@@ -14,20 +15,30 @@ RESULTS = Path("results") / STUDY.name
 
 def is_frozen(decoder):
     """Whether a CNN-RNN reads the features of a frozen CNN."""
-    return decoder.settings["cnn_weights"] == "frozen"
+    return decoder.settings.get("cnn_weights") == "frozen"
 
 
 def feeds_frozen(decoder):
     """Whether a frozen CNN-RNN reads the features of this CNN."""
-    others = [
-        d for d in STUDY.decoders.values() if d.kind == "cnn_rnn" and is_frozen(d)
-    ]
+    others = [d for d in STUDY.decoders.values() if is_frozen(d)]
     return any(other.settings["start_from"] == decoder.name for other in others)
+
+
+def passes_images(decoder):
+    """Whether a decoder is applied to images themselves, not to kept features or ROI signals."""
+    if not KINDS[decoder.kind].image_network:
+        return False
+    return not (feeds_frozen(decoder) or is_frozen(decoder))
 
 
 def names(kind, wanted=lambda decoder: True):
     """A wildcard pattern of the decoders of a kind that are `wanted`."""
-    chosen = [d.name for d in STUDY.decoders.values() if d.kind == kind and wanted(d)]
+    return names_of(lambda decoder: decoder.kind == kind and wanted(decoder))
+
+
+def names_of(wanted):
+    """A wildcard pattern of the decoders that are `wanted`."""
+    chosen = [d.name for d in STUDY.decoders.values() if wanted(d)]
     return "|".join(chosen) or "no decoder"
 
 
@@ -90,7 +101,7 @@ def gpu_of_network(wildcards):
     """GPUs of a job that applies the job's decoder: none but for networks of images."""
     decoder = STUDY.decoders[wildcards.decoder]
     start = STUDY.decoders.get(decoder.settings.get("adapted_from"), decoder)
-    return GPU if start.kind in ("cnn", "cnn_rnn") else 0
+    return GPU if KINDS[start.kind].image_network else 0
 
 
 def lists_of(mice):
@@ -270,7 +281,7 @@ def features_of_start(wildcards):
 def networks_of_start(wildcards):
     """The models that an adapted decoder applies: one file, or two of a frozen CNN's decoder."""
     first, *cnn = [
-        RESULTS / f"models/{start.name}/{wildcards.allocation}.{model_suffix(start)}"
+        model_file(start, wildcards.allocation)
         for start in applied(STUDY.decoders[wildcards.decoder])
     ]
     return {"weights": first, **({"cnn": cnn} if cnn else {})}
@@ -362,23 +373,23 @@ def importance_flags(wildcards):
     return options.as_flags(line, importance.kind_of(line))
 
 
-def model_suffix(decoder):
-    """How the files of a decoder's models end."""
-    return {"linear": "npz", "roi_classical": "joblib"}.get(decoder.kind, "pt")
+def model_file(decoder, allocation="{allocation}"):
+    """The file of a decoder's model of an allocation."""
+    suffix = KINDS[decoder.kind].suffix
+    return RESULTS / f"models/{decoder.name}/{allocation}{suffix}"
 
 
 def cutout_inputs(wildcards):
     """What a cut-out reads: a decoder, which may be of two files, and areas drawn by hand."""
     decoder = STUDY.decoders[wildcards.decoder]
-    weights = f"models/{decoder.name}/{wildcards.allocation}.{model_suffix(decoder)}"
     sessions = STUDY.sessions(wildcards.allocation, "test")
     files = {
-        "weights": RESULTS / weights,
+        "weights": model_file(decoder, wildcards.allocation),
         "recordings": recordings_of("test")(wildcards),
         "areas": areas_of(wildcards.importance, sessions),
         "cnn": [],
     }
-    if decoder.kind == "cnn_rnn" and is_frozen(decoder):
+    if is_frozen(decoder):
         files["cnn"] = [weights_of_start(wildcards)]
     return files
 
@@ -533,28 +544,22 @@ def model_files(wildcards):
     Of an adapted one those that it applies, and the CNN that these read.
     """
     decoder = STUDY.decoders[wildcards.decoder]
-    if decoder.kind == "average":
-        return []
     return [
         path
         for start in applied(decoder)
-        for path in expand(
-            RESULTS / f"models/{start.name}/{{allocation}}.{model_suffix(start)}",
-            allocation=STUDY.allocations,
-        )
+        for path in expand(model_file(start), allocation=STUDY.allocations)
     ]
 
 
 def applied(decoder):
     """The decoders whose models a decoder applies: itself, unless it is an adapted one."""
+    if decoder.kind == "average":
+        return []
     if decoder.kind != "adapted":
         return [decoder]
     start = STUDY.decoders[decoder.settings["adapted_from"]]
-    frozen = start.kind == "cnn_rnn" and is_frozen(start)
-    return [
-        start,
-        *([STUDY.decoders[start.settings["start_from"]]] if frozen else []),
-    ]
+    cnn = [STUDY.decoders[start.settings["start_from"]]] if is_frozen(start) else []
+    return [start, *cnn]
 
 
 def features_folder(decoder):
@@ -585,9 +590,8 @@ def shift_flags(wildcards):
         flag_if("--validation", [f"{RESULTS}/validation/{m}" for m in members_of(name)])
     ]
     decoder = STUDY.decoders[name]
-    if decoder.kind != "average":
-        folders = [f"{RESULTS}/models/{each.name}" for each in applied(decoder)]
-        words += [flag_if("--models", folders[:1]), flag_if("--cnn", folders[1:])]
+    folders = [f"{RESULTS}/models/{each.name}" for each in applied(decoder)]
+    words += [flag_if("--models", folders[:1]), flag_if("--cnn", folders[1:])]
     if decoder.kind == "adapted":
         words.append(flag_if("--adapted", [json.dumps(decoder.settings)]))
     folder = features_folder(name)

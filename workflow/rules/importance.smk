@@ -101,7 +101,7 @@ rule cutout:
         / "benchmarks/cutout/{importance}/{decoder}/{allocation}/block{block}.tsv"
     wildcard_constraints:
         importance="|".join(CUTOUTS) or "no importance",
-        decoder="|".join(names(kind) for kind in importance.IMAGE_DECODERS),
+        decoder=names_of(lambda d: d.kind in explained_by("importance_cutout")),
         block=r"\d+",
     conda:
         "../../envs/mesodecode.yaml"

@@ -25,15 +25,7 @@ if STUDY.decoders:
         benchmark:
             RESULTS / "benchmarks/predict_validation/{decoder}.tsv"
         wildcard_constraints:
-            decoder="|".join(
-                [
-                    names("linear"),
-                    names("roi_rnn"),
-                    names("roi_classical"),
-                    names("cnn", feeds_frozen),
-                    names("cnn_rnn", is_frozen),
-                ]
-            ),
+            decoder=names_of(lambda d: d.kind in TRAINED and not passes_images(d)),
         conda:
             "../../envs/mesodecode.yaml"
         threads: 1
@@ -64,12 +56,7 @@ if STUDY.decoders:
         benchmark:
             RESULTS / "benchmarks/predict_validation_images/{decoder}/{allocation}.tsv"
         wildcard_constraints:
-            decoder="|".join(
-                [
-                    names("cnn", lambda d: not feeds_frozen(d)),
-                    names("cnn_rnn", lambda d: not is_frozen(d)),
-                ]
-            ),
+            decoder=names_of(passes_images),
         conda:
             "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]

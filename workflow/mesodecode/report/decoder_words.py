@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesodecode.study import decoder_table, protocols, schema
+from mesodecode.study.kinds import KINDS
 
 # Works behind a setting of decoders that are told apart by it.
 WORKS_OF = {
@@ -34,16 +35,6 @@ CLASSICAL = {
     "linear_svm": "a linear support vector machine [@cortes1995]",
     "ridge": "ridge classification",
     "gradient_boosting": "gradient-boosted trees [@friedman2001]",
-}
-
-KINDS = {
-    "linear": "Linear decoders of pixels",
-    "cnn": "Convolutional networks",
-    "cnn_rnn": "Recurrent networks on a CNN",
-    "roi_rnn": "Recurrent networks on ROI signals",
-    "roi_classical": "Classical decoders of ROI signals",
-    "average": "Averages of decoders",
-    "adapted": "Decoders applied with other use of the test mouse",
 }
 
 # Settings that the words of a kind are made of; others are listed where they are not the default.
@@ -169,13 +160,28 @@ def adapted(settings: Mapping[str, Any]) -> str:
     return f"the models of {settings['adapted_from']}, applied: {'; '.join(parts)}."
 
 
+WORDS = {
+    "linear": linear,
+    "cnn": cnn,
+    "cnn_rnn": cnn_rnn,
+    "roi_rnn": roi_rnn,
+    "roi_classical": roi_classical,
+    "adapted": adapted,
+}
+
+
+def words(kind: str, settings: Mapping[str, Any]) -> str:
+    """Return the words for a decoder of a kind; those of the table of kinds where it has no own."""
+    return WORDS[kind](settings) if kind in WORDS else f"{KINDS[kind].words}."
+
+
 def options(kind: str, settings: Mapping[str, Any]) -> str:
     """Return the settings that the words of the kind leave out, where they are not the default."""
     defaults = schema.defaults(kind)
     set_ = {
         key: value
         for key, value in settings.items()
-        if key not in SPOKEN[kind] and key in defaults and value != defaults[key]
+        if key not in SPOKEN.get(kind, ()) and key in defaults and value != defaults[key]
     }
     return f" Also set: {listed(set_)}." if set_ else ""
 
@@ -191,6 +197,8 @@ def describe(settings: Mapping[str, Any]) -> str:
     kind = decoder_table.kind_of(settings)
     if kind == "average":
         return f"mean of {joined(settings['average_of'])}"
+    if kind not in WORDS:
+        return KINDS[kind].words
     if kind == "adapted":
         set_ = {k: v for k, v in settings.items() if v != schema.defaults("adapted").get(k)}
         set_.pop("adapted_from")

@@ -16,6 +16,10 @@ from mesodecode.report import corrections_words, decoder_words
 from mesodecode.report.decoder_words import counted, every, joined, listed, options, value
 from mesodecode.scores import mouse_tests
 from mesodecode.study import decoder_table, session_ids
+from mesodecode.study.kinds import KINDS
+
+# What kinds of decoders are made with -> the work to cite.
+LIBRARIES = {"torch": "paszke2019", "timm": "wightman2019", "scikit-learn": "pedregosa2011"}
 
 
 def blocks(
@@ -207,28 +211,20 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name, settings in config["decoders"].items():
         found.setdefault(decoder_table.kind_of(settings), {})[name] = settings
-    words = {
-        "linear": decoder_words.linear,
-        "cnn": decoder_words.cnn,
-        "cnn_rnn": decoder_words.cnn_rnn,
-        "roi_rnn": decoder_words.roi_rnn,
-        "roi_classical": decoder_words.roi_classical,
-        "adapted": decoder_words.adapted,
-    }
     made = []
     for kind, members in found.items():
         if kind == "average":
             texts = [decoder_words.average(name, settings) for name, settings in members.items()]
-            made.append((decoder_words.KINDS[kind], " ".join(texts)))
+            made.append((KINDS[kind].title, " ".join(texts)))
             continue
         (name, first), *others = members.items()
-        text = f"{name}: {words[kind](first)}{options(kind, first)}"
+        text = f"{name}: {decoder_words.words(kind, first)}{options(kind, first)}"
         if others:
             unlike = [f"{other} ({decoder_words.differences(first, one)})" for other, one in others]
             text += f" Unlike it: {'; '.join(unlike)}."
         if kind == "adapted":
             text += f" Protocols: {'; '.join(_protocols(config, members))}."
-        made.append((decoder_words.KINDS[kind], text))
+        made.append((KINDS[kind].title, text))
     return made
 
 
@@ -369,14 +365,10 @@ def importance(settings: Mapping[str, Any]) -> str:
 
 def software(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     """Return the software with its versions, as far as this study needs it."""
-    kinds = {decoder_table.kind_of(settings) for settings in config["decoders"].values()}
+    found = [KINDS[decoder_table.kind_of(settings)] for settings in config["decoders"].values()]
+    libraries = {name for kind in found for name in kind.libraries}
     used = [("mesodecode", ""), ("snakemake", "molder2021")]
-    if kinds & {"cnn", "cnn_rnn", "roi_rnn"}:
-        used.append(("torch", "paszke2019"))
-    if "cnn" in kinds:
-        used.append(("timm", "wightman2019"))
-    if kinds & {"linear", "roi_classical"}:
-        used.append(("scikit-learn", "pedregosa2011"))
+    used += [(name, work) for name, work in LIBRARIES.items() if name in libraries]
     used.append(("scipy", "virtanen2020"))
     if config["corrections"]["motion"]:
         used.append(("scikit-image", "vanderwalt2014"))
@@ -395,10 +387,9 @@ def seeds(config: Mapping[str, Any], inferred: bool) -> list[tuple[str, str, int
         rows.append(("simulation", "recordings", config["simulate"]["seed"]))
     for table, what in (("decoders", "decoder"), ("importance", "importance analysis")):
         for name, s in config[table].items():
-            # the linear baseline draws nothing but exchanged labels
-            fixed = (
-                what == "decoder" and decoder_table.kind_of(s) == "linear" and s["labels"] == "own"
-            )
+            # a kind that draws nothing else draws whose labels are exchanged
+            draws = what != "decoder" or KINDS[decoder_table.kind_of(s)].draws
+            fixed = not draws and s["labels"] == "own"
             if "seed" in s and not fixed:
                 rows.append((name, what, s["seed"]))
     if inferred:

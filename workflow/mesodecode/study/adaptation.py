@@ -11,10 +11,7 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.study import protocols
-
-NETWORKS = ("cnn", "cnn_rnn", "roi_rnn")
-OF_IMAGES = ("cnn", "cnn_rnn", "linear")
-KINDS = (*OF_IMAGES, "roi_rnn", "roi_classical")
+from mesodecode.study.kinds import KINDS, Kind
 
 
 def check(
@@ -25,27 +22,28 @@ def check(
     `kind` and `start` (its settings, with the `baseline` of the CNN that it reads) are those of the
     decoder `name` that is applied; `where` stands before a setting, "config: decoders.x." or "--".
     """
+    of = KINDS[kind]
     faults = {
         "normalise": settings["normalise"] == "past"
-        and kind in OF_IMAGES
+        and of.of_images
         and start.get("baseline")
         and f"past, but {name} reads frames less a moving mean, which takes later frames; adapt a "
         "decoder without a baseline",
         "register": settings["register"]
-        and kind not in OF_IMAGES
+        and not of.of_images
         and f"{name} reads ROI signals, not frames that could be moved; align the recordings "
         "(mesodecode align) and cut ROIs from them",
         "batch_norm": settings["batch_norm"]
-        and kind not in ("cnn", "cnn_rnn")
+        and not of.image_network
         and f"{name} has no BatchNorm layer; leave it out",
         "coral": settings["coral"]
         and settings["few_shot"]
         and "aligned features are not fine-tuned; choose coral or few_shot",
         "few_shot": settings["few_shot"]
-        and kind not in NETWORKS
+        and not of.network
         and start["model"] != "logistic_regression"
         and f"{name} is {start['model']}; only networks and logistic_regression are fine-tuned",
-        "finetune": settings["few_shot"] and _of_layers(settings["finetune"], kind, name),
+        "finetune": settings["few_shot"] and _of_layers(settings["finetune"], of, name),
     }
     for key, fault in faults.items():
         if fault:
@@ -53,11 +51,11 @@ def check(
             raise UserError(f"{where}{flag}: {fault}")
 
 
-def _of_layers(finetune: str, kind: str, name: str) -> str:
+def _of_layers(finetune: str, kind: Kind, name: str) -> str:
     """Return what is wrong with what is to be fine-tuned; empty if nothing is."""
-    if kind not in NETWORKS and finetune != "head":
+    if not kind.network and finetune != "head":
         return f"{finetune}, but {name} is one layer of weights; leave it out (head)"
-    if kind == "roi_rnn" and finetune == "norm":
+    if kind.network and not kind.of_images and finetune == "norm":
         return f"norm, but {name} has no normalisation layer; choose head or all"
     return ""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesodecode.base.files import UserError
+from mesodecode.study.kinds import KINDS
 
 
 def check(settings: Mapping[str, Any], decoders: Mapping[str, Any], n_test: int) -> None:
@@ -30,13 +31,7 @@ def check(settings: Mapping[str, Any], decoders: Mapping[str, Any], n_test: int)
 def window(name: str, decoders: Mapping[str, Any]) -> tuple[int, int]:
     """Return half-width and shift (frames) of the window of recorded frames that a decoder sees."""
     decoder = decoders[name]
-    s = decoder.settings
-    if decoder.kind == "average":
-        return max(window(member, decoders) for member in s["average_of"])
-    if decoder.kind == "adapted":
-        return window(s["adapted_from"], decoders)
-    return {
-        "linear": lambda: (0, 0),
-        "cnn": lambda: (1, 0),  # frames t-1, t, t+1 are the channels of an image
-        "cnn_rnn": lambda: (s["half_window"] + 1, 0),
-    }.get(decoder.kind, lambda: (s["half_window"], s["shift"]))()
+    kind = KINDS[decoder.kind]
+    if kind.window:
+        return kind.window(decoder.settings)
+    return max(window(member, decoders) for member in kind.members(decoder.settings))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import adaptation, protocols, schema
+from mesodecode.study import adaptation, kinds, protocols, schema
 from mesodecode.study.allocation import Allocation
 
 
@@ -15,8 +15,8 @@ from mesodecode.study.allocation import Allocation
 class Decoder:
     """One line of the decoder table.
 
-    `kind` names its schema and its rules ("cnn", "cnn_rnn", "linear", …); `settings` holds every
-    setting of that schema, defaults filled in.
+    `kind` is a name of `mesodecode.study.kinds` ("cnn", "cnn_rnn", "linear", …), which is that of
+    its schema too; `settings` holds every setting of that schema, defaults filled in.
     """
 
     name: str
@@ -46,15 +46,7 @@ def resolve(
 
 def kind_of(settings: dict[str, Any]) -> str:
     """Return the kind of a decoder, the schema that its settings must fit."""
-    if "average_of" in settings:
-        return "average"
-    if "adapted_from" in settings:
-        return "adapted"
-    if settings.get("input") == "rois":
-        return "roi_classical" if "model" in settings else "roi_rnn"
-    if "model" in settings:
-        return "linear"
-    return "cnn_rnn" if settings.keys() & {"rnn", "start_from"} else "cnn"
+    return kinds.kind_of(settings).name
 
 
 def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
@@ -140,7 +132,7 @@ def _check_adapted(
     settings, where = decoder.settings, f"config: decoders.{decoder.name}"
     if decoder.kind != "adapted":
         return
-    known = [name for name, other in decoders.items() if other.kind in adaptation.KINDS]
+    known = [name for name, other in decoders.items() if other.kind in kinds.TRAINED]
     name = settings["adapted_from"]
     if name not in known:
         raise UserError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
+from mesodecode.study.kinds import explained_by
 
 # The masks that a cut-out makes, with the lengths they have, and the files it reads others from.
 MASKS = {
@@ -18,7 +19,6 @@ MASKS = {
 }
 MASK_FILES = (".tif", ".tiff", ".npy", ".png", ".json", ".tsv", ".csv")
 SIDED = ("squares", "circles")  # masks of which each has its mirror image among the others
-IMAGE_DECODERS = ("cnn", "cnn_rnn", "linear")  # kinds of decoders that have a cut-out
 TABLES = ("sessions", "sides", "checks")  # tables/importance_{name}_sessions.tsv
 
 
@@ -37,7 +37,7 @@ def check_name(where: str, name: str, names: Container[str]) -> None:
 
 def check_shap(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
     """Raise UserError unless the decoder is a recurrent one of ROIs; `kinds`: decoder -> kind."""
-    known = [name for name, kind in kinds.items() if kind == "roi_rnn"]
+    known = [name for name, kind in kinds.items() if kind in explained_by("importance_shap")]
     if settings["decoder"] not in known:
         raise UserError(
             f"{where}.decoder: no recurrent decoder of ROI signals '{settings['decoder']}'; "
@@ -48,7 +48,7 @@ def check_shap(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]
 def check_cutout(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
     """Raise UserError unless decoder, masks and lengths fit; `kinds`: decoder -> its kind."""
     decoder = settings["decoder"]
-    known = [name for name, kind in kinds.items() if kind in IMAGE_DECODERS]
+    known = [name for name, kind in kinds.items() if kind in explained_by("importance_cutout")]
     if kinds.get(decoder) == "average":
         raise UserError(
             f"{where}.decoder: '{decoder}' is an average, of which there is no cut-out yet; name "

@@ -17,17 +17,9 @@ import jsonschema
 import yaml
 
 from mesodecode.base.files import WORKFLOW, UserError
+from mesodecode.study.kinds import KINDS
 
 FOLDER = WORKFLOW / "schemas"
-DECODERS = (
-    "cnn",
-    "cnn_rnn",
-    "linear",
-    "roi_rnn",
-    "roi_classical",
-    "average",
-    "adapted",
-)  # their schemas
 IMPORTANCE = ("importance_shap", "importance_cutout")
 
 
@@ -122,8 +114,8 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         known = list(error.schema.get("properties", {}))
         unknown = [k for k in error.instance if k not in known]
         guesses = list(known)
-        if schema_name in DECODERS:  # a typo may be why it was taken for another kind of decoder
-            guesses += ["like", *(key for kind in DECODERS for key in properties(kind))]
+        if schema_name in KINDS:  # a typo may be why it was taken for another kind of decoder
+            guesses += ["like", *(key for kind in KINDS for key in properties(kind))]
         if schema_name in IMPORTANCE:
             guesses += [key for kind in IMPORTANCE for key in properties(kind)]
         near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)

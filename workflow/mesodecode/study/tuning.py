@@ -12,9 +12,8 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.study import schema
+from mesodecode.study.kinds import KINDS
 
-# Kinds of decoders that are trained in one step; a CNN-RNN is searched through its CNN.
-KINDS = ("linear", "cnn", "roi_rnn", "roi_classical")
 LOG_FROM = 10  # a range whose ends differ by this factor is searched on a log scale
 
 
@@ -28,10 +27,11 @@ def check(line: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> dict[
     if name not in kinds:
         raise UserError(f"config: {where}: no decoder '{name}'; known: {', '.join(kinds)}")
     kind = kinds[name]
-    if kind not in KINDS:
+    if not KINDS[kind].tunable:
+        searched = ", ".join(name for name, one in KINDS.items() if one.tunable)
         raise UserError(
             f"config: {where}: decoders of kind {kind} are not searched, of kinds "
-            f"{', '.join(KINDS)} they are; search the decoder that it starts from"
+            f"{searched} they are; search the decoder that it starts from"
         )
     for key, values in line["search"].items():
         spec = schema.flags(kind).get(key)

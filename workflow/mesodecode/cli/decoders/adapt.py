@@ -47,12 +47,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.predictions import bind
     from mesodecode.recordings.recording import listed, mice_of, read_recordings
     from mesodecode.study import adaptation, protocols
+    from mesodecode.study.kinds import KINDS
 
     settings = options.settings_of(args, "adapted")
     device = resolve_device(args.device, args.threads)
     trained = load(args.weights, args.cnn, device)
     adaptation.check(settings, trained.kind, trained.settings, str(args.weights), "--")
-    images = trained.kind in adaptation.OF_IMAGES
+    images = KINDS[trained.kind].of_images
     roles = args.train, args.valid, args.test
     known, valid, test = (read_recordings(paths, same_size=images) for paths in roles)
     allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw

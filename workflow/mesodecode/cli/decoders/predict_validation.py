@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mesodecode.recordings.recording import Recording
 
 HELP = "finished models → predictions of their validation mice"
-SUFFIXES = (".pt", ".npz", ".joblib")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,11 +87,14 @@ def run(args: argparse.Namespace) -> None:
 def model_file(folder: Path, allocation: str) -> Path:
     """Return the file of the model of an allocation. Raises UserError if there is none."""
     from mesodecode.base.files import UserError
+    from mesodecode.study.kinds import TRAINED
 
-    paths = [folder / f"{allocation}{suffix}" for suffix in SUFFIXES]
+    suffixes = dict.fromkeys(kind.suffix for kind in reversed(TRAINED.values()))
+    paths = [folder / f"{allocation}{suffix}" for suffix in suffixes]
     model = next((path for path in paths if path.exists()), None)
     if model is None:
-        raise UserError(f"{paths[0]}: no such model (nor .npz, .joblib); train the decoder first")
+        others = ", ".join(list(suffixes)[1:])
+        raise UserError(f"{paths[0]}: no such model (nor {others}); train the decoder first")
     return model
 
 

@@ -1,0 +1,82 @@
+"""The table of kinds: each line has what the config, the rules and the report need of it."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+from mesodecode.report import decoder_words
+from mesodecode.study import kinds, schema
+from mesodecode.study.kinds import KINDS, TRAINED
+
+# Settings that a study has to give, and no more
+LEAST = {
+    "average": {"average_of": ["a", "b"]},
+    "adapted": {"adapted_from": "a"},
+    "roi_classical": {"input": "rois", "model": "ridge"},
+    "roi_rnn": {"input": "rois", "rnn": "gru"},
+    "linear": {"input": "images", "model": "logistic_regression"},
+    "cnn_rnn": {"input": "images", "start_from": "a", "rnn": "gru"},
+    "cnn": {"input": "images", "backbone": "efficientnet_b0"},
+}
+
+
+def filled(name):
+    return schema.defaults(name, **LEAST[name])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_is_told_by_what_its_schema_takes(name):
+    schema.check(LEAST[name], name, "decoders.x")
+    assert kinds.kind_of(LEAST[name]).name == name
+    assert kinds.kind_of(filled(name)).name == name  # as a report reads it, from config.json
+
+
+def test_each_schema_of_decoders_is_a_kind():
+    """A schema that says how a decoder is given labels, members or a start is one of a decoder."""
+    marks = {"labels", "average_of", "adapted_from"}
+    files = {path.name.removesuffix(".schema.yaml") for path in schema.FOLDER.glob("*.schema.yaml")}
+    found = {name for name in files if marks & schema.load(name).get("properties", {}).keys()}
+    assert found == set(KINDS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_is_described(name):
+    settings = filled(name)
+    assert KINDS[name].title and decoder_words.describe(settings)
+    assert name == "average" or decoder_words.words(name, settings)
+
+
+def test_a_kind_without_words_of_its_own_is_told_by_its_line(monkeypatch):
+    new = kinds.Kind(
+        "knn", "Nearest neighbours", "nearest neighbours of ROI signals", lambda s: "k" in s
+    )
+    monkeypatch.setattr(kinds, "KINDS", {"knn": new, **KINDS})
+    monkeypatch.setattr(decoder_words, "KINDS", {"knn": new, **KINDS})
+    assert decoder_words.words("knn", {"k": 3}) == "nearest neighbours of ROI signals."
+    assert decoder_words.describe({"k": 3}) == "nearest neighbours of ROI signals"
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
+    kind = TRAINED[name]
+    assert kind.input in ("images", "rois") and kind.suffix.startswith(".") and kind.libraries
+    half, shift = kind.window(filled(name))
+    assert half >= 0 and shift == 0
+    assert kind.network == ("epochs" in schema.properties(name))
+    assert all(
+        jsonschema.Draft202012Validator.check_schema(schema.load(a)) is None
+        for a in kind.explained_by
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "members"),
+    [
+        ("average", {"average_of": ["a", "b"]}, ["a", "b"]),
+        ("adapted", {"adapted_from": "a"}, ["a"]),
+    ],
+)
+def test_what_is_made_of_others_names_them(name, settings, members):
+    assert KINDS[name].members(settings) == members
+    assert KINDS["cnn"].members({"input": "images"}) == []

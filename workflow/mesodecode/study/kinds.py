@@ -1,0 +1,160 @@
+"""The kinds of decoders there are, a line a kind: what config, rules and text ask of it.
+
+The Snakefile imports this module: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of decoder; `name` is its schema's too.
+
+    `title` heads it in the Methods, `words` say in short what it is where nothing better does.
+    `told_by`: whether settings of the config are of this kind; the first line that says so has it.
+    `made_of`: the setting that names the decoders whose models or predictions it uses; such a kind
+    is not trained itself. `input`: "images" or "rois". `network`: PyTorch's, that trains for epochs
+    and runs on a GPU if it is of images. `suffix`: how files of its models end. `tunable`: trained
+    in one step, so that its settings can be searched. `explained_by`: schemas of the importance
+    analyses that it has. `window`: half-width and shift (frames) of the recorded frames that it
+    sees. `libraries` are named in the Methods; `draws`: whether training draws random numbers.
+    """
+
+    name: str
+    title: str
+    words: str
+    told_by: Callable[[Settings], bool]
+    made_of: str = ""
+    input: str = ""
+    network: bool = False
+    suffix: str = ""
+    tunable: bool = False
+    explained_by: tuple[str, ...] = ()
+    window: Callable[[Settings], tuple[int, int]] | None = None
+    libraries: tuple[str, ...] = ()
+    draws: bool = True
+
+    def members(self, settings: Settings) -> list[str]:
+        """Return the decoders that a decoder with these settings is made of."""
+        names = settings[self.made_of] if self.made_of else []
+        return [names] if isinstance(names, str) else list(names)
+
+    @property
+    def of_images(self) -> bool:
+        """Whether it reads images."""
+        return self.input == "images"
+
+    @property
+    def image_network(self) -> bool:
+        """Whether it is a network that reads images, which is what asks for a GPU."""
+        return self.network and self.of_images
+
+
+def _has(*keys: str) -> Callable[[Settings], bool]:
+    return lambda settings: any(key in settings for key in keys)
+
+
+def _of_rois(settings: Settings) -> bool:
+    return settings.get("input") == "rois"
+
+
+def _shifted(settings: Settings) -> tuple[int, int]:
+    return settings["half_window"], settings["shift"]
+
+
+_LINES = (
+    Kind(
+        name="average",
+        title="Averages of decoders",
+        words="an average of decoders",
+        told_by=_has("average_of"),
+        made_of="average_of",
+    ),
+    Kind(
+        name="adapted",
+        title="Decoders applied with other use of the test mouse",
+        words="a decoder applied in another way",
+        told_by=_has("adapted_from"),
+        made_of="adapted_from",
+    ),
+    Kind(
+        name="roi_classical",
+        title="Classical decoders of ROI signals",
+        words="a classical decoder of ROI signals",
+        told_by=lambda settings: _of_rois(settings) and "model" in settings,
+        input="rois",
+        suffix=".joblib",
+        tunable=True,
+        window=_shifted,
+        libraries=("scikit-learn",),
+    ),
+    Kind(
+        name="roi_rnn",
+        title="Recurrent networks on ROI signals",
+        words="a recurrent network on ROI signals",
+        told_by=_of_rois,
+        input="rois",
+        network=True,
+        suffix=".pt",
+        tunable=True,
+        explained_by=("importance_shap",),
+        window=_shifted,
+        libraries=("torch",),
+    ),
+    Kind(
+        name="linear",
+        title="Linear decoders of pixels",
+        words="a linear decoder of pixels",
+        told_by=_has("model"),
+        input="images",
+        suffix=".npz",
+        tunable=True,
+        explained_by=("importance_cutout",),
+        window=lambda settings: (0, 0),
+        libraries=("scikit-learn",),
+        draws=False,
+    ),
+    Kind(
+        name="cnn_rnn",  # searched through its CNN
+        title="Recurrent networks on a CNN",
+        words="a recurrent network on a CNN",
+        told_by=_has("rnn", "start_from"),
+        input="images",
+        network=True,
+        suffix=".pt",
+        explained_by=("importance_cutout",),
+        window=lambda settings: (settings["half_window"] + 1, 0),
+        libraries=("torch",),
+    ),
+    Kind(
+        name="cnn",
+        title="Convolutional networks",
+        words="a convolutional network",
+        told_by=lambda settings: True,
+        input="images",
+        network=True,
+        suffix=".pt",
+        tunable=True,
+        explained_by=("importance_cutout",),
+        window=lambda settings: (1, 0),  # frames t-1, t, t+1 are the channels of an image
+        libraries=("torch", "timm"),
+    ),
+)
+KINDS = {kind.name: kind for kind in _LINES}
+TRAINED = {name: kind for name, kind in KINDS.items() if not kind.made_of}
+
+
+def kind_of(settings: Settings) -> Kind:
+    """Return the kind of a decoder by its settings in the config."""
+    return next(kind for kind in KINDS.values() if kind.told_by(settings))
+
+
+def explained_by(analysis: str) -> list[str]:
+    """Return the names of the kinds that have an importance analysis, named as its schema."""
+    return [name for name, kind in KINDS.items() if analysis in kind.explained_by]
