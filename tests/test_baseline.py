@@ -97,6 +97,35 @@ def test_networks_and_linear_decoders_subtract_it(tmp_path):
     torch.testing.assert_close(shown.batch(shown.centres[:1]), whole)
 
 
+def test_between_two_exact_means_it_goes_from_the_one_to_the_other(tmp_path):
+    """Of a window of 40 frames it is exact in every fourth, and in the last."""
+    n = 47
+    frames = (np.arange(n) ** 2)[:, None, None] + np.arange(6.0).reshape(2, 3)
+    recording = write_recording(tmp_path / "s.h5", frames.astype(np.float32))
+    (based,) = with_baseline([recording], 40)
+    alike = np.zeros(n)
+
+    def slow(t):
+        before = t // 4 * 4
+        after = min(before + 4, n - 1)
+        share = (t - before) / max(after - before, 1)
+        ends = [slow_mean(frames, end, 40, alike) for end in (before, after)]
+        return (1 - share) * ends[0] + share * ends[1]
+
+    base = np.array([slow(t) for t in range(n)])
+    np.testing.assert_allclose(based.baseline.at(np.arange(n)), base, rtol=1e-5)
+    kept = based.baseline.take(np.array([9, 6, 45]))
+    np.testing.assert_allclose(kept.at(np.arange(3)), base[[9, 6, 45]], rtol=1e-5)
+    at = [5, 22, 27, 45]
+    expected = [(frames[t - 1 : t + 2] - base[t]) / frames.std() for t in at]
+    batch = Images([based]).batch(torch.tensor(at))
+    np.testing.assert_allclose(batch.numpy(), expected, atol=1e-4)
+    decoded, rows = linear.pixel_features(based, pixels=32)
+    np.testing.assert_array_equal(decoded, np.arange(1, n - 1))
+    expected = ((frames - base) / frames.std()).reshape(n, -1)[1:-1]
+    np.testing.assert_allclose(rows, expected, atol=1e-4)
+
+
 def test_none_is_the_mean_of_the_recording(tmp_path):
     recording = write_recording(tmp_path / "s.h5", stack("uint16", 9))
     assert with_baseline([recording], None) == [recording]

@@ -200,8 +200,11 @@ def test_behavior_at_another_rate_is_brought_onto_the_frames(tmp_path):
     got = read_behavior(tmp_path / "b.csv", frames=frames, behavior_time="t")
     np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
     assert got["labels"].tolist() == [0, 1, 0, 1]
-    got = read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_rate=4)  # the same, by its rate
-    np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
+    # the same by its rate: the first sample is taken with the first frame, whenever that is
+    for clock in (FRAMES, frames, Frames(4, 1.0, 3 + np.arange(4.0))):
+        got = read_behavior(tmp_path / "b.csv", frames=clock, behavior_rate=4)
+        np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
+        assert got["labels"].tolist() == [0, 1, 0, 1]
 
 
 def test_labels_a_frame_beside_a_speed_of_another_rate(tmp_path):

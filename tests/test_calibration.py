@@ -104,6 +104,22 @@ def test_what_is_wrong_alike_in_both_mice_is_mended_and_what_is_not_is_not():
         assert at90["set_size"] == pytest.approx(1 - at90["empty"] + at90["both"])
 
 
+def test_coverage_of_each_state_by_hand():
+    # own states of validation: .9, .6, .8, .7; at 80 % the smallest, .6, at 90 % none
+    valid = SessionPredictions("v", np.arange(4), np.array([1, 1, 0, 0]), [0.9, 0.6, 0.2, 0.3])
+    # sets of .6 or more: {run}, {}, {rest}, {rest}
+    label, probability = np.array([1, 1, 1, 0]), np.array([0.7, 0.5, 0.1, 0.1])
+    tested = SessionPredictions("t", np.arange(4), label, probability)
+    _, sets = calibration.assess(item(tested), {"v_s": valid})
+    at80, at90, _ = ({key: row[key] for key in calibration.SET_NUMBERS} for row in sets)
+    assert at80 == pytest.approx(
+        {"level": 0.8, "cut": 0.6, "coverage": 0.5, "coverage_rest": 1, "coverage_run": 1 / 3}
+        | {"set_size": 0.75, "empty": 0.25, "both": 0}
+    )
+    assert (at90["cut"], at90["set_size"], at90["both"], at90["empty"]) == (0, 2, 1, 0)
+    assert at90["coverage_rest"] == at90["coverage_run"] == 1
+
+
 def test_validation_of_one_state_recalibrates_nothing():
     valid = {"v_s": SessionPredictions("v", np.arange(3), np.ones(3), np.array([0.2, 0.9, 0.6]))}
     rows, _ = calibration.assess(item(mouse("t")), valid)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fresh
+import numpy as np
 import pytest
 import torch
 
 from mesodecode.base.files import Stopped, UserError
+from mesodecode.cli.decoders import _training
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.recordings.preprocess import preprocess
+from mesodecode.running import provenance
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 
@@ -183,3 +189,50 @@ def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
     assert kept.finished() == {"weights": 3}
     # another run is no error here: its result is not this one's, and will be replaced
     assert Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).finished() is None
+
+
+# --- what a checkpoint of a verb is bound to -----------------------------------------------------
+
+
+def bound(path, inputs=("m1/s1",), settings=(("seed", 1),)):
+    asked = argparse.Namespace(checkpoint=path, checkpoint_every=300.0)
+    return _training.checkpoint_of(asked, dict(settings), list(inputs), "train_cnn")
+
+
+def test_another_recording_setting_or_code_is_refused_and_no_finished_run(tmp_path, monkeypatch):
+    path = tmp_path / "c.pt"
+    bound(path).save({"epoch": 2})
+    assert bound(path).load() == {"epoch": 2}
+    others = {
+        "inputs was ['m1/s1'], now ['m1/s2']": {"inputs": ["m1/s2"]},
+        "seed was 1, now 2": {"settings": {"seed": 2}.items()},
+    }
+    for words, change in others.items():
+        with pytest.raises(UserError, match=re.escape(words)):
+            bound(path, **change).load()
+    bound(path).finish({"state": 3})
+    assert bound(path).finished() == {"state": 3}
+    assert all(bound(path, **change).finished() is None for change in others.values())
+    bound(path).save({"epoch": 2})
+    monkeypatch.setattr(provenance, "code_version", lambda verb: f"edited {verb}")
+    with pytest.raises(UserError, match=r"code was '\w+', now 'edited train_cnn'"):
+        bound(path).load()
+    assert bound(path).finished() is None
+
+
+def test_a_recording_is_known_by_its_mouse_name_length_and_spread():
+    one = SimpleNamespace(mouse="m1", session="s1", stack_sd=2.5, labels=np.zeros(9))
+    assert _training.fingerprint([Sized(one)]) == ["m1/s1: 9 frames, SD 2.5"]
+    for change in ({"mouse": "m2"}, {"session": "s2"}, {"stack_sd": 2.50001}, {"labels": [0]}):
+        other = SimpleNamespace(**(vars(one) | change))
+        assert _training.fingerprint([Sized(other)]) != _training.fingerprint([Sized(one)])
+
+
+class Sized:
+    """What is read of a recording here."""
+
+    def __init__(self, of):
+        self.mouse, self.session, self.stack_sd, self.n = of.mouse, of.session, of.stack_sd, of
+
+    def __len__(self):
+        return len(self.n.labels)

@@ -283,6 +283,27 @@ def test_a_pair_reads_features_as_rounded_as_those_of_extract():
     assert pair.auc_intact.eq(0.5).all() and together.auc_intact.gt(0.55).all()
 
 
+@pytest.mark.parametrize("size", [(40, 24), (24, 40)])
+def test_the_blur_is_a_share_of_the_shorter_side(size):
+    """Labels are what SciPy's filter of that SD leaves of the one pixel that is read."""
+    frames = np.random.default_rng(2).normal(2000, 60, (80, *size)).astype(np.uint16)
+    normal = (frames - frames.mean(0)) / frames.std()
+    of_shorter, of_longer = (
+        np.array([gaussian_filter(one, 0.125 * side)[11, 13] for one in normal])
+        for side in (24, 40)
+    )
+    labels = (of_shorter > np.median(of_shorter)).astype(np.uint8)
+    areas = np.zeros((1, *size), bool)
+    areas[0, 6:18, 8:20] = True
+    (row,) = cutout_importance(
+        *(OnePixel(11, 13), frames, labels, CutoutMasks(("it",), areas)),
+        fill="blur",
+        blur_sigma=0.125,
+    ).itertuples()
+    assert row.auc_intact - row.score == pytest.approx(1)
+    assert roc_auc_score(labels[1:-1], of_longer[1:-1]) < 0.98
+
+
 # Against one image and one window at a time -----------------------------------------------------
 
 

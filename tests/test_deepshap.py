@@ -1,5 +1,7 @@
 """Deep SHAP: cases worked by hand, a slow reference by automatic rules, and what must hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -302,6 +304,26 @@ def test_float64_takes_over_where_float32_misses_the_output(monkeypatch):
     assert second.values.dtype == torch.float64
     assert second.completeness_error <= 1e-10
     np.testing.assert_allclose(first.values, second.values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("miss", [1e-4, 1.1e-5, float("nan")])
+def test_a_miss_of_a_ten_thousandth_is_computed_again(monkeypatch, miss):
+    explain = deepshap._explain
+    seen = []
+
+    def missing(decoder, windows, *rest):
+        seen.append(windows.dtype)
+        return replace(explain(decoder, windows, *rest), completeness_error=misses[windows.dtype])
+
+    monkeypatch.setattr(deepshap, "_explain", missing)
+    misses = {torch.float32: miss, torch.float64: 9e-6}
+    found = explain_deep(make("gru"), *data())
+    assert found.values.dtype == torch.float64 and seen == [torch.float32, torch.float64]
+    misses = {torch.float32: 9e-6}
+    assert explain_deep(make("gru"), *data()).values.dtype == torch.float32
+    misses = dict.fromkeys((torch.float32, torch.float64), miss)
+    with pytest.raises(UserError, match="the values miss the decoder's probability"):
+        explain_deep(make("gru"), *data())
 
 
 def test_the_decoder_is_left_as_it_was():

@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 
 from mesodecode.base.files import UserError
 from mesodecode.encoding import scores
-from mesodecode.encoding.explainable import explainable, screened
+from mesodecode.encoding.explainable import Explainable, explainable, screened
 from mesodecode.encoding.predictions import Predictions, read_predictions
 
 
@@ -41,6 +41,17 @@ def test_signal_and_noise_are_found_where_they_were_planted():
     found = explainable(signal[image] + rng.normal(0, 2, (1500, 40)), image)
     assert found.signal.mean() == pytest.approx(2.25, rel=0.05)
     assert found.noise.mean() == pytest.approx(4, rel=0.02)
+
+
+def test_responsive_neurons_are_those_at_the_false_discovery_rate():
+    # Benjamini & Hochberg 1995: the k-th smallest of ten is compared with .005 k
+    p = np.array([0.216, 0.008, 0.039, np.nan, 0.042, 0.06, 0.074, 0.001, 0.212, 0.205])
+    found = Explainable(np.ones(10), np.ones(10), p, 3.0)
+    assert np.flatnonzero(found.responsive).tolist() == [1, 7]
+    p[2] = 0.0149  # the third of ten, by .015
+    assert np.flatnonzero(found.responsive).tolist() == [1, 2, 7]
+    alone = Explainable(np.ones(3), np.ones(3), np.array([0.04, 0.045, 0.049]), 3.0)
+    assert alone.responsive.all()  # the largest is compared with .05, and takes the others along
 
 
 def test_nothing_is_known_without_repeats():

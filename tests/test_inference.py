@@ -308,6 +308,17 @@ def test_columns_signs_and_sessions():
     assert row["n_effective"] == pytest.approx(20 / row["design_effect"])
 
 
+def test_a_test_that_could_not_be_made_counts_as_one_in_its_family():
+    """b and c do not differ in any allocation, which leaves no mixed model of them."""
+    table = toy()
+    third = table[table["decoder"] == "b"].assign(decoder="c")
+    found = mouse_tests.infer(pd.concat([table, third]), by="decoder").set_index(["a", "b"])
+    p, adjusted = found["p_mixed"], found["p_mixed_holm"]
+    assert np.isnan(p["b", "c"]) and np.isnan(adjusted["b", "c"])
+    assert 0 < p["a", "b"] == p["a", "c"] < 1 / 3
+    assert adjusted["a", "b"] == adjusted["a", "c"] == pytest.approx(3 * p["a", "b"])
+
+
 def test_a_mouse_tested_once_has_no_icc_and_no_mixed_model():
     table = toy()
     next_mouse = {f"m{i}": f"m{(i + 1) % 5}" for i in range(5)}

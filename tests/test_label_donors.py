@@ -200,6 +200,23 @@ def test_every_image_decoder_has_its_null():
     assert study.label_donors("linear_null") != donors
 
 
+def test_each_mouse_has_a_permutation_of_its_own():
+    """As drawn by its name: whatever other mice there are, and however many sessions they have."""
+    six = {mouse: [f"{mouse}{i}" for i in range(6)] for mouse in "abcde"}
+
+    def orders(mice):
+        study = studies.resolve(IMAGES | {"mice": mice})
+        donors = study.label_donors("linear_null")
+        return {m: [int(donors[s][1:]) for s in names] for m, names in study.mice.items()}
+
+    found = orders(six)
+    assert len({tuple(order) for order in found.values()}) == 5
+    assert all(sorted(order) == list(range(6)) for order in found.values())
+    assert all(i != drawn for order in found.values() for i, drawn in enumerate(order))
+    more = orders(six | {"a": [*six["a"], "a6"], "f": ["f0", "f1"]})
+    assert {m: more[m] for m in "bcde"} == {m: found[m] for m in "bcde"}
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -26,6 +26,8 @@ decoders:
   gru: {start_from: cnn, rnn: gru, cnn_weights: frozen}
   roi: {input: rois, rnn: gru}
   roi_raw: {like: roi, baseline: null, normalise: none}
+  roi_based: {like: roi, baseline: 90, normalise: none}
+  roi_scaled: {like: roi, baseline: null, normalise: zscore}
   roi_raw_drop: {like: roi_raw, drop: true}
   past: {adapted_from: cnn, normalise: past}
   past_gru: {adapted_from: gru, normalise: past}

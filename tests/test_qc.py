@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -202,6 +203,32 @@ def test_thresholds_come_from_the_config():
 )
 def test_a_threshold_itself_still_passes(value, below, verdict):
     assert qc.judge(value, 0.1, 0.3, below=below) == verdict
+
+
+def test_brightness_is_judged_by_the_frames_of_the_signal():
+    """A flash in one of two channels, taken in turn or told apart by light sources."""
+    frames = brain(2 * T)
+    recorded = measures_of(flash(frames, 601))  # the 301st frame of the second channel
+    decoded = session_of(brain())
+    by_turn = [{"channels": 2, "signal_channel": n} for n in (1, 2)]
+    even = np.arange(0, 2 * T, 2)
+    for of_first, of_second in (
+        ({"settings": by_turn[0]}, {"settings": by_turn[1]}),
+        ({"signal_frames": even}, {"signal_frames": even + 1}),
+    ):
+        for known, n_flashes in ((of_first, 0), (of_second, 2)):  # up, and down again
+            session = replace(decoded, recorded=recorded, **known)
+            assert len(session.brightness) == T
+            changes = np.abs(np.diff(session.brightness)) / session.brightness.mean()
+            assert (changes > qc.FLASH).sum() == n_flashes
+            value = verdicts(session).loc["flashes", "value"]
+            assert (value > 0) == (n_flashes > 0)
+
+
+def flash(frames, at):
+    frames = frames.copy()
+    frames[at] += 100
+    return frames
 
 
 def test_low_values_are_bad_where_the_schema_says_so():

@@ -278,6 +278,18 @@ def test_prediction_ranks_mice_and_says_how_wrong_it_was():
     assert set(found["predicted_from"]) == {4}
 
 
+def test_the_error_of_a_prediction_is_of_mice_that_it_was_not_fitted_to():
+    """Slowly: of each other mouse, predicted from the table without it and without the mouse."""
+    table = cohort_table()
+    found = predicted_auc.predict(table)
+    for name, own in table.groupby("test_mouse"):
+        left = table[table["test_mouse"] != name]
+        again = predicted_auc.predict(left)  # each of the four from the three others
+        misses = ((again["predicted_auc"] - left["auc"]) ** 2).groupby(left["test_mouse"]).mean()
+        expected = np.sqrt(misses.mean())
+        np.testing.assert_allclose(found.loc[own.index, "predicted_error"], expected)
+
+
 def test_an_output_of_one_value_is_at_chance_and_not_below():
     table = cohort_table()
     mute = table["test_mouse"] == "m4"
@@ -393,3 +405,45 @@ def test_an_average_is_judged_without_features():
     known = cohort_table().assign(**dict.fromkeys(columns.OF_FEATURES, NAN))
     assert predicted_auc.predict(known)["predicted_auc"].notna().all()
     assert judged(dict.fromkeys(columns.OF_FEATURES, NAN))["verdict"] == "in distribution"
+
+
+def test_the_reference_of_a_mouse_is_of_the_others_by_hand():
+    """Training mice against each other, the validation mouse against both; the test mouse, both."""
+    sessions = {
+        name: distances.Featured(f"{name}1", name, *cloud(shift, n=80, seed=seed))
+        for seed, (name, shift) in enumerate({"a": 0, "b": 6, "v": 15, "t": 40}.items())
+    }
+
+    def known(*names):
+        chosen = [sessions[name] for name in names]
+        rows, labels = (
+            np.concatenate([getattr(s, k) for s in chosen]) for k in ("features", "labels")
+        )
+        return distances.known(rows, labels)
+
+    states = np.arange(60) // 10 % 2
+    shown = {
+        mouse: SessionPredictions(mouse, np.arange(60), states, np.full(60, 0.4)) for mouse in "vt"
+    }
+    made = predictions.Predictions("d", "x", "a+b", "v", "t", {"t1": shown["t"]}, "strict")
+    recordings = {f"{m}1": Labelled(states, None, mouse=m) for m in sessions}
+    (row,) = measures.rows(made, {"v1": shown["v"]}, list(sessions.values()), recordings)
+    pairs = (known("b"), "a"), (known("a"), "b"), (known("a", "b"), "v")
+    for name in columns.OF_FEATURES:
+        each = [getattr(distances, name)(space, sessions[of].features) for space, of in pairs]
+        assert row[f"{name}_reference"] == pytest.approx(np.mean(each))
+        own = getattr(distances, name)(known("a", "b"), sessions["t"].features)
+        assert row[name] == pytest.approx(own)
+
+
+def test_a_mouse_counts_once_however_many_sessions_it_has():
+    two = [distances.Featured(f"a{i}", "a", *cloud(9 * i, n=80, seed=i)) for i in (0, 1)]
+    other = distances.Featured("b1", "b", *cloud(3, n=80, seed=2))
+    space = distances.known(other.features, other.labels)
+    each = [distances.mahalanobis(space, one.features) for one in two]
+    both = distances.known(
+        *(np.concatenate([getattr(s, k) for s in two]) for k in ("features", "labels"))
+    )
+    expected = np.mean([np.mean(each), distances.mahalanobis(both, other.features)])
+    found = measures._reference([*two, other], ["a", "b"], [])
+    assert found["mahalanobis"] == pytest.approx(expected)

@@ -172,6 +172,21 @@ def test_frame_step_takes_every_nth_decodable_frame(step):
     assert flat(valid.asked) == list(range(3, 73, step))
 
 
+@pytest.mark.parametrize(
+    ("n", "run_length", "step"), [(23, 5, 1), (23, 5, 2), (25, 5, 1), (7, 9, 1)]
+)
+def test_runs_of_frames_stay_together_and_the_shorter_last_one_is_trained_too(n, run_length, step):
+    train, valid = (Points(np.zeros((n + 3, 3)), np.arange(n + 3) % 2) for _ in range(2))
+    train.centres = valid.centres = torch.arange(3, n + 3)
+    run(train, valid, epochs=2, frame_step=step, run_length=run_length, batch_size=100)
+    runs = [list(range(n + 3))[3:][at : at + run_length] for at in range(0, n, run_length)][::step]
+    first, second = flat(train.asked[:1]), flat(train.asked[1:])
+    assert sorted(first) == sorted(second) == flat(runs) == flat(valid.asked[:1])
+    for epoch in (first, second):
+        for one in runs:
+            assert epoch[epoch.index(one[0]) :][: len(one)] == one
+
+
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(4, 70), batch_size=st.integers(2, 40))
 def test_no_batch_is_of_one_frame(n, batch_size):
@@ -343,6 +358,23 @@ def test_the_average_of_weights_follows_its_formula():
     torch.testing.assert_close(kept, average)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.4])
+def test_smoothed_labels_are_half_of_it_from_either_end(smoothing):
+    """Rest counts as s/2 and run as 1 - s/2, in training and in validation, by hand."""
+    train, valid = two_clouds(n=60), two_clouds(n=90, seed=9)
+    for one, share in ((train, 6), (valid, 9)):  # run and rest do not change places
+        one.labels = (torch.arange(len(one.labels)) % share == 0).float()
+    make = lambda: Net(norm=False)  # noqa: E731
+    fitted = run(train, valid, make, epochs=1, max_lr=1e-12, label_smoothing=smoothing)
+    (line,) = fitted.history
+    for source, found in ((train, line.train_loss), (valid, line.valid_loss)):
+        _, logits = loss_and_logits(fitted.state, source, make)
+        p = torch.sigmoid(logits.double())
+        target = torch.where(source.labels == 1, 1 - smoothing / 2, smoothing / 2)
+        expected = -(target * p.log() + (1 - target) * (1 - p).log()).mean()
+        assert found == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_an_average_goes_on_from_a_checkpoint(tmp_path):
     class Killed(Exception):
         pass
@@ -363,6 +395,32 @@ def test_an_average_goes_on_from_a_checkpoint(tmp_path):
     resumed, whole = run(**options, checkpoint=Checkpoint(path, {})), run(**options)
     for name, value in whole.state.items():
         assert torch.equal(value, resumed.state[name])
+
+
+def test_dropout_goes_on_from_a_checkpoint_of_mid_epoch(tmp_path):
+    """What is drawn in the steps after it is what would have been drawn."""
+
+    class Killed(Exception):
+        pass
+
+    class Breaking(Checkpoint):
+        def save(self, state):
+            super().save(state)
+            if (state["epoch"], state["batches"]) == (2, 3):
+                raise Killed
+
+    def make():
+        return nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1), nn.Flatten(0))
+
+    path = tmp_path / "c.pt"
+    with pytest.raises(Killed):
+        run(make=make, checkpoint=Breaking(path, {}, every=0.0))
+    torch.rand(17)  # another process has drawn other numbers
+    resumed, whole = run(make=make, checkpoint=Checkpoint(path, {})), run(make=make)
+    for name, value in whole.state.items():
+        assert torch.equal(value, resumed.state[name])
+    for one, other in zip(whole.history, resumed.history, strict=True):
+        assert (one.epoch, one.step, one.train_loss) == (other.epoch, other.step, other.train_loss)
 
 
 def test_mixed_precision_is_float32_where_there_is_no_gpu():

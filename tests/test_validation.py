@@ -87,6 +87,7 @@ def test_a_cnn_predicts_its_validation_mouse_from_images_and_from_features(paths
     assert run(*words(tmp_path, table, "--features", tmp_path / "features")) == 0
     found = read(tmp_path)["m2_a"]
     np.testing.assert_array_equal(found.frame, frames)
+    np.testing.assert_array_equal(found.label, recording.labels[frames])
     np.testing.assert_allclose(found.probability, probability, atol=0.01)  # features are float16
     assert not np.allclose(found.probability, 0.5, atol=0.1)
 
@@ -107,6 +108,7 @@ def test_a_recurrent_decoder_predicts_its_validation_mouse(paths, tmp_path, tabl
     found = read(tmp_path)
     assert set(found) == {"m2_a"}
     np.testing.assert_array_equal(found["m2_a"].frame, frames)
+    np.testing.assert_array_equal(found["m2_a"].label, np.asarray(frames) % 2)
     np.testing.assert_allclose(found["m2_a"].probability, probability, atol=1e-5)
     assert len(recording) == 30
 
@@ -127,7 +129,8 @@ def test_the_linear_baseline_predicts_as_if_it_were_tested(paths, tmp_path, tabl
     expected = predictions.read(tmp_path / "linear.h5").sessions["copy"]
     assert run(*words(tmp_path, table, "--recordings", *paths.values())) == 0
     found = read(tmp_path)["m2_a"]
-    np.testing.assert_array_equal(found.frame, expected.frame)
+    for key in ("frame", "label"):
+        np.testing.assert_array_equal(getattr(found, key), getattr(expected, key))
     np.testing.assert_allclose(found.probability, expected.probability, atol=1e-6)
 
 
