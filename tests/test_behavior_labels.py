@@ -139,6 +139,10 @@ REFUSED = {
         "b.mat",
         lambda p: v5(p, runrest=np.array([LABELS, 1], object), speed_rs=SPEED),
     ),
+    "(2, 2)": (  # two columns of cells are not one, one behind the other
+        "b.mat",
+        lambda p: v5(p, runrest=WORDS.astype(object).reshape(2, 2), speed_rs=SPEED),
+    ),
     "is a group": ("b.h5", lambda p: h5(p, **{"labels/state": LABELS, "speed": SPEED})),
     "is of type": (
         "b.h5",

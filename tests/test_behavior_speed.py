@@ -197,6 +197,32 @@ def test_a_wheel_that_hardly_moves_is_no_counter_that_begins_anew(read, counts):
     assert got["speed"].max() < 10
 
 
+def test_counts_since_the_last_sample_are_no_position(read):
+    """Such a log is 0 at each rest, before and after the run; a position is another there."""
+    ways = np.where(RUN, 20 + np.arange(T) % 3, 0)
+    with pytest.raises(UserError, match=r"counts is 0 whenever the wheel stands still.*cumsum"):
+        read("counts", ways, counts_per_turn=1024, **WHEEL)
+    got = read("counts", np.cumsum(ways), counts_per_turn=1024, **WHEEL)
+    assert (got["labels"] == RUN).mean() > 0.97
+    creeping = np.arange(T) // 7 - 20  # each count for 7 samples, 0 among them
+    read("counts", np.where(np.arange(T) < 250, creeping, 0), counts_per_turn=1024, **WHEEL)
+
+
+def test_noise_that_is_taken_for_run_is_said(read, capsys):
+    """At rest +2 and -2 cm/s in turn, a value a frame; the threshold is 0.5 cm/s.
+
+    Three rests of 50 frames turn 49 times each, and once more as the run begins.
+    """
+    noise = np.tile([2.0, -2.0], T // 2)
+    assert read(values=np.where(RUN, 20.0, noise))["labels"].all()
+    assert "150 times: noise, taken for run; raise speed_threshold" in capsys.readouterr().err
+    read(values=np.where(RUN, 20.0, 0.2 * noise))  # below the threshold
+    read(values=np.where(RUN, 20.0, -2.0))  # backwards, each time for 50 frames
+    assert "noise, taken" not in capsys.readouterr().err
+    read("counts", np.cumsum(np.where(RUN, 20, noise)), counts_per_turn=1024, **WHEEL)
+    assert "counts turns from one frame to the next" in capsys.readouterr().err
+
+
 @given(
     steps=st.lists(st.integers(-200, 200), min_size=3, max_size=60),
     start=st.integers(0, 999),

@@ -28,6 +28,8 @@ SAME = {  # the same two columns
     "row names of R": '"time","speed"\n"1",0.05,20.04\n"2",0.1,0\n"3",0.15,3.5\n',
     "row names of R, filtered": '"time","speed"\n"4",0.05,20.04\n"9",0.1,0\n"12",0.15,3.5\n',
     "row names of R, no quotes": "time speed\n1 0.05 20.04\n2 0.1 0\n3 0.15 3.5\n",
+    "row names of R, write.table": '"time" "speed"\n"1" 0.05 20.04\n"2" 0.1 0\n"3" 0.15 3.5\n',
+    "quoted names with spaces": '"time" "speed" "in b"\n0.05 20.04 1\n0.1 0 2\n0.15 3.5 3\n',
     "row names that are words": "time,speed\na,0.05,20.04\nb,0.1,0\nc,0.15,3.5\n",
     "row names of R, csv2": '"time";"speed"\n"1";0,05;20,04\n"2";0,1;0\n"3";0,15;3,5\n',
     "comments": "# rig 2\n#\ntime,speed\n0.05,20.04\n0.1,0\n0.15,3.5\n",
@@ -98,6 +100,21 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path, text, words):
 def test_a_column_that_can_be_read_in_two_ways_is_refused_when_asked_for(tmp_path, text, words):
     (tmp_path / "b.csv").write_text(text)
     assert words in read_table(tmp_path / "b.csv")["speed"].read().why
+
+
+@pytest.mark.parametrize(
+    "text", ["0.05,20.04\n0.1,0\n", "2024-01-31T12:00:00.05,0\n", "12:00:01 3\n12:00:02 4\n"]
+)
+def test_a_table_without_a_header_is_said_to_have_none(tmp_path, text):
+    (tmp_path / "b.csv").write_text(text)
+    with pytest.raises(UserError, match=r"no header .its first line: .*write the columns' names"):
+        read_behavior(tmp_path / "b.csv", behavior_speed="speed")
+
+
+def test_columns_of_labview_begin_with_a_slash(tmp_path):
+    (tmp_path / "b.csv").write_text("/'run'/'time',/'run'/'speed'\n0.05,20.04\n0.1,0\n0.15,3.5\n")
+    got = read_behavior(tmp_path / "b.csv", behavior_speed="/'run'/'speed'")
+    np.testing.assert_allclose(got["speed"], SPEED, rtol=1e-6)
 
 
 def test_a_table_of_words_stays_words(tmp_path):

@@ -78,6 +78,35 @@ def test_slow_clocks_in_seconds_are_read(tmp_path):
     assert (got == RAN).mean() > 0.98
 
 
+def test_behaviour_of_a_whole_day_is_in_seconds_where_frames_lie_in_it(tmp_path):
+    """At 600 s of a day; in ms it would be over after 86 s. Not where ms fit the movie as well."""
+    day = np.arange(172800) / 2
+    columns = {"t": day, "speed": np.where(day % 10 >= 5, 20.0, 0)}
+    got = labels(tmp_path / "b.csv", columns, Frames(600, 30.0, 600 + STARTS))
+    assert (got == RAN).mean() > 0.9  # ramps of half a second
+    for begins in (0, 30):
+        line = refusal(tmp_path / "b.csv", columns, Frames(600, 30.0, begins + STARTS))
+        assert "set behavior_time_unit: ms (s, if it is)" in line
+    whole = {"t": np.arange(86400), "speed": columns["speed"][::2]}  # may be numbers of samples
+    line = refusal(tmp_path / "b.csv", whole, Frames(600, 30.0, 600 + STARTS))
+    assert "behavior_time_unit" in line
+    assert labels(tmp_path / "b.csv", whole, Frames(600, 30.0, 40000 + STARTS)).any()
+
+
+def test_before_the_first_change_to_run_the_mouse_rests(tmp_path, capsys):
+    columns = {"t": [5, 10, 15, 21], "labels": [1, 0, 1, 0]}
+    np.testing.assert_array_equal(labels(tmp_path / "b.csv", columns), RAN)
+    assert "5 s after the movie begins and is to run" in capsys.readouterr().err
+    columns = {"t": [5, 10, 15, 21], "labels": [0, 1, 0, 1]}
+    assert "write the state before it, at 0 s" in refusal(tmp_path / "b.csv", columns)
+    # a logger that begins a little after the camera, with the state that is
+    columns = {"t": [0.2, 5, 10, 15, 21], "labels": [0, 1, 0, 1, 0]}
+    np.testing.assert_array_equal(labels(tmp_path / "b.csv", columns), RAN)
+    # changes alone, the last of them long before the movie ends
+    line = refusal(tmp_path / "b.csv", {"t": [0, 2, 4], "labels": [0, 1, 0]})
+    assert "add what holds at the movie's beginning and end" in line
+
+
 @pytest.mark.parametrize("form", ["iso", "zone", "clock"])
 def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
     def text(seconds):
@@ -96,6 +125,8 @@ def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
     line = refusal(tmp_path / "b.csv", {"t": TIME, "speed": RUNS}, Frames(600, 30.0, time))
     assert "both need one clock" in line and ("dates" in line or form == "clock")
     assert "no numbers in ms" in refusal(tmp_path / "b.csv", columns, behavior_time_unit="ms")
+    night = (NOON + pd.to_timedelta(43190 + TIME, unit="s")).strftime("%H:%M:%S.%f")
+    assert "past midnight" in refusal(tmp_path / "b.csv", columns | {"t": night})
 
 
 def test_text_that_is_no_time_is_named(tmp_path):
@@ -289,6 +320,13 @@ def test_spike2_gives_times_itself(tmp_path):
         assert (got["labels"] == RAN).mean() > 0.99
     got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_labels="V_Door/level")
     assert (got["labels"] == RAN).all()
+    wheel |= {"units": "m/s", "values": wheel["values"] / 100}
+    scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel})
+    got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed="V_Wheel/values")
+    assert (got["labels"] == RAN).mean() > 0.99 and got["speed"].max() == 20
+    scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel | {"units": " volt "}})
+    with pytest.raises(UserError, match="V_Wheel/values is in 'volt', no speed that is known"):
+        read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed="V_Wheel/values")
     wheel["start"] = 100.0
     scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel})
     with pytest.raises(UserError, match=r"covers 100 to 120\.49 s, but the movie 0 to 19\.967 s"):

@@ -61,17 +61,17 @@ def test_speed_of_a_wheel():
     time = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
     counts = np.array([0, 100, 100, 60, 40.0])
     turn = {"counts_per_turn": 1000, "wheel_circumference": 50}
-    speed = locomotion.speed_of_encoder(counts, time, FRAMES, **turn)
-    np.testing.assert_allclose(speed, [5, 0, 2, 1])
+    speed = locomotion.velocity_of_encoder(counts, time, FRAMES, **turn)
+    np.testing.assert_allclose(speed, [5, 0, -2, -1])
     # a count a frame, the last of which ends after the last count: its speed is that before
-    speed = locomotion.speed_of_encoder(counts[:4], time[:4], FRAMES, **turn)
-    np.testing.assert_allclose(speed, [5, 0, 2, 2])
+    speed = locomotion.velocity_of_encoder(counts[:4], time[:4], FRAMES, **turn)
+    np.testing.assert_allclose(speed, [5, 0, -2, -2])
 
 
 @given(rate=st.integers(1, 200), cm_s=st.floats(0.1, 80))
 def test_a_steady_wheel_has_its_speed_at_every_rate(rate, cm_s):
     time = np.arange(4 * rate + 1) / rate
-    speed = locomotion.speed_of_encoder(
+    speed = locomotion.velocity_of_encoder(
         cm_s * time * 1024 / 47.1, time, FRAMES, counts_per_turn=1024, wheel_circumference=47.1
     )
     np.testing.assert_allclose(speed, cm_s)

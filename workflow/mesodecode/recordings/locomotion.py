@@ -50,6 +50,31 @@ def within(start: np.ndarray, stop: np.ndarray, frames: np.ndarray) -> np.ndarra
     return (begun > np.searchsorted(np.sort(stop), middle, side="right")).astype(np.uint8)
 
 
+def turning_back(velocity: np.ndarray, above: float) -> int:
+    """Return in how many frames a velocity (T,) is above `above`, but the other way just before.
+
+    Only noise is: a mouse needs tenths of a second to turn round.
+    """
+    fast = np.abs(velocity) > above
+    return int((fast[1:] & fast[:-1] & (np.sign(velocity[1:]) != np.sign(velocity[:-1]))).sum())
+
+
+def are_ways(counts: np.ndarray, cm: float) -> bool:
+    """Return whether counts (n,) are ways since the last sample: 0 at rest, time and again.
+
+    A position is another at each rest; one that creeps stays at each of its counts for a while,
+    and one that rocks at 0 goes less far than 1 mm (`cm` is a way of 1 cm).
+    """
+    starts = np.flatnonzero(np.append(True, np.diff(counts) != 0))
+    lasts = np.diff(np.append(starts, len(counts)))
+    starts, lasts = starts[lasts >= 5], lasts[lasts >= 5]
+    zero, farthest = counts[starts] == 0, int(np.abs(counts).argmax())
+    if abs(counts[farthest]) < 0.1 * cm or 3 * lasts[zero].sum() < lasts.sum() or not zero.any():
+        return False
+    first, last = starts[zero][[0, -1]]
+    return bool(first < farthest < last)
+
+
 def run_on(position: np.ndarray, turn: float, cm: float) -> tuple[np.ndarray, float | None]:
     """Return a wheel's position (n,) without its returns, and the range after which it begins anew.
 
@@ -93,7 +118,7 @@ def run_on(position: np.ndarray, turn: float, cm: float) -> tuple[np.ndarray, fl
     return position, None
 
 
-def speed_of_encoder(
+def velocity_of_encoder(
     counts: np.ndarray,
     time: np.ndarray,
     frames: np.ndarray,
@@ -101,9 +126,9 @@ def speed_of_encoder(
     counts_per_turn: float,
     wheel_circumference: float,
 ) -> np.ndarray:
-    """Return the speed (T,) in cm/s, whatever its direction, of a wheel's position.
+    """Return the velocity (T,) in cm/s, below 0 where counts fall, of a wheel's position.
 
-    `counts` (n,) run on, turn after turn, at `time` (n,) s; the speed of a frame is the way between
+    `counts` (n,) run on, turn after turn, at `time` (n,) s; that of a frame is the way between
     its beginning and its end, both interpolated linearly, by its duration. The part of a frame that
     lies outside `time` is left out.
     """
@@ -111,8 +136,8 @@ def speed_of_encoder(
     way = np.interp(stop, time, counts) - np.interp(start, time, counts)
     lasts = stop - start
     known = lasts > 1e-9
-    speed = np.abs(way[known] / lasts[known]) * wheel_circumference / counts_per_turn
-    return np.interp(frames, frames[known], speed)
+    velocity = way[known] / lasts[known] * wheel_circumference / counts_per_turn
+    return np.interp(frames, frames[known], velocity)
 
 
 def states_of_speed(

@@ -65,7 +65,13 @@ def read_behavior(
     if "labels" in found and states != "speed":
         behavior["labels"] = _labels(found["labels"], run_label)
     if "encoder" in found:
-        behavior["speed"] = speed_of_wheel(found["encoder"], counts_per_turn, wheel_circumference)
+        behavior["speed"] = speed_of_wheel(
+            found["encoder"],
+            counts_per_turn,
+            wheel_circumference,
+            threshold=speed_threshold,
+            decides="labels" not in behavior,
+        )
     elif "speed" in found:
         behavior["speed"] = speed_of(
             found["speed"],

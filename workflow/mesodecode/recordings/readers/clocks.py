@@ -40,7 +40,10 @@ def seconds(
     if is_text(values):
         if unit is not None:
             raise UserError(f"{path}: {name} holds text, no numbers in {unit}; leave the unit out")
-        return increasing(_of_text(values, name, path), name, path)
+        time = _of_text(values, name, path)
+        if (np.diff(time) < -43200).any() and np.ptp(time) <= 86400:
+            raise UserError(f"{path}: {name} goes past midnight; write dates as well")
+        return increasing(time, name, path)
     scale = UNITS[unit] if unit in UNITS else 1 / float(unit or 1)
     if values.dtype.kind in "uif" and values.ndim == 1 and np.isfinite(values).all():
         values = _running_on(values, name, path)

@@ -78,10 +78,10 @@ def holding(path: str | Path) -> Iterator[dict[str, Held]]:
 
 
 def _timed(held: dict[str, Held]) -> dict[str, Held]:
-    """Give the channels that Spike2 exported their times.
+    """Give the channels that Spike2 exported their times and units.
 
-    Such a channel is a struct: `values` or `level`, beside `times` of each or `start` and
-    `interval` (CED, "Exporting as MATLAB data").
+    Such a channel is a struct: `values` or `level`, beside `units` and `times` of each or `start`
+    and `interval` (CED, "Exporting as MATLAB data").
     """
 
     def times(channel: str, n_values: int) -> np.ndarray | None:
@@ -97,11 +97,16 @@ def _timed(held: dict[str, Held]) -> dict[str, Held]:
             return None
         return float(start.item()) + float(interval.item()) * np.arange(n_values)
 
+    def unit(channel: str) -> str | None:
+        word = held.get(f"{channel}/units", EMPTY).read()
+        text = isinstance(word, np.ndarray) and word.size == 1 and word.dtype.kind in "UO"
+        return (str(word.item()).strip() or None) if text else None
+
     found = dict(held)
     for name, item in held.items():
         channel, _, field = name.rpartition("/")
         if channel and field in ("values", "level"):
-            found[name] = replace(item, times=partial(times, channel))
+            found[name] = replace(item, times=partial(times, channel), unit=unit(channel))
     return found
 
 
@@ -178,7 +183,7 @@ def _add_v5(found: dict[str, np.ndarray | Held], name: str, value: object) -> No
         for field in value.dtype.names:
             _add_v5(found, f"{name}/{field}", value[field].item())
     elif value.dtype.kind == "O":
-        found[name] = _of_cells([_cell_v5(cell) for cell in value.ravel("F")])
+        found[name] = _of_cells([_cell_v5(cell) for cell in value.flat], value.shape)
     else:
         found[name] = unreadable(f"is of type {value.dtype}", str(value.dtype))
 
@@ -189,13 +194,14 @@ def _cell_v5(cell: np.ndarray) -> str | float | None:
     return cell.item() if cell.dtype.kind in "buif" and cell.size == 1 else None
 
 
-def _of_cells(values: list[str | float | None]) -> np.ndarray | Held:
+def _of_cells(values: list[str | float | None], shape: tuple[int, ...]) -> np.ndarray | Held:
     """Return cells, a word or a number each, as an array; None stands for anything else."""
     if None in values:
         which = f"cell {values.index(None) + 1}"
         return unreadable(f"is a cell array, and {which} of it neither a word nor a number", "cell")
     texts = any(isinstance(value, str) for value in values)
-    return np.array([str(v) for v in values], object) if texts else np.array(values, np.float64)
+    array = np.array([str(v) for v in values], object) if texts else np.array(values, np.float64)
+    return array.reshape(shape)
 
 
 # --- version 7.3 -------------------------------------------------------------------------------
@@ -244,7 +250,8 @@ def _read_cells(item: h5py.Dataset, file: h5py.File, path: str | Path) -> np.nda
         one = cell.size == 1 and cell.dtype.kind in "buif" and not empty
         return hdf5.read_array(cell, path).item() if one else None
 
-    found = _of_cells([read(reference) for reference in hdf5.read_array(item, path).ravel()])
+    cells = hdf5.read_array(item, path).T
+    found = _of_cells([read(reference) for reference in cells.flat], cells.shape)
     return found.read() if isinstance(found, Held) else found
 
 

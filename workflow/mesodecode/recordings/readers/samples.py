@@ -116,7 +116,8 @@ class Trace:
     def states_at_frames(self, states: np.ndarray) -> np.ndarray:
         """Return states (n,) of this trace as one a frame, each held until the next is logged.
 
-        Raises UserError if run (1) or rest (0), logged time and again, lasts into a gap.
+        Before a list of changes that begins with run (1), the mouse rests. Raises UserError if
+        run or rest (0), logged time and again, lasts into a gap, or if such a list begins late.
         """
         if self.time is None or self.frames is None:
             return states
@@ -126,7 +127,22 @@ class Trace:
             _, gaps = self._gaps()
             if gaps.size:
                 self._check_rest(states, gaps)
-        return locomotion.held_at(states, self.time, self.frames.starts)
+        held = locomotion.held_at(states, self.time, self.frames.starts)
+        late = self.time[0] - self.frames.starts[0]
+        if late > LEAST and (states[1:] != states[:-1]).all():
+            self._begin(held, states[0], late)
+        return held
+
+    def _begin(self, held: np.ndarray, first: int, late: float) -> None:
+        """Write rest before the first change of states, if that is to run, into `held` (T,)."""
+        begins = f"{self.path}: the first change in {self.name} comes {late:.4g} s after the movie"
+        if not first and late > STOPS:
+            raise UserError(
+                f"{begins} begins: write the state before it, at {self.frames.starts[0]:.10g} s"
+            )
+        if first:
+            held[self.frames.starts + self.frames.lasts / 2 < self.time[0]] = 0
+            say(f"{begins} begins and is to run: rest is taken before")
 
     def segment_at_frames(self, segment: np.ndarray) -> np.ndarray:
         """Return numbers (n,) of segments as one a frame, each held until the next is logged."""
@@ -217,6 +233,10 @@ def check_spans(
     def fits(scale: float) -> bool:
         return 0.9 < lasts * scale / movie < MANY
 
+    # In s, if frames of times of their own lie in it, and behind all of it in any finer unit
+    finer = 1 / MANY if (time == np.rint(time)).all() else UNITS["ms"]
+    shared = frames.time is not None and time[0] <= starts[0] and starts[-1] <= time[-1]
+    guessed = guessed and not (shared and time[-1] * finer < starts[0])
     if guessed and lasts > (MANY if slow else LONG) * movie:
         counted = slow and usual == 1 and abs(len(time) - frames.count) <= 0.05 * frames.count
         hint = (
@@ -232,6 +252,11 @@ def check_spans(
     spare = max(usual, frames.lasts)
     if time[0] > starts[0] + spare or time[-1] < starts[-1] - spare:
         words = "both need one clock and one span"
+        if starts[0] - spare <= time[0] and time[-1] <= starts[-1] + spare and lasts > 0.1 * movie:
+            words += (
+                "; if only changes, or only a wheel that turns, are logged, add what holds at the "
+                "movie's beginning and end (0 where the wheel stands still)"
+            )
         if frames.time is None and DATES[0] < time[0] < DATES[1]:
             words += "; name the frames' times, by that clock, in frame_times"
         elif (DATES[0] < starts[0] < DATES[1]) != (DATES[0] < time[0] < DATES[1]):

@@ -13,6 +13,7 @@ from mesodecode.recordings.readers.samples import Trace
 
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
+NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
 USUAL = 2.0, 150.0  # cm/s; between them is the fastest of nearly every session
 
 
@@ -53,6 +54,7 @@ def speed_of(
         )
     if decides:
         _check_fast(trace, speed, said)
+        _say_noise(trace, velocity, threshold)
     return speed
 
 
@@ -92,10 +94,29 @@ def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
         say(f"{words}: taken to be in cm/s; if it is in m/s, set speed_unit")
 
 
-def speed_of_wheel(trace: Trace, counts_per_turn: float | None, turn: float | None) -> np.ndarray:
+def _say_noise(trace: Trace, velocity: np.ndarray, threshold: float) -> None:
+    """Say that frames of noise are taken for run, where they are many."""
+    back = locomotion.turning_back(velocity, threshold)
+    if back > NOISY * len(velocity):
+        say(
+            f"{trace.path}: {trace.name} turns from one frame to the next, and is above "
+            f"{threshold:g} cm/s both ways, {back} times: noise, taken for run; raise "
+            "speed_threshold, set min_bout, or smooth it"
+        )
+
+
+def speed_of_wheel(
+    trace: Trace,
+    counts_per_turn: float | None,
+    turn: float | None,
+    *,
+    threshold: float,
+    decides: bool,
+) -> np.ndarray:
     """Return the speed (T,) in cm/s of an encoder's counts; a turn of the wheel is `turn` cm.
 
-    Counts that begin anew, each turn or at 16 or 32 bits, are run on, and a line says so. Raises
+    Counts that begin anew, each turn or at 16 or 32 bits, are run on, and a line says so; also
+    where the speed `decides` on run and rest, and noise is above `threshold` (cm/s). Raises
     UserError if the wheel is not described, or the counts cannot be those of a mouse's wheel.
     """
     if counts_per_turn is None or turn is None:
@@ -117,13 +138,21 @@ def speed_of_wheel(trace: Trace, counts_per_turn: float | None, turn: float | No
         raise UserError(f"{trace.path}: {trace.name} {error}") from error
     if size is not None:
         say(f"{trace.path}: {trace.name} begins anew every {size:,.6g} counts and is run on")
+    if locomotion.are_ways(counts, counts_per_turn / turn):
+        raise UserError(
+            f"{trace.path}: {trace.name} is 0 whenever the wheel stands still: counts since the "
+            "last sample? write their sum (cumsum), a position"
+        )
     trace.check_way(counts)
-    speed = locomotion.speed_of_encoder(
+    velocity = locomotion.velocity_of_encoder(
         counts, time, trace.frames.starts, counts_per_turn=counts_per_turn, wheel_circumference=turn
     )
+    speed = np.abs(velocity)
     if speed.max() > FASTEST:
         raise UserError(
             f"{trace.path}: {trace.name} makes {speed.max():.0f} cm/s at frame {speed.argmax()}: "
             "the counter is reset there, or counts_per_turn or wheel_circumference (cm) are wrong"
         )
+    if decides:
+        _say_noise(trace, velocity, threshold)
     return speed

@@ -159,7 +159,7 @@ def _sample(lines: list[str]) -> list[str]:
 def fields(line: str, separator: str) -> list[str]:
     """Return the fields of a line, quotes taken off."""
     if separator == r"\s+":
-        return line.split()
+        return [text.strip('"') for text in re.findall(r'"[^"]*"|\S+', line)]
     if '"' not in line:
         return [text.lstrip() for text in line.split(separator)]
     return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
@@ -179,8 +179,8 @@ def _separator(header: str, rows: list[str]) -> str:
     best = max("\t;,", key=fit)
     if fit(best) >= 0:
         return best
-    spaced = len(header.split())
-    if spaced > 1 and rows and {len(row.split()) - spaced for row in rows} in ({0}, {1}):
+    spaced = len(fields(header, r"\s+"))
+    if spaced > 1 and rows and {len(fields(r, r"\s+")) - spaced for r in rows} in ({0}, {1}):
         return r"\s+"
     if any("\t" in row or ";" in row for row in rows):
         return "\t" if "\t" in rows[0] else ";"

@@ -14,6 +14,7 @@ from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers.arrays import Bouts, Held, Unreadable, Variable
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
+DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}:\d{2}"
 FORMATS = "MAT, HDF5 (.h5), CSV, TSV, NPY and NWB files, or a folder of NPY files"
 
 
@@ -44,7 +45,7 @@ def read_variables(
             item, column = named(held, name)
             if item is not None:
                 found[name] = vector(item, name, column)
-        return found, listed(held)
+        return found, _without_header(held, path) or listed(held)
 
 
 @contextmanager
@@ -77,11 +78,19 @@ def _holding(path: Path) -> Iterator[dict[str, Held]]:
 
 def named(held: dict[str, Held], name: str) -> tuple[Held | None, int | None]:
     """Return what `name` is that of, and the column (from 1) that NAME:2 asks for."""
-    whole = name.strip("/")
+    whole = name if name in held else name.strip("/")  # columns of LabVIEW begin with one
     match = re.fullmatch(r"(.+):([1-9]\d*)", whole)
     if whole not in held and match:
         return held.get(match[1]), int(match[2])
     return held.get(whole), None
+
+
+def _without_header(held: dict[str, Held], path: Path) -> list[str]:
+    """Return what to say in place of a list, where the first line of a table names no columns."""
+    data = all(NUMBER.fullmatch(name) or re.match(DATE, name) for name in held)
+    if path.suffix.lower() not in (".csv", ".tsv") or not held or not data:
+        return []
+    return [f"no header (its first line: {', '.join(held)}): write the columns' names above it"]
 
 
 def listed(held: dict[str, Held]) -> list[str]:
