@@ -202,12 +202,15 @@ def test_pixels_keep_their_type(tmp_path, suffix, dtype):
 @pytest.mark.parametrize("size", [1, 4, 7, 100])
 def test_channels_of_an_array_follow_each_other(tmp_path, size):
     np.save(tmp_path / "s.npy", np.stack([FRAMES, FRAMES[::-1]], axis=1))
-    frames = read(tmp_path / "s.npy", size, axes="TCYX")
+    frames = read(tmp_path / "s.npy", size, axes="TCYX", channels=2)
     np.testing.assert_array_equal(frames[::2], FRAMES)
     np.testing.assert_array_equal(frames[1::2], FRAMES[::-1])
     options = {"imagej": True, "metadata": {"axes": "TCYX"}}
     tifffile.imwrite(tmp_path / "s.tif", np.stack([FRAMES, FRAMES[::-1]], axis=1), **options)
-    np.testing.assert_array_equal(read(tmp_path / "s.tif", size, axes="TCYX"), frames)
+    got = read(tmp_path / "s.tif", size, axes="TCYX", channels=2)
+    np.testing.assert_array_equal(got, frames)
+    for path in (tmp_path / "s.npy", tmp_path / "s.tif"):
+        assert "set channels: 2" in refusal(path, axes="TCYX")
 
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=6), size=st.integers(1, 12))

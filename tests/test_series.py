@@ -16,7 +16,7 @@ from test_readers import FRAMES, GRAY, photon_series, read, refusal, save_h5, sa
 
 from mesodecode.base.files import UserError, in_order
 from mesodecode.recordings.readers.light_sources import read_light_sources
-from mesodecode.recordings.readers.series import by_wavelength, of_one_series
+from mesodecode.recordings.readers.series import by_wavelength, check_signal, of_one_series
 
 BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
 BOTH = np.stack([BLUE, VIOLET], axis=1).reshape(-1, *FRAMES.shape[1:])
@@ -83,6 +83,7 @@ def test_a_number_in_brackets_is_that_of_a_part():
     [
         ("MAX_img img_0 img_1", "MAX_img"),
         ("MAX_rec rec", "MAX_rec"),
+        ("AVG_m12_20260101 m12_20260101", "AVG_m12_20260101"),
         ("img_1 img_2 img_2_mask img_reference", "img_2_mask img_reference"),
         ("rec_1 rec_2 rec_3 vessels", "vessels"),
     ],
@@ -181,6 +182,43 @@ def test_a_file_a_wavelength(tmp_path, size, capsys):
     np.testing.assert_array_equal(read(tmp_path, size, channels=2), turned)
     joined = read(files, size, channels=2, wavelengths="in_turn")
     np.testing.assert_array_equal(joined, np.concatenate([BLUE, VIOLET]))
+
+
+def test_files_that_may_be_a_wavelength_each_are_said_to_be_joined(tmp_path, capsys):
+    files = save_each(tmp_path, "rec_1.tif", "rec_2.tif")
+    joined = np.concatenate([BLUE, VIOLET])
+    np.testing.assert_array_equal(read(files, channels=2), joined)
+    said = capsys.readouterr().err
+    assert "2 files, taken to follow each other in time" in said and "separate" in said
+    for options in ({"channels": 2, "wavelengths": "in_turn"}, {"channels": 1}):
+        np.testing.assert_array_equal(read(files, **options), joined)
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "signal", "calcium"),
+    [
+        ("405 470", 1, 2),
+        ("s1/405nm s1/488nm", 1, 2),
+        ("470 405", 2, 1),
+        ("isosbestic signal", 1, 2),
+        ("imagingUV imagingBlue", 1, 2),
+        ("blue_fluo green_reflectance", 2, 1),
+        ("hemo_530 calcium_470", 1, 2),
+        ("violet 415 blue", 2, 3),
+    ],
+)
+def test_what_shows_no_calcium_is_not_taken_for_the_signal(names, signal, calcium):
+    words = f"signal_channel: {calcium} .*reference_channel: {signal}"
+    with pytest.raises(UserError, match=f"rec: signal_channel {signal} is .*{words}"):
+        check_signal(names.split(), signal, "rec")
+    check_signal(names.split(), calcium, "rec")
+
+
+@pytest.mark.parametrize("names", ["ch1 ch2", "405 415", "G R", "GCaMP tdTomato", "470 530"])
+def test_where_names_do_not_tell_calcium_any_may_be_the_signal(names):
+    for signal in (1, 2):
+        check_signal(names.split(), signal, "rec")
 
 
 def test_parts_of_each_wavelength(tmp_path):

@@ -84,7 +84,7 @@ def test_an_ndtiff_set_is_one_movie(tmp_path):
     pages = [({"time": t // 2, "channel": "BV"[t % 2]}, frame) for t, frame in enumerate(FRAMES)]
     save_ndtiff(tmp_path, pages)
     np.testing.assert_array_equal(read(tmp_path, channels=2), FRAMES)
-    assert "images of 2 channels" in refusal(tmp_path / "rec_NDTiffStack.tif")
+    assert "a stack of 2 channels" in refusal(tmp_path / "rec_NDTiffStack.tif")
     pages = [({"position": t % 2, "time": t // 2}, frame) for t, frame in enumerate(FRAMES)]
     save_ndtiff(tmp_path, pages)
     assert "images of 2 positions" in refusal(tmp_path / "rec_NDTiffStack.tif")
@@ -125,7 +125,7 @@ def test_channels_of_a_micromanager_stack_take_turns(tmp_path):
     pages = [(i % 2, i // 2, 0, frame) for i, frame in enumerate(FRAMES)]  # stopped in a cycle
     save_mmstack(path, pages, T, n_channels=2)
     np.testing.assert_array_equal(read(path, channels=2), FRAMES)
-    assert "images of 2 channels; set channels" in refusal(path)
+    assert "set channels: 2 and signal_channel" in refusal(path)
 
 
 def test_several_positions_are_refused(tmp_path):
@@ -192,6 +192,10 @@ def test_one_image_of_an_ome_file_is_a_movie(tmp_path):
     np.testing.assert_array_equal(read(path, dataset="Image0"), FRAMES)
     np.testing.assert_array_equal(read(path, dataset="1"), FRAMES[:9] // 2)
     assert "no image 'Image2'" in refusal(path, dataset="Image2")
+    with tifffile.TiffWriter(tmp_path / "mask.ome.tif", ome=True) as tif:
+        tif.write(FRAMES, metadata={"axes": "TYX"}, **GRAY)
+        tif.write(FRAMES[0, :3] // 256, metadata={"axes": "YX"}, **GRAY)
+    np.testing.assert_array_equal(read(tmp_path / "mask.ome.tif", dataset="0"), FRAMES)
     tifffile.imwrite(tmp_path / "two_1.ome.tif", FRAMES, ome=True, metadata={"axes": "TYX"}, **GRAY)
     assert "2 images" in refusal(path)  # and as a part of several
     with pytest.raises(Exception, match="2 images"):
@@ -211,4 +215,9 @@ def test_channels_of_a_hyperstack_are_those_of_the_corrections(tmp_path):
     tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TCYX"})
     np.testing.assert_array_equal(read(path, channels=2), FRAMES[:22])
     assert "a stack of 2 channels" in refusal(path, channels=3)
-    np.testing.assert_array_equal(read(path, axes="TCYX"), FRAMES[:22])
+    assert "set channels: 2" in refusal(path, axes="TCYX")
+    np.testing.assert_array_equal(read(path, axes="TCYX", channels=2), FRAMES[:22])
+    np.testing.assert_array_equal(read(path, channels=None), FRAMES[:22])  # light sources tell
+    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "ZCYX"})
+    assert "set movie_axes" in refusal(path, channels=2)
+    np.testing.assert_array_equal(read(path, axes="TCYX", channels=2), FRAMES[:22])

@@ -121,6 +121,19 @@ def test_channels_one_after_the_other_are_no_turns():
     assert "follow each other after 200 frames" in words and "wavelengths: separate" in words
 
 
+def test_files_of_one_wavelength_each_hold_no_turns_of_two():
+    def look(frames):
+        movie = InTurn(Stack(frames.astype(np.uint16)), 2, apart=True)
+        assert len(np.concatenate([b for _, b in movie.blocks(37)])) == len(frames)
+
+    look(two())
+    look(interleave(channel(1000, 1), channel(1000, 1)))
+    flicker = 1 + 0.01 * (np.arange(2 * T) // 2 % 2)[:, None, None]
+    look(two() * flicker)
+    with pytest.raises(UserError, match="wavelengths: in_turn"):
+        look(interleave(two()[:T], two()[T:]))  # rec_w1 and rec_w2 of two weeks
+
+
 def sources(folder, frames, labels):
     tifffile.imwrite(folder / "s.tif", frames.astype(np.uint16), photometric="minisblack")
     np.save(folder / "labels.npy", labels)

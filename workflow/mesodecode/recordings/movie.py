@@ -22,7 +22,8 @@ class Movie:
     """The frames of one session, read in blocks: never whole in memory.
 
     Attributes: path; shape (T, H, W); dtype, in native byte order; time (T,) in s where the file
-    has a time stamp a frame, else None; axes of its array, and what said so.
+    has a time stamp a frame, else None; axes of its array, and what said so; channels, how many
+    take turns in its frames by the axes of its array.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Movie:
     dtype: np.dtype
     time: np.ndarray | None = None
     axes = Axes()
+    channels = 1
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -89,23 +91,23 @@ class ArrayMovie(Movie):
         at = self._letters.index("T")
         first = self._letters.replace("1", "")[0] == "T"
         self._depth = depth or (1 if first else shape[at])
-        self._channels = shape[self._letters.index("C")] if "C" in self._letters else 1
+        self.channels = shape[self._letters.index("C")] if "C" in self._letters else 1
         times, height, width = (shape[self._letters.index(axis)] for axis in "TYX")
-        self.shape = (times * self._channels, height, width)
+        self.shape = (times * self.channels, height, width)
         if 0 in self.shape:
             raise UserError(f"{path}: an empty movie of shape {shape}; truncated?")
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
-        frame = math.prod(self.shape[1:]) * self.dtype.itemsize * self._channels
-        slab = max(1, size // self._channels)
+        frame = math.prod(self.shape[1:]) * self.dtype.itemsize * self.channels
+        slab = max(1, size // self.channels)
         if self._depth > 1:  # whole chunks, as far as memory allows
             whole = math.ceil(slab / self._depth) * self._depth
             slab = min(whole, max(slab, SLAB // frame))
         yield from batched(self._slabs(slab), size)
 
     def _slabs(self, slab: int) -> Iterator[np.ndarray]:
-        n_times = self.shape[0] // self._channels
+        n_times = self.shape[0] // self.channels
         order = [self._letters.index(a) for a in ("TCYX" if "C" in self._letters else "TYX")]
         kept = sorted(order)
         for start in range(0, n_times, slab):
@@ -164,11 +166,12 @@ class JoinedMovie(Movie):
 class InterleavedMovie(Movie):
     """Movies of one wavelength each, as one whose frames take turns: the first of each, and so on.
 
-    Raises UserError if they do not have equally many frames; a last one more is left out, and said.
+    `names`: what files or datasets call each. Raises UserError if they do not have equally many
+    frames; a last one more is left out, and said.
     """
 
-    def __init__(self, movies: Sequence[Movie]) -> None:
-        first = movies[0]
+    def __init__(self, movies: Sequence[Movie], names: Sequence[str]) -> None:
+        first, self.names = movies[0], names
         self.path, self.dtype, self._movies = first.path, first.dtype, movies
         self.axes = replace(first.axes, movies=len(movies))
         counts = [movie.shape[0] for movie in movies]

@@ -26,6 +26,7 @@ from mesodecode.recordings.readers.checks import CheckedMovie
 from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times, say
 from mesodecode.recordings.readers.filled import FilledMovie
 from mesodecode.recordings.readers.light_sources import read_light_sources
+from mesodecode.recordings.readers.series import check_signal
 from mesodecode.recordings.roi_files import read_signals
 from mesodecode.running.fingerprints import Watched
 
@@ -104,8 +105,14 @@ def preprocess(
             )
         wavelengths = "in_turn"
     with open_movie(
-        movie, dataset=movie_dataset, axes=movie_axes, channels=channels, wavelengths=wavelengths
+        movie,
+        dataset=movie_dataset,
+        axes=movie_axes,
+        channels=channels if light_sources is None else None,
+        wavelengths=wavelengths,
     ) as opened:
+        if isinstance(opened, InterleavedMovie) and corrections is not None:
+            check_signal(opened.names, corrections["signal_channel"], opened.path)
         brain = sources["brain_mask"]
         if brain is not None:
             brain = read_brain(brain, *opened.shape[1:], opened.path)
@@ -113,8 +120,8 @@ def preprocess(
         checked: Movie | InTurn = CheckedMovie(filled, keep_zero=zero_frames == "keep")
         if light_sources is not None:
             lights = read_light_sources(light_sources, light_sources_dataset, opened.shape[0])
-        elif channels > 1 and not isinstance(opened, InterleavedMovie):
-            checked = InTurn(checked, channels)
+        elif channels > 1:
+            checked = InTurn(checked, channels, apart=isinstance(opened, InterleavedMovie))
         raw = Measured(checked, channels if lights is None else len(np.unique(lights)))
         stack = corrected(raw, corrections, frame_rate, lights, filled.outside)
         taken = signal_frames(opened.shape[0], corrections, lights)
@@ -233,7 +240,8 @@ def frames_of(
         many = {"taken": taken, "n_raw": n_raw, "orders": orders}
         time = read_times(times, dataset, len(taken), rate, unit=unit, **many)
     elif time is not None:
-        time = increasing(time, "its time", movie.path)[taken]
+        # those of the signal only: wavelengths in series of their own may share their times
+        time = increasing(time[taken], "its time", movie.path)
         time = check_times(time, "the movie", movie.path, rate)
     sure = times is not None or movie.axes.by == "movie_axes"
     return Frames(len(taken), rate, time, taken, n_raw, orders, sure)

@@ -55,7 +55,7 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
             paths,
             dataset=settings["movie_dataset"],
             axes=settings["movie_axes"],
-            channels=channels,
+            channels=None if settings["light_sources"] else channels,
             wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
         ) as movie:
             frames, *size = movie.shape

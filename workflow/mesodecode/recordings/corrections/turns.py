@@ -35,10 +35,14 @@ MEND = "give each frame's light source in recordings.light_sources"
 
 
 class InTurn:
-    """A movie that, once it is read to its end, raises UserError if its channels change order."""
+    """A movie that, once it is read to its end, raises UserError if its channels change order.
 
-    def __init__(self, source: Movie, channels: int) -> None:
+    `apart`: each channel is of files of its own, whose frames should take no turns themselves.
+    """
+
+    def __init__(self, source: Movie, channels: int, *, apart: bool = False) -> None:
         self.source, self.channels, self.path = source, channels, source.path
+        self._check = self._check_each if apart else self._check_turns
         self.shape, self.dtype = source.shape, source.dtype
         self._every = [max(1, length // SAMPLES) for length in source.shape[1:]]
         sampled = [
@@ -68,7 +72,15 @@ class InTurn:
         self._tiles[self._seen : self._seen + len(new)] = sums / sizes
         self._seen += len(new)
 
-    def _check(self, tiles: np.ndarray) -> None:
+    def _check_each(self, tiles: np.ndarray) -> None:
+        n = self.channels
+        if any(_take_turns(tiles[i::n], n) for i in range(n)):
+            raise UserError(
+                f"{self.path}: taken for one of {n} wavelengths, each in files or datasets of its "
+                f"own, but {n} unlike images take turns in its frames: set wavelengths: in_turn"
+            )
+
+    def _check_turns(self, tiles: np.ndarray) -> None:
         n, n_frames = self.channels, len(tiles)
         if n_frames < 2 * n or not np.isfinite(tiles).all():
             return
@@ -121,6 +133,14 @@ def _tell_apart(tiles: np.ndarray, n: int) -> bool:
         return False
     apart = [np.square(tiles[n:] - tiles[n - lag : -lag]).mean(axis=1) for lag in range(1, n + 1)]
     return np.mean(apart[-1] * CLEAR**2 < np.min(apart[:-1], axis=0)) > MOSTLY
+
+
+def _take_turns(tiles: np.ndarray, n: int) -> bool:
+    """Return whether `n` unlike images take turns in frames, tiles (T, K)."""
+    if len(tiles) < 2 * n or not np.isfinite(tiles).all() or not _tell_apart(tiles, n):
+        return False
+    unlike = min(np.square(tiles[lag:] - tiles[:-lag]).mean() for lag in range(1, n))
+    return bool(unlike > (UNLIKE * np.abs(tiles).mean()) ** 2)
 
 
 def _changes(tiles: np.ndarray, n: int, dark: np.ndarray, length: int) -> list[int]:

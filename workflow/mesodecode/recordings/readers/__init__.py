@@ -37,7 +37,7 @@ def open_movie(
     *,
     dataset: str | Sequence[str] | None = None,
     axes: str | None = None,
-    channels: int = 1,
+    channels: int | None = 1,
     wavelengths: str = "auto",
 ) -> Iterator[Movie]:
     """Open the movie of a session, whatever its format (by suffix; a TIFF file needs none).
@@ -52,7 +52,8 @@ def open_movie(
     three axes. `axes`, such as "YXT", is for arrays whose axes are in an unusual order: usual are
     TYX, in MAT files YXT as MATLAB shows it, in NWB files TXY.
 
-    `channels` (wavelengths) take turns in the frames of the movie. With `wavelengths` "separate",
+    `channels` (wavelengths; None: any number of them, which something else tells apart) take turns
+    in the frames of the movie. With `wavelengths` "separate",
     each file, folder, pattern or dataset holds one of them, in the order given; "in_turn" says that
     all follow each other in time; "auto" goes by their names.
 
@@ -63,22 +64,28 @@ def open_movie(
     given = [path] if isinstance(path, str | Path) else list(path)
     found = _whole_sets([movie_files(name) for name in given])
     if len(names) > 1 and not _are_components(found[0][0], names):
-        groups = [[_Source(file, (name,)) for files in found for file in files] for name in names]
-        groups = _datasets_apart(groups, names, given[0], channels, wavelengths)
+        held = {
+            name: [_Source(file, (name,)) for files in found for file in files] for name in names
+        }
+        groups = _datasets_apart(held, given[0], channels, wavelengths)
     else:
         apart = _apart(found, given, channels, wavelengths)
-        groups = [[_Source(file, tuple(names)) for file in files] for files in apart]
+        groups = {
+            name: [_Source(file, tuple(names)) for file in files] for name, files in apart.items()
+        }
     with ExitStack() as stack:
         in_each = channels if len(groups) == 1 else 1
+        assumed = wavelengths == "auto" and in_each != 1
         movies = [
-            stack.enter_context(_one_after_the_other(group, axes, in_each)) for group in groups
+            stack.enter_context(_one_after_the_other(group, axes, in_each, assumed=assumed))
+            for group in groups.values()
         ]
-        yield movies[0] if len(movies) == 1 else InterleavedMovie(movies)
+        yield movies[0] if len(movies) == 1 else InterleavedMovie(movies, list(groups))
 
 
 @contextmanager
 def _one_after_the_other(
-    sources: list[_Source], axes: str | None, channels: int
+    sources: list[_Source], axes: str | None, channels: int | None, *, assumed: bool
 ) -> Iterator[Movie]:
     files = [source.file for source in sources]
     if len(sources) == 1:
@@ -98,6 +105,13 @@ def _one_after_the_other(
         (source.file, partial(_open_one, source.file, list(source.names), axes, channels, True))
         for source in sources
     ]
+    if assumed:
+        print(
+            f"{files[0]}: {len(files)} files, taken to follow each other in time, in whose frames "
+            f"{channels} channels take turns; if each is of one wavelength, set wavelengths: "
+            "separate",
+            file=sys.stderr,
+        )
     yield JoinedMovie(opened)
 
 
@@ -158,34 +172,33 @@ def _are_components(file: Path, names: list[str]) -> bool:
 
 
 def _datasets_apart(
-    groups: list[list[_Source]],
-    names: list[str],
+    groups: dict[str, list[_Source]],
     path: str | Path,
-    channels: int,
+    channels: int | None,
     wavelengths: str,
-) -> list[list[_Source]]:
+) -> dict[str, list[_Source]]:
     if wavelengths == "in_turn":
-        return [[source for group in groups for source in group]]
+        return {"": [source for group in groups.values() for source in group]}
     if len(groups) != channels:
         raise UserError(
-            f"{path}: {len(groups)} datasets ({', '.join(names)}) of one wavelength each, but "
+            f"{path}: {len(groups)} datasets ({', '.join(groups)}) of one wavelength each, but "
             f"channels is {channels}: set channels: {len(groups)}, name one, or set wavelengths: "
             "in_turn if they follow each other in time"
         )
-    _say_which(dict(zip(names, groups, strict=True)), path)
+    _say_which(groups, path)
     return groups
 
 
 def _apart(
-    found: list[list[Path]], given: list[str | Path], channels: int, wavelengths: str
-) -> list[list[Path]]:
+    found: list[list[Path]], given: list[str | Path], channels: int | None, wavelengths: str
+) -> dict[str, list[Path]]:
     """Return the files of each wavelength, or all as one where wavelengths take turns in them."""
     files = [file for some in found for file in some]
     if wavelengths == "in_turn" or (wavelengths == "auto" and len(files) == 1):
-        return [files]
+        return {"": files}
     named = by_wavelength(files)
     if named is None and wavelengths == "auto":
-        return [files]
+        return {"": files}
     if wavelengths == "separate" and len(found) == channels:
         named = {str(name): some for name, some in zip(given, found, strict=True)}
     elif wavelengths == "separate" and named is None and len(files) == channels:
@@ -203,7 +216,7 @@ def _apart(
             "other in time"
         )
     _say_which(named, given[0])
-    return list(named.values())
+    return named
 
 
 def _say_which(named: Mapping[str, object], path: str | Path) -> None:
@@ -211,8 +224,22 @@ def _say_which(named: Mapping[str, object], path: str | Path) -> None:
     print(f"{path}: a file, folder or dataset a wavelength: {which}", file=sys.stderr)
 
 
+@contextmanager
 def _open_one(
-    file: Path, names: list[str], axes: str | None, channels: int, alone: bool = False
+    file: Path, names: list[str], axes: str | None, channels: int | None, alone: bool = False
+) -> Iterator[Movie]:
+    """Open a file as a movie. Raises UserError if it holds other channels than are asked for."""
+    with _of_format(file, names, axes, alone) as movie:
+        if movie.channels not in (1, channels) and channels is not None:
+            raise UserError(
+                f"{file}: a stack of {movie.channels} channels; needs frames of one channel: set "
+                f"channels: {movie.channels} and signal_channel"
+            )
+        yield movie
+
+
+def _of_format(
+    file: Path, names: list[str], axes: str | None, alone: bool
 ) -> AbstractContextManager[Movie]:
     # Imports of modules by name, not by a table: the hash of a stage's code follows these.
     suffix, name = file.suffix.lower(), names[0] if names else None
@@ -240,7 +267,7 @@ def _open_one(
     from mesodecode.recordings.readers import tiff
 
     if suffix in ("", *tiff.SUFFIXES) or tiff.is_tiff(file):
-        return tiff.open_tiff(file, alone=alone, channels=channels, image=name, axes=axes)
+        return tiff.open_tiff(file, alone=alone, image=name, axes=axes)
     if names:
         raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
     if suffix in (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,7 @@ import tifffile
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import Movie, check_pixels, words
 
-WHAT = {"R": "positions", "P": "positions", "Z": "planes", "C": "channels"}
+WHAT = {"R": "positions", "P": "positions", "Z": "planes"}
 HEADER = 162  # bytes from a page's directory to its pixels in an MMStack, as tifffile takes them
 
 
@@ -43,11 +42,10 @@ def all_open(tif: tifffile.TiffFile) -> Iterator[None]:
 class SetMovie(Movie):
     """A set, up to the last frame that was taken, whatever was planned; channels take turns.
 
-    `channels`: how many of them; infinite, any number. Raises UserError of several positions or
-    planes, and where frames before the last are missing.
+    Raises UserError of several positions or planes, and where frames before the last are missing.
     """
 
-    def __init__(self, path: Path, tif: tifffile.TiffFile, channels: float = 1) -> None:
+    def __init__(self, path: Path, tif: tifffile.TiffFile) -> None:
         self.path, self._tif, self._series = path, tif, tif.series[0]
         key = self._series.keyframe
         if len(key.shape) != 2:
@@ -57,13 +55,13 @@ class SetMovie(Movie):
         check_pixels(np.dtype(self._series.dtype), path)
         self.dtype = np.dtype(self._series.dtype).newbyteorder("=")
         pages = list(self._series.pages)
-        numbers, n_channels = self._of_one_place(pages, channels)
+        numbers, self.channels = self._of_one_place(pages)
         last = max(i for i, number in enumerate(numbers) if pages[number] is not None)
         self._numbers = numbers[: last + 1]
         self._check_gaps([pages[number] for number in self._numbers])
         self.shape = (last + 1, *key.shape)
         summary = (tif.micromanager_metadata or {}).get("Summary", {})
-        planned = int(summary.get("Frames", 0)) * n_channels
+        planned = int(summary.get("Frames", 0)) * self.channels
         if last + 1 < planned:
             print(
                 f"{path}: {last + 1} of {planned} planned frames; was it stopped early, or is the "
@@ -71,7 +69,7 @@ class SetMovie(Movie):
                 file=sys.stderr,
             )
 
-    def _of_one_place(self, pages: list, channels: float) -> tuple[list[int], int]:
+    def _of_one_place(self, pages: list) -> tuple[list[int], int]:
         """Return the numbers of pages, in order of time and channel, and how many channels."""
         axes, shape = self._series.get_axes(False)[:-2], self._series.get_shape(False)[:-2]
         numbers = np.arange(len(pages)).reshape(shape)
@@ -81,11 +79,10 @@ class SetMovie(Movie):
             if letter == "T":
                 continue
             used = np.flatnonzero(np.moveaxis(taken, axis, 0).reshape(shape[axis], -1).any(axis=1))
-            may = (1, channels) if letter == "C" else (1,)
-            if len(used) not in may and not (letter == "C" and channels == math.inf):
+            if len(used) > 1 and letter != "C":
                 raise UserError(
-                    f"{self.path}: images of {len(used)} {WHAT.get(letter, 'kinds')}; "
-                    + ("set channels and signal_channel" if letter == "C" else "a movie has one")
+                    f"{self.path}: images of {len(used)} {WHAT.get(letter, 'kinds')}; a movie has "
+                    "one"
                 )
             n_channels = len(used) if letter == "C" else n_channels
             numbers = numbers.take(used, axis)

@@ -24,15 +24,21 @@ _NM = "365|385|395|405|410|415|430|445|455|460|465|470|473|475|480|488|490|505|5
 _NM += "|560|561|565|590|594|617|625|630|635|640|660"
 _WORDS = "blue|violet|purple|green|red|orange|amber|yellow|cyan|uv|calcium|gcamp|signal|sig"
 _WORDS += "|isosbestic|isos|reference|ref|hemo|haemo|hemodynamics?|reflectance|fluorescence|fluo"
+_WORDS += "|gfp|yfp|rfp|mcherry|tdtomato|jrgeco|rcamp"
 _CAPITAL = "|".join(word.capitalize() for word in _WORDS.replace("?", "").split("|"))
 WAVELENGTHS = {  # kind -> what in a name tells a wavelength
-    "channel": r"(?<![A-Za-z0-9])(?i:channel|chan|ch|c)[ _-]?\d{1,3}(?!\d)|(?<=[a-z0-9])Ch\d(?!\d)",
+    "channel": r"(?<![A-Za-z0-9])(?i:channel|chan|ch|c)[ _-]?\d{1,3}(?!\d)|(?<=[a-z0-9])Ch\d(?!\d)"
+    r"|(?<![A-Za-z0-9])(?i:led|camera|cam)\d{1,2}(?!\d)",
     "filter": r"(?<![A-Za-z0-9])w\d[A-Za-z0-9]*",  # MetaMorph: w1GFP
     "nm": rf"(?<!\d)(?:\d{{3}}(?=[ _-]?nm)|{_NM})(?!\d)",
     "word": rf"(?<![A-Za-z])(?i:{_WORDS})(?![A-Za-z])|(?<=[a-z])(?:{_CAPITAL})(?![a-z])",
     "letter": r"(?<![A-Za-z0-9])[GRBVgrbv](?![A-Za-z0-9])",
     "Micro-Manager": r"(?<=img_\d{9}_).+(?=_\d{3}$)",
 }
+# Of these, what shows blood and no calcium.
+_REFERENCE = r"(?<!\d)(?:365|385|39\d|40\d|41\d)(?!\d)|(?<![A-Za-z])(?i:violet|purple|uv|isosbestic"
+_REFERENCE += r"|isos|reference|ref|ha?emo|ha?emodynamics?|reflectance)(?![A-Za-z])"
+_REFERENCE += "|(?<=[a-z])(?:Violet|Purple|UV|Isosbestic|Reference|Ref|Hemo|Reflectance)(?![a-z])"
 MOST = 16  # wavelengths
 APART = 15  # nm between two
 _PLACES = (  # of single images: (position, plane)
@@ -52,7 +58,9 @@ def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path],
     letters = all(len(stem(file)) == 1 for file in files)  # a.tif, b.tif
     names = {stem(file) for file in files}
     bases = {file: "" if letters else _base(_first_part(stem(file), names)) for file in files}
-    counts = Counter(base for base in bases.values() if not re.match(PROJECTIONS, base, re.I))
+    counts = Counter(
+        base for file, base in bases.items() if not re.match(PROJECTIONS, stem(file), re.I)
+    )
     (base, most), *others = counts.most_common() or [(None, len(files))]
     if others and (most < 2 or most < 2 * others[0][1]):
         one, other = (next(f for f in files if bases[f] == b) for b in (base, others[0][0]))
@@ -79,6 +87,21 @@ def by_wavelength(files: Sequence[Path]) -> dict[str, list[Path]] | None:
             if groups:
                 return groups
     return _alike(files, names, [[m for kind in kinds for m in kind.finditer(n)] for n in names])
+
+
+def check_signal(names: Sequence[str], signal: int, path: str | Path) -> None:
+    """Raise UserError if the signal's wavelength, of these names, is one that shows no calcium.
+
+    `signal` is its number, from 1. Where names do not tell them apart, any may be the signal.
+    """
+    shows_none = [bool(re.search(_REFERENCE, name)) for name in names]
+    if shows_none[signal - 1] and not all(shows_none):
+        calcium = shows_none.index(False) + 1
+        raise UserError(
+            f"{path}: signal_channel {signal} is {names[signal - 1]}, which shows no calcium: set "
+            f"signal_channel: {calcium} ({names[calcium - 1]}) and reference_channel: {signal}; to "
+            f"decode {names[signal - 1]} itself, name its files alone"
+        )
 
 
 def _alike(

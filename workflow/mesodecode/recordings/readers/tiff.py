@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from mesodecode.recordings.movie import SLAB, ArrayMovie, Movie, check_pixels, w
 from mesodecode.recordings.readers import micromanager
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+TIMELESS = ("QQYX", "ZCYX", "CZYX")  # frames may be called slices
 # What tifffile says in its log, and not by an error, of a stack whose end is missing.
 _DAMAGE = (
     "invalid page offset",
@@ -34,7 +35,7 @@ _DAMAGE = (
 class TiffMovie(Movie):
     """A TIFF stack. An uncompressed one is read as one array, any other page by page.
 
-    `channels`: how many take turns in its frames. `image`: name or number of the one that is meant
+    `image`: name or number of the one that is meant
     of an OME-TIFF file's images. `axes`: what the user says of them, T, Y and X, and C where a file
     that says nothing of it has channels, any number.
     """
@@ -43,7 +44,6 @@ class TiffMovie(Movie):
         self,
         path: Path,
         tif: tifffile.TiffFile,
-        channels: int = 1,
         image: str | None = None,
         axes: str | None = None,
     ) -> None:
@@ -51,13 +51,13 @@ class TiffMovie(Movie):
         self._order: np.ndarray | None = None  # of pages, where they do not follow each other
         series = self._image(image)
         self.named = series.axes  # by the file, with other letters where it does not
-        self.shape = self._shape(series, channels, axes, chosen=image is not None)
+        self.shape = self._shape(series, axes, chosen=image is not None)
         if len(self.axes.letters) == 3 and "T" not in self.named:
             self.axes = replace(self.axes, shape=self.shape)
         whole = series.dataoffset is not None and self.shape[0] == np.prod(series.shape[:-2])
         contiguous = whole and len(tif.series) == 1
         if not contiguous:
-            _check_pages(path, tif.pages)
+            _check_pages(path, tif.pages if image is None else series.pages)
         end = tif.pages.next_page_offset  # where the last page says that none follows
         if end is not None and end + tif.tiff.offsetsize > tif.filehandle.size:
             raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
@@ -97,7 +97,6 @@ class TiffMovie(Movie):
     def _shape(
         self,
         series: tifffile.TiffPageSeries,
-        channels: int,
         asked: str | None,
         *,
         chosen: bool,
@@ -114,12 +113,12 @@ class TiffMovie(Movie):
         if asked is not None:
             axes = self._checked(axes, shape, asked)
         if axes in ("TCYX", "CTYX"):
-            shape = self._in_turn(shape, axes, math.inf if asked else channels)
+            shape = self._in_turn(shape, axes)
         elif len(shape) != 3 or "S" in axes:  # S: the samples (colours) of a pixel
             raise UserError(
                 f"{self.path}: a stack of shape {series.shape} ({series.axes}); needs frames x "
                 "height x width of one channel"
-                + ("; is it TCYX or CTYX? set movie_axes" if axes == "QQYX" else "")
+                + ("; is it TCYX or CTYX? set movie_axes" if axes in TIMELESS else "")
             )
         return n_frames or shape[0], *shape[1:]
 
@@ -136,14 +135,10 @@ class TiffMovie(Movie):
             raise UserError(f"{self.path}: names its axes itself, {named}; leave movie_axes out")
         return taken.letters.replace("1", "")
 
-    def _in_turn(self, shape: tuple[int, ...], axes: str, channels: float) -> tuple[int, int, int]:
+    def _in_turn(self, shape: tuple[int, ...], axes: str) -> tuple[int, int, int]:
         """Return the shape of the movie whose channels take turns, whatever the order of pages."""
         n_channels, n_times = (shape[axes.index(letter)] for letter in "CT")
-        if n_channels not in (1, channels) and channels != math.inf:
-            raise UserError(
-                f"{self.path}: a stack of {n_channels} channels; needs frames of one channel: "
-                f"set channels: {n_channels} and signal_channel"
-            )
+        self.channels = n_channels
         if axes == "CTYX":
             self._order = np.arange(n_channels * n_times).reshape(n_channels, n_times).T.ravel()
         self.axes = replace(self.axes, letters=axes)
@@ -208,7 +203,6 @@ def open_tiff(
     path: Path,
     *,
     alone: bool = False,
-    channels: int = 1,
     image: str | None = None,
     axes: str | None = None,
 ) -> Iterator[Movie]:
@@ -233,11 +227,10 @@ def open_tiff(
                 raise UserError(f"{path}: a TIFF file without pages; truncated?")
             with _damage_is_an_error(path):
                 if micromanager.is_set(tif) and image is None:
-                    many = math.inf if "C" in (axes or "") else channels
-                    movie = micromanager.SetMovie(Path(path), tif, many)
+                    movie = micromanager.SetMovie(Path(path), tif)
                     stack.enter_context(micromanager.all_open(tif))
                 else:
-                    movie = TiffMovie(Path(path), tif, channels, image, axes if paged else None)
+                    movie = TiffMovie(Path(path), tif, image, axes if paged else None)
         except (UserError, OSError):
             raise
         except Exception as error:  # tifffile raises whatever it meets
@@ -264,9 +257,11 @@ def _along(movie: Movie, axes: str) -> Movie:
     )
 
 
-def _check_pages(path: str | Path, pages: tifffile.TiffPages) -> None:
+def _check_pages(path: str | Path, pages: Iterable[tifffile.TiffPage]) -> None:
+    first = None
     for i, page in enumerate(pages):
-        if (page.shape, page.dtype) != (pages[0].shape, pages[0].dtype):
+        first = first or page
+        if (page.shape, page.dtype) != (first.shape, first.dtype):
             raise UserError(f"{path}: page {i} has another size or pixel type than page 0")
 
 
