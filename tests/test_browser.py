@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_report import run, study, write_report  # noqa: F401 (a fixture)
+from test_report import draw, run, study, write_report  # noqa: F401 (a fixture)
 
 from mesodecode.running import runtimes
 from mesodecode.study import session_ids
@@ -109,11 +109,10 @@ def page(study: Path) -> str:  # noqa: F811
     sessions = ("--sessions", study / "session_auc.tsv")
     words = ("--by", "decoder", "--name", "fig2e", *sessions, "--out", study / "inference.tsv")
     run("inference", "--auc", study / "auc.tsv", *words)
-    tables = ("comparisons", "inference", "runtimes")
-    given = [word for name in tables for word in (f"--{name}", study / f"{name}.tsv")]
-    svg, png = (study / f"auc.v1.{suffix}" for suffix in ("svg", "png"))
+    tables = ("comparisons.tsv", "inference.tsv", "runtimes.tsv")
+    figures = draw(study, "auc_all.svg", "qc.png")
     assert session_ids.included(config).keys() == set("12345")
-    return write_report(study, *given, "--figure", svg, png, "--references", study / "r.bib")
+    return write_report(study, *tables, *figures, references=True)
 
 
 def test_report_opens_sorts_and_prints(page, tmp_path):

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -74,6 +75,7 @@ def study(tmp_path) -> Path:
             "cnn_gru": {"start_from": "cnn", "rnn": "gru"},
             "roi_gru": {"input": "rois", "rnn": "gru", "rois": [6, 8]},
         },
+        "importance": {name: {"decoder": "roi_gru"} for name in ("shap", "fig6")},
     }
     config = studies.resolve(config).config | {"study": "ajioka<2024>"}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -84,17 +86,29 @@ def study(tmp_path) -> Path:
     return tmp_path
 
 
-def write_report(study: Path, *words: object) -> str:
-    names = {name: study / f"{name}.tsv" for name in ("allocations", "auc", "cohort")}
-    flags = [word for name, path in names.items() for word in (f"--{name}", path)]
-    config = ("--config", study / "config.json", "--sessions", study / "session_auc.tsv")
-    run("report", *flags, *config, *words, "--out", study / "report.html")
+def write_report(study: Path, *names: str, references: bool = False) -> str:
+    """The report of the tables that every report needs and of others by name, and of figures."""
+    needed = ("allocations.tsv", "auc.tsv", "cohort.tsv", "session_auc.tsv")
+    tables = [study / name for name in (*needed, *names) if name.endswith(".tsv")]
+    figures = [study / name for name in names if not name.endswith(".tsv")]
+    words = ["--config", study / "config.json", "--tables", *tables, "--out", study / "report.html"]
+    words += ["--figures", *figures] if figures else []
+    words += ["--references", study / "references.bib"] if references else []
+    run("report", *words)
     return (study / "report.html").read_text()
 
 
+def draw(study: Path, *names: str) -> tuple[str, ...]:
+    """Copies of the figure of the AUCs under other names."""
+    for name in names:
+        (study / name).parent.mkdir(exist_ok=True)
+        shutil.copy(study / f"auc.v1{Path(name).suffix}", study / name)
+    return names
+
+
 def full_report(study: Path) -> str:
-    comparisons, svg, png = (study / n for n in ("comparisons.tsv", "auc.v1.svg", "auc.v1.png"))
-    return write_report(study, "--comparisons", comparisons, "--figure", svg, svg, "--qc", png)
+    figures = draw(study, "auc_all.svg", "roi_correlation.svg", "qc.png")
+    return write_report(study, "comparisons.tsv", *figures)
 
 
 def text_of(page: str) -> str:
@@ -197,9 +211,7 @@ def test_report_names_failing_sessions_in_its_head(study):
     ]
     table = study / "qc.tsv"
     write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
-    page = write_report(
-        study, "--qc-table", table, "--qc", study / "auc.v1.svg", study / "auc.v1.png"
-    )
+    page = write_report(study, "qc.tsv", *draw(study, "qc.svg", "qc/m1_s1.png"))
     checker = Checker()
     checker.feed(page)
     assert not checker.faults and not checker.open
@@ -213,7 +225,7 @@ def test_report_names_failing_sessions_in_its_head(study):
     assert "bleaching warn it fades" in rest and "– share 0 0.01 skipped" in rest
     rows[0] = (*about[0], "drift", 0.5, "px", 1.0, 3.0, "pass", "0.50 px")
     write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
-    assert "fail quality control" not in text_of(write_report(study, "--qc-table", table))
+    assert "fail quality control" not in text_of(write_report(study, "qc.tsv"))
 
 
 def test_report_says_when_the_cohort_is_partial(study):
@@ -235,8 +247,7 @@ def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
     chance = mouse_tests.chance(auc, {"roi_gru": ["cnn"]})
     write_table(tests, study / "inference.tsv")
     write_table(chance, study / "chance.tsv")
-    words = ("--inference", study / "inference.tsv", "--chance", study / "chance.tsv")
-    page = write_report(study, *words)
+    page = write_report(study, "inference.tsv", "chance.tsv")
     checker = Checker()
     checker.feed(page)
     assert not checker.faults and not checker.open
@@ -255,17 +266,18 @@ def test_report_shows_the_losses_of_networks(study):
     history = pd.DataFrame({"allocation": ["a", "a", "b"], "epoch": [1, 2, 1]})
     history = history.assign(train_loss=0.5, valid_loss=0.25, valid_auc=0.75)
     figure, caption = loss_figure.loss_by_epoch(history), loss_figure.loss_caption(history)
-    svgs = [study / "loss_cnn.svg", study / "loss_gru.svg"]
+    svgs = ["loss_roi_gru.svg", "loss_cnn.svg"]  # the report has them in the config's order
     for svg in svgs:
-        plots.save(figure, svg.with_suffix(""), title=f"Training of {svg.stem}", caption=caption)
-    page = write_report(study, "--figure", study / "auc.v1.svg", "--losses", *svgs)
+        prefix = (study / svg).with_suffix("")
+        plots.save(figure, prefix, title=f"Training of {prefix.name}", caption=caption)
+    page = write_report(study, *draw(study, "auc_all.svg"), *svgs)
     checker = Checker()
     checker.feed(page)
     assert not checker.faults and not checker.open
     assert len(checker.ids) == len(set(checker.ids))
     text = text_of(page)
     assert "Loss and AUC by epoch (2 networks) Training of loss_cnn. Loss of training" in text
-    assert "Training of loss_gru." in text and "allocations (n = 2)" in text
+    assert "Training of loss_roi_gru." in text and "allocations (n = 2)" in text
     assert "Loss and AUC" not in text_of(full_report(study))
 
 
@@ -275,11 +287,11 @@ def test_report_shows_importance_with_its_checks(study):
         ("seeds", "not made", np.nan, "No."),
     ]
     checks = pd.DataFrame(rows, columns=["check", "verdict", "value", "sentence"])
-    for name in ("shap", "fig6"):
-        checks.to_csv(study / f"{name}.tsv", sep="\t", index=False, na_rep="nan")
-    svg = study / "auc.v1.svg"
-    shown = ("--importance", "shap", study / "shap.tsv", svg, svg)
-    page = write_report(study, *shown, "--importance", "fig6", study / "fig6.tsv", svg)
+    tables = [f"importance_{name}_checks.tsv" for name in ("fig6", "shap")]
+    for table in tables:
+        checks.to_csv(study / table, sep="\t", index=False, na_rep="nan")
+    maps = ("importance_fig6.svg", "importance_shap.svg", "importance_shap_checks.svg")
+    page = write_report(study, *tables, *draw(study, *maps))
     checker = Checker()
     checker.feed(page)
     assert not checker.faults and not checker.open
@@ -291,8 +303,6 @@ def test_report_shows_importance_with_its_checks(study):
     assert "planted truth pass 1.00" in text and "seeds not made – No." in text
     assert text.index("shap AUC by decoder.") < text.index("fig6 AUC by decoder.")
     assert 'id="importance"' not in write_report(study)
-    with pytest.raises(UserError, match="--importance shap: give its table of checks"):
-        write_report(study, "--importance", "shap")
 
 
 def test_report_shows_the_note_of_the_config(study):
@@ -328,8 +338,34 @@ def test_report_refuses_bad_inputs_in_one_line(study, damage):
 
 
 def test_report_refuses_a_figure_it_cannot_show(study):
-    with pytest.raises(UserError, match=r"auc\.pdf: not a figure the report can show"):
-        write_report(study, "--figure", study / "auc.pdf")
+    with pytest.raises(UserError, match=r"auc_all\.pdf: not a figure the report can show"):
+        write_report(study, "auc_all.pdf")
+
+
+def test_report_refuses_files_that_belong_to_none_of_its_sections(study):
+    draw(study, "loss_vgg.svg")
+    with pytest.raises(UserError, match=r"loss_vgg\.svg: .* no figure of the name loss_vgg"):
+        write_report(study, "loss_vgg.svg")
+    shutil.copy(study / "auc.tsv", study / "quality_of_cnn.tsv")
+    with pytest.raises(UserError, match=r"quality_of_cnn\.tsv: .* no table .*: allocations, auc"):
+        write_report(study, "quality_of_cnn.tsv")
+
+
+def test_report_says_which_tables_it_cannot_do_without(study):
+    words = ("--config", study / "config.json", "--out", study / "report.html")
+    with pytest.raises(UserError, match=r"--tables: no allocations\.tsv, cohort\.tsv among them"):
+        run("report", *words, "--tables", study / "auc.tsv", study / "session_auc.tsv")
+    assert not (study / "report.html").exists()
+
+
+def test_folders_make_the_report_that_their_files_make(study):
+    draw(study, "auc_all.svg", "auc_all.png", "qc.svg", "qc/m1_s1.svg", "qc/gone.svg")
+    page = write_report(study, "comparisons.tsv", "auc_all.svg", "qc.svg", "qc/m1_s1.svg")
+    folders = ("--tables", study, "--figures", study)
+    run("report", "--config", study / "config.json", *folders, "--out", study / "folders.html")
+    other = (study / "folders.html").read_text()
+    page, other = (re.sub(r"\d\d:\d\d UTC", "", text) for text in (page, other))
+    assert page == other
 
 
 @pytest.mark.parametrize(
@@ -377,8 +413,8 @@ def test_report_shows_the_quality_of_decoders_and_what_was_published(study):
     animals = pd.DataFrame({"session": ["a"], "mouse": ["1"]})
     found = reproduction.reproduce(published_auc(), animals, pairs)
     write_table(found, study / "reproduction.tsv")
-    more = ("--quality", study / "quality.tsv", "--quality-figures", study / "auc.v1.svg")
-    page = write_report(study, *more, "--reproduction", study / "reproduction.tsv")
+    figure = draw(study, "quality_cnn.svg")
+    page = write_report(study, "quality.tsv", *figure, "reproduction.tsv")
     checker = Checker()
     checker.feed(page)
     assert not checker.faults and len(checker.ids) == len(set(checker.ids))

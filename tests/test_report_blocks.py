@@ -86,7 +86,7 @@ def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(st
     table = control_verdicts.table(pd.concat(made)[controls.COLUMNS], auc)
     write_table(table, study / "confounds.tsv")
     (study / "confounds.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
-    page = write_report(study, "--confounds", study / "confounds.tsv", study / "confounds.svg")
+    page = write_report(study, "confounds.tsv", "confounds.svg")
     assert page.count("running is decoded as well without neurons") == 2  # on top too
     assert 'href="#confounds"' in page and '<section id="confounds">' in page
     assert '<span class="verdict flag">flag</span> <strong>cnn: running is decoded as well' in page
@@ -126,21 +126,22 @@ def test_run_times(study):
         ]
     ]
     runtimes.write(rows, study / "runtimes.tsv")
-    text = text_of(write_report(study, "--runtimes", study / "runtimes.tsv"))
+    text = text_of(write_report(study, "runtimes.tsv"))
     assert "measured them: 30.5 h from start to end, summed over jobs, and 88.0 h of CPU" in text
     assert "train_cnn 20 30.5 h 2.2 h 88.0 h 12,345 MB" in text
     assert "preprocess 9 of 10 4 s 2 s – –" in text
     assert "9 jobs ended before the first sample" in text
     runtimes.write([], study / "runtimes.tsv")
-    text = text_of(write_report(study, "--runtimes", study / "runtimes.tsv"))
+    text = text_of(write_report(study, "runtimes.tsv"))
     assert "No benchmark files of Snakemake were found" in text
 
 
 def test_citations_lead_to_references_and_bibtex_has_the_same(study):
-    page = write_report(study, "--references", study / "r.bib")
+    page = write_report(study, references=True)
     cited = set(re.findall(r'<a href="#ref-(\w+)">', page))
     assert cited == set(re.findall(r'<li id="ref-(\w+)">', page))
-    assert cited == set(re.findall(r"^@\w+\{(\w+),", (study / "r.bib").read_text(), re.MULTILINE))
+    bibtex = (study / "references.bib").read_text()
+    assert cited == set(re.findall(r"^@\w+\{(\w+),", bibtex, re.MULTILINE))
     assert '<a href="#ref-tan2019">Tan &amp; Le 2019</a>' in page
     assert "holm1979" not in cited and "[@" not in page
     checker = Checker()
@@ -170,7 +171,7 @@ def test_long_tables_are_folded(study):
     few = mouse_tests.infer(auc, by="decoder", name="x")
     for repeated, folds in ((few, False), (pd.concat([few] * 11), True)):
         write_table(repeated, study / "inference.tsv")
-        page = write_report(study, "--inference", study / "inference.tsv")
+        page = write_report(study, "inference.tsv")
         block = re.search(r'<section id="inference">.*?</section>', page, re.DOTALL)[0]
         assert (block.count("<details>") == 3) is folds
         assert f"({len(repeated)} rows)" in block or not folds

@@ -88,7 +88,7 @@ def test_tables_of_a_run_and_of_a_source(tmp_path):
     )
     (report,) = [x for x in lines if x.startswith("mesodecode report")]
     for name in ("comparisons", "inference", "chance"):
-        assert f"--{name} results/lab/tables/{name}.tsv" in report
+        assert f" results/lab/tables/{name}.tsv " in report
 
 
 def test_several_test_mice_are_compared_as_published_only(tmp_path):

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from mesodecode import cli
+from mesodecode.report import sections
 from mesodecode.study import study as studies
 
 ROOT = Path(__file__).parents[1]
@@ -269,7 +270,13 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     assert "--models results/lab/models --decoders cnn cnn2 --alloc" in losses
     (report,) = [line for line in lines if line.startswith("mesodecode report")]
     figures = [f"results/lab/figures/loss_{x}.svg" for x in ("cnn", "cnn2")]
-    assert f"--losses {' '.join(figures)} --quality" in report
+    assert f" {' '.join(figures)} --out" in report
+    words, config = shlex.split(report), studies.resolve(STUDY | {"decoders": decoders}).config
+    tables, shown = words.index("--tables"), words.index("--figures")
+    known = sections.names([name for part in sections.SECTIONS for name in part.tables], config)
+    assert {Path(path).stem for path in words[tables + 1 : shown]} <= set(known)
+    given = words[shown + 1 : words.index("--out")]
+    assert list(sections.find_figures(config, given).values()) == list(map(Path, given))
 
 
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):

@@ -11,6 +11,8 @@ from mesodecode.base.files import matching
 
 STUDY = checked(studies.resolve)
 RESULTS = Path("results") / STUDY.name
+# Tables and figures of the report, to which each file of rules adds its own.
+SHOWN_TABLES, SHOWN_FIGURES = [], []
 
 
 def is_frozen(decoder):
@@ -460,33 +462,6 @@ def control_windows():
     return [f"{name}={half},{shift}" for name, (half, shift) in windows.items()]
 
 
-def confounds_shown():
-    """The table and the figure of controls; none if no decoder is held against them."""
-    names = ("tables/confounds.tsv", "figures/confounds.svg")
-    return [f"{RESULTS}/{name}" for name in names if control_windows()]
-
-
-def report_figures():
-    """The figures of the report."""
-    cohort = [RESULTS / "figures/cohort.svg"] if STUDY.decoders else []
-    rois = [RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []
-    aucs = expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES)
-    published = [RESULTS / "figures/reproduction.svg"] if REPRODUCTION else []
-    return [*cohort, *aucs, *published, *rois]
-
-
-def importance_shown():
-    """The importance analyses of the report, each as its table of checks and its figures."""
-    drawn = {name: ["", *["_sides"][: name in SIDED], "_checks"] for name in IMPORTANCE}
-    return {
-        name: [
-            f"{RESULTS}/tables/importance_{name}_checks.tsv",
-            *(f"{RESULTS}/figures/importance_{name}{what}.svg" for what in figures),
-        ]
-        for name, figures in drawn.items()
-    }
-
-
 def comparison_table(wildcards):
     """The tests of a comparison; none if the config compares nothing."""
     tables = expand(
@@ -625,31 +600,11 @@ def reproduction_flags():
     return " ".join(map(shlex.join, words))
 
 
-def study_tables():
-    """The tables of the config, by name: AUCs, comparisons, tests by mouse, chance."""
-    asked = {
-        "auc": STUDY.decoders,
-        "session_auc": STUDY.decoders,
-        "comparisons": COMPARISONS,
-        "inference": INFERRED,
-        "chance": STUDY.nulls or (STUDY.decoders and SHIFTS),
-    }
-    return {
-        name: RESULTS / "tables" / f"{name}.tsv" for name, any_ in asked.items() if any_
-    }
-
-
 def chance_flags():
     """What `mesodecode chance` compares decoders with."""
     nulls = [f"{null}={name}" for name, made in STUDY.nulls.items() for null in made]
     shifts = f"--shifts {SHIFTS} --predictions {RESULTS / 'predictions'}"
     return f"{flag_if('--null', nulls)} {shifts if SHIFTS else ''}"
-
-
-def tests_made():
-    """The tables of tests that the report shows, by name."""
-    shown = ("comparisons", "inference", "chance")
-    return {name: path for name, path in study_tables().items() if name in shown}
 
 
 def flag_if(flag, files):

@@ -70,6 +70,11 @@ rule decode_controls:
         "{params.settings} --out {output} 2> {log}"
 
 
+if control_windows():
+    SHOWN_TABLES += [RESULTS / "tables/confounds.tsv"]
+    SHOWN_FIGURES += [RESULTS / "figures/confounds.svg"]
+
+
 rule confounds:
     input:
         controls=expand(

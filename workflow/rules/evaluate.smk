@@ -214,6 +214,20 @@ rule inference:
         "awk 'FNR > 1 || NR == 1' {input} > {output} 2> {log}"
 
 
+STUDY_TABLES = [
+    RESULTS / f"tables/{name}.tsv"
+    for name, asked in {
+        "auc": STUDY.decoders,
+        "session_auc": STUDY.decoders,
+        "comparisons": COMPARISONS,
+        "inference": INFERRED,
+        "chance": STUDY.nulls or (STUDY.decoders and SHIFTS),
+    }.items()
+    if asked
+]
+SHOWN_TABLES += STUDY_TABLES
+
+
 rule tables:
     input:
-        **study_tables(),
+        STUDY_TABLES,

@@ -11,6 +11,14 @@ OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     names, .svg and .png
 """
 
+SHOWN_TABLES += expand(RESULTS / "tables/importance_{name}_checks.tsv", name=IMPORTANCE)
+SHOWN_FIGURES += expand(
+    RESULTS / "figures/importance_{name}{what}.svg",
+    name=IMPORTANCE,
+    what=["", "_checks"],
+)
+SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_sides.svg", name=SIDED)
+
 
 wildcard_constraints:
     importance="|".join(IMPORTANCE) or "no importance",

@@ -4,6 +4,10 @@ REQUIRED INPUTS: recordings/{session}.h5, measures/{session}.h5
 OUTPUTS: tables/qc.tsv, figures/qc.svg and .png of all sessions, figures/qc/{session}.svg and .png
 """
 
+SHOWN_TABLES += [RESULTS / "tables/qc.tsv"]
+SHOWN_FIGURES += [RESULTS / "figures/qc.svg"]
+SHOWN_FIGURES += expand(RESULTS / "figures/qc/{session}.svg", session=STUDY.mouse_of)
+
 
 rule qc:
     input:

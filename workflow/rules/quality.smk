@@ -8,6 +8,16 @@ OUTPUTS: validation/{decoder}/{allocation}.h5 (predictions of validation mice, f
 """
 
 if STUDY.decoders:
+    SHOWN_TABLES += [RESULTS / "tables/quality.tsv"]
+    SHOWN_FIGURES += expand(
+        RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders
+    )
+    if CALIBRATED:
+        SHOWN_TABLES += [
+            RESULTS / "tables/calibration.tsv",
+            RESULTS / "tables/prediction_sets.tsv",
+        ]
+        SHOWN_FIGURES += [RESULTS / "figures/calibration.svg"]
 
     # All allocations in one job: each is done in less time than Python takes to start.
     rule predict_validation:

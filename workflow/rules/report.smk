@@ -10,6 +10,21 @@ tables/reproduction.tsv, figures/reproduction.svg and .png, tables/runtimes.tsv,
 references.bib; all figures of the report but for those of single decoders are the target `figures`
 """
 
+STUDY_FIGURES = [
+    *([RESULTS / "figures/cohort.svg"] if STUDY.decoders else []),
+    *expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES),
+    *([RESULTS / "figures/reproduction.svg"] if REPRODUCTION else []),
+    *([RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []),
+]
+SHOWN_TABLES += [
+    RESULTS / "allocations.tsv",
+    RESULTS / "tables/cohort.tsv",
+    RESULTS / "tables/runtimes.tsv",
+    *([RESULTS / "tables/reproduction.tsv"] if REPRODUCTION else []),
+]
+SHOWN_FIGURES += STUDY_FIGURES
+SHOWN_FIGURES += expand(RESULTS / "figures/loss_{decoder}.svg", decoder=NETWORKS)
+
 
 rule figure_auc:
     input:
@@ -46,7 +61,7 @@ rule figure_auc:
 
 rule figures:
     input:
-        report_figures(),
+        STUDY_FIGURES,
 
 
 rule cohort_figure:
@@ -151,7 +166,7 @@ rule figure_loss:
 rule runtimes:
     input:
         config=RESULTS / "config.json",
-        after=[RESULTS / "tables/auc.tsv", *report_figures()],
+        after=[RESULTS / "tables/auc.tsv", *STUDY_FIGURES],
     output:
         report(
             RESULTS / "tables/runtimes.tsv",
@@ -177,38 +192,8 @@ rule runtimes:
 rule report:
     input:
         config=RESULTS / "config.json",
-        allocations=RESULTS / "allocations.tsv",
-        cohort=RESULTS / "tables/cohort.tsv",
-        auc=RESULTS / "tables/auc.tsv",
-        sessions=RESULTS / "tables/session_auc.tsv",
-        tests=tests_made().values(),
-        runtimes=RESULTS / "tables/runtimes.tsv",
-        figures=report_figures(),
-        losses=expand(RESULTS / "figures/loss_{decoder}.svg", decoder=NETWORKS),
-        importance=[file for files in importance_shown().values() for file in files],
-        qc_table=RESULTS / "tables/qc.tsv",
-        qc=expand(
-            RESULTS / "figures/{name}.svg",
-            name=["qc", *(f"qc/{session}" for session in STUDY.mouse_of)],
-        ),
-        quality=RESULTS / "tables/quality.tsv",
-        pages=expand(RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders),
-        reproduction=[RESULTS / "tables/reproduction.tsv"] if REPRODUCTION else [],
-        confounds=confounds_shown(),
-        calibration=[
-            RESULTS / name
-            for name in (
-                "tables/calibration.tsv",
-                "tables/prediction_sets.tsv",
-                "figures/calibration.svg",
-            )
-            if CALIBRATED
-        ],
-        shift=(
-            [RESULTS / "tables/shift.tsv", RESULTS / "figures/shift.svg"]
-            if SHIFTED
-            else []
-        ),
+        tables=SHOWN_TABLES,
+        figures=SHOWN_FIGURES,
     output:
         html=RESULTS / "report.html",
         references=RESULTS / "references.bib",
@@ -220,27 +205,9 @@ rule report:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds
     params:
-        tests=" ".join(f"--{name} {path}" for name, path in tests_made().items()),
-        losses=lambda wildcards, input: flag_if("--losses", input.losses),
-        importance=" ".join(
-            flag_if("--importance", [name, *files])
-            for name, files in importance_shown().items()
-        ),
-        pages=lambda wildcards, input: flag_if("--quality-figures", input.pages),
-        reproduction=lambda wildcards, input: flag_if(
-            "--reproduction", input.reproduction
-        ),
-        confounds=lambda wildcards, input: flag_if("--confounds", input.confounds),
-        calibration=lambda wildcards, input: flag_if("--calibration", input.calibration),
-        shift=lambda wildcards, input: flag_if("--shift", input.shift),
         code=code_version("report", *report_templates()),
     message:
         "Writing the report"
     shell:
-        "mesodecode report --config {input.config} --allocations {input.allocations} "
-        "--cohort {input.cohort} --auc {input.auc} --sessions {input.sessions} "
-        "{params.tests} --runtimes {input.runtimes} --figure {input.figures} {params.importance} "
-        "{params.losses} --quality {input.quality} {params.pages} {params.reproduction} "
-        "{params.confounds} {params.calibration} {params.shift} "
-        "--qc-table {input.qc_table} --qc {input.qc} "
-        "--out {output.html} --references {output.references} 2> {log}"
+        "mesodecode report --config {input.config} --tables {input.tables} "
+        "--figures {input.figures} --out {output.html} --references {output.references} 2> {log}"

@@ -7,6 +7,8 @@ OUTPUTS: tables/image_shift.tsv, tables/shift/{decoder}.tsv, tables/shift.tsv, f
 """
 
 if SHIFTED:
+    SHOWN_TABLES += [RESULTS / "tables/shift.tsv"]
+    SHOWN_FIGURES += [RESULTS / "figures/shift.svg"]
 
     # Once for all decoders: images are compared, whatever decodes them.
     rule image_shift:

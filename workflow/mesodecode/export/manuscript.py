@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesodecode.base.tables import NUMBERS, read_table
-from mesodecode.report import formats, report
+from mesodecode.report import formats, summaries
 from mesodecode.running import runtimes
 from mesodecode.scores import auc, mouse_tests, published_tests
 
@@ -135,7 +135,8 @@ def _interval(low: str, high: str) -> Cell:
 
 def _sessions(table: pd.DataFrame) -> pd.DataFrame:
     rows = [
-        {"mouse": r["mouse"], "session": r["session"]} | r["auc"] for r in report.by_session(table)
+        {"mouse": r["mouse"], "session": r["session"]} | r["auc"]
+        for r in summaries.by_session(table)
     ]
     return pd.DataFrame(rows)[["mouse", "session", *table["decoder"].unique()]]
 
@@ -151,7 +152,7 @@ _PAIR = {"Family": _text("family"), "A": _text("a"), "B": _text("b")}
 _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] = [
     (auc.SESSION_COLUMNS, NUMBERS, _sessions, {}),
     (
-        *(auc.COLUMNS, NUMBERS, report.decoder_summary),
+        *(auc.COLUMNS, NUMBERS, summaries.decoder_summary),
         {
             **{"Decoder": _text("decoder"), "n": _count("n"), "AUC": _spread("mean", "sd")},
             **{"Lowest": _number("min"), "Highest": _number("max")},
@@ -188,7 +189,7 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
     ),
     (
         ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width"),
-        *(NUMBERS, lambda table: pd.DataFrame(report.mouse_table(table))),
+        *(NUMBERS, lambda table: pd.DataFrame(summaries.mouse_table(table))),
         {
             **{"Mouse": _text("mouse"), "Sessions": _count("sessions"), "Frames": _count("frames")},
             **{"Minutes": lambda row: f"{row['minutes']:,.{1 if row['minutes'] >= 1 else 3}f}"},

@@ -1,0 +1,396 @@
+"""The sections of the report: which tables and figures each shows, and what it says of them.
+
+A table and a figure that are new to the report are one `Section` more in `SECTIONS`, shown by
+`table.html.j2` or by a template of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import NUMBERS, natural, read_table
+from mesodecode.confounds import control_verdicts
+from mesodecode.recordings import qc
+from mesodecode.report import formats, references, summaries
+from mesodecode.report import methods as methods_text
+from mesodecode.running import runtimes
+from mesodecode.scores import auc, calibration, mouse_tests, published_tests, quality, reproduction
+from mesodecode.shift import columns as shift
+from mesodecode.study import session_ids
+
+Tables = Mapping[str, Any]  # name -> DataFrame; the run times are rows
+Words = dict[str, Any] | None  # what a template shows; None: nothing
+NEEDED = ("allocations", "auc", "session_auc", "cohort")  # tables of every report
+FOLDERS = ("qc",)  # of figures that are named by a session alone
+CALIBRATION_WORDS = Markup(
+    "Means over allocations, in test mice. A temperature (one number that divides the logits; "
+    "the AUC stays) and isotonic regression are fitted to the validation mouse of each "
+    "allocation, never to its test mouse. Where they do not help, the validation mouse is no "
+    "guide to the test mouse. Prediction sets hold every state that is probable enough; the "
+    "cut is set in the validation mouse so that 90 % of its frames have their state in the "
+    "set. <strong>Caution:</strong> the promise of conformal prediction holds for frames "
+    "exchangeable with those of the validation mouse. A test mouse is another animal, and "
+    "neighbouring frames are alike, so that nothing is promised here: coverage is what came "
+    "of it, and may be far from 90 % in the next mouse."
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report, shown if one of its files is given, or if it names none.
+
+    `name` is its id in the page, `title` stands in the contents. `tables` are names of tables ->
+    how they are read, `figures` names of SVG or PNG files; {decoder}, {comparison}, {importance}
+    and {session} in a name stand for each of the config. `summarise` makes of config and tables
+    what `template` (else that of its name) shows beside `figures`, name -> picture; if it returns
+    None, there is nothing to show.
+    """
+
+    name: str
+    title: str
+    template: str = ""
+    tables: Mapping[str, Callable[[Path], Any]] = field(default_factory=dict)
+    figures: tuple[str, ...] = ()
+    summarise: Callable[[Mapping[str, Any], Tables], Words] = lambda config, tables: {}
+
+    def shown(
+        self, config: Mapping[str, Any], tables: Tables, figures: Mapping[str, Path]
+    ) -> Words:
+        """Return what its template shows of the files given, its pictures too; None: leave out."""
+        pictures = [name for name in names(self.figures, config) if name in figures]
+        read = [name for name in names(self.tables, config) if name in tables]
+        if (self.tables or self.figures) and not (pictures or read):
+            return None
+        words = self.summarise(config, tables)
+        if words is None:
+            return None
+        drawn = {
+            name: formats.picture(figures[name], f"{self.name}{index}-")
+            for index, name in enumerate(pictures)
+        }
+        template = self.template or f"{self.name}.html.j2"
+        return {"section": self, "template": template, "figures": drawn, **words}
+
+
+def names(patterns: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+    """Return what patterns such as ``loss_{decoder}`` stand for, in the order of the config."""
+    every = {
+        "{decoder}": config["decoders"],
+        "{comparison}": [*config["comparisons"], "all"],
+        "{importance}": config["importance"],
+        "{session}": [s for ids in session_ids.included(config).values() for s in ids],
+    }
+    found = []
+    for pattern in patterns:
+        wildcard = next((word for word in every if word in pattern), "")
+        found += [pattern.replace(wildcard, name) for name in every.get(wildcard, [""])]
+    return found
+
+
+def by_name(
+    given: Iterable[str | Path], wanted: Iterable[str], kind: str, suffixes: tuple[str, ...]
+) -> dict[str, Path]:
+    """Return name -> file of files and of folders that hold some; of two of a name, the first.
+
+    The name is the file's without its suffix, such as ``auc`` of tables/auc.tsv; with its folder if
+    that is one of FOLDERS. Of a folder, files with `suffixes` that are `wanted`, the first of
+    the suffixes first.
+    Raises UserError for a file given that is none of `wanted`; `kind` is what the error calls it.
+    """
+    wanted, found = set(wanted), {}
+    for path in map(Path, given):
+        folders = [path, *(path / name for name in FOLDERS)] if path.is_dir() else []
+        inside = [f for end in suffixes for folder in folders for f in folder.glob(f"*{end}")]
+        for file in inside if folders else [path]:
+            folder = f"{file.parent.name}/" if file.parent.name in FOLDERS else ""
+            name = folder + file.stem
+            if name in wanted:
+                found.setdefault(name, file)
+            elif not folders:
+                raise UserError(
+                    f"{path}: the report of this study shows no {kind} of the name {name}; "
+                    f"those that it knows: {', '.join(sorted(wanted))}"
+                )
+    return found
+
+
+def read_tables(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[str, Any]:
+    """Return name -> table of the files and folders given, as the sections read them.
+
+    Raises UserError if one of NEEDED is not among them, and for what `by_name` refuses.
+    """
+    readers = {
+        name: read
+        for section in SECTIONS
+        for pattern, read in section.tables.items()
+        for name in names([pattern], config)
+    }
+    files = by_name(given, readers, "table", (".tsv", ".csv"))
+    if missing := [f"{name}.tsv" for name in NEEDED if name not in files]:
+        raise UserError(f"--tables: no {', '.join(missing)} among them; every report needs these")
+    return {name: readers[name](path) for name, path in files.items()}
+
+
+def find_figures(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[str, Path]:
+    """Return name -> file of the figures that sections show. Raises UserError as `by_name`."""
+    wanted = names([name for section in SECTIONS for name in section.figures], config)
+    return by_name(given, wanted, "figure", (".svg", ".png"))
+
+
+def _table(columns: Iterable[str], numbers: Iterable[str] = NUMBERS) -> Callable[[Path], Any]:
+    return functools.partial(read_table, columns=columns, numbers=numbers)
+
+
+def _rows_of(
+    name: str, summary: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
+) -> Callable[[Mapping[str, Any], Tables], Words]:
+    """A section that shows the rows of one table, or of its summary."""
+    return lambda config, tables: _rows(summary(tables[name])) if name in tables else None
+
+
+def _rows(table: pd.DataFrame) -> dict[str, Any]:
+    return {"rows": summaries.records(table)}
+
+
+def _importance(config: Mapping[str, Any], tables: Tables) -> Words:
+    checks = {name: tables.get(f"importance_{name}_checks") for name in config["importance"]}
+    return {
+        "checks": {
+            name: [] if table is None else summaries.records(table)
+            for name, table in checks.items()
+        }
+    }
+
+
+def _auc(config: Mapping[str, Any], tables: Tables) -> Words:
+    table, sessions = tables["auc"], tables["session_auc"]
+    return {
+        "decoders": list(table["decoder"].unique()),
+        "summary": summaries.records(summaries.decoder_summary(table)),
+        "by_mouse": summaries.by_mouse(table, tables["allocations"]),
+        "test_mice": sorted(table["test_mouse"].unique(), key=natural),
+        "by_session": summaries.by_session(sessions),
+        "undefined": int(sessions["auc"].isna().sum()),
+        "rows": summaries.records(table),
+        "protocols": summaries.protocols(table),
+    }
+
+
+def _calibration(config: Mapping[str, Any], tables: Tables) -> Words:
+    if not {"calibration", "prediction_sets"} <= tables.keys():
+        return None
+    return _rows(
+        summaries.calibration_summary(tables["calibration"], tables["prediction_sets"])
+    ) | {
+        "heading": "Are the probabilities to be believed?",
+        "words": CALIBRATION_WORDS,
+        "columns": [
+            ("Decoder", 0, "decoder"),
+            ("Temperature, median", 1, "temperature"),
+            ("ECE as is", 1, "ece_none"),
+            ("temperature", 1, "ece_temperature"),
+            ("isotonic", 1, "ece_isotonic"),
+            ("Brier as is", 1, "brier_none"),
+            ("temperature", 1, "brier_temperature"),
+            ("isotonic", 1, "brier_isotonic"),
+            ("Coverage of 90 % sets", 1, "coverage"),
+            ("lowest", 1, "lowest"),
+            ("States in a set", 1, "set_size"),
+        ],
+    }
+
+
+def _confounds(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "confounds" not in tables:
+        return None
+    headlines = control_verdicts.headlines(tables["confounds"])
+    return _rows(tables["confounds"]) | {"headlines": headlines}
+
+
+def _cohort(config: Mapping[str, Any], tables: Tables) -> Words:
+    return {
+        "mice": summaries.mouse_table(tables["cohort"]),
+        "recordings": summaries.records(tables["cohort"]),
+        "allocations": summaries.records(tables["allocations"]),
+    }
+
+
+def _recordings(config: Mapping[str, Any], tables: Tables) -> Words:
+    table = tables.get("qc")
+    checked = [] if table is None else qc.by_session(table)
+    return {
+        "rows": [] if table is None else summaries.records(table),
+        "checked": checked,
+        "failing": [row for row in checked if row["verdict"] == "fail"],
+        "warned": [row for row in checked if row["verdict"] == "warn"],
+    }
+
+
+def _provenance(config: Mapping[str, Any], tables: Tables) -> Words:
+    return {"seeds": methods_text.seeds(config, "inference" in tables)}
+
+
+def methods(config: Mapping[str, Any], tables: Tables) -> list[tuple[str, str]]:
+    """Return heading and text of each block of the methods, with citations as keys.
+
+    Raises UserError if the config lacks a setting.
+    """
+    try:
+        return methods_text.blocks(
+            config,
+            cohort=tables["cohort"],
+            n_allocations=len(tables["allocations"]),
+            compared="comparisons" in tables,
+            inferred="inference" in tables,
+            versions=formats.versions(),
+        )
+    except KeyError as error:
+        raise UserError(
+            f"config: no key {error}; give the resolved config, which has all keys"
+        ) from error
+
+
+def works(config: Mapping[str, Any], tables: Tables) -> dict[str, references.Work]:
+    """Return the works that the methods cite, by key. Raises UserError as `methods`."""
+    return references.cited_in(text for _, text in methods(config, tables))
+
+
+SECTIONS = [
+    Section(
+        name="figures",
+        title="Figures",
+        figures=(
+            *("cohort", "auc_{comparison}", "reproduction", "roi_correlation"),
+            "loss_{decoder}",
+        ),
+    ),
+    Section(
+        name="importance",
+        title="Importance",
+        tables={
+            "importance_{importance}_checks": _table(
+                ("check", "verdict", "value", "sentence"), ("value", "limit", "n")
+            )
+        },
+        figures=(
+            "importance_{importance}",
+            "importance_{importance}_sides",
+            "importance_{importance}_checks",
+        ),
+        summarise=_importance,
+    ),
+    Section(
+        name="auc",
+        title="AUC",
+        tables={
+            "auc": _table(auc.COLUMNS),
+            "session_auc": _table(auc.SESSION_COLUMNS),
+            "allocations": _table(auc.ATTRIBUTES[1:]),
+        },
+        summarise=_auc,
+    ),
+    Section(
+        name="decoder-quality",
+        title="Quality of decoders",
+        template="quality.html.j2",
+        tables={"quality": _table(quality.COLUMNS, quality.NUMBERS)},
+        figures=("quality_{decoder}",),
+        summarise=_rows_of("quality", summaries.quality_summary),
+    ),
+    Section(
+        name="calibration",
+        title="Calibration",
+        template="table.html.j2",
+        tables={
+            "calibration": _table(calibration.COLUMNS, calibration.NUMBERS),
+            "prediction_sets": _table(calibration.SET_COLUMNS, calibration.SET_NUMBERS),
+        },
+        figures=("calibration",),
+        summarise=_calibration,
+    ),
+    Section(
+        name="shift",
+        title="New mice",
+        tables={"shift": _table(shift.COLUMNS, shift.NUMBERS)},
+        figures=("shift",),
+        summarise=_rows_of("shift", summaries.shift_summary),
+    ),
+    Section(
+        name="reproduction",
+        title="Published",
+        tables={"reproduction": _table(reproduction.COLUMNS, reproduction.NUMBERS)},
+        summarise=_rows_of("reproduction"),
+    ),
+    Section(
+        name="comparisons",
+        title="Comparisons",
+        tables={"comparisons": _table(published_tests.COLUMNS)},
+        summarise=_rows_of("comparisons"),
+    ),
+    Section(
+        name="inference",
+        title="Mice as the unit",
+        tables={"inference": _table(mouse_tests.COLUMNS, mouse_tests.NUMBERS)},
+        summarise=_rows_of("inference"),
+    ),
+    Section(
+        name="chance",
+        title="Chance",
+        tables={"chance": _table(mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS)},
+        summarise=_rows_of("chance"),
+    ),
+    Section(
+        name="confounds",
+        title="Confounds",
+        tables={"confounds": _table(control_verdicts.COLUMNS, control_verdicts.NUMBERS)},
+        figures=("confounds",),
+        summarise=_confounds,
+    ),
+    Section(
+        name="cohort",
+        title="Cohort",
+        tables={
+            "cohort": _table(
+                ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width")
+            )
+        },
+        summarise=_cohort,
+    ),
+    Section(name="settings", title="Settings"),
+    Section(
+        name="recordings",
+        title="Recordings",
+        tables={"qc": _table(qc.COLUMNS, qc.NUMBERS)},
+        figures=("qc", "qc/{session}"),
+        summarise=_recordings,
+    ),
+    Section(
+        name="runtimes",
+        title="Run times",
+        tables={"runtimes": runtimes.read},
+        summarise=lambda config, tables: {"runtimes": tables["runtimes"]},
+    ),
+    Section(
+        name="provenance",
+        title="Versions and seeds",
+        summarise=_provenance,
+    ),
+    Section(
+        name="methods",
+        title="Methods",
+        summarise=lambda config, tables: {"methods": methods(config, tables)},
+    ),
+    Section(
+        name="references",
+        title="References",
+        summarise=lambda config, tables: {"works": works(config, tables)},
+    ),
+]
