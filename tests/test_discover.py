@@ -587,6 +587,7 @@ def mice(*names: str) -> list[str]:
         *[("m1_01-Jan-2024_09h15", "m1"), ("240101_GC5", "GC5"), ("m1_20240101T091500", "m1")],
         *[("GC5_2_20240101", "GC5_2"), ("m1_pre_20240101b", "m1"), ("m1_blue_dff", "m1")],
         *[("Jan01_2024_m1_Session1", "m1"), ("mouse 3 day2", "mouse 3"), ("s3_day2", "s3")],
+        *[("mouse_1T091500", "mouse_1"), ("mouse_3aT091500", "mouse_3a"), ("mouse_T1", "mouse_T1")],
         *[("501729_20240101", "501729"), ("20240101143005_m1", "m1"), ("m1_awake_rest", "m1")],
     ],
 )
@@ -616,6 +617,7 @@ def test_numbers_behind_a_name_count_sessions_unless_they_do_not_begin_as_counts
         (["m1_odorant", "m1_tones", "m2_tones"], "odorant, tones in names are taken for what was"),
         (["s1_day1", "s2_day1", "s3_day1"], "s1 and the like are taken for mice"),
         (["C12a_20240101", "C12b_20240101", "C13a_20240101"], "'C12a', 'C12b' may be one animal"),
+        (["m1_left_run1", "m1_right_run1", "m2_left_run1"], "'m1_left', 'm1_right' may be one"),
         (["m1/gloom", "m1/glee", "m2/gloom"], "'m1' is taken for one mouse, with sessions glee"),
     ],
 )

@@ -254,9 +254,11 @@ def test_rows_that_are_there_twice_are_refused(table):
         twice(allocation=[*"1234"] * 2).assign(analysis=[*"xxxxyyyyyyyy"]),
     ],
 )
-def test_equal_aucs_that_may_be_of_different_rows_are_compared(table):
+def test_equal_aucs_that_may_be_of_different_rows_are_compared(table, capsys):
     found = published_tests.compare(table, by="decoder")
     assert (found["n_a"][0], found["n_b"][0]) == tuple(table["decoder"].value_counts(sort=False))
+    told_apart = bool({"seed", "analysis"} & {*table})
+    assert ("each AUC of decoder a is there twice or more" in capsys.readouterr().err) == told_apart
 
 
 def test_rows_are_counted_among_those_that_are_compared():
@@ -274,13 +276,25 @@ def test_names_that_differ_in_blanks_alone_are_refused(other):
         published_tests.compare(table, by="decoder")
     assert "column decoder: 'cnn' is written in 2 ways that differ in blanks only" in str(
         caught.value
-    ) and repr(other) in str(caught.value)
+    ) and ascii(other) in str(caught.value)
     families = table.rename(columns={"decoder": "set"}).assign(decoder=[*"aabb"] * 3)
     with pytest.raises(UserError, match="column set: 'cnn' is written in 2 ways"):
         published_tests.compare(families, by="decoder", within="set")
     whole = toy(**{"cnn 2": A, "cnn  2": B})
     with pytest.raises(UserError, match="'cnn 2' is written in 2 ways"):
         published_tests.compare(whole, by="decoder")
+
+
+@pytest.mark.parametrize(("one", "other"), [("R\xe9seau", "Re\u0301seau"), ("a-b", "a\u2013b")])
+def test_names_that_look_alike_are_refused(one, other):
+    with pytest.raises(UserError, match=r"is written in 2 ways.*or look alike"):
+        published_tests.compare(toy(**{one: A, other: B}), by="decoder")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("decoder,auc, auc\na,0.9,0.5\n")
+    with pytest.raises(UserError, match=r"a\.csv: two columns are called auc; rename one"):
+        read_table(tmp_path / "a.csv")
 
 
 def test_names_that_differ_in_case_are_said_to_be_two(capsys):

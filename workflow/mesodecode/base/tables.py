@@ -37,6 +37,7 @@ def read_table(
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a CSV or TSV table ({reason}); check the file") from None
     table.columns = table.columns.str.strip()
+    _check_header(path)
     for name in columns:
         if name not in table.columns:
             raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
@@ -55,6 +56,14 @@ def read_table(
             _check_aucs(number, path)
         table[name] = number
     return table
+
+
+def _check_header(path: Path) -> None:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        names = [name.strip() for name in next(csv.reader(file, delimiter=_separator(path)), [])]
+    twice = {name for name in names if name and names.count(name) > 1}
+    if twice:
+        raise UserError(f"{path}: two columns are called {min(twice)}; rename one")
 
 
 def _check_aucs(auc: pd.Series, path: Path) -> None:

@@ -7,6 +7,7 @@ Allocations that share mice are not independent, so these p values are descripti
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
@@ -37,7 +38,9 @@ def rank_sum(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 # A test takes the values of two groups, each (n,), and returns (statistic, two-sided p).
 TESTS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {"rank_sum": rank_sum}
 MEASURES = ("auc", "accuracy", "n_frames", "n_run")  # columns that name nothing
-NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))  # characters that none sees
+# Characters that none sees, and dashes that a spreadsheet makes of a hyphen
+ALIKE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+ALIKE |= dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 TEST_NAMES = {"rank_sum": "Wilcoxon rank-sum test"}  # as readers know them
 
 
@@ -124,11 +127,12 @@ def check_rows(table: pd.DataFrame, by: str, within: str | None = None) -> None:
     A row is known by all its columns that are no measures. Where allocations are named, a group has
     one AUC of each. In other tables rows are copies if they are equal throughout, unless rows of
     one name differ elsewhere: there AUCs may tie, so that all rows of a group have to be doubled.
+    A line on standard error names groups whose every AUC is there k times all the same.
     """
     measures = [name for name in table if name in MEASURES]
     names = [name for name in table if name not in measures and not _counts_rows(name)]
     groups = [name for name in (by, within) if name is not None]
-    plain = table[names].apply(lambda column: column.map(_without_blanks))
+    plain = table[names].apply(lambda column: column.map(_as_it_looks))
     rows = plain.assign(**{name: table[name] for name in measures})
     if "allocation" in names:
         twice = plain.duplicated(keep=False)
@@ -137,6 +141,13 @@ def check_rows(table: pd.DataFrame, by: str, within: str | None = None) -> None:
     else:
         twice = _all_twice(rows, groups)
     if not twice.any():
+        copies = table.loc[_all_twice(rows[[*groups, "auc"]], groups), by].unique()
+        if len(copies):
+            print(
+                f"each AUC of {by} {', '.join(map(str, copies))} is there twice or more: if other "
+                "columns tell copies apart, choose rows with --where",
+                file=sys.stderr,
+            )
         return
     same = plain[twice].eq(plain[twice].iloc[0]).all(axis=1)
     row = ", ".join(f"{name} {value}" for name, value in plain[twice].iloc[0].items())
@@ -163,9 +174,9 @@ def _counts_rows(name: str) -> bool:
     return name in ("", "index") or name.startswith("Unnamed:")
 
 
-def _without_blanks(value: object) -> str:
-    """Return a name with no blanks around it, single ones inside, and none that has no width."""
-    return " ".join(str(value).translate(NO_WIDTH).split())
+def _as_it_looks(value: object) -> str:
+    """Return a name as it looks: without blanks around it, those inside and dashes of one kind."""
+    return " ".join(unicodedata.normalize("NFC", str(value)).translate(ALIKE).split())
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +191,7 @@ def _check_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
         if name not in table.columns:
             raise UserError(f"no column {name}; the columns are {', '.join(map(str, table))}")
         if name != "auc":
-            plain = table[name].map(_without_blanks)
+            plain = table[name].map(_as_it_looks)
             empty = int((table[name].isna() | plain.isin(["", "nan", "NaN"])).sum())
             if empty:
                 raise UserError(f"{empty} rows have no value in column {name}; fill them in")
@@ -188,12 +199,12 @@ def _check_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _check_spelling(names: pd.Series, plain: pd.Series) -> None:
-    """Raise UserError if blanks alone tell some names apart; say which differ in case alone."""
+    """Raise UserError if some names look alike; say which differ in case alone."""
     spelt = names.groupby(plain).unique()
     for value, ways in spelt[spelt.map(len) > 1].items():
         raise UserError(
             f"column {names.name}: '{value}' is written in {len(ways)} ways that differ in blanks "
-            f"only ({', '.join(repr(way) for way in ways)}); write it in one"
+            f"only, or look alike ({', '.join(ascii(way) for way in ways)}); write it in one"
         )
     cases = pd.Series(spelt.index).groupby(spelt.index.str.casefold()).unique()
     for ways in cases[cases.map(len) > 1]:

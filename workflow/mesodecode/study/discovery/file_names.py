@@ -123,7 +123,9 @@ CLOCK = re.compile(  # a time that needs no date before it
 )
 PREFIXED = re.compile(r"(?P<word>[^\W\d_]+)(?P<sep>[-_. #]?)(?P<n>\d+)(?![^\W_])")
 BIDS = re.compile(r"(?P<key>sub|ses)-(?P<value>[^\W_]+)")
-SUBJECT = re.compile(r"(?P<word>[^\W\d_]+)[-_ ](?P<value>[^\W_]+)(?![^\W_])")
+SUBJECT = re.compile(  # with a time glued to it or not: mouse_1T091500
+    r"(?P<word>[^\W\d_]+)[-_ ](?P<value>[^\W_]+?)(?=T\d{6}(?![^\W_])|(?![^\W_]))"
+)
 HYPHENED = re.compile(r"(?P<word>[^\W\d_]+)-\d+(?![^\W_])")
 CHUNK = re.compile(r"[^\W_]+")
 _NUMBERED = "day|run|ses|sess|session|trial|rec|exp|block|week|acq"

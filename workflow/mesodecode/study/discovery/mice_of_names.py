@@ -309,7 +309,8 @@ def _alike(mice: list[str], named: list[list[Token]]) -> Iterator[str]:
     for mouse in filter(None, mice):
         plain = re.sub(r"(?<=[A-Z0-9])[a-z]$", "", mouse).lower()  # C12a, C12b
         plain = re.sub(r"\d+", lambda n: str(int(n[0])), plain)
-        spelled[re.sub(r"[^\w]|_", "", plain)].add(mouse)
+        plain = re.sub(r"[^\w]|_", "", plain)
+        spelled[re.sub(r"(?<=\d)(left|right)$", "", plain)].add(mouse)  # ears, or hemispheres?
     words = dict(zip(mice, named, strict=True))
     first = _first_difference(list(words.values()))
     shared = defaultdict(set)
