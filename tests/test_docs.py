@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "workflow/mesodecode"
 PATTERNS = ["README.md", "*/README.md", "docs/*.md", "config.yaml", "demo.yaml", "examples/*.yaml"]
+PATTERNS += ["workflow/*/README.md", "workflow/schemas/*.yaml", "Makefile", "slurm/*", "local/*"]
 PAGES = [page for pattern in PATTERNS for page in sorted(ROOT.glob(pattern))]
 ROOMS = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
 TOPS = {"benchmarks", "docs", "envs", "examples", "local", "slurm", "tests", "workflow"}

@@ -5,6 +5,5 @@ under the objective, blood in its vessels, the brightness of all. Each is decode
 allocations of mice; where it does as well as a decoder, that decoder need not have read neurons.
 
 Modules: `signals` takes the control signals from a recording, `controls` decodes from them,
-`verdicts` holds their AUCs against a decoder's, `figure` draws that. This one, which the Snakefile
-imports, stays free of heavy imports.
+`control_verdicts` holds their AUCs against a decoder's, `confounds_figure` draws that.
 """

@@ -16,7 +16,7 @@ ROW = 3  # panels side by side
 
 
 def draw(controls: pd.DataFrame, auc: pd.DataFrame, rows: pd.DataFrame) -> Figure:
-    """Draw the AUCs of allocations; tables as of `verdicts.table`, of which `rows` is the result.
+    """Draw the AUCs of allocations; tables as of `control_verdicts.table`, whose result is `rows`.
 
     A control that was not made keeps its place, with these words.
     """

@@ -88,7 +88,7 @@ def check_shap(
 ) -> MapCheck:
     """Check the SHAP map of a recurrent decoder of ROI signals.
 
-    Arguments as of `shap_map`; `maps`, scores of all allocations as of `map_scores.read`, of which
+    Arguments as of `shap_map`; `maps`, scores of all allocations as of `maps.read`, of which
     those with other test mice are averaged to order the ROIs; `truth`, files of `mesodecode
     simulate` of the test recordings; `limit`, of the windows explained and scored and of the
     background; `draws`, K.

@@ -67,7 +67,7 @@ def gather(
     null: pd.DataFrame | None = None,
     seeds: Sequence[pd.DataFrame] = (),
 ) -> Evidence:
-    """Put together maps (`map_scores.read`) and checks of the same allocations.
+    """Put together maps (`maps.read`) and checks of the same allocations.
 
     Raises UserError if an allocation or a unit is missing somewhere.
     """

@@ -187,7 +187,7 @@ def _name(recording: Recording, column: int) -> str:
 def past_normalised(signals: np.ndarray, *, baseline: int | None, normalise: str) -> np.ndarray:
     """Return signals (T, R) without baseline and normalised by no later frame, float32 (T, R).
 
-    The settings are those of `rois.normalised`. Of each ROI's signal x, with frames counted from 0:
+    The settings are those of `normalised`. Of each ROI's signal x, with frames counted from 0:
 
         b(t) = mean of x over the last `baseline` frames, t included (fewer at the start); 0 if None
         v(t) = x(t) - b(t)

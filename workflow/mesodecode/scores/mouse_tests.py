@@ -245,8 +245,8 @@ def infer(
     mice and allocations. Columns p_…_holm are Holm-corrected within the family; a test that could
     not be done counts there as p = 1.
 
-    Raises UserError as `statistics.compare` does, for a missing column, for allocations that two
-    decoders do not share or have twice, and for allocations with several test mice.
+    Raises UserError as `published_tests.compare` does, for a missing column, for allocations that
+    two decoders do not share or have twice, and for allocations with several test mice.
     """
     _check_mice(table)
     published = published_tests.compare(table, by=by, only=only, name=name)

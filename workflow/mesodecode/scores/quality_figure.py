@@ -74,7 +74,7 @@ def page(table: pd.DataFrame, curves: pd.DataFrame, sessions: pd.DataFrame, trac
     """Draw all panels of a decoder.
 
     `table` has `quality.COLUMNS` and `curves` `quality.CURVE_COLUMNS`, both of this decoder;
-    `sessions` is that of `evaluate.session_table`.
+    `sessions` is that of `auc.session_table`.
     """
     mice = sorted(table["test_mouse"].unique(), key=natural)
     with mpl.rc_context(STYLE):

@@ -25,7 +25,7 @@ def reproduce(
 ) -> pd.DataFrame:
     """Return `COLUMNS`, a row a decoder of `pairs`: run minus published, with its 95 % CI.
 
-    `auc` is the table of `evaluate.auc_table`; `cohort` has mouse and session; `pairs`: decoder ->
+    `auc` is the table of `auc.auc_table`; `cohort` has mouse and session; `pairs`: decoder ->
     which published one (column -> value, see `published.rows`). `interval` says how it was made:
 
     paired: the sessions are published ones, so each allocation is compared with the same one, and

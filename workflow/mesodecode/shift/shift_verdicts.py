@@ -25,7 +25,7 @@ def report(
 ) -> pd.DataFrame:
     """Return `COLUMNS`, a row a test session of an allocation of a decoder.
 
-    `table` has `MEASURE_COLUMNS`; `sessions` that of `evaluate.session_table`, for the AUCs of the
+    `table` has `MEASURE_COLUMNS`; `sessions` that of `auc.session_table`, for the AUCs of the
     other mice; `pictures` `IMAGE_COLUMNS`; `settings` those of shift.schema.yaml.
     """
     keys = ["decoder", "allocation", "session"]

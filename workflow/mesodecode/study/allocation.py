@@ -1,4 +1,4 @@
-"""The roles of mice in one split, apart from `cohort`: networks and predictions carry it too."""
+"""The roles of mice in one split, apart from `study`: networks and predictions carry it too."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@
 
 Only step 5 uses labels of the mouse. Nothing of one mouse goes to another: networks are copied.
 
-Modules: `decoders` takes decoders of all kinds apart alike, `images` and `signals` do steps 1 and
-2, `statistics` 3 and 4, `few_shot` 5, `linear` makes networks of scikit-learn's models.
+Modules: `applied` takes decoders of all kinds apart alike, `past` and `roi_signals` do steps 1 and
+2, `domain` 3 and 4, `few_shot` 5, `linear_networks` makes networks of scikit-learn's models.
 """
 
 from __future__ import annotations

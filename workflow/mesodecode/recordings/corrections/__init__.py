@@ -15,7 +15,7 @@ the reference channel:
    the mean of each pixel and the result is in counts again.
 
 Steps 3, 6 and 7 and the ratio need light. A movie that is ΔF/F already (pixels around 0: see
-`measure.of_light`) is refused by them; step 8 regresses such a channel as it is.
+`qc_measures.of_light`) is refused by them; step 8 regresses such a channel as it is.
 
 Corrected frames are float32, unless only steps 1 and 4 ran, which keep the recorded type. Each
 recording is corrected by itself, with no knowledge of its labels; but for `baseline_causal`, every

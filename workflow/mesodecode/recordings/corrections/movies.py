@@ -196,8 +196,8 @@ class Judged:
 
     A ratio to F0 is one of light. Of a movie whose mean over time is about 0, as ΔF/F has it, or
     frames less their mean, or their SVD components, it is noise divided by nothing. `light` is then
-    True or False (None before; see `measure.of_light`). With `needs`, settings that need light, it
-    raises UserError where there is none.
+    True or False (None before; see `qc_measures.of_light`). With `needs`, settings that need light,
+    it raises UserError where there is none.
     """
 
     def __init__(self, source: Movie, needs: Sequence[str] = ()) -> None:
