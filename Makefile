@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo benchmark-suite test test-gpu test-slurm lint lock clean
+.PHONY: help env demo benchmark-suite test test-e2e test-gpu test-slurm lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,9 +38,13 @@ benchmark-suite: $(READY) ## run the ground-truth benchmark (docs/benchmark-suit
 		--out results/$(SUITE)/suite.tsv --figure results/$(SUITE)/suite
 
 # The files of tests side by side, in their order; one thread each, or they wait for each other.
-test: $(READY) ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m 'not slurm and not gpu and not alone'
-	$(BIN)/python -m pytest -m alone
+PARALLEL = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --no-loadscope-reorder
+test: $(READY) ## run the fast tests (5 minutes on two quiet cores)
+	$(PARALLEL) --dist loadfile -m 'not slurm and not gpu and not e2e and not alone'
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark[.]alone' tests)
+
+test-e2e: $(READY) ## run whole studies: the demo, real mice, no signal, the suite, encoding
+	$(PARALLEL) --dist load -m e2e
 
 test-gpu: $(READY) ## run every verb with --device on a GPU, against the CPU (skipped where there is none)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m gpu tests/gpu --durations=0

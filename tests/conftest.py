@@ -1,7 +1,20 @@
 """What all tests share."""
 
 import hypothesis
+import pytest
 
 # A busy machine is no failure: examples that write files take longer beside other jobs.
-hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=25)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100)
 hypothesis.settings.load_profile("unhurried")
+
+# Files of many starts of Snakemake or trainings: begun last, one of them would end alone.
+LONGEST = ("test_workflow", "test_demo", "test_device", "test_options", "test_plan")
+LONGEST += ("test_encoding_study", "test_inference", "test_checkpoint", "test_environment")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of `LONGEST` first."""
+    place = {name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data" / "jedi1p_whisker"
 
 pytestmark = pytest.mark.slow
+e2e = pytest.mark.e2e
 
 
 def run_study(folder: Path, config: dict, *extra: str) -> subprocess.CompletedProcess:
@@ -73,6 +74,7 @@ def check_cutout(results: Path) -> None:
         assert table["mean"][hidden].mean() > others.quantile(0.9)
 
 
+@e2e
 def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     config = demo(image_size=48, n_frames=750)
     config["importance"]["cutout"]["frame_step"] = 25
@@ -126,6 +128,7 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     assert second.returncode == 0 and "Nothing to be done" in second.stderr
 
 
+@e2e
 def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
     config = demo(image_size=32, n_frames=700, run_signal=0)
     del config["mice"]["m5"]
@@ -165,6 +168,7 @@ def test_a_bad_recording_is_named_and_the_others_go_on(tmp_path):
     assert len(words) == 1 and "m2_s1.tif" in words[0]
 
 
+@e2e
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"the real recordings are not at {REAL}")
 def test_real_recordings_with_segments(tmp_path):
     config = yaml.safe_load((ROOT / "tests" / "real" / "jedi1p.yaml").read_text())

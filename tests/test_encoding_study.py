@@ -175,7 +175,7 @@ def test_a_held_out_session_from_responses_to_scores(tmp_path):
     assert n["r2_single"] == n["r2_average"] == 12  # each once, though it was tested in both
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_small_vgg19_study_from_simulation_to_report(tmp_path):
     config = copy.deepcopy(DEMO)
     config["simulate"] |= {"neurons": 20, "images": 30, "repeats": 10, "image_size": 16}

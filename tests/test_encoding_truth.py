@@ -45,7 +45,7 @@ FACTORISED = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     "given", [{"model": "ridge", "features": "gabor"}, FACTORISED], ids=["ridge", "factorised"]
 )

@@ -212,7 +212,7 @@ def test_mixed_model_says_what_it_cannot_do():
 
 # Under the null: how often each test finds what is not there
 
-DRAWS = 500
+DRAWS = [125, pytest.param(500, marks=pytest.mark.e2e)]
 # ICC of the differences by test mouse -> test -> expected rate at .05
 RATES = {
     0.50: {
@@ -233,11 +233,12 @@ def null_draw(rng: np.random.Generator, correlation: float) -> tuple[np.ndarray,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("draws", DRAWS)
 @pytest.mark.parametrize("correlation", RATES)
-def test_false_positive_rates_under_mouse_level_correlation(correlation, capsys):
+def test_false_positive_rates_under_mouse_level_correlation(correlation, draws, capsys):
     rng = np.random.default_rng(2024)
     found = []
-    for seed in range(DRAWS):
+    for seed in range(draws):
         a, b = null_draw(rng, correlation)
         means = mouse_tests.by_mouse(a - b, TEST)
         mice = [(a - b)[mouse == TEST] for mouse in range(5)]
@@ -255,12 +256,12 @@ def test_false_positive_rates_under_mouse_level_correlation(correlation, capsys)
     rates = pd.DataFrame(found).mean()
     with capsys.disabled():
         words = ", ".join(f"{test} {rate:.3f}" for test, rate in rates.items())
-        print(f"\nfalse positives at .05, ICC {correlation}, {DRAWS} draws: {words}")
+        print(f"\nfalse positives at .05, ICC {correlation}, {draws} draws: {words}")
     for test, expected in RATES[correlation].items():
-        error = np.sqrt(expected * (1 - expected) / DRAWS)
+        error = np.sqrt(expected * (1 - expected) / draws)
         assert abs(rates[test] - expected) <= 3 * error + 0.005, test
     for honest in ("mouse_t", "sign_flip", "nadeau_bengio", "mixed"):
-        assert rates[honest] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / DRAWS)
+        assert rates[honest] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
 
 
 # Tables and words

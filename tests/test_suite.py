@@ -259,7 +259,7 @@ def test_make_runs_every_cohort():
     assert made == list(COHORTS) and files == {*COHORTS, "suite", "full"}
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_study_from_simulation_to_the_table_under_one_start_of_python(tmp_path):
     config = {
         "study": "tiny",

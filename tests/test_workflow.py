@@ -666,8 +666,9 @@ def test_edited_reading_preprocesses_again(finished):
 def test_an_edit_of_config_and_code_at_once_misses_nothing(finished, tmp_path):
     folder, _ = finished
     copy_project(tmp_path)
-    for name in ("shift/distances.py", "predict_validation.py"):
-        with open(tmp_path / "workflow/mesodecode" / name, "a") as edited:
+    for name in ("shift/distances.py", "decoders/predict_validation.py"):
+        with open(tmp_path / "workflow/mesodecode" / name, "r+") as edited:  # one that is there
+            edited.seek(0, 2)
             edited.write("X = 1\n")
     found, _ = plan(folder, config=FINISHED | {"note": "seen"}, project=tmp_path)
     assert found["resolved_config"] == 1
@@ -686,9 +687,9 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
 @pytest.mark.parametrize(
     ("file", "text", "jobs"),
     [
-        ("train.py", "# a comment\n", {}),  # a finished study has nothing to do
+        ("decoders/train.py", "# a comment\n", {}),  # a finished study has nothing to do
         (
-            "linear.py",
+            "decoders/linear.py",
             "X = 1\n",
             {"fit_linear": 20, "quality_table": 1, "calibrate": 1} | quality(3, once=3) | TABLES,
         ),
@@ -698,7 +699,8 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
 def test_edited_code_runs_its_stage_again(finished, tmp_path, file, text, jobs):
     folder, _ = finished
     copy_project(tmp_path)
-    with open(tmp_path / "workflow/mesodecode" / file, "a") as edited:
+    with open(tmp_path / "workflow/mesodecode" / file, "r+") as edited:  # one that is there
+        edited.seek(0, 2)
         edited.write(text)
     found, _ = plan(folder, config=copy.deepcopy(FINISHED), project=tmp_path)
     assert found == jobs
