@@ -454,6 +454,48 @@ def test_bibtex_is_well_formed():
         assert re.fullmatch(r"(10\.\d{4,}/\S+)?", fields.get("doi", "")), key
 
 
+def test_works_as_a_reference_manager_leaves_them():
+    text = """% Encoding: UTF-8
+
+@Article{a2001,
+  title     = {On {DNA} and {"}more{"}},
+  author    = "Merriënboer, B. and
+               Gulcehre, C.",
+  date-added = {2026-11-27}, month = jan,
+  year      = 2001,
+  journal = {J. of {Tests}}, pages = {1--9}
+}
+@comment{jabref-meta: databaseType:bibtex;}
+@misc{b2002, author={B, B.}, howpublished={Web}, title={{A \tand B}}, year={2002}, url={http://b.c}}
+"""
+    works = references.read(text)
+    assert list(works) == ["a2001", "b2002"]
+    people = "Merriënboer, B. and Gulcehre, C."
+    assert works["a2001"] == references.Work(
+        "article", people, 'On DNA and "more"', "J. of Tests", 2001, pages="1-9"
+    )
+    assert works["b2002"].title == "A and B" and works["b2002"].link() == "http://b.c"
+    assert references.read(references.bibtex(references.WORKS)) == references.WORKS
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("  year = {2001},\n", ""), "a2001: no year"),
+        (("journal", "booktitle"), "a2001: no venue"),
+        (("{On it}", "{On {it}"), "0 entries can be read"),
+        (("On it", r"On \\'it"), "a2001: LaTeX; write UTF-8"),
+    ],
+)
+def test_entries_that_cannot_be_read_are_named(change, fault):
+    work = references.Work("article", "B, B.", "On it", "J", 2001)
+    text = references.bibtex({"a2001": work})
+    with pytest.raises(ValueError, match=fault):
+        references.read(text.replace("{{On it}}", "{On it}").replace(*change))
+    with pytest.raises(ValueError, match="a2001: twice"):
+        references.read(text + text)
+
+
 def test_reference_as_a_reader_knows_it():
     assert references.WORKS["ajioka2024"].formatted() == (
         "Ajioka T, Nakai N, Yamashita O, Takumi T (2024) End-to-end deep learning approach to "

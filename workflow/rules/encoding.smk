@@ -387,7 +387,7 @@ rule encoding_report:
         code=code_version(
             "encoding_report",
             "encoding/templates/encoding.html.j2",
-            *report_templates(),
+            *report_files(),
         ),
     message:
         "Writing the report"

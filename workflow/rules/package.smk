@@ -80,10 +80,13 @@ def gpus(study):
     return 0 if study.config["device"] == "cpu" else 1
 
 
-def report_templates():
-    """The templates of the report, as files of the package."""
+def report_files():
+    """The templates of the report and the works that it cites, as files of the package."""
     package = PACKAGE / "mesodecode"
-    found = sorted((package / "report/templates").glob("*.j2"))
+    found = [
+        package / "report/references.bib",
+        *sorted((package / "report/templates").glob("*.j2")),
+    ]
     return [str(path.relative_to(package)) for path in found]
 
 

@@ -205,7 +205,7 @@ rule report:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds
     params:
-        code=code_version("report", *report_templates()),
+        code=code_version("report", *report_files()),
     message:
         "Writing the report"
     shell:
