@@ -91,6 +91,14 @@ def test_a_good_session_passes_every_check():
     assert set(known["verdict"]) == {"pass"}
 
 
+def test_a_movie_of_two_wavelengths_that_was_read_as_one_is_asked_about():
+    frames = brain()
+    frames[1::2] //= 2
+    words = verdicts(session_of(frames)).loc["flashes", "words"]
+    assert "do wavelengths take turns in its frames? see corrections: channels" in words
+    assert "wavelengths" not in verdicts(session_of(**flashing())).loc["flashes", "words"]
+
+
 # --- planted faults ----------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ import pytest
 import tifffile
 from test_readers import FRAMES, GRAY, read, refusal
 
+from mesodecode.base.files import UserError
+
 T, H, W = FRAMES.shape
 
 
@@ -110,7 +112,17 @@ def test_a_micromanager_stack_of_one_file_that_was_stopped(tmp_path, caplog):
 def test_a_micromanager_set_without_its_first_file_is_refused(tmp_path):
     files = save_set(tmp_path)
     files[0].unlink()
-    assert "frame 0 of its set is missing" in refusal(files[1])
+    assert "begins with frame 14 of its set, but 0 frames are before it" in refusal(files[1])
+
+
+def test_a_micromanager_set_whose_files_were_renamed_is_read_in_their_order(tmp_path):
+    for file, name in zip(save_set(tmp_path), ("m.tif", "m_1.tif"), strict=True):
+        file.rename(tmp_path / name)
+    np.testing.assert_array_equal(read(tmp_path), FRAMES)
+    assert "begins with frame 14" in refusal(tmp_path / "m_1.tif")
+    tifffile.imwrite(tmp_path / "m.tif", FRAMES[:9], **GRAY)
+    with pytest.raises(UserError, match="begins with frame 14 of its set, but 9 frames"):
+        read(tmp_path)
 
 
 def test_a_gap_in_a_micromanager_set_is_refused(tmp_path):

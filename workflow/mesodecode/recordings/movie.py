@@ -23,7 +23,8 @@ class Movie:
 
     Attributes: path; shape (T, H, W); dtype, in native byte order; time (T,) in s where the file
     has a time stamp a frame, else None; axes of its array, and what said so; channels, how many
-    take turns in its frames by the axes of its array.
+    take turns in its frames by the axes of its array; begins, how many frames of a channel are in
+    other files before it, by what its own says.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Movie:
     time: np.ndarray | None = None
     axes = Axes()
     channels = 1
+    begins = 0
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -132,7 +134,8 @@ class ArrayMovie(Movie):
 class JoinedMovie(Movie):
     """Several movies, one after the other, as one; one is open at a time.
 
-    `sources`: of each, a file that it is named by, and how it is opened.
+    `sources`: of each, a file that it is named by, and how it is opened. Raises UserError if they
+    are not alike, or one says that other frames come before it.
     """
 
     def __init__(
@@ -146,6 +149,7 @@ class JoinedMovie(Movie):
                     self.dtype, first = movie.dtype, movie.shape[1:]
                     self.axes = replace(movie.axes, shape=())  # of all movies it is another
                 check_alike(file, movie, self.path, first, self.dtype)
+                check_begins(file, movie, n_frames)
                 n_frames += movie.shape[0]
                 times.append(movie.time)
         self.shape = (n_frames, *first)
@@ -219,6 +223,15 @@ def check_alike(
         raise UserError(
             f"{file}: frames of {movie.shape[1:]} px and type {movie.dtype}, but {first} has "
             f"{size} and {dtype}; a session's files must match"
+        )
+
+
+def check_begins(file: Path, movie: Movie, n_before: int = 0) -> None:
+    """Raise UserError if a file says that other frames come before it than `n_before`."""
+    if movie.begins * movie.channels not in (0, n_before):
+        raise UserError(
+            f"{file}: begins with frame {movie.begins} of its set, but {n_before} frames are "
+            "before it: is a file not there?"
         )
 
 

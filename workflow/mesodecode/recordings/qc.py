@@ -29,6 +29,7 @@ COLUMNS = [
 ]
 NUMBERS = ("value", "warn", "fail")
 FLASH = 0.05  # change of the mean brightness from one frame to the next, as a share of the mean
+TURNS = 0.5  # share of frames with such changes from which these are taken for wavelengths in turn
 FULL_FRAME = 0.01  # share of saturated pixels that makes a frame a saturated one
 
 
@@ -291,6 +292,8 @@ def flashes(session: Session) -> tuple[float, str]:
     found = np.flatnonzero(jump & ~session.breaks[1:]) + 1
     words = f"the brightness jumps by more than {FLASH:.0%} between {len(found):,} pairs of frames"
     words += f", first to frame {found[0]:,}" if len(found) else ""
+    if len(found) > TURNS * len(brightness):
+        words += "; do wavelengths take turns in its frames? see corrections: channels"
     return len(found) / len(brightness), words
 
 

@@ -13,7 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from mesodecode.base.files import UserError, in_order, is_zarr, matching
-from mesodecode.recordings.movie import InterleavedMovie, JoinedMovie, Movie, check_opens
+from mesodecode.recordings.movie import (
+    InterleavedMovie,
+    JoinedMovie,
+    Movie,
+    check_begins,
+    check_opens,
+)
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.mat import read_mat
 from mesodecode.recordings.readers.series import by_wavelength, of_one_series
@@ -90,6 +96,7 @@ def _one_after_the_other(
     files = [source.file for source in sources]
     if len(sources) == 1:
         with _open_one(files[0], list(sources[0].names), axes, channels) as movie:
+            check_begins(files[0], movie)
             yield movie
         return
     if len(files) == 2 and {file.suffix.lower() for file in files} == {".npy"}:

@@ -91,8 +91,9 @@ class SetMovie(Movie):
 
     def _check_gaps(self, pages: list) -> None:
         index = (self._tif.micromanager_metadata or {}).get("IndexMap")
-        late = not self._series.is_multifile and index is not None and index[:, 2].min() > 0
-        gap = 0 if late else next((i for i, page in enumerate(pages) if page is None), None)
+        if not self._series.is_multifile and index is not None:  # alone, or its set was renamed
+            self.begins = int(index[:, 2].min())
+        gap = next((i for i, page in enumerate(pages) if page is None), None)
         if gap is not None:
             raise UserError(f"{self.path}: frame {gap} of its set is missing; is a file not there?")
         cut = next((i for i, page in enumerate(pages) if page.dataoffsets[0] == 0), None)
