@@ -35,8 +35,9 @@ def test_each_kind_is_told_by_what_its_schema_takes(name):
 def test_each_schema_of_decoders_is_a_kind():
     """A schema that says how a decoder is given labels, members or a start is one of a decoder."""
     marks = {"labels", "average_of", "adapted_from"}
-    files = {path.name.removesuffix(".schema.yaml") for path in schema.FOLDER.glob("*.schema.yaml")}
-    found = {name for name in files if marks & schema.load(name).get("properties", {}).keys()}
+    found = {
+        name for name in schema.files() if marks & schema.load(name).get("properties", {}).keys()
+    }
     assert found == set(KINDS)
 
 

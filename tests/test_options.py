@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -21,8 +22,8 @@ from mesodecode.cli import options
 from mesodecode.study import schema
 
 PACKAGE = Path(cli.__file__).parents[1]
-TOP = {"config", "encoding"}  # whole configs, of which no verb takes flags
-FILES = sorted({path.name.split(".")[0] for path in schema.FOLDER.iterdir()} - TOP)
+TOP = {"config", "encoding_study"}  # whole configs, of which no verb takes flags
+FILES = sorted({*schema.files()} - TOP)
 SCHEMAS = [name for name in FILES if schema.flags(name)]  # an average only names its members
 VERBS = cli.parser()._subparsers._group_actions[0].choices
 
@@ -321,6 +322,32 @@ def test_help_shows_every_setting_with_its_words_and_default(name):
 def test_help_states_units(verb, flag, unit):
     (action,) = [a for a in VERBS[verb]._actions if flag in a.option_strings]
     assert unit in action.help
+
+
+# Settings of several schemas stand once
+
+
+def test_a_setting_that_is_included_is_the_shared_one_but_for_what_differs():
+    seed, shared = schema.properties("roi_rnn")["seed"], schema.properties("cnn")["seed"]
+    assert (seed["default"], shared["default"]) == (123, 2021)
+    assert {**shared, "default": 123} == {**seed, "description": shared["description"]}
+    assert "include" not in str(schema.properties("cnn"))
+    assert list(schema.defaults("cnn"))[:4] == ["input", "backbone", "pretrained", "baseline"]
+
+
+def test_shared_settings_are_shared_and_stated_once():
+    blocks = {path.stem: path for path in (schema.FOLDER / "shared").iterdir()}
+    shared = {name: yaml.safe_load(path.read_text()) for name, path in blocks.items()}
+    taken = {(block, key): 0 for block, settings in shared.items() for key in settings}
+    for name, path in schema.files().items():
+        for key, spec in yaml.safe_load(path.read_text())["properties"].items():
+            if block := spec.pop("include", None):
+                taken[block, key] += 1
+                again = [
+                    part for part, value in spec.items() if shared[block][key].get(part) == value
+                ]
+                assert not again, f"{name}.{key}: {again} as in shared/{block}.yaml"
+    assert min(taken.values()) >= 2
 
 
 # Every setting is one that the code reads

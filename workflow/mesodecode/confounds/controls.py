@@ -29,7 +29,7 @@ def decode(
     """Return `COLUMNS`: the test AUC of every control, a row a decoder that it is held against.
 
     `decoder` is the name of the control; `windows`, decoder -> half-width and shift of its window
-    in frames; `settings` those of confounds.schema.yaml. A classical decoder (logistic regression)
+    in frames; `settings` those of tables/confounds.yaml. A classical decoder (logistic regression)
     is fitted to windows of the training mice's signals, each less its moving mean and z-scored over
     its own session, and tested on the test mice, all their frames pooled. A control that some
     session lacks has no AUC; `missing` says why. Raises UserError if a set of frames has one state.

@@ -28,7 +28,7 @@ BLOCK = 4096  # windows of one prediction
 
 
 def make_model(settings: dict[str, Any]) -> ClassifierMixin:
-    """Return a new model for settings of roi_classical.schema.yaml."""
+    """Return a new model for settings of decoders/roi_classical.yaml."""
     C, seed = settings["C"], settings["seed"]
     if settings["model"] == "gradient_boosting":
         return HistGradientBoostingClassifier(

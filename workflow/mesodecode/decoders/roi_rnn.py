@@ -36,7 +36,7 @@ def fit_roi_rnn(
     device: torch.device | str = "cpu",
     checkpoint: Checkpoint | None = None,
 ) -> train.Fit:
-    """Train a recurrent decoder; `settings` are those of roi_rnn.schema.yaml."""
+    """Train a recurrent decoder; `settings` are those of decoders/roi_rnn.yaml."""
     train_set = windows(train_sessions, settings, device)
     return train.fit(
         lambda: rnn_decoder(train_set.n_features, settings),

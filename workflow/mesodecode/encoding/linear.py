@@ -16,7 +16,7 @@ ALPHAS = np.logspace(-6, 6, 25)  # penalties, in units of the features' mean var
 
 
 def fit_predict(data: Responses, split: Split, settings: dict[str, Any]) -> np.ndarray:
-    """Fit a model of encoding_linear.schema.yaml and predict the test presentations (P, N)."""
+    """Fit a model of encoding/linear.yaml and predict the test presentations (P, N)."""
     covariates = data.covariates if settings["covariates"] else None
     if settings["model"] == "mean":
         response, added = without_covariates(data, split, covariates)

@@ -200,7 +200,7 @@ class OverPresentations(nn.Module):
 def make_network(
     settings: dict[str, Any], image_shape: tuple[int, int], neurons: int, covariates: int
 ) -> EncodingNetwork:
-    """Build the network of a model's settings (see encoding_network.schema.yaml).
+    """Build the network of a model's settings (see encoding/network.yaml).
 
     Raises UserError if the backbone cannot be made, or takes no images of this size.
     """

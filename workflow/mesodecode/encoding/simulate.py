@@ -61,7 +61,7 @@ def simulate_population(
     speed_effect: float,
     number: int = 0,
 ) -> Population:
-    """Simulate a session; settings: see encoding_simulate.schema.yaml.
+    """Simulate a session; settings: see encoding/simulate.yaml.
 
     Sessions of other `number` have the same neurons and images, and an order of images, noise and
     behaviour of their own.

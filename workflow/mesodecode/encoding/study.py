@@ -91,9 +91,9 @@ def resolve(config: dict[str, Any]) -> Study:
     Raises UserError with one line naming the key if anything in it does not hold.
     """
     config = copy.deepcopy(dict(config))
-    schema.check(config, "encoding", "")
-    tables = schema.properties("encoding")
-    config = schema.defaults("encoding", **config)
+    schema.check(config, "encoding_study", "")
+    tables = schema.properties("encoding_study")
+    config = schema.defaults("encoding_study", **config)
     for table in ("recordings", "folds"):
         config[table] = _filled(tables[table]) | config[table]
     for table in ("responses", "simulate"):
@@ -183,7 +183,7 @@ def _sweep(sweep: dict[str, Any], models: dict[str, Model]) -> dict[str, Any]:
     if model is None or model.kind != "encoding_network":
         raise UserError(f"config: sweep.model: no network '{sweep['model']}'")
     own = {key: [model.settings[key]] for key in SWEPT}
-    return _filled(schema.properties("encoding")["sweep"]) | own | sweep
+    return _filled(schema.properties("encoding_study")["sweep"]) | own | sweep
 
 
 def make_folds(sessions: Sequence[str], by: str, k: int) -> dict[str, Fold]:

@@ -212,7 +212,7 @@ def make_masks(masks: str, height: int, width: int, **options: float) -> CutoutM
 
 
 def masks_of(settings: Mapping[str, Any], recording: Recording) -> CutoutMasks:
-    """Return the masks that settings of importance_cutout.schema.yaml ask for, for a session."""
+    """Return the masks that settings of importance/cutout.yaml ask for, for a session."""
     importance.check_masks("--", settings)
     kind, (height, width) = settings["masks"], recording.shape[1:]
     if kind in importance.MASKS:

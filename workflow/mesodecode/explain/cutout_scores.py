@@ -79,7 +79,7 @@ def score_sessions(
 ) -> pd.DataFrame:
     """Score a block of masks on every test session; return the `COLUMNS` of `cutout_tables`.
 
-    `settings` are those of importance_cutout.schema.yaml; `name` is the decoder's.
+    `settings` are those of importance/cutout.yaml; `name` is the decoder's.
     Raises UserError as `cutout_session` does, if sessions of one allocation have other masks, or
     if none of them has both states among the frames that are used.
     """

@@ -77,7 +77,7 @@ def shap_map(
     """Explain windows of test `recordings`, evenly spaced over their decodable frames.
 
     The background is drawn, without replacement, from recordings of training mice, or from the
-    test recordings where none are given. `settings` are those of importance_shap.schema.yaml. Of
+    test recordings where none are given. `settings` are those of importance/shap.yaml. Of
     fewer decodable frames than asked for, all are taken; the map says how many.
     Raises UserError if the network was trained on a test mouse, the background is of another
     mouse than it was trained on, or the ROIs do not fit it.

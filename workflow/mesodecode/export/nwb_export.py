@@ -56,7 +56,7 @@ def export(
     """Write a session as the NWB file `out`, whole or not at all.
 
     `predictions` are those of allocations that test the session's mouse; `settings` those of
-    nwb.schema.yaml; `movie_size` the height and width (px) of the movie as recorded, for the masks
+    tables/nwb.yaml; `movie_size` the height and width (px) of the movie as recorded, for the masks
     that ROI signals were taken with (None leaves the masks out).
     Raises UserError if predictions are of other frames, labels or mice than recording and study
     say, or if the file of the masks is not the one that the signals were taken with.

@@ -28,7 +28,7 @@ class Metadata:
 def read_metadata(
     sessions: Iterable[str], known: Mapping[str, Session], settings: Mapping[str, Any]
 ) -> dict[str, Metadata]:
-    """Return the metadata of sessions, by their ids, as `settings` (nwb.schema.yaml) say.
+    """Return the metadata of sessions, by their ids, as `settings` (tables/nwb.yaml) say.
 
     `known`: id -> session, all of the study. A row of the table names its session by the id, by
     the name or as MOUSE/NAME. A start in the table goes before the one in a session's name. Raises

@@ -74,7 +74,7 @@ def preprocess(
     ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
     movie, as means over `roi_masks`; not both. `light_sources` tell which channel a frame is of
     (see `read_light_sources`); without them, channels take turns. `corrections` are the settings of
-    `corrections.schema.yaml` (None makes none). What is measured of the movie as recorded and as
+    `tables/corrections.yaml` (None makes none). What is measured of the movie as recorded and as
     corrected goes to the HDF5 file `measures`, what the sources are to `record` (see
     `mesodecode.running.fingerprints`). Raises UserError if the files do not fit together;
     then no output is written.

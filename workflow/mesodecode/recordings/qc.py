@@ -3,7 +3,7 @@
 Of the movie as recorded: frames dropped, repeated, flashing or saturated. Of the movie as decoded
 (corrected, if it is): bleaching and drift. Of the behaviour: how much of both states, in how many
 bouts, and whether labels and speed agree. What each correction did follows, without a verdict.
-Thresholds and their units are in `workflow/schemas/qc.schema.yaml`.
+Thresholds and their units are in `workflow/schemas/tables/qc.yaml`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def read_session(recording: str | Path, measures: str | Path) -> Session:
 
 
 def check_session(session: Session, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return `COLUMNS`, a row a check and a row a correction; `settings` of `qc.schema.yaml`."""
+    """Return `COLUMNS`, a row a check and a row a correction; `settings` of `tables/qc.yaml`."""
     rows = []
     for name, check in CHECKS.items():
         value, words = check.measure(session)

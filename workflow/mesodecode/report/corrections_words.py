@@ -16,7 +16,7 @@ def corrections(
 ) -> str:
     """Return a sentence for each correction that is on, in the order they are made in.
 
-    `settings` has every key of `corrections.schema.yaml`; empty where all are off. `by_light`:
+    `settings` has every key of `tables/corrections.yaml`; empty where all are off. `by_light`:
     channels were told by recordings.light_sources; `wavelengths`: else how, as recordings has it.
     """
     steps = (_dark, _motion, _brain, _binning, _bleaching, _dff, _hemodynamics)

@@ -27,7 +27,7 @@ from mesodecode.shift.features import RUN_LENGTH
 class AdaptedFeatures:
     """Features of sessions under adapted models; `n` frames a session, evenly spread.
 
-    `settings` of adapted.schema.yaml.
+    `settings` of decoders/adapted.yaml.
     """
 
     def __init__(self, n: int, settings: Mapping[str, Any]) -> None:

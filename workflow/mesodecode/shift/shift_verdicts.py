@@ -1,6 +1,6 @@
 """In distribution, shifted or unusable: the measures of a test session, judged in one sentence.
 
-Thresholds are those of `workflow/schemas/shift.schema.yaml`. The images alone never make a session
+Thresholds are those of `workflow/schemas/tables/shift.yaml`. The images alone never make a session
 unusable: frames are normalised by their own recording, which takes up much of what differs.
 """
 
@@ -26,7 +26,7 @@ def report(
     """Return `COLUMNS`, a row a test session of an allocation of a decoder.
 
     `table` has `MEASURE_COLUMNS`; `sessions` that of `auc.session_table`, for the AUCs of the
-    other mice; `pictures` `IMAGE_COLUMNS`; `settings` those of shift.schema.yaml.
+    other mice; `pictures` `IMAGE_COLUMNS`; `settings` those of tables/shift.yaml.
     """
     keys = ["decoder", "allocation", "session"]
     table = table.merge(sessions[[*keys, "auc"]], on=keys, how="left", validate="1:1")

@@ -32,7 +32,7 @@ _OUTSIDE = 0.06  # light from beside the brain, as a share of the brightest cort
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of `simulate.schema.yaml`, where each is described with its unit."""
+    """The settings of `tables/simulate.yaml`, where each is described with its unit."""
 
     seed: int
     n_frames: int

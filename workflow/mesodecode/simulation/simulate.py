@@ -11,7 +11,7 @@ Ajioka et al. 2024: 1-25 left, ROI n+25 the mirror of ROI n.
 
 Every random number comes from a stream named by (seed, mouse) or (seed, mouse, session, purpose):
 adding mice or sessions changes no existing one, and the behaviour's stream is not the movie's.
-Settings, their units and their defaults are in `workflow/schemas/simulate.schema.yaml`.
+Settings, their units and their defaults are in `workflow/schemas/tables/simulate.yaml`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from mesodecode.study.kinds import KINDS, Kind
 def check(
     settings: Mapping[str, Any], kind: str, start: Mapping[str, Any], name: str, where: str
 ) -> None:
-    """Raise UserError, naming the setting, if one of adapted.schema.yaml makes no sense.
+    """Raise UserError, naming the setting, if one of decoders/adapted.yaml makes no sense.
 
     `kind` and `start` (its settings, with the `baseline` of the CNN that it reads) are those of the
     decoder `name` that is applied; `where` stands before a setting, "config: decoders.x." or "--".

@@ -10,7 +10,7 @@ from mesodecode.base.files import UserError
 def check(settings: dict[str, Any], where: str = "corrections", *, by_light: bool = False) -> None:
     """Raise UserError, with `where` in front, if settings do not fit together.
 
-    `settings` has every key of `corrections.schema.yaml`; `by_light`: recordings.light_sources says
+    `settings` has every key of `tables/corrections.yaml`; `by_light`: recordings.light_sources says
     which channel a frame is of.
     """
     n = settings["channels"]

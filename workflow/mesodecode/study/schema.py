@@ -1,8 +1,10 @@
 """The schemas of the config: the one source of every setting's name, type, default and words.
 
-A schema file (`workflow/schemas/{name}.schema.yaml`) describes one table of the config. The
-Snakefile checks the config against it and fills in its defaults; the verbs of the command line
-take their flags from it (`mesodecode.cli.options`). Nothing else repeats a default.
+A schema file describes one table of the config: `workflow/schemas/decoders/cnn.yaml` is the schema
+"cnn", `importance/shap.yaml` is "importance_shap". The Snakefile checks the config against it and
+fills in its defaults; the verbs of the command line take their flags from it
+(`mesodecode.cli.options`). Nothing else repeats a default. Settings of several tables stand once,
+in `shared/{block}.yaml`: a schema takes one by `{include: block}` and states what differs.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import copy
 import difflib
 import functools
 import math
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -48,7 +51,28 @@ def load(name: str) -> dict[str, Any]:
     """
     if name == "recordings":
         return load("config")["properties"][name]
-    with open(FOLDER / f"{name}.schema.yaml") as file:
+    found = _read(files()[name])
+    for key, spec in found["properties"].items():
+        if "include" in spec:
+            shared = _read(FOLDER / "shared" / f"{spec.pop('include')}.yaml")
+            found["properties"][key] = shared[key] | spec
+    return found
+
+
+@functools.cache
+def files() -> dict[str, Path]:
+    """Return schema -> its file; those of maps and of encoding bear the folder's name too."""
+    found = [path for path in sorted(FOLDER.rglob("*.yaml")) if path.parent.name != "shared"]
+    full = ("importance", "encoding")
+    return {
+        f"{path.parent.name}_{path.stem}" if path.parent.name in full else path.stem: path
+        for path in found
+    }
+
+
+@functools.cache
+def _read(path: Path) -> dict[str, Any]:
+    with open(path) as file:
         return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 

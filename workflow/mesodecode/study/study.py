@@ -85,7 +85,7 @@ class Study:
         return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
 
     def simulation(self, session: str) -> dict[str, Any]:
-        """Return the settings of simulate.schema.yaml that a simulated session is made with."""
+        """Return the settings of tables/simulate.yaml that a simulated session is made with."""
         settings = self.config["simulate"]
         return settings | settings["by_mouse"].get(self.mouse_of[session], {})
 

@@ -37,7 +37,7 @@ from mesodecode.simulation.truth import planted_masks, planted_rois, true_labels
 from mesodecode.study import study as studies
 
 STAGES = ("qc", "shift", "confounds", "chance")
-# Settings of simulate.schema.yaml that plant a fault; of a mouse alone, any other is a shift.
+# Settings of tables/simulate.yaml that plant a fault; of a mouse alone, any other is a shift.
 LEAKS = ("stray_light", "movement", "vessel_dilation")
 ARTEFACTS = ("dropped_frames", "flashes", "flicker")
 LABELS = ("flipped_bouts",)

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--adapted",
         metavar="JSON",
-        help="settings of adapted.schema.yaml of a decoder adapted from that of --models, such as "
+        help="settings (decoders/adapted.yaml) of a decoder adapted from that of --models, such as "
         '{"normalise": "past"}',
     )
     add("--cnn", type=Path, metavar="FOLDER", help="with --adapted: CNNs of a frozen CNN's decoder")

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds",
         metavar="JSON",
         default="{}",
-        help='settings of shift.schema.yaml other than the default, such as {"rotation": [8, 30]}',
+        help='settings of tables/shift.yaml other than the default, such as {"rotation": [8, 30]}',
     )
     add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
     add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")

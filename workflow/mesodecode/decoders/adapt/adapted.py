@@ -68,7 +68,7 @@ def adapted(
     known: Sequence[Recording],
     settings: Mapping[str, Any],
 ) -> Adapted:
-    """Return a decoder adapted to one mouse by `settings` of adapted.schema.yaml.
+    """Return a decoder adapted to one mouse by `settings` of decoders/adapted.yaml.
 
     `known`: recordings of the training mice. `decoder` is left as it is.
     """

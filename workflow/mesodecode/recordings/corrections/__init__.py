@@ -22,6 +22,6 @@ recording is corrected by itself, with no knowledge of its labels; but for `base
 step uses the whole recording, so that decoding is offline. Frames are taken to follow each other
 in time: gaps between segments are not counted.
 
-The settings are those of `workflow/schemas/corrections.schema.yaml`; `chain.corrected` makes the
+The settings are those of `workflow/schemas/tables/corrections.yaml`; `chain.corrected` makes the
 corrected movie. This module stays free of heavy imports: the Snakefile checks settings with it.
 """

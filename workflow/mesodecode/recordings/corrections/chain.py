@@ -49,7 +49,7 @@ def corrected(
 ) -> Measured | Chain:
     """Return a movie with corrections; the movie itself where none is asked for.
 
-    `settings` has every key of `corrections.schema.yaml`, None takes none; `frame_rate` is that of
+    `settings` has every key of `tables/corrections.yaml`, None takes none; `frame_rate` is that of
     one channel, in frames/s; `lights` is the light source of each frame, where channels are told by
     it; `outside` (H, W) bool are pixels of the movie that were no numbers in any frame. Raises
     UserError if settings, files and movie do not fit together.

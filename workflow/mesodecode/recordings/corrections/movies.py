@@ -39,7 +39,7 @@ def signal_frames(
 ) -> np.ndarray:
     """Return which of the `n_raw` frames of a movie are the signal's, (T,) in order.
 
-    `settings` are those of `corrections.schema.yaml`; None is a movie of one channel. `lights`
+    `settings` are those of `tables/corrections.yaml`; None is a movie of one channel. `lights`
     (n_raw,): the light source of each frame, one of which signal_channel is; without it, channels
     take turns, and an incomplete last cycle is left out. Raises UserError if no frame is such.
     """

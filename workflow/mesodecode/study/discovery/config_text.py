@@ -94,7 +94,7 @@ def _recordings(found: Found) -> Iterator[str]:
 
 def _corrections(found: Found) -> Iterator[str]:
     if found.corrections:
-        yield "corrections:            # every key: workflow/schemas/corrections.schema.yaml"
+        yield "corrections:            # every key: workflow/schemas/tables/corrections.yaml"
         for key, (value, comment) in found.corrections.items():
             yield _line(f"  {key}: {_value(value)}", comment)
 
