@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
-from mesodecode.decoders import linear, predict, predict_validation, train
+from mesodecode.decoders import linear, predict, train
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder
-from mesodecode.decoders.predictions import bind
+from mesodecode.decoders.predictions import SessionPredictions, bind
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.scores import auc as auc_tables
@@ -85,22 +86,25 @@ def conditions(
     return found
 
 
-def fit(decoder: str, allocation: Allocation, recordings: Sequence[Recording], out: Path) -> Path:
-    """Train a decoder and return the file of its model."""
+def fit(
+    decoder: str, allocation: Allocation, recordings: Sequence[Recording], out: Path
+) -> tuple[Path, Callable[[Sequence[Recording]], dict[str, SessionPredictions]]]:
+    """Train a decoder; return the file of its model, and what predicts recordings by it."""
     mine = {role: [r for r in recordings if r.mouse in getattr(allocation, role)] for role in ROLES}
     if decoder == "linear":
         model = linear.fit_linear(mine["train"], pixels=16, C=1.0, frame_step=1)
         mice = {"train_mice": allocation.train, "valid_mice": allocation.valid}
         np.savez(out.with_suffix(".npz"), **linear.coefficients(model), pixels=16, **mice)
-        return out.with_suffix(".npz")
+        return out.with_suffix(".npz"), partial(linear.predict_linear, model, pixels=16)
     fitted = train.fit(
         lambda: CNNDecoder("efficientnet_lite0", "lite0"),
         *(Images(mine[role]) for role in ROLES),
         **{"epochs": 3, "batch_size": 16, "max_lr": 0.003, "frame_step": 6, "seed": 1},
     )
     about = "cnn", {"backbone": "efficientnet_lite0"}, allocation.train, allocation.valid
-    Trained(*about, fitted.state).save(out.with_suffix(".pt"))
-    return out.with_suffix(".pt")
+    trained = Trained(*about, fitted.state)
+    trained.save(out.with_suffix(".pt"))
+    return out.with_suffix(".pt"), partial(predict.predict, trained)
 
 
 ROLES = ("train", "valid")
@@ -116,19 +120,14 @@ def measured(
     first = cohorts["none", 0.0]
     with tempfile.TemporaryDirectory() as folder:
         for allocation in allocations:
-            model = fit(decoder, allocation, first, Path(folder) / allocation.id)
+            model, predicted = fit(decoder, allocation, first, Path(folder) / allocation.id)
             valid = [recording for recording in first if recording.mouse in allocation.valid]
-            validation = predict_validation.from_recordings(model, valid)
+            validation = predicted(valid)
             for condition, recordings in cohorts.items():
                 if condition[0] != "none" and SHIFTED not in allocation.test:
                     continue
                 tested = [r for r in recordings if r.mouse in allocation.test]
-                if decoder == "linear":
-                    sessions = predict_validation._linear(model, tested)
-                else:
-                    trained = predict_validation.load_trained(model, "cnn")
-                    sessions = predict.predict_cnn(trained, tested)
-                item = bind(decoder, allocation, sessions)
+                item = bind(decoder, allocation, predicted(tested))
                 featured = Features(100).of(model, recordings)
                 by_name = {recording.session: recording for recording in recordings}
                 aucs = auc_tables.session_table([item])["auc"]

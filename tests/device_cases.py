@@ -143,7 +143,7 @@ FEW = f"--recordings {TEST} --background-recordings {{there}}/m1.h5 {{there}}/m1
 FEW += " --background 8 --windows 4"
 SHIFT = f"shift --decoder fine --models {{there}}/fine {CHOSEN} {KNOWN} {TEST} --frames 30"
 SHIFT += " --predictions {there}/fine_predictions --validation {there}/fine_validation"
-SHIFTED, ALIGNED = ("predict", "predict-validation"), '{{"coral":true}}'
+SHIFTED, ALIGNED = ("predict",), '{{"coral":true}}'
 FEW_SHOT = "--few-shot 0.02 --finetune all --passes 2 --max-lr 0.0001"
 MASKS = "--masks squares --size 16 --stride 16 --run-length 20"
 
@@ -175,8 +175,9 @@ CASES = {
     "extract": [
         case(
             f"extract --weights {CNN} {KNOWN} {TEST} --decoder cnn "
-            "--features {here}/features/{name}.h5 --predictions {here}/cnn_predictions/{name}.h5",
-            *("features/{name}.h5", "cnn_predictions/{name}.h5"),
+            "--features {here}/features/{name}.h5 --predictions {here}/cnn_predictions/{name}.h5 "
+            "--validation {here}/cnn_validation/{name}.h5",
+            *("features/{name}.h5", "cnn_predictions/{name}.h5", "cnn_validation/{name}.h5"),
             needs=("train-cnn",),
         ),
     ],
@@ -191,9 +192,10 @@ CASES = {
     ],
     "predict": [
         case(
-            f"predict --weights {FINE} --recordings {TEST} --decoder fine "
-            "--out {here}/fine_predictions/{name}.h5",
-            "fine_predictions/{name}.h5",
+            f"predict --weights {FINE} {VALID} {TEST} --decoder fine "
+            "--out {here}/fine_predictions/{name}.h5 "
+            "--validation {here}/fine_validation/{name}.h5",
+            *("fine_predictions/{name}.h5", "fine_validation/{name}.h5"),
             needs=("finetune",),
         ),
         case(
@@ -203,32 +205,14 @@ CASES = {
             needs=("train-rnn",),
         ),
     ],
-    "predict-validation": [
-        case(
-            "predict-validation --models {there}/fine --decoder fine "
-            f"{VALID} {CHOSEN} --out {{here}}/fine_validation",
-            "fine_validation/{name}.h5",
-            needs=("finetune",),
-        ),
-        case(
-            "predict-validation --models {there}/cnn --decoder cnn --features {there}/features "
-            f"{CHOSEN} --out {{here}}/cnn_validation",
-            "cnn_validation/{name}.h5",
-            needs=("extract",),
-        ),
-        case(
-            "predict-validation --models {there}/roi --decoder roi "
-            f"{VALID} {CHOSEN} --out {{here}}/roi_validation",
-            "roi_validation/{name}.h5",
-            needs=("train-roi",),
-        ),
-    ],
     "train-roi": [
         case(
             f"train-roi {SETS} --test {TEST} --decoder roi --rnn rnn --half-window 2 --baseline 30 "
             f"--hidden-size 8 {TINY} --predictions {{here}}/roi_predictions/{{name}}.h5 "
+            "--validation {here}/roi_validation/{name}.h5 "
             "--out {here}/roi/{name}.pt --history {here}/roi.tsv",
-            *("roi_predictions/{name}.h5", "roi/{name}.pt", "roi.tsv"),
+            *("roi_predictions/{name}.h5", "roi_validation/{name}.h5"),
+            *("roi/{name}.pt", "roi.tsv"),
         ),
     ],
     "tune": [

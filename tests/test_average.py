@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mesodecode import cli
 from mesodecode.base.files import UserError
-from mesodecode.decoders import predictions
+from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.average import average
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 
@@ -154,3 +154,38 @@ def test_a_refused_average_writes_nothing(write, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "no.h5: no such predictions file" in error and error.count("\n") == 1
     assert not (tmp_path / "out.h5").exists()
+
+
+def of_validation(path, decoder, probability, session_name="v1"):
+    n = len(probability)
+    sessions = {session_name: session(range(n), np.arange(n) % 2, probability, mouse="4")}
+    validation.write(path, sessions, decoder=decoder, allocation=NAME, valid_mouse="4")
+    return path
+
+
+def averaged(tmp_path, paths, of):
+    files = ["--of-validation", *of, "--validation", tmp_path / "v.h5"]
+    words = ["average", "--predictions", *paths, "--decoder", "avg", "--out", tmp_path / "o.h5"]
+    return cli.main([str(word) for word in [*words, *files]])
+
+
+def test_what_members_said_of_validation_mice_is_averaged_too(write, tmp_path):
+    of = [
+        of_validation(tmp_path / "a.h5", "gru", [0.25, 0.5]),
+        of_validation(tmp_path / "b.h5", "gru2", [0.75, 1.0]),
+    ]
+    assert averaged(tmp_path, write(FIRST, SECOND), of) == 0
+    (found,) = validation.read(tmp_path / "v.h5", NAME, "4").values()
+    assert found.probability.tolist() == [0.5, 0.75] and found.mouse == "4"
+
+
+def test_validation_of_members_that_do_not_fit_is_refused(write, tmp_path, capsys):
+    good = of_validation(tmp_path / "a.h5", "gru", [0.25, 0.5])
+    other = of_validation(tmp_path / "b.h5", "gru2", [0.75, 1.0], session_name="v2")
+    paths = write(FIRST, SECOND)
+    assert averaged(tmp_path, paths, [good, other]) == 1
+    assert "other sessions than" in capsys.readouterr().err
+    words = ["average", "--predictions", *paths, "--decoder", "a", "--out", tmp_path / "o.h5"]
+    assert cli.main([str(w) for w in [*words, "--validation", tmp_path / "v.h5"]]) == 1
+    assert "goes with --of-validation" in capsys.readouterr().err
+    assert not (tmp_path / "o.h5").exists()

@@ -127,8 +127,8 @@ def test_validation_of_one_state_recalibrates_nothing():
 
 
 def test_verb_writes_tables_and_figure(tmp_path):
-    for decoder in ("d", "e"):
-        item(mouse("t", 2.0), decoder).write(tmp_path / "p" / decoder / f"{item(0).allocation}.h5")
+    item(mouse("t", 2.0), "d").write(tmp_path / "p" / "d" / f"{item(0).allocation}.h5")
+    for decoder in ("d", "mean"):
         about = {"decoder": decoder, "allocation": item(0).allocation, "valid_mouse": "v"}
         path = tmp_path / "v" / decoder / f"{item(0).allocation}.h5"
         validation.write(path, {"v_s": mouse("v", 2.0, seed=1)}, **about)
@@ -136,7 +136,7 @@ def test_verb_writes_tables_and_figure(tmp_path):
     averaged.write(tmp_path / "p" / "mean" / f"{item(0).allocation}.h5")
     (tmp_path / "a.tsv").write_text(f"allocation\n{item(0).allocation}\n")
     words = ["calibrate", "--decoders", "d", "mean", "--predictions", tmp_path / "p"]
-    words += ["--validation", tmp_path / "v", "--average-of", "mean", "d", "e"]
+    words += ["--validation", tmp_path / "v"]
     words += ["--allocations", tmp_path / "a.tsv", "--out", tmp_path / "o.tsv"]
     words += ["--sets", tmp_path / "s.tsv", "--figure", tmp_path / "f"]
     assert main([str(word) for word in words]) == 0

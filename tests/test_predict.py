@@ -191,11 +191,11 @@ def test_a_session_without_a_window_is_predicted_at_no_frame(paths, tmp_path, ca
     assert "session m3_c: left out, as all segments are shorter" in capsys.readouterr().err
 
 
-def test_extract_writes_features_of_all_and_predicts_the_unseen(paths, tmp_path):
+def test_extract_writes_features_of_all_and_predicts_validation_and_test_mice(paths, tmp_path):
     trained = trained_cnn()
     recordings = read_recordings(list(paths.values()))
     sessions = predict.extract(trained, recordings, tmp_path / "f.h5")
-    assert sorted(sessions) == ["m3_a", "m3_b"]  # m1 and m2 were seen
+    assert sorted(sessions) == ["m2_a", "m3_a", "m3_b"]  # m1 was trained on, m2 validates
     with h5py.File(tmp_path / "f.h5") as file:
         assert sorted(file) == sorted(paths)
         for recording in recordings:
@@ -211,7 +211,7 @@ def test_extract_writes_features_of_all_and_predicts_the_unseen(paths, tmp_path)
             assert not rows[others].any()
             np.testing.assert_array_equal(group["labels"][:], recording.labels)
             assert ("segment" in group) == (recording.segment is not None)
-            if recording.mouse == "m3":
+            if recording.mouse != "m1":
                 check(sessions, recording.session, recording, frames, probability)
 
 

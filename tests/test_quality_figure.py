@@ -51,7 +51,7 @@ def cut_at(threshold: float, mouse: str) -> dict[str, SessionPredictions]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
-    """20 allocations of 5 mice by decoders cnn and two; mouse m validates at 0.3 + m / 10."""
+    """20 allocations of 5 mice by a decoder; mouse m validates at 0.3 + m / 10."""
     folder = tmp_path_factory.mktemp("study")
     (folder / "recordings").mkdir()
     for mouse, part in itertools.product(MICE, "ab"):
@@ -67,11 +67,10 @@ def study(tmp_path_factory) -> Path:
         train = "+".join(m for m in MICE if m not in (test, valid))
         item = Predictions("cnn", name, train, valid, test, predicted(test, seed))
         item.write(folder / f"predictions/cnn/{name}.h5")
-        for decoder, shift in (("cnn", 0.0), ("two", 0.1)):
-            path = folder / f"validation/{decoder}/{name}.h5"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sessions = cut_at(0.3 + int(valid) / 10 + shift, valid)
-            validation.write(path, sessions, decoder=decoder, allocation=name, valid_mouse=valid)
+        path = folder / f"validation/cnn/{name}.h5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sessions = cut_at(0.3 + int(valid) / 10, valid)
+        validation.write(path, sessions, decoder="cnn", allocation=name, valid_mouse=valid)
     (folder / "allocations.tsv").write_text("\n".join(lines) + "\n")
     assert run(folder, "cnn", "--validation", folder / "validation") == 0
     return folder
@@ -163,13 +162,10 @@ def test_curves_hold_what_is_drawn(study):
     assert (n == 2 * (N - 2)).all()
 
 
-def test_an_average_takes_the_threshold_of_averaged_probabilities(study):
+def test_without_predictions_of_validation_mice_there_is_no_threshold(study):
     few = study / "few.tsv"
     few.write_text("".join((study / "allocations.tsv").open().readlines()[:2]))
-    members = ("--validation", study / "validation", "--average-of", "cnn", "two")
-    assert run(study, "average", *members, allocations=few) == 0
-    assert read(study, "average")["threshold"][0] == pytest.approx(0.5 + 0.05)  # mouse 2 validates
-    # one allocation: no band, and no threshold without predictions of validation mice
+    # one allocation: no band
     assert run(study, "plain", allocations=few) == 0
     assert read(study, "plain")["threshold"].isna().all()
     caption = formats.picture(study / "quality_plain.svg", "p")["caption"]

@@ -142,21 +142,12 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
 # but for each_pair.
 
 FETCH = {"fetch_weights": 1}  # one download for all allocations
-ONE = {
-    "quality": 1,
-    "shift": 1,
-    "predict_validation": 1,
-}  # of one decoder that passes no image again
+ONE = {"quality": 1, "shift": 1}  # of one decoder
 
 
-def quality(decoders: int, once: int = 0, images: int = 0) -> dict[str, int]:
-    """Jobs of the quality of decoders: `once` of them validate in one job, `images` in 20 each.
-
-    Averages and adapted ones validate in none. All have a job of the shift report each.
-    """
-    jobs = {"predict_validation": once, "predict_validation_images": 20 * images}
-    jobs["shift"] = decoders
-    return {"quality": decoders} | {rule: n for rule, n in jobs.items() if n}
+def quality(decoders: int) -> dict[str, int]:
+    """Jobs of the quality of decoders, and of the shift report, one each."""
+    return {"quality": decoders, "shift": decoders}
 
 
 VARIANTS = {
@@ -166,13 +157,13 @@ VARIANTS = {
         {"decoders": {"cnn": {}, "gru": GRU}},
         FETCH
         | {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1}
-        | quality(2, once=2),
+        | quality(2),
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
         FETCH
         | {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1}
-        | quality(2, images=2),
+        | quality(2),
     ),
     "two CNNs, GRUs on one, compared twice": (
         {
@@ -203,7 +194,7 @@ VARIANTS = {
             "infer": 2,
             "inference": 1,
         }
-        | quality(5, once=4, images=1),
+        | quality(5),
     ),
     "ROI decoders": (
         {
@@ -213,8 +204,7 @@ VARIANTS = {
                 "roi_svm": {"input": "rois", "model": "linear_svm"},
             },
         },
-        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1}
-        | quality(2, once=2),
+        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1} | quality(2),
     ),
     "linear and ROI decoders adapted": (
         {
@@ -226,7 +216,7 @@ VARIANTS = {
                 "few": {"adapted_from": "lin", "few_shot": 2, "C": 1e-5},
             },
         },
-        {"fit_linear": 20, "fit_roi": 20, "adapt": 40, "roi_correlation": 1} | quality(4, once=2),
+        {"fit_linear": 20, "fit_roi": 20, "adapt": 40, "roi_correlation": 1} | quality(4),
     ),
     "average of two seeds": (
         {
@@ -239,7 +229,7 @@ VARIANTS = {
         },
         {"train_cnn": 40, "predict_images": 40, "average": 20, "figure_loss": 1}
         | TESTS
-        | quality(3, images=2),  # the average takes what its members said
+        | quality(3),
     ),
 }
 
@@ -607,7 +597,7 @@ def test_sixth_mouse_leaves_existing_allocations_alone(finished):
         "qc": 1,
     }
     follow |= CONFIG | TABLES | {"allocations": 1, "figure_loss": 1, "quality_table": 1}
-    assert jobs == new | follow | quality(3, once=3)
+    assert jobs == new | follow | quality(3)
     old = [a.id for a in studies.allocate("abcde")]
     assert len(old) == 20
     assert not [line for line in lines for name in old if name in line]
@@ -622,8 +612,8 @@ def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
     jobs, _ = plan(folder, config=FINISHED | {"mice": mice}, project=project)
     assert (jobs["preprocess"], jobs["recordings_of_mouse"]) == (1, 1)
     # a mouse trains in 12 of 20 allocations, validates in 4 and is the test mouse of 4: the
-    # baseline reads training and test mice, the CNN training and validation mice, features all
-    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["extract"]) == (16, 16, 20)
+    # baseline and features read all of them, the CNN training and validation mice
+    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["extract"]) == (20, 16, 20)
 
 
 @pytest.mark.slow
@@ -639,7 +629,7 @@ def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
             "cnn",
             {"epochs": 9},
             {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1}
-            | quality(2, once=2),
+            | quality(2),
         ),
         ("linear", LINEAR | {"C": 0.1}, {"fit_linear": 20} | ONE),
         ("ridge", LINEAR | {"C": 0.1}, {"fit_linear": 20} | ONE),  # a new line, old ones stay
@@ -666,13 +656,13 @@ def test_edited_reading_preprocesses_again(finished):
 def test_an_edit_of_config_and_code_at_once_misses_nothing(finished, tmp_path):
     folder, _ = finished
     copy_project(tmp_path)
-    for name in ("shift/distances.py", "decoders/predict_validation.py"):
+    for name in ("shift/distances.py", "scores/quality.py"):
         with open(tmp_path / "workflow/mesodecode" / name, "r+") as edited:  # one that is there
             edited.seek(0, 2)
             edited.write("X = 1\n")
     found, _ = plan(folder, config=FINISHED | {"note": "seen"}, project=tmp_path)
     assert found["resolved_config"] == 1
-    assert found["shift"] == found["predict_validation"] == 3
+    assert found["shift"] == found["quality"] == 3
 
 
 @pytest.mark.slow
@@ -691,7 +681,7 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
         (
             "decoders/linear.py",
             "X = 1\n",
-            {"fit_linear": 20, "quality_table": 1, "calibrate": 1} | quality(3, once=3) | TABLES,
+            {"fit_linear": 20, "quality_table": 1, "calibrate": 1} | ONE | {"shift": 3} | TABLES,
         ),
         ("report/templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
     ],

@@ -26,7 +26,7 @@ from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_de
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from mesodecode.decoders import predict_validation
+from mesodecode.decoders import predict, roi_rnn
 from mesodecode.decoders.inputs import read_features
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import read_recordings
@@ -83,11 +83,15 @@ class Cohorts:
         if path.suffix != ".pt":
             return numbers(path)
         there = self.cpu.folder
-        if load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn").kind == "cnn_rnn":
+        trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
+        if trained.kind == "cnn_rnn":
             features = read_features(there / "features" / f"{NAME}.h5", ["m3"])
-            made = predict_validation.from_features(path, features)
+            made = predict.predict(trained, features)
+        elif trained.kind == "roi_rnn":
+            signals = roi_rnn.signals_of(read_recordings([there / "m3.h5"]), trained.settings)
+            made = roi_rnn.predict_roi_rnn(trained.build(), signals, trained.settings)
         else:
-            made = predict_validation.from_recordings(path, read_recordings([there / "m3.h5"]))
+            made = predict.predict(trained, read_recordings([there / "m3.h5"]))
         return {session: one.probability for session, one in made.items()}
 
     def compare(self, expected: list[Path], near: list[Path], found: list[Path]) -> None:

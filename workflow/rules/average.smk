@@ -1,15 +1,17 @@
 """Averages of decoders, frame by frame.
 
-REQUIRED INPUTS: predictions/{member}/{allocation}.h5 of the decoders in `average_of`
-OUTPUTS: predictions/{decoder}/{allocation}.h5
+REQUIRED INPUTS: predictions/{member}/{allocation}.h5 and validation/{member}/{allocation}.h5 of the
+    decoders in `average_of`
+OUTPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5
 """
 
 
 rule average:
     input:
-        predictions_of_members,
+        unpack(files_of_members),
     output:
-        RESULTS / "predictions/{decoder}/{allocation}.h5",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
         RESULTS / "logs/average/{decoder}/{allocation}.log",
     wildcard_constraints:
@@ -24,5 +26,6 @@ rule average:
     message:
         "Averaging into {wildcards.decoder} on {wildcards.allocation}"
     shell:
-        "mesodecode average --predictions {input} --decoder {wildcards.decoder} "
-        "--out {output} 2> {log}"
+        "mesodecode average --predictions {input.predictions} --of-validation {input.validation} "
+        "--decoder {wildcards.decoder} --out {output.predictions} "
+        "--validation {output.validation} 2> {log}"

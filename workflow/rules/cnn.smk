@@ -1,7 +1,8 @@
 """CNN decoders of pseudo-RGB images, and CNN-RNNs trained end to end.
 
 REQUIRED INPUTS: recordings/{mouse}.txt; results/weights/{backbone}.pt for `pretrained: imagenet`
-OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5;
+OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5,
+    validation/{decoder}/{allocation}.h5;
     features/{decoder}/{allocation}.h5 for CNNs that a frozen decoder starts from
 """
 
@@ -87,6 +88,7 @@ rule extract:
     output:
         features=RESULTS / "features/{decoder}/{allocation}.h5",
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
         RESULTS / "logs/extract/{decoder}/{allocation}.log",
     benchmark:
@@ -109,15 +111,17 @@ rule extract:
     shell:
         "mesodecode extract --weights {input.weights} --recordings {input.recordings} "
         "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
-        "--features {output.features} --predictions {output.predictions} 2> {log}"
+        "--features {output.features} --predictions {output.predictions} "
+        "--validation {output.validation} 2> {log}"
 
 
 rule predict_images:
     input:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        recordings=recordings_of("test"),
+        recordings=recordings_of("valid", "test"),
     output:
-        RESULTS / "predictions/{decoder}/{allocation}.h5",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
         RESULTS / "logs/predict_images/{decoder}/{allocation}.log",
     benchmark:
@@ -129,15 +133,15 @@ rule predict_images:
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 2.5 GB
-        runtime=grows(120),  # on a CPU 5 min a session and core
+        runtime=grows(240),  # on a CPU 5 min a session and core
         gpu=GPU,
         device=STUDY.config["device"],
     params:
-        labels=labels_of("test"),
+        labels=labels_of("valid", "test"),
         code=code_version("predict"),
     message:
         "Predicting with {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode predict --weights {input.weights} --recordings {input.recordings} "
         "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
-        "--out {output} 2> {log}"
+        "--out {output.predictions} --validation {output.validation} 2> {log}"

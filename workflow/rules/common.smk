@@ -5,7 +5,7 @@ import json
 
 from mesodecode.study import control_table, importance, schema, session_ids
 from mesodecode.study import study as studies
-from mesodecode.study.kinds import KINDS, TRAINED, explained_by
+from mesodecode.study.kinds import KINDS, explained_by
 from mesodecode.cli import options
 from mesodecode.base.files import matching
 
@@ -289,13 +289,16 @@ def networks_of_start(wildcards):
     return {"weights": first, **({"cnn": cnn} if cnn else {})}
 
 
-def predictions_of_members(wildcards):
-    """The predictions that the job's decoder averages."""
-    return expand(
-        RESULTS / "predictions/{member}/{allocation}.h5",
-        member=STUDY.decoders[wildcards.decoder].settings["average_of"],
-        allocation=wildcards.allocation,
-    )
+def files_of_members(wildcards):
+    """What the job's decoder averages: predictions of test mice, and of validation mice."""
+    return {
+        role: expand(
+            RESULTS / role / "{member}/{allocation}.h5",
+            member=STUDY.decoders[wildcards.decoder].settings["average_of"],
+            allocation=wildcards.allocation,
+        )
+        for role in ("predictions", "validation")
+    }
 
 
 def labels_of(*roles):
@@ -538,35 +541,25 @@ def applied(decoder):
 
 
 def features_folder(decoder):
-    """The folder of the features that a decoder predicts validation mice from; None if not."""
+    """The folder of kept features, where a decoder or a frozen one on it reads some; None if not."""
     settings = STUDY.decoders[decoder].settings
     start = settings.get("start_from", decoder)
     return RESULTS / "features" / start if feeds_frozen(STUDY.decoders[start]) else None
 
 
-def sources_of_validation(wildcards):
-    """What the validation mice of a decoder are predicted from."""
+def features_files(wildcards):
+    """The kept features of a decoder, of all allocations; none if there are none."""
     folder = features_folder(wildcards.decoder)
-    if folder:
-        return expand(folder / "{allocation}.h5", allocation=STUDY.allocations)
-    return lists_of(STUDY.mice)
-
-
-def features_of_validation(wildcards):
-    """The features that a decoder predicts validation mice from; none if not from features."""
-    folder = features_folder(wildcards.decoder)
-    return sources_of_validation(wildcards) if folder else []
+    files = [folder / "{allocation}.h5"] if folder else []
+    return expand(files, allocation=STUDY.allocations)
 
 
 def shift_flags(wildcards):
-    """What `mesodecode shift` reads of validation mice, and of what its features are."""
+    """What the features of `mesodecode shift` are of, and its settings."""
     name = wildcards.decoder
-    words = [
-        flag_if("--validation", [f"{RESULTS}/validation/{m}" for m in members_of(name)])
-    ]
     decoder = STUDY.decoders[name]
     folders = [f"{RESULTS}/models/{each.name}" for each in applied(decoder)]
-    words += [flag_if("--models", folders[:1]), flag_if("--cnn", folders[1:])]
+    words = [flag_if("--models", folders[:1]), flag_if("--cnn", folders[1:])]
     if decoder.kind == "adapted":
         words.append(flag_if("--adapted", [json.dumps(decoder.settings)]))
     folder = features_folder(name)
@@ -574,21 +567,6 @@ def shift_flags(wildcards):
     return " ".join(
         [*filter(None, words), options.as_flags(STUDY.config["shift"], "shift")]
     )
-
-
-def validation_flags(wildcards, input):
-    """The inputs of `mesodecode predict-validation`, and whose labels sessions were given."""
-    folder = features_folder(wildcards.decoder)
-    if folder:  # the labels of features are those that they were extracted with
-        return f"--features {folder}"
-    donors = [f"{a}={b}" for a, b in STUDY.label_donors(wildcards.decoder).items()]
-    source = flag_if("--recordings", input.sources)
-    return f"{source} {flag_if('--labels-of', donors)}"
-
-
-def members_of(decoder):
-    """The decoders that a decoder averages; itself if it averages none."""
-    return STUDY.decoders[decoder].settings.get("average_of", [decoder])
 
 
 def reproduction_flags():

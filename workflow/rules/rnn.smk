@@ -1,7 +1,8 @@
 """Recurrent decoders over windows of frozen CNN features.
 
 REQUIRED INPUTS: features/{start_from}/{allocation}.h5
-OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5
+OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv, predictions/{decoder}/{allocation}.h5,
+    validation/{decoder}/{allocation}.h5
 """
 
 
@@ -46,7 +47,8 @@ rule predict_rnn:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         features=features_of_start,
     output:
-        RESULTS / "predictions/{decoder}/{allocation}.h5",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
         RESULTS / "logs/predict_rnn/{decoder}/{allocation}.log",
     benchmark:
@@ -68,4 +70,5 @@ rule predict_rnn:
     shell:
         "mesodecode predict --weights {input.weights} --features {input.features} "
         "--test-mice {params.test_mice} --decoder {wildcards.decoder} "
-        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+        "--device {resources.device} --threads {threads} --out {output.predictions} "
+        "--validation {output.validation} 2> {log}"

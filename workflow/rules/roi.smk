@@ -2,8 +2,8 @@
 
 REQUIRED INPUTS: recordings/{mouse}.txt, of recordings with ROI signals
 OUTPUTS: models/{decoder}/{allocation}.pt and .history.tsv (.joblib if classical),
-    predictions/{decoder}/{allocation}.h5; tables/roi_correlation.tsv and _summary.tsv,
-    figures/roi_correlation.svg and .png
+    predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5;
+    tables/roi_correlation.tsv and _summary.tsv, figures/roi_correlation.svg and .png
 """
 
 
@@ -17,6 +17,7 @@ rule train_roi:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
         RESULTS / "logs/train_roi/{decoder}/{allocation}.log",
     benchmark:
@@ -43,7 +44,7 @@ rule train_roi:
         "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
         "--device {resources.device} --threads {threads} --checkpoint {params.checkpoint} "
         "--out {output.weights} --history {output.history} "
-        "--predictions {output.predictions} 2> {log}"
+        "--predictions {output.predictions} --validation {output.validation} 2> {log}"
 
 
 rule fit_roi:
@@ -55,6 +56,7 @@ rule fit_roi:
     output:
         model=RESULTS / "models/{decoder}/{allocation}.joblib",
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
         RESULTS / "logs/fit_roi/{decoder}/{allocation}.log",
     benchmark:
@@ -77,7 +79,8 @@ rule fit_roi:
     shell:
         "mesodecode fit-roi --train {input.train} --valid {input.valid} --test {input.test} "
         "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
-        "--out {output.model} --predictions {output.predictions} 2> {log}"
+        "--out {output.model} --predictions {output.predictions} "
+        "--validation {output.validation} 2> {log}"
 
 
 rule roi_correlation:

@@ -40,14 +40,13 @@ if SHIFTED:
             recordings=expand(
                 RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of
             ),
-            features=features_of_validation,
+            features=features_files,
             predictions=expand(
                 RESULTS / "predictions/{{decoder}}/{allocation}.h5",
                 allocation=STUDY.allocations,
             ),
-            validation=lambda wildcards: expand(
-                RESULTS / "validation/{decoder}/{allocation}.h5",
-                decoder=members_of(wildcards.decoder),
+            validation=expand(
+                RESULTS / "validation/{{decoder}}/{allocation}.h5",
                 allocation=STUDY.allocations,
             ),
         output:
@@ -67,7 +66,8 @@ if SHIFTED:
             gpu=gpu_of_network,
             device=STUDY.config["device"],
         params:
-            predictions=lambda wildcards: RESULTS / "predictions" / wildcards.decoder,
+            predictions=str(RESULTS / "predictions/{decoder}"),
+            validation=str(RESULTS / "validation/{decoder}"),
             inputs=shift_flags,
             code=code_version("shift"),
         message:
@@ -75,7 +75,7 @@ if SHIFTED:
         shell:
             "mesodecode shift --decoder {wildcards.decoder} {params.inputs} "
             "--allocations {input.allocations} --recordings {input.recordings} "
-            "--predictions {params.predictions} "
+            "--predictions {params.predictions} --validation {params.validation} "
             "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
     rule shift_report:

@@ -51,7 +51,6 @@ VERBS = _verbs()
 
 # Verbs of which the workflow makes what they read, and reads what they write.
 FOR_WORKFLOW = {
-    "predict-validation",
     "losses",
     "figures",
     "cutout-check",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from pathlib import Path
 from typing import Any
 
 from mesodecode.study import schema, tuning
@@ -58,6 +59,17 @@ def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
                 options["choices"] = item["enum"]
                 del options["metavar"]
         group.add_argument(flag, **options)
+
+
+def add_validation(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of a verb that predicts validation mice in the pass of the test mice."""
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        metavar="FILE",
+        help="predictions of the validation mice to write too (HDF5), which choose thresholds "
+        "(default: none)",
+    )
 
 
 def add_tuned(parser: argparse.ArgumentParser) -> None:

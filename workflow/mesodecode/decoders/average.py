@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders import predictions
+from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.predictions import ATTRIBUTES, Predictions, SessionPredictions
 from mesodecode.study import protocols
 
@@ -44,6 +44,20 @@ def average(paths: Sequence[str | Path], decoder: str) -> Predictions:
     }
     protocol = protocols.weakest(member.protocol for member in members)
     return replace(first, decoder=decoder, sessions=sessions, protocol=protocol)
+
+
+def average_validation(
+    paths: Sequence[str | Path], of: Predictions
+) -> dict[str, SessionPredictions]:
+    """Return the mean of the files `paths` of validation mice, for the average `of` test mice.
+
+    Raises UserError, naming the file, unless they are of its allocation and the same sessions.
+    """
+    members = [validation.read(path, of.allocation, of.valid_mouse) for path in paths]
+    for path, member in zip(paths, members, strict=True):
+        if member.keys() != members[0].keys():
+            raise UserError(f"{path}: other sessions than {paths[0]}; make both again")
+    return {name: mean(name, paths, [one[name] for one in members]) for name in members[0]}
 
 
 def mean(

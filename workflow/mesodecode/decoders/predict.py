@@ -49,18 +49,31 @@ def cnn_outputs(
     )
 
 
+def predict(
+    trained: Trained,
+    sessions: Sequence[Recording] | Sequence[SessionFeatures],
+    device: torch.device | str = "cpu",
+) -> dict[str, SessionPredictions]:
+    """Return a network's predictions of recordings, or of CNN features, by session.
+
+    Whose they are does not matter to what it makes of them: test and validation mice pass alike.
+    """
+    by_kind = {"cnn": predict_cnn, "finetuned": predict_finetuned, "cnn_rnn": predict_rnn}
+    return by_kind[trained.kind](trained, sessions, device)
+
+
 def extract(
     trained: Trained,
     recordings: Sequence[Recording],
     out: str | Path,
     device: torch.device | str = "cpu",
 ) -> dict[str, SessionPredictions]:
-    """Write the CNN features of every frame to HDF5; return its predictions of unseen mice.
+    """Write the CNN features of every frame to HDF5; return its predictions.
 
     One group a session: `features` (T, F) float16, zero where a frame has no image; `labels` (T,),
     `segment` (T,) if the recording has it; attributes `mouse` and `seen` (whether the network was
     trained or validated on that mouse). The predictions come from the same pass, for the sessions
-    of mice that it has not seen.
+    of mice that it was not trained on.
     """
     model = trained.build(device).to(memory_format=torch.channels_last)
     seen = {*trained.train_mice, *trained.valid_mice}
@@ -77,7 +90,7 @@ def extract(
             group.create_dataset("labels", data=recording.labels)
             if recording.segment is not None:
                 group.create_dataset("segment", data=recording.segment)
-            if recording.mouse not in seen:
+            if recording.mouse not in trained.train_mice:
                 predictions[recording.session] = _session(recording, frames, logits)
     return predictions
 
@@ -85,7 +98,7 @@ def extract(
 def predict_cnn(
     trained: Trained, recordings: Sequence[Recording], device: torch.device | str = "cpu"
 ) -> dict[str, SessionPredictions]:
-    """Return a CNN's predictions of test recordings, by session."""
+    """Return a CNN's predictions of recordings, by session."""
     model = trained.build(device).to(memory_format=torch.channels_last)
     predictions = {}
     for recording in recordings:
@@ -116,11 +129,12 @@ def predict_finetuned(
 def predict_rnn(
     trained: Trained, sessions: Sequence[SessionFeatures], device: torch.device | str = "cpu"
 ) -> dict[str, SessionPredictions]:
-    """Return a recurrent decoder's predictions from features of test sessions, by session.
+    """Return a recurrent decoder's predictions from features of sessions, by session.
 
-    Raises UserError if the CNN that made the features was trained or validated on a test mouse.
+    Raises UserError if the CNN that made the features was trained or validated on a mouse that is
+    none of the validation mice.
     """
-    seen = sorted({session.mouse for session in sessions if session.seen})
+    seen = sorted({s.mouse for s in sessions if s.seen} - {*trained.valid_mice})
     if seen:
         raise UserError(
             f"mice {', '.join(seen)}: the CNN of these features was trained or validated on them; "

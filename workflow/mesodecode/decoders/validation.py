@@ -1,5 +1,6 @@
 """Predictions of validation mice, which choose a decoder's threshold as a test mouse must not.
 
+They come from the same pass as those of the test mice. A file
 `results/{study}/validation/{decoder}/{allocation}.h5` has the root attributes `decoder`,
 `allocation` and `valid_mouse` (several joined by "+") and one group a session of these mice, laid
 out as in a predictions file. Nothing but the threshold is made of it.
@@ -7,7 +8,7 @@ out as in a predictions file. Nothing but the threshold is made of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import h5py
@@ -15,8 +16,9 @@ import numpy as np
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.windows import tell_short
-from mesodecode.decoders import average
-from mesodecode.decoders.predictions import SessionPredictions, nothing
+from mesodecode.decoders.predictions import SessionPredictions, bind, nothing
+from mesodecode.study import protocols
+from mesodecode.study.allocation import Allocation
 
 ATTRIBUTES = ("decoder", "allocation", "valid_mouse")
 ARRAYS = {"frame": "i8", "label": "u1", "probability": "f4"}
@@ -41,6 +43,38 @@ def write(path: str | Path, sessions: Mapping[str, SessionPredictions], **about:
                 group.create_dataset(key, data=values, compression="gzip", shuffle=True)
 
 
+def check_given(allocation: Allocation, mice: Iterable[str]) -> None:
+    """Raise UserError, naming the mouse, if one that validates is not among `mice`."""
+    missing = sorted({*allocation.valid} - {*mice})
+    if missing:
+        raise UserError(
+            f"--validation: no recording of mouse {', '.join(missing)}, which validates "
+            f"{allocation.id}; give its recordings too"
+        )
+
+
+def write_roles(
+    sessions: Mapping[str, SessionPredictions],
+    decoder: str,
+    allocation: Allocation,
+    out: str | Path,
+    validation: str | Path | None = None,
+    protocol: str = protocols.TRANSDUCTIVE,
+) -> None:
+    """Write predictions of test mice to `out`, and those of validation mice to `validation`.
+
+    `sessions` are of both roles, from one pass; without `validation` of test mice only. Raises
+    UserError, naming the mouse, if those of a validation mouse are asked for and not there.
+    """
+    chosen = {name: one for name, one in sessions.items() if one.mouse in allocation.valid}
+    tested = {name: one for name, one in sessions.items() if name not in chosen}
+    if validation is not None:
+        check_given(allocation, {one.mouse for one in chosen.values()})
+        about = {"decoder": decoder, "allocation": allocation.id}
+        write(validation, chosen, **about, valid_mouse=allocation.joined("valid"))
+    bind(decoder, allocation, tested, protocol).write(out)
+
+
 def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, SessionPredictions]:
     """Return the predictions in a file, by session.
 
@@ -49,7 +83,7 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; run `mesodecode predict-validation` first")
+        raise FileNotFoundError(f"{path}: no such file; run its decoder with --validation")
     try:
         with h5py.File(path) as file:
             about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
@@ -62,7 +96,7 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
     except (OSError, KeyError) as error:
         reason = str(error).strip("\"'")
         raise UserError(
-            f"{path}: not a file of `mesodecode predict-validation` ({reason}); make it again"
+            f"{path}: not predictions of validation mice ({reason}); make them again"
         ) from None
     mice = {session.mouse for session in sessions.values()}
     if about["allocation"] != allocation or not mice <= {*valid_mouse.split("+")}:
@@ -71,18 +105,3 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
             f"{about['allocation']}; needs the validation mouse {valid_mouse} of {allocation}"
         )
     return sessions
-
-
-def read_mean(
-    paths: Sequence[str | Path], allocation: str, valid_mouse: str
-) -> dict[str, SessionPredictions]:
-    """Return the frame by frame mean of files, for a decoder that averages others."""
-    members = [read(path, allocation, valid_mouse) for path in paths]
-    if len(members) == 1:
-        return members[0]
-    for path, member in zip(paths, members, strict=True):
-        if member.keys() != members[0].keys():
-            raise UserError(f"{path}: other sessions than {paths[0]}; make both again")
-    return {
-        name: average.mean(name, paths, [member[name] for member in members]) for name in members[0]
-    }

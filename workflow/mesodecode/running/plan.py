@@ -269,8 +269,8 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
         return movies.get(output.stem, (0, 0))[1]
     if folder == "features":
         return frames("train", "valid", "test") * N_FEATURES * FEATURE_BYTES
-    if folder == "predictions":
-        return frames("test") * PREDICTION_BYTES
+    if folder in ("predictions", "validation"):
+        return frames("test" if folder == "predictions" else "valid") * PREDICTION_BYTES
     if folder == "models" and output.suffix == ".pt":
         decoder = study.decoders[output.parent.name]
         network = decoder.kind == "cnn" or decoder.settings.get("cnn_weights") == "finetuned"

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mesodecode.cli import options
 from mesodecode.cli.decoders import _label_donors
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--decoder", required=True, help="name of the decoder in tables")
     add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_validation(parser)
     _label_donors.add_argument(parser)
 
 

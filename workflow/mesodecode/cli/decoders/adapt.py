@@ -40,11 +40,10 @@ def run(args: argparse.Namespace) -> None:
     import h5py
 
     from mesodecode.base.files import UserError
-    from mesodecode.decoders import validation
     from mesodecode.decoders.adapt import adapted
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.validation import write_roles
     from mesodecode.recordings.recording import listed, mice_of, read_recordings
     from mesodecode.study import adaptation, protocols
     from mesodecode.study.kinds import KINDS
@@ -63,15 +62,10 @@ def run(args: argparse.Namespace) -> None:
     ):
         if {*mice} != {*mice_of(given)}:
             raise UserError(f"{what}: give recordings of mouse {', '.join(mice)}, and no others")
-    made = []
-    for recordings in (valid, test):
-        sessions = {}
-        for mouse in mice_of(recordings):
-            mine = [recording for recording in recordings if recording.mouse == mouse]
-            sessions |= adapted.predict(trained.decoder, mine, known, settings)
-        made.append(sessions)
+    sessions, both = {}, [*valid, *test]
+    for mouse in mice_of(both):
+        mine = [recording for recording in both if recording.mouse == mouse]
+        sessions |= adapted.predict(trained.decoder, mine, known, settings)
     with h5py.File(listed(args.test[0])[0]) as file:
         protocol = protocols.of(settings, "corrections" in file, trained.settings)
-    about = {"decoder": args.decoder, "allocation": allocation.id}
-    validation.write(args.validation, made[0], **about, valid_mouse=allocation.joined("valid"))
-    bind(args.decoder, allocation, made[1], protocol).write(args.out)
+    write_roles(sessions, args.decoder, allocation, args.out, args.validation, protocol)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "predictions of several decoders → their average"
 
 
@@ -27,10 +29,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--decoder", required=True, help="name of the average in tables")
     add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_validation(parser)
+    add(
+        "--of-validation",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="with --validation: what these decoders said of the validation mice",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.decoders.average import average
+    from mesodecode.base.files import UserError
+    from mesodecode.decoders import average, validation
 
-    average(args.predictions, args.decoder).write(args.out)
+    if bool(args.validation) != bool(args.of_validation):
+        raise UserError("--validation: goes with --of-validation, the files that are averaged")
+    made = average.average(args.predictions, args.decoder)
+    if args.validation:
+        sessions = average.average_validation(args.of_validation, made)
+        about = {"decoder": args.decoder, "allocation": made.allocation}
+        validation.write(args.validation, sessions, **about, valid_mouse=made.valid_mouse)
+    made.write(args.out)

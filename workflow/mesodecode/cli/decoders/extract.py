@@ -1,7 +1,7 @@
 """Pass every image through a trained CNN once: features of all, predictions of unseen mice.
 
 Example: mesodecode extract --weights cnn.pt --recordings *.h5 --decoder cnn --features f.h5
---predictions p.h5
+--predictions p.h5 --validation v.h5
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder", default="cnn", help="name of the CNN decoder in tables (default: cnn)")
     add("--features", type=Path, required=True, help="HDF5 file to write, one group a session")
     add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_validation(parser)
     _label_donors.add_argument(parser)
     options.add_compute(parser)
 
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.validation import check_given, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
 
@@ -50,5 +51,7 @@ def run(args: argparse.Namespace) -> None:
     if not test_mice:  # before any work
         raise UserError(f"{args.weights}: has seen all mice of --recordings; add a test mouse's")
     allocation = trained.allocate(test_mice)
+    if args.validation:
+        check_given(allocation, mice_of(recordings))
     sessions = predict.extract(trained, recordings, args.features, device)
-    bind(args.decoder, allocation, sessions).write(args.predictions)
+    write_roles(sessions, args.decoder, allocation, args.predictions, args.validation)

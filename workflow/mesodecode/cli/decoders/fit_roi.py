@@ -30,15 +30,16 @@ def run(args: argparse.Namespace) -> None:
     import joblib
 
     from mesodecode.base.files import atomic_path
-    from mesodecode.decoders.predictions import bind
     from mesodecode.decoders.roi_classical import fit_classical, predict_classical
+    from mesodecode.decoders.validation import write_roles
 
     settings = options.settings_of(args, "roi_classical")
-    allocation, _, (train_set, _, test_set), dropped = _roi_inputs.read(args, settings)
+    allocation, _, (train_set, valid_set, test_set), dropped = _roi_inputs.read(args, settings)
     model = fit_classical(train_set, settings)
-    predictions = predict_classical(model, test_set, settings)
+    predictions = predict_classical(model, [*valid_set, *test_set], settings)
     mice = {"train_mice": allocation.train, "valid_mice": allocation.valid}
     with atomic_path(args.out) as part:
         joblib.dump({"model": model, "settings": settings | {"dropped": dropped}, **mice}, part)
     protocol = _roi_inputs.protocol(args, settings)
-    bind(args.decoder, allocation, predictions, protocol).write(args.predictions)
+    files = args.predictions, args.validation
+    write_roles(predictions, args.decoder, allocation, *files, protocol)

@@ -1,7 +1,10 @@
-"""Predict the test mice from their recordings, or from CNN features for a frozen CNN's decoder.
+"""Predict test mice from their recordings, or from CNN features for a frozen CNN's decoder.
 
 Example: mesodecode predict --weights gru.pt --features f.h5 --test-mice 5 --decoder cnn_gru
---out p.h5
+--out p.h5 --validation v.h5
+
+With --validation the validation mice are predicted too, in the same pass: what a threshold is
+chosen by, and nothing else.
 """
 
 from __future__ import annotations
@@ -24,14 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recordings",
         type=Path,
         nargs="+",
-        help="recordings of the test mice, or lists (.txt) of them",
+        help="recordings of the test mice, and of the validation mice for --validation, or lists "
+        "(.txt) of them",
     )
     inputs.add_argument(
         "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
     )
-    add("--test-mice", nargs="+", help="mice to predict from --features (default: all in it)")
+    add("--test-mice", nargs="+", help="mice to test from --features (default: all in it)")
     add("--decoder", required=True, help="name of the decoder in tables")
     add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_validation(parser)
     _label_donors.add_argument(parser)
     options.add_compute(parser)
 
@@ -42,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import read_features
-    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.validation import check_given, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
 
@@ -53,11 +58,15 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("--labels-of: features have the labels that they were extracted with")
     if args.recordings:
         trained = load_trained(args.weights, "cnn", "finetuned")
-        apply = predict.predict_cnn if trained.kind == "cnn" else predict.predict_finetuned
         sessions = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     else:
-        trained, apply = load_trained(args.weights, "cnn_rnn"), predict.predict_rnn
-        sessions = read_features(args.features, args.test_mice)
-    allocation = trained.allocate(mice_of(sessions))  # before any work: refuses a mouse it saw
-    predictions = apply(trained, sessions, device)
-    bind(args.decoder, allocation, predictions).write(args.out)
+        trained = load_trained(args.weights, "cnn_rnn")
+        valid = trained.valid_mice if args.validation else ()
+        sessions = read_features(args.features, args.test_mice and [*args.test_mice, *valid])
+    validates = trained.valid_mice if args.validation else ()
+    tested = [mouse for mouse in mice_of(sessions) if mouse not in validates]
+    allocation = trained.allocate(tested)  # before any work: refuses a mouse it saw
+    if args.validation:
+        check_given(allocation, mice_of(sessions))
+    predictions = predict.predict(trained, sessions, device)
+    write_roles(predictions, args.decoder, allocation, args.out, args.validation)

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders import roi_rnn
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.predictions import bind
+    from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import Trained
 
     settings = options.settings_of(args, "roi_rnn")
@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = _training.checkpoint_of(args, settings, inputs, "train_roi")
     fitted = roi_rnn.fit_roi_rnn(*sets[:2], settings, device, checkpoint)
     model = trained.with_state(fitted.state).build(device)
-    predictions = roi_rnn.predict_roi_rnn(model, sets[2], settings, device)
+    predictions = roi_rnn.predict_roi_rnn(model, [*sets[1], *sets[2]], settings, device)
     protocol = _roi_inputs.protocol(args, settings)
-    bind(args.decoder, allocation, predictions, protocol).write(args.predictions)
+    files = args.predictions, args.validation
+    write_roles(predictions, args.decoder, allocation, *files, protocol)
     _training.finish(args, trained, fitted)

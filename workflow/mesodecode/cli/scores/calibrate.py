@@ -23,15 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, folder = parser.add_argument, {"type": Path, "metavar": "FOLDER", "required": True}
     add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders to calibrate")
     add("--predictions", help="FOLDER/{decoder}/{allocation}.h5", **folder)
-    add("--validation", help="the same of `mesodecode predict-validation`", **folder)
-    add(
-        "--average-of",
-        nargs="+",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a decoder of --decoders, then those that it averages; repeated",
-    )
+    add("--validation", help="the same of validation mice", **folder)
     add("--allocations", required=True, metavar="FILE", help="table of the allocations")
     add("--out", required=True, metavar="FILE", help="table, a row an allocation and method")
     add("--sets", required=True, metavar="FILE", help="table, a row an allocation and level")
@@ -50,17 +42,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.scores import calibration, calibration_figure
 
     allocations = read_table(args.allocations, ["allocation"])["allocation"]
-    members = {name: averaged for name, *averaged in args.average_of}
     rows, sets = [], []
     with Progress(len(args.decoders) * len(allocations), "allocations", "calibrating") as progress:
         for decoder in args.decoders:
             for allocation in allocations:
                 item = predictions.read(args.predictions / decoder / f"{allocation}.h5")
-                paths = [
-                    args.validation / name / f"{allocation}.h5"
-                    for name in members.get(decoder, [decoder])
-                ]
-                valid = validations.read_mean(paths, allocation, item.valid_mouse)
+                path = args.validation / decoder / f"{allocation}.h5"
+                valid = validations.read(path, allocation, item.valid_mouse)
                 mine, its_sets = calibration.assess(item, valid)
                 rows, sets = rows + mine, sets + its_sets
                 progress.update(1)

@@ -30,15 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--predictions", required=True, help="FOLDER/{decoder}/{allocation}.h5", **folder)
     add(
         "--validation",
-        help="FOLDER/{decoder}/{allocation}.h5 of `mesodecode predict-validation` (without it: no "
-        "threshold but 0.5)",
+        help="FOLDER/{decoder}/{allocation}.h5 of validation mice (without it: no threshold "
+        "but 0.5)",
         **folder,
-    )
-    add(
-        "--average-of",
-        nargs="+",
-        metavar="NAME",
-        help="decoders whose average this one is, to average in --validation too",
     )
     add("--allocations", required=True, metavar="FILE", help="table of the allocations")
     add("--recordings", required=True, help="FOLDER/{session}.h5: segments and speed", **folder)
@@ -79,7 +73,6 @@ def _threshold(args: argparse.Namespace, item: Predictions) -> float:
 
     if args.validation is None:
         return float("nan")
-    members = args.average_of or [args.decoder]
-    paths = [args.validation / name / f"{item.allocation}.h5" for name in members]
-    sessions = validation.read_mean(paths, item.allocation, item.valid_mouse)
+    path = args.validation / args.decoder / f"{item.allocation}.h5"
+    sessions = validation.read(path, item.allocation, item.valid_mouse)
     return quality.youden_threshold(*quality.pooled(sessions.values()))

@@ -9,7 +9,7 @@ Writes a row an allocation and test session: distance of features from those of 
 (Mahalanobis, 10th nearest frame, classifier two-sample test), energy, and whether the output falls
 into two states that last, each beside the same of known mice. No label of a test mouse is used, and
 nothing is trained. An average of decoders has no --models and no features, so that these columns
-are empty; its --validation are the folders of its members. Of a decoder adapted from another
+are empty. Of a decoder adapted from another
 (--adapted), each mouse is adapted like the test mouse, to the other training mice and without
 labels (nothing is fine-tuned); probabilities are those of the decoder as adapted.
 """
@@ -60,12 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--cnn", type=Path, metavar="FOLDER", help="with --adapted: CNNs of a frozen CNN's decoder")
     add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
-    add(
-        "--validation",
-        help="FOLDER/{allocation}.h5 of `mesodecode predict-validation`; of an average, those of "
-        "its members",
-        **folder | {"nargs": "+"},
-    )
+    add("--validation", help="FOLDER/{allocation}.h5, of validation mice", **folder)
     add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
     options.add_settings(parser, "shift")
     options.add_compute(parser)
@@ -122,7 +117,6 @@ def _measure(
 ) -> list[dict]:
     """Return the rows of an allocation."""
     from mesodecode.base.files import UserError
-    from mesodecode.cli.decoders.predict_validation import model_file
     from mesodecode.decoders import validation
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.inputs import read_features
@@ -137,14 +131,14 @@ def _measure(
             f"--recordings: none of mouse {', '.join(sorted(missing))} of {item.allocation}; give "
             "the recordings of all its mice"
         )
-    checked = [each / f"{item.allocation}.h5" for each in args.validation]
-    sessions = validation.read_mean(checked, item.allocation, item.valid_mouse)
+    checked = args.validation / f"{item.allocation}.h5"
+    sessions = validation.read(checked, item.allocation, item.valid_mouse)
     own = {one.session: one for one in mine}
     if not args.models:
         return measures.rows(item, sessions, [], own)
-    model = model_file(args.models, item.allocation)
+    model = _model_file(args.models, item.allocation)
     if isinstance(features, AdaptedFeatures):
-        cnn = args.cnn and model_file(args.cnn, item.allocation)
+        cnn = args.cnn and _model_file(args.cnn, item.allocation)
         decoder = load(model, cnn, device).decoder
         featured = features.of(decoder, mine, item.train_mice.split("+"))
         return measures.rows(item, sessions, featured, own)
@@ -153,6 +147,20 @@ def _measure(
         sources = read_features(args.features / f"{item.allocation}.h5", sorted(mice))
     featured = features.of(model, sources)
     return measures.rows(item, sessions, featured, own)
+
+
+def _model_file(folder: Path, allocation: str) -> Path:
+    """Return the file of the model of an allocation. Raises UserError if there is none."""
+    from mesodecode.base.files import UserError
+    from mesodecode.study.kinds import TRAINED
+
+    suffixes = dict.fromkeys(kind.suffix for kind in reversed(TRAINED.values()))
+    paths = [folder / f"{allocation}{suffix}" for suffix in suffixes]
+    model = next((path for path in paths if path.exists()), None)
+    if model is None:
+        others = ", ".join(list(suffixes)[1:])
+        raise UserError(f"{paths[0]}: no such model (nor {others}); train the decoder first")
+    return model
 
 
 def _mice(item: Predictions, role: str) -> list[str]:
