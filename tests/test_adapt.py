@@ -138,6 +138,25 @@ def test_registration_turns_a_brain_back():
     assert missed[1] < 0.1 * missed[0]
 
 
+def test_a_move_of_images_that_are_not_square_is_a_turn_in_pixels(monkeypatch):
+    """The mean against the first session of each mouse: 8 % right, 5 % up, 20°; by hand, in px."""
+    images = {name: np.full((30, 50), float(i)) for i, name in enumerate(["mine", "a", "b", "a2"])}
+    found = {1.0: (6, -4, 15), 2.0: (10, -6, 25), 3.0: (90, 90, 90)}
+    monkeypatch.setattr(
+        past,
+        "place",
+        lambda _, other: dict(zip(("x", "y", "rotation"), found[other[0, 0]], strict=True)),
+    )
+    others = [recording(n[0], n, pixel_mean=images[n]) for n in ("a", "b", "a2")]
+    move = past.onto(recording(pixel_mean=images["mine"]), others)
+    cos, sin = np.cos(np.deg2rad(20)), np.sin(np.deg2rad(20))
+    half = np.array([25, 15])  # px, of width and height
+    for px in np.array([[0, 0], [7, 0], [0, 7], [-11, 4]]):  # right and down from the middle
+        comes_from = move @ [*(px / half), 1] * half
+        turned = cos * px[0] - sin * px[1], sin * px[0] + cos * px[1]
+        np.testing.assert_allclose(comes_from, np.add(turned, (0.08 * 50, -0.05 * 30)))
+
+
 def test_coral_gives_features_the_mean_and_covariance_of_others():
     rng = np.random.default_rng(4)
     mine = rng.normal(size=(4000, 3)) @ np.array([[2, 0, 0], [1, 1, 0], [0, 0, 3.0]]) + 5

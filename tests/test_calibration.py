@@ -120,6 +120,13 @@ def test_coverage_of_each_state_by_hand():
     assert at90["coverage_rest"] == at90["coverage_run"] == 1
 
 
+def test_a_row_says_what_it_is_of():
+    rows, _ = calibration.assess(item(mouse("t", n=300)), {"v_s": mouse("v", 2.0, n=500, seed=1)})
+    table = pd.DataFrame(rows).set_index("method")
+    assert set(table["n_frames"]) == {300} and set(table["n_valid"]) == {500}
+    assert table["temperature"].notna().tolist() == [False, True, False]
+
+
 def test_validation_of_one_state_recalibrates_nothing():
     valid = {"v_s": SessionPredictions("v", np.arange(3), np.ones(3), np.array([0.2, 0.9, 0.6]))}
     rows, _ = calibration.assess(item(mouse("t")), valid)

@@ -369,6 +369,16 @@ def test_chance_counts_permutations_not_allocations():
     assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in row["sentence"]
 
 
+@pytest.mark.parametrize(("nulls", "few"), [(18, True), (19, False)])
+def test_nineteen_permutations_can_reach_a_twentieth(nulls, few):
+    names = [f"n{i}" for i in range(nulls)]
+    rows = [("gru", 0.9), *((name, 0.5) for name in names)]
+    table = pd.DataFrame(rows, columns=["decoder", "auc"])
+    row = mouse_tests.chance(table, {"gru": names}).iloc[0]
+    assert row["p"] == row["smallest_p"] == 1 / (nulls + 1)
+    assert ("add decoders like it with other seeds" in row["sentence"]) == few
+
+
 def test_circular_shift_is_that_of_plain_loops():
     rng = np.random.default_rng(0)
     labels = {"x": rng.integers(0, 2, 30), "y": rng.integers(0, 2, 41)}

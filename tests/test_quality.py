@@ -76,6 +76,34 @@ def test_scores_by_hand():
     assert row["error_near"] == 1 / 2 and row["error_far"] == 1 / 4
 
 
+def test_a_frame_at_the_threshold_and_one_at_a_second_count():
+    """The threshold of a validation mouse is one of its probabilities: from it on, it is run."""
+    item = made(**TWO)
+    slow = recording(frame_rate=0.5)  # frames 1 and 3 s from a transition
+    errors = quality.errors_by_time(item, {"s1": slow, "s2": slow})
+    row = quality.scores(item, errors, threshold=0.25)
+    assert row["accuracy_at_threshold"] == pytest.approx(5 / 6)  # run at .25 is right
+    assert row["balanced_accuracy_at_threshold"] == pytest.approx((1 + 1 / 2) / 2)
+    assert row["error_near"] == 1 / 2 and row["error_far"] == 1 / 4
+    half = quality.scores(item, errors, threshold=0.5)
+    assert half["accuracy_at_threshold"] == half["accuracy"]
+
+
+def test_bins_of_time_are_of_the_slowest_recording_and_the_longest_time():
+    label = [0] * 30 + [1] * 20
+    items = [
+        made(s1=session(label, np.linspace(0, 1, 50))),
+        made(test="3", s2=session(label[::5], np.linspace(0, 1, 10), mouse="3")),
+    ]
+    recordings = {"s1": recording(frame_rate=20.0), "s2": recording(frame_rate=5.0)}
+    _, curves = quality.assess(items, [NAN, NAN], recordings)
+    onset = curves.query("curve == 'onset'")
+    # times to 1.475 s in the first, to 1.1 s in the second: 8 frames of .2 s on each side
+    expected = (np.arange(-8, 8) + 0.5) / 5
+    for _, one in onset.groupby("test_mouse"):
+        np.testing.assert_allclose(one["x"], expected)
+
+
 def test_no_threshold_is_said_by_nan():
     item = made(**TWO)
     errors = quality.errors_by_time(item, {"s1": recording(), "s2": recording()})

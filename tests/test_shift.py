@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
+from test_datasets import write_recording
 
 from mesodecode.cli import main
 from mesodecode.decoders import applied, predictions
@@ -344,6 +345,67 @@ def test_verdicts_by_hand():
     # a decoder that knows nothing: energy -ln 2
     assert judged({"energy": -math.log(2)})["confidence_shift"] == 0
     assert judged({"energy": -math.log(2)})["verdict"] == "unusable"
+
+
+def test_what_images_differ_by_is_measured_by_hand():
+    """All measures of the known mice are 1."""
+    assert judged(x=4.0, y=5.0)["position_shift"] == pytest.approx(5)  # 3 and 4 %
+    assert judged(x=4.0)["position_shift"] == judged(y=4.0)["position_shift"] == pytest.approx(3)
+    assert judged(extent=3.0)["extent_shift"] == pytest.approx(3)
+    assert judged(extent=0.5)["extent_shift"] == pytest.approx(2)  # or its inverse
+    for name, column in {"spectrum": "spatial_slope", "speed": "temporal_hz"}.items():
+        assert judged(**{column: -1.5})[f"{name}_shift"] == pytest.approx(2.5)
+    for name in ("left_right", "brightness", "sharpness", "noise"):
+        assert judged(**{name: 0.25})[f"{name}_shift"] == pytest.approx(0.75)
+    # of a session told from known ones by .9, as known mice are by .7
+    found = judged({"two_sample": 0.9, "two_sample_reference": 0.7})
+    assert found["two_sample_shift"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("name", "beyond"), [("rotation", 1e-9), ("predicted_auc", -1e-9)])
+def test_a_limit_itself_is_within(name, beyond):
+    limits = [0.7, 0.6] if name == "predicted_auc" else [15.0, 30.0]
+    found = [shift_verdicts.beyond_of(name, at, limits) for at in limits]
+    assert found == [0, 1]
+    found = [shift_verdicts.beyond_of(name, at + beyond, limits) for at in limits]
+    assert found == [1, 2]
+
+
+def test_light_of_the_left_over_that_of_the_right_by_hand():
+    image = np.ones((6, 7))  # a middle column belongs to neither half
+    image[:, :3], image[:, 3] = 4, 100
+    image[0] *= 50  # above is not left
+    found = images.look(image)
+    assert found["left_right"] == pytest.approx(2)
+    assert images.look(image[:, ::-1])["left_right"] == pytest.approx(-2)
+
+
+@pytest.mark.parametrize("rate", [10.0, 40.0])
+def test_speed_and_noise_of_known_movies(tmp_path, rate):
+    """A wave that goes on at a tenth of the frame rate; and noise from frame to frame."""
+    t = np.arange(640)[:, None, None]
+    bright = np.random.default_rng(1).uniform(0.5, 1.5, (16, 16))
+    wave = 1000 + 100 * np.sin(2 * np.pi * t / 10) * bright
+    noise = np.random.default_rng(0).normal(1000, 100, (640, 16, 16))
+    found = {}
+    for name, frames in {"wave": wave, "noise": noise}.items():
+        path = tmp_path / f"{name}.h5"
+        made = write_recording(path, frames.astype(np.float32), labels=t.ravel() // 40 % 2)
+        found[name] = images.dynamics(replace(made, frame_rate=rate))
+    assert 2 ** found["wave"]["temporal_hz"] == pytest.approx(rate / 10, rel=0.1)
+    # the mean of two neighbours leaves 1 - cos(2π / 10) of a wave, and its square of the variance
+    assert found["wave"]["noise"] == pytest.approx((1 - np.cos(np.pi / 5)) ** 2 / 1.5, rel=0.02)
+    assert found["noise"]["noise"] == pytest.approx(1, abs=0.02)
+    assert found["noise"]["spatial_slope"] == pytest.approx(0, abs=0.1)
+
+
+def test_a_mouse_of_more_sessions_says_no_more_of_the_others():
+    table = cohort_table()
+    own = table["test_mouse"] == "m1"
+    more = pd.concat([table, table[own].assign(session="again")], ignore_index=True)
+    found, again = predicted_auc.predict(table), predicted_auc.predict(more)
+    for name in ("predicted_auc", "predicted_error"):
+        np.testing.assert_allclose(again[name][: len(table)][~own], found[name][~own])
 
 
 def test_rotations_are_compared_around_the_circle():

@@ -106,6 +106,16 @@ def test_decoders_published_in_words_only():
     assert row["interval"] == "Welch, 20 and 20 allocations"
 
 
+def test_welch_of_samples_of_two_sizes_and_spreads_is_that_of_scipy():
+    a, b = np.array([0.9, 0.7, 0.95, 0.6]), 0.8 + 0.01 * np.sin(np.arange(15.0))
+    expected = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
+    moments = [(len(x), x.mean(), x.std(ddof=1)) for x in (a, b)]
+    found = reproduction.welch(*moments, level=0.9)
+    assert found == pytest.approx((a.mean() - b.mean(), *expected))
+    back = reproduction.welch(*moments[::-1], level=0.9)
+    assert back == pytest.approx((-found[0], -found[2], -found[1]))
+
+
 def test_welch_of_one_value_has_no_interval():
     found = reproduction.welch((1, 0.9, np.nan), (20, 0.8, 0.1))
     assert found[0] == pytest.approx(0.1) and np.isnan(found[1:]).all()
