@@ -73,10 +73,24 @@ def test_units_of_speed(unit, factor):
     assert in_cm_s(unit) == factor
 
 
-@pytest.mark.parametrize("name", ["speed (m/s)", "v [m/s]"])
+@pytest.mark.parametrize("name", ["speed (m/s)", "v [m/s]", "Speed_m/s"])
 def test_a_unit_in_the_name_of_a_column(read, name):
     np.testing.assert_allclose(read(name, SPEED / 100)["speed"], SPEED, rtol=1e-6)
     np.testing.assert_allclose(read(name, SPEED, speed_unit="cm/s")["speed"], SPEED)
+
+
+@pytest.mark.parametrize("unit", ["km/h", "deg/s", "in / s", "counts/frame", "V", "rpm", "a.u."])
+def test_another_unit_in_the_name_of_a_column_is_refused_by_name(read, unit):
+    with pytest.raises(UserError, match=f"is in '{unit}', no speed that is known.*speed_scale"):
+        read(f"speed ({unit})", SPEED)
+    np.testing.assert_allclose(read(f"speed ({unit})", SPEED / 2, speed_scale=2)["speed"], SPEED)
+
+
+@pytest.mark.parametrize(
+    "name", ["speed (smoothed)", "speed (run/rest)", "wheel/speed", "v (left)"]
+)
+def test_what_is_no_unit_in_a_name_is_none(read, name):
+    np.testing.assert_allclose(read(name, SPEED)["speed"], SPEED)
 
 
 def test_a_line_of_units_and_an_attribute_of_hdf5(tmp_path):

@@ -103,8 +103,10 @@ def test_before_the_first_change_to_run_the_mouse_rests(tmp_path, capsys):
     columns = {"t": [0.2, 5, 10, 15, 21], "labels": [0, 1, 0, 1, 0]}
     np.testing.assert_array_equal(labels(tmp_path / "b.csv", columns), RAN)
     # changes alone, the last of them long before the movie ends
-    line = refusal(tmp_path / "b.csv", {"t": [0, 2, 4], "labels": [0, 1, 0]})
+    line = refusal(tmp_path / "b.csv", {"t": [0, 2, 5], "labels": [0, 1, 0]})
     assert "add what holds at the movie's beginning and end" in line
+    short = {"t": TIME[:1900], "speed": 20.0 * RUNS[:1900]}  # a regular log has other reasons
+    assert "add what holds" not in refusal(tmp_path / "b.csv", short)
 
 
 @pytest.mark.parametrize("form", ["iso", "zone", "clock"])

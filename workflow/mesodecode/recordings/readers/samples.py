@@ -252,7 +252,8 @@ def check_spans(
     spare = max(usual, frames.lasts)
     if time[0] > starts[0] + spare or time[-1] < starts[-1] - spare:
         words = "both need one clock and one span"
-        if starts[0] - spare <= time[0] and time[-1] <= starts[-1] + spare and lasts > 0.1 * movie:
+        pauses = not regular or steps.max() > USUAL * usual
+        if pauses and starts[0] - spare <= time[0] and time[-1] <= starts[-1] + spare:
             words += (
                 "; if only changes, or only a wheel that turns, are logged, add what holds at the "
                 "movie's beginning and end (0 where the wheel stands still)"

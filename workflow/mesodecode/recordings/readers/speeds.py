@@ -12,6 +12,10 @@ from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.samples import Trace
 
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
+OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
+    r"(/|per)\s*(s|sec|seconds?|min|minutes?|h|hr|hours?|frames?|samples?)$"
+    r"|^(rpm|rps|mph|kmh|m?v|volts?|counts?|ticks|a\.?u\.?)$"
+)
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
 USUAL = 2.0, 150.0  # cm/s; between them is the fastest of nearly every session
@@ -64,10 +68,7 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
         if unit is not None:
             raise UserError(f"{trace.path}: speed_unit and speed_scale are given; leave one out")
         return scale, True
-    named = re.search(r"[(\[]([^()\[\]]+)[)\]]$", trace.name)  # a column "speed (m/s)"
-    if unit is None and named and in_cm_s(named[1]):
-        unit = named[1]
-    unit = unit or getattr(trace.data, "unit", None)
+    unit = unit or _named(trace.name) or getattr(trace.data, "unit", None)
     factor = in_cm_s(unit or "cm/s")
     if factor is None:
         raise UserError(
@@ -76,6 +77,15 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
             "speed_offset"
         )
     return factor, unit is not None
+
+
+def _named(name: str) -> str | None:
+    """Return the unit in the name of a column: "speed (m/s)", "Speed_m/s", "v [deg/s]"."""
+    bracketed = re.search(r"[(\[]([^()\[\]]+)[)\]]$", name)
+    if bracketed and (in_cm_s(bracketed[1]) or OTHER.search(bracketed[1].strip().lower())):
+        return bracketed[1]
+    last = re.split(r"[ _,]", name)[-1]
+    return last if "/" in last and in_cm_s(last) else None
 
 
 def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
