@@ -71,6 +71,23 @@ def strip(
     )
 
 
+def heat_map(
+    axes: Axes, values: pd.DataFrame, cells: pd.DataFrame | None = None, **look: object
+) -> None:
+    """Draw a table of numbers in colour, with the text of each cell, or else a colour bar.
+
+    A cell of NaN stays empty.
+    """
+    import seaborn  # here, as every figure imports this module
+
+    text = {} if cells is None else {"annot": cells, "fmt": "", "annot_kws": {"size": 5.5}}
+    lines = {"linewidths": 0.8, "linecolor": "white", "cbar": cells is None}
+    seaborn.heatmap(values, ax=axes, **text, **lines, **look)
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(length=0)
+    axes.tick_params(axis="y", rotation=0)
+
+
 def mouse_legend(
     figure: Figure, mice: Sequence[str], words: str = "test mouse", columns: int | None = None
 ) -> None:

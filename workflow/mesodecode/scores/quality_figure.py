@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, PALETTE, STYLE, markers, mouse_legend, strip
+from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map, markers, mouse_legend, strip
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import natural
 from mesodecode.decoders.predictions import Predictions
@@ -90,7 +90,7 @@ def page(table: pd.DataFrame, curves: pd.DataFrame, sessions: pd.DataFrame, trac
         roc(a, curves, table, mice)
         precision_recall(b, curves, table, mice)
         calibration(c, curves, mice)
-        heat_map(d, table)
+        auc_by_mice(d, table)
         by_session(e, sessions, mice)
         accuracy(f, table, mice)
         for axes, curve in ((g, "onset"), (h, "offset")):
@@ -157,25 +157,17 @@ def calibration(axes: Axes, curves: pd.DataFrame, mice: Sequence[str]) -> None:
     _unit(axes, "Probability of run", "Share of run (bars: of frames)")
 
 
-def heat_map(axes: Axes, table: pd.DataFrame) -> None:
+def auc_by_mice(axes: Axes, table: pd.DataFrame) -> None:
     """Draw the AUC by test and validation mouse, the mean where several allocations share both."""
     auc = table.pivot_table(index="test_mouse", columns="valid_mouse", values="auc")
     auc = auc.loc[sorted(auc.index, key=natural), sorted(auc.columns, key=natural)]
-    image = axes.imshow(auc, cmap="cividis", aspect="auto")
-    middle = (np.nanmin(auc) + np.nanmax(auc)) / 2
     if len(auc.columns) <= 8:
-        for (row, column), value in np.ndenumerate(auc.to_numpy()):
-            color = "black" if value > middle else "white"
-            text = "–" if np.isnan(value) else f"{value:.3f}".removeprefix("0")
-            color = "0.5" if np.isnan(value) else color
-            axes.text(column, row, text, ha="center", va="center", fontsize=5.5, color=color)
+        heat_map(axes, auc, auc.map(lambda v: f"{v:.3f}".removeprefix("0")), cmap="cividis")
     else:
-        axes.figure.colorbar(image, ax=axes, label="AUC")
-    slant = {"rotation": 35, "ha": "right"} if max(map(len, auc.columns)) > 4 else {}
-    axes.set_xticks(range(len(auc.columns)), auc.columns, **slant)
-    axes.set_yticks(range(len(auc.index)), auc.index)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+        heat_map(axes, auc, cmap="cividis", cbar_kws={"label": "AUC"})
+    slanted = max(map(len, auc.columns)) > 4
+    for label in axes.get_xticklabels():
+        label.set(rotation=35 if slanted else 0, ha="right" if slanted else "center")
     axes.set_xlabel("Validation mouse")
     axes.set_ylabel("Test mouse")
 

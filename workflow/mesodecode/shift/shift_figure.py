@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.base.plots import MM, STYLE, markers, mouse_legend
+from mesodecode.base.plots import MM, STYLE, heat_map, markers, mouse_legend
 from mesodecode.base.tables import natural
 from mesodecode.shift.columns import OF_DECODER, OF_IMAGES, VERDICTS
 from mesodecode.shift.shift_verdicts import beyond_of
@@ -57,15 +57,17 @@ def verdicts(axes: Axes, table: pd.DataFrame, decoders: list[str], mice: list[st
     level = table["verdict"].map({name: index for index, name in enumerate(VERDICTS)})
     groups = level.groupby([table["decoder"], table["test_mouse"]])
     median = groups.quantile(0.5, interpolation="higher").unstack().reindex(decoders)[mice]
-    axes.imshow(median, cmap=ListedColormap(VERDICT_COLORS), vmin=-0.5, vmax=2.5, aspect="auto")
-    for row, decoder in enumerate(decoders):
-        for column, mouse in enumerate(mice):
-            mine = level[(table["decoder"] == decoder) & (table["test_mouse"] == mouse)]
-            counts = " / ".join(str(int((mine == index).sum())) for index in range(len(VERDICTS)))
-            dark = median.iloc[row, column] == 2
-            look = {"ha": "center", "va": "center", "fontsize": 6}
-            axes.text(column, row, counts, color="white" if dark else "black", **look)
-    _grid(axes, decoders, mice)
+    counts = groups.agg(
+        lambda rows: " / ".join(f"{(rows == i).sum()}" for i in range(len(VERDICTS)))
+    )
+    heat_map(
+        axes,
+        median,
+        counts.unstack().reindex(decoders)[mice],
+        cmap=ListedColormap(VERDICT_COLORS),
+        vmin=-0.5,
+        vmax=2.5,
+    )
     axes.set_xlabel("Test mouse")
     patches = [Patch(color=c, label=v) for c, v in zip(VERDICT_COLORS, VERDICTS, strict=True)]
     axes.legend(
@@ -88,20 +90,20 @@ def beyond(axes: Axes, table: pd.DataFrame, mice: list[str], settings: Mapping[s
         return float(np.mean(far)) if far else 0.0
 
     share = pd.DataFrame({n: [beyond_first(n, m) for m in mice] for n in names}, index=mice)
-    axes.imshow(share, cmap="Greys", vmin=0, vmax=1.3, aspect="auto")
-    for (row, column), value in np.ndenumerate(share.to_numpy()):
-        look = {"ha": "center", "va": "center", "fontsize": 5.5}
-        axes.text(
-            *(column, row, f"{100 * value:.0f}" if value else "·"),
-            color="white" if value > 0.6 else "black",
-            **look,
-        )
-    _grid(axes, mice, [SHORT.get(name, name) for name in names])
+    share.columns = [SHORT.get(name, name) for name in names]
+    heat_map(
+        axes,
+        share,
+        share.map(lambda value: f"{100 * value:.0f}" if value else "·"),
+        cmap="Greys",
+        vmin=0,
+        vmax=1.3,
+    )
     axes.tick_params(axis="x", rotation=40)
     for label in axes.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
     axes.set_ylabel("Test mouse")
-    axes.axvline(len(OF_DECODER) - 0.5, color="black", lw=0.8)
+    axes.axvline(len(OF_DECODER), color="black", lw=0.8)
 
 
 def predicted(axes: Axes, table: pd.DataFrame, mice: list[str], low: float) -> None:
@@ -141,10 +143,3 @@ def caption(table: pd.DataFrame) -> str:
 def _values(table: pd.DataFrame, name: str, mouse: str) -> pd.Series:
     column = name if name == "predicted_auc" else f"{name}_shift"
     return table.loc[table["test_mouse"] == mouse, column]
-
-
-def _grid(axes: Axes, rows: list[str], columns: list[str]) -> None:
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
