@@ -196,26 +196,28 @@ def test_files_that_may_be_a_wavelength_each_are_said_to_be_joined(tmp_path, cap
 
 
 @pytest.mark.parametrize(
-    ("names", "signal", "calcium"),
+    ("names", "calcium"),
     [
-        ("405 470", 1, 2),
-        ("s1/405nm s1/488nm", 1, 2),
-        ("470 405", 2, 1),
-        ("isosbestic signal", 1, 2),
-        ("imagingUV imagingBlue", 1, 2),
-        ("blue_fluo green_reflectance", 2, 1),
-        ("hemo_530 calcium_470", 1, 2),
-        ("violet 415 blue", 2, 3),
+        ("405 470", 2),
+        ("s1/405nm s1/488nm", 2),
+        ("isosbestic signal", 2),
+        ("imagingUV imagingBlue", 2),
+        ("green_reflectance blue_fluo", 2),
+        ("hemo_530 calcium_470", 2),
+        ("violet 415 blue", 3),
     ],
 )
-def test_what_shows_no_calcium_is_not_taken_for_the_signal(names, signal, calcium):
-    words = f"signal_channel: {calcium} .*reference_channel: {signal}"
-    with pytest.raises(UserError, match=f"rec: signal_channel {signal} is .*{words}"):
-        check_signal(names.split(), signal, "rec")
-    check_signal(names.split(), calcium, "rec")
+def test_what_shows_no_calcium_is_not_taken_for_the_signal(names, calcium):
+    words = f"signal_channel 1 is .*signal_channel: {calcium} .*reference_channel: 1"
+    with pytest.raises(UserError, match=f"rec: {words}"):
+        check_signal(names.split(), 1, "rec")
+    for chosen in range(2, len(names.split()) + 1):
+        check_signal(names.split(), chosen, "rec")
 
 
-@pytest.mark.parametrize("names", ["ch1 ch2", "405 415", "G R", "GCaMP tdTomato", "470 530"])
+@pytest.mark.parametrize(
+    "names", ["ch1 ch2", "470 405", "405 415", "G R", "GCaMP tdTomato", "470 530"]
+)
 def test_where_names_do_not_tell_calcium_any_may_be_the_signal(names):
     for signal in (1, 2):
         check_signal(names.split(), signal, "rec")

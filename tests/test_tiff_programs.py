@@ -11,6 +11,9 @@ import tifffile
 from test_readers import FRAMES, GRAY, read, refusal
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.readers import open_movie
+from mesodecode.study.schema import defaults
 
 T, H, W = FRAMES.shape
 
@@ -138,6 +141,26 @@ def test_channels_of_a_micromanager_stack_take_turns(tmp_path):
     save_mmstack(path, pages, T, n_channels=2)
     np.testing.assert_array_equal(read(path, channels=2), FRAMES)
     assert "set channels: 2 and signal_channel" in refusal(path)
+
+
+def test_files_name_their_channels(tmp_path):
+    pages = [(i % 2, i // 2, 0, frame) for i, frame in enumerate(FRAMES)]
+    path = tmp_path / "rec_MMStack_Pos0.ome.tif"
+    save_mmstack(path, pages, T, n_channels=2, ChNames=["405", "470"])
+    with open_movie(path, channels=2) as movie:
+        assert movie.names == ["405", "470"]
+    named = {"axes": "TCYX", "Channel": {"Name": ["violet", "blue"]}}
+    for i, part in enumerate(np.split(FRAMES[:20].reshape(10, 2, *FRAMES.shape[1:]), 2)):
+        file = tmp_path / "parts" / f"s_{i}.ome.tif"
+        file.parent.mkdir(exist_ok=True)
+        tifffile.imwrite(file, part, ome=True, metadata=named, **GRAY)
+    for path in (file, tmp_path / "parts"):
+        with open_movie(path, channels=2) as movie:
+            assert movie.names == ["violet", "blue"]
+    files = {"movie": file, "behavior": "b.csv", "session": "s", "mouse": "m", "frame_rate": 30}
+    settings = defaults("corrections") | {"channels": 2}
+    with pytest.raises(UserError, match=r"signal_channel 1 is violet.*signal_channel: 2"):
+        preprocess(tmp_path / "o.h5", **files, corrections=settings)
 
 
 def test_several_positions_are_refused(tmp_path):

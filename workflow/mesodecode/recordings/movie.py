@@ -23,7 +23,8 @@ class Movie:
 
     Attributes: path; shape (T, H, W); dtype, in native byte order; time (T,) in s where the file
     has a time stamp a frame, else None; axes of its array, and what said so; channels, how many
-    take turns in its frames by the axes of its array; begins, how many frames of a channel are in
+    take turns in its frames by the axes of its array; names, what files or datasets call the
+    channels, where they do; begins, how many frames of a channel are in
     other files before it, by what its own says.
     """
 
@@ -33,6 +34,7 @@ class Movie:
     time: np.ndarray | None = None
     axes = Axes()
     channels = 1
+    names: Sequence[str] = ()
     begins = 0
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -148,6 +150,7 @@ class JoinedMovie(Movie):
                 if n_frames == 0:
                     self.dtype, first = movie.dtype, movie.shape[1:]
                     self.axes = replace(movie.axes, shape=())  # of all movies it is another
+                    self.names = movie.names
                 check_alike(file, movie, self.path, first, self.dtype)
                 check_begins(file, movie, n_frames)
                 n_frames += movie.shape[0]

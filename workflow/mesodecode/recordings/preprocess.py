@@ -111,7 +111,7 @@ def preprocess(
         channels=channels if light_sources is None else None,
         wavelengths=wavelengths,
     ) as opened:
-        if isinstance(opened, InterleavedMovie) and corrections is not None:
+        if opened.names and corrections is not None and light_sources is None:
             check_signal(opened.names, corrections["signal_channel"], opened.path)
         brain = sources["brain_mask"]
         if brain is not None:

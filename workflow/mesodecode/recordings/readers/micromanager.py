@@ -61,6 +61,9 @@ class SetMovie(Movie):
         self._check_gaps([pages[number] for number in self._numbers])
         self.shape = (last + 1, *key.shape)
         summary = (tif.micromanager_metadata or {}).get("Summary", {})
+        told = summary.get("ChNames")
+        if isinstance(told, list) and len(told) == self.channels > 1:
+            self.names = list(map(str, told))
         planned = int(summary.get("Frames", 0)) * self.channels
         if last + 1 < planned:
             print(

@@ -90,17 +90,18 @@ def by_wavelength(files: Sequence[Path]) -> dict[str, list[Path]] | None:
 
 
 def check_signal(names: Sequence[str], signal: int, path: str | Path) -> None:
-    """Raise UserError if the signal's wavelength, of these names, is one that shows no calcium.
+    """Raise UserError if the first of these wavelengths shows no calcium and is the signal.
 
-    `signal` is its number, from 1. Where names do not tell them apart, any may be the signal.
+    `signal` is a number, from 1. The first is what a config means that says nothing of it; any
+    other was chosen. Where names do not tell them apart, any may be the signal.
     """
     shows_none = [bool(re.search(_REFERENCE, name)) for name in names]
-    if shows_none[signal - 1] and not all(shows_none):
+    if signal == 1 and shows_none[0] and not all(shows_none):
         calcium = shows_none.index(False) + 1
         raise UserError(
-            f"{path}: signal_channel {signal} is {names[signal - 1]}, which shows no calcium: set "
-            f"signal_channel: {calcium} ({names[calcium - 1]}) and reference_channel: {signal}; to "
-            f"decode {names[signal - 1]} itself, name its files alone"
+            f"{path}: signal_channel 1 is {names[0]}, which shows no calcium: set signal_channel: "
+            f"{calcium} ({names[calcium - 1]}) and reference_channel: 1; to decode {names[0]} "
+            "itself, name its files alone, or tell frames by light_sources"
         )
 
 

@@ -142,6 +142,9 @@ class TiffMovie(Movie):
         if axes == "CTYX":
             self._order = np.arange(n_channels * n_times).reshape(n_channels, n_times).T.ravel()
         self.axes = replace(self.axes, letters=axes)
+        about = self._tif.pages[0].description if self._tif.pages[0].is_ome else ""
+        told = re.findall(r"<(?:\w+:)?Channel\b[^>]*\bName\s*=\s*\"([^\"]*)", about)
+        self.names = told if len(told) == n_channels > 1 else ()
         return n_times * n_channels, *shape[2:]
 
     def _scanimage(self) -> tuple[int, int]:
