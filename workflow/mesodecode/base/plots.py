@@ -58,6 +58,8 @@ def strip(
     axes: Axes, x: float, rows: pd.DataFrame, mice: Sequence[str], column: str = "auc"
 ) -> None:
     """Draw the points of a column of `rows`, a lane a test mouse, and mean ± SD to their right."""
+    # Not seaborn's stripplot: it has one marker for all mice, and draws jitter at random, so that
+    # no two files are the same bytes.
     lanes = np.linspace(-0.34, 0.12, len(mice)) if len(mice) > 1 else [-0.1]
     for index, mouse in enumerate(mice):
         values = rows.loc[rows["test_mouse"] == mouse, column].to_numpy()
