@@ -18,7 +18,7 @@ if not workflow.overwrite_configfiles:
     configfile: "config.yaml"
 
 
-include: "workflow/rules/package.smk"
+include: "workflow/rules/setup.smk"
 
 
 ENCODING = config.get("kind") == "encoding"
@@ -31,25 +31,19 @@ if ENCODING:
 
 else:
 
-    include: "workflow/rules/common.smk"
+    include: "workflow/rules/study.smk"
     include: "workflow/rules/recordings.smk"
-    include: "workflow/rules/qc.smk"
     include: "workflow/rules/tune.smk"
-    include: "workflow/rules/linear.smk"
+    include: "workflow/rules/decoders.smk"
     include: "workflow/rules/weights.smk"
-    include: "workflow/rules/cnn.smk"
-    include: "workflow/rules/rnn.smk"
-    include: "workflow/rules/roi.smk"
-    include: "workflow/rules/importance.smk"
-    include: "workflow/rules/average.smk"
-    include: "workflow/rules/adapt.smk"
-    include: "workflow/rules/evaluate.smk"
+    include: "workflow/rules/applied.smk"
+    include: "workflow/rules/explain.smk"
+    include: "workflow/rules/scores.smk"
     include: "workflow/rules/quality.smk"
     include: "workflow/rules/confounds.smk"
     include: "workflow/rules/shift.smk"
     include: "workflow/rules/report.smk"
     include: "workflow/rules/export.smk"
-    include: "workflow/rules/suite.smk"
 
 
 rule all:

@@ -7,6 +7,14 @@ OUTPUTS: tables/quality.tsv, tables/quality/{decoder}.tsv, tables/quality_curves
     figures/calibration.svg and .png
 """
 
+# Probabilities learnt from labels of other sessions are right of nothing.
+CALIBRATED = [
+    name
+    for name, decoder in STUDY.decoders.items()
+    if decoder.settings.get("labels", "own") == "own"
+]
+
+
 if STUDY.decoders:
     SHOWN_TABLES += [RESULTS / "tables/quality.tsv"]
     SHOWN_FIGURES += expand(

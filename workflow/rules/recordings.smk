@@ -3,9 +3,98 @@
 REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there;
     internet for those that are missing if `fetch:` names a record)
 OUTPUTS: recordings/{session}.h5, recordings/{mouse}.txt (a list of them), measures/{session}.h5
-    (what qc.smk checks), sources/{session}.json (which files it was made of: of no use to jobs),
-    tables/cohort.tsv; with `fetch:`, the missing files
+    (what rule qc checks), sources/{session}.json (which files it was made of: of no use to jobs),
+    tables/cohort.tsv; with `fetch:`, the missing files; tables/qc.tsv, figures/qc.svg and .png of all
+    sessions, figures/qc/{session}.svg and .png; tables/roi_correlation.tsv and _summary.tsv,
+    figures/roi_correlation.svg and .png. `snakemake qc` checks the quality of the recordings alone,
+    before anything is trained
 """
+
+import glob
+
+from mesodecode.base.files import matching
+from mesodecode.study import schema, session_ids
+
+# Keys of `recordings` that name files.
+SOURCES = session_ids.OWN_FILES
+CORRECTION_FILES = ("dark_frame", "brain_mask")  # keys of `corrections` that do
+
+
+def source_files(wildcards):
+    """The files of a session that the config names, as named inputs.
+
+    ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
+    recordings, or all networks would be trained again.
+    """
+    session = wildcards.session
+    return {
+        kind: as_compared(on_disk(paths), session)
+        for kind, paths in session_files(session).items()
+        if paths
+    }
+
+
+def session_files(session):
+    """The files of a session as the config names them, None where it has none of a kind."""
+    return {kind: STUDY.source(kind, session) for kind in (*SOURCES, *CORRECTION_FILES)}
+
+
+def on_disk(paths):
+    """The files that a path of the config stands for: it may be a pattern, or a list."""
+    given = paths if isinstance(paths, list) else [paths]
+    return [str(path) for name in given for path in matching(name)]
+
+
+def files_to_fetch():
+    """The files of all sessions that the config names one by one."""
+    paths = [STUDY.source(kind, s) for kind in SOURCES for s in STUDY.mouse_of]
+    named = [
+        p
+        for path in paths
+        if path
+        for p in (path if isinstance(path, list) else [path])
+    ]
+    return sorted({path for path in named if not glob.has_magic(path)})
+
+
+def preprocess_flags(wildcards):
+    """The flags of `mesodecode preprocess` for a session."""
+    session = STUDY.by_id[wildcards.session]
+    flags = {
+        **{key: STUDY.config["recordings"][key] for key in schema.flags("recordings")},
+        **{kind: STUDY.source(kind, wildcards.session) for kind in SOURCES},
+        "session": session.id,
+        "session_name": session.name if session.name != session.id else None,
+        "mouse": session.mouse,
+        "image_size": STUDY.config["image_size"],
+    }
+    words = []
+    for key, value in flags.items():
+        dashed = key.replace("_", "-")
+        if value is not None:
+            words += (
+                [f"--{dashed}", *value]
+                if isinstance(value, list)
+                else [f"--{dashed}={value}"]
+            )
+    words = [shlex.join(words), correction_flags(wildcards), revision_flag(session.id)]
+    return " ".join(filter(None, words))
+
+
+def correction_flags(wildcards):
+    """The corrections as flags, with the files of this session; nothing where there are none."""
+    files = {kind: STUDY.source(kind, wildcards.session) for kind in CORRECTION_FILES}
+    settings = STUDY.config["corrections"] | files
+    if settings == schema.defaults("corrections"):
+        return ""
+    return options.as_flags(settings, "corrections")
+
+
+def correlation_baseline():
+    """The baseline of the first ROI decoder, for the correlation of signals and behaviour."""
+    frames = [decoder.settings["baseline"] for decoder in STUDY.roi_decoders][:1]
+    return f"--baseline {frames[0]}" if frames and frames[0] else ""
+
 
 if "simulate" in STUDY.config:
 
@@ -130,3 +219,87 @@ rule cohort:
         "Listing the recordings"
     shell:
         "mesodecode cohort --recordings {input} --out {output} 2> {log}"
+
+
+SHOWN_TABLES += [RESULTS / "tables/qc.tsv"]
+SHOWN_FIGURES += [RESULTS / "figures/qc.svg"]
+SHOWN_FIGURES += expand(RESULTS / "figures/qc/{session}.svg", session=STUDY.mouse_of)
+
+
+rule qc:
+    input:
+        recordings=expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        measures=expand(RESULTS / "measures/{session}.h5", session=STUDY.mouse_of),
+    output:
+        *[
+            report(
+                RESULTS / f"figures/qc/{session}.svg",
+                category="Quality",
+                caption="../report/qc.rst",
+                labels={"session": session},
+            )
+            for session in STUDY.mouse_of
+        ],
+        table=RESULTS / "tables/qc.tsv",
+        page=report(
+            RESULTS / "figures/qc.svg",
+            category="Quality",
+            caption="../report/qc.rst",
+            labels={"session": "all"},
+        ),
+        png=expand(
+            RESULTS / "figures/{name}.png",
+            name=["qc", *(f"qc/{session}" for session in STUDY.mouse_of)],
+        ),
+    log:
+        RESULTS / "logs/qc.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),  # 0.6 GB
+        runtime=grows(30),  # 1 min
+    params:
+        prefix=RESULTS / "figures/qc",
+        settings=options.as_flags(STUDY.config["qc"], "qc"),
+        code=code_version("qc"),
+    message:
+        "Checking the quality of the recordings"
+    shell:
+        "mesodecode qc --recordings {input.recordings} --measures {input.measures} "
+        "--table {output.table} --out {params.prefix} {params.settings} 2> {log}"
+
+
+rule roi_correlation:
+    input:
+        expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+    output:
+        table=RESULTS / "tables/roi_correlation.tsv",
+        summary=report(
+            RESULTS / "tables/roi_correlation_summary.tsv",
+            category="ROIs",
+            caption="../report/roi_correlation.rst",
+            labels={"kind": "table"},
+        ),
+        svg=report(
+            RESULTS / "figures/roi_correlation.svg",
+            category="ROIs",
+            caption="../report/roi_correlation.rst",
+            labels={"kind": "figure"},
+        ),
+        png=RESULTS / "figures/roi_correlation.png",
+    log:
+        RESULTS / "logs/roi_correlation.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),  # as train_roi
+        runtime=grows(10),
+    params:
+        baseline=correlation_baseline(),
+        prefix=RESULTS / "figures/roi_correlation",
+        code=code_version("roi_correlation"),
+    message:
+        "Correlating ROI signals with running"
+    shell:
+        "mesodecode roi-correlation --recordings {input} {params.baseline} --out {output.table} "
+        "--summary {output.summary} --figure {params.prefix} 2> {log}"

@@ -10,6 +10,43 @@ tables/reproduction.tsv, figures/reproduction.svg and .png, tables/runtimes.tsv,
 references.bib; all figures of the report but for those of single decoders are the target `figures`
 """
 
+# Networks are trained for epochs, of which there is a figure.
+NETWORKS = [d.name for d in STUDY.decoders.values() if "epochs" in d.settings]
+OWN = [name for name, c in COMPARISONS.items() if "source" not in c]
+FIGURES = [*COMPARISONS, *(["all"] if STUDY.decoders and not OWN else [])]
+REPRODUCTION = STUDY.config["reproduction"]
+
+
+def comparison_table(wildcards):
+    """The tests of a comparison; none if the config compares nothing."""
+    tables = expand(
+        RESULTS / "tables/comparisons/{name}.tsv", name=wildcards.comparison
+    )
+    return tables if wildcards.comparison in COMPARISONS else []
+
+
+def setting_flags(wildcards):
+    """The number that the decoders of a comparison differ by, if there is one."""
+    name = wildcards.comparison
+    found = STUDY.ordered_by(name) if name in COMPARISONS else None
+    if not found:
+        return ""
+    setting, values = found
+    numbers = [f"{value:g}" for value in values]
+    rate = STUDY.config["recordings"]["frame_rate"]
+    known = "" if "source" in COMPARISONS[name] else f" --frame-rate {rate}"
+    return f"{shlex.join(['--setting', setting, '--values', *numbers])}{known}"
+
+
+def reproduction_flags():
+    """Which published decoder is whose."""
+    words = [
+        ["--decoder", name, *(f"{key}={value}" for key, value in where.items())]
+        for name, where in REPRODUCTION.items()
+    ]
+    return " ".join(map(shlex.join, words))
+
+
 STUDY_FIGURES = [
     *([RESULTS / "figures/cohort.svg"] if STUDY.decoders else []),
     *expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES),
@@ -211,3 +248,23 @@ rule report:
     shell:
         "mesodecode report --config {input.config} --tables {input.tables} "
         "--figures {input.figures} --out {output.html} --references {output.references} 2> {log}"
+
+
+# What the ground-truth benchmark reads of a study of simulated mice; `mesodecode suite` puts the
+# studies together (docs/benchmark-suite.md).
+rule benchmark:
+    input:
+        RESULTS / "config.json",
+        *[
+            RESULTS / f"tables/{name}.tsv"
+            for name, made in {
+                "auc": STUDY.decoders,
+                "calibration": CALIBRATED,
+                "qc": STUDY.decoders,
+                "chance": STUDY.nulls or SHIFTS,
+                "shift": SHIFTED,
+                "confounds": control_windows(),
+            }.items()
+            if made
+        ],
+        expand(RESULTS / "tables/importance_{name}.tsv", name=IMPORTANCE),

@@ -1,7 +1,7 @@
 """Verbs that share one start of Python: a server that has imported everything is copied for each.
 
 To import torch takes seconds, of which the jobs of a small study mostly consist. While a command
-runs under `serve`, the rules' `mesodecode` (workflow/rules/package.smk) hands its words, folder,
+runs under `serve`, the rules' `mesodecode` (workflow/rules/setup.smk) hands its words, folder,
 environment and streams to that server, which forks; `python -I -S warm.py VERB …` is that client
 and so imports little. For one machine: a job of a cluster does not see the socket, and starts its
 own Python.

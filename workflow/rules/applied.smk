@@ -1,0 +1,90 @@
+"""Decoders made of trained ones: averages, frame by frame, and other use of the test mouse (strict,
+transductive, few_shot).
+
+REQUIRED INPUTS: predictions/{member}/{allocation}.h5 and validation/{member}/{allocation}.h5 of the
+    decoders in `average_of`; models/{adapted_from}/{allocation}.pt (.npz, .joblib),
+    recordings/{mouse}.txt
+OUTPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5
+"""
+
+
+def files_of_members(wildcards):
+    """What the job's decoder averages: predictions of test mice, and of validation mice."""
+    return {
+        role: expand(
+            RESULTS / role / "{member}/{allocation}.h5",
+            member=STUDY.decoders[wildcards.decoder].settings["average_of"],
+            allocation=wildcards.allocation,
+        )
+        for role in ("predictions", "validation")
+    }
+
+
+def networks_of_start(wildcards):
+    """The models that an adapted decoder applies: one file, or two of a frozen CNN's decoder."""
+    first, *cnn = [
+        model_file(start, wildcards.allocation)
+        for start in applied(STUDY.decoders[wildcards.decoder])
+    ]
+    return {"weights": first, **({"cnn": cnn} if cnn else {})}
+
+
+rule average:
+    input:
+        unpack(files_of_members),
+    output:
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/average/{decoder}/{allocation}.log",
+    wildcard_constraints:
+        decoder=names("average"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code_version("average"),
+    message:
+        "Averaging into {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode average --predictions {input.predictions} --of-validation {input.validation} "
+        "--decoder {wildcards.decoder} --out {output.predictions} "
+        "--validation {output.validation} 2> {log}"
+
+
+rule adapt:
+    input:
+        unpack(networks_of_start),
+        train=recordings_of("train"),
+        valid=recordings_of("valid"),
+        test=recordings_of("test"),
+    output:
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/adapt/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/adapt/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names("adapted"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=grows(16000),
+        runtime=grows(240),
+        gpu=gpu_of_network,
+        device=STUDY.config["device"],
+    params:
+        cnn=lambda wildcards, input: flag_if("--cnn", input.get("cnn", [])),
+        settings=settings_flags,
+        code=code_version("adapt"),
+    message:
+        "Applying {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode adapt --weights {input.weights} {params.cnn} --train {input.train} "
+        "--valid {input.valid} --test {input.test} --decoder {wildcards.decoder} "
+        "{params.settings} --device {resources.device} --threads {threads} "
+        "--out {output.predictions} --validation {output.validation} 2> {log}"

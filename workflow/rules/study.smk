@@ -1,0 +1,187 @@
+"""A decoding study: its config, checked and filled; allocations; what rules of several stages use.
+
+OUTPUTS: config.json (all defaults filled in), allocations.tsv
+"""
+
+import json
+
+from mesodecode.cli import options
+from mesodecode.study import study as studies
+from mesodecode.study.kinds import KINDS
+
+STUDY = checked(studies.resolve)
+RESULTS = Path("results") / STUDY.name
+# Tables and figures of the report, to which each file of rules adds its own.
+SHOWN_TABLES, SHOWN_FIGURES = [], []
+WEIGHTS = Path("results/weights")  # of ImageNet: the same for all studies
+FETCHED = [
+    d.settings["backbone"]
+    for d in STUDY.decoders.values()
+    if d.settings.get("pretrained") == "imagenet"
+]
+
+
+wildcard_constraints:
+    session="|".join(map(re.escape, STUDY.mouse_of)) or "no session",
+    mouse="|".join(map(re.escape, STUDY.mice)) or "no mouse",
+    # not the ids themselves: Snakemake scans a pattern of 380 of them for every file
+    allocation=r"train-[\w+-]+\.valid-[\w+-]+\.test-[\w+-]+",
+
+
+# GPUs of a job that trains or applies a CNN, or trains on its features. ROI decoders are small: on
+# one core a training takes 25 minutes (benchmarks/README.md), less than a GPU is waited for.
+GPU = gpus(STUDY)
+
+
+def gpu_of_network(wildcards):
+    """GPUs of a job that applies the job's decoder: none but for networks of images."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    start = STUDY.decoders.get(decoder.settings.get("adapted_from"), decoder)
+    return GPU if KINDS[start.kind].image_network else 0
+
+
+def is_frozen(decoder):
+    """Whether a CNN-RNN reads the features of a frozen CNN."""
+    return decoder.settings.get("cnn_weights") == "frozen"
+
+
+def feeds_frozen(decoder):
+    """Whether a frozen CNN-RNN reads the features of this CNN."""
+    others = [d for d in STUDY.decoders.values() if is_frozen(d)]
+    return any(other.settings["start_from"] == decoder.name for other in others)
+
+
+def passes_images(decoder):
+    """Whether a decoder is applied to images themselves, not to kept features or ROI signals."""
+    if not KINDS[decoder.kind].image_network:
+        return False
+    return not (feeds_frozen(decoder) or is_frozen(decoder))
+
+
+def names(kind, wanted=lambda decoder: True):
+    """A wildcard pattern of the decoders of a kind that are `wanted`."""
+    return names_of(lambda decoder: decoder.kind == kind and wanted(decoder))
+
+
+def names_of(wanted):
+    """A wildcard pattern of the decoders that are `wanted`."""
+    chosen = [d.name for d in STUDY.decoders.values() if wanted(d)]
+    return "|".join(chosen) or "no decoder"
+
+
+def model_file(decoder, allocation="{allocation}"):
+    """The file of a decoder's model of an allocation."""
+    suffix = KINDS[decoder.kind].suffix
+    return RESULTS / f"models/{decoder.name}/{allocation}{suffix}"
+
+
+def applied(decoder):
+    """The decoders whose models a decoder applies: itself, unless it is an adapted one."""
+    if decoder.kind == "average":
+        return []
+    if decoder.kind != "adapted":
+        return [decoder]
+    start = STUDY.decoders[decoder.settings["adapted_from"]]
+    cnn = [STUDY.decoders[start.settings["start_from"]]] if is_frozen(start) else []
+    return [start, *cnn]
+
+
+def lists_of(mice):
+    """The list of recordings of each mouse; jobs that read many mice depend on these.
+
+    Five lists in the place of 64 recordings: what Snakemake takes to plan a study grows with the
+    jobs times their inputs.
+    """
+    return [f"{RESULTS}/recordings/{mouse}.txt" for mouse in mice]
+
+
+def recordings_of(*roles):
+    """An input function: the recordings of the mice with these roles in the job's allocation."""
+    return lambda wildcards: lists_of(
+        mouse
+        for role in roles
+        for mouse in getattr(STUDY.allocations[wildcards.allocation], role)
+    )
+
+
+def mice_with(role):
+    """A params function: the mice with a role in the job's allocation."""
+    return lambda wildcards: getattr(STUDY.allocations[wildcards.allocation], role)
+
+
+def settings_flags(wildcards):
+    """The settings of the job's decoder as flags."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    return options.as_flags(decoder.settings, decoder.kind)
+
+
+def labels_of(*roles):
+    """A params function: whose labels the recordings of these roles get, where not their own."""
+
+    def flags(wildcards):
+        donors = STUDY.label_donors(wildcards.decoder)
+        sessions = STUDY.sessions(wildcards.allocation, *roles) if donors else []
+        return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions])
+
+    return flags
+
+
+def cnn_settings(decoder):
+    """The settings of a CNN; its ImageNet weights are read from the file that is fetched."""
+    settings = dict(STUDY.decoders[decoder].settings)
+    if settings["pretrained"] == "imagenet":
+        settings["pretrained"] = f"file:{WEIGHTS}/{settings['backbone']}.pt"
+    return settings
+
+
+def first_weights(wildcards):
+    """The file of a CNN's first weights; none where they are packaged or random, or of no CNN."""
+    if STUDY.decoders[wildcards.decoder].kind != "cnn":
+        return []
+    kind, _, path = cnn_settings(wildcards.decoder)["pretrained"].partition(":")
+    fetched = STUDY.decoders[wildcards.decoder].settings["pretrained"] == "imagenet"
+    return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
+
+
+def flag_if(flag, files):
+    """`flag` and its files; empty where there are no files."""
+    return shlex.join([flag, *files]) if files else ""
+
+
+rule resolved_config:
+    output:
+        RESULTS / "config.json",
+    log:
+        RESULTS / "logs/resolved_config.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        config=lambda wildcards: json.dumps(STUDY.config, indent=1),
+    message:
+        "Writing the config with all defaults filled in"
+    shell:
+        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
+
+
+# Of params and not of the config's file, which is written anew with every edit: what follows a
+# job that is to run is not asked whether it has changed itself, not even behind `ancient`.
+rule allocations:
+    output:
+        report(
+            RESULTS / "allocations.tsv",
+            category="Cohort",
+            caption="../report/allocations.rst",
+            labels={"table": "allocations"},
+        ),
+    log:
+        RESULTS / "logs/allocations.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        table=STUDY.allocation_table(),
+    message:
+        "Listing the allocations"
+    shell:
+        "printf '%s\\n' {params.table:q} > {output} 2> {log}"
