@@ -96,9 +96,16 @@ def _row(decoder: str, signal: str, mine: pd.DataFrame, own: np.ndarray) -> dict
             f"(difference {ci_low:.3f} to {ci_high:.3f}). {decoder} need not have read neurons"
         )
     return row | {
-        **{"verdict": verdict, "auc_decoder": theirs.mean(), "auc_control": found.mean()},
-        **{"control_low": low, "control_high": high, "difference": (theirs - found).mean()},
-        **{"ci_low": ci_low, "ci_high": ci_high, "share": share, "sentence": f"{text}."},
+        "verdict": verdict,
+        "auc_decoder": theirs.mean(),
+        "auc_control": found.mean(),
+        "control_low": low,
+        "control_high": high,
+        "difference": (theirs - found).mean(),
+        "ci_low": ci_low,
+        "ci_high": ci_high,
+        "share": share,
+        "sentence": f"{text}.",
     }
 
 

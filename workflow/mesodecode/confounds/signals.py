@@ -117,8 +117,10 @@ def control_signals(
     else:
         found["reference"] = reference.astype(np.float32)
     return ControlSignals(
-        **{"session": recording.session, "mouse": recording.mouse},
-        **{"labels": recording.labels, "segment": recording.segment},
+        session=recording.session,
+        mouse=recording.mouse,
+        labels=recording.labels,
+        segment=recording.segment,
         signals={name: found[name] for name in SIGNALS if name not in missing},
         missing={name: missing[name] for name in SIGNALS if name in missing},
     )
@@ -219,7 +221,8 @@ def read(path: str | Path) -> list[ControlSignals]:
         with h5py.File(path) as file:
             return [
                 ControlSignals(
-                    **{"session": name, "mouse": str(group.attrs["mouse"])},
+                    session=name,
+                    mouse=str(group.attrs["mouse"]),
                     labels=group["labels"][:],
                     segment=group["segment"][:] if "segment" in group else None,
                     signals={key: values[:] for key, values in group["signals"].items()},

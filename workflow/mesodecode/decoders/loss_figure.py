@@ -35,7 +35,9 @@ def loss_by_epoch(history: pd.DataFrame) -> Figure:
         n = history["allocation"].nunique()
         figure.legend(
             *loss.get_legend_handles_labels(),
-            **{"loc": "outside upper center", "ncols": 2, "frameon": False},
+            loc="outside upper center",
+            ncols=2,
+            frameon=False,
             title=f"n = {n} allocation{'s' * (n > 1)} (thin), mean (thick)",
         )
     return figure
@@ -59,6 +61,7 @@ def _curves(axes: Axes, history: pd.DataFrame, column: str, index: int, label: s
     for name in values:
         axes.plot(values.index, values[name], **look, lw=0.4, ms=size, alpha=0.5)
     axes.plot(
-        *(values.index, values.mean(axis=1, skipna=False)),
+        values.index,
+        values.mean(axis=1, skipna=False),
         **look | {"lw": 1.6, "ms": 3.2, "mec": "white", "mew": 0.4, "zorder": 3, "label": label},
     )

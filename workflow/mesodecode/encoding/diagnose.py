@@ -104,13 +104,12 @@ def neuron_table(data: Responses, known: Explainable) -> pd.DataFrame:
     q = stats.false_discovery_control(p)
     return pd.DataFrame(
         {
-            **{"neuron": data.neurons, "explainable": known.single},
-            **{
-                "ceiling_average": known.average,
-                "p": known.p,
-                "q": q,
-                "responsive": known.responsive,
-            },
+            "neuron": data.neurons,
+            "explainable": known.single,
+            "ceiling_average": known.average,
+            "p": known.p,
+            "q": q,
+            "responsive": known.responsive,
         }
     )
 
@@ -136,7 +135,11 @@ def check_lag(data: Responses) -> dict[str, Any]:
         return _row("lag", True, "", 0.0, LAG[0], f"{start}and at no other lag more.")
     good = abs(moved) < LAG[0] or data.lag_explained[best] < 1.5 * max(now, 0) + LAG[1]
     return _row(
-        *("lag", good, "preprocessing", moved, LAG[0]),
+        "lag",
+        good,
+        "preprocessing",
+        moved,
+        LAG[0],
         f"{start}at the best one ({data.lags[best]:.2f} s) {data.lag_explained[best]:.1%}"
         + ("." if good else ": the window of responses is not where the responses are; set lag."),
     )
@@ -149,7 +152,11 @@ def check_signal(neurons: pd.DataFrame) -> dict[str, Any]:
     good = share >= MIN_RESPONSIVE
     more = f", on average {mean:.1%} of their variance" if share else ""
     return _row(
-        *("signal", good, "data", share, MIN_RESPONSIVE),
+        "signal",
+        good,
+        "data",
+        share,
+        MIN_RESPONSIVE,
         f"Images explain variance of {neurons['responsive'].sum()} of {len(neurons)} neurons{more}"
         + ("." if good else ": there is nothing to predict; no network can mend that."),
     )
@@ -168,7 +175,11 @@ def check_decoding(response: np.ndarray, image: np.ndarray) -> dict[str, Any]:
     accuracy, chance = float(model.score(z[odd], image[odd])), 1 / len(np.unique(image))
     good = accuracy >= MIN_DECODING * chance
     return _row(
-        *("image information", good, "data", accuracy, MIN_DECODING * chance),
+        "image information",
+        good,
+        "data",
+        accuracy,
+        MIN_DECODING * chance,
         f"The image is read from single responses in {accuracy:.1%} of presentations (chance "
         f"{chance:.1%})" + ("." if good else ": the population does not know what was shown."),
     )
@@ -181,7 +192,11 @@ def check_scale(response: np.ndarray) -> dict[str, Any]:
     share = float(variance[:n].sum() / variance.sum())
     good = share <= max(MAX_SHARE, 2 * n / len(variance))
     return _row(
-        *("scale", good, "preprocessing", share, MAX_SHARE),
+        "scale",
+        good,
+        "preprocessing",
+        share,
+        MAX_SHARE,
         f"{n} of {len(variance)} neurons hold {share:.0%} of the loss at the start"
         + ("." if good else ": the others hardly count; set standardise, or look at their traces."),
     )
@@ -225,7 +240,11 @@ def check_images(learns: dict[str, tuple[float, float]]) -> dict[str, Any]:
     value, p = learns[kind]
     good = p <= MAX_P
     return _row(
-        *("images", good, "preprocessing", p, MAX_P),
+        "images",
+        good,
+        "preprocessing",
+        p,
+        MAX_P,
         f"Ridge regression on {words} predicts averages of held-out images with R² {value:.2f} "
         f"(p = {p:.3f})"
         + (
@@ -246,7 +265,11 @@ def check_features(
     best = max(learns["pixels"][0], learns["gabor"][0])
     cut = settings["convolutions"] or "all"
     return _row(
-        *("features", good, "architecture", p, MAX_P),
+        "features",
+        good,
+        "architecture",
+        p,
+        MAX_P,
         f"Ridge regression on the maps of {settings['backbone']} (convolutions: {cut}) before "
         f"training has R² {value:.2f} (p = {p:.3f}); on pixels or Gabor filters {best:.2f}"
         + ("." if good else ": the backbone loses the image; cut it earlier, or pretrain it."),
@@ -296,12 +319,20 @@ def check_gradients(layers: pd.DataFrame) -> dict[str, Any]:
         words = f"vanish (layer {worst}: {value:.1g} of its weights a unit of loss)"
     else:
         return _row(
-            *("gradients", True, "", value, low),
+            "gradients",
+            True,
+            "",
+            value,
+            low,
             f"Gradients reach all {len(layers)} layers: {value:.1g} to {ratio[largest]:.1g} of the "
             "weights.",
         )
     return _row(
-        *("gradients", False, "architecture", value, low),
+        "gradients",
+        False,
+        "architecture",
+        value,
+        low,
         f"Gradients {words}: use fewer layers, another activation or initialisation.",
     )
 
@@ -368,7 +399,11 @@ def check_one_batch(
     else:
         fault, words = "architecture", "the network cannot hold even these"
     return _row(
-        *("one batch", False, fault, own, BATCH_R2),
+        "one batch",
+        False,
+        fault,
+        own,
+        BATCH_R2,
         f"{start}{' (it diverges)' if math.isnan(own) else ''}, by Adam with {adam:.2f}: {words}.",
     )
 
@@ -407,7 +442,11 @@ def check_learning_rate(rates: pd.DataFrame, rate: float) -> dict[str, Any]:
     good = low <= rate < high
     words = "" if good else "; it is too low" if rate < low else "; it is too high"
     return _row(
-        *("learning rate", good, "optimisation", rate, low if rate < low else high),
+        "learning rate",
+        good,
+        "optimisation",
+        rate,
+        low if rate < low else high,
         f"In the range test the loss falls at learning rates from about {low:.1g} and grows from "
         f"{high:.1g}; {rate:g} is set{words}.",
     )
@@ -448,11 +487,19 @@ def check_history(
         n = sum(p.numel() for p in network.parameters())
         words = f"it learns by heart: {n:,} weights; use fewer, frozen or pretrained ones"
         return _row(
-            *("training", False, "architecture", skill, MIN_SKILL),
+            "training",
+            False,
+            "architecture",
+            skill,
+            MIN_SKILL,
             f"{start}: {words} (ridge: R² {ridge:.2f} of averages).",
         )
     return _row(
-        *("training", False, "optimisation", skill, MIN_SKILL),
+        "training",
+        False,
+        "optimisation",
+        skill,
+        MIN_SKILL,
         f"{start}: it does not learn what it could; train longer, or see the learning rate.",
     )
 
@@ -470,6 +517,10 @@ def conclusion(table: pd.DataFrame) -> dict[str, Any]:
     others = ", ".join(failed["check"].iloc[1:])
     more = f" Also failing, perhaps as a consequence: {others}." if others else ""
     return _row(
-        *("conclusion", False, first["fault"], math.nan, math.nan),
+        "conclusion",
+        False,
+        first["fault"],
+        math.nan,
+        math.nan,
         f"{first['fault'].capitalize()} is at fault ({first['check']}): {first['sentence']}{more}",
     )

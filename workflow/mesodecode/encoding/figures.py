@@ -39,9 +39,15 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
                 jitter = y - offset + rng.uniform(-0.11, 0.11, len(values))
                 label = f"{name} neurons" if y == 0 else None
                 each.plot(
-                    *(values.clip(lower=-0.5), jitter),
-                    **{"ls": "none", "marker": MARKERS[index], "ms": 1.8, "alpha": 0.45},
-                    **{"mec": "none", "mfc": PALETTE[index], "label": label},
+                    values.clip(lower=-0.5),
+                    jitter,
+                    ls="none",
+                    marker=MARKERS[index],
+                    ms=1.8,
+                    alpha=0.45,
+                    mec="none",
+                    mfc=PALETTE[index],
+                    label=label,
                 )
                 if len(values):
                     each.plot(
@@ -56,10 +62,14 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
                 if len(chosen):
                     row = chosen.iloc[0]
                     share.errorbar(
-                        *(row["mean"], y - 0.12 + 0.24 * index),
+                        row["mean"],
+                        y - 0.12 + 0.24 * index,
                         xerr=[[row["mean"] - row["ci_low"]], [row["ci_high"] - row["mean"]]],
-                        **{"fmt": "D^"[index], "color": PALETTE[2 + index], "ms": 3.2},
-                        **{"elinewidth": 0.8, "capsize": 1.8},
+                        fmt="D^"[index],
+                        color=PALETTE[2 + index],
+                        ms=3.2,
+                        elinewidth=0.8,
+                        capsize=1.8,
                     )
         for index, label in enumerate(("R² over its ceiling", "correlation over its ceiling")):
             share.plot([], [], "D^"[index], color=PALETTE[2 + index], ms=3.2, label=label)
@@ -76,7 +86,10 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         handles = [axes.get_legend_handles_labels() for axes in (each, share)]
         figure.legend(
             *(handles[0][i] + handles[1][i] for i in (0, 1)),
-            **{"loc": "outside upper center", "ncols": 4, "frameon": False, "markerscale": 1.4},
+            loc="outside upper center",
+            ncols=4,
+            frameon=False,
+            markerscale=1.4,
         )
     return figure
 
@@ -112,9 +125,14 @@ def loss_figure(history: pd.DataFrame) -> Figure:
                     axes.plot(values.index, values[name], **look, lw=0.4, ms=size, alpha=0.5)
                 mean = values.mean(axis=1, skipna=False)
                 axes.plot(
-                    *(mean.index, mean),
+                    mean.index,
+                    mean,
                     **look,
-                    **{"lw": 1.6, "ms": 3.2, "mec": "white", "mew": 0.4, "label": words},
+                    lw=1.6,
+                    ms=3.2,
+                    mec="white",
+                    mew=0.4,
+                    label=words,
                     markevery=max(1, len(mean) // 12),
                 )
                 lowest = min(lowest, values.min().min())
@@ -130,7 +148,9 @@ def loss_figure(history: pd.DataFrame) -> Figure:
         n = history["fold"].nunique()
         figure.legend(
             *loss.get_legend_handles_labels(),
-            **{"loc": "outside upper center", "ncols": 2, "frameon": False},
+            loc="outside upper center",
+            ncols=2,
+            frameon=False,
             title=f"n = {n} fold{'s' * (n > 1)} (thin), mean (thick)",
         )
     return figure
@@ -176,7 +196,10 @@ def sweep_figure(table: pd.DataFrame) -> Figure:
                     np.arange(values.shape[1] + 1),
                     np.arange(values.shape[0] + 1),
                     np.ma.masked_invalid(values.to_numpy()),
-                    **{"cmap": colours, "vmin": low, "vmax": high, "rasterized": True},
+                    cmap=colours,
+                    vmin=low,
+                    vmax=high,
+                    rasterized=True,
                 )
                 axes.set_facecolor("0.8")
                 every = max(1, values.shape[1] // 5)

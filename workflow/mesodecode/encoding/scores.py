@@ -90,15 +90,19 @@ def score_session(
     )
     rows = pd.DataFrame(
         {
-            **{"model": one.model, "session": one.session, "neuron": one.neurons},
-            **{"responsive": responsive, "explainable": known.single, "p_explainable": known.p},
-            **{"n_images": len(shown), "r2_single": r2(response, prediction)},
-            **{
-                "r2_average": r2(means, expected),
-                "r_single": correlation(response, prediction, fold),
-            },
+            "model": one.model,
+            "session": one.session,
+            "neuron": one.neurons,
+            "responsive": responsive,
+            "explainable": known.single,
+            "p_explainable": known.p,
+            "n_images": len(shown),
+            "r2_single": r2(response, prediction),
+            "r2_average": r2(means, expected),
+            "r_single": correlation(response, prediction, fold),
             "r_average": correlation(means, expected, group),
-            **{"ceiling_single": known.single, "ceiling_average": known.average},
+            "ceiling_single": known.single,
+            "ceiling_average": known.average,
         }
     )
     ceiling = np.where(responsive, known.average, np.nan)

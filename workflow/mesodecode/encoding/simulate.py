@@ -109,8 +109,18 @@ def simulate_population(
     dff = lfilter([1], [1, -np.exp(-1 / (frame_rate * decay))], events, axis=1)
     dff = (dff + TRACE_NOISE * rng.standard_normal(dff.shape)).astype(np.float32)
     return Population(
-        *(pictures, image, start, start + duration, time, events, dff, speed, pupil),
-        *(filters, is_responsive, signal),
+        pictures,
+        image,
+        start,
+        start + duration,
+        time,
+        events,
+        dff,
+        speed,
+        pupil,
+        filters,
+        is_responsive,
+        signal,
     )
 
 

@@ -101,7 +101,9 @@ def _train(
     network.load_state_dict(fitted.state)
     outputs, labels = test.logits(network, test.centres), test.labels[test.centres]
     return {
-        **{"diverged": False, "epochs": len(history), "best_epoch": int(best["epoch"])},
+        "diverged": False,
+        "epochs": len(history),
+        "best_epoch": int(best["epoch"]),
         **{key: float(best[key]) for key in ("train_loss", "valid_loss", "train_r2", "valid_r2")},
         "test_loss": torch.nn.functional.mse_loss(outputs, labels).item(),
         "test_r2": mean_r2(outputs, labels),

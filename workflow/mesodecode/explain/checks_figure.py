@@ -68,9 +68,15 @@ def _deletion(axes: Axes, e: Evidence) -> None:
         (0, np.nanmean(e.auc, axis=0), "order of the map"),
     ):
         axes.plot(
-            *(share, [intact, *curve]),
-            **{"color": PALETTE[index], "marker": MARKERS[index], "ms": 3, "lw": 1.2},
-            **{"mec": "white", "mew": 0.3, "label": label},
+            share,
+            [intact, *curve],
+            color=PALETTE[index],
+            marker=MARKERS[index],
+            ms=3,
+            lw=1.2,
+            mec="white",
+            mew=0.3,
+            label=label,
         )
     axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     axes.set_xlim(-2, 100)
@@ -78,8 +84,14 @@ def _deletion(axes: Axes, e: Evidence) -> None:
     axes.set_xlabel(f"{'ROIs' if e.kind == 'ROI' else 'Area'} removed (%)")
     axes.set_ylabel("Test AUC")
     axes.legend(
-        **{"loc": "lower right", "bbox_to_anchor": (1.02, 1), "ncols": 2, "frameon": False},
-        **{"fontsize": 5.5, "handlelength": 1.5, "columnspacing": 0.8, "borderaxespad": 0.2},
+        loc="lower right",
+        bbox_to_anchor=(1.02, 1),
+        ncols=2,
+        frameon=False,
+        fontsize=5.5,
+        handlelength=1.5,
+        columnspacing=0.8,
+        borderaxespad=0.2,
     )
 
 

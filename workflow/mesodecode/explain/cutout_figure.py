@@ -59,8 +59,13 @@ def draw(
             _grid(right, table, layout, norm)
         figure.colorbar(
             ScalarMappable(norm, COLOURS),
-            **{"ax": [left, right], "location": "bottom", "fraction": 0.04, "pad": 0.03},
-            **{"aspect": 40, "shrink": 0.5, "ticks": MaxNLocator(5)},
+            ax=[left, right],
+            location="bottom",
+            fraction=0.04,
+            pad=0.03,
+            aspect=40,
+            shrink=0.5,
+            ticks=MaxNLocator(5),
             label="AUC lost when hidden",
         )
         for axes, letter in ((left, "A"), (right, "B")):
@@ -105,8 +110,12 @@ def _grid(axes: Axes, table: pd.DataFrame, layout: np.ndarray, norm: Normalize) 
         for (row, column), value in np.ndenumerate(mean):
             spread = "" if np.isnan(sd[row, column]) else f"\n±{sd[row, column]:.3f}"
             axes.text(
-                *(column, row, f"{_rounded(value)}{spread}"),
-                **{"ha": "center", "va": "center", "fontsize": 5},
+                column,
+                row,
+                f"{_rounded(value)}{spread}",
+                ha="center",
+                va="center",
+                fontsize=5,
                 color="white" if abs(value) > 0.6 * norm.vmax else "black",
             )
     rows, columns = (range(1, n + 1) for n in layout.shape)
@@ -137,9 +146,15 @@ def _points(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
                 np.full(len(values), x - 0.06), values, "o", ms=1.6, mfc=PALETTE[number], mew=0
             )
         axes.errorbar(
-            *(at + 0.06, masks.loc[names, "mean"]),
-            **{"yerr": masks.loc[names, "sd"].fillna(0), "fmt": "_", "color": PALETTE[number]},
-            **{"ms": 5, "mew": 1.2, "elinewidth": 0.7, "label": label},
+            at + 0.06,
+            masks.loc[names, "mean"],
+            yerr=masks.loc[names, "sd"].fillna(0),
+            fmt="_",
+            color=PALETTE[number],
+            ms=5,
+            mew=1.2,
+            elinewidth=0.7,
+            label=label,
         )
     axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     short = [name.split(" ", 1)[-1] for name in inside]  # without its kind

@@ -99,7 +99,9 @@ def score_sessions(
         labels = recording.labels[at]
         if len(np.unique(labels)) == 2:
             table = cutout.cutout_session(
-                *(decoder.network, recording, chosen),
+                decoder.network,
+                recording,
+                chosen,
                 **{"half_window": decoder.half_window, "device": device, **hiding, **frames},
             )
         else:
@@ -114,7 +116,8 @@ def score_sessions(
             "lower frame_step or run_length"
         )
     about = {
-        **{"decoder": name, "allocation": decoder.allocation.id},
+        "decoder": name,
+        "allocation": decoder.allocation.id,
         "train_mice": decoder.allocation.joined("train"),
         **{f"{r}_mouse": decoder.allocation.joined(r) for r in ("valid", "test")},
     }

@@ -73,7 +73,9 @@ def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False
         {
             "mask": masks.names,
             "mirror": masks.mirrors() if mirrored else "",
-            **{"x": centres[:, 0], "y": centres[:, 1], "area": masks.areas.sum((1, 2))},
+            "x": centres[:, 0],
+            "y": centres[:, 1],
+            "area": masks.areas.sum((1, 2)),
             "n": scores.notna().sum(axis=1).to_numpy(),
             **{
                 key: getattr(scores, key)(axis=1).to_numpy()

@@ -103,8 +103,12 @@ def check_shap(
     untrained = trained.with_state(randomised(model, int(rng.integers(2**31))).state_dict())
     sizes = {key: min(settings[key], limit) for key in ("windows", "background")}
     random_map = shap_map(
-        *(untrained, recordings, background_recordings, {**settings, **sizes}),
-        **{"decoder": "randomised", "device": device},
+        untrained,
+        recordings,
+        background_recordings,
+        {**settings, **sizes},
+        decoder="randomised",
+        device=device,
     )
     source, rois = windows_as_trained(trained, recordings, device)
     at = source.centres[evenly(len(source.centres), limit)]
@@ -124,12 +128,16 @@ def check_shap(
     curves = np.array([[auc(step) for step in removals(scores)] for scores in orders])
     curves = curves.reshape(-1, len(SHARES))
     return MapCheck(
-        **{"allocation": allocation.id, "test_mouse": allocation.joined("test"), "unit": units},
+        allocation=allocation.id,
+        test_mouse=allocation.joined("test"),
+        unit=units,
         randomised=random_map.mean_abs.sum(axis=0)[columns],
         planted=planted_rois(truth, [rois[column] for column in columns]),
         share=np.array(SHARES),
         auc_intact=auc(np.zeros(len(columns), bool)),
-        **{"auc": curves[:1], "auc_random": curves[1:], "n_windows": len(at)},
+        auc=curves[:1],
+        auc_random=curves[1:],
+        n_windows=len(at),
     )
 
 
@@ -190,12 +198,16 @@ def check_cutout(
         )
     auc = np.mean(curves, axis=0).reshape(-1, len(shares))
     return MapCheck(
-        **{"allocation": allocation.id, "test_mouse": allocation.joined("test")},
-        **{"unit": units, "randomised": np.mean(scores, axis=0)},
+        allocation=allocation.id,
+        test_mouse=allocation.joined("test"),
+        unit=units,
+        randomised=np.mean(scores, axis=0),
         planted=planted_masks(truth, masks[0].areas),
         share=np.array(shares),
         auc_intact=float(np.mean(intact)),
-        **{"auc": auc[:1], "auc_random": auc[1:], "n_windows": n_frames},
+        auc=auc[:1],
+        auc_random=auc[1:],
+        n_windows=n_frames,
     )
 
 

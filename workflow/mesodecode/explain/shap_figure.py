@@ -37,7 +37,10 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
         heat, bars = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
         image = heat.imshow(
             mean_abs,
-            **{"aspect": "auto", "origin": "lower", "interpolation": "nearest", "vmin": 0},
+            aspect="auto",
+            origin="lower",
+            interpolation="nearest",
+            vmin=0,
             extent=(-0.5, len(names) - 0.5, times[0] - step / 2, times[-1] + step / 2),
         )
         heat.axhline(0, color="white", lw=0.6, ls=(0, (4, 3)))
@@ -45,9 +48,12 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
         heat.tick_params(axis="x", length=0, labelbottom=False)
         figure.colorbar(image, ax=heat, label="Mean |SHAP|", fraction=0.03, pad=0.01)
         bars.bar(
-            *(columns, table["mean"]),
+            columns,
+            table["mean"],
             yerr=table["sd"].fillna(0),
-            **{"width": 0.75, "color": PALETTE[0], "ecolor": "0.3"},
+            width=0.75,
+            color=PALETTE[0],
+            ecolor="0.3",
             error_kw={"elinewidth": 0.5},
         )
         if "p_holm" in table:
@@ -65,9 +71,15 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
 def _permuted(bars: Axes, columns: np.ndarray, table: pd.DataFrame) -> None:
     """Draw means ± SD with permuted labels, and an asterisk over the ROIs that differ."""
     bars.errorbar(
-        *(columns, table["mean_null"]),
-        **{"yerr": table["sd_null"].fillna(0), "fmt": "_", "color": PALETTE[1], "ms": 4},
-        **{"mew": 1.2, "elinewidth": 0.5, "label": "permuted labels"},
+        columns,
+        table["mean_null"],
+        yerr=table["sd_null"].fillna(0),
+        fmt="_",
+        color=PALETTE[1],
+        ms=4,
+        mew=1.2,
+        elinewidth=0.5,
+        label="permuted labels",
     )
     tops = table["mean"] + table["sd"].fillna(0)
     for column in columns[table["p_holm"] < SIGNIFICANT]:

@@ -103,7 +103,9 @@ def shap_map(
     with Progress(len(explained), "windows", "SHAP") as progress:
         for part in explained.split(BATCH):
             found = explain(
-                *(model, source.batch(part), background),
+                model,
+                source.batch(part),
+                background,
                 **{key: settings[key] for key in ("method", "output", "seed")},
             )
             total += found.values.abs().sum(0, dtype=torch.float64).cpu()

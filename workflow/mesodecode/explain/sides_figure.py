@@ -29,13 +29,21 @@ def draw(table: pd.DataFrame, values: pd.DataFrame, quantity: str) -> Figure:
             if row.p_holm < 0.05:
                 top = max(points.max(), row.difference + row.sd)
                 axes.annotate(
-                    *(stars(row.p_holm), (x, top)),
-                    **{"xytext": (0, 1), "textcoords": "offset points", "ha": "center"},
+                    stars(row.p_holm),
+                    (x, top),
+                    xytext=(0, 1),
+                    textcoords="offset points",
+                    ha="center",
                 )
         axes.errorbar(
-            *(np.arange(len(table)) + 0.12, table["difference"]),
-            **{"yerr": table["sd"].fillna(0), "fmt": "_", "color": PALETTE[0], "ms": 5},
-            **{"mew": 1.3, "elinewidth": 0.8},
+            np.arange(len(table)) + 0.12,
+            table["difference"],
+            yerr=table["sd"].fillna(0),
+            fmt="_",
+            color=PALETTE[0],
+            ms=5,
+            mew=1.3,
+            elinewidth=0.8,
         )
         axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
         axes.margins(y=0.12)

@@ -23,12 +23,25 @@ GAP = "–"  # where there is no value
 Cell = Callable[[Mapping], str]
 
 _LATEX = {
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
     **{char: f"\\{char}" for char in "&%$#_{}"},
-    **{"|": r"\textbar{}", "<": "$<$", ">": "$>$", "−": "$-$", "–": "--", "—": "---"},
-    **{"±": r"$\pm$", "×": r"$\times$", "Δ": r"$\Delta$", "≤": r"$\leq$", "≥": r"$\geq$"},
-    **{"°": r"$^{\circ}$", "…": r"\ldots{}"},
-    **{"[": "{[}", "*": "{*}"},  # at the start of a row they would belong to the \\ before
+    "|": r"\textbar{}",
+    "<": "$<$",
+    ">": "$>$",
+    "−": "$-$",
+    "–": "--",
+    "—": "---",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "Δ": r"$\Delta$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "°": r"$^{\circ}$",
+    "…": r"\ldots{}",
+    "[": "{[}",
+    "*": "{*}",  # at the start of a row they would belong to the \\ before
 }
 _RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
@@ -154,53 +167,75 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
     (
         *(auc.COLUMNS, NUMBERS, summaries.decoder_summary),
         {
-            **{"Decoder": _text("decoder"), "n": _count("n"), "AUC": _spread("mean", "sd")},
-            **{"Lowest": _number("min"), "Highest": _number("max")},
-            **{"Accuracy": _number("accuracy")},
+            "Decoder": _text("decoder"),
+            "n": _count("n"),
+            "AUC": _spread("mean", "sd"),
+            "Lowest": _number("min"),
+            "Highest": _number("max"),
+            "Accuracy": _number("accuracy"),
         },
     ),
     (
         *(mouse_tests.COLUMNS, mouse_tests.NUMBERS, pd.DataFrame.copy),
         _PAIR
         | {
-            **{"Difference": _number("mean_difference"), "95 % CI": _interval("ci_low", "ci_high")},
-            **{"g": _number("effect_size"), "Rank-sum": _p("p_rank_sum_holm")},
-            **{"Signed-rank": _p("p_signed_rank_holm"), "t, mice": _p("p_mouse_t_holm")},
-            **{"Exact, mice": _p("p_sign_flip_holm"), "Smallest p": _p("smallest_p")},
-            **{"Nadeau–Bengio": _p("p_nadeau_bengio_holm"), "Mixed model": _p("p_mixed_holm")},
+            "Difference": _number("mean_difference"),
+            "95 % CI": _interval("ci_low", "ci_high"),
+            "g": _number("effect_size"),
+            "Rank-sum": _p("p_rank_sum_holm"),
+            "Signed-rank": _p("p_signed_rank_holm"),
+            "t, mice": _p("p_mouse_t_holm"),
+            "Exact, mice": _p("p_sign_flip_holm"),
+            "Smallest p": _p("smallest_p"),
+            "Nadeau–Bengio": _p("p_nadeau_bengio_holm"),
+            "Mixed model": _p("p_mixed_holm"),
         },
     ),
     (
         *(published_tests.COLUMNS, NUMBERS, pd.DataFrame.copy),
         _PAIR
         | {
-            **{"n A, B": _count("n_a", "n_b"), "Mean A": _number("mean_a")},
-            **{"Mean B": _number("mean_b"), "W": lambda row: f"{row['statistic']:g}"},
-            **{"p": _p("p"), "p (Holm)": _p("p_holm")},
+            "n A, B": _count("n_a", "n_b"),
+            "Mean A": _number("mean_a"),
+            "Mean B": _number("mean_b"),
+            "W": lambda row: f"{row['statistic']:g}",
+            "p": _p("p"),
+            "p (Holm)": _p("p_holm"),
         },
     ),
     (
         *(mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS, pd.DataFrame.copy),
         {
-            **{"Decoder": _text("decoder"), "Null": _text("null"), "AUC": _number("mean_auc")},
-            **{"Draws": _count("n_null"), "Null AUC": _number("null_mean")},
-            **{"Highest": _number("null_max"), "p": _p("p"), "Smallest p": _p("smallest_p")},
+            "Decoder": _text("decoder"),
+            "Null": _text("null"),
+            "AUC": _number("mean_auc"),
+            "Draws": _count("n_null"),
+            "Null AUC": _number("null_mean"),
+            "Highest": _number("null_max"),
+            "p": _p("p"),
+            "Smallest p": _p("smallest_p"),
         },
     ),
     (
         ("mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width"),
         *(NUMBERS, lambda table: pd.DataFrame(summaries.mouse_table(table))),
         {
-            **{"Mouse": _text("mouse"), "Sessions": _count("sessions"), "Frames": _count("frames")},
-            **{"Minutes": lambda row: f"{row['minutes']:,.{1 if row['minutes'] >= 1 else 3}f}"},
-            **{"Run": lambda row: f"{100 * row['run']:.0f} %", "Pixels": _text("size")},
+            "Mouse": _text("mouse"),
+            "Sessions": _count("sessions"),
+            "Frames": _count("frames"),
+            "Minutes": lambda row: f"{row['minutes']:,.{1 if row['minutes'] >= 1 else 3}f}",
+            "Run": lambda row: f"{100 * row['run']:.0f} %",
+            "Pixels": _text("size"),
         },
     ),
     (
         *(runtimes.COLUMNS, runtimes.COLUMNS[1:], pd.DataFrame.copy),
         {
-            **{"Rule": _text("rule"), "Jobs": _count("jobs"), "Hours": _number("wall_hours")},
-            **{"CPU hours": _number("cpu_hours"), "Memory (MB)": _number("max_memory_mb")},
+            "Rule": _text("rule"),
+            "Jobs": _count("jobs"),
+            "Hours": _number("wall_hours"),
+            "CPU hours": _number("cpu_hours"),
+            "Memory (MB)": _number("max_memory_mb"),
         },
     ),
 ]

@@ -96,9 +96,18 @@ def auc_by_setting(
             axes.plot(points["at"], points["auc"], **look, color=look["mfc"])
         groups = auc["auc"].groupby(at)
         axes.errorbar(
-            *(groups.mean().index, groups.mean(), groups.std().fillna(0)),
-            **{"fmt": "-_", "color": "black", "ms": 8, "lw": 1.4, "mew": 1.4, "zorder": 4},
-            **{"elinewidth": 0.8, "capsize": 2, "capthick": 0.8},
+            groups.mean().index,
+            groups.mean(),
+            groups.std().fillna(0),
+            fmt="-_",
+            color="black",
+            ms=8,
+            lw=1.4,
+            mew=1.4,
+            zorder=4,
+            elinewidth=0.8,
+            capsize=2,
+            capthick=0.8,
         )
         bottom = _below(auc["auc"])
         axes.set_ylim(bottom, 1.0 + (1.0 - bottom) * 0.03)
@@ -199,9 +208,14 @@ def _decoder_axis(axes: Axes, decoders: list[str], counts: pd.Series, slanted: b
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel(f"n = {counts.iloc[0]} allocations each" if each else "n = allocations")
     axes.annotate(
-        *("chance", (1, 0.5)),
-        **{"xycoords": ("axes fraction", "data"), "xytext": (0, 1.5), "ha": "right"},
-        **{"textcoords": "offset points", "fontsize": 5.5, "color": "0.35"},
+        "chance",
+        (1, 0.5),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 1.5),
+        ha="right",
+        textcoords="offset points",
+        fontsize=5.5,
+        color="0.35",
     )
 
 

@@ -134,7 +134,12 @@ def _sets(label: np.ndarray, probability: np.ndarray, cut: float, level: float) 
         by_state = [covered[np.asarray(label) == s].sum() / (label == s).sum() for s in (0, 1)]
     size = sets.sum(axis=1)
     return {
-        **{"level": level, "cut": cut, "coverage": covered.mean(), "set_size": size.mean()},
-        **{"coverage_rest": by_state[0], "coverage_run": by_state[1]},
-        **{"empty": (size == 0).mean(), "both": (size == 2).mean()},
+        "level": level,
+        "cut": cut,
+        "coverage": covered.mean(),
+        "set_size": size.mean(),
+        "coverage_rest": by_state[0],
+        "coverage_run": by_state[1],
+        "empty": (size == 0).mean(),
+        "both": (size == 2).mean(),
     }

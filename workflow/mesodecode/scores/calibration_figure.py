@@ -84,8 +84,13 @@ def _names(axes: Axes, decoders: list[str]) -> None:
     axes.set_ylim(STEP * len(decoders) - 1.05, -1.4)
     for index, name in enumerate(decoders):
         axes.annotate(
-            *(name, (0, STEP * index - 0.5)),
-            **{"xycoords": ("axes fraction", "data"), "xytext": (-4, 0), "ha": "right"},
-            **{"textcoords": "offset points", "va": "bottom", "fontweight": "bold"},
+            name,
+            (0, STEP * index - 0.5),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 0),
+            ha="right",
+            textcoords="offset points",
+            va="bottom",
+            fontweight="bold",
             annotation_clip=False,
         )

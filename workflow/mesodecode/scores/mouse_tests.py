@@ -438,14 +438,24 @@ def _compare(paired: pd.DataFrame, a: str, b: str, ratio: float) -> dict:
     correlation = icc(difference, test)
     effect = design_effect(correlation, test)
     return {
-        **{"n_allocations": len(difference), "n_mice": len(means)},
-        **{"mean_difference": means.mean(), "ci_low": low, "ci_high": high},
-        **{"effect_size": hedges_g(means), "smallest_p": smallest},
-        **{"p_mouse_t": p_mouse, "p_sign_flip": p_flip, "p_mixed": p_mixed, "mixed_note": note},
-        **{"p_signed_rank": signed_rank(difference)},
-        **{"p_nadeau_bengio": nadeau_bengio(difference, ratio), "icc": correlation},
-        **{"icc_a": icc(paired[a], test), "icc_b": icc(paired[b], test)},
-        **{"design_effect": effect, "n_effective": len(difference) / effect},
+        "n_allocations": len(difference),
+        "n_mice": len(means),
+        "mean_difference": means.mean(),
+        "ci_low": low,
+        "ci_high": high,
+        "effect_size": hedges_g(means),
+        "smallest_p": smallest,
+        "p_mouse_t": p_mouse,
+        "p_sign_flip": p_flip,
+        "p_mixed": p_mixed,
+        "mixed_note": note,
+        "p_signed_rank": signed_rank(difference),
+        "p_nadeau_bengio": nadeau_bengio(difference, ratio),
+        "icc": correlation,
+        "icc_a": icc(paired[a], test),
+        "icc_b": icc(paired[b], test),
+        "design_effect": effect,
+        "n_effective": len(difference) / effect,
     }
 
 

@@ -262,8 +262,10 @@ def curves(item: Predictions, errors: Errors, edges: np.ndarray) -> pd.DataFrame
         "roc": {"x": GRID, "y": roc(label, probability)},
         "precision_recall": {"x": GRID, "y": precision_recall(label, probability)},
         "calibration": {
-            **{"x": (np.arange(BINS) + 0.5) / BINS, "y": observed},
-            **{"n": n, "mean_probability": predicted},
+            "x": (np.arange(BINS) + 0.5) / BINS,
+            "y": observed,
+            "n": n,
+            "mean_probability": predicted,
         },
     }
     for curve, kind in (("onset", 1), ("offset", 0)):

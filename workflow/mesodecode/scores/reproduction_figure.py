@@ -25,9 +25,12 @@ def reproduction_figure(table: pd.DataFrame) -> Figure:
         look = {"ms": 3.5, "elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8}
         for index, (prefix, label) in enumerate((("published_", "published"), ("", "this run"))):
             auc.errorbar(
-                *(table[f"{prefix}mean"], y + 0.16 - 0.32 * index),
-                **{"xerr": table[f"{prefix}sd"].fillna(0), "color": PALETTE[index]},
-                **{"fmt": "os"[index], "label": f"{label}, mean ± SD"},
+                table[f"{prefix}mean"],
+                y + 0.16 - 0.32 * index,
+                xerr=table[f"{prefix}sd"].fillna(0),
+                color=PALETTE[index],
+                fmt="os"[index],
+                label=f"{label}, mean ± SD",
                 **look,
             )
         widths = [
@@ -48,7 +51,9 @@ def reproduction_figure(table: pd.DataFrame) -> Figure:
         difference.tick_params(axis="y", length=0)
         figure.legend(
             *auc.get_legend_handles_labels(),
-            **{"loc": "outside upper center", "ncols": 2, "frameon": False},
+            loc="outside upper center",
+            ncols=2,
+            frameon=False,
         )
     return figure
 

@@ -118,8 +118,10 @@ def score(expects: Expected, spoken: Mapping[Statement, bool]) -> dict[str, Any]
         "should_say": words(expects.should),
         "said": words(said),
         "not_made": ", ".join(stage for stage in STAGES if stage not in stages) or "-",
-        **{"n_should": len(expects.should), "n_hit": len(hit)},
-        **{"n_silent": len(silent), "n_false": len(false)},
+        "n_should": len(expects.should),
+        "n_hit": len(hit),
+        "n_silent": len(silent),
+        "n_false": len(false),
         "right": "yes" if hit == expects.should and not false else "no",
     }
 

@@ -53,8 +53,13 @@ def page(table: pd.DataFrame) -> Figure:
         patches = [Patch(color=colour, label=name) for name, colour in VERDICTS.items()]
         figure.legend(
             handles=patches,
-            **{"loc": "outside lower right", "ncols": 3, "frameon": False, "title": "D"},
-            **{"fontsize": 6, "title_fontsize": 6, "handlelength": 1.0},
+            loc="outside lower right",
+            ncols=3,
+            frameon=False,
+            title="D",
+            fontsize=6,
+            title_fontsize=6,
+            handlelength=1.0,
         )
         for axis, letter in zip(axes.flat, "ABCD", strict=True):
             axis.set_title(letter, loc="left", fontweight="bold", fontsize=8)

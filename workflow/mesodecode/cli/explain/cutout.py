@@ -68,7 +68,11 @@ def run(args: argparse.Namespace) -> None:
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
     recordings = with_baseline(recordings, decoder.baseline)
     rows = cutout_scores.score_sessions(
-        *(decoder, recordings, settings),
-        **{"name": args.decoder, "block": args.block, "device": device},
+        decoder,
+        recordings,
+        settings,
+        name=args.decoder,
+        block=args.block,
+        device=device,
     )
     write_table(rows, args.out)

@@ -53,8 +53,14 @@ def run(args: argparse.Namespace) -> None:
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
     recordings = with_baseline(recordings, decoder.baseline)
     found = map_check.check_cutout(
-        *(decoder.network, recordings, [masks_of(settings, one) for one in recordings], settings),
-        **{"allocation": decoder.allocation, "half_window": decoder.half_window},
-        **{"maps": maps.read(args.maps), "truth": args.truth, "device": device},
+        decoder.network,
+        recordings,
+        [masks_of(settings, one) for one in recordings],
+        settings,
+        allocation=decoder.allocation,
+        half_window=decoder.half_window,
+        maps=maps.read(args.maps),
+        truth=args.truth,
+        device=device,
     )
     found.write(args.out)

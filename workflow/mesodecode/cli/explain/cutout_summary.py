@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> None:
     figure = cutout_figure.draw(table, scores, masks, recording.pixel_mean, rois)
     decoder = rows["decoder"][0]
     plots.save(
-        *(figure, args.figure),
+        figure,
+        args.figure,
         title=f"{args.name}: areas that {decoder} needs",
         caption=cutout_figure.caption(table, decoder, masks, settings, recording.session),
     )

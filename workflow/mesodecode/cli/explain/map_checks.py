@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--seed-maps",
         **files,
-        **{"action": "append", "default": []},
+        action="append",
+        default=[],
         help="maps of the decoder trained with another seed; once for each",
     )
     add("--name", default="importance", help="name in the figure's title (default: importance)")

@@ -53,6 +53,6 @@ def run(args: argparse.Namespace) -> None:
     background = read_recordings(drawn_from, same_size=False) if drawn_from else []
     maps = maps_of.read(args.maps)
     found = map_check.check_shap(
-        *(trained, test, background, settings), maps=maps, truth=args.truth, device=device
+        trained, test, background, settings, maps=maps, truth=args.truth, device=device
     )
     found.write(args.out)

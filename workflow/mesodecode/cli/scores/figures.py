@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> None:
         figure = auc_figure.auc_by_decoder(auc, comparisons)
     by = args.by.replace("_", " ")
     caption = auc_figure.auc_caption(
-        *(auc, comparisons),
+        auc,
+        comparisons,
         lines=bool(args.setting),
         source=args.auc if args.by != "decoder" else None,
     )

@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--studies",
-        **{"type": Path, "nargs": "+", "metavar": "FOLDER", "required": True},
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        required=True,
         help="results/{study} of each, in the order of the figure",
     )
     add("--out", required=True, metavar="FILE", help="table, a row a study and decoder")
