@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Guess: libver="latest" only picks newer structures; HDF5 1.14 (MATLAB, HDFView, most labs) reads them.
+# Guess: libver="latest" only picks newer structures; HDF5 1.14, reads them.
 # Happens: chunked datasets with a filter (gzip, shuffle …) use a layout message that HDF5 1.14 does not know;
 #   it raises KeyError "bad version number for layout message". Chunks without a filter are read.
 #   libver=("earliest", "v114") is read by both.
