@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "workflow/mesodecode"
 PATTERNS = ["README.md", "*/README.md", "docs/*.md", "config.yaml", "demo.yaml", "examples/*.yaml"]
-PATTERNS += ["workflow/*/README.md", "workflow/schemas/*.yaml", "Makefile", "slurm/*", "local/*"]
+PATTERNS += ["workflow/*/README.md", "workflow/schemas/**/*.yaml", "Makefile", "slurm/*", "local/*"]
 PAGES = [page for pattern in PATTERNS for page in sorted(ROOT.glob(pattern))]
 ROOMS = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
 TOPS = {"benchmarks", "docs", "envs", "examples", "local", "slurm", "tests", "workflow"}
@@ -30,9 +30,9 @@ def house():
 
 
 def there(word: str) -> bool:
-    """Whether a path of the repository, or of the package, stands for any file."""
+    """Whether a path of the repository, the package or the schemas stands for any file."""
     name = word.rstrip("./")
-    return any(any(top.glob(name)) for top in (ROOT, PACKAGE))
+    return any(any(top.glob(name)) for top in (ROOT, PACKAGE, ROOT / "workflow/schemas"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
