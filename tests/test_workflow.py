@@ -252,10 +252,11 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     _, lines = plan(lab, config=STUDY | {"decoders": decoders})
     name = "train-a+b+c.valid-d.test-e"
     files = [f"results/lab/predictions/{x}/{name}.h5" for x in ("cnn2", "linear", "cnn", "avg")]
+    valid = [file.replace("predictions", "validation") for file in files]
     assert (
-        f"mesodecode average --predictions {' '.join(files[:3])} --decoder avg --out {files[3]}"
-        in lines
-    )
+        f"mesodecode average --predictions {' '.join(files[:3])} --of-validation "
+        f"{' '.join(valid[:3])} --decoder avg --out {files[3]} --validation {valid[3]}"
+    ) in lines
     (losses,) = [line for line in lines if line.startswith("mesodecode losses")]
     assert "--models results/lab/models --decoders cnn cnn2 --alloc" in losses
     (report,) = [line for line in lines if line.startswith("mesodecode report")]
