@@ -411,8 +411,8 @@ def test_a_job_a_mouse_a_job_an_allocation_and_one_for_all(tmp_path):
     assert "--windows linear=0,0 cnn=1,0 gru=5,0 avg=5,0" in line
     (report,) = [line for line in lines if line.startswith("mesodecode report")]
     results = "results/lab"
-    shown = f"--confounds {results}/tables/confounds.tsv {results}/figures/confounds.svg"
-    assert shown in report
+    assert f" {results}/tables/confounds.tsv " in report.partition(" --tables ")[2]
+    assert f" {results}/figures/confounds.svg " in report.partition(" --figures ")[2]
 
 
 def test_verbs_from_recordings_to_the_report(tmp_path):
