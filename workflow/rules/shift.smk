@@ -111,8 +111,8 @@ if SHIFTED:
             gpu=gpu_of_network,
             device=STUDY.config["device"],
         params:
-            predictions=str(RESULTS / "predictions/{decoder}"),
-            validation=str(RESULTS / "validation/{decoder}"),
+            predictions=lambda wildcards: RESULTS / "predictions" / wildcards.decoder,
+            validation=lambda wildcards: RESULTS / "validation" / wildcards.decoder,
             inputs=shift_flags,
             code=code_version("shift"),
         message:
