@@ -6,33 +6,14 @@ OUTPUTS: confounds/signals/{mouse}.h5, confounds/{allocation}.tsv, tables/confou
     figures/confounds.svg and .png
 """
 
+
+include: "functions/confounds.smk"
+
+
 from mesodecode.study import control_table
 
 # Masks that controls need, as keys of `confounds` and as flags.
 CONTROL_MASKS = ("brain_mask", "vessel_mask")
-
-
-def control_inputs(wildcards):
-    """What the control signals of a mouse are taken from: its recordings, and masks of them."""
-    sessions = STUDY.mice[wildcards.mouse]
-    given = STUDY.config["confounds"]
-    brain = given["brain_mask"] or STUDY.config["corrections"]["brain_mask"]
-    if "simulate" in STUDY.config:
-        brain = brain or f"{RESULTS}/simulated/{{session}}_truth.h5"
-    patterns = {"brain_mask": brain, "vessel_mask": given["vessel_mask"]}
-    masks = {
-        kind: [STUDY.filled(pattern, s) for s in sessions]
-        for kind, pattern in patterns.items()
-        if pattern
-    }
-    return {"recordings": [f"{RESULTS}/recordings/{s}.h5" for s in sessions], **masks}
-
-
-def control_windows():
-    """The windows of the decoders that controls are held against, as words of a command line."""
-    names = STUDY.config["confounds"]["decoders"] if STUDY.decoders else []
-    windows = {name: control_table.window(name, STUDY.decoders) for name in names}
-    return [f"{name}={half},{shift}" for name, (half, shift) in windows.items()]
 
 
 # A job a mouse and a job an allocation, for all controls: few files for Snakemake to look at.

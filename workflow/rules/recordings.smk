@@ -10,6 +10,10 @@ OUTPUTS: recordings/{session}.h5, recordings/{mouse}.txt (a list of them), measu
     before anything is trained
 """
 
+
+include: "functions/recordings.smk"
+
+
 import glob
 
 from mesodecode.base.files import matching
@@ -18,82 +22,6 @@ from mesodecode.study import schema, session_ids
 # Keys of `recordings` that name files.
 SOURCES = session_ids.OWN_FILES
 CORRECTION_FILES = ("dark_frame", "brain_mask")  # keys of `corrections` that do
-
-
-def source_files(wildcards):
-    """The files of a session that the config names, as named inputs.
-
-    ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
-    recordings, or all networks would be trained again.
-    """
-    session = wildcards.session
-    return {
-        kind: as_compared(on_disk(paths), session)
-        for kind, paths in session_files(session).items()
-        if paths
-    }
-
-
-def session_files(session):
-    """The files of a session as the config names them, None where it has none of a kind."""
-    return {kind: STUDY.source(kind, session) for kind in (*SOURCES, *CORRECTION_FILES)}
-
-
-def on_disk(paths):
-    """The files that a path of the config stands for: it may be a pattern, or a list."""
-    given = paths if isinstance(paths, list) else [paths]
-    return [str(path) for name in given for path in matching(name)]
-
-
-def files_to_fetch():
-    """The files of all sessions that the config names one by one."""
-    paths = [STUDY.source(kind, s) for kind in SOURCES for s in STUDY.mouse_of]
-    named = [
-        p
-        for path in paths
-        if path
-        for p in (path if isinstance(path, list) else [path])
-    ]
-    return sorted({path for path in named if not glob.has_magic(path)})
-
-
-def preprocess_flags(wildcards):
-    """The flags of `mesodecode preprocess` for a session."""
-    session = STUDY.by_id[wildcards.session]
-    flags = {
-        **{key: STUDY.config["recordings"][key] for key in schema.flags("recordings")},
-        **{kind: STUDY.source(kind, wildcards.session) for kind in SOURCES},
-        "session": session.id,
-        "session_name": session.name if session.name != session.id else None,
-        "mouse": session.mouse,
-        "image_size": STUDY.config["image_size"],
-    }
-    words = []
-    for key, value in flags.items():
-        dashed = key.replace("_", "-")
-        if value is not None:
-            words += (
-                [f"--{dashed}", *value]
-                if isinstance(value, list)
-                else [f"--{dashed}={value}"]
-            )
-    words = [shlex.join(words), correction_flags(wildcards), revision_flag(session.id)]
-    return " ".join(filter(None, words))
-
-
-def correction_flags(wildcards):
-    """The corrections as flags, with the files of this session; nothing where there are none."""
-    files = {kind: STUDY.source(kind, wildcards.session) for kind in CORRECTION_FILES}
-    settings = STUDY.config["corrections"] | files
-    if settings == schema.defaults("corrections"):
-        return ""
-    return options.as_flags(settings, "corrections")
-
-
-def correlation_baseline():
-    """The baseline of the first ROI decoder, for the correlation of signals and behaviour."""
-    frames = [decoder.settings["baseline"] for decoder in STUDY.roi_decoders][:1]
-    return f"--baseline {frames[0]}" if frames and frames[0] else ""
 
 
 if "simulate" in STUDY.config:

@@ -10,41 +10,15 @@ tables/reproduction.tsv, figures/reproduction.svg and .png, tables/runtimes.tsv,
 references.bib; all figures of the report but for those of single decoders are the target `figures`
 """
 
+
+include: "functions/report.smk"
+
+
 # Networks are trained for epochs, of which there is a figure.
 NETWORKS = [d.name for d in STUDY.decoders.values() if "epochs" in d.settings]
 OWN = [name for name, c in COMPARISONS.items() if "source" not in c]
 FIGURES = [*COMPARISONS, *(["all"] if STUDY.decoders and not OWN else [])]
 REPRODUCTION = STUDY.config["reproduction"]
-
-
-def comparison_table(wildcards):
-    """The tests of a comparison; none if the config compares nothing."""
-    tables = expand(
-        RESULTS / "tables/comparisons/{name}.tsv", name=wildcards.comparison
-    )
-    return tables if wildcards.comparison in COMPARISONS else []
-
-
-def setting_flags(wildcards):
-    """The number that the decoders of a comparison differ by, if there is one."""
-    name = wildcards.comparison
-    found = STUDY.ordered_by(name) if name in COMPARISONS else None
-    if not found:
-        return ""
-    setting, values = found
-    numbers = [f"{value:g}" for value in values]
-    rate = STUDY.config["recordings"]["frame_rate"]
-    known = "" if "source" in COMPARISONS[name] else f" --frame-rate {rate}"
-    return f"{shlex.join(['--setting', setting, '--values', *numbers])}{known}"
-
-
-def reproduction_flags():
-    """Which published decoder is whose."""
-    words = [
-        ["--decoder", name, *(f"{key}={value}" for key, value in where.items())]
-        for name, where in REPRODUCTION.items()
-    ]
-    return " ".join(map(shlex.join, words))
 
 
 STUDY_FIGURES = [

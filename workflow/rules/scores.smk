@@ -1,9 +1,13 @@
 """From predictions to AUC tables and tests.
 
 REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, or the source of a comparison
-OUTPUTS: tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
+OUTPUTS: config.json (all defaults filled in), allocations.tsv, tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
 tables/inference.tsv, tables/chance.tsv; all of them is the target `tables`
 """
+
+
+include: "functions/scores.smk"
+
 
 COMPARISONS = STUDY.config["comparisons"]
 SHIFTS = STUDY.config["circular_shifts"]
@@ -19,41 +23,43 @@ wildcard_constraints:
     comparison="|".join([*COMPARISONS, "all"]),
 
 
-def auc_compared(wildcards):
-    """The AUCs that a comparison reads: the study's own, or those of its source."""
-    comparison = COMPARISONS.get(wildcards.comparison, {})
-    return comparison.get("source", RESULTS / "tables/auc.tsv")
+rule resolved_config:
+    output:
+        RESULTS / "config.json",
+    log:
+        RESULTS / "logs/resolved_config.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        config=lambda wildcards: json.dumps(STUDY.config, indent=1),
+    message:
+        "Writing the config with all defaults filled in"
+    shell:
+        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
 
 
-def sessions_compared(wildcards):
-    """The AUCs of the sessions of a comparison; none where its source is a table."""
-    own = "source" not in COMPARISONS[wildcards.comparison]
-    return [RESULTS / "tables/session_auc.tsv"] if own else []
-
-
-def family_flags(wildcards):
-    """Which rows of the AUCs a comparison takes, and under which name.
-
-    All decoders where the config compares nothing.
-    """
-    everything = {"decoders": STUDY.decoders}
-    comparison = COMPARISONS.get(wildcards.comparison, everything)
-    chosen = [f"{key}={value}" for key, value in comparison.get("where", {}).items()]
-    words = ["--by", comparison.get("by", "decoder"), "--only", *comparison["decoders"]]
-    return f"{shlex.join(words)} {flag_if('--where', chosen)} --name {wildcards.comparison}"
-
-
-def protocol_flags(wildcards):
-    """Whether a comparison is of decoders that have different things of their test mice."""
-    across = COMPARISONS[wildcards.comparison]["across_protocols"]
-    return "--across-protocols" if across else ""
-
-
-def chance_flags():
-    """What `mesodecode chance` compares decoders with."""
-    nulls = [f"{null}={name}" for name, made in STUDY.nulls.items() for null in made]
-    shifts = f"--shifts {SHIFTS} --predictions {RESULTS / 'predictions'}"
-    return f"{flag_if('--null', nulls)} {shifts if SHIFTS else ''}"
+# Of params and not of the config's file, which is written anew with every edit: what follows a
+# job that is to run is not asked whether it has changed itself, not even behind `ancient`.
+rule allocations:
+    output:
+        report(
+            RESULTS / "allocations.tsv",
+            category="Cohort",
+            caption="../report/allocations.rst",
+            labels={"table": "allocations"},
+        ),
+    log:
+        RESULTS / "logs/allocations.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        table=STUDY.allocation_table(),
+    message:
+        "Listing the allocations"
+    shell:
+        "printf '%s\\n' {params.table:q} > {output} 2> {log}"
 
 
 rule auc:

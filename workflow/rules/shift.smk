@@ -6,49 +6,11 @@ OUTPUTS: tables/image_shift.tsv, tables/shift/{decoder}.tsv, tables/shift.tsv, f
     and .png
 """
 
+
+include: "functions/shift.smk"
+
+
 SHIFTED = STUDY.config["shift"]["decoders"]  # of which the shift report speaks
-
-
-def model_files(wildcards):
-    """The models that a decoder consists of, of all allocations; of an average none.
-
-    Of an adapted one those that it applies, and the CNN that these read.
-    """
-    decoder = STUDY.decoders[wildcards.decoder]
-    return [
-        path
-        for start in applied(decoder)
-        for path in expand(model_file(start), allocation=STUDY.allocations)
-    ]
-
-
-def features_folder(decoder):
-    """The folder of kept features, where a decoder or a frozen one on it reads some; None if not."""
-    settings = STUDY.decoders[decoder].settings
-    start = settings.get("start_from", decoder)
-    return RESULTS / "features" / start if feeds_frozen(STUDY.decoders[start]) else None
-
-
-def features_files(wildcards):
-    """The kept features of a decoder, of all allocations; none if there are none."""
-    folder = features_folder(wildcards.decoder)
-    files = [folder / "{allocation}.h5"] if folder else []
-    return expand(files, allocation=STUDY.allocations)
-
-
-def shift_flags(wildcards):
-    """What the features of `mesodecode shift` are of, and its settings."""
-    name = wildcards.decoder
-    decoder = STUDY.decoders[name]
-    folders = [f"{RESULTS}/models/{each.name}" for each in applied(decoder)]
-    words = [flag_if("--models", folders[:1]), flag_if("--cnn", folders[1:])]
-    if decoder.kind == "adapted":
-        words.append(flag_if("--adapted", [json.dumps(decoder.settings)]))
-    folder = features_folder(name)
-    words.append(flag_if("--features", [str(folder)] if folder else []))
-    return " ".join(
-        [*filter(None, words), options.as_flags(STUDY.config["shift"], "shift")]
-    )
 
 
 if SHIFTED:

@@ -1,7 +1,4 @@
-"""A decoding study: its config, checked and filled; allocations; what rules of several stages use.
-
-OUTPUTS: config.json (all defaults filled in), allocations.tsv
-"""
+"""A decoding study: its config, checked and filled; what rules of several stages use. No rules."""
 
 import json
 
@@ -146,42 +143,3 @@ def first_weights(wildcards):
 def flag_if(flag, files):
     """`flag` and its files; empty where there are no files."""
     return shlex.join([flag, *files]) if files else ""
-
-
-rule resolved_config:
-    output:
-        RESULTS / "config.json",
-    log:
-        RESULTS / "logs/resolved_config.log",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        config=lambda wildcards: json.dumps(STUDY.config, indent=1),
-    message:
-        "Writing the config with all defaults filled in"
-    shell:
-        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
-
-
-# Of params and not of the config's file, which is written anew with every edit: what follows a
-# job that is to run is not asked whether it has changed itself, not even behind `ancient`.
-rule allocations:
-    output:
-        report(
-            RESULTS / "allocations.tsv",
-            category="Cohort",
-            caption="../report/allocations.rst",
-            labels={"table": "allocations"},
-        ),
-    log:
-        RESULTS / "logs/allocations.log",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        table=STUDY.allocation_table(),
-    message:
-        "Listing the allocations"
-    shell:
-        "printf '%s\\n' {params.table:q} > {output} 2> {log}"

@@ -6,32 +6,7 @@ OUTPUTS: tune/{decoder}/config.json, tune/{decoder}/test-{test}.json (the best s
 """
 
 
-def searched_config(wildcards):
-    """What a search of settings reads of the config, as JSON: mice, and one decoder."""
-    tables = ("study", "mice", "exclude", "allocation", "recordings")
-    config = {key: STUDY.config[key] for key in tables}
-    for key in ("decoders", "tune"):
-        config[key] = {wildcards.decoder: STUDY.config[key][wildcards.decoder]}
-    return json.dumps(config)
-
-
-def tuned_for(wildcards):
-    """The settings that were searched for, for the test mice of the job; none if none were."""
-    test = STUDY.allocations[wildcards.allocation].joined("test")
-    tuned = wildcards.decoder in STUDY.config["tune"]
-    return [f"{RESULTS}/tune/{wildcards.decoder}/test-{test}.json"] if tuned else []
-
-
-def tuned_flag(wildcards, input):
-    """The same as a flag."""
-    return flag_if("--tuned", input.tuned)
-
-
-def mice_beside(test):
-    """The mice that train or validate where `test`, mice joined by "+", are the test mice."""
-    beside = [a for a in STUDY.allocations.values() if a.joined("test") == test]
-    seen = {mouse for a in beside for mouse in a.train + a.valid}
-    return [mouse for mouse in STUDY.mice if mouse in seen]
+include: "functions/tune.smk"
 
 
 # What a search reads of the config, in a file of its own: config.json is another with every edit.

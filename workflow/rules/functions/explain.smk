@@ -1,0 +1,115 @@
+"""What jobs of importance read. No rules."""
+
+
+def maps_of(key):
+    """An input function: the maps of the decoders that an importance analysis has as `key`."""
+
+    def files(wildcards):
+        line = IMPORTANCE[wildcards.importance]
+        named = line.get(key) or []
+        cut = wildcards.importance in CUTOUTS
+        return expand(
+            rules.cutout.output if cut else rules.shap.output,
+            importance=wildcards.importance,
+            decoder=[named] if isinstance(named, str) else named,
+            allocation=STUDY.allocations,
+            block=range(1, line["blocks"] + 1) if cut else None,
+        )
+
+    return files
+
+
+def checks_of(wildcards):
+    """What the maps of the decoder that an importance analysis explains are checked by."""
+    return expand(
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
+        importance=wildcards.importance,
+        decoder=IMPORTANCE[wildcards.importance]["decoder"],
+        allocation=STUDY.allocations,
+    )
+
+
+def companion_flags(wildcards, input):
+    """The maps that a map is compared with, as flags: of permuted labels, and of each seed."""
+    line = IMPORTANCE[wildcards.importance]
+    n = len(STUDY.allocations) * line.get("blocks", 1)
+    seeds = [input.seeds[start : start + n] for start in range(0, len(input.seeds), n)]
+    words = [flag_if("--null-maps", input.null)]
+    return " ".join(words + [flag_if("--seed-maps", maps) for maps in seeds])
+
+
+def truth_of_test(wildcards):
+    """What is planted in the test recordings, if they are simulated with these ROIs."""
+    recordings = STUDY.config["recordings"]
+    if "simulate" not in STUDY.config or recordings["roi_masks"]:
+        return []
+    return expand(
+        RESULTS / "simulated/{session}_truth.h5",
+        session=STUDY.sessions(wildcards.allocation, "test"),
+    )
+
+
+def background_recordings(wildcards):
+    """The recordings of training mice that a background is drawn from, if from these."""
+    from_train = IMPORTANCE[wildcards.importance]["background_from"] == "train"
+    return recordings_of("train")(wildcards) if from_train else []
+
+
+def importance_flags(wildcards):
+    """The settings of an importance analysis as flags."""
+    line = IMPORTANCE[wildcards.importance]
+    return options.as_flags(line, importance.kind_of(line))
+
+
+def cutout_inputs(wildcards):
+    """What a cut-out reads: a decoder, which may be of two files, and areas drawn by hand."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    sessions = STUDY.sessions(wildcards.allocation, "test")
+    files = {
+        "weights": model_file(decoder, wildcards.allocation),
+        "recordings": recordings_of("test")(wildcards),
+        "areas": areas_of(wildcards.importance, sessions),
+        "cnn": [],
+    }
+    if is_frozen(decoder):
+        files["cnn"] = [weights_of_start(wildcards)]
+    return files
+
+
+def areas_of(name, sessions):
+    """The files of areas that a cut-out hides in sessions; none where it makes its masks."""
+    masks = IMPORTANCE[name]["masks"]
+    if masks in importance.MASKS:
+        return []
+    named = [STUDY.filled(masks, s) for s in sessions]
+    return list(dict.fromkeys(named))
+
+
+def cutout_picture(wildcards):
+    """What the figure of a cut-out is drawn on: a session, and where its ROIs are."""
+    session = next(iter(STUDY.mouse_of))
+    rois = STUDY.source("roi_masks", session)
+    if "simulate" in STUDY.config:
+        rois = rois or RESULTS / f"simulated/{session}_truth.h5"
+    return {
+        "recording": RESULTS / f"recordings/{session}.h5",
+        "areas": areas_of(wildcards.importance, [session]),
+        "rois": [rois] if rois else [],
+    }
+
+
+def sided_inputs(wildcards):
+    """What left and right are compared of: the tables of a cut-out, or the maps of SHAP."""
+    name = wildcards.importance
+    if name in CUTOUTS:
+        table = RESULTS / f"tables/importance_{name}"
+        return {"sessions": [f"{table}_sessions.tsv"], "masks": [f"{table}.tsv"]}
+    return {"maps": maps_of("decoder")(wildcards)}
+
+
+def sided_flags(wildcards, input):
+    """The files that left and right are compared of, as flags, and which ROIs are mirrored."""
+    files = " ".join(flag_if(f"--{kind}", paths) for kind, paths in input.items())
+    mirror = IMPORTANCE[wildcards.importance].get("mirror", [])
+    pairs = [mirror] if isinstance(mirror, int) else [f"{a}:{b}" for a, b in mirror]
+    return f"{files} {flag_if('--mirror', list(map(str, pairs)))}"
