@@ -1,7 +1,11 @@
 """What all tests share."""
 
+from pathlib import Path
+
 import hypothesis
 import pytest
+
+from make import STUDY, add_files
 
 # A busy machine is no failure: examples that write files take longer beside other jobs.
 hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=25)
@@ -18,3 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files of `LONGEST` first."""
     place = {name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
+
+@pytest.fixture
+def lab(tmp_path) -> Path:
+    """A folder with the source files of `make.STUDY`."""
+    add_files(tmp_path, STUDY)
+    return tmp_path

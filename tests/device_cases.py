@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from test_encoding_models import responses
 
+from make_decoders import responses
 from mesodecode import cli
 from mesodecode.encoding.responses import write_responses
 

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_device
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_device
 from mesodecode.decoders import predict, roi_rnn
 from mesodecode.decoders.inputs import read_features
 from mesodecode.decoders.weights import load_trained

@@ -145,7 +145,7 @@ class CNNRNNDecoder(nn.Module):
     3. `rnn` reads each window and gives one logit.
 
     The result and its gradients are those of passing every window through the CNN on its own,
-    at up to 1/(2 w + 1) of the cost (tests/test_finetune.py, benchmarks/windows.py).
+    at up to 1/(2 w + 1) of the cost (tests/decoders/test_finetune.py, benchmarks/windows.py).
     """
 
     def __init__(self, cnn: CNNDecoder, rnn: RNNDecoder | TCNDecoder) -> None:

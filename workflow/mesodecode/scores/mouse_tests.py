@@ -6,8 +6,8 @@ allocations, by the difference of their AUCs, in ways that take the shared mice 
 No way is free: with 5 mice an exact test cannot reach .05, and the others assume something or
 miss their level. Each docstring says what. "Measured" are false-positive rates at .05 under the
 null, for 20 allocations of 5 mice, where the ICC of the differences by test mouse is .50 (about
-that of CNN against CNN-GRU as published) and .91; tests/test_inference.py draws them again. The
-rank-sum test has .23 and .32. No test sees what the training mice of allocations share.
+that of CNN against CNN-GRU as published) and .91; tests/scores/test_inference.py draws them again.
+The rank-sum test has .23 and .32. No test sees what the training mice of allocations share.
 """
 
 from __future__ import annotations

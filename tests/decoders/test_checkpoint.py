@@ -1,0 +1,238 @@
+"""A training run that is killed goes on as if nothing had happened, to the same bits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import fresh
+from mesodecode.base.files import Stopped, UserError
+from mesodecode.cli.decoders import _training
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.running import provenance
+from mesodecode.simulation import simulate
+from mesodecode.study import schema
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    """Epoch and batches of a checkpoint; (0, 0) if there is none yet."""
+    try:
+        state = torch.load(path, weights_only=True)["state"]
+    except FileNotFoundError:
+        return (0, 0)
+    return state["epoch"], state["batches"]
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    settings = schema.defaults("simulate", n_frames=150, image_size=32)
+    for mouse in ("m1", "m2"):
+        made = simulate.simulate_session(mouse=mouse, session=mouse, run_share=0.5, **settings)
+        simulate.write_session(made, folder)
+        preprocess(
+            folder / f"{mouse}.h5",
+            movie=folder / f"{mouse}.tif",
+            behavior=folder / f"{mouse}_behavior.mat",
+            session=mouse,
+            mouse=mouse,
+            frame_rate=30,
+        )
+    return folder
+
+
+class Training:
+    """`mesodecode train-cnn` of a tiny network, checkpointed after every step: 3 epochs of 10."""
+
+    def __init__(self, recordings: Path, folder: Path) -> None:
+        self.recordings, self.out = recordings, folder / "cnn.pt"
+        self.kept = folder / "kept" / "cnn.pt"
+
+    def start(self, *flags: str) -> fresh.Process:
+        words = [
+            *("train-cnn", "--threads", "1", "--device", "cpu"),
+            *("--train", self.recordings / "m1.h5", "--valid", self.recordings / "m2.h5"),
+            *("--backbone", "test_efficientnet", "--pretrained", "none", "--batch-size", "15"),
+            *("--out", self.out, "--history", self.out.with_suffix(".tsv")),
+            *("--checkpoint", self.kept, "--checkpoint-every", "0", *flags),
+        ]
+        return fresh.Process("mesodecode.cli:main", *words)
+
+    def finish(self, *flags: str) -> tuple[int, str]:
+        done = self.start(*flags).finish()
+        return done.returncode, done.stderr
+
+    def end_at(self, epoch: int, batches: int, how: signal.Signals) -> tuple[int, str]:
+        """Start, and end the process by a signal once its checkpoint is this far."""
+        training = self.start()
+        while training.process.is_alive() and state_of(self.kept) < (epoch, batches):
+            time.sleep(0.005)
+        os.kill(training.process.pid, how)
+        done = training.finish()
+        assert done.returncode != 0, "it finished before the signal came"
+        assert not self.out.exists()
+        return done.returncode, done.stderr
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return torch.load(self.out, weights_only=True)["state"]
+
+
+def assert_same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.fixture(scope="module")
+def unbroken(recordings, tmp_path_factory):
+    training = Training(recordings, tmp_path_factory.mktemp("unbroken"))
+    status, words = training.finish()
+    assert status == 0, words
+    # a finished run keeps what it trained, and no checkpoint
+    assert [path.name for path in training.kept.parent.iterdir()] == ["cnn.finished.pt"]
+    return training.weights()
+
+
+@pytest.mark.slow
+def test_killed_three_times_and_once_truncated_it_ends_in_the_same_weights(
+    recordings, unbroken, tmp_path
+):
+    training = Training(recordings, tmp_path)
+    training.end_at(1, 3, signal.SIGKILL)
+    training.end_at(2, 0, signal.SIGKILL)
+    training.end_at(2, 6, signal.SIGKILL)
+    whole = training.kept.read_bytes()
+    training.kept.write_bytes(whole[: len(whole) // 2])  # the end of the newest is lost
+    status, words = training.finish()
+    assert status == 0, words
+    assert "set aside" in words and "going on at epoch 2" in words
+    assert training.kept.with_name("cnn.pt.broken").exists()
+    assert_same_bits(training.weights(), unbroken)
+    history = training.out.with_suffix(".tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
+
+
+@pytest.mark.slow
+def test_signals_keep_the_state_and_other_settings_are_refused(recordings, unbroken, tmp_path):
+    training = Training(recordings, tmp_path)
+    for epoch, how in ((1, signal.SIGTERM), (2, signal.SIGUSR1)):  # Slurm sends either
+        status, words = training.end_at(epoch, 2, how)
+        assert status == 143 and "the same command goes on" in words
+        assert state_of(training.kept) >= (epoch, 2)
+    status, words = training.finish("--max-lr", "0.01")
+    assert status == 1 and "max_lr was 0.001, now 0.01" in words and "delete it" in words
+    status, words = training.finish()
+    assert status == 0 and "going on at epoch 2" in words
+    assert_same_bits(training.weights(), unbroken)
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_repeated_when_its_outputs_are_lost(recordings, unbroken, tmp_path):
+    training = Training(recordings, tmp_path)
+    training.kept.parent.mkdir()
+    training.out.mkdir()  # it cannot write its weights
+    status, words = training.finish()
+    assert status == 1 and "epoch 3/3" in words
+    training.out.rmdir()
+    status, words = training.finish()
+    assert status == 0 and "trained before" in words and "epoch" not in words
+    assert_same_bits(training.weights(), unbroken)
+    history = training.out.with_suffix(".tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_is_a_checkpoint_after_the_step_under_way(tmp_path, how):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
+    before = signal.getsignal(how)
+    with kept.signals():
+        assert not kept.due()
+        os.kill(os.getpid(), how)
+        assert kept.due()  # the step goes on to its end
+        with pytest.raises(Stopped, match="goes on from"):
+            kept.save({"epoch": 1})
+    assert signal.getsignal(how) == before
+    assert kept.load() == {"epoch": 1}
+
+
+def test_both_copies_broken_start_anew(tmp_path, capsys):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
+    kept.save({"epoch": 1})
+    kept.save({"epoch": 2})
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"PK")
+    assert Checkpoint(tmp_path / "c.pt", {"seed": 1}).load() is None
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.previous.pt.broken", "c.pt.broken"]
+
+
+def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1, "inputs": ["a"]})
+    assert kept.load() is None
+    kept.save({"epoch": 1})
+    kept.save({"epoch": 2})
+    assert kept.load() == {"epoch": 2}
+    (tmp_path / "c.pt").unlink()
+    assert kept.load() == {"epoch": 1}
+    with pytest.raises(UserError, match=r"seed was 1, now 2"):
+        Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).load()
+    kept.finish({"weights": 3})
+    assert [path.name for path in tmp_path.iterdir()] == ["c.finished.pt"]
+    assert kept.finished() == {"weights": 3}
+    # another run is no error here: its result is not this one's, and will be replaced
+    assert Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).finished() is None
+
+
+# --- what a checkpoint of a verb is bound to -----------------------------------------------------
+
+
+def bound(path, inputs=("m1/s1",), settings=(("seed", 1),)):
+    asked = argparse.Namespace(checkpoint=path, checkpoint_every=300.0)
+    return _training.checkpoint_of(asked, dict(settings), list(inputs), "train_cnn")
+
+
+def test_another_recording_setting_or_code_is_refused_and_no_finished_run(tmp_path, monkeypatch):
+    path = tmp_path / "c.pt"
+    bound(path).save({"epoch": 2})
+    assert bound(path).load() == {"epoch": 2}
+    others = {
+        "inputs was ['m1/s1'], now ['m1/s2']": {"inputs": ["m1/s2"]},
+        "seed was 1, now 2": {"settings": {"seed": 2}.items()},
+    }
+    for words, change in others.items():
+        with pytest.raises(UserError, match=re.escape(words)):
+            bound(path, **change).load()
+    bound(path).finish({"state": 3})
+    assert bound(path).finished() == {"state": 3}
+    assert all(bound(path, **change).finished() is None for change in others.values())
+    bound(path).save({"epoch": 2})
+    monkeypatch.setattr(provenance, "code_version", lambda verb: f"edited {verb}")
+    with pytest.raises(UserError, match=r"code was '\w+', now 'edited train_cnn'"):
+        bound(path).load()
+    assert bound(path).finished() is None
+
+
+def test_a_recording_is_known_by_its_mouse_name_length_and_spread():
+    one = SimpleNamespace(mouse="m1", session="s1", stack_sd=2.5, labels=np.zeros(9))
+    assert _training.fingerprint([Sized(one)]) == ["m1/s1: 9 frames, SD 2.5"]
+    for change in ({"mouse": "m2"}, {"session": "s2"}, {"stack_sd": 2.50001}, {"labels": [0]}):
+        other = SimpleNamespace(**(vars(one) | change))
+        assert _training.fingerprint([Sized(other)]) != _training.fingerprint([Sized(one)])
+
+
+class Sized:
+    """What is read of a recording here."""
+
+    def __init__(self, of):
+        self.mouse, self.session, self.stack_sd, self.n = of.mouse, of.session, of.stack_sd, of
+
+    def __len__(self):
+        return len(self.n.labels)

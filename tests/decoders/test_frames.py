@@ -1,0 +1,111 @@
+"""Frames in memory and frames streamed from HDF5 are the same, in the same order."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuda_rules import CUDA_INDEXES
+from make_recordings import stack, write_recording
+from mesodecode.decoders import frames
+from mesodecode.decoders.frames import Resident, Streamed, counts, free_memory, kept, open_frames
+from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.recordings.movie import check_pixels
+
+CPU = torch.device("cpu")
+LENGTHS = (9, 4, 6)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Three recordings, and all their frames in one array."""
+    folder = tmp_path_factory.mktemp("recordings")
+    stacks = [stack("uint16", n, seed=n) for n in LENGTHS]
+    paths = [folder / f"s{i}.h5" for i in range(len(stacks))]
+    return [write_recording(p, x) for p, x in zip(paths, stacks, strict=True)], np.concatenate(
+        stacks
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(shape=st.sampled_from([(1,), (5,), (4, 3)]), seed=st.integers(0, 999))
+def test_any_positions_are_read_as_from_the_array(recorded, shape, seed):
+    recordings, everything = recorded
+    at = np.random.default_rng(seed).integers(0, sum(LENGTHS), shape)  # any order, some twice
+    streamed = Streamed(recordings, CPU)
+    streamed._parts = [at]
+    np.testing.assert_array_equal(counts(streamed[0], everything.dtype).numpy(), everything[at])
+
+
+@pytest.mark.parametrize("kind", [Resident, Streamed])
+def test_batches_come_in_the_order_asked_for(recorded, kind):
+    recordings, everything = recorded
+    parts = torch.randperm(sum(LENGTHS), generator=torch.Generator().manual_seed(0)).split(4)
+    found = list(kind(recordings, CPU).stream(parts))
+    assert len(found) == len(parts)
+    for part, block in zip(parts, found, strict=True):
+        np.testing.assert_array_equal(block.numpy(), everything[part])
+
+
+# Every type of pixels that readers let pass.
+TYPES = {np.dtype(t) for t in np.sctypeDict.values() if np.dtype(t).kind in "uif"}
+TYPES = sorted(TYPES, key=str)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_frames_of_every_type_are_kept_as_cuda_can_index_them(dtype, order):
+    dtype = dtype.newbyteorder(order)
+    check_pixels(dtype, "movie.tif")  # raises for what cannot be here
+    if dtype.kind == "f":
+        values = [0.0, -1.5, np.pi, 65504.0, -1e-7]
+    else:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        # both ends, around the sign, and what float32 rounds: to even, up, and by a last bit
+        values = [low, low + 1, high // 2, high // 2 + 1, high - 1, high, 0, 1]
+        values += [2**24 + 1, 2**24 + 3, 2**63 + 2**39, 2**63 + 2**39 + 1, 2**63 + 3 * 2**39]
+        values = [v for v in values if low <= v <= high]
+    frames = np.array(values, dtype)[::-1, None, None].repeat(2, axis=2)
+    stored = kept(frames)
+    assert stored.dtype in CUDA_INDEXES
+    assert stored.element_size() == min(dtype.itemsize, 8)  # nothing is widened
+    found = counts(stored, dtype)
+    assert found.dtype == torch.float32
+    np.testing.assert_array_equal(found.numpy(), frames.astype(np.float32))
+
+
+def test_images_and_windows_do_not_depend_on_where_frames_are(recorded):
+    recordings, _ = recorded
+    for make in (Images, lambda r, **o: ImageWindows(r, 1, **o)):
+        memory, streamed = (make(recordings, feed=feed) for feed in ("memory", "stream"))
+        parts = memory.centres.split(5)
+        for one, other in zip(memory.batches(parts), streamed.batches(parts), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_a_second_pass_reads_again(recorded):
+    recordings, everything = recorded
+    streamed = Streamed(recordings, CPU)
+    for _ in range(2):
+        (block,) = streamed.stream([torch.tensor([3, 10])])
+        np.testing.assert_array_equal(block.numpy(), everything[[3, 10]])
+
+
+def test_frames_are_streamed_where_they_do_not_fit(recorded, monkeypatch):
+    recordings, everything = recorded
+    needed = everything.nbytes / 0.7
+    monkeypatch.setattr(frames, "free_memory", lambda device: needed + 1)
+    assert isinstance(open_frames(recordings, CPU), Resident)
+    monkeypatch.setattr(frames, "free_memory", lambda device: needed - 1)
+    assert isinstance(open_frames(recordings, CPU), Streamed)
+
+
+def test_the_memory_of_a_job_is_its_limit(monkeypatch):
+    monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < free_memory(CPU) < total
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "10")
+    assert free_memory(CPU) == 10 * 2**20

@@ -1,0 +1,165 @@
+"""ROI decoders find what was planted in the simulated cohort, and nothing where nothing is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from make_recordings import LEAD, PLANTED, recordings, write_rois
+from mesodecode.cli import main
+from mesodecode.decoders import predictions
+from mesodecode.decoders.networks import RNNDecoder
+from mesodecode.decoders.predictions import bind
+from mesodecode.decoders.roi_classical import (
+    decodable,
+    fit_classical,
+    flat_windows,
+    predict_classical,
+)
+from mesodecode.decoders.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
+from mesodecode.decoders.weights import load_trained
+from mesodecode.recordings.recording import with_labels_of
+from mesodecode.recordings.roi_signals import session_signals
+from mesodecode.scores.auc import auc_table
+from mesodecode.study import schema
+from mesodecode.study import study as studies
+from mesodecode.study.allocation import ROLES
+
+REDUCED = {"half_window": 6, "epochs": 8, "batch_size": 64, "max_lr": 0.01, "frame_step": 4}
+
+
+def study(**decoder) -> studies.Study:
+    mice = {f"m{m}": [f"m{m}_s1", f"m{m}_s2"] for m in range(1, 6)}
+    return studies.resolve(
+        {
+            **{"study": "truth", "mice": mice, "allocation": {"choose": "each_test"}},
+            **{"simulate": {}, "decoders": {"d": {"input": "rois", **decoder}}},
+        }
+    )
+
+
+def aucs(**decoder) -> np.ndarray:
+    """The test AUC of every allocation of one line of the decoder table."""
+    table = study(**decoder)
+    settings, found = table.decoders["d"].settings, []
+    given = with_labels_of(recordings(), table.label_donors("d"))
+    signals, dropped = session_signals(given, settings)
+    assert dropped == []
+    by_name = {one.session: one for one in signals}
+    for allocation in table.allocations.values():
+        roles = [[by_name[s] for s in table.sessions(allocation.id, role)] for role in ROLES]
+        if "model" in decoder:
+            model = fit_classical(roles[0], settings)
+            predicted = predict_classical(model, roles[2], settings)
+        else:
+            predicted = gru(*roles, settings)
+        pooled = auc_table([bind("d", allocation, predicted)])
+        found.append(pooled["auc"][0])
+    return np.array(found)
+
+
+def gru(train, valid, test, settings):
+    fitted = fit_roi_rnn(train, valid, settings)
+    sizes = {key: settings[key] for key in ("hidden_size", "bidirectional")}
+    model = RNNDecoder(train[0].features.shape[1], cell=settings["rnn"], **sizes)
+    model.load_state_dict(fitted.state)
+    return predict_roi_rnn(model, test, settings)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+def test_a_gru_finds_the_planted_areas_and_the_planted_lag():
+    decoder = {"rnn": "gru"} | REDUCED
+    full = aucs(**decoder).mean()
+    limb = aucs(rois=PLANTED, **decoder).mean()
+    others = [roi for roi in range(1, 51) if roi not in PLANTED]
+    rest = aucs(rois=others, **decoder).mean()
+    assert full > 0.85
+    assert limb - 0.5 >= 0.95 * (full - 0.5)  # the limb areas alone tell all that is known
+    assert rest < limb - 0.2 and abs(rest - 0.5) < 0.1
+    shifted = {shift: aucs(shift=shift, **decoder).mean() for shift in (-30, -LEAD, LEAD, 30)}
+    assert max(shifted[-30], shifted[30]) < full - 0.2
+    assert shifted[LEAD] < shifted[-LEAD] < full  # activity leads: a later window sees less of it
+
+
+@pytest.mark.slow
+def test_exchanged_labels_cannot_be_decoded():
+    found = aucs(rnn="gru", labels="permuted_between_sessions", **REDUCED)
+    assert abs(found.mean() - 0.5) <= 3 * found.std(ddof=1) / np.sqrt(len(found))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", schema.properties("roi_classical")["model"]["enum"])
+def test_classical_decoders_find_the_signal(model):
+    fewer = {"half_window": 4, "frame_step": 6, "rois": PLANTED, "others": "drop", "trees": 20}
+    assert aucs(model=model, **fewer).mean() > 0.85
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("rnn", ["gru", "lstm", "rnn"])
+def test_every_recurrent_decoder_of_the_paper_trains(rnn, bidirectional):
+    settings = REDUCED | {"epochs": 1, "frame_step": 20, "half_window": 3}
+    line = study(rnn=rnn, bidirectional=bidirectional, **settings).decoders["d"].settings
+    signals, _ = session_signals(recordings()[:6], line)
+    predicted = gru(signals[:2], signals[2:4], signals[4:], line)
+    assert [len(one.frame) for one in predicted.values()] == [900 - 6, 900 - 6]
+    for one in predicted.values():
+        assert ((one.probability > 0) & (one.probability < 1)).all()
+
+
+def test_windows_are_views_of_one_array_and_shift_against_their_label():
+    line = study(rnn="gru", half_window=4, shift=-7).decoders["d"].settings
+    signals, _ = session_signals(recordings()[:2], line)
+    source = windows(signals, line)
+    kept = [a + t for a in (0, 900) for t in range(11, 900)]  # t-11 … t-3, and t itself
+    assert source.centres.tolist() == kept
+    at = torch.tensor([kept[0], kept[-1]])
+    expected = [signals[0].features[0:9], signals[1].features[888:897]]
+    np.testing.assert_array_equal(source.batch(at).numpy(), np.stack(expected))
+    assert source.labels[at].tolist() == [signals[0].labels[11], signals[1].labels[899]]
+    held = sum(t.numel() for t in vars(source).values() if isinstance(t, torch.Tensor))
+    assert held < 2 * 900 * 50 * 1.1  # one value a frame and ROI, whatever the window
+
+
+def test_classical_windows_are_those_of_recurrent_decoders():
+    line = study(rnn="gru", half_window=3, shift=2).decoders["d"].settings
+    signals, _ = session_signals(recordings()[:1], line)
+    source = windows(signals, line)
+    assert decodable(signals[0], line).tolist() == source.centres.tolist()
+    rows = flat_windows(signals[0], decodable(signals[0], line), line)
+    np.testing.assert_array_equal(rows, source.batch(source.centres).flatten(1).numpy())
+
+
+def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
+    paths = [write_rois(tmp_path, one) for one in recordings()[:6]]
+    roles = ["--train", *paths[:2], "--valid", *paths[2:4], "--test", *paths[4:]]
+    out = ["--predictions", tmp_path / "p.h5", "--decoder", "d"]
+    small = ["--epochs", 1, "--frame-step", 20, "--half-window", 3, "--threads", 1]
+    gru_out = [*out, "--out", tmp_path / "d.pt", "--history", tmp_path / "d.tsv", "--rnn", "gru"]
+    swap = ["--labels-of", "m3_s1=m3_s2", "m3_s2=m3_s1"]
+    assert main([*map(str, ["train-roi", *roles, *gru_out, *small, *swap])]) == 0
+    found = predictions.read(tmp_path / "p.h5")
+    assert found.allocation == "train-m1.valid-m2.test-m3"
+    other = recordings()[5]  # m3_s2, whose labels m3_s1 was given
+    np.testing.assert_array_equal(found.sessions["m3_s1"].label, other.labels[3:-3])
+    assert load_trained(tmp_path / "d.pt", "roi_rnn").train_mice == ("m1",)
+
+    classical = [*out, "--out", tmp_path / "d.joblib", "--model", "ridge", "--half-window", 1]
+    assert main([*map(str, ["fit-roi", *roles, *classical])]) == 0
+    assert len(predictions.read(tmp_path / "p.h5").sessions["m3_s1"].frame) == 898
+
+    capsys.readouterr()
+    twice = ["--train", paths[0], "--valid", paths[2], "--test", paths[1]]
+    assert main([*map(str, ["train-roi", *twice, *gru_out, *small])]) == 1
+    assert "two roles" in capsys.readouterr().err
+    foreign = ["--labels-of", "m3_s1=m1_s1"]
+    assert main([*map(str, ["train-roi", *roles, *gru_out, *small, *foreign])]) == 1
+    assert "two sessions of one mouse" in capsys.readouterr().err

@@ -1,0 +1,300 @@
+"""Settings are searched for without the test mouse, go on after a kill, and reach the decoders."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import shlex
+from contextlib import nullcontext
+
+import h5py
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
+from mesodecode.base.files import UserError
+from mesodecode.cli import main
+from mesodecode.decoders import tune
+from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.recording import read_recordings
+from mesodecode.simulation import simulate
+from mesodecode.study import schema, tuning
+from mesodecode.study import study as studies
+from mesodecode.study.allocation import Allocation
+
+GRU = {"input": "rois", "rnn": "gru"}
+ROIS = {"recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}}
+
+
+def study(search, **decoders) -> studies.Study:
+    decoders = {"linear": LINEAR, "gru": GRU, "cnn": {}} | decoders
+    return studies.resolve(STUDY | ROIS | {"decoders": decoders, "tune": search})
+
+
+WRONG = {
+    "no decoder": ({"gro": {"search": {"seed": [1, 2]}}}, "tune.gro: no decoder 'gro'; known: li"),
+    "kind": ({"frozen": {"search": {"rnn": ["gru", "lstm"]}}}, "kind cnn_rnn are not searched"),
+    "setting": ({"gru": {"search": {"depth": [1, 2]}}}, "search.depth: no setting of roi_rnn tha"),
+    "list": ({"gru": {"search": {"rois": [[1], [2]]}}}, "search.rois: no setting of roi_rnn that"),
+    "type": ({"gru": {"search": {"epochs": [1.5, 3]}}}, "search.epochs: 1.5 is not of type 'int"),
+    "choice": ({"gru": {"search": {"rnn": ["gru", "elman"]}}}, "'elman' is not one of gru, lstm"),
+    "limit": ({"linear": {"search": {"C": [0, 1]}}}, "search.C: 0 is less than or equal to the mi"),
+    "backwards": ({"gru": {"search": {"hidden_size": [64, 8]}}}, r"\[64, 8\] is no \[low, high\]"),
+    "one value": ({"gru": {"search": {"hidden_size": [64]}}}, r"search.hidden_size: \[64\] is too"),
+    "nothing": ({"gru": {"trials": 3}}, "tune.gru: 'search' is missing"),
+    "trials": ({"gru": {"trials": 1, "search": {"seed": [1, 2]}}}, "trials: 1 is less than the m"),
+}
+
+
+@pytest.mark.parametrize(("search", "words"), WRONG.values(), ids=WRONG)
+def test_a_wrong_line_is_named(search, words):
+    frozen = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
+    with pytest.raises(UserError, match=words):
+        study(search, frozen=frozen)
+
+
+def test_two_numbers_are_a_range_and_wide_ones_are_logarithmic():
+    assert tuning.is_range([1, 5]) and tuning.is_range([1e-4, 0.1])
+    assert not tuning.is_range([1, 5, 9]) and not tuning.is_range([True, False])
+    assert not tuning.is_range([None, 5]) and not tuning.is_range(["gru", "lstm"])
+    assert tuning.is_log([0.001, 0.01]) and not tuning.is_log([8, 64]) and not tuning.is_log([0, 9])
+
+
+SETTINGS = {"C": 0.5, "pixels": 16, "frame_step": 2}
+LINE = {"search": {"C": [0.001, 1000], "pixels": [4, 8, 16]}, "seed": 1}
+SPLITS = [("t1", "v1"), ("t2", "v2")]
+
+
+def best_at_ten(training, validation, settings):
+    """1 at C = 10 and 8 pixels, less by the distance on a log scale; the splits differ by .02."""
+    loss = 0.1 * abs(np.log10(settings["C"]) - 1) + 0.1 * (settings["pixels"] != 8)
+    assert settings["frame_step"] == 2  # not searched
+    return 1 - loss + (0.01 if validation == "v1" else -0.01)
+
+
+def test_the_search_finds_what_is_best_and_goes_on_after_a_kill(tmp_path):
+    calls = []
+
+    def score(training, validation, settings):
+        if len(calls) == 13:
+            calls.append("killed")
+            raise KeyboardInterrupt
+        calls.append((validation, settings["C"], settings["pixels"]))
+        return best_at_ten(training, validation, settings)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune.search(score, SETTINGS, LINE | {"trials": 40}, SPLITS, tmp_path / "t.journal")
+    assert calls[:2] == [("v1", 0.5, 16), ("v2", 0.5, 16)]  # first what the config has
+    before = len(calls) - 1
+    found = tune.search(score, SETTINGS, LINE | {"trials": 40}, SPLITS, tmp_path / "t.journal")
+    table = tune.table(found)
+    assert len(table) == 40 and len(calls) - 1 - before >= 40 - 7
+    first = table.iloc[0]
+    assert first["auc"] == pytest.approx(1 - 0.1 * (1 - np.log10(0.5)) - 0.1)  # mean of the two
+    assert set(table["state"]) == {"complete", "pruned"}
+    assert (table["n_splits"][table["state"] == "pruned"] == 1).all()
+    assert found.best_value > 0.95 and found.best_params["pixels"] == 8
+    assert found.best_value == table["auc"][table["state"] == "complete"].max()
+    again = tune.search(score, SETTINGS, LINE | {"trials": 40}, SPLITS, tmp_path / "t.journal")
+    assert len(again.trials) == len(found.trials)  # nothing is left to try
+
+
+def stopped(at, how):
+    """A score that ends its process, or is interrupted, the `at`-th time that it is asked."""
+    calls = []
+
+    def score(training, validation, settings):
+        calls.append(settings)
+        if len(calls) == at:
+            how()
+        return best_at_ten(training, validation, settings)
+
+    return score
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", [1, 2, 5, 24])  # the first trial, another at random, one by the TPE
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_a_search_that_was_stopped_is_the_one_that_was_not(tmp_path, at, how):
+    line = LINE | {"trials": 16}
+    whole = tune.table(tune.search(best_at_ten, SETTINGS, line, SPLITS, tmp_path / "whole"))
+    assert whole["C"].nunique() == len(whole) and list(whole["trial"]) == list(range(16))
+    broken = tmp_path / "broken"
+    if how == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            tune.search(stopped(at, interrupt), SETTINGS, line, SPLITS, broken)
+    else:
+        process = multiprocessing.get_context("fork").Process(
+            target=tune.search,
+            args=(stopped(at, lambda: os._exit(9)), SETTINGS, line, SPLITS, broken),
+        )
+        process.start()
+        process.join()
+        assert process.exitcode == 9
+    found = tune.search(best_at_ten, SETTINGS, line, SPLITS, broken)
+    pd.testing.assert_frame_equal(tune.table(found), whole, check_exact=True)
+    longer = tune.search(best_at_ten, SETTINGS, LINE | {"trials": 18}, SPLITS, broken)
+    pd.testing.assert_frame_equal(tune.table(longer)[:16], whole, check_exact=True)
+
+
+def test_trials_of_other_settings_or_data_are_not_counted(tmp_path, capsys):
+    line, storage = LINE | {"trials": 3}, tmp_path / "t"
+    first = tune.table(tune.search(best_at_ten, SETTINGS, line, SPLITS, storage, ["a: 9 frames"]))
+    assert "not counted" not in capsys.readouterr().err
+    calls = []
+
+    def score(training, validation, settings):
+        calls.append(settings)
+        return 0.5
+
+    same = tune.search(score, SETTINGS, line, SPLITS, storage, ["a: 9 frames"])
+    assert not calls
+    pd.testing.assert_frame_equal(tune.table(same), first)
+    tune.search(score, SETTINGS, line, SPLITS, storage, ["a: 8 frames"])
+    assert len(calls) == 6
+    assert "t: its trials are of other settings, data or code" in capsys.readouterr().err
+    other = line | {"search": LINE["search"] | {"pixels": [4, 8]}}
+    tune.search(score, SETTINGS, other, SPLITS, storage, ["a: 9 frames"])
+    assert len(calls) == 12
+
+
+def test_settings_that_cannot_be_fitted_are_passed_over_and_none_at_all_is_an_error(tmp_path):
+    def score(training, validation, settings):
+        if settings["pixels"] != 8:
+            raise UserError("too few frames")
+        return best_at_ten(training, validation, settings)
+
+    line = LINE | {"trials": 12}
+    found = tune.search(score, SETTINGS, line, SPLITS, tmp_path / "a.journal")
+    assert found.best_params["pixels"] == 8
+    assert tune.table(found)["state"][0] == "fail"
+    line = line | {"search": {"C": [0.1, 1.0]}}
+    with pytest.raises(UserError, match="none of 12 settings could be scored"):
+        tune.search(score, SETTINGS, line, SPLITS, tmp_path / "b.journal")
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """A session of five mice each, of which three have lists."""
+    folder = tmp_path_factory.mktemp("recordings")
+    settings = schema.defaults("simulate", n_frames=150, image_size=32)
+    for mouse in "abcde":
+        made = simulate.simulate_session(
+            mouse=mouse, session=f"{mouse}1", run_share=0.5, **settings
+        )
+        simulate.write_session(made, folder)
+        sources = {"movie": ".tif", "behavior": "_behavior.mat", "rois": "_roi.mat"}
+        preprocess(
+            folder / f"{mouse}1.h5",
+            **{kind: folder / f"{mouse}1{ending}" for kind, ending in sources.items()},
+            **{"session": f"{mouse}1", "mouse": mouse, "frame_rate": 30},
+        )
+        (folder / f"{mouse}.txt").write_text(f"{folder}/{mouse}1.h5\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("linear", {}),
+        ("cnn", {"backbone": "test_efficientnet", "pretrained": "none", "epochs": 1}),
+        ("roi_rnn", {"rnn": "gru", "epochs": 1, "half_window": 2}),
+        ("roi_classical", {"model": "logistic_regression", "half_window": 1}),
+    ],
+)
+def test_every_kind_is_scored_on_its_validation_mice(recordings, kind, settings):
+    a, b, c = read_recordings([recordings / f"{mouse}.txt" for mouse in "abc"])
+    settings = schema.defaults(kind, **settings)
+    score = tune.scorer(kind, "cpu")
+    assert 0 <= score([a, b], [c], settings) <= 1
+    c.labels[:] = 1  # without a state there is no AUC
+    with pytest.raises(UserError) if "epochs" in settings else nullcontext():
+        assert np.isnan(score([a, b], [c], settings))
+
+
+def test_splits_are_of_the_mice_of_each_allocation(recordings):
+    read = read_recordings([recordings / f"{mouse}.txt" for mouse in "abc"])
+    allocations = [Allocation(("a", "b"), ("c",), ("e",)), Allocation(("c", "a"), ("b",), ("e",))]
+    splits = tune.splits_of(allocations, read)
+    assert [[[r.mouse for r in role] for role in split] for split in splits] == [
+        [["a", "b"], ["c"]],
+        [["a", "c"], ["b"]],
+    ]
+    with pytest.raises(UserError, match=r"none of mouse d, which train-a\.valid-d\.test-e has"):
+        tune.splits_of([Allocation(("a",), ("d",), ("e",))], read)
+
+
+def test_what_is_found_replaces_the_settings_of_a_decoder(recordings, tmp_path, capsys):
+    config = STUDY | {"decoders": {"linear": LINEAR}, "mice": {m: [f"{m}1"] for m in "abcde"}}
+    config |= {"tune": {"linear": {"trials": 3, "search": {"pixels": [4, 8, 16], "C": [0.01, 1]}}}}
+    (tmp_path / "study.json").write_text(json.dumps(config))
+    lists = {mouse: str(recordings / f"{mouse}.txt") for mouse in "abcde"}
+    words = ["tune", "--config", str(tmp_path / "study.json"), "--decoder", "linear"]
+    words += ["--out", str(tmp_path / "best.json"), "--trials-table", str(tmp_path / "t.tsv")]
+    words += ["--test-mice", "e", "--recordings", *(lists[m] for m in "abcd")]
+    assert main([*words, lists["e"]]) == 1
+    assert "of test mouse e, which no choice may see" in capsys.readouterr().err
+    assert main(words) == 0
+    best = json.loads((tmp_path / "best.json").read_text())
+    assert best["mice"] == list("abcd") and best["trials"] == 3
+    trials = pd.read_csv(tmp_path / "t.tsv", sep="\t")
+    assert best["valid_auc"] == pytest.approx(trials["auc"][trials["state"] == "complete"].max())
+    chosen = best["settings"]
+    fit = ["fit-linear", "--train", lists["a"], lists["b"], "--valid-mice", "c"]
+    fit += ["--test", lists["e"], "--out"]
+    tuned = ["--tuned", str(tmp_path / "best.json"), "--weights", str(tmp_path / "tuned.npz")]
+    typed = ["--pixels", str(chosen["pixels"]), f"--C={chosen['C']!r}"]
+    assert main([*fit, str(tmp_path / "p1.h5"), *tuned]) == 0
+    assert main([*fit, str(tmp_path / "p2.h5"), *typed, "--weights", str(tmp_path / "t.npz")]) == 0
+    with h5py.File(tmp_path / "p1.h5") as one, h5py.File(tmp_path / "p2.h5") as other:
+        np.testing.assert_array_equal(one["e1"]["probability"][:], other["e1"]["probability"][:])
+    (tmp_path / "best.json").write_text('{"pixels": 4}')
+    assert main([*fit, str(tmp_path / "p1.h5"), *tuned]) == 1
+    assert "best.json: no file of `mesodecode tune`" in capsys.readouterr().err
+
+
+def test_no_search_reads_its_test_mouse(lab):
+    search = {"trials": 4, "search": {"hidden_size": [8, 64]}}
+    config = STUDY | ROIS | {"decoders": {"linear": LINEAR, "gru": GRU}, "tune": {"gru": search}}
+    add_files(lab, config)
+    jobs, lines = plan(lab, config=config)
+    check_commands(lines, jobs)
+    searches = [line for line in lines if line.startswith("mesodecode tune ")]
+    assert len(searches) == jobs["tune"] == 5  # one for each test mouse
+    (e,) = [line for line in searches if "--test-mice e " in line]
+    lists = " ".join(f"results/lab/recordings/{mouse}.txt" for mouse in "abcd")
+    assert f"--recordings {lists} " in e and "--out results/lab/tune/gru/test-e.json" in e
+    assert "--config results/lab/tune/gru/config.json " in e
+    fits = [line for line in lines if line.startswith("mesodecode train-roi")]
+    tuned = [line for line in fits if "--tuned results/lab/tune/gru/test-e.json " in line]
+    assert len(fits) == 20 and len(tuned) == 4 and all(".test-e.pt" in line for line in tuned)
+    assert not [line for line in lines if "fit-linear" in line and "--tuned" in line]
+
+
+def test_a_search_is_told_of_mice_and_of_its_decoder_only(lab):
+    search = {"trials": 4, "search": {"C": [0.1, 1]}}
+    decoders = {"linear": LINEAR, "gru": GRU}
+    config = STUDY | ROIS | {"decoders": decoders, "tune": {"linear": search}}
+    add_files(lab, config)
+    target = "results/lab/tune/linear/config.json"
+    done = snakemake(lab, "-n", "-p", target, config=config)
+    written = re.search(rf"(printf .*) > {target} 2> ", done.stdout + done.stderr)[1]
+    (text,) = [word for word in shlex.split(written) if word.startswith("{")]
+    study, whole = studies.resolve(json.loads(text)), studies.resolve(config)
+    assert study.config["tune"] == whole.config["tune"]
+    assert study.decoders == {"linear": whole.decoders["linear"]}
+    assert (study.mice, study.allocations) == (whole.mice, whole.allocations)
+
+
+def test_whole_numbers_and_choices_are_suggested_as_the_decoder_takes_them():
+    trial = optuna.trial.FixedTrial({"epochs": 3, "rnn": "lstm", "max_lr": 0.01})
+    assert tune.suggest(trial, "epochs", [1, 5]) == 3
+    assert tune.suggest(trial, "rnn", ["gru", "lstm"]) == "lstm"
+    assert tune.suggest(trial, "max_lr", [0.001, 0.1]) == 0.01

@@ -1,0 +1,396 @@
+"""Encoding models: ridge and baselines against closed forms, networks, their training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from make_decoders import responses
+from mesodecode.base.files import UserError
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.encoding import folds, linear, networks, sweep, train
+from mesodecode.encoding.columns import HISTORY
+from mesodecode.encoding.explainable import image_means
+from mesodecode.encoding.gabor import gabor, gabor_pyramid
+from mesodecode.encoding.presentations import Presentations, averaged, fit_scaler
+from mesodecode.encoding.responses import Responses
+from mesodecode.encoding.scores import r2
+from mesodecode.study import schema
+
+TINY = "test_resnet"  # of timm: thousands of weights
+
+
+def network(**change):
+    small = {"backbone": TINY, "convolutions": 1, "hidden": [8], "epochs": 2, "batch_size": 8}
+    return schema.defaults("encoding_network", **small | change)
+
+
+# Closed form
+
+
+def test_ridge_is_the_closed_form_with_the_best_leave_one_image_out_penalty(monkeypatch):
+    data = responses(n_images=9, repeats=3)
+    split = folds.split_images(data, 1, 3, 0)
+    alphas = np.array([1e-3, 1e-1, 10.0])
+    monkeypatch.setattr(linear, "ALPHAS", alphas)
+    features = np.random.default_rng(1).normal(size=(9, 4))
+    features[:, 0] += data.images.mean((1, 2)) * 20
+    found = linear.ridge(features, data, split)
+    shown = np.unique(data.image[split.fit])
+    y = np.array([data.response[split.fit][data.image[split.fit] == i].mean(0) for i in shown])
+    x = features[shown] - features[shown].mean(0)
+    scale = np.sqrt((x**2).sum() / len(x))
+    x = x / scale
+
+    def weights(x, y, alpha):
+        x0, y0 = x.mean(0), y.mean(0)
+        w = np.linalg.solve((x - x0).T @ (x - x0) + alpha * np.eye(4), (x - x0).T @ (y - y0))
+        return lambda new: (new - x0) @ w + y0
+
+    for n in range(5):
+        errors = []
+        for alpha in alphas * len(x):
+            left = [
+                weights(np.delete(x, i, 0), np.delete(y[:, n], i), alpha)(x[i]) - y[i, n]
+                for i in range(len(x))
+            ]
+            errors.append(np.square(left).sum())
+        best = alphas[np.argmin(errors)] * len(x)
+        new = (features[data.image[split.test]] - features[shown].mean(0)) / scale
+        np.testing.assert_allclose(found[:, n], weights(x, y[:, n], best)(new), rtol=1e-6)
+
+
+def test_covariates_take_what_differs_between_repeats():
+    data = responses(repeats=40)
+    split = folds.split_images(data, 1, 4, 0)
+    features = data.images.reshape(12, -1)
+    plain = linear.ridge(features, data, split)
+    with_speed = linear.ridge(features, data, split, data.covariates)
+    # the slope that was planted is .5
+    change = with_speed - plain
+    mean = np.array([change[data.image[split.test] == i].mean(0) for i in data.image[split.test]])
+    speed = data.covariates[split.test, 0]
+    slope = np.polyfit(speed, (change - mean)[:, 0], 1)[0]
+    assert slope == pytest.approx(0.5, rel=0.15)
+    # behaviour alone: the mean of all images, and the planted slope
+    alone = schema.defaults("encoding_linear", model="mean", covariates=True)
+    found = linear.fit_predict(data, split, alone)
+    line = np.polyfit(speed, found[:, 0], 1)
+    assert line[0] == pytest.approx(0.5, rel=0.05)
+    usual = data.covariates[split.fit].mean()
+    assert np.polyval(line, usual) == pytest.approx(data.response[split.fit, 0].mean())
+
+
+def test_baselines():
+    data = responses(n_images=3, repeats=3)
+    split = folds.split_images(data, 1, 3, 0)
+    mean = linear.fit_predict(data, split, schema.defaults("encoding_linear", model="mean"))
+    np.testing.assert_allclose(mean[0], data.response[split.fit].mean(0), rtol=1e-5)
+    oracle = schema.defaults("encoding_linear", model="image_mean")
+    found = linear.fit_predict(data, split, oracle)
+    a, b, c = data.response[split.test].astype(float)  # one image, three repeats
+    np.testing.assert_allclose(found, [(b + c) / 2, (a + c) / 2, (a + b) / 2], rtol=1e-5)
+
+
+def test_gabor_filters_see_their_own_orientation_and_no_grey():
+    one = gabor(24, 12, 12, 0.0, 8, 0.0)
+    assert abs(one.sum()) < 1e-9 and np.linalg.norm(one) == pytest.approx(1)
+    x = np.arange(24) + 0.5
+    wave = np.cos(2 * np.pi * (x - 12) / 8)
+    along, across = np.tile(wave, (24, 1)), np.tile(wave[:, None], (1, 24))
+    assert (one * along).sum() > 20 * abs((one * across).sum())
+    # a moved grating leaves the energy of a pair alone, though both of the pair change
+    pair = [gabor(24, 12, 12, 0.0, 8, p) for p in (0, np.pi / 2)]
+    energy = [
+        np.hypot(*((p * np.cos(2 * np.pi * (x - 12) / 8 + shift)).sum() for p in pair))
+        for shift in (0.0, 0.7, 1.9)
+    ]
+    np.testing.assert_allclose(energy, energy[0], rtol=0.02)
+
+
+def test_pyramid_of_a_grey_image_is_zero_and_of_a_bright_one_linear():
+    images = np.stack([np.full((16, 16), 3.0), np.random.default_rng(0).normal(size=(16, 16))])
+    features = gabor_pyramid(images)
+    assert np.abs(features[0]).max() < 1e-9 and np.isfinite(features).all()
+    np.testing.assert_allclose(gabor_pyramid(2 * images)[1], 2 * features[1])
+
+
+# Networks
+
+
+@pytest.mark.slow
+def test_vgg19_is_cut_after_its_fifth_convolution():
+    torch.manual_seed(0)
+    cut = networks.cut_backbone("vgg19", 5).eval()
+    convolutions = [m for m in cut.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == [64, 64, 128, 128, 256]
+    images = torch.randn(2, 1, 48, 48)
+    maps = cut(images)
+    assert maps.shape == (2, 256, 12, 12)  # 48 px, halved twice
+    # by hand: convolutions, ReLU after each, pooling after the second and the fourth
+    x = images.repeat(1, 3, 1, 1)
+    for i, convolution in enumerate(convolutions, 1):
+        x = torch.relu(convolution(x))
+        x = torch.nn.functional.max_pool2d(x, 2) if i in (2, 4) else x
+    torch.testing.assert_close(maps, x)
+
+
+def test_a_backbone_that_cannot_be_cut_there_is_named():
+    with pytest.raises(UserError, match=r"test_resnet': has \d+ convolutions, not 99"):
+        networks.cut_backbone(TINY, 99)
+
+
+def test_a_cut_vgg_is_made_without_its_head_and_has_the_weights_of_its_file(tmp_path):
+    whole = networks.cut_backbone("vgg11", None)
+    assert sum(p.numel() for p in whole.parameters()) == 9_220_480  # of 132,863,336 with its head
+    state = {key.removeprefix("layers.net."): v for key, v in whole.state_dict().items()}
+    path = tmp_path / "w.pt"
+    torch.save(state, path)
+    cut = networks.cut_backbone("vgg11", 2, f"file:{path}")
+    convolutions = [m for m in cut.modules() if isinstance(m, torch.nn.Conv2d)]
+    for convolution, n in zip(convolutions, (0, 3), strict=True):
+        assert torch.equal(convolution.weight, state[f"features.{n}.weight"])
+        assert torch.equal(convolution.bias, state[f"features.{n}.bias"])
+    torch.save({key: v for key, v in state.items() if key != "features.3.weight"}, path)
+    with pytest.raises(UserError, match=r"'features\.3\.weight' is missing or of another shape"):
+        networks.cut_backbone("vgg11", 2, f"file:{path}")
+
+
+def batch(readout, shape, index, covariates=0):
+    torch.manual_seed(0)
+    n, t = index.shape
+    return torch.randn(index.max() + 1, *shape), index, torch.randn(n, t, covariates)
+
+
+def test_factorised_readout_is_mask_times_weights():
+    readout = networks.Factorised((3, 2, 2), 1, 4).eval()
+    maps, index, covariates = batch(readout, (3, 2, 2), torch.tensor([[0], [1], [0]]), 1)
+    found = readout(maps, index, covariates)
+    scaled = readout.norm(maps)
+    for p, image in enumerate([0, 1, 0]):
+        for n in range(4):
+            value = readout.bias[n] + readout.covariates.weight[n, 0] * covariates[p, 0, 0]
+            for c in range(3):
+                for place in range(4):
+                    seen = scaled[image, c].flatten()[place]
+                    value = value + readout.mask[n, place] * readout.weight[n, c] * seen
+            torch.testing.assert_close(found[p, n], value)
+
+
+def test_fully_connected_layers_are_those_of_the_study():
+    readout = networks.FullyConnected((256, 1, 1), 0, [4096, 1000, 250], "tanh", 212)
+    sizes = [(m.in_features, m.out_features) for m in readout.layers if hasattr(m, "in_features")]
+    assert sizes == [(256, 4096), (4096, 1000), (1000, 250), (250, 212)]
+    assert [type(m).__name__ for m in readout.layers][1::2] == ["Tanh"] * 3
+
+
+@pytest.mark.parametrize("readout", ["fully_connected", "factorised", "rnn"])
+@pytest.mark.parametrize("covariates", [False, True])
+def test_one_presentation_gives_the_same_alone_and_among_others(readout, covariates):
+    data = responses()
+    settings = network(readout=readout, covariates=covariates, presentations=3, pool=2)
+    split = folds.split_images(data, 1, 4, 0)
+    source = train.sources(data, split, settings)[2]
+    model = train.network_of(data, settings).eval()
+    together = source.logits(model, source.centres)
+    with torch.inference_mode():
+        for i in (0, 3, 7):
+            alone = model(source.batch(source.centres[i : i + 1]))
+            torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
+
+
+def test_initialisations_have_the_spread_of_their_papers():
+    settings = network(hidden=[400], pool=8)
+    data = responses()
+    for how, gain in (("kaiming", 2.0), ("xavier", None)):
+        model = train.network_of(data, settings | {"initialisation": how})
+        layer = model.readout.layers[0]
+        fan_in, fan_out = layer.in_features, layer.out_features
+        variance = gain / fan_in if gain else 2 / (fan_in + fan_out)
+        assert layer.weight.var().item() == pytest.approx(variance, rel=0.05)
+        assert not layer.bias.any()
+
+
+def test_rnn_reads_what_was_shown_before_and_never_a_held_out_image_while_training():
+    data = responses()
+    split = folds.split_images(data, 1, 4, 0)
+    settings = network(readout="rnn", presentations=3)
+    training, _, test, _ = train.sources(data, split, settings)
+    hidden = len(data.images)
+    held = set(data.image[split.valid]) | set(data.image[split.test])
+    index = training._index[training.centres].numpy()
+    assert not held & set(index[index < hidden])
+    at = int(split.train[-1])
+    before = [hidden if i in held else i for i in data.image[at - 2 : at]]
+    assert training._index[at].tolist() == [*before, data.image[at]]
+    assert test._index[0].tolist() == [hidden, hidden, data.image[0]]  # nothing before the first
+    later = int(split.test[-1])
+    assert test._index[later].tolist() == data.image[later - 2 : later + 1].tolist()
+
+
+def test_a_new_session_has_no_presentation_before_it():
+    data = responses(session_of=np.repeat([0, 1], 24))
+    rows = np.arange(48)
+    source = Presentations(data, rows, fit_scaler(data, rows), history=2)
+    assert source._index[24].tolist() == [len(data.images), data.image[24]]
+
+
+# Training
+
+
+def test_scaler_knows_training_presentations_only():
+    data = responses()
+    rows = np.flatnonzero(data.image < 6)
+    scaler = fit_scaler(data, rows)
+    np.testing.assert_allclose(scaler.response[0], data.response[rows].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(scaler.response[1], data.response[rows].std(0), rtol=1e-5)
+    assert scaler.pixel[0] == pytest.approx(data.images[:6].mean(), abs=1e-6)
+    assert fit_scaler(data, rows, standardise=False).response[1].tolist() == [1] * 5
+
+
+def test_averages_are_means_of_repeats():
+    data = responses()
+    rows = np.flatnonzero(data.image < 6)
+    found = averaged(data, rows)
+    assert found.image.tolist() == list(range(6))
+    np.testing.assert_allclose(found.response[2], data.response[data.image == 2].mean(0), rtol=1e-5)
+
+
+def fit_small(data, checkpoint=None, **change):
+    settings = network(**change)
+    split = folds.split_images(data, 1, 4, 0)
+    return train.train_network(data, split, settings, checkpoint=checkpoint), split
+
+
+def test_training_lowers_the_loss_and_predicts_in_units_of_the_responses():
+    data = responses(n_images=40)
+    shifted = Responses(**vars(data) | {"response": 100 * data.response + 1000})
+    (fitted, predicted), split = fit_small(
+        shifted, epochs=25, optimizer="adam", learning_rate=0.01, train_on="averages"
+    )
+    history = fitted.history
+    assert list(history) == list(HISTORY)
+    assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"][0]
+    assert history["train_r2"].iloc[-1] > 0.5
+    assert predicted.shape == (len(split.test), 5) and 800 < predicted.mean() < 1200
+
+
+def test_sgd_is_that_of_torch_with_momentum_and_l2():
+    data = responses()
+    settings = network(learning_rate=0.05, momentum=0.8, l2=0.01, epochs=1, batch_size=1000)
+    split = folds.split_images(data, 1, 4, 0)
+    training, valid, _, _ = train.sources(data, split, settings)
+    model = train.network_of(data, settings)
+    twin = train.network_of(data, settings)
+    fitted = train.fit(model, training, valid, **{k: settings[k] for k in train.SETTINGS})
+    twin.train()
+    steps = torch.optim.SGD(twin.parameters(), 0.05, momentum=0.8, weight_decay=0.01)
+    loss = (
+        (twin(training.batch(training.centres)) - training.labels[training.centres]) ** 2
+    ).mean()
+    loss.backward()
+    steps.step()
+    assert fitted.history["train_loss"][0] == pytest.approx(loss.item(), rel=1e-5)
+    for name, value in twin.state_dict().items():
+        torch.testing.assert_close(fitted.state[name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_a_frozen_backbone_stays_as_it_was():
+    data = responses()
+    settings = network(frozen=True, learning_rate=0.1)
+    split = folds.split_images(data, 1, 4, 0)
+    before = train.network_of(data, settings).state_dict()
+    fitted, _ = train.train_network(data, split, settings)
+    for name, value in before.items():
+        same = torch.equal(fitted.state[name], value)
+        assert same == name.startswith("backbone"), name
+
+
+def test_neurons_that_share_no_weights_have_a_best_epoch_each(monkeypatch):
+    data = responses(n_images=24, neurons=8)
+    data.response[:, 4:] = np.random.default_rng(1).normal(size=(96, 4))  # nothing to be learned
+    split = folds.split_images(data, 1, 4, 0)
+    settings = network(
+        **{"frozen": True, "readout": "factorised", "pool": 4, "train_on": "averages"},
+        **{"optimizer": "adam", "learning_rate": 0.05, "epochs": 12},
+    )
+    training, valid, _, _ = train.sources(data, split, settings)
+    model, seen = train.network_of(data, settings), []
+    for source in (training, valid):
+        source.freeze(model)
+    labels = valid.labels[valid.centres]
+    original = train.Regression.validate
+
+    def validate(self, source, at, n):
+        original(self, source, at, n)
+        error = ((source.logits(self.model, at) - labels) ** 2).mean(0)
+        seen.append((error, {k: v.clone() for k, v in self.model.state_dict().items()}))
+
+    monkeypatch.setattr(train.Regression, "validate", validate)
+    state = train.fit(model, training, valid, **{k: settings[k] for k in train.SETTINGS}).state
+    mean = training.labels[training.centres].mean(0)
+    errors = torch.stack([((labels - mean) ** 2).mean(0), *(error for error, _ in seen)])
+    best = errors.argmin(0).tolist()
+    assert len(set(best)) > 2 and 0 in best  # epoch 0: the mean is predicted
+    for neuron, epoch in enumerate(best):
+        if epoch == 0:
+            assert not state["readout.mask"][neuron].any()
+            assert state["readout.bias"][neuron] == mean[neuron]
+        else:
+            for name in ("mask", "weight", "bias"):
+                key = f"readout.{name}"
+                assert torch.equal(state[key][neuron], seen[epoch - 1][1][key][neuron])
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    data = responses()
+    (whole, _), _ = fit_small(data, epochs=3)
+    checkpoint = Checkpoint(tmp_path / "c.pt", {})
+    fit_small(data, checkpoint, epochs=1)
+    assert not checkpoint.path.exists()  # seconds are not worth a file, which may be of 2 GB
+    checkpoint.result.unlink()
+    original, calls = train.Regression.next_epoch, []
+
+    def stop(self):
+        original(self)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.Regression, "next_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit_small(data, Checkpoint(tmp_path / "c.pt", {}, every=0), epochs=3)
+    assert checkpoint.load()["epoch"] == 3
+    monkeypatch.setattr(train.Regression, "next_epoch", original)
+    (again, _), _ = fit_small(data, checkpoint, epochs=3)
+    for name, value in whole.state.items():
+        assert torch.equal(again.state[name], value), name
+    columns = ["train_loss", "valid_loss", "train_r2", "valid_r2"]
+    assert again.history[columns].equals(whole.history[columns])
+
+
+def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path):
+    data = responses()
+    split = folds.split_images(data, 1, 4, 0)
+    with pytest.raises(UserError, match="the loss is not finite; lower learning_rate"):
+        train.train_network(data, split, network(learning_rate=1e6, epochs=20))
+    lines = sweep.grid([0.01, 1e6], [0.0, 0.9], [0.0], ["default"])
+    partial = tmp_path / "part.jsonl"
+    settings = network(epochs=20, train_on="averages")
+    table = sweep.train_all(data, split, settings, lines, partial=partial, identity="a")
+    assert table["diverged"].tolist() == [False, False, True, True]
+    assert table["learning_rate"].tolist() == [0.01, 0.01, 1e6, 1e6]
+    assert table.loc[:1, "test_r2"].notna().all() and table.loc[2:, "valid_loss"].isna().all()
+    # test images are scored as averages too, as the network was trained
+    _, predicted = train.train_network(data, split, settings | lines[0])
+    _, index = np.unique(data.image[split.test], return_inverse=True)
+    means = [image_means(x.astype(float), index) for x in (data.response[split.test], predicted)]
+    assert table["test_r2"][0] == pytest.approx(r2(*means).mean(), abs=1e-5)
+    # finished lines are taken as they are; a line cut short and other inputs are not
+    text = partial.read_text().splitlines()
+    partial.write_text("\n".join([text[0].replace('"epochs": 20', '"epochs": 7'), text[1][:30]]))
+    again = sweep.train_all(data, split, settings, lines[:2], partial=partial, identity="a")
+    assert again["epochs"].tolist() == [7, 20]
+    other = sweep.train_all(data, split, settings, lines[:1], partial=partial, identity="b")
+    assert other["epochs"].tolist() == [20]

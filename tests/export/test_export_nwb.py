@@ -1,0 +1,334 @@
+"""NWB files of results: valid, equal to what they were made of, and read back by our own reader."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from make import STUDY, check_commands, plan
+from mesodecode.base.files import UserError, sha256
+from mesodecode.cli import main
+from mesodecode.decoders.predictions import SessionPredictions, bind
+from mesodecode.export.nwb_export import states_table
+from mesodecode.export.nwb_metadata import read_metadata
+from mesodecode.recordings import locomotion
+from mesodecode.recordings.readers import read_behavior
+from mesodecode.recordings.readers.clocks import Frames
+from mesodecode.recordings.readers.nwb import open_nwb
+from mesodecode.recordings.recording import Recording
+from mesodecode.study import study as studies
+from mesodecode.study.schema import defaults
+from mesodecode.study.session_ids import Session
+
+T, RATE, H, W = 60, 20.0, 4, 6
+ROI = {"input": "rois", "model": "ridge"}
+CONFIG = {
+    "study": "lab",
+    "note": "a note",
+    "recordings": {"movie": "{session}.tif", "behavior": "{session}.mat", "roi_masks": "m.tif"},
+    "mice": {"a": ["20240102_a1", "20240103_a2"], "b": ["b1", "b2"], "c": ["c1", "c2"]},
+    "allocation": {"train": 1},
+    "decoders": {
+        "linear": {"model": "logistic_regression"},
+        "ridge": ROI,
+        "ridge_null": ROI | {"labels": "permuted_between_sessions"},
+    },
+}
+LABELS = np.repeat([0, 1, 0, 1, 1, 0], 10).astype(np.uint8)
+SPEED = np.where(LABELS, 7.3, 0.3).astype(np.float32) + np.linspace(0, 0.2, T, dtype=np.float32)
+# frames 30 on, in the middle of nothing, follow 9.5 s after frame 29, which is one of run (20 … 49)
+LABELS[20:30] = 1
+SEGMENT = np.repeat([1, 2], 30)
+TIME = 100 + np.arange(T) / RATE + 1e-3 * np.sin(np.arange(T)) + np.where(SEGMENT == 2, 9.5, 0)
+MASKS = np.array([[1] * 3 + [0] * 3, [0] * 6, [2] * 6, [0, 0, 2, 5, 5, 5]], np.uint8)
+FIRST, SECOND = CONFIG["mice"]["a"]
+TESTS_A = ["train-c.valid-b.test-a", "train-b.valid-c.test-a"]
+
+
+def predicted(decoder, allocation, session, labels):
+    """Frames 1 … T-2 but the two at the gap of the first session, and numbers of their own."""
+    frame = np.arange(1, T - 1)
+    if session == FIRST:
+        frame = frame[(frame != 29) & (frame != 30)]
+    rng = np.random.default_rng(list(f"{decoder}{allocation}{session}".encode()))
+    other = labels if "null" not in decoder else 1 - labels
+    return SessionPredictions("a", frame, other[frame], rng.random(len(frame), np.float32))
+
+
+def write_recording(path, masks=None, **more):
+    with h5py.File(path, "w") as file:
+        file["frames"] = np.zeros((T, 2, 2), np.uint16)  # as with an image_size of 2 px
+        file["labels"], file["pixel_mean"] = LABELS, np.zeros((2, 2))
+        file["stack_sd"] = 1.0
+        for name, values in more.items():
+            file[name] = values
+        file.attrs.update(session=path.stem, mouse="a", frame_rate=RATE)
+        if masks is not None:
+            file.attrs.update(roi_masks=str(masks), roi_masks_sha256=sha256(masks))
+            file["rois"].attrs["names"] = ["1", "2", "5"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Two sessions of mouse a: one with all that a recording can have, one with the least."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    for name in ("recordings", "measures"):
+        (folder / name).mkdir()
+    tifffile.imwrite(folder / "m.tif", MASKS)
+    rois = np.random.default_rng(5).random((T, 3), np.float32)
+    own = {"speed": SPEED, "segment": SEGMENT, "time": TIME, "rois": rois}
+    write_recording(folder / f"recordings/{FIRST}.h5", folder / "m.tif", **own)
+    write_recording(folder / f"recordings/{SECOND}.h5", rois=rois)
+    fields = ("brightness", "sd", "parts", "part_start", "repeated", "full_scale", "saturated")
+    for session in (FIRST, SECOND):
+        with h5py.File(folder / f"measures/{session}.h5", "w") as file:
+            for name in fields:
+                file[f"recorded/{name}"] = 0
+            file["recorded/mean"] = np.zeros((H, W))
+    for decoder in CONFIG["decoders"]:
+        for name, allocation in studies.resolve(CONFIG).allocations.items():
+            if allocation.test == ("a",):
+                made = {s: predicted(decoder, name, s, LABELS) for s in (FIRST, SECOND)}
+                (folder / "predictions" / decoder).mkdir(parents=True, exist_ok=True)
+                bind(decoder, allocation, made).write(folder / f"predictions/{decoder}/{name}.h5")
+    assert export(folder, "--session-start=%Y%m%d") == 0
+    return folder
+
+
+def export(folder, *words, config="config.json", out="nwb", sessions=(FIRST, SECOND)):
+    line = ["export-nwb", "--config", str(folder / config), "--session", *sessions]
+    for name in ("recordings", "predictions", "measures"):
+        line += [f"--{name}", str(folder / name)]
+    return main([*line, "--out", str(folder / out), *words])
+
+
+@pytest.mark.parametrize("session", [FIRST, SECOND])
+def test_files_are_valid(study, session):
+    import pynwb
+    from nwbinspector import Importance, inspect_nwbfile
+
+    path = str(study / f"nwb/{session}.nwb")
+    assert not pynwb.validate(path=path)
+    bad = (Importance.ERROR, Importance.PYNWB_VALIDATION, Importance.CRITICAL)
+    found = list(inspect_nwbfile(nwbfile_path=path))
+    assert found, "nothing was inspected"
+    assert not [item for item in found if item.importance in bad]
+
+
+def test_states_speed_and_segments_are_read_back(study):
+    both = {"behavior_labels": "states/state"}
+    path = study / f"nwb/{FIRST}.nwb"
+    found = read_behavior(path, frames=Frames(T, RATE, TIME), **both)
+    assert found["labels"].tolist() == LABELS.tolist()
+    assert found["segment"].tolist() == SEGMENT.tolist()
+    assert found["speed"].tolist() == SPEED.tolist()  # to the last bit
+    # run above 0.5 cm/s, of the speed alone; what the first has of a gap, the second has not
+    again = read_behavior(path, frames=Frames(T, RATE, TIME), states="speed")
+    assert again["labels"].tolist() == (SPEED > 0.5).tolist()
+    plain = read_behavior(study / f"nwb/{SECOND}.nwb", frames=Frames(T, RATE), **both)
+    assert plain["labels"].tolist() == LABELS.tolist() and list(plain) == ["labels"]
+
+
+def test_predictions_of_every_decoder_and_allocation(study):
+    expected = {f"{d}.{a}": (d, a) for d in CONFIG["decoders"] for a in TESTS_A}
+    for session, starts in ((FIRST, TIME), (SECOND, np.arange(T) / RATE)):
+        with open_nwb(study / f"nwb/{session}.nwb") as nwb:
+            series = nwb.processing["behavior"]["decoding"].time_series
+            assert set(series) == set(expected)
+            for name, (decoder, allocation) in expected.items():
+                made = predicted(decoder, allocation, session, LABELS)
+                item = series[name]
+                assert item.data[:].tolist() == made.probability.tolist()
+                assert item.unit == "probability"
+                if session == SECOND:  # no gap: a rate says it
+                    assert (item.starting_time, item.rate) == (1 / RATE, RATE)
+                    assert len(item.data) == len(made.frame)
+                else:
+                    assert item.timestamps[:].tolist() == starts[made.frame].tolist()
+                train = "trained on mice c and validated on b"
+                swapped = "trained on mice b and validated on c"
+                assert (train if allocation == TESTS_A[0] else swapped) in item.description
+                assert "ever fitted to the test mouse, a" in item.description
+                assert f"{len(made.frame)} of {T} frames" in item.description
+                assert ("permuted" in item.description) == (decoder == "ridge_null")
+
+
+def test_roi_signals_and_masks(study):
+    with h5py.File(study / f"recordings/{FIRST}.h5") as file:
+        rois = file["rois"][:]
+    with open_nwb(study / f"nwb/{FIRST}.nwb") as nwb:
+        signals = nwb.processing["ophys"]["Fluorescence"]["roi_signals"]
+        np.testing.assert_array_equal(signals.data[:], rois)
+        table = signals.rois.table
+        assert signals.rois.data[:].tolist() == [0, 1, 2]
+        assert table["roi_name"][:].tolist() == ["1", "2", "5"]
+        for row, number in enumerate((1, 2, 5)):
+            drawn = np.zeros((H, W), bool)
+            for x, y, weight in table["pixel_mask"][row]:
+                drawn[y, x] = weight == 1
+            assert drawn.tolist() == (number == MASKS).tolist()
+    with open_nwb(study / f"nwb/{SECOND}.nwb") as nwb:  # ROIs of a file: no masks are known
+        ophys = nwb.processing["ophys"]
+        np.testing.assert_array_equal(ophys["roi_signals"].data[:], rois)
+        assert ophys["rois"]["roi_name"][:].tolist() == ["1", "2", "3"]
+
+
+def test_signals_of_a_dff_movie(study, tmp_path):
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    with h5py.File(tmp_path / f"recordings/{FIRST}.h5", "r+") as file:
+        file.create_group("corrections").attrs["unit"] = "dff"
+    assert export(tmp_path, "--decoders", sessions=[FIRST]) == 0
+    with open_nwb(tmp_path / f"nwb/{FIRST}.nwb") as nwb:
+        assert "DfOverF" in nwb.processing["ophys"].data_interfaces
+        assert "decoding" not in nwb.processing["behavior"].data_interfaces  # --decoders of none
+
+
+def test_session_and_subject(study):
+    with open_nwb(study / f"nwb/{FIRST}.nwb") as nwb:
+        assert (nwb.session_id, nwb.identifier, nwb.notes) == (FIRST, f"lab/{FIRST}", "a note")
+        assert nwb.session_start_time == datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+        assert "placeholder" not in nwb.session_description
+        subject = nwb.subject
+        assert (subject.subject_id, subject.species, subject.sex) == ("a", "Mus musculus", "U")
+
+
+def test_unknown_start_is_a_placeholder_that_says_so(study):
+    assert export(study, out="plain", sessions=[SECOND]) == 0
+    with open_nwb(study / f"plain/{SECOND}.nwb") as nwb:
+        assert nwb.session_start_time == datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+        assert "session_start_time is a placeholder" in nwb.session_description
+
+
+def metadata(folder, text=None, **known):
+    if text is not None:
+        known["sessions"] = str(folder / "sessions.tsv")
+        (folder / "sessions.tsv").write_text(text.replace(" ", "\t"))
+    sessions = {name: Session("m", name, name) for name in ("s1_x", "s2")}
+    return read_metadata(sessions, sessions, defaults("nwb", **known))
+
+
+def test_metadata_of_a_table(tmp_path):
+    lines = "session session_start_time sex age weather\n{} {} F P90D fine\ns2 2024-01-02 U  rain\n"
+    found = metadata(tmp_path, lines.format("s1_x", "2024-01-02T10:00:00+09:00"), species="Mus x")
+    assert found["s1_x"].start == datetime.datetime(2024, 1, 2, 1, tzinfo=datetime.UTC)
+    known = {"species": "Mus x", "sex": "F", "age": "P90D", "genotype": None, "strain": None}
+    assert found["s1_x"].subject == known
+    assert found["s2"].start == datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    assert found["s2"].subject["age"] == "P0D/"
+
+
+@pytest.mark.parametrize(
+    ("text", "given_settings", "words"),
+    [
+        ("session sex\ns2 F\n", {}, "no session 's1_x' in it; add its row"),
+        ("session sex\ns1_x female\ns2 F\n", {}, "sex 'female' is none of M, F"),
+        ("session session_start_time\ns1_x\ns2 x\n", {}, "session s1_x: session_start_time ''"),
+        (None, {"session_start": "s%d_"}, "name of session 's2' does not begin with a date"),
+    ],
+)
+def test_bad_metadata_is_one_line(tmp_path, text, given_settings, words):
+    with pytest.raises(UserError, match=words):
+        metadata(tmp_path, text, **given_settings)
+
+
+@st.composite
+def timed_labels(draw):
+    """Labels, and frames of a jittering clock with gaps at new segments, 2 frames long or more."""
+    labels = draw(st.lists(st.integers(0, 1), min_size=12, max_size=40))
+    n = len(labels) - 1
+    jitter = draw(st.lists(st.floats(0.85, 1.15), min_size=n, max_size=n))
+    gap = draw(st.sets(st.integers(0, n - 1), max_size=4))
+    lasts = [draw(st.floats(2, 1e3)) if i in gap else jitter[i] for i in range(n)]
+    segment = np.cumsum([0, *(i in gap for i in range(n))])
+    return np.array(labels, np.uint8), np.cumsum([0.0, *lasts]) * 0.033, segment
+
+
+@settings(max_examples=40, deadline=None)
+@given(timed_labels())
+def test_states_are_the_labels_of_their_frames(made):
+    labels, starts, segment = made
+    table = states_table(
+        Recording("x", "s", "m", 30.0, labels, None, segment, None, None, 1.0, (len(labels), 1, 1)),
+        starts,
+    ).to_dataframe()
+    for state, label in (("run", 1), ("rest", 0)):
+        rows = table[table["state"] == state]
+        begin, end = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
+        inside = locomotion.within(begin, end, starts)
+        assert inside.tolist() == (labels == label).tolist()
+    for cut in np.flatnonzero(np.diff(segment)):  # no bout lasts through a gap
+        through = (table["start_time"] <= starts[cut]) & (table["stop_time"] >= starts[cut + 1])
+        assert not through.any()
+
+
+def test_a_frame_before_a_gap_lasts_a_median_frame():
+    ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 3.4, 13.4, 14.4]))
+    np.testing.assert_allclose(ends, [1.0, 2.0, 3.4, 4.4, 14.4, 15.4])
+
+
+def no_recording(folder):
+    (folder / f"recordings/{FIRST}.h5").write_bytes(b"no HDF5")
+
+
+def other_labels(folder):
+    with h5py.File(folder / f"recordings/{FIRST}.h5", "r+") as file:
+        file["labels"][5] = 1
+
+
+def other_training_mice(folder):
+    with h5py.File(folder / f"predictions/linear/{TESTS_A[1]}.h5", "r+") as file:
+        file.attrs["train_mice"] = "c"
+
+
+def other_masks(folder):
+    tifffile.imwrite(folder / "m.tif", MASKS[::-1])
+    with h5py.File(folder / f"recordings/{FIRST}.h5", "r+") as file:
+        file.attrs["roi_masks"] = str(folder / "m.tif")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda f: (f / f"predictions/ridge/{TESTS_A[0]}.h5").unlink(), "run the decoder first"),
+        (no_recording, "not a preprocessed recording"),
+        (lambda f: (f / f"recordings/{FIRST}.h5").unlink(), "No such file"),
+        (other_labels, "has other frames or labels"),
+        (other_training_mice, "of other mice than their allocation"),
+        (other_masks, "not the masks that"),
+    ],
+)
+def test_bad_files_are_one_line_and_nothing_written(study, tmp_path, capsys, spoil, words):
+    folder = tmp_path / "copy"
+    shutil.copytree(study, folder, ignore=shutil.ignore_patterns("nwb", "plain"))
+    spoil(folder)
+    assert export(folder, sessions=[FIRST]) == 1
+    line = capsys.readouterr().err
+    assert words in line and line.startswith("mesodecode export-nwb: error: ")
+    assert line.count("\n") == 1
+    assert not list(folder.glob("nwb/*")) + list(folder.glob("nwb/.*"))
+
+
+def test_session_that_is_not_in_the_study(study, capsys):
+    assert export(study, sessions=["x9"]) == 1
+    assert f"no session 'x9'; known: {FIRST}, {SECOND}, b1" in capsys.readouterr().err
+
+
+def test_target_of_the_workflow(lab):
+    (lab / "my sessions.tsv").write_text("session\n")
+    config = STUDY | {"nwb": {"sessions": "my sessions.tsv", "indicator": "GCaMP6f"}}
+    jobs, lines = plan(lab, "export", config=config)
+    made = {"preprocess": 6, "recordings_of_mouse": 5, "fit_linear": 20}
+    assert jobs == made | {"resolved_config": 1, "export": 1}
+    check_commands(lines, jobs)
+    (line,) = [line for line in lines if line.startswith("mesodecode export-nwb")]
+    assert "--species 'Mus musculus'" in line and "--sessions 'my sessions.tsv'" in line
+    assert "--indicator GCaMP6f --excitation none" in line

@@ -1,0 +1,121 @@
+"""What tests of the workflow share: a study, and starts of Snakemake in a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+import fresh
+from mesodecode import cli
+
+ROOT = Path(__file__).parents[1]
+LINEAR = {"model": "logistic_regression"}
+
+# six sessions of five mice; 3:1:1 gives 20 allocations
+STUDY = {
+    "study": "lab",
+    "recordings": {"movie": "my data/{session}.tif", "behavior": "my data/{session}.mat"},
+    "mice": {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"], "d": ["d1"], "e": ["e1"]},
+    "decoders": {"linear": LINEAR},
+}
+
+
+def snakemake(
+    folder: Path,
+    *words: str,
+    config: dict | Path | None = None,
+    project: Path = ROOT,
+    code: str | None = None,
+    warm: bool = False,
+) -> subprocess.CompletedProcess:
+    """Run snakemake in `folder` with a config of its own, so that no lock or result is shared.
+
+    `code` is run in the place of Snakemake's command, by a new interpreter; with `warm`, jobs
+    share the imports of one process.
+    """
+    if isinstance(config, dict):
+        path = folder / "study.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        config = path
+    chosen = ["--configfile", config] if config else []
+    line = ["--snakefile", project / "Snakefile", "--directory", folder, *chosen, *words]
+    if code is None:
+        main, *served = ["snakemake.cli:main"]
+        if warm:
+            main, *served = "mesodecode.cli:main", "warm", sys.executable, "-m", "snakemake"
+        return fresh.Process(main, *served, *line, folder=folder).finish()
+    command = [sys.executable, "-c", code, *map(str, line)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def plan(folder: Path, *words: str, **where) -> tuple[dict[str, int], list[str]]:
+    """The jobs of a dry-run by rule, and their command lines."""
+    done = snakemake(folder, "-n", "-p", *words, **where)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    jobs = {}
+    if "Nothing to be done" not in text:
+        table = text.split("Job stats:")[-1].split("\ntotal")[0]
+        jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) 2> ", text, re.MULTILINE)
+    return jobs, lines
+
+
+def add_files(folder: Path, config: dict) -> None:
+    """Empty source files of every session."""
+    (folder / "my data").mkdir(exist_ok=True)
+    for sessions in config["mice"].values():
+        for session in sessions:
+            for ending in (".tif", ".mat", "_roi.mat"):
+                (folder / "my data" / f"{session}{ending}").touch()
+
+
+def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
+    """Every command line of the rules is one that the verbs accept."""
+    parser = cli.parser()
+    for line in lines:
+        parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
+        assert not re.search(r"\{\w*\}", line), "a wildcard that was not filled in"
+    silent = {
+        "resolved_config",
+        "allocations",
+        "tune_config",
+        "recordings_of_mouse",
+        "comparisons",
+        "inference",
+        "quality_table",
+    }  # no verb
+    silent |= {"tables", "figures", "all"}
+    assert len(lines) == sum(n for rule, n in jobs.items() if rule not in silent)
+
+
+def fails(folder: Path, **where) -> str:
+    done = snakemake(folder, "-n", **where)
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert "Job stats" not in text and "Traceback" not in text
+    assert not (folder / "results").exists()
+    return text
+
+
+ROI_STUDY = STUDY | {
+    "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+    "mice": {mouse: [f"{mouse}{i}" for i in (1, 2)] for mouse in "abcde"},
+    "decoders": {
+        "gru": {"input": "rois", "rnn": "gru"},
+        "svm": {"input": "rois", "model": "linear_svm"},
+        "null": {"like": "gru", "labels": "permuted_between_sessions"},
+        "other": {"like": "gru", "half_window": 5, "seed": 2},
+        "s2": {"like": "gru", "seed": 2},
+        "tcn": {"like": "gru", "rnn": "tcn"},
+    },
+}
+
+
+def with_importance(**line) -> dict:
+    return ROI_STUDY | {"importance": {"shap": {"decoder": "gru"} | line}}

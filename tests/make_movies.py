@@ -1,0 +1,125 @@
+"""Movies in every format, and how tests read them."""
+
+from __future__ import annotations
+
+import datetime
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import open_movie
+
+T, H, W = 23, 6, 9
+FRAMES = np.random.default_rng(3).integers(0, 65536, (T, H, W)).astype(np.uint16)
+GRAY = {"photometric": "minisblack"}
+
+
+def read(path, size=5, **options):
+    """Read a movie in blocks of `size` frames, which must follow each other."""
+    with open_movie(path, **options) as opened:
+        blocks = list(opened.blocks(size))
+        assert [start for start, _ in blocks] == list(range(0, opened.shape[0], size))
+        frames = np.concatenate([block for _, block in blocks])
+        assert frames.shape == opened.shape
+        assert {block.dtype for _, block in blocks} == {opened.dtype}
+        assert opened.dtype.isnative
+        return frames
+
+
+def refusal(path, **options):
+    """Return the error of reading a movie: one line that names the file."""
+    with pytest.raises(UserError) as caught:
+        read(path, **options)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def save_h5(path, **arrays):
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name.replace("__", "/")] = array
+
+
+def save_v73(path, **variables):
+    """Write a MAT file as MATLAB -v7.3 does: a header, then HDF5 with the axes reversed."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, value in variables.items():
+            file[name] = np.asarray(value).T
+        file["#refs#/a"] = np.zeros((3, 3, 3))
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\0\2IM")
+
+
+def save_zarr(path, frames, version=3, name=None, chunks=(4, H, W)):
+    import zarr
+
+    options = {"shape": frames.shape, "chunks": chunks, "dtype": frames.dtype}
+    if name is None:
+        array = zarr.create_array(str(path), zarr_format=version, **options)
+    else:
+        group = zarr.open_group(str(path), mode="w", zarr_format=version)
+        group.create_array("other", shape=(3,), dtype="i4")
+        array = group.create_array(name, **options)
+    array[:] = frames
+
+
+def save_nwb(path, *items, intervals=(), **about):
+    from pynwb import NWBHDF5IO, NWBFile
+
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    nwb = NWBFile("s", "s1", start, source_script_file_name="x" if about else None, **about)
+    for item in items:
+        nwb.add_acquisition(item(nwb) if callable(item) else item)
+    for table in intervals:
+        nwb.add_time_intervals(table)
+    with NWBHDF5IO(path, "w") as io:
+        io.write(nwb)
+
+
+def photon_series(frames=FRAMES, name="widefield", kind="OnePhotonSeries", **options):
+    """Return what makes a series of an NWB file; NWB orders axes time, x, y."""
+
+    def make(nwb):
+        import pynwb.ophys
+
+        device = nwb.create_device(f"camera of {name}")
+        channel = pynwb.ophys.OpticalChannel(name="c", description="c", emission_lambda=520.0)
+        plane = nwb.create_imaging_plane(
+            name=f"plane of {name}",
+            optical_channel=channel,
+            description="p",
+            device=device,
+            excitation_lambda=470.0,
+            indicator="GCaMP6f",
+            location="cortex",
+        )
+        times = {} if "timestamps" in options else {"rate": 30.0}
+        return getattr(pynwb.ophys, kind)(
+            name=name,
+            data=frames.transpose(0, 2, 1),
+            imaging_plane=plane,
+            unit="n.a.",
+            **(times | options),
+        )
+
+    return make
+
+
+def save_video(path, frames, codec="ffv1", pixels="gray"):
+    import imageio_ffmpeg
+
+    given = "gray16le" if frames.dtype == np.uint16 else "gray"
+    size = frames.shape[:0:-1]
+    options = {"pix_fmt_in": given, "pix_fmt_out": pixels, "macro_block_size": 1, "fps": 30}
+    writer = imageio_ffmpeg.write_frames(str(path), size, codec=codec, **options)
+    writer.send(None)
+    for frame in frames:
+        writer.send(np.ascontiguousarray(frame))
+    writer.close()
+
+
+def save_table(path, **columns):
+    pd.DataFrame(columns).to_csv(path, sep="\t" if path.suffix == ".tsv" else ",", index=False)

@@ -1,0 +1,352 @@
+"""Behaviour as labs keep it: formats, names, clocks, units, and one line for what does not fit."""
+
+from __future__ import annotations
+
+import datetime
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from make_movies import save_table
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers.behavior import read_behavior, seen
+from mesodecode.recordings.readers.clocks import Frames, read_times
+
+FRAMES = Frames(4, 1.0)  # four frames of a second, from 0 s on
+LABELS, SPEED = np.array([0, 1, 1, 0]), np.array([0.1, 3.0, 0.6, 0.5])
+
+
+def save_h5(path, **arrays):
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+def save_npy(path, **columns):
+    np.save(path, np.rec.fromarrays(list(columns.values()), names=list(columns)))
+
+
+def save_folder(path, **columns):
+    path.mkdir()
+    for name, column in columns.items():
+        np.save(path / f"{name}.npy", column)
+
+
+WRITERS = {
+    "b.mat": lambda p, **x: scipy.io.savemat(p, x),
+    "b.h5": save_h5,
+    "b.csv": save_table,
+    "b.tsv": save_table,
+    "b.npy": save_npy,
+    "folder": save_folder,
+}
+
+
+@pytest.mark.parametrize("file", WRITERS)
+def test_every_format_gives_the_same_behavior(tmp_path, file):
+    WRITERS[file](tmp_path / file, labels=LABELS, speed=SPEED, segment=np.array([1, 1, 2, 2]))
+    got = read_behavior(tmp_path / file, frames=FRAMES)
+    assert {key: (value.tolist(), str(value.dtype)) for key, value in got.items()} == {
+        "labels": ([0, 1, 1, 0], "uint8"),
+        "speed": (SPEED.astype(np.float32).tolist(), "float32"),
+        "segment": ([1, 1, 2, 2], "int64"),
+    }
+
+
+@pytest.mark.parametrize("file", WRITERS)
+def test_names_are_the_users(tmp_path, file):
+    WRITERS[file](tmp_path / file, labels=1 - LABELS, moving=LABELS, v=SPEED, other=SPEED)
+    got = read_behavior(tmp_path / file, behavior_labels="moving", behavior_speed="v")
+    assert got["labels"].tolist() == [0, 1, 1, 0]
+    with pytest.raises(UserError, match="no 'wheel' in it; it holds: labels, moving, other, v"):
+        read_behavior(tmp_path / file, behavior_speed="wheel")
+
+
+def test_structs_of_matlab_and_groups_of_hdf5(tmp_path):
+    scipy.io.savemat(tmp_path / "b.mat", {"beh": {"run": LABELS, "deep": {"v": SPEED}}})
+    save_h5(tmp_path / "b.h5", **{"beh/run": LABELS, "beh/deep/v": SPEED})
+    for file in ("b.mat", "b.h5"):
+        names = {"behavior_labels": "beh/run", "behavior_speed": "beh/deep/v"}
+        got = read_behavior(tmp_path / file, **names)
+        assert got["labels"].tolist() == [0, 1, 1, 0]
+        np.testing.assert_allclose(got["speed"], SPEED)
+
+
+def test_a_plain_vector_is_labels_or_speed_by_its_type(tmp_path):
+    for values, keys in (
+        (LABELS, {"labels"}),
+        (LABELS > 0, {"labels"}),
+        (SPEED, {"labels", "speed"}),
+    ):
+        np.save(tmp_path / "b.npy", values)
+        got = read_behavior(tmp_path / "b.npy")
+        assert set(got) == keys
+        assert got["labels"].tolist() == [0, 1, 1, 0]  # of speeds, those above 0.5
+
+
+def test_labels_in_words(tmp_path):
+    save_table(tmp_path / "b.csv", labels=["still", "run", "run", "still"])
+    assert read_behavior(tmp_path / "b.csv")["labels"].tolist() == [0, 1, 1, 0]
+    got = read_behavior(tmp_path / "b.csv", run_label="still")
+    assert got["labels"].tolist() == [1, 0, 0, 1]
+    with pytest.raises(
+        UserError, match=r"labels holds run, still: labels are .* 'walk' \(run_label"
+    ):
+        read_behavior(tmp_path / "b.csv", run_label="walk")
+
+
+@pytest.mark.parametrize("labels", [["run", "rest", "groom", "rest"], [0, 1, 2, 1], [1, 2, 3, 3]])
+def test_more_than_two_states_are_not_decoded_yet(tmp_path, labels):
+    save_table(tmp_path / "b.csv", labels=labels)
+    with pytest.raises(
+        UserError, match=r"3 states \(.*, and more than two are not decoded yet; join"
+    ):
+        read_behavior(tmp_path / "b.csv")
+
+
+# --- states from speed -------------------------------------------------------------------------
+
+
+def test_states_are_made_from_speed_where_asked(tmp_path):
+    speed = np.array([0, 3, 1.5, 0.9, 0, 3, 0, 0])
+    save_table(tmp_path / "b.csv", labels=np.zeros(8, int), speed=speed)
+    frames = Frames(8, 2.0)
+
+    def labels(**options):
+        got = read_behavior(tmp_path / "b.csv", 2.0, frames=frames, **options)
+        return "".join(map(str, got["labels"]))
+
+    assert labels() == "00000000"
+    assert labels(states="speed") == "01000100"
+    assert labels(states="speed", speed_threshold_low=1.0) == "01100100"
+    assert labels(states="speed", speed_threshold_low=1.0, min_bout=1) == "01100000"  # 2 frames
+    for options in ({"min_bout": 1}, {"speed_threshold_low": 1.0}):
+        with pytest.raises(UserError, match=r"labels 'labels' are taken.*states: speed"):
+            labels(**options)
+
+
+@pytest.mark.parametrize(("column", "states"), [("labels", "speed"), ("speed", "labels")])
+def test_states_need_what_they_are_made_of(tmp_path, column, states):
+    save_table(tmp_path / "b.csv", **{column: LABELS})
+    with pytest.raises(UserError, match=f"has no {states}, which 'states: {states}' needs"):
+        read_behavior(tmp_path / "b.csv", states=states)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("cm/s", 1), ("m/s", 100), ("mm/s", 0.1), (None, 1)])
+def test_speed_is_kept_in_cm_s(tmp_path, unit, factor):
+    save_table(tmp_path / "b.csv", speed=SPEED)
+    got = read_behavior(tmp_path / "b.csv", speed_unit=unit)
+    np.testing.assert_allclose(got["speed"], factor * SPEED, rtol=1e-6)
+    assert got["labels"].tolist() == (factor * SPEED > 0.5).astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "words"),
+    [
+        (
+            {"speed": [0, 0.1, 0.35, 0]},
+            {},
+            "the speed of speed is 0 to 0.35 cm/s (taken to be in cm/s), and run is above "
+            "speed_threshold, 0.5 cm/s; check speed_unit and speed_threshold",
+        ),
+        (
+            {"speed": [0, 0, 0, 0, 0, 9, 9, 9], "t": [0, 1, 2, 3, 4, 5, 6, 7]},
+            {"behavior_time": "t", "speed_unit": "mm/s"},
+            "is 0 to 0 cm/s (taken to be in mm/s) during the movie's 4 frames (4 s); the file "
+            "holds 0 to 9, and run is above speed_threshold, 0.5 cm/s; check speed_unit, "
+            "speed_threshold, behavior_time and frame_times",
+        ),
+        (
+            {"labels": ["go", "go", "go", "go"]},
+            {"run_label": "go"},
+            "labels holds go 4 times; check behavior_labels and run_label",
+        ),
+        (
+            {"labels": [0, 0, 0, 0, 1, 1], "t": [0, 1, 2, 3, 4, 5]},
+            {"behavior_time": "t"},
+            "labels holds 0 4 times, 1 2 times, one of them during the movie's 4 frames (4 s); "
+            "check behavior_labels, behavior_time, frame_times and movie_axes",
+        ),
+        (
+            {"c": [0, 1, 1, 1]},
+            {"behavior_encoder": "c", "counts_per_turn": 1e6, "wheel_circumference": 1},
+            "check counts_per_turn, wheel_circumference and speed_threshold",
+        ),
+    ],
+)
+def test_what_a_session_of_one_state_holds(tmp_path, columns, options, words):
+    save_table(tmp_path / "b.csv", **columns)
+    about = {"frames": FRAMES, **options}
+    got = read_behavior(tmp_path / "b.csv", **about)
+    assert len(set(got["labels"])) == 1
+    assert words in seen(tmp_path / "b.csv", got, 0.5, **about)
+
+
+# --- clocks ------------------------------------------------------------------------------------
+
+
+def test_behavior_at_another_rate_is_brought_onto_the_frames(tmp_path):
+    time = 10 + np.arange(16) / 4  # four samples a frame, by a clock that begins at 10 s
+    speed = np.repeat([1, 5, 0, 2.0], 4) + np.tile([-0.3, 0.3, -0.1, 0.1], 4)
+    run = np.repeat([0, 1, 0, 1], 4)
+    save_table(tmp_path / "b.csv", labels=run, speed=speed, t=time)
+    frames = Frames(4, 1.0, 10 + np.arange(4.0))
+    got = read_behavior(tmp_path / "b.csv", frames=frames, behavior_time="t")
+    np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
+    assert got["labels"].tolist() == [0, 1, 0, 1]
+    # the same by its rate: the first sample is taken with the first frame, whenever that is
+    for clock in (FRAMES, frames, Frames(4, 1.0, 3 + np.arange(4.0))):
+        got = read_behavior(tmp_path / "b.csv", frames=clock, behavior_rate=4)
+        np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
+        assert got["labels"].tolist() == [0, 1, 0, 1]
+
+
+def test_labels_a_frame_beside_a_speed_of_another_rate(tmp_path):
+    speed = np.repeat([1, 5, 0, 2.0], 4)
+    save_h5(tmp_path / "b.h5", labels=LABELS, speed=speed, t=np.arange(16) / 4)
+    got = read_behavior(tmp_path / "b.h5", frames=FRAMES, behavior_time="t")
+    assert (got["labels"].tolist(), got["speed"].tolist()) == ([0, 1, 1, 0], [1, 5, 0, 2])
+
+
+def test_speed_of_an_encoder(tmp_path):
+    """200 counts a turn of 40 cm: a count is 2 mm."""
+    time = np.arange(9) / 2
+    counts = np.array([0, 5, 10, 10, 10, 40, 70, 70, 69.0])
+    save_table(tmp_path / "b.csv", counts=counts, t=time)
+    wheel = {"behavior_encoder": "counts", "counts_per_turn": 200, "wheel_circumference": 40}
+    got = read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_time="t", **wheel)
+    np.testing.assert_allclose(got["speed"], [2, 0, 12, 0.2], rtol=1e-6)
+    assert got["labels"].tolist() == [1, 0, 1, 0]
+    save_table(tmp_path / "b.csv", counts=counts[::2][:4])  # one a frame needs no time stamps
+    got = read_behavior(tmp_path / "b.csv", frames=FRAMES, **wheel)
+    np.testing.assert_allclose(got["speed"], [2, 0, 12, 12], rtol=1e-6)
+
+
+def test_an_encoder_that_is_reset_is_named(tmp_path):
+    save_table(tmp_path / "b.csv", counts=[95000, 95500, 400, 900])
+    wheel = {"behavior_encoder": "counts", "counts_per_turn": 4096, "wheel_circumference": 47}
+    with pytest.raises(UserError, match="1091 cm/s at frame 1: the counter is reset"):
+        read_behavior(tmp_path / "b.csv", frames=FRAMES, **wheel)
+    with pytest.raises(UserError, match="need counts_per_turn and wheel_circumference"):
+        read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_encoder="counts")
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        ([0, 1, 1, 2, 3, 4], "t repeats at sample 2 (1 s)"),
+        ([0, 1, 2, 1.5, 3, 4], "t goes back at sample 3 (1.5 s)"),
+        ([0, 1, np.nan, 2, 3, 4], "t is not finite"),
+        ([0, 0.1, 0.2, 0.3, 0.4, 0.5], "covers 0 to 0.5 s, but the movie 0 to 3 s"),
+        ([100, 101, 102, 103, 104, 105], "covers 100 to 105 s, but the movie 0 to 3 s"),
+    ],
+)
+def test_time_stamps_that_cannot_be_used_are_named(tmp_path, time, words):
+    save_table(tmp_path / "b.csv", speed=np.arange(6.0), t=time)
+    with pytest.raises(UserError) as caught:
+        read_behavior(tmp_path / "b.csv", frames=FRAMES, behavior_time="t")
+    assert words in str(caught.value) and str(tmp_path / "b.csv") in str(caught.value)
+
+
+def test_every_sample_needs_a_time_stamp(tmp_path):
+    save_h5(tmp_path / "b.h5", speed=np.arange(6.0), t=np.arange(5.0))
+    with pytest.raises(UserError, match="speed has 6 values, but t has 5 time stamps"):
+        read_behavior(tmp_path / "b.h5", frames=FRAMES, behavior_time="t")
+
+
+TIMES = 5 + np.arange(4) / 30
+
+
+@pytest.mark.parametrize("file", [*WRITERS, "plain.npy"])
+def test_time_stamps_of_frames(tmp_path, file):
+    if file == "plain.npy":
+        np.save(tmp_path / file, TIMES[:, None])
+    else:
+        WRITERS[file](tmp_path / file, frame_times=TIMES, other=TIMES + 1)
+        other = read_times(tmp_path / file, "other", 4, 30.0)
+        np.testing.assert_allclose(other, TIMES + 1)
+    np.testing.assert_allclose(read_times(tmp_path / file, None, 4, 30.0), TIMES)
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (TIMES[:3], "3 time stamps, but the movie has 4 frames"),
+        (TIMES * 1000, "0.03 frames/s, but frame_rate is 30"),
+        ([0, 1 / 30, 1 / 30, 0.1], "repeats at sample 2"),
+    ],
+)
+def test_time_stamps_that_are_none_of_the_movie(tmp_path, times, words):
+    np.save(tmp_path / "t.npy", times)
+    with pytest.raises(UserError, match=words):
+        read_times(tmp_path / "t.npy", None, 4, 30.0)
+
+
+# --- NWB ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def nwb(tmp_path_factory):
+    """A file with a speed in m/s, states, an interval series and a table of intervals."""
+    from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+    from pynwb.behavior import BehavioralEpochs, BehavioralTimeSeries
+    from pynwb.epoch import TimeIntervals
+    from pynwb.misc import IntervalSeries
+
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    file = NWBFile(session_description="s", identifier="s1", session_start_time=start)
+    module = file.create_processing_module("behavior", "b")
+    speed = np.repeat([0.001, 0.2, 0.03, 0.0], 2)
+    series = [
+        TimeSeries(name="speed", data=speed, unit="m/s", rate=2.0, starting_time=0.0),
+        TimeSeries(name="both", data=np.stack([speed, 1 - speed], 1), unit="m/s", rate=2.0),
+        TimeSeries(name="column", data=speed[:, None], unit="m/s", rate=2.0),
+        TimeSeries(name="odd", data=speed, unit="furlongs", rate=2.0),
+        TimeSeries(name="milli", data=speed * 1000, unit="m/s", conversion=0.001, rate=2.0),
+        TimeSeries(name="state", data=[0, 1, 0], unit="n.a.", timestamps=[0.0, 1.2, 3.6]),
+    ]
+    module.add(BehavioralTimeSeries(time_series=series))
+    edges = IntervalSeries(name="running", data=[1, -1], timestamps=[0.9, 2.9])
+    module.add(BehavioralEpochs(interval_series=[edges]))
+    bouts = TimeIntervals(name="bouts", description="d")
+    bouts.add_column("kind", "run or rest")
+    for begin, end, kind in ((0.0, 0.9, "rest"), (0.9, 2.9, "run"), (2.9, 4.0, "rest")):
+        bouts.add_interval(start_time=begin, stop_time=end, kind=kind)
+    file.add_time_intervals(bouts)
+    path = tmp_path_factory.mktemp("nwb") / "b.nwb"
+    with NWBHDF5IO(path, "w") as io:
+        io.write(file)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ({}, [0, 1, 1, 0]),  # of the speed, 0.1, 20, 3 and 0 cm/s
+        ({"behavior_labels": "running"}, [0, 1, 1, 0]),
+        ({"behavior_labels": "bouts/kind"}, [0, 1, 1, 0]),
+        ({"behavior_labels": "bouts/kind", "run_label": "rest"}, [1, 0, 0, 1]),
+        ({"behavior_labels": "bouts"}, [1, 1, 1, 1]),
+        ({"behavior_labels": "state"}, [0, 1, 1, 1]),  # held from 1.2 s on: middles at 0.5, 1.5, …
+        ({"behavior_speed": "milli"}, [0, 1, 1, 0]),
+        ({"behavior_speed": "both:1"}, [0, 1, 1, 0]),
+        ({"behavior_speed": "column"}, [0, 1, 1, 0]),
+    ],
+)
+def test_series_and_intervals_of_nwb(nwb, options, labels):
+    got = read_behavior(nwb, frames=FRAMES, **options)
+    assert got["labels"].tolist() == labels
+    np.testing.assert_allclose(got["speed"], [0.1, 20, 3, 0], atol=1e-5)
+
+
+def test_what_is_not_in_an_nwb_file_is_answered_by_what_is(nwb):
+    with pytest.raises(
+        UserError, match=r"no 'x' in it; it holds: both .8 x 2., bouts, bouts/kind, .*speed, state"
+    ):
+        read_behavior(nwb, frames=FRAMES, behavior_labels="x")
+    with pytest.raises(UserError, match=r"'furlongs', no speed that is known.*speed_unit"):
+        read_behavior(nwb, frames=FRAMES, behavior_speed="odd")
+    with pytest.raises(UserError, match="bouts holds intervals; needs a value a sample"):
+        read_behavior(nwb, frames=FRAMES, behavior_speed="bouts")

@@ -1,0 +1,335 @@
+"""Clocks of frames and of behaviour: units, gaps, raw frames; right, or refused by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+
+from make_movies import save_h5, save_table
+from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import Movie
+from mesodecode.recordings.preprocess import frames_of
+from mesodecode.recordings.readers.behavior import read_behavior
+from mesodecode.recordings.readers.clocks import Frames, read_times
+
+TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
+TIME = np.arange(2050) / 100
+RUNS = (TIME >= 5) & (TIME < 10) | (TIME >= 15) & (TIME < 20)
+STARTS = np.arange(600) / 30
+RAN = (STARTS >= 5 - 1e-9) & (STARTS < 10 - 1e-9) | (STARTS >= 15 - 1e-9)
+NOON = pd.Timestamp("2024-01-31T12:00:00")
+
+
+def labels(path, columns, frames=TWENTY, **options):
+    save_table(path, **columns)
+    return read_behavior(path, frames=frames, behavior_time="t", **options)["labels"]
+
+
+def refusal(path, columns, frames=TWENTY, **options):
+    with pytest.raises(UserError) as caught:
+        labels(path, columns, frames, **options)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- units -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "ticks"),
+    [("ms", 1e3), ("us", 1e6), ("ns", 1e9), ("min", 1 / 60), ("day", 1 / 86400), (30000, 3e4)],
+)
+@pytest.mark.parametrize("column", ["speed", "labels"])
+def test_a_clock_in_another_unit_is_refused_by_name_and_read_where_it_is_named(
+    tmp_path, unit, ticks, column
+):
+    columns = {"t": TIME * ticks, column: 20 * RUNS if column == "speed" else RUNS.astype(int)}
+    line = refusal(tmp_path / "b.csv", columns)
+    assert "20.49 s" in line or "lasts" in line or "covers" in line
+    assert f"set behavior_time_unit: {unit}" in line or unit == 30000
+    assert "behavior_time_unit" in line
+    got = labels(tmp_path / "b.csv", columns, behavior_time_unit=unit)
+    assert (got == RAN).mean() > 0.99
+
+
+def test_numbers_of_samples_or_frames_are_no_seconds(tmp_path):
+    columns = {"t": np.arange(2050), "speed": 20.0 * RUNS}
+    assert "ticks in a second" in refusal(tmp_path / "b.csv", columns)
+    assert (labels(tmp_path / "b.csv", columns, behavior_time_unit=100) == RAN).mean() > 0.99
+    columns = {"t": np.arange(600), "labels": RAN.astype(int)}
+    assert "numbers of frames? leave behavior_time out" in refusal(tmp_path / "b.csv", columns)
+    assert (labels(tmp_path / "b.csv", columns, behavior_time_unit=30) == RAN).all()
+
+
+def test_slow_clocks_in_seconds_are_read(tmp_path):
+    """States logged as they change, a speed a second, and behaviour that goes on for an hour."""
+    columns = {"t": [0, 5, 10, 15, 20, 300, 303], "labels": [0, 1, 0, 1, 0, 1, 0]}
+    stamped = Frames(600, 30.0, STARTS)
+    assert (labels(tmp_path / "b.csv", columns, stamped) == RAN).all()
+    seconds = np.arange(21.0)
+    columns = {"t": seconds, "speed": np.where((seconds % 10) >= 5, 20.0, 0)}
+    assert (labels(tmp_path / "b.csv", columns) == RAN).mean() > 0.9  # ramps of a second
+    hour = np.arange(36000) / 10
+    columns = {"t": hour, "speed": np.where(hour % 10 >= 5, 20.0, 0)}
+    assert "behavior_time_unit" in refusal(tmp_path / "b.csv", columns, stamped)
+    got = labels(tmp_path / "b.csv", columns, stamped, behavior_time_unit="s")
+    assert (got == RAN).mean() > 0.98
+
+
+def test_behaviour_of_a_whole_day_is_in_seconds_where_frames_lie_in_it(tmp_path):
+    """At 600 s of a day; in ms it would be over after 86 s. Not where ms fit the movie as well."""
+    day = np.arange(172800) / 2
+    columns = {"t": day, "speed": np.where(day % 10 >= 5, 20.0, 0)}
+    got = labels(tmp_path / "b.csv", columns, Frames(600, 30.0, 600 + STARTS))
+    assert (got == RAN).mean() > 0.9  # ramps of half a second
+    for begins in (0, 30):
+        line = refusal(tmp_path / "b.csv", columns, Frames(600, 30.0, begins + STARTS))
+        assert "set behavior_time_unit: ms (s, if it is)" in line
+    whole = {"t": np.arange(86400), "speed": columns["speed"][::2]}  # may be numbers of samples
+    line = refusal(tmp_path / "b.csv", whole, Frames(600, 30.0, 600 + STARTS))
+    assert "behavior_time_unit" in line
+    assert labels(tmp_path / "b.csv", whole, Frames(600, 30.0, 40000 + STARTS)).any()
+
+
+def test_before_the_first_change_to_run_the_mouse_rests(tmp_path, capsys):
+    columns = {"t": [5, 10, 15, 21], "labels": [1, 0, 1, 0]}
+    np.testing.assert_array_equal(labels(tmp_path / "b.csv", columns), RAN)
+    assert "5 s after the movie begins and is to run" in capsys.readouterr().err
+    columns = {"t": [5, 10, 15, 21], "labels": [0, 1, 0, 1]}
+    assert "write the state before it, at 0 s" in refusal(tmp_path / "b.csv", columns)
+    # a logger that begins a little after the camera, with the state that is
+    columns = {"t": [0.2, 5, 10, 15, 21], "labels": [0, 1, 0, 1, 0]}
+    np.testing.assert_array_equal(labels(tmp_path / "b.csv", columns), RAN)
+    # changes alone, the last of them long before the movie ends
+    line = refusal(tmp_path / "b.csv", {"t": [0, 2, 5], "labels": [0, 1, 0]})
+    assert "add what holds at the movie's beginning and end" in line
+    short = {"t": TIME[:1900], "speed": 20.0 * RUNS[:1900]}  # a regular log has other reasons
+    assert "add what holds" not in refusal(tmp_path / "b.csv", short)
+
+
+@pytest.mark.parametrize("form", ["iso", "zone", "clock"])
+def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
+    def text(seconds):
+        stamps = NOON + pd.to_timedelta(seconds, unit="s")
+        if form == "clock":
+            return [stamp.strftime("%H:%M:%S.%f") for stamp in stamps]
+        return [stamp.isoformat() + ("+01:00" if form == "zone" else "") for stamp in stamps]
+
+    save_table(tmp_path / "t.csv", time=text(STARTS))
+    time = read_times(tmp_path / "t.csv", None, 600, 30.0)
+    np.testing.assert_allclose(time - time[0], STARTS, atol=1e-6)
+    columns = {"t": text(TIME), "speed": 20.0 * RUNS}
+    got = labels(tmp_path / "b.csv", columns, Frames(600, 30.0, time))
+    assert (got == RAN).mean() > 0.99
+    assert "covers" in refusal(tmp_path / "b.csv", columns)  # frames from 0 s on
+    line = refusal(tmp_path / "b.csv", {"t": TIME, "speed": RUNS}, Frames(600, 30.0, time))
+    assert "both need one clock" in line and ("dates" in line or form == "clock")
+    assert "no numbers in ms" in refusal(tmp_path / "b.csv", columns, behavior_time_unit="ms")
+    night = (NOON + pd.to_timedelta(43190 + TIME, unit="s")).strftime("%H:%M:%S.%f")
+    assert "past midnight" in refusal(tmp_path / "b.csv", columns | {"t": night})
+
+
+def test_text_that_is_no_time_is_named(tmp_path):
+    for word, part in (("soon", "no time, such as 'soon'"), (None, "no time at sample 2")):
+        columns = {"t": [NOON.isoformat(), "2024-01-31T12:00:01", word], "speed": [0, 1, 2]}
+        assert part in refusal(tmp_path / "b.csv", columns)
+
+
+def test_frames_in_another_unit_are_refused_by_name(tmp_path):
+    for unit, ticks in (("ms", 1e3), ("us", 1e6), ("day", 1 / 86400)):
+        np.save(tmp_path / "t.npy", STARTS * ticks)
+        with pytest.raises(UserError, match=f"frame_rate is 30 .*set frame_times_unit: {unit}"):
+            read_times(tmp_path / "t.npy", None, 600, 30.0)
+        got = read_times(tmp_path / "t.npy", None, 600, 30.0, unit=unit)
+        np.testing.assert_allclose(got, STARTS, atol=1e-9)
+    np.save(tmp_path / "t.npy", np.arange(600))
+    with pytest.raises(UserError, match="numbers of frames"):
+        read_times(tmp_path / "t.npy", None, 600, 30.0)
+
+
+@pytest.mark.parametrize("first", [0, -(2**31)])
+def test_a_counter_of_32_bits_that_begins_anew_runs_on(tmp_path, capsys, first):
+    ticks = (np.round(TIME * 1000).astype(np.int64) + 2**32 - 8000) % 2**32 + first
+    frames = Frames(600, 30.0, STARTS + (2**32 - 8000 + first) / 1000)
+    columns = {"t": ticks, "speed": 20.0 * RUNS}
+    got = labels(tmp_path / "b.csv", columns, frames, behavior_time_unit="ms")
+    assert (got == RAN).mean() > 0.99
+    assert "begins anew after 4,294,967,296 in 1 places" in capsys.readouterr().err
+    columns["t"] = np.where(TIME < 8, TIME, TIME - 8)  # another clock, begun again
+    assert "t goes back at sample 800" in refusal(tmp_path / "b.csv", columns)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        (np.append(TIME[:-50], np.zeros(50)), "the last 50 of 2050 values of t are 0: never writt"),
+        (np.append(TIME[:-50], np.full(50, np.nan)), "the last 50 of 2050 values of t are nan"),
+        ((1.7e9 + TIME).astype(np.float32), "float32 has steps of 128 there"),
+    ],
+)
+def test_what_is_wrong_with_time_stamps_is_said(tmp_path, spoilt, words):
+    save_h5(tmp_path / "b.h5", t=spoilt, speed=20.0 * RUNS)
+    with pytest.raises(UserError, match=words):
+        read_behavior(tmp_path / "b.h5", frames=TWENTY, behavior_time="t")
+
+
+# --- gaps --------------------------------------------------------------------------------------
+
+
+def logged(there, speed=20.0 * RUNS):
+    return {"t": TIME[there], "speed": speed[there]}
+
+
+def test_a_speed_logged_while_the_wheel_turns_rests_between(tmp_path, capsys):
+    there = RUNS | np.isin(np.arange(2050), [0, 1000, 2000, 2049])
+    got = read_behavior(
+        (save_table(tmp_path / "b.csv", **logged(there)), tmp_path / "b.csv")[1],
+        frames=TWENTY,
+        behavior_time="t",
+    )
+    assert (got["labels"] == RAN).mean() > 0.99
+    np.testing.assert_allclose(got["speed"][STARTS < 4.9], 0)
+    assert "speed is 0 before 2 gaps without samples (10 s in all)" in capsys.readouterr().err
+    there |= (TIME >= 10) & (TIME < 10.5) | (TIME < 0.5)  # half a second of 0 each time
+    assert (labels(tmp_path / "b.csv", logged(there)) == RAN).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        (RUNS | (TIME == 0) | (TIME > 20), "from 9.99 to 15 s (it is 20 before)"),  # no last 0
+        ((TIME < 6) | (TIME > 8), "from 5.99 to 8.01 s (it is 20 before)"),  # lost while running
+        ((TIME < 4) | (TIME > 11), "from 3.99 to 11.01 s (it is 0 before, but logged at rest"),
+        ((TIME < 3) | (TIME > 4), "from 2.99 to 4.01 s (it is 0 before, but logged at rest too)"),
+    ],
+)
+@pytest.mark.parametrize("column", ["speed", "labels"])
+def test_a_gap_of_which_nothing_is_known_is_refused(tmp_path, there, why, column):
+    columns = {"t": TIME[there], column: (20.0 if column == "speed" else 1) * RUNS[there]}
+    why = why if column == "speed" else why.replace("is 20", "is 1")
+    assert why in refusal(tmp_path / "b.csv", columns)
+
+
+def test_gaps_without_frames_and_short_ones_are_none(tmp_path):
+    there = (TIME < 6) | (TIME > 6.2)  # 20 samples dropped
+    assert (labels(tmp_path / "b.csv", logged(there)) == RAN).mean() > 0.99
+    there = (TIME < 6) | (TIME > 8)  # the camera paused too
+    on = (STARTS < 6) | (STARTS > 8.01)
+    frames = Frames(on.sum(), 30.0, STARTS[on])
+    assert (labels(tmp_path / "b.csv", logged(there), frames) == RAN[on]).mean() > 0.99
+
+
+def test_a_position_logged_as_it_changes_and_one_that_was_missed(tmp_path):
+    position = np.round(np.cumsum(20.0 * RUNS) / 100 / 47 * 4096)
+    wheel = {"behavior_encoder": "c", "counts_per_turn": 4096, "wheel_circumference": 47}
+    moved = np.append(True, np.diff(position) != 0)
+    moved[-1] = True
+    columns = {"t": TIME[moved], "c": position[moved]}
+    assert (labels(tmp_path / "b.csv", columns, **wheel) == RAN).mean() > 0.98
+    there = (TIME < 4) | (TIME > 11)  # a run within it: a slow walk of 7 s, if interpolated
+    columns = {"t": TIME[there], "c": position[there]}
+    line = refusal(tmp_path / "b.csv", columns, **wheel)
+    assert "c has no samples from 3.99 to 11.01 s" in line and "turned by" in line
+    there = (TIME < 1) | (TIME > 4)  # at rest
+    columns = {"t": TIME[there], "c": position[there]}
+    assert (labels(tmp_path / "b.csv", columns, **wheel) == RAN).mean() > 0.98
+
+
+# --- frames of all channels ---------------------------------------------------------------------
+
+
+class Stack(Movie):
+    path = "m.tif"
+
+    def __init__(self, n):
+        self.shape = (n, 4, 4)
+
+
+RAW = np.arange(1200) / 60
+EDGES = np.sort(np.concatenate([RAW, RAW + 0.004]))
+
+
+@pytest.mark.parametrize(
+    ("stamps", "expected"),
+    [
+        (RAW, RAW[1::2]),
+        (EDGES, RAW[1::2]),
+        (RAW[1::2], RAW[1::2]),
+        (EDGES[[i for k in range(1, 1200, 2) for i in (2 * k, 2 * k + 1)]], RAW[::2]),
+    ],
+)
+def test_time_stamps_of_all_channels(tmp_path, stamps, expected):
+    """Two channels, of which the second is the signal's; the last case can be RAW or EDGES."""
+    np.save(tmp_path / "t.npy", stamps)
+    taken = np.arange(1, 1200, 2)
+    if len(stamps) == 1200 and stamps is not RAW:
+        expected = stamps[taken]
+    got = frames_of(Stack(1200), taken, 30.0, tmp_path / "t.npy")
+    np.testing.assert_allclose(got.time, expected)
+
+
+def test_both_edges_of_exposures_of_one_channel(tmp_path, capsys):
+    np.save(tmp_path / "t.npy", np.sort(np.concatenate([STARTS, STARTS + 0.01])))
+    np.testing.assert_allclose(read_times(tmp_path / "t.npy", None, 600, 30.0), STARTS)
+    assert "the first of each two is taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("stamps", "words"),
+    [
+        (RAW[:-1], "needs 600 .one a frame., 1200 .one for each frame of all channels. or 2400"),
+        (RAW[:-1], "which frames lack one is not known"),
+        (np.append(RAW, 20.0), "cut off those without a frame"),
+        (np.sort(np.random.default_rng(0).uniform(0, 20, 2400)), "has 2400 time stamps"),
+        (RAW[:1200] * 2, "says 15 frames/s, but frame_rate is 30"),
+    ],
+)
+def test_time_stamps_of_no_frames(tmp_path, stamps, words):
+    np.save(tmp_path / "t.npy", stamps)
+    with pytest.raises(UserError, match=words):
+        frames_of(Stack(1200), np.arange(0, 1200, 2), 30.0, tmp_path / "t.npy")
+
+
+def test_values_of_all_channels_and_their_times(tmp_path, capsys):
+    frames = Frames(600, 30.0, None, np.arange(0, 1200, 2), 1200)
+    state = np.repeat(RAN.astype(int), 2)
+    save_table(tmp_path / "b.csv", labels=state, speed=20.0 * state, segment=np.arange(1200) // 600)
+    got = read_behavior(tmp_path / "b.csv", frames=frames)
+    assert (got["labels"] == RAN).all() and (got["speed"] == 20 * RAN).all()
+    assert (got["segment"] == np.arange(600) // 300).all()
+    assert "of 1200 values of labels" in capsys.readouterr().err
+    columns = {"t": RAW, "labels": state}
+    assert (labels(tmp_path / "b.csv", columns, frames) == RAN).all()
+
+
+# --- Spike2 ------------------------------------------------------------------------------------
+
+
+def test_spike2_gives_times_itself(tmp_path):
+    wheel = {"title": "Wheel", "interval": 0.01, "start": 0.005, "length": 2050.0}
+    wheel["values"] = 20.0 * RUNS[:, None]
+    events = {"times": STARTS[:, None], "resolution": 1e-5, "length": 600.0}
+    edges = {"times": [[0.0], [5.0], [10.0], [15.0]], "level": [[0], [1], [0], [1]]}
+    kept = {"times": TIME[:, None], "values": 20.0 * RUNS[:, None], "interval": 9.0, "start": 9.0}
+    scipy.io.savemat(
+        tmp_path / "b.mat", {"V_Wheel": wheel, "V_TTL": events, "V_Door": edges, "V_Kept": kept}
+    )
+    np.testing.assert_allclose(read_times(tmp_path / "b.mat", "V_TTL/times", 600, 30.0), STARTS)
+    for name in ("V_Wheel", "V_Kept"):
+        got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed=f"{name}/values")
+        assert (got["labels"] == RAN).mean() > 0.99
+    got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_labels="V_Door/level")
+    assert (got["labels"] == RAN).all()
+    wheel |= {"units": "m/s", "values": wheel["values"] / 100}
+    scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel})
+    got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed="V_Wheel/values")
+    assert (got["labels"] == RAN).mean() > 0.99 and got["speed"].max() == 20
+    scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel | {"units": " volt "}})
+    with pytest.raises(UserError, match="V_Wheel/values is in 'volt', no speed that is known"):
+        read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed="V_Wheel/values")
+    wheel["start"] = 100.0
+    scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel})
+    with pytest.raises(UserError, match=r"covers 100 to 120\.49 s, but the movie 0 to 19\.967 s"):
+        read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed="V_Wheel/values")

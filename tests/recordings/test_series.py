@@ -1,0 +1,321 @@
+"""Which files are parts of one movie, in which order, and which are its wavelengths."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import tifffile
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from make_movies import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
+from mesodecode.base.files import UserError, in_order
+from mesodecode.recordings.readers.light_sources import read_light_sources
+from mesodecode.recordings.readers.series import by_wavelength, check_signal, of_one_series
+
+BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
+BOTH = np.stack([BLUE, VIOLET], axis=1).reshape(-1, *FRAMES.shape[1:])
+
+
+def paths(names):
+    return [Path("rec") / f"{name}.tif" for name in names.split()]
+
+
+def save_each(folder, *names):
+    """Write the blue frames under the first name, the violet ones under the second."""
+    for name, frames in zip(names, (BLUE, VIOLET), strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(folder / name, frames, **GRAY)
+    return [folder / name for name in names]
+
+
+# --- order and belonging -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        "rec rec2 rec10",
+        "rec rec-1 rec-2",
+        "rec rec_1 rec_2 rec_10",
+        "rec rec@0001 rec@0002",
+        "rec rec.2 rec.3",
+        "rec.ome rec_1.ome rec_2.ome",
+        "rec recA recB",
+        "m1_20260101 m1_20260101_1 m1_20260101_2",
+        "rec_a rec_b",
+        "rec rec_part2 rec_part3",
+        "r r1 r2",
+        "a b c",
+        "file file2 file3",
+        "rec_part rec_part2",
+        "file_00001_00001 file_00001_00002 file_00002_00001",
+    ],
+)
+def test_parts_are_ordered_by_number_an_unnumbered_one_first(ordered):
+    expected = paths(ordered)
+    assert in_order(reversed(expected)) == expected
+    assert of_one_series(expected, "rec") == (expected, [])
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,12}", fullmatch=True),
+    st.sampled_from(["", "_", "-", "@", ".", " ", "_X", "_part", "-file"]),
+)
+def test_a_name_and_the_same_with_numbers_are_a_series(name, between):
+    files = [Path("rec") / f"{name}{number}.tif" for number in ("", f"{between}2", f"{between}10")]
+    assert of_one_series(files, "rec") == (files, [])
+
+
+def test_a_number_in_brackets_is_that_of_a_part():
+    expected = [Path("rec/a b.tif"), Path("rec/a b (2).tif"), Path("rec/a b (10).tif")]
+    assert in_order(reversed(expected)) == expected
+    assert of_one_series(expected, "rec") == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        ("MAX_img img_0 img_1", "MAX_img"),
+        ("MAX_rec rec", "MAX_rec"),
+        ("AVG_m12_20260101 m12_20260101", "AVG_m12_20260101"),
+        ("img_1 img_2 img_2_mask img_reference", "img_2_mask img_reference"),
+        ("rec_1 rec_2 rec_3 vessels", "vessels"),
+    ],
+)
+def test_what_lies_beside_the_parts_is_none_of_them(names, others):
+    assert of_one_series(paths(names), "rec")[1] == paths(others)
+
+
+@pytest.mark.parametrize("names", ["raw_1 raw_2 rec_1 rec_2", "rec_1 mask", "first second"])
+def test_files_that_could_be_two_series_are_refused(names):
+    with pytest.raises(UserError, match=r"rec: .*parts of one series; name the files"):
+        of_one_series(paths(names), "rec")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("x_MMStack_Pos0.ome x_MMStack_Pos1.ome", "2 positions"),
+        ("img_000000000_Blue_000 img_000000000_Blue_001", "2 planes"),
+        (
+            "img_channel000_position000_time000000000_z000 "
+            "img_channel000_position001_time000000000_z000",
+            "2 positions",
+        ),
+    ],
+)
+def test_images_of_several_places_are_no_movie(names, words):
+    with pytest.raises(UserError, match=words):
+        of_one_series(paths(names), "rec")
+
+
+def test_a_projection_in_the_folder_is_named_and_left_out(tmp_path, capsys):
+    for i, part in enumerate(np.split(FRAMES, (4, 12))):
+        tifffile.imwrite(tmp_path / f"img_{i}.tif", part, **GRAY)
+    tifffile.imwrite(tmp_path / "MAX_img.tif", FRAMES.max(0), **GRAY)
+    np.testing.assert_array_equal(read(tmp_path), FRAMES)
+    assert "MAX_img.tif: left out" in capsys.readouterr().err
+    np.testing.assert_array_equal(read(str(tmp_path / "*.tif")), FRAMES)
+    listed = [tmp_path / "MAX_img.tif", tmp_path / "img_0.tif"]  # what a user lists is taken
+    np.testing.assert_array_equal(read(listed)[0], FRAMES.max(0))
+
+
+# --- wavelengths -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        ("s1_470 s1_405", "470 405"),
+        ("s1_470nm_1 s1_470nm_2 s1_410nm_1 s1_410nm_2", "470 410"),
+        ("blue violet", "blue violet"),
+        ("recBlue recViolet", "Blue Violet"),
+        ("C1-rec C2-rec", "C1 C2"),
+        ("rec_w1GFP rec_w2RFP", "w1GFP w2RFP"),
+        ("rec_G rec_R", "G R"),
+        ("s_470_ch1 s_405_ch2", "ch1/470 ch2/405"),
+        ("Cycle00001_Ch1_000001.ome Cycle00001_Ch2_000001.ome", "Ch1 Ch2"),
+        ("img_000000000_Cy5_000 img_000000000_Dapi_000", "Cy5 Dapi"),
+        (  # ended within a cycle
+            "img_channel000_time0 img_channel000_time1 img_channel000_time2 "
+            "img_channel001_time0 img_channel001_time1",
+            "channel000 channel001",
+        ),
+    ],
+)
+def test_names_tell_wavelengths(names, labels):
+    found = by_wavelength(paths(names))
+    assert list(found) == [label.replace("/", " ") for label in labels.split()]
+    assert list(chain.from_iterable(found.values())) == paths(names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "rec_1 rec_2",
+        "file000 file500 file1000",
+        "img_404 img_405 img_406",
+        "img_470 img_473",
+        "m405_s1 m405_s2",
+        "recA recB",
+        "s1_470 s2_405",
+        "blue_1 blue_2",
+    ],
+)
+def test_names_of_parts_tell_no_wavelengths(names):
+    assert by_wavelength(paths(names)) is None
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_a_file_a_wavelength(tmp_path, size, capsys):
+    files = save_each(tmp_path, "s1_470.tif", "s1_405.tif")
+    np.testing.assert_array_equal(read(files, size, channels=2), BOTH)
+    assert "channel 1 is 470, channel 2 is 405" in capsys.readouterr().err
+    # of a folder, names are in the order of their numbers
+    turned = np.stack([VIOLET, BLUE], axis=1).reshape(BOTH.shape)
+    np.testing.assert_array_equal(read(tmp_path, size, channels=2), turned)
+    joined = read(files, size, channels=2, wavelengths="in_turn")
+    np.testing.assert_array_equal(joined, np.concatenate([BLUE, VIOLET]))
+
+
+def test_files_that_may_be_a_wavelength_each_are_said_to_be_joined(tmp_path, capsys):
+    files = save_each(tmp_path, "rec_1.tif", "rec_2.tif")
+    joined = np.concatenate([BLUE, VIOLET])
+    np.testing.assert_array_equal(read(files, channels=2), joined)
+    said = capsys.readouterr().err
+    assert "2 files, taken to follow each other in time" in said and "separate" in said
+    for options in ({"channels": 2, "wavelengths": "in_turn"}, {"channels": 1}):
+        np.testing.assert_array_equal(read(files, **options), joined)
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "calcium"),
+    [
+        ("405 470", 2),
+        ("s1/405nm s1/488nm", 2),
+        ("isosbestic signal", 2),
+        ("imagingUV imagingBlue", 2),
+        ("green_reflectance blue_fluo", 2),
+        ("hemo_530 calcium_470", 2),
+        ("violet 415 blue", 3),
+    ],
+)
+def test_what_shows_no_calcium_is_not_taken_for_the_signal(names, calcium):
+    words = f"signal_channel 1 is .*signal_channel: {calcium} .*reference_channel: 1"
+    with pytest.raises(UserError, match=f"rec: {words}"):
+        check_signal(names.split(), 1, "rec")
+    for chosen in range(2, len(names.split()) + 1):
+        check_signal(names.split(), chosen, "rec")
+
+
+@pytest.mark.parametrize(
+    "names", ["ch1 ch2", "470 405", "405 415", "G R", "GCaMP tdTomato", "470 530"]
+)
+def test_where_names_do_not_tell_calcium_any_may_be_the_signal(names):
+    for signal in (1, 2):
+        check_signal(names.split(), signal, "rec")
+
+
+def test_parts_of_each_wavelength(tmp_path):
+    for name, frames in (("470", BLUE), ("405", VIOLET)):
+        for i, part in enumerate(np.split(frames, (9, 14)), 1):
+            tifffile.imwrite(tmp_path / f"s_{name}_{i}.tif", part, **GRAY)
+    patterns = [str(tmp_path / "s_470_*.tif"), str(tmp_path / "s_405_*.tif")]
+    np.testing.assert_array_equal(read(patterns, channels=2), BOTH)
+
+
+def test_a_folder_a_wavelength(tmp_path):
+    save_each(tmp_path, "a/m_1.tif", "b/m_1.tif")
+    folders = [tmp_path / "a", tmp_path / "b"]
+    np.testing.assert_array_equal(read(folders, channels=2, wavelengths="separate"), BOTH)
+    save_each(tmp_path, "blue/m_1.tif", "violet/m_1.tif")
+    np.testing.assert_array_equal(read([tmp_path / "blue", tmp_path / "violet"], channels=2), BOTH)
+
+
+def test_single_images_with_the_channel_before_the_time(tmp_path):
+    for c, frames in enumerate((BLUE, VIOLET[:-1])):  # stopped before the last violet image
+        for t, frame in enumerate(frames):
+            name = f"img_channel{c:03d}_position000_time{t:09d}_z000.tif"
+            tifffile.imwrite(tmp_path / name, frame, **GRAY)
+    np.testing.assert_array_equal(read(tmp_path, channels=2), BOTH[:-2])
+
+
+def test_wavelengths_are_not_joined_in_time_without_a_word(tmp_path):
+    files = save_each(tmp_path, "s1_470.tif", "s1_405.tif")
+    words = "470, 405.*channels is 1: set channels: 2.*wavelengths: in_turn"
+    with pytest.raises(UserError, match=words):
+        read(files)
+    tifffile.imwrite(files[1], VIOLET[:-2], **GRAY)
+    with pytest.raises(UserError, match="wavelengths of 23 and 21 frames"):
+        read(files, channels=2)
+    tifffile.imwrite(files[1], VIOLET[:, 1:], **GRAY)
+    with pytest.raises(UserError, match="must match"):
+        read(files, channels=2)
+    files = save_each(tmp_path, "one.tif", "two.tif")
+    with pytest.raises(UserError, match="2 files whose names do not tell 3 wavelengths"):
+        read(files, channels=3, wavelengths="separate")
+
+
+def save_zarr(path, **arrays):
+    group = zarr.open_group(str(path), mode="w")
+    for name, array in arrays.items():
+        group.create_array(name, data=array)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mat", ".zarr", ".nwb"])
+def test_a_dataset_a_wavelength(tmp_path, suffix):
+    path, names = tmp_path / f"s{suffix}", ["calcium", "isosbestic"]
+    options = {"dataset": names, "channels": 2}
+    if suffix == ".h5":
+        save_h5(path, calcium=BLUE, isosbestic=VIOLET)
+    elif suffix == ".mat":
+        turned = [frames.transpose(1, 2, 0) for frames in (BLUE, VIOLET)]
+        save_v73(path, calcium=turned[0], isosbestic=turned[1])
+    elif suffix == ".zarr":
+        save_zarr(path, calcium=BLUE, isosbestic=VIOLET)
+    else:
+        each = zip((BLUE, VIOLET), names, strict=True)
+        save_nwb(path, *[photon_series(frames, name) for frames, name in each])
+    np.testing.assert_array_equal(read(path, **options), BOTH)
+    assert "channels is 1: set channels: 2" in refusal(path, dataset=names)
+    joined = read(path, dataset=names, wavelengths="in_turn")
+    np.testing.assert_array_equal(joined, np.concatenate([BLUE, VIOLET]))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".mat", ".h5", ".csv", "folder"])
+def test_light_sources_are_read_from_any_file(tmp_path, suffix):
+    lights, path = np.array([0, 2, 3, 2, 3]), tmp_path / f"lights{suffix}"
+    if suffix == ".npy":
+        np.save(path, lights.astype(float)[:, None])
+    elif suffix == ".mat":
+        scipy.io.savemat(path, {"light_sources": lights[None]})
+    elif suffix == ".h5":
+        save_h5(path, light_source=lights)
+    elif suffix == ".csv":
+        path.write_text(
+            "frame,light_source\n" + "".join(f"{i},{v}\n" for i, v in enumerate(lights))
+        )
+    else:
+        path.mkdir()
+        np.save(path / "imaging.imagingLightSource.npy", lights)
+    assert read_light_sources(path, None, 5).tolist() == lights.tolist()
+    with pytest.raises(UserError, match="5 light sources, but the movie has 6 frames"):
+        read_light_sources(path, None, 6)
+
+
+def test_light_sources_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "lights.csv"
+    path.write_text("led\nblue\nviolet \n")
+    assert read_light_sources(path, "led", 2).tolist() == ["blue", "violet"]
+    with pytest.raises(UserError, match=r"no 'light_sources' in it; it holds: led; name"):
+        read_light_sources(path, None, 2)
+    np.save(tmp_path / "l.npy", [1.5, 2])
+    with pytest.raises(UserError, match="no whole numbers"):
+        read_light_sources(tmp_path / "l.npy", None, 2)

@@ -1,0 +1,172 @@
+"""Channels that take turns: where their order changes is told, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from make_recordings import DEFAULTS, RATE, Stack, interleave
+from mesodecode.base.files import UserError
+from mesodecode.recordings.corrections.turns import InTurn
+from mesodecode.recordings.preprocess import preprocess
+
+T, H, W = 200, 20, 24
+
+
+def channel(level, seed=0, texture=0.3):
+    """Return frames (T, H, W) of one wavelength: an image, noise, and blood."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:H, :W]
+    image = 1 + texture * np.sin(rows / 5) * np.cos(columns / 7)
+    blood = 1 + 0.02 * np.sin(np.arange(T) / 5)
+    return level * image * blood[:, None, None] * (1 + 0.02 * rng.normal(size=(T, H, W)))
+
+
+def two(ratio=0.7):
+    return interleave(channel(1000, 1), channel(1000 * ratio, 2))
+
+
+def read(frames, n=2, size=37):
+    movie = InTurn(Stack(frames.astype(np.uint16)), n)
+    blocks = list(movie.blocks(size))
+    np.testing.assert_array_equal(np.concatenate([b for _, b in blocks]), movie.source.frames)
+    list(movie.blocks(size))  # at later readings, too
+
+
+def refusal(frames, n=2, size=37):
+    with pytest.raises(UserError) as caught:
+        read(frames, n, size)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("size", [1, 50, 1000])
+@pytest.mark.parametrize("dropped", [1, 2, 7, 150, 396])
+def test_the_frame_at_which_two_wavelengths_swap_is_named(dropped, size):
+    words = refusal(np.delete(two(), dropped, axis=0), size=size)
+    assert f"change their order at frame {dropped} of 399:" in words and "light_sources" in words
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.9, 1.4])
+def test_wavelengths_of_any_brightness_are_told_apart(ratio):
+    read(two(ratio))
+    assert "at frame 250 " in refusal(np.delete(two(ratio), 250, axis=0))
+
+
+def test_wavelengths_of_one_brightness_are_told_by_their_images():
+    frames = interleave(channel(1000, 1, texture=0.3), channel(1000, 2, texture=-0.3))
+    read(frames)
+    assert "at frame 250 " in refusal(np.delete(frames, 250, axis=0))
+
+
+@pytest.mark.parametrize("second", [105, 301])
+def test_all_changes_are_counted(second):
+    words = refusal(np.delete(two(), [100, second], axis=0))
+    assert "at frame 100 of 398 and 1 times more" in words
+
+
+@pytest.mark.parametrize("dropped", [[133], [133, 134]])
+def test_three_channels(dropped):
+    frames = interleave(channel(1000, 1), channel(800, 2), channel(500, 3))
+    read(frames, 3)
+    assert "the 3 channels change their order at frame 133" in refusal(
+        np.delete(frames, dropped, axis=0), 3
+    )
+
+
+def test_dark_frames_before_the_light(capsys):
+    dark = 100 + np.random.default_rng(0).normal(0, 2, (3, H, W))
+    words = refusal(np.concatenate([dark, two()]))
+    assert "the light goes on at frame 3, which is no multiple of 2" in words
+    read(np.concatenate([dark[:2], two()]))  # the order stays
+    assert "the first 2 frames are dark" in capsys.readouterr().err
+
+
+def test_dark_frames_within_the_recording():
+    dark = 100 + np.random.default_rng(0).normal(0, 2, (5, H, W))
+    frames = two()
+    frames[200:205] = dark  # a shutter, while lights go on taking turns
+    read(frames)
+    words = refusal(np.concatenate([two()[:200], dark, two()[200:]]))  # lights waited
+    assert "at frame 205 " in words
+
+
+def test_nothing_else_is_taken_for_it():
+    frames, late = two(), np.arange(2 * T)[:, None, None] >= 200
+    rng = np.random.default_rng(5)
+    kinds = {
+        "equal wavelengths": two(1.0),
+        "equal wavelengths, one dropped": np.delete(two(1.0), 100, axis=0),
+        "a whole cycle dropped": np.delete(frames, [100, 101], axis=0),
+        "less light": np.where(late, frames * 0.7, frames),
+        "more light": np.where(late, frames / 0.7, frames),
+        "one light fails": np.where(late & (np.arange(2 * T) % 2 == 1)[:, None, None], 90, frames),
+        "one light grows past the other": frames
+        * np.where(np.arange(2 * T) % 2, np.linspace(1, 2, 2 * T), 1)[:, None, None],
+        "movement": np.where(late, np.roll(frames, 5, axis=2), frames),
+        "flashes": frames * np.where(rng.random(2 * T) < 0.02, 1.6, 1)[:, None, None],
+        "a first frame half exposed": frames * np.r_[0.5, np.ones(2 * T - 1)][:, None, None],
+        "neurons": frames * np.where(np.arange(2 * T) % 80 < 20, 1.3, 1)[:, None, None],
+    }
+    for kind, made in kinds.items():
+        try:
+            read(made)
+        except UserError as error:
+            raise AssertionError(kind) from error
+
+
+def test_channels_one_after_the_other_are_no_turns():
+    words = refusal(np.concatenate([channel(1000, 1), channel(700, 2)]))
+    assert "follow each other after 200 frames" in words and "wavelengths: separate" in words
+
+
+def test_files_of_one_wavelength_each_hold_no_turns_of_two():
+    def look(frames):
+        movie = InTurn(Stack(frames.astype(np.uint16)), 2, apart=True)
+        assert len(np.concatenate([b for _, b in movie.blocks(37)])) == len(frames)
+
+    look(two())
+    look(interleave(channel(1000, 1), channel(1000, 1)))
+    flicker = 1 + 0.01 * (np.arange(2 * T) // 2 % 2)[:, None, None]
+    look(two() * flicker)
+    with pytest.raises(UserError, match="wavelengths: in_turn"):
+        look(interleave(two()[:T], two()[T:]))  # rec_w1 and rec_w2 of two weeks
+
+
+def sources(folder, frames, labels):
+    tifffile.imwrite(folder / "s.tif", frames.astype(np.uint16), photometric="minisblack")
+    np.save(folder / "labels.npy", labels)
+    return {
+        **{"movie": folder / "s.tif", "behavior": folder / "labels.npy"},
+        **{"session": "s1", "mouse": "m1", "frame_rate": RATE},
+    }
+
+
+def test_a_recording_with_a_dropped_frame_is_refused_and_mended_by_its_light_sources(
+    tmp_path, capsys
+):
+    frames = np.delete(two(), 121, axis=0).astype(np.uint16)  # a frame of the reference
+    lights = np.delete(np.tile([2, 3], T), 121)
+    labels = np.arange(T) // 20 % 2
+    files = sources(tmp_path, frames, labels)
+    settings = DEFAULTS | {"channels": 2, "reference_channel": 2}
+    with pytest.raises(UserError, match=r"no whole cycle.*light_sources"):  # 200 labels
+        preprocess(tmp_path / "o.h5", **files, corrections=settings)
+    np.save(tmp_path / "labels.npy", labels[1:])
+    with pytest.raises(UserError, match="at frame 121 of 399"):
+        preprocess(tmp_path / "o.h5", **files, corrections=settings)
+    assert "399 frames are no whole number of cycles of 2 channels" in capsys.readouterr().err
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "lights.npy", lights)
+    settings |= {"channels": 1, "signal_channel": 2, "reference_channel": 3}
+    given = {"light_sources": tmp_path / "lights.npy", "corrections": settings}
+    preprocess(tmp_path / "o.h5", **files, **given)
+    with h5py.File(tmp_path / "o.h5") as file:
+        np.testing.assert_array_equal(file["frames"], frames[lights == 2])
+        assert file["corrections/signal_frames"][:].tolist() == np.flatnonzero(lights == 2).tolist()
+    np.save(tmp_path / "lights.npy", lights[1:])
+    with pytest.raises(UserError, match=r"lights\.npy: .*398 light sources.* 399 frames"):
+        preprocess(tmp_path / "o.h5", **files, **given)
+    with pytest.raises(UserError, match="wavelengths is separate"):
+        preprocess(tmp_path / "o.h5", **files, **given, wavelengths="separate")

@@ -1,0 +1,198 @@
+"""What the report says besides results: what is missing or left out, costs, seeds, references."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from make_tables import MICE, NAMES, Checker, text_of, write_report
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table, write_table
+from mesodecode.report import formats
+from mesodecode.running import runtimes
+from mesodecode.scores import auc as auc_tables
+from mesodecode.scores import auc_figure, mouse_tests
+from mesodecode.study import study as studies
+
+DECODERS = {
+    "cnn": {},
+    "cnn_gru": {"start_from": "cnn", "rnn": "gru"},
+    "roi_gru": {"input": "rois", "rnn": "gru"},
+}
+
+
+def configure(folder: Path, **change: object) -> None:
+    config = {
+        "study": "x",
+        "recordings": dict.fromkeys(["movie", "behavior", "rois"], "{session}"),
+        "mice": {mouse: [f"m{mouse}_s{i}" for i in (1, 2)] for mouse in MICE},
+        "decoders": DECODERS,
+    }
+    (folder / "config.json").write_text(json.dumps(studies.resolve(config | change).config))
+
+
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """The tables of three decoders, all 20 allocations, AUCs drawn at random."""
+    configure(tmp_path)
+    rng = np.random.default_rng(1)
+    rows = [
+        (name, a.id, *map(a.joined, ("train", "valid", "test")), 2000, 1200, auc, 0.8)
+        for name in NAMES.values()
+        for a, auc in zip(studies.allocate(MICE), rng.uniform(0.7, 0.99, 20), strict=True)
+    ]
+    auc = pd.DataFrame(rows, columns=auc_tables.COLUMNS)
+    sessions = pd.concat([auc.assign(session=f"m{i}") for i in (1, 2)])
+    mice = pd.DataFrame([(m, f"m{m}_s{i}") for m in MICE for i in (1, 2)])
+    mice.columns = ["mouse", "session"]
+    mice = mice.assign(n_frames=1000, n_run=600, frame_rate=30.0, height=64, width=64)
+    tables = {
+        "auc": auc,
+        "session_auc": sessions[auc_tables.SESSION_COLUMNS],
+        "cohort": mice,
+        "allocations": auc[list(auc_tables.ATTRIBUTES[1:])].drop_duplicates(),
+    }
+    for name, table in tables.items():
+        write_table(table, tmp_path / f"{name}.tsv")
+    return tmp_path
+
+
+def test_missing_allocations_are_named_and_marked(study):
+    auc = read_table(study / "auc.tsv")
+    gone = (auc["decoder"] == "cnn") & (auc["test_mouse"] == "5") & (auc["valid_mouse"] != "1")
+    write_table(auc[~gone], study / "auc.tsv")
+    text = text_of(write_report(study))
+    assert "Partial cohort: 57 of 60 decoder allocations" in text
+    assert (
+        "Not complete. Means are over the allocations that are done. Missing: cnn 3 of 20." in text
+    )
+    assert "cnn: train-1+3+4.valid-2.test-5, train-1+2+4.valid-3.test-5, train-" in text
+    left = auc[~gone & (auc["decoder"] == "cnn") & (auc["test_mouse"] == "5")]["auc"].item()
+    assert f"{left:.3f} (1 of 4)" in text and text.count("of 4)") == 1
+
+
+def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(study):
+    from mesodecode.confounds import control_verdicts, controls
+
+    auc = read_table(study / "auc.tsv")
+    rows = auc[auc["decoder"] == "cnn"].assign(against="cnn", missing="")
+    gone = rows.assign(decoder="reference", auc=np.nan, missing="no reference channel was recorded")
+    made = [rows.assign(decoder="outside"), rows.assign(decoder="movement", auc=0.5), gone]
+    table = control_verdicts.table(pd.concat(made)[controls.COLUMNS], auc)
+    write_table(table, study / "confounds.tsv")
+    (study / "confounds.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
+    page = write_report(study, "confounds.tsv", "confounds.svg")
+    assert page.count("running is decoded as well without neurons") == 2  # on top too
+    assert 'href="#confounds"' in page and '<section id="confounds">' in page
+    assert '<span class="verdict flag">flag</span> <strong>cnn: running is decoded as well' in page
+    text = text_of(page)
+    assert "without neurons, from the pixels outside the brain. What this decoder shows" in text
+    assert "Not made from the reference channel: no reference channel was recorded." in text
+    assert "From the movement of the brain, running is not decoded above chance: AUC 0.500" in text
+    assert "Confounds" not in text_of(write_report(study))
+
+
+def test_complete_study_says_nothing_of_missing(study):
+    text = text_of(write_report(study))
+    assert "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions" in text
+    assert "Not complete" not in text and "Excluded" not in text and "excluded" not in text
+
+
+def test_excluded_sessions_and_mice_are_in_the_headline_and_the_cohort(study):
+    mice = {mouse: [f"m{mouse}_s{i}" for i in (1, 2)] for mouse in MICE} | {"6": ["m6_s1"]}
+    mice["5"].append("m5_s3")
+    configure(study, mice=mice, exclude={"6": "seizures <often>", "m5_s3": "lamp off"})
+    text = text_of(write_report(study))
+    assert "10 of 10 sessions; excluded: 2 (see Cohort)" in text and "Complete" in text
+    assert "6 mouse (1 session) seizures &lt;often&gt;" in text
+    assert "m5_s3 session lamp off" in text
+    assert "tested on 1 of 5 mice" in text
+    assert "6 (seizures &lt;often&gt;); m5_s3 (lamp off)" in text
+
+
+def test_run_times(study):
+    assert 'id="runtimes"' not in write_report(study)
+    nan = float("nan")
+    rows = [
+        dict(zip(runtimes.COLUMNS, row, strict=True))
+        for row in [
+            ("train_cnn", 20, 0, 0, 30.5, 2.25, 88.0, 12345.0),
+            ("preprocess", 9, 1, 9, 0.001, 0.0005, nan, nan),
+        ]
+    ]
+    runtimes.write(rows, study / "runtimes.tsv")
+    text = text_of(write_report(study, "runtimes.tsv"))
+    assert "measured them: 30.5 h from start to end, summed over jobs, and 88.0 h of CPU" in text
+    assert "train_cnn 20 30.5 h 2.2 h 88.0 h 12,345 MB" in text
+    assert "preprocess 9 of 10 4 s 2 s – –" in text
+    assert "9 jobs ended before the first sample" in text
+    runtimes.write([], study / "runtimes.tsv")
+    text = text_of(write_report(study, "runtimes.tsv"))
+    assert "No benchmark files of Snakemake were found" in text
+
+
+def test_citations_lead_to_references_and_bibtex_has_the_same(study):
+    page = write_report(study, references=True)
+    cited = set(re.findall(r'<a href="#ref-(\w+)">', page))
+    assert cited == set(re.findall(r'<li id="ref-(\w+)">', page))
+    bibtex = (study / "references.bib").read_text()
+    assert cited == set(re.findall(r"^@\w+\{(\w+),", bibtex, re.MULTILINE))
+    assert '<a href="#ref-tan2019">Tan &amp; Le 2019</a>' in page
+    assert "holm1979" not in cited and "[@" not in page
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.faults and not checker.open
+
+
+def test_seeds_versions_and_what_decoders_are(study):
+    configure(study, decoders=DECODERS | {"cnn": {"seed": 7}})
+    text = text_of(write_report(study))
+    assert "cnn decoder 7 " in text and "roi_gru decoder 123" in text
+    assert re.search(r"snakemake 9\.\d+", text)
+    assert "GRU on all ROIs, ±15 frames" in text and "GRU on cnn (fine-tuned), ±5 frames" in text
+    commit = formats.commit()
+    assert commit == "" or commit.removesuffix("-dirty") in text
+
+
+def test_settings_of_the_whole_study(study):
+    configure(study, image_size=48, importance={"why": {"decoder": "roi_gru", "windows": 77}})
+    text = text_of(write_report(study))
+    assert "the study frame rate 30 image size 48 allocation train: 3, valid: 1, test: 1" in text
+    assert "why (importance)" in text and "windows 77" in text and "rois all" in text
+
+
+def test_long_tables_are_folded(study):
+    auc = read_table(study / "auc.tsv")
+    few = mouse_tests.infer(auc, by="decoder", name="x")
+    for repeated, folds in ((few, False), (pd.concat([few] * 11), True)):
+        write_table(repeated, study / "inference.tsv")
+        page = write_report(study, "inference.tsv")
+        block = re.search(r'<section id="inference">.*?</section>', page, re.DOTALL)[0]
+        assert (block.count("<details>") == 3) is folds
+        assert f"({len(repeated)} rows)" in block or not folds
+
+
+def test_unresolved_config_is_one_line(study):
+    config = json.loads((study / "config.json").read_text())
+    del config["decoders"]["roi_gru"]["half_window"]
+    (study / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="config: no key 'half_window'; give the resolved config"):
+        write_report(study)
+    assert not (study / "report.html").exists()
+
+
+@pytest.mark.parametrize("mice", [["1", "2"], [f"EMXJ{i}" for i in range(25, 32)], ["m" * 25]])
+def test_names_of_mice_are_not_cut_from_the_figure(mice):
+    auc = pd.DataFrame({"decoder": "cnn", "test_mouse": mice, "auc": 0.8})
+    figure = auc_figure.auc_by_decoder(auc)
+    figure.draw_without_rendering()
+    legend, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert whole.x0 <= legend.x0 and legend.x1 <= whole.x1 and legend.y1 <= whole.y1
+    assert figure.axes[0].get_window_extent().height > 100  # px
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [word for word in words if word != "test mouse"] == mice

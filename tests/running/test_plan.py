@@ -1,0 +1,525 @@
+"""`mesodecode plan`: what a run would take, and whether it can start."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from make import ROOT
+from mesodecode.base.files import UserError, write_checksum
+from mesodecode.recordings import source_files
+from mesodecode.running import plan, preflight
+from mesodecode.running.plan import DryRun, Job
+from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN
+from mesodecode.study import study as studies
+
+STUDY = {
+    "study": "lab",
+    "recordings": {"movie": "data/{session}.tif", "behavior": "data/{session}.mat"},
+    "mice": {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"], "d": ["d1"], "e": ["e1"]},
+    "decoders": {"linear": {"model": "logistic_regression"}},
+}
+
+# What the commands of a cluster print: a CPU partition (the default) and one of GPUs.
+SINFO = """main*|up|1-00:00:00|(null)|16|64000
+main*|up|1-00:00:00|(null)|32|128000
+gpu|up|12:00:00|gpu:a100:4(S:0-1)|32|256000
+old|down|infinite|gpu:2|8|32000
+untyped|up|infinite|gpu:2(S:0)|8|32000
+"""
+SHIMS = {
+    "sinfo": SINFO,
+    "scontrol ping": "Slurmctld(primary) at head is UP\n",
+    "scontrol show config": "MaxJobCount = 10000\nAccountingStorageType   = "
+    "accounting_storage/slurmdbd\nAccountingStorageHost = db\n",
+    "sacctmgr": "lab_a\nlab_b\n",
+    "squeue": "",
+}
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """A function that puts commands on PATH that answer as a SLURM cluster; changes are given."""
+
+    def start(**changes: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        said = SHIMS | {name.replace("_", " "): text for name, text in changes.items()}
+        for command in {name.split()[0] for name in said}:
+            lines = ["#!/bin/sh", 'case "$*" in']
+            for name, text in said.items():
+                if name.split()[0] == command:
+                    first = name.partition(" ")[2]
+                    lines += [f"'{first}'*) cat <<'E'", f"{text.rstrip()}", "E", ";;"]
+            path = folder / command
+            path.write_text("\n".join([*lines, "esac", ""]))
+            path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return start
+
+
+def job(rule="train_cnn", name="x", benchmark=None, threads=1, **resources) -> Job:
+    output = f"results/lab/models/cnn/{name}.pt"
+    return Job(rule, (output,), benchmark, threads, resources)
+
+
+def dry(*submissions: list[Job], executor="slurm", **more) -> DryRun:
+    return DryRun([j for s in submissions for j in s], list(submissions), executor, **more)
+
+
+def states(checks) -> dict[str, str]:
+    return {check.what: check.state for check in checks}
+
+
+# The whole verb
+
+
+def mesodecode_plan(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mesodecode", "plan", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_demo_on_a_cluster_has_the_jobs_that_snakemake_counts(tmp_path, cluster):
+    cluster(sinfo="main*|up|infinite|gpu:4|64|512000\n")
+    shutil.copytree(ROOT / "slurm", tmp_path / "slurm")
+    words = ("--configfile", str(ROOT / "demo.yaml"), "--profile", "slurm")
+    done = mesodecode_plan(tmp_path, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^(\w+) +(\d+) +(\d*) .* (limit|measured|local)", done.stdout, re.MULTILINE)
+    found = {rule: int(jobs) for rule, jobs, _, _ in rows}
+    snakemake = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile"), *words]
+    other = subprocess.run(snakemake, cwd=tmp_path, capture_output=True, text=True)
+    text = (other.stdout + other.stderr).split("Job stats:")[-1].split("\ntotal")[0]
+    counted = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+    assert found == counted and found["train_cnn"] == 5
+    sent = {rule: int(n or 0) for rule, _, n, _ in rows}
+    # a training each, all predictions of a decoder together, none for what runs here
+    assert (sent["train_cnn"], sent["predict_rnn"], sent["compare"], sent["all"]) == (5, 1, 0, 0)
+    total = re.search(r"^total +(\d+) +(\d+)", done.stdout, re.MULTILINE)
+    assert [int(n) for n in total.groups()] == [sum(counted.values()), sum(sent.values())]
+    assert re.findall(r"^(\w+) +(\w+)", done.stdout.split("\n\n")[-1], re.MULTILINE) == [
+        ("ok", "config"),
+        ("ok", "data"),
+        ("ok", "weights"),
+        ("ok", "disk"),
+        ("ok", "submissions"),
+        ("ok", "SLURM"),
+        ("ok", "partition"),
+        ("ok", "accounting"),
+    ]
+
+
+def test_missing_data_file_is_named_and_fails(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    (tmp_path / "data").mkdir()
+    for name in ("a1.tif", "a1.mat", "a2.tif", "b1.tif", "b1.mat", "c1.tif", "c1.mat"):
+        (tmp_path / "data" / name).touch()
+    done = mesodecode_plan(tmp_path)
+    assert done.returncode == 1
+    # twelve files of six sessions, seven there
+    assert "FAIL  data         no file data/a2.mat and 4 more of 12" in done.stdout
+    assert done.stderr == "mesodecode plan: error: not ready: data (see above)\n"
+
+
+def test_sessions_with_a_recording_need_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = studies.resolve(STUDY)
+    folder = Path("results/lab/recordings")
+    folder.mkdir(parents=True)
+    for session in study.mouse_of:
+        (folder / f"{session}.h5").touch()
+    assert source_files.data(study).state == OK
+
+
+def test_missing_files_that_are_fetched_are_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = studies.resolve(STUDY | {"fetch": "zenodo:1"})
+    found = source_files.data(study)
+    assert found.state == WARN
+    assert "data/a1.tif and 11 more of 12 will be fetched first" in found.words
+    assert source_files.movie_sizes(study)["a1"] == (0, 0)
+
+
+# Movies of 7 frames of 4 x 5 px, uint16, in the ways that `recordings.movie` may name them.
+
+
+def tiffs(folder: Path, *frames: int) -> None:
+    folder.mkdir(parents=True)
+    for number, length in enumerate(frames):
+        frames = np.ones((length, 4, 5), np.uint16)
+        tifffile.imwrite(folder / f"img_{number}.tif", frames, photometric="minisblack")
+
+
+def hdf5(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["movie"], file["other"] = np.ones((7, 4, 5), np.uint16), np.ones((9, 3, 3))
+
+
+def zarr_store(path: Path) -> None:
+    import zarr
+
+    zarr.save_array(str(path), np.ones((7, 4, 5), np.uint16))
+
+
+MOVIES = {
+    "folder of TIFF files": ("data/{session}", lambda at: tiffs(at, 3, 4), {}),
+    "pattern": ("data/{session}/*.tif", lambda at: tiffs(at, 3, 4), {}),
+    "list": (
+        ["data/{session}/img_0.tif", "data/{session}/img_1.tif"],
+        lambda at: tiffs(at, 3, 4),
+        {},
+    ),
+    "HDF5": (
+        "data/{session}.h5",
+        lambda at: hdf5(at.with_suffix(".h5")),
+        {"movie_dataset": "movie"},
+    ),
+    "Zarr": ("data/{session}.zarr", lambda at: zarr_store(at.with_suffix(".zarr")), {}),
+    "two wavelengths in turn": (
+        "data/{session}",
+        lambda at: tiffs(at, 6, 8),
+        {"corrections": {"channels": 2}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("movie", "write", "more"), MOVIES.values(), ids=MOVIES)
+def test_movies_that_snakemake_takes_are_there_and_counted(
+    tmp_path, monkeypatch, movie, write, more
+):
+    monkeypatch.chdir(tmp_path)
+    settings = {"movie": movie, "behavior": "data/{session}.mat"}
+    corrections = {key: more[key] for key in more if key == "corrections"}
+    settings |= {key: more[key] for key in more if key not in corrections}
+    study = studies.resolve(STUDY | {"recordings": settings} | corrections)
+    for session in study.mouse_of:
+        write(Path("data") / session)
+        Path(f"data/{session}.mat").touch()
+    assert source_files.data(study).state == OK
+    assert source_files.movie_sizes(study)["a1"] == (7, 7 * 4 * 5 * 2)
+    for file in sorted(Path("data").glob("b1/*")):
+        file.unlink()
+    if Path("data/b1").is_dir():
+        found = source_files.data(study)
+        assert found.state == FAIL and "data/b1" in found.words
+
+
+# Profiles
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "cluster: sbatch\ncluster-status: s.py\njobs: 9\n",
+            "cluster, cluster-status: keys of Sna",
+        ),
+        ("drmaa: ' -n 1'\n", "drmaa: keys of Snakemake 7"),
+        ("cluster_config: c.yaml\n", "cluster-config: keys of Snakemake 7"),
+    ],
+)
+def test_profiles_of_snakemake_7_are_named(tmp_path, text, words):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=words) as caught:
+        plan.dry_run("study.yaml", str(tmp_path))
+    assert "executor: slurm" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_another_unknown_key_of_a_profile_is_named_without_the_usage(tmp_path):
+    (tmp_path / "config.yaml").write_text("jbos: 9\n")
+    with pytest.raises(UserError, match="refuses: unrecognized arguments: --jbos") as caught:
+        plan.dry_run("study.yaml", str(tmp_path))
+    assert "usage" not in str(caught.value)
+
+
+# Hours
+
+
+def benchmark_file(folder: str, name: str, *seconds: float) -> None:
+    path = Path("results/lab/benchmarks") / folder / f"{name}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("s\th:m:s\tmax_rss\n" + "".join(f"{s}\t-\t1\n" for s in seconds))
+
+
+def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    benchmark_file("train_cnn/cnn", "one", 3600)
+    benchmark_file("train_cnn/cnn", "two", 7200)
+    benchmark_file("train_cnn/killed", "one")  # a header only
+    base = "results/lab/benchmarks"
+    settings = {"threads": 4, "gpu": 1, "runtime": 120}
+    jobs = [
+        job("train_cnn", "p", f"{base}/train_cnn/cnn/p.tsv", **settings),
+        job("train_cnn", "q", f"{base}/train_cnn/cnn/q.tsv", **settings),
+        job("train_cnn", "r", f"{base}/train_cnn/killed/r.tsv", **settings),
+        job("train_roi", "s", f"{base}/train_roi/roi_gru/s.tsv", runtime=90),
+        job("allocations", "t", runtime=30),
+    ]
+    run = DryRun(jobs, [[j] for j in jobs[:4]], "slurm")
+    cnn, roi, local = plan.estimates(run)
+    assert (cnn.jobs, cnn.submissions, cnn.measured) == (3, 3, 2)
+    assert cnn.core_hours == pytest.approx(4 * (1.5 + 1.5 + 2))
+    assert cnn.gpu_hours == pytest.approx(1.5 + 1.5 + 2)
+    assert cnn.basis == "measured 2, limit 1"
+    assert (roi.core_hours, roi.gpu_hours, roi.basis) == (1.5, 0, "limit")
+    assert (local.submissions, local.core_hours, local.basis) == (0, 0, "local")
+
+
+def test_file_that_is_no_benchmark_is_named(tmp_path):
+    (tmp_path / "x.tsv").write_text("a\tb\n1\t2\n")
+    with pytest.raises(UserError, match=r"x\.tsv: no benchmark file"):
+        plan.measured_hours(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("resources", "gpus"),
+    [
+        ({}, (0, None)),
+        ({"gpu": 2}, (2, None)),
+        ({"gpu": 0}, (0, None)),
+        ({"gpus": 1, "gpu_model": "a100"}, (1, "a100")),
+        ({"gres": "gpu:1"}, (1, None)),
+        ({"gres": "gpu"}, (1, None)),
+        ({"gres": "gpu:a100:3"}, (3, "a100")),
+        ({"gres": "gpu:v100"}, (1, "v100")),
+        ({"gres": "license:1"}, (0, None)),
+    ],
+)
+def test_gpus_of_a_job(resources, gpus):
+    assert job(**resources).gpu == gpus
+
+
+def test_rules_that_run_where_snakemake_does():
+    assert {"fetch_weights", "resolved_config", "allocations", "compare"} <= plan.local_rules()
+    assert not {"train_cnn", "preprocess", "predict_images", "auc"} & plan.local_rules()
+
+
+# Disk
+
+
+def test_frames_of_movies_and_recordings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    study = studies.resolve(STUDY | {"mice": {x: [f"{x}1"] for x in "abcde"}})
+    for i, session in enumerate(study.mouse_of):  # 20, 21, ... frames; the first is compressed
+        frames = np.zeros((20 + i, 128, 64), np.uint16)
+        compression = "zlib" if session == "a1" else None
+        tifffile.imwrite(f"data/{session}.tif", frames, compression=compression)
+    made = Path("results/lab/recordings/e1.h5")  # its movie was deleted
+    made.parent.mkdir(parents=True)
+    with h5py.File(made, "w") as file:
+        file["frames"] = np.zeros((24, 128, 64), np.uint16)
+    Path("data/e1.tif").unlink()
+    for i, (frames, size) in enumerate(source_files.movie_sizes(study).values()):
+        assert frames == pytest.approx(20 + i, rel=0.03)  # of the others by the size of the file
+        assert size == frames * 128 * 64 * 2
+    resized = studies.resolve(study.config | {"image_size": 32})
+    frames, size = source_files.movie_sizes(resized)["a1"]
+    assert (frames, size) == (20, 20 * 32 * 32 * 2)
+
+
+def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
+    study = studies.resolve(STUDY | {"decoders": {"cnn": {}, "gru": gru}})
+    # 10, 11, ... frames of 256 bytes
+    movies = {session: (10 + i, (10 + i) * 256) for i, session in enumerate(study.mouse_of)}
+    name = "train-b+c+d.valid-e.test-a"
+    outputs = [
+        *(f"recordings/{session}.h5" for session in study.mouse_of),
+        f"features/cnn/{name}.h5",
+        f"predictions/cnn/{name}.h5",
+        f"models/cnn/{name}.pt",
+        f"models/cnn/{name}.history.tsv",
+        f"models/gru/{name}.pt",
+        "tables/auc.tsv",
+        "report.html",
+    ]
+    jobs = [Job("rule", (f"results/lab/{output}",), None, 1, {}) for output in outputs]
+    expected = {
+        "recordings": 75 * 256,  # frames of all sessions
+        "features": 75 * 1280 * 2,
+        "predictions": 21 * 13,  # those of mouse a
+        "models": 20_000_000 + 200_000,
+    }
+    assert plan.disk(jobs, study, movies) == expected
+    # where there are files of the same kind, they are the measure
+    made = Path("results/lab/features/cnn/other.h5")
+    made.parent.mkdir(parents=True)
+    made.write_bytes(bytes(777))
+    plan._mean_size.cache_clear()
+    assert plan.disk(jobs, study, movies)["features"] == 777
+
+
+def test_broken_movie_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("data/a1.tif").touch()
+    with pytest.raises(UserError, match=r"data/a1\.tif: no TIFF stack"):
+        source_files.movie_sizes(studies.resolve(STUDY))
+
+
+@pytest.mark.parametrize(("free", "state"), [(200, OK), (110, WARN), (99, FAIL)])
+def test_disk_free(monkeypatch, free, state):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 0, free * 10**9))
+    check = preflight.space({"features": 90 * 10**9, "models": 10 * 10**9})
+    assert check.state == state
+    assert check.words.startswith(f"100.0 GB needed, {free}.0 GB free")
+    assert ("most for features/" in check.words) == (state == FAIL)
+
+
+# Weights
+
+
+def test_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def check(**cnn):
+        return preflight.weights(studies.resolve(STUDY | {"decoders": {"cnn": cnn}}))
+
+    assert check(pretrained="none").state == OK
+    assert check(pretrained="file:mine.pt").state == FAIL
+    Path("mine.pt").write_bytes(b"w")
+    assert check(pretrained="file:mine.pt").state == OK
+    absent = check(backbone="resnet18.a1_in1k", pretrained="imagenet")
+    assert absent.state == WARN and "results/weights/resnet18.a1_in1k.pt" in absent.words
+    fetched = Path("results/weights/resnet18.a1_in1k.pt")
+    fetched.parent.mkdir(parents=True)
+    fetched.write_bytes(b"w")
+    write_checksum(fetched)
+    assert check(backbone="resnet18.a1_in1k", pretrained="imagenet").state == OK
+    fetched.write_bytes(b"v")
+    assert check(backbone="resnet18.a1_in1k", pretrained="imagenet").state == FAIL
+
+
+# SLURM
+
+
+def test_thousands_of_submissions_are_a_warning():
+    few, many = dry(*[[job(name=str(i))] for i in range(1000)]), [[job()]] * 1001
+    assert preflight.submissions(few).state == OK
+    assert preflight.submissions(dry(*many)).state == WARN
+
+
+def test_slurm_is_looked_at_only_with_its_profile(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no SLURM at all
+    (check,) = preflight.slurm(dry([job()], executor="local"))
+    assert (check.state, check.words) == (SKIPPED, "not looked at (no SLURM here)")
+    (check,) = preflight.slurm(dry([job()]))
+    assert check.state == FAIL and "no command sinfo" in check.words
+
+
+def test_controller_that_does_not_answer(cluster):
+    cluster(scontrol_ping="Slurmctld(primary) at head is DOWN")
+    (check,) = preflight.slurm(dry([job()]))
+    assert check.state == FAIL and "at head is DOWN" in check.words
+
+
+def gpu_job(**resources) -> list[Job]:
+    return [job(**{"slurm_partition": "gpu", "runtime": 60, "mem_mb": 1000, "gpu": 1} | resources)]
+
+
+@pytest.mark.parametrize(
+    ("submission", "words"),
+    [
+        ([job(runtime=1440, mem_mb=128000, threads=32)], "main: fits"),
+        ([job(runtime=1441)], "main: train_cnn asks for 1441 min (runtime), the limit is 1440"),
+        ([job(threads=33)], "asks for 33 cores and 0 MB, which no node has"),
+        ([job(mem_mb=128001)], "asks for 1 cores and 128001 MB, which no node has"),
+        # members of a group run one after another
+        ([job(runtime=700), job(runtime=740)], "main: fits"),
+        ([job(runtime=700), job(runtime=741)], "asks for 1441 min"),
+        ([job(slurm_partition="gpus")], "no 'gpus'; slurm_partition in the profile: one of main,"),
+        ([job(gpu=1)], "main: train_cnn asks for gpu:1, nodes have no GPU"),
+        (gpu_job(), "gpu: fits"),
+        (gpu_job(gpu=5), "asks for gpu:5, nodes have a100:4"),
+        (gpu_job(gpu=0, gres="gpu:a100:4"), "gpu: fits"),
+        (gpu_job(gpu=0, gres="gpu:h100:1"), "asks for h100:1, nodes have a100:4"),
+        (gpu_job(gpu_model="h100"), "asks for h100:1, nodes have a100:4"),
+        (gpu_job(runtime=721), "train_cnn asks for 721 min (runtime), the limit is 720"),
+        (gpu_job(runtime=1440, slurm_partition="main,gpu"), "main,gpu: fits"),
+        (gpu_job(slurm_partition="old"), "old is down"),
+        (gpu_job(gpu=2, slurm_partition="untyped"), "untyped: fits"),
+        (gpu_job(gpu=3, slurm_partition="untyped"), "asks for gpu:3, nodes have gpu:2"),
+    ],
+)
+def test_partition_has_what_jobs_ask_for(cluster, submission, words):
+    cluster()
+    (check,) = [c for c in preflight.slurm(dry(submission)) if c.what == "partition"]
+    assert words in check.words
+    assert check.state == (OK if "fits" in words else WARN if "down" in words else FAIL)
+
+
+def test_cluster_without_default_partition(cluster):
+    cluster(sinfo=SINFO.replace("*", ""))
+    (check,) = [c for c in preflight.slurm(dry([job()])) if c.what == "partition"]
+    assert check.state == FAIL and "one of main, gpu, old, untyped" in check.words
+
+
+def test_each_partition_is_checked(cluster):
+    cluster()
+    checks = preflight.slurm(dry([job(runtime=5)], gpu_job(runtime=5), gpu_job(gpu=9)))
+    assert [c.state for c in checks if c.what == "partition"] == [OK, FAIL]
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "account", "state", "words"),
+    [
+        ("slurmdbd", "squeue", None, OK, "your default of lab_a, lab_b"),
+        ("slurmdbd", None, "lab_b", OK, "account: lab_b"),
+        (
+            "slurmdbd",
+            None,
+            "lab_c",
+            FAIL,
+            "no account 'lab_c' of yours; slurm_account: one of lab_a",
+        ),
+        ("none", "squeue", None, WARN, "off on this cluster"),
+        ("none", "auto", None, FAIL, "set slurm-status-command: squeue"),
+        ("none", None, "lab_a", FAIL, "set slurm-status-command: squeue"),
+    ],
+)
+def test_accounting(cluster, config, status, account, state, words):
+    cluster(scontrol_show_config=f"AccountingStorageType = accounting_storage/{config}\nX = 1\n")
+    wanted = {"slurm_account": account} if account else {}
+    checks = preflight.slurm(dry([job(runtime=5, **wanted)], status_command=status))
+    (check,) = [c for c in checks if c.what == "accounting"]
+    assert check.state == state and words in check.words
+
+
+def test_command_that_fails_is_a_warning_with_its_last_words(cluster, tmp_path):
+    cluster()
+    (tmp_path / "bin/sacctmgr").write_text(
+        "#!/bin/sh\necho 'error: one' >&2\necho down >&2\nexit 1"
+    )
+    found = states(preflight.slurm(dry([job(runtime=5)])))
+    assert Counter(found.values())[WARN] == 1
+    (check,) = [c for c in preflight.slurm(dry([job(runtime=5)])) if c.state == WARN]
+    assert check.words.endswith("format=account: down")
+
+
+@pytest.mark.parametrize(
+    ("limit", "minutes"),
+    [("infinite", None), ("30:00", 30), ("12:00:00", 720), ("1-00:00:00", 1440), ("2-12", 3600)],
+)
+def test_time_limits(limit, minutes):
+    assert preflight.minutes(limit) == minutes

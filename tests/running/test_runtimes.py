@@ -1,0 +1,116 @@
+"""Run times from benchmark files: sums, gaps, and files that are not of the study."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from make import STUDY
+from mesodecode.base.files import UserError
+from mesodecode.cli.running import runtimes as verb
+from mesodecode.running import runtimes
+from mesodecode.study import study
+
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+KNOWN = [{"t1", "t2", "t3"}, {"s1", "s2"}, {"cnn", "gru"}]
+
+
+def add(folder: Path, name: str, seconds: float, memory: object = 100.0, cpu: object = 1.0) -> None:
+    path = folder / f"{name}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{HEAD}{seconds}\t0:00:01\t{memory}\t1\t1\t1\t0\t0\t50\t{cpu}\n")
+
+
+def test_jobs_are_summed_by_rule(tmp_path):
+    add(tmp_path, "train_cnn/cnn/t1", 3600, 800, 7200)
+    add(tmp_path, "train_cnn/cnn/t2", 1800, 900, 3600)
+    add(tmp_path, "train_cnn/cnn/t3", 1800, 700, 1800)
+    add(tmp_path, "preprocess/s1", 36, 50, 18)
+    rows = runtimes.collect(tmp_path, KNOWN)
+    assert [row["rule"] for row in rows] == ["preprocess", "train_cnn"]
+    assert rows[1] == {
+        **{"rule": "train_cnn", "jobs": 3, "missing": 0, "unmeasured": 0},
+        **{"wall_hours": 2.0, "longest_hours": 1.0, "cpu_hours": 3.5, "max_memory_mb": 900.0},
+    }
+    assert (rows[0]["jobs"], rows[0]["missing"]) == (1, 1)  # s2
+    assert rows[0]["wall_hours"] == pytest.approx(0.01)
+
+
+def test_missing_files_are_counted_in_every_folder(tmp_path):
+    for name in ("train_rnn/gru/t1", "train_rnn/cnn/t1", "train_rnn/cnn/t2"):
+        add(tmp_path, name, 1)
+    (row,) = runtimes.collect(tmp_path, KNOWN)
+    assert (row["jobs"], row["missing"]) == (3, 3)
+
+
+def test_files_of_other_studies_are_left_out(tmp_path):
+    add(tmp_path, "train_cnn/cnn/t1", 10)
+    add(tmp_path, "train_cnn/cnn/t9", 1000)  # of a mouse that is gone
+    add(tmp_path, "train_cnn/old/t1", 1000)  # of a decoder that was renamed
+    add(tmp_path, "finetune/old/t1", 1000)
+    (row,) = runtimes.collect(tmp_path, KNOWN)
+    assert row["wall_hours"] == pytest.approx(10 / 3600)
+    assert (row["jobs"], row["missing"]) == (1, 2)
+
+
+def test_what_a_warm_server_did_is_not_measured_as_its_clients(tmp_path):
+    add(tmp_path, "train_cnn/cnn/t1", 3600, 13.7, 0.02)
+    (row,) = runtimes.collect(tmp_path, KNOWN)
+    assert row["wall_hours"] == 1 and row["unmeasured"] == 1
+    assert math.isnan(row["cpu_hours"]) and math.isnan(row["max_memory_mb"])
+
+
+@pytest.mark.parametrize("gap", ["NA", "-"])
+def test_jobs_too_short_to_be_measured(tmp_path, gap):
+    add(tmp_path, "preprocess/s1", 0.2, gap, gap)
+    (row,) = runtimes.collect(tmp_path, KNOWN)
+    assert row["unmeasured"] == 1 and row["wall_hours"] == pytest.approx(0.2 / 3600)
+    assert math.isnan(row["cpu_hours"]) and math.isnan(row["max_memory_mb"])
+    add(tmp_path, "preprocess/s2", 0.2, 70, 36)
+    (row,) = runtimes.collect(tmp_path, KNOWN)
+    assert (row["unmeasured"], row["cpu_hours"], row["max_memory_mb"]) == (1, 0.01, 70)
+
+
+def test_table_is_read_as_it_was_written(tmp_path):
+    add(tmp_path / "b", "preprocess/s1", 0.2, "NA", "NA")
+    add(tmp_path / "b", "train_cnn/cnn/t1", 3600, 800, 7200)
+    rows = runtimes.collect(tmp_path / "b", KNOWN)
+    runtimes.write(rows, tmp_path / "t.tsv")
+    again = runtimes.read(tmp_path / "t.tsv")
+    assert again[1] == rows[1] and math.isnan(again[0]["cpu_hours"])
+    runtimes.write(runtimes.collect(tmp_path / "none", KNOWN), tmp_path / "t.tsv")
+    assert runtimes.read(tmp_path / "t.tsv") == []
+
+
+def test_other_files_are_named(tmp_path):
+    (tmp_path / "preprocess").mkdir()
+    (tmp_path / "preprocess/s1.tsv").write_text("a\tb\n1\t2\n")
+    with pytest.raises(UserError, match=r"preprocess/s1\.tsv: not a benchmark file of Snakemake"):
+        runtimes.collect(tmp_path, KNOWN)
+    (tmp_path / "preprocess/s1.tsv").write_text(HEAD + "quick\n")
+    with pytest.raises(UserError, match=r"s1\.tsv: not a benchmark"):
+        runtimes.collect(tmp_path, KNOWN)
+    with pytest.raises(UserError, match=r"s1\.tsv: not a table of `mesodecode runtimes`"):
+        runtimes.read(tmp_path / "preprocess/s1.tsv")
+
+
+def test_verb_takes_the_names_from_the_config(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(STUDY))
+    allocation = next(iter(study.resolve(STUDY).allocations))
+    add(tmp_path / "b", f"fit_linear/linear/{allocation}", 1)
+    add(tmp_path / "b", "preprocess/a2", 1)
+    add(tmp_path / "b", "preprocess/z1", 1)
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    words = ("--config", "config.json", "--benchmarks", "b", "--out", "out.tsv")
+    paths = [word if word.startswith("--") else str(tmp_path / word) for word in words]
+    verb.run(parser.parse_args(paths))
+    rows = runtimes.read(tmp_path / "out.tsv")
+    assert [(r["rule"], r["jobs"], r["missing"]) for r in rows] == [
+        ("fit_linear", 1, 19),
+        ("preprocess", 1, 5),
+    ]

@@ -1,0 +1,735 @@
+"""A first config from a folder: layouts that labs have, and folders that no config fits."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from make import ROOT
+from mesodecode.base.files import UserError, matching
+from mesodecode.cli import main
+from mesodecode.study import study as studies
+from mesodecode.study.discovery import config_text, discover
+from mesodecode.study.discovery.file_names import parsed
+from mesodecode.study.discovery.mice_of_names import Place, mice_of
+
+
+def tree(folder: Path, *names: str) -> Path:
+    """Make files; movies are the larger ones."""
+    for name in names:
+        path = folder / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * (999 if path.suffix in (".tif", ".h5", ".npy") else 9))
+    return folder / "data"
+
+
+def made(folder: Path) -> tuple[studies.Study, str]:
+    """The study of the config that is written for a folder, and its text."""
+    text = config_text.config_text(discover.look(folder))
+    return studies.resolve(yaml.safe_load(text)), text
+
+
+def spoken(text: str) -> str:
+    """The comments of a config, on one line."""
+    return " ".join(line.lstrip("# ") for line in text.splitlines())
+
+
+def made_text(folder: Path) -> tuple[dict, str]:
+    """The config that is written for a folder, whether or not it can be run, and its text."""
+    text = config_text.config_text(discover.look(folder))
+    return yaml.safe_load(text), text
+
+
+def check_paths(study: studies.Study, *kinds: str) -> None:
+    for session in study.mouse_of:
+        for kind in kinds:
+            paths = study.source(kind, session)
+            for path in [paths] if isinstance(paths, str) else paths:
+                found = matching(path)
+                assert found and all(file.exists() for file in found), (kind, session)
+
+
+PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())["mice"]
+PUBLISHED = [session for sessions in PAPER.values() for session in sessions]
+
+# layout -> (files, mouse -> sessions, patterns after the folder)
+LAYOUTS = {
+    "simulated": (
+        [
+            f"m{m}_s{s}{end}"
+            for m in range(1, 6)
+            for s in (1, 2)
+            for end in (".tif", "_behavior.mat", "_roi.mat", "_truth.h5")
+        ],
+        {f"m{m}": [f"m{m}_s1", f"m{m}_s2"] for m in range(1, 6)},
+        {
+            **{"movie": "{session}.tif", "behavior": "{session}_behavior.mat"},
+            "rois": "{session}_roi.mat",
+        },
+    ),
+    "a folder a mouse": (
+        [
+            f"mouse{m}/{m}_2018010{d}{end}"
+            for m in "ABC"
+            for d in (1, 2)
+            for end in (".tif", ".csv")
+        ],
+        {f"mouse{m}": [f"{m}_20180101", f"{m}_20180102"] for m in "ABC"},
+        {"movie": "{mouse}/{session}.tif", "behavior": "{mouse}/{session}.csv"},
+    ),
+    "a folder a kind": (
+        [
+            name
+            for m in ("a1", "b1", "c1")
+            for s in (1, 2)
+            for name in (f"movies/{m}_day{s}.ome.tif", f"wheel/{m}_day{s}.mat")
+        ],
+        {m: [f"{m}_day1", f"{m}_day2"] for m in ("a1", "b1", "c1")},
+        {"movie": "movies/{session}.ome.tif", "behavior": "wheel/{session}.mat"},
+    ),
+    "a folder a session": (
+        [
+            name
+            for m in "123"
+            for s in "12"
+            for name in (
+                f"M{m}_run{s}/stack.tif",
+                f"M{m}_run{s}/wheel.csv",
+                f"M{m}_run{s}/dark.tif",
+            )
+        ],
+        {f"M{m}": [f"M{m}_run1", f"M{m}_run2"] for m in "123"},
+        {"movie": "{session}/stack.tif", "behavior": "{session}/wheel.csv"},
+    ),
+    "numbered parts of a movie": (
+        [
+            f"{m}_s{s}/{name}"
+            for m in "abc"
+            for s in "12"
+            for name in ("img_0001.tif", "img_0002.tif", "labels.mat")
+        ],
+        {m: [f"{m}_s1", f"{m}_s2"] for m in "abc"},
+        {"movie": "{session}", "behavior": "{session}/labels.mat"},
+    ),
+    "spaces and Unicode around names": (
+        [
+            f"Mäuse {{2020}}/Versuch 1 {m}_s{s}{end}"
+            for m in "abc"
+            for s in "12"
+            for end in (".tif", " speed.mat")
+        ],
+        {m: [f"{m}_s1", f"{m}_s2"] for m in "abc"},
+        {
+            "movie": "Mäuse {{2020}}/Versuch 1 {session}.tif",
+            "behavior": "Mäuse {{2020}}/Versuch 1 {session} speed.mat",
+        },
+    ),
+    "HDF5": (
+        [f"{m}_{n:03}.{end}" for m in "abc" for n in (1, 12) for end in ("h5", "mat")],
+        {m: [f"{m}_001", f"{m}_012"] for m in "abc"},
+        {"movie": "{session}.h5", "behavior": "{session}.mat"},
+    ),
+    "SVD components": (
+        [
+            f"m{m}_s{s}/{name}"
+            for m in "123"
+            for s in "12"
+            for name in ("U.npy", "SVT.npy", "speed.csv")
+        ],
+        {f"m{m}": [f"m{m}_s1", f"m{m}_s2"] for m in "123"},
+        {"movie": ["{session}/U.npy", "{session}/SVT.npy"], "behavior": "{session}/speed.csv"},
+    ),
+    "NWB holds both": (
+        [f"sub-{m}/sub-{m}_ses-{s}_behavior+ophys.nwb" for m in "abc" for s in "12"],
+        {f"sub-{m}": [f"sub-{m}_ses-{s}" for s in "12"] for m in "abc"},
+        {
+            **{"movie": "{mouse}/{session}_behavior+ophys.nwb"},
+            "behavior": "{mouse}/{session}_behavior+ophys.nwb",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_of_labs(tmp_path, layout):
+    names, mice, patterns = LAYOUTS[layout]
+    study, text = made(tree(tmp_path, *names))
+    assert yaml.safe_load(text)["mice"] == mice
+    recordings = study.config["recordings"]
+    folder = str(tmp_path / "data")
+    for kind, pattern in patterns.items():
+        names = [pattern] if isinstance(pattern, str) else pattern
+        wanted = [f"{folder}/{name}" for name in names]
+        assert recordings[kind] == (wanted[0] if isinstance(pattern, str) else wanted)
+    check_paths(study, *patterns)
+    assert "FILL IN" not in text.replace("CHECK or FILL IN", "") and "ln -s" not in text
+
+
+def test_names_of_the_published_study_do_not_tell_all_mice_apart(tmp_path):
+    folder = tree(tmp_path, *(f"{s}{end}" for s in PUBLISHED for end in (".tif", "_behavior.mat")))
+    study, text = made(folder)
+    check_paths(study, "movie", "behavior")
+    assert len(study.mouse_of) == 64 and len(study.mice) == 4
+    # mice 2 and 5 bear one name; their sessions are five weeks apart
+    assert sorted(study.mice["Emx1G6_non_1"]) == sorted(PAPER["2"] + PAPER["5"])
+    assert sorted(study.mice["Emx1G6_LR_1"]) == sorted(PAPER["1"])
+    assert "'Emx1G6_non_1' pause for 33 days, from 2018-02-16 to 2018-03-21" in text
+    assert text.count("two animals of one name") == 1
+
+
+M = ("m1", "m2", "m3")
+DAYS = ("20240101", "20240102")
+DAILY = [f"{m}/{day}/" for m in M for day in DAYS]
+TWICE = dict.fromkeys(M, 2)
+FOUR = dict.fromkeys(M, 4)
+
+
+def in_each(folders: list[str], *names: str) -> list[str]:
+    return [folder + name for folder in folders for name in names]
+
+
+def named(*ends: str, mice: tuple[str, ...] = M) -> list[str]:
+    return [f"{m}_{day}{end}" for m in mice for day in DAYS for end in ends]
+
+
+# What a lab writes -> (files, mouse -> number of sessions, movie, behaviour; None: linked)
+TREES = {
+    "wfield, with results": (  # jcouto/wfield: U belongs to SVTcorr
+        in_each(
+            DAILY,
+            *("U.npy", "SVT.npy", "SVTcorr.npy", "frames_average.npy", "rcoeffs.npy", "T.npy"),
+            *("frames_2_540_640_uint16.dat", "info.json", "frames.camlog", "wheel.csv"),
+        ),
+        TWICE,
+        ["{mouse}/{session}/U.npy", "{mouse}/{session}/SVTcorr.npy"],
+        "{mouse}/{session}/wheel.csv",
+    ),
+    "cortex-lab, an experiment a folder": (
+        [
+            f"{m}/2024-01-0{d}/{name}"
+            for m in M
+            for d in (1, 2)
+            for name in (
+                *("svdSpatialComponents_blue.npy", "svdSpatialComponents_purple.npy"),
+                *(f"{d}/svdTemporalComponents_{v}.npy" for v in ("blue", "purple", "corr")),
+                *(f"{d}/svdTemporalComponents_corr.timestamps.npy", f"{d}/wheel.npy"),
+            )
+        ],
+        TWICE,
+        [
+            "{mouse}/{session}/svdSpatialComponents_blue.npy",
+            "{mouse}/{session}/*/svdTemporalComponents_corr.npy",
+        ],
+        None,
+    ),
+    "IBL, raw": (  # a movie in a video, beside those of the mouse
+        [
+            f"lab/Subjects/SP06{m}/2025-01-2{d}/001/{name}"
+            for m in (1, 2, 3)
+            for d in (7, 8)
+            for name in (
+                *("raw_widefield_data/imaging.frames.mov", "alf/_ibl_wheel.timestamps.npy"),
+                *("raw_video_data/_iblrig_leftCamera.raw.mp4", "alf/_ibl_wheel.position.npy"),
+            )
+        ],
+        {"SP061": 2, "SP062": 2, "SP063": 2},
+        "lab/Subjects/{mouse}/{session}/001/raw_widefield_data/imaging.frames.mov",
+        "lab/Subjects/{mouse}/{session}/001/alf",
+    ),
+    "WidefieldImager, a file a trial": (
+        [
+            f"{m}/SpatialDisc/0{d}-Jan-2024/{name}"
+            for m in M
+            for d in (1, 2)
+            for name in (
+                *("Frames_2_640_540_uint16_0001.dat", "Frames_2_640_540_uint16_0002.dat"),
+                *("Analog_1.dat", "Snapshot_1.mat", f"{m}_SpatialDisc_Jan0{d}_2024_Session1.mat"),
+            )
+        ],
+        TWICE,
+        "{mouse}/SpatialDisc/{session}/Frames_2_640_540_uint16_*.dat",
+        None,
+    ),
+    "labcams, raw": (
+        in_each(
+            DAILY,
+            *("frames_2_24_32_uint16.dat", "frames.camlog", "motion_correction_shifts.npy"),
+            *("wheel.csv", "stimuli.npy"),
+        ),
+        TWICE,
+        "{mouse}/{session}/frames_2_24_32_uint16.dat",
+        "{mouse}/{session}/wheel.csv",
+    ),
+    "WidefieldImager, reduced": (
+        in_each(
+            DAILY, "Vc.mat", "blueV.mat", "hemoV.mat", "opts.mat", "frameTimes.mat", "wheel.mat"
+        ),
+        TWICE,
+        "{mouse}/{session}/Vc.mat",
+        "{mouse}/{session}/wheel.mat",
+    ),
+    "Umit": (
+        in_each(DAILY, "fluo_475.dat", "fluo_475.mat", "green.dat", "green.mat", "wheel.csv"),
+        TWICE,
+        ["{mouse}/{session}/fluo_475.dat", "{mouse}/{session}/green.dat"],
+        "{mouse}/{session}/wheel.csv",
+    ),
+    "Allen": (
+        [
+            f"M35101{m}/2018030{d}_session{d}/{name}"
+            for m in (2, 3, 4)
+            for d in (1, 2)
+            for name in ("widefield.h5", "running_speed.csv", "face.avi")
+        ],
+        {"M351012": 2, "M351013": 2, "M351014": 2},
+        "{mouse}/{session}/widefield.h5",
+        "{mouse}/{session}/running_speed.csv",
+    ),
+    "DANDI": (
+        [
+            f"sub-{m}/sub-{m}_ses-{day}T143614_behavior+image+ophys.nwb"
+            for m in (440957, 440958, 440959)
+            for day in DAYS
+        ],
+        {"sub-440957": 2, "sub-440958": 2, "sub-440959": 2},
+        "{mouse}/{session}_behavior+image+ophys.nwb",
+        "{mouse}/{session}_behavior+image+ophys.nwb",
+    ),
+    "BIDS": (
+        [
+            f"sub-{m}/ses-{s}/sub-{m}_ses-{s}_{what}"
+            for m in ("01", "02", "03")
+            for s in ("01", "02")
+            for what in ("widefield.tif", "behavior.tsv")
+        ],
+        {"sub-01": 2, "sub-02": 2, "sub-03": 2},
+        "{mouse}/{session}/{mouse}_{session}_widefield.tif",
+        "{mouse}/{session}/{mouse}_{session}_behavior.tsv",
+    ),
+    "labcams, a folder a run": (
+        [
+            f"21031{d}_YW00{m}/run00_18130{m}_ori/2021031{d}_run000_0000000{part}.tif"
+            for m in (1, 2, 3)
+            for d in (5, 6)
+            for part in (0, 1, 2)
+        ],
+        {"YW001": 2, "YW002": 2, "YW003": 2},
+        None,
+        "",
+    ),
+    "ScanImage": (  # acquisition and part
+        [f"{m}/20240101/{m}_0000{a}_0000{p}.tif" for m in M for a in (1, 2) for p in (1, 2, 3)]
+        + [f"{m}/20240101/{m}_0000{a}_wheel.csv" for m in M for a in (1, 2)],
+        TWICE,
+        "{mouse}/20240101/{session}_*.tif",
+        "{mouse}/20240101/{session}_wheel.csv",
+    ),
+    "Andor Solis": (
+        in_each(DAILY, "rec.tif", "rec_X2.tif", "rec_X3.tif", "dark.tif", "wheel.csv"),
+        TWICE,
+        "{mouse}/{session}/rec*.tif",
+        "{mouse}/{session}/wheel.csv",
+    ),
+    "Camware": (
+        named("@0001.tif", "@0002.tif", "_wheel.csv"),
+        TWICE,
+        "{session}@*.tif",
+        "{session}_wheel.csv",
+    ),
+    "Micro-Manager 1.4, two channels": (
+        [
+            f"{m}_1/Pos0/img_00000000{t}_{c}_000.tif"
+            for m in M
+            for c in ("Blue", "UV")
+            for t in (0, 1)
+        ]
+        + [f"{m}_1/wheel.csv" for m in M],
+        dict.fromkeys(("m1_1", "m2_1", "m3_1"), 1),
+        ["{session}/Pos0/img_*_Blue_000.tif", "{session}/Pos0/img_*_UV_000.tif"],
+        "{session}/wheel.csv",
+    ),
+    "Micro-Manager, parts": (
+        [f"{m}_1/{m}_1_MMStack_Pos0{end}.ome.tif" for m in M for end in ("", "_1", "_2")]
+        + [f"{m}_1/wheel.csv" for m in M],
+        dict.fromkeys(("m1_1", "m2_1", "m3_1"), 1),
+        "{session}",
+        "{session}/wheel.csv",
+    ),
+    "parts in one folder": (
+        [f"{m}_s{s}_000{p}.tif" for m in M for s in (1, 2) for p in (1, 2, 3)]
+        + [f"{m}_s{s}_wheel.csv" for m in M for s in (1, 2)],
+        TWICE,
+        "{session}_*.tif",
+        "{session}_wheel.csv",
+    ),
+    "mouse, date, run": (
+        in_each([f"{day}{run}/" for day in DAILY for run in ("run1", "run2")], "a.tif", "a.csv"),
+        FOUR,
+        None,
+        None,
+    ),
+    "date, mouse, run": (
+        [
+            f"2024-01-0{d}/{m}_{run}{end}"
+            for d in (1, 2)
+            for m in M
+            for run in (1, 2)
+            for end in (".tif", "_wheel.csv")
+        ],
+        FOUR,
+        None,
+        None,
+    ),
+    "date, mouse": (
+        [f"{day}/{m}/{name}" for m in M for day in DAYS for name in ("stack.tif", "speed.csv")],
+        TWICE,
+        "{session}/{mouse}/stack.tif",
+        "{session}/{mouse}/speed.csv",
+    ),
+    "folders of year, month and day": (
+        [f"2024/01/0{d}/{m}_143005{end}" for d in (1, 2) for m in M for end in (".tif", ".csv")],
+        TWICE,
+        None,
+        None,
+    ),
+    "mice of numbers": (
+        [f"{m}/{d}/{n}" for m in (4071, 4072, 4073) for d in DAYS for n in ("img.tif", "beh.mat")],
+        {"4071": 2, "4072": 2, "4073": 2},
+        "{mouse}/{session}/img.tif",
+        "{mouse}/{session}/beh.mat",
+    ),
+    "cage and ear mark": (
+        named(".tif", ".csv", mice=("C57_L1", "C57_R1", "C57_L1R2", "C57_N")),
+        {"C57_L1": 2, "C57_R1": 2, "C57_L1R2": 2, "C57_N": 2},
+        "{session}.tif",
+        "{session}.csv",
+    ),
+    "marks of the tail, not light": (
+        named(".tif", ".csv", mice=("red", "green", "blue")),
+        {"red": 2, "green": 2, "blue": 2},
+        "{session}.tif",
+        "{session}.csv",
+    ),
+    "cohorts": (
+        [
+            f"cohort{c}/{m}/{day}{end}"
+            for c, m in ((1, "m1"), (1, "m2"), (2, "m3"))
+            for day in DAYS
+            for end in (".tif", ".csv")
+        ],
+        TWICE,
+        "*/{mouse}/{session}.tif",
+        None,
+    ),
+    "conditions above mice": (
+        [f"{c}/{m}/a{end}" for c in ("control", "muscimol") for m in M for end in (".tif", ".csv")],
+        TWICE,
+        "{session}/{mouse}/a.tif",
+        "{session}/{mouse}/a.csv",
+    ),
+    "conditions in names": (
+        [f"{m}_{c}{end}" for m in M for c in ("saline", "cno") for end in (".tif", "_beh.csv")],
+        TWICE,
+        "{session}.tif",
+        "{session}_beh.csv",
+    ),
+    "ages": (
+        [f"EM1{m}_P{age}{e}" for m in (2, 3, 4) for age in (30, 45) for e in (".tif", "_run.csv")],
+        {"EM12": 2, "EM13": 2, "EM14": 2},
+        "{session}.tif",
+        "{session}_run.csv",
+    ),
+    "wavelengths in names": (
+        named("_405nm.tif", "_470nm.tif", "_wheel.csv"),
+        TWICE,
+        ["{session}_470nm.tif", "{session}_405nm.tif"],
+        "{session}_wheel.csv",
+    ),
+    "a folder of frames a wavelength": (
+        in_each(DAILY, "wheel.csv")
+        + in_each(DAILY, *(f"{w}/img_000{i}.tif" for w in ("blue", "violet") for i in (0, 1))),
+        TWICE,
+        ["{mouse}/{session}/blue", "{mouse}/{session}/violet"],
+        "{mouse}/{session}/wheel.csv",
+    ),
+    "two cameras": (  # of two indicators: one is decoded
+        [f"20240101_{m}_{c}_1/img_00{i}.tif" for m in M for c in "GR" for i in (0, 1)]
+        + [f"20240101_{m}_wheel.csv" for m in M],
+        dict.fromkeys(M, 1),
+        "{session}_G_1",
+        "{session}_wheel.csv",
+    ),
+    "raw and processed": (
+        [f"{kind}/{day}stack.tif" for kind in ("raw", "processed") for day in DAILY]
+        + [f"wheel/{day}speed.csv" for day in DAILY],
+        TWICE,
+        "processed/{mouse}/{session}/stack.tif",
+        "wheel/{mouse}/{session}/speed.csv",
+    ),
+    "versions beside each other": (
+        in_each(DAILY, "rec.tif", "rec_mc.tif", "rec_dff.h5", "speed.csv"),
+        TWICE,
+        "{mouse}/{session}/rec_dff.h5",
+        "{mouse}/{session}/speed.csv",
+    ),
+    "a date in another spelling": (
+        [f"{m}/2024-01-0{d}/rec.tif" for m in M for d in (1, 2)]
+        + [f"{m}/2024-01-0{d}/{m}_2024010{d}_wheel.csv" for m in M for d in (1, 2)],
+        TWICE,
+        "{mouse}/{session}/rec.tif",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_trees_of_labs(tmp_path, monkeypatch, name):
+    names, mice, movie, behavior = TREES[name]
+    tree(tmp_path, *names)
+    monkeypatch.chdir(tmp_path)
+    text = config_text.config_text(discover.look("data"))
+    config = yaml.safe_load(text)
+    assert {mouse: len(sessions) for mouse, sessions in config["mice"].items()} == mice
+    written = config["recordings"]
+    for wanted, kind in ((movie, "movie"), (behavior, "behavior")):
+        if wanted is None:
+            assert written[kind].startswith("links/")
+        elif wanted:
+            many = [wanted] if isinstance(wanted, str) else wanted
+            assert written[kind] == (
+                f"data/{wanted}" if isinstance(wanted, str) else [f"data/{one}" for one in many]
+            )
+    if behavior == "":
+        return
+    study = studies.resolve(config)
+    commands = [line[4:] for line in text.splitlines() if line[4:].startswith(("mkdir", "ln "))]
+    subprocess.run(["bash", "-ec", "\n".join(commands)], check=True)
+    check_paths(study, "movie", "behavior")
+    movies = [str(study.source("movie", session)) for session in study.mouse_of]
+    assert len(set(movies)) == len(movies)
+
+
+def test_a_movie_and_its_own_behaviour_are_linked(tmp_path, monkeypatch):
+    names = [f"Maus {m} {s}{end}" for m in "äöü" for s in (1, 2) for end in (".tif", "_speed.csv")]
+    folder = tree(tmp_path, *names)
+    monkeypatch.chdir(tmp_path)
+    study, text = made(folder)
+    assert [len(sessions) for sessions in study.mice.values()] == [2, 2, 2]
+    commands = [line[4:] for line in text.splitlines() if line[4:].startswith(("mkdir", "ln "))]
+    for command in commands:
+        subprocess.run(shlex.split(command), check=True)
+    for session in study.mouse_of:
+        movie, behavior = (Path(study.source(k, session)).resolve() for k in ("movie", "behavior"))
+        assert behavior.name == f"{movie.stem}_speed.csv"
+
+
+def test_what_is_missing_is_said(tmp_path):
+    names = [f"{m}_s1{end}" for m in "abcd" for end in (".tif", "_behavior.mat", "_roi.mat")]
+    names = [name for name in names if name not in ("b_s1_behavior.mat", "c_s1_roi.mat")]
+    study, text = made(tree(tmp_path, *names, "notes.txt", "mask.png", ".hidden.tif"))
+    assert "FILL IN: no behaviour found for b_s1;" in text
+    assert "ROI signals for 3 of 4 sessions only" in text
+    assert study.config["recordings"]["rois"] is None
+    assert "Files not used: mask.png, notes.txt" in text and "hidden" not in text
+    assert study.config["allocation"] == {"train": 2, "valid": 1, "test": 1, "choose": "all"}
+
+
+def test_of_many_mice_each_is_tested_once(tmp_path):
+    names = [f"m{m}_s1{end}" for m in range(1, 41) for end in (".tif", ".csv")]
+    study, _ = made(tree(tmp_path, *names))
+    assert len(study.mice) == len(study.allocations) == 40
+
+
+def test_what_no_study_can_be_made_of_is_said_in_the_first_line(tmp_path):
+    days = [f"2020010{d}{end}" for d in (1, 2) for end in (".tif", "_speed.mat")]
+    text = config_text.config_text(discover.look(tree(tmp_path, *days)))
+    assert text.startswith("# FILL IN: config: mice: 1 mice are fewer than")
+    assert "names do not say which mouse" in text
+    assert yaml.safe_load(text)["mice"] == {"FILL_IN": ["20200101", "20200102"]}
+    movies = tree(tmp_path / "more", *(f"{m}_s1.tif" for m in "abc"))
+    text = config_text.config_text(discover.look(movies))
+    assert text.startswith("# FILL IN: config: recordings: 'movie' and 'behavior'")
+    assert "no behaviour files found" in text
+
+
+def test_a_session_whose_name_begins_another(tmp_path):
+    sessions = ["a_s1", "a_s1_late", "b_s1", "c_s1"]
+    names = [f"{s}{end}" for s in sessions[::-1] for end in (".tif", "_speed.mat")]
+    study, text = made(tree(tmp_path, *names))
+    check_paths(study, "movie", "behavior")
+    assert study.config["recordings"]["behavior"].endswith("/{session}_speed.mat")
+    assert "otherwise" not in text and "not used" not in text
+
+
+def mice(*names: str) -> list[str]:
+    """The mice of movies."""
+    paths = [PurePosixPath(name) for name in names]
+    return mice_of([Place(path.parts, parsed(path, path.name)) for path in paths]).mice
+
+
+@pytest.mark.parametrize(
+    ("session", "mouse"),
+    [
+        ("20180125_Emx1G6_LR_1", "Emx1G6_LR_1"),
+        *[("m1_s1", "m1"), ("EMXJ25", "EMXJ25"), ("20200101", ""), ("20200101_01", "")],
+        *[("20200101_s2", ""), ("20200101_0915", "")],
+        *[("sub-01_ses-02", "sub-01"), ("GC5-2020-03-04", "GC5"), ("anna run2", "anna")],
+        *[("rat_day1_trial3", "rat"), ("m1_2024-01-01_14-30-05", "m1"), ("m1run2", "m1")],
+        *[("m1_01-Jan-2024_09h15", "m1"), ("240101_GC5", "GC5"), ("m1_20240101T091500", "m1")],
+        *[("GC5_2_20240101", "GC5_2"), ("m1_pre_20240101b", "m1"), ("m1_blue_dff", "m1")],
+        *[("Jan01_2024_m1_Session1", "m1"), ("mouse 3 day2", "mouse 3"), ("s3_day2", "s3")],
+        *[("mouse_1T091500", "mouse_1"), ("mouse_3aT091500", "mouse_3a"), ("mouse_T1", "mouse_T1")],
+        *[("501729_20240101", "501729"), ("20240101143005_m1", "m1"), ("m1_awake_rest", "m1")],
+    ],
+)
+def test_mouse_in_a_name(session, mouse):
+    assert mice(session, session + "_run9")[0] == mouse
+
+
+def test_numbers_behind_a_name_count_sessions_unless_they_do_not_begin_as_counts_do():
+    days = [f"202401{day:02}" for day in range(1, 5)]
+    runs = [f"{day}_GC_{run}" for day in days for run in (1, 2)]
+    assert set(mice(*runs)) == {"GC"}
+    animals = [f"{day}_GC_{animal}" for day in days for animal in (2, 5)]
+    assert set(mice(*animals)) == {"GC_2", "GC_5"}
+    assert set(mice("mouse3_004", "mouse3_012", "mouse4_001")) == {"mouse3", "mouse4"}
+    assert set(mice(*(f"GC_{animal}/{day}" for day in days for animal in (1, 2)))) == {
+        "GC_1",
+        "GC_2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["GC-5_20240101", "GC5_20240102", "GC6_20240101"], "'GC-5', 'GC5' may be one animal"),
+        (["M1_20240101", "m01_20240102", "m2_20240101"], "'M1', 'm01' may be one animal"),
+        (["GC5_x7_s1", "GC5_y8_s1", "GC6_x7_s1"], "'GC5_x7', 'GC5_y8' may be one animal"),
+        (["m1_odorant", "m1_tones", "m2_tones"], "odorant, tones in names are taken for what was"),
+        (["s1_day1", "s2_day1", "s3_day1"], "s1 and the like are taken for mice"),
+        (["C12a_20240101", "C12b_20240101", "C13a_20240101"], "'C12a', 'C12b' may be one animal"),
+        (["m1_left_run1", "m1_right_run1", "m2_left_run1"], "'m1_left', 'm1_right' may be one"),
+        (["m1/gloom", "m1/glee", "m2/gloom"], "'m1' is taken for one mouse, with sessions glee"),
+    ],
+)
+def test_what_may_be_one_animal_is_said(tmp_path, names, said):
+    _, text = made_text(tree(tmp_path, *(n + end for n in names for end in (".tif", ".csv"))))
+    assert said in spoken(text)
+
+
+def test_light_that_is_not_paired_names_a_movie_not_a_session(tmp_path):
+    names = in_each(DAILY, "blue.tif", "violet.tif", "speed.csv")
+    config, text = made_text(tree(tmp_path, *(set(names) - {"m2/20240102/violet.tif"})))
+    assert config["corrections"] == {
+        "channels": 2,
+        "reference_channel": 2,
+        "hemodynamics": "regression",
+    }
+    assert config["recordings"]["wavelengths"] == "separate"
+    assert [len(sessions) for sessions in config["mice"].values()] == [2, 2, 2]
+    assert "not all sessions have files of the same wavelengths" in text
+
+
+def test_headers_tell_movies_from_recorders_where_names_do_not(tmp_path):
+    folder = tmp_path / "data"
+    for mouse in M:
+        (folder / mouse).mkdir(parents=True)
+        with h5py.File(folder / mouse / "20240101.h5", "w") as file:
+            file["x"] = np.zeros((20, 8, 8), "u1")
+        with h5py.File(
+            folder / mouse / "20240101_a.h5", "w"
+        ) as file:  # 3 channels, the larger file
+            file["x"] = np.zeros((3, 9000))
+        (folder / mouse / "20240101_b.h5").write_bytes(b"damaged")
+    config, _ = made_text(folder)
+    assert config["recordings"]["movie"] == f"{folder}/{{mouse}}/{{session}}.h5"
+    assert config["mice"] == {mouse: ["20240101"] for mouse in M}
+
+
+def test_settings_that_files_ask_for_are_written(tmp_path):
+    config, text = made_text(tree(tmp_path, *TREES["IBL, raw"][0]))
+    assert (
+        config["recordings"]
+        | {
+            "behavior_encoder": "_ibl_wheel.position",
+            "behavior_time": "_ibl_wheel.timestamps",
+            "counts_per_turn": 6.2832,  # position is in rad
+        }
+        == config["recordings"]
+    )
+    config, _ = made_text(tree(tmp_path / "vc", *TREES["WidefieldImager, reduced"][0]))
+    assert config["recordings"]["movie_dataset"] == ["U", "Vc"]
+    assert config["recordings"]["frame_times"].endswith("{mouse}/{session}/frameTimes.mat")
+    raw = [f"{day}{n}" for day in DAILY for n in ("a.tif", "imaging.imagingLightSource.npy")]
+    _, text = made_text(tree(tmp_path / "raw", *raw))
+    assert "imagingLightSource.npy and the like may say the light" in spoken(text)
+    _, text = made_text(tree(tmp_path / "h5", *TREES["Allen"][0]))
+    assert "CHECK: axes of the movie are taken as TYX" in text
+    _, text = made_text(tree(tmp_path / "dat", *TREES["Umit"][0]))
+    assert "FILL IN: .dat files of pixels without a header are not read yet" in text
+
+
+def test_links_to_folders_above_are_no_trap(tmp_path):
+    folder = tree(tmp_path, "m1/a.tif", "m2.zarr/0/0", "results/x.tif")
+    (folder / "m1" / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "gone.tif").symlink_to(folder / "nothing")
+    assert [str(path) for path in discover.files_in(folder)] == ["m1/a.tif", "m2.zarr"]
+
+
+WORD = st.text(st.sampled_from("ab12ü _-.{}'\"#:\n"), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(WORD, WORD, st.sampled_from([".tif", "_speed.csv", ".h5"])), min_size=1))
+def test_whatever_the_names_the_config_is_one_or_says_what_is_not(names):
+    paths = [
+        PurePosixPath("x", folder.strip("./") or "y", stem.strip(".") + end)
+        for folder, stem, end in names
+    ]
+    files = {path: 9 for path in paths if str(path).isprintable()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(discover, "files_in", lambda folder: dict(sorted(files.items())))
+        try:
+            text = config_text.config_text(discover.look(ROOT))
+        except UserError as error:
+            assert "no movie in it" in str(error)
+            return
+    config = yaml.safe_load(text)
+    try:
+        study = studies.resolve(config)
+    except UserError as error:
+        assert f"# FILL IN: {error}" in text
+    else:
+        n_movies = sum(path.suffix == ".tif" for path in files)
+        assert len(study.mouse_of) == len(set(study.mouse_of)) and study.mouse_of
+        assert len(study.mouse_of) <= max(n_movies, len(files))
+
+
+def test_the_verb_writes_a_config_once(tmp_path, capsys):
+    folder, out = tree(tmp_path, *LAYOUTS["simulated"][0]), tmp_path / "my lab.yaml"
+    assert main(["init", str(folder), "--out", str(out)]) == 0
+    assert "CHECK: frames/s" in capsys.readouterr().err
+    study = studies.load(out)
+    assert (
+        study.name == "data" and next(iter(study.allocations)) == "train-m3+m4+m5.valid-m2.test-m1"
+    )
+    assert main(["init", str(folder), "--out", str(out)]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert main(["init", str(folder)]) == 0
+    assert capsys.readouterr().out == out.read_text()
+    (tmp_path / "empty").mkdir()
+    for bad, words in (
+        (tmp_path / "none", "no such folder"),
+        (tmp_path / "empty", "no movie in it"),
+    ):
+        assert main(["init", str(bad)]) == 1
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1

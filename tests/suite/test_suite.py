@@ -1,0 +1,286 @@
+"""The ground-truth benchmark: what should be said, what is said, and the table of both."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import fresh
+from make import ROOT
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import write_table
+from mesodecode.cli import main
+from mesodecode.decoders import predictions
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.scores import auc as auc_tables
+from mesodecode.study import decoder_table, schema
+from mesodecode.study import study as studies
+from mesodecode.suite import suite, suite_figure
+
+SUITE = ROOT / "benchmarks" / "suite"
+MICE = ["m1", "m2", "m3"]
+
+
+def expected(**settings):
+    by_mouse = settings.pop("by_mouse", {})
+    given = schema.defaults("simulate", **settings) | {"by_mouse": by_mouse}
+    found = suite.expected(given, MICE)
+    return suite.words(found.should), suite.words(found.may)
+
+
+@pytest.mark.parametrize(
+    ("settings", "should", "may"),
+    [
+        ({}, "-", "-"),
+        ({"by_mouse": {"m2": {"rotation": 20}}}, "shift m2", "-"),
+        ({"by_mouse": {"m2": {"rotation": 0}}}, "-", "-"),  # as the others
+        ({"by_mouse": {"m1": {"flashes": 0.1}}}, "qc m1", "shift m1"),
+        ({"by_mouse": {"m1": {"flashes": 0.1, "scale": 0.8}}}, "qc m1; shift m1", "-"),
+        ({"movement": 0.02}, "confounds", "qc m1, m2, m3"),
+        ({"vessel_dilation": 0.3}, "confounds", "-"),
+        ({"flipped_bouts": 0.2}, "qc m1, m2, m3", "-"),
+        ({"run_signal": 0}, "chance", "shift m1, m2, m3"),
+        ({"run_signal": 0, "movement": 0.02}, "confounds", "qc m1, m2, m3"),
+    ],
+)
+def test_what_should_be_said_follows_from_what_was_planted(settings, should, may):
+    assert expected(**settings) == (should, may)
+
+
+def test_a_warning_of_a_decoder_that_fails_is_no_false_alarm():
+    planted = suite.Expected(frozenset({("shift", "m1")}), frozenset({("qc", "m3")}))
+    auc = {"m1": 0.6, "m2": 0.79, "m3": 0.8}
+    own = planted.of_decoder(auc, 0.51, 0.8)
+    assert own.should == planted.should
+    assert suite.words(own.may) == "qc m3; shift m2"
+    assert suite.words(planted.of_decoder(auc, 0.5, 0.8).may) == "qc m3; shift m2; chance"
+
+
+def tables(**verdicts):
+    """Tables of two mice and a decoder "net" that say what is asked for."""
+    qc = [("m1", "m1_s1", "pass"), ("m1", "m1_s2", verdicts.get("qc", "pass"))]
+    qc += [("m2", "m2_s1", "pass"), ("m2", "m2_s2", "skipped")]
+    # m1 in four allocations, m2 in two
+    shift = [("net", "m1", verdict) for verdict in verdicts.get("shift", ["in distribution"] * 4)]
+    shift += [("net", "m2", "in distribution")] * 2
+    confounds = [("net", "outside", "part"), ("net", "mean", verdicts.get("confounds", "note"))]
+    null = "circularly shifted labels"
+    return {
+        "qc": pd.DataFrame(qc, columns=["mouse", "session", "verdict"]),
+        "shift": pd.DataFrame(shift, columns=["decoder", "test_mouse", "verdict"]),
+        "confounds": pd.DataFrame(confounds, columns=["decoder", "signal", "verdict"]),
+        "chance": pd.DataFrame([{"decoder": "net", "null": null, "p": verdicts.get("p", 0.01)}]),
+    }
+
+
+def test_what_is_said_stands_in_the_tables():
+    def said(**verdicts):
+        found = suite.said(tables(**verdicts), "net")
+        assert len(found) == 6  # two mice in two stages, two stages of the decoder
+        return suite.words({statement for statement, made in found.items() if made})
+
+    inside, shifted = ["in distribution"], ["shifted"]
+    assert said() == "-"
+    assert said(qc="warn") == said(qc="fail") == "qc m1"
+    assert said(shift=inside * 2 + ["shifted", "unusable"]) == "shift m1"  # half of the rows
+    assert said(shift=inside * 3 + shifted) == "-"
+    assert said(confounds="flag", p=0.05) == "confounds; chance"
+    assert said(p=0.049) == "-"
+    # a decoder of which the stages do not speak, and a study without them
+    assert set(suite.said(tables(), "other")) == {("qc", "m1"), ("qc", "m2")}
+    assert suite.said({"qc": tables()["qc"]}, "net") == {("qc", "m1"): False, ("qc", "m2"): False}
+
+
+def test_hits_false_alarms_and_what_is_not_made_are_counted():
+    expects = suite.Expected(frozenset({("shift", "m1")}), frozenset({("qc", "m1")}))
+    spoken = {(stage, mouse): False for stage in ("qc", "shift") for mouse in ("m1", "m2")}
+    spoken["chance", ""] = False
+
+    def score(*made, without=()):
+        given = spoken | dict.fromkeys(made, True)
+        return suite.score(expects, {s: v for s, v in given.items() if s[0] not in without})
+
+    row = score(("shift", "m1"))
+    assert (row["n_should"], row["n_hit"], row["n_silent"], row["n_false"]) == (1, 1, 3, 0)
+    assert (row["should_say"], row["said"], row["right"]) == ("shift m1", "shift m1", "yes")
+    assert row["not_made"] == "confounds"
+    assert score(("shift", "m1"), ("qc", "m1"))["right"] == "yes"  # may be said too
+    row = score(("shift", "m1"), ("qc", "m2"), ("chance", ""))
+    assert (row["n_hit"], row["n_false"], row["right"]) == (1, 2, "no")
+    assert row["said"] == "qc m2; shift m1; chance"
+    assert score()["right"] == "no"
+    row = score(without=["shift"])
+    assert (row["n_should"], row["n_hit"], row["not_made"]) == (1, 0, "shift, confounds")
+
+
+def study_of(folder: Path, **simulate) -> Path:
+    """Results of a study of three mice with a session each, by hand: decoder net, 1:1:1.
+
+    Of each test mouse four frames are decoded, with probabilities .1 .2 .3 .4 and labels on record
+    0 1 0 1 (AUC .75: of four pairs one is wrong); the mice run in the last two (AUC 1).
+    """
+    config = {
+        **{
+            "study": f"suite9_{folder.name}",
+            "simulate": {"n_frames": 60, "image_size": 32} | simulate,
+        },
+        "mice": {mouse: [f"{mouse}_s1"] for mouse in MICE},
+        "allocation": {"train": 1, "choose": "each_test"},
+        "decoders": {"net": {"input": "rois", "rnn": "gru"}},
+        "importance": {"shap": {"decoder": "net"}},
+    }
+    study = studies.resolve(config)
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(study.config))
+    (folder / "simulated").mkdir()
+    items = []
+    for allocation in study.allocations.values():
+        (mouse,) = allocation.test
+        with h5py.File(folder / f"simulated/{mouse}_s1_truth.h5", "w") as truth:
+            truth["label"] = np.array([0, 0, 0, 0, 0, 1, 1, 0], np.uint8)
+            truth["roi_xy"] = np.zeros((50, 2))
+            truth.attrs.update(schema.defaults("simulate"))
+        made = SessionPredictions(
+            mouse, np.arange(3, 7), np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4])
+        )
+        item = predictions.bind("net", allocation, {f"{mouse}_s1": made}, "strict")
+        item.write(folder / f"predictions/net/{allocation.id}.h5")
+        items.append(item)
+    auc = auc_tables.auc_table(items)
+    rows = [
+        {"decoder": "net", "test_mouse": mouse, "method": method, "ece": ece + at / 10}
+        for at, mouse in enumerate(MICE)
+        for method, ece in (("none", 0.1), ("temperature", 0.05), ("isotonic", 0.9))
+    ]
+    shap = pd.DataFrame({"roi": range(1, 51), "mean": np.zeros(50)})
+    # of the planted ROIs 6, 8, 31, 33 two on top, then one other, then the other two
+    shap.loc[[5, 7, 0, 30, 32], "mean"] = [5.0, 4.0, 3.0, 2.0, 1.0]
+    qc = pd.DataFrame({"mouse": MICE, "session": MICE, "verdict": ["warn", "pass", "pass"]})
+    made = {"auc": auc, "calibration": pd.DataFrame(rows), "qc": qc, "importance_shap": shap}
+    (folder / "tables").mkdir()
+    for name, table in made.items():
+        write_table(table, folder / f"tables/{name}.tsv")
+    return folder
+
+
+def test_table_and_figure_of_studies_made_by_hand(tmp_path):
+    clean = study_of(tmp_path / "a")
+    faulty = study_of(tmp_path / "b", by_mouse={"m1": {"flashes": 0.1}})
+    words = ["suite", "--studies", str(clean), str(faulty), "--out", str(tmp_path / "suite.tsv")]
+    assert main([*words, "--figure", str(tmp_path / "suite")]) == 0
+    table = pd.read_csv(tmp_path / "suite.tsv", sep="\t")
+    assert list(table.columns) == suite.COLUMNS and len(table) == 2
+    first, second = table.to_dict("records")
+    assert (first["decoder"], first["protocol"], first["n_mice"]) == ("net", "strict", 3)
+    assert first["auc"] == 0.75 and first["auc_truth"] == 1
+    assert first["auc_low"] == first["auc_high"] == 0.75  # no mouse differs
+    assert first["ece"] == pytest.approx(0.2)  # of .1 .2 .3
+    assert first["ece_temperature"] == pytest.approx(0.15)
+    # precision at the four hits: 1, 1, 3/4, 4/5
+    assert first["average_precision"] == pytest.approx((1 + 1 + 3 / 4 + 4 / 5) / 4, abs=1e-5)
+    assert first["chance_precision"] == pytest.approx(4 / 50)
+    assert (first["said"], first["n_false"], first["right"]) == ("qc m1", 1, "no")
+    assert (second["should_say"], second["n_hit"], second["right"]) == ("qc m1", 1, "yes")
+    caption = suite_figure.caption(table)
+    assert "n = 3 test mice, 3 allocations a decoder" in caption
+    assert "all is right in 1 of 2." in caption
+    assert (tmp_path / "suite.svg").exists() and (tmp_path / "suite.png").exists()
+
+
+def test_a_study_without_truth_or_tables_is_refused_in_one_line(tmp_path):
+    folder = study_of(tmp_path / "a")
+    with pytest.raises(UserError, match="suite9_a is there twice"):
+        suite.table([folder, folder])
+    (folder / "tables/qc.tsv").unlink()
+    with pytest.raises(UserError, match=r"qc\.tsv: no such table; make it: snakemake benchmark"):
+        suite.table([folder])
+    config = json.loads((folder / "config.json").read_text())
+    del config["simulate"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="mice that were not simulated"):
+        suite.table([folder])
+
+
+# The cohorts that come with the project ----------------------------------------------------------
+
+
+def merged(*names: str) -> dict:
+    """The config of several files, later ones on top, as Snakemake reads them."""
+
+    def update(old, new):
+        for key, value in new.items():
+            both = isinstance(value, dict) and isinstance(old.get(key), dict)
+            old[key] = update(old[key], value) if both else value
+        return old
+
+    config: dict = {}
+    for name in names:
+        update(config, yaml.safe_load((SUITE / f"{name}.yaml").read_text()))
+    return config
+
+
+COHORTS = {  # docs/benchmark-suite.md
+    "clean": "-",
+    "shifted": "shift m1",
+    "artefacts": "qc m1, m2",
+    "movement": "confounds",
+    "hemodynamics": "confounds",
+    "label_noise": "qc all",
+    "no_signal": "chance",
+}
+
+
+@pytest.mark.parametrize("size", [["suite"], ["suite", "full"]])
+@pytest.mark.parametrize("name", COHORTS)
+def test_cohorts_of_the_suite_are_studies_of_their_own(size, name):
+    study = studies.resolve(merged(*size, name))
+    assert study.name == f"suite1_{name}"
+    should = COHORTS[name].replace("all", ", ".join(study.mice))
+    assert suite.words(suite.expected(study.config["simulate"], list(study.mice)).should) == should
+    assert set(decoder_table.protocols_of(study.config, study.decoders).values()) == {
+        "transductive",
+        "strict",
+        "few_shot 2 min" if "full" in size else "few_shot 0.2 min",
+    }
+    assert study.config["confounds"]["decoders"] == list(study.decoders)
+
+
+def test_make_runs_every_cohort():
+    made = (ROOT / "Makefile").read_text().split("COHORTS := ")[1].splitlines()[0].split()
+    files = {path.stem for path in SUITE.glob("*.yaml")}
+    assert made == list(COHORTS) and files == {*COHORTS, "suite", "full"}
+
+
+@pytest.mark.e2e
+def test_a_study_from_simulation_to_the_table_under_one_start_of_python(tmp_path):
+    config = {
+        "study": "tiny",
+        "simulate": {
+            **{"n_frames": 300, "image_size": 32, "cycle_s": 3, "run_signal": 0.1},
+            "by_mouse": {"m2": {"rotation": 40, "flipped_bouts": 0.2}},
+        },
+        "mice": {mouse: [f"{mouse}_s1"] for mouse in MICE},
+        "allocation": {"train": 1, "choose": "each_test"},
+        "decoders": {"linear": {"model": "logistic_regression", "pixels": 8}},
+        "circular_shifts": 9,
+    }
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    line = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", ROOT / "Snakefile"]
+    line += ["benchmark", "--configfile", "tiny.yaml"]
+    done = fresh.Process("mesodecode.cli:main", "warm", *line, folder=tmp_path).finish()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = suite.table([tmp_path / "results" / "tiny"]).to_dict("records")
+    auc = pd.read_csv(tmp_path / "results/tiny/tables/auc.tsv", sep="\t").set_index("test_mouse")
+    assert row["auc"] == pytest.approx(auc["auc"].mean(), abs=1e-5) and row["auc"] > 0.7
+    assert row["auc_truth"] != pytest.approx(row["auc"], abs=1e-3)  # of m2 they differ
+    assert row["should_say"] == "qc m2; shift m2"
+    assert re.search("shift [^;]*m2", row["said"])  # of sessions of 10 s other mice differ, too
+    assert row["not_made"] == "confounds" and row["n_silent"] <= 5  # two mice twice, and chance

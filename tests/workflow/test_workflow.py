@@ -1,0 +1,600 @@
+"""The workflow without running it: which jobs a config makes, and which an edit makes again."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+import resource
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from make import LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, snakemake
+from mesodecode.report import sections
+from mesodecode.study import study as studies
+
+GRU = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
+
+# jobs of every study of these mice
+ALWAYS = {
+    "resolved_config": 1,
+    "allocations": 1,
+    "preprocess": 6,
+    "recordings_of_mouse": 5,
+    "cohort": 1,
+    "qc": 1,
+    "auc": 1,
+    "figure_auc": 1,
+    "runtimes": 1,
+    "cohort_figure": 1,
+    "quality_table": 1,
+    "calibrate": 1,
+    "image_shift": 1,
+    "shift_report": 1,
+    "report": 1,
+    "all": 1,
+}
+TESTS = {"compare": 1, "comparisons": 1, "infer": 1, "inference": 1}  # of one comparison
+
+
+# `--touch` sleeps 0.1 s a job, for file systems that keep times to the second
+FAST_TOUCH = """
+import sys
+from snakemake.cli import main
+from snakemake.executors import touch
+touch.Executor.SLEEPING_TIME = 0.005
+main(sys.argv[1:])
+"""
+
+
+# Which jobs a config makes. Five mice at 3:1:1 have 5 x 4 = 20 allocations, at 2:1:1 thrice as many
+# but for each_pair.
+
+FETCH = {"fetch_weights": 1}  # one download for all allocations
+ONE = {"quality": 1, "shift": 1}  # of one decoder
+
+
+def quality(decoders: int) -> dict[str, int]:
+    """Jobs of the quality of decoders, and of the shift report, one each."""
+    return {"quality": decoders, "shift": decoders}
+
+
+VARIANTS = {
+    "only linear": ({}, {"fit_linear": 20} | ONE),
+    "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20} | ONE),
+    "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
+        {"decoders": {"cnn": {}, "gru": GRU}},
+        FETCH
+        | {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1}
+        | quality(2),
+    ),
+    "CNN and fine-tuned GRU": (
+        {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
+        FETCH
+        | {"train_cnn": 20, "finetune": 20, "predict_images": 40, "figure_loss": 1}
+        | quality(2),
+    ),
+    "two CNNs, GRUs on one, compared twice": (
+        {
+            "decoders": {
+                "lin": LINEAR,
+                "cnn": {},
+                "small": {"like": "cnn", "backbone": "efficientnet_lite0"},
+                "gru": GRU,
+                "lstm": {"like": "gru", "rnn": "lstm"},
+            },
+            "comparisons": {
+                "x": {"decoders": ["cnn", "gru"]},
+                "y": {"decoders": ["lin", "small", "lstm"]},
+            },
+        },
+        {
+            "fetch_weights": 2,
+            "fit_linear": 20,
+            "train_cnn": 40,
+            "extract": 20,
+            "predict_images": 20,
+            "train_rnn": 40,
+            "predict_rnn": 40,
+            "compare": 2,
+            "figure_auc": 2,
+            "figure_loss": 1,
+            "comparisons": 1,
+            "infer": 2,
+            "inference": 1,
+        }
+        | quality(5),
+    ),
+    "ROI decoders": (
+        {
+            "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+            "decoders": {
+                "roi_gru": {"input": "rois", "rnn": "gru"},
+                "roi_svm": {"input": "rois", "model": "linear_svm"},
+            },
+        },
+        {"train_roi": 20, "fit_roi": 20, "roi_correlation": 1, "figure_loss": 1} | quality(2),
+    ),
+    "linear and ROI decoders adapted": (
+        {
+            "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+            "decoders": {
+                "lin": LINEAR,
+                "svm": {"input": "rois", "model": "linear_svm"},
+                "past": {"adapted_from": "svm", "normalise": "past"},
+                "few": {"adapted_from": "lin", "few_shot": 2, "C": 1e-5},
+            },
+        },
+        {"fit_linear": 20, "fit_roi": 20, "adapt": 40, "roi_correlation": 1} | quality(4),
+    ),
+    "average of two seeds": (
+        {
+            "decoders": {
+                "cnn": {"pretrained": "none"},
+                "cnn2": {"like": "cnn", "seed": 2},
+                "avg": {"average_of": ["cnn", "cnn2"]},
+            },
+            "comparisons": {"x": {"decoders": ["cnn", "avg"]}},
+        },
+        {"train_cnn": 40, "predict_images": 40, "average": 20, "figure_loss": 1}
+        | TESTS
+        | quality(3),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "jobs"), VARIANTS.values(), ids=VARIANTS)
+def test_jobs_of_a_config(lab, change, jobs):
+    found, lines = plan(lab, config=STUDY | change)
+    assert found == ALWAYS | jobs
+    check_commands(lines, found)
+    assert not (lab / "results").exists()
+
+
+def test_average_and_losses_read_what_their_decoders_wrote(lab):
+    decoders = {
+        "linear": LINEAR,
+        "cnn": {},
+        "cnn2": {"like": "cnn", "seed": 2},
+        "avg": {"average_of": ["cnn2", "linear", "cnn"]},
+    }
+    _, lines = plan(lab, config=STUDY | {"decoders": decoders})
+    name = "train-a+b+c.valid-d.test-e"
+    files = [f"results/lab/predictions/{x}/{name}.h5" for x in ("cnn2", "linear", "cnn", "avg")]
+    valid = [file.replace("predictions", "validation") for file in files]
+    assert (
+        f"mesodecode average --predictions {' '.join(files[:3])} --of-validation "
+        f"{' '.join(valid[:3])} --decoder avg --out {files[3]} --validation {valid[3]}"
+    ) in lines
+    (losses,) = [line for line in lines if line.startswith("mesodecode losses")]
+    assert "--models results/lab/models --decoders cnn cnn2 --alloc" in losses
+    (report,) = [line for line in lines if line.startswith("mesodecode report")]
+    figures = [f"results/lab/figures/loss_{x}.svg" for x in ("cnn", "cnn2")]
+    assert f" {' '.join(figures)} --out" in report
+    words, config = shlex.split(report), studies.resolve(STUDY | {"decoders": decoders}).config
+    tables, shown = words.index("--tables"), words.index("--figures")
+    known = sections.names([name for part in sections.SECTIONS for name in part.tables], config)
+    assert {Path(path).stem for path in words[tables + 1 : shown]} <= set(known)
+    given = words[shown + 1 : words.index("--out")]
+    assert list(sections.find_figures(config, given).values()) == list(map(Path, given))
+
+
+def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
+    # Snakemake merges --configfile into the config that the Snakefile names; ours replaces it
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    jobs, lines = plan(tmp_path, config=ROOT / "demo.yaml")
+    each_allocation = ["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"]
+    assert {rule: jobs[rule] for rule in each_allocation} == dict.fromkeys(each_allocation, 5)
+    assert jobs["simulate"] == jobs["preprocess"] == 10  # 5 mice x 2 sessions
+    once = ["resolved_config", "allocations", "cohort", "auc", "comparisons", "report", "all"]
+    once += ["cohort_figure", "quality_table"]
+    assert {rule: jobs[rule] for rule in once} == dict.fromkeys(once, 1)
+    check_commands(lines, jobs)
+    assert not [line for line in lines if "Emx1G6" in line]
+    simulated = [line for line in lines if line.startswith("mesodecode simulate")]
+    (first,) = [line for line in simulated if "--session m1_s1 " in line]
+    assert "--mouse m1 --run-share 0.36 " in first
+    assert "fetch_weights" not in jobs  # its weights are packaged
+    checks = [line for line in lines if line.startswith("mesodecode shap-check")]
+    (check,) = [line for line in checks if ".test-m4.check.h5" in line]
+    truth = "results/demo/simulated/m4_s{}_truth.h5"
+    assert f"--truth {truth.format(1)} {truth.format(2)} " in check
+
+
+@pytest.mark.alone
+def test_published_study_is_planned_within_15_seconds(tmp_path):
+    shutil.copy(ROOT / "config.yaml", tmp_path)  # the config that is read without --configfile
+    study = studies.load(ROOT / "config.yaml")
+    for session in study.mouse_of:
+        for kind in ("movie", "behavior", "rois"):
+            if study.source(kind, session):
+                path = tmp_path / study.source(kind, session)
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    jobs, lines = plan(tmp_path, code="from snakemake.cli import main; main()")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # CPU time, which the clock is not
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15
+    assert jobs["preprocess"] == 64
+    assert (jobs["train_cnn"], jobs["fit_linear"]) == (20, 20)  # one CNN, one baseline
+    assert jobs["fetch_weights"] == 1
+    assert jobs["compare"] == len(study.config["comparisons"])
+    # cut-outs of squares, circles, pairs, edges and corners in two blocks of masks; left and right
+    # of squares, circles and SHAP
+    assert (jobs["cutout"], jobs["cutout_summary"], jobs["sides"]) == (5 * 20 * 2, 5, 3)
+    check_commands(lines, jobs)
+
+
+RULES = {
+    name: text
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    for name, text in re.findall(
+        r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", path.read_text(), re.S | re.M
+    )
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_submitted_rule_says_what_it_needs(rule):
+    text = RULES[rule]
+    if "localrule: True" not in text and "shell:" in text:
+        assert "mem_mb=grows(" in text and "runtime=grows(" in text
+    # a job that may use a GPU asks for one, so that no two share it; others are told not to
+    may_use = 'device=STUDY.config["device"]' in text
+    assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
+    if "--device" in text:
+        assert may_use or 'device="cpu"' in text
+
+
+STUB = """
+import sys, time
+start = time.time()
+time.sleep(0.5)
+for flag in ("--out", "--history"):
+    open(sys.argv[sys.argv.index(flag) + 1], "w").close()
+print(start, time.time(), file=open("times", "a"))
+"""
+
+
+def test_profile_local_keeps_two_jobs_off_one_gpu(tmp_path):
+    for folder in ("workflow", "envs", "local"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "workflow" / "mesodecode" / "__main__.py").write_text(STUB)
+    recordings = tmp_path / "results" / "lab" / "recordings"
+    recordings.mkdir(parents=True)
+    for name in ("a1", "a2", "b1", "c1", "d1", "e1"):
+        (recordings / f"{name}.h5").touch()
+    config = STUDY | {"decoders": {"cnn": {"pretrained": "none"}}, "threads": 1}
+    roles = ("a+b+c.valid-d.test-e", "a+b+d.valid-c.test-e", "a+c+d.valid-b.test-e")
+    targets = [f"results/lab/models/cnn/train-{role}.pt" for role in roles]
+    words = ("--profile", "local", "--cores", "4", "--", *targets)
+    done = snakemake(tmp_path, *words, config=config, project=tmp_path)
+    assert done.returncode == 0, done.stderr
+    times = sorted(tuple(map(float, x.split())) for x in (tmp_path / "times").open())
+    assert len(times) == 3
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
+
+
+def test_settings_from_the_command_line_and_image_size(lab):
+    config = STUDY | {"decoders": {"cnn": {"epochs": 2, "pretrained": "file:my weights.pt"}}}
+    (lab / "my weights.pt").touch()
+    words = ("--cores", "2", "--config", "device=cpu", "threads=2", "image_size=96", "study=other")
+    jobs, lines = plan(lab, *words, config=config)
+    assert jobs["preprocess"] == 6
+    (one,) = [line for line in lines if "--session=a2" in line]
+    assert "--image-size=96" in one and "--mouse=a" in one
+    assert "--out results/other/recordings/a2.h5 --measures results/other/measures/a2.h5" in one
+    trained = [line for line in lines if line.startswith("mesodecode train-cnn")]
+    (one,) = [line for line in trained if "train-a+b+c.valid-d.test-e.pt" in line]
+    recordings = "results/other/recordings"
+    assert (
+        f"--train {recordings}/a.txt {recordings}/b.txt {recordings}/c.txt "
+        f"--valid {recordings}/d.txt " in one
+    )
+    assert "e.txt" not in one  # the test mouse
+    assert "--epochs 2" in one and "--device cpu --threads 2" in one
+    assert "--pretrained 'file:my weights.pt'" in one
+
+
+def test_imagenet_weights_are_fetched_once_to_a_file_that_all_trainings_read(lab):
+    decoders = {
+        "cnn": {"backbone": "resnet18.a1_in1k"},
+        "again": {"like": "cnn", "seed": 1},
+        "lite": {"backbone": "efficientnet_lite0", "pretrained": "lite0"},
+        "new": {"like": "cnn", "pretrained": "none"},
+    }
+    jobs, lines = plan(lab, config=STUDY | {"decoders": decoders})
+    assert jobs["fetch_weights"] == 1
+    (fetch,) = [line for line in lines if line.startswith("mesodecode fetch-weights")]
+    weights = "results/weights/resnet18.a1_in1k.pt"
+    assert fetch.endswith(f" --backbone resnet18.a1_in1k --out {weights}")
+    trained = [line for line in lines if line.startswith("mesodecode train-cnn")]
+    given = [re.search(r"--pretrained (\S+)", line)[1] for line in trained]
+    asked = {"lite0": 20, "none": 20, f"file:{weights}": 40}
+    assert {word: given.count(word) for word in given} == asked
+    # another study finds the file, as does one without internet where it was copied
+    (lab / weights).parent.mkdir(parents=True)
+    (lab / weights).touch()
+    (lab / f"{weights}.sha256").touch()
+    jobs, _ = plan(lab, config=STUDY | {"decoders": decoders, "study": "other"})
+    assert "fetch_weights" not in jobs
+
+
+@pytest.mark.slow
+def test_no_internet_is_one_line_on_the_terminal_of_snakemake(lab, monkeypatch):
+    for name, value in {"HF_HUB_OFFLINE": "1", "HF_HOME": str(lab / "hub")}.items():
+        monkeypatch.setenv(name, value)
+    weights = "results/weights/tf_efficientnet_b0.in1k.pt"
+    done = snakemake(lab, "--cores", "1", weights, config=STUDY | {"decoders": {"cnn": {}}})
+    assert done.returncode != 0
+    lines = (done.stdout + done.stderr).splitlines()
+    (line,) = [line for line in lines if line.startswith("mesodecode fetch-weights: error")]
+    assert "Three ways out" in line
+    assert not list(lab.glob("results/weights/*"))
+
+
+# Bad input: one clear line before any job
+
+
+def test_bad_config_gives_one_clear_line(lab):
+    text = fails(lab, config=STUDY | {"comparisons": {"x": {"decoders": ["linear", "gru"]}}})
+    assert [line for line in text.splitlines() if "config: " in line] == [
+        "config: comparisons.x.decoders: no decoder 'gru'; known: linear"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mice: {a: [a1]}\nmice: {b: [b1]}\n", "key 'mice' appears twice, at lines 1 and 2"),
+        ("", "Config file must be given as JSON or YAML with keys at top level."),
+        ("mice: [a\n", "Config file is not valid JSON or YAML."),
+    ],
+    ids=["duplicate key", "empty", "not YAML"],
+)
+def test_bad_file_gives_one_clear_line(tmp_path, text, words):
+    (tmp_path / "bad.yaml").write_text(text)
+    text = fails(tmp_path, config=tmp_path / "bad.yaml")
+    assert len([line for line in text.splitlines() if words in line]) == 1
+
+
+def test_missing_source_file_is_named(lab):
+    (lab / "my data" / "c1.mat").unlink()
+    text = fails(lab, config=STUDY)
+    assert "Missing input files for rule preprocess" in text
+    assert [line.strip() for line in text.splitlines() if "my data" in line] == ["my data/c1.mat"]
+
+
+def test_roi_files_are_asked_for_where_the_config_names_them(lab):
+    for path in (lab / "my data").glob("*_roi.mat"):
+        path.unlink()
+    _, lines = plan(lab, config=STUDY)
+    assert not [line for line in lines if "--roi" in line]
+    rois = STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}
+    decoders = {"roi_gru": {"input": "rois", "rnn": "gru"}}
+    text = fails(lab, config=STUDY | {"recordings": rois, "decoders": decoders})
+    assert "my data/a1_roi.mat" in text
+
+
+def test_movies_of_several_files_reach_the_verb(lab):
+    for name in ("a1_2.tif", "a1_10.tif", "b1_1.tif"):
+        (lab / "my data" / name).touch()
+    (lab / "times").mkdir()
+    recordings = {
+        "movie": "my data/{session}_*.tif",
+        "behavior": "my data/{session}.mat",
+        "frame_times": "times/{session}.npy",
+        "light_sources": "times/{session}_lights.npy",
+        "min_bout": 0.5,
+        "states": "speed",
+    }
+    for session in ("a1", "a2", "b1", "c1", "d1", "e1"):
+        (lab / "my data" / f"{session}_1.tif").touch()
+        (lab / "times" / f"{session}.npy").touch()
+        (lab / "times" / f"{session}_lights.npy").touch()
+    jobs, lines = plan(lab, config=STUDY | {"recordings": recordings})
+    check_commands(lines, jobs)
+    (line,) = [line for line in lines if "--session=a1" in line]
+    assert "'--movie=my data/a1_*.tif'" in line and "--frame-times=times/a1.npy" in line
+    assert "--light-sources=times/a1_lights.npy" in line
+    assert "--min-bout=0.5" in line and "--states=speed" in line
+    (lab / "my data" / "a1_11.tif").symlink_to("gone")  # each file is an input
+    assert "my data/a1_11.tif" in fails(lab, config=STUDY | {"recordings": recordings})
+    recordings["movie"] = ["my data/{session}_1.tif", "my data/{session}.tif"]
+    jobs, lines = plan(lab, config=STUDY | {"recordings": recordings})
+    check_commands(lines, jobs)
+    assert any("--movie 'my data/a1_1.tif' 'my data/a1.tif' --" in line for line in lines)
+
+
+def test_missing_recordings_are_fetched_by_name(lab):
+    config = STUDY | {"fetch": "zenodo:10408334"}
+    (lab / "my data" / "a2.tif").unlink()
+    (lab / "my data" / "c1.mat").unlink()
+    jobs, lines = plan(lab, config=config)
+    check_commands(lines, jobs)
+    fetched = sorted(line for line in lines if line.startswith("mesodecode fetch "))
+    assert fetched == [
+        f"mesodecode fetch zenodo:10408334 --only {name} --out 'my data'"
+        for name in ("a2.tif", "c1.mat")
+    ]
+
+
+def test_masks_and_exchanged_labels_reach_the_verbs(lab):
+    (lab / "my data" / "masks.tsv").touch()
+    mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
+    config = STUDY | {
+        "mice": mice,
+        "recordings": STUDY["recordings"] | {"roi_masks": "my data/masks.tsv"},
+        "decoders": {
+            "null": {"input": "rois", "rnn": "gru", "labels": "permuted_between_sessions"}
+        },
+    }
+    add_files(lab, config)
+    jobs, lines = plan(lab, config=config)
+    check_commands(lines, jobs)
+    masked = [line for line in lines if "'--roi-masks=my data/masks.tsv'" in line]
+    assert len(masked) == jobs["preprocess"] == 10
+    (first,) = [line for line in lines if "train-roi" in line and "test-a.h5" in line][:1]
+    assert "--labels-of" in first and "a1=a2 a2=a1" in first
+
+
+# A finished study: what an edit runs again
+
+FINISHED = STUDY | {
+    "decoders": {"linear": LINEAR, "cnn": {}, "gru": GRU},
+    "comparisons": {"x": {"decoders": ["linear", "gru"]}},
+}
+# the config is written anew with every edit; where predictions are, what reads the tables follows
+CONFIG = {"resolved_config": 1, "runtimes": 1, "report": 1, "all": 1}
+TABLES = {"auc": 1, "figure_auc": 1, "shift_report": 1, "runtimes": 1, "report": 1, "all": 1}
+TABLES |= TESTS
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, Path]:
+    """A folder in which every file of FINISHED is there, and the copy of the project that it is of.
+
+    The files are empty; `--touch` writes Snakemake's records of them (inputs, params and code) as
+    if the jobs had run. There are no benchmark files, and no job may run for want of one.
+    """
+    folder, project = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("project")
+    copy_project(project)
+    add_files(folder, FINISHED | {"mice": FINISHED["mice"] | {"f": ["f1"]}})
+    summary = snakemake(folder, "--summary", config=FINISHED, project=project)
+    assert summary.returncode == 0, summary.stderr
+    for line in summary.stdout.splitlines()[1:]:
+        path = folder / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    words = ("--touch", "--forceall", "--cores", "1", "--quiet", "all")
+    done = snakemake(folder, *words, config=FINISHED, project=project, code=FAST_TOUCH)
+    assert done.returncode == 0, done.stderr
+    assert not list((folder / "results/lab/benchmarks").rglob("*.tsv"))
+    return folder, project
+
+
+def copy_project(to: Path) -> None:
+    shutil.copy(ROOT / "Snakefile", to)
+    for name in ("workflow", "envs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, to / name, ignore=ignored, dirs_exist_ok=True)
+
+
+@pytest.mark.slow
+def test_sixth_mouse_leaves_existing_allocations_alone(finished):
+    folder, project = finished
+    config = FINISHED | {"mice": FINISHED["mice"] | {"f": ["f1"]}}
+    jobs, lines = plan(folder, config=config, project=project)
+    # six mice have 6 x 5 x 4 = 120 allocations, 100 of them new
+    new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 100)
+    follow = {
+        "preprocess": 1,
+        "recordings_of_mouse": 1,
+        "image_shift": 1,
+        "calibrate": 1,
+        "cohort": 1,
+        "cohort_figure": 1,
+        "qc": 1,
+    }
+    follow |= CONFIG | TABLES | {"allocations": 1, "figure_loss": 1, "quality_table": 1}
+    assert jobs == new | follow | quality(3)
+    old = [a.id for a in studies.allocate("abcde")]
+    assert len(old) == 20
+    assert not [line for line in lines for name in old if name in line]
+
+
+@pytest.mark.slow
+def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
+    folder, project = finished
+    (folder / "my data" / "a9.tif").touch()
+    (folder / "my data" / "a9.mat").touch()
+    mice = FINISHED["mice"] | {"a": [*FINISHED["mice"]["a"], "a9"]}
+    jobs, _ = plan(folder, config=FINISHED | {"mice": mice}, project=project)
+    assert (jobs["preprocess"], jobs["recordings_of_mouse"]) == (1, 1)
+    # a mouse trains in 12 of 20 allocations, validates in 4 and is the test mouse of 4: the
+    # baseline and features read all of them, the CNN training and validation mice
+    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["extract"]) == (20, 16, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("decoder", "settings", "jobs"),
+    [
+        (
+            "gru",
+            GRU | {"epochs": 9},
+            {"train_rnn": 20, "predict_rnn": 20, "figure_loss": 1} | ONE,
+        ),
+        (  # whatever starts from the CNN follows it
+            "cnn",
+            {"epochs": 9},
+            {"train_cnn": 20, "extract": 20, "train_rnn": 20, "predict_rnn": 20, "figure_loss": 1}
+            | quality(2),
+        ),
+        ("linear", LINEAR | {"C": 0.1}, {"fit_linear": 20} | ONE),
+        ("ridge", LINEAR | {"C": 0.1}, {"fit_linear": 20} | ONE),  # a new line, old ones stay
+    ],
+)
+def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings, jobs):
+    folder, project = finished
+    config = FINISHED | {"decoders": FINISHED["decoders"] | {decoder: settings}}
+    found, lines = plan(folder, config=config, project=project)
+    assert found == CONFIG | TABLES | jobs | {"quality_table": 1, "calibrate": 1}
+    fitted = [line for line in lines if line.startswith("mesodecode fit-linear")]
+    assert all(f"--decoder {decoder} " in line for line in fitted)
+
+
+@pytest.mark.slow
+def test_edited_reading_preprocesses_again(finished):
+    folder, project = finished
+    recordings = FINISHED["recordings"] | {"speed_threshold": 1.0}
+    jobs, _ = plan(folder, config=FINISHED | {"recordings": recordings}, project=project)
+    assert jobs["preprocess"] == 6 and jobs["train_cnn"] == 20
+
+
+@pytest.mark.slow
+def test_an_edit_of_config_and_code_at_once_misses_nothing(finished, tmp_path):
+    folder, _ = finished
+    copy_project(tmp_path)
+    for name in ("shift/distances.py", "scores/quality.py"):
+        with open(tmp_path / "workflow/mesodecode" / name, "r+") as edited:  # one that is there
+            edited.seek(0, 2)
+            edited.write("X = 1\n")
+    found, _ = plan(folder, config=FINISHED | {"note": "seen"}, project=tmp_path)
+    assert found["resolved_config"] == 1
+    assert found["shift"] == found["quality"] == 3
+
+
+@pytest.mark.slow
+def test_how_and_where_to_compute_trains_nothing_again(finished):
+    folder, project = finished
+    change = {"threads": 2, "device": "cpu", "note": "seen"}
+    jobs, _ = plan(folder, config=FINISHED | change, project=project)
+    assert jobs == CONFIG
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "text", "jobs"),
+    [
+        ("decoders/train.py", "# a comment\n", {}),  # a finished study has nothing to do
+        (
+            "decoders/linear.py",
+            "X = 1\n",
+            {"fit_linear": 20, "quality_table": 1, "calibrate": 1} | ONE | {"shift": 3} | TABLES,
+        ),
+        ("report/templates/report.html.j2", "<!-- new -->", {"report": 1, "all": 1}),
+    ],
+)
+def test_edited_code_runs_its_stage_again(finished, tmp_path, file, text, jobs):
+    folder, _ = finished
+    copy_project(tmp_path)
+    with open(tmp_path / "workflow/mesodecode" / file, "r+") as edited:  # one that is there
+        edited.seek(0, 2)
+        edited.write(text)
+    found, _ = plan(folder, config=copy.deepcopy(FINISHED), project=tmp_path)
+    assert found == jobs
