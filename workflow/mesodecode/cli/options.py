@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from mesodecode.base.files import UserError
 from mesodecode.study import schema, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}
@@ -59,6 +60,81 @@ def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
                 options["choices"] = item["enum"]
                 del options["metavar"]
         group.add_argument(flag, **options)
+
+
+def add_recordings(
+    parser: argparse.ArgumentParser,
+    words: str = "preprocessed recordings",
+    flag: str = "--recordings",
+) -> None:
+    """Add a flag of files of recordings; `words` say which."""
+    parser.add_argument(flag, type=Path, nargs="+", required=True, metavar="FILE", help=words)
+
+
+def add_roles(parser: argparse.ArgumentParser, **words: str) -> None:
+    """Add a flag of recordings for each role (train, valid, test); `words` follow its mice."""
+    for role, more in words.items():
+        mice = {"train": "training", "valid": "validation", "test": "test"}[role]
+        said = f"recordings of the {mice} mice, or lists (.txt) of them{more}"
+        add_recordings(parser, said, f"--{role}")
+
+
+def add_measures(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that reads recordings and their measures (see `with_measures`)."""
+    add_recordings(parser)
+    words = "what `mesodecode preprocess --measures` wrote, in the order of the recordings"
+    add_recordings(parser, words, "--measures")
+
+
+def with_measures(args: argparse.Namespace) -> list[tuple[Path, Path]]:
+    """Return each recording with its measures. Raises UserError unless there is one for each."""
+    if len(args.recordings) != len(args.measures):
+        raise UserError(
+            f"{len(args.recordings)} recordings and {len(args.measures)} files of measures; give "
+            "one for each recording, in the same order"
+        )
+    return list(zip(args.recordings, args.measures, strict=True))
+
+
+def add_record(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that reads source files of a lab, which the workflow watches."""
+    add = parser.add_argument
+    add("--record", type=Path, help="JSON file to write: what the sources are, for the workflow")
+    add("--revision", default="", help="what the workflow calls these sources in the record")
+
+
+def add_folder(
+    parser: argparse.ArgumentParser, flag: str, words: str, *, required: bool = True
+) -> None:
+    """Add a flag of a folder of files; `words` say how they are named in it."""
+    parser.add_argument(flag, type=Path, required=required, metavar="FOLDER", help=words)
+
+
+def add_predictions(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that reads predictions by decoder and allocation."""
+    add_folder(parser, "--predictions", "FOLDER/{decoder}/{allocation}.h5")
+    add_allocations(parser)
+
+
+def add_allocations(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Add the flag of the allocations whose files are in a folder."""
+    words = "table whose column allocation names the files"
+    parser.add_argument("--allocations", required=required, metavar="FILE", help=words)
+
+
+def add_auc(parser: argparse.ArgumentParser, words: str = "table of `mesodecode auc`") -> None:
+    """Add the flag of a table of AUCs."""
+    parser.add_argument("--auc", required=True, metavar="FILE", help=words)
+
+
+def add_out(parser: argparse.ArgumentParser, words: str, flag: str = "--out") -> None:
+    """Add the flag of a file to write."""
+    parser.add_argument(flag, type=Path, required=True, metavar="FILE", help=words)
+
+
+def add_figure(parser: argparse.ArgumentParser, flag: str = "--figure") -> None:
+    """Add the flag of a figure, of which PREFIX.svg and PREFIX.png are written."""
+    parser.add_argument(flag, required=True, metavar="PREFIX", help="path without .svg, .png")
 
 
 def add_validation(parser: argparse.ArgumentParser) -> None:

@@ -10,19 +10,19 @@ its 95 % interval, and a sentence) and the figure as PREFIX.svg and PREFIX.png.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "AUCs of controls + of decoders → could it be no neurons? (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
     tables = "tables of `mesodecode decode-controls`, of all allocations"
-    add("--controls", type=Path, nargs="+", required=True, metavar="FILE", help=tables)
-    add("--auc", type=Path, required=True, metavar="FILE", help="table of `mesodecode auc`")
-    add("--out", type=Path, required=True, metavar="FILE", help="TSV to write")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    parser.add_argument("--controls", nargs="+", required=True, metavar="FILE", help=tables)
+    options.add_auc(parser)
+    options.add_out(parser, "TSV to write")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

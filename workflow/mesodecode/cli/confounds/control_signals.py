@@ -13,18 +13,19 @@ import argparse
 import sys
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "recordings of a mouse → signals that are none of neurons"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of a mouse")
+    options.add_recordings(parser, "recordings of a mouse")
     for flag, words in (
         ("--brain-mask", "above 0 on the brain, or the truth (.h5) of a simulated session"),
         ("--vessel-mask", "above 0 on vessels (default: found in the mean image)"),
     ):
-        add(
+        parser.add_argument(
             flag,
             type=Path,
             nargs="+",
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="FILE",
             help=f"image (.tif, .npy, .png) {words}; one for all recordings, or one each",
         )
-    add("--out", type=Path, required=True, help="HDF5 file to write, one group a session")
+    options.add_out(parser, "HDF5 file to write, one group a session")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DECODER=N[,SHIFT]",
         help="decoders to hold controls against: frames on each side of the decoded one, shift",
     )
-    add("--out", type=Path, required=True, help="TSV to write")
+    options.add_out(parser, "TSV to write")
     options.add_settings(parser, "confounds")
 
 

@@ -26,9 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--file", type=Path, required=True, help="NWB or HDF5 file, or folder of NPY files")
     add("--events", type=Path, help=".npz (ev) or .npy file of events, neurons x samples")
     add("--session", required=True, metavar="NAME", help="name of the session")
-    add("--out", type=Path, required=True, help="responses to write (HDF5)")
-    add("--record", type=Path, help="JSON file to write: what the sources are, for the workflow")
-    add("--revision", default="", help="what the workflow calls these sources in the record")
+    options.add_out(parser, "responses to write (HDF5)")
+    options.add_record(parser)
     options.add_settings(parser, "encoding_responses")
 
 

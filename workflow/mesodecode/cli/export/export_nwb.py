@@ -24,19 +24,18 @@ HELP = "states, speed, ROI signals and predictions → NWB files"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add, folder = parser.add_argument, {"type": Path, "metavar": "FOLDER"}
+    add = parser.add_argument
     add("--config", type=Path, required=True, metavar="FILE", help="the study (YAML or JSON)")
-    add("--recordings", required=True, help="FOLDER/{session}.h5", **folder)
-    add("--predictions", required=True, help="FOLDER/{decoder}/{allocation}.h5", **folder)
-    add(
-        "--measures",
-        help="FOLDER/{session}.h5 of `mesodecode preprocess --measures`, for the size (px) that "
-        "ROI masks are drawn in (without it: signals without their masks)",
-        **folder,
+    options.add_folder(parser, "--recordings", "FOLDER/{session}.h5")
+    options.add_folder(parser, "--predictions", "FOLDER/{decoder}/{allocation}.h5")
+    words = (
+        "FOLDER/{session}.h5 of `mesodecode preprocess --measures`, for the size (px) that ROI "
+        "masks are drawn in (without it: signals without their masks)"
     )
+    options.add_folder(parser, "--measures", words, required=False)
     add("--session", nargs="+", metavar="NAME", help="only these, or MOUSE/NAME (default: all)")
     add("--decoders", nargs="*", metavar="NAME", help="only these decoders (default: all)")
-    add("--out", required=True, help="folder to write", **folder)
+    options.add_folder(parser, "--out", "folder to write")
     options.add_settings(parser, "nwb")
 
 

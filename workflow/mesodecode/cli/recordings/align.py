@@ -18,20 +18,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "landmarks and an atlas → its areas in each session"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
-    add(
-        "--measures",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="what `mesodecode preprocess --measures` wrote, in the order of the recordings",
-    )
+    options.add_measures(parser)
     add("--landmarks", type=Path, required=True, help="TSV or CSV: session, landmark, x, y (px)")
     add(
         "--atlas",
@@ -58,13 +53,8 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.tables import write_table
     from mesodecode.recordings import alignment, alignment_figure, qc
 
-    if len(args.recordings) != len(args.measures):
-        raise UserError(
-            f"{len(args.recordings)} recordings and {len(args.measures)} files of measures; give "
-            "one for each recording, in the same order"
-        )
     sessions = []
-    for paths in zip(args.recordings, args.measures, strict=True):
+    for paths in options.with_measures(args):
         session = qc.read_session(*paths)
         if (session.settings or {}).get("binning", 1) > 1:
             raise UserError(f"{paths[0]}: binned; areas are of movies as recorded, without binning")

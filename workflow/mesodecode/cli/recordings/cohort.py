@@ -6,16 +6,16 @@ Example: mesodecode cohort --recordings results/demo/recordings/*.h5 --out cohor
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "recordings → table of sessions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
-    add("--out", type=Path, required=True, help="TSV to write")
+    options.add_recordings(parser)
+    options.add_out(parser, "TSV to write")
 
 
 def run(args: argparse.Namespace) -> None:

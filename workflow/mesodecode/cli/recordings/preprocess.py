@@ -22,10 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--session-name", help="what paths of masks call it ({session}; default: its id)")
     add("--mouse", required=True, help="name of the mouse")
     add("--image-size", type=int, help="px; resize frames to a square (default: keep their size)")
-    add("--out", type=Path, required=True, help="HDF5 file to write")
+    options.add_out(parser, "HDF5 file to write")
     add("--measures", type=Path, help="HDF5 file to write for `mesodecode qc`")
-    add("--record", type=Path, help="JSON file to write: what the sources are, for the workflow")
-    add("--revision", default="", help="what the workflow calls these sources in the record")
+    options.add_record(parser)
     options.add_settings(parser, "corrections")
 
 

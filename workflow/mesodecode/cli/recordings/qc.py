@@ -19,17 +19,11 @@ HELP = "recordings → quality control: table and figures"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
-    add(
-        "--measures",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="what `mesodecode preprocess --measures` wrote, in the order of the recordings",
+    options.add_measures(parser)
+    options.add_out(parser, "TSV to write", "--table")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the sessions' pages, without .svg, .png"
     )
-    add("--table", type=Path, required=True, help="TSV to write")
-    add("--out", type=Path, required=True, help="folder of the sessions' pages, without .svg, .png")
     options.add_settings(parser, "qc")
 
 
@@ -38,20 +32,14 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode.base import plots
-    from mesodecode.base.files import UserError
     from mesodecode.base.progress import Progress
     from mesodecode.base.tables import write_table
     from mesodecode.recordings import qc, qc_figure
 
     settings = options.settings_of(args, "qc")
-    if len(args.recordings) != len(args.measures):
-        raise UserError(
-            f"{len(args.recordings)} recordings and {len(args.measures)} files of measures; give "
-            "one for each recording, in the same order"
-        )
-    tables = []
-    with Progress(len(args.recordings), "sessions", "checking") as progress:
-        for recording, measures in zip(args.recordings, args.measures, strict=True):
+    pairs, tables = options.with_measures(args), []
+    with Progress(len(pairs), "sessions", "checking") as progress:
+        for recording, measures in pairs:
             session = qc.read_session(recording, measures)
             table = qc.check_session(session, settings)
             name = session.recording.session

@@ -10,24 +10,24 @@ figure as PREFIX.svg and PREFIX.png.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "ROI signals → correlation with run/rest by session (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="preprocessed recordings")
-    add(
+    options.add_recordings(parser)
+    parser.add_argument(
         "--baseline",
         type=int,
         metavar="N",
         help="frames of the centred moving mean that is subtracted first (default: none is)",
     )
-    add("--out", type=Path, required=True, help="TSV to write")
-    add("--summary", type=Path, required=True, help="TSV to write: mean and SD over sessions")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "TSV to write")
+    options.add_out(parser, "TSV to write: mean and SD over sessions", "--summary")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

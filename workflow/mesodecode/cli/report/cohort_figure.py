@@ -10,23 +10,18 @@ kept as text) and PREFIX.png (300 dpi), 174 mm wide.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "draw the cohort: share of run, an example session (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    add = parser.add_argument
-    add("--cohort", required=True, metavar="FILE", help="table of `mesodecode cohort`")
-    add(
-        "--recordings",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="FOLDER/{session}.h5 of the example",
-    )
-    add("--out", required=True, metavar="PREFIX", help="path without .svg, .png")
+    words = "table of `mesodecode cohort`"
+    parser.add_argument("--cohort", required=True, metavar="FILE", help=words)
+    options.add_folder(parser, "--recordings", "FOLDER/{session}.h5 of the example")
+    options.add_figure(parser, "--out")
 
 
 def run(args: argparse.Namespace) -> None:

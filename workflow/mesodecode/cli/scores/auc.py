@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "score predictions: AUC and accuracy"
 
 
@@ -25,13 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="predictions files (HDF5), or one folder",
     )
     parser.add_argument("--decoders", nargs="+", metavar="NAME", help="decoders in the folder")
-    parser.add_argument(
-        "--allocations", metavar="FILE", help="table whose column allocation names the files"
-    )
-    parser.add_argument("--out", required=True, metavar="FILE", help="table, a row an allocation")
-    parser.add_argument(
-        "--sessions", required=True, metavar="FILE", help="table, a row a test session"
-    )
+    options.add_allocations(parser, required=False)
+    options.add_out(parser, "table, a row an allocation")
+    options.add_out(parser, "table, a row a test session", "--sessions")
 
 
 def run(args: argparse.Namespace) -> None:

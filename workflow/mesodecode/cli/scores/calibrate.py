@@ -13,21 +13,21 @@ fitted to a test mouse.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "predictions → calibration before and after, prediction sets (tables, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    add, folder = parser.add_argument, {"type": Path, "metavar": "FOLDER", "required": True}
-    add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders to calibrate")
-    add("--predictions", help="FOLDER/{decoder}/{allocation}.h5", **folder)
-    add("--validation", help="the same of validation mice", **folder)
-    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--out", required=True, metavar="FILE", help="table, a row an allocation and method")
-    add("--sets", required=True, metavar="FILE", help="table, a row an allocation and level")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    words = "decoders to calibrate"
+    parser.add_argument("--decoders", nargs="+", required=True, metavar="NAME", help=words)
+    options.add_predictions(parser)
+    options.add_folder(parser, "--validation", "the same of validation mice")
+    options.add_out(parser, "table, a row an allocation and method")
+    options.add_out(parser, "table, a row an allocation and level", "--sets")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mesodecode.cli import options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ HELP = "compare decoders with permuted labels"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    parser.add_argument("--auc", required=True, metavar="FILE", help="table of `mesodecode auc`")
+    options.add_auc(parser)
     parser.add_argument(
         "--null",
         nargs="+",
@@ -31,10 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a decoder with permuted labels and that with its own, once for each permutation",
     )
     parser.add_argument("--shifts", type=int, default=0, metavar="K", help="circular shifts (0)")
-    parser.add_argument(
-        "--predictions", metavar="FOLDER", help="with --shifts: FOLDER/{decoder}/{allocation}.h5"
-    )
-    parser.add_argument("--out", required=True, metavar="FILE", help="table (.tsv or .csv)")
+    words = "with --shifts: FOLDER/{decoder}/{allocation}.h5"
+    options.add_folder(parser, "--predictions", words, required=False)
+    options.add_out(parser, "table (.tsv or .csv)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -71,7 +71,7 @@ def _shifted(decoder: str, names: Iterable[str], args: argparse.Namespace) -> pd
     from mesodecode.decoders import predictions
     from mesodecode.scores import mouse_tests
 
-    files = (predictions.read(Path(args.predictions) / decoder / f"{name}.h5") for name in names)
+    files = (predictions.read(args.predictions / decoder / f"{name}.h5") for name in names)
     labels = ({k: (s.label, s.probability) for k, s in file.sessions.items()} for file in files)
     observed, null = mouse_tests.circular_shift(labels, args.shifts)
     note = "; too small where signals drift or are autocorrelated"

@@ -11,6 +11,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mesodecode.cli import options
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,20 +21,26 @@ HELP = "test AUCs between groups (rank-sum, Holm)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    parser.add_argument("--auc", required=True, metavar="FILE", help="CSV or TSV with column auc")
-    parser.add_argument("--by", required=True, metavar="COLUMN", help="column of the groups")
-    add_where(parser)
+    add_groups(parser)
     parser.add_argument("--within", metavar="COLUMN", help="column of the Holm families")
     parser.add_argument("--name", default="all", help="family name without --within (default: all)")
     parser.add_argument(
         "--test", nargs="+", default=["rank_sum"], help="tests to do (known and default: rank_sum)"
     )
-    parser.add_argument(
-        "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
-    )
-    add_across(parser)
-    parser.add_argument(
-        "--out", required=True, metavar="FILE", help="table of comparisons (.tsv or .csv)"
+    options.add_out(parser, "table of comparisons (.tsv or .csv)")
+
+
+def add_groups(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which rows of a table of AUCs are compared."""
+    add = parser.add_argument
+    options.add_auc(parser, "CSV or TSV with column auc")
+    add("--by", required=True, metavar="COLUMN", help="column of the groups")
+    add("--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order")
+    add_where(parser)
+    add(
+        "--across-protocols",
+        action="store_true",
+        help="compare AUCs of different protocols (column protocol), which is refused otherwise",
     )
 
 
@@ -55,15 +63,6 @@ def where(words: Sequence[str], flag: str = "--where") -> dict[str, str]:
         if "=" not in pair:
             raise UserError(f"{flag} {pair}: write COLUMN=VALUE")
     return dict(pair.split("=", 1) for pair in words)
-
-
-def add_across(parser: argparse.ArgumentParser) -> None:
-    """Add the flag --across-protocols, for `check_protocols`."""
-    parser.add_argument(
-        "--across-protocols",
-        action="store_true",
-        help="compare AUCs of different protocols (column protocol), which is refused otherwise",
-    )
 
 
 def check_protocols(table: pd.DataFrame, by: str, only: Sequence[str] | None, across: bool) -> None:
@@ -91,12 +90,12 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.tables import read_table, write_table
     from mesodecode.scores.published_tests import compare, select
 
-    options = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
+    groups = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
     table, chosen = read_table(args.auc), where(args.where)
     try:
         table = select(table, chosen)
         check_protocols(table, args.by, args.only, args.across_protocols)
-        comparisons = [compare(table, test=test, **options) for test in args.test]
+        comparisons = [compare(table, test=test, **groups) for test in args.test]
     except UserError as error:
         raise UserError(f"{args.auc}: {error}") from None
     write_table(pd.concat(comparisons), args.out, digits=10)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+from mesodecode.cli import options
 from mesodecode.cli.scores.compare import add_where, where
 
 HELP = "draw AUC by decoder (SVG and PNG)"
@@ -18,9 +19,7 @@ HELP = "draw AUC by decoder (SVG and PNG)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    parser.add_argument(
-        "--auc", required=True, metavar="FILE", help="CSV or TSV with columns auc, test_mouse"
-    )
+    options.add_auc(parser, "CSV or TSV with columns auc, test_mouse")
     parser.add_argument(
         "--by", default="decoder", metavar="COLUMN", help="column of the decoders (decoder)"
     )
@@ -37,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frame-rate", type=float, help="frames/s, for an axis in seconds where it is a time"
     )
-    parser.add_argument("--out", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_figure(parser, "--out")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -14,23 +14,18 @@ from __future__ import annotations
 
 import argparse
 
-from mesodecode.cli.scores.compare import add_across, add_where, check_protocols, where
+from mesodecode.cli import options
+from mesodecode.cli.scores.compare import add_groups, check_protocols, where
 
 HELP = "compare decoders with mice as the unit, beside the published test"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    parser.add_argument("--auc", required=True, metavar="FILE", help="CSV or TSV with column auc")
+    add_groups(parser)
     parser.add_argument("--sessions", metavar="FILE", help="the same, a row a test session")
-    parser.add_argument("--by", required=True, metavar="COLUMN", help="column of the groups")
-    add_where(parser)
     parser.add_argument("--name", default="all", help="name of the family (default: all)")
-    parser.add_argument(
-        "--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order"
-    )
-    add_across(parser)
-    parser.add_argument("--out", required=True, metavar="FILE", help="table (.tsv or .csv)")
+    options.add_out(parser, "table (.tsv or .csv)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -14,8 +14,9 @@ and a page of figures as PREFIX.svg and PREFIX.png.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mesodecode.cli import options
 
 if TYPE_CHECKING:
     from mesodecode.decoders.predictions import Predictions
@@ -25,20 +26,14 @@ HELP = "predictions of a decoder → thresholds, calibration, errors by time (ta
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    add, folder = parser.add_argument, {"type": Path, "metavar": "FOLDER"}
-    add("--decoder", required=True, metavar="NAME", help="decoder to score")
-    add("--predictions", required=True, help="FOLDER/{decoder}/{allocation}.h5", **folder)
-    add(
-        "--validation",
-        help="FOLDER/{decoder}/{allocation}.h5 of validation mice (without it: no threshold "
-        "but 0.5)",
-        **folder,
-    )
-    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--recordings", required=True, help="FOLDER/{session}.h5: segments and speed", **folder)
-    add("--out", required=True, metavar="FILE", help="table, a row an allocation")
-    add("--curves", required=True, metavar="FILE", help="table of the curves")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    parser.add_argument("--decoder", required=True, metavar="NAME", help="decoder to score")
+    options.add_predictions(parser)
+    words = "the same of validation mice (without it: no threshold but 0.5)"
+    options.add_folder(parser, "--validation", words, required=False)
+    options.add_folder(parser, "--recordings", "FOLDER/{session}.h5: segments and speed")
+    options.add_out(parser, "table, a row an allocation")
+    options.add_out(parser, "table of the curves", "--curves")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 
+from mesodecode.cli import options
 from mesodecode.cli.scores.compare import where
 
 HELP = "AUCs of a run against the published ones (table, figure)"
@@ -20,7 +21,7 @@ HELP = "AUCs of a run against the published ones (table, figure)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
     add = parser.add_argument
-    add("--auc", required=True, metavar="FILE", help="table of `mesodecode auc`")
+    options.add_auc(parser)
     add("--cohort", required=True, metavar="FILE", help="table of `mesodecode cohort`")
     add(
         "--decoder",
@@ -30,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "COLUMN=VALUE"),
         help="a decoder, and which rows of workflow/reference are the published one; repeat it",
     )
-    add("--out", required=True, metavar="FILE", help="table, a row a decoder")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "table, a row a decoder")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "print the AUC of each decoder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
-    parser.add_argument("--auc", required=True, metavar="FILE", help="table of `mesodecode auc`")
+    options.add_auc(parser)
     parser.add_argument("--report", metavar="FILE", help="report whose path is printed below")
 
 

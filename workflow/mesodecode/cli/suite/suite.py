@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "studies of simulated mice → the ground-truth benchmark (table, figure)"
 
 
@@ -29,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="results/{study} of each, in the order of the figure",
     )
-    add("--out", required=True, metavar="FILE", help="table, a row a study and decoder")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "table, a row a study and decoder")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:
