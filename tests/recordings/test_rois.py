@@ -314,7 +314,7 @@ def test_named_datasets(tmp_path):
         ("r.csv", b"frame\n1\n", "no column of signals"),
         ("r.csv", b"", "not a table"),
         ("r.csv", b"a\n1\ninf\n", "infinite values in ROI 1"),
-        ("r.xlsx", b"", "read from .mat, .h5"),
+        ("r.xlsx", b"", "ROI signals are read from HDF5 (.h5, "),
     ],
 )
 def test_bad_files_get_one_line(tmp_path, name, content, words):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from make import ROOT
+from mesodecode.study import file_formats
 
 PACKAGE = ROOT / "workflow/mesodecode"
 PATTERNS = ["README.md", "*/README.md", "docs/*.md", "config.yaml", "demo.yaml", "examples/*.yaml"]
@@ -63,3 +64,9 @@ def test_imports_that_the_picture_shows_go_down(house):
     found = house.imports()
     assert ("decoders", "recordings") in found and ("cli", "base") in found
     assert [pair for pair in found if at[pair[0]] <= at[pair[1]]] == []
+
+
+def test_readme_says_what_is_read_from_which_formats():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [line for line in file_formats.table().splitlines() if line not in text]
+    assert missing == [], f"README.md needs these lines:\n{chr(10).join(missing)}"

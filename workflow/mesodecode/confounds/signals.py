@@ -19,7 +19,8 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.corrections.motion import Registration
-from mesodecode.recordings.masks import read_image, tiles
+from mesodecode.recordings.masks import tiles
+from mesodecode.recordings.readers.image_files import read_image
 from mesodecode.recordings.recording import Recording
 
 BLOCK = 32 << 20  # bytes of frames in memory, as float32
@@ -185,7 +186,7 @@ def read_mask(path: str | Path, recording: Recording) -> np.ndarray:
                 raise UserError(f"{path}: no mask in it; give an image (.tif, .npy, .png)")
             image = file["brain"][:]
     else:
-        image = read_image(path, suffix)
+        image = read_image(path)
     size = recording.shape[1:]
     fits = image.ndim == 2 and any(
         image.shape[0] * width == image.shape[1] * height and image.shape[0] >= height

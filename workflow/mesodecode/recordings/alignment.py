@@ -23,7 +23,8 @@ from skimage import transform
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.tables import read_table
 from mesodecode.recordings.corrections.motion import Registration
-from mesodecode.recordings.masks import of_polygons, read_image, whole_labels
+from mesodecode.recordings.masks import of_polygons, whole_labels
+from mesodecode.recordings.readers.image_files import read_image
 from mesodecode.recordings.recording import Recording
 
 ATLAS = "atlas"  # what the atlas is called in a table of landmarks
@@ -213,10 +214,9 @@ def write_areas(
     lie beyond the image are moved to its edge. Raises UserError if the atlas is neither a label
     image nor polygons, or no area is left.
     """
-    suffix = Path(atlas).suffix.lower()
-    if suffix == ".json":
+    if Path(atlas).suffix.lower() == ".json":
         return _write_polygons(atlas, found, sizes, out)
-    labels = whole_labels(read_image(atlas, suffix), atlas)
+    labels = whole_labels(read_image(atlas), atlas)
     images = [warp_labels(labels, a.matrix, size) for a, size in zip(found, sizes, strict=True)]
     everywhere = set.intersection(*(set(np.unique(image).tolist()) for image in images)) - {0}
     lost = sorted(set(np.unique(labels).tolist()) - everywhere - {0})

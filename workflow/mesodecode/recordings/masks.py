@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tifffile
-from PIL import Image
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.readers.image_files import IMAGES, read_image
+from mesodecode.study import file_formats
 
-IMAGES = (".tif", ".tiff", ".npy", ".png")
 COLUMNS = ("name", "hemisphere", "x", "y", "radius")  # of a table of circles
 
 
@@ -63,19 +62,16 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
     within the radius.
     Raises UserError if it is no such file, does not fit the movie, or an ROI holds no pixel.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix in IMAGES:
-        image = read_image(path, suffix)
+    known = file_formats.format_of(path, "masks")
+    if known in IMAGES:
+        image = read_image(path)
         found = (_of_stack if image.ndim == 3 else _of_labels)(image, height, width, path)
-    elif suffix == ".json":
+    elif known == "polygons":
         found = of_polygons(_read_json(path), height, width, path)
-    elif suffix in (".tsv", ".csv"):
-        found = _of_circles(_read_circles(path, suffix), height, width, path)
+    elif known == "table":
+        found = _of_circles(_read_circles(path), height, width, path)
     else:
-        raise UserError(
-            f"{path}: masks are read from a label image (.tif, .npy, .png), polygons (.json) or a "
-            "table of circles (.tsv, .csv)"
-        )
+        raise file_formats.unknown(path, "masks", "masks are")
     masks = dict(found)
     for name, pixels in masks.items():
         if len(pixels) == 0:
@@ -85,28 +81,12 @@ def read_masks(path: str | Path, height: int, width: int) -> Masks:
     return Masks(tuple(masks), tuple(masks.values()))
 
 
-def read_image(path: str | Path, suffix: str) -> np.ndarray:
-    """Return an image file (.npy, .png, else TIFF) as an array. Raises UserError if it is none."""
-    try:
-        if suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        if suffix == ".png":
-            with Image.open(path) as image:
-                return np.asarray(image)
-        return tifffile.imread(path)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # the readers raise whatever they meet
-        words = " ".join(str(error).split())
-        raise UserError(f"{path}: not a readable image ({words})") from error
-
-
 def read_dark(path: str | Path, height: int, width: int, movie: str | Path) -> np.ndarray:
     """Return the counts of a camera without light (H, W) float32: of a stack of images, the mean.
 
     Raises UserError unless they are numbers, and of the size of `movie`.
     """
-    image = read_image(path, Path(path).suffix.lower())
+    image = read_image(path)
     image = image.mean(axis=0) if image.ndim == 3 else image
     _check_image(image, "dark_frame", height, width, path, movie)
     if not np.isfinite(image).all():
@@ -119,7 +99,7 @@ def read_brain(path: str | Path, height: int, width: int, movie: str | Path) -> 
 
     Raises UserError unless it is an image of the size of `movie`, without negative values.
     """
-    image = read_image(path, Path(path).suffix.lower())
+    image = read_image(path)
     _check_image(image, "brain_mask", height, width, path, movie)
     if (image < 0).any():  # labels of two hemispheres? half the brain would be lost
         raise UserError(
@@ -255,11 +235,11 @@ def of_polygons(
         yield name, np.flatnonzero(inside)
 
 
-def _read_circles(path: str | Path, suffix: str) -> pd.DataFrame:
+def _read_circles(path: str | Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(
             path,
-            sep="\t" if suffix == ".tsv" else ",",
+            sep="\t" if Path(path).suffix.lower() == ".tsv" else ",",
             encoding="utf-8-sig",
             dtype={"name": str, "hemisphere": str},
             keep_default_na=False,

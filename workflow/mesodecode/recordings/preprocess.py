@@ -17,7 +17,7 @@ from mesodecode.recordings.axes import Axes, ask, other
 from mesodecode.recordings.corrections.chain import Chain, corrected
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.corrections.turns import InTurn
-from mesodecode.recordings.masks import IMAGES, read_brain, read_masks
+from mesodecode.recordings.masks import read_brain, read_masks
 from mesodecode.recordings.movie import InterleavedMovie, resize
 from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.readers import Movie, open_movie
@@ -25,10 +25,12 @@ from mesodecode.recordings.readers.behavior import read_behavior, seen
 from mesodecode.recordings.readers.checks import CheckedMovie
 from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times, say
 from mesodecode.recordings.readers.filled import FilledMovie
+from mesodecode.recordings.readers.image_files import IMAGES
 from mesodecode.recordings.readers.light_sources import read_light_sources
 from mesodecode.recordings.readers.series import check_signal
 from mesodecode.recordings.roi_files import read_signals
 from mesodecode.running.fingerprints import Watched
+from mesodecode.study.file_formats import format_of
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 # Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
@@ -186,7 +188,7 @@ def preprocess(
 def told_by_size(movie: Movie, images: Sequence[str | Path | None]) -> Axes:
     """Return the axes of a movie; what an image of its size says of rows and columns is said."""
     axes, (height, width) = movie.axes, movie.shape[1:]
-    told = [path for path in images if path is not None and Path(path).suffix.lower() in IMAGES]
+    told = [path for path in images if path is not None and format_of(path, "masks") in IMAGES]
     return replace(axes, by=str(told[0])) if told and not axes.by and height != width else axes
 
 

@@ -14,6 +14,7 @@ from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.mat import holding
 from mesodecode.recordings.readers.table import read_table
 from mesodecode.recordings.readers.traces import listed
+from mesodecode.study import file_formats
 
 DATASETS = ("dat_roi", "rois")  # looked for in an HDF5 file, in this order
 # Columns of a table that are no signals: what programs call the frame's number or its time.
@@ -34,20 +35,18 @@ def read_signals(
     column an ROI. Of HDF5 and NPY the axis of `n_frames` (T of the movie) is time.
     Raises UserError if it is no such file or its size leaves open which axis is time.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix == ".mat":
+    known = file_formats.format_of(path, "rois")
+    if known == "MAT":
         return read_rois(path, dataset or "dat_roi"), None
-    if suffix in (".h5", ".hdf5"):
+    if known == "HDF5":
         return checked_rois(_frames_first(_read_hdf5(path, dataset), n_frames, path), path), None
-    if suffix == ".npy":
+    if known == "NPY":
         return checked_rois(_frames_first(npy.load(path), n_frames, path), path), None
-    if suffix in (".csv", ".tsv"):
+    if known == "table":
         signals = _signals_of_table(path)
         values = np.stack(list(signals.values()), axis=1).astype(np.float64)
         return checked_rois(values, path), tuple(signals)
-    raise UserError(
-        f"{path}: ROI signals are read from .mat, .h5, .hdf5, .csv, .tsv and .npy files"
-    )
+    raise file_formats.unknown(path, "rois", "ROI signals are")
 
 
 def _frames_first(values: np.ndarray, n_frames: int, path: str | Path) -> np.ndarray:

@@ -6,10 +6,10 @@ The Snakefile imports this module: nothing heavy here.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
+from mesodecode.study import file_formats
 from mesodecode.study.kinds import explained_by
 
 # The masks that a cut-out makes, with the lengths they have, and the files it reads others from.
@@ -17,7 +17,6 @@ MASKS = {
     **dict.fromkeys(("squares", "circles", "pairs"), ("size", "stride")),
     **dict.fromkeys(("edges", "corners"), ("size",)),
 }
-MASK_FILES = (".tif", ".tiff", ".npy", ".png", ".json", ".tsv", ".csv")
 SIDED = ("squares", "circles")  # masks of which each has its mirror image among the others
 TABLES = ("sessions", "sides", "checks")  # tables/importance_{name}_sessions.tsv
 
@@ -68,10 +67,10 @@ def check_masks(where: str, settings: Mapping[str, Any]) -> None:
     `where` stands before the key, such as ``config: importance.cutout.`` or ``--``.
     """
     masks = settings["masks"]
-    if masks not in MASKS and Path(masks).suffix.lower() not in MASK_FILES:
+    if masks not in MASKS and file_formats.format_of(masks, "masks") is None:
         raise UserError(
-            f"{where}masks: '{masks}' is none of {', '.join(MASKS)}, nor a file of areas "
-            f"({', '.join(MASK_FILES)})"
+            f"{where}masks: '{masks}' is none of {', '.join(MASKS)}, nor a file of areas: "
+            f"{file_formats.listed('masks')}"
         )
     for key in ("size", "stride"):
         if settings.get(key) is not None and key not in MASKS.get(masks, ()):

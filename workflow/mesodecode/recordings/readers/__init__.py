@@ -23,10 +23,9 @@ from mesodecode.recordings.movie import (
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.mat import read_mat
 from mesodecode.recordings.readers.series import by_wavelength, of_one_series
+from mesodecode.study import file_formats
 
 __all__ = ["Movie", "open_movie", "read_behavior", "read_mat"]
-
-FORMATS = "TIFF (.tif), HDF5 (.h5), MAT, NPY, Zarr, NWB or video (.avi, .mp4)"
 
 
 @dataclass(frozen=True)
@@ -164,13 +163,13 @@ def _whole_sets(found: list[list[Path]]) -> list[list[Path]]:
 
 def _are_components(file: Path, names: list[str]) -> bool:
     """Return whether two datasets of a file are U and SVT: one of them has no three axes."""
-    suffix, shapes = file.suffix.lower(), {}
-    if file.is_file() and suffix in (".h5", ".hdf5", ".hdf"):
+    known, shapes = file_formats.format_of(file, "movie"), {}
+    if file.is_file() and known == "HDF5":
         from mesodecode.recordings.readers import hdf5
 
         with hdf5.open_file(file) as opened:
             shapes = {name: item.shape for name, item in hdf5.datasets(opened, file).items()}
-    elif file.is_file() and suffix == ".mat":
+    elif file.is_file() and known == "MAT":
         from mesodecode.recordings.readers import mat
 
         shapes = mat.held(file)
@@ -249,38 +248,38 @@ def _of_format(
     file: Path, names: list[str], axes: str | None, alone: bool
 ) -> AbstractContextManager[Movie]:
     # Imports of modules by name, not by a table: the hash of a stage's code follows these.
-    suffix, name = file.suffix.lower(), names[0] if names else None
+    known, name = file_formats.format_of(file, "movie"), names[0] if names else None
     if file.is_dir():
         from mesodecode.recordings.readers import zarr_store
 
         return zarr_store.open_zarr(file, name, axes)
     check_opens(file)
-    if suffix in (".h5", ".hdf5", ".hdf"):
+    if known == "HDF5":
         from mesodecode.recordings.readers import hdf5
 
         return hdf5.open_hdf5(file, names, axes)
-    if suffix == ".mat":
+    if known == "MAT":
         from mesodecode.recordings.readers import mat
 
         return mat.open_mat(file, names, axes)
-    if suffix == ".nwb":
+    if known == "NWB":
         from mesodecode.recordings.readers import nwb
 
         return nwb.open_movie(file, name, axes)
-    if suffix == ".npy" and not names:
+    if known == "NPY" and not names:
         from mesodecode.recordings.readers import npy
 
         return npy.open_npy(file, axes)
     from mesodecode.recordings.readers import tiff
 
-    if suffix in ("", *tiff.SUFFIXES) or tiff.is_tiff(file):
+    if known == "TIFF" or not file.suffix or tiff.is_tiff(file):
         return tiff.open_tiff(file, alone=alone, image=name, axes=axes)
     if names:
         raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
-    if suffix in (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"):
+    if known == "video":
         from mesodecode.recordings.readers import video
 
         if axes not in (None, "TYX"):
             raise UserError(f"{file}: names its axes itself; leave movie_axes out")
         return video.open_video(file)
-    raise UserError(f"{file}: no known format; movies are read from {FORMATS}")
+    raise file_formats.unknown(file, "movie", "movies are")

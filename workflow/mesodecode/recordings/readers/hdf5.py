@@ -16,8 +16,6 @@ from mesodecode.recordings.axes import Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
 from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
 
-SUFFIXES = (".h5", ".hdf5", ".hdf")
-
 
 @contextmanager
 def open_file(path: str | Path) -> Iterator[h5py.File]:

@@ -28,8 +28,6 @@ from mesodecode.recordings.readers.traces import listed, named, vector
 if TYPE_CHECKING:
     import pynwb
 
-SUFFIXES = (".nwb",)
-
 
 @contextmanager
 def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:

@@ -18,7 +18,6 @@ from mesodecode.recordings.axes import axes_of
 from mesodecode.recordings.movie import SLAB, ArrayMovie, Movie, check_pixels, words
 from mesodecode.recordings.readers import micromanager
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 TIMELESS = ("QQYX", "ZCYX", "CZYX")  # frames may be called slices
 # What tifffile says in its log, and not by an error, of a stack whose end is missing.
 _DAMAGE = (

@@ -12,10 +12,10 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers.arrays import Bouts, Held, Unreadable, Variable
+from mesodecode.study import file_formats
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}:\d{2}"
-FORMATS = "MAT, HDF5 (.h5), CSV, TSV, NPY and NWB files, or a folder of NPY files"
 
 
 def read_variables(
@@ -35,7 +35,7 @@ def read_variables(
     path = Path(path)
     if not path.is_dir():
         check_opens(path)
-    if path.suffix.lower() == ".nwb":
+    if file_formats.format_of(path, "traces") == "NWB":
         from mesodecode.recordings.readers import nwb
 
         return nwb.read_variables(path, names, run_label)
@@ -51,29 +51,32 @@ def read_variables(
 @contextmanager
 def _holding(path: Path) -> Iterator[dict[str, Held]]:
     """Open a file for the variables that it holds."""
-    suffix = path.suffix.lower()
-    if suffix in (".h5", ".hdf5", ".hdf"):
+    known = file_formats.format_of(path, "traces")
+    if known == "HDF5":
         from mesodecode.recordings.readers import hdf5
 
         with hdf5.open_file(path) as file:
             yield hdf5.variables(file, path)
-    elif suffix in (".csv", ".tsv"):
+    elif known == "table":
         from mesodecode.recordings.readers import table
 
         yield table.read_table(path)
     elif path.is_dir() and any((path / mark).is_file() for mark in ("zarr.json", ".zgroup")):
-        raise UserError(f"{path}: behaviour is not read from Zarr; it is read from {FORMATS}")
-    elif path.is_dir() or suffix == ".npy":
+        raise UserError(
+            f"{path}: behaviour is not read from Zarr; it is read from "
+            f"{file_formats.listed('traces')}, or a folder of NPY files"
+        )
+    elif path.is_dir() or known == "NPY":
         from mesodecode.recordings.readers import npy
 
         yield npy.variables(path)
-    elif suffix in (".mat", ""):
+    elif known == "MAT" or not path.suffix:
         from mesodecode.recordings.readers import mat
 
         with mat.holding(path) as held:
             yield held
     else:
-        raise UserError(f"{path}: no known format; behaviour is read from {FORMATS}")
+        raise file_formats.unknown(path, "traces", "behaviour is")
 
 
 def named(held: dict[str, Held], name: str) -> tuple[Held | None, int | None]:
@@ -88,7 +91,7 @@ def named(held: dict[str, Held], name: str) -> tuple[Held | None, int | None]:
 def _without_header(held: dict[str, Held], path: Path) -> list[str]:
     """Return what to say in place of a list, where the first line of a table names no columns."""
     data = all(NUMBER.fullmatch(name) or re.match(DATE, name) for name in held)
-    if path.suffix.lower() not in (".csv", ".tsv") or not held or not data:
+    if file_formats.format_of(path, "traces") != "table" or not held or not data:
         return []
     return [f"no header (its first line: {', '.join(held)}): write the columns' names above it"]
 

@@ -12,7 +12,6 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import Movie, batched, words
 
-SUFFIXES = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv")
 LOSSLESS = ("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "tiff")
 
 

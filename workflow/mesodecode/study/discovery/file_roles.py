@@ -6,14 +6,15 @@ import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
+from mesodecode.study import file_formats
 from mesodecode.study.discovery import file_names as names
 
-STACKS = (".tif", ".tiff", ".btf", ".tf8", ".zarr")
-VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv")
+STACKS = file_formats.suffixes("TIFF", "Zarr")
+VIDEOS = file_formats.suffixes("video")
 FLAT = (".dat", ".bin", ".raw")  # pixels without a header
-TABLES = (".csv", ".tsv")
-EITHER = (".mat", ".h5", ".hdf5", ".npy")  # movies or behaviour
-MOVIES = (*STACKS, ".nwb", *VIDEOS)
+TABLES = file_formats.suffixes("table")
+EITHER = file_formats.suffixes("MAT", "HDF5", "NPY")  # movies or behaviour
+MOVIES = (*STACKS, *file_formats.suffixes("NWB"), *VIDEOS)
 ROLES = ("movie", "temporal", "spatial", "behavior", "times", "rois", "aside")
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)

@@ -1,0 +1,92 @@
+"""The formats of a lab's files, and what each of them can give: a line a format.
+
+README's table, the errors that say what can be read, and `mesodecode init` are made of it. Which
+module reads a format is said by imports where it is opened (`mesodecode.recordings.readers`), as
+the hash of a stage's code follows these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from mesodecode.base.files import UserError
+
+# What a file can give -> its words in README's table.
+GIVES = {
+    "movie": "movie",
+    "traces": "behaviour, times of frames, light sources",
+    "intervals": "intervals of run",
+    "rois": "ROI signals (`rois`)",
+    "masks": "areas (`roi_masks`)",
+}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: its name, its suffixes, and what of `GIVES` it can give.
+
+    `extra`: of this package's optional dependencies, the one that reads it; `words`: what of it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    gives: tuple[str, ...]
+    extra: str = ""
+    words: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The format and its suffixes, for a list."""
+        return f"{self.name} ({', '.join(self.suffixes)})"
+
+
+FORMATS = (
+    Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), ("movie", "masks")),
+    Format("HDF5", (".h5", ".hdf5", ".hdf"), ("movie", "traces", "rois")),
+    Format("MAT", (".mat",), ("movie", "traces", "rois")),
+    Format("NPY", (".npy",), ("movie", "traces", "rois", "masks")),
+    Format("Zarr", (".zarr",), ("movie",)),
+    Format("NWB", (".nwb",), ("movie", "traces", "intervals")),
+    Format("video", (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"), ("movie",)),
+    Format("table", (".csv", ".tsv"), ("traces", "rois", "masks")),
+    Format("PNG", (".png",), ("masks",)),
+    Format("polygons", (".json",), ("masks",)),
+)
+
+
+def format_of(path: str | PurePath, what: str) -> str | None:
+    """Return the name of the format that a file's suffix says, None if it cannot give `what`."""
+    suffix = PurePath(path).suffix.lower()
+    return next((one.name for one in FORMATS if suffix in one.suffixes and what in one.gives), None)
+
+
+def suffixes(*names: str) -> tuple[str, ...]:
+    """Return the suffixes of formats."""
+    return tuple(suffix for one in FORMATS if one.name in names for suffix in one.suffixes)
+
+
+def listed(what: str) -> str:
+    """Return what can give `what`, for a message: TIFF (.tif, .tiff) or NPY (.npy)."""
+    words = [one.shown for one in FORMATS if what in one.gives]
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def unknown(path: str | Path, what: str, subject: str) -> UserError:
+    """Return the error that a file is of no format that gives `what`."""
+    return UserError(f"{path}: no known format; {subject} read from {listed(what)}")
+
+
+def table() -> str:
+    """Return the table of README: what is read from which formats, in Markdown."""
+    lines = ["| | read from |", "|---|---|"]
+    for what, words in GIVES.items():
+        held = [one for one in FORMATS if what in one.gives]
+        lines.append(f"| {words} | {'; '.join(map(_cell, held))} |")
+    return "\n".join(lines)
+
+
+def _cell(one: Format) -> str:
+    extra = f"`pip install mesodecode[{one.extra}]`" if one.extra else ""
+    notes = [note for note in (one.words, extra) if note]
+    return f"{one.name} ({', '.join(one.suffixes)}{': ' if notes else ''}{'; '.join(notes)})"
