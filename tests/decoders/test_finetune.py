@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.recordings.recording import Recording
@@ -88,3 +89,17 @@ def test_no_window_crosses_a_segment():
     source = ImageWindows([recording("a", 45, segment)], half_window=4)
     # reach 5: segment 0 has 5 … 14, segment 1 (9 frames) none, segment 2 (29 … 44) 34 … 39
     assert source.centres.tolist() == [*range(5, 15), *range(34, 40)]
+
+
+def test_the_images_of_a_batch_are_all_changed_alike_by_recording():
+    recordings = [recording("a", 40), recording("bb", 30)]
+    plain, dimmed = (ImageWindows(recordings, 3, augment=a) for a in (None, Augment(intensity=0.5)))
+    torch.manual_seed(0)
+    at = plain.centres[[4, 5, 40, 41]]
+    images, windows = dimmed.batch(at)
+    before, same = plain.batch(at)
+    torch.testing.assert_close(windows, same)
+    factor = (images / before).flatten(1).median(1).values
+    torch.testing.assert_close(images, before * factor[:, None, None, None])
+    first, second = factor[windows[:2].unique()], factor[windows[2:].unique()]
+    assert first.std() < 1e-5 and second.std() < 1e-5 and abs(first[0] - second[0]) > 0.01

@@ -187,6 +187,33 @@ def test_runs_of_frames_stay_together_and_the_shorter_last_one_is_trained_too(n,
             assert epoch[epoch.index(one[0]) :][: len(one)] == one
 
 
+def test_batches_of_runs_are_of_whole_runs_in_turn():
+    train = two_clouds(n=60)
+    run(train, epochs=1, run_length=5, batch_size=10)
+    assert len(train.asked) == 6
+    rows = torch.tensor(train.asked).view(6, 2, 5)
+    assert (rows.diff() == 1).all() and (rows[..., 0] % 5 == 0).all()
+
+
+def test_of_epochs_of_one_validation_loss_the_first_is_kept():
+    """Without steps to take, epochs differ by the batches that a network has counted."""
+
+    class Counting(Net):
+        def __init__(self):
+            super().__init__(norm=False)
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, x):
+            self.seen += self.training
+            return super().forward(x)
+
+    fitted = run(make=Counting, max_lr=0.0, schedule="constant", batch_size=50, epochs=3)
+    assert len({line.valid_loss for line in fitted.history}) == 1
+    assert fitted.state["seen"] == 4  # of 200 frames in batches of 50
+    stopped = run(make=Counting, max_lr=0.0, schedule="constant", epochs=9, early_stopping=2)
+    assert len(stopped.history) == 3
+
+
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(4, 70), batch_size=st.integers(2, 40))
 def test_no_batch_is_of_one_frame(n, batch_size):

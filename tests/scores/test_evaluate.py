@@ -144,6 +144,12 @@ def test_tables_by_hand():
     assert sessions["accuracy"].tolist() == [0.75, 0.5]
 
 
+def test_a_probability_of_one_half_is_called_run():
+    item = made(s1=session([0, 1, 1], [0.1, 0.5, 0.9]), s2=session([0, 0], [0.5, 0.4]))
+    assert auc_tables.auc_table([item])["accuracy"].tolist() == [4 / 5]
+    assert auc_tables.session_table([item])["accuracy"].tolist() == [1, 1 / 2]
+
+
 def test_one_state_in_all_test_frames_is_an_error():
     with pytest.raises(
         UserError, match=r"decoder cnn, allocation train.*all 2 test frames are run"

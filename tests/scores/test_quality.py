@@ -76,6 +76,16 @@ def test_scores_by_hand():
     assert row["error_near"] == 1 / 2 and row["error_far"] == 1 / 4
 
 
+def test_one_half_is_run_and_the_balance_is_of_true_states():
+    """Of rest two in three are right, of run one in one; of what is called run, one in two."""
+    item = made(s=session([0, 0, 0, 1], [0.5, 0.1, 0.2, 0.6]))
+    errors = quality.errors_by_time(item, {"s": recording()})
+    assert errors.wrong.tolist() == [True, False, False, False]
+    row = quality.scores(item, errors, threshold=0.5)
+    for name in ("balanced_accuracy", "balanced_accuracy_at_threshold"):
+        assert row[name] == pytest.approx((2 / 3 + 1) / 2)
+
+
 def test_a_frame_at_the_threshold_and_one_at_a_second_count():
     """The threshold of a validation mouse is one of its probabilities: from it on, it is run."""
     item = made(**TWO)
@@ -369,3 +379,7 @@ def test_busiest_stretch_by_hand():
     assert quality.busiest_stretch(np.arange(12), label, 12) == (0, 12)
     assert quality.busiest_stretch(np.arange(5, 17), label, 4) == (11, 15)
     assert quality.busiest_stretch(np.arange(3), np.zeros(3), 9) == (0, 3)
+    at_the_end = np.array([0] * 11 + [1])
+    assert quality.busiest_stretch(np.arange(12), at_the_end, 4) == (8, 12)
+    tie = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0])  # the first of the stretches with one
+    assert quality.busiest_stretch(np.arange(12), tie, 4) == (1, 5)
