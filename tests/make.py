@@ -16,13 +16,15 @@ from mesodecode import cli
 ROOT = Path(__file__).parents[1]
 LINEAR = {"model": "logistic_regression"}
 
-# six sessions of five mice; 3:1:1 gives 20 allocations
+# six sessions of five mice; of the 20 allocations at 3:1:1, each mouse is tested in one
 STUDY = {
     "study": "lab",
     "recordings": {"movie": "my data/{session}.tif", "behavior": "my data/{session}.mat"},
     "mice": {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"], "d": ["d1"], "e": ["e1"]},
+    "allocation": {"choose": "each_test"},
     "decoders": {"linear": LINEAR},
 }
+ALL = {"choose": "all"}  # the allocation of studies that need all 20
 
 
 def snakemake(

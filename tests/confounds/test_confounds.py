@@ -394,7 +394,6 @@ def test_two_test_mice_cannot_be_compared_one_by_one():
 def test_a_job_a_mouse_a_job_an_allocation_and_one_for_all(tmp_path):
     masks = {"brain_mask": "my data/{mouse}.png", "vessel_mask": "my data/v.png"}
     config = CONFIG | {"confounds": CONFIG["confounds"] | masks}
-    config["allocation"] = {"choose": "each_test"}
     add_files(tmp_path, config)
     for name in ("v", *STUDY["mice"]):
         (tmp_path / "my data" / f"{name}.png").touch()

@@ -259,7 +259,7 @@ def test_donors_reach_every_verb_that_reads_labels(tmp_path):
         name: {"decoder": name, "null_decoder": f"{name}_null", "masks": "edges", "blocks": 1}
         for name in ("linear", "gru", "frozen")
     }
-    config = IMAGES | {"importance": lines, "allocation": {"choose": "each_test"}}
+    config = IMAGES | {"importance": lines}
     add_files(tmp_path, config)
     jobs, commands = plan(tmp_path, config=config)
     check_commands(commands, jobs)

@@ -356,15 +356,15 @@ def test_jobs_read_the_mice_that_the_config_names(tmp_path):
         "seeds": ["s2"],
     }
     jobs, lines = plan(tmp_path, config=config)
-    assert (jobs["shap"], jobs["shap_summary"]) == (80, 2)  # 20 of gru twice, of null and s2 once
-    assert (jobs["shap_check"], jobs["map_checks"]) == (40, 2)
+    assert (jobs["shap"], jobs["shap_summary"]) == (20, 2)  # 5 of gru twice, of null and s2 once
+    assert (jobs["shap_check"], jobs["map_checks"]) == (10, 2)
     check_commands(lines, jobs)
-    name, results = "train-a+b+c.valid-d.test-e", "results/lab"
+    name, results = "train-b+c+d.valid-a.test-e", "results/lab"
     own, published = (
         next(line for line in lines if f"--out {results}/importance/{key}/gru/{name}.h5" in line)
         for key in ("shap", "published")
     )
-    files = " ".join(f"{results}/recordings/{mouse}.txt" for mouse in "abc")
+    files = " ".join(f"{results}/recordings/{mouse}.txt" for mouse in "bcd")
     assert f"--background-recordings {files} --decoder gru" in own and "--windows 7 " in own
     assert f"--weights {results}/models/gru/{name}.pt " in own
     assert f"--recordings {results}/recordings/e.txt " in own
@@ -373,11 +373,11 @@ def test_jobs_read_the_mice_that_the_config_names(tmp_path):
     (null,) = [line for line in lines if f"--out {folder}/null/{name}.h5" in line]
     assert "--decoder null" in null and f"--weights {results}/models/null/{name}.pt " in null
     check = next(line for line in lines if f"--out {folder}/gru/{name}.check.h5" in line)
-    assert check.count(f"{folder}/gru/") == 21 and "--truth" not in check  # 20 maps, its own file
+    assert check.count(f"{folder}/gru/") == 6 and "--truth" not in check  # 5 maps, its own file
     (judge,) = [line for line in lines if "map-checks" in line and "--name published" in line]
     for flag, start in (("--maps", "gru/"), ("--null-maps", "null/"), ("--seed-maps", "s2/")):
         assert f"{flag} {folder}/{start}train-c+d+e.valid-b.test-a.h5" in judge
-    assert judge.count(".check.h5") == 20
+    assert judge.count(".check.h5") == 5
     (plain,) = [line for line in lines if "map-checks" in line and "--name shap" in line]
     assert "--null-maps" not in plain and "--seed-maps" not in plain
     summaries = [line for line in lines if line.startswith("mesodecode shap-summary")]

@@ -127,5 +127,5 @@ def test_jobs_are_made_where_the_config_says_what_is_mirrored(tmp_path):
     offset, pairs = sorted(line for line in commands if line.startswith("mesodecode sides"))
     if "--name pairs" in offset:
         offset, pairs = pairs, offset
-    assert offset.count("/train-") == 20 and " --mirror 25 --name offset" in offset
+    assert offset.count("/train-") == 5 and " --mirror 25 --name offset" in offset
     assert " --mirror 6:31 8:33 --name pairs" in pairs

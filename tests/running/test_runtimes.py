@@ -111,6 +111,6 @@ def test_verb_takes_the_names_from_the_config(tmp_path):
     verb.run(parser.parse_args(paths))
     rows = runtimes.read(tmp_path / "out.tsv")
     assert [(r["rule"], r["jobs"], r["missing"]) for r in rows] == [
-        ("fit_linear", 1, 19),
+        ("fit_linear", 1, 4),
         ("preprocess", 1, 5),
     ]

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from make import LINEAR, STUDY, add_files, plan
+from make import ALL, LINEAR, STUDY, add_files, plan
 from mesodecode.base.files import UserError
 from mesodecode.study import study as studies
 
 ROIS = {"rois": "my data/{session}_roi.mat"}
-SIX = STUDY | {"mice": STUDY["mice"] | {"f": ["f1", "f2"]}}
+SIX = STUDY | {"mice": STUDY["mice"] | {"f": ["f1", "f2"]}, "allocation": ALL}
 
 
 def excluding(exclude: object, **change: object) -> dict:
@@ -107,6 +107,7 @@ def test_no_job_reads_what_is_excluded(tmp_path):
     for name in ("a2.tif", "c1.mat"):  # nor need the files be there
         (tmp_path / "my data" / name).unlink()
     config = excluding({"a2": "camera off", "c": "seizures"}, decoders={"linear": LINEAR})
+    config["allocation"] = STUDY["allocation"]
     jobs, lines = plan(tmp_path, config=config)
-    assert jobs["preprocess"] == 6 and jobs["fit_linear"] == 20
+    assert jobs["preprocess"] == 6 and jobs["fit_linear"] == 5
     assert not [line for line in lines for name in ("a2", "c1", "+c") if name in line]
