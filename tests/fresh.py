@@ -39,6 +39,12 @@ def _enter(
     sys.exit(getattr(importlib.import_module(module), function)(words))
 
 
+def execute(words: list[str]) -> None:
+    """Run `words`, a program and its arguments, as `python -c` does."""
+    program, *sys.argv[1:] = words
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+
+
 class Process:
     """A process that runs `main`, with what it wrote to its two streams."""
 

@@ -1,9 +1,6 @@
 """The networks: sizes as published, arithmetic as written down, weights loaded safely."""
 
-import os
 import pickle
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+import fresh
 from mesodecode import models
 from mesodecode.base.files import UserError
 from mesodecode.decoders.backbones import create_backbone
@@ -394,27 +392,13 @@ def test_weights_that_cannot_be_downloaded_name_three_ways_out(monkeypatch, numb
     three_ways_out(str(caught.value))
 
 
-def python(code, **env):
-    """Run code in a process of its own, with the package and without a network."""
-    env = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"} | env
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120
-    )
+def python(code, folder):
+    """Run code in a process of its own that finds modules in `folder` first, then the package's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{folder}:{SRC}")
+        done = fresh.Process("fresh:execute", code).finish()
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.slow
-def test_timm_offline_for_real(tmp_path):
-    code = (
-        "import sys\nfrom mesodecode.cli import main\n"
-        "sys.stderr = sys.stdout\n"
-        f"main(['fetch-weights', '--backbone', 'tf_efficientnet_b0.in1k', '--out', '{tmp_path}/w'])"
-    )
-    message = python(code, HF_HOME=str(tmp_path / "hub")).strip()
-    assert "'tf_efficientnet_b0.in1k'" in message
-    three_ways_out(message)
-    assert not (tmp_path / "w").exists()
 
 
 # --- importing timm ----------------------------------------------------------------------------
@@ -431,7 +415,7 @@ def test_timm_is_imported_plainly_where_that_works(tmp_path):
     """Beside a working torchvision nothing is declared: its own operators stay."""
     (tmp_path / "timm.py").write_text("works = True\n")
     code = DECLARED + "from mesodecode.decoders.timm_import import timm\nprint(timm.works, names)\n"
-    assert python(code, PYTHONPATH=f"{tmp_path}:{SRC}").split(maxsplit=1) == ["True", "[]\n"]
+    assert python(code, tmp_path).split(maxsplit=1) == ["True", "[]\n"]
 
 
 def test_the_schemas_are_declared_after_a_failed_import_only(tmp_path):
@@ -443,7 +427,7 @@ def test_the_schemas_are_declared_after_a_failed_import_only(tmp_path):
     code = (
         DECLARED + "from mesodecode.decoders.timm_import import timm\nprint(timm.__name__, names)\n"
     )
-    out = python(code, PYTHONPATH=f"{tmp_path}:{SRC}")
+    out = python(code, tmp_path)
     assert out == "timm ['torchvision::nms', 'torchvision::qnms']\n"
 
 
@@ -453,7 +437,7 @@ def test_another_failure_of_timm_is_not_hidden(tmp_path):
         "try:\n    import mesodecode.decoders.timm_import\n"
         "except RuntimeError as error:\n    print(error, names)\n"
     )
-    assert python(code, PYTHONPATH=f"{tmp_path}:{SRC}") == "disk on fire []\n"
+    assert python(code, tmp_path) == "disk on fire []\n"
 
 
 # --- a trained network on disk -----------------------------------------------------------------

@@ -39,15 +39,15 @@ def study(**decoder) -> studies.Study:
     )
 
 
-def aucs(**decoder) -> np.ndarray:
-    """The test AUC of every allocation of one line of the decoder table."""
+def aucs(tested: int = 5, **decoder) -> np.ndarray:
+    """The test AUCs of the first `tested` allocations of one line of the decoder table."""
     table = study(**decoder)
     settings, found = table.decoders["d"].settings, []
     given = with_labels_of(recordings(), table.label_donors("d"))
     signals, dropped = session_signals(given, settings)
     assert dropped == []
     by_name = {one.session: one for one in signals}
-    for allocation in table.allocations.values():
+    for allocation in list(table.allocations.values())[:tested]:
         roles = [[by_name[s] for s in table.sessions(allocation.id, role)] for role in ROLES]
         if "model" in decoder:
             model = fit_classical(roles[0], settings)
@@ -77,7 +77,7 @@ def one_thread():
 
 @pytest.mark.slow
 def test_a_gru_finds_the_planted_areas_and_the_planted_lag():
-    decoder = {"rnn": "gru"} | REDUCED
+    decoder = {"rnn": "gru", "tested": 2} | REDUCED
     full = aucs(**decoder).mean()
     limb = aucs(rois=PLANTED, **decoder).mean()
     others = [roi for roi in range(1, 51) if roi not in PLANTED]
@@ -85,7 +85,10 @@ def test_a_gru_finds_the_planted_areas_and_the_planted_lag():
     assert full > 0.85
     assert limb - 0.5 >= 0.95 * (full - 0.5)  # the limb areas alone tell all that is known
     assert rest < limb - 0.2 and abs(rest - 0.5) < 0.1
-    shifted = {shift: aucs(shift=shift, **decoder).mean() for shift in (-30, -LEAD, LEAD, 30)}
+    shifted = {
+        shift: aucs(shift=shift, **(decoder | {"tested": 1})).mean()
+        for shift in (-30, -LEAD, LEAD, 30)
+    }
     assert max(shifted[-30], shifted[30]) < full - 0.2
     assert shifted[LEAD] < shifted[-LEAD] < full  # activity leads: a later window sees less of it
 

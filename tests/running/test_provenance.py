@@ -22,7 +22,7 @@ NAMES = [module.rpartition(".")[2] for module in VERBS.values()]
 def package(tmp_path, monkeypatch):
     """A copy of the package that the hash is taken of."""
     copy = tmp_path / "mesodecode"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("*.pyc*", ".*"))
     monkeypatch.setattr(provenance, "PACKAGE", copy)
     yield copy
     forget()
@@ -50,6 +50,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_copy_has_the_versions_of_the_package(package, monkeypatch):
+    (package / "__pycache__/code_versions.json").unlink(missing_ok=True)
     here = versions()
     monkeypatch.setattr(provenance, "PACKAGE", PACKAGE)
     assert versions() == here

@@ -270,13 +270,13 @@ def test_profile_local_keeps_two_jobs_off_one_gpu(tmp_path):
     for name in ("a1", "a2", "b1", "c1", "d1", "e1"):
         (recordings / f"{name}.h5").touch()
     config = STUDY | {"decoders": {"cnn": {"pretrained": "none"}}, "threads": 1}
-    roles = ("c+d+e.valid-b.test-a", "a+d+e.valid-c.test-b", "a+b+e.valid-d.test-c")
+    roles = ("c+d+e.valid-b.test-a", "a+d+e.valid-c.test-b")
     targets = [f"results/lab/models/cnn/train-{role}.pt" for role in roles]
     words = ("--profile", "local", "--cores", "4", "--", *targets)
     done = snakemake(tmp_path, *words, config=config, project=tmp_path)
     assert done.returncode == 0, done.stderr
     times = sorted(tuple(map(float, x.split())) for x in (tmp_path / "times").open())
-    assert len(times) == 3
+    assert len(times) == 2
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
 
 
@@ -334,7 +334,8 @@ def test_no_internet_is_one_line_on_the_terminal_of_snakemake(lab, monkeypatch):
     assert done.returncode != 0
     lines = (done.stdout + done.stderr).splitlines()
     (line,) = [line for line in lines if line.startswith("mesodecode fetch-weights: error")]
-    assert "Three ways out" in line
+    assert "'tf_efficientnet_b0.in1k'" in line and "Three ways out" in line
+    assert all(way in line for way in ("HF_HOME", "file:PATH", "lite0"))
     assert not list(lab.glob("results/weights/*"))
 
 
@@ -483,7 +484,7 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
 def copy_project(to: Path) -> None:
     shutil.copy(ROOT / "Snakefile", to)
     for name in ("workflow", "envs"):
-        ignored = shutil.ignore_patterns("__pycache__")
+        ignored = shutil.ignore_patterns(".*", "*.pyc.*")  # what another process is writing
         shutil.copytree(ROOT / name, to / name, ignore=ignored, dirs_exist_ok=True)
 
 
