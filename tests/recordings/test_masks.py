@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,6 +146,105 @@ def test_polygons_hold_the_pixels_whose_centres_are_inside(tmp_path):
     assert inside[2] == {(6, 1), (7, 1), (8, 1), *((x, y) for x in (7, 8) for y in (2, 3, 4))}
 
 
+def imagej(kind, *corners, **fields):
+    """A selection of ImageJ; its corners are those of pixels, of which the first is 0 to 1."""
+    import roifile
+
+    if kind in ("RECT", "OVAL"):
+        box = dict(zip(("left", "top", "right", "bottom"), corners, strict=True))
+        return roifile.ImagejRoi(roitype=roifile.ROI_TYPE[kind], **box, **fields)
+    roi = roifile.ImagejRoi.frompoints(np.array(corners))
+    roi.roitype = roifile.ROI_TYPE[kind]
+    return roi
+
+
+def save_zip(path, **selections):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, roi in selections.items():
+            file.writestr(f"{name}.roi", roi.tobytes())
+    return path
+
+
+def test_selections_of_imagej_hold_the_pixels_that_imagej_shows(tmp_path):
+    """Of corners at 2 and 5, the pixels 2, 3 and 4; an oval by the centres of pixels."""
+    box = [(2, 1), (5, 1), (5, 3), (2, 3)]
+    ring = imagej("RECT", 0, 0, 5, 5)
+    path = []
+    for low, high in ((0, 5), (1, 4)):
+        path += [0, low, low, 1, high, low, 1, high, high, 1, low, high, 4]
+    ring.multi_coordinates = np.array(path, np.float32)
+    ring.shape_roi_size = len(path)
+    path = save_zip(
+        tmp_path / "RoiSet.zip",
+        polygon=imagej("POLYGON", *box),
+        freehand=imagej("FREEHAND", *box),
+        fine=imagej("POLYGON", (2.6, 1.0), (5.0, 1.0), (5.0, 3.0), (2.6, 3.0)),
+        rectangle=imagej("RECT", 2, 1, 5, 3),
+        oval=imagej("OVAL", 3, 1, 7, 5),
+        ring=ring,
+    )
+    shape = np.zeros((6, H, W), int)
+    shape[:2, 1:3, 2:5] = shape[2, 1:3, 3:5] = shape[3, 1:3, 2:5] = 1
+    shape[4, 1:5, 4:6] = shape[4, 2:4, 3:7] = 1
+    shape[5, :5, :5] = 1
+    shape[5, 1:4, 1:4] = 0
+    masks = read_masks(path, H, W)
+    assert masks.names == ("polygon", "freehand", "fine", "rectangle", "oval", "ring")
+    for name, pixels, expected in zip(masks.names, masks.pixels, shape, strict=True):
+        assert pixels.tolist() == np.flatnonzero(expected).tolist(), name
+    (tmp_path / "V1.roi").write_bytes(imagej("RECT", 2, 1, 5, 3).tobytes())
+    assert read_masks(tmp_path / "V1.roi", H, W).names == ("V1",)
+
+
+@pytest.mark.parametrize(
+    ("roi", "words"),
+    [
+        (("LINE", (0, 0), (3, 3)), "selection a is a line, no area; leave it out"),
+        (("POINT", (1, 1)), "selection a is a point, no area"),
+        (("RECT", 7, 1, W + 1, 3), "ROI a reaches to x = 9.5, y = 2.5, outside the movie of 9 x 6"),
+        (("POLYGON", (0, 0), (2, 2)), "selection a has no outline"),
+    ],
+)
+def test_selections_of_imagej_that_are_no_areas_of_the_movie(tmp_path, roi, words):
+    assert words in refusal(save_zip(tmp_path / "r.zip", a=imagej(*roi)))
+    rounded = imagej("RECT", 0, 0, 3, 3, rounded_rect_arc_size=2)
+    assert "round corners" in refusal(save_zip(tmp_path / "r.zip", a=rounded))
+
+
+def save_arrays(path, **arrays):
+    if path.suffix == ".mat":
+        scipy.io.savemat(path, arrays)
+        return path
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file[name] = values
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mat", "h5"])
+def test_label_images_and_stacks_in_files_of_several_arrays(tmp_path, suffix):
+    path, scale = tmp_path / f"m.{suffix}", {"mm_per_px": 0.02}
+    for image in (LABELS, np.where(LABELS, LABELS.astype(float), np.nan)):
+        masks = read_masks(save_arrays(path, areas=image, **scale), H, W)
+        assert masks.names == ("2", "3", "7")
+        assert masks.pixels[2].tolist() == np.flatnonzero(LABELS == 7).tolist()
+    stack = np.stack([LABELS == 2, LABELS == 3], axis=-1)
+    path = save_arrays(tmp_path / f"m.{suffix}", areas=LABELS, stack=stack.astype(float), **scale)
+    assert "2 arrays that could be the image" in refusal(path)
+    assert "areas 6 x 9" in refusal(path) and "name one in roi_dataset" in refusal(path)
+    assert read_masks(path, H, W, "stack").names == ("1", "2")
+    with pytest.raises(UserError, match="no 'none' in it; it holds: areas"):
+        read_masks(path, H, W, "none")
+
+
+def test_masks_of_a_stack_may_be_of_a_number_each_and_nan_outside(tmp_path):
+    stack = np.where([n == LABELS for n in (2, 3, 7)], np.reshape([2, 3, 7], (3, 1, 1)), np.nan)
+    np.save(tmp_path / "m.npy", stack)
+    masks = read_masks(tmp_path / "m.npy", H, W)
+    assert masks.names == ("1", "2", "3")
+    assert masks.pixels[1].tolist() == np.flatnonzero(LABELS == 3).tolist()
+
+
 def write_circles(path, rows):
     columns = ["name", "hemisphere", "x", "y", "radius"]
     separator = "\t" if path.suffix == ".tsv" else ","
@@ -237,7 +338,10 @@ POLYGON = [[0, 0], [3, 0], [0, 3]]
         ("m.tsv", [("M2", "left", 2, 2, 1)] * 2, "ROI M2 left is there twice"),
         ("m.tsv", [("M2", "left", "two", 2, 1)], "column x holds text"),
         ("m.csv", b"name,x,y\na,1,1\n", "no column hemisphere"),
-        ("m.roi", b"", "masks are read from"),
+        ("m.roi", b"Iout", "not a readable file of ImageJ"),
+        ("m.zip", b"PK", "not a readable file of ImageJ"),
+        ("m.mat", b"no MAT file", "not a readable MAT file"),
+        ("m.svg", b"", "masks are read from"),
     ],
 )
 def test_bad_masks_get_one_line(tmp_path, name, content, words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,9 @@ import pytest
 import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
+from pynwb import TimeSeries
 
+from make_movies import photon_series, save_nwb
 from mesodecode.base.files import UserError
 from mesodecode.cli import main, options
 from mesodecode.recordings import roi_correlation, roi_signals
@@ -302,6 +305,82 @@ def test_named_datasets(tmp_path):
     np.testing.assert_allclose(read_signals(tmp_path / "r.h5", T, "roi/dff")[0], SIGNALS)
     words = refusal(read_signals, tmp_path / "r.h5", T)
     assert "dat_roi or rois" in words and "it holds: other, roi/dff" in words
+
+
+def with_rois(*, values=SIGNALS, region=(0, 1, 2), more=(), **columns):
+    """An NWB file's maker of ROI signals; its table of ROIs has a row more than the signals."""
+
+    def make(nwb):
+        from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
+
+        plane = photon_series()(nwb).imaging_plane
+        table = PlaneSegmentation(name="areas", description="d", imaging_plane=plane)
+        for _ in range(4):
+            table.add_roi(image_mask=np.ones((2, 2)))
+        for name, words in columns.items():
+            table.add_column(name=name, description="d", data=words)
+        module = nwb.create_processing_module(name="ophys", description="d")
+        module.add(table)
+        for name in ("dFF", *more):
+            rows = table.create_roi_table_region(region=list(region), description="some")
+            with warnings.catch_warnings(action="ignore"):  # pynwb warns of ROIs x frames
+                made = RoiResponseSeries(name=name, data=values, rois=rows, unit="1", rate=30.0)
+            module.add(made)
+        return TimeSeries(name="x", data=[0.0], unit="s", rate=1.0)
+
+    return make
+
+
+def test_rois_of_nwb_have_the_names_of_their_rows(tmp_path):
+    """A series may show its ROIs in another order than the table has them."""
+    path, names = tmp_path / "r.nwb", ["V1", "M1", "S1", "RSP"]
+    save_nwb(path, with_rois(region=(3, 0, 1), roi_name=names, location=["cortex"] * 4))
+    got, found = read_signals(path, T)
+    np.testing.assert_array_equal(got, SIGNALS)
+    assert found == ("RSP", "V1", "M1")
+    save_nwb(path, with_rois(values=SIGNALS.T, location=["cortex"] * 4))
+    got, found = read_signals(path, T, "dFF")
+    np.testing.assert_array_equal(got, SIGNALS)
+    assert found is None  # one word for all tells none
+
+
+def test_a_series_of_rois_that_cannot_be_told_is_refused(tmp_path):
+    path = tmp_path / "r.nwb"
+    save_nwb(path, with_rois(more=["dFF_V"]))
+    words = refusal(read_signals, path, T)
+    assert "2 RoiResponseSeries in it" in words and f"dFF_V {T} x {R}" in words
+    assert "no RoiResponseSeries 'none' in it" in refusal(read_signals, path, T, "none")
+    save_nwb(path)
+    assert "it holds: none" in refusal(read_signals, path, T)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        1700000000 + np.arange(40) / 30,
+        [f"2024-01-31T12:00:{i:02d}.5+01:00" for i in range(40)],
+    ],
+)
+def test_a_column_that_only_grows_or_holds_dates_is_time_whatever_its_name(
+    tmp_path, capsys, column
+):
+    values = RNG.normal(size=(40, 2))
+    table = pd.DataFrame({"camera clock": column, "a": values[:, 0], "b": values[:, 1]})
+    table.to_csv(tmp_path / "r.csv", index=False)
+    got, names = read_signals(tmp_path / "r.csv", 40)
+    assert names == ("a", "b")
+    np.testing.assert_allclose(got, values, rtol=1e-6)
+    assert "camera clock taken for time" in capsys.readouterr().err
+
+
+def test_of_imagejs_results_the_means_are_the_signals(tmp_path, capsys):
+    table = {" ": range(1, T + 1), "Area1": 12, "Mean1": SIGNALS[:, 0], "Min1": 0}
+    table |= {"Area(V1)": 9, "Mean(V1)": SIGNALS[:, 1], "Max(V1)": 255}
+    pd.DataFrame(table).to_csv(tmp_path / "Results.csv", index=False)
+    got, names = read_signals(tmp_path / "Results.csv", T)
+    assert names == ("1", "V1")
+    np.testing.assert_allclose(got, SIGNALS[:, :2], rtol=1e-6)
+    assert "left out: Area(V1), Area1, Max(V1), Min1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -284,10 +284,10 @@ BEHIND = {
     "predict": 18,
     "train_roi": 25,
     "fit_linear": 12,
-    "cutout": 30,
+    "cutout": 35,  # areas are read from MAT, HDF5 and files of ImageJ too
     "shap": 25,
-    "adapt": 40,
-    "shift": 53,
+    "adapt": 45,
+    "shift": 55,
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
 from mesodecode.study import file_formats
 
@@ -49,25 +50,29 @@ class Masks:
         return np.stack(means, axis=1).astype(np.float32)
 
 
-def read_masks(path: str | Path, height: int, width: int) -> Masks:
+def read_masks(path: str | Path, height: int, width: int, dataset: str | None = None) -> Masks:
     """Read the masks of a movie of height x width px, by suffix.
 
-    .tif, .tiff, .npy, .png: a label image (H, W), 0 or NaN outside, else the number of the ROI;
-    ROIs in the order of their numbers. Where some are negative, the sign tells hemispheres, as in
-    wfield's atlas: "3 left" is 3, "3 right" is -3, and the left ones come first (where negative
-    ones lie left in the image, which may be mirrored, they are named "3" and "-3"). Or a stack of
-    masks, (R, H, W) or (H, W, R), of 0 and one other number; ROIs are numbered from 1.
+    An image, of a MAT or HDF5 file `dataset` (see `read_image`): labels (H, W), 0 or NaN outside,
+    else the number of the ROI; ROIs in the order of their numbers. Where some are negative, the
+    sign tells hemispheres, as in wfield's atlas: "3 left" is 3, "3 right" is -3, and the left ones
+    come first (where negative ones lie left in the image, which may be mirrored, they are named "3"
+    and "-3"). Or a stack of masks, (R, H, W) or (H, W, R), each of 0 (or NaN) and one other number;
+    ROIs are numbered from 1.
     .json: polygons, {"name": [[x, y], …], …}; a pixel belongs to an ROI if its centre lies inside.
+    .roi, .zip: selections of ImageJ, in the order of the file.
     .tsv, .csv: circles, columns `COLUMNS`, x, y and radius in px; a pixel belongs if its centre is
     within the radius.
     Raises UserError if it is no such file, does not fit the movie, or an ROI holds no pixel.
     """
     known = file_formats.format_of(path, "masks")
     if known in IMAGES:
-        image = read_image(path)
+        image = read_image(path, dataset, setting="roi_dataset")
         found = (_of_stack if image.ndim == 3 else _of_labels)(image, height, width, path)
     elif known == "polygons":
         found = of_polygons(_read_json(path), height, width, path)
+    elif known == "ImageJ":
+        found = _of_outlines(path, height, width)
     elif known == "table":
         found = _of_circles(_read_circles(path), height, width, path)
     else:
@@ -173,14 +178,22 @@ def _of_stack(
     stack: np.ndarray, height: int, width: int, path: str | Path
 ) -> Iterator[tuple[str, np.ndarray]]:
     first, last = stack.shape[1:] == (height, width), stack.shape[:2] == (height, width)
-    values = np.unique(stack[stack != 0]) if stack.dtype.kind in "buif" else stack
-    if first == last or values.size != 1:
+    masks = stack if first else np.moveaxis(stack, -1, 0)
+    if stack.dtype.kind == "f":
+        masks = np.where(np.isnan(masks), 0, masks)
+    whole = stack.dtype.kind in "buif" and stack.any() and all(map(_is_mask, masks))
+    if first == last or not whole:
         raise UserError(
             f"{path}: an image of shape {stack.shape} and type {stack.dtype}; needs a label image, "
             f"{height} x {width} whole numbers, or a stack of masks of that size, of 0 and 1"
         )
-    for number, mask in enumerate(stack if first else np.moveaxis(stack, -1, 0), 1):
+    for number, mask in enumerate(masks, 1):
         yield f"{number}", np.flatnonzero(mask)
+
+
+def _is_mask(image: np.ndarray) -> bool:
+    """Return whether an image is of 0 and one other number at most."""
+    return np.unique(image[image != 0]).size < 2
 
 
 def _sides(numbers: list[int], labels: np.ndarray, path: str | Path) -> tuple[str, ...]:
@@ -217,7 +230,6 @@ def of_polygons(
     """
     if not isinstance(polygons, dict):
         raise UserError(f'{path}: needs {{"name": [[x, y], …], …}}, a polygon an ROI')
-    rows, columns = np.mgrid[:height, :width]
     for name, corners in polygons.items():
         try:
             corners = np.array(corners, dtype=float).reshape(len(corners), 2)
@@ -226,13 +238,34 @@ def of_polygons(
         if len(corners) < 3 or not np.isfinite(corners).all():
             raise UserError(f"{path}: ROI {name}: a polygon is three or more corners [x, y] in px")
         _check_inside(name, corners.min(axis=0), corners.max(axis=0), height, width, path)
-        # Even-odd rule: a ray to the right crosses an odd number of edges.
+        yield name, np.flatnonzero(_inside(corners, height, width))
+
+
+def _of_outlines(path: str | Path, height: int, width: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and pixels of ImageJ's selections; what two outlines of one enclose is a hole."""
+    for name, outlines in imagej.outlines(path):
         inside = np.zeros((height, width), bool)
-        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            if y0 != y1:
-                crosses = (y0 > rows) != (y1 > rows)
-                inside ^= crosses & (columns < x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
+        for corners in outlines:
+            _check_inside(name, corners.min(axis=0), corners.max(axis=0), height, width, path)
+            inside ^= _inside(corners, height, width)
         yield name, np.flatnonzero(inside)
+
+
+def _inside(corners: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the pixels (H, W) bool whose centres lie in a polygon of corners (n, 2).
+
+    By the even-odd rule: a ray to the right crosses an odd number of edges.
+    """
+    inside = np.zeros((height, width), bool)
+    left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
+    right, bottom = np.ceil(corners.max(axis=0)).astype(int) + 1
+    box = inside[top:bottom, left:right]
+    rows, columns = np.indices(box.shape) + np.array([top, left])[:, None, None]
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 != y1:
+            crosses = (y0 > rows) != (y1 > rows)
+            box ^= crosses & (columns < x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
+    return inside
 
 
 def _read_circles(path: str | Path) -> pd.DataFrame:

@@ -73,8 +73,8 @@ def preprocess(
     `session` is its id, `session_name` what paths call it where that is another.
     `frame_rate` is in frames/s, `image_size` in px (None keeps the size), `speed_threshold` in
     cm/s; `movie_…` as for `open_movie`, `labelling` as for `read_behavior`.
-    ROI signals come from the file `rois` (in `roi_dataset` of a MAT or HDF5 file) or from the
-    movie, as means over `roi_masks`; not both. `light_sources` tell which channel a frame is of
+    ROI signals come from the file `rois` or from the movie, as means over `roi_masks`; not both.
+    `roi_dataset` says which array of that file. `light_sources` tell which channel a frame is of
     (see `read_light_sources`); without them, channels take turns. `corrections` are the settings of
     `tables/corrections.yaml` (None makes none). What is measured of the movie as recorded and as
     corrected goes to the HDF5 file `measures`, what the sources are to `record` (see
@@ -142,7 +142,7 @@ def preprocess(
                     f"{roi_masks}: masks are in pixels of the movie as recorded, so binning cannot "
                     "go with them; use image_size, which comes after them"
                 )
-            masks = read_masks(roi_masks, *stack.shape[1:])
+            masks = read_masks(roi_masks, *stack.shape[1:], roi_dataset)
             if filled.outside is not None:
                 masks = masks.within(~filled.outside, roi_masks)
             names = masks.names

@@ -1,4 +1,4 @@
-"""Read the ROI signals that a lab has: MAT, HDF5, CSV/TSV and NPY files."""
+"""Read the ROI signals that a lab has: MAT, HDF5, NWB, CSV/TSV and NPY files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mesodecode.recordings.readers.arrays import Unreadable
 from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.mat import holding
 from mesodecode.recordings.readers.table import read_table
-from mesodecode.recordings.readers.traces import listed
+from mesodecode.recordings.readers.traces import DATE, listed
 from mesodecode.study import file_formats
 
 DATASETS = ("dat_roi", "rois")  # looked for in an HDF5 file, in this order
@@ -24,6 +24,14 @@ NO_ROI = (
     r"|(frame|time|t) ?[\[(](s|ms|sec|seconds|us|min)[\])]"
 )
 
+MANY = 20  # frames in which no signal grows without an end
+# Of ImageJ's Multi Measure: Mean3 or Mean(V1), and what stands beside it
+MEAN = r"Mean(\d+|\(.+\))"
+MEASURES = (
+    r"(Area|StdDev|Mode|Min|Max|X|Y|XM|YM|Perim\.|BX|BY|Width|Height|Major|Minor|Angle|Circ\.|Feret"
+    r"|IntDen|Median|Skew|Kurt|%Area|RawIntDen|AR|Round|Solidity)(\d+|\(.+\))"
+)
+
 
 def read_signals(
     path: str | Path, n_frames: int, dataset: str | None = None
@@ -31,8 +39,9 @@ def read_signals(
     """Return ROI signals (T, R) float32, NaN where missing, and their names (R,) if they have any.
 
     By suffix: .mat, variable `dataset` (default dat_roi), ROIs x frames, as MATLAB shows it; .h5,
-    .hdf5, dataset `dataset` (default dat_roi or rois); .npy; .csv, .tsv, a row a frame and a named
-    column an ROI. Of HDF5 and NPY the axis of `n_frames` (T of the movie) is time.
+    .hdf5, dataset `dataset` (default dat_roi or rois); .npy; .nwb, RoiResponseSeries `dataset`
+    (default the only one); .csv, .tsv, a row a frame and a named column an ROI. Of HDF5 and NPY the
+    axis of `n_frames` (T of the movie) is time.
     Raises UserError if it is no such file or its size leaves open which axis is time.
     """
     known = file_formats.format_of(path, "rois")
@@ -42,6 +51,11 @@ def read_signals(
         return checked_rois(_frames_first(_read_hdf5(path, dataset), n_frames, path), path), None
     if known == "NPY":
         return checked_rois(_frames_first(npy.load(path), n_frames, path), path), None
+    if known == "NWB":
+        from mesodecode.recordings.readers import nwb
+
+        values, names = nwb.read_rois(path, dataset)
+        return checked_rois(values, path), names
     if known == "table":
         signals = _signals_of_table(path)
         values = np.stack(list(signals.values()), axis=1).astype(np.float64)
@@ -78,23 +92,42 @@ def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
 
 
 def _signals_of_table(path: str | Path) -> dict[str, np.ndarray]:
-    """Return the signals of a table by name, without the columns that count frames or time."""
+    """Return the signals of a table by name, without the columns that count frames or time.
+
+    Of ImageJ's results, with several measures of each ROI, the means are the signals.
+    """
+    table = read_table(path)
+    means = {name: match[1].strip("()") for name in table if (match := re.fullmatch(MEAN, name))}
+    measured = {name for name in table if re.fullmatch(MEASURES, name)}
+    if means and measured:
+        say(f"{path}: signals are {', '.join(means)}; left out: {', '.join(sorted(measured))}")
+        table = {name: column for name, column in table.items() if name not in measured}
     found, left = {}, []
-    for name, column in read_table(path).items():
+    for name, column in table.items():
         if re.fullmatch(NO_ROI, name.lower()):
             left += [] if name.startswith("Unnamed:") else [name]
             continue
         values = column.read()
         if isinstance(values, Unreadable):
             raise UserError(f"{path}: column {name} {values.why}")
-        if values.dtype.kind not in "biuf":
+        if _is_time(values):
+            left.append(name)
+        elif values.dtype.kind not in "biuf":
             raise UserError(f"{path}: column {name} holds text; needs a number a frame")
-        found[name] = values
+        else:
+            found[means.get(name, name) if measured else name] = values
     if not found:
         raise UserError(f"{path}: no column of signals; needs a named column an ROI")
     if left:
         say(f"{path}: {', '.join(left)} taken for time, not for an ROI")
     return found
+
+
+def _is_time(values: np.ndarray) -> bool:
+    """Return whether a column grows from each of many frames to the next, or holds dates."""
+    if values.dtype.kind in "biuf":
+        return len(values) >= MANY and bool((np.diff(values.astype(np.float64)) > 0).all())
+    return bool(len(values)) and all(re.match(DATE, str(value).strip()) for value in values)
 
 
 def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:

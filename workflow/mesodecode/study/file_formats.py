@@ -43,15 +43,16 @@ class Format:
 
 FORMATS = (
     Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), ("movie", "masks")),
-    Format("HDF5", (".h5", ".hdf5", ".hdf"), ("movie", "traces", "rois")),
-    Format("MAT", (".mat",), ("movie", "traces", "rois")),
+    Format("HDF5", (".h5", ".hdf5", ".hdf"), ("movie", "traces", "rois", "masks")),
+    Format("MAT", (".mat",), ("movie", "traces", "rois", "masks")),
     Format("NPY", (".npy",), ("movie", "traces", "rois", "masks")),
     Format("Zarr", (".zarr",), ("movie",)),
-    Format("NWB", (".nwb",), ("movie", "traces", "intervals")),
+    Format("NWB", (".nwb",), ("movie", "traces", "intervals", "rois")),
     Format("video", (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"), ("movie",)),
     Format("table", (".csv", ".tsv"), ("traces", "rois", "masks")),
     Format("PNG", (".png",), ("masks",)),
     Format("polygons", (".json",), ("masks",)),
+    Format("ImageJ", (".roi", ".zip"), ("masks",)),
 )
 
 

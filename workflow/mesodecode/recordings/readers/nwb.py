@@ -28,6 +28,9 @@ from mesodecode.recordings.readers.traces import listed, named, vector
 if TYPE_CHECKING:
     import pynwb
 
+# Columns of a PlaneSegmentation in which converters write what an ROI is called
+ROI_NAMES = ("roi_name", "name", "acronym", "label", "brain_region", "region", "area", "location")
+
 
 @contextmanager
 def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
@@ -101,6 +104,44 @@ def axes_of_series(
         f"{shape[2]}; set movie_axes: TXY if the data are time, x, y, as NWB has them, and the "
         "dimension height, width, as NeuroConv writes it; TYX if they are time, y, x"
     )
+
+
+def read_rois(path: str | Path, name: str | None) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return the signals (T, R) of a RoiResponseSeries and their names (R,).
+
+    None takes the only one. Names are those that the table of ROIs has, in a column `ROI_NAMES`;
+    None where it has none that tell all apart. Raises UserError if there is no such series.
+    """
+    from pynwb.ophys import RoiResponseSeries
+
+    with open_nwb(path) as nwb:
+        found = {
+            item.name: item for item in nwb.objects.values() if isinstance(item, RoiResponseSeries)
+        }
+        wanted = name or (next(iter(found)) if len(found) == 1 else None)
+        if wanted not in found:
+            fault = f"no RoiResponseSeries '{name}'" if name else f"{len(found)} RoiResponseSeries"
+            shown = hdf5.listed({key: np.shape(item.data) for key, item in found.items()})
+            raise UserError(
+                f"{path}: {fault} in it; it holds: {shown if found else 'none'}; name one in "
+                "roi_dataset"
+            )
+        series = found[wanted]
+        values = np.asarray(series.data[:]) * series.conversion + series.offset
+        rows, table = np.asarray(series.rois.data[:]), series.rois.table
+        if values.ndim == 2 and values.shape[0] == len(rows) != values.shape[1]:
+            values = values.T  # some write it so; pynwb lets them
+        if values.ndim != 2 or values.shape[1] != len(rows):
+            raise UserError(
+                f"{path}: {wanted} has shape {values.shape}, but {len(rows)} ROIs; needs frames x "
+                "ROIs"
+            )
+        for column in ROI_NAMES:
+            if column in table.colnames:
+                names = [str(word) for word in np.asarray(table[column].data[:])[rows]]
+                if len(set(names)) == len(names):
+                    return values, tuple(names)
+        return values, None
 
 
 def times_of(series: pynwb.TimeSeries) -> np.ndarray:
