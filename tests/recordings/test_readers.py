@@ -389,8 +389,8 @@ def test_svd_components_in_any_order(tmp_path, letters):
 
 def test_svd_components_that_do_not_fit_are_named(tmp_path):
     np.save(tmp_path / "U.npy", U)
-    np.save(tmp_path / "SVT.npy", SVT[:3])
-    with pytest.raises(UserError, match=r"U\.npy: U \(6, 9, 4\) and SVT \(3, 23\).*components"):
+    np.save(tmp_path / "SVT.npy", np.vstack([SVT, SVT[:1]]))
+    with pytest.raises(UserError, match=r"U\.npy: U has 4 components, SVT \(5, 23\) more"):
         read([tmp_path / "U.npy", tmp_path / "SVT.npy"])
     with pytest.raises(UserError, match="in this order"):
         save_h5(tmp_path / "s.h5", U=U, SVT=SVT)
@@ -404,6 +404,63 @@ def test_nwb_time_stamps_and_orientation(tmp_path):
     for name in ("t.nwb", "r.nwb"):
         with open_movie(tmp_path / name) as opened:
             np.testing.assert_allclose(opened.time, times)
+
+
+def image_series(frames=FRAMES):
+    from pynwb.image import ImageSeries
+
+    return ImageSeries(name="DeltaF", data=frames.transpose(0, 2, 1), unit="n.a.", rate=30.0)
+
+
+def test_nwb_image_series_where_no_photon_series_is(tmp_path):
+    path = tmp_path / "s.nwb"
+    save_nwb(path, image_series())
+    np.testing.assert_array_equal(read(path), FRAMES)
+    save_nwb(path, image_series(FRAMES + 1), photon_series())
+    np.testing.assert_array_equal(read(path), FRAMES)
+    np.testing.assert_array_equal(read(path, dataset="DeltaF"), FRAMES + 1)
+    save_nwb(path)
+    assert "no series of images in it" in refusal(path)
+
+
+def test_nwb_a_series_a_wavelength(tmp_path):
+    path = tmp_path / "s.nwb"
+    save_nwb(path, photon_series(), photon_series(FRAMES + 1, "isosbestic"))
+    got = read(path, dataset=["widefield", "isosbestic"], channels=2, size=6)
+    np.testing.assert_array_equal(got[::2], FRAMES)
+    np.testing.assert_array_equal(got[1::2], FRAMES + 1)
+
+
+def save_nwb_svd(path, rows):
+    """Write U as image masks (K, x, y) and those `rows` of SVT as a series of them."""
+    from pynwb.ophys import ImageSegmentation, RoiResponseSeries
+
+    def components(nwb):
+        series = photon_series(FRAMES, "w")(nwb)
+        nwb.add_acquisition(series)
+        module = nwb.create_processing_module("ophys", "d")
+        table = ImageSegmentation(name="segmentation")
+        module.add(table)
+        masks = table.create_plane_segmentation(
+            name="U", description="d", imaging_plane=series.imaging_plane
+        )
+        for mask in U.transpose(2, 1, 0):
+            masks.add_roi(image_mask=mask)
+        region = masks.create_roi_table_region(region=rows, description="d")
+        return RoiResponseSeries(
+            name="SVT", data=SVT[rows].T / 2, rois=region, unit="a", rate=30.0, conversion=2.0
+        )
+
+    save_nwb(path, components)
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3], [2, 0]])
+def test_nwb_svd_of_masks_and_their_series(tmp_path, rows):
+    path = tmp_path / "s.nwb"
+    save_nwb_svd(path, rows)
+    expected = np.einsum("hwk,kt->thw", U[..., rows], SVT[rows])
+    np.testing.assert_allclose(read(path, dataset=["U", "SVT"]), expected, atol=1e-5)
+    assert "no SVD components" in refusal(path, dataset=["U", "w"])
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["time, x, y", "time, y, x"])
@@ -619,6 +676,6 @@ def test_a_tiff_stack_whose_pages_are_not_frames(tmp_path, letters, compression,
 
 
 def test_an_unknown_format_is_answered_by_those_that_are_known(tmp_path):
-    (tmp_path / "s.raw").write_bytes(FRAMES.tobytes())
-    message = refusal(tmp_path / "s.raw")
+    (tmp_path / "s.xyz").write_bytes(FRAMES.tobytes())
+    message = refusal(tmp_path / "s.xyz")
     assert all(name in message for name in ("TIFF", "HDF5", "MAT", "NPY", "Zarr", "NWB", ".mp4"))

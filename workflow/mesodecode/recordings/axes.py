@@ -39,6 +39,26 @@ class Axes:
         return length * turns * self.movies
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of a movie's array, None where nothing: `movie_…` of the config.
+
+    axes; shape, its height and width and, with C among the axes, the number of channels; dtype, of
+    pixels without a header; mask, a file with an image of the pixels that the array holds.
+    """
+
+    axes: str | None = None
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    mask: Path | None = None
+
+    @property
+    def named(self) -> str:
+        """The settings that say more than axes, for a message."""
+        said = {"movie_shape": self.shape, "movie_dtype": self.dtype, "movie_mask": self.mask}
+        return ", ".join(key for key, value in said.items() if value is not None)
+
+
 def other(orders: Mapping[str, int], n_frames: float, within: float = 0.0) -> str:
     """Return which of `Axes.others` has `n_frames`, give or take a share `within`; '' if none has.
 
@@ -70,6 +90,7 @@ def axes_of(shape: tuple[int, ...], axes: str | None, usual: str, path: str | Pa
         raise UserError(
             f"{path}: an array of shape {shape}; needs frames x height x width of one channel"
             + (f", not {len(axes)} axes" if axes else "; name its axes in movie_axes, such as TYX")
+            + ("; of pixels x frames, set movie_mask or movie_shape" if len(long) == 2 else "")
         )
     spare = [n for n, letter in zip(shape, letters, strict=True) if letter not in "TCYX"]
     if (

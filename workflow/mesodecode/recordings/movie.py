@@ -25,7 +25,8 @@ class Movie:
     has a time stamp a frame, else None; axes of its array, and what said so; channels, how many
     take turns in its frames by the axes of its array; names, what files or datasets call the
     channels, where they do; begins, how many frames of a channel are in
-    other files before it, by what its own says.
+    other files before it, by what its own says; segment (T,), which frames follow each other
+    without a gap, and blank (T,) bool, those without values, where it has any.
     """
 
     path: Path
@@ -36,6 +37,8 @@ class Movie:
     channels = 1
     names: Sequence[str] = ()
     begins = 0
+    segment: np.ndarray | None = None
+    blank: np.ndarray | None = None
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -134,7 +137,7 @@ class ArrayMovie(Movie):
 
 
 class JoinedMovie(Movie):
-    """Several movies, one after the other, as one; one is open at a time.
+    """Several movies, of `lengths` frames, one after the other, as one; one is open at a time.
 
     `sources`: of each, a file that it is named by, and how it is opened. Raises UserError if they
     are not alike, or one says that other frames come before it.
@@ -144,7 +147,7 @@ class JoinedMovie(Movie):
         self, sources: Sequence[tuple[Path, Callable[[], AbstractContextManager[Movie]]]]
     ) -> None:
         self.path, self._sources = sources[0][0], sources
-        n_frames, times = 0, []
+        n_frames, times, self.lengths = 0, [], []
         for file, opened in sources:
             with opened() as movie:
                 if n_frames == 0:
@@ -154,6 +157,7 @@ class JoinedMovie(Movie):
                 check_alike(file, movie, self.path, first, self.dtype)
                 check_begins(file, movie, n_frames)
                 n_frames += movie.shape[0]
+                self.lengths.append(movie.shape[0])
                 times.append(movie.time)
         self.shape = (n_frames, *first)
         if all(time is not None for time in times):
@@ -214,6 +218,37 @@ class InterleavedMovie(Movie):
                 length = min(len(block) for _, block in blocks)
                 together = np.stack([block[:length] for _, block in blocks], axis=1)
                 yield together.reshape(-1, *self.shape[1:])
+
+        yield from batched(pieces(), size)
+
+
+class WithoutBlank(Movie):
+    """A movie without its blank frames; `kept` (T,) are the numbers of the others.
+
+    Where frames were left out, another segment begins.
+    """
+
+    def __init__(self, movie: Movie) -> None:
+        self._movie, self.n_all = movie, movie.shape[0]
+        self.path, self.dtype, self.axes, self.names = (
+            *(movie.path, movie.dtype, movie.axes, movie.names),
+        )
+        self.kept = np.flatnonzero(~movie.blank)
+        if not len(self.kept):
+            raise UserError(f"{self.path}: all frames are without values")
+        self.shape = (len(self.kept), *movie.shape[1:])
+        self.time = None if movie.time is None else movie.time[self.kept]
+        begins = np.diff(self.kept, prepend=-1) > 1
+        if movie.segment is not None:
+            begins |= np.diff(movie.segment[self.kept], prepend=movie.segment[0]) != 0
+        self.segment = np.cumsum(begins)
+
+    def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+
+        def pieces() -> Iterator[np.ndarray]:
+            for start, block in self._movie.blocks(size):
+                yield block[~self._movie.blank[start : start + len(block)]]
 
         yield from batched(pieces(), size)
 

@@ -18,7 +18,7 @@ from mesodecode.recordings.corrections.chain import Chain, corrected
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.corrections.turns import InTurn
 from mesodecode.recordings.masks import read_brain, read_masks
-from mesodecode.recordings.movie import InterleavedMovie, resize
+from mesodecode.recordings.movie import InterleavedMovie, WithoutBlank, resize
 from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.readers import Movie, open_movie
 from mesodecode.recordings.readers.behavior import read_behavior, seen
@@ -45,6 +45,9 @@ def preprocess(
     movie: str | Path | Sequence[str | Path],
     movie_dataset: str | Sequence[str] | None = None,
     movie_axes: str | None = None,
+    movie_shape: Sequence[int] | None = None,
+    movie_dtype: str | None = None,
+    movie_mask: str | Path | None = None,
     wavelengths: str = "auto",
     zero_frames: str = "refuse",
     frame_times: str | Path | None = None,
@@ -94,6 +97,7 @@ def preprocess(
         "roi_masks": roi_masks,
         "frame_times": frame_times,
         "light_sources": light_sources,
+        "movie_mask": movie_mask,
     }
     for kind in ("dark_frame", "brain_mask"):
         sources[kind] = corrections and corrections[kind]
@@ -112,14 +116,22 @@ def preprocess(
         axes=movie_axes,
         channels=channels if light_sources is None else None,
         wavelengths=wavelengths,
+        shape=movie_shape,
+        dtype=movie_dtype,
+        mask=movie_mask,
     ) as opened:
+        if opened.blank is not None:
+            opened = WithoutBlank(opened)
+            without = opened.n_all - opened.shape[0]
+            say(f"{opened.path}: {without} of {opened.n_all} frames have no values: left out")
         if opened.names and corrections is not None and light_sources is None:
             check_signal(opened.names, corrections["signal_channel"], opened.path)
         brain = sources["brain_mask"]
         if brain is not None:
             brain = read_brain(brain, *opened.shape[1:], opened.path)
         filled = FilledMovie(opened, brain)
-        checked: Movie | InTurn = CheckedMovie(filled, keep_zero=zero_frames == "keep")
+        used = None if light_sources is not None else of_used_channels(opened, corrections)
+        checked: Movie | InTurn = CheckedMovie(filled, keep_zero=zero_frames == "keep", used=used)
         if light_sources is not None:
             lights = read_light_sources(light_sources, light_sources_dataset, opened.shape[0])
         elif channels > 1:
@@ -133,6 +145,8 @@ def preprocess(
         traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
         if frames.time is not None:
             traces["time"] = frames.time
+        if opened.segment is not None:
+            traces["segment"] = of_both(opened.segment[taken], traces.get("segment"))
         names, masks, means = None, None, []
         if rois is not None:
             traces["rois"], names = read_signals(rois, stack.shape[0], roi_dataset)
@@ -183,6 +197,27 @@ def preprocess(
         say_axes(opened, axes)
     if filled.outside is not None:
         say_outside(filled, brain)
+
+
+def of_used_channels(movie: Movie, corrections: dict[str, Any] | None) -> np.ndarray | None:
+    """Return which frames are of channels that are used, (T,) bool; None if all are.
+
+    Of the colours of a pixel, one may be empty throughout.
+    """
+    if "C" not in movie.axes.letters or corrections is None:
+        return None
+    used = [corrections[f"{role}_channel"] for role in ("signal", "reference")]
+    return np.isin(np.arange(movie.shape[0]) % movie.channels + 1, [n for n in used if n])
+
+
+def of_both(segment: np.ndarray, other: np.ndarray | None) -> np.ndarray:
+    """Return segments (T,) that begin where those of the movie or of its behaviour do."""
+    if other is None:
+        return segment
+    if len(other) != len(segment):  # `check_session` says so
+        return other
+    begins = [np.diff(each, prepend=each[0]) != 0 for each in (segment, other)]
+    return np.cumsum(begins[0] | begins[1])
 
 
 def told_by_size(movie: Movie, images: Sequence[str | Path | None]) -> Axes:
@@ -238,12 +273,17 @@ def frames_of(
     Their time stamps are those of the file `times`, in `unit`, else the movie's own.
     """
     n_raw, time, orders = movie.shape[0], movie.time, movie.axes.others(channels)
+    if isinstance(movie, WithoutBlank):
+        n_raw, time = movie.n_all, movie.kept / rate if time is None else time
+    if time is not None:
+        # those of the signal only: wavelengths in series of their own may share their times
+        time = time[taken]
+    taken = movie.kept[taken] if isinstance(movie, WithoutBlank) else taken
     if times is not None:
         many = {"taken": taken, "n_raw": n_raw, "orders": orders}
         time = read_times(times, dataset, len(taken), rate, unit=unit, **many)
     elif time is not None:
-        # those of the signal only: wavelengths in series of their own may share their times
-        time = increasing(time[taken], "its time", movie.path)
+        time = increasing(time, "its time", movie.path)
         time = check_times(time, "the movie", movie.path, rate)
     sure = times is not None or movie.axes.by == "movie_axes"
     return Frames(len(taken), rate, time, taken, n_raw, orders, sure)

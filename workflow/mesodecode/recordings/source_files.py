@@ -57,6 +57,9 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
             axes=settings["movie_axes"],
             channels=None if settings["light_sources"] else channels,
             wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
+            shape=settings["movie_shape"],
+            dtype=settings["movie_dtype"],
+            mask=study.source("movie_mask", session),
         ) as movie:
             frames, *size = movie.shape
             pixels, item = math.prod(size), movie.dtype.itemsize

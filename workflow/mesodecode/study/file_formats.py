@@ -7,6 +7,7 @@ the hash of a stage's code follows these.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -48,6 +49,12 @@ FORMATS = (
     Format("NPY", (".npy",), ("movie", "traces", "rois", "masks")),
     Format("Zarr", (".zarr",), ("movie",)),
     Format("NWB", (".nwb",), ("movie", "traces", "intervals", "rois")),
+    Format(
+        "flat",
+        (".dat", ".bin", ".raw"),
+        ("movie",),
+        words="pixels without a header: by name, a MAT file beside it, or `movie_shape`",
+    ),
     Format("video", (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"), ("movie",)),
     Format("table", (".csv", ".tsv"), ("traces", "rois", "masks")),
     Format("PNG", (".png",), ("masks",)),
@@ -60,6 +67,11 @@ def format_of(path: str | PurePath, what: str) -> str | None:
     """Return the name of the format that a file's suffix says, None if it cannot give `what`."""
     suffix = PurePath(path).suffix.lower()
     return next((one.name for one in FORMATS if suffix in one.suffixes and what in one.gives), None)
+
+
+def is_trial(path: PurePath) -> bool:
+    """Return whether a file is of a trial of WidefieldImager, which are a folder's movie."""
+    return bool(re.fullmatch(r"Frames_.*\d\.(dat|mj2)", path.name))
 
 
 def suffixes(*names: str) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ from mesodecode.base.files import UserError
 
 LONGEST = 128  # characters of an id, as of a name in config.yaml
 # Files of a session: two mice share none of them.
-OWN_FILES = ("movie", "behavior", "rois", "roi_masks", "frame_times", "light_sources")
+OWN_FILES = (
+    *("movie", "movie_mask", "behavior", "rois", "roi_masks", "frame_times", "light_sources"),
+)
 
 
 class Session(NamedTuple):

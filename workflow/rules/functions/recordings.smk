@@ -54,7 +54,7 @@ def preprocess_flags(wildcards):
         dashed = key.replace("_", "-")
         if value is not None:
             words += (
-                [f"--{dashed}", *value]
+                [f"--{dashed}", *map(str, value)]
                 if isinstance(value, list)
                 else [f"--{dashed}={value}"]
             )

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from mesodecode.base.files import UserError, in_order, is_zarr, matching
+from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.movie import (
     InterleavedMovie,
     JoinedMovie,
@@ -44,6 +47,9 @@ def open_movie(
     axes: str | None = None,
     channels: int | None = 1,
     wavelengths: str = "auto",
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    mask: str | Path | None = None,
 ) -> Iterator[Movie]:
     """Open the movie of a session, whatever its format (by suffix; a TIFF file needs none).
 
@@ -55,7 +61,10 @@ def open_movie(
 
     `dataset` names an array inside an HDF5, MAT, Zarr or NWB file; None takes the only one with
     three axes. `axes`, such as "YXT", is for arrays whose axes are in an unusual order: usual are
-    TYX, in MAT files YXT as MATLAB shows it, in NWB files TXY.
+    TYX, in MAT files YXT as MATLAB shows it, in NWB files TXY. `shape` (height, width and, with C
+    in `axes`, channels) and `dtype` are for pixels without a header whose size nothing else says
+    (see `flat`); `shape`, or `mask`, a file with an image of the pixels that are there, for arrays
+    of pixels x frames (see `pixels`).
 
     `channels` (wavelengths; None: any number of them, which something else tells apart) take turns
     in the frames of the movie. With `wavelengths` "separate",
@@ -67,6 +76,7 @@ def open_movie(
     """
     names = [dataset] if isinstance(dataset, str) else list(dataset or [])
     given = [path] if isinstance(path, str | Path) else list(path)
+    asked = Asked(axes, tuple(shape) if shape else None, dtype, Path(mask) if mask else None)
     found = _whole_sets([movie_files(name) for name in given])
     if len(names) > 1 and not _are_components(found[0][0], names):
         held = {
@@ -82,7 +92,7 @@ def open_movie(
         in_each = channels if len(groups) == 1 else 1
         assumed = wavelengths == "auto" and in_each != 1
         movies = [
-            stack.enter_context(_one_after_the_other(group, axes, in_each, assumed=assumed))
+            stack.enter_context(_one_after_the_other(group, asked, in_each, assumed=assumed))
             for group in groups.values()
         ]
         yield movies[0] if len(movies) == 1 else InterleavedMovie(movies, list(groups))
@@ -90,25 +100,23 @@ def open_movie(
 
 @contextmanager
 def _one_after_the_other(
-    sources: list[_Source], axes: str | None, channels: int | None, *, assumed: bool
+    sources: list[_Source], asked: Asked, channels: int | None, *, assumed: bool
 ) -> Iterator[Movie]:
     files = [source.file for source in sources]
     if len(sources) == 1:
-        with _open_one(files[0], list(sources[0].names), axes, channels) as movie:
+        with _open_one(files[0], list(sources[0].names), asked, channels) as movie:
             check_begins(files[0], movie)
             yield movie
         return
     if len(files) == 2 and {file.suffix.lower() for file in files} == {".npy"}:
         from mesodecode.recordings.readers import npy
-        from mesodecode.recordings.readers.svd import SvdMovie
 
-        arrays = [npy.load(file, mapped=True) for file in files]
-        if arrays[1].ndim == 2:
-            yield SvdMovie(files[0], *arrays, axes)
-            return
-        del arrays
+        with npy.open_components(files, asked) as movie:
+            if movie is not None:
+                yield movie
+                return
     opened = [
-        (source.file, partial(_open_one, source.file, list(source.names), axes, channels, True))
+        (source.file, partial(_open_one, source.file, list(source.names), asked, channels, True))
         for source in sources
     ]
     if assumed:
@@ -118,7 +126,10 @@ def _one_after_the_other(
             "separate",
             file=sys.stderr,
         )
-    yield JoinedMovie(opened)
+    movie = JoinedMovie(opened)
+    if all(file_formats.is_trial(file) for file in files):
+        movie.segment = np.repeat(np.arange(len(files)), movie.lengths)
+    yield movie
 
 
 def movie_files(path: str | Path) -> list[Path]:
@@ -127,12 +138,13 @@ def movie_files(path: str | Path) -> list[Path]:
     if len(found) == 1 and found[0].is_dir():
         if is_zarr(found[0]):
             return found
-        inside = [p for p in found[0].iterdir() if p.suffix.lower() in (".tif", ".tiff")]
-        found = in_order(p for p in inside if not p.name.startswith("."))
+        inside = [p for p in found[0].iterdir() if not p.name.startswith(".")]
+        found = in_order(p for p in inside if p.suffix.lower() in (".tif", ".tiff"))
+        found = found or in_order(p for p in inside if file_formats.is_trial(p))
         if not found:
             raise UserError(
-                f"{path}: a folder with neither TIFF files (.tif, .tiff) nor a Zarr array; "
-                "name the movie's file"
+                f"{path}: a folder with neither TIFF files (.tif, .tiff) nor a Zarr array nor "
+                "trials of WidefieldImager (Frames_….dat); name the movie's file"
             )
     if len(found) == 1:
         return found
@@ -164,6 +176,10 @@ def _whole_sets(found: list[list[Path]]) -> list[list[Path]]:
 def _are_components(file: Path, names: list[str]) -> bool:
     """Return whether two datasets of a file are U and SVT: one of them has no three axes."""
     known, shapes = file_formats.format_of(file, "movie"), {}
+    if known == "NWB" and len(names) == 2:
+        from mesodecode.recordings.readers import nwb
+
+        return nwb.are_components(file, names)
     if file.is_file() and known == "HDF5":
         from mesodecode.recordings.readers import hdf5
 
@@ -173,8 +189,14 @@ def _are_components(file: Path, names: list[str]) -> bool:
         from mesodecode.recordings.readers import mat
 
         shapes = mat.held(file)
-    axes = [len(shapes.get(name.strip("/"), (1, 1, 1))) for name in names]
-    return len(names) == 2 and min(axes) < 3
+    two = [shapes.get(name.strip("/")) for name in names]
+    if len(two) != 2 or None in two:
+        return False
+    u, svt = two
+    if len(u) == len(svt) == 2:  # two wavelengths of pixels x frames have an axis in common
+        return u[0] != svt[0] and u[1] != svt[1]
+    of_trials = u[-1] == svt[0] and u[:2] != svt[:2] and u[1:] != svt[1:]
+    return min(map(len, two)) < 3 or of_trials
 
 
 def _datasets_apart(
@@ -232,10 +254,10 @@ def _say_which(named: Mapping[str, object], path: str | Path) -> None:
 
 @contextmanager
 def _open_one(
-    file: Path, names: list[str], axes: str | None, channels: int | None, alone: bool = False
+    file: Path, names: list[str], asked: Asked, channels: int | None, alone: bool = False
 ) -> Iterator[Movie]:
     """Open a file as a movie. Raises UserError if it holds other channels than are asked for."""
-    with _of_format(file, names, axes, alone) as movie:
+    with _of_format(file, names, asked, alone) as movie:
         if movie.channels not in (1, channels) and channels is not None:
             raise UserError(
                 f"{file}: a stack of {movie.channels} channels; needs frames of one channel: set "
@@ -245,41 +267,47 @@ def _open_one(
 
 
 def _of_format(
-    file: Path, names: list[str], axes: str | None, alone: bool
+    file: Path, names: list[str], asked: Asked, alone: bool
 ) -> AbstractContextManager[Movie]:
     # Imports of modules by name, not by a table: the hash of a stage's code follows these.
     known, name = file_formats.format_of(file, "movie"), names[0] if names else None
     if file.is_dir():
         from mesodecode.recordings.readers import zarr_store
 
-        return zarr_store.open_zarr(file, name, axes)
+        return zarr_store.open_zarr(file, name, asked)
     check_opens(file)
+    if asked.named and known not in ("HDF5", "MAT", "NPY", "flat"):
+        raise UserError(f"{file}: says its size and type itself; leave out {asked.named}")
     if known == "HDF5":
         from mesodecode.recordings.readers import hdf5
 
-        return hdf5.open_hdf5(file, names, axes)
+        return hdf5.open_hdf5(file, names, asked)
     if known == "MAT":
         from mesodecode.recordings.readers import mat
 
-        return mat.open_mat(file, names, axes)
+        return mat.open_mat(file, names, asked)
     if known == "NWB":
         from mesodecode.recordings.readers import nwb
 
-        return nwb.open_movie(file, name, axes)
+        return nwb.open_movie(file, names, asked.axes)
     if known == "NPY" and not names:
         from mesodecode.recordings.readers import npy
 
-        return npy.open_npy(file, axes)
+        return npy.open_npy(file, asked)
+    if known == "flat" and not names:
+        from mesodecode.recordings.readers import flat
+
+        return flat.open_flat(file, asked)
     from mesodecode.recordings.readers import tiff
 
     if known == "TIFF" or not file.suffix or tiff.is_tiff(file):
-        return tiff.open_tiff(file, alone=alone, image=name, axes=axes)
+        return tiff.open_tiff(file, alone=alone, image=name, axes=asked.axes)
     if names:
         raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
     if known == "video":
         from mesodecode.recordings.readers import video
 
-        if axes not in (None, "TYX"):
+        if asked.axes not in (None, "TYX"):
             raise UserError(f"{file}: names its axes itself; leave movie_axes out")
         return video.open_video(file)
     raise file_formats.unknown(file, "movie", "movies are")

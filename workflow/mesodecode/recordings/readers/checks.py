@@ -16,12 +16,15 @@ SATURATED = 0.5  # share of all pixel values at the camera's most that leaves no
 class CheckedMovie(Movie):
     """A movie that, once it is read to its end, raises UserError if frames are missing in it.
 
-    That is where frames are 0 throughout (unless `keep_zero`) or, of whole numbers, where more than
-    `SATURATED` of all pixel values are the most that the camera gives.
+    That is where frames are 0 throughout (unless `keep_zero`, or not among `used` (T,) bool) or, of
+    whole numbers, where more than `SATURATED` of all pixel values are the most that the camera
+    gives.
     """
 
-    def __init__(self, movie: Movie, *, keep_zero: bool = False) -> None:
-        self._movie, self._keep_zero = movie, keep_zero
+    def __init__(
+        self, movie: Movie, *, keep_zero: bool = False, used: np.ndarray | None = None
+    ) -> None:
+        self._movie, self._keep_zero, self._used = movie, keep_zero, used
         self.path, self.shape = movie.path, movie.shape
         self.dtype, self.time = movie.dtype, movie.time
 
@@ -34,6 +37,8 @@ class CheckedMovie(Movie):
             dark = highest == 0
             if self.dtype.kind != "u" and dark.any():
                 dark &= ~block.any(axis=(1, 2))
+            if self._used is not None:
+                dark &= self._used[start : start + len(block)]
             zero.extend(start + np.flatnonzero(dark))
             for most in top & set(np.unique(highest).tolist()):
                 at_top[most] = at_top.get(most, 0) + int((block == most).sum())

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import Axes, axes_of
+from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
+from mesodecode.recordings.readers import pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
 
 
@@ -120,9 +121,15 @@ def _unit(item: h5py.Dataset) -> str | None:
 
 
 def choose(
-    shapes: dict[str, tuple[int, ...]], name: str | None, path: str | Path, option: str
+    shapes: dict[str, tuple[int, ...]],
+    name: str | None,
+    path: str | Path,
+    option: str,
+    n_pixels: int | None = None,
 ) -> str:
     """Return which array of a file is meant: `name`, or the only one with three long axes.
+
+    With `n_pixels` it is the only one of two axes, one of which is as long.
 
     Raises UserError, listing what is inside, if there is none such or the choice is open.
     """
@@ -131,9 +138,12 @@ def choose(
             return name.strip("/")
         raise UserError(f"{path}: no dataset '{name}' in it; it holds: {listed(shapes)}")
     stacks = [key for key, shape in shapes.items() if len(shape) >= 3]
+    if n_pixels is not None:
+        stacks = [key for key, shape in shapes.items() if len(shape) == 2 and n_pixels in shape]
     movies = [key for key in stacks if sum(n > 1 for n in shapes[key]) >= 3] or stacks
     if len(movies) != 1:
-        some = "several that could be the movie" if movies else "no array of three axes"
+        axes = "three axes" if n_pixels is None else f"{n_pixels} pixels x frames"
+        some = "several that could be the movie" if movies else f"no array of {axes}"
         raise UserError(f"{path}: {some}; it holds: {listed(shapes)}; name one in {option}")
     return movies[0]
 
@@ -173,34 +183,52 @@ def check_whole(dataset: h5py.Dataset, path: str | Path) -> None:
         )
 
 
+def checked(item: h5py.Dataset, path: str | Path) -> h5py.Dataset:
+    """Return a dataset. Raises UserError if it cannot be decompressed or was never written."""
+    check_filters(item, path)
+    check_whole(item, path)
+    return item
+
+
 @contextmanager
 def open_hdf5(
-    path: Path, names: Sequence[str], axes: str | None, usual: str = "TYX", *, turned: bool = False
+    path: Path, names: Sequence[str], asked: Asked, usual: str = "TYX", *, turned: bool = False
 ) -> Iterator[Movie]:
     """Open a dataset of an HDF5 file as a movie, the only one of three axes if `names` is empty.
 
-    Two names are U and SVT (see `svd`). `axes`, `usual` where they are None, are
+    Two names are U and SVT (see `svd`). `asked.axes`, `usual` where they are None, are
     of the array as the user sees it: `turned` from how it is stored, in a file of MATLAB.
     """
+    places = pixels.asked_for(asked, "Y" if turned else "X", path)
     with open_file(path) as file:
         found = datasets(file, path)
         shapes = {name: item.shape[:: -1 if turned else 1] for name, item in found.items()}
-        chosen = [choose(shapes, name, path, "movie_dataset") for name in names or [None]]
+        n_pixels = len(places.where) if places else None
+        chosen = [choose(shapes, name, path, "movie_dataset", n_pixels) for name in names or [None]]
+        if len(chosen) == 1 and places:
+            item = checked(found[chosen[0]], path)
+            seen = shapes[chosen[0]]
+            yield pixels.PixelsMovie(
+                path, item.dtype, seen, places, asked.axes, item.__getitem__, turned=turned
+            )
+            return
         if len(chosen) == 1:
-            taken = axes_of(shapes[chosen[0]], axes, usual, path)
+            taken = axes_of(shapes[chosen[0]], asked.axes, usual, path)
             yield dataset_movie(found[chosen[0]], path, taken, turned=turned)
             return
         from mesodecode.recordings.readers.svd import SvdMovie
 
-        yield SvdMovie(path, *(read_array(found[name], path) for name in chosen), axes)
+        u, svt = (read_array(found[name], path) for name in chosen)
+        if turned:
+            u, svt = u.T, svt.T
+        yield SvdMovie(path, u, svt, asked.axes, places)
 
 
 def dataset_movie(
     item: h5py.Dataset, path: Path, axes: Axes, *, turned: bool = False
 ) -> ArrayMovie:
     """Return a movie of an open HDF5 dataset (see `open_hdf5`)."""
-    check_filters(item, path)
-    check_whole(item, path)
+    checked(item, path)
     letters = axes.letters[:: -1 if turned else 1]
     depth = item.chunks[letters.index("T")] if item.chunks else None
     return ArrayMovie(path, item.dtype, axes, item.__getitem__, depth, turned=turned)

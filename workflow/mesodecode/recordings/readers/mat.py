@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +14,9 @@ import h5py
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import axes_of
+from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, words
-from mesodecode.recordings.readers import hdf5
+from mesodecode.recordings.readers import hdf5, pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, note_of, unreadable
 
 OBJECT = 0xDD000000  # with which the numbers that stand for an object begin
@@ -256,23 +257,48 @@ def _read_cells(item: h5py.Dataset, file: h5py.File, path: str | Path) -> np.nda
 
 
 @contextmanager
-def open_mat(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Movie]:
+def open_mat(path: Path, names: Sequence[str], asked: Asked) -> Iterator[Movie]:
     """Open a variable of a MAT file as a movie, the only one of three axes if `names` is empty.
 
-    Two names are U and SVT (see `svd`). `axes` are those that MATLAB shows.
+    Two names are U and SVT (see `svd`). `asked.axes` are those that MATLAB shows. Of pixels x
+    frames, the file may say the size in numbers R and C, rows and columns.
     """
-    if len(names) < 2 and is_v73(path):
-        with hdf5.open_hdf5(path, names, axes, USUAL, turned=True) as movie:
+    asked = _sized(path, names, asked)
+    if is_v73(path):
+        with hdf5.open_hdf5(path, names, asked, USUAL, turned=True) as movie:
             yield movie
         return
-    shapes = held(path)
-    chosen = [hdf5.choose(shapes, name, path, "movie_dataset") for name in names or [None]]
-    arrays = read_mat(path, chosen)
+    places = pixels.asked_for(asked, "Y", path)
+    arrays = read_mat(path)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    n_pixels = len(places.where) if places else None
+    chosen = [
+        hdf5.choose(shapes, name, path, "movie_dataset", n_pixels) for name in names or [None]
+    ]
     if len(chosen) == 2:
         from mesodecode.recordings.readers.svd import SvdMovie
 
-        yield SvdMovie(path, *(arrays[name] for name in chosen), axes)
+        yield SvdMovie(path, *(arrays[name] for name in chosen), asked.axes, places)
         return
     array = arrays[chosen[0]]
-    taken = axes_of(array.shape, axes, USUAL, path)
+    arrays.clear()
+    if places:
+        read = array.__getitem__
+        yield pixels.PixelsMovie(path, array.dtype, array.shape, places, asked.axes, read)
+        return
+    taken = axes_of(array.shape, asked.axes, USUAL, path)
     yield ArrayMovie(path, array.dtype, taken, array.__getitem__, 1)  # it is in memory
+
+
+def _sized(path: Path, names: Sequence[str], asked: Asked) -> Asked:
+    """Return what is asked for, with the size of flat images that the file itself says."""
+    if asked.shape is not None or asked.mask is not None or not names:
+        return asked
+    shapes = held(path)
+    if len(shapes.get(names[0].strip("/"), ())) != 2:
+        return asked
+    said = [value.ravel() for value in read_mat(path, ["R", "C"]).values()]
+    if [value.size for value in said] != [1, 1]:
+        return asked
+    size = tuple(int(value[0]) for value in said)
+    return replace(asked, shape=size) if math.prod(size) in shapes[names[0].strip("/")] else asked

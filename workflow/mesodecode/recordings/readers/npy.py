@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,47 +11,52 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import axes_of
-from mesodecode.recordings.movie import SLAB, ArrayMovie, check_opens, words
+from mesodecode.recordings.axes import Asked, axes_of
+from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
+from mesodecode.recordings.readers import mapped, pixels
 from mesodecode.recordings.readers.arrays import Held, note_of
 
 
 @contextmanager
-def open_npy(path: Path, axes: str | None) -> Iterator[ArrayMovie]:
+def open_npy(path: Path, asked: Asked) -> Iterator[Movie]:
     """Open the array of an NPY file as a movie."""
-    mapped = load(path, mapped=True)
-    taken = axes_of(mapped.shape, axes, "TYX", path)
-    turned = not mapped.flags.c_contiguous  # columns first: the same as rows first, axes reversed
-    shape = mapped.shape[::-1] if turned else mapped.shape
-    layout = {"dtype": mapped.dtype, "offset": mapped.offset, "shape": shape}
-    del mapped
-    yield ArrayMovie(
-        path, layout["dtype"], taken, lambda index: _read(path, layout, index), turned=turned
-    )
+    array = load(path, whole=False)
+    turned = not array.flags.c_contiguous  # columns first: the same as rows first, axes reversed
+    seen, stored = array.shape, array.shape[::-1] if turned else array.shape
+    dtype, read = array.dtype, mapped.reader(path, array.dtype, stored, array.offset)
+    del array
+    if places := pixels.asked_for(asked, "X", path):
+        yield pixels.PixelsMovie(path, dtype, seen, places, asked.axes, read, turned=turned)
+        return
+    yield ArrayMovie(path, dtype, axes_of(seen, asked.axes, "TYX", path), read, turned=turned)
 
 
-def _read(path: Path, layout: dict, index: tuple[slice, ...]) -> np.ndarray:
-    """Return a part of the array.
+@contextmanager
+def open_components(files: Sequence[Path], asked: Asked) -> Iterator[Movie | None]:
+    """Open two files as U and SVT (see `svd`); None if the second holds no SVT.
 
-    Each map is closed after its part is copied: what is mapped counts as resident memory until
-    then, and all of the file would be in the end.
+    The size of U (pixels, K) may be that of frames_average.npy beside it, as wfield has it.
     """
-    shape, first = layout["shape"], index[0]
-    row = math.prod(shape[1:]) * layout["dtype"].itemsize
-    rows = range(shape[0])[first]
-    parts = []
-    step = max(1, SLAB // 4 // max(1, row))
-    for start in range(rows.start, rows.stop, step):
-        part = slice(start, min(start + step, rows.stop))
-        parts.append(np.array(np.memmap(path, mode="r", **layout)[part, *index[1:]]))
-    return np.concatenate(parts)
+    u, svt = (load(file, whole=False) for file in files)
+    if svt.ndim != 2:
+        yield None
+        return
+    from mesodecode.recordings.readers.svd import SvdMovie
+
+    places = pixels.asked_for(asked, "X", files[0])
+    average = files[0].with_name("frames_average.npy")
+    if u.ndim == 2 and places is None and average.is_file():
+        size = load(average, whole=False).shape[-2:]
+        if math.prod(size) in u.shape:
+            places = pixels.placed_in(np.ones(size, bool), "X", average.name)
+    yield SvdMovie(files[0], u, svt, asked.axes, places)
 
 
-def load(path: str | Path, *, mapped: bool = False) -> np.ndarray:
+def load(path: str | Path, *, whole: bool = True) -> np.ndarray:
     """Return the array of an NPY file. Raises UserError if it is none, or holds pickled objects."""
     check_opens(path)
     try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        return np.load(path, mmap_mode=None if whole else "r", allow_pickle=False)
     except MemoryError:
         raise
     except Exception as error:  # of damaged headers, numpy raises more than its own kind

@@ -1,4 +1,4 @@
-"""NWB files: movies (OnePhotonSeries, TwoPhotonSeries), time series and intervals."""
+"""NWB files: movies (series of images, SVD components), time series and intervals."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Axes, axes_of
-from mesodecode.recordings.movie import ArrayMovie, words
+from mesodecode.recordings.movie import Movie, words
 from mesodecode.recordings.readers import hdf5
 from mesodecode.recordings.readers.arrays import (
     Bouts,
@@ -52,15 +52,26 @@ def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
 
 
 @contextmanager
-def open_movie(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
-    """Open a OnePhotonSeries or TwoPhotonSeries as a movie, `dataset` by its name."""
-    from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
+def open_movie(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Movie]:
+    """Open a series of images as a movie, by its name; of two names, SVD components as one.
 
+    Without a name it is the only OnePhotonSeries or TwoPhotonSeries, or the only plain ImageSeries
+    where there is none; two names are a table of image masks (K, x, y), a PlaneSegmentation, and
+    the RoiResponseSeries (T, K) of its rows.
+    """
     with open_nwb(path) as nwb:
-        kinds = (OnePhotonSeries, TwoPhotonSeries)
-        found = {item.name: item for item in nwb.objects.values() if isinstance(item, kinds)}
+        if len(names) == 2:
+            yield _components(nwb, names, path, axes)
+            return
+        found = _images(nwb, everything=bool(names))
         shapes = {name: np.shape(item.data) for name, item in found.items()}
-        series = found[hdf5.choose(shapes, dataset, path, "movie_dataset")]
+        if not shapes:
+            raise UserError(
+                f"{path}: no series of images in it (OnePhotonSeries, TwoPhotonSeries, "
+                "ImageSeries); of SVD components, name the PlaneSegmentation and the "
+                "RoiResponseSeries in movie_dataset"
+            )
+        series = found[hdf5.choose(shapes, names[0] if names else None, path, "movie_dataset")]
         check_inside(series.external_file, series.name, path)
         taken = axes_of_series(
             np.shape(series.data), axes, series.dimension, nwb.source_script, path
@@ -68,6 +79,59 @@ def open_movie(path: Path, dataset: str | None, axes: str | None) -> Iterator[Ar
         movie = hdf5.dataset_movie(series.data, path, taken)
         movie.time = times_of(series)
         yield movie
+
+
+def _images(nwb: pynwb.NWBFile, *, everything: bool) -> dict[str, pynwb.image.ImageSeries]:
+    """Return the series that may be a movie of the brain by name: photon series, else plain ones.
+
+    `everything`: both.
+    """
+    from pynwb.image import ImageSeries
+    from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
+
+    items = [item for item in nwb.objects.values() if isinstance(item, ImageSeries)]
+    photons = [item for item in items if isinstance(item, OnePhotonSeries | TwoPhotonSeries)]
+    plain = [item for item in items if type(item) is ImageSeries]
+    return {item.name: item for item in (photons + plain if everything else photons or plain)}
+
+
+def are_components(path: Path, names: Sequence[str]) -> bool:
+    """Return whether two names are a table of masks and a series of its rows."""
+    from pynwb.ophys import PlaneSegmentation
+
+    with open_nwb(path) as nwb:
+        return _named(nwb, names[0], PlaneSegmentation) is not None
+
+
+def _named(nwb: pynwb.NWBFile, name: str, kind: type) -> Any:
+    found = (item for item in nwb.objects.values() if isinstance(item, kind) and item.name == name)
+    return next(found, None)
+
+
+def _components(nwb: pynwb.NWBFile, names: Sequence[str], path: Path, axes: str | None) -> Movie:
+    """Return the movie of a PlaneSegmentation's image masks and a RoiResponseSeries."""
+    from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
+
+    from mesodecode.recordings.readers.svd import SvdMovie
+
+    table = _named(nwb, names[0], PlaneSegmentation)
+    series = _named(nwb, names[1], RoiResponseSeries)
+    if table is None or series is None:
+        raise UserError(
+            f"{path}: {names[0]} and {names[1]} are no SVD components; name a PlaneSegmentation "
+            "and a RoiResponseSeries, in this order"
+        )
+    if "image_mask" not in table.colnames:
+        raise UserError(f"{path}: {names[0]} has no column image_mask, in which components are")
+    if series.rois.table is not table:
+        raise UserError(f"{path}: {names[1]} is of {series.rois.table.name}, not of {names[0]}")
+    masks = np.stack([np.asarray(table["image_mask"][int(row)]) for row in series.rois.data[:]])
+    svt = np.asarray(series.data[:])
+    svt = (svt if svt.ndim == 2 else svt[:, None]) * series.conversion + series.offset
+    movie = SvdMovie(path, masks, svt.T, axes or "KXY")
+    movie.axes = replace(movie.axes, by="movie_axes" if axes else None)
+    movie.time = times_of(series)
+    return movie
 
 
 def check_inside(external: Sequence[str] | None, name: str, path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import Axes, axes_of
-from mesodecode.recordings.movie import ArrayMovie, words
-from mesodecode.recordings.readers import nwb_zarr
+from mesodecode.recordings.axes import Asked, axes_of
+from mesodecode.recordings.movie import ArrayMovie, Movie, words
+from mesodecode.recordings.readers import nwb_zarr, pixels
 from mesodecode.recordings.readers.hdf5 import choose
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_zarr(path: Path, dataset: str | None, axes: str | None) -> Iterator[ArrayMovie]:
+def open_zarr(path: Path, dataset: str | None, asked: Asked) -> Iterator[Movie]:
     """Open an array of a Zarr folder as a movie; of an NWB file in Zarr, a series by its name."""
     import zarr
 
@@ -31,22 +31,28 @@ def open_zarr(path: Path, dataset: str | None, axes: str | None) -> Iterator[Arr
         shapes = {name: item.shape for name, item in arrays.items() if item.dtype.kind in "buif"}
     except Exception as error:  # zarr and its stores raise whatever they meet
         raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
-    name = choose(shapes, dataset, path, "movie_dataset")
+    places = pixels.asked_for(asked, "X", path)
+    name = choose(shapes, dataset, path, "movie_dataset", len(places.where) if places else None)
+    array = _written(path, arrays[name])
+    if places:
+        read = array.__getitem__
+        yield pixels.PixelsMovie(path, array.dtype, array.shape, places, asked.axes, read)
+        return
     if series:
-        taken = nwb_zarr.axes(path, series[name], shapes[name], axes)
+        taken = nwb_zarr.axes(path, series[name], shapes[name], asked.axes)
     else:
-        taken = axes_of(shapes[name], axes, "TYX", path)
-    movie = _movie(path, arrays[name], taken)
+        taken = axes_of(shapes[name], asked.axes, "TYX", path)
+    depth = (array.shards or array.chunks)[taken.letters.index("T")]
+    movie = ArrayMovie(path, array.dtype, taken, array.__getitem__, depth)
     if series:
         movie.time = nwb_zarr.times(series[name], movie.shape[0])
     yield movie
 
 
-def _movie(path: Path, array: zarr.Array, axes: Axes) -> ArrayMovie:
+def _written(path: Path, array: zarr.Array) -> zarr.Array:
     if array.nchunks_initialized == 0:
         raise UserError(f"{path}: no frames were written; is the recording unfinished?")
-    depth = (array.shards or array.chunks)[axes.letters.index("T")]
-    return ArrayMovie(path, array.dtype, axes, array.__getitem__, depth)
+    return array
 
 
 def _arrays(found: zarr.Array | zarr.Group) -> dict[str, zarr.Array]:

@@ -11,7 +11,7 @@ from mesodecode.study.discovery import file_names as names
 
 STACKS = file_formats.suffixes("TIFF", "Zarr")
 VIDEOS = file_formats.suffixes("video")
-FLAT = (".dat", ".bin", ".raw")  # pixels without a header
+FLAT = file_formats.suffixes("flat")  # pixels without a header
 TABLES = file_formats.suffixes("table")
 EITHER = file_formats.suffixes("MAT", "HDF5", "NPY")  # movies or behaviour
 MOVIES = (*STACKS, *file_formats.suffixes("NWB"), *VIDEOS)

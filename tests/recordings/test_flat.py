@@ -1,0 +1,124 @@
+"""Pixels without a header: what labs' programs write, read upright, or refused by name."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+import scipy.io
+
+from make_movies import FRAMES, H, T, W, read, refusal, save_v73
+from mesodecode.recordings.readers import open_movie
+
+COLUMNS = FRAMES.transpose(0, 2, 1)  # as MATLAB writes height x width x frames
+RGB = np.stack([0 * FRAMES, FRAMES, 2 * FRAMES], axis=-1)
+GIVEN = {"shape": (H, W), "dtype": "uint16"}
+SAVED = {
+    # name: (file, what is written, options)
+    "labcams": (f"m1_1_{H}_{W}_uint16.dat", FRAMES, {}),
+    "labcams, numbered": (f"m1_1_{H}_{W}_uint16_00000000.dat", FRAMES, {}),
+    "areas that NumPy takes for types": (f"V1_S1_1_{H}_{W}_uint16.bin", FRAMES, {}),
+    "a date before height and width": (f"20240101_{H}_{W}_uint16.dat", FRAMES, {}),
+    "WidefieldImager": (f"Frames_1_{W}_{H}_uint16_0001.dat", COLUMNS, {}),
+    "by settings": ("a.raw", FRAMES, GIVEN),
+    "columns first": ("a.bin", COLUMNS, GIVEN | {"axes": "TXY"}),
+    "time last": ("a.bin", FRAMES.transpose(1, 2, 0), GIVEN | {"axes": "YXT"}),
+    "the high byte first": ("a.bin", FRAMES.astype(">u2"), GIVEN | {"dtype": ">u2"}),
+    "size asked for, type named": (f"x_9_9_{H}_uint16.dat", FRAMES, {"shape": (H, W)}),
+}
+
+
+@pytest.mark.parametrize("case", SAVED)
+def test_frames_are_read_upright(tmp_path, case):
+    name, values, options = SAVED[case]
+    values.tofile(tmp_path / name)
+    np.testing.assert_array_equal(read(tmp_path / name, **options), FRAMES)
+
+
+def test_wavelengths_and_colours_take_turns(tmp_path):
+    two = np.stack([FRAMES, FRAMES + 1], axis=1)
+    two.tofile(tmp_path / f"m_2_{H}_{W}_uint16.dat")
+    got = read(tmp_path / f"m_2_{H}_{W}_uint16.dat", size=6, channels=2)
+    np.testing.assert_array_equal(got, two.reshape(-1, H, W))
+    assert "set channels: 2" in refusal(tmp_path / f"m_2_{H}_{W}_uint16.dat")
+    RGB.tofile(tmp_path / "a.raw")
+    asked = {"shape": (H, W, 3), "dtype": "uint16"}
+    got = read(tmp_path / "a.raw", size=6, axes="TYXC", channels=3, **asked)
+    np.testing.assert_array_equal(got[1::3], FRAMES)
+    assert "say in movie_axes" in refusal(tmp_path / "a.raw", channels=3, **asked)
+
+
+@pytest.mark.parametrize("save", [scipy.io.savemat, lambda p, x: save_v73(p, **x)])
+def test_size_and_type_by_umits_file(tmp_path, save):
+    COLUMNS.astype(np.float32).tofile(tmp_path / "fluo.dat")
+    beside = {"datSize": [[float(H), float(W)]], "datLength": [[float(T)]]}
+    save(tmp_path / "fluo.mat", beside)
+    np.testing.assert_array_equal(read(tmp_path / "fluo.dat"), FRAMES)
+    save(tmp_path / "fluo.mat", beside | {"datLength": [[T + 1.0]]})
+    assert f"which says {T + 1}; truncated" in refusal(tmp_path / "fluo.dat")
+
+
+def test_umits_type_axes_and_folder(tmp_path):
+    FRAMES.tofile(tmp_path / "a.dat")
+    about = {"datSize": [[H, W]], "Datatype": "uint16"}
+    names = np.array([["X", "Y", "T"]], object)
+    scipy.io.savemat(tmp_path / "a.mat", about | {"dim_names": names})
+    np.testing.assert_array_equal(read(tmp_path / "a.dat"), FRAMES)
+    names[0, 2] = "E"
+    scipy.io.savemat(tmp_path / "a.mat", about | {"dim_names": names})
+    assert "a movie's are Y, X and T" in str(refusal_of(tmp_path / "a.dat"))
+    COLUMNS.astype(np.float32).tofile(tmp_path / "b.dat")
+    info = {"AcqInfoStream": {"Height": float(H), "Width": float(W)}}
+    scipy.io.savemat(tmp_path / "AcqInfos.mat", info)
+    np.testing.assert_array_equal(read(tmp_path / "b.dat"), FRAMES)
+
+
+def refusal_of(path):
+    with pytest.raises(Exception) as caught:
+        read(path)
+    return caught.value
+
+
+def test_trials_of_a_folder_are_joined_each_a_segment(tmp_path):
+    """WidefieldImager's name says width before height; its frameTimes, height before width."""
+    for trial, part in enumerate((COLUMNS[:8], COLUMNS[8:18], COLUMNS[18:]), 1):
+        part.tofile(tmp_path / f"Frames_2_{W}_{H}_uint16_{trial:04d}.dat")
+        size = {"imgSize": [[H, W, 1, len(part)]]}
+        scipy.io.savemat(tmp_path / f"frameTimes_{trial:04d}.mat", size)
+    (tmp_path / "Analog_1.dat").write_bytes(bytes(99))
+    np.testing.assert_array_equal(read(tmp_path, channels=2), FRAMES)
+    with open_movie(tmp_path, channels=2) as movie:
+        assert movie.segment.tolist() == [0] * 8 + [1] * 10 + [2] * (T - 18)
+    (tmp_path / f"Frames_2_{W}_{H}_uint16_0002.dat").write_bytes(b"abc")
+    assert "truncated" in str(refusal_of(tmp_path))
+
+
+def test_size_in_an_older_trials_header(tmp_path):
+    numbers = [*(739000 + np.arange(T) / 86400), H, W, 1, T]
+    header = struct.pack(f"<{len(numbers) + 1}d", len(numbers), *numbers)
+    path = tmp_path / "Frames_7.dat"
+    path.write_bytes(header + COLUMNS.tobytes())
+    np.testing.assert_array_equal(read(path), FRAMES)
+    path.write_bytes(header + COLUMNS.tobytes()[:-2])
+    assert "set movie_shape" in refusal(path)
+
+
+def test_what_nothing_says_is_asked_for(tmp_path):
+    path = tmp_path / "a.dat"
+    FRAMES.tofile(path)
+    assert "set movie_shape (height and width) and movie_dtype" in refusal(path)
+    assert "set movie_dtype" in refusal(path, shape=(H, W))
+    assert "needs T and each of Y, X" in refusal(path, axes="TCYX", **GIVEN)
+    said = refusal(path, shape=(H, W + 1), dtype="uint16")
+    assert f"{FRAMES.nbytes} bytes are no whole number of frames of {H} Y x {W + 1} X" in said
+    path.write_bytes(b"")
+    assert "no whole number" in refusal(path, **GIVEN)
+
+
+def test_a_size_is_not_asked_for_where_the_file_has_one(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", FRAMES, photometric="minisblack")
+    said = refusal(tmp_path / "a.tif", **GIVEN)
+    assert "leave out movie_shape, movie_dtype" in said
