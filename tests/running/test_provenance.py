@@ -278,16 +278,16 @@ def test_imports_are_followed_to_the_end():
 BEHIND = {
     "preprocess": 50,
     "fit_roi": 12,
-    "train_rnn": 18,
-    "train_cnn": 19,
-    "finetune": 19,
-    "predict": 18,
-    "train_roi": 25,
+    "train_rnn": 19,
+    "train_cnn": 20,
+    "finetune": 20,
+    "predict": 19,
+    "train_roi": 26,
     "fit_linear": 12,
-    "cutout": 35,  # areas are read from MAT, HDF5 and files of ImageJ too
-    "shap": 25,
-    "adapt": 45,
-    "shift": 55,
+    "cutout": 37,  # areas are read from MAT, HDF5 and files of ImageJ too
+    "shap": 26,
+    "adapt": 47,
+    "shift": 57,
 }
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mesodecode.base.files import UserError
+from mesodecode.decoders import gru
 from mesodecode.decoders.backbones import create_backbone
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
@@ -53,6 +54,8 @@ class RNNDecoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
+        if gru.fits(self.rnn, x):
+            return self.head(gru.final_state(self.rnn, x))[:, 0]
         _, state = self.rnn(x)
         state = state[0] if isinstance(state, tuple) else state  # LSTM: (hidden, cell)
         directions = 2 if self.rnn.bidirectional else 1
