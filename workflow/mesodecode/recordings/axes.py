@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mesodecode.base.files import UserError
 
 
@@ -44,13 +46,15 @@ class Asked:
     """What the user says of a movie's array, None where nothing: `movie_…` of the config.
 
     axes; shape, its height and width and, with C among the axes, the number of channels; dtype, of
-    pixels without a header; mask, a file with an image of the pixels that the array holds.
+    pixels without a header; mask, a file with an image of the pixels that the array holds, and
+    image, what it shows (H, W).
     """
 
     axes: str | None = None
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     mask: Path | None = None
+    image: np.ndarray | None = None
 
     @property
     def named(self) -> str:

@@ -76,7 +76,12 @@ def open_movie(
     """
     names = [dataset] if isinstance(dataset, str) else list(dataset or [])
     given = [path] if isinstance(path, str | Path) else list(path)
-    asked = Asked(axes, tuple(shape) if shape else None, dtype, Path(mask) if mask else None)
+    file, image = Path(mask) if mask else None, None
+    if file:
+        from mesodecode.recordings.readers.image_files import read_image
+
+        image = read_image(file)
+    asked = Asked(axes, tuple(shape) if shape else None, dtype, file, image)
     found = _whole_sets([movie_files(name) for name in given])
     if len(names) > 1 and not _are_components(found[0][0], names):
         held = {

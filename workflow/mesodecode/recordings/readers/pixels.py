@@ -11,7 +11,6 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie, Movie
-from mesodecode.recordings.readers.image_files import read_image
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,7 @@ def asked_for(asked: Asked, fastest: str, path: Path) -> Places | None:
     `fastest`: the axis along which they follow each other, X in rows or Y in columns; `asked.axes`
     goes before it.
     """
-    if asked.mask is not None:
-        image = read_image(asked.mask)
+    if (image := asked.image) is not None:
         if image.ndim != 2 or image.dtype.kind not in "buif" or not (image > 0).any():
             raise UserError(
                 f"{asked.mask}: movie_mask needs an image of height x width, above 0 where the "
