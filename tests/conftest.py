@@ -13,7 +13,7 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100
 hypothesis.settings.load_profile("unhurried")
 
 # Files of many starts of Snakemake or trainings: begun last, one of them would end alone.
-LONGEST = ("test_workflow", "test_demo", "test_device", "test_options", "test_plan")
+LONGEST = ("test_workflow", "test_tiny", "test_device", "test_options", "test_plan")
 LONGEST += ("test_encoding_study", "test_inference", "test_checkpoint", "test_environment")
 
 

@@ -121,3 +121,19 @@ ROI_STUDY = STUDY | {
 
 def with_importance(**line) -> dict:
     return ROI_STUDY | {"importance": {"shap": {"decoder": "gru"} | line}}
+
+
+# Whole runs
+
+
+def run_study(folder: Path, config: dict, *extra: str) -> subprocess.CompletedProcess:
+    """Run the workflow for `config` in `folder`, on two cores; its jobs share one start."""
+    words = ("--cores", "2", "--show-failed-logs", *extra)
+    return snakemake(folder, *words, config=config, warm=True)
+
+
+def demo(**simulate) -> dict:
+    """The config of `make demo` with other settings of the simulation."""
+    config = yaml.safe_load((ROOT / "demo.yaml").read_text())
+    config["simulate"] |= simulate
+    return config

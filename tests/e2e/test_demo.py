@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -15,42 +12,12 @@ import pytest
 import yaml
 from sklearn.metrics import average_precision_score
 
-import fresh
-from make import ROOT
+from make import ROOT, demo, run_study
 from mesodecode.explain.cutout_masks import squares
 
 REAL = ROOT.parent / "shared" / "data" / "jedi1p_whisker"
 
-pytestmark = pytest.mark.slow
-e2e = pytest.mark.e2e
-
-
-def run_study(folder: Path, config: dict, *extra: str) -> subprocess.CompletedProcess:
-    """Run the workflow for `config` in `folder`, on two cores; its jobs share one start."""
-    (folder / "study.yaml").write_text(yaml.safe_dump(config))
-    words = [
-        *(
-            "warm",
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--cores",
-            "2",
-            "--directory",
-            folder,
-            "--snakefile",
-            ROOT / "Snakefile",
-        ),
-        *("--configfile", folder / "study.yaml", "--show-failed-logs", *extra),
-    ]
-    return fresh.Process("mesodecode.cli:main", *words).finish()
-
-
-def demo(**simulate) -> dict:
-    """The config of `make demo` with other settings of the simulation."""
-    config = yaml.safe_load((ROOT / "demo.yaml").read_text())
-    config["simulate"] |= simulate
-    return config
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 
 def mean_auc(results: Path, n_mice: int = 5) -> dict[str, float]:
@@ -74,7 +41,6 @@ def check_cutout(results: Path) -> None:
         assert table["mean"][hidden].mean() > others.quantile(0.9)
 
 
-@e2e
 def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     config = demo(image_size=48, n_frames=750)
     config["importance"]["cutout"]["frame_step"] = 25
@@ -128,7 +94,6 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     assert second.returncode == 0 and "Nothing to be done" in second.stderr
 
 
-@e2e
 def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
     config = demo(image_size=32, n_frames=700, run_signal=0)
     del config["mice"]["m5"]
@@ -142,33 +107,6 @@ def test_without_a_signal_every_decoder_is_at_chance(tmp_path):
         assert 0.40 <= auc <= 0.60, decoder
 
 
-def test_a_bad_recording_is_named_and_the_others_go_on(tmp_path):
-    config = demo(image_size=32, n_frames=120)
-    config["mice"] = {mouse: [f"{mouse}_s1"] for mouse in ("m1", "m2", "m3")}
-    config["allocation"] = {"train": 1, "valid": 1, "test": 1, "choose": "each_test"}
-    config["decoders"] = {"linear": {"model": "logistic_regression", "pixels": 8}}
-    config["comparisons"] = config["importance"] = config["shift"] = {}
-    assert run_study(tmp_path, config).returncode == 0
-    real = copy.deepcopy(config)
-    del real["simulate"]
-    folder = tmp_path / "results" / "demo" / "simulated"
-    real["study"] = "real"
-    real["recordings"] = {
-        "movie": f"{folder}/{{session}}.tif",
-        "behavior": f"{folder}/{{session}}_behavior.mat",
-    }
-    movie = folder / "m2_s1.tif"
-    movie.write_bytes(movie.read_bytes()[:100_000])  # truncated
-    done = run_study(tmp_path, real, "--keep-going")
-    results = tmp_path / "results" / "real"
-    assert done.returncode != 0
-    assert not (results / "recordings" / "m2_s1.h5").exists()
-    assert len(list((results / "recordings").glob("*.h5"))) == 2
-    words = (results / "logs" / "preprocess" / "m2_s1.log").read_text().splitlines()
-    assert len(words) == 1 and "m2_s1.tif" in words[0]
-
-
-@e2e
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"the real recordings are not at {REAL}")
 def test_real_recordings_with_segments(tmp_path):
     config = yaml.safe_load((ROOT / "tests" / "real" / "jedi1p.yaml").read_text())
