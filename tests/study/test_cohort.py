@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import subprocess
@@ -141,6 +142,58 @@ def test_twenty_mice_have_380_pairs_of_which_a_new_mouse_changes_sixty():
     # as many pairs as the new mouse must train, each with one mouse exchanged for it
     assert all(roles[a.valid, a.test] - set(a.train) == {"x"} for a in changed)
     assert trained(after)["x"] == 60
+
+
+def test_shared_pairs_train_on_the_three_after_the_validation_or_the_test_mouse():
+    # the first twelve of seven mice in a ring
+    assert ids("1234567", choose="shared_pairs")[:12] == [
+        "train-3+4+5.valid-2.test-1",
+        "train-4+5+6.valid-3.test-1",
+        "train-5+6+7.valid-4.test-1",
+        "train-2+3+4.valid-5.test-1",  # 6, 7 and 1, which tests
+        "train-2+3+4.valid-6.test-1",
+        "train-2+3+4.valid-7.test-1",
+        "train-3+4+5.valid-1.test-2",
+        "train-4+5+6.valid-3.test-2",
+        "train-5+6+7.valid-4.test-2",
+        "train-1+6+7.valid-5.test-2",
+        "train-3+4+5.valid-6.test-2",
+        "train-3+4+5.valid-7.test-2",
+    ]
+
+
+@pytest.mark.parametrize("n", [7, 8, 20])
+def test_shared_pairs_have_as_few_sets_of_training_mice_as_mice(n):
+    mice = [f"m{i}" for i in range(n)]
+    found = allocate(mice, choose="shared_pairs")
+    assert sorted((a.valid + a.test) for a in found) == sorted(itertools.permutations(mice, 2))
+    assert len({a.train for a in found}) == n  # 20; each_pair has 60
+    assert len({a.train for a in allocate(mice, choose="each_pair")}) == 3 * n
+    assert trained(found) == dict.fromkeys(mice, 3 * (n - 1))  # 57 of 20 mice
+    assert all(set(a.train).isdisjoint(a.valid + a.test) for a in found)
+
+
+def test_a_new_mouse_brings_three_sets_of_shared_pairs():
+    mice = [f"m{i}" for i in range(20)]
+    before, after = (
+        {a.train for a in allocate(m, choose="shared_pairs")} for m in (mice, [*mice, "x"])
+    )
+    assert len(before & after) == 18
+    assert [("x" in train) for train in after - before] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("mice", "counts"),
+    [
+        ("123456", {}),
+        ("12345678", {"train": 2}),
+        ("12345678", {"valid": 2}),
+        ("12345678", {"test": 2}),
+    ],
+)
+def test_shared_pairs_are_refused_where_they_are_not_defined(mice, counts):
+    with pytest.raises(UserError, match=r"allocation.choose: shared_pairs is for 7 or more mice"):
+        allocate(mice, choose="shared_pairs", **counts)
 
 
 COUNTS = st.tuples(*[st.integers(1, 3)] * 3, st.integers(0, 2)).filter(lambda n: sum(n) <= 7)

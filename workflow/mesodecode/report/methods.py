@@ -195,6 +195,8 @@ def allocations(config: Mapping[str, Any], n: int) -> str:
     choice = {
         "all": "every combination of the mice",
         "each_pair": "each pair of a validation and a test mouse once",
+        "shared_pairs": "each pair of a validation and a test mouse once, from as few sets of "
+        "training mice as there are mice",
         "each_test": "each mouse as the test mouse once",
     }[counts["choose"]]
     return (

@@ -182,19 +182,31 @@ def allocate(
     of validation and test mice once, trained on the `train` mice that follow the validation mouse
     in the order of the config, cyclically and without the test mouse; 20 mice at 3:1:1 give 380.
     With one test mouse all mice then train equally often, and with one validation mouse beside
-    each test mouse too. `each_test`: every mouse tests once, the next `valid` validate and the next
-    `train` train. Ordered by test, validation, training mice; the mice of a role stand in the order
-    of the config, so that the same split has the same id.
+    each test mouse too. `shared_pairs`, at 3:1:1 and from 7 mice on: the same pairs, trained on the
+    three mice that follow the validation mouse or, where the test mouse is among them, the three
+    that follow the test mouse. All pairs so share n sets of training mice (20 mice: 20, where
+    `each_pair` has 60), and all mice train equally often. `each_test`: every mouse tests once, the
+    next `valid` validate and the next `train` train.
+
+    Ordered by test, validation, training mice; the mice of a role stand in the order of the config,
+    so that the same split has the same id.
 
     A mouse added to n others leaves their n (n - 1) pairs of `each_pair` at 3:1:1 as they are but
     for 3 n, in which it takes the place of one training mouse: the fewest with which it trains as
-    often as they. It brings 2 n pairs of its own.
+    often as they. It brings 2 n pairs of its own. Of the n sets of `shared_pairs` it leaves n - 2
+    and brings the three that it trains in.
     """
     mice = list(mice)
     if len(mice) < train + valid + test:
         raise UserError(
             f"config: mice: {len(mice)} mice are fewer than allocation.train + valid + test = "
             f"{train} + {valid} + {test}; add mice, exclude fewer or ask for fewer"
+        )
+    if choose == "shared_pairs" and ((train, valid, test) != (3, 1, 1) or len(mice) < 7):
+        raise UserError(
+            f"config: allocation.choose: shared_pairs is for 7 or more mice, of which 3 train, 1 "
+            f"validates and 1 tests, not for {len(mice)} mice at {train}:{valid}:{test}; take "
+            "each_pair"
         )
     return list(_allocate(mice, train, valid, test, choose))
 
@@ -226,6 +238,12 @@ def _allocate(
                 last = [m for m in after(test_mice[-1], test_mice) if m in valid_mice][-1]
                 ring = after(last, test_mice + valid_mice)
                 yield Allocation(ordered(ring[:train]), valid_mice, test_mice)
+                continue
+            if choose == "shared_pairs":
+                train_mice = after(valid_mice[0], ())[:train]
+                if test_mice[0] in train_mice:
+                    train_mice = after(test_mice[0], ())[:train]
+                yield Allocation(ordered(train_mice), valid_mice, test_mice)
                 continue
             for train_mice in itertools.combinations(left, train):
                 yield Allocation(train_mice, valid_mice, test_mice)
