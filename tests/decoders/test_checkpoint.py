@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ import torch
 
 import fresh
 from mesodecode.base.files import Stopped, UserError
+from mesodecode.cli import main
 from mesodecode.cli.decoders import _training
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.recordings.preprocess import preprocess
@@ -51,30 +53,54 @@ def recordings(tmp_path_factory):
     return folder
 
 
+class Death(BaseException):
+    """What no code expects, as a kill."""
+
+
 class Training:
     """`mesodecode train-cnn` of a tiny network, checkpointed after every step: 3 epochs of 10."""
 
     def __init__(self, recordings: Path, folder: Path) -> None:
         self.recordings, self.out = recordings, folder / "cnn.pt"
         self.kept = folder / "kept" / "cnn.pt"
-
-    def start(self, *flags: str) -> fresh.Process:
-        words = [
+        self.words = [
             *("train-cnn", "--threads", "1", "--device", "cpu"),
-            *("--train", self.recordings / "m1.h5", "--valid", self.recordings / "m2.h5"),
+            *("--train", recordings / "m1.h5", "--valid", recordings / "m2.h5"),
             *("--backbone", "test_efficientnet", "--pretrained", "none", "--batch-size", "15"),
             *("--out", self.out, "--history", self.out.with_suffix(".tsv")),
-            *("--checkpoint", self.kept, "--checkpoint-every", "0", *flags),
+            *("--checkpoint", self.kept, "--checkpoint-every", "0"),
         ]
-        return fresh.Process("mesodecode.cli:main", *words)
 
-    def finish(self, *flags: str) -> tuple[int, str]:
-        done = self.start(*flags).finish()
-        return done.returncode, done.stderr
+    def run(self, *flags: str) -> int:
+        """Train in this process; return the status."""
+        return main([*map(str, self.words), *flags])
+
+    def run_to(self, epoch: int, batches: int, then: Callable[[], None]) -> int:
+        """Train in this process, and call `then` in the step after this checkpoint."""
+        save, called = Checkpoint.save, []
+
+        def saved(kept: Checkpoint, state: dict) -> None:
+            save(kept, state)
+            if (state["epoch"], state["batches"]) >= (epoch, batches) and not called:
+                called.append(then)
+                then()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Checkpoint, "save", saved)
+            status = self.run()
+        assert not self.out.exists()
+        return status
+
+    def die_at(self, epoch: int, batches: int) -> None:
+        def die() -> None:
+            raise Death
+
+        with pytest.raises(Death):
+            self.run_to(epoch, batches, die)
 
     def end_at(self, epoch: int, batches: int, how: signal.Signals) -> tuple[int, str]:
-        """Start, and end the process by a signal once its checkpoint is this far."""
-        training = self.start()
+        """Train in a process of its own, which a signal ends once its checkpoint is this far."""
+        training = fresh.Process("mesodecode.cli:main", *self.words)
         while training.process.is_alive() and state_of(self.kept) < (epoch, batches):
             time.sleep(0.005)
         os.kill(training.process.pid, how)
@@ -95,8 +121,7 @@ def assert_same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> 
 @pytest.fixture(scope="module")
 def unbroken(recordings, tmp_path_factory):
     training = Training(recordings, tmp_path_factory.mktemp("unbroken"))
-    status, words = training.finish()
-    assert status == 0, words
+    assert training.run() == 0
     # a finished run keeps what it trained, and no checkpoint
     assert [path.name for path in training.kept.parent.iterdir()] == ["cnn.finished.pt"]
     return training.weights()
@@ -104,17 +129,17 @@ def unbroken(recordings, tmp_path_factory):
 
 @pytest.mark.slow
 def test_killed_three_times_and_once_truncated_it_ends_in_the_same_weights(
-    recordings, unbroken, tmp_path
+    recordings, unbroken, tmp_path, capsys
 ):
     training = Training(recordings, tmp_path)
-    training.end_at(1, 3, signal.SIGKILL)
-    training.end_at(2, 0, signal.SIGKILL)
+    training.die_at(1, 3)
+    training.die_at(2, 0)
     training.end_at(2, 6, signal.SIGKILL)
     whole = training.kept.read_bytes()
     training.kept.write_bytes(whole[: len(whole) // 2])  # the end of the newest is lost
-    status, words = training.finish()
-    assert status == 0, words
-    assert "set aside" in words and "going on at epoch 2" in words
+    assert training.run() == 0
+    words = capsys.readouterr().err
+    assert "set aside" in words and words.rindex("going on at epoch 2") > words.rindex("set aside")
     assert training.kept.with_name("cnn.pt.broken").exists()
     assert_same_bits(training.weights(), unbroken)
     history = training.out.with_suffix(".tsv").read_text().splitlines()
@@ -122,29 +147,37 @@ def test_killed_three_times_and_once_truncated_it_ends_in_the_same_weights(
 
 
 @pytest.mark.slow
-def test_signals_keep_the_state_and_other_settings_are_refused(recordings, unbroken, tmp_path):
+def test_signals_keep_the_state_and_other_settings_are_refused(
+    recordings, unbroken, tmp_path, capsys
+):
     training = Training(recordings, tmp_path)
-    for epoch, how in ((1, signal.SIGTERM), (2, signal.SIGUSR1)):  # Slurm sends either
-        status, words = training.end_at(epoch, 2, how)
-        assert status == 143 and "the same command goes on" in words
-        assert state_of(training.kept) >= (epoch, 2)
-    status, words = training.finish("--max-lr", "0.01")
-    assert status == 1 and "max_lr was 0.001, now 0.01" in words and "delete it" in words
-    status, words = training.finish()
-    assert status == 0 and "going on at epoch 2" in words
+    status, words = training.end_at(1, 2, signal.SIGTERM)  # Slurm sends either
+    assert status == 143 and "the same command goes on" in words
+    assert (2, 0) > state_of(training.kept) >= (1, 2)
+    assert training.run_to(2, 2, lambda: os.kill(os.getpid(), signal.SIGUSR1)) == 143
+    assert "the same command goes on" in capsys.readouterr().err
+    assert state_of(training.kept) == (2, 3)  # the step under way was finished
+    assert training.run("--max-lr", "0.01") == 1
+    words = capsys.readouterr().err
+    assert "max_lr was 0.001, now 0.01" in words and "delete it" in words
+    assert training.run() == 0
+    assert "going on at epoch 2" in capsys.readouterr().err
     assert_same_bits(training.weights(), unbroken)
 
 
 @pytest.mark.slow
-def test_a_finished_run_is_not_repeated_when_its_outputs_are_lost(recordings, unbroken, tmp_path):
+def test_a_finished_run_is_not_repeated_when_its_outputs_are_lost(
+    recordings, unbroken, tmp_path, capsys
+):
     training = Training(recordings, tmp_path)
     training.kept.parent.mkdir()
     training.out.mkdir()  # it cannot write its weights
-    status, words = training.finish()
-    assert status == 1 and "epoch 3/3" in words
+    assert training.run() == 1
+    assert "epoch 3/3" in capsys.readouterr().err
     training.out.rmdir()
-    status, words = training.finish()
-    assert status == 0 and "trained before" in words and "epoch" not in words
+    assert training.run() == 0
+    words = capsys.readouterr().err
+    assert "trained before" in words and "epoch" not in words
     assert_same_bits(training.weights(), unbroken)
     history = training.out.with_suffix(".tsv").read_text().splitlines()
     assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
