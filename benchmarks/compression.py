@@ -1,5 +1,8 @@
 """Which lossless filter should recordings have? Size, write and read speed of each, in one run.
 
+The last lines are those of `recordings/chunks.py`, which writes and reads the chosen filter beside
+HDF5, by one thread and by one a core.
+
 python benchmarks/compression.py [MOVIE.tif …]    default: a simulated session, 1800 x 128 x 128
 
 Only filters that every HDF5 library can read are tried: a lab opens these files in MATLAB too.
@@ -8,6 +11,7 @@ Only filters that every HDF5 library can read are tried: a lab opens these files
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +20,7 @@ import h5py
 import numpy as np
 import tifffile
 
-from mesodecode.recordings.preprocess import CHUNK
+from mesodecode.recordings.chunks import CHUNK, Writer, read_frames
 from mesodecode.simulation.simulate import simulate_session
 from mesodecode.study import schema
 
@@ -29,19 +33,32 @@ FILTERS = {
 }
 
 
-def measure(frames: np.ndarray, filters: dict, path: Path) -> tuple[float, float, float]:
-    """Return size / raw size, write and read speed in MB/s of raw data (best of three)."""
+def measure(
+    frames: np.ndarray, filters: dict, path: Path, threads: int = 0
+) -> tuple[float, float, float]:
+    """Return size / raw size, write and read speed in MB/s of raw data (best of three).
+
+    `threads` of ours, 0: by HDF5.
+    """
+    os.environ["OMP_NUM_THREADS"] = str(threads or 1)
     chunk = (max(1, CHUNK // frames[0].nbytes), *frames.shape[1:])
     writes, reads = [], []
     for _ in range(3):
         path.unlink(missing_ok=True)
         start = time.perf_counter()
         with h5py.File(path, "w") as file:
-            file.create_dataset("frames", data=frames, chunks=chunk, **filters)
+            if threads:
+                with Writer(file, frames.shape, frames.dtype) as writer:
+                    writer.write(frames)
+            else:
+                file.create_dataset("frames", data=frames, chunks=chunk, **filters)
         writes.append(time.perf_counter() - start)
         start = time.perf_counter()
-        with h5py.File(path) as file:
-            same = file["frames"][:]
+        if threads:
+            same = read_frames(path)
+        else:
+            with h5py.File(path) as file:
+                same = file["frames"][:]
         reads.append(time.perf_counter() - start)
         assert np.array_equal(same, frames)
     size = frames.nbytes / 1e6
@@ -62,6 +79,10 @@ def main() -> None:
             for filter_name, filters in FILTERS.items():
                 size, write, read = measure(frames, filters, Path(folder) / "test.h5")
                 print(f"{name:<16}{filter_name:<20}{size:>8.0%}{write:>12.0f}{read:>12.0f}")
+            for threads in sorted({1, len(os.sched_getaffinity(0))}):
+                size, write, read = measure(frames, {}, Path(folder) / "test.h5", threads)
+                line = f"ours, {threads} thread(s)"
+                print(f"{name:<16}{line:<20}{size:>8.0%}{write:>12.0f}{read:>12.0f}")
 
 
 if __name__ == "__main__":

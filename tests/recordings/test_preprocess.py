@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import mesodecode.recordings.preprocess as stage
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
+from mesodecode.recordings import chunks
 from mesodecode.recordings.movie import resize
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import mice_of, read_recording, read_recordings, read_roles
@@ -110,7 +111,7 @@ def test_frames_are_lossless_in_their_own_type(tmp_path, dtype, tiff):
 
 
 def test_frames_are_chunked_over_time_and_compressed(tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "CHUNK", 8 * H * W * 2)
+    monkeypatch.setattr(chunks, "CHUNK", 8 * H * W * 2)
     run(tmp_path, np.zeros((T, H, W), np.uint16) + np.arange(W, dtype=np.uint16))
     with h5py.File(tmp_path / "out" / "s1.h5") as file:
         frames = file["frames"]
@@ -120,7 +121,7 @@ def test_frames_are_chunked_over_time_and_compressed(tmp_path, monkeypatch):
 
 def test_a_recording_shorter_than_a_chunk_or_with_huge_frames_works(tmp_path, monkeypatch):
     for chunk, frames_a_chunk in ((1 << 20, T), (1, 1)):
-        monkeypatch.setattr(stage, "CHUNK", chunk)
+        monkeypatch.setattr(chunks, "CHUNK", chunk)
         data, _ = run(tmp_path, random_stack())
         np.testing.assert_array_equal(data["frames"], random_stack())
         with h5py.File(tmp_path / "out" / "s1.h5") as file:
@@ -240,9 +241,9 @@ def test_block_size_changes_nothing(tmp_path, monkeypatch, tiff, image_size):
 
 @pytest.mark.parametrize("tiff", [{}, {"compression": "zlib"}])
 def test_a_stack_is_never_whole_in_memory(tmp_path, monkeypatch, tiff):
-    stack = random_stack(shape=(600, 64, 64))
+    stack = random_stack(shape=(1200, 64, 64))
     files = write_sources(tmp_path, stack, tiff=tiff)
-    monkeypatch.setattr(stage, "BLOCK", 1 << 17)  # 128 KiB of a stack of 4.7 MiB
+    monkeypatch.setattr(stage, "BLOCK", 1 << 17)  # 128 KiB of a stack of 9.4 MiB
     preprocess(tmp_path / "warm.h5", **files, **ABOUT)
     tracemalloc.start()
     try:

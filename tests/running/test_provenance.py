@@ -277,17 +277,17 @@ def test_imports_are_followed_to_the_end():
 # Verbs that predict write files of test mice (`predictions`) and of validation mice (`validation`).
 BEHIND = {
     "preprocess": 50,
-    "fit_roi": 12,
-    "train_rnn": 19,
-    "train_cnn": 20,
-    "finetune": 20,
-    "predict": 19,
-    "train_roi": 26,
-    "fit_linear": 12,
-    "cutout": 37,  # areas are read from MAT, HDF5 and files of ImageJ too
-    "shap": 26,
-    "adapt": 47,
-    "shift": 57,
+    "fit_roi": 13,
+    "train_rnn": 20,
+    "train_cnn": 21,
+    "finetune": 21,
+    "predict": 20,
+    "train_roi": 27,
+    "fit_linear": 13,
+    "cutout": 38,  # areas are read from MAT, HDF5 and files of ImageJ too
+    "shap": 27,
+    "adapt": 48,
+    "shift": 58,
 }
 
 

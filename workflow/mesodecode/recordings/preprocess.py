@@ -14,6 +14,7 @@ import numpy as np
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.axes import Axes, ask, other
+from mesodecode.recordings.chunks import Writer
 from mesodecode.recordings.corrections.chain import Chain, corrected
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.corrections.turns import InTurn
@@ -33,10 +34,6 @@ from mesodecode.running.fingerprints import Watched
 from mesodecode.study.file_formats import format_of
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
-# Chunks of about 0.5 MB. Of the filters that every HDF5 library has, gzip 1 with shuffle makes the
-# smallest files that read as fast as LZF's (benchmarks/compression.py).
-CHUNK = 512 << 10
-FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 def preprocess(
@@ -370,23 +367,20 @@ def write_frames(
     if image_size is not None:
         height = width = image_size
     frame_bytes = height * width * stack.dtype.itemsize
-    frames = file.create_dataset(
-        "frames",
-        shape=(n_frames, height, width),
-        dtype=stack.dtype.newbyteorder("="),
-        chunks=(min(n_frames, max(1, CHUNK // frame_bytes)), height, width),
-        **FILTERS,
-    )
     total = np.zeros((height, width))
     squares, offset = 0.0, None
     step = max(1, BLOCK // max(frame_bytes, stack.shape[1] * stack.shape[2] * 4))
-    with Progress(n_frames, "frames", stack.path.name) as progress:
-        for start, block in stack.blocks(step):
+    shape = n_frames, height, width
+    with (
+        Progress(n_frames, "frames", stack.path.name) as progress,
+        Writer(file, shape, stack.dtype) as frames,
+    ):
+        for _, block in stack.blocks(step):
             if each_block is not None:
                 each_block(block)
             if image_size is not None:
                 block = _round_to(resize(block, image_size), stack.dtype)
-            frames[start : start + len(block)] = block
+            frames.write(block)
             if offset is None:  # a shift near the mean keeps the sum of squares exact
                 offset = float(block[0].mean())
             shifted = block.astype(np.float64) - offset

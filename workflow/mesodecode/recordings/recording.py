@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 
 
@@ -67,8 +68,7 @@ class Recording:
 
     def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return frames start…stop as (n, H, W) in their own type."""
-        with h5py.File(self.path) as file:
-            return file["frames"][start:stop]
+        return chunks.read_frames(self.path, start, stop)
 
 
 def read_recording(path: str | Path) -> Recording:

@@ -1,0 +1,105 @@
+"""Frames written and read beside HDF5 are those that HDF5 reads and writes."""
+
+import h5py
+import numpy as np
+import pytest
+
+from mesodecode.recordings import chunks
+
+TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "float32", "float64"]
+
+
+def movie(dtype, n=23, seed=0):
+    """Frames (n, 7, 5): a bright image and noise over all bits of their lowest byte."""
+    rng = np.random.default_rng(seed)
+    values = 20 * rng.random((7, 5)) + rng.normal(0, 5, (n, 7, 5))
+    if np.dtype(dtype).kind in "ui":
+        return (values + (300 if np.dtype(dtype).itemsize > 1 else 50)).astype(dtype)
+    return (values / 100).astype(dtype)
+
+
+def written(path, frames, monkeypatch, in_chunk=4, block=6):
+    monkeypatch.setattr(chunks, "CHUNK", in_chunk * frames[0].nbytes)
+    with h5py.File(path, "w") as file, chunks.Writer(file, frames.shape, frames.dtype) as writer:
+        for start in range(0, len(frames), block):
+            writer.write(frames[start : start + block])
+    return path
+
+
+@pytest.mark.parametrize("n_threads", ["1", "3"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_hdf5_and_we_read_what_was_written(tmp_path, monkeypatch, dtype, n_threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+    frames = movie(dtype)
+    path = written(tmp_path / "r.h5", frames, monkeypatch)
+    with h5py.File(path) as file:
+        assert file["frames"].chunks == (4, 7, 5)
+        assert (file["frames"].compression, file["frames"].shuffle) == ("gzip", True)
+        np.testing.assert_array_equal(file["frames"][:], frames)
+    for start, stop in [(0, None), (0, 1), (3, 5), (4, 8), (21, 23), (22, 40), (5, 5), (9, 3)]:
+        found = chunks.read_frames(path, start, stop)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, frames[start:stop])
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"chunks": (4, 7, 5), "compression": "gzip", "compression_opts": 4, "shuffle": True},
+        {"chunks": (4, 7, 5), "compression": "gzip"},
+        {"chunks": (4, 7, 5), "compression": "lzf", "shuffle": True},
+        {"chunks": (4, 7, 2), "compression": "gzip", "shuffle": True},
+        {"chunks": (4, 7, 5), "compression": "gzip", "shuffle": True, "fletcher32": True},
+        {},
+    ],
+)
+def test_recordings_of_other_filters_are_read(tmp_path, filters):
+    frames = movie("uint16")
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        file.create_dataset("frames", data=frames, **filters)
+    np.testing.assert_array_equal(chunks.read_frames(tmp_path / "r.h5", 2, 20), frames[2:20])
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4"])
+def test_another_order_of_bytes_is_read(tmp_path, dtype):
+    frames = movie("uint16").astype(dtype)
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        file.create_dataset("frames", data=frames, chunks=(4, 7, 5), **chunks.FILTERS)
+    np.testing.assert_array_equal(chunks.read_frames(tmp_path / "r.h5"), frames)
+
+
+def test_chunks_that_were_never_written_are_zeros(tmp_path):
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        data = file.create_dataset("frames", (12, 7, 5), "u2", chunks=(4, 7, 5), **chunks.FILTERS)
+        data[4:8] = 9
+    found = chunks.read_frames(tmp_path / "r.h5")
+    np.testing.assert_array_equal(found[:, 0, 0], [0] * 4 + [9] * 4 + [0] * 4)
+
+
+def test_a_damaged_chunk_is_refused_as_hdf5_refuses_it(tmp_path, monkeypatch):
+    path = written(tmp_path / "r.h5", movie("uint16"), monkeypatch)
+    with h5py.File(path) as file:
+        place = file["frames"].id.get_chunk_info(2)
+    with open(path, "r+b") as file:
+        file.seek(place.byte_offset + 20)
+        file.write(b"\xff" * 20)
+    np.testing.assert_array_equal(chunks.read_frames(path, 0, 8), movie("uint16")[:8])
+    with pytest.raises(OSError):
+        chunks.read_frames(path, 0, 12)
+
+
+def test_noise_is_stored_and_takes_no_more_than_itself(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 2**16, (8, 64, 64), np.uint16)  # more than one block of deflate
+    path = written(tmp_path / "r.h5", frames, monkeypatch, in_chunk=8)
+    np.testing.assert_array_equal(chunks.read_frames(path), frames)
+    with h5py.File(path) as file:
+        assert file["frames"].id.get_storage_size() < 1.01 * frames.nbytes
+
+
+def test_as_many_threads_as_the_job_was_told(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert chunks.threads() == 5
+    for told in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+        assert chunks.threads() >= 1

@@ -1,0 +1,188 @@
+"""Frames of a recording, chunk by chunk beside HDF5: several threads, and a faster deflate.
+
+HDF5 inflates one chunk after the other, under one lock, by zlib. The files are the same: shuffled
+bytes and a zlib stream a chunk, which every HDF5 library reads. libdeflate, of imagecodecs, makes
+and reads them (benchmarks/compression.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import h5py
+import imagecodecs
+import numpy as np
+
+CHUNK = 512 << 10  # bytes of a chunk, about
+FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_PIECE = 1024  # bytes, of the pieces by which it is told whether a plane can be compressed
+_STORED = 65535  # bytes of a stored block of deflate, at most
+
+
+def threads() -> int:
+    """Return how many threads this job may use: as it was told, else one a core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")  # set by Snakemake, too
+    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
+
+
+def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Return frames start…stop of a recording (n, H, W) in their own type, as h5py's slice does.
+
+    What is chunked or filtered in another way than `Writer` does, or damaged, is left to HDF5 and
+    its words.
+    """
+    with h5py.File(path) as file:
+        data = file["frames"]
+        start, stop, _ = slice(start, stop).indices(len(data))
+        places = _places(data, start, stop)
+        if places is None:
+            return data[start:stop]
+        out, step = np.empty((stop - start, *data.shape[1:]), data.dtype), data.chunks[0]
+    first = start // step
+    handle = os.open(path, os.O_RDONLY)
+
+    def read(i: int) -> None:
+        offset, size = places[i]
+        at = (first + i) * step
+        frames = _inflated(os.pread(handle, size, offset), (step, *out.shape[1:]), out.dtype)
+        begin, end = max(at, start), min(at + step, stop)
+        out[begin - start : end - start] = frames[begin - at : end - at]
+
+    try:
+        for _ in _each(read, range(len(places))):
+            pass
+    except (imagecodecs.DeflateError, ValueError, OSError):
+        with h5py.File(path) as file:
+            return file["frames"][start:stop]
+    finally:
+        os.close(handle)
+    return out
+
+
+class Writer:
+    """Writes a movie (T, H, W) to the dataset `frames` of a file, a block of frames after another.
+
+    Use as a context manager: the last chunk is written at its end.
+    """
+
+    def __init__(self, file: h5py.File, shape: tuple[int, int, int], dtype: np.dtype) -> None:
+        dtype = np.dtype(dtype).newbyteorder("=")
+        step = min(shape[0], max(1, CHUNK // (shape[1] * shape[2] * dtype.itemsize)))
+        chunks = (step, *shape[1:])
+        self._data = file.create_dataset("frames", shape, dtype, chunks=chunks, **FILTERS)
+        self._rest, self._written = np.empty((0, *shape[1:]), dtype), 0
+
+    def write(self, block: np.ndarray) -> None:
+        """Add frames (n, H, W) at the end."""
+        frames, step = block.astype(self._rest.dtype, copy=False), self._data.chunks[0]
+        if len(self._rest):
+            missing = step - len(self._rest)
+            self._rest = np.concatenate((self._rest, frames[:missing]))
+            frames = frames[missing:]
+            if len(self._rest) < step:
+                return
+            self._store(self._rest)
+        whole = len(frames) - len(frames) % step
+        self._store(frames[:whole])
+        self._rest = frames[whole:].copy()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type | None, *_: Any) -> None:
+        if kind is None and len(self._rest):
+            last = np.zeros(self._data.chunks, self._rest.dtype)
+            last[: len(self._rest)] = self._rest
+            self._store(last)
+
+    def _store(self, frames: np.ndarray) -> None:
+        step = self._data.chunks[0]
+        starts = range(0, len(frames), step)
+        made = _each(lambda i: _deflated(frames[i : i + step]), starts)
+        for start, chunk in zip(starts, made, strict=True):
+            self._data.id.write_direct_chunk((self._written + start, 0, 0), chunk)
+        self._written += len(frames)
+
+
+def _each(work: Callable[[int], Any], items: Sequence[int]) -> Iterator[Any]:
+    """Yield what `work` makes of each item, made by several threads."""
+    n = min(threads(), len(items))
+    if n < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(n) as pool:
+        yield from pool.map(work, items)
+
+
+def _places(data: h5py.Dataset, start: int, stop: int) -> list[tuple[int, int]] | None:
+    """Return offset and size (bytes) in the file of each chunk with frames start…stop.
+
+    None if the chunks are not as `Writer` makes them.
+    """
+    dtype, plist = data.dtype, data.id.get_create_plist()
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    plain = dtype.kind in "buif" and dtype.isnative
+    if filters != [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE] or not plain:
+        return None
+    if data.chunks[1:] != data.shape[1:] or data.file.userblock_size or stop <= start:
+        return None
+    step = data.chunks[0]
+    infos = [
+        data.id.get_chunk_info_by_coord((at, 0, 0))
+        for at in range(start - start % step, stop, step)
+    ]
+    if any(info.byte_offset is None or info.filter_mask for info in infos):
+        return None
+    return [(info.byte_offset, info.size) for info in infos]
+
+
+def _inflated(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return the values of a chunk. Raises DeflateError or ValueError if it is none."""
+    planes = np.empty((dtype.itemsize, int(np.prod(shape))), np.uint8)
+    if len(imagecodecs.deflate_decode(chunk, out=planes.reshape(-1))) != planes.size:
+        raise ValueError("a chunk of fewer bytes")
+    values = np.empty(shape, dtype)
+    if dtype.itemsize == 2 and dtype.kind in "ui" and sys.byteorder == "little":  # twice as fast
+        whole = values.reshape(-1).view(np.uint16)
+        np.left_shift(planes[1], 8, out=whole, dtype=np.uint16)
+        whole |= planes[0]
+        return values
+    by_byte = values.reshape(-1).view(np.uint8).reshape(-1, dtype.itemsize)
+    for i, plane in enumerate(planes):
+        by_byte[:, i] = plane
+    return values
+
+
+def _deflated(frames: np.ndarray) -> bytes:
+    """Return a chunk's shuffled bytes as a zlib stream.
+
+    The lower bytes of a camera's counts are noise, which no deflate makes much smaller: such planes
+    are stored as they are, which saves most of the time, here and when they are read.
+    """
+    values = np.ascontiguousarray(frames)
+    by_byte = values.reshape(-1).view(np.uint8).reshape(-1, values.dtype.itemsize)
+    planes = np.ascontiguousarray(by_byte.T)
+    n_stored = 0
+    while n_stored < len(planes) - 1 and _is_noise(planes[n_stored]):
+        n_stored += 1
+    stream = [b"\x78\x01"]
+    for start in range(0, n_stored * planes.shape[1], _STORED):
+        part = planes[:n_stored].reshape(-1)[start : start + _STORED].tobytes()
+        size = len(part)
+        stream += [b"\0", size.to_bytes(2, "little"), (_STORED - size).to_bytes(2, "little"), part]
+    stream.append(imagecodecs.deflate_encode(planes[n_stored:], level=1, raw=True))
+    stream.append(zlib.adler32(planes).to_bytes(4, "big"))
+    return b"".join(stream)
+
+
+def _is_noise(plane: np.ndarray) -> bool:
+    """Whether deflate would save less than a tenth of a plane, told by pieces all over it."""
+    starts = np.linspace(0, max(0, len(plane) - _PIECE), 8, dtype=int)
+    part = np.concatenate([plane[start : start + _PIECE] for start in starts])
+    return len(imagecodecs.deflate_encode(part, level=1, raw=True)) > 0.9 * len(part)
