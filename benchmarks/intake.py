@@ -60,6 +60,12 @@ def write_npy(path: Path, n_frames: int) -> None:
     made.flush()
 
 
+def write_flat(path: Path, n_frames: int) -> None:
+    with open(path, "wb") as file:
+        for block in blocks(n_frames):
+            block.tofile(file)
+
+
 def write_hdf5(path: Path, n_frames: int, chunks: tuple[int, int, int] = (4, SIDE, SIDE)) -> None:
     cache = {"rdcc_nbytes": 256 << 20, "rdcc_nslots": 10_007}  # tiles of a block stay until full
     with h5py.File(path, "w", **cache) as file:
@@ -82,6 +88,7 @@ def write_zarr(path: Path, n_frames: int) -> None:
 FORMATS = {
     "tiff": ("s.tif", write_tiff),
     "tiff_lzw": ("s.tif", lambda path, n: write_tiff(path, n, "lzw")),
+    "flat": (f"s_1_{SIDE}_{SIDE}_uint16.dat", write_flat),
     "npy": ("s.npy", write_npy),
     "hdf5": ("s.h5", write_hdf5),
     "hdf5_tiles": ("s.h5", lambda path, n: write_hdf5(path, n, (240, 32, 32))),

@@ -153,15 +153,15 @@ class Measured:
         stop = start + len(block)
         if self._offset is None:
             self._offset = block[0].astype(np.float32)
-        shifted = block.astype(np.float32) - self._offset
-        total = shifted.sum(axis=0, dtype=np.float64)
-        self._total += total
+        shifted = np.subtract(block, self._offset, dtype=np.float32)
         self._squares += np.einsum("tij,tij->ij", shifted, shifted)
         self._brightness[start:stop] = shifted.mean(axis=(1, 2)) + self._offset.mean()
         for part, (first, last) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
             inside = shifted[max(first - start, 0) : max(last - start, 0)]
             if len(inside):
-                self._parts[part] += inside.sum(axis=0) / (last - first)
+                total = inside.sum(axis=0, dtype=np.float64)
+                self._total += total
+                self._parts[part] += total / (last - first)
         self._find_repeated(start, block)
         if self.dtype.kind in "ui":
             self._count_saturated(start, block)
