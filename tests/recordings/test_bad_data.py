@@ -252,7 +252,7 @@ MOVIES = {
     "NWB whose frames are elsewhere": ("x.nwb", external_nwb, "are in s.avi; name that file"),
     "a cut video": ("x.avi", cut_video, "is a file cut short?"),
     "a pipe": ("x.tif", os.mkfifo, "a pipe or device"),
-    "an unknown format": ("x.czi", lambda p: p.write_bytes(b"ZISRAWFILE"), "no known format"),
+    "an unknown format": ("x.oib", lambda p: p.write_bytes(b"\xd0\xcf"), "no known format"),
 }
 
 

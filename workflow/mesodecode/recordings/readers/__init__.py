@@ -141,7 +141,7 @@ def movie_files(path: str | Path) -> list[Path]:
     """Return the files that a movie's path stands for (see `open_movie`), in order of frames."""
     found = matching(path)
     if len(found) == 1 and found[0].is_dir():
-        if is_zarr(found[0]):
+        if is_zarr(found[0]) or any(found[0].glob("*.sifx")):  # spooled by Andor's Solis
             return found
         inside = [p for p in found[0].iterdir() if not p.name.startswith(".")]
         found = in_order(p for p in inside if p.suffix.lower() in (".tif", ".tiff"))
@@ -276,6 +276,10 @@ def _of_format(
 ) -> AbstractContextManager[Movie]:
     # Imports of modules by name, not by a table: the hash of a stage's code follows these.
     known, name = file_formats.format_of(file, "movie"), names[0] if names else None
+    if file.is_dir() and any(file.glob("*.sifx")):
+        from mesodecode.recordings.readers import andor
+
+        return andor.open_spool(file)
     if file.is_dir():
         from mesodecode.recordings.readers import zarr_store
 
@@ -283,6 +287,8 @@ def _of_format(
     check_opens(file)
     if asked.named and known not in ("HDF5", "MAT", "NPY", "flat"):
         raise UserError(f"{file}: says its size and type itself; leave out {asked.named}")
+    if asked.axes not in (None, "TYX") and known in ("Andor", "bioio", "video"):
+        raise UserError(f"{file}: names its axes itself; leave movie_axes out")
     if known == "HDF5":
         from mesodecode.recordings.readers import hdf5
 
@@ -303,6 +309,10 @@ def _of_format(
         from mesodecode.recordings.readers import flat
 
         return flat.open_flat(file, asked)
+    if known == "bioio":
+        from mesodecode.recordings.readers import microscopes
+
+        return microscopes.open_bioio(file, name)
     from mesodecode.recordings.readers import tiff
 
     if known == "TIFF" or not file.suffix or tiff.is_tiff(file):
@@ -312,7 +322,9 @@ def _of_format(
     if known == "video":
         from mesodecode.recordings.readers import video
 
-        if asked.axes not in (None, "TYX"):
-            raise UserError(f"{file}: names its axes itself; leave movie_axes out")
         return video.open_video(file)
+    if known == "Andor":
+        from mesodecode.recordings.readers import andor
+
+        return andor.open_sif(file)
     raise file_formats.unknown(file, "movie", "movies are")

@@ -30,7 +30,8 @@ class VideoMovie(Movie):
         deep = about["pix_fmt"].startswith(("gray1", "gray9")) or "p1" in about["pix_fmt"]
         self.dtype = np.dtype(np.uint16 if deep else np.uint8)
         width, height = about["size"]
-        self.lossless = about["codec"].rstrip(",") in LOSSLESS
+        codec = about["codec"].rstrip(",")
+        self.lossless = codec in LOSSLESS or (codec == "jpeg2000" and _reversible(self.path))
         self.shape = (sum(1 for _ in self._decode()) - 1, height, width)
         if self.shape[0] == 0:
             raise UserError(f"{path}: a video without frames; truncated?")
@@ -58,6 +59,18 @@ class VideoMovie(Movie):
         next(frames)
         images = (np.frombuffer(data, self.dtype).reshape(1, *self.shape[1:]) for data in frames)
         yield from batched(images, size)
+
+
+def _reversible(path: Path) -> bool:
+    """Return whether JPEG 2000 images, as of MATLAB's profile Archival, keep all that pixels say.
+
+    So says the last byte of a segment COD, a wavelet of whole numbers (ISO/IEC 15444-1, A.6.1).
+    """
+    with open(path, "rb") as file:
+        start = file.read(1 << 20)
+    image = start.find(b"\xff\x4f\xff\x51")
+    style = start.find(b"\xff\x52", max(image, 0))
+    return image >= 0 and style >= 0 and start[style + 13 : style + 14] == b"\x01"
 
 
 @contextmanager
