@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mesodecode.encoding import diagnose, folds, responses, simulate
+from mesodecode.encoding import diagnose, diagnose_training, folds, responses, simulate
 from mesodecode.encoding.diagnose import FAULTS
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
@@ -111,7 +111,7 @@ def test_gradients_are_those_of_autograd():
     weight = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.constant_(weight.weight, 2.0)
     x, y = torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0]])
-    table = diagnose.gradients(weight, x, y)
+    table = diagnose_training.gradients(weight, x, y)
     # output 8, error 6, gradient 2 x 6 x (1, 3): RMS sqrt((12² + 36²) / 2), over weights of 2
     assert table["gradient"][0] == pytest.approx(np.sqrt((12**2 + 36**2) / 2))
     assert table["ratio"][0] == pytest.approx(table["gradient"][0] / 2)
@@ -120,7 +120,7 @@ def test_gradients_are_those_of_autograd():
 def test_rates_at_which_the_loss_falls_and_grows():
     rates = 10.0 ** np.arange(-6, 2)
     table = pd.DataFrame({"learning_rate": rates, "loss": [1, 1, 1, 0.8, 0.5, 0.4, 0.9, np.nan]})
-    assert diagnose.useful_rates(table) == pytest.approx((1e-3, 1.0))  # lowest at 0.1
+    assert diagnose_training.useful_rates(table) == pytest.approx((1e-3, 1.0))  # lowest at 0.1
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_rates_at_which_the_loss_falls_and_grows():
     ],
 )
 def test_a_slow_optimiser_is_no_fault(monkeypatch, reached, verdict, fault, words):
-    monkeypatch.setattr(diagnose, "fit_batch", lambda *_: reached.pop(0))
+    monkeypatch.setattr(diagnose_training, "fit_batch", lambda *_: reached.pop(0))
     layers = pd.DataFrame({"layer": ["a"], "gradient": [0.1], "ratio": [0.1]})
     settings = schema.defaults("encoding_network")
-    row = diagnose.check_one_batch(None, None, torch.zeros(16, 2), settings, layers)
+    row = diagnose_training.check_one_batch(None, None, torch.zeros(16, 2), settings, layers)
     assert (row["verdict"], row["fault"]) == (verdict, fault) and words in row["sentence"]
     assert not reached
 
@@ -147,7 +147,9 @@ def test_learning_by_heart_is_told_from_not_learning():
         loss = 0.8 * (1 - np.array(valid))  # .8: the variance of validation responses
         history = pd.DataFrame({"train_r2": train, "valid_r2": valid, "valid_loss": loss})
         network = torch.nn.Linear(99, 10)
-        row = diagnose.check_history(history, {"pixels": (0.4, 0.01)}, (0.96, -0.2), network)
+        row = diagnose_training.check_history(
+            history, {"pixels": (0.4, 0.01)}, (0.96, -0.2), network
+        )
         return row["verdict"], row["fault"], row["sentence"]
 
     # the mean training response has a loss of .96 there: R² 1 - .96 / .8 = -.2
@@ -164,7 +166,7 @@ def test_the_mean_response_is_what_learning_is_measured_from(whole):
     settings = schema.defaults("encoding_network", **SETTINGS)
     split = folds.split_images(data, 1, 5, 0)
     train, valid, _, _ = diagnose.sources(data, split, settings)
-    loss, r2 = diagnose.mean_scores(train, valid)
+    loss, r2 = diagnose_training.mean_scores(train, valid)
     shown = [
         data.response[split.valid][data.image[split.valid] == i].mean(0)
         for i in np.unique(data.image[split.valid])

@@ -17,7 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import write_table
 from mesodecode.export import manuscript
 from mesodecode.scores import auc as auc_tables
-from mesodecode.scores import mouse_tests, published_tests
+from mesodecode.scores import paired_tests, published_tests
 
 NASTY = r"a_b & c% #1 {x} $5 ~ ^ \ |" + " ± − × 10⁻⁷ <é> [ *"
 
@@ -106,7 +106,7 @@ def test_published_comparison_reads_as_in_the_paper(tmp_path):
     (row,) = compared.cells
     # W and p of R (tests/test_statistics.py), the interval too (tests/r/inference.tsv)
     assert row[3:] == ["20, 20", "0.896", "0.956", "56.5", "1.1 × 10⁻⁴", "1.1 × 10⁻⁴"]
-    inferred = write(mouse_tests.infer(auc, by="model", name="fig2e"), tmp_path / "i.tsv")
+    inferred = write(paired_tests.infer(auc, by="model", name="fig2e"), tmp_path / "i.tsv")
     (row,) = [dict(zip(inferred.headings, row, strict=True)) for row in inferred.cells]
     assert row["Smallest p"] == "0.062" and row["Difference"] == "−0.059"
     assert row["95 % CI"] == "−0.107 to −0.011" and row["t, mice"] == "0.027"

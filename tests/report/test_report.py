@@ -21,7 +21,14 @@ from mesodecode.decoders import loss_figure
 from mesodecode.recordings import qc
 from mesodecode.report import formats
 from mesodecode.scores import auc as auc_tables
-from mesodecode.scores import auc_figure, mouse_tests, published_tests, quality, reproduction
+from mesodecode.scores import (
+    auc_figure,
+    chance_tests,
+    paired_tests,
+    published_tests,
+    quality,
+    reproduction,
+)
 
 
 def full_report(study: Path) -> str:
@@ -132,9 +139,9 @@ def test_report_says_when_the_cohort_is_partial(study):
 
 def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
     auc, sessions = (read_table(study / f"{name}.tsv") for name in ("auc", "session_auc"))
-    tests = mouse_tests.infer(auc, by="decoder", name="fig2e", sessions=sessions)
+    tests = paired_tests.infer(auc, by="decoder", name="fig2e", sessions=sessions)
     tests.loc[0, ["p_mixed_holm", "mixed_note"]] = np.nan, "the fit did not converge"
-    chance = mouse_tests.chance(auc, {"roi_gru": ["cnn"]})
+    chance = chance_tests.permuted_labels(auc, {"roi_gru": ["cnn"]})
     write_table(tests, study / "inference.tsv")
     write_table(chance, study / "chance.tsv")
     page = write_report(study, "inference.tsv", "chance.tsv")

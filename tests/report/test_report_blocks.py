@@ -16,7 +16,7 @@ from mesodecode.base.tables import read_table, write_table
 from mesodecode.report import formats
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
-from mesodecode.scores import auc_figure, mouse_tests
+from mesodecode.scores import auc_figure, paired_tests
 from mesodecode.study import study as studies
 
 DECODERS = {
@@ -168,7 +168,7 @@ def test_settings_of_the_whole_study(study):
 
 def test_long_tables_are_folded(study):
     auc = read_table(study / "auc.tsv")
-    few = mouse_tests.infer(auc, by="decoder", name="x")
+    few = paired_tests.infer(auc, by="decoder", name="x")
     for repeated, folds in ((few, False), (pd.concat([few] * 11), True)):
         write_table(repeated, study / "inference.tsv")
         page = write_report(study, "inference.tsv")

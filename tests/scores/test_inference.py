@@ -17,7 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
-from mesodecode.scores import mouse_tests, published_tests
+from mesodecode.scores import chance_tests, mouse_tests, paired_tests, published_tests
 from mesodecode.study import study
 
 FAMILIES = {  # analysis -> column of the groups
@@ -75,11 +75,11 @@ def test_nadeau_bengio_by_hand():
 
 
 def test_ratio_counts_mice():
-    assert mouse_tests._test_train_ratio(toy()) == 1 / 3  # 5 mice, 1 tests, 1 validates
-    assert mouse_tests._test_train_ratio(toy(train_mice="x+y")) == 1 / 2
+    assert paired_tests._test_train_ratio(toy()) == 1 / 3  # 5 mice, 1 tests, 1 validates
+    assert paired_tests._test_train_ratio(toy(train_mice="x+y")) == 1 / 2
     two = pd.DataFrame({"test_mouse": ["x"], "valid_mouse": ["y"]})
     with pytest.raises(UserError, match="no mouse of the table is left to train"):
-        mouse_tests._test_train_ratio(two)
+        paired_tests._test_train_ratio(two)
 
 
 def test_hedges_g_by_hand():
@@ -100,8 +100,8 @@ def test_icc_and_design_effect_by_hand():
 
 
 def test_empirical_p_by_hand():
-    assert mouse_tests.empirical_p(0.9, [0.5, 0.9, 0.95]) == (3 / 4, 1 / 4)
-    assert mouse_tests.empirical_p(0.9, [0.5] * 19) == (1 / 20, 1 / 20)
+    assert chance_tests.empirical_p(0.9, [0.5, 0.9, 0.95]) == (3 / 4, 1 / 4)
+    assert chance_tests.empirical_p(0.9, [0.5] * 19) == (1 / 20, 1 / 20)
 
 
 def test_nothing_that_varies():
@@ -117,7 +117,7 @@ def test_nothing_that_varies():
 
 
 def test_published_aucs_are_worth_five_or_six():
-    found = mouse_tests.infer(published("image"), by="model").iloc[0]
+    found = paired_tests.infer(published("image"), by="model").iloc[0]
     assert (found["a"], found["b"]) == ("CNN", "CNN-GRU")
     assert found["icc_b"] == pytest.approx(0.91, abs=0.005)
     counts = [20 / mouse_tests.design_effect(found[f"icc_{x}"], TEST) for x in "ab"]
@@ -126,7 +126,7 @@ def test_published_aucs_are_worth_five_or_six():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_published_families_are_those_of_r(family):
-    found = mouse_tests.infer(published(family), by=FAMILIES[family], name=family)
+    found = paired_tests.infer(published(family), by=FAMILIES[family], name=family)
     expected = pd.read_csv(ROOT / "tests/r/inference.tsv", sep="\t", dtype={"a": str})
     expected = expected[expected["family"] == family].astype({"b": str})
     assert found[["a", "b"]].to_numpy().tolist() == expected[["a", "b"]].to_numpy().tolist()
@@ -268,7 +268,7 @@ def test_chance_by_shifts_reads_the_predictions(tmp_path):
     table.to_csv(tmp_path / "auc.csv", index=False)
     words = ("--auc", tmp_path / "auc.csv", "--predictions", tmp_path, "--null", "null=gru")
     run("chance", *words, "--shifts", 99, "--out", tmp_path / "c.tsv")
-    found = read_table(tmp_path / "c.tsv", mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS)
+    found = read_table(tmp_path / "c.tsv", chance_tests.COLUMNS, chance_tests.NUMBERS)
     assert list(found["null"]) == ["permuted labels", "circularly shifted labels"]
     assert found["mean_auc"][1] == pytest.approx(table["auc"][:5].mean(), rel=1e-5)
     assert list(found["p"]) == list(found["smallest_p"]) == [0.5, 0.01]
@@ -279,8 +279,8 @@ def test_columns_signs_and_sessions():
     table = toy()
     sessions = pd.concat([table.assign(session=table["test_mouse"] + s) for s in ("s1", "s2")])
     sessions.loc[sessions["session"] == "m1s2", "auc"] = np.nan  # of one state
-    found = mouse_tests.infer(table, by="decoder", name="x", sessions=sessions)
-    assert list(found.columns) == mouse_tests.COLUMNS
+    found = paired_tests.infer(table, by="decoder", name="x", sessions=sessions)
+    assert list(found.columns) == paired_tests.COLUMNS
     row = found.iloc[0]
     assert (row["family"], row["a"], row["b"], row["n_allocations"], row["n_mice"]) == (
         *("x", "a", "b"),
@@ -290,7 +290,7 @@ def test_columns_signs_and_sessions():
     assert row["ci_low"] < row["mean_difference"] < row["ci_high"]
     assert row["bootstrap_low"] < row["mean_difference"] < row["bootstrap_high"]
     assert row["bootstrap_of"] == "mice and sessions"
-    assert mouse_tests.infer(table, by="decoder")["bootstrap_of"][0] == "mice and allocations"
+    assert paired_tests.infer(table, by="decoder")["bootstrap_of"][0] == "mice and allocations"
     assert row["n_effective"] == pytest.approx(20 / row["design_effect"])
 
 
@@ -298,7 +298,7 @@ def test_a_test_that_could_not_be_made_counts_as_one_in_its_family():
     """b and c do not differ in any allocation, which leaves no mixed model of them."""
     table = toy()
     third = table[table["decoder"] == "b"].assign(decoder="c")
-    found = mouse_tests.infer(pd.concat([table, third]), by="decoder").set_index(["a", "b"])
+    found = paired_tests.infer(pd.concat([table, third]), by="decoder").set_index(["a", "b"])
     p, adjusted = found["p_mixed"], found["p_mixed_holm"]
     assert np.isnan(p["b", "c"]) and np.isnan(adjusted["b", "c"])
     assert 0 < p["a", "b"] == p["a", "c"] < 1 / 3
@@ -309,7 +309,7 @@ def test_a_mouse_tested_once_has_no_icc_and_no_mixed_model():
     table = toy()
     next_mouse = {f"m{i}": f"m{(i + 1) % 5}" for i in range(5)}
     once = table[table["valid_mouse"] == table["test_mouse"].map(next_mouse)]
-    row = mouse_tests.infer(once, by="decoder").iloc[0]
+    row = paired_tests.infer(once, by="decoder").iloc[0]
     assert np.isnan(row["icc"]) and np.isnan(row["p_mixed"]) and np.isnan(row["p_mixed_holm"])
     assert row["n_effective"] == row["n_mice"] == row["n_allocations"] == 5
 
@@ -340,7 +340,7 @@ ROW = {
     ],
 )
 def test_sentence(change, words):
-    found = mouse_tests.sentence(ROW | change)
+    found = paired_tests.sentence(ROW | change)
     assert words in found
     assert ("cannot go below" in found) == ("smallest_p" not in change)
 
@@ -348,7 +348,7 @@ def test_sentence(change, words):
 def test_chance_counts_permutations_not_allocations():
     rows = [(name, auc) for name, auc in (("gru", 0.9), ("n1", 0.5), ("n2", 0.6)) for _ in "123"]
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
-    row = mouse_tests.chance(table, {"gru": ["n1", "n2"]}).iloc[0]
+    row = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"]}).iloc[0]
     assert (row["n_null"], row["p"], row["smallest_p"]) == (2, 1 / 3, 1 / 3)
     assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.55), pytest.approx(0.6))
     assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in row["sentence"]
@@ -359,7 +359,7 @@ def test_nineteen_permutations_can_reach_a_twentieth(nulls, few):
     names = [f"n{i}" for i in range(nulls)]
     rows = [("gru", 0.9), *((name, 0.5) for name in names)]
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
-    row = mouse_tests.chance(table, {"gru": names}).iloc[0]
+    row = chance_tests.permuted_labels(table, {"gru": names}).iloc[0]
     assert row["p"] == row["smallest_p"] == 1 / (nulls + 1)
     assert ("add decoders like it with other seeds" in row["sentence"]) == few
 
@@ -371,7 +371,7 @@ def test_circular_shift_is_that_of_plain_loops():
         {s: (y, np.round(rng.random(len(y)) + 0.3 * y, 1)) for s, y in labels.items()}  # ties
         for _ in range(2)
     ]
-    observed, null = mouse_tests.circular_shift(allocations, 4000)
+    observed, null = chance_tests.circular_shift(allocations, 4000)
     scores = [np.concatenate([p for _, p in sessions.values()]) for sessions in allocations]
     expected = {
         round(
@@ -394,13 +394,13 @@ def test_circular_shift_is_that_of_plain_loops():
 def test_sessions_of_no_frame_or_one_do_not_shift():
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 2, 30), rng.random(30)
-    expected = mouse_tests.circular_shift([{"x": (y, p)}], 50)
+    expected = chance_tests.circular_shift([{"x": (y, p)}], 50)
     none = np.empty(0, int), np.empty(0)
-    observed, null = mouse_tests.circular_shift([{"n": none, "x": (y, p)}], 50)
+    observed, null = chance_tests.circular_shift([{"n": none, "x": (y, p)}], 50)
     assert observed == expected[0]
     np.testing.assert_array_equal(null, expected[1])
     one = np.array([1]), np.array([2.0])  # above all others
-    observed, null = mouse_tests.circular_shift([{"x": (y, p), "o": one}], 50)
+    observed, null = chance_tests.circular_shift([{"x": (y, p), "o": one}], 50)
     assert observed == pytest.approx(roc_auc(np.r_[y, 1], np.r_[p, 2.0])) and len(null) == 50
 
 
@@ -414,8 +414,8 @@ def test_circular_shift_fails_as_its_docstring_says():
             x, y = (rng.normal(size=500) for _ in "xy")
             if kind == "walk":
                 x, y = np.cumsum(x), np.cumsum(y)
-            observed, null = mouse_tests.circular_shift([{"s": (y > np.median(y), x)}], 199)
-            found[kind] += mouse_tests.empirical_p(observed, null)[0] <= 0.05
+            observed, null = chance_tests.circular_shift([{"s": (y > np.median(y), x)}], 199)
+            found[kind] += chance_tests.empirical_p(observed, null)[0] <= 0.05
     assert found["white"] / 300 == pytest.approx(0.05, abs=0.04)
     assert found["walk"] / 300 > 0.08
 
@@ -439,21 +439,21 @@ def test_circular_shift_fails_as_its_docstring_says():
 )
 def test_bad_tables_are_refused_in_one_line(table, words):
     with pytest.raises(UserError) as caught:
-        mouse_tests.infer(table, by="decoder")
+        paired_tests.infer(table, by="decoder")
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_table_of_sessions_with_rows_twice_is_refused():
     sessions = toy().assign(allocation=list(range(20)) * 2, session="s")
-    assert len(mouse_tests.infer(toy(), by="decoder", sessions=sessions)) == 1
+    assert len(paired_tests.infer(toy(), by="decoder", sessions=sessions)) == 1
     with pytest.raises(UserError, match=r"^table of sessions: 2 rows are there twice or more"):
-        mouse_tests.infer(toy(), by="decoder", sessions=pd.concat([sessions, sessions[:1]]))
+        paired_tests.infer(toy(), by="decoder", sessions=pd.concat([sessions, sessions[:1]]))
 
 
 def test_verbs_write_tables_that_the_report_reads(tmp_path):
     words = ("--auc", PUBLISHED, "--by", "model", "--where", "analysis=roi_models")
     run("inference", *words, "--only", "GRU", "RNN", "--name", "x", "--out", tmp_path / "x.tsv")
-    found = read_table(tmp_path / "x.tsv", mouse_tests.COLUMNS, mouse_tests.NUMBERS)
+    found = read_table(tmp_path / "x.tsv", paired_tests.COLUMNS, paired_tests.NUMBERS)
     assert found["p_rank_sum"][0] == pytest.approx(0.00279860219091, rel=1e-9)
     assert found["p_sign_flip"][0] == found["smallest_p"][0] == 0.0625
     rows = [("gru", "x", 0.9), ("null", "x", 0.5)]
@@ -461,7 +461,7 @@ def test_verbs_write_tables_that_the_report_reads(tmp_path):
         tmp_path / "auc.csv", index=False
     )
     run("chance", "--auc", tmp_path / "auc.csv", "--null", "null=gru", "--out", tmp_path / "c.tsv")
-    found = read_table(tmp_path / "c.tsv", mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS)
+    found = read_table(tmp_path / "c.tsv", chance_tests.COLUMNS, chance_tests.NUMBERS)
     assert (found["p"][0], found["n_null"][0]) == (0.5, 1)
 
 

@@ -14,7 +14,7 @@ from make import LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, sn
 from make_tables import reference
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
-from mesodecode.scores import mouse_tests
+from mesodecode.scores import paired_tests
 from mesodecode.study import study
 
 SOURCE = {"source": "aucs.tsv", "by": "model", "decoders": ["GRU", "RNN"]}
@@ -33,7 +33,7 @@ def test_published_tables_are_those_of_r(tmp_path):
     tables = tmp_path / "results/published/tables"
     names = {"fig2e": "image"}
     found = read_table(tables / "comparisons.tsv")
-    by_mouse = read_table(tables / "inference.tsv", mouse_tests.COLUMNS, mouse_tests.NUMBERS)
+    by_mouse = read_table(tables / "inference.tsv", paired_tests.COLUMNS, paired_tests.NUMBERS)
     assert found["family"].nunique() == 7 and len(found) == len(by_mouse) == 46
     for family, rows in found.groupby("family"):
         expected = reference(names.get(family, family))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -25,3 +27,12 @@ def useful_rates(rates: pd.DataFrame) -> tuple[float, float]:
     grown = np.flatnonzero(~(loss[lowest:] < 1.5 * loss[lowest] + 1e-12)) + lowest
     high = rates["learning_rate"].iloc[grown[0] if len(grown) else -1]
     return float(rates["learning_rate"].iloc[lowest]) / 100, float(high)
+
+
+def check_row(
+    check: str, good: bool, fault: str, value: float, limit: float, sentence: str
+) -> dict[str, Any]:
+    """Return a row of `CHECKS`: the fault is shown where the check is not `good`."""
+    verdict = "pass" if good else "fail"
+    shown = "" if good else fault
+    return dict(zip(CHECKS, (check, verdict, shown, value, limit, sentence), strict=True))

@@ -16,7 +16,7 @@ import pandas as pd
 from mesodecode.base.tables import NUMBERS, read_table
 from mesodecode.report import formats, summaries
 from mesodecode.running import runtimes
-from mesodecode.scores import auc, mouse_tests, published_tests
+from mesodecode.scores import auc, chance_tests, paired_tests, published_tests
 
 FORMATS = {"latex": ".tex", "csv": ".csv", "md": ".md"}
 GAP = "–"  # where there is no value
@@ -176,7 +176,7 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
         },
     ),
     (
-        *(mouse_tests.COLUMNS, mouse_tests.NUMBERS, pd.DataFrame.copy),
+        *(paired_tests.COLUMNS, paired_tests.NUMBERS, pd.DataFrame.copy),
         _PAIR
         | {
             "Difference": _number("mean_difference"),
@@ -204,7 +204,7 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
         },
     ),
     (
-        *(mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS, pd.DataFrame.copy),
+        *(chance_tests.COLUMNS, chance_tests.NUMBERS, pd.DataFrame.copy),
         {
             "Decoder": _text("decoder"),
             "Null": _text("null"),

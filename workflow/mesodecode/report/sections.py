@@ -22,7 +22,15 @@ from mesodecode.recordings import qc
 from mesodecode.report import formats, references, summaries
 from mesodecode.report import methods as methods_text
 from mesodecode.running import runtimes
-from mesodecode.scores import auc, calibration, mouse_tests, published_tests, quality, reproduction
+from mesodecode.scores import (
+    auc,
+    calibration,
+    chance_tests,
+    paired_tests,
+    published_tests,
+    quality,
+    reproduction,
+)
 from mesodecode.shift import columns as shift
 from mesodecode.study import session_ids
 
@@ -338,13 +346,13 @@ SECTIONS = [
     Section(
         name="inference",
         title="Mice as the unit",
-        tables={"inference": _table(mouse_tests.COLUMNS, mouse_tests.NUMBERS)},
+        tables={"inference": _table(paired_tests.COLUMNS, paired_tests.NUMBERS)},
         summarise=_rows_of("inference"),
     ),
     Section(
         name="chance",
         title="Chance",
-        tables={"chance": _table(mouse_tests.CHANCE_COLUMNS, mouse_tests.CHANCE_NUMBERS)},
+        tables={"chance": _table(chance_tests.COLUMNS, chance_tests.NUMBERS)},
         summarise=_rows_of("chance"),
     ),
     Section(

@@ -30,8 +30,8 @@ from mesodecode.confounds import control_verdicts as confound_verdicts
 from mesodecode.decoders import predictions
 from mesodecode.explain import cutout_masks, map_measures
 from mesodecode.recordings.recording import read_recording
-from mesodecode.scores import calibration
-from mesodecode.scores.mouse_tests import CHANCE_NUMBERS, LEVEL, by_mouse, mean_interval
+from mesodecode.scores import calibration, chance_tests
+from mesodecode.scores.mouse_tests import LEVEL, by_mouse, mean_interval
 from mesodecode.shift.columns import VERDICTS
 from mesodecode.simulation.truth import planted_masks, planted_rois, true_labels
 from mesodecode.study import study as studies
@@ -221,7 +221,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
     numbers = {
         "calibration": calibration.NUMBERS,
         "confounds": confound_verdicts.NUMBERS,
-        "chance": CHANCE_NUMBERS,
+        "chance": chance_tests.NUMBERS,
     }
     if not _path(folder, name).exists():
         raise UserError(

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table, write_table
-    from mesodecode.scores.mouse_tests import chance
+    from mesodecode.scores import chance_tests
 
     nulls: dict[str, list[str]] = {}
     for pair in args.null:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("give --null, or --shifts with --predictions, or all three")
     table = read_table(args.auc, ("decoder", "allocation", "auc"))
     try:
-        tables = [chance(table, nulls)] if nulls else []
+        tables = [chance_tests.permuted_labels(table, nulls)] if nulls else []
     except UserError as error:
         raise UserError(f"{args.auc}: {error}") from None
     if args.shifts:
@@ -69,10 +69,10 @@ def run(args: argparse.Namespace) -> None:
 def _shifted(decoder: str, names: Iterable[str], args: argparse.Namespace) -> pd.DataFrame:
     """Return the row of a decoder by circular shifts of its labels in the allocations `names`."""
     from mesodecode.decoders import predictions
-    from mesodecode.scores import mouse_tests
+    from mesodecode.scores import chance_tests
 
     files = (predictions.read(args.predictions / decoder / f"{name}.h5") for name in names)
     labels = ({k: (s.label, s.probability) for k, s in file.sessions.items()} for file in files)
-    observed, null = mouse_tests.circular_shift(labels, args.shifts)
+    observed, null = chance_tests.circular_shift(labels, args.shifts)
     note = "; too small where signals drift or are autocorrelated"
-    return mouse_tests.chance_row(decoder, "circularly shifted labels", observed, null, note)
+    return chance_tests.chance_row(decoder, "circularly shifted labels", observed, null, note)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the table."""
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table, write_table
-    from mesodecode.scores.mouse_tests import infer
+    from mesodecode.scores.paired_tests import infer
     from mesodecode.scores.published_tests import select
 
     table, chosen = read_table(args.auc, ["auc"]), where(args.where)

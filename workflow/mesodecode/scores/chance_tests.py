@@ -1,0 +1,96 @@
+"""Is a decoder better than chance? Labels permuted, and labels shifted in a circle."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mesodecode.base.files import UserError
+from mesodecode.scores.mouse_tests import SEED
+
+NUMBERS = ("mean_auc", "n_null", "null_mean", "null_max", "p", "smallest_p")
+COLUMNS = ["decoder", "null", *NUMBERS, "sentence"]
+
+
+def empirical_p(observed: float, null: Sequence[float]) -> tuple[float, float]:
+    """Return p = (r + 1) / (k + 1), r of k null values being `observed` or more, and its smallest.
+
+    One-sided (Davison & Hinkley 1997, Bootstrap Methods, §4.2; Phipson & Smyth 2010, Stat Appl
+    Genet Mol Biol 9: 39). Assumes that the observed value and those under permuted labels could
+    change places if there were nothing to decode.
+    """
+    k = len(null)
+    return (int(np.sum(np.asarray(null) >= observed)) + 1) / (k + 1), 1 / (k + 1)
+
+
+def permuted_labels(table: pd.DataFrame, nulls: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Compare decoders with chance; return a table with `COLUMNS`.
+
+    `nulls`: decoder -> the same decoder with permuted labels, once for each permutation (seed).
+    A permutation gives one value of the null, its mean AUC: its allocations share its labels and
+    are no further draws. Sessions keep none of their own labels, so the true order is not among
+    the permutations; the p is that of them all but for this.
+    Raises UserError for a decoder that the table lacks.
+    """
+    means = table.groupby("decoder", sort=False)["auc"].mean()
+    rows = []
+    for decoder, others in nulls.items():
+        missing = [name for name in (decoder, *others) if name not in means]
+        if missing:
+            raise UserError(f"no decoder {missing[0]}; in the table: {', '.join(means.index)}")
+        few = "; 19 reach .05: add decoders like it with other seeds"
+        note = few if len(others) < 19 else ""
+        rows.append(chance_row(decoder, "permuted labels", means[decoder], means[others], note))
+    return pd.concat(rows, ignore_index=True)
+
+
+def circular_shift(
+    allocations: Iterable[Mapping[str, tuple[np.ndarray, np.ndarray]]], draws: int, seed: int = SEED
+) -> tuple[float, np.ndarray]:
+    """Return a decoder's mean AUC over allocations, and those with circularly shifted labels.
+
+    `allocations`: for each, session -> (labels 0/1, probabilities), both (frames,). A draw shifts
+    the labels of each session by 1 … frames - 1, all equally likely, the same in every allocation
+    (draws,). All shifts of a session cost one FFT, as AUC is a sum of the ranks of run frames.
+    Takes the trained decoder as it is. Known to fail: labels that wrap around are exchangeable with
+    the true ones only if the signals are stationary, so that slow drifts that both share give
+    small p; and shifts within the autocorrelation of behaviour are no draws of their own (Harris
+    2020, Nonsense correlations in neuroscience, bioRxiv 2020.11.29.402719). Measured: .05 for white
+    noise, .14 for random walks that have nothing to do with each other.
+    """
+    observed, null, shifts = [], [], {}
+    for sessions in allocations:
+        ranks = stats.rankdata(np.concatenate([p for _, p in sessions.values()]))
+        total, sums, start, n_run = len(ranks), np.zeros(draws), 0, 0
+        true = 0.0
+        for name, (labels, _) in sessions.items():
+            n = len(labels)
+            if n == 0:  # too short to decode
+                continue
+            if name not in shifts:
+                stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
+                shifts[name] = stream.integers(1, n, draws) if n > 1 else np.zeros(draws, int)
+            mine = ranks[start : start + n]
+            spectrum = np.fft.rfft(mine) * np.conj(np.fft.rfft(labels))
+            sums += np.fft.irfft(spectrum, n)[shifts[name]]  # of ranks where shifted labels are 1
+            true += mine[np.asarray(labels) == 1].sum()
+            n_run, start = n_run + int(np.sum(labels)), start + n
+        least, pairs = n_run * (n_run + 1) / 2, n_run * (total - n_run)
+        observed.append((true - least) / pairs)
+        null.append((sums - least) / pairs)
+    return float(np.mean(observed)), np.mean(null, axis=0)
+
+
+def chance_row(
+    decoder: str, kind: str, observed: float, null: Sequence[float], note: str
+) -> pd.DataFrame:
+    """Return a row of `COLUMNS`; `kind` says what the null values are of, `note` what to mind."""
+    p, smallest = empirical_p(observed, null)
+    words = f"{decoder}: mean AUC {observed:.3f}, {np.mean(null):.3f} with {kind}; p = {p:.3g}, "
+    words += f"which cannot go below {smallest:.3g} (draws: {len(null)}{note})"
+    row = (decoder, kind, observed, len(null), np.mean(null), np.max(null), p, smallest, words)
+    return pd.DataFrame([row], columns=COLUMNS)
