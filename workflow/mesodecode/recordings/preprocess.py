@@ -50,6 +50,7 @@ def preprocess(
     frame_times: str | Path | None = None,
     frame_times_dataset: str | None = None,
     frame_times_unit: str | float | None = None,
+    frame_times_clock: str | float | None = None,
     light_sources: str | Path | None = None,
     light_sources_dataset: str | None = None,
     behavior: str | Path,
@@ -136,9 +137,12 @@ def preprocess(
         raw = Measured(checked, channels if lights is None else len(np.unique(lights)))
         stack = corrected(raw, corrections, frame_rate, lights, filled.outside)
         taken = signal_frames(opened.shape[0], corrections, lights)
-        frames = frames_of(
-            opened, taken, frame_rate, frame_times, frame_times_dataset, frame_times_unit, channels
-        )
+        stamps = {
+            "dataset": frame_times_dataset,
+            "unit": frame_times_unit,
+            "clock": frame_times_clock,
+        }
+        frames = frames_of(opened, taken, frame_rate, frame_times, channels, **stamps)
         traces = read_behavior(behavior, speed_threshold, frames=frames, **labelling)
         if frames.time is not None:
             traces["time"] = frames.time
@@ -261,13 +265,15 @@ def frames_of(
     taken: np.ndarray,
     rate: float,
     times: str | Path | None,
-    dataset: str | None = None,
-    unit: str | float | None = None,
     channels: int = 1,
+    *,
+    dataset: str | None = None,
+    **stamps: Any,
 ) -> Frames:
     """Return the frames `taken` (T,) of a movie of `channels`, at `rate` frames/s.
 
-    Their time stamps are those of the file `times`, in `unit`, else the movie's own.
+    Their time stamps are those of the file `times` (`stamps` as for `read_times`), else the
+    movie's own.
     """
     n_raw, time, orders = movie.shape[0], movie.time, movie.axes.others(channels)
     if isinstance(movie, WithoutBlank):
@@ -278,7 +284,7 @@ def frames_of(
     taken = movie.kept[taken] if isinstance(movie, WithoutBlank) else taken
     if times is not None:
         many = {"taken": taken, "n_raw": n_raw, "orders": orders}
-        time = read_times(times, dataset, len(taken), rate, unit=unit, **many)
+        time = read_times(times, dataset, len(taken), rate, **stamps, **many)
     elif time is not None:
         time = increasing(time, "its time", movie.path)
         time = check_times(time, "the movie", movie.path, rate)

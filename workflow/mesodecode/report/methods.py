@@ -90,7 +90,16 @@ def _behavior(settings: Mapping[str, Any]) -> str:
             "speed": f"by its speed: {runs}.",
         }[settings["states"]]
     )
-    if settings["speed_scale"] is not None and not settings["behavior_encoder"]:
+    position = settings["behavior_position"] if not settings["behavior_encoder"] else None
+    if position:
+        scaled = (
+            "" if settings["speed_scale"] is None else f" ({settings['speed_scale']:g} cm a unit)"
+        )
+        text += (
+            f" Speed is that of a tracked position{scaled}: the straight way between the beginning "
+            "and the end of each frame, by its duration."
+        )
+    elif settings["speed_scale"] is not None and not settings["behavior_encoder"]:
         less = f", less {settings['speed_offset']:g}" if settings["speed_offset"] else ""
         text += (
             f" Speed in cm/s is the signal as recorded{less}, times {settings['speed_scale']:g}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,15 @@ import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings import locomotion
-from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
+from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
 from mesodecode.recordings.readers.clocks import Frames, say
 from mesodecode.recordings.readers.samples import Trace
-from mesodecode.recordings.readers.speeds import speed_of, speed_of_wheel
+from mesodecode.recordings.readers.speeds import speed_of, speed_of_position, speed_of_wheel
 from mesodecode.recordings.readers.traces import read_variables
 
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
 USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}
+MOVES = {"speed", "encoder", "position"}
 MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
 
 
@@ -29,6 +31,7 @@ def read_behavior(
     behavior_speed: str | None = None,
     behavior_segment: str | None = None,
     behavior_encoder: str | None = None,
+    behavior_position: str | Sequence[str] | None = None,
     behavior_time: str | None = None,
     behavior_time_unit: str | float | None = None,
     behavior_rate: float | None = None,
@@ -56,11 +59,13 @@ def read_behavior(
         "speed": behavior_speed,
         "segment": behavior_segment,
         "encoder": behavior_encoder,
+        **_axes(path, behavior_position),
         "time": behavior_time,
     }
     found = _find(path, asked, run_label, states)
-    for trace in found.values():
-        trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit)
+    for role, trace in found.items():
+        rests = role.startswith(("encoder", "position"))
+        trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit, rests=rests)
     behavior = {}
     if "labels" in found and states != "speed":
         behavior["labels"] = _labels(found["labels"], run_label)
@@ -69,6 +74,14 @@ def read_behavior(
             found["encoder"],
             counts_per_turn,
             wheel_circumference,
+            threshold=speed_threshold,
+            decides="labels" not in behavior,
+        )
+    elif "position" in found:
+        behavior["speed"] = speed_of_position(
+            [trace for role, trace in found.items() if role.startswith("position")],
+            unit=speed_unit,
+            scale=speed_scale,
             threshold=speed_threshold,
             decides="labels" not in behavior,
         )
@@ -105,6 +118,17 @@ def read_behavior(
     return behavior
 
 
+def _axes(path: str | Path, names: str | Sequence[str] | None) -> dict[str, str]:
+    """Return the names of x, y, z of a position by role: those given, or columns of a matrix."""
+    given = [names] if isinstance(names, str) else list(names or [])
+    if len(given) == 1:
+        axes = [f"{given[0]}:{column}" for column in (1, 2, 3)]
+        held, _ = read_variables(path, [given[0], *axes])
+        if isinstance(held.get(given[0]), Unreadable):
+            given = [name for name in axes if isinstance(held.get(name), Variable)] or given
+    return {f"position{i or ''}": name for i, name in enumerate(given)}
+
+
 def _find(
     path: str | Path, asked: dict[str, str | None], run_label: str, states: str
 ) -> dict[str, Trace]:
@@ -125,7 +149,7 @@ def _find(
             if name in held and (asked[role] or not is_empty(held[name])):
                 found[role] = Trace(path, name, held[name])
                 break
-    if not found.keys() & {"labels", "speed", "encoder"}:
+    if not found.keys() & {"labels", *MOVES}:
         raise UserError(
             f"{path}: neither '{USUAL['labels'][0]}' nor '{USUAL['speed'][0]}' in it; {holds}; "
             "name what it has in behavior_labels or behavior_speed"
@@ -143,12 +167,12 @@ def _find(
 def _pass_over(role: str, found: dict[str, Trace], states: str) -> None:
     """Leave out what cannot be read where labels come from something else, as asked for."""
     trace = found[role]
-    if role == "speed" and (found.keys() & {"labels", "encoder"}) and states != "speed":
+    if role == "speed" and (found.keys() & {"labels", "encoder", "position"}) and states != "speed":
         say(f"{trace.path}: {trace.name} {trace.data.why}; goes on without a speed")
         del found[role]
     elif role == "labels" and states == "speed":
         del found[role]
-    elif role == "labels" and (found.keys() & {"speed", "encoder"}):
+    elif role == "labels" and (found.keys() & MOVES):
         raise UserError(
             f"{trace.path}: {trace.name} {trace.data.why} (or set states: speed, for labels by "
             "threshold)"
@@ -233,6 +257,7 @@ def seen(
     """
     roles = {key.removeprefix("behavior_"): name for key, name in names.items()}
     asked = {key: roles.get(key) for key in ("labels", "speed", "encoder")}
+    asked |= _axes(path, roles.get("position"))
     found = _find(path, asked, run_label, states)
     timed = roles.get("time") or roles.get("rate")
     clock = ["behavior_time", "frame_times"] if timed else []
@@ -254,11 +279,12 @@ def seen(
         keys = ["behavior_labels", *(["run_label"] if words else []), *clock]
         return f"{trace.name} holds {held}; check {_listed(keys)}"
     speed = behavior["speed"]
-    name = found["encoder" if "encoder" in found else "speed"].name
+    role = next(role for role in ("encoder", "position", "speed") if role in found)
+    name = found[role].name
     held = f"the speed of {name} is {speed.min():.3g} to {speed.max():.3g} cm/s"
     keys = ["counts_per_turn", "wheel_circumference"] if "encoder" in found else ["speed_unit"]
     keys = ["speed_scale", "speed_offset"] if speed_scale else keys
-    if "encoder" not in found:
+    if role == "speed":
         unit = speed_unit or getattr(found["speed"].data, "unit", None)
         taken = f"{speed_scale:g} cm/s each" if speed_scale else f"in {unit or 'cm/s'}"
         held += f" (taken to be {taken})"

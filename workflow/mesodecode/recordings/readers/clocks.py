@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import ask, other
 from mesodecode.recordings.readers import npy
-from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
+from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
+from mesodecode.recordings.readers.pulses import rising
 from mesodecode.recordings.readers.traces import finite, read_variables
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
@@ -180,6 +181,7 @@ def read_times(
     rate: float,
     *,
     unit: str | float | None = None,
+    clock: str | float | None = None,
     taken: np.ndarray | None = None,
     n_raw: int | None = None,
     orders: Mapping[str, int] | None = None,
@@ -187,34 +189,76 @@ def read_times(
     """Read the time stamps (T,) s of a movie's frames.
 
     They are the variable `name` of a file; None looks for frame_times or time; a plain NPY vector
-    needs no name. `unit` as for `seconds`; `taken`, `n_raw` and `orders` as in `Frames`. Raises
-    UserError unless there is one a frame (or one for each of all channels, or two an exposure: see
-    `of_frames`), each later than the one before, at `rate` frames/s.
+    needs no name. A trace of pulses gives the times when it rises (see `pulses`): it is sampled at
+    `clock`, samples/s or the name of its times, or has times of its own. `unit` as for `seconds`;
+    `taken`, `n_raw` and `orders` as in `Frames`. Raises UserError unless there is one a frame (or
+    one for each of all channels, or two an exposure: see `of_frames`), each later than the one
+    before, at `rate` frames/s.
     """
     known = (name,) if name else ("frame_times", "time")
-    values, found = None, "the file"
-    if name is None and Path(path).suffix.lower() == ".npy":
-        array = npy.load(path)
-        values = array.squeeze() if array.dtype.names is None else None
-    if values is None:
-        held, inside = read_variables(path, known)
-        found = next((n for n in known if n in held and (name or not is_empty(held[n]))), None)
-        if found is None:
-            raise UserError(
-                f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'no numbers'}; "
-                "name the frames' time stamps in frame_times_dataset"
-            )
-        if isinstance(held[found], Unreadable):
-            raise UserError(f"{path}: {found} {held[found].why}")
-        if isinstance(held[found], Bouts):
-            raise UserError(f"{path}: {found} holds intervals; needs a time stamp a frame")
-        values = held[found].values
-    if values.ndim != 1:
-        raise UserError(f"{path}: {found} has shape {values.shape}; needs one time stamp a frame")
-    time = seconds(values, unit, found, path)
+    if name is None and Path(path).suffix.lower() == ".npy" and not npy.load(path).dtype.names:
+        found, time = "the file", npy.time_stamps(npy.load(path)).squeeze()
+        if time.ndim != 1:
+            raise UserError(f"{path}: has shape {time.shape}; needs one time stamp a frame")
+        if clock is not None:
+            time = rising(time, _sampled(path, clock, len(time), unit), found, path)
+        else:
+            time = seconds(time, unit, found, path)
+    else:
+        found, time = _held_times(path, known, unit, clock)
     frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
     time = of_frames(time, found, path, frames)
     return check_times(time, found, path, rate)
+
+
+def _held_times(
+    path: str | Path,
+    known: Sequence[str],
+    unit: str | float | None,
+    clock: str | float | None,
+) -> tuple[str, np.ndarray]:
+    """Return the first variable of `known` that a file has, and the times in s that it gives."""
+    held, inside = read_variables(path, known)
+    found = next((n for n in known if n in held and (len(known) < 2 or not is_empty(held[n]))), "")
+    if not found:
+        raise UserError(
+            f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'no numbers'}; "
+            "name the frames' time stamps in frame_times_dataset"
+        )
+    trace = held[found]
+    if isinstance(trace, Unreadable):
+        raise UserError(f"{path}: {found} {trace.why}")
+    if isinstance(trace, Bouts):
+        raise UserError(f"{path}: {found} holds intervals; needs a time stamp a frame")
+    sampled = None
+    if clock is not None:
+        sampled = _sampled(path, clock, len(trace.values), unit)
+    elif trace.time is not None and not (np.diff(finite(trace.values, found, path)) > 0).all():
+        sampled = trace.time
+    if sampled is None:
+        return found, seconds(trace.values, unit, found, path)
+    return found, rising(finite(trace.values, found, path), sampled, found, path)
+
+
+def _sampled(
+    path: str | Path, clock: str | float, n_samples: int, unit: str | float | None
+) -> np.ndarray:
+    """Return when the samples of a trace were taken, by their rate or the name of their times."""
+    if not isinstance(clock, str):
+        return np.arange(n_samples) / clock
+    held, inside = read_variables(path, [clock])
+    if not isinstance(held.get(clock), Variable):
+        raise UserError(
+            f"{path}: no '{clock}' (frame_times_clock) in it, or no vector of times; it holds: "
+            f"{', '.join(inside) or 'no numbers'}"
+        )
+    time = seconds(held[clock].values, unit, clock, path)
+    if len(time) != n_samples:
+        raise UserError(
+            f"{path}: {clock} has {len(time)} time stamps for {n_samples} samples; one belongs to "
+            "each"
+        )
+    return time
 
 
 def of_frames(time: np.ndarray, name: str, path: str | Path, frames: Frames) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,8 @@ from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
 from mesodecode.recordings.readers import mapped, pixels
 from mesodecode.recordings.readers.arrays import Held, note_of
+
+IDENTIFIER = r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 @contextmanager
@@ -63,14 +66,40 @@ def load(path: str | Path, *, whole: bool = True) -> np.ndarray:
         raise UserError(f"{path}: not a readable NPY file of numbers ({words(error)})") from error
 
 
+def _of_folder(file: Path) -> np.ndarray:
+    array = load(file)
+    return time_stamps(array) if ".times" in file.name else array
+
+
+def time_stamps(array: np.ndarray) -> np.ndarray:
+    """Return the time stamp of each sample, as ALF keeps those of regular ones in a few rows.
+
+    Rows of sample and time, from sample 0 on, stand for what lies between them too; anything else
+    is returned as it is (Rossant et al., "ALF", International Brain Laboratory).
+    """
+    if (
+        array.ndim != 2
+        or array.shape[1] != 2
+        or array.shape[0] < 2
+        or array.dtype.kind not in "uif"
+    ):
+        return array
+    at = array[:, 0].astype(np.float64)
+    if at[0] != 0 or (at != np.rint(at)).any() or (np.diff(at) <= 0).any():
+        return array
+    return np.interp(np.arange(at[-1] + 1), at, array[:, 1])
+
+
 def variables(path: Path) -> dict[str, Held]:
     """Return the arrays of a folder of NPY files by name, or of a file by its fields.
 
     A plain vector is `labels` if of whole numbers, logicals or words, else `speed`; a matrix is
-    `data`.
+    `data`. In a folder, time stamps are as ALF keeps them (see `time_stamps`), and the identifiers
+    of ONE at the ends of names are left out.
     """
     if path.is_dir():
-        return {file.stem: Held(partial(load, file)) for file in sorted(path.glob("*.npy"))}
+        files = {re.sub(IDENTIFIER, "", file.stem): file for file in sorted(path.glob("*.npy"))}
+        return {name: Held(partial(_of_folder, file)) for name, file in files.items()}
     array = load(path)
     if array.dtype.names:
         return {name: Held(partial(array.__getitem__, name)) for name in array.dtype.names}

@@ -52,11 +52,14 @@ class Trace:
         rate: float | None,
         frames: Frames | None,
         unit: str | float | None = None,
+        *,
+        rests: bool = False,
     ) -> None:
         """Find its time stamps: those of the file's own, of variable `time`, or from `rate`.
 
         What has another length than `time`, but a value a frame, has none; of a value for each
         frame of all channels, those of the signal's frames are taken. `unit` is that of `time`.
+        `rests`: it is a place, which is the same before its first sample and after its last.
         """
         self.frames = frames
         if isinstance(self.data, Bouts):
@@ -84,11 +87,36 @@ class Trace:
         elif rate is not None and frames is not None:
             self.time = frames.starts[0] + np.arange(n_values) / rate
         if self.time is not None and frames is not None:
+            if rests:
+                self._hold_at_ends(frames)
             check_spans(self.time, frames, self.name, self.path, guessed=guessed)
         elif frames is not None and frames.has_raw(n_values):
             say(f"{self.path}: of {n_values} values of {self.name}, one for each frame of all "
                 f"channels, those of the signal's {frames.count} frames are taken")  # fmt: skip
             self.data = replace(self.data, values=self.data.values[frames.taken])
+
+    def _hold_at_ends(self, frames: Frames) -> None:
+        """Add a sample at the frames' first and last time where a place is logged as it changes.
+
+        Only as far as pauses go in which nothing was logged: what ends long before the movie may
+        have been stopped.
+        """
+        steps = np.diff(self.time)
+        pause = steps.max()
+        before, after = self.time[0] - frames.starts[0], frames.starts[-1] - self.time[-1]
+        spare = max(float(np.median(steps)), frames.lasts)
+        if pause <= max(USUAL * np.median(steps), LEAST) or max(before, after) > pause:
+            return
+        for missing, end, where in ((after, -1, "ends"), (before, 0, "begins")):
+            if missing > spare:
+                say(
+                    f"{self.path}: {self.name} {where} {missing:.4g} s from where the movie does, "
+                    f"and pauses for up to {pause:.4g} s: it is taken to stand still there"
+                )
+                at = len(self.time) if end else 0
+                values = np.insert(self.data.values, at, self.data.values[end])
+                self.time = np.insert(self.time, at, frames.starts[end])
+                self.data = replace(self.data, values=values)
 
     def values(self) -> np.ndarray:
         """Return its values. Raises UserError if it is intervals."""
@@ -150,7 +178,7 @@ class Trace:
             return segment
         return locomotion.held_at(segment, self.time, self.frames.starts)
 
-    def check_way(self, counts: np.ndarray) -> None:
+    def check_way(self, counts: np.ndarray, unit: str = "counts") -> None:
         """Raise UserError if a wheel of counts (n,) turned in a gap, by more than between samples.
 
         A position that is logged as it changes has gaps in which it hardly does.
@@ -162,7 +190,8 @@ class Trace:
         usual = way[np.diff(self.time) <= longest].max(initial=0)
         turned = gaps[way[gaps] > 1.5 * usual + 1]
         if turned.size:
-            self._refuse_gaps(turned, f"it turned by {way[turned[0]]:g} counts meanwhile")
+            went = "turned" if unit == "counts" else "moved"
+            self._refuse_gaps(turned, f"it {went} by {way[turned[0]]:g} {unit} meanwhile")
 
     def _gaps(self, most: float = np.inf) -> tuple[float, np.ndarray]:
         """Return from what length (s) gaps count, and the samples (k,) before gaps with frames."""

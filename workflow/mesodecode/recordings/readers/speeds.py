@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.samples import Trace
+from mesodecode.recordings.readers.traces import finite
 
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
 OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
@@ -18,6 +20,7 @@ OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
 )
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
+UNKNOWN = 0.2  # share of the samples of a position that may be interpolated
 USUAL = 2.0, 150.0  # cm/s; between them is the fastest of nearly every session
 
 
@@ -134,14 +137,7 @@ def speed_of_wheel(
             f"{trace.path}: encoder counts of {trace.name} need counts_per_turn and "
             "wheel_circumference (cm)"
         )
-    counts, time = trace.numbers(), trace.time
-    if time is None:
-        time = trace.frames.starts
-        if len(counts) != len(time):
-            raise UserError(
-                f"{trace.path}: {trace.name} of {len(counts)} samples, but the movie has "
-                f"{len(time)} frames; name their time stamps in behavior_time or behavior_rate"
-            )
+    counts, time = trace.numbers(), _times(trace)
     try:
         counts, size = locomotion.run_on(counts, counts_per_turn, counts_per_turn / turn)
     except ValueError as error:
@@ -166,3 +162,73 @@ def speed_of_wheel(
     if decides:
         _say_noise(trace, velocity, threshold)
     return speed
+
+
+def speed_of_position(
+    traces: Sequence[Trace],
+    *,
+    unit: str | None,
+    scale: float | None,
+    threshold: float,
+    decides: bool,
+) -> np.ndarray:
+    """Return the speed (T,) in cm/s along all axes of a position, a trace each.
+
+    That of a frame is the straight way between its beginning and its end, by its duration. Samples
+    that are NaN are interpolated, and a line says so. `scale` is the cm of one of its unit, else
+    `unit` is that of its speed; None takes the file's. Raises UserError if the unit is not known,
+    more than `UNKNOWN` of the samples are NaN, or the mouse would be faster than any.
+    """
+    first = traces[0]
+    own = getattr(first.data, "unit", None)
+    factor = scale or in_cm_s(unit or f"{own}/s")
+    if factor is None:
+        shown = f"its unit is {own}" if own else "its unit is not said"
+        raise UserError(
+            f"{first.path}: {first.name} is a position, and {shown}: say in speed_scale how many "
+            "cm one of it is, or set speed_unit: m/s, cm/s or mm/s if it is in m, cm or mm"
+        )
+    ways = []
+    for trace in traces:
+        way, time = _bridged(trace) * factor, _times(trace)
+        trace.check_way(way, "cm")
+        ways.append(
+            locomotion.velocity_of_encoder(
+                way, time, trace.frames.starts, counts_per_turn=1.0, wheel_circumference=1.0
+            )
+        )
+    speed = np.sqrt(np.sum(np.square(ways), axis=0))
+    if decides:
+        _check_fast(first, speed, said=True)
+        for trace, velocity in zip(traces, ways, strict=True):
+            _say_noise(trace, velocity, threshold)
+    return speed
+
+
+def _times(trace: Trace) -> np.ndarray:
+    """Return when the samples of a trace were taken, of one a frame when the frames began."""
+    if trace.time is not None:
+        return trace.time
+    if len(trace.values()) != len(trace.frames.starts):
+        raise UserError(
+            f"{trace.path}: {trace.name} of {len(trace.values())} samples, but the movie has "
+            f"{len(trace.frames.starts)} frames; name their time stamps in behavior_time or "
+            "behavior_rate"
+        )
+    return trace.frames.starts
+
+
+def _bridged(trace: Trace) -> np.ndarray:
+    """Return the values (n,) of a trace, interpolated linearly where they are NaN."""
+    values = trace.values()
+    known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), bool)
+    lost = 1 - known.mean()
+    if lost > UNKNOWN:
+        raise UserError(
+            f"{trace.path}: {trace.name} is not known in {lost:.0%} of {len(values)} samples (NaN, "
+            "or unlikely by the table's likelihood); name another point, or cut these parts out"
+        )
+    if lost:
+        say(f"{trace.path}: {trace.name} is interpolated in {lost:.1%} of its samples (NaN)")
+    numbers = finite(values[known], trace.name, trace.path).astype(np.float64)
+    return np.interp(np.arange(len(values)), np.flatnonzero(known), numbers)

@@ -15,6 +15,7 @@ import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import words
+from mesodecode.recordings.readers import deeplabcut
 from mesodecode.recordings.readers.arrays import Held, Unreadable, unreadable
 
 HEAD, SAMPLE = 1 << 20, 200  # bytes and rows from which the layout is told
@@ -41,12 +42,14 @@ def read_table(path: str | Path) -> dict[str, Held]:
 
     Told from the first lines: the separator (comma, semicolon, tab, spaces), decimal commas, row
     names without a header as R writes them, separators at the end of rows, lines of comment (#)
-    before the header, and a line of units below it. Raises UserError if it is no table, or if its
-    rows have more fields than its header.
+    before the header, and a line of units below it; or a table of DeepLabCut. Raises UserError if
+    it is no table, or if its rows have more fields than its header.
     """
     import pandas as pd
 
     path = Path(path)
+    if deeplabcut.is_one(next(iter(_head(path)[0]), "")):
+        return deeplabcut.variables(path)
     try:
         layout = _layout(path)
         table = pd.read_csv(

@@ -53,10 +53,10 @@ def _holding(path: Path) -> Iterator[dict[str, Held]]:
     """Open a file for the variables that it holds."""
     known = file_formats.format_of(path, "traces")
     if known == "HDF5":
-        from mesodecode.recordings.readers import hdf5
+        from mesodecode.recordings.readers import hdf5, wavesurfer
 
         with hdf5.open_file(path) as file:
-            yield hdf5.variables(file, path)
+            yield hdf5.variables(file, path) | wavesurfer.channels(file, path)
     elif known == "table":
         from mesodecode.recordings.readers import table
 
@@ -70,6 +70,19 @@ def _holding(path: Path) -> Iterator[dict[str, Held]]:
         from mesodecode.recordings.readers import npy
 
         yield npy.variables(path)
+    elif known == "TDMS":
+        from mesodecode.recordings.readers import tdms
+
+        with tdms.holding(path) as held:
+            yield held
+    elif known == "ABF":
+        from mesodecode.recordings.readers import abf
+
+        yield abf.variables(path)
+    elif known == "Spike2" or path.suffix.lower() == ".smrx":
+        from mesodecode.recordings.readers import spike2
+
+        yield spike2.variables(path)
     elif known == "MAT" or not path.suffix:
         from mesodecode.recordings.readers import mat
 

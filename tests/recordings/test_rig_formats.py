@@ -1,0 +1,359 @@
+"""Behaviour as recorders of rigs write it: Spike2, ABF, TDMS, WaveSurfer, ALF, DeepLabCut."""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+
+from make_movies import save_nwb
+from mesodecode.base.files import UserError
+from mesodecode.recordings.readers.behavior import read_behavior
+from mesodecode.recordings.readers.clocks import Frames, read_times
+from mesodecode.recordings.readers.traces import read_variables
+
+FRAMES = Frames(8, 10.0)  # 0.8 s
+TIMES = np.arange(100) / 100  # of samples, s
+RUNS = (TIMES >= 0.2) & (TIMES < 0.6)  # frames 2 to 5
+LABELS = [0, 0, 1, 1, 1, 1, 0, 0]
+PULSES = np.where(np.arange(100) % 10 < 3, 5.0, 0.0)  # a frame each 0.1 s; high as it begins
+
+
+def refusal(call, *args, **options):
+    with pytest.raises(UserError) as caught:
+        call(*args, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- Spike2 --------------------------------------------------------------------------------------
+
+
+def save_smr(path, channels):
+    """A file of Spike2 version 6 (32 bit): a tick is 10 us, a sample of a waveform 10 ms.
+
+    `channels`: title -> samples in 0.01 cm/s from pieces (first tick, samples), or ticks of events.
+    """
+    head = struct.pack("<h10s8s3hi5hid", 6, b"", b"", 10, 1, 0, 0, len(channels), *[0] * 5, 1e-6)
+    heads, blocks, end = b"", b"", 4096
+    for number, (title, held) in enumerate(channels.items(), 1):
+        events = isinstance(held, np.ndarray)
+        pieces = [(held[0], held)] if events else held
+        named, kind = bytes([len(title)]) + title.encode(), 3 if events else 1
+        about = [0, 0, end, end, len(pieces), *[0] * 5, b"", 0, 1000, 0, named, 100, kind, 0]
+        about = struct.pack("<h3i6h72s2ih10sfBb", *about)
+        about += b"" if events else struct.pack("<ff6sh", 65.536, 0, b"\x04cm/s", 1)
+        heads += about.ljust(140, b"\0")
+        for i, (tick, values) in enumerate(pieces):
+            data = values.astype("<i4" if events else "<i2").tobytes()
+            last = values[-1] if events else tick + 1000 * (len(values) - 1)
+            end += 20 + len(data)
+            following = end if i + 1 < len(pieces) else -1
+            blocks += struct.pack("<4i2h", -1, following, tick, last, number, len(values)) + data
+    path.write_bytes((head.ljust(512, b"\0") + heads).ljust(4096, b"\0") + blocks)
+
+
+def test_spike2_has_channels_units_times_and_events(tmp_path):
+    pytest.importorskip("neo")
+    path, camera = tmp_path / "b.smr", np.arange(8) * 10000 + 500
+    save_smr(path, {"wheel": [(0, 2000 * RUNS)], "camera": camera})
+    got = read_behavior(path, frames=FRAMES, behavior_speed="wheel")
+    assert got["labels"].tolist() == LABELS
+    assert got["speed"].max() == pytest.approx(20, rel=1e-6)
+    times = read_times(path, "camera", 8, 10.0)
+    np.testing.assert_allclose(times, 0.005 + np.arange(8) / 10, atol=1e-9)
+    assert "it holds: camera, wheel" in refusal(read_behavior, path, behavior_speed="x")
+
+
+def test_a_pause_of_spike2_is_a_gap_of_its_times(tmp_path):
+    pytest.importorskip("neo")
+    path = tmp_path / "b.smr"
+    save_smr(path, {"wheel": [(0, np.full(10, 100)), (30000, np.full(5, 300))]})
+    wheel = read_variables(path, ["wheel"])[0]["wheel"]
+    np.testing.assert_allclose(wheel.time, [*np.arange(10) / 100, *(0.3 + np.arange(5) / 100)])
+    np.testing.assert_allclose(wheel.values, [1] * 10 + [3] * 5, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("b.smr", "not a readable Spike2 file"),
+        ("b.smrx", "File > Export As > MATLAB data"),
+        ("b.abf", "not a readable ABF file"),
+        ("b.tdms", "not a readable TDMS file"),
+    ],
+)
+def test_files_of_recorders_that_are_none(tmp_path, name, words):
+    pytest.importorskip("neo"), pytest.importorskip("pyabf"), pytest.importorskip("nptdms")
+    (tmp_path / name).write_bytes(b"no such file" * 3)
+    assert words in refusal(read_variables, tmp_path / name, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [
+        ("b.smr", "neo.rawio.spike2rawio", "neo"),
+        ("b.abf", "pyabf", "abf"),
+        ("b.tdms", "nptdms", "tdms"),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(tmp_path, monkeypatch, name, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / name).write_bytes(b"x")
+    line = refusal(read_variables, tmp_path / name, ["x"])
+    assert "not installed" in line and f"pip install 'mesodecode[{extra}]'" in line
+
+
+# --- ABF, TDMS, WaveSurfer, Timeline -------------------------------------------------------------
+
+
+def test_abf_has_channels_units_and_times(tmp_path):
+    """Two sweeps of 10 s follow each other; pyabf's own writer leaves channels without a name."""
+    pytest.importorskip("pyabf")
+    from pyabf import abfWriter
+
+    path = tmp_path / "b.abf"
+    abfWriter.writeABF1(np.tile(20.0 * RUNS, (2, 10)), str(path), 100.0, units="cm/s")
+    assert read_variables(path, [])[1] == ["channel 1"]
+    held = read_variables(path, ["channel 1"])[0]["channel 1"]
+    assert held.unit == "cm/s"
+    np.testing.assert_allclose(held.values, np.tile(20.0 * RUNS, 20), atol=0.05)
+    np.testing.assert_allclose(held.time, np.arange(2000) / 100)
+    got = read_behavior(path, frames=Frames(200, 10.0), behavior_speed="channel 1")
+    assert got["labels"].tolist() == [*LABELS, 0, 0] * 20
+
+
+def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
+    nptdms = pytest.importorskip("nptdms")
+    path = tmp_path / "b.tdms"
+    wave = {"wf_increment": 0.01, "wf_start_offset": 0.0, "unit_string": "m/s"}
+    stamps = np.datetime64("2024-01-31T12:00:00") + (TIMES * 1e6).astype("timedelta64[us]")
+    with nptdms.TdmsWriter(str(path)) as file:
+        file.write_segment(
+            [
+                nptdms.ChannelObject("rig", "wheel", 0.2 * RUNS, properties=wave),
+                nptdms.ChannelObject("rig", "camera", PULSES, properties=wave),
+                nptdms.ChannelObject("rig", "bare", 20.0 * RUNS),
+                nptdms.ChannelObject("rig", "clock", stamps),
+            ]
+        )
+    assert read_variables(path, [])[1] == ["rig/bare", "rig/camera", "rig/clock", "rig/wheel"]
+    got = read_behavior(path, frames=FRAMES, behavior_speed="rig/wheel")
+    assert got["labels"].tolist() == LABELS and got["speed"].max() == pytest.approx(20)
+    np.testing.assert_allclose(read_times(path, "rig/camera", 9, 10.0), np.arange(1, 10) / 10)
+    rated = read_behavior(path, frames=FRAMES, behavior_speed="rig/bare", behavior_rate=100)
+    assert rated["labels"].tolist() == LABELS
+    start = np.datetime64("2024-01-31T12:00:00").astype("datetime64[s]").astype(float)
+    dated = Frames(8, 10.0, start + np.arange(8) / 10)
+    options = {"behavior_speed": "rig/bare", "behavior_time": "rig/clock"}
+    assert read_behavior(path, frames=dated, **options)["labels"].tolist() == LABELS
+
+
+def save_wavesurfer(path, sweeps, **head):
+    with h5py.File(path, "w") as file:
+        file["header/AcquisitionSampleRate"] = [[100.0]]
+        for name, values in head.items():
+            file[f"header/{name}"] = values
+        for number, (stamp, analog, digital) in enumerate(sweeps, 1):
+            file[f"sweep_{number:04d}/timestamp"] = [[stamp]]
+            file[f"sweep_{number:04d}/analogScans"] = analog
+            file[f"sweep_{number:04d}/digitalScans"] = digital
+
+
+def test_channels_of_wavesurfer_by_name(tmp_path):
+    """Counts become volts by a polynomial, and cm/s by the channel's scale (0.05 V a cm/s)."""
+    path = tmp_path / "w.h5"
+    analog = np.stack([np.zeros(100), 500 * RUNS]).astype("i2")
+    digital = ((PULSES > 2) * 2 + 1).astype("u1")[None]  # camera is the second bit
+    head = {
+        "AIChannelNames": ["off", "sync", "wheel"],
+        "IsAIChannelActive": [[0], [1], [1]],
+        "AIChannelUnits": ["V", "V", "cm/s"],
+        "AIChannelScales": [[1.0], [1.0], [0.05]],
+        "AIScalingCoefficients": [[0.0, 1.0, 0, 0], [0.0, 0.002, 0, 0]],
+        "DIChannelNames": ["on", "camera"],
+    }
+    save_wavesurfer(path, [(3.0, analog, digital)], **head)
+    got = read_behavior(path, frames=FRAMES, behavior_speed="wheel")
+    assert got["labels"].tolist() == LABELS and got["speed"].max() == pytest.approx(20)
+    np.testing.assert_allclose(read_times(path, "camera", 9, 10.0), np.arange(1, 10) / 10)
+    save_wavesurfer(
+        path, [(3.0, analog, digital), (5.0, analog, digital)], AIChannelNames=["a", "b"]
+    )
+    held = read_variables(path, ["b"])[0]["b"]
+    np.testing.assert_array_equal(held.values, np.tile(500 * RUNS, 2))  # counts, as they stand
+    np.testing.assert_allclose(held.time, [*TIMES, *(2 + TIMES)])
+
+
+def test_a_column_of_timeline_is_speed_and_another_the_cameras_pulses(tmp_path):
+    path = tmp_path / "Timeline.mat"
+    daq = np.stack([PULSES, 20.0 * RUNS, TIMES % 0.05], axis=1)
+    scipy.io.savemat(path, {"rawDAQData": daq, "rawDAQTimestamps": TIMES + 3})
+    stamps = {"clock": "rawDAQTimestamps"}
+    times = read_times(path, "rawDAQData:1", 9, 10.0, **stamps)
+    np.testing.assert_allclose(times, 3 + np.arange(1, 10) / 10)
+    names = {"behavior_speed": "rawDAQData:2", "behavior_time": "rawDAQTimestamps"}
+    got = read_behavior(path, frames=Frames(9, 10.0, times), **names)
+    assert got["labels"].tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+# --- pulses --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("noise", [0, 0.8])
+def test_pulses_of_a_rate_are_frames_whatever_their_noise(tmp_path, noise):
+    trace = 0.3 + 3.3 * (PULSES > 2) + np.random.default_rng(1).uniform(-noise, noise, 100)
+    np.save(tmp_path / "ttl.npy", trace)
+    times = read_times(tmp_path / "ttl.npy", None, 9, 10.0, clock=100)
+    np.testing.assert_allclose(times, np.arange(1, 10) / 10)  # the first was high from the start
+    pd.DataFrame({"t": 1000 * TIMES, "ttl": trace}).to_csv(tmp_path / "ttl.csv", index=False)
+    timed = read_times(tmp_path / "ttl.csv", "ttl", 9, 10.0, clock="t", unit="ms")
+    np.testing.assert_allclose(timed, times, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("trace", "clock", "words"),
+    [
+        (PULSES, 100, "has 9 time stamps, but the movie has 12 frames"),
+        (TIMES, 100, "is no trace of pulses: of 100 samples from 0 to 0.99, 33% lie between"),
+        (np.zeros(100), 100, "is no trace of pulses: of 100 samples from 0 to 0, 0% lie"),
+        (np.where(TIMES > 0.5, np.nan, 1), 100, "not finite"),
+        (PULSES, "t", "no 't' (frame_times_clock) in it, or no vector of times; it holds: half"),
+        (PULSES, "half", "half has 50 time stamps for 100 samples"),
+    ],
+)
+def test_traces_without_the_cameras_pulses_are_refused(tmp_path, trace, clock, words):
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["ttl"], file["half"] = trace, TIMES[:50]
+    assert words in refusal(read_times, tmp_path / "t.h5", "ttl", 12, 10.0, clock=clock)
+
+
+# --- ALF -----------------------------------------------------------------------------------------
+
+
+def save_alf(folder, name, **arrays):
+    folder.mkdir(exist_ok=True)
+    for attribute, array in arrays.items():
+        np.save(folder / f"{name}.{attribute}.npy", array)
+
+
+def test_a_wheel_of_alf_is_logged_only_while_it_turns(tmp_path, capsys):
+    """Radians; 1 cm is 0.1 rad. It turns by 2 cm in frames 20 to 29 and 50 to 59 of 80."""
+    turning = np.arange(0, 1.001, 0.02)
+    times = np.concatenate([2 + turning, 5 + turning])
+    position = np.concatenate([0.2 * turning, 0.2 + 0.2 * turning])
+    save_alf(tmp_path / "alf", "_ibl_wheel", position=position, timestamps=times)
+    got = read_behavior(
+        tmp_path / "alf",
+        frames=Frames(80, 10.0),
+        behavior_encoder="_ibl_wheel.position",
+        behavior_time="_ibl_wheel.timestamps",
+        counts_per_turn=2 * np.pi,
+        wheel_circumference=20 * np.pi,
+    )
+    assert np.flatnonzero(got["labels"]).tolist() == [*range(20, 30), *range(50, 60)]
+    np.testing.assert_allclose(got["speed"][[20, 29, 55]], 2, rtol=1e-5)
+    assert got["speed"][[0, 40, 79]].tolist() == [0, 0, 0]
+    words = capsys.readouterr().err
+    assert "begins 2 s from where the movie does" in words and "ends 1.9 s from" in words
+
+
+def test_a_wheel_that_ends_long_before_the_movie_may_have_been_stopped(tmp_path):
+    times = np.concatenate([np.arange(0, 1, 0.02), np.arange(2, 3, 0.02)])
+    save_alf(tmp_path / "alf", "wheel", position=np.arange(100.0), timestamps=times)
+    names = {"behavior_encoder": "wheel.position", "behavior_time": "wheel.timestamps"}
+    wheel = {"counts_per_turn": 100, "wheel_circumference": 10}
+    line = refusal(read_behavior, tmp_path / "alf", frames=Frames(80, 10.0), **names, **wheel)
+    assert "covers 0 to 2.98 s, but the movie 0 to 7.9 s" in line
+
+
+def test_time_stamps_of_alf_are_two_for_all_samples(tmp_path):
+    save_alf(tmp_path / "alf", "wheel", speed=20.0 * RUNS, timestamps=[[0, 7.0], [99, 7.99]])
+    identifier = "0a1b2c3d-0a1b-4c2d-8e3f-0a1b2c3d4e5f"
+    (tmp_path / "alf/wheel.speed.npy").rename(tmp_path / f"alf/wheel.speed.{identifier}.npy")
+    names = {"behavior_speed": "wheel.speed", "behavior_time": "wheel.timestamps"}
+    frames = Frames(8, 10.0, 7 + np.arange(8) / 10)
+    assert read_behavior(tmp_path / "alf", frames=frames, **names)["labels"].tolist() == LABELS
+    np.save(tmp_path / "camera.times.npy", [[0, 7.0], [2, 7.2], [7, 7.7]])
+    times = read_times(tmp_path / "camera.times.npy", None, 8, 10.0)
+    np.testing.assert_allclose(times, frames.time)
+
+
+# --- positions -----------------------------------------------------------------------------------
+
+# from (0, 0) along a line of slope 4/3, at 20 cm/s in frames 2 to 5: 3-4-5 triangles
+WAY = np.cumsum(RUNS) * 0.2  # cm, from sample to sample
+X, Y = np.append(0, 0.6 * WAY[:-1]), np.append(0, 0.8 * WAY[:-1])
+
+
+def save_dlc(path, likelihood, individual=None):
+    """A table as DeepLabCut writes it, of one body part, in px of 0.5 mm."""
+    lines = [
+        ["scorer", *["DLC"] * 3],
+        ["bodyparts", *["nose"] * 3],
+        ["coords", "x", "y", "likelihood"],
+    ]
+    if individual:
+        lines.insert(1, ["individuals", *[individual] * 3])
+    rows = np.stack([np.arange(100), 100 + 20 * X, 50 + 20 * Y, likelihood], axis=1)
+    pd.DataFrame([*lines, *rows.tolist()]).to_csv(path, index=False, header=False)
+
+
+@pytest.mark.parametrize("individual", [None, "mouse1"])
+def test_a_point_of_deeplabcut_gives_the_speed(tmp_path, capsys, individual):
+    path, likelihood = tmp_path / "v.csv", np.ones(100)
+    likelihood[40:43] = 0.2
+    save_dlc(path, likelihood, individual)
+    part = f"{individual}/nose" if individual else "nose"
+    table = pd.read_csv(path, header=None)
+    table.iloc[-60, 1] = "999"  # sample 40, where the nose is not seen
+    table.to_csv(path, index=False, header=False)
+    options = {"behavior_position": part, "speed_scale": 0.05, "behavior_rate": 100}
+    got = read_behavior(path, frames=FRAMES, **options)
+    assert got["labels"].tolist() == LABELS
+    np.testing.assert_allclose(got["speed"], np.multiply(LABELS, 20), atol=1e-5)
+    assert "interpolated in 3.0% of its samples" in capsys.readouterr().err
+    line = refusal(read_behavior, path, frames=FRAMES, behavior_position=part, behavior_rate=100)
+    assert "is a position, and its unit is not said: say in speed_scale how many cm" in line
+    save_dlc(path, np.full(100, 0.5), individual)
+    assert "is not known in 100%" in refusal(read_behavior, path, frames=FRAMES, **options)
+
+
+def test_a_table_of_deeplabcut_that_is_cut_off(tmp_path):
+    (tmp_path / "v.csv").write_text("scorer,DLC\nbodyparts,nose\n")
+    assert "not a table of DeepLabCut" in refusal(read_variables, tmp_path / "v.csv", ["nose"])
+
+
+def test_two_columns_of_a_table_are_a_position(tmp_path):
+    path = tmp_path / "v.csv"
+    pd.DataFrame({"t": TIMES, "X": 10 * X, "Y": 10 * Y}).to_csv(path, index=False)
+    options = {"behavior_position": ["X", "Y"], "behavior_time": "t", "speed_unit": "mm/s"}
+    got = read_behavior(path, frames=FRAMES, **options)
+    np.testing.assert_allclose(got["speed"], np.multiply(LABELS, 20), atol=1e-5)
+
+
+def test_a_position_of_nwb_in_m(tmp_path):
+    from pynwb.behavior import Position, SpatialSeries
+
+    data = np.stack([X, Y], axis=1) / 100
+    series = SpatialSeries(name="nose", data=data, reference_frame="r", rate=100.0, unit="meters")
+    track = SpatialSeries(
+        name="track", data=np.append(0, WAY[:-1]), conversion=0.01, reference_frame="r", rate=100.0
+    )
+    save_nwb(tmp_path / "p.nwb", Position(spatial_series=[series]), track)
+    for name in ("nose", "track"):
+        got = read_behavior(tmp_path / "p.nwb", frames=FRAMES, behavior_position=name)
+        np.testing.assert_allclose(got["speed"], np.multiply(LABELS, 20), atol=1e-5)
+        assert got["labels"].tolist() == LABELS
+
+
+def test_a_position_that_jumps_is_no_mouse(tmp_path):
+    path = tmp_path / "v.csv"
+    pd.DataFrame({"x": 100.0 * (np.arange(8) % 2)}).to_csv(path, index=False)
+    options = {"behavior_position": "x", "speed_unit": "cm/s"}
+    assert "faster than any mouse" in refusal(read_behavior, path, frames=FRAMES, **options)

@@ -1,0 +1,38 @@
+"""Channels of pCLAMP's files (.abf), by pyabf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import words
+from mesodecode.recordings.readers.arrays import Held, unreadable
+from mesodecode.recordings.readers.extras import library
+
+
+def variables(path: Path) -> dict[str, Held]:
+    """Return the channels of a file by name, with unit and times in s; sweeps follow each other.
+
+    Raises UserError if the file is none such.
+    """
+    pyabf = library("pyabf", "abf", path)
+    try:
+        file = pyabf.ABF(str(path))
+        samples, rate = np.asarray(file.data), float(file.sampleRate)
+        names, units = list(file.adcNames), list(file.adcUnits)
+        starts = np.asarray(file.sweepTimesSec, np.float64)
+    except (MemoryError, UserError):
+        raise
+    except Exception as error:  # pyabf raises whatever it meets
+        raise UserError(f"{path}: not a readable ABF file ({words(error)})") from error
+    n_samples = samples.shape[1] // len(starts)
+    times = (starts[:, None] + np.arange(n_samples) / rate).ravel()
+    found: dict[str, Held] = {}
+    for i, (name, unit, values) in enumerate(zip(names, units, samples, strict=True), 1):
+        held = Held(lambda v=values: v, unit.strip("\0 ") or None, times=lambda _: times)
+        again = unreadable("is the name of several channels; rename them", "several")
+        name = name.strip("\0 ") or f"channel {i}"
+        found[name] = again if name in found else held
+    return found
