@@ -276,7 +276,7 @@ def test_imports_are_followed_to_the_end():
 # Modules behind a verb, as an upper bound: what they hold runs again when one of them is edited.
 # Verbs that predict write files of test mice (`predictions`) and of validation mice (`validation`).
 BEHIND = {
-    "preprocess": 50,
+    "preprocess": 60,  # a module a format
     "fit_roi": 13,
     "train_rnn": 20,
     "train_cnn": 21,
