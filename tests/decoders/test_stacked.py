@@ -1,0 +1,278 @@
+"""Networks trained side by side are those that train alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mesodecode.base.files import Stopped, UserError
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders import stacked, train
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.inputs import Windows
+from mesodecode.decoders.networks import RNNDecoder, TCNDecoder
+from mesodecode.decoders.stacked_network import Stack
+from mesodecode.recordings.roi_signals import SessionSignals
+
+ROIS, HALF = 5, 3
+SETTINGS = {"epochs": 1, "batch_size": 16, "max_lr": 0.01, "frame_step": 1}
+SHAPES = [
+    {"cell": cell, "num_layers": layers, "bidirectional": both}
+    for cell in ("gru", "lstm", "rnn")
+    for layers, both in ((1, False), (2, True))
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+class Doubles(Windows):
+    """Windows in float64."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.labels = self.labels.double()
+
+    def batch(self, centres):
+        return super().batch(centres).double()
+
+
+def session(name, n_frames, seed, segment=None):
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(n_frames) // 9 % 2).astype(np.uint8)
+    features = rng.normal(size=(n_frames, ROIS)).astype(np.float32)
+    features[:, 0] += labels
+    return SessionSignals(name, name[:2], features, labels, segment)
+
+
+SESSIONS = [
+    session("m1_a", 130, 1),
+    session("m2_a", 90, 2, segment=np.repeat([0, 1], 45)),
+    session("m3_a", 170, 3),
+]
+VALID = session("m4_a", 120, 4)
+SETS = [(0, 1), (0, 1, 2), (2,)]  # of sessions: 202, 366 and 164 windows
+
+
+def source_of(numbers, kind=Windows):
+    return kind([SESSIONS[i] for i in numbers], HALF, HALF)
+
+
+def maker(dtype=torch.float32, *, cell="gru", **sizes):
+    return lambda: RNNDecoder(ROIS, cell=cell, hidden_size=4, **sizes).to(dtype)
+
+
+def members(source, seeds=(1, 2, 3)):
+    """A model for each of SETS: its windows in positions of the source of all sessions."""
+    lengths = [len(s.labels) for s in SESSIONS]
+    starts, found = np.cumsum([0, *lengths]), []
+    for numbers, seed in zip(SETS, seeds, strict=True):
+        inside = [
+            source.centres[(source.centres >= starts[i]) & (source.centres < starts[i + 1])]
+            for i in numbers
+        ]
+        found.append(stacked.Member(f"model {seed}", seed, torch.cat(inside), source.labels))
+    return found
+
+
+def side_by_side(make, kind=Windows, **changed):
+    source = source_of((0, 1, 2), kind)
+    return stacked.fit_stack(make, source, members(source), **(SETTINGS | changed))
+
+
+def alone(make, k, kind=Windows, **changed):
+    """Return the weights after the last epoch, and the history, of a model that trains alone."""
+    changed.setdefault("ema_decay", 0.0)
+    last = {}
+
+    class Seen(kind):
+        def logits(self, model, at, batch_size=256):
+            last.update({key: value.clone() for key, value in model.state_dict().items()})
+            return super().logits(model, at, batch_size)
+
+    valid = Seen([VALID], HALF, HALF)
+    fitted = train.fit(make, source_of(SETS[k], kind), valid, seed=k + 1, **(SETTINGS | changed))
+    return last, fitted.history
+
+
+def furthest(make, one, other):
+    """Return the largest difference of two models' logits of windows that neither saw."""
+    source = Windows([VALID], HALF, HALF)
+    x, found = source.batch(source.centres), []
+    for state in (one, other):
+        model = make().eval()
+        model.load_state_dict(state)
+        with torch.no_grad():
+            found.append(model(x.to(next(model.parameters()).dtype)))
+    return (found[0] - found[1]).abs().max().item()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_logits_and_gradients_are_pytorchs(shape):
+    models = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        models.append(maker(torch.float64, **shape)().eval())
+    x = torch.randn(3, 6, 2 * HALF + 1, ROIS, dtype=torch.float64)
+    stack = Stack(models)
+    weights = stack.weights.requires_grad_()
+    expected = torch.stack([model(part) for model, part in zip(models, x, strict=True)])
+    logits = stack.logits(weights, x)
+    torch.testing.assert_close(logits, expected, rtol=1e-12, atol=1e-13)
+    loss = torch.rand_like(expected)
+    (found,) = torch.autograd.grad((logits * loss).sum(), weights)
+    (expected * loss).sum().backward()
+    for k, model in enumerate(models):
+        rows = torch.cat([p.grad.flatten() for p in model.parameters()])
+        torch.testing.assert_close(found[k], rows, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_after_twenty_steps_models_are_those_that_trained_alone(shape):
+    make = maker(**shape)
+    together = side_by_side(make, batch_size=11)  # 19, 34 and 15 steps
+    start = Stack([make()]).shapes
+    for k, kept in enumerate(together):
+        state, _ = alone(make, k, batch_size=11)
+        assert state.keys() == start.keys()
+        assert kept.history[0].step in (19, 34, 15)
+        assert furthest(make, kept.states[0], state) < 1e-5
+    # so far apart are models of other seeds
+    assert furthest(make, together[0].states[0], together[1].states[0]) > 0.05
+
+
+def test_after_two_hundred_steps_in_float64():
+    options = {"epochs": 10, "batch_size": 10, "label_smoothing": 0.1}
+    make = maker(torch.float64)
+    for k, kept in enumerate(side_by_side(make, Doubles, **options)):
+        state, history = alone(make, k, Doubles, **options)
+        assert kept.history[-1].step >= 170
+        assert furthest(make, kept.states[-1], state) < 1e-6
+        for line, other in zip(kept.history, history, strict=True):
+            assert (line.epoch, line.step) == (other.epoch, other.step)
+            assert line.train_loss == pytest.approx(other.train_loss, rel=1e-7)
+            assert line.lr == pytest.approx(other.lr, rel=1e-9)
+            assert math.isnan(line.valid_loss)
+
+
+def test_averaged_weights_and_every_nth_window():
+    options = {"ema_decay": 0.8, "frame_step": 3, "epochs": 2}
+    make = maker(torch.float64)
+    for k, kept in enumerate(side_by_side(make, Doubles, **options)):
+        assert furthest(make, kept.states[-1], alone(make, k, Doubles, **options)[0]) < 1e-6
+
+
+def test_dropout_between_layers_is_each_models_own():
+    make = maker(torch.float64, num_layers=3, dropout=0.4, bidirectional=True)
+    for k, kept in enumerate(side_by_side(make, Doubles)):
+        assert furthest(make, kept.states[-1], alone(make, k, Doubles)[0]) < 1e-6
+
+
+def test_the_weights_of_each_epoch_are_kept():
+    make = maker(torch.float64)
+    kept = side_by_side(make, Doubles, epochs=3, schedule="constant")[1]
+    assert len(kept.states) == len(kept.history) == 3
+    for n in (1, 2, 3):  # at a constant rate what comes later does not matter
+        state, _ = alone(make, 1, Doubles, epochs=n, schedule="constant")
+        assert furthest(make, kept.states[n - 1], state) < 1e-6
+
+
+def test_labels_are_each_models_own():
+    source = source_of((0, 1, 2))
+    own, other = members(source)[1:]
+    permuted = stacked.Member("permuted", own.seed, own.centres, 1 - source.labels)
+    make = maker()
+    found = [
+        stacked.fit_stack(make, source, several, **SETTINGS)
+        for several in ([own, permuted], [permuted, other])
+    ]
+    assert furthest(make, found[0][1].states[0], found[1][0].states[0]) < 1e-5
+    assert furthest(make, found[0][0].states[0], found[0][1].states[0]) > 0.05
+
+
+def test_whole_trainings_end_in_aucs_within_the_spread_of_seeds():
+    options = {"epochs": 6, "batch_size": 32, "max_lr": 0.02}
+    make, source = maker(), source_of((0, 1, 2))
+    valid = Windows([VALID], HALF, HALF)
+
+    def auc(state):
+        model = make()
+        model.load_state_dict(state)
+        return roc_auc(VALID.labels[valid.centres], valid.logits(model, valid.centres).numpy())
+
+    _, one, _ = members(source)
+    several = [stacked.Member(f"{s}", s, one.centres, one.labels) for s in range(2, 7)]
+    together = stacked.fit_stack(make, source, several, **(SETTINGS | options))
+    aucs = np.array([auc(kept.states[-1]) for kept in together])
+    same_seed = auc(alone(make, 1, **options)[0])
+    assert aucs.min() > 0.75
+    assert abs(aucs[0] - same_seed) <= max(np.ptp(aucs), 0.005)
+
+
+@pytest.mark.parametrize("total", [2, 3, 4, 7, 10, 100])
+def test_rates_are_those_of_torch(total):
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=0.3)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.3, total_steps=total)
+    expected = []
+    for step in range(total):
+        expected.append((rate.get_last_lr()[0], optimizer.param_groups[0]["betas"][0]))
+        optimizer.step()
+        if step < total - 1:
+            rate.step()
+    found = np.transpose(stacked.one_cycle(np.arange(total), total, 0.3))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+class Dies(Checkpoint):
+    """A checkpoint that a signal reaches in the step after `steps` others."""
+
+    def __init__(self, *given, steps):
+        super().__init__(*given, every=1e9)
+        self.steps = steps
+
+    def due(self):
+        self.steps -= 1
+        self._stop = self.steps < 0
+        return self._stop
+
+
+def test_a_stack_that_was_ended_goes_on_to_the_same_bits(tmp_path):
+    make = maker(num_layers=2, dropout=0.3)
+    options = {"epochs": 3, "ema_decay": 0.5}
+    whole = side_by_side(make, **options)
+    path = tmp_path / "stack.pt"
+    with pytest.raises(Stopped):  # in the second of 3 epochs of 24 steps
+        side_by_side(make, checkpoint=Dies(path, {}, steps=31), **options)
+    for _ in range(2):  # the second time from what was finished
+        for one, other in zip(
+            side_by_side(make, checkpoint=Checkpoint(path, {}), **options), whole, strict=True
+        ):
+            assert [line.train_loss for line in one.history] == [
+                line.train_loss for line in other.history
+            ]
+            for state, same in zip(one.states, other.states, strict=True):
+                assert all(torch.equal(state[key], same[key]) for key in same)
+
+
+def test_a_member_of_one_state_is_named():
+    source = source_of((0, 1, 2))
+    first, second, _ = members(source)
+    second = stacked.Member("m1+m2", 2, second.centres, torch.zeros_like(second.labels))
+    with pytest.raises(UserError, match=r"^m1\+m2: 366 training frames .* fewer than two states"):
+        stacked.fit_stack(maker(), source, [first, second], **SETTINGS)
+
+
+def test_a_loss_that_is_not_finite_is_named():
+    with pytest.raises(UserError, match=r"^model 1: epoch 1: .* not finite; lower max_lr"):
+        side_by_side(maker(cell="rnn"), max_lr=1e38)
+
+
+def test_convolutions_are_not_stacked():
+    with pytest.raises(UserError, match="only gru, lstm and rnn"):
+        side_by_side(lambda: TCNDecoder(ROIS, hidden_size=4))
