@@ -669,12 +669,51 @@ def test_settings_that_files_ask_for_are_written(tmp_path):
     assert config["recordings"]["movie_dataset"] == ["U", "Vc"]
     assert config["recordings"]["frame_times"].endswith("{mouse}/{session}/frameTimes.mat")
     raw = [f"{day}{n}" for day in DAILY for n in ("a.tif", "imaging.imagingLightSource.npy")]
-    _, text = made_text(tree(tmp_path / "raw", *raw))
-    assert "imagingLightSource.npy and the like may say the light" in spoken(text)
+    config, text = made_text(tree(tmp_path / "raw", *raw))
+    assert config["recordings"]["light_sources"].endswith("/imaging.imagingLightSource.npy")
+    assert "signal_channel: 1   # CHECK: its value in light_sources" in text
     _, text = made_text(tree(tmp_path / "h5", *TREES["Allen"][0]))
     assert "CHECK: axes of the movie are taken as TYX" in text
-    _, text = made_text(tree(tmp_path / "dat", *TREES["Umit"][0]))
-    assert "FILL IN: .dat files of pixels without a header are not read yet" in text
+    config, text = made_text(tree(tmp_path / "dat", *TREES["Umit"][0]))
+    assert "movie_shape" not in config["recordings"]  # fluo.mat says it
+    bare = [f"{day}movie.raw" for day in DAILY]
+    _, text = made_text(tree(tmp_path / "raw pixels", *bare))
+    assert "movie_shape: null   # FILL IN: [height, width] of these pixels" in text
+
+
+def test_layouts_are_told_by_name_with_their_channels_and_what_lies_beside(tmp_path):
+    raw = [f"{day}frames_2_24_32_uint16.dat" for day in DAILY]
+    config, text = made_text(tree(tmp_path / "labcams", *raw))
+    assert config["corrections"]["channels"] == config["corrections"]["reference_channel"] == 2
+    assert "channels: 2   # CHECK: in turn, the first one of calcium?" in text
+    one = [f"{day}V1_S1_1_24_32_uint16.dat" for day in DAILY]
+    config, _ = made_text(tree(tmp_path / "one", *one))
+    assert "corrections" not in config
+    trials = [f"{day}Frames_2_32_24_uint16_000{n}.dat" for day in DAILY for n in (1, 2, 3)]
+    config, _ = made_text(tree(tmp_path / "trials", *trials))
+    assert config["recordings"]["movie"].endswith("/Frames_2_32_24_uint16_*.dat")
+    assert len(config["mice"]) == 3 and config["corrections"]["channels"] == 2
+    harvey = [f"{day}{name}" for day in DAILY for name in ("Delta_F.h5", "Generous_Mask.npy")]
+    config, text = made_text(tree(tmp_path / "harvey", *harvey))
+    assert config["recordings"]["movie_mask"].endswith("{mouse}/{session}/Generous_Mask.npy")
+    assert "axes of the movie" not in text
+
+
+@pytest.mark.parametrize(("of", "paired"), [("m1", 6), ("m9", 5)])
+def test_files_of_another_clock_are_paired_by_it(tmp_path, of, paired):
+    """Two sessions a day: a wheel begins some seconds before or after its movie, of its mouse."""
+    names = [f"{of}_20240101_142958_wheel.csv", "m1_20240101_160103_wheel.csv"]
+    for m in ("m1", "m2", "m3"):
+        names += [f"{m}_20240101_143005.tif", f"{m}_20240101_160000.tif"]
+    for m in ("m2", "m3"):
+        names += [f"{m}_20240101_142958_wheel.csv", f"{m}_20240101_160103_wheel.csv"]
+    _, text = made(tree(tmp_path, *names))
+    assert f"{paired} files are paired with movies by the time in their names" in spoken(text)
+    links = [line for line in text.splitlines() if "ln -s" in line and "wheel.csv" in line]
+    assert len(links) == paired
+    for line in links:
+        source, target = line.split()[-2:]
+        assert ("142958" in source) == ("143005" in target)
 
 
 def test_links_to_folders_above_are_no_trap(tmp_path):

@@ -40,10 +40,12 @@ def paths_of(source: Source) -> list[Path]:
 def files_of(source: Source) -> list[tuple[str, Path]]:
     """Return the files that a source is read from, each with its name below the source.
 
-    All of a Zarr folder; of another the TIFF files in it, or else the NPY files, or else all files.
+    All of a Zarr folder; of another the TIFF files in it, or else the NPY files, or else all files,
+    as of the folder of a .sifx file.
     """
     found = []
     for top in paths_of(source):
+        top = top.parent if top.suffix.lower() == ".sifx" else top
         files = [top]
         if top.is_dir() and is_zarr(top):
             files = in_order(path for path in top.rglob("*") if path.is_file())

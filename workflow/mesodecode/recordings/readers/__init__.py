@@ -31,6 +31,9 @@ from mesodecode.study import file_formats
 __all__ = ["Movie", "open_movie", "read_behavior", "read_mat"]
 
 
+TELL_AXES = ("Andor", "bioio", "video", "Motion JPEG 2000")  # formats that say them
+
+
 @dataclass(frozen=True)
 class _Source:
     """A file, and the names of datasets in it that are one movie."""
@@ -287,7 +290,7 @@ def _of_format(
     check_opens(file)
     if asked.named and known not in ("HDF5", "MAT", "NPY", "flat"):
         raise UserError(f"{file}: says its size and type itself; leave out {asked.named}")
-    if asked.axes not in (None, "TYX") and known in ("Andor", "bioio", "video"):
+    if asked.axes not in (None, "TYX") and known in TELL_AXES:
         raise UserError(f"{file}: names its axes itself; leave movie_axes out")
     if known == "HDF5":
         from mesodecode.recordings.readers import hdf5
@@ -319,12 +322,13 @@ def _of_format(
         return tiff.open_tiff(file, alone=alone, image=name, axes=asked.axes)
     if names:
         raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
-    if known == "video":
+    if known in ("video", "Motion JPEG 2000"):
         from mesodecode.recordings.readers import video
 
         return video.open_video(file)
     if known == "Andor":
         from mesodecode.recordings.readers import andor
 
-        return andor.open_sif(file)
+        spooled = file.suffix.lower() == ".sifx"
+        return andor.open_spool(file.parent) if spooled else andor.open_sif(file)
     raise file_formats.unknown(file, "movie", "movies are")

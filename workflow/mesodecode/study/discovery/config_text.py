@@ -26,6 +26,15 @@ def config_text(found: Found) -> str:
     return text
 
 
+KEYS = {  # kind of file -> key of `recordings`
+    "movie_mask": "movie_mask",
+    "behavior": "behavior",
+    "rois": "rois",
+    "times": "frame_times",
+    "lights": "light_sources",
+}
+
+
 def _lines(found: Found) -> Iterator[str]:
     yield from _comments(found)
     yield f"study: {_scalar(named(Path(found.folder).resolve().name).replace('.', '_') or 'lab')}"
@@ -81,15 +90,16 @@ def _recordings(found: Found) -> Iterator[str]:
     else:
         yield "  movie:"
         yield from (f"    - {_scalar(part)}" for part in movie)
-    for kind, key in (("behavior", "behavior"), ("rois", "rois"), ("times", "frame_times")):
+    for kind, key in KEYS.items():
         if kind in found.patterns:
-            times = "   # CHECK: s, a value a frame" if kind == "times" else ""
-            yield f"  {key}: {_scalar(found.patterns[kind][0])}{times}"
+            comment = {"times": "CHECK: s, a value a frame", "lights": "CHECK: a value a frame"}
+            yield _line(f"  {key}: {_scalar(found.patterns[kind][0])}", comment.get(kind, ""))
     if "behavior" not in found.patterns:
         yield "  # behavior: FILL IN, for example data/{session}_behavior.mat"
     for key, (value, comment) in found.settings.items():
         yield _line(f"  {key}: {_value(value)}", comment)
-    yield "  frame_rate: 30        # CHECK: frames/s"
+    if "frame_rate" not in found.settings:
+        yield "  frame_rate: 30   # CHECK: frames/s of one wavelength"
 
 
 def _corrections(found: Found) -> Iterator[str]:

@@ -12,13 +12,15 @@ import itertools
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode.base.files import UserError
 from mesodecode.study.discovery import file_names as names
+from mesodecode.study.discovery.by_clock import pair_by_clock
 from mesodecode.study.discovery.file_roles import EITHER, FLAT, MOVIES, by_role
 from mesodecode.study.discovery.found import Found, Session
+from mesodecode.study.discovery.layouts import beside, layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 from mesodecode.study.discovery.movie_files import sessions_of, stem_of, units_of
 from mesodecode.study.discovery.session_patterns import name_files
@@ -39,11 +41,18 @@ def look(folder: str | Path) -> Found:
             "needs none: see `source` of a comparison)"
         )
     sessions = _sessions(roles)
-    for kind in ("behavior", "times", "rois"):
+    for kind in ("behavior", "times", "lights", "rois"):
         for path, session in _match(roles[kind], sessions).items():
             session.files[kind] = path
+        if paired := pair_by_clock(kind, roles[kind], sessions):
+            path, session, apart = paired[0]
+            found.notes.append(
+                f"CHECK: {len(paired)} files are paired with movies by the time in their names, as "
+                f"{path} with {session.path} ({apart:.0f} s apart)."
+            )
     if roles["temporal"]:
         _pair_components(sessions, roles["spatial"])
+    _add_by_layout(sessions, files)
     guess = mice_of([session.place for session in sessions])
     for session, mouse in zip(sessions, guess.mice, strict=True):
         session.mouse = mouse
@@ -53,7 +62,7 @@ def look(folder: str | Path) -> Found:
     found.guess = guess.rests_on
     found.notes += guess.notes
     name_files(found, sessions, files)
-    _say_what_movies_are(found, sessions)
+    _say_what_movies_are(found, sessions, files)
     _say_what_is_missing(found, sessions, roles)
     return found
 
@@ -170,10 +179,26 @@ def _shows(path: PurePosixPath) -> int:
     return min((light for light in lights if light is not None), default=0)
 
 
+def _add_by_layout(sessions: list[Session], files: Mapping[PurePosixPath, int]) -> None:
+    """Give sessions the files that their layout has beside the movie; no lights of SVD components.
+
+    Those are of the frames that the components were made of.
+    """
+    for session in sessions:
+        layout, _ = layout_of(session.path)
+        for key, path in (beside(layout, session.path) if layout else {}).items():
+            if path in files:
+                session.files[key] = path
+        if session.movie.units[0].temporal:
+            session.files.pop("lights", None)
+
+
 # --- what is said --------------------------------------------------------------------------------
 
 
-def _say_what_movies_are(found: Found, sessions: list[Session]) -> None:
+def _say_what_movies_are(
+    found: Found, sessions: list[Session], files: Mapping[PurePosixPath, int]
+) -> None:
     """Add the settings that movies and behaviour need, and what of them was guessed."""
     usual = sessions[0].movie
     suffix = usual.units[0].files[0].suffix.lower()
@@ -183,11 +208,15 @@ def _say_what_movies_are(found: Found, sessions: list[Session]) -> None:
         said = ", ".join(unit.light or "no light named" for unit in usual.units)
         sure = usual.units[0].shows == 0 and usual.units[1].shows > 1
         found.settings["wavelengths"] = "separate", f"CHECK: a file a wavelength: {said}"
-        found.corrections["channels"] = 2, "" if sure else "CHECK: is the first one of calcium?"
-        found.corrections["reference_channel"] = 2, "CHECK: no calcium in it"
-        found.corrections["hemodynamics"] = "regression", ""
-    if usual.units[0].temporal and suffix == ".mat":
-        found.settings["movie_dataset"] = ["U", "Vc"], "CHECK: SVD components in one file"
+        _set_channels(found, 2, "" if sure else "CHECK: is the first one of calcium?")
+    layout, channels = layout_of(usual.units[0].files[0])
+    if layout is not None:
+        found.program = layout.program
+        found.settings |= layout.settings
+    if channels > 1 and len(usual.units) == 1 and "lights" not in found.patterns:
+        _set_channels(found, channels, "CHECK: in turn, the first one of calcium?")
+    if "movie_dataset" in found.settings or "movie_mask" in found.patterns:
+        pass
     elif suffix in (".h5", ".hdf5", ".mat", ".npy", ".zarr", ".nwb") and usual.u is None:
         nwb = ".nwb" in usual.units[0].files[0].name.lower()  # Zarr folders too
         order = "TXY" if nwb else "YXT" if suffix == ".mat" else "TYX"
@@ -195,13 +224,27 @@ def _say_what_movies_are(found: Found, sessions: list[Session]) -> None:
             f"CHECK: axes of the movie are taken as {order} (T time, Y rows, X columns); if images "
             "are turned or time is another axis, see movie_axes."
         )
-    if suffix in FLAT:
-        found.notes.append(
-            f"FILL IN: {suffix} files of pixels without a header are not read yet; write them as "
-            "TIFF, HDF5 or NPY."
-        )
+    if suffix in FLAT and not _sized(usual.units[0].files[0], files):
+        found.settings["movie_shape"] = None, "FILL IN: [height, width] of these pixels, in px"
+        found.settings["movie_dtype"] = "uint16", "CHECK: type of these pixels"
+    if "lights" in found.patterns:
+        for role, number in (("signal", 1), ("reference", 2)):
+            found.corrections[f"{role}_channel"] = number, "CHECK: its value in light_sources"
+        found.corrections["hemodynamics"] = "regression", ""
     _say_what_was_chosen(found, sessions)
     _say_what_behavior_is(found, sessions)
+
+
+def _sized(path: PurePosixPath, files: Mapping[PurePosixPath, int]) -> bool:
+    """Return whether a flat file's name, or a file beside it, says the size of its images."""
+    beside = {path.with_suffix(".mat"), path.with_name("AcqInfos.mat")}
+    return bool(names.FLAT.search(path.stem) or beside & files.keys())
+
+
+def _set_channels(found: Found, channels: int, comment: str) -> None:
+    found.corrections["channels"] = channels, comment
+    found.corrections["reference_channel"] = 2, "CHECK: no calcium in it"
+    found.corrections["hemodynamics"] = "regression", ""
 
 
 def _say_what_behavior_is(found: Found, sessions: list[Session]) -> None:
@@ -273,16 +316,11 @@ def _say_what_is_missing(
     for session in sessions:
         units = (*session.movie.units, *session.movie.others)
         used |= {path for unit in units for path in unit.files} | {session.movie.u}
-    light = [p for p in roles["aside"] if {"light", "source"} <= names.words(stem_of(p))]
-    if light and not roles["temporal"]:
-        found.notes.append(
-            f"CHECK: {light[0]} and the like may say the light of each frame: see light_sources, "
-            "and channels of the corrections."
-        )
     left = sorted({path for paths in roles.values() for path in paths} - used)
     counts = Counter(path.name for path in left)
     names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
     names_left += [str(path) for path in left if counts[path.name] == 1]
+    found.left = names_left
     if left:
         shown = ", ".join(names_left[:8])
         more = f" and {len(names_left) - 8} more" if len(names_left) > 8 else ""

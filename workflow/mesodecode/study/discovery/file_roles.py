@@ -14,8 +14,9 @@ VIDEOS = file_formats.suffixes("video")
 FLAT = file_formats.suffixes("flat")  # pixels without a header
 TABLES = file_formats.suffixes("table")
 EITHER = file_formats.suffixes("MAT", "HDF5", "NPY")  # movies or behaviour
-MOVIES = (*STACKS, *file_formats.suffixes("NWB"), *VIDEOS)
-ROLES = ("movie", "temporal", "spatial", "behavior", "times", "rois", "aside")
+CAMERAS = file_formats.suffixes("Andor", "bioio", "Motion JPEG 2000")
+MOVIES = (*STACKS, *CAMERAS, *file_formats.suffixes("NWB"), *VIDEOS)
+ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "aside")
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
 _MOVIE_WORDS = set(names.MADE) | {word for word in names.LIGHTS if word.isalpha()}
@@ -27,9 +28,9 @@ def by_role(
 ) -> dict[str, dict[PurePosixPath, int]]:
     """Return role -> files, each with a rank: of two files of a session the lower one is taken.
 
-    The roles: movie; temporal and spatial (components of an SVD); behavior; times (of frames);
-    rois; and aside. Headers of HDF5, MAT and NPY files are read where names do not tell, below
-    `folder`; a file that cannot be opened is judged by its name and size.
+    The roles: movie; temporal and spatial (components of an SVD); behavior; times and lights (of
+    frames); rois; and aside. Headers of HDF5, MAT and NPY files are read where names do not tell,
+    below `folder`; a file that cannot be opened is judged by its name and size.
     """
     roles: dict[str, dict[PurePosixPath, int]] = {role: {} for role in ROLES}
     unclear = {}
@@ -68,14 +69,16 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
         return "aside", 0
     behaves = bool(words & names.BEHAVIOR)
     timed = bool(words & names.TIMES) or {"frame", "time"} <= words
-    if suffix in (*STACKS, *VIDEOS, *FLAT):
+    if suffix in (*STACKS, *CAMERAS, *VIDEOS, *FLAT):
         analog = suffix in FLAT and words & (names.RECORDERS | names.BEHAVIOR)
         filmed = suffix in VIDEOS and words & (names.CAMERAS | names.BEHAVIOR)
         beside = analog or filmed or timed or words & (names.ASIDE | names.ROIS)
         return ("aside" if beside else "movie"), 0
     if timed or "frametimes" in stem.lower():
         return ("aside" if behaves else "times"), 0
-    if words & names.ASIDE or stem == "T" or {"light", "source"} <= words:
+    if {"light", "source"} <= words or "lightsource" in words:
+        return "lights", 0
+    if words & names.ASIDE or stem == "T":
         return "aside", 0
     if words & names.ROIS:
         return "rois", 0

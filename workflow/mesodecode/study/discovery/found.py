@@ -14,8 +14,9 @@ class Found:
     """What `look` found.
 
     patterns: kind of file -> patterns; mice -> their sessions; notes for the user; commands that
-    link files to names that patterns can hold; what the mice rest on; settings of `recordings` and
-    `corrections`, each a value and a comment.
+    link files to names that patterns can hold; what the mice rest on; the program that laid out
+    the movies, '' if not known; settings of `recordings` and `corrections`, each a value and a
+    comment, the frame rate among them; files that are not used.
     """
 
     folder: str
@@ -24,6 +25,8 @@ class Found:
     notes: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     guess: str = ""
+    program: str = ""
+    left: list[str] = field(default_factory=list)
     settings: dict[str, tuple[object, str]] = field(default_factory=dict)
     corrections: dict[str, tuple[object, str]] = field(default_factory=dict)
 

@@ -214,9 +214,9 @@ def sessions_of(units: list[Unit]) -> dict[tuple[tuple[str, ...], ...], Recorded
 
 
 def _preference(unit: Unit) -> tuple[bool, bool, int, int]:
-    """Of two versions of a movie, the one that can be read, and the more processed one."""
-    readable = unit.files[0].suffix.lower() not in FLAT
-    return unit.temporal, readable, unit.made, -unit.shows
+    """Of two versions of a movie, SVD components, one with a header, and the more processed one."""
+    header = unit.files[0].suffix.lower() not in FLAT
+    return unit.temporal, header, unit.made, -unit.shows
 
 
 def _taken(lights: list[Unit]) -> list[Unit]:

@@ -18,7 +18,10 @@ from mesodecode.study.discovery.movie_files import in_folders, pattern_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # of a session, as the schema has it
 MOUSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-ENDINGS = {"behavior": "_behavior", "rois": "_roi", "times": "_times"}  # of links
+ENDINGS = {  # of links
+    **{"behavior": "_behavior", "rois": "_roi", "times": "_times"},
+    **{"lights": "_lights", "movie_mask": "_mask"},
+}
 
 
 def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath, int]) -> None:
@@ -35,7 +38,7 @@ def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath,
     else:
         _rename(sessions)
         _link_movies(found, sessions, movies)
-    for kind in ("behavior", "rois", "times"):
+    for kind in ENDINGS:
         _name_kind(found, kind, sessions)
     for session in sessions:
         mouse = session.mouse if _holds_mouse(found) else named(session.mouse).replace(".", "_")

@@ -1,0 +1,70 @@
+"""How programs and labs lay out a session's movie: an entry a layout, told by the movie's name.
+
+Read from public code, which each entry names. The first that fits is taken; what none of them says
+is guessed from words (`file_roles`, `movie_files`) and from headers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout: the program, and names of its movies (of SVD components, of the temporal ones).
+
+    The number of channels in turn is the group `channels` of the name, else as given; `settings`
+    are of `recordings`, each a value and a comment; `beside`: key of `recordings` -> the name of a
+    file in the movie's folder, {stem} being the movie's own.
+    """
+
+    program: str
+    name: str
+    channels: int = 1
+    settings: Mapping[str, tuple[object, str]] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+
+_SIZES = r"_\d+_\d+_(u?int\d+|float\d+|single|double)"
+LAYOUTS = (
+    Layout("WidefieldImager, trials", rf"Frames_(?P<channels>\d\d?){_SIZES}_\d+\.dat"),  # musall
+    Layout("WidefieldImager, trials", r"Frames_.*\d\.(dat|mj2)", channels=2),
+    Layout(
+        "WidefieldImager, SVD",
+        r"(rs)?Vc\.mat",
+        settings={"movie_dataset": (["U", "Vc"], "CHECK: SVD components in one file")},
+    ),
+    Layout("labcams or wfield", rf".*?_?(?P<channels>\d\d?){_SIZES}(_\d+)*\.(dat|bin)"),  # jcouto
+    Layout("wfield, SVD", r"SVT(corr)?\.npy"),
+    Layout("NeuroCAAS, SVD", r"reduced_temporal\.npy"),
+    Layout("ALF of IBL, SVD", r"widefieldSVT\..+\.npy"),
+    Layout("cortex-lab, SVD", r"svdTemporalComponents_.+\.npy"),
+    Layout("Umit", r"(fluo|red|green|amber|yellow|rawFluo|dFF?)(_\d+)?\.dat"),  # LabeoTech
+    Layout(
+        "Widefield_Preprocessing",  # matt-j-harvey
+        r"Delta_F\.(h5|hdf5)",
+        beside={"movie_mask": "Generous_Mask.npy"},
+    ),
+    Layout("Micro-Manager", r"(.*_)?MMStack.*\.tiff?|img_(channel)?\d.*\.tiff?"),
+    Layout("pco.camware", r".*@\d+\.(tiff?|b16)"),
+    Layout("Andor Solis", r".*\.sifx?|.*_X\d+\.tiff?"),
+)
+
+
+def layout_of(path: PurePosixPath) -> tuple[Layout | None, int]:
+    """Return the layout that a movie is of, None if of no known one, and how many channels."""
+    for layout in LAYOUTS:
+        if match := re.fullmatch(layout.name, path.name):
+            said = match.groupdict().get("channels")
+            return layout, int(said) if said else layout.channels
+    return None, 1
+
+
+def beside(layout: Layout, movie: PurePosixPath) -> dict[str, PurePosixPath]:
+    """Return key of `recordings` -> the file that the layout has beside a movie."""
+    return {
+        key: movie.with_name(name.format(stem=movie.stem)) for key, name in layout.beside.items()
+    }
