@@ -9,8 +9,8 @@ import scipy.io
 
 from make_movies import save_h5, save_table
 from mesodecode.base.files import UserError
+from mesodecode.recordings.intake import Sources, frames_of
 from mesodecode.recordings.movie import Movie
-from mesodecode.recordings.preprocess import frames_of
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
 
@@ -20,6 +20,11 @@ RUNS = (TIME >= 5) & (TIME < 10) | (TIME >= 15) & (TIME < 20)
 STARTS = np.arange(600) / 30
 RAN = (STARTS >= 5 - 1e-9) & (STARTS < 10 - 1e-9) | (STARTS >= 15 - 1e-9)
 NOON = pd.Timestamp("2024-01-31T12:00:00")
+
+
+def timed(path):
+    settings = {"movie": "m.tif", "behavior": "b.csv", "frame_rate": 30.0, "frame_times": path}
+    return Sources.of(settings, None)
 
 
 def labels(path, columns, frames=TWENTY, **options):
@@ -266,7 +271,7 @@ def test_time_stamps_of_all_channels(tmp_path, stamps, expected):
     taken = np.arange(1, 1200, 2)
     if len(stamps) == 1200 and stamps is not RAW:
         expected = stamps[taken]
-    got = frames_of(Stack(1200), taken, 30.0, tmp_path / "t.npy")
+    got = frames_of(timed(tmp_path / "t.npy"), Stack(1200), taken)
     np.testing.assert_allclose(got.time, expected)
 
 
@@ -289,7 +294,7 @@ def test_both_edges_of_exposures_of_one_channel(tmp_path, capsys):
 def test_time_stamps_of_no_frames(tmp_path, stamps, words):
     np.save(tmp_path / "t.npy", stamps)
     with pytest.raises(UserError, match=words):
-        frames_of(Stack(1200), np.arange(0, 1200, 2), 30.0, tmp_path / "t.npy")
+        frames_of(timed(tmp_path / "t.npy"), Stack(1200), np.arange(0, 1200, 2))
 
 
 def test_values_of_all_channels_and_their_times(tmp_path, capsys):

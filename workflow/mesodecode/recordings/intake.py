@@ -1,0 +1,363 @@
+"""A session's source files, opened together: what they hold is checked, none is written yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Axes, ask, other
+from mesodecode.recordings.corrections.chain import Chain, corrected
+from mesodecode.recordings.corrections.movies import signal_frames
+from mesodecode.recordings.corrections.turns import InTurn
+from mesodecode.recordings.masks import Masks, read_brain, read_masks
+from mesodecode.recordings.movie import InterleavedMovie, WithoutBlank
+from mesodecode.recordings.qc_measures import Measured
+from mesodecode.recordings.readers import Movie, open_movie
+from mesodecode.recordings.readers.behavior import read_behavior, seen
+from mesodecode.recordings.readers.checks import CheckedMovie
+from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times, say
+from mesodecode.recordings.readers.filled import FilledMovie
+from mesodecode.recordings.readers.image_files import IMAGES
+from mesodecode.recordings.readers.light_sources import read_light_sources
+from mesodecode.recordings.readers.series import check_signal
+from mesodecode.recordings.roi_files import read_signals
+from mesodecode.study.file_formats import format_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What the config says of a session's files: keys of `recordings`, whose schema explains them.
+
+    `labelling` are those of `read_behavior`; `corrections` the settings of
+    `tables/corrections.yaml` (None makes none). ROI signals come from the file `rois` or from the
+    movie, as means over `roi_masks`; not both. Without `light_sources`, channels take turns.
+    """
+
+    movie: str | Path | Sequence[str | Path]
+    behavior: str | Path
+    frame_rate: float
+    movie_dataset: str | Sequence[str] | None = None
+    movie_axes: str | None = None
+    movie_shape: Sequence[int] | None = None
+    movie_dtype: str | None = None
+    movie_mask: str | Path | None = None
+    wavelengths: str = "auto"
+    zero_frames: str = "refuse"
+    frame_times: str | Path | None = None
+    frame_times_dataset: str | None = None
+    frame_times_unit: str | float | None = None
+    frame_times_clock: str | float | None = None
+    light_sources: str | Path | None = None
+    light_sources_dataset: str | None = None
+    rois: str | Path | None = None
+    roi_dataset: str | None = None
+    roi_masks: str | Path | None = None
+    speed_threshold: float = 0.5
+    labelling: Mapping[str, Any]
+    corrections: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], corrections: Mapping[str, Any] | None) -> Sources:
+        """Return the sources of the keys of `recordings`. Raises UserError if they do not fit."""
+        own = {field.name for field in fields(cls)}
+        named = {key: value for key, value in settings.items() if key in own}
+        labelling = {key: value for key, value in settings.items() if key not in own}
+        found = cls(labelling=labelling, corrections=corrections, **named)
+        if not 0 < found.frame_rate < math.inf:
+            raise UserError(f"frame_rate: {found.frame_rate} frames/s; needs a number above 0")
+        if found.rois is not None and found.roi_masks is not None:
+            raise UserError(
+                f"{found.rois}, {found.roi_masks}: ROI signals from a file or from masks; give one"
+            )
+        return found
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What each file is of -> the file, None where there is none."""
+        corrections = self.corrections or {}
+        return {
+            "movie": self.movie,
+            "behavior": self.behavior,
+            "rois": self.rois,
+            "roi_masks": self.roi_masks,
+            "frame_times": self.frame_times,
+            "light_sources": self.light_sources,
+            "movie_mask": self.movie_mask,
+            "dark_frame": corrections.get("dark_frame"),
+            "brain_mask": corrections.get("brain_mask"),
+        }
+
+    @property
+    def channels(self) -> int:
+        """Number of wavelengths that the movie holds."""
+        return (self.corrections or {}).get("channels", 1)
+
+    def open(self) -> Movie:
+        """Open the movie. Raises UserError if wavelengths are told by two things."""
+        wavelengths = self.wavelengths
+        if self.light_sources is not None:
+            if wavelengths == "separate":
+                raise UserError(
+                    f"{self.light_sources}: light_sources tell frames that take turns, but "
+                    "wavelengths is separate; leave one of them out"
+                )
+            wavelengths = "in_turn"
+        return open_movie(
+            self.movie,
+            dataset=self.movie_dataset,
+            axes=self.movie_axes,
+            channels=self.channels if self.light_sources is None else None,
+            wavelengths=wavelengths,
+            shape=self.movie_shape,
+            dtype=self.movie_dtype,
+            mask=self.movie_mask,
+        )
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A session whose files fit together, open.
+
+    `raw`: its movie as recorded, measured while it is read; `stack`: as corrected (T, H, W);
+    `traces`: vectors (T,), and ROI signals (T, R) that come from a file; `masks`, of ROIs whose
+    signals the movie gives; `brain` (H, W) bool; `outside` (H, W) bool, pixels outside the brain
+    or None; `axes` of the movie, and what told them.
+    """
+
+    raw: Measured
+    stack: Measured | Chain
+    traces: dict[str, np.ndarray]
+    roi_names: list[str] | None
+    masks: Masks | None
+    brain: np.ndarray | None
+    filled: FilledMovie
+    axes: Axes
+
+    @property
+    def outside(self) -> np.ndarray | None:
+        """Pixels that are outside the brain (H, W) bool, None if none is known."""
+        return self.filled.outside
+
+    def say(self) -> None:
+        """Say what was assumed of the movie: its axes, and pixels taken for outside the brain."""
+        if self.axes.by is None:
+            say_axes(self.filled, self.axes)
+        if self.outside is not None:
+            say_outside(self.filled, self.brain)
+
+
+@contextmanager
+def opened(sources: Sources) -> Iterator[Intake]:
+    """Yield a session's files, checked. Raises UserError if they do not fit together."""
+    with sources.open() as movie:
+        if movie.blank is not None:
+            movie = WithoutBlank(movie)
+            without = movie.n_all - movie.shape[0]
+            say(f"{movie.path}: {without} of {movie.n_all} frames have no values: left out")
+        brain = sources.files["brain_mask"]
+        if movie.names and sources.corrections is not None and sources.light_sources is None:
+            check_signal(movie.names, sources.corrections["signal_channel"], movie.path)
+        if brain is not None:
+            brain = read_brain(brain, *movie.shape[1:], movie.path)
+        filled = FilledMovie(movie, brain)
+        raw, lights = _measured(sources, movie, filled)
+        stack = corrected(raw, sources.corrections, sources.frame_rate, lights, filled.outside)
+        taken = signal_frames(movie.shape[0], sources.corrections, lights)
+        frames = frames_of(sources, movie, taken)
+        traces = read_behavior(
+            sources.behavior, sources.speed_threshold, frames=frames, **sources.labelling
+        )
+        if frames.time is not None:
+            traces["time"] = frames.time
+        if movie.segment is not None:
+            traces["segment"] = of_both(movie.segment[taken], traces.get("segment"))
+        names, masks = None, _roi_masks(sources, stack, filled)
+        if sources.rois is not None:
+            signals = read_signals(sources.rois, stack.shape[0], sources.roi_dataset)
+            traces["rois"], names = signals
+        check_session(stack, traces, sources, frames.orders)
+        check_states(traces, sources, frames)
+        names = names if masks is None else masks.names
+        yield Intake(raw, stack, traces, names, masks, brain, filled, axes_of(sources, movie))
+
+
+def _measured(
+    sources: Sources, movie: Movie, filled: FilledMovie
+) -> tuple[Measured, np.ndarray | None]:
+    """Return the movie as it is measured, and the light source of each frame if a file tells."""
+    lights, channels = None, sources.channels
+    used = None if sources.light_sources is not None else of_used_channels(movie, sources)
+    checked: Movie | InTurn = CheckedMovie(
+        filled, keep_zero=sources.zero_frames == "keep", used=used
+    )
+    if sources.light_sources is not None:
+        lights = read_light_sources(
+            sources.light_sources, sources.light_sources_dataset, movie.shape[0]
+        )
+        channels = len(np.unique(lights))
+    elif channels > 1:
+        checked = InTurn(checked, channels, apart=isinstance(movie, InterleavedMovie))
+    return Measured(checked, channels), lights
+
+
+def _roi_masks(sources: Sources, stack: Measured | Chain, filled: FilledMovie) -> Masks | None:
+    """Return the masks of ROIs whose signals the movie gives, None if there are none."""
+    path = sources.roi_masks
+    if path is None:
+        return None
+    if (sources.corrections or {}).get("binning", 1) > 1:
+        raise UserError(
+            f"{path}: masks are in pixels of the movie as recorded, so binning cannot go with "
+            "them; use image_size, which comes after them"
+        )
+    masks = read_masks(path, *stack.shape[1:], sources.roi_dataset)
+    return masks if filled.outside is None else masks.within(~filled.outside, path)
+
+
+def of_used_channels(movie: Movie, sources: Sources) -> np.ndarray | None:
+    """Return which frames are of channels that are used, (T,) bool; None if all are.
+
+    Of the colours of a pixel, one may be empty throughout.
+    """
+    corrections = sources.corrections
+    if "C" not in movie.axes.letters or corrections is None:
+        return None
+    used = [corrections[f"{role}_channel"] for role in ("signal", "reference")]
+    return np.isin(np.arange(movie.shape[0]) % movie.channels + 1, [n for n in used if n])
+
+
+def of_both(segment: np.ndarray, other: np.ndarray | None) -> np.ndarray:
+    """Return segments (T,) that begin where those of the movie or of its behaviour do."""
+    if other is None:
+        return segment
+    if len(other) != len(segment):  # `check_session` says so
+        return other
+    begins = [np.diff(each, prepend=each[0]) != 0 for each in (segment, other)]
+    return np.cumsum(begins[0] | begins[1])
+
+
+def axes_of(sources: Sources, movie: Movie) -> Axes:
+    """Return the axes of a movie; what an image of its size says of rows and columns is said."""
+    images = [sources.files[kind] for kind in ("brain_mask", "dark_frame", "roi_masks")]
+    axes, (height, width) = movie.axes, movie.shape[1:]
+    told = [path for path in images if path is not None and format_of(path, "masks") in IMAGES]
+    return replace(axes, by=str(told[0])) if told and not axes.by and height != width else axes
+
+
+def say_outside(movie: FilledMovie, brain: np.ndarray | None) -> None:
+    """Say which pixels were taken for outside the brain, unless brain_mask has said so."""
+    known = np.zeros_like(movie.outside) if brain is None else ~brain
+    more = (movie.outside & ~known).sum()
+    if more:
+        where = "" if brain is None else " inside brain_mask"
+        say(
+            f"{movie.path}: {more} of {known.size} pixels{where} are NaN or infinite in every "
+            "frame; they are taken for outside the brain and are 0"
+        )
+
+
+def say_axes(movie: Movie, axes: Axes) -> None:
+    """Say which axes were taken, in one line on standard error."""
+    n_frames, height, width = movie.shape
+    exchanged = axes.letters.translate(str.maketrans("XY", "YX"))
+    say(
+        f"{movie.path}: axes taken as {axes.letters}, the usual order, since nothing in the files "
+        f"says which: {n_frames} frames of {height} rows x {width} columns; if the mean image on "
+        f"the page of `mesodecode qc` is turned, set movie_axes: {exchanged}"
+    )
+
+
+def frames_of(sources: Sources, movie: Movie, taken: np.ndarray) -> Frames:
+    """Return the frames `taken` (T,) of a movie.
+
+    Their time stamps are those of the file `frame_times`, else the movie's own.
+    """
+    times, rate = sources.frame_times, sources.frame_rate
+    n_raw, time, orders = movie.shape[0], movie.time, movie.axes.others(sources.channels)
+    if isinstance(movie, WithoutBlank):
+        n_raw, time = movie.n_all, movie.kept / rate if time is None else time
+    if time is not None:
+        # those of the signal only: wavelengths in series of their own may share their times
+        time = time[taken]
+    taken = movie.kept[taken] if isinstance(movie, WithoutBlank) else taken
+    if times is not None:
+        time = read_times(
+            times,
+            sources.frame_times_dataset,
+            len(taken),
+            rate,
+            unit=sources.frame_times_unit,
+            clock=sources.frame_times_clock,
+            taken=taken,
+            n_raw=n_raw,
+            orders=orders,
+        )
+    elif time is not None:
+        time = increasing(time, "its time", movie.path)
+        time = check_times(time, "the movie", movie.path, rate)
+    sure = times is not None or movie.axes.by == "movie_axes"
+    return Frames(len(taken), rate, time, taken, n_raw, orders, sure)
+
+
+def check_session(
+    stack: Measured | Chain,
+    traces: dict[str, np.ndarray],
+    sources: Sources,
+    orders: Mapping[str, int],
+) -> None:
+    """Raise UserError if a session's files have other lengths than the movie."""
+    n_frames, left = stack.shape[0], getattr(stack, "left", 0)
+    for name, values in traces.items():
+        if len(values) != n_frames:
+            path = sources.rois if name == "rois" else sources.behavior
+            raise UserError(
+                f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames} of "
+                f"{stack.shape[1]} x {stack.shape[2]} px; {ask(other(orders, len(values)))}"
+                f"{of_another_length(name, len(values), n_frames, left)}"
+            )
+
+
+def of_another_length(name: str, n_values: int, n_frames: int, left: int = 0) -> str:
+    """Return what to do about values of a session that are not one a frame.
+
+    `left`: frames of an incomplete cycle of channels at the end of the movie.
+    """
+    if left and n_values == n_frames + 1:
+        return (
+            f"its last {left} frames are no whole cycle of channels: if a frame was dropped, give "
+            "each frame's light source in light_sources, else cut the last value off"
+        )
+    if abs(n_values - n_frames) <= max(3, n_frames // 100):  # a few frames at an end
+        return "cut both to the same frames"
+    if name == "rois":
+        return "needs a value a frame of the signal: bring ROI signals onto the frames"
+    if n_values in (2 * n_frames, 3 * n_frames):
+        n = n_values // n_frames
+        return (
+            f"is there one for each frame of {n} channels? keep those of the movie's channel; what "
+            "has another rate needs its time stamps, in behavior_time, or behavior_rate"
+        )
+    return (
+        "is a file cut short? what has another rate than the movie needs its time stamps, in "
+        "behavior_time, or its rate, in behavior_rate"
+    )
+
+
+def check_states(traces: dict[str, np.ndarray], sources: Sources, frames: Frames) -> None:
+    """Raise UserError, saying what the values are, if a session has but one state."""
+    behavior, labelling = sources.behavior, sources.labelling
+    n_run = int(traces["labels"].sum())
+    if n_run in (0, frames.count):
+        held = seen(behavior, traces, sources.speed_threshold, frames=frames, **labelling)
+        raise UserError(
+            f"{behavior}: all {frames.count} frames are {'run' if n_run else 'rest'}; a session "
+            f"needs both states: {held}; a session in which the mouse did nothing else is listed "
+            "under exclude"
+        )
