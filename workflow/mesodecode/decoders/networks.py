@@ -11,6 +11,7 @@ from torch import nn
 from mesodecode.base.files import UserError
 from mesodecode.decoders import gru
 from mesodecode.decoders.backbones import create_backbone
+from mesodecode.decoders.convolutions import with_depthwise
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 
@@ -103,7 +104,7 @@ class CNNDecoder(nn.Module):
 
     def __init__(self, backbone: str, pretrained: str = "none") -> None:
         super().__init__()
-        self.net = create_backbone(backbone, pretrained)
+        self.net = with_depthwise(create_backbone(backbone, pretrained))
         if not isinstance(self.net.get_classifier(), nn.Linear):
             raise UserError(f"backbone '{backbone}': its output is no single linear layer")
         # timm draws EfficientNet heads from ±1/sqrt(outputs), here ±1: logits of tens at the start.

@@ -12,6 +12,7 @@ import torch
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Windows
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
 from mesodecode.decoders.predictions import SessionPredictions
@@ -75,7 +76,7 @@ def extract(
     trained or validated on that mouse). The predictions come from the same pass, for the sessions
     of mice that it was not trained on.
     """
-    model = trained.build(device).to(memory_format=torch.channels_last)
+    model = for_use(trained.build(device))
     seen = {*trained.train_mice, *trained.valid_mice}
     predictions = {}
     with atomic_path(out) as part, h5py.File(part, "w") as file:
@@ -99,7 +100,7 @@ def predict_cnn(
     trained: Trained, recordings: Sequence[Recording], device: torch.device | str = "cpu"
 ) -> dict[str, SessionPredictions]:
     """Return a CNN's predictions of recordings, by session."""
-    model = trained.build(device).to(memory_format=torch.channels_last)
+    model = for_use(trained.build(device))
     predictions = {}
     for recording in recordings:
         (recording,) = with_baseline([recording], trained.settings.get("baseline"))
@@ -112,7 +113,7 @@ def predict_finetuned(
     trained: Trained, recordings: Sequence[Recording], device: torch.device | str = "cpu"
 ) -> dict[str, SessionPredictions]:
     """Return the predictions of a CNN and RNN trained together; every image passes once."""
-    model = trained.build(device).to(memory_format=torch.channels_last)
+    model = for_use(trained.build(device))
     predictions = {}
     with Progress(len(recordings), "sessions", "predicting") as progress:
         for recording in recordings:

@@ -30,6 +30,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import BATCH
@@ -218,8 +219,10 @@ def _stages(
     The first maps images (N, 3, H, W) to features (N, F), the second windows (N, T, F) to logits.
     """
     pair = isinstance(decoder, tuple)
-    for part in decoder if pair else (decoder,):
-        part.to(device, memory_format=torch.channels_last).eval()
+    if pair:
+        decoder = tuple(for_use(part.to(device)) for part in decoder)
+    else:
+        decoder = for_use(decoder.to(device))
     if not pair and not isinstance(decoder, CNNRNNDecoder):
         if half_window:
             raise UserError(f"half_window {half_window}: this decoder takes one image, not windows")

@@ -14,6 +14,7 @@ import torch
 from mesodecode.base.windows import IMAGE_REACH, centres
 from mesodecode.decoders import roi_rnn
 from mesodecode.decoders.applied import read_by_last_layer
+from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Source, Windows
 from mesodecode.decoders.roi_rnn import signals_of
 from mesodecode.decoders.weights import Trained, load_trained
@@ -58,7 +59,7 @@ class Features:
             made = self._of_images(trained, sources)
         network = trained.build(self.device)
         if trained.kind != "roi_rnn":
-            network = network.to(memory_format=torch.channels_last)
+            network = for_use(network)
         found = []
         for session, source in zip(sources, made, strict=True):
             at = source.centres[self._spread(len(source.centres))]

@@ -1,0 +1,83 @@
+"""Convolutions that cost less are those that PyTorch makes."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mesodecode.decoders import convolutions
+from mesodecode.decoders.convolutions import Depthwise, for_use, with_depthwise
+from mesodecode.decoders.networks import CNNDecoder
+
+
+@pytest.mark.parametrize("kernel", [3, 5, (3, 5)])
+@pytest.mark.parametrize("stride", [1, 2, (1, 2)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (2, 1), (3, 4), (4, 4), (5, 5)])
+def test_depthwise_gradients_are_those_of_pytorch(kernel, stride, size):
+    torch.manual_seed(0)
+    padding = (1, 1) if kernel == 3 else (2, 2) if kernel == 5 else (1, 2)
+    theirs = nn.Conv2d(7, 7, kernel, stride, padding, groups=7, bias=False, dtype=torch.float64)
+    (ours,) = with_depthwise(nn.Sequential(copy.deepcopy(theirs)))
+    found = []
+    for conv in (theirs, ours):
+        x = torch.arange(3 * 7 * size[0] * size[1]).sin().view(3, 7, *size).double()
+        x = x.to(memory_format=torch.channels_last).requires_grad_()
+        y = conv(x)
+        found.append((y, *torch.autograd.grad((y * y.detach().cos()).sum(), (x, conv.weight))))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def test_only_maps_that_no_window_lies_within_are_ours(monkeypatch):
+    used = []
+
+    def apply(x, weight, *rest):
+        used.append(tuple(x.shape[2:]))
+        return torch.zeros(())
+
+    monkeypatch.setattr(convolutions._Small, "apply", apply)
+    (conv,) = with_depthwise(nn.Sequential(nn.Conv2d(2, 2, 5, padding=2, groups=2, bias=False)))
+    for size in ((4, 4), (4, 5), (5, 4)):
+        conv(torch.zeros(1, 2, *size))
+    with torch.no_grad():
+        conv(torch.zeros(1, 2, 4, 4))
+    assert used == [(4, 4)]
+
+
+def test_which_convolutions_are_depthwise():
+    others = [
+        nn.Conv2d(4, 4, 3),
+        nn.Conv2d(4, 8, 3, groups=4),
+        nn.Conv2d(4, 4, 3, groups=4, dilation=2),
+        nn.Conv2d(4, 4, 3, groups=4, padding="same"),
+        nn.Conv2d(4, 4, 3, groups=4, padding=1, padding_mode="circular"),
+        nn.Conv2d(1, 1, 3),
+    ]
+    net = with_depthwise(nn.Sequential(*others, nn.Conv2d(4, 4, 3, groups=4)))
+    assert [isinstance(part, Depthwise) for part in net] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_efficientnet_gn", "test_resnet"])
+def test_a_network_in_use_gives_its_own_features(backbone):
+    torch.manual_seed(0)
+    network = CNNDecoder(backbone)
+    images = torch.randn(4, 3, 40, 40)
+    with torch.no_grad():
+        for _ in range(3):  # so that batch normalisation has seen something
+            network.train()(2 * images + 1)
+        expected = network.eval().features(images), network(images)
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        used = for_use(network)
+        for one, other in zip((used.features(images), used(images)), expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    merged = [p for p in used.modules() if isinstance(p, nn.BatchNorm2d)]
+    assert not (backbone == "test_efficientnet" and merged)
+
+
+def test_what_is_no_efficientnet_is_passed_as_it_is():
+    network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3))
+    assert for_use(network) is network and not network.training
