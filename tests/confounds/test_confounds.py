@@ -84,6 +84,18 @@ def test_what_is_beside_the_brain_is_seen_outside_and_not_in_its_vessels(tmp_pat
     )
 
 
+def test_the_surround_of_a_vessel_is_as_wide_as_the_shorter_side_says():
+    """An oblong image against a wide one: of rows alone, what a vessel is does not depend on it."""
+    rows = np.random.default_rng(0).uniform(90, 110, 24)
+    rows[11] = 70
+    narrow, wide = (np.repeat(rows[:, None], width, axis=1) for width in (24, 96))
+    seen = [
+        signals.find_vessels(image, np.ones(image.shape, bool))[:, 0] for image in (narrow, wide)
+    ]
+    assert seen[0][11] and seen[0].sum() < 4
+    np.testing.assert_array_equal(*seen)
+
+
 def test_vessels_are_found_and_activity_that_tissue_shows_too_is_left_out(tmp_path):
     blood, activity = 0.02 * (np.arange(30) % 3), 0.05 * (np.arange(30) % 5)
     frames = still()

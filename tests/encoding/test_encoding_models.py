@@ -370,7 +370,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     assert again.history[columns].equals(whole.history[columns])
 
 
-def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path):
+def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path, capsys):
     data = responses()
     split = folds.split_images(data, 1, 4, 0)
     with pytest.raises(UserError, match="the loss is not finite; lower learning_rate"):
@@ -379,6 +379,8 @@ def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path):
     partial = tmp_path / "part.jsonl"
     settings = network(epochs=20, train_on="averages")
     table = sweep.train_all(data, split, settings, lines, partial=partial, identity="a")
+    said = [line for line in capsys.readouterr().err.splitlines() if line[1:3] == "/4"]
+    assert ["diverged" in line for line in said] == table["diverged"].tolist()
     assert table["diverged"].tolist() == [False, False, True, True]
     assert table["learning_rate"].tolist() == [0.01, 0.01, 1e6, 1e6]
     assert table.loc[:1, "test_r2"].notna().all() and table.loc[2:, "valid_loss"].isna().all()

@@ -83,6 +83,8 @@ def test_deletion_gain_by_hand():
     auc = np.array([[0.6, 0.5], [0.8, 0.5]])  # mean 0.6
     random = np.array([[[0.9, 0.7], [0.7, 0.5]], [[0.9, 0.7], [0.6, 0.6]]])  # draws: 0.8 and 0.6
     assert map_measures.deletion_gain(auc, random) == (pytest.approx(0.1), 1)
+    as_fast = np.stack([auc, auc + 0.01], axis=1)  # an order that is as good counts
+    assert map_measures.deletion_gain(auc, as_fast) == (pytest.approx(0.005), 1)
 
 
 def test_permuted_labels_are_tested_as_r_does():
@@ -398,6 +400,11 @@ def test_maps_of_both_kinds_become_one_table(tmp_path):
     assert scores.columns.name == "ROI" and scores.columns[-1] == str(N_ROIS)
     assert scores.index.tolist() == [(f"train-a+b.valid-c.test-{m}", m) for m in "de"]
     np.testing.assert_allclose(scores.loc[(one.allocation, "e")], one.mean_abs.sum(axis=0))
+
+    fewer = dataclasses.replace(one, roi=one.roi[:-1], mean_abs=one.mean_abs[:, :-1])
+    fewer.write(paths[-1])
+    with pytest.raises(UserError, match=f"ROI {N_ROIS} has no score in some allocation"):
+        maps_of.read(paths)
 
     rows = [("s1", "one", 0.1), ("s2", "one", 0.3), ("s1", "two", -0.2), ("s2", "two", 0.0)]
     for block, part in enumerate((rows[:2], rows[2:])):

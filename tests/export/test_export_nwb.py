@@ -189,6 +189,8 @@ def test_signals_of_a_dff_movie(study, tmp_path):
     assert export(tmp_path, "--decoders", sessions=[FIRST]) == 0
     with open_nwb(tmp_path / f"nwb/{FIRST}.nwb") as nwb:
         assert "DfOverF" in nwb.processing["ophys"].data_interfaces
+        (series,) = nwb.processing["ophys"]["DfOverF"].roi_response_series.values()
+        assert series.unit == "n.a." and "ΔF/F" in series.description
         assert "decoding" not in nwb.processing["behavior"].data_interfaces  # --decoders of none
 
 

@@ -113,13 +113,16 @@ def test_published_comparison_reads_as_in_the_paper(tmp_path):
 
 
 def test_other_tables_keep_their_columns(tmp_path):
-    text = "mouse\tp_x\tscore\tn\tword\n01\t0.00001\t-0.00022\t1200\ta|b\n02\tnan\t1234.5\t-3\t\n"
+    text = (
+        "mouse\tp_x\tscore\tn\tword\tsome\n"
+        "01\t0.00001\t-0.00022\t1200\ta|b\t0.12345\n02\tnan\t1234.5\t-3\t\tnone\n"
+    )
     (tmp_path / "own.tsv").write_text(text)
     table = manuscript.read(tmp_path / "own.tsv")
-    assert table.headings == ["mouse", "p_x", "score", "n", "word"]
+    assert table.headings == ["mouse", "p_x", "score", "n", "word", "some"]
     assert table.cells == [
-        ["01", "1.0 × 10⁻⁵", "−2.2 × 10⁻⁴", "1200", "a|b"],
-        ["02", "–", "1,234", "−3", ""],
+        ["01", "1.0 × 10⁻⁵", "−2.2 × 10⁻⁴", "1200", "a|b", "0.12345"],  # beside a word: as it is
+        ["02", "–", "1,234", "−3", "", "none"],
     ]
     assert manuscript.csv(table) == text.replace("\t", ",")
 

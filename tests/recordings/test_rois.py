@@ -182,9 +182,10 @@ def test_other_bad_recordings_are_named():
     )
     none = dataclasses.replace(other, rois=None)
     assert "s2.h5: no ROI signals" in refusal(roi_signals.session_signals, [good, none], SETTINGS)
-    negative = dataclasses.replace(other, rois=other.rois - 5)
-    words = refusal(roi_signals.session_signals, [good, negative], SETTINGS | {"normalise": "dff"})
-    assert "s2.h5: ROI 1" in words and "ΔF/F" in words
+    for less in (other.rois.min(axis=0), 5):  # 0 in a frame, below it
+        low = dataclasses.replace(other, rois=other.rois - less)
+        words = refusal(roi_signals.session_signals, [good, low], SETTINGS | {"normalise": "dff"})
+        assert "s2.h5: ROI 1" in words and "ΔF/F" in words
 
 
 def test_correlation_is_pearson_of_labels_and_the_baseline_subtracted_signal(tmp_path):

@@ -140,6 +140,7 @@ def test_a_projection_in_the_folder_is_named_and_left_out(tmp_path, capsys):
         ("rec_w1GFP rec_w2RFP", "w1GFP w2RFP"),
         ("rec_G rec_R", "G R"),
         ("s_470_ch1 s_405_ch2", "ch1/470 ch2/405"),
+        ("s_blue_ch1 s_violet_ch2", "ch1/blue ch2/violet"),  # marks of other lengths
         ("Cycle00001_Ch1_000001.ome Cycle00001_Ch2_000001.ome", "Ch1 Ch2"),
         ("img_000000000_Cy5_000 img_000000000_Dapi_000", "Cy5 Dapi"),
         (  # ended within a cycle

@@ -13,7 +13,7 @@ import pytest
 from make_tables import MICE, NAMES, Checker, text_of, write_report
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table, write_table
-from mesodecode.report import formats
+from mesodecode.report import formats, summaries
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
@@ -196,3 +196,15 @@ def test_names_of_mice_are_not_cut_from_the_figure(mice):
     assert figure.axes[0].get_window_extent().height > 100  # px
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [word for word in words if word != "test mouse"] == mice
+
+
+def test_sessions_of_each_verdict_are_counted_by_mouse():
+    verdicts = ["shifted", "in distribution", "unusable", "in distribution", "in distribution"]
+    table = pd.DataFrame({"decoder": "cnn", "test_mouse": list("aaabb"), "verdict": verdicts})
+    why = ["moved", "", "dark; moved", "", ""]
+    table = table.assign(why=why, predicted_auc=[0.6, 0.9, 0.6, 0.9, 0.8], predicted_error=0.1)
+    a, b = summaries.shift_summary(table.assign(auc=0.9)).to_dict("records")
+    assert (a["n"], a["n_0"], a["n_1"], a["n_2"]) == (3, 1, 1, 1)
+    assert (a["verdict"], a["why"]) == ("unusable", "dark; moved")
+    assert a["predicted_auc"] == pytest.approx(0.7)
+    assert (b["n"], b["n_0"], b["n_1"], b["n_2"], b["verdict"]) == (2, 2, 0, 0, "in distribution")

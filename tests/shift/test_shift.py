@@ -23,8 +23,17 @@ from mesodecode.decoders import applied, predictions
 from mesodecode.decoders.inputs import SessionFeatures, Windows
 from mesodecode.decoders.networks import RNNDecoder
 from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.decoders.weights import Trained
 from mesodecode.recordings import alignment, sample
-from mesodecode.shift import columns, distances, images, measures, predicted_auc, shift_verdicts
+from mesodecode.shift import (
+    columns,
+    distances,
+    features,
+    images,
+    measures,
+    predicted_auc,
+    shift_verdicts,
+)
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 
@@ -182,6 +191,30 @@ def test_what_the_last_layer_reads_gives_the_logits():
     assert read.shape == (len(at), 6)
     logits = network.head(torch.from_numpy(read))[:, 0].detach()
     assert torch.allclose(logits, source.logits(network, at), atol=1e-6)
+
+
+def test_features_are_of_so_many_frames_evenly_spread(tmp_path):
+    """Of ten images in twelve frames the first, the fifth and the last; of two frames none."""
+    rows = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float16)
+    labels = np.arange(12) % 3 == 1
+    sessions = [SessionFeatures(f"s{n}", "m3", rows[:n], labels[:n], None) for n in (12, 2)]
+    Trained("cnn", {}, ("m1",), ("m2",), {}).save(tmp_path / "cnn.pt")
+    one, none = features.Features(3).of(tmp_path / "cnn.pt", sessions)
+    assert (one.session, one.mouse, none.session) == ("s12", "m3", "s2")
+    np.testing.assert_array_equal(one.features, rows[[1, 5, 10]].astype(np.float32))
+    assert one.labels.tolist() == [1, 0, 1] and none.features.shape == (0, 4)
+
+    network = RNNDecoder(4, cell="gru", hidden_size=6, bidirectional=False).eval()
+    sizes = {"rnn": "gru", "hidden_size": 6, "num_layers": 1, "bidirectional": False}
+    settings = sizes | {"dropout": 0.0, "half_window": 2}
+    Trained("cnn_rnn", settings, ("m1",), ("m2",), network.state_dict()).save(tmp_path / "rnn.pt")
+    one, none = features.Features(3).of(tmp_path / "rnn.pt", sessions)
+    windows = np.stack([rows[t - 2 : t + 3] for t in (3, 5, 8)]).astype(np.float32)
+    logits = network.head(torch.from_numpy(one.features))[:, 0]
+    torch.testing.assert_close(logits, network(torch.from_numpy(windows)))
+    assert one.labels.tolist() == [0, 0, 0] and len(none.features) == 0
+    every, _ = features.Features(99).of(tmp_path / "rnn.pt", sessions)
+    assert len(every.features) == 6
 
 
 @given(

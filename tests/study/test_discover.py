@@ -17,7 +17,7 @@ from make import ROOT
 from mesodecode.base.files import UserError, matching
 from mesodecode.cli import main
 from mesodecode.study import study as studies
-from mesodecode.study.discovery import config_text, discover
+from mesodecode.study.discovery import config_text, discover, file_names
 from mesodecode.study.discovery.file_names import parsed
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 
@@ -772,3 +772,19 @@ def test_the_verb_writes_a_config_once(tmp_path, capsys):
         assert main(["init", str(bad)]) == 1
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("mouse 20240101", "name date"),
+        ("x_mouse20240101", "name name date"),
+        ("m20240101_s1", "name date count"),
+        ("mouse 2024", "subject"),
+        ("mouse anna", "subject"),
+        ("sub day 3", "name count"),
+        ("mouse_20240101a", "name date count"),
+    ],
+)
+def test_a_date_after_the_word_mouse_is_no_animal(name, kinds):
+    assert " ".join(token.kind for token in file_names.tokens(name)) == kinds

@@ -228,6 +228,8 @@ def _date(text: str, at: int) -> Token | None:
 
 def _counted(match: re.Match[str]) -> str:
     word = match["word"].lower()
+    if match["n"].startswith("20") and _date(match.string, match.start("n")):
+        return ""  # mouse 20240101, day20240101
     if word in SUBJECTS:
         return "subject"
     if word in COUNTED and (len(word) > 1 or not match["sep"]):

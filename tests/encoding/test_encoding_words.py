@@ -1,0 +1,38 @@
+"""What the report of an encoding study says, by hand."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from mesodecode.encoding import methods, truth
+
+
+def test_ridge_is_in_the_methods_of_a_study_that_has_it_alone():
+    ridge = {"model": "ridge", "features": "pixels", "screen": None}
+    assert methods.closed_form({"models": {"repeats": {"model": "repeats"}}}) == ""
+    assert "Ridge regression [@hoerl1970]" in methods.closed_form({"models": {"pixels": ridge}})
+
+
+def test_what_was_planted_is_held_against_what_was_found(tmp_path):
+    """Five neurons, three of which respond; one of these and one other are called responsive."""
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["responsive"] = np.array([1, 1, 0, 1, 0], bool)
+    called = [1, 0, 1, 0, 0]
+    best = {"fraction": [0.8, 0.6, 5.0, np.nan, 5.0], "p_chance": [0.01, 0.5, 0.05, 0.5, 0.06]}
+    none = {"fraction": [np.nan] * 5, "p_chance": [1.0] * 5}
+    neurons = pd.concat(
+        pd.DataFrame({"model": name, "responsive": called} | values)
+        for name, values in (("best", best), ("none", none))
+    )
+    first, second = truth.sentences(neurons, [tmp_path / "t.h5"])
+    assert first == (
+        "Simulated truth: 3 of 5 neurons respond. 1 of them and 1 of the 2 others were called "
+        "responsive."
+    )
+    # .8 and .6: mean .7, and 12.706 (t of one degree of freedom) standard errors of .1
+    assert second == (
+        "best: 70% of the ceiling of R² in neurons that respond (95 % CI −57% to 197%); of 2 that "
+        "do not, 1 is above chance (p ≤ .05)."
+    )
