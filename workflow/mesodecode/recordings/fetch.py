@@ -1,12 +1,13 @@
 """Download the files of a public record: checked, resumed where a download was cut short.
 
 Records are Zenodo's, or of any site that answers as its API does (InvenioRDM):
-https://developers.zenodo.org/#retrieve37
+https://developers.zenodo.org/#retrieve37; or dandisets (see `dandi`).
 """
 
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
+from mesodecode.recordings import dandi
 
 ZENODO = "https://zenodo.org"
 TIMEOUT = 60  # s without an answer
@@ -26,7 +28,10 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a record: name, size in bytes, checksum such as ``md5:…``, and address."""
+    """A file of a record: name, size in bytes, checksum such as ``md5:…``, and address.
+
+    A checksum ``dandi-etag:…`` is `dandi.etag`.
+    """
 
     name: str
     size: int
@@ -34,24 +39,37 @@ class RemoteFile:
     url: str
 
 
-def record_files(source: str, only: Sequence[str] = (), site: str = ZENODO) -> list[RemoteFile]:
+def record_files(
+    source: str, only: Sequence[str] = (), site: str | None = None
+) -> list[RemoteFile]:
     """Return the files of a record, those whose names match one of the patterns `only`.
 
-    `source` is zenodo:NUMBER or its DOI. Raises UserError if there is no such record or file.
+    `source` is zenodo:NUMBER or its DOI, or dandi:NUMBER (see `dandi.assets`); None as `site` is
+    the archive's own. Raises UserError if there is no such record or file.
     """
-    match = re.fullmatch(r"(?:zenodo:|(?:doi:|https://doi\.org/)?10\.5281/zenodo\.)(\d+)", source)
-    if match is None:
-        raise UserError(f"{source}: no record that is known; write zenodo:NUMBER")
+    zenodo = re.fullmatch(r"(?:zenodo:|(?:doi:|https://doi\.org/)?10\.5281/zenodo\.)(\d+)", source)
+    of_dandi = re.fullmatch(dandi.SOURCE, source)
+    if not zenodo and not of_dandi:
+        raise UserError(
+            f"{source}: no record that is known; write zenodo:NUMBER, dandi:NUMBER@VERSION or "
+            "dandi:NUMBER@VERSION/PATH"
+        )
+    site = site or (ZENODO if zenodo else dandi.API)
     try:
-        response = _get(f"{site}/api/records/{match[1]}")
-        about = response.json()
-        files = [_remote(item, match[1], site) for item in about["files"]]
-    except (KeyError, TypeError, ValueError) as error:
+        if zenodo:
+            about = _get(f"{site}/api/records/{zenodo[1]}").json()
+            files = [_remote(item, zenodo[1], site) for item in about["files"]]
+            chosen = [f for f in files if not only or any(fnmatch.fnmatch(f.name, p) for p in only)]
+            others = [file.name for file in files]
+        else:
+            found, others = dandi.assets(source, only, site, lambda url: _get(url).json())
+            chosen = [RemoteFile(*file) for file in found]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{source}: {site} answered what is no record of files") from error
-    chosen = [f for f in files if not only or any(fnmatch.fnmatch(f.name, p) for p in only)]
     if not chosen:
-        some = ", ".join(f.name for f in files[:8]) + (", …" if len(files) > 8 else "")
-        raise UserError(f"{source}: no file {' or '.join(only)} in it; it holds: {some or 'none'}")
+        some = ", ".join(others[:8]) + (", …" if len(others) > 8 else "")
+        named = " or ".join(only) or "of that path"
+        raise UserError(f"{source}: no file {named} in it; it holds: {some or 'none'}")
     return chosen
 
 
@@ -63,9 +81,6 @@ def fetch(files: Sequence[RemoteFile], folder: Path, *, tries: int = 6, wait: fl
     after `wait` s, doubled each time. Raises UserError if it cannot be had, if a file is there with
     another content, or if the disk has no room.
     """
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
     folder.mkdir(parents=True, exist_ok=True)
     todo = [file for file in files if not _is_there(file, folder)]
     missing = sum(file.size - _size(_part(file, folder)) for file in todo)
@@ -77,18 +92,14 @@ def fetch(files: Sequence[RemoteFile], folder: Path, *, tries: int = 6, wait: fl
         )
     for file in todo:
         part = _part(file, folder)
-
-        def download(url: str, out: str, _: object, file=file, part=part) -> None:
-            _resume(file, part, tries, wait)
-            os.replace(part, out)
-
-        try:  # pooch compares the checksum, and only then gives the file its name
-            pooch.retrieve(file.url, file.checksum, file.name, folder, downloader=download)
-        except ValueError as error:
+        _resume(file, part, tries, wait)
+        if not _is_whole(file, part):
+            part.unlink()
             raise UserError(
                 f"{folder / file.name}: what {file.url} gave does not have the {file.checksum} of "
                 "the record; run it again"
-            ) from error
+            )
+        os.replace(part, folder / file.name)
         print(f"{folder / file.name}: {file.size / MB:.1f} MB, {file.checksum}", file=sys.stderr)
 
 
@@ -104,18 +115,26 @@ def _remote(item: dict, record: str, site: str) -> RemoteFile:
 
 
 def _is_there(file: RemoteFile, folder: Path) -> bool:
-    import pooch
-
     path = folder / file.name
     if not path.exists():
         return False
-    algorithm, _, digest = file.checksum.partition(":")
-    if path.stat().st_size != file.size or pooch.file_hash(str(path), algorithm) != digest:
+    if not _is_whole(file, path):
         raise UserError(
             f"{path}: is there, but is not the file of the record ({file.size} bytes, "
             f"{file.checksum}); move it away"
         )
     return True
+
+
+def _is_whole(file: RemoteFile, path: Path) -> bool:
+    """Return whether a file has the size and the checksum of the record."""
+    if path.stat().st_size != file.size:
+        return False
+    algorithm, _, digest = file.checksum.partition(":")
+    if algorithm == "dandi-etag":
+        return dandi.etag(path) == digest
+    with open(path, "rb") as opened:
+        return hashlib.file_digest(opened, algorithm).hexdigest() == digest.lower()
 
 
 def _part(file: RemoteFile, folder: Path) -> Path:
@@ -137,6 +156,11 @@ def _get(url: str, **options):
             f"{url}: cannot be reached ({type(error).__name__}); run the same command on a machine "
             "with internet and copy the folder"
         ) from error
+    if response.status_code in (401, 403):
+        raise UserError(
+            f"{url}: {response.status_code} {response.reason}; the record is embargoed or "
+            "restricted"
+        )
     if response.status_code >= 400:
         raise UserError(f"{url}: {response.status_code} {response.reason}; check the record")
     return response

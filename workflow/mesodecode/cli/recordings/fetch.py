@@ -1,8 +1,10 @@
 """Download the files of a public record, such as the recordings of a published study.
 
 Example: mesodecode fetch zenodo:10408334 --only '*_behavior.mat' --out data
+         mesodecode fetch dandi:NUMBER@VERSION/sub-1 --only '*_ophys.nwb' --out data
 
-Each file is checked against the record's checksum; files that are there are left alone. A download
+Each file is checked against the record's checksum (of a dandiset its SHA-256, or the archive's own
+digest where it has none yet); files that are there are left alone. A download
 that was cut short goes on where it ended when the same command is run again.
 """
 
@@ -11,16 +13,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "a public record (Zenodo) → its files, checked"
+HELP = "a public record (Zenodo, DANDI) → its files, checked"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("source", help="zenodo:NUMBER, or the DOI of a record on Zenodo")
+    add(
+        "source",
+        help="zenodo:NUMBER, or the DOI of a record on Zenodo; dandi:NUMBER@VERSION[/PATH] "
+        "(without a version the newest that is published)",
+    )
     add("--only", nargs="+", default=[], metavar="PATTERN", help="names of files, such as '*.mat'")
     add("--list", action="store_true", help="print names and sizes (MB), download nothing")
-    add("--site", default="https://zenodo.org", help="where the record is (default: Zenodo)")
+    add("--site", help="where the record is (default: zenodo.org, or api.dandiarchive.org/api)")
     add("--out", type=Path, default=Path("data"), help="folder to fill (default: data)")
 
 

@@ -1,0 +1,196 @@
+"""Files fetched from a dandiset: against a local server of the routes of the archive's API."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from mesodecode.cli import main
+from mesodecode.recordings import dandi, fetch
+from mesodecode.study import schema
+
+ONE = np.random.default_rng(0).bytes(3_000_000)
+FILES = {
+    "sub-1/sub-1_ses-a_ophys.nwb": ONE,
+    "sub-1/sub-1_ses-b_ophys.nwb": b"second",
+    "sub-10/sub-10_ses-a_ophys.nwb": b"another mouse",
+    "dataset.csv": b"about",
+}
+VERSION = "/api/dandisets/001425/versions/0.250101.1200/assets"
+
+
+def digest(content, sha=True):
+    etag = f"{hashlib.md5(hashlib.md5(content).digest()).hexdigest()}-1"
+    kinds = {"dandi:dandi-etag": etag}
+    return kinds | ({"dandi:sha2-256": hashlib.sha256(content).hexdigest()} if sha else {})
+
+
+class Archive(BaseHTTPRequestHandler):
+    """A dandiset of FILES on pages of two; a download is another address, as at the archive."""
+
+    def do_GET(self):
+        server = self.server
+        server.asked.append((self.path, self.headers.get("Range")))
+        site = f"http://127.0.0.1:{server.server_port}"
+        names = list(server.files)
+        if self.path == "/api/dandisets/001425/":
+            return self.answer(200, server.about)
+        if match := re.fullmatch(rf"{VERSION}/\?page_size=1000(?:&page=(\d))?", self.path):
+            page = int(match[1] or 1)
+            shown = names[2 * page - 2 : 2 * page]
+            results = [
+                {
+                    "asset_id": f"uuid{names.index(name)}",
+                    "path": name,
+                    "size": len(server.files[name]),
+                    "zarr": "z" if name.endswith(".zarr") else None,
+                }
+                for name in shown
+            ]
+            more = f"{site}{VERSION}/?page_size=1000&page={page + 1}"
+            following = more if len(names) > 2 * page else None
+            return self.answer(200, {"count": 4, "next": following, "results": results})
+        if match := re.fullmatch(rf"{VERSION}/uuid(\d)/info/", self.path):
+            content = server.files[names[int(match[1])]]
+            return self.answer(200, {"metadata": {"digest": digest(content, server.sha)}})
+        if match := re.fullmatch(r"/api/assets/uuid(\d)/download/", self.path):
+            self.send_response(302)
+            self.send_header("Location", f"{site}/blobs/{match[1]}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        if match := re.fullmatch(r"/blobs/(\d)", self.path):
+            body, cut = server.files[names[int(match[1])]], None
+            start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+            if server.cuts:
+                cut = server.cuts.pop(0)
+            return self.answer(206 if start else 200, body[start:], cut)
+        return self.answer(server.refuses, b"")
+
+    def answer(self, status, body, cut=None):
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:cut])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Archive) as httpd:
+        httpd.files, httpd.asked, httpd.cuts, httpd.sha, httpd.refuses = dict(FILES), [], [], 1, 404
+        newest = {"most_recent_published_version": {"version": "0.250101.1200"}}
+        httpd.about = newest | {"embargo_status": "OPEN"}
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield httpd
+        httpd.shutdown()
+        thread.join()
+
+
+def run(server, folder, *words, source="dandi:001425@0.250101.1200"):
+    site = f"http://127.0.0.1:{server.server_port}/api"
+    return main(["fetch", source, "--site", site, "--out", str(folder), *words])
+
+
+@pytest.mark.parametrize("sha", [True, False])
+def test_files_of_a_version_are_there_and_whole(server, tmp_path, capsys, sha):
+    """By SHA-256, or by the archive's own digest where it has none yet; broken off once."""
+    server.sha, server.cuts = sha, [1_000_000]
+    assert run(server, tmp_path) == 0
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {path.rpartition("/")[2]: content for path, content in FILES.items()}
+    first, resumed = (r for path, r in server.asked if path == "/blobs/0")
+    assert first is None and re.fullmatch(r"bytes=9\d{5}-|bytes=1000000-", resumed)
+    assert ("sha256:" if sha else "dandi-etag:") in capsys.readouterr().err
+    server.asked.clear()
+    assert run(server, tmp_path) == 0
+    assert not [path for path, _ in server.asked if "blobs" in path]  # nothing twice
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "names"),
+    [
+        (
+            "dandi:001425@0.250101.1200/sub-1",
+            [],
+            ["sub-1_ses-a_ophys.nwb", "sub-1_ses-b_ophys.nwb"],
+        ),
+        ("dandi:001425@0.250101.1200/dataset.csv", [], ["dataset.csv"]),
+        ("DANDI:001425/sub-1/", ["--only", "*ses-b*"], ["sub-1_ses-b_ophys.nwb"]),
+        ("dandi:001425", ["--only", "sub-10_ses-a_ophys.nwb"], ["sub-10_ses-a_ophys.nwb"]),
+    ],
+)
+def test_some_files_by_folder_and_name(server, tmp_path, capsys, source, words, names):
+    assert run(server, tmp_path, *words, source=source) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    said = (
+        "version 0.250101.1200; dandi:001425@0.250101.1200 keeps to one" in capsys.readouterr().err
+    )
+    assert said == ("@" not in source)
+
+
+def test_what_does_not_have_the_archives_digest_never_gets_its_name(server, tmp_path, capsys):
+    server.sha = False
+    name = "sub-1_ses-b_ophys.nwb"
+    files = fetch.record_files(
+        "dandi:001425@0.250101.1200", [name], f"http://127.0.0.1:{server.server_port}/api"
+    )
+    server.files["sub-1/" + name] = b"SECOND"
+    with pytest.raises(fetch.UserError, match="does not have the dandi-etag:"):
+        fetch.fetch(files, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_parts_of_the_archives_digest(tmp_path, monkeypatch):
+    monkeypatch.setattr(dandi, "PART", 4)
+    (tmp_path / "x").write_bytes(b"abcdefghij")
+    parts = b"".join(hashlib.md5(part).digest() for part in (b"abcd", b"efgh", b"ij"))
+    assert dandi.etag(tmp_path / "x") == f"{hashlib.md5(parts).hexdigest()}-3"
+
+
+@pytest.mark.parametrize(
+    ("change", "source", "line"),
+    [
+        (
+            {},
+            "dandi:001425@0.250101.1200/sub-2",
+            "no file of that path in it; it holds: sub-1/sub-1_ses-a",
+        ),
+        ({}, "dandi:999999@draft", "404 Not Found; check the record"),
+        ({"refuses": 403}, "dandi:001425@draft", "the record is embargoed or restricted"),
+        ({"refuses": 410}, "dandi:001425@draft", "410 Gone; check the record"),
+        ({"about": {"embargo_status": "EMBARGOED"}}, "dandi:001425", "this dandiset is embargoed"),
+        ({"about": []}, "dandi:001425", "answered what is no record of files"),
+        (
+            {"files": {"a/x.nwb": b"", "b/x.nwb": b""}},
+            "dandi:001425",
+            "a/x.nwb and b/x.nwb have one",
+        ),
+        ({"files": {"a.nwb.zarr": b""}}, "dandi:001425", "a folder of Zarr; use `dandi download`"),
+        ({"files": {"a/.bashrc": b""}}, "dandi:001425", "which could be a path; refused"),
+        ({}, "dandi:1425", "write zenodo:NUMBER, dandi:NUMBER@VERSION"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line(server, tmp_path, capsys, change, source, line):
+    for key, value in change.items():
+        setattr(server, key, value)
+    assert run(server, tmp_path / "data", source=source) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert line in err[-1] and len(err) <= 2 and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("name", ["dandi:001425@0.250101.1200", "dandi:001425@draft"])
+def test_a_config_names_a_version(name):
+    fetches = schema.load("config")["properties"]["fetch"]["pattern"]
+    assert re.search(fetches, name) and not re.search(fetches, "dandi:001425")
