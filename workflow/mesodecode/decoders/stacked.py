@@ -50,10 +50,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Kept:
-    """A model's weights after each epoch, and its epochs; what is of validation is NaN."""
+    """A model's weights after each of E epochs, by name (E, …); of its history no validation."""
 
-    states: list[dict[str, torch.Tensor]]
-    history: list[Epoch]
+    weights: dict[str, torch.Tensor]
+    history: list[Epoch]  # valid_loss and valid_auc are NaN
+
+    def state(self, epoch: int) -> dict[str, torch.Tensor]:
+        """Return the state_dict after an epoch, from 1; -1 is that of the last."""
+        return {name: value[epoch - (epoch > 0)] for name, value in self.weights.items()}
 
 
 def fit_stack(
@@ -383,11 +387,8 @@ class _Run:
 
     def results(self) -> list[Kept]:
         """Return what each model has come to."""
-        named = [self.stack.apart(weights) for weights in self.kept]
+        weights = torch.stack(self.kept, 1)  # (K, E, P)
         return [
-            Kept(
-                [{name: value[k].clone() for name, value in epoch.items()} for epoch in named],
-                [lines[k] for lines in self.history],
-            )
+            Kept(self.stack.apart(weights[k]), [lines[k] for lines in self.history])
             for k in range(len(self.plan.members))
         ]
