@@ -84,7 +84,7 @@ def heat_map(
 
     text = {} if cells is None else {"annot": cells, "fmt": "", "annot_kws": {"size": 5.5}}
     lines = {"linewidths": 0.8, "linecolor": "white", "cbar": cells is None}
-    seaborn.heatmap(values, ax=axes, **text, **lines, **look)
+    seaborn.heatmap(values, ax=axes, **text | lines | look)
     axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
     axes.tick_params(axis="y", rotation=0)

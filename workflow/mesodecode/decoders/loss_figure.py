@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,27 +20,42 @@ def loss_by_epoch(history: pd.DataFrame) -> Figure:
     `history` has columns allocation, epoch, train_loss, valid_loss, valid_auc, a row an epoch of
     an allocation. Allocations are thin; their mean, thick, ends where the first of them ends.
     """
+    return curves(
+        history,
+        "allocation",
+        {
+            "Cross-entropy loss (nats)": ["train_loss", "valid_loss"],
+            "Validation AUC": ["valid_auc"],
+        },
+    )
+
+
+def curves(history: pd.DataFrame, unit: str, panels: Mapping[str, Sequence[str]]) -> Figure:
+    """Draw columns train_… and valid_… by epoch: a thin line a `unit`, and their mean.
+
+    `panels`: the label of its y axis -> the columns that it shows. Losses begin at 0.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(174 * MM, 60 * MM), layout="constrained")
         FigureCanvasAgg(figure)
-        loss, auc = figure.subplots(1, 2)
-        _curves(loss, history, "train_loss", 0, "training")
-        _curves(loss, history, "valid_loss", 1, "validation")
-        _curves(auc, history, "valid_auc", 1, "validation")
-        loss.set_ylim(bottom=0)
-        loss.set_ylabel("Cross-entropy loss (nats)")
-        auc.set_ylabel("Validation AUC")
-        for axes in (loss, auc):
+        for axes, (label, columns) in zip(
+            figure.subplots(1, len(panels)), panels.items(), strict=True
+        ):
+            for column in columns:
+                _curves(axes, history, unit, column)
+            if columns[0].endswith("_loss"):
+                axes.set_ylim(bottom=0)
+            axes.set_ylabel(label)
             axes.set_xlabel("Epoch")
             axes.set_xlim(0.5, history["epoch"].max() + 0.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        n = history["allocation"].nunique()
+        n = history[unit].nunique()
         figure.legend(
-            *loss.get_legend_handles_labels(),
+            *figure.axes[0].get_legend_handles_labels(),
             loc="outside upper center",
             ncols=2,
             frameon=False,
-            title=f"n = {n} allocation{'s' * (n > 1)} (thin), mean (thick)",
+            title=f"n = {n} {unit}{'s' * (n > 1)} (thin), mean (thick)",
         )
     return figure
 
@@ -53,15 +70,24 @@ def loss_caption(history: pd.DataFrame) -> str:
     )
 
 
-def _curves(axes: Axes, history: pd.DataFrame, column: str, index: int, label: str) -> None:
-    """Draw a column by epoch: a thin line an allocation, and their mean."""
-    values = history.pivot(index="epoch", columns="allocation", values=column)
+def _curves(axes: Axes, history: pd.DataFrame, unit: str, column: str) -> None:
+    """Draw a column by epoch: a thin line a unit, and their mean."""
+    # Not seaborn's lineplot: where the first unit ends, its mean goes on and jumps to that of
+    # those that are left.
+    index = 0 if column.startswith("train_") else 1
+    values = history.pivot(index="epoch", columns=unit, values=column)
     look = {"color": PALETTE[index], "marker": MARKERS[index]}
     size = 1 if len(values) == 1 else 0  # one epoch has no line; many points make a large file
-    for name in values:
-        axes.plot(values.index, values[name], **look, lw=0.4, ms=size, alpha=0.5)
+    axes.plot(values.index, values, **look, lw=0.4, ms=size, alpha=0.5)
     axes.plot(
         values.index,
         values.mean(axis=1, skipna=False),
-        **look | {"lw": 1.6, "ms": 3.2, "mec": "white", "mew": 0.4, "zorder": 3, "label": label},
+        **look,
+        lw=1.6,
+        ms=3.2,
+        mec="white",
+        mew=0.4,
+        zorder=3,
+        label=("training", "validation")[index],
+        markevery=max(1, len(values) // 12),
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE, heat_map
+from mesodecode.decoders.loss_figure import curves
 from mesodecode.encoding.columns import useful_rates
 
 INITIALISATIONS = {"default": "Default", "kaiming": "Kaiming", "xavier": "Xavier"}
@@ -111,48 +116,12 @@ def scores_caption(neurons: pd.DataFrame) -> str:
 
 def loss_figure(history: pd.DataFrame) -> Figure:
     """Draw loss and R² by epoch, as Berget 2023 does; `history` has `tables.HISTORY` and fold."""
+    panels = {"Squared error": ["train_loss", "valid_loss"], "R²": ["train_r2", "valid_r2"]}
+    figure = curves(history, "fold", panels)
+    _, r2 = figure.axes
     with mpl.rc_context(STYLE):
-        figure = _figure(174, 60)
-        loss, r2 = figure.subplots(1, 2)
-        for axes, score, label in ((loss, "loss", "Squared error"), (r2, "r2", "R²")):
-            lowest = np.inf
-            for index, (kind, words) in enumerate((("train", "training"), ("valid", "validation"))):
-                column = f"{kind}_{score}"
-                values = history.pivot(index="epoch", columns="fold", values=column)
-                look = {"color": PALETTE[index], "marker": MARKERS[index]}
-                size = 1 if len(values) == 1 else 0
-                for name in values:
-                    axes.plot(values.index, values[name], **look, lw=0.4, ms=size, alpha=0.5)
-                mean = values.mean(axis=1, skipna=False)
-                axes.plot(
-                    mean.index,
-                    mean,
-                    **look,
-                    lw=1.6,
-                    ms=3.2,
-                    mec="white",
-                    mew=0.4,
-                    label=words,
-                    markevery=max(1, len(mean) // 12),
-                )
-                lowest = min(lowest, values.min().min())
-            if score == "r2":
-                axes.set_ylim(bottom=max(lowest, -1) - 0.05)
-                axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
-            else:
-                axes.set_ylim(bottom=0)
-            axes.set_ylabel(label)
-            axes.set_xlabel("Epoch")
-            axes.set_xlim(0.5, history["epoch"].max() + 0.5)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        n = history["fold"].nunique()
-        figure.legend(
-            *loss.get_legend_handles_labels(),
-            loc="outside upper center",
-            ncols=2,
-            frameon=False,
-            title=f"n = {n} fold{'s' * (n > 1)} (thin), mean (thick)",
-        )
+        r2.set_ylim(bottom=max(history[panels["R²"]].min().min(), -1) - 0.05)
+        r2.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     return figure
 
 
@@ -171,52 +140,36 @@ def sweep_figure(table: pd.DataFrame) -> Figure:
 
     `table` has `tables.SWEEP`. Grey: every training diverged.
     """
+    r2, loss = table["valid_r2"], table["valid_loss"]
+    low, high = min(-0.05, r2.quantile(0.05)), max(0.05, r2.max())
     starts = list(table["initialisation"].unique())
     with mpl.rc_context(STYLE):
         figure = _figure(30 + 48 * max(len(starts), 2), 100)
-        grid = figure.subplots(2, len(starts), squeeze=False, sharex=True, sharey=True)
-        limits = {
-            "valid_r2": (
-                min(-0.05, table["valid_r2"].quantile(0.05)),
-                max(0.05, table["valid_r2"].max()),
-            ),
-            "valid_loss": (table["valid_loss"].min(), table["valid_loss"].quantile(0.9)),
-        }
-        for row, (column, label, how) in enumerate(
-            (("valid_r2", "Validation R²", "max"), ("valid_loss", "Validation loss", "min"))
-        ):
-            colours = mpl.colormaps["cividis" if how == "max" else "cividis_r"].with_extremes(
-                bad="0.8"
-            )
-            low, high = limits[column]
-            for start, axes in zip(starts, grid[row], strict=True):
-                mine = table[table["initialisation"] == start]
-                values = mine.groupby(["momentum", "learning_rate"])[column].agg(how).unstack()
-                mesh = axes.pcolormesh(
-                    np.arange(values.shape[1] + 1),
-                    np.arange(values.shape[0] + 1),
-                    np.ma.masked_invalid(values.to_numpy()),
-                    cmap=colours,
-                    vmin=low,
-                    vmax=high,
-                    rasterized=True,
-                )
-                axes.set_facecolor("0.8")
-                every = max(1, values.shape[1] // 5)
-                axes.set_xticks(
-                    np.arange(0, values.shape[1], every) + 0.5,
-                    [f"{v:.2g}" for v in values.columns[::every]],
-                )
-                axes.set_yticks(np.arange(values.shape[0]) + 0.5, [f"{v:g}" for v in values.index])
-                if row == 0:
-                    axes.set_title(INITIALISATIONS.get(start, start), fontsize=7)
-                else:
-                    axes.set_xlabel("Learning rate")
-                if start == starts[0]:
-                    axes.set_ylabel("Momentum")
-            bar = figure.colorbar(mesh, ax=grid[row].tolist(), pad=0.01)
-            bar.set_label(label)
+        top, bottom = figure.subplots(2, len(starts), squeeze=False, sharex=True, sharey=True)
+        _sweep_row(top, table, "valid_r2", "max", cmap="cividis", vmin=low, vmax=high)
+        low, high = loss.min(), loss.quantile(0.9)
+        _sweep_row(bottom, table, "valid_loss", "min", cmap="cividis_r", vmin=low, vmax=high)
+        for start, above, below in zip(starts, top, bottom, strict=True):
+            above.set_title(INITIALISATIONS.get(start, start), fontsize=7)
+            below.set_xlabel("Learning rate")
+        for row, label in ((top, "Validation R²"), (bottom, "Validation loss")):
+            row[0].set_ylabel("Momentum")
+            figure.colorbar(row[0].collections[0], ax=list(row), pad=0.01, label=label)
     return figure
+
+
+def _sweep_row(
+    row: Sequence[Axes], table: pd.DataFrame, column: str, best: str, **look: object
+) -> None:
+    """Draw a heat map of a column for each initialisation; `best` over L2 is max or min."""
+    for axes, (_, mine) in zip(row, table.groupby("initialisation", sort=False), strict=True):
+        values = mine.groupby(["momentum", "learning_rate"])[column].agg(best).unstack()
+        values.index = [f"{value:g}" for value in values.index]
+        values.columns = [f"{value:.2g}" for value in values.columns]
+        every = max(1, values.shape[1] // 5)
+        heat_map(axes, values, **look, cbar=False, linewidths=0, xticklabels=every, rasterized=True)
+        axes.set_facecolor("0.8")
+        axes.invert_yaxis()
 
 
 def sweep_caption(table: pd.DataFrame) -> str:
@@ -247,18 +200,22 @@ def diagnosis_figure(neurons: pd.DataFrame, layers: pd.DataFrame, rates: pd.Data
         bins = np.linspace(
             min(0, neurons["explainable"].min()), max(neurons["explainable"].max(), 0.05), 25
         )
-        groups = [neurons.loc[neurons["responsive"] == r, "explainable"] for r in (True, False)]
-        variance.hist(
-            groups,
+        words = neurons["responsive"].map({True: "responsive", False: "unresponsive"})
+        n = words.value_counts()
+        named = {word: f"{word} ({n.get(word, 0)})" for word in ("responsive", "unresponsive")}
+        seaborn.histplot(
+            x=neurons["explainable"],
+            hue=words.map(named),
+            hue_order=list(named.values()),
+            palette=PALETTE[:2],
             bins=bins,
-            stacked=True,
-            color=PALETTE[:2],
-            label=[
-                f"{n} ({len(g)})"
-                for n, g in zip(("responsive", "unresponsive"), groups, strict=True)
-            ],
+            multiple="stack",
+            alpha=1,
+            linewidth=0,
+            ax=variance,
         )
-        variance.legend(frameon=False, fontsize=6, loc="lower left", bbox_to_anchor=(0.15, 0.99))
+        place = {"loc": "lower left", "bbox_to_anchor": (0.15, 0.99)}
+        seaborn.move_legend(variance, **place, frameon=False, fontsize=6, title=None)
         variance.yaxis.set_major_locator(MaxNLocator(integer=True))
         variance.set_xlabel("Share of variance that images explain")
         variance.set_ylabel("Neurons")

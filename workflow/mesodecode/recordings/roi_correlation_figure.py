@@ -5,34 +5,41 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.plots import MM, PALETTE, STYLE
 
 
-def roi_correlation(summary: pd.DataFrame) -> Figure:
+def roi_correlation(table: pd.DataFrame) -> Figure:
     """Draw the correlation of each ROI with behaviour, mean ± SD over sessions.
 
-    `summary` has columns roi, name, mean, sd, a row an ROI.
+    `table` has columns roi, name, r, a row a session and ROI.
     """
-    names = summary["name"].astype(str).tolist()
-    numbered = names == summary["roi"].astype(str).tolist()
-    width = float(np.clip(3.2 * len(summary) + 20, 85, 174))  # mm: one column to two of a journal
+    rois = table.drop_duplicates("roi")
+    names = rois["name"].astype(str).tolist()
+    numbered = names == rois["roi"].astype(str).tolist()
+    width = float(np.clip(3.2 * len(rois) + 20, 85, 174))  # mm: one column to two of a journal
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width * MM, 55 * MM), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        axes.bar(
-            summary["roi"],
-            summary["mean"],
-            yerr=summary["sd"].fillna(0),
-            **{"width": 0.75, "color": PALETTE[0], "ecolor": "0.3"},
-            error_kw={"elinewidth": 0.5},
+        seaborn.barplot(
+            table,
+            x="roi",
+            y="r",
+            order=rois["roi"],
+            errorbar="sd",
+            width=0.75,
+            color=PALETTE[0],
+            saturation=1,
+            err_kws={"color": "0.3", "linewidth": 0.5},
+            ax=axes,
         )
         axes.axhline(0, color="black", lw=0.6)
-        axes.set_xlim(0.2, summary["roi"].max() + 0.8)
-        axes.set_xticks(summary["roi"], names, rotation=90, fontsize=5)
+        axes.set_xlim(-0.8, len(rois) - 0.2)
+        axes.set_xticks(range(len(rois)), names, rotation=90, fontsize=5)
         axes.tick_params(axis="x", length=0)
         axes.set_xlabel("ROI number" if numbered else "ROI")
         axes.set_ylabel("Correlation with running (r)")

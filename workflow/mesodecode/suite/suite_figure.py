@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.base.plots import MM, STYLE
+from mesodecode.base.plots import MM, STYLE, heat_map
 
 # Panel: column, title, colour map and its limits, so wide that black numbers are read on all.
 PANELS = {
@@ -36,19 +36,16 @@ def page(table: pd.DataFrame) -> Figure:
         for axis, (column, (title, colours, low, high)) in zip(
             axes.flat, PANELS.items(), strict=False
         ):
-            values = by[column].unstack().reindex(decoders)[studies].to_numpy()
-            axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
-            _numbers(axis, [[f"{v:.2f}".lstrip("0") if v == v else "·" for v in r] for r in values])
+            values = by[column].unstack().reindex(decoders)[studies]
+            cells = values.map(lambda v: f"{v:.2f}".lstrip("0")).where(values.notna(), "·")
+            _cells(axis, values, cells, cmap=colours, vmin=low, vmax=high)
             axis.set_title(title, fontsize=7)
         level = 2 - (by["n_false"] > 0) - 2 * (by["n_hit"] < by["n_should"])
-        level = level.clip(lower=0).unstack().reindex(decoders)[studies].to_numpy(float)
+        said = "{0.n_hit:.0f}/{0.n_should:.0f} · {0.n_false:.0f}/{0.n_silent:.0f}"
+        counts = by.apply(said.format, axis=1).unstack().reindex(decoders)[studies].fillna("·")
+        level = level.clip(lower=0).unstack().reindex(decoders)[studies]
         colours = ListedColormap(list(VERDICTS.values()))
-        axes[1, 1].imshow(level, cmap=colours, vmin=-0.5, vmax=2.5, aspect="auto")
-        cells = {
-            (d, s): f"{r['n_hit']:.0f}/{r['n_should']:.0f} · {r['n_false']:.0f}/{r['n_silent']:.0f}"
-            for (d, s), r in by.iterrows()
-        }
-        _numbers(axes[1, 1], [[cells.get((d, s), "·") for s in studies] for d in decoders])
+        _cells(axes[1, 1], level, counts, cmap=colours, vmin=-0.5, vmax=2.5)
         axes[1, 1].set_title("Faults said · false alarms", fontsize=7)
         patches = [Patch(color=colour, label=name) for name, colour in VERDICTS.items()]
         figure.legend(
@@ -63,16 +60,8 @@ def page(table: pd.DataFrame) -> Figure:
         )
         for axis, letter in zip(axes.flat, "ABCD", strict=True):
             axis.set_title(letter, loc="left", fontweight="bold", fontsize=8)
-            axis.set_yticks(range(rows), labels)
-            axis.set_xticks(
-                range(len(studies)), [s.partition("_")[2] or s for s in studies], rotation=40
-            )
-            axis.tick_params(length=0)
-            axis.spines[:].set_visible(False)
-            axis.set_xticks(np.arange(len(studies) - 1) + 0.5, minor=True)
-            axis.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
-            axis.grid(which="minor", color="white", lw=1)
-            axis.tick_params(which="minor", length=0)
+            axis.set_yticklabels(labels)
+            axis.set_xticklabels([s.partition("_")[2] or s for s in studies], rotation=40)
             for label in axis.get_xticklabels():
                 label.set(ha="right", rotation_mode="anchor")
     return figure
@@ -101,11 +90,12 @@ def _protocol(table: pd.DataFrame, decoder: str) -> str:
     return ", ".join(table.loc[table["decoder"] == decoder, "protocol"].unique())
 
 
-def _numbers(axis: Axes, cells: list[list[str]]) -> None:
-    for row, texts in enumerate(cells):
-        for column, text in enumerate(texts):
-            size = 5.5 if len(text) < 6 else 4.5  # two pairs of counts fill a cell
-            axis.text(column, row, text, ha="center", va="center", fontsize=size)
+def _cells(axis: Axes, values: pd.DataFrame, cells: pd.DataFrame, **look: object) -> None:
+    """Draw a heat map with `cells` on it, also where a value is NaN."""
+    size = 5.5 if cells.map(len).max().max() < 6 else 4.5  # two pairs of counts fill a cell
+    heat_map(axis, values.astype(float), **look, cbar=False)
+    for (row, column), text in np.ndenumerate(cells.to_numpy()):
+        axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size)
 
 
 def _range(values: np.ndarray | pd.Series) -> str:

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     )
     summary = roi_correlation.correlation_summary(table)
     caption = roi_correlation_figure.roi_correlation_caption(table, args.baseline)
-    figure = roi_correlation_figure.roi_correlation(summary)
+    figure = roi_correlation_figure.roi_correlation(table)
     plots.save(figure, args.figure, title="ROI activity and running", caption=caption)
     write_table(summary, args.summary)
     write_table(table, args.out)
