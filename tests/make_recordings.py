@@ -85,10 +85,11 @@ def recordings() -> list[Recording]:
 
 
 def write_rois(folder: Path, one: Recording) -> Path:
-    path = folder / one.path
+    """Write a recording with its ROI signals, and frames whose size differs between mice."""
+    path, size = folder / one.path, (2, 2 + sum(map(ord, one.mouse)) % 3)
     with h5py.File(path, "w") as file:
-        file["frames"] = np.zeros((len(one), 2, 2), np.uint8)
+        file["frames"] = np.zeros((len(one), *size), np.uint8)
         file["labels"], file["rois"] = one.labels, one.rois
-        file["pixel_mean"], file["stack_sd"] = np.zeros((2, 2)), 1.0
+        file["pixel_mean"], file["stack_sd"] = np.zeros(size), 1.0
         file.attrs.update(session=one.session, mouse=one.mouse, frame_rate=30.0)
     return path

@@ -121,9 +121,12 @@ def test_a_session_of_one_state_has_no_score_and_stops_no_other(tmp_path, capsys
     rest = write_recording(
         tmp_path / "d2.h5", labels=np.arange(60) >= 59
     )  # the last frame has no image
-    rows = cut(tmp_path, [both, rest], "--masks", "corners")
-    assert rows.groupby("session")["score"].count().to_dict() == {"d1": 3, "d2": 0}
-    assert rows[rows["session"] == "d2"][["n_frames", "n_run"]].to_numpy().tolist() == [[58, 0]] * 3
+    run_alone = write_recording(tmp_path / "d3.h5", labels=np.ones(60))
+    rows = cut(tmp_path, [both, rest, run_alone], "--masks", "corners").set_index("session")
+    assert rows.groupby("session")["score"].count().to_dict() == {"d1": 3, "d2": 0, "d3": 0}
+    for session, n_run in (("d2", 0), ("d3", 58)):
+        counts = rows.loc[session, ["n_frames", "n_run"]].to_numpy().tolist()
+        assert counts == [[58, n_run]] * 3
     line = refused(capsys, tmp_path, [rest], "--masks", "corners")
     assert "in no test session do the frames used have both states; lower frame_step" in line
 

@@ -14,6 +14,7 @@ import scipy.io
 import torch
 
 from make import ROI_STUDY, ROOT, STUDY, add_files, check_commands, plan, with_importance
+from make_recordings import write_rois
 from make_tables import map_of
 from mesodecode import cli
 from mesodecode.base.files import UserError
@@ -251,6 +252,24 @@ def test_published_values_put_the_limb_areas_on_top():
     np.testing.assert_array_equal(heat.images[0].get_array(), mean)
     np.testing.assert_allclose(heat.images[0].get_extent(), [-0.5, 49.5, -31 / 60, 31 / 60])
     np.testing.assert_allclose([bar.get_height() for bar in bars.patches], table["mean"])
+
+
+def test_verb_takes_its_background_from_the_recordings_named_so(tmp_path):
+    """Image sizes of mice differ, and do not matter."""
+    mice = {
+        mouse: dataclasses.replace(recording(mouse), rois=recording(mouse).rois + ord(mouse) / 10)
+        for mouse in "abd"
+    }
+    files = {mouse: write_rois(tmp_path, one) for mouse, one in mice.items()}
+    trained().save(tmp_path / "gru.pt")
+    words = ["shap", "--weights", tmp_path / "gru.pt", "--recordings", files["d"], "--threads", 1]
+    words += ["--windows", 10, "--background", 20, "--output", "logit", "--decoder", "x"]
+    words += ["--background-recordings", files["a"], files["b"], "--out", tmp_path / "map.h5"]
+    assert cli.main([str(word) for word in words]) == 0
+    found = shap_maps.read(tmp_path / "map.h5")
+    expected = run(trained(), [mice["d"]], [mice["a"], mice["b"]])
+    np.testing.assert_allclose(found.mean_abs, expected.mean_abs, rtol=1e-5)
+    assert found.base == pytest.approx(expected.base)
 
 
 # Config and jobs

@@ -62,12 +62,6 @@ def test_predictions_come_back_as_written(tmp_path):
             )
 
 
-def test_a_decoder_may_be_sure(tmp_path):
-    made(s1=session([0, 1], [0.0, 1.0])).write(tmp_path / "p.h5")
-    found = predictions.read(tmp_path / "p.h5").sessions["s1"]
-    assert found.probability.tolist() == [0, 1]
-
-
 def test_the_same_predictions_are_the_same_bytes(tmp_path):
     for name in "ab":
         made().write(tmp_path / f"{name}.h5")
