@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,6 @@ from mesodecode.recordings.readers.arrays import (
     Unreadable,
     Variable,
     note_of,
-    unreadable,
 )
 from mesodecode.recordings.readers.traces import listed, named, vector
 
@@ -220,25 +220,28 @@ def read_variables(
 ) -> tuple[dict[str, Variable | Bouts | Unreadable], list[str]]:
     """Return those of `names` that the file has, and what it holds.
 
-    A name is that of a time series, wherever it is in the file (NAME:2: its second column), or of
-    intervals: an interval series, a table (TABLE, all its intervals) or those rows of one in whose
-    column stands `run_label` (TABLE/COLUMN).
+    A name is that of a time series, wherever it is in the file (NAME:2: its second column;
+    NAME/timestamps: its times), or of intervals: an interval series, a table (TABLE, all its
+    intervals) or those rows of one in whose column stands `run_label` (TABLE/COLUMN). What has the
+    name of another is called by what it is in, too: PARENT/NAME (root/trials: the file's own).
     """
+    from pynwb import TimeSeries
     from pynwb.epoch import TimeIntervals
     from pynwb.misc import IntervalSeries
 
     with open_nwb(path) as nwb:
-        series, tables = _series(nwb), {}
-        for item in nwb.objects.values():
-            if isinstance(item, TimeIntervals):
-                tables[item.name] = item
-        held = {name: _held(items) for name, items in series.items()}
+        series, shown = _by_name(nwb, TimeSeries)
+        tables, shown_tables = _by_name(nwb, TimeIntervals)
+        held = {name: _held(item) for name, item in series.items() if np.ndim(item.data) in (1, 2)}
+        stamps = {f"{name}/timestamps": _stamps(item) for name, item in series.items()}
+        inside = [f"{name}/{key}" for name in shown_tables for key in tables[name].colnames]
+        inside += listed({name: item for name, item in held.items() if name in shown})
         found: dict[str, Variable | Bouts | Unreadable] = {}
         for name in names:
-            table, _, key = name.partition("/")
-            one, column = named(held, name)
-            if name in series and isinstance(series[name][0], IntervalSeries):
-                times, edges = series[name][0].timestamps[:], series[name][0].data[:]
+            table, _, key = (name, "", "") if name in tables else name.rpartition("/")
+            one, column = named(held | stamps, name)
+            if isinstance(series.get(name), IntervalSeries):
+                times, edges = series[name].timestamps[:], series[name].data[:]
                 found[name] = Bouts(times[edges > 0], times[edges < 0])
             elif one is not None:
                 found[name] = vector(one, name, column)
@@ -248,31 +251,33 @@ def read_variables(
                     rows = rows[rows[key].astype(str) == run_label]
                 start, stop = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
                 found[name] = Bouts(start, stop)
-        inside = [f"{name}/{key}" for name, item in tables.items() for key in item.colnames]
-        return found, sorted([*listed(held), *tables, *inside])
+        return found, sorted([*inside, *shown_tables])
 
 
-def _series(nwb: pynwb.NWBFile) -> dict[str, list[pynwb.TimeSeries]]:
-    """Return the time series of one or several values a sample, by name."""
-    from pynwb import TimeSeries
+def _by_name(nwb: pynwb.NWBFile, kind: type) -> tuple[dict[str, Any], set[str]]:
+    """Return the items of a kind by PARENT/NAME and, where it is the only one, by name.
 
-    found: dict[str, list[TimeSeries]] = {}
-    for item in nwb.objects.values():
-        if isinstance(item, TimeSeries) and len(np.shape(item.data)) in (1, 2):
-            found.setdefault(item.name, []).append(item)
-    return found
+    And how a list calls them: by name, or by PARENT/NAME where several have it.
+    """
+    items = [item for item in nwb.objects.values() if isinstance(item, kind)]
+    count = Counter(item.name for item in items)
+    full = {f"{item.parent.name}/{item.name}": item for item in items}
+    short = {item.name: item for item in items if count[item.name] == 1}
+    return full | short, {*short, *(name for name, item in full.items() if item.name not in short)}
 
 
-def _held(items: list[pynwb.TimeSeries]) -> Held:
-    """Return the time series of one name: in its unit, if there is one only."""
-    if len(items) > 1:
-        return unreadable(f"is the name of {len(items)} time series; rename them", "several")
+def _stamps(item: pynwb.TimeSeries) -> Held:
+    """Return the times of a series."""
+    return Held(lambda: times_of(item))
+
+
+def _held(item: pynwb.TimeSeries) -> Held:
+    """Return a time series in its unit."""
 
     def read() -> np.ndarray:
-        values = np.asarray(items[0].data[:])
+        values = np.asarray(item.data[:])
         if values.dtype.kind not in "buif":
             return values
-        return values * items[0].conversion + items[0].offset
+        return values * item.conversion + item.offset
 
-    note = note_of(np.shape(items[0].data))
-    return Held(read, items[0].unit, note, lambda _: times_of(items[0]))
+    return Held(read, item.unit, note_of(np.shape(item.data)), lambda _: times_of(item))
