@@ -24,6 +24,7 @@ from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import (
     auc_figure,
     chance_tests,
+    mouse_power,
     paired_tests,
     published_tests,
     quality,
@@ -151,6 +152,7 @@ def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
     text = text_of(page)
     for sentence in (*tests["sentence"], *chance["sentence"]):
         assert sentence in text
+    assert mouse_power.in_words(tests) in text
     assert 'title="the fit did not converge">–</td>' in page
     assert "Bootstrap over mice and sessions" in text
     assert "-0.107 to -0.011" in text and "7.6 of 20" in text  # CNN - CNN-GRU

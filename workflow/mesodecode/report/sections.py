@@ -26,6 +26,7 @@ from mesodecode.scores import (
     auc,
     calibration,
     chance_tests,
+    mouse_power,
     paired_tests,
     published_tests,
     quality,
@@ -216,6 +217,12 @@ def _calibration(config: Mapping[str, Any], tables: Tables) -> Words:
     }
 
 
+def _inference(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "inference" not in tables:
+        return None
+    return _rows(tables["inference"]) | {"power": mouse_power.in_words(tables["inference"])}
+
+
 def _confounds(config: Mapping[str, Any], tables: Tables) -> Words:
     if "confounds" not in tables:
         return None
@@ -347,7 +354,7 @@ SECTIONS = [
         name="inference",
         title="Mice as the unit",
         tables={"inference": _table(paired_tests.COLUMNS, paired_tests.NUMBERS)},
-        summarise=_rows_of("inference"),
+        summarise=_inference,
     ),
     Section(
         name="chance",

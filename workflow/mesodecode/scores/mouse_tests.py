@@ -173,19 +173,33 @@ def mixed_model(
 def icc(values: np.ndarray, mouse: np.ndarray) -> float:
     """Return the intraclass correlation of values (n,) by mouse, ICC(1) of one-way ANOVA.
 
-    (MSB - MSW) / (MSB + (k - 1) MSW), k values a mouse; with unequal numbers n_i, k is
-    (N - Σ n_i² / N) / (mice - 1) (Shrout & Fleiss 1979, Psychol Bull 86: 420-428). NaN with fewer
-    than two mice, one value a mouse, or values that do not vary.
+    (MSB - MSW) / (MSB + (k - 1) MSW), k values a mouse (Shrout & Fleiss 1979, Psychol Bull 86:
+    420-428; `mean_squares`). NaN with fewer than two mice, one value a mouse, or values that do not
+    vary.
+    """
+    if np.ptp(values) == 0:
+        return np.nan
+    between, within, k = mean_squares(values, mouse)
+    return float((between - within) / (between + (k - 1) * within))
+
+
+def mean_squares(values: np.ndarray, mouse: np.ndarray) -> tuple[float, float, float]:
+    """Return MSB, MSW and k of the one-way ANOVA of values (n,) by mouse.
+
+    Between mice, within them, and how many values a mouse has: with unequal numbers n_i, k is
+    (N - Σ n_i² / N) / (mice - 1). Of one mouse MSB and k are NaN, of one value a mouse MSW.
     """
     groups = pd.Series(values, dtype=float).groupby(np.asarray(mouse), sort=False)
     sizes, means = groups.size().to_numpy(), groups.mean().to_numpy()
     total, count = sizes.sum(), len(sizes)
-    if count < 2 or total == count or np.ptp(values) == 0:
-        return np.nan
+    if count < 2:
+        return np.nan, np.nan, np.nan
     between = np.sum(sizes * (means - np.mean(values)) ** 2) / (count - 1)
-    within = np.sum((np.asarray(values) - groups.transform("mean")) ** 2) / (total - count)
     k = (total - np.sum(sizes**2) / total) / (count - 1)
-    return float((between - within) / (between + (k - 1) * within))
+    if total == count:
+        return float(between), np.nan, float(k)
+    within = np.sum((np.asarray(values) - groups.transform("mean")) ** 2) / (total - count)
+    return float(between), float(within), float(k)
 
 
 def design_effect(correlation: float, mouse: np.ndarray) -> float:

@@ -73,6 +73,21 @@ def select(table: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
     return table
 
 
+def keep(table: pd.DataFrame, by: str, only: Sequence[str] | None) -> pd.DataFrame:
+    """Return the rows whose column `by` has one of the values `only`; all rows where it is None.
+
+    Raises UserError for a missing column, an empty cell of it, or a value that it lacks.
+    """
+    _check_columns(table, [by])
+    if only is None:
+        return table
+    known = [str(value) for value in table[by].unique()]
+    unknown = [value for value in only if value not in known]
+    if unknown:
+        raise UserError(f"no {by} {', '.join(unknown)}; in the table: {', '.join(known)}")
+    return table[table[by].astype(str).isin(only)]
+
+
 def compare(
     table: pd.DataFrame,
     *,
@@ -96,15 +111,10 @@ def compare(
     """
     if test not in TESTS:
         raise UserError(f"no test named {test}; known: {', '.join(TESTS)}")
-    _check_columns(table, ["auc", by] if within is None else ["auc", by, within])
+    _check_columns(table, ["auc"] if within is None else ["auc", within])
     if by == within:
         raise UserError(f"column {by} is given for both by and within; give two columns or one")
-    if only is not None:
-        known = [str(value) for value in table[by].unique()]
-        unknown = [value for value in only if value not in known]
-        if unknown:
-            raise UserError(f"no {by} {', '.join(unknown)}; in the table: {', '.join(known)}")
-        table = table[table[by].astype(str).isin(only)]
+    table = keep(table, by, only)
     families = [(name, table)] if within is None else table.groupby(within, sort=False)
     made, few = [], []
     for value, rows in families:
