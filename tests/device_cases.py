@@ -144,6 +144,7 @@ FEW += " --background 8 --windows 4"
 SHIFT = f"shift --decoder fine --models {{there}}/fine {CHOSEN} {KNOWN} {TEST} --frames 30"
 SHIFT += " --predictions {there}/fine_predictions --validation {there}/fine_validation"
 SHIFTED, ALIGNED = ("predict",), '{{"coral":true}}'
+STACKED = f"--rnn lstm --half-window 2 --baseline 30 --hidden-size 8 {TINY}"
 FEW_SHOT = "--few-shot 0.02 --finetune all --passes 2 --max-lr 0.0001"
 MASKS = "--masks squares --size 16 --stride 16 --run-length 20"
 
@@ -213,6 +214,25 @@ CASES = {
             "--out {here}/roi/{name}.pt --history {here}/roi.tsv",
             *("roi_predictions/{name}.h5", "roi_validation/{name}.h5"),
             *("roi/{name}.pt", "roi.tsv"),
+        ),
+    ],
+    "stack-roi": [
+        case(
+            "stack-roi --recordings {there}/m1.h5 {there}/m1s.h5 {there}/m2.h5 --sets m1+m2 m2 "
+            f"--decoders roi other=5 {STACKED} --out {{here}}/stacks/roi.pt",
+            "stacks/roi.pt",
+        ),
+    ],
+    "choose-roi": [
+        case(
+            "choose-roi --stack {there}/stacks/roi.pt --train-mice m1 m2 --valid {there}/m3s.h5 "
+            f"{{there}}/m3.h5 --test {TEST} --decoder roi {STACKED} "
+            "--predictions {here}/chosen_predictions/{name}.h5 "
+            "--validation {here}/chosen_validation/{name}.h5 "
+            "--out {here}/chosen/{name}.pt --history {here}/chosen.tsv",
+            *("chosen_predictions/{name}.h5", "chosen_validation/{name}.h5"),
+            *("chosen/{name}.pt", "chosen.tsv"),
+            needs=("stack-roi",),
         ),
     ],
     "tune": [

@@ -33,6 +33,7 @@ def test_verbs_keep_to_the_rules_of_cuda(cohort, verb):
 PREDICTED = {
     "predict": ("fine_predictions/{}.h5", "lstm.h5"),
     "train-roi": ("roi_predictions/{}.h5",),
+    "choose-roi": ("chosen_predictions/{}.h5",),
     "adapt": ("adapted.h5", "frozen.h5", "signals.h5"),
 }
 

@@ -67,6 +67,10 @@ def rounded(bits: int) -> Iterator[None]:
         handle.remove()
 
 
+def numbers_of(history: list[dict[str, float]]) -> np.ndarray:
+    return np.array([line["train_loss"] for line in history])
+
+
 class Cohorts:
     """The same lines on the CPU, on the CPU with rounded layers, and on the device.
 
@@ -82,6 +86,9 @@ class Cohorts:
         """Return the numbers of a file; of weights, the predictions that they make on the CPU."""
         if path.suffix != ".pt":
             return numbers(path)
+        if path.parent.name == "stacks":
+            models = torch.load(path, weights_only=True)["models"]
+            return {name: numbers_of(model["history"]) for name, model in models.items()}
         there = self.cpu.folder
         trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
         if trained.kind == "cnn_rnn":

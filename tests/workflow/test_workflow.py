@@ -119,6 +119,24 @@ VARIANTS = {
         },
         {"train_roi": 5, "fit_roi": 5, "roi_correlation": 1, "figure_loss": 1} | quality(2),
     ),
+    "ROI decoders side by side": (  # sets of training mice up to c, d and e, of two lines
+        {
+            "allocation": ALL,
+            "stack": True,
+            "mice": {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"},
+            "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},
+            "decoders": {
+                "gru": {"input": "rois", "rnn": "gru"},
+                "seed": {"like": "gru", "seed": 2},
+                "null": {"like": "gru", "labels": "permuted_between_sessions"},
+                "lstm": {"like": "gru", "rnn": "lstm"},
+                "tcn": {"like": "gru", "rnn": "tcn"},
+            },
+        },
+        {"preprocess": 10, "stack_roi": 6, "choose_roi": 80, "train_roi": 20}
+        | {"roi_correlation": 1, "figure_loss": 1}
+        | quality(5),
+    ),
     "linear and ROI decoders adapted": (
         {
             "recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"},

@@ -8,6 +8,7 @@ OUTPUTS: models/{decoder}/{allocation}.pt (.npz if linear, .joblib if classical)
 
 
 include: "functions/decoders.smk"
+include: "stack.smk"
 
 
 # The linear baseline: logistic regression on pixels.
@@ -274,7 +275,7 @@ rule train_roi:
     benchmark:
         RESULTS / "benchmarks/train_roi/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("roi_rnn"),
+        decoder=names("roi_rnn", lambda d: d not in STACKED),
     conda:
         "../../envs/mesodecode.yaml"
     threads: 1

@@ -127,6 +127,12 @@ def session_signals(
     return sessions, [column + 1 for column in dropped]
 
 
+def roi_names(recordings: Sequence[Recording]) -> list[str]:
+    """Return the names of the ROIs of recordings, "" where they have none."""
+    named = next((r.roi_names for r in recordings if r.roi_names), None)
+    return list(named or [""] * recordings[0].rois.shape[1])
+
+
 def _count(recordings: Sequence[Recording]) -> int:
     """Return how many ROIs the recordings have, the same in all."""
     for recording in recordings:

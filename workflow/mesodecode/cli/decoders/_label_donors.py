@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from mesodecode.recordings.recording import Recording
 
 
-def add_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the flag to a verb that reads the labels of recordings."""
+def add_argument(parser: argparse.ArgumentParser, before: str = "") -> None:
+    """Add the flag to a verb that reads the labels of recordings; `before` stands before a word."""
     parser.add_argument(
         "--labels-of",
         nargs="+",
         default=[],
-        metavar="SESSION=OTHER",
+        metavar=f"{before}SESSION=OTHER",
         help="give a session the labels of another of the same mouse, by their ids or as "
         "MOUSE/NAME (default: its own)",
     )

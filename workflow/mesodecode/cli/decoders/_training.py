@@ -21,9 +21,21 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that trains a network."""
+    add_results(parser)
+    add_checkpoint(parser)
+    options.add_compute(parser)
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of what `finish` writes."""
     add = parser.add_argument
     add("--out", type=Path, required=True, help="weights to write (.pt)")
     add("--history", type=Path, required=True, help="TSV to write: losses, AUC, speed by epoch")
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a run that can be killed (see `checkpoint_of`)."""
+    add = parser.add_argument
     add(
         "--checkpoint",
         type=Path,
@@ -37,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="keep the state this often, and after every epoch (default: 300 s)",
     )
-    options.add_compute(parser)
 
 
 def add_feed(parser: argparse.ArgumentParser) -> None:

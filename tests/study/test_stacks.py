@@ -1,0 +1,73 @@
+"""Which decoders train side by side, and that another mouse changes none that did."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesodecode.study import stacks
+from mesodecode.study import study as studies
+
+ROI = {"input": "rois", "rnn": "gru"}
+
+
+def study(mice="12345", choose="all", **decoders):
+    return studies.resolve(
+        {
+            "study": "s",
+            "recordings": {key: "{session}.mat" for key in ("movie", "behavior", "rois")},
+            "mice": {mouse: [f"{mouse}a", f"{mouse}b"] for mouse in mice},
+            "allocation": {"choose": choose},
+            "decoders": decoders or {"gru": ROI},
+        }
+    )
+
+
+def groups(mice="12345", choose="all", **decoders):
+    found = study(mice, choose, **decoders)
+    groups = stacks.groups_of(found.decoders, found.allocations.values(), list(found.mice))
+    return {key: [(name, "".join(mice)) for name, mice in each] for key, each in groups.items()}
+
+
+def test_sets_of_training_mice_go_with_their_newest_mouse():
+    assert groups() == {
+        ("gru", "3"): [("gru", "123")],
+        ("gru", "4"): [("gru", "124"), ("gru", "134"), ("gru", "234")],
+        ("gru", "5"): [("gru", s) for s in ("125", "135", "145", "235", "245", "345")],
+    }
+
+
+def test_the_newest_mouse_is_the_last_of_the_config_whatever_its_name():
+    assert list(groups("54321")) == [("gru", "3"), ("gru", "2"), ("gru", "1")]
+
+
+@pytest.mark.parametrize("choose", ["all", "each_test"])
+def test_another_mouse_adds_groups_and_changes_none_of_all_allocations(choose):
+    before, after = groups("12345", choose), groups("123456", choose)
+    new = {key for key in after if key[1] == "6"}
+    assert new and new == after.keys() - before.keys()
+    if choose == "all":
+        assert {key: after[key] for key in before} == before
+        assert len(after["gru", "6"]) == 10
+
+
+def test_seeds_and_permuted_labels_of_a_line_train_together():
+    found = groups(
+        gru=ROI,
+        lstm=ROI | {"rnn": "lstm"},
+        null={"like": "gru", "labels": "permuted_between_sessions"},
+        seed={"like": "gru", "seed": 9},
+        wide={"like": "gru", "half_window": 20},
+    )
+    assert {line for line, _ in found} == {"gru", "lstm", "wide"}
+    assert found["gru", "3"] == [("gru", "123"), ("null", "123"), ("seed", "123")]
+
+
+def test_what_trains_alone():
+    found = study(
+        gru=ROI,
+        tcn=ROI | {"rnn": "tcn"},
+        mixed=ROI | {"precision": "mixed"},
+        drop=ROI | {"drop": True},
+        ridge={"input": "rois", "model": "ridge"},
+    )
+    assert [name for name, d in found.decoders.items() if stacks.may_stack(d)] == ["gru"]
