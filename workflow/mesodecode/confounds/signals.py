@@ -61,41 +61,17 @@ def control_signals(
     far, and the step since the frame before (K = 4): the shifts of `corrections: motion`, or
     estimated as there. reference: of the tiles of the reference channel, kept by preprocessing.
     """
-    height, width = recording.shape[1:]
-    parts, missing, dff = {}, {}, recording.unit == "dff"
+    dff = recording.unit == "dff"
     with h5py.File(recording.path) as file:
         corrected = file.get("corrections")
         shifts, reference = (
             corrected[name][:] if corrected is not None and name in corrected else None
             for name in ("shifts", "reference")
         )
-    parts["mean"] = [np.ones((1, height, width), bool)]
-    if brain is None:
-        missing["outside"] = "no mask says where the brain is (confounds.brain_mask)"
-    else:
-        far = ~binary_dilation(brain, iterations=max(2, round(MARGIN * min(height, width))))
-        parts["outside"] = [tiles(height, width) & far]
-        if not far.any():
-            missing["outside"] = "the mask leaves nothing outside the brain"
-    if vessels is None and not dff:
-        vessels = find_vessels(recording.pixel_mean, brain)
-    if vessels is None:
-        missing["vessels"] = (
-            "vessels are no darker than tissue in ΔF/F, and no mask says where they are "
-            "(confounds.vessel_mask)"
-        )
-    else:
-        inside = np.ones_like(vessels) if brain is None else brain
-        beside = binary_dilation(vessels, iterations=2) & ~vessels & inside
-        grid = tiles(height, width)
-        enough = ((grid & vessels).sum((1, 2)) >= FEWEST) & (grid & beside).any((1, 2))
-        parts["vessels"] = [(grid & one) * enough[:, None, None] for one in (vessels, beside)]
-        if not enough.any():
-            missing["vessels"] = "vessels of too few pixels"
+    parts, missing = _parts(recording, brain, vessels)
     registration = None if shifts is not None or dff else Registration(recording.pixel_mean)
     if shifts is None and dff:
         missing["movement"] = "ΔF/F shows no brain to register (corrections.motion does before it)"
-    parts = {name: masks for name, masks in parts.items() if name not in missing}
     means, moved = _read(recording, parts, registration)
     found = {"mean": means["mean"][0]}
     if "outside" in means:
@@ -104,13 +80,7 @@ def control_signals(
         if (spread <= 1e-6 * np.abs(found["outside"]).max(axis=0)).all():
             missing["outside"] = "corrections.brain_mask has blanked it: no decoder reads it"
     if "vessels" in means:
-        # ΔF/F less the camera's offset, or activity would be a smaller share of darker pixels.
-        offset = recording.pixel_mean.min()
-        dark, tissue = (
-            values if dff else (values - values.mean(axis=0)) / (values.mean(axis=0) - offset)
-            for values in means["vessels"]
-        )
-        found["vessels"] = _filled(dark - tissue)
+        found["vessels"] = _vessels(recording, *means["vessels"])
     if "movement" not in missing:
         found["movement"] = _moves(moved if shifts is None else shifts)
     if reference is None:
@@ -125,6 +95,49 @@ def control_signals(
         signals={name: found[name] for name in SIGNALS if name not in missing},
         missing={name: missing[name] for name in SIGNALS if name in missing},
     )
+
+
+def _parts(
+    recording: Recording, brain: np.ndarray | None, vessels: np.ndarray | None
+) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
+    """Return masks (K, H, W) of pixels whose means make a control; why others cannot be made."""
+    height, width = recording.shape[1:]
+    parts, missing = {"mean": [np.ones((1, height, width), bool)]}, {}
+    if brain is None:
+        missing["outside"] = "no mask says where the brain is (confounds.brain_mask)"
+    else:
+        far = ~binary_dilation(brain, iterations=max(2, round(MARGIN * min(height, width))))
+        parts["outside"] = [tiles(height, width) & far]
+        if not far.any():
+            missing["outside"] = "the mask leaves nothing outside the brain"
+    if vessels is None and recording.unit != "dff":
+        vessels = find_vessels(recording.pixel_mean, brain)
+    if vessels is None:
+        missing["vessels"] = (
+            "vessels are no darker than tissue in ΔF/F, and no mask says where they are "
+            "(confounds.vessel_mask)"
+        )
+    else:
+        inside = np.ones_like(vessels) if brain is None else brain
+        beside = binary_dilation(vessels, iterations=2) & ~vessels & inside
+        grid = tiles(height, width)
+        enough = ((grid & vessels).sum((1, 2)) >= FEWEST) & (grid & beside).any((1, 2))
+        parts["vessels"] = [(grid & one) * enough[:, None, None] for one in (vessels, beside)]
+        if not enough.any():
+            missing["vessels"] = "vessels of too few pixels"
+    return {name: masks for name, masks in parts.items() if name not in missing}, missing
+
+
+def _vessels(recording: Recording, dark: np.ndarray, tissue: np.ndarray) -> np.ndarray:
+    """Return ΔF/F of vessels (T, K) less that of the tissue beside them."""
+    if recording.unit != "dff":
+        # ΔF/F less the camera's offset, or activity would be a smaller share of darker pixels.
+        offset = recording.pixel_mean.min()
+        dark, tissue = (
+            (values - values.mean(axis=0)) / (values.mean(axis=0) - offset)
+            for values in (dark, tissue)
+        )
+    return _filled(dark - tissue)
 
 
 def _read(

@@ -38,44 +38,8 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         each, share = figure.subplots(1, 2, sharey=True, width_ratios=(1.5, 1))
         rng = np.random.default_rng(0)
         for y, model in enumerate(models):
-            mine = neurons[neurons["model"] == model]
-            for index, (name, offset) in enumerate((("responsive", 0.18), ("unresponsive", -0.18))):
-                values = mine.loc[mine["responsive"] == (index == 0), "r2_average"].dropna()
-                jitter = y - offset + rng.uniform(-0.11, 0.11, len(values))
-                label = f"{name} neurons" if y == 0 else None
-                each.plot(
-                    values.clip(lower=-0.5),
-                    jitter,
-                    ls="none",
-                    marker=MARKERS[index],
-                    ms=1.8,
-                    alpha=0.45,
-                    mec="none",
-                    mfc=PALETTE[index],
-                    label=label,
-                )
-                if len(values):
-                    each.plot(
-                        [values.mean()] * 2, [y - offset - 0.16, y - offset + 0.16], "k", lw=1.4
-                    )
-            for index, score in enumerate(("fraction", "r_normalised")):
-                chosen = summary[
-                    (summary["model"] == model)
-                    & (summary["neurons"] == "responsive")
-                    & (summary["score"] == score)
-                ]
-                if len(chosen):
-                    row = chosen.iloc[0]
-                    share.errorbar(
-                        row["mean"],
-                        y - 0.12 + 0.24 * index,
-                        xerr=[[row["mean"] - row["ci_low"]], [row["ci_high"] - row["mean"]]],
-                        fmt="D^"[index],
-                        color=PALETTE[2 + index],
-                        ms=3.2,
-                        elinewidth=0.8,
-                        capsize=1.8,
-                    )
+            _neurons(each, y, neurons[neurons["model"] == model], rng)
+            _shares(share, y, summary[summary["model"] == model])
         for index, label in enumerate(("R² over its ceiling", "correlation over its ceiling")):
             share.plot([], [], "D^"[index], color=PALETTE[2 + index], ms=3.2, label=label)
         each.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
@@ -97,6 +61,44 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             markerscale=1.4,
         )
     return figure
+
+
+def _neurons(axes: Axes, y: float, rows: pd.DataFrame, rng: np.random.Generator) -> None:
+    """Draw R² of each neuron beside height `y`: above it responsive ones, below it the others."""
+    # Not seaborn's stripplot: its jitter is of numpy's global generator, another in every run.
+    for index, (name, offset) in enumerate((("responsive", 0.18), ("unresponsive", -0.18))):
+        values = rows.loc[rows["responsive"] == (index == 0), "r2_average"].dropna()
+        axes.plot(
+            values.clip(lower=-0.5),
+            y - offset + rng.uniform(-0.11, 0.11, len(values)),
+            ls="none",
+            marker=MARKERS[index],
+            ms=1.8,
+            alpha=0.45,
+            mec="none",
+            mfc=PALETTE[index],
+            label=f"{name} neurons" if y == 0 else None,
+        )
+        if len(values):
+            axes.plot([values.mean()] * 2, [y - offset - 0.16, y - offset + 0.16], "k", lw=1.4)
+
+
+def _shares(axes: Axes, y: float, rows: pd.DataFrame) -> None:
+    """Draw shares of the ceiling of responsive neurons beside height `y`, with their intervals."""
+    # Not seaborn's pointplot: the intervals are those of the table, which it would make anew.
+    for index, score in enumerate(("fraction", "r_normalised")):
+        chosen = rows[(rows["neurons"] == "responsive") & (rows["score"] == score)]
+        for row in chosen.head(1).itertuples():
+            axes.errorbar(
+                row.mean,
+                y - 0.12 + 0.24 * index,
+                xerr=[[row.mean - row.ci_low], [row.ci_high - row.mean]],
+                fmt="D^"[index],
+                color=PALETTE[2 + index],
+                ms=3.2,
+                elinewidth=0.8,
+                capsize=1.8,
+            )
 
 
 def scores_caption(neurons: pd.DataFrame) -> str:

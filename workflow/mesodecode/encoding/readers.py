@@ -71,7 +71,8 @@ def read_session(
     path = Path(path)
     if path.is_dir():
         found = {file.stem: npy.load(file) for file in sorted(path.glob("*.npy"))}
-        return _session(path, found.get, sorted(found), {}, signal, covariates or [], events)
+        arrays = _Arrays(path, found.get, sorted(found), {}, covariates or [])
+        return _session(arrays, signal, events)
     with hdf5.open_file(path) as file:
         names = sorted(hdf5.datasets(file, path))
         scenes = _scenes(file, path)
@@ -82,7 +83,7 @@ def read_session(
             known = isinstance(item, h5py.Dataset) and item.dtype.kind in "buif"
             return hdf5.read_array(item, path) if known else None
 
-        return _session(path, get, names, places, signal, covariates or [], events)
+        return _session(_Arrays(path, get, names, places, covariates or []), signal, events)
 
 
 def _scenes(file: h5py.File, path: Path) -> str | None:
@@ -103,29 +104,35 @@ def _scenes(file: h5py.File, path: Path) -> str | None:
     return found
 
 
-def _session(
-    path: Path,
-    get: Callable[[str], np.ndarray | None],
-    names: list[str],
-    places: dict[str, str],
-    signal: str,
-    covariates: list[str],
-    events: str | Path | None,
-) -> Session:
-    def need(name: str, axes: int) -> np.ndarray:
-        array = get(name)
+@dataclass(frozen=True)
+class _Arrays:
+    """The arrays of a file by their names here; `names`: of all in it, `places`: where some lie."""
+
+    path: Path
+    get: Callable[[str], np.ndarray | None]
+    names: list[str]
+    places: dict[str, str]
+    covariates: list[str]
+
+    def need(self, name: str, axes: int) -> np.ndarray:
+        """Return an array. Raises UserError if it is not there or has other axes."""
+        array = self.get(name)
         if array is None:
             hint = "; name its file in recordings.events" if name == "events" else ""
-            hint = "; leave it out of responses.covariates" if name in covariates else hint
-            if name in places:
-                raise UserError(f"{path}: no '{name}' in it (dataset {places[name]}){hint}")
-            raise UserError(
-                f"{path}: no '{name}' in it{hint}; it holds: {', '.join(names[:20]) or 'nothing'}"
-            )
+            hint = "; leave it out of responses.covariates" if name in self.covariates else hint
+            if name in self.places:
+                raise UserError(
+                    f"{self.path}: no '{name}' in it (dataset {self.places[name]}){hint}"
+                )
+            held = ", ".join(self.names[:20]) or "nothing"
+            raise UserError(f"{self.path}: no '{name}' in it{hint}; it holds: {held}")
         if array.ndim != axes:
-            raise UserError(f"{path}: {name} has {array.ndim} axes; needs {axes}")
+            raise UserError(f"{self.path}: {name} has {array.ndim} axes; needs {axes}")
         return array
 
+
+def _session(arrays: _Arrays, signal: str, events: str | Path | None) -> Session:
+    path, need = arrays.path, arrays.need
     images, image = need("images", 3), need("image", 1).astype(np.int64)
     if not len(image):
         raise UserError(f"{path}: no presentations in it; 'image' is empty")
@@ -140,19 +147,7 @@ def _session(
             f"{path}: {signal} has {traces.shape[1]} samples and time {len(time)}; traces are "
             "neurons x samples"
         )
-    if get("frames") is None:
-        start, end = (need(name, 1).astype(np.float64) for name in ("start", "end"))
-    else:
-        at = np.clip(need("frames", 2).astype(int), 0, len(time) - 1)
-        start, end = time[at[:, 0]], time[at[:, -1]]
-    if not len(image) == len(start) == len(end):
-        raise UserError(
-            f"{path}: image, start and end have {len(image)}, {len(start)} and {len(end)} rows"
-        )
-    if np.any(end <= start):
-        raise UserError(
-            f"{path}: presentation {int(np.argmax(end <= start))} ends before it starts"
-        )
+    start, end = _presentations(arrays, time, len(image))
     if image.min() < -1 or image.max() >= len(images):
         raise UserError(
             f"{path}: image goes from {image.min()} to {image.max()}, but there are {len(images)} "
@@ -163,21 +158,42 @@ def _session(
         grey = np.full((1, *images.shape[1:]), images.mean(), np.float32)
         images, image = np.concatenate([images, grey]), np.where(image == -1, len(images), image)
     order = np.argsort(start, kind="stable")
-    ids = get("neurons")
+    ids = arrays.get("neurons")
     ids = np.arange(len(traces)) if ids is None else np.asarray(ids)
     if len(ids) != len(traces):
         raise UserError(f"{path}: {len(ids)} neurons and {len(traces)} traces")
-    found = {}
-    for name in covariates:
-        values, own = get(name), get(f"{name}_time")
-        if values is None or values.shape[1:] != (1,):  # a column in early files of Allen's
-            values = need(name, 1)
-        values = values.astype(np.float64).ravel()
-        clock = time if own is None else own.astype(np.float64)
-        if len(values) != len(clock):
-            raise UserError(f"{path}: {name} has {len(values)} values for {len(clock)} times")
-        found[name] = values, clock
+    found = {name: _covariate(arrays, name, time) for name in arrays.covariates}
     return Session(images, image[order], start[order], end[order], time, traces, ids, found)
+
+
+def _presentations(arrays: _Arrays, time: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and end (s) of the `n` presentations; Allen's are given in samples of `time`."""
+    if arrays.get("frames") is None:
+        start, end = (arrays.need(name, 1).astype(np.float64) for name in ("start", "end"))
+    else:
+        at = np.clip(arrays.need("frames", 2).astype(int), 0, len(time) - 1)
+        start, end = time[at[:, 0]], time[at[:, -1]]
+    if not n == len(start) == len(end):
+        raise UserError(
+            f"{arrays.path}: image, start and end have {n}, {len(start)} and {len(end)} rows"
+        )
+    if np.any(end <= start):
+        raise UserError(
+            f"{arrays.path}: presentation {int(np.argmax(end <= start))} ends before it starts"
+        )
+    return start, end
+
+
+def _covariate(arrays: _Arrays, name: str, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a covariate and its times (s), those of the traces if it has none of its own."""
+    values, own = arrays.get(name), arrays.get(f"{name}_time")
+    if values is None or values.shape[1:] != (1,):  # a column in early files of Allen's
+        values = arrays.need(name, 1)
+    values = values.astype(np.float64).ravel()
+    clock = time if own is None else own.astype(np.float64)
+    if len(values) != len(clock):
+        raise UserError(f"{arrays.path}: {name} has {len(values)} values for {len(clock)} times")
+    return values, clock
 
 
 def _events(path: str | Path) -> np.ndarray:

@@ -77,22 +77,8 @@ def simulate_population(
     pictures = np.stack([dead_leaves(rng, image_size) for _ in range(images)])
     is_responsive = np.zeros(neurons, bool)
     is_responsive[: round(responsive * neurons)] = True
-    filters = np.zeros((neurons, image_size, image_size), np.float32)
-    signal = np.zeros((images, neurons))
-    contrast = pictures / 255 - np.mean(pictures / 255)
-    n_complex = round(complex_share * is_responsive.sum())
-    for n in np.flatnonzero(is_responsive):
-        long = image_size * np.exp(rng.uniform(*np.log(wavelength)))
-        where, angle = rng.uniform(0.2, 0.8, 2) * image_size, rng.uniform(0, np.pi)
-        phase = rng.uniform(0, 2 * np.pi)
-        pair = [gabor(image_size, *where, angle, long, p) for p in (phase, phase + np.pi / 2)]
-        filters[n] = pair[0]
-        products = np.einsum("ihw,phw->pi", contrast, pair)
-        if n < n_complex:
-            drive = np.hypot(*products)
-        else:
-            drive = np.logaddexp(0, 1.5 * products[0] / products[0].std() + 1)
-        signal[:, n] = (drive - drive.mean()) / drive.std() * np.sqrt(explainable)
+    filters, signal = _tuning(rng, pictures, is_responsive, wavelength, complex_share)
+    signal *= np.sqrt(explainable)
     rng = np.random.default_rng((seed, number))
     image = np.concatenate([rng.permutation(images) for _ in range(repeats)])
     start = np.arange(len(image)) * duration
@@ -122,6 +108,37 @@ def simulate_population(
         is_responsive,
         signal,
     )
+
+
+def _tuning(
+    rng: np.random.Generator,
+    pictures: np.ndarray,
+    responsive: np.ndarray,
+    wavelength: list[float],
+    complex_share: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the filters (N, H, W) of neurons and their drive by each image (I, N), SD 1.
+
+    Both are 0 for unresponsive neurons.
+    """
+    image_size = pictures.shape[1]
+    filters = np.zeros((len(responsive), image_size, image_size), np.float32)
+    signal = np.zeros((len(pictures), len(responsive)))
+    contrast = pictures / 255 - np.mean(pictures / 255)
+    n_complex = round(complex_share * responsive.sum())
+    for n in np.flatnonzero(responsive):
+        long = image_size * np.exp(rng.uniform(*np.log(wavelength)))
+        where, angle = rng.uniform(0.2, 0.8, 2) * image_size, rng.uniform(0, np.pi)
+        phase = rng.uniform(0, 2 * np.pi)
+        pair = [gabor(image_size, *where, angle, long, p) for p in (phase, phase + np.pi / 2)]
+        filters[n] = pair[0]
+        products = np.einsum("ihw,phw->pi", contrast, pair)
+        if n < n_complex:
+            drive = np.hypot(*products)
+        else:
+            drive = np.logaddexp(0, 1.5 * products[0] / products[0].std() + 1)
+        signal[:, n] = (drive - drive.mean()) / drive.std()
+    return filters, signal
 
 
 def dead_leaves(rng: np.random.Generator, size: int, leaves: int = 400) -> np.ndarray:

@@ -69,44 +69,28 @@ def read_behavior(
     behavior = {}
     if "labels" in found and states != "speed":
         behavior["labels"] = _labels(found["labels"], run_label)
-    if "encoder" in found:
-        behavior["speed"] = speed_of_wheel(
-            found["encoder"],
-            counts_per_turn,
-            wheel_circumference,
-            threshold=speed_threshold,
-            decides="labels" not in behavior,
-        )
-    elif "position" in found:
-        behavior["speed"] = speed_of_position(
-            [trace for role, trace in found.items() if role.startswith("position")],
-            unit=speed_unit,
-            scale=speed_scale,
-            threshold=speed_threshold,
-            decides="labels" not in behavior,
-        )
-    elif "speed" in found:
-        behavior["speed"] = speed_of(
-            found["speed"],
-            unit=speed_unit,
-            offset=speed_offset,
-            scale=speed_scale,
-            threshold=speed_threshold,
-            decides="labels" not in behavior,
-        )
+    speed = _speed(
+        found,
+        speed_threshold,
+        "labels" not in behavior,
+        unit=speed_unit,
+        offset=speed_offset,
+        scale=speed_scale,
+        wheel=(counts_per_turn, wheel_circumference),
+    )
+    if speed is not None:
+        behavior["speed"] = speed
     if "segment" in found:
         behavior["segment"] = _segment(found["segment"])
     if "labels" not in behavior:
-        if states == "labels" or "speed" not in behavior:
-            lacking = "labels" if states == "labels" else "speed"
-            raise UserError(f"{path}: has no {lacking}, which 'states: {states}' needs")
-        behavior["labels"] = locomotion.states_of_speed(
-            behavior["speed"],
-            frame_rate=frames.rate if frames else 1.0,
+        behavior["labels"] = _states_of_speed(
+            path,
+            behavior,
+            states,
+            frames,
             above=speed_threshold,
             below=speed_threshold_low,
             min_bout=min_bout,
-            segment=behavior.get("segment"),
         )
     elif speed_threshold_low is not None or min_bout:
         raise UserError(
@@ -116,6 +100,59 @@ def read_behavior(
     if "speed" in behavior:
         behavior["speed"] = behavior["speed"].astype(np.float32)
     return behavior
+
+
+def _speed(
+    found: dict[str, Trace],
+    threshold: float,
+    decides: bool,
+    *,
+    unit: str | None,
+    offset: float,
+    scale: float | None,
+    wheel: tuple[float | None, float | None],
+) -> np.ndarray | None:
+    """Return the speed (T,) in cm/s: of an encoder, else of a position, else as recorded.
+
+    None if there is none. `decides`: whether run and rest come of it, by the threshold; `wheel`:
+    counts a turn, and circumference.
+    """
+    if "encoder" in found:
+        return speed_of_wheel(found["encoder"], *wheel, threshold=threshold, decides=decides)
+    if "position" in found:
+        traces = [trace for role, trace in found.items() if role.startswith("position")]
+        return speed_of_position(
+            traces, unit=unit, scale=scale, threshold=threshold, decides=decides
+        )
+    if "speed" in found:
+        return speed_of(
+            found["speed"],
+            unit=unit,
+            offset=offset,
+            scale=scale,
+            threshold=threshold,
+            decides=decides,
+        )
+    return None
+
+
+def _states_of_speed(
+    path: str | Path,
+    behavior: dict[str, np.ndarray],
+    states: str,
+    frames: Frames | None,
+    **limits: float | None,
+) -> np.ndarray:
+    """Return labels (T,) by threshold. Raises UserError where there is no speed to take them of."""
+    if states == "labels" or "speed" not in behavior:
+        lacking = "labels" if states == "labels" else "speed"
+        raise UserError(f"{path}: has no {lacking}, which 'states: {states}' needs")
+    return locomotion.states_of_speed(
+        behavior["speed"],
+        frame_rate=frames.rate if frames else 1.0,
+        segment=behavior.get("segment"),
+        **limits,
+    )
 
 
 def _axes(path: str | Path, names: str | Sequence[str] | None) -> dict[str, str]:
