@@ -5,12 +5,18 @@ from __future__ import annotations
 import glob
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesodecode.base.files import UserError, matching
 from mesodecode.running.preflight import FAIL, OK, WARN, Check
 from mesodecode.study.session_ids import OWN_FILES
 from mesodecode.study.study import Study
+
+if TYPE_CHECKING:
+    from mesodecode.recordings.movie import Movie
 
 
 def movie_sizes(study: Study) -> dict[str, tuple[int, int]]:
@@ -40,10 +46,26 @@ def _recorded(path: Path) -> tuple[int, int, int]:
         return len(frames), frames.shape[1] * frames.shape[2], frames.dtype.itemsize
 
 
-def _filmed(study: Study, session: str) -> tuple[int, int, int]:
+@contextmanager
+def session_movie(study: Study, session: str) -> Iterator[Movie]:
+    """Open the movie of a session as the config says, all channels of it."""
     from mesodecode.recordings.readers import open_movie
 
     settings, channels = study.config["recordings"], study.config["corrections"]["channels"]
+    with open_movie(
+        study.sources("movie", session),
+        dataset=settings["movie_dataset"],
+        axes=settings["movie_axes"],
+        channels=None if settings["light_sources"] else channels,
+        wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
+        shape=settings["movie_shape"],
+        dtype=settings["movie_dtype"],
+        mask=study.source("movie_mask", session),
+    ) as movie:
+        yield movie
+
+
+def _filmed(study: Study, session: str) -> tuple[int, int, int]:
     paths = study.sources("movie", session)
     if study.config["fetch"] and not all(Path(path).exists() for path in paths):
         return 0, 0, 0
@@ -51,19 +73,10 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
     if len(paths) == 1 and first.is_file() and first.suffix.lower() in (".tif", ".tiff"):
         frames, pixels, item = _pages(paths[0])
     else:
-        with open_movie(
-            paths,
-            dataset=settings["movie_dataset"],
-            axes=settings["movie_axes"],
-            channels=None if settings["light_sources"] else channels,
-            wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
-            shape=settings["movie_shape"],
-            dtype=settings["movie_dtype"],
-            mask=study.source("movie_mask", session),
-        ) as movie:
+        with session_movie(study, session) as movie:
             frames, *size = movie.shape
             pixels, item = math.prod(size), movie.dtype.itemsize
-    return frames // channels, pixels, item
+    return frames // study.config["corrections"]["channels"], pixels, item
 
 
 def _pages(path: str) -> tuple[int, int, int]:

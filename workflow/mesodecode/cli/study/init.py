@@ -1,7 +1,9 @@
 """Look at a folder of recordings and write a commented config: sessions, mice, what is missing.
 
 Guesses from the names of files and folders; reads headers of HDF5, MAT and NPY files where names do
-not tell movies from behaviour. Without --out the config goes to standard output.
+not tell movies from behaviour. Ten frames of the first session are read as the config says, and its
+behaviour; the frame rate is that of time stamps, where there are any. Without --out the config goes
+to standard output; with it, an image of its name (.png) shows their mean and the speed.
 
 Example: mesodecode init data --out mylab.yaml
 """
@@ -11,6 +13,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesodecode.study.discovery.found import Found
 
 HELP = "folder of recordings → a first config"
 
@@ -26,15 +32,57 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.study.discovery.config_text import config_text
     from mesodecode.study.discovery.discover import look
+    from mesodecode.study.discovery.found_table import found_table
 
     if args.out is not None and args.out.exists():
         raise UserError(f"{args.out}: is there already; name another file or take it away first")
-    text = config_text(look(args.folder))
+    found = look(args.folder)
+    prove(found, args.out and args.out.with_suffix(".png"))
+    text = config_text(found)
+    for line in found_table(found):
+        print(line, file=sys.stderr)
     if args.out is None:
         sys.stdout.write(text)
         return
     with atomic_path(args.out) as part:
         part.write_text(text, encoding="utf-8")
-    for line in text.splitlines():
-        if "FILL IN" in line or "CHECK" in line:
-            print(line.lstrip("# "), file=sys.stderr)
+    first, *_ = text.splitlines()  # what it lacks to be a config, if anything
+    for note in (first.lstrip("# "), *found.notes):
+        if "FILL IN" in note or "CHECK" in note:
+            print(note, file=sys.stderr)
+
+
+def prove(found: Found, figure: Path | None) -> None:
+    """Read one session as the config would, and draw it; note what is wrong."""
+    import yaml
+
+    from mesodecode.base.files import UserError
+    from mesodecode.recordings.first_look import look_at
+    from mesodecode.recordings.first_look_figure import write
+    from mesodecode.study import study as studies
+    from mesodecode.study.discovery.config_text import config_text
+
+    try:
+        study = studies.resolve(yaml.safe_load(config_text(found)))
+    except UserError:  # the config's first line says what is to be filled in
+        return
+    if found.links:
+        found.notes.append("CHECK: nothing was read yet: make the links, then look at qc.")
+        return
+    seen = look_at(study, next(iter(study.mouse_of)))
+    found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]
+    for key, name in seen.guessed.items():
+        found.settings[key] = name, "CHECK: by its name"
+    for role, value in zip(("signal", "reference"), seen.lights, strict=False):
+        found.corrections[f"{role}_channel"] = value, f"CHECK: of light_sources {seen.lights[:6]}"
+    if seen.rate is not None:
+        found.settings["frame_rate"] = float(f"{seen.rate:.4g}"), "CHECK: frames/s, by time stamps"
+    if seen.unit is not None:
+        found.settings["frame_times_unit"] = seen.unit, "CHECK: as of imaging, 1 to 500 frames/s"
+    if seen.image is None or figure is None:
+        return
+    found.notes.append(
+        f"Of {seen.session}, {seen.n_frames} frames of {seen.size[0]} x {seen.size[1]} px: "
+        f"{figure} shows the mean of the first ten, and its behaviour: is the brain upright?"
+    )
+    write(seen, figure)

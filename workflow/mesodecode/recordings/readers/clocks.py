@@ -195,6 +195,19 @@ def read_times(
     one for each of all channels, or two an exposure: see `of_frames`), each later than the one
     before, at `rate` frames/s.
     """
+    frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
+    found, time = stamps_of(path, name, frames, unit, clock)
+    return check_times(time, found, path, rate)
+
+
+def stamps_of(
+    path: str | Path,
+    name: str | None,
+    frames: Frames,
+    unit: str | float | None = None,
+    clock: str | float | None = None,
+) -> tuple[str, np.ndarray]:
+    """Return the variable of `read_times`, and the time stamps (T,) s of `frames`, of any rate."""
     known = (name,) if name else ("frame_times", "time")
     if name is None and Path(path).suffix.lower() == ".npy" and not npy.load(path).dtype.names:
         found, time = "the file", npy.time_stamps(npy.load(path)).squeeze()
@@ -206,9 +219,7 @@ def read_times(
             time = seconds(time, unit, found, path)
     else:
         found, time = _held_times(path, known, unit, clock)
-    frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
-    time = of_frames(time, found, path, frames)
-    return check_times(time, found, path, rate)
+    return found, of_frames(time, found, path, frames)
 
 
 def _held_times(

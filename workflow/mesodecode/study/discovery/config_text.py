@@ -26,10 +26,12 @@ def config_text(found: Found) -> str:
     return text
 
 
+RATE = 30, "CHECK: frames/s of one wavelength"  # where no time stamps say it
 KEYS = {  # kind of file -> key of `recordings`
     "movie_mask": "movie_mask",
     "behavior": "behavior",
     "rois": "rois",
+    "areas": "roi_masks",
     "times": "frame_times",
     "lights": "light_sources",
 }
@@ -56,7 +58,7 @@ def _lines(found: Found) -> Iterator[str]:
     yield "  linear: {model: logistic_regression, pixels: 32, frame_step: 10}"
     yield "  # cnn: {backbone: efficientnet_lite0, pretrained: lite0, epochs: 3, batch_size: 32}"
     yield "  # cnn_gru: {start_from: cnn, rnn: gru, half_window: 5}"
-    if "rois" in found.patterns:
+    if found.patterns.keys() & {"rois", "areas"}:
         yield "  # roi_gru: {input: rois, rnn: gru, half_window: 15}"
 
 
@@ -99,7 +101,7 @@ def _recordings(found: Found) -> Iterator[str]:
     for key, (value, comment) in found.settings.items():
         yield _line(f"  {key}: {_value(value)}", comment)
     if "frame_rate" not in found.settings:
-        yield "  frame_rate: 30   # CHECK: frames/s of one wavelength"
+        yield _line(f"  frame_rate: {RATE[0]}", RATE[1])
 
 
 def _corrections(found: Found) -> Iterator[str]:

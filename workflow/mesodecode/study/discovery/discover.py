@@ -41,7 +41,7 @@ def look(folder: str | Path) -> Found:
             "needs none: see `source` of a comparison)"
         )
     sessions = _sessions(roles)
-    for kind in ("behavior", "times", "lights", "rois"):
+    for kind in ("behavior", "times", "lights", "rois", "areas"):
         for path, session in _match(roles[kind], sessions).items():
             session.files[kind] = path
         if paired := pair_by_clock(kind, roles[kind], sessions):
@@ -308,10 +308,13 @@ def _say_what_is_missing(
             "FILL IN: no behaviour files found; recordings.behavior needs them (labels or speed of "
             "every frame)."
         )
-    n_rois = sum("rois" in session.files for session in sessions)
-    if 0 < n_rois < len(sessions):
-        found.notes.append(f"ROI signals for {n_rois} of {len(sessions)} sessions only.")
-        found.patterns.pop("rois", None)
+    for kind, words in (("rois", "ROI signals"), ("areas", "areas")):
+        having = sum(kind in session.files for session in sessions)
+        if 0 < having < len(sessions):
+            found.notes.append(f"{words} for {having} of {len(sessions)} sessions only.")
+            found.patterns.pop(kind, None)
+    if "rois" in found.patterns:  # signals, or areas to take them over
+        found.patterns.pop("areas", None)
     used = {path for session in sessions for path in session.files.values()}
     for session in sessions:
         units = (*session.movie.units, *session.movie.others)

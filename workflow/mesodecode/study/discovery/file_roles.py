@@ -13,10 +13,11 @@ STACKS = file_formats.suffixes("TIFF", "Zarr")
 VIDEOS = file_formats.suffixes("video")
 FLAT = file_formats.suffixes("flat")  # pixels without a header
 TABLES = file_formats.suffixes("table")
+RECORDERS = file_formats.suffixes("Spike2", "ABF", "TDMS")
 EITHER = file_formats.suffixes("MAT", "HDF5", "NPY")  # movies or behaviour
 CAMERAS = file_formats.suffixes("Andor", "bioio", "Motion JPEG 2000")
 MOVIES = (*STACKS, *CAMERAS, *file_formats.suffixes("NWB"), *VIDEOS)
-ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "aside")
+ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "areas", "aside")
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
 _MOVIE_WORDS = set(names.MADE) | {word for word in names.LIGHTS if word.isalpha()}
@@ -29,8 +30,8 @@ def by_role(
     """Return role -> files, each with a rank: of two files of a session the lower one is taken.
 
     The roles: movie; temporal and spatial (components of an SVD); behavior; times and lights (of
-    frames); rois; and aside. Headers of HDF5, MAT and NPY files are read where names do not tell,
-    below `folder`; a file that cannot be opened is judged by its name and size.
+    frames); rois; areas; and aside. Headers of HDF5, MAT and NPY files are read where names do not
+    tell, below `folder`; a file that cannot be opened is judged by its name and size.
     """
     roles: dict[str, dict[PurePosixPath, int]] = {role: {} for role in ROLES}
     unclear = {}
@@ -65,6 +66,10 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     stem = path.name.removesuffix(path.suffix)
     if suffix == ".nwb":  # it may hold all of a session
         return "movie", 0
+    if suffix in RECORDERS:
+        return "behavior", 3
+    if suffix == ".zip" and words & names.ROIS:  # RoiSet.zip of ImageJ
+        return "areas", 0
     if suffix not in MOVIES + TABLES + EITHER + FLAT:
         return "aside", 0
     behaves = bool(words & names.BEHAVIOR)

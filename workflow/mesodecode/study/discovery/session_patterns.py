@@ -20,7 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # of a session, as the s
 MOUSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ENDINGS = {  # of links
     **{"behavior": "_behavior", "rois": "_roi", "times": "_times"},
-    **{"lights": "_lights", "movie_mask": "_mask"},
+    **{"lights": "_lights", "movie_mask": "_mask", "areas": "_areas"},
 }
 
 
