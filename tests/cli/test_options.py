@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import functools
 import inspect
 import itertools
 import shlex
@@ -376,6 +377,7 @@ def test_networks_train_with_the_settings_of_their_schemas():
         assert set(train.SETTINGS) <= set(schema.flags(name)) & set(accepted)
 
 
+@functools.cache
 def strings_of_code() -> set[str]:
     """Strings and keyword arguments of the package's code, docstrings left out."""
     found = set()
