@@ -120,6 +120,8 @@ def test_welch_of_one_value_has_no_interval():
     found = reproduction.welch((1, 0.9, np.nan), (20, 0.8, 0.1))
     assert found[0] == pytest.approx(0.1) and np.isnan(found[1:]).all()
     assert reproduction.welch((2, 0.5, 0.0), (3, 0.5, 0.0)) == (0, 0, 0)
+    low, high = reproduction.welch((2, 0.5, 0.1), (20, 0.5, 0.1))[1:]  # two values have one
+    assert low < -0.3 and high == pytest.approx(-low)
 
 
 @pytest.mark.parametrize(

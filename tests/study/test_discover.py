@@ -774,6 +774,19 @@ def test_the_verb_writes_a_config_once(tmp_path, capsys):
         assert words in error and error.count("\n") == 1
 
 
+def test_files_of_a_day_with_numbers_from_0_on_are_parts_and_no_times(tmp_path):
+    names = [f"m{m}/20240101_{i:04d}.tif" for m in range(1, 6) for i in range(4)]
+    config, _ = made_text(tree(tmp_path, *names, *(f"m{m}/20240101.csv" for m in range(1, 6))))
+    assert config["mice"] == {f"m{m}": [f"m{m}"] for m in range(1, 6)}
+    assert config["recordings"]["movie"].endswith("/data/{session}")
+
+
+def test_of_two_versions_of_a_movie_the_last_one_made_is_taken(tmp_path):
+    names = [f"m{m}_s1_{made}.tif" for m in range(1, 6) for made in ("dff", "hemocorrected", "raw")]
+    config, _ = made_text(tree(tmp_path, *names, *(f"m{m}_s1.csv" for m in range(1, 6))))
+    assert config["recordings"]["movie"].endswith("/{session}_hemocorrected.tif")
+
+
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
