@@ -314,7 +314,8 @@ def test_a_map_of_the_input_alone_is_flagged(graded):
     table = judged(scores_of(maps), made, null=scores_of(maps))
     for name in ("random weights", "permuted labels"):
         assert (table.loc[name, "verdict"], table.loc[name, "value"]) == ("flag", 1)
-    assert "shows the input" in table.loc["random weights", "sentence"]
+    words = table.loc["random weights", "sentence"]
+    assert "shows the input" in words and "1.00 of its size" in words
     assert "does not depend on the behaviour" in table.loc["permuted labels", "sentence"]
 
 
