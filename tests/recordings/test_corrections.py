@@ -19,10 +19,10 @@ from make_recordings import DEFAULTS, RATE, Stack, interleave
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.confounds.signals import control_signals
-from mesodecode.recordings.corrections import movies
+from mesodecode.recordings.corrections import motion, movies
 from mesodecode.recordings.corrections.bleaching import fit_tau
 from mesodecode.recordings.corrections.chain import Chain, corrected
-from mesodecode.recordings.corrections.dff import Dff
+from mesodecode.recordings.corrections.dff import Dff, dff
 from mesodecode.recordings.corrections.movies import Smoothed, pairs, whole_blocks
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.qc_measures import Measured
@@ -217,6 +217,11 @@ def test_a_frame_without_an_image_takes_the_shift_of_its_neighbours(cortex):
 # --- bleaching ---------------------------------------------------------------------------------
 
 
+def test_what_comes_in_at_an_edge_is_the_edges_own_value():
+    even = np.full((2, 6, 8), 700.0)
+    np.testing.assert_allclose(motion.shift_frames(even, np.array([[2.5, 0], [-1, 3]])), even)
+
+
 def bleached(n_frames=1500, tau=400.0, seed=0):
     """Frames (T, 5, 6) that lose 10 to 40 %, with a transient of 5 % in the middle."""
     rng = np.random.default_rng(seed)
@@ -268,6 +273,17 @@ def test_a_dark_pixel_is_left_alone():
 
 
 # --- ΔF/F --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_pixels_that_show_no_brain_are_0_where_most_are(running):
+    """The brain is a tenth of the image; the rest has less than a hundredth of its light."""
+    baseline = np.full((10, 10), 9.0)
+    baseline[0] = 1000
+    block = 1.5 * np.stack([baseline, baseline])
+    found = dff(block, np.stack([baseline, baseline]) if running else baseline)
+    assert (found[:, 0] == 0.5).all() and (found[:, 1:] == 0).all()
+    assert (dff(block, np.maximum(baseline, 11))[:, 1:] > 0).all()
 
 
 def slow_baseline(frames, window, percentile, causal):

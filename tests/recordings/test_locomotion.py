@@ -145,3 +145,17 @@ def test_a_bout_of_just_the_shortest_length_stays(rate):
     assert kept.sum() == 3
     gone = locomotion.states_of_speed(speed, frame_rate=rate, above=2, min_bout=3.1 / rate)
     assert gone.sum() == 0
+
+
+def test_a_frame_before_a_gap_lasts_as_long_as_others():
+    ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 4.0, 5.0, 6.4, 7.4]))
+    np.testing.assert_allclose(ends, [1, 2, 3, 5, 6.4, 7.4, 8.4])  # 1.4 is jitter, 2 a gap
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0.8, [0, 1, 2, 3]), (0.5, [0.25, 1.25, 2.25, 3.25])]
+)
+def test_a_trace_is_averaged_from_four_thirds_of_the_frames_rate_on(step, expected):
+    time = np.arange(0, 4, step)  # of what equals the time
+    found = locomotion.at_frames(time, time, np.arange(4.0))
+    np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -48,7 +48,8 @@ def test_temperature_moves_no_frame_past_another_nor_past_half():
 
 
 def test_one_state_has_no_temperature():
-    assert math.isnan(calibration.temperature(np.ones(4), np.full(4, 0.7)))
+    for state in (0, 1):
+        assert math.isnan(calibration.temperature(np.full(4, state), np.full(4, 0.7)))
 
 
 def test_isotonic_by_hand():
