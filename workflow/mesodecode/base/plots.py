@@ -67,9 +67,16 @@ def strip(
         axes.add_line(Line2D(x + lanes[index] + jitter, values, **markers(index)))
     mean, sd = rows[column].mean(), rows[column].std()
     axes.errorbar(
-        *(x + 0.31, mean),
-        **{"yerr": None if np.isnan(sd) else sd, "fmt": "_", "color": "black", "ms": 7},
-        **{"mew": 1.3, "elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8},
+        x + 0.31,
+        mean,
+        yerr=None if np.isnan(sd) else sd,
+        fmt="_",
+        color="black",
+        ms=7,
+        mew=1.3,
+        elinewidth=0.8,
+        capsize=1.8,
+        capthick=0.8,
     )
 
 
@@ -99,6 +106,10 @@ def mouse_legend(
     figure.legend(
         handles=[*title, *points],
         title=words if columns else None,
-        **{"loc": "outside upper center", "ncols": columns or len(mice) + 1, "frameon": False},
-        **{"handletextpad": 0.1, "columnspacing": 1.0, "handlelength": 1.2},
+        loc="outside upper center",
+        ncols=columns or len(mice) + 1,
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=1.0,
+        handlelength=1.2,
     )

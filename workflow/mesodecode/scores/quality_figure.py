@@ -63,7 +63,10 @@ def example(
     values = np.full((2, stop - start), np.nan)
     values[:, session.frame[here] - start] = session.probability[here], session.label[here]
     return Trace(
-        *(name, item.allocation, auc, threshold),
+        name,
+        item.allocation,
+        auc,
+        threshold,
         np.arange(start, stop) / recording.frame_rate,
         *values,
         None if recording.speed is None else recording.speed[start:stop],
@@ -135,9 +138,13 @@ def precision_recall(
     axes.axhline(share.mean(), color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     low, high = f"{share.min():.2f}", f"{share.max():.2f}"
     axes.annotate(
-        *(f"share of run {low}" + f" to {high}" * (low != high), (0.02, share.mean())),
-        **{"xytext": (0, -1.5), "textcoords": "offset points", "va": "top"},
-        **{"fontsize": 5.5, "color": "0.35"},
+        f"share of run {low}" + f" to {high}" * (low != high),
+        (0.02, share.mean()),
+        xytext=(0, -1.5),
+        textcoords="offset points",
+        va="top",
+        fontsize=5.5,
+        color="0.35",
     )
     _unit(axes, "Recall", "Precision")
 
@@ -213,9 +220,14 @@ def accuracy(axes: Axes, table: pd.DataFrame, mice: Sequence[str]) -> None:
     axes.set_ylim(top=1.01)
     for x, words in ((0.5, "accuracy"), (2.5, "balanced accuracy")):
         axes.annotate(
-            *(words, (x, 0)),
-            **{"xycoords": ("data", "axes fraction"), "xytext": (0, -14), "fontsize": 6},
-            **{"textcoords": "offset points", "ha": "center", "va": "top"},
+            words,
+            (x, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -14),
+            fontsize=6,
+            textcoords="offset points",
+            ha="center",
+            va="top",
         )
     axes.set_ylabel("Share correct")
     axes.set_xlabel("\nat threshold", labelpad=1)
@@ -244,8 +256,13 @@ def errors(axes: Axes, curves: pd.DataFrame, curve: str, mice: Sequence[str]) ->
     axes.set_ylabel("Share of errors at 0.5")
     for x, words in ((0.02, "rest" if onset else "run"), (0.98, "run" if onset else "rest")):
         axes.text(
-            *(x, 0.97, words),
-            **{"transform": axes.transAxes, "fontsize": 5.5, "color": "0.35", "va": "top"},
+            x,
+            0.97,
+            words,
+            transform=axes.transAxes,
+            fontsize=5.5,
+            color="0.35",
+            va="top",
             ha="left" if x < 0.5 else "right",
         )
 
