@@ -329,7 +329,7 @@ def test_every_form_of_import_is_followed(package, line):
 
 
 def test_data_files_count(package):
-    name = "report/templates/report.html.j2"
+    name = "report/templates/base.html.j2"
     before, plain = provenance.code_version("report", name), provenance.code_version("report")
     edit(package / name, "<", "<!-- new --><")
     assert provenance.code_version("report", name) != before != plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from mesodecode.encoding import methods
 from mesodecode.encoding.scores import SCORES
@@ -48,7 +46,6 @@ def render(
     environment.filters |= {"score": format_score, "p": formats.format_p}
     environment.filters |= {"setting": formats.format_setting, "hours": formats.format_hours}
     environment.filters["cited"] = formats.cited
-    style, script = look()
     text = methods.blocks(config, formats.versions())
     best = []
     if sweep is not None:
@@ -58,8 +55,6 @@ def render(
         one = one.groupby("neuron", as_index=False)["responsive"].any()
     return environment.get_template("encoding.html.j2").render(
         config=config,
-        look=style,
-        script=script,
         rows=score_rows(summary),
         n_neurons=len(one),
         n_responsive=int(one["responsive"].sum()),
@@ -79,15 +74,6 @@ def render(
         commit=formats.commit(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-
-
-def look() -> list[Markup]:
-    """Return style and script of the other reports, so that there is one of each."""
-    text = (base.TEMPLATES / "report.html.j2").read_text(encoding="utf-8")
-    return [
-        Markup(re.search(f"<{tag}>.*?</{tag}>", text, flags=re.DOTALL)[0])
-        for tag in ("style", "script")
-    ]
 
 
 def score_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
