@@ -21,7 +21,7 @@ $(READY): envs/requirements.txt pyproject.toml
 	@touch $@
 
 demo: $(READY) ## run the whole workflow on the simulated cohort and print the AUC table
-	$(BIN)/mesodecode warm $(BIN)/snakemake --cores $(CORES) --configfile demo.yaml
+	$(BIN)/mesodecode warm --progress $(BIN)/snakemake --cores $(CORES) --configfile demo.yaml
 	@$(BIN)/mesodecode summary --auc results/demo/tables/auc.tsv --report results/demo/report.html
 
 # One start of Python for the jobs of all cohorts. Larger, and elsewhere:

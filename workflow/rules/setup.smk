@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode.running import fingerprints, slurm, warm
+from mesodecode.running import fingerprints, job_progress, slurm, warm
 from mesodecode.study.config_file import check_duplicate_keys
 from mesodecode.running.failures import Failures
 from mesodecode.base.files import UserError
@@ -133,6 +134,17 @@ onstart:
 FAILURES = Failures()
 logger.addHandler(FAILURES)
 
+# A line of progress in the place of Snakemake's paragraphs, where it is asked for.
+PROGRESS = job_progress.JobProgress(lambda: workflow.dag.needrun_jobs())
+LINE = (
+    job_progress.VARIABLE in os.environ
+    and workflow.is_main_process
+    and not workflow.dryrun
+)
+if LINE:
+    PROGRESS.quiet(logger.handlers)
+    logger.addHandler(PROGRESS)
+
 
 onerror:
     FAILURES.show()
@@ -140,3 +152,5 @@ onerror:
 
 onsuccess:
     drop_results_of_training()
+    if LINE:
+        PROGRESS.end(log)
