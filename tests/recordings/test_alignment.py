@@ -205,6 +205,60 @@ def test_an_atlas_whose_sign_tells_hemispheres(cohort, tmp_path):
         assert names[0] == "1 left" and names[25] == "1 right" and len(names) == 50
 
 
+def write_wfield(folder, truth, home, sessions=("m1_s1", "m2_s1")):
+    """What wfield writes: landmarks of sessions, and areas of an atlas of 0.05 mm a px."""
+
+    def table(xy):
+        return {"x": xy[:, 0].tolist(), "y": xy[:, 1].tolist(), "name": list(LIMBS)}
+
+    limbs, offset = list(LIMBS.values()), np.array([48.0, 40.0])
+    mm = (home - offset) * 0.05
+    for session in sessions:
+        about = {"landmarks": table(mm[limbs]), "landmarks_im": table(home[limbs])}
+        about |= {"landmarks_match": table(truth[session][limbs]), "resolution": 0.05}
+        (folder / f"{session}.json").write_text(json.dumps(about))
+    corners = 0.05 * np.array([(-3, -3), (3, -3), (3, 3), (-3, 3)])
+    areas = {"acronym": {"0": "FL", "1": "HL"}}
+    for side, numbers in (("left", (5, 7)), ("right", (30, 32))):
+        for axis, name in enumerate("xy"):
+            column = [(mm[n] + corners)[:, axis].tolist() for n in numbers]
+            areas[f"{side}_{name}"] = dict(zip("01", column, strict=True))
+    (folder / "labels.json").write_text(json.dumps(areas))
+
+
+def test_landmarks_and_areas_of_wfield(cohort, atlas, tmp_path, capsys):
+    """In mm with its own areas, in px of the atlas's image with a label image."""
+    folder, truth = cohort
+    write_wfield(tmp_path, truth, atlas[1])
+    words = ["--landmarks", tmp_path / "{session}.json", "--out", tmp_path / "areas"]
+    assert run(folder, *words, "--atlas", tmp_path / "labels.json") == 0
+    for session in ("m1_s1", "m2_s1", "m2_s2"):
+        masks = read_masks(tmp_path / "areas" / f"{session}.json", SIZE, SIZE)
+        assert masks.names == ("FL left", "HL left", "FL right", "HL right")
+        for name, pixels in zip(masks.names, masks.pixels, strict=True):
+            centre = np.mean(np.divmod(pixels, SIZE), axis=1)[::-1]
+            assert np.linalg.norm(centre - truth[session][LIMBS[name]]) < 1, (session, name)
+    assert run(folder, *words) == 0  # the label image of the atlas, in px
+    in_table = folder / "again"
+    assert run(folder, "--out", in_table) == 0
+    same = [tifffile.imread(at / "m1_s1.tif") for at in (tmp_path / "areas", in_table)]
+    np.testing.assert_array_equal(*same)
+
+
+def test_files_of_wfield_that_do_not_fit(cohort, atlas, tmp_path, capsys):
+    folder, truth = cohort
+    words = ["--landmarks", tmp_path / "{session}.json"]
+    assert run(folder, *words) == 1
+    assert "{session}.json: no session has such a file of landmarks" in capsys.readouterr().err
+    write_wfield(tmp_path, truth, atlas[1])
+    write_wfield(tmp_path, truth, atlas[1] + 1, ["m2_s1"])
+    assert run(folder, *words) == 1
+    assert "m2_s1.json: its atlas has other landmarks" in capsys.readouterr().err
+    (tmp_path / "m1_s1.json").write_text('{"landmarks_im": {}}')
+    assert run(folder, *words) == 1
+    assert "m1_s1.json: no landmarks_match of wfield in it" in capsys.readouterr().err
+
+
 def test_what_cannot_be_aligned_is_said(cohort, tmp_path, capsys):
     folder, _ = cohort
     table = pd.read_csv(folder / "points.tsv", sep="\t")

@@ -22,6 +22,7 @@ from skimage import transform
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.tables import read_table
+from mesodecode.recordings import wfield
 from mesodecode.recordings.corrections.motion import Registration
 from mesodecode.recordings.masks import of_polygons, whole_labels
 from mesodecode.recordings.readers.image_files import read_image
@@ -65,8 +66,18 @@ class Alignment:
         return (*about, self.errors.get(worst, np.nan), self.correlation, *self.matrix[:2].ravel())
 
 
-def read_landmarks(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
-    """Read a table of landmarks: columns session (or "atlas"), landmark, x and y in px."""
+def read_landmarks(
+    path: str | Path, recordings: Sequence[Recording] = (), atlas: str | Path = ""
+) -> dict[str, dict[str, np.ndarray]]:
+    """Read a table of landmarks: columns session (or "atlas"), landmark, x and y in px.
+
+    A path that holds {session} names a file of wfield for each of the `recordings`; if the file
+    `atlas` is wfield's, in mm, so are the atlas's landmarks.
+    """
+    if "{session}" in str(path):
+        sessions = [(recording.mouse, recording.session) for recording in recordings]
+        mm = Path(atlas).suffix.lower() == ".json" and wfield.areas(atlas) is not None
+        return wfield.landmarks(path, sessions, atlas=ATLAS, mm=mm)
     table = read_table(path, ("session", "landmark", "x", "y"), ("x", "y"))
     found: dict[str, dict[str, np.ndarray]] = {}
     for row in table.itertuples():
@@ -242,7 +253,7 @@ def _write_polygons(
     atlas: str | Path, found: Sequence[Alignment], sizes: Sequence[tuple[int, int]], out: Path
 ) -> list[str]:
     try:
-        polygons = json.loads(Path(atlas).read_text(encoding="utf-8"))
+        polygons = wfield.areas(atlas) or wfield.read_json(atlas)
         shapes = {name: np.array(xy, dtype=float).reshape(-1, 2) for name, xy in polygons.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f'{atlas}: needs {{"name": [[x, y], …], …}} ({error})') from error

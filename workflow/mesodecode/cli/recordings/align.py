@@ -2,6 +2,8 @@
 
 LANDMARKS is a table with columns session, landmark, x and y (px of the movie as recorded, the
 centre of the first pixel at 0, 0); rows whose session is "atlas" are the atlas's own, in its px.
+Or it is a path that holds {session} (and {mouse}), such as lm/{session}.json: a file of wfield for
+each session, with the atlas's landmarks in it; the atlas may then be dorsal_cortex_ccf_labels.json.
 A session without landmarks is registered to one of its mouse that has some, by mean images.
 
 Writes OUT/{session}.tif (or .json, if the atlas is polygons), OUT/alignment.tsv (transform and
@@ -27,12 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     options.add_measures(parser)
-    add("--landmarks", type=Path, required=True, help="TSV or CSV: session, landmark, x, y (px)")
+    add(
+        "--landmarks",
+        type=Path,
+        required=True,
+        help="TSV or CSV: session, landmark, x, y (px); or wfield's JSON of each {session}",
+    )
     add(
         "--atlas",
         type=Path,
         required=True,
-        help="your atlas: label image (.tif, .npy, .png) or polygons (.json), in its own px",
+        help="your atlas: label image (.tif, .npy, .png, .mat, .h5) or polygons (.json), in its "
+        "own px, or wfield's areas (.json)",
     )
     add(
         "--transform",
@@ -59,7 +67,8 @@ def run(args: argparse.Namespace) -> None:
         if (session.settings or {}).get("binning", 1) > 1:
             raise UserError(f"{paths[0]}: binned; areas are of movies as recorded, without binning")
         sessions.append((session.recording, session.decoded.mean))
-    landmarks = alignment.read_landmarks(args.landmarks)
+    recordings = [recording for recording, _ in sessions]
+    landmarks = alignment.read_landmarks(args.landmarks, recordings, args.atlas)
     found = list(alignment.align(sessions, landmarks, args.transform))
     images = [image for _, image in sessions]
     lost = alignment.write_areas(args.atlas, found, [image.shape for image in images], args.out)
