@@ -107,6 +107,75 @@ def test_strict_sees_nothing_after_the_window(cnn, gru, half_window):
     assert not np.allclose(usual, changed)  # as published: normalised by what comes later, too
 
 
+# whatever a decoder may take of its mouse, of the first minutes
+FIRST = {"first_unlabelled": 3 / 60, "coral": True}  # 30 frames at 10 frames/s
+
+
+def changed_from(first, frame):
+    """A recording that is another from `frame` on, and what is known of the whole of it."""
+    later = first.frames.copy()
+    later[frame:] = np.random.default_rng(9).integers(0, 4000, later[frame:].shape)
+    return replace(first, frames=later, pixel_mean=later.mean(0), stack_sd=later.std())
+
+
+@pytest.mark.parametrize("register", [False, True])
+@pytest.mark.parametrize("normalise", ["recording", "past"])
+@pytest.mark.parametrize("half_window", [None, 2])
+def test_the_first_minutes_are_all_that_is_known(cnn, gru, half_window, normalise, register):
+    model, reach = (gru, 3) if half_window else (cnn, 1)
+    how = FIRST | {"batch_norm": True, "normalise": normalise, "register": register}
+    known, mine = [recording("a", "a1", seed=5)], recording()
+    a, b = (
+        run(model, [r], half_window, known, **how)["t1"] for r in (mine, changed_from(mine, 50))
+    )
+    assert a.frame.tolist() == [*range(30 + reach, 80 - reach)]  # the first are not scored
+    same = a.frame + reach < 50
+    assert same.any() and np.array_equal(a.probability[same], b.probability[same])
+    assert not np.array_equal(a.probability[~same], b.probability[~same])
+    early = replace(changed_from(mine, 0), labels=mine.labels)
+    early.frames[30:] = mine.frames[30:]
+    c = run(model, [early], half_window, known, **how)["t1"]
+    assert not np.allclose(c.probability[reach:], a.probability[reach:])  # they count
+    hidden = replace(mine, labels=np.r_[1 - mine.labels[:30], mine.labels[30:]])
+    d = run(model, [hidden], half_window, known, **how)["t1"]
+    assert np.array_equal(d.probability, a.probability)  # without their labels
+
+
+def test_first_statistics_are_those_of_the_frames_by_hand():
+    mine = recording(n=80)
+    known = past.by_first(mine, 35)  # no whole number of seconds
+    frames = mine.frames[:35].astype(float)
+    assert known.pixel_mean == pytest.approx(frames.mean(0), rel=1e-6)
+    assert known.stack_sd == pytest.approx(frames.std(), rel=1e-6)
+
+
+def test_first_minutes_that_are_the_whole_recording_are_as_published(cnn):
+    """But for scoring: two recordings of which one is long enough to be decoded."""
+    short, long = recording(session="t2", n=30, seed=1), recording()
+    made = run(cnn, [short, long], first_unlabelled=3 / 60)
+    assert list(made) == ["t1"]
+    cut = replace(long, frames=long.frames[:30])
+    by_hand = replace(long, pixel_mean=cut.frames.mean(0), stack_sd=cut.frames.std())
+    expected = run(cnn, [by_hand])["t1"]
+    kept = np.isin(expected.frame, made["t1"].frame)
+    assert made["t1"].probability == pytest.approx(expected.probability[kept], abs=1e-6)
+
+
+def test_a_session_that_is_no_longer_than_the_first_minutes_is_said(cnn, capsys):
+    run(cnn, [recording(session="t2", n=30), recording()], first_unlabelled=3 / 60)
+    assert "session t2: not scored" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"no frame is left to decode; lower .*first_unlabelled"):
+        run(cnn, [recording(n=30)], first_unlabelled=3 / 60)
+
+
+def test_first_minutes_that_hold_no_window_are_refused(cnn, gru):
+    with pytest.raises(UserError, match=r"0.01 min are 6 frames of t1.h5, but a window has 7"):
+        run(gru, [recording()], 2, first_unlabelled=0.01)
+    cuts = replace(recording(), segment=np.r_[np.arange(30) // 2, [99] * 50])
+    with pytest.raises(UserError, match="no window lies in the first minutes"):
+        run(cnn, [cuts], first_unlabelled=3 / 60, batch_norm=True)
+
+
 def test_past_statistics_are_those_of_the_frames_before_the_second():
     frames = recording(n=35).frames.astype(float)
     of, means, sds = past.past_statistics(recording(n=35))

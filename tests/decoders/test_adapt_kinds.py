@@ -157,6 +157,43 @@ def test_past_normalisation_does_not_change_with_a_later_frame(at, baseline, nor
     assert np.array_equal(a[:at], b[:at])
 
 
+def slowly_by_first(x, baseline, normalise, first):
+    """One frame after the other, of one ROI, from the definition in docs/shift.md."""
+    base = [
+        0 if baseline is None else np.mean(x[max(0, t + 1 - baseline) : t + 1])
+        for t in range(len(x))
+    ]
+    values = x - np.array(base)
+    if normalise == "dff":
+        base = np.full(len(x), np.mean(x[:first])) if baseline is None else np.array(base)
+        return (x - base) / base
+    early = values[:first]
+    low, scale = {
+        "minmax": (min(early), max(early) - min(early)),
+        "zscore": (np.mean(early), np.std(early)),
+        "none": (0, 1),
+    }[normalise]
+    return (values - low) / scale
+
+
+@pytest.mark.parametrize("normalise", ["minmax", "zscore", "dff", "none"])
+@pytest.mark.parametrize("baseline", [None, 2, 7, 100])
+def test_normalisation_by_first_frames_is_that_of_a_slow_implementation(baseline, normalise):
+    x = np.random.default_rng(5).uniform(1, 3, (25, 2))
+    how = {"baseline": baseline, "normalise": normalise}
+    made = roi_signals.first_normalised(replace(recording(), first=10), x, **how)
+    expected = np.stack([slowly_by_first(c, first=10, **how) for c in x.T], axis=1)
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+
+
+def test_an_roi_that_does_not_vary_in_the_first_minutes_is_refused():
+    mine = recording()
+    mine.rois[:35, 2] = 3.0
+    decoder, _ = fitted("logistic_regression", baseline=None)
+    with pytest.raises(UserError, match=r"t1.h5: an ROI does not vary in the first 30 frames"):
+        run(decoder, [mine], first_unlabelled=3 / 60)
+
+
 # --- every kind -----------------------------------------------------------------------------------
 
 
@@ -189,6 +226,27 @@ def test_strict_sees_nothing_after_the_window(kind):
     assert not np.array_equal(a.probability[~same], b.probability[~same])
     usual, changed = (run(decoder, [each])["t1"].probability[:20] for each in (first, other))
     assert not np.array_equal(usual, changed)  # by the whole recording: what comes later counts
+
+
+@pytest.mark.parametrize("coral", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_minutes_are_all_that_is_known(kind, coral):
+    shift = {} if kind == "pixels" else {"shift": 1}
+    decoder, _ = fitted(kind, **shift)
+    before, after = (1, 1) if kind == "pixels" else (2, 4)
+    mine, rng = recording(), np.random.default_rng(9)
+    frames, rois = mine.frames.copy(), mine.rois.copy()
+    frames[50:] = rng.integers(0, 4000, frames[50:].shape)
+    rois[50:] = rng.uniform(1, 90, rois[50:].shape)
+    other = replace(
+        mine, frames=frames, rois=rois, pixel_mean=frames.mean(0), stack_sd=frames.std()
+    )
+    how = {"first_unlabelled": 3 / 60, "coral": coral}
+    a, b = (run(decoder, [each], **how)["t1"] for each in (mine, other))
+    assert a.frame.tolist() == [*range(30 + before, 80 - after)]
+    same = a.frame + after < 50
+    assert same.any() and np.array_equal(a.probability[same], b.probability[same])
+    assert not np.array_equal(a.probability[~same], b.probability[~same])
 
 
 @pytest.mark.parametrize("kind", FITTED)
@@ -356,6 +414,8 @@ def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
         assert "few_shot: 1 session, but mouse b has 1" in capsys.readouterr().err
         assert verb(recorded, *apply, "--few-shot", "0.1") == 0
         assert predictions.read("o.h5").protocol == "few_shot 0.1 min"
+        assert verb(recorded, *apply, "--first-unlabelled", "0.1") == 0
+        assert predictions.read("o.h5").protocol == "first_unlabelled 0.1 min"
         assert verb(recorded, *apply, "--batch-norm") == 1
         assert f"--batch-norm: {name} has no BatchNorm layer" in capsys.readouterr().err
         assert verb(recorded, *apply, test=["a"]) == 1
@@ -411,6 +471,25 @@ def test_features_of_a_strict_decoder_are_of_the_past(kind, recorded, monkeypatc
     assert len(nearest) == 40 and max(nearest) < 1e-3
     whole = read(decoder, on_disk(recorded))["t1"]
     assert min(np.abs(whole.features - found.features[0]).max(1)) > 1e-2
+
+
+@pytest.mark.parametrize("coral", [False, True])
+@pytest.mark.parametrize("kind", ["pixels", "gru"])
+def test_features_by_the_first_minutes_are_those_decoded(kind, coral, recorded, monkeypatch):
+    monkeypatch.setattr(applied, "sample", sample.sample)
+    decoder, _ = fitted(kind)
+    how = {"first_unlabelled": 6 / 60, "coral": coral}  # 60 of 140 frames
+    found = read(decoder, on_disk(recorded), **how)["t1"]
+    *known, first, second = on_disk(recorded)
+    made = adapted.adapted(decoder, [first, second], known, DEFAULTS | how)
+    at = made.scored()[0]
+    with applied.inputs_of(applied.last_layer(made.decoder.network)) as seen:
+        made.logits(made.sources[0], at)
+    rows = torch.cat(seen).numpy()
+    nearest = [np.abs(rows - each).max(1).min() for each in found.features]
+    assert len(nearest) == 40 and max(nearest) < 1e-3
+    whole = read(decoder, on_disk(recorded), coral=coral)["t1"]
+    assert min(np.abs(whole.features - found.features[0]).max(1)) > 1e-3
 
 
 def test_training_mice_are_adapted_to_the_others_as_the_test_mouse_is(recorded, monkeypatch):

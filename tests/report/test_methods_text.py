@@ -97,12 +97,17 @@ def test_adapted_decoders_are_described_with_their_protocols():
     lines = {
         "past": {"adapted_from": "svm", "normalise": "past"},
         "day": {"adapted_from": "lin", "few_shot": "1 session", "C": 0.007},
+        "first": {"adapted_from": "svm", "first_unlabelled": 5},
     }
     made = blocks(STUDY | {"decoders": DECODERS | lines})
     text = made["Decoders applied with other use of the test mouse"]
     assert text.startswith("past: the models of svm, applied: ")
     assert "ROI signals by those up to each (the first 5 s are not decoded)" in text
-    assert text.endswith("Protocols: past, strict; day, few_shot 1 session.")
+    assert text.endswith(
+        "Protocols: past, strict; day, few_shot 1 session; first, first_unlabelled 5 min."
+    )
+    words = decoder_words.adapted(schema.defaults("adapted", **lines["first"]))
+    assert "is of its first 5 min, without labels, which are not scored" in words
     assert "Only day had a labelled part of it" in made["Training, validation and test mice"]
     alone = blocks(STUDY | {"decoders": DECODERS | {"day": lines["day"]}})
     text = alone["Decoders applied with other use of the test mouse"]

@@ -34,6 +34,10 @@ decoders:
   norm: {adapted_from: cnn, batch_norm: true}
   past_norm: {like: past, batch_norm: true}
   coral: {adapted_from: gru, coral: true}
+  first: {adapted_from: cnn, first_unlabelled: 5}
+  first_norm: {like: past_norm, first_unlabelled: 0.5}
+  first_roi: {adapted_from: roi, first_unlabelled: 2.5}
+  first_raw_drop: {adapted_from: roi_raw_drop, first_unlabelled: 5, coral: true}
   two: {adapted_from: cnn, few_shot: 2}
   past_half: {like: past, few_shot: 0.5}
   roi_svm: {input: rois, model: linear_svm}
@@ -47,6 +51,7 @@ decoders:
   one_session: {adapted_from: roi, few_shot: 1 session}
   mean: {average_of: [past, cnn]}
   mean_few: {average_of: [norm, two]}
+  mean_first: {average_of: [past, first, first_roi]}
   mean_session: {average_of: [two, one_session]}
 """
 
@@ -61,6 +66,8 @@ def test_protocols_follow_from_settings():
     strict = {"roi_raw", "past", "past_gru", "past_linear", "past_roi", "past_svm", "raw_again"}
     few = {"two": "few_shot 2 min", "past_half": "few_shot 0.5 min", "mean_few": "few_shot 2 min"}
     few |= {"two_linear": "few_shot 2 min"}
+    few |= {name: "first_unlabelled 5 min" for name in ("first", "mean_first")}
+    few |= {"first_norm": "first_unlabelled 0.5 min", "first_roi": "first_unlabelled 2.5 min"}
     few |= dict.fromkeys(["one_session", "mean_session"], "few_shot 1 session")
     assert found == {
         name: few.get(name, "strict" if name in strict else "transductive")
@@ -70,7 +77,8 @@ def test_protocols_follow_from_settings():
 
 def test_corrections_take_the_whole_recording_so_nothing_is_strict():
     made = study(corrections={"binning": 2})
-    assert "strict" not in decoder_table.protocols_of(made.config, made.decoders).values()
+    found = decoder_table.protocols_of(made.config, made.decoders).values()
+    assert not {"strict", "first_unlabelled 5 min"} & {*found}
 
 
 def test_a_protocol_cannot_be_claimed():
@@ -82,7 +90,10 @@ def test_a_protocol_cannot_be_claimed():
 
 def test_weakest_takes_most():
     assert protocols.weakest(["strict", "transductive"]) == "transductive"
-    few = ["few_shot 2 min", "transductive", "few_shot 10 min"]
+    first = ["first_unlabelled 5 min", "strict", "first_unlabelled 10 min"]
+    assert protocols.weakest(first) == "first_unlabelled 10 min"
+    assert protocols.weakest([*first, "transductive"]) == "transductive"
+    few = ["few_shot 2 min", "transductive", "few_shot 10 min", *first]
     assert protocols.weakest(few) == "few_shot 10 min"
     more = [*few, "few_shot 2 sessions", "few_shot 10 sessions", "few_shot 1 session"]
     assert protocols.weakest(more) == "few_shot 10 sessions"
@@ -123,6 +134,19 @@ def test_comparisons_across_protocols_are_refused_unless_asked_for():
         ({"adapted_from": "cnn", "few_shot": "2 days"}, "few_shot: '2 days' is not min (2), or"),
         ({"adapted_from": "moving_linear", "normalise": "past"}, "reads frames less a moving mean"),
         ({"adapted_from": "cnn", "few_shot": 1, "coral": True}, "choose coral or few_shot"),
+        (
+            {"adapted_from": "cnn", "first_unlabelled": 5, "few_shot": 1},
+            "first_unlabelled: few_shot takes the whole recording; choose one",
+        ),
+        ({"adapted_from": "moving", "first_unlabelled": 5}, "less a moving mean, which takes"),
+        (
+            {"adapted_from": "cnn", "first_unlabelled": 5, "normalise": "past"},
+            "leave it out, with normalise past, or ask for coral, batch_norm or register",
+        ),
+        ({"adapted_from": "roi_raw", "first_unlabelled": 5}, "roi_raw takes no statistics of the"),
+        ({"adapted_from": "roi_based", "first_unlabelled": 5}, "normalise past, or ask for coral"),
+        ({"adapted_from": "dff_based", "first_unlabelled": 5}, "normalise past, or ask for coral"),
+        ({"adapted_from": "cnn", "first_unlabelled": -5}, "first_unlabelled"),
         ({"adapted_from": "cnn", "batch_norms": True}, "did you mean 'batch_norm'"),
         ({"adapted_from": "moving", "normalise": "past"}, "less a moving mean, which takes later"),
         (
@@ -134,6 +158,7 @@ def test_comparisons_across_protocols_are_refused_unless_asked_for():
 def test_bad_adaptations_are_named(line, words):
     moving = {"moving": {"like": "cnn", "baseline": 9}}
     moving["moving_linear"] = {"like": "linear", "baseline": 9}
+    moving["dff_based"] = {"like": "roi", "normalise": "dff", "baseline": 90}
     moving["on_moving"] = {"start_from": "moving", "rnn": "gru"}
     decoders = yaml.safe_load(STUDY)["decoders"] | moving | {"bad": line}
     with pytest.raises(UserError, match=r"decoders\.bad") as error:

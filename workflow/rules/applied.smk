@@ -1,5 +1,5 @@
 """Decoders made of trained ones: averages, frame by frame, and other use of the test mouse (strict,
-transductive, few_shot).
+first_unlabelled, transductive, few_shot).
 
 REQUIRED INPUTS: predictions/{member}/{allocation}.h5 and validation/{member}/{allocation}.h5 of the
     decoders in `average_of`; models/{adapted_from}/{allocation}.pt (.npz, .joblib),

@@ -1,8 +1,8 @@
-"""Images of a new mouse: normalised by past frames, turned and shifted onto known mice."""
+"""Images of a new mouse: normalised by past or first frames, turned and shifted onto known mice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -65,22 +65,33 @@ def past_statistics(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.nd
     """
     length = max(1, round(BLOCK * recording.frame_rate))
     of = np.arange(len(recording)) // length
+    known = list(_known_after(recording, length, len(recording)))
+    means, sds = zip(known[0], *known[:-1], strict=True)
+    return of, np.stack(means), np.array(sds, np.float32)
+
+
+def by_first(recording: Recording, n: int) -> Recording:
+    """Return a recording whose mean image and SD are those of its first n frames."""
+    length = max(1, round(BLOCK * recording.frame_rate))
+    for known in _known_after(recording, length, n):
+        mean, sd = known
+    return replace(recording, pixel_mean=mean, stack_sd=sd)
+
+
+def _known_after(
+    recording: Recording, length: int, stop: int
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield mean image (H, W) and SD of the frames up to each multiple of `length`, and `stop`."""
     total = np.zeros(recording.shape[1:])
     count, first, second = 0, 0.0, 0.0
-    means, sds = [], []
-    for start in range(0, len(recording), length):
-        frames = recording.read_frames(start, start + length).astype(np.float64)
-        if start:
-            means.append(total / count)
-            sds.append(np.sqrt(max(second / count - (first / count) ** 2, 0.0)))
+    for start in range(0, stop, length):
+        frames = recording.read_frames(start, min(start + length, stop)).astype(np.float64)
         total += frames.sum(axis=0)
         first += frames.mean(axis=(1, 2)).sum()
         second += (frames**2).mean(axis=(1, 2)).sum()
         count += len(frames)
-        if not start:
-            means.append(total / count)
-            sds.append(np.sqrt(max(second / count - (first / count) ** 2, 0.0)))
-    return of, np.stack(means).astype(np.float32), np.maximum(sds, 1e-12).astype(np.float32)
+        sd = np.sqrt(max(second / count - (first / count) ** 2, 0.0))
+        yield (total / count).astype(np.float32), max(float(sd), 1e-12)
 
 
 def onto(recording: Recording, others: Sequence[Recording]) -> np.ndarray:

@@ -37,7 +37,8 @@ class Recording:
     are drawn, or None where that is not known; name: what the config calls the session, where its
     id (`session`) is another; unit of a pixel, counts (of light) or dff (ΔF/F, made here or by
     others, whatever its scale); baseline: a running one that frames are normalised
-    about (see `mesodecode.recordings.baseline.with_baseline`), or None: `pixel_mean`.
+    about (see `mesodecode.recordings.baseline.with_baseline`), or None: `pixel_mean`; first: how
+    many frames from the start say by what ROI signals are normalised, or None: all.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Recording:
     baseline: Baseline | None = None
     name: str | None = None
     unit: str = "counts"
+    first: int | None = None
 
     def __len__(self) -> int:
         return self.shape[0]

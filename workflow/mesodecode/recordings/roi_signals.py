@@ -7,6 +7,7 @@ recording itself, test recordings included, as published; nothing is fitted acro
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,8 @@ def session_signals(
 ) -> tuple[list[SessionSignals], list[int]]:
     """Return the signals of recordings as a decoder's `settings` ask for them, a session each.
 
-    `by`: what subtracts the baseline and normalises, as `normalised`.
+    `by`: what subtracts the baseline and normalises, as `normalised`; `first_normalised` where a
+    recording's first frames say by what.
 
     ROIs outside `settings["rois"]` are zero, or left out (`others`). The second result
     lists the ROIs (from 1) that were set to zero because some recording lacks them (`drop`).
@@ -111,8 +113,9 @@ def session_signals(
     sessions = []
     for recording in recordings:
         kept = [column for column in chosen if column not in dropped]
+        how = functools.partial(first_normalised, recording) if recording.first else by
         features = np.zeros((len(recording), n_rois), np.float32)
-        features[:, kept] = by(
+        features[:, kept] = how(
             recording.rois[:, kept],
             baseline=settings["baseline"],
             normalise=settings["normalise"],
@@ -219,6 +222,39 @@ def past_normalised(signals: np.ndarray, *, baseline: int | None, normalise: str
     if normalise == "dff":
         return _ratio(values, base)
     return values.astype(np.float32)
+
+
+def first_normalised(
+    recording: Recording, signals: np.ndarray, *, baseline: int | None, normalise: str
+) -> np.ndarray:
+    """Return signals (T, R) normalised by what the first frames say, float32 (T, R).
+
+    As `normalised`, with two differences: minimum and maximum, mean and SD, or F0 without a
+    baseline are those of the first n = `recording.first` frames, and the moving mean is over the
+    last `baseline` frames, as of `past_normalised`. Later values may lie outside 0 … 1. Raises
+    UserError if an ROI does not vary in the first frames, or has an F0 of 0 there.
+    """
+    x, n = np.asarray(signals, np.float64), recording.first
+    base = 0.0 if baseline is None else _trailing_mean(x, baseline)
+    if normalise == "dff":
+        base = x[:n].mean(axis=0) if baseline is None else base
+        return _divided(x - base, base, recording)
+    values = x - base
+    if normalise == "minmax":
+        low, high = values[:n].min(axis=0), values[:n].max(axis=0)
+        return _divided(values - low, high - low, recording)
+    if normalise == "zscore":
+        return _divided(values - values[:n].mean(axis=0), values[:n].std(axis=0), recording)
+    return values.astype(np.float32)
+
+
+def _divided(values: np.ndarray, by: np.ndarray, recording: Recording) -> np.ndarray:
+    if not (np.asarray(by) > 0).all():
+        raise UserError(
+            f"{recording.path}: an ROI does not vary in the first {recording.first} frames, or is "
+            "not above zero there; raise first_unlabelled, or leave the ROI out of the decoder"
+        )
+    return (values / by).astype(np.float32)
 
 
 def _trailing_mean(x: np.ndarray, n: int) -> np.ndarray:

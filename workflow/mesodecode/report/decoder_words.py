@@ -51,8 +51,8 @@ SPOKEN = {
     "roi_rnn": _TRAINING | _RNN | _ROI | {"label_smoothing", "schedule"},
     "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
     "adapted": {
-        *("normalise", "warm_up", "register", "batch_norm", "coral", "few_shot", "finetune"),
-        *("passes", "max_lr", "C", "seed", "adapted_from"),
+        *("normalise", "warm_up", "register", "batch_norm", "coral", "first_unlabelled"),
+        *("few_shot", "finetune", "passes", "max_lr", "C", "seed", "adapted_from"),
     },
     "importance_shap": {
         *("decoder", "method", "background", "background_from", "windows", "output", "seed")
@@ -138,6 +138,13 @@ def adapted(settings: Mapping[str, Any]) -> str:
             "images are normalised by the frames before each second, ROI signals by those up to "
             f"each (the first {settings['warm_up']:g} s are not decoded)"
         ]
+    if settings["first_unlabelled"]:
+        parts.append(
+            "what is taken of a recording beside the frames decoded and those before (mean and SD "
+            "or range, registration, statistics of images and features) is of its first "
+            f"{protocols.part_in_words(settings['first_unlabelled'])}, without labels, which are "
+            "not scored"
+        )
     if settings["register"]:
         parts.append("turned and shifted onto the mean images of the training mice")
     if settings["batch_norm"]:

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from mesodecode.decoders.adapt.adapted import Adapted, align, move_of
+from mesodecode.decoders.adapt.adapted import (
+    Adapted,
+    align,
+    by_minutes,
+    first_frames,
+    move_of,
+)
 from mesodecode.decoders.applied import Decoder, ImageDecoder, inputs_of, last_layer
 from mesodecode.decoders.inputs import SAMPLED, spread
 from mesodecode.decoders.networks import copied
@@ -33,7 +39,9 @@ class AdaptedFeatures:
     def __init__(self, n: int, settings: Mapping[str, Any]) -> None:
         self.n, self.settings = n, settings
         self._known: dict[str, Sample] = {}
-        self._few: dict[tuple, tuple[Sample, np.ndarray]] = {}  # read once, for all allocations
+        # read once, for all allocations
+        self._few: dict[tuple, tuple[Sample, np.ndarray]] = {}
+        self._by_first: dict[str, Recording] = {}
 
     def of(
         self, decoder: Decoder, recordings: Sequence[Recording], train_mice: Sequence[str]
@@ -54,8 +62,10 @@ class AdaptedFeatures:
     ) -> list[Featured]:
         own = replace(decoder, network=copied(decoder.network).eval())
         read = [self._source(own, one, known) for one in recordings]
-        sources = [source for source, _ in read]
-        coral = align(own, sources, known, self.settings)
+        sources = told = [source for source, _ in read]
+        if self.settings["first_unlabelled"]:
+            told = [self._source(own, one, known, early=True)[0] for one in recordings]
+        coral = align(own, told, known, self.settings)
         made = Adapted(own, coral, sources, [0] * len(sources))
         found = []
         for recording, (source, at) in zip(recordings, read, strict=True):
@@ -69,11 +79,27 @@ class AdaptedFeatures:
         return found
 
     def _source(
-        self, decoder: Decoder, recording: Recording, known: Sequence[Recording]
+        self,
+        decoder: Decoder,
+        recording: Recording,
+        known: Sequence[Recording],
+        early: bool = False,
     ) -> tuple[Any, torch.Tensor]:
-        """Return what a decoder reads of a recording, and the positions beyond the warm-up."""
+        """Return what a decoder reads of a recording, and the positions that it may score.
+
+        Those are beyond the warm-up and the first minutes; what is read is of these alone if
+        `early`.
+        """
         past = self.settings["normalise"] == "past"
         first = self.settings["warm_up"] * recording.frame_rate + decoder.before if past else 0
+        n = first_frames(recording, decoder, self.settings)
+        if n:
+            first = max(first, n + decoder.before)
+            if recording.session not in self._by_first:
+                made = by_minutes(recording, n, decoder, past)
+                self._by_first[recording.session] = made
+            recording = self._by_first[recording.session]
+        recording = _start_of(recording, n) if early else recording
         if not isinstance(decoder, ImageDecoder):
             source = decoder.source(recording, past)
             return source, source.centres[source.centres >= first]
@@ -87,7 +113,7 @@ class AdaptedFeatures:
     ) -> tuple[Sample, np.ndarray]:
         """Return a few frames of a recording, and which they are; those of the past normalised."""
         length = 1 if decoder.half_window is None else RUN_LENGTH
-        key = recording.session, decoder.before, length
+        key = recording.session, len(recording), decoder.before, length
         if key not in self._few:
             n = max(self.n, SAMPLED)
             few = sample(decoder.based(recording), n, decoder.before, length)
@@ -100,3 +126,10 @@ class AdaptedFeatures:
                 few = replace(few, frames=frames, pixel_mean=zero, stack_sd=1.0)
             self._few[key] = few, at
         return self._few[key]
+
+
+def _start_of(recording: Recording, n: int) -> Recording:
+    """Return the first n frames as a recording for `sample`, and their signals; not to be read."""
+    segment, rois = (None if x is None else x[:n] for x in (recording.segment, recording.rois))
+    shape = (n, *recording.shape[1:])
+    return replace(recording, labels=recording.labels[:n], segment=segment, rois=rois, shape=shape)

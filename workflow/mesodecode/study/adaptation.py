@@ -29,6 +29,7 @@ def check(
         and start.get("baseline")
         and f"past, but {name} reads frames less a moving mean, which takes later frames; adapt a "
         "decoder without a baseline",
+        "first_unlabelled": settings["first_unlabelled"] and _of_first(settings, of, start, name),
         "register": settings["register"]
         and not of.of_images
         and f"{name} reads ROI signals, not frames that could be moved; align the recordings "
@@ -57,6 +58,28 @@ def _of_layers(finetune: str, kind: Kind, name: str) -> str:
         return f"{finetune}, but {name} is one layer of weights; leave it out (head)"
     if kind.network and not kind.of_images and finetune == "norm":
         return f"norm, but {name} has no normalisation layer; choose head or all"
+    return ""
+
+
+def _of_first(settings: Mapping[str, Any], kind: Kind, start: Mapping[str, Any], name: str) -> str:
+    """Return what is wrong with taking statistics of the first minutes; empty if nothing is."""
+    if settings["few_shot"]:
+        return "few_shot takes the whole recording; choose one of them"
+    if kind.of_images and start.get("baseline"):
+        return (
+            f"{name} reads frames less a moving mean, which takes later frames; adapt a decoder "
+            "without a baseline"
+        )
+    # by frames up to the decoded one: differences from a trailing mean, and over it
+    follows = not kind.of_images and (
+        start["normalise"] == "none" or (start["normalise"] == "dff" and start["baseline"])
+    )
+    taken = any(settings[key] for key in ("register", "batch_norm", "coral"))
+    if not taken and (settings["normalise"] == "past" or follows):
+        return (
+            f"{name} takes no statistics of the first minutes; leave it out, with normalise past, "
+            "or ask for coral" + ", batch_norm or register" * kind.of_images
+        )
     return ""
 
 

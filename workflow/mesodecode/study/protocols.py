@@ -1,6 +1,7 @@
 """What a decoder has of its test mouse, derived from its settings: nobody claims it by hand.
 
-strict: nothing but the frames decoded and those before them. transductive: the whole unlabelled
+strict: nothing but the frames decoded and those before them. first_unlabelled: the first minutes
+of each test recording too, without labels, which are not scored. transductive: the whole unlabelled
 test recording, as for the normalisation of Ajioka et al. 2024, by mean and SD of the recording.
 few_shot: some labelled minutes or sessions of the test mouse, which are not scored. AUCs of
 different protocols are of different problems. A window's frames after the decoded one are its input
@@ -14,7 +15,7 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 
-STRICT, TRANSDUCTIVE, FEW_SHOT = "strict", "transductive", "few_shot"
+STRICT, FIRST, TRANSDUCTIVE, FEW_SHOT = "strict", "first_unlabelled", "transductive", "few_shot"
 
 
 def of(
@@ -24,14 +25,17 @@ def of(
 
     `corrected`: whether recordings were corrected, which takes all frames of a recording. `start`:
     the settings of the decoder that an adapted one applies. Image decoders normalise by the whole
-    recording unless adapted with `normalise: past`; ROI decoders too, but for those without
-    baseline and normalisation, which take nothing more than their windows. Leaving out ROIs that a
-    test recording lacks takes all of it.
+    recording unless adapted with `normalise: past` or `first_unlabelled`; ROI decoders too, but for
+    those without baseline and normalisation, which take nothing more than their windows. Leaving
+    out ROIs that a test recording lacks takes all of it.
     """
     if settings.get("few_shot"):
         return f"{FEW_SHOT} {part_in_words(settings['few_shot'])}"
     first = settings if start is None else start
     whole = corrected or bool(first.get("drop"))
+    if settings.get("first_unlabelled"):
+        part = f"{FIRST} {part_in_words(settings['first_unlabelled'])}"
+        return TRANSDUCTIVE if whole else part
     whole |= any(settings.get(key) for key in ("register", "batch_norm", "coral"))
     if start is None or settings["normalise"] != "past":
         raw = first.get("input") == "rois" and first["normalise"] == "none"
@@ -57,13 +61,12 @@ def weakest(names: Iterable[str]) -> str:
 
     A session counts for more than any minutes.
     """
-    order = {STRICT: 0, TRANSDUCTIVE: 1}
+    order = (STRICT, FIRST, TRANSDUCTIVE, FEW_SHOT)
 
-    def key(name: str) -> tuple[int, float]:
-        if name in order:
-            return order[name], 0.0
-        _, amount, unit = name.split()
-        return 2 + unit.startswith("session"), float(amount)
+    def key(name: str) -> tuple[int, bool, float]:
+        kind, *part = name.split()
+        amount, unit = part or ("0", "min")
+        return order.index(kind), unit.startswith("session"), float(amount)
 
     return max(names, key=key)
 

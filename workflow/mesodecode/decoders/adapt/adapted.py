@@ -1,10 +1,12 @@
 """A trained decoder applied to a mouse that it has not seen, in ways that adapt to it.
 
-1. Frames (or ROI signals) are normalised by their recording, or by the frames before them only.
+1. Frames (or ROI signals) are normalised by their recording, by its first minutes, or by the frames
+   before them only.
 2. Frames may be turned and shifted onto the mean images of the training mice.
 3. BatchNorm layers may take the statistics of the mouse's images.
 4. The features of frames (of a CNN, pixels, or ROI signals) may be given the mean and covariance
-   that they have in the training mice.
+   that they have in the training mice. With `first_unlabelled`, the mouse's part of steps 2 to 4
+   is of the first minutes of its recordings, which are then not decoded.
 5. The decoder may be fine-tuned on labelled minutes or sessions of the mouse, which are then not
    decoded.
 
@@ -16,6 +18,7 @@ Modules: `applied` takes decoders of all kinds apart alike, `past` and `roi_sign
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,10 +30,10 @@ from scipy.special import expit
 from mesodecode.base.files import UserError
 from mesodecode.decoders.adapt.domain import Coral, set_batch_norm
 from mesodecode.decoders.adapt.few_shot import fine_tune, labelled_frames
-from mesodecode.decoders.applied import Decoder
+from mesodecode.decoders.applied import Decoder, SignalDecoder
 from mesodecode.decoders.inputs import SAMPLED, Source, spread
 from mesodecode.decoders.networks import copied
-from mesodecode.decoders.past import onto
+from mesodecode.decoders.past import by_first, onto
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.recording import Recording
 
@@ -74,8 +77,10 @@ def adapted(
     """
     decoder = replace(decoder, network=copied(decoder.network).eval())
     past = settings["normalise"] == "past"
-    sources = [decoder.source(one, past, move_of(one, known, settings)) for one in recordings]
-    coral = align(decoder, sources, known, settings)
+    ends = [first_frames(one, decoder, settings) for one in recordings]
+    read = [by_minutes(*one, decoder, past) for one in zip(recordings, ends, strict=True)]
+    sources = [decoder.source(one, past, move_of(one, known, settings)) for one in read]
+    coral = align(decoder, sources, known, settings, ends if any(ends) else None)
     counts = labelled_frames(recordings, settings["few_shot"])
     if settings["few_shot"]:
         # no frame of a labelled window reaches into what is scored
@@ -83,12 +88,39 @@ def adapted(
         parts = [s.centres[s.centres < n - decoder.after] for s, n in both]
         fine_tune(decoder.network, sources, parts, settings)
     first = []
-    for recording, n in zip(recordings, counts, strict=True):
+    for recording, *ends_of in zip(recordings, counts, ends, strict=True):
         warm = settings["warm_up"] * recording.frame_rate if past else 0
-        # no frame of a decoded window is one that was labelled, or normalised by too few frames
-        starts = [round(end) + decoder.before for end in (n, warm) if end]
+        # no frame of a decoded window is of the mouse's first part, or normalised by too few frames
+        starts = [round(end) + decoder.before for end in (*ends_of, warm) if end]
         first.append(max(starts, default=0))
     return Adapted(decoder, coral, sources, first)
+
+
+def first_frames(recording: Recording, decoder: Decoder, settings: Mapping[str, Any]) -> int:
+    """Return how many frames are the first minutes of a recording; 0 if they are not asked for.
+
+    Raises UserError if they hold no window.
+    """
+    minutes, window = settings["first_unlabelled"], decoder.before + decoder.after + 1
+    n = round(minutes * 60 * recording.frame_rate)
+    if minutes and n < window:
+        raise UserError(
+            f"first_unlabelled: {minutes:g} min are {n} frames of {recording.path}, but a window "
+            f"has {window}; give more minutes"
+        )
+    return min(n, len(recording))
+
+
+def by_minutes(recording: Recording, n: int, decoder: Decoder, past: bool) -> Recording:
+    """Return a recording as its first n frames know it: by what it is normalised and registered.
+
+    As it is if n is 0; ROI signals too if they are normalised by the `past`.
+    """
+    if not n:
+        return recording
+    if isinstance(decoder, SignalDecoder):
+        return recording if past else replace(recording, first=n)
+    return by_first(recording, n)
 
 
 def move_of(
@@ -103,26 +135,41 @@ def align(
     sources: Sequence[Source],
     known: Sequence[Recording],
     settings: Mapping[str, Any],
+    ends: Sequence[float] | None = None,
 ) -> Coral | None:
     """Give a decoder, in place, the BatchNorm statistics of sources; return what aligns features.
 
-    The latter is None unless asked for, and where all sources are too short for a window.
+    `ends`: the frame of each source (of one recording) that statistics end before; None: all are
+    taken. What aligns is None unless asked for, and where all sources are too short for a window.
     """
     if not any(len(source.centres) for source in sources):
         return None
+    both = zip(sources, ends or [np.inf] * len(sources), strict=True)
+    told = [source.centres[source.centres < end - decoder.after] for source, end in both]
+    if (settings["batch_norm"] or settings["coral"]) and not any(map(len, told)):
+        raise UserError(
+            "first_unlabelled: no window lies in the first minutes, as segments are shorter than "
+            "one; give more minutes"
+        )
     others = [decoder.sample(one) for one in known] if settings["coral"] else []
-    theirs = _sampled(decoder, others)  # before the BatchNorm layers, theirs too, change
+    # before the BatchNorm layers, theirs too, change
+    theirs = _sampled(decoder, others, [one.centres for one in others])
     if settings["batch_norm"]:
-        set_batch_norm(decoder.frame_network, [getattr(s, "images", s) for s in sources])
+        images = [getattr(source, "images", source) for source in sources]
+        set_batch_norm(decoder.frame_network, images, ends)
     if not settings["coral"]:
         return None
-    own, theirs = (torch.cat(each).cpu().numpy() for each in (_sampled(decoder, sources), theirs))
+    both = _sampled(decoder, sources, told), theirs
+    own, theirs = (torch.cat(each).cpu().numpy() for each in both)
     return Coral(own, theirs).to(decoder.device)
 
 
-def _sampled(decoder: Decoder, sources: Sequence[Source]) -> list[torch.Tensor]:
-    found = [one for one in sources if len(one.centres)]  # the others are too short
-    return [decoder.features(one, spread(one.centres, SAMPLED)) for one in found]
+def _sampled(
+    decoder: Decoder, sources: Sequence[Source], told: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """Return features at some of the positions `told` of each source, of those that have any."""
+    both = zip(sources, told, strict=True)
+    return [decoder.features(one, spread(at, SAMPLED)) for one, at in both if len(at)]
 
 
 def predict(
@@ -143,9 +190,15 @@ def predict(
             predictions[recording.session] = SessionPredictions(
                 recording.mouse, frames, recording.labels[frames], expit(logits.astype("f8"))
             )
+        else:
+            print(
+                f"session {recording.session}: not scored, as all of it is of the part that the "
+                "decoder is given of its mouse (few_shot, first_unlabelled or warm_up)",
+                file=sys.stderr,
+            )
     if not any(len(one.frame) for one in predictions.values()):
         raise UserError(
-            f"mouse {recordings[0].mouse}: no frame is left to decode; lower few_shot or warm_up, "
-            "or give sessions longer than a window"
+            f"mouse {recordings[0].mouse}: no frame is left to decode; lower few_shot, "
+            "first_unlabelled or warm_up, or give sessions longer than a window"
         )
     return predictions

@@ -10,15 +10,19 @@ from sklearn.covariance import ledoit_wolf
 from torch import nn
 
 from mesodecode.base.files import UserError
+from mesodecode.base.windows import IMAGE_REACH
 from mesodecode.decoders.inputs import SAMPLED, Images, spread
 from mesodecode.decoders.predict import BATCH
 
 
-def set_batch_norm(cnn: nn.Module, sources: Sequence[Images]) -> None:
+def set_batch_norm(
+    cnn: nn.Module, sources: Sequence[Images], ends: Sequence[float] | None = None
+) -> None:
     """Give the BatchNorm layers of a CNN the statistics of images of `sources`.
 
-    Of `SAMPLED` images of each, in one pass (Schneider et al. 2020, NeurIPS 33: 11539-11551; all of
-    the new statistics, none of the old). Raises UserError if there is no such layer.
+    Of `SAMPLED` images of each, of frames before its end if there are `ends`, in one pass
+    (Schneider et al. 2020, NeurIPS 33: 11539-11551; all of the new statistics, none of the old).
+    Raises UserError if there is no such layer.
     """
     layers = [layer for layer in cnn.modules() if isinstance(layer, nn.BatchNorm2d)]
     if not layers:
@@ -29,8 +33,9 @@ def set_batch_norm(cnn: nn.Module, sources: Sequence[Images]) -> None:
         layer.momentum = None  # a plain mean over batches
         layer.train()
     with torch.inference_mode():
-        for images in sources:
-            for at in spread(images.centres, SAMPLED).split(BATCH[images.device.type]):
+        for images, end in zip(sources, ends or [np.inf] * len(sources), strict=True):
+            known = images.centres[images.centres < end - IMAGE_REACH]
+            for at in spread(known, SAMPLED).split(BATCH[images.device.type]):
                 if len(at) > 1:
                     cnn.features(images.batch(at))
     for layer, momentum in zip(layers, kept, strict=True):
