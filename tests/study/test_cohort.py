@@ -279,6 +279,19 @@ def test_published_study():
     }
 
 
+def test_what_a_map_is_checked_with_is_checked():
+    config = study_with("decoders", {"gru": {"input": "rois", "rnn": "gru"}})
+    config["recordings"]["rois"] = "data/{session}_roi.mat"
+    config["comparisons"] = {}
+    config["importance"] = {"m": {"decoder": "gru", "checks": {"draws": 40}}}
+    checks = studies.resolve(copy.deepcopy(config)).config["importance"]["m"]["checks"]
+    assert checks == {"frames": 500, "draws": 40}
+    for wrong in ({"frame": 9}, {"frames": 1}, {"draws": 0}):
+        config["importance"]["m"]["checks"] = wrong
+        with pytest.raises(UserError, match=r"^config: importance\.m\.checks"):
+            studies.resolve(copy.deepcopy(config))
+
+
 def test_demo_is_simulated():
     study = studies.load(ROOT / "demo.yaml")
     assert list(study.mice) == ["m1", "m2", "m3", "m4", "m5"]

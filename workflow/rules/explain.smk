@@ -260,12 +260,13 @@ rule shap_check:
         ),
         truth=lambda wildcards, input: flag_if("--truth", input.truth),
         settings=importance_flags,
+        checks=check_flags,
         code=code_version("shap_check"),
     message:
         "Checking the map of {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode shap-check --weights {input.weights} --recordings {input.test} "
-        "{params.background} --maps {input.maps} {params.truth} {params.settings} "
+        "{params.background} --maps {input.maps} {params.truth} {params.settings} {params.checks} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 
@@ -296,13 +297,14 @@ rule cutout_check:
         labels=labels_of("test"),
         truth=lambda wildcards, input: flag_if("--truth", input.truth),
         settings=importance_flags,
+        checks=check_flags,
         code=code_version("cutout_check"),
     message:
         "Checking the map of {wildcards.decoder} on {wildcards.allocation}"
     shell:
         "mesodecode cutout-check --weights {input.weights} {params.cnn} "
         "--recordings {input.recordings} {params.labels} --maps {input.maps} {params.truth} "
-        "{params.settings} "
+        "{params.settings} {params.checks} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 

@@ -36,7 +36,7 @@ from mesodecode.simulation.truth import planted_masks, planted_rois
 from mesodecode.study.allocation import Allocation
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
-DRAWS = 20  # random orders: p of the deletion check can reach 1/21
+DRAWS, DRAWS_OF_MASKS = 20, 5  # random orders: p of the deletion check can reach 1/21, 1/6
 SHARES = tuple(share / 10 for share in range(1, 10))  # of the units, or of the image's area
 RUN = 60  # consecutive frames, whose windows share their images
 
@@ -152,7 +152,7 @@ def check_cutout(
     maps: pd.DataFrame | None = None,
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
-    draws: int = 5,
+    draws: int = DRAWS_OF_MASKS,
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> MapCheck:

@@ -315,6 +315,9 @@ def _importance(
         else:
             importance.check_shap(where, settings, kinds)
         filled[name] = schema.defaults(kind, **settings)
+        checks = filled[name]["checks"]
+        schema.check(checks, "importance_checks", f"importance.{name}.checks")
+        filled[name]["checks"] = schema.defaults("importance_checks", **checks)
         importance.check_companions(where, filled[name], decoders)
     return filled
 

@@ -61,6 +61,13 @@ def importance_flags(wildcards):
     return options.as_flags(line, importance.kind_of(line))
 
 
+def check_flags(wildcards):
+    """What the checks of an importance map look at, as flags."""
+    return options.as_flags(
+        IMPORTANCE[wildcards.importance]["checks"], "importance_checks"
+    )
+
+
 def cutout_inputs(wildcards):
     """What a cut-out reads: a decoder, which may be of two files, and areas drawn by hand."""
     decoder = STUDY.decoders[wildcards.decoder]

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _label_donors.add_argument(parser)
     options.add_compute(parser)
     options.add_settings(parser, "importance_cutout")
+    options.add_settings(parser, "importance_checks")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.recordings.recording import read_recordings
 
     settings = options.settings_of(args, "importance_cutout")
+    checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
@@ -61,6 +63,8 @@ def run(args: argparse.Namespace) -> None:
         half_window=decoder.half_window,
         maps=maps.read(args.maps),
         truth=args.truth,
+        limit=checks["frames"],
+        draws=checks["draws"] or map_check.DRAWS_OF_MASKS,
         device=device,
     )
     found.write(args.out)

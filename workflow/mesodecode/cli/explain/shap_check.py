@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="FILE", help="checks to write (HDF5)")
     options.add_compute(parser)
     options.add_settings(parser, "importance_shap")
+    options.add_settings(parser, "importance_checks")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.recordings.recording import read_recordings
 
     settings = options.settings_of(args, "importance_shap")
+    checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "roi_rnn")
     test = read_recordings(args.recordings, same_size=False)
@@ -53,6 +55,14 @@ def run(args: argparse.Namespace) -> None:
     background = read_recordings(drawn_from, same_size=False) if drawn_from else []
     maps = maps_of.read(args.maps)
     found = map_check.check_shap(
-        trained, test, background, settings, maps=maps, truth=args.truth, device=device
+        trained,
+        test,
+        background,
+        settings,
+        maps=maps,
+        truth=args.truth,
+        limit=checks["frames"],
+        draws=checks["draws"] or map_check.DRAWS,
+        device=device,
     )
     found.write(args.out)
