@@ -8,6 +8,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import h5py
 import numpy as np
 import pytest
 
@@ -66,7 +67,13 @@ class Archive(BaseHTTPRequestHandler):
             return self.end_headers()
         if match := re.fullmatch(r"/blobs/(\d)", self.path):
             body, cut = server.files[names[int(match[1])]], None
-            start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+            asked = self.headers.get("Range") or "bytes=0-"
+            if server.whole:
+                return self.answer(200, body)
+            start, _, end = asked.removeprefix("bytes=").partition("-")
+            if end:
+                return self.answer(206, body[int(start) : int(end) + 1])
+            start = int(start)
             if server.cuts:
                 cut = server.cuts.pop(0)
             return self.answer(206 if start else 200, body[start:], cut)
@@ -89,6 +96,7 @@ def server(monkeypatch):
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Archive) as httpd:
         httpd.files, httpd.asked, httpd.cuts, httpd.sha, httpd.refuses = dict(FILES), [], [], 1, 404
+        httpd.whole = False
         newest = {"most_recent_published_version": {"version": "0.250101.1200"}}
         httpd.about = newest | {"embargo_status": "OPEN"}
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
@@ -194,3 +202,67 @@ def test_what_cannot_be_had_is_one_line(server, tmp_path, capsys, change, source
 def test_a_config_names_a_version(name):
     fetches = schema.load("config")["properties"]["fetch"]["pattern"]
     assert re.search(fetches, name) and not re.search(fetches, "dandi:001425")
+
+
+# --- parts of files ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(server, tmp_path):
+    """The archive's only file: HDF5 of 8 MB of frames, a table, and references to it."""
+    path = tmp_path / "whole.h5"
+    with h5py.File(path, "w") as file:
+        file["acquisition/movie"] = np.frombuffer(np.random.default_rng(1).bytes(8_000_000), "u1")
+        table = file.create_group("processing/areas")
+        table.attrs["colnames"] = ["a", "b"]
+        table["rows"] = np.arange(5.0)
+        region = file.create_dataset("processing/region", data=[2, 0], chunks=True, compression=1)
+        region.attrs["table"] = table.ref
+        file["processing/again"] = h5py.SoftLink("/processing/areas/rows")
+        kinds = np.dtype([("start", "i4"), ("of", h5py.ref_dtype)])
+        file["processing/links"] = np.array([(3, table.ref)], kinds)
+        file["general/session"] = "one"
+    server.files = {"s/x.nwb": path.read_bytes()}
+    path.unlink()
+    return path.parent / "x.nwb"
+
+
+def test_a_copy_without_its_frames_downloads_little_and_keeps_the_rest(server, kept, capsys):
+    words = ["--without", "acquisition/*"]
+    assert run(server, kept.parent, *words) == 0
+    with h5py.File(kept) as file:
+        assert list(file["acquisition"]) == []
+        assert file["processing/areas/rows"][:].tolist() == [0, 1, 2, 3, 4]
+        assert file["processing/areas"].attrs["colnames"].tolist() == ["a", "b"]
+        region = file["processing/region"]
+        assert region[:].tolist() == [2, 0] and region.compression == "gzip"
+        assert file[region.attrs["table"]].name == "/processing/areas"
+        assert file["processing/again"][1] == 1
+        start, of = file["processing/links"][0]
+        assert start == 3 and file[of].name == "/processing/areas"
+        assert file["general/session"].asstr()[()] == "one"
+    ranges = [r for path, r in server.asked if path == "/blobs/0"]
+    assert 0 < len(ranges) <= 4  # blocks of 1 MiB of 8
+    assert "cannot be checked by the record's checksum" in capsys.readouterr().err
+    server.asked.clear()
+    assert run(server, kept.parent, *words) == 0  # it is there
+    assert not [path for path, _ in server.asked if "blobs" in path]
+    assert run(server, kept.parent, "--without", "general/*") == 1
+    assert "is there, but is not this copy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("without", "change", "line"),
+    [
+        ("nothing", {}, "nothing in it is called nothing; it holds: acquisition/movie, general/"),
+        ("processing/areas", {}, "refers to /processing/areas, which is left out"),
+        ("acquisition/*", {"whole": True}, "cannot be read in parts (200 for bytes 0 to"),
+        ("x", {"files": {"x.nwb": b"no HDF5"}}, "is it HDF5, or NWB in HDF5? fetch "),
+    ],
+)
+def test_a_copy_that_cannot_be_made_leaves_nothing(server, kept, capsys, without, change, line):
+    for key, value in change.items():
+        setattr(server, key, value)
+    assert run(server, kept.parent, "--without", without) == 1
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1 and not list(kept.parent.iterdir())

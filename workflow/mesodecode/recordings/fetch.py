@@ -103,6 +103,26 @@ def fetch(files: Sequence[RemoteFile], folder: Path, *, tries: int = 6, wait: fl
         print(f"{folder / file.name}: {file.size / MB:.1f} MB, {file.checksum}", file=sys.stderr)
 
 
+def fetch_parts(files: Sequence[RemoteFile], folder: Path, without: Sequence[str]) -> None:
+    """Copy HDF5 files into a folder without what matches the patterns `without`, by ranges.
+
+    Of each, no more than what stays is downloaded; the record's checksum, which is of the whole
+    file, cannot check it, and a line says so. Raises UserError as `remote_hdf5.copy` does.
+    """
+    from mesodecode.recordings import remote_hdf5
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        out = folder / file.name
+        fetched = remote_hdf5.copy(file.url, file.size, file.checksum, out, without)
+        if fetched is not None:
+            print(
+                f"{out}: {fetched / MB:.1f} of {file.size / MB:.1f} MB, without "
+                f"{', '.join(without)}; parts cannot be checked by the record's checksum",
+                file=sys.stderr,
+            )
+
+
 def _remote(item: dict, record: str, site: str) -> RemoteFile:
     name = item["key"] if "key" in item else item["filename"]
     if not name or name != Path(name).name or name.startswith("."):

@@ -25,6 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(without a version the newest that is published)",
     )
     add("--only", nargs="+", default=[], metavar="PATTERN", help="names of files, such as '*.mat'")
+    add(
+        "--without",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="groups and datasets of HDF5 or NWB files that are left out, such as 'acquisition/*': "
+        "of a file, no more than the rest is downloaded, which checksums cannot check",
+    )
     add("--list", action="store_true", help="print names and sizes (MB), download nothing")
     add("--site", help="where the record is (default: zenodo.org, or api.dandiarchive.org/api)")
     add("--out", type=Path, default=Path("data"), help="folder to fill (default: data)")
@@ -32,11 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.recordings.fetch import MB, fetch, record_files
+    from mesodecode.recordings.fetch import MB, fetch, fetch_parts, record_files
 
     files = record_files(args.source, args.only, args.site)
     if args.list:
         for file in files:
             print(f"{file.name}\t{file.size / MB:.1f} MB\t{file.checksum}")
         return
-    fetch(files, args.out)
+    if args.without:
+        fetch_parts(files, args.out, args.without)
+    else:
+        fetch(files, args.out)
