@@ -284,6 +284,16 @@ def test_time_stamps_of_alf_are_two_for_all_samples(tmp_path):
     np.testing.assert_allclose(times, frames.time)
 
 
+def test_stamps_of_bonsai_are_iso_with_seven_decimals_and_a_zone(tmp_path):
+    path = tmp_path / "b.csv"
+    text = [f"2024-01-31T12:00:{t:010.7f}+01:00" for t in TIMES]
+    pd.DataFrame({"Timestamp": text, "speed": 20.0 * RUNS}).to_csv(path, index=False)
+    start = np.datetime64("2024-01-31T11:00:00").astype("datetime64[s]").astype(float)
+    frames = Frames(8, 10.0, start + np.arange(8) / 10)
+    got = read_behavior(path, frames=frames, behavior_time="Timestamp")
+    assert got["labels"].tolist() == LABELS
+
+
 # --- positions -----------------------------------------------------------------------------------
 
 # from (0, 0) along a line of slope 4/3, at 20 cm/s in frames 2 to 5: 3-4-5 triangles
