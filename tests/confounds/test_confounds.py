@@ -289,6 +289,8 @@ def test_headlines_name_the_controls_that_reach_a_decoder():
     ((verdict, text),) = control_verdicts.headlines(table)
     assert verdict == "flag"
     assert text.startswith("net: running is decoded as well without neurons, from the pixels out")
+    two = pd.concat([table.assign(decoder=name) for name in ("z", "a")])  # in their order
+    assert [text.split(":")[0] for _, text in control_verdicts.headlines(two)] == ["z", "a"]
     ((verdict, text),) = control_verdicts.headlines(table[table["signal"] != "outside"])
     assert verdict == "pass" and "Above chance, though: the vessels" in text
     ((verdict, text),) = control_verdicts.headlines(table[table["signal"] == "mean"])

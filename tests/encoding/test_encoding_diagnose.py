@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,26 @@ def test_gradients_are_those_of_autograd():
     # output 8, error 6, gradient 2 x 6 x (1, 3): RMS sqrt((12² + 36²) / 2), over weights of 2
     assert table["gradient"][0] == pytest.approx(np.sqrt((12**2 + 36**2) / 2))
     assert table["ratio"][0] == pytest.approx(table["gradient"][0] / 2)
+
+
+@pytest.mark.parametrize("scale", [0.1, 10])
+def test_the_range_of_rates_ends_where_the_loss_has_grown_fourfold(scale):
+    rng = torch.Generator().manual_seed(0)
+    inputs = torch.randn(16, 3, generator=rng)
+    labels = scale * (inputs.sum(1, keepdim=True) + torch.randn(16, 1, generator=rng))
+    train = SimpleNamespace(centres=torch.arange(16), batch=lambda at: inputs[at], labels=labels)
+    settings = {"optimizer": "sgd", "momentum": 0.0, "seed": 1, "batch_size": 8}
+    loss = diagnose_training.range_test(torch.nn.Linear(3, 1), train, settings)["loss"]
+    assert 10 < len(loss) < len(diagnose_training.RATES)
+    assert (loss[:-1] <= 4 * loss[0]).all() and loss.iloc[-1] > 4 * loss[0]
+
+
+def test_what_a_quiet_neuron_knows_of_images_is_not_lost_beside_a_loud_one():
+    rng = np.random.default_rng(0)
+    image = np.repeat(np.arange(5), 20)
+    quiet = 0.01 * image + rng.normal(0, 0.001, 100)
+    found = diagnose.check_decoding(np.stack([quiet, rng.normal(0, 100, 100)], 1), image)
+    assert found["verdict"] == "pass" and found["value"] > 3 * 0.2
 
 
 def test_rates_at_which_the_loss_falls_and_grows():

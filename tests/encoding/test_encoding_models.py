@@ -93,6 +93,16 @@ def test_baselines():
     np.testing.assert_allclose(found, [(b + c) / 2, (a + c) / 2, (a + b) / 2], rtol=1e-5)
 
 
+def test_a_gabor_filter_by_hand():
+    """A cosine of 8 px under a normal envelope of 0.4 wavelengths, upwards of grey."""
+    found = gabor(33, 16.5, 16.5, 0.0, 8, 0.0)
+    y, x = np.mgrid[-16:17, -16:17]
+    envelope = np.exp(-(x**2 + y**2) / (2 * 3.2**2))
+    expected = envelope * np.cos(np.pi * x / 4)
+    expected -= envelope * expected.sum() / envelope.sum()
+    np.testing.assert_allclose(found, expected / np.sqrt((expected**2).sum()), atol=1e-12)
+
+
 def test_gabor_filters_see_their_own_orientation_and_no_grey():
     one = gabor(24, 12, 12, 0.0, 8, 0.0)
     assert abs(one.sum()) < 1e-9 and np.linalg.norm(one) == pytest.approx(1)

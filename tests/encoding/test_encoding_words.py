@@ -15,6 +15,11 @@ def test_ridge_is_in_the_methods_of_a_study_that_has_it_alone():
     assert "Ridge regression [@hoerl1970]" in methods.closed_form({"models": {"pixels": ridge}})
 
 
+def test_a_linear_model_on_the_maps_of_a_backbone_is_no_network_that_is_trained():
+    ridge = {"model": "ridge", "features": "maps", "backbone": "vgg19", "screen": None}
+    assert methods.networks({"models": {"maps": ridge}}) == ""
+
+
 def test_what_was_planted_is_held_against_what_was_found(tmp_path):
     """Five neurons, three of which respond; one of these and one other are called responsive."""
     with h5py.File(tmp_path / "t.h5", "w") as file:
