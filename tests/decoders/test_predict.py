@@ -33,7 +33,7 @@ from make_decoders import (
 )
 from mesodecode.base import windows
 from mesodecode.base.files import UserError, write_checksum
-from mesodecode.decoders import linear, predict, predictions
+from mesodecode.decoders import linear, predict, predictions, train
 from mesodecode.decoders.inputs import read_features
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
@@ -542,6 +542,21 @@ def test_training_from_a_damaged_file_is_refused_by_name(paths, tmp_path, capsys
     weights.write_bytes(weights.read_bytes()[:-1])
     assert f"{weights}: does not have the SHA-256" in refused(capsys, *words)
     assert not (tmp_path / "out").exists()
+
+
+def test_fine_tuning_takes_runs_of_the_length_that_is_set(paths, tmp_path, monkeypatch):
+    trained_cnn().save(tmp_path / "cnn.pt")
+    asked = {}
+
+    def fit(*_, **settings):
+        asked.update(settings)
+        raise UserError("seen")
+
+    monkeypatch.setattr(train, "fit", fit)
+    words = ["finetune", "--start", tmp_path / "cnn.pt", "--rnn", "gru", "--half-window", 2]
+    words += ["--train", paths["m1_a"], "--valid", paths["m2_a"], "--run-length", 7]
+    assert run(*words, "--out", tmp_path / "o.pt", "--history", tmp_path / "h.tsv") == 1
+    assert asked["run_length"] == 7
 
 
 def test_the_command_ends_with_the_status_of_its_verb(tmp_path):
