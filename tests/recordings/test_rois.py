@@ -374,6 +374,15 @@ def test_a_column_that_only_grows_or_holds_dates_is_time_whatever_its_name(
     assert "camera clock taken for time" in capsys.readouterr().err
 
 
+def test_signals_that_only_grow_are_no_time_beside_a_column_that_is(tmp_path):
+    ramp, day = np.arange(40.0), [f"2024-01-31T12:00:{i:02d}" for i in range(40)]
+    pd.DataFrame({"timestamp": ramp / 30, "day": day, "a": ramp, "b": 2 * ramp}).to_csv(
+        tmp_path / "r.csv", index=False
+    )
+    got, names = read_signals(tmp_path / "r.csv", 40)
+    assert names == ("a", "b") and got[:, 1].tolist() == (2 * ramp).tolist()
+
+
 def test_of_imagejs_results_the_means_are_the_signals(tmp_path, capsys):
     table = {" ": range(1, T + 1), "Area1": 12, "Mean1": SIGNALS[:, 0], "Min1": 0}
     table |= {"Area(V1)": 9, "Mean(V1)": SIGNALS[:, 1], "Max(V1)": 255}

@@ -103,6 +103,7 @@ def _signals_of_table(path: str | Path) -> dict[str, np.ndarray]:
         say(f"{path}: signals are {', '.join(means)}; left out: {', '.join(sorted(measured))}")
         table = {name: column for name, column in table.items() if name not in measured}
     found, left = {}, []
+    timed = any(re.fullmatch(NO_ROI, name.lower()) for name in table)
     for name, column in table.items():
         if re.fullmatch(NO_ROI, name.lower()):
             left += [] if name.startswith("Unnamed:") else [name]
@@ -110,8 +111,10 @@ def _signals_of_table(path: str | Path) -> dict[str, np.ndarray]:
         values = column.read()
         if isinstance(values, Unreadable):
             raise UserError(f"{path}: column {name} {values.why}")
-        if _is_time(values):
+        # A signal may only grow, too: of numbers, one column is time.
+        if _is_time(values) and not (timed and values.dtype.kind in "biuf"):
             left.append(name)
+            timed = True
         elif values.dtype.kind not in "biuf":
             raise UserError(f"{path}: column {name} holds text; needs a number a frame")
         else:
