@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,34 +16,64 @@ from mesodecode.base.files import UserError, atomic_path
 Record = TypeVar("Record")
 
 
-def write(record: Any, path: str | Path) -> None:
-    """Write a dataclass to `path` (HDF5), whole or not at all."""
+@contextmanager
+def creating(path: str | Path) -> Iterator[h5py.File]:
+    """Yield a new file (HDF5), which is there whole when the block ends, or not at all."""
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, value in asdict(record).items():
-            if isinstance(value, np.ndarray):
-                file[name] = value
-            else:
-                file.attrs[name] = value
+        yield file
 
 
-def read(path: str | Path, record: type[Record], verb: str) -> Record:
-    """Read a `record` that `mesodecode VERB` wrote. Raises UserError if the file is none."""
+@contextmanager
+def reading(path: str | Path, what: str, verb: str) -> Iterator[h5py.File]:
+    """Yield a file (HDF5) that `mesodecode VERB` wrote.
+
+    Raises UserError if it is not `what` it should be: no HDF5 file, or without what is read of it.
+    """
     try:
         with h5py.File(path) as file:
-            content = {
-                f.name: file[f.name][()] if f.name in file else _plain(file.attrs[f.name])
-                for f in fields(record)
-            }
+            yield file
     except FileNotFoundError:
         raise
     except (OSError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{path}: not a file of `mesodecode {verb}` ({reason}); make it again"
+            f"{path}: not {what} ({reason}); make it with `mesodecode {verb}`"
         ) from error
+
+
+def put(group: h5py.Group, record: Any, *, single: bool = False) -> None:
+    """Write a dataclass to a group; if `single`, real numbers of arrays as float32."""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if not isinstance(value, np.ndarray):
+            group.attrs[field.name] = value
+        else:
+            group[field.name] = value.astype("f4") if single and value.dtype.kind == "f" else value
+
+
+def take(group: h5py.Group, record: type[Record]) -> Record:
+    """Read what `put` wrote. Raises KeyError for a field that is not there."""
+    content = {
+        f.name: group[f.name][()] if f.name in group else _plain(group.attrs[f.name])
+        for f in fields(record)
+    }
     return record(**content)
 
 
+def write(record: Any, path: str | Path, *, single: bool = False) -> None:
+    """Write a dataclass to a file of its own (see `put`)."""
+    with creating(path) as file:
+        put(file, record, single=single)
+
+
+def read(path: str | Path, record: type[Record], verb: str) -> Record:
+    """Read a `record` that `mesodecode VERB` wrote. Raises UserError if the file is none."""
+    with reading(path, f"a file of `mesodecode {verb}`", verb) as file:
+        return take(file, record)
+
+
 def _plain(value: Any) -> Any:
-    """Return an attribute as it was before: HDF5 makes an array of a tuple of names."""
-    return tuple(map(str, value)) if isinstance(value, np.ndarray) else value
+    """Return an attribute as it was before: HDF5 makes arrays of tuples, numpy's of numbers."""
+    if isinstance(value, np.ndarray):
+        return tuple(map(str, value))
+    return value.item() if isinstance(value, np.generic) else value

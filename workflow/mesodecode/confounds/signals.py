@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base import records
+from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.corrections.motion import Registration
 from mesodecode.recordings.masks import tiles
@@ -216,7 +217,7 @@ def read_mask(path: str | Path, recording: Recording) -> np.ndarray:
 
 def write(path: str | Path, sessions: Sequence[ControlSignals]) -> None:
     """Write sessions to HDF5, a group each."""
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with records.creating(path) as file:
         for one in sessions:
             group = file.create_group(one.session)
             group.attrs["mouse"] = one.mouse
@@ -231,26 +232,18 @@ def write(path: str | Path, sessions: Sequence[ControlSignals]) -> None:
 
 def read(path: str | Path) -> list[ControlSignals]:
     """Read what `write` wrote. Raises UserError if the file is none."""
-    try:
-        with h5py.File(path) as file:
-            return [
-                ControlSignals(
-                    session=name,
-                    mouse=str(group.attrs["mouse"]),
-                    labels=group["labels"][:],
-                    segment=group["segment"][:] if "segment" in group else None,
-                    signals={key: values[:] for key, values in group["signals"].items()},
-                    missing={key: str(why) for key, why in group["missing"].attrs.items()},
-                )
-                for name, group in file.items()
-            ]
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: not control signals ({' '.join(str(error).split())}); make them with "
-            "`mesodecode control-signals`"
-        ) from error
+    with records.reading(path, "control signals", "control-signals") as file:
+        return [
+            ControlSignals(
+                session=name,
+                mouse=str(group.attrs["mouse"]),
+                labels=group["labels"][:],
+                segment=group["segment"][:] if "segment" in group else None,
+                signals={key: values[:] for key, values in group["signals"].items()},
+                missing={key: str(why) for key, why in group["missing"].attrs.items()},
+            )
+            for name, group in file.items()
+        ]
 
 
 def _filled(values: np.ndarray) -> np.ndarray:

@@ -12,13 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
-
-ATTRIBUTES = ("model", "fold", "session", "train_sessions", "oracle")
-ARRAYS = ("presentation", "image", "response", "prediction", "neurons", "mean")
+from mesodecode.base import records
+from mesodecode.base.files import UserError
 
 
 @dataclass(frozen=True)
@@ -39,29 +36,12 @@ class Predictions:
 
     def write(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        with atomic_path(path) as part, h5py.File(part, "w") as file:
-            for name in ATTRIBUTES:
-                file.attrs[name] = getattr(self, name)
-            for name in ARRAYS:
-                array = np.asarray(getattr(self, name))
-                array = array.astype(np.float32) if array.dtype.kind == "f" else array
-                file.create_dataset(name, data=array, track_times=False)
+        records.write(self, path, single=True)
 
 
 def read_predictions(path: str | Path) -> Predictions:
     """Read a file of predictions. Raises UserError if it is none, or holds what is not finite."""
-    try:
-        with h5py.File(path) as file:
-            attributes = {name: file.attrs[name] for name in ATTRIBUTES}
-            arrays = {name: file[name][:] for name in ARRAYS}
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: not a file of encoding predictions ({' '.join(str(error).split())}); make it "
-            "with `mesodecode fit-encoding` or `train-encoding`"
-        ) from error
-    found = Predictions(**attributes | {"oracle": bool(attributes["oracle"])}, **arrays)
+    found = records.read(path, Predictions, "fit-encoding")
     if not (np.isfinite(found.response).all() and np.isfinite(found.prediction).all()):
         raise UserError(f"{path}: predictions that are not finite; run its model again")
     return found

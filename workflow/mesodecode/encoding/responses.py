@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base import records
+from mesodecode.base.files import UserError
 from mesodecode.encoding.explainable import explainable
 from mesodecode.encoding.readers import Session
 
@@ -197,27 +197,19 @@ ARRAYS = ("images", "image", "response", "covariates", "neurons", "lags", "lag_e
 
 def write_responses(responses: Responses, path: str | Path) -> None:
     """Write responses as HDF5."""
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with records.creating(path) as file:
         for name in ARRAYS:
-            file.create_dataset(name, data=getattr(responses, name), track_times=False)
+            file[name] = getattr(responses, name)
         file.attrs["session"], file.attrs["lag"] = responses.session, responses.lag
         file.attrs["covariates"] = ",".join(responses.covariate_names)
 
 
 def read_responses(path: str | Path) -> Responses:
     """Read what `write_responses` wrote. Raises UserError if it is no such file."""
-    try:
-        with h5py.File(path) as file:
-            arrays = {name: file[name][:] for name in ARRAYS}
-            session, names = str(file.attrs["session"]), str(file.attrs["covariates"])
-            lag = float(file.attrs["lag"])
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: not a file of responses ({' '.join(str(error).split())}); make it with "
-            "`mesodecode responses`"
-        ) from error
+    with records.reading(path, "a file of responses", "responses") as file:
+        arrays = {name: file[name][:] for name in ARRAYS}
+        session, names = str(file.attrs["session"]), str(file.attrs["covariates"])
+        lag = float(file.attrs["lag"])
     return Responses(
         session=session,
         lag=lag,

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base import records
 
 N_PARTS = 20  # of a movie, each with a mean image, for its drift
 # Bits of cameras, and of signed numbers of 16. Fewer are kept in 16 as the camera counts, up to
@@ -101,21 +101,9 @@ def read_measures(path: str | Path) -> dict[str, Measures]:
 
     Raises UserError if it is no such file.
     """
-    try:
-        with h5py.File(path) as file:
-            names = [field.name for field in fields(Measures)]
-            file["recorded"]
-            return {
-                stage: Measures(**{name: group[name][()] for name in names})
-                for stage, group in file.items()
-            }
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: not the measures of a movie ({' '.join(str(error).split())}); make them with "
-            "`mesodecode preprocess --measures`"
-        ) from error
+    with records.reading(path, "the measures of a movie", "preprocess --measures") as file:
+        file["recorded"]
+        return {stage: records.take(group, Measures) for stage, group in file.items()}
 
 
 class Measured:

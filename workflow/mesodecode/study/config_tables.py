@@ -104,12 +104,7 @@ def _thresholds(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the thresholds of quality control, checked and with defaults filled in."""
     schema.check(settings, "qc", "qc")
     filled = schema.defaults("qc", **settings)
-    for name, (warn, fail) in filled.items():
-        below = schema.properties("qc")[name].get("below", False)
-        if (warn < fail) if below else (warn > fail):
-            raise UserError(
-                f"config: qc.{name}: [{warn:g}, {fail:g}] fails before it warns; give [warn, fail]"
-            )
+    _check_limits("qc", filled, "fails before it warns; give [warn, fail]")
     return filled
 
 
@@ -117,16 +112,19 @@ def _shift(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of the shift report, checked and with defaults filled in."""
     schema.check(settings, "shift", "shift")
     filled = schema.defaults("shift", **settings)
-    for name, limits in filled.items():
-        if name in ("decoders", "frames") or None in limits:
-            continue
-        below = schema.properties("shift")[name].get("below", False)
-        if (limits[0] < limits[1]) if below else (limits[0] > limits[1]):
-            raise UserError(
-                f"config: shift.{name}: {limits} is unusable before it is shifted; give [shifted, "
-                "unusable]"
-            )
+    limits = {key: value for key, value in filled.items() if key not in ("decoders", "frames")}
+    _check_limits("shift", limits, "is unusable before it is shifted; give [shifted, unusable]")
     return filled
+
+
+def _check_limits(table: str, limits: dict[str, list[float | None]], fault: str) -> None:
+    """Raise UserError if the second limit of a table is reached before the first."""
+    for name, (first, second) in limits.items():
+        if first is None or second is None:
+            continue
+        below = schema.properties(table)[name].get("below", False)
+        if (first < second) if below else (first > second):
+            raise UserError(f"config: {table}.{name}: [{first:g}, {second:g}] {fault}")
 
 
 def _check_tables_only(config: dict[str, Any]) -> None:
