@@ -15,8 +15,8 @@ from PIL import Image
 
 from make_tables import Checker, draw, published_auc, run, text_of, write_report
 from mesodecode.base import plots
-from mesodecode.base.files import UserError
-from mesodecode.base.tables import natural, read_table, write_table
+from mesodecode.base.files import UserError, natural
+from mesodecode.base.tables import read_table, write_table
 from mesodecode.decoders import loss_figure
 from mesodecode.recordings import qc
 from mesodecode.report import formats

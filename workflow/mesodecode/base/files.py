@@ -110,9 +110,15 @@ def is_zarr(path: Path) -> bool:
     return any((path / mark).is_file() for mark in ("zarr.json", ".zarray", ".zgroup"))
 
 
+def natural(name: object) -> list[tuple[int, str]]:
+    """Return a key that sorts names as people count: mouse 2 before mouse 10."""
+    parts = re.split(r"(\d+)", str(name))  # text and digits in turn, so types never meet
+    return [(int(part) if index % 2 else 0, part) for index, part in enumerate(parts)]
+
+
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """Sort paths by their names as people count: 2 before 10, and rec before rec2 or rec-2."""
-    return sorted(paths, key=lambda path: [*map(_counted, [*path.parts[:-1], *_ends(path)])])
+    return sorted(paths, key=lambda path: [*map(natural, [*path.parts[:-1], *_ends(path)])])
 
 
 def stem(path: Path) -> str:
@@ -122,11 +128,3 @@ def stem(path: Path) -> str:
 
 def _ends(path: Path) -> tuple[str, str]:
     return stem(path), path.suffix  # apart: '.' sorts after '-' and before '2'
-
-
-def _counted(name: str) -> list[tuple[bool, int, str]]:
-    return [_part(text) for text in re.split(r"(\d+)", name)]
-
-
-def _part(text: str) -> tuple[bool, int, str]:
-    return (False, int(text), text) if text.isdecimal() else (True, 0, text)

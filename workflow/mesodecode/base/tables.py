@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -84,12 +83,6 @@ def write_table(table: pd.DataFrame, path: str | Path, digits: int = 6) -> None:
         table.to_csv(
             temporary, sep=separator, index=False, float_format=f"%.{digits}g", na_rep="nan"
         )
-
-
-def natural(name: object) -> list[str | int]:
-    """Return a key that sorts names as people do: mouse 2 before mouse 10."""
-    parts = re.split(r"(\d+)", str(name))  # text and digits in turn, so types never meet
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
 def _separator(path: Path) -> str:

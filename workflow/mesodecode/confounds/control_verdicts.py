@@ -11,8 +11,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import UserError
-from mesodecode.base.tables import natural
+from mesodecode.base.files import UserError, natural
 from mesodecode.confounds.signals import SIGNALS
 from mesodecode.scores.mouse_tests import by_mouse, mean_interval
 

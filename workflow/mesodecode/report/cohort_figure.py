@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from mesodecode.base.files import natural
 from mesodecode.base.plots import MM, PALETTE, STYLE, markers
-from mesodecode.base.tables import natural
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import busiest_stretch
 from mesodecode.scores.quality_figure import STRETCH, shade_run

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from mesodecode.base.files import UserError
-from mesodecode.base.tables import NUMBERS, natural, read_table
+from mesodecode.base.files import UserError, natural
+from mesodecode.base.tables import NUMBERS, read_table
 from mesodecode.confounds import control_verdicts
 from mesodecode.recordings import qc
 from mesodecode.report import formats, references, summaries

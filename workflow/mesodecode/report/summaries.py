@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mesodecode.base.tables import natural
+from mesodecode.base.files import natural
 from mesodecode.scores import published_tests
 from mesodecode.shift.columns import VERDICTS
 from mesodecode.study import session_ids

@@ -16,9 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, natural
 from mesodecode.base.plots import MM, STYLE, markers, mouse_legend, strip
-from mesodecode.base.tables import natural
 from mesodecode.scores.published_tests import TEST_NAMES
 
 MOST_BRACKETS = 6  # the pairs of four decoders; more would bury the points

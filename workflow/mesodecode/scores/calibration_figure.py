@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mesodecode.base.files import natural
 from mesodecode.base.plots import MM, STYLE, markers, mouse_legend
-from mesodecode.base.tables import natural
 from mesodecode.scores.calibration import METHODS
 
 LEVEL = 0.9  # of the prediction sets that are drawn

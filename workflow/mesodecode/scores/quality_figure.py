@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mesodecode.base.files import natural
 from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map, markers, mouse_legend, strip
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.base.tables import natural
 from mesodecode.decoders.predictions import Predictions
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import BINS, NEAR, busiest_stretch, mean_band

@@ -15,8 +15,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from mesodecode.base.files import natural
 from mesodecode.base.plots import MM, STYLE, heat_map, markers, mouse_legend
-from mesodecode.base.tables import natural
 from mesodecode.shift.columns import OF_DECODER, OF_IMAGES, VERDICTS
 from mesodecode.shift.shift_verdicts import beyond_of
 

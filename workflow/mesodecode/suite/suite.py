@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, natural
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import NUMBERS as TABLE_NUMBERS
-from mesodecode.base.tables import natural, read_table
+from mesodecode.base.tables import read_table
 from mesodecode.confounds import control_verdicts as confound_verdicts
 from mesodecode.decoders import predictions
 from mesodecode.explain import cutout_masks, map_measures

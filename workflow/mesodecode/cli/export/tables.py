@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print or write the tables."""
-    from mesodecode.base.files import UserError, atomic_path
-    from mesodecode.base.tables import natural
+    from mesodecode.base.files import UserError, atomic_path, natural
     from mesodecode.export import manuscript
 
     paths = list(args.files)
