@@ -286,8 +286,8 @@ BEHIND = {
     "fit_linear": 13,
     "cutout": 39,  # areas are read from MAT, HDF5 and files of ImageJ too
     "shap": 28,
-    "adapt": 50,
-    "shift": 60,
+    "adapt": 51,  # base.records reads the measures of a movie
+    "shift": 61,  # as adapt
 }
 
 
