@@ -1,115 +1,173 @@
-"""Windows of ROI signals: views of one array against a plain DataLoader over materialised windows.
+"""Training of recurrent ROI decoders: one by one and side by side, and the hours of a study.
 
-python benchmarks/roi.py        about a minute on two cores
+python benchmarks/roi.py [--config config.yaml] [--turns 3]     about a minute on a core
 
-Both feed the same GRU (32 units) on the same signals in batches of 256. Plain is one process, as a
-notebook runs, with one thread or with all cores, whichever is faster. Views run as the workflow
-does, a process of one thread on each core; their rates are added up. `feed`: batches alone;
-`train`: with the step of the network. `inputs` is what the windows take in memory, `peak` the
-largest process. On a machine that does anything else torch's threads wait for each other.
+A GRU of 32 units over 31 frames of 50 ROIs, batches of 256, as published. All sides run in turn in
+one process, `--turns` times; a rate is the best of them, in training windows/s of an epoch after
+the first (its making, validation and compiling left out). On a CPU one thread, in its own time, as
+other jobs may run: `train.fit` with PyTorch's layer, with ours, and stacks. With a GPU also
+`train.fit` there, and stacks that take their steps one by one, as one CUDA graph, and as one of
+compiled cells, as `mesodecode stack-roi` does.
+
+Last come the hours of all recurrent ROI decoders of a config, extrapolated from these rates: each
+set of training mice once for all epochs, 18,000 frames a session, a step of other windows, cells
+and directions in proportion to frames x gates x directions, and on a GPU the rate of a stack of
+the size that it has (`study/stacks.py`), or of the next smaller one that was measured.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import resource
+import argparse
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+import torch
+import yaml
 
-FRAMES, ROIS, BATCH = 20_000, 50, 256
-FEED_S, TRAIN_S = 1.0, 3.0  # seconds of each measurement
+from mesodecode.decoders import gru, stacked, train
+from mesodecode.decoders.inputs import Windows
+from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.stacked_network import Cell
+from mesodecode.recordings.roi_signals import SessionSignals
+from mesodecode.study import schema, stacks
+from mesodecode.study import study as studies
+
+ROIS, HALF_WINDOW, FRAMES_A_SESSION = 50, 15, 18_000
+SETTINGS = schema.defaults("roi_rnn", rnn="gru", input="rois")
+OPTIONS = {k: SETTINGS[k] for k in ("batch_size", "max_lr", "schedule", "label_smoothing")}
+OPTIONS |= {"epochs": 2, "frame_step": 1}
+GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+ON_CPU, ON_GPU = (1, 4, 10), (1, 3, 6, 20, 100)
 
 
-def rate(batches: Iterator, seconds: float, use: Callable | None = None) -> float:
-    """Return samples/s, after one batch that does not count."""
-    for _ in zip(range(2), batches, strict=False):
-        pass
-    start, samples = time.perf_counter(), 0
-    for windows, labels in batches:
-        if use is not None:
-            use(windows, labels)
-        samples += len(labels)
-        if time.perf_counter() - start > seconds:
-            break
-    return samples / (time.perf_counter() - start)
-
-
-def measure(kind: str, half_window: int, threads: int, out: multiprocessing.Queue) -> None:
-    """Put feed and train in samples/s, and bytes of inputs and of the process, into `out`."""
-    import torch
-    from torch.nn.functional import binary_cross_entropy_with_logits
-    from torch.utils.data import DataLoader, TensorDataset
-
-    from mesodecode.decoders.inputs import Windows
-    from mesodecode.decoders.networks import RNNDecoder
-    from mesodecode.recordings.roi_signals import SessionSignals
-
-    torch.set_num_threads(threads)
+def source(n_frames: int, device: torch.device) -> Windows:
     rng = np.random.default_rng(0)
-    signals = rng.random((FRAMES, ROIS), np.float32)
-    labels = rng.integers(0, 2, FRAMES, np.uint8)
-    source = Windows([SessionSignals("s", "m", signals, labels, None)], half_window, half_window)
-    if kind == "plain":
-        windows, y = source.batch(source.centres), source.labels[source.centres]
-        loader: Iterable = DataLoader(TensorDataset(windows, y), batch_size=BATCH, shuffle=True)
-        held = windows.nbytes
-    else:
-        tensors = [t for t in vars(source).values() if isinstance(t, torch.Tensor)]
-        held = sum(tensor.nbytes for tensor in tensors)
-
-    def batches() -> Iterator:
-        while True:
-            if kind == "plain":
-                yield from loader
-                continue
-            for at in source.centres[torch.randperm(len(source.centres))].split(BATCH):
-                yield source.batch(at), source.labels[at]
-
-    torch.manual_seed(0)
-    model = RNNDecoder(ROIS, cell="gru", hidden_size=32)
-    optimizer = torch.optim.Adam(model.parameters())
-
-    def step(windows: torch.Tensor, y: torch.Tensor) -> None:
-        loss = binary_cross_entropy_with_logits(model(windows), y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    feed, train = rate(batches(), FEED_S), rate(batches(), TRAIN_S, step)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    out.put((feed, train, held, peak))
+    labels = (np.arange(n_frames) // 50 % 2).astype(np.uint8)
+    signals = rng.random((n_frames, ROIS), np.float32) + 0.2 * labels[:, None]
+    session = SessionSignals("s", "m", signals, labels, None)
+    return Windows([session], HALF_WINDOW, HALF_WINDOW, device)
 
 
-def run(kind: str, half_window: int, processes: int, threads: int) -> tuple[float, ...]:
-    """Return feed and train summed over processes, and the largest inputs and process in MB."""
-    context = multiprocessing.get_context("spawn")
-    out = context.Queue()
-    arguments = (kind, half_window, threads, out)
-    workers = [context.Process(target=measure, args=arguments) for _ in range(processes)]
-    for worker in workers:
-        worker.start()
-    results = np.array([out.get() for _ in workers])
-    for worker in workers:
-        worker.join()
-    return (*results[:, :2].sum(axis=0), *(results[:, 2:].max(axis=0) / 1e6))
+def alone(data: Windows) -> float:
+    valid = source(200, data.centres.device)
+    fitted = train.fit(make, data, valid, seed=1, device=data.centres.device, **OPTIONS)
+    return fitted.history[-1].inputs_per_s
+
+
+def together(data: Windows, n_models: int) -> float:
+    members = [stacked.Member(f"{i}", i, data.centres, data.labels) for i in range(n_models)]
+    kept = stacked.fit_stack(make, data, members, device=data.centres.device, **OPTIONS)
+    return kept[0].history[-1].inputs_per_s
+
+
+def make() -> torch.nn.Module:
+    return rnn_decoder(ROIS, SETTINGS)
+
+
+@contextmanager
+def changed(owner: object, name: str, value: object):
+    """Have another attribute for some time."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def sides(device: str, n_frames: int) -> dict[str, Callable[[], float]]:
+    """Return what is measured on a device: name -> a function that returns windows/s."""
+    data = source(n_frames, torch.device(device))
+    if device == "cpu":
+
+        def by_pytorch() -> float:
+            with changed(gru, "fits", lambda rnn, x: False):
+                return alone(data)
+
+        found = {"train.fit, nn.GRU": by_pytorch, "train.fit, our layer": lambda: alone(data)}
+        return found | {f"stack of {n}": lambda n=n: together(data, n) for n in ON_CPU}
+
+    def plainly(n: int) -> float:
+        with changed(stacked._Run, "captured", lambda run: run.step):
+            return together(data, n)
+
+    def uncompiled(n: int) -> float:
+        with changed(Cell, "compiled", lambda cell: cell):
+            return together(data, n)
+
+    found = {"train.fit": lambda: alone(data)}
+    for n in ON_GPU:
+        found[f"stack of {n}, step by step"] = lambda n=n: plainly(n)
+        found[f"stack of {n}, one graph"] = lambda n=n: uncompiled(n)
+        found[f"stack of {n}, compiled, one graph"] = lambda n=n: together(data, n)
+    return found
+
+
+def measure(device: str, n_frames: int, turns: int) -> dict[str, float]:
+    best: dict[str, float] = {}
+    functions = sides(device, n_frames)
+    for turn in range(turns):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            best[name] = max(best.get(name, 0.0), function())
+            print(f"{device} {turn + 1}/{turns} {name}: {time.perf_counter() - start:.0f} s")
+    first = next(iter(best.values()))
+    for name, rate in best.items():
+        print(f"{device:5}{name:36}{rate:>12,.0f} windows/s{rate / first:>8.2f} x")
+    return best
+
+
+def groups_of(path: Path) -> tuple[list[tuple[int, float]], float]:
+    """Return models and windows of each group of a config, and the windows of all allocations.
+
+    Windows are told as so many of the measured kind.
+    """
+    study = studies.resolve(yaml.safe_load(path.read_text()))
+    decoders = {d.name: d for d in study.decoders.values() if stacks.may_stack(d)}
+
+    def cost(name: str, mice: tuple[str, ...]) -> float:
+        s = decoders[name].settings
+        shape = (2 * s["half_window"] + 1) * GATES[s["rnn"]] * (1 + s["bidirectional"])
+        sessions = sum(len(study.mice[mouse]) for mouse in mice)
+        windows = sessions * FRAMES_A_SESSION / s["frame_step"] * s["epochs"]
+        return windows * shape / ((2 * HALF_WINDOW + 1) * GATES["gru"])
+
+    allocations = list(study.allocations.values())
+    groups = stacks.groups_of(decoders, allocations, list(study.mice))
+    each = [(len(group), sum(cost(*one) for one in group)) for group in groups.values()]
+    return each, sum(cost(name, one.train) for name in decoders for one in allocations)
+
+
+def hours(groups: list[tuple[int, float]], rate_of: Callable[[int], float]) -> float:
+    return sum(windows / rate_of(n) for n, windows in groups) / 3600
 
 
 def main() -> None:
-    cores = os.cpu_count() or 1
-    print(f"{cores} cores, {FRAMES} frames x {ROIS} ROIs, GRU of 32 units, batches of {BATCH}")
-    columns = ("half-window", "windows", "feed/s", "train/s", "inputs MB", "peak MB")
-    print("".join(f"{column:>13}" for column in columns))
-    for half_window in (5, 15, 30):
-        both = [run("plain", half_window, 1, threads) for threads in (1, cores)]
-        plain = np.max(both, axis=0)
-        views = run("views", half_window, cores, 1)
-        for kind, row in (("plain", plain), ("views", views)):
-            print(f"{half_window:>13}{kind:>13}" + "".join(f"{x:>13,.0f}" for x in row), flush=True)
-        feed, train = views[0] / plain[0], views[1] / plain[1]
-        print(f"{'':>26}{f'x {feed:.1f}':>13}{f'x {train:.1f}':>13}", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"))
+    parser.add_argument("--turns", type=int, default=3)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with changed(time, "monotonic", time.process_time):  # by which epochs are timed
+        cpu = measure("cpu", 5_000, args.turns)
+    gpu = measure("cuda", 100_000, args.turns) if torch.cuda.is_available() else {}
+    groups, of_allocations = groups_of(args.config)
+    once = sum(windows for _, windows in groups)
+    print(f"{args.config}: {once / 1e9:.2f} G windows, {of_allocations / 1e9:.2f} G by allocation")
+    for name in ("train.fit, nn.GRU", "train.fit, our layer"):
+        rate = 2 * cpu[name]
+        each = f"by allocation {of_allocations / rate / 3600:.1f} h"
+        print(f"two cores, {name}: {once / rate / 3600:.1f} h, {each}")
+    if not gpu:
+        print("GPU: not measured, none here")
+        return
+    sizes = {n: gpu[f"stack of {n}, compiled, one graph"] for n in ON_GPU}
+    print(f"one GPU, train.fit: {once / gpu['train.fit'] / 3600:.2f} h")
+    each = hours(groups, lambda n: sizes[max(size for size in sizes if size <= n)])
+    print(f"one GPU, stacks as they are: {each:.2f} h; of 20: {once / sizes[20] / 3600:.2f} h")
 
 
 if __name__ == "__main__":
