@@ -76,6 +76,14 @@ def test_after_twenty_steps_models_are_those_that_trained_alone(shape):
     assert furthest(make, together[0].state(1), together[1].state(1)) > 0.05
 
 
+def test_batches_of_one_size():
+    """Epochs of 202, 366 and 164 windows in 2, 2 and 1 batches, the largest of 183."""
+    make = maker()
+    for k, kept in enumerate(side_by_side(make, batch_size=183)):
+        assert kept.history[0].step == (2, 2, 1)[k]
+        assert furthest(make, kept.state(1), alone(make, k, batch_size=183)[0]) < 1e-5
+
+
 def test_after_two_hundred_steps_in_float64():
     options = {"epochs": 10, "batch_size": 10, "label_smoothing": 0.1}
     make = maker(torch.float64)

@@ -162,8 +162,9 @@ class _Plan:
         for k, (at, n) in enumerate(zip(self.centres, self.batches, strict=True)):
             order = at[torch.randperm(len(at), generator=self.orders[k])].to(torch.int32)
             size, larger = divmod(len(at), n)  # of the first `larger` batches one more
-            cut = larger * (size + 1)
-            windows[:larger, k, : size + 1] = order[:cut].view(larger, size + 1)
+            first = size + (larger > 0)
+            cut = larger * first
+            windows[:larger, k, :first] = order[:cut].view(larger, first)
             windows[larger:n, k, :size] = order[cut:].view(n - larger, size)
             steps = np.arange((epoch - 1) * n, epoch * n)
             rate, beta1 = (
