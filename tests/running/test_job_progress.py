@@ -58,6 +58,16 @@ def test_the_time_left_is_that_of_the_same_rule_or_goes_with_the_runtime_asked_f
     assert run.progress.line() == "0:35: 2 of 4 jobs done, about 0:10 left"
 
 
+def test_no_time_is_told_while_most_of_the_work_is_of_unknown_rules():
+    run = Run(job(1, "fit"), job(2, "fit"), job(3, "train", runtime=720))
+    run.start(1)
+    run.end(1, 5)
+    assert run.progress.line() == "0:05: 1 of 3 jobs done"
+    run.start(3)
+    run.end(3, 30)
+    assert run.progress.line() == "0:35: 2 of 3 jobs done, about 0:05 left"
+
+
 def test_jobs_side_by_side_halve_the_time_left():
     run = Run(*(job(n, "fit") for n in range(1, 7)))
     for pair in ((1, 2), (3, 4)):

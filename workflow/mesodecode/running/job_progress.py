@@ -27,6 +27,7 @@ class JobProgress(logging.Handler):
 
     The time left takes for each job the mean of those of its rule that are done. A rule of which
     none is done takes the longer the more `runtime` it asks for, by the ratio that the others have.
+    Where that would be a guess of most of the work, of two thirds by `runtime`, no time is told.
     """
 
     def __init__(
@@ -78,13 +79,17 @@ class JobProgress(logging.Handler):
         now = self._clock()
         words = f"{_duration(now - self._start)}: {len(self._done)} of {len(self._jobs)} jobs"
         of_all = Counter(self._allocation(job) for job in self._jobs.values())
-        left = Counter(self._allocation(j) for i, j in self._jobs.items() if i not in self._done)
+        unfinished = Counter(
+            self._allocation(j) for i, j in self._jobs.items() if i not in self._done
+        )
         names = [name for name in of_all if name]
         if names:
-            done = sum(not left[name] for name in names)
+            done = sum(not unfinished[name] for name in names)
             words += f", {done} of {len(names)} allocations"
         if self._done:
-            words += f" done, about {_duration(self._seconds_left(now))} left"
+            words += " done"
+            left = self._seconds_left(now)
+            words += "" if left is None else f", about {_duration(left)} left"
         running = [self._jobs[i] for i in self._running if i in self._jobs]
         if running:
             words += f"; now: {running[-1].message or running[-1].rule.name}"
@@ -100,19 +105,23 @@ class JobProgress(logging.Handler):
     def _allocation(job: Any) -> str | None:
         return dict(job.wildcards.items()).get("allocation")
 
-    def _seconds_left(self, now: float) -> float:
+    def _seconds_left(self, now: float) -> float | None:
         took: dict[str, list[float]] = defaultdict(list)
         for jobid, seconds in self._done.items():
             if jobid in self._jobs:
                 took[self._jobs[jobid].rule.name].append(seconds)
         asked = sum(self._runtime(self._jobs[i]) for i in self._done if i in self._jobs)
         ratio = sum(self._done.values()) / asked if asked else 0.0
-        work = 0.0
+        work = known_runtime = runtime = 0.0
         for jobid, job in self._jobs.items():
             if jobid not in self._done:
                 known = took.get(job.rule.name)
+                runtime += self._runtime(job)
+                known_runtime += self._runtime(job) if known else 0.0
                 mean = sum(known) / len(known) if known else ratio * self._runtime(job)
                 work += max(0.0, mean - (now - self._running.get(jobid, now)))
+        if known_runtime < runtime / 3:
+            return None
         busy = sum(self._done.values()) + sum(now - start for start in self._running.values())
         return work / max(1.0, busy / max(now - self._start, 1e-9))
 
