@@ -28,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weights of train-cnn, finetune, train-rnn or fit-linear (.npz)",
     )
     add("--cnn", type=Path, help="weights of the frozen CNN (with those of train-rnn only)")
-    add(
-        "--recordings",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the test mice, or lists (.txt) of them",
-    )
+    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     add("--decoder", required=True, help="name of the decoder in tables")
     add(
         "--block",
@@ -43,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K/N",
         help="do the K-th of N parts of the masks (default: 1/1, all)",
     )
-    add("--out", type=Path, required=True, help="TSV to write")
+    options.add_out(parser, "TSV to write")
     _label_donors.add_argument(parser)
     options.add_compute(parser)
     options.add_settings(parser, "importance_cutout")

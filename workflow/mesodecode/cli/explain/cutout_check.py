@@ -25,15 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     add("--weights", type=Path, required=True, metavar="FILE", help="as of `mesodecode cutout`")
     add("--cnn", type=Path, metavar="FILE", help="as of `mesodecode cutout`")
-    add(
-        "--recordings",
-        **files,
-        required=True,
-        help="recordings of the test mice, or lists (.txt) of them",
-    )
+    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     add("--maps", **files, required=True, help="tables of all allocations, of `mesodecode cutout`")
     add("--truth", **files, default=[], help="truth of simulated test recordings")
-    add("--out", type=Path, required=True, metavar="FILE", help="checks to write (HDF5)")
+    options.add_out(parser, "checks to write (HDF5)")
     _label_donors.add_argument(parser)
     options.add_compute(parser)
     options.add_settings(parser, "importance_cutout")

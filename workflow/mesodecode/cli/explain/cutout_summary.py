@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
     add("--rois", type=Path, help="masks of ROIs, or truth of a simulated session, to draw on it")
     add("--name", default="importance", help="name in the figure's title (default: importance)")
-    add("--out", type=Path, required=True, help="TSV to write, a row a mask")
-    add("--sessions", type=Path, required=True, help="TSV to write, a row a session and mask")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "TSV to write, a row a mask")
+    options.add_out(parser, "TSV to write, a row a session and mask", "--sessions")
+    options.add_figure(parser)
     options.add_settings(parser, "importance_cutout")
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "maps + their checks → verdicts: is the map right? (table, figure)"
 
 
@@ -30,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="maps of the decoder trained with another seed; once for each",
     )
     add("--name", default="importance", help="name in the figure's title (default: importance)")
-    add("--out", type=Path, required=True, metavar="FILE", help="TSV to write")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "TSV to write")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -22,13 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-roi")
-    add(
-        "--recordings",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the test mice, or lists (.txt) of them",
-    )
+    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     add(
         "--background-recordings",
         type=Path,
@@ -37,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings of training mice to draw the background from (default: --recordings)",
     )
     add("--decoder", required=True, help="name of the decoder in tables")
-    add("--out", type=Path, required=True, help="map to write (HDF5)")
+    options.add_out(parser, "map to write (HDF5)")
     options.add_compute(parser)
     options.add_settings(parser, "importance_shap")
 

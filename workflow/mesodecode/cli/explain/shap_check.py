@@ -23,16 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     add("--weights", type=Path, required=True, metavar="FILE", help="weights of train-roi")
-    add(
-        "--recordings",
-        **files,
-        required=True,
-        help="recordings of the test mice, or lists (.txt) of them",
-    )
+    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     add("--background-recordings", **files, default=[], help="as of `mesodecode shap`")
     add("--maps", **files, required=True, help="maps of all allocations, of `mesodecode shap`")
     add("--truth", **files, default=[], help="truth of simulated test recordings")
-    add("--out", type=Path, required=True, metavar="FILE", help="checks to write (HDF5)")
+    options.add_out(parser, "checks to write (HDF5)")
     options.add_compute(parser)
     options.add_settings(parser, "importance_shap")
     options.add_settings(parser, "importance_checks")

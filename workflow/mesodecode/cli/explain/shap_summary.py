@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "SHAP maps of allocations → importance of each ROI (table, figure)"
 
 
@@ -24,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     null = "maps of the same decoder trained on permuted labels"
     add("--null-maps", type=Path, nargs="+", default=[], help=null)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
-    add("--out", type=Path, required=True, help="TSV to write")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "TSV to write")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:

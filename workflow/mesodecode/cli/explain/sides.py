@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "importance of allocations → left against right (table, figure)"
 
 
@@ -33,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or pairs left:right such as 6:31 8:33",
     )
     add("--name", default="importance", help="name in the figure's title (default: importance)")
-    add("--out", type=Path, required=True, help="TSV to write")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "TSV to write")
+    options.add_figure(parser)
 
 
 def run(args: argparse.Namespace) -> None:
