@@ -145,6 +145,13 @@ def test_any_table_with_aucs_of_mice_is_read(tmp_path):
     assert made["smallest_difference"][0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_rows_without_an_auc_are_left_out_aloud(tmp_path, capsys):
+    table = aucs(np.random.default_rng(0).normal(0, 0.05, (4, 3)))
+    table.loc[table["valid_mouse"] == "v2", "auc"] = np.nan
+    made = written(tmp_path, table, "--mice", 5)
+    assert {*made["allocations"]} == {"2"} and "8 rows have no AUC" in capsys.readouterr().err
+
+
 def test_as_many_mice_as_were_measured_are_among_the_numbers(tmp_path):
     made = written(tmp_path, aucs(np.random.default_rng(0).normal(0, 0.05, (7, 2))))
     assert {"7", "20"} <= {*made["mice"]}
@@ -159,6 +166,7 @@ def test_as_many_mice_as_were_measured_are_among_the_numbers(tmp_path):
     ("change", "words", "fault"),
     [
         (lambda t: t[t["test_mouse"] < "m2"], [], "AUCs of 2 test mice; a spread .* 3 or more"),
+        (lambda t: t.assign(auc=np.nan), [], "auc.csv: no row has an AUC"),
         (lambda t: t.drop(columns="auc"), [], "auc.csv: no column auc"),
         (lambda t: t.drop(columns="test_mouse"), [], "auc.csv: no column test_mouse"),
         (lambda t: t.assign(test_mouse="m1+m2"), [], r"m1\+m2: allocations with several"),

@@ -15,6 +15,7 @@ tenth of the variance of the differences, 10 to 50 mice have a power of .69 to .
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -74,8 +75,8 @@ def smallest_differences(
     the SD, as if only the means of the mice were known. NaN where nothing varies, and for other
     allocations than were measured where each mouse has one.
 
-    Raises UserError for fewer than three mice, several test mice in one allocation, and pairs that
-    do not share their allocations.
+    Raises UserError for no AUC, fewer than three mice, several test mice in one allocation, and
+    pairs that do not share their allocations.
     """
     mouse = next((name for name in ("test_mouse", "mouse") if name in table), None)
     if mouse is None:
@@ -86,7 +87,11 @@ def smallest_differences(
             f"{mouse} {table[mouse][several].iloc[0]}: allocations with several test mice say "
             "nothing of single ones; use allocation.test: 1"
         )
-    rows = []
+    rows, empty = [], int(table["auc"].isna().sum())
+    if empty == len(table):
+        raise UserError("no row has an AUC; check what wrote the table")
+    if empty:
+        print(f"{empty} rows have no AUC; left out", file=sys.stderr)
     for a, b, values, of in _pairs(table.dropna(subset="auc"), by, only, mouse):
         if len(set(of)) < FEWEST:
             raise UserError(
