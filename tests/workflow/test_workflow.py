@@ -134,8 +134,9 @@ VARIANTS = {
             },
         },
         {"preprocess": 10, "stack_roi": 6, "choose_roi": 80, "train_roi": 20}
-        | {"roi_correlation": 1, "figure_loss": 1}
-        | quality(5),
+        | {"roi_correlation": 1, "figure_loss": 1, "chance": 1}
+        | quality(5)
+        | {"shift": 4},  # permuted labels shift nothing
     ),
     "linear and ROI decoders adapted": (
         {
@@ -167,6 +168,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize(("change", "jobs"), VARIANTS.values(), ids=VARIANTS)
 def test_jobs_of_a_config(lab, change, jobs):
+    add_files(lab, STUDY | change)
     found, lines = plan(lab, config=STUDY | change)
     assert found == ALWAYS | jobs
     check_commands(lines, found)
