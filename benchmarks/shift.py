@@ -93,8 +93,9 @@ def fit(
     mine = {role: [r for r in recordings if r.mouse in getattr(allocation, role)] for role in ROLES}
     if decoder == "linear":
         model = linear.fit_linear(mine["train"], pixels=16, C=1.0, frame_step=1)
-        mice = {"train_mice": allocation.train, "valid_mice": allocation.valid}
-        np.savez(out.with_suffix(".npz"), **linear.coefficients(model), pixels=16, **mice)
+        how = {"pixels": 16, "baseline": None}
+        weights = linear.weights_of(model, how, allocation.train, allocation.valid)
+        weights.save(out.with_suffix(".npz"))
         return out.with_suffix(".npz"), partial(linear.predict_linear, model, pixels=16)
     fitted = train.fit(
         lambda: CNNDecoder("efficientnet_lite0", "lite0"),

@@ -132,6 +132,7 @@ def case(line: str, *outputs: str, needs: tuple[str, ...] = ()) -> tuple:
 
 
 SETS = "--train {there}/m1.h5 {there}/m1s.h5 {there}/m2.h5 --valid {there}/m3s.h5 {there}/m3.h5"
+ALONE = SETS.partition(" --valid")[0]
 TEST = "{there}/m4.h5 {there}/m4s.h5 {there}/m4b.h5"
 CNN, FINE = "{there}/cnn/{name}.pt", "{there}/fine/{name}.pt"
 FEATURES = "{there}/features/{name}.h5"
@@ -163,6 +164,18 @@ CASES = {
             "--baseline 20 --frame-step 2 "
             "--out {here}/moving/{name}.pt --history {here}/moving.tsv",
             *("moving/{name}.pt", "moving.tsv"),
+        ),
+        case(
+            f"train-cnn {ALONE} --backbone test_efficientnet.r160_in1k --pretrained none {TINY} "
+            "--frame-step 2 --all-epochs {here}/trained_cnn.pt",
+            "trained_cnn.pt",
+        ),
+    ],
+    "pass-images": [
+        case(
+            f"pass-images --trained {{there}}/trained_cnn.pt {VALID} --out {{here}}/passed_cnn.h5",
+            "passed_cnn.h5",
+            needs=("train-cnn",),
         ),
     ],
     "finetune": [
@@ -214,6 +227,26 @@ CASES = {
             "--out {here}/roi/{name}.pt --history {here}/roi.tsv",
             *("roi_predictions/{name}.h5", "roi_validation/{name}.h5"),
             *("roi/{name}.pt", "roi.tsv"),
+        ),
+        case(
+            f"train-roi {ALONE} --rnn gru --half-window 2 --baseline 30 --hidden-size 8 {TINY} "
+            "--all-epochs {here}/trained_roi.pt",
+            "trained_roi.pt",
+        ),
+    ],
+    "pass-signals": [
+        case(
+            f"pass-signals --trained {{there}}/trained_roi.pt {VALID} --out {{here}}/passed_roi.h5",
+            "passed_roi.h5",
+            needs=("train-roi",),
+        ),
+    ],
+    "predict-rois": [
+        case(
+            f"predict-rois --weights {ROI} {VALID} {TEST} --decoder roi "
+            "--out {here}/roi_again.h5 --validation {here}/roi_again_validation.h5",
+            *("roi_again.h5", "roi_again_validation.h5"),
+            needs=("train-roi",),
         ),
     ],
     "stack-roi": [

@@ -30,6 +30,7 @@ from mesodecode.decoders import linear_networks as adapted_linear
 from mesodecode.decoders.adapt import adapted, few_shot
 from mesodecode.recordings import roi_signals, sample
 from mesodecode.recordings.recording import read_recording
+from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.shift import adapted_features
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
@@ -74,14 +75,13 @@ def fitted(kind, **changed):
     """A trained decoder, its half-window, and what it predicts unadapted, by its own code."""
     if kind == "pixels":
         model = linear.fit_linear(TRAINING, pixels=6, C=0.1, frame_step=1)
-        numbers = linear.coefficients(model)
-        weights = linear.LinearWeights(**numbers, pixels=6, train_mice=("a", "b"), valid_mice=())
+        weights = linear.weights_of(model, {"pixels": 6, "baseline": None}, ("a", "b"))
         decoder = applied.ImageDecoder(adapted_linear.Pixels(weights).eval())
         return decoder, lambda mine: linear.predict_linear(model, mine, pixels=6)
     settings = settings_of(kind, **changed)
 
     def given_signals(mine):
-        return roi_rnn.signals_of(mine, settings)
+        return signals_of(mine, settings)
 
     if kind == "gru":
         torch.manual_seed(2)

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from make_decoders import write_recording
+from mesodecode.cli import main
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.weights import load_epochs, load_trained
 from mesodecode.recordings.recording import Recording
 
 torch.set_num_threads(1)
@@ -103,3 +106,66 @@ def test_the_images_of_a_batch_are_all_changed_alike_by_recording():
     torch.testing.assert_close(images, before * factor[:, None, None, None])
     first, second = factor[windows[:2].unique()], factor[windows[2:].unique()]
     assert first.std() < 1e-5 and second.std() < 1e-5 and abs(first[0] - second[0]) > 0.01
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def run(*words) -> int:
+    return main([*map(str, words), "--threads", "1", "--device", "cpu"])
+
+
+def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(tmp_path, capsys):
+    """Two epochs of a CNN in one job are each trained as in a job of its own, and told apart."""
+    paths = {
+        m: write_recording(tmp_path / f"{m}.h5", m, n_frames=40, seed=i)
+        for i, m in enumerate(("m1", "m2", "m3"))
+    }
+    cnn = ["train-cnn", "--train", paths["m1"], "--backbone", "test_efficientnet", "--pretrained"]
+    cnn += ["none", "--epochs", 2, "--batch-size", 16, "--frame-step", 1, "--max-lr", 0.003]
+    start = tmp_path / "cnn.pt"
+    assert run(*cnn, "--all-epochs", start) == 0
+    small = ["--rnn", "gru", "--half-window", 1, "--hidden-size", 4, "--epochs", 2]
+    small += ["--frame-step", 1, "--batch-size", 16, "--num-layers", 2, "--dropout", 0.3]
+    tune = ["finetune", "--start", start, "--train", paths["m1"], *small]
+    (tmp_path / "chosen.txt").write_text("2\n")
+    both = tmp_path / "both.pt"
+    epochs = ["--start-epochs", tmp_path / "chosen.txt", 1, 2]  # each once
+    assert run(*tune, *epochs, "--all-epochs", both, "--checkpoint", tmp_path / "c.pt") == 0
+    together = load_epochs(both)
+    assert together.starts == [1, 1, 2, 2] and together.kind == "finetuned"
+    for epoch, rows in ((1, [0, 1]), (2, [2, 3])):
+        assert run(*tune, "--start-epochs", epoch, "--all-epochs", tmp_path / "one.pt") == 0
+        alone = load_epochs(tmp_path / "one.pt")
+        for row, state in zip(rows, alone.states, strict=True):
+            assert_same(together.states[row], state)
+    assert not torch.equal(*(together.states[row]["rnn.head.weight"] for row in (0, 2)))
+
+    for mouse in ("m2", "m3"):
+        passing = ["pass-images", "--trained", both, "--recordings", paths[mouse]]
+        assert run(*passing, "--out", tmp_path / f"{mouse}_passed.h5") == 0
+    words = [
+        *("choose", "--trained", both, "--valid", tmp_path / "m2_passed.h5"),
+        *("--test", tmp_path / "m3_passed.h5", "--decoder", "d", "--out", tmp_path / "d.pt"),
+        *("--history", tmp_path / "d.tsv", "--predictions", tmp_path / "p.h5"),
+        *("--epoch", tmp_path / "d.txt"),
+    ]
+    assert main([*map(str, words), "--start-epoch", str(tmp_path / "chosen.txt")]) == 0
+    kept = load_trained(tmp_path / "d.pt", "finetuned")
+    assert (kept.train_mice, kept.valid_mice) == (("m1",), ("m2",))
+    epoch = int((tmp_path / "d.txt").read_text())
+    assert_same(kept.state, together.states[1 + epoch])  # the epochs of the second start
+
+    capsys.readouterr()
+    for more, line in (
+        (["--start-epoch", "3"], "not trained from epoch 3 of a CNN; trained from: 1, 2"),
+        ([], "not trained from epoch None of a CNN"),
+        (["--start-epoch", "none.txt"], "--start-epoch none.txt: no epoch, from 1, and no file"),
+    ):
+        assert main([*map(str, words), *more]) == 1
+        assert line in capsys.readouterr().err
+    assert run(*tune, "--start-epochs", 3, "--all-epochs", tmp_path / "x.pt") == 1
+    assert "--start-epochs: no epoch 3 of a CNN with 2" in capsys.readouterr().err

@@ -50,6 +50,15 @@ def test_batches_come_in_the_order_asked_for(recorded, kind):
         np.testing.assert_array_equal(block.numpy(), everything[part])
 
 
+def test_streaming_draws_no_number_that_a_network_would_draw(recorded):
+    recordings, _ = recorded
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    list(Streamed(recordings, CPU).stream([torch.arange(3)]))
+    assert torch.equal(torch.rand(2), expected)
+
+
 # Every type of pixels that readers let pass.
 TYPES = {np.dtype(t) for t in np.sctypeDict.values() if np.dtype(t).kind in "uif"}
 TYPES = sorted(TYPES, key=str)

@@ -273,21 +273,26 @@ def test_donors_reach_every_verb_that_reads_labels(tmp_path):
     add_files(tmp_path, config)
     jobs, commands = plan(tmp_path, config=config)
     check_commands(commands, jobs)
-    name = "train-c+d+e.valid-b.test-a"
+    training = "train-c+d+e"
+    name = f"{training}.valid-b.test-a"
 
-    def donors(verb: str, what: str) -> str:
-        """The mice whose sessions are given to a verb exchanged, for one allocation."""
+    def donors(verb: str, what: str, of: str = name) -> str:
+        """The mice whose sessions are given to a verb exchanged, for one allocation or training."""
         start = f"mesodecode {verb} "
-        (line,) = [x for x in commands if x.startswith(start) and what in x and name in x]
+        (line,) = [x for x in commands if x.startswith(start) and f"{what}{of}" in x]
         words = line.partition("--labels-of ")[2].partition(" --")[0].split()
         assert words == [f"{m}{a}={m}{3 - a}" for m in [w[0] for w in words[::2]] for a in (1, 2)]
         return "".join(word[0] for word in words[::2])
 
-    assert donors("fit-linear", "models/linear_null/") == "cdeba"
-    assert donors("train-cnn", "models/cnn_null/") == "cdeb"
+    assert donors("fit-linear", "trained/linear_null/", f"{training}.npz") == "cde"
+    assert donors("train-cnn", "trained/cnn_null/", f"{training}.pt") == "cde"
+    for mouse in "ab":
+        of = f"{training}/{mouse}.h5"
+        assert donors("pass-pixels", "passed/linear_null/", of) == mouse
+        assert donors("pass-images", "passed/gru_null/", of) == mouse
+    assert donors("pass-images", "passed/cnn_null/", f"{training}/b.h5") == "b"
     assert donors("extract", "features/cnn_null/") == "cdeba"
-    assert donors("finetune", "models/gru_null/") == "cdeb"
-    assert donors("predict", "predictions/gru_null/") == "ba"
+    assert donors("finetune", "trained/gru_null/", f"{training}.pt") == "cde"
     assert donors("cutout", "gru/gru_null/") == "a"
     assert donors("cutout", "frozen/frozen_null/") == donors("cutout", "linear/linear_null/") == "a"
     assert not any("--labels-of" in x for x in commands if x.startswith("mesodecode train-rnn"))

@@ -511,3 +511,22 @@ def test_a_mouse_has_one_role():
             trained.allocate(["m4", seen])
     with pytest.raises(UserError, match="two roles"):
         Trained("cnn", {}, ("m1", "m2"), ("m2",), {})
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_dropout_between_layers_is_drawn_from_torchs_generator_as_on_a_cpu(cell, bidirectional):
+    options = {"num_layers": 3, "bidirectional": bidirectional, "dropout": 0.4}
+    decoder = RNNDecoder(5, cell=cell, hidden_size=7, **options)
+    x = torch.randn(6, 9, 5)
+    torch.manual_seed(1)
+    found = decoder(x)
+    torch.manual_seed(1)
+    _, state = decoder.rnn(x)  # nn.GRU and its like, whose dropout on a GPU is cuDNN's
+    state = state[0] if cell == "lstm" else state
+    expected = decoder.head(torch.cat(tuple(state[-(1 + bidirectional) :]), 1))[:, 0]
+    assert torch.equal(found, expected)
+    gradients = [torch.autograd.grad(y.sum(), decoder.parameters()) for y in (found, expected)]
+    assert all(map(torch.equal, *gradients))
+    decoder.rnn.forward = None  # not called in training: its own dropout never acts
+    decoder(x)

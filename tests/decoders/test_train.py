@@ -450,6 +450,70 @@ def test_dropout_goes_on_from_a_checkpoint_of_mid_epoch(tmp_path):
         assert (one.epoch, one.step, one.train_loss) == (other.epoch, other.step, other.train_loss)
 
 
+def dropping():
+    return nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1), nn.Flatten(0))
+
+
+def kept(make=dropping, **changed):
+    """A training of all epochs, without a validation set."""
+    return fit(make, two_clouds(), None, **(SETTINGS | changed))
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_every_epoch_is_kept_as_a_validated_training_would_have_it(ema_decay):
+    """Whatever validates, the steps are the same: the epoch that is best for it is among them."""
+    alone = kept(ema_decay=ema_decay, epochs=4, early_stopping=1)  # which has nothing to act on
+    assert [line.epoch for line in alone.history] == [1, 2, 3, 4] and len(alone.states) == 4
+    for valid in (two_clouds(seed=9), two_clouds(seed=3, flip=True)):
+        validated = run(valid=valid, make=dropping, ema_decay=ema_decay, epochs=4)
+        losses = [line.valid_loss for line in validated.history]
+        assert_same(alone.states[losses.index(min(losses))], validated.state)
+        for one, other in zip(alone.history, validated.history, strict=True):
+            assert (one.step, one.train_loss, one.lr) == (other.step, other.train_loss, other.lr)
+            assert math.isnan(one.valid_loss)
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_a_training_that_keeps_all_epochs_goes_on_from_mid_epoch_and_is_not_repeated(tmp_path):
+    class Killed(Exception):
+        pass
+
+    class Breaking(Checkpoint):
+        def save(self, state):
+            super().save(state)
+            if (state["epoch"], state["batches"]) == (3, 2):
+                raise Killed
+
+    path = tmp_path / "c.pt"
+    with pytest.raises(Killed):
+        kept(checkpoint=Breaking(path, {}, every=0.0))
+    torch.rand(17)
+    whole = kept()
+    for _ in range(2):  # gone on with, then taken from what it had come to
+        resumed = kept(checkpoint=Checkpoint(path, {}))
+        for one, other in zip(whole.states, resumed.states, strict=True):
+            assert_same(one, other)
+
+
+def test_a_loss_that_ends_in_a_later_epoch_leaves_the_epochs_before(monkeypatch):
+    broken = two_clouds()
+
+    def batch(centres, plain=broken.batch):
+        return plain(centres) * (math.nan if len(broken.asked) > 2 * 7 else 1)
+
+    monkeypatch.setattr(broken, "batch", batch)
+    found = fit(Net, broken, None, **(SETTINGS | {"epochs": 5}))
+    assert [math.isfinite(line.train_loss) for line in found.history] == [True, True, False]
+    broken.inputs[:] = math.nan
+    with pytest.raises(UserError, match=r"epoch 1.*finite"):
+        fit(Net, broken, None, **SETTINGS)
+
+
 def test_mixed_precision_is_float32_where_there_is_no_gpu():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")

@@ -30,6 +30,7 @@ from mesodecode.decoders import predict, roi_rnn
 from mesodecode.decoders.inputs import read_features
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import read_recordings
+from mesodecode.recordings.roi_signals import signals_of
 
 # Any other than "cuda" tries the tests themselves: with cpu all numbers must be the same.
 DEVICE = os.environ.get("MESODECODE_TEST_DEVICE", "cuda")
@@ -95,7 +96,7 @@ class Cohorts:
             features = read_features(there / "features" / f"{NAME}.h5", ["m3"])
             made = predict.predict(trained, features)
         elif trained.kind == "roi_rnn":
-            signals = roi_rnn.signals_of(read_recordings([there / "m3.h5"]), trained.settings)
+            signals = signals_of(read_recordings([there / "m3.h5"]), trained.settings)
             made = roi_rnn.predict_roi_rnn(trained.build(), signals, trained.settings)
         else:
             made = predict.predict(trained, read_recordings([there / "m3.h5"]))

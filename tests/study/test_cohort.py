@@ -785,3 +785,28 @@ def test_parsing_the_snakefile_imports_nothing_heavy():
     words = [sys.executable, "-c", code, *light()]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_allocations_of_the_same_training_mice_share_a_training():
+    mice = {f"m{i}": [f"s{i}"] for i in range(10)}
+    decoders = {
+        "linear": {"model": "logistic_regression"},
+        "cnn": {"pretrained": "none"},
+        "tuned": {"like": "cnn", "seed": 2},
+        "gru": {"start_from": "tuned", "rnn": "gru", "cnn_weights": "finetuned"},
+    }
+    config = {"study": "lab", "simulate": {}, "mice": mice, "decoders": decoders}
+    config["allocation"] = {"train": 3, "valid": 1, "test": 1, "choose": "all"}
+    config["tune"] = {"tuned": {"trials": 2, "search": {"max_lr": [0.001, 0.01]}}}
+    study = studies.resolve(config)
+    assert len(study.allocations) == 5040
+    for decoder, sets in (("linear", 120), ("cnn", 120), ("tuned", 840), ("gru", 840)):
+        shared = study.trainings(decoder)  # 120 sets; searched ones with one of 7 test mice each
+        assert len(shared) == sets
+        assert sorted(a for names in shared.values() for a in names) == sorted(study.allocations)
+    name = "train-m0+m1+m2.valid-m3.test-m4"
+    assert study.training("cnn", name) == "train-m0+m1+m2"
+    # a search reads all mice but the test mouse, so what starts from its CNN is no wider shared
+    assert (
+        study.training("tuned", name) == study.training("gru", name) == ("train-m0+m1+m2.tuned-m4")
+    )

@@ -51,7 +51,8 @@ main(sys.argv[1:])
 
 
 # Which jobs a config makes. Each of five mice is tested once; at 3:1:1 there are 5 x 4 = 20
-# allocations in all, at 2:1:1 thrice as many but for each_pair.
+# allocations in all, at 2:1:1 thrice as many but for each_pair. Allocations with the same training
+# mice share a training, through which their other mice are passed: 10 sets of three mice, 2 others.
 
 FETCH = {"fetch_weights": 1}  # one download for all allocations
 ONE = {"quality": 1, "shift": 1}  # of one decoder
@@ -63,19 +64,27 @@ def quality(decoders: int) -> dict[str, int]:
 
 
 VARIANTS = {
-    "only linear": ({}, {"fit_linear": 5} | ONE),
-    "all": ({"allocation": ALL}, {"fit_linear": 20} | ONE),
-    "each pair": ({"allocation": {"train": 2, "choose": "each_pair"}}, {"fit_linear": 20} | ONE),
+    "only linear": ({}, {"fit_linear": 5, "keep_linear": 5, "pass_mouse": 10} | ONE),
+    "all": (
+        {"allocation": ALL},
+        {"fit_linear": 10, "keep_linear": 20, "pass_mouse": 20} | ONE,
+    ),
+    "each pair": (  # 10 sets of two mice, five of them without one of the three others
+        {"allocation": {"train": 2, "choose": "each_pair"}},
+        {"fit_linear": 10, "keep_linear": 20, "pass_mouse": 25} | ONE,
+    ),
     "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
         {"decoders": {"cnn": {}, "gru": GRU}},
         FETCH
         | {"train_cnn": 5, "extract": 5, "train_rnn": 5, "predict_rnn": 5, "figure_loss": 1}
+        | {"pass_mouse": 5, "choose_epoch": 5}  # mice that validate
         | quality(2),
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
         FETCH
-        | {"train_cnn": 5, "finetune": 5, "predict_images": 10, "figure_loss": 1}
+        | {"train_cnn": 5, "finetune": 5, "figure_loss": 1}
+        | {"pass_mouse": 20, "choose_and_predict": 10}
         | quality(2),
     ),
     "two CNNs, GRUs on one, compared twice": (
@@ -97,7 +106,10 @@ VARIANTS = {
             "fit_linear": 5,
             "train_cnn": 10,
             "extract": 5,
-            "predict_images": 5,
+            "pass_mouse": 25,
+            "keep_linear": 5,
+            "choose_epoch": 5,  # of the CNN that feeds a frozen one
+            "choose_and_predict": 5,
             "train_rnn": 10,
             "predict_rnn": 10,
             "compare": 2,
@@ -117,7 +129,9 @@ VARIANTS = {
                 "roi_svm": {"input": "rois", "model": "linear_svm"},
             },
         },
-        {"train_roi": 5, "fit_roi": 5, "roi_correlation": 1, "figure_loss": 1} | quality(2),
+        {"train_roi": 5, "fit_roi": 5, "roi_correlation": 1, "figure_loss": 1}
+        | {"pass_mouse": 20, "choose_and_predict": 5, "keep_classical": 5}
+        | quality(2),
     ),
     "ROI decoders side by side": (  # sets of training mice up to c, d and e, of two lines
         {
@@ -133,7 +147,8 @@ VARIANTS = {
                 "tcn": {"like": "gru", "rnn": "tcn"},
             },
         },
-        {"preprocess": 10, "stack_roi": 6, "choose_roi": 80, "train_roi": 20}
+        {"preprocess": 10, "stack_roi": 6, "choose_roi": 80}
+        | {"train_roi": 10, "pass_mouse": 20, "choose_and_predict": 20}  # of the TCN
         | {"roi_correlation": 1, "figure_loss": 1, "chance": 1}
         | quality(5)
         | {"shift": 4},  # permuted labels shift nothing
@@ -148,7 +163,9 @@ VARIANTS = {
                 "few": {"adapted_from": "lin", "few_shot": 2, "C": 1e-5},
             },
         },
-        {"fit_linear": 5, "fit_roi": 5, "adapt": 10, "roi_correlation": 1} | quality(4),
+        {"fit_linear": 5, "fit_roi": 5, "adapt": 10, "roi_correlation": 1}
+        | {"pass_mouse": 20, "keep_linear": 5, "keep_classical": 5}
+        | quality(4),
     ),
     "average of two seeds": (
         {
@@ -159,7 +176,8 @@ VARIANTS = {
             },
             "comparisons": {"x": {"decoders": ["cnn", "avg"]}},
         },
-        {"train_cnn": 10, "predict_images": 10, "average": 5, "figure_loss": 1}
+        {"train_cnn": 10, "pass_mouse": 20, "choose_and_predict": 10, "average": 5}
+        | {"figure_loss": 1}
         | TESTS
         | quality(3),
     ),
@@ -243,7 +261,7 @@ def test_published_study_is_planned_within_15_seconds(tmp_path):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)  # CPU time, which the clock is not
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 15
     assert jobs["preprocess"] == 64
-    assert (jobs["train_cnn"], jobs["fit_linear"]) == (20, 20)  # one CNN, one baseline
+    assert (jobs["train_cnn"], jobs["fit_linear"]) == (10, 10)  # sets of three of five mice
     assert jobs["fetch_weights"] == 1
     assert jobs["compare"] == len(study.config["comparisons"])
     # cut-outs of squares, circles, pairs, edges and corners in two blocks of masks; left and right
@@ -267,7 +285,7 @@ def test_every_submitted_rule_says_what_it_needs(rule):
     if "localrule: True" not in text and "shell:" in text:
         assert "mem_mb=grows(" in text and "runtime=grows(" in text
     # a job that may use a GPU asks for one, so that no two share it; others are told not to
-    may_use = 'device=STUDY.config["device"]' in text
+    may_use = 'device=STUDY.config["device"]' in text or "device=device_of_decoder" in text
     assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
     if "--device" in text:
         assert may_use or 'device="cpu"' in text
@@ -277,8 +295,7 @@ STUB = """
 import sys, time
 start = time.time()
 time.sleep(0.5)
-for flag in ("--out", "--history"):
-    open(sys.argv[sys.argv.index(flag) + 1], "w").close()
+open(sys.argv[sys.argv.index("--all-epochs") + 1], "w").close()
 print(start, time.time(), file=open("times", "a"))
 """
 
@@ -293,8 +310,7 @@ def test_profile_local_keeps_two_jobs_off_one_gpu(tmp_path):
     for name in ("a1", "a2", "b1", "c1", "d1", "e1"):
         (recordings / f"{name}.h5").touch()
     config = STUDY | {"decoders": {"cnn": {"pretrained": "none"}}, "threads": 1}
-    roles = ("c+d+e.valid-b.test-a", "a+d+e.valid-c.test-b")
-    targets = [f"results/lab/models/cnn/train-{role}.pt" for role in roles]
+    targets = [f"results/lab/trained/cnn/train-{mice}.pt" for mice in ("c+d+e", "a+d+e")]
     words = ("--profile", "local", "--cores", "4", "--", *targets)
     done = snakemake(tmp_path, *words, config=config, project=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -313,13 +329,10 @@ def test_settings_from_the_command_line_and_image_size(lab):
     assert "--image-size=96" in one and "--mouse=a" in one
     assert "--out results/other/recordings/a2.h5 --measures results/other/measures/a2.h5" in one
     trained = [line for line in lines if line.startswith("mesodecode train-cnn")]
-    (one,) = [line for line in trained if "train-b+c+d.valid-a.test-e.pt" in line]
+    (one,) = [line for line in trained if "train-b+c+d.pt" in line]
     recordings = "results/other/recordings"
-    assert (
-        f"--train {recordings}/b.txt {recordings}/c.txt {recordings}/d.txt "
-        f"--valid {recordings}/a.txt " in one
-    )
-    assert "e.txt" not in one  # the test mouse
+    assert f"--train {recordings}/b.txt {recordings}/c.txt {recordings}/d.txt " in one
+    assert "a.txt" not in one and "e.txt" not in one  # mice that validate and test
     assert "--epochs 2" in one and "--device cpu --threads 2" in one
     assert "--pretrained 'file:my weights.pt'" in one
 
@@ -463,8 +476,10 @@ def test_masks_and_exchanged_labels_reach_the_verbs(lab):
     check_commands(lines, jobs)
     masked = [line for line in lines if "'--roi-masks=my data/masks.tsv'" in line]
     assert len(masked) == jobs["preprocess"] == 10
-    (first,) = [line for line in lines if "train-roi" in line and "test-a.h5" in line][:1]
-    assert "--labels-of" in first and "a1=a2 a2=a1" in first
+    (first,) = [line for line in lines if "train-roi" in line and "train-a+b+c.pt" in line]
+    assert "--labels-of" in first and "a1=a2 a2=a1" in first and "d1=" not in first
+    (other,) = [line for line in lines if "pass-signals" in line and "train-a+b+c/d.h5" in line]
+    assert other.partition("--labels-of ")[2].startswith("d1=d2 d2=d1 ")
 
 
 # A finished study: what an edit runs again
@@ -479,6 +494,7 @@ FINISHED = STUDY | {  # six allocations
 CONFIG = {"resolved_config": 1, "runtimes": 1, "report": 1, "all": 1}
 TABLES = {"auc": 1, "figure_auc": 1, "shift_report": 1, "runtimes": 1, "report": 1, "all": 1}
 TABLES |= TESTS
+FITTED = {"fit_linear": 3, "pass_mouse": 6, "keep_linear": 6}
 
 
 @pytest.fixture(scope="module")
@@ -516,8 +532,10 @@ def test_fourth_mouse_leaves_existing_allocations_alone(finished):
     folder, project = finished
     config = FINISHED | {"mice": FINISHED["mice"] | {"d": ["d1"]}}
     jobs, lines = plan(folder, config=config, project=project)
-    # four mice have 4 x 3 x 2 = 24 allocations, 18 of them new
-    new = dict.fromkeys(["fit_linear", "train_cnn", "extract", "train_rnn", "predict_rnn"], 18)
+    # four mice have 4 x 3 x 2 = 24 allocations, 18 of them new, and as many trainings: it is passed
+    # through those of the other three, and three mice through its own
+    stages = ["extract", "train_rnn", "predict_rnn", "keep_linear", "choose_epoch"]
+    new = dict.fromkeys(stages, 18) | {"fit_linear": 1, "train_cnn": 1, "pass_mouse": 12}
     follow = {
         "preprocess": 1,
         "recordings_of_mouse": 1,
@@ -542,9 +560,9 @@ def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
     mice = FINISHED["mice"] | {"a": [*FINISHED["mice"]["a"], "a9"]}
     jobs, _ = plan(folder, config=FINISHED | {"mice": mice}, project=project)
     assert (jobs["preprocess"], jobs["recordings_of_mouse"]) == (1, 1)
-    # a mouse trains in 2 of 6 allocations, validates in 2 and is the test mouse of 2: the
-    # baseline and features read all of them, the CNN training and validation mice
-    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["extract"]) == (6, 4, 6)
+    # of three trainings one is its own; two mice are passed through that, and it through the others
+    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["pass_mouse"]) == (1, 1, 2 * 4)
+    assert jobs["extract"] == 6
 
 
 @pytest.mark.slow
@@ -559,11 +577,12 @@ def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
         (  # whatever starts from the CNN follows it
             "cnn",
             {"epochs": 9},
-            {"train_cnn": 6, "extract": 6, "train_rnn": 6, "predict_rnn": 6, "figure_loss": 1}
+            {"train_cnn": 3, "extract": 6, "train_rnn": 6, "predict_rnn": 6, "figure_loss": 1}
+            | {"pass_mouse": 6, "choose_epoch": 6}
             | quality(2),
         ),
-        ("linear", LINEAR | {"C": 0.1}, {"fit_linear": 6} | ONE),
-        ("ridge", LINEAR | {"C": 0.1}, {"fit_linear": 6} | ONE),  # a new line, old ones stay
+        ("linear", LINEAR | {"C": 0.1}, FITTED | ONE),
+        ("ridge", LINEAR | {"C": 0.1}, FITTED | ONE),  # a new line, old ones stay
     ],
 )
 def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings, jobs):
@@ -572,7 +591,7 @@ def test_edited_decoder_runs_again_with_what_follows(finished, decoder, settings
     found, lines = plan(folder, config=config, project=project)
     assert found == CONFIG | TABLES | jobs | {"quality_table": 1, "calibrate": 1}
     fitted = [line for line in lines if line.startswith("mesodecode fit-linear")]
-    assert all(f"--decoder {decoder} " in line for line in fitted)
+    assert all(f"trained/{decoder}/" in line for line in fitted)
 
 
 @pytest.mark.slow
@@ -580,7 +599,7 @@ def test_edited_reading_preprocesses_again(finished):
     folder, project = finished
     recordings = FINISHED["recordings"] | {"speed_threshold": 1.0}
     jobs, _ = plan(folder, config=FINISHED | {"recordings": recordings}, project=project)
-    assert jobs["preprocess"] == 4 and jobs["train_cnn"] == 6
+    assert jobs["preprocess"] == 4 and jobs["train_cnn"] == 3
 
 
 @pytest.mark.slow
@@ -613,5 +632,5 @@ def test_edited_code_runs_its_stage_again(finished, tmp_path):
             edited.seek(0, 2)
             edited.write(text)
     found, _ = plan(folder, config=copy.deepcopy(FINISHED), project=tmp_path)
-    linear = {"fit_linear": 6, "quality_table": 1, "calibrate": 1} | ONE
+    linear = FITTED | {"quality_table": 1, "calibrate": 1} | ONE
     assert found == linear | {"shift": 3} | TABLES

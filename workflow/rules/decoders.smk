@@ -1,9 +1,11 @@
 """Decoders that are trained: the linear baseline, CNNs and CNN-RNNs of images, and ROI decoders.
 
 REQUIRED INPUTS: recordings/{mouse}.txt; results/weights/{backbone}.pt for `pretrained: imagenet`
-OUTPUTS: models/{decoder}/{allocation}.pt (.npz if linear, .joblib if classical) and of networks
-    .history.tsv; predictions/{decoder}/{allocation}.h5 of test mice, validation/… of validation
-    mice; features/{decoder}/{allocation}.h5 for CNNs that a frozen decoder starts from
+OUTPUTS: trained/{decoder}/{training}.pt (.npz if linear, .joblib if classical), all epochs of a
+    training, which belongs to its training mice; passed/{decoder}/{training}/{mouse}.h5, other mice
+    passed through them; models/{decoder}/{allocation}.pt (…), what an allocation keeps, and of
+    networks .history.tsv; predictions/{decoder}/{allocation}.h5 of test mice, validation/… of
+    validation mice; features/{decoder}/{allocation}.h5 for CNNs that a frozen decoder starts from
 """
 
 
@@ -15,17 +17,13 @@ include: "stack.smk"
 rule fit_linear:
     input:
         train=recordings_of("train"),
-        valid=recordings_of("valid"),
-        test=recordings_of("test"),
         tuned=tuned_for,
     output:
-        weights=RESULTS / "models/{decoder}/{allocation}.npz",
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+        RESULTS / "trained/{decoder}/{training}.npz",
     log:
-        RESULTS / "logs/fit_linear/{decoder}/{allocation}.log",
+        RESULTS / "logs/fit_linear/{decoder}/{training}.log",
     benchmark:
-        RESULTS / "benchmarks/fit_linear/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/fit_linear/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("linear"),
     conda:
@@ -35,17 +33,15 @@ rule fit_linear:
         mem_mb=grows(2000),  # 0.7 GB
         runtime=grows(60),  # 1 min on simulated sessions; real ones converge later
     params:
-        labels=labels_of("train", "valid", "test"),
+        labels=labels_of("train"),
         settings=settings_flags,
         tuned=tuned_flag,
         code=code_version("fit_linear"),
     message:
-        "Fitting {wildcards.decoder} on {wildcards.allocation}"
+        "Fitting {wildcards.decoder} on {wildcards.training}"
     shell:
-        "mesodecode fit-linear --train {input.train} --valid {input.valid} --test {input.test} "
-        "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
-        "--weights {output.weights} --out {output.predictions} "
-        "--validation {output.validation} 2> {log}"
+        "mesodecode fit-linear --train {input.train} {params.labels} "
+        "{params.settings} {params.tuned} --alone {output} 2> {log}"
 
 
 # CNNs of pseudo-RGB images, and CNN-RNNs trained end to end.
@@ -53,15 +49,13 @@ rule train_cnn:
     input:
         first=first_weights,
         train=recordings_of("train"),
-        valid=recordings_of("valid"),
         tuned=tuned_for,
     output:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
+        RESULTS / "trained/{decoder}/{training}.pt",
     log:
-        RESULTS / "logs/train_cnn/{decoder}/{allocation}.log",
+        RESULTS / "logs/train_cnn/{decoder}/{training}.log",
     benchmark:
-        RESULTS / "benchmarks/train_cnn/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/train_cnn/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("cnn"),
     conda:
@@ -73,32 +67,31 @@ rule train_cnn:
         gpu=GPU,
         device=STUDY.config["device"],
     params:
-        labels=labels_of("train", "valid"),
+        labels=labels_of("train"),
         settings=cnn_flags,
         tuned=tuned_flag,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
         code=code_version("train_cnn"),
     message:
-        "Training {wildcards.decoder} on {wildcards.allocation}"
+        "Training {wildcards.decoder} on {wildcards.training}"
     shell:
-        "mesodecode train-cnn --train {input.train} --valid {input.valid} {params.labels} "
+        "mesodecode train-cnn --train {input.train} {params.labels} "
         "{params.settings} {params.tuned} --device {resources.device} --threads {threads} "
-        "--checkpoint {params.checkpoint} "
-        "--out {output.weights} --history {output.history} 2> {log}"
+        "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
 
 
+# From each epoch of the CNN that an allocation of the training has chosen.
 rule finetune:
     input:
-        start=weights_of_start,
+        start=training_of_start,
+        epochs=epochs_of_start,
         train=recordings_of("train"),
-        valid=recordings_of("valid"),
     output:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
+        RESULTS / "trained/{decoder}/{training}.pt",
     log:
-        RESULTS / "logs/finetune/{decoder}/{allocation}.log",
+        RESULTS / "logs/finetune/{decoder}/{training}.log",
     benchmark:
-        RESULTS / "benchmarks/finetune/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/finetune/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("cnn_rnn", lambda d: not is_frozen(d)),
     conda:
@@ -110,17 +103,17 @@ rule finetune:
         gpu=GPU,
         device=STUDY.config["device"],
     params:
-        labels=labels_of("train", "valid"),
+        labels=labels_of("train"),
         settings=settings_flags,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
         code=code_version("finetune"),
     message:
-        "Fine-tuning {wildcards.decoder} on {wildcards.allocation}"
+        "Fine-tuning {wildcards.decoder} on {wildcards.training}"
     shell:
-        "mesodecode finetune --start {input.start} --train {input.train} --valid {input.valid} "
-        "{params.labels} {params.settings} --device {resources.device} --threads {threads} "
-        "--checkpoint {params.checkpoint} "
-        "--out {output.weights} --history {output.history} 2> {log}"
+        "mesodecode finetune --start {input.start} --start-epochs {input.epochs} "
+        "--train {input.train} {params.labels} {params.settings} "
+        "--device {resources.device} --threads {threads} --checkpoint {params.checkpoint} "
+        "--all-epochs {output} 2> {log}"
 
 
 rule extract:
@@ -169,7 +162,10 @@ rule predict_images:
     benchmark:
         RESULTS / "benchmarks/predict_images/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names_of(passes_images),
+        decoder=names_of(
+            lambda d: passes_images(d)
+            and not (trains_once(d) and passes_every_frame(d))
+        ),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
@@ -262,18 +258,14 @@ rule predict_rnn:
 rule train_roi:
     input:
         train=recordings_of("train"),
-        valid=recordings_of("valid"),
-        test=recordings_of("test"),
+        dropped=dropped_rois_of,
         tuned=tuned_for,
     output:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+        RESULTS / "trained/{decoder}/{training}.pt",
     log:
-        RESULTS / "logs/train_roi/{decoder}/{allocation}.log",
+        RESULTS / "logs/train_roi/{decoder}/{training}.log",
     benchmark:
-        RESULTS / "benchmarks/train_roi/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/train_roi/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("roi_rnn", lambda d: d not in STACKED),
     conda:
@@ -284,35 +276,31 @@ rule train_roi:
         runtime=grows(90),  # 25 min on a core
         device="cpu",
     params:
-        labels=labels_of("train", "valid", "test"),
+        labels=labels_of("train"),
         settings=settings_flags,
         tuned=tuned_flag,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
+        dropped=dropped_flag,
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
         code=code_version("train_roi"),
     message:
-        "Training {wildcards.decoder} on {wildcards.allocation}"
+        "Training {wildcards.decoder} on {wildcards.training}"
     shell:
-        "mesodecode train-roi --train {input.train} --valid {input.valid} --test {input.test} "
-        "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
-        "--device {resources.device} --threads {threads} --checkpoint {params.checkpoint} "
-        "--out {output.weights} --history {output.history} "
-        "--predictions {output.predictions} --validation {output.validation} 2> {log}"
+        "mesodecode train-roi --train {input.train} {params.labels} {params.settings} "
+        "{params.tuned} {params.dropped} --device {resources.device} --threads {threads} "
+        "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
 
 
 rule fit_roi:
     input:
         train=recordings_of("train"),
-        valid=recordings_of("valid"),
-        test=recordings_of("test"),
+        dropped=dropped_rois_of,
         tuned=tuned_for,
     output:
-        model=RESULTS / "models/{decoder}/{allocation}.joblib",
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+        RESULTS / "trained/{decoder}/{training}.joblib",
     log:
-        RESULTS / "logs/fit_roi/{decoder}/{allocation}.log",
+        RESULTS / "logs/fit_roi/{decoder}/{training}.log",
     benchmark:
-        RESULTS / "benchmarks/fit_roi/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/fit_roi/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("roi_classical"),
     conda:
@@ -322,14 +310,213 @@ rule fit_roi:
         mem_mb=grows(6000),  # 3.8 GB (linear_svm)
         runtime=grows(120),  # minutes on simulated sessions; real ones converge later
     params:
-        labels=labels_of("train", "valid", "test"),
+        labels=labels_of("train"),
         settings=settings_flags,
         tuned=tuned_flag,
+        dropped=dropped_flag,
         code=code_version("fit_roi"),
     message:
-        "Fitting {wildcards.decoder} on {wildcards.allocation}"
+        "Fitting {wildcards.decoder} on {wildcards.training}"
     shell:
-        "mesodecode fit-roi --train {input.train} --valid {input.valid} --test {input.test} "
-        "{params.labels} --decoder {wildcards.decoder} {params.settings} {params.tuned} "
-        "--out {output.model} --predictions {output.predictions} "
-        "--validation {output.validation} 2> {log}"
+        "mesodecode fit-roi --train {input.train} {params.labels} {params.settings} "
+        "{params.tuned} {params.dropped} --alone {output} 2> {log}"
+
+
+# ROIs that some recording of the study lacks.
+rule dropped_rois:
+    input:
+        recordings=lists_of(STUDY.mice),
+    output:
+        RESULTS / "dropped/{decoder}.json",
+    log:
+        RESULTS / "logs/dropped_rois/{decoder}.log",
+    wildcard_constraints:
+        decoder=names_of(lambda d: d.settings.get("drop")),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(15),  # seconds
+    params:
+        settings=drop_flags,
+        code=code_version("dropped_rois"),
+    message:
+        "Listing the ROIs that {wildcards.decoder} does without"
+    shell:
+        "mesodecode dropped-rois --recordings {input.recordings} {params.settings} "
+        "--out {output} 2> {log}"
+
+
+# Mice that a training has not seen, passed through its epochs.
+rule pass_mouse:
+    input:
+        trained=training_passed,
+        recordings=recordings_of_one,
+    output:
+        RESULTS / "passed/{decoder}/{training}/{mouse}.h5",
+    log:
+        RESULTS / "logs/pass_mouse/{decoder}/{training}/{mouse}.log",
+    benchmark:
+        RESULTS / "benchmarks/pass_mouse/{decoder}/{training}.{mouse}.tsv"
+    wildcard_constraints:
+        decoder=names_of(trains_once),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: threads_of_decoder
+    resources:
+        mem_mb=grows(4000),  # 1.4 GB
+        runtime=grows(240),  # on a CPU 5 min a session, core and epoch of a CNN
+        gpu=gpu_of_network,
+        device=device_of_decoder,
+    params:
+        verb=verb_of_pass,
+        labels=labels_of_one,
+        compute=compute_of_pass,
+        code=lambda wildcards: code_version(verb_of_pass(wildcards).replace("-", "_")),
+    message:
+        "Passing {wildcards.mouse} through {wildcards.decoder} of {wildcards.training}"
+    shell:
+        "mesodecode {params.verb} --trained {input.trained} --recordings {input.recordings} "
+        "{params.labels} {params.compute} --out {output} 2> {log}"
+
+
+# What an allocation keeps of a training that it shares: its own best epoch.
+rule choose_epoch:
+    input:
+        trained=trained_file,
+        start=epoch_of_start,
+        valid=passed_to("valid"),
+    output:
+        model=RESULTS / "models/{decoder}/{allocation}.pt",
+        epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
+        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
+    log:
+        RESULTS / "logs/choose/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/choose/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names_of(
+            lambda d: trains_once(d) and is_network(d) and not passes_every_frame(d)
+        ),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(15),  # seconds
+    params:
+        start=start_flag,
+        code=code_version("choose"),
+    message:
+        "Choosing the epoch of {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode choose --trained {input.trained} --valid {input.valid} {params.start} "
+        "--epoch {output.epoch} --out {output.model} --history {output.history} 2> {log}"
+
+
+rule choose_and_predict:
+    input:
+        trained=trained_file,
+        start=epoch_of_start,
+        valid=passed_to("valid"),
+        test=passed_to("test"),
+    output:
+        model=RESULTS / "models/{decoder}/{allocation}.pt",
+        epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
+        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/choose/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/choose/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names_of(
+            lambda d: trains_once(d) and is_network(d) and passes_every_frame(d)
+        ),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(15),  # seconds
+    params:
+        start=start_flag,
+        network=network_flags,
+        code=code_version("choose"),
+    message:
+        "Choosing the epoch of {wildcards.decoder} on {wildcards.allocation}, predicting"
+    shell:
+        "mesodecode choose --trained {input.trained} --valid {input.valid} --test {input.test} "
+        "--decoder {wildcards.decoder} --out {output.model} {params.start} {params.network} "
+        "--predictions {output.predictions} --validation {output.validation} 2> {log}"
+
+
+# Fitted models have no epochs to choose among.
+rule keep_linear:
+    input:
+        trained=trained_file,
+        valid=passed_to("valid"),
+        test=passed_to("test"),
+    output:
+        model=RESULTS / "models/{decoder}/{allocation}.npz",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/keep/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/keep/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names("linear"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(15),  # seconds
+    params:
+        code=code_version("keep_fitted"),
+    message:
+        "Predicting with {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode keep-fitted --trained {input.trained} --valid {input.valid} "
+        "--test {input.test} --decoder {wildcards.decoder} --out {output.model} "
+        "--predictions {output.predictions} --validation {output.validation} 2> {log}"
+
+
+use rule keep_linear as keep_classical with:
+    output:
+        model=RESULTS / "models/{decoder}/{allocation}.joblib",
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    wildcard_constraints:
+        decoder=names("roi_classical"),
+
+
+# ROI networks that were judged by every so many frames predict all of them.
+rule predict_rois:
+    input:
+        weights=RESULTS / "models/{decoder}/{allocation}.pt",
+        recordings=recordings_of("valid", "test"),
+    output:
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/predict_rois/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/predict_rois/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        decoder=names("roi_rnn", lambda d: trains_once(d) and not passes_every_frame(d)),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(2000),  # 0.8 GB
+        runtime=grows(30),  # a minute
+        device="cpu",
+    params:
+        labels=labels_of("valid", "test"),
+        code=code_version("predict_rois"),
+    message:
+        "Predicting with {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode predict-rois --weights {input.weights} --recordings {input.recordings} "
+        "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
+        "--out {output.predictions} --validation {output.validation} 2> {log}"

@@ -3,6 +3,7 @@
 import atexit
 import functools
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -122,8 +123,9 @@ def start_alone(logfiles):
 def drop_results_of_training():
     """Delete what finished trainings kept, now that their outputs are on record."""
     for path in (RESULTS / "checkpoints").glob("*/*.finished.pt"):
-        name = path.name.replace(".finished", "")
-        if (RESULTS / "models" / path.parent.name / name).exists():
+        name = re.sub(r"(\.start-\d+)?\.finished", "", path.name)
+        made = Path(path.parent.name, name)
+        if any((RESULTS / folder / made).exists() for folder in ("trained", "models")):
             path.unlink()
 
 

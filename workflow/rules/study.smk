@@ -23,6 +23,7 @@ wildcard_constraints:
     mouse="|".join(map(re.escape, STUDY.mice)) or "no mouse",
     # not the ids themselves: Snakemake scans a pattern of 380 of them for every file
     allocation=r"train-[\w+-]+\.valid-[\w+-]+\.test-[\w+-]+",
+    training=r"train-[\w+-]+(\.tuned-[\w+-]+)?",
 
 
 # GPUs of a job that trains or applies a CNN, or trains on its features. ROI decoders are small: on
@@ -92,12 +93,18 @@ def lists_of(mice):
     return [f"{RESULTS}/recordings/{mouse}.txt" for mouse in mice]
 
 
+def allocation_of(wildcards):
+    """The job's allocation, or one of those that share its training: they train the same mice."""
+    if "training" in wildcards.keys():
+        sharing = STUDY.trainings(wildcards.decoder)[wildcards.training]
+        return STUDY.allocations[sharing[0]]
+    return STUDY.allocations[wildcards.allocation]
+
+
 def recordings_of(*roles):
     """An input function: the recordings of the mice with these roles in the job's allocation."""
     return lambda wildcards: lists_of(
-        mouse
-        for role in roles
-        for mouse in getattr(STUDY.allocations[wildcards.allocation], role)
+        mouse for role in roles for mouse in getattr(allocation_of(wildcards), role)
     )
 
 
@@ -116,11 +123,19 @@ def labels_of(*roles):
     """A params function: whose labels the recordings of these roles get, where not their own."""
 
     def flags(wildcards):
-        donors = STUDY.label_donors(wildcards.decoder)
-        sessions = STUDY.sessions(wildcards.allocation, *roles) if donors else []
-        return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions])
+        allocation = allocation_of(wildcards)
+        return labels_of_mice(
+            wildcards, [m for role in roles for m in getattr(allocation, role)]
+        )
 
     return flags
+
+
+def labels_of_mice(wildcards, mice):
+    """Whose labels the recordings of these mice get, where not their own."""
+    donors = STUDY.label_donors(wildcards.decoder)
+    sessions = [s for mouse in mice for s in STUDY.mice[mouse]] if donors else []
+    return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions])
 
 
 def cnn_settings(decoder):

@@ -51,6 +51,7 @@ VERBS = _verbs()
 
 # Verbs of which the workflow makes what they read, and reads what they write.
 FOR_WORKFLOW = {
+    "dropped-rois",
     "losses",
     "figures",
     "cutout-check",

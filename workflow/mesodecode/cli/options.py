@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +67,22 @@ def add_recordings(
     parser: argparse.ArgumentParser,
     words: str = "preprocessed recordings",
     flag: str = "--recordings",
+    *,
+    required: bool = True,
 ) -> None:
     """Add a flag of files of recordings; `words` say which."""
-    parser.add_argument(flag, type=Path, nargs="+", required=True, metavar="FILE", help=words)
+    how = {"nargs": "+", "metavar": "FILE", "help": words}
+    parser.add_argument(flag, type=Path, required=required, **how)
 
 
-def add_roles(parser: argparse.ArgumentParser, **words: str) -> None:
+def add_roles(
+    parser: argparse.ArgumentParser, *, optional: Sequence[str] = (), **words: str
+) -> None:
     """Add a flag of recordings for each role (train, valid, test); `words` follow its mice."""
     for role, more in words.items():
         mice = {"train": "training", "valid": "validation", "test": "test"}[role]
         said = f"recordings of the {mice} mice, or lists (.txt) of them{more}"
-        add_recordings(parser, said, f"--{role}")
+        add_recordings(parser, said, f"--{role}", required=role not in optional)
 
 
 def add_measures(parser: argparse.ArgumentParser) -> None:

@@ -31,11 +31,10 @@ from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder
 from mesodecode.decoders.past import AdaptedImages
 from mesodecode.decoders.predict import BATCH
-from mesodecode.decoders.roi_rnn import signals_of
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.baseline import with_baseline
 from mesodecode.recordings.recording import Recording
-from mesodecode.recordings.roi_signals import normalised, past_normalised
+from mesodecode.recordings.roi_signals import normalised, past_normalised, signals_of
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.study.allocation import Allocation
 
@@ -204,14 +203,12 @@ def load(
 
 
 def _classical(path: str | Path, device: torch.device | str) -> Loaded:
-    import joblib  # here, as networks need it not
+    from mesodecode.decoders.roi_classical import load_fitted  # which networks need not import
 
-    content = joblib.load(path)
-    if "train_mice" not in content:
-        raise UserError(f"{path}: does not say which mice it has seen; fit it again")
-    settings, mice = content["settings"], (content["train_mice"], content["valid_mice"])
-    network = of_windows(content["model"]).to(device).eval()
-    decoder = SignalDecoder(network, settings, device)
+    fitted = load_fitted(path)
+    network = of_windows(fitted.model).to(device).eval()
+    decoder, settings = SignalDecoder(network, fitted.settings, device), fitted.settings
+    mice = tuple(fitted.train_mice), tuple(fitted.valid_mice)
     return Loaded(decoder, "roi_classical", settings | {"input": "rois"}, *mice)
 
 

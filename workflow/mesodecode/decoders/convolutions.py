@@ -108,6 +108,8 @@ def for_use(network: nn.Module) -> nn.Module:
         return network
     network = copy.deepcopy(network)
     for part in network.modules():
+        if isinstance(part, nn.RNNBase):
+            part.flatten_parameters()  # a copy's weights are not in one block, as cuDNN needs them
         if type(part).__module__ not in IN_ORDER:
             continue
         named = list(part.named_children())

@@ -127,6 +127,7 @@ class Streamed(Dataset):
             num_workers=min(len(parts), max(1, torch.get_num_threads() - 1)),
             pin_memory=cuda,
             prefetch_factor=4,
+            generator=torch.Generator(),  # a loader draws a seed: not from the network's randomness
         )
         for frames in loader:
             yield counts(frames.to(self._device, non_blocking=cuda), self._dtype)

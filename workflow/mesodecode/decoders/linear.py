@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, centres, tell_short
 from mesodecode.decoders.predictions import SessionPredictions
@@ -81,17 +82,6 @@ def fit_linear(
     return model.fit(np.concatenate(features), targets)
 
 
-def coefficients(model: Pipeline) -> dict[str, np.ndarray]:
-    """Return what the model is: `coef` (P,), `intercept`; `mean`, `scale` (P,) of its inputs."""
-    scaler, regression = model.named_steps.values()
-    return {
-        "coef": regression.coef_[0],
-        "intercept": regression.intercept_,
-        "mean": scaler.mean_,
-        "scale": scaler.scale_,
-    }
-
-
 @dataclass(frozen=True)
 class LinearWeights:
     """A fitted baseline as its file has it: what it is, and the mice that it has seen.
@@ -112,6 +102,19 @@ class LinearWeights:
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
         return Allocation(self.train_mice, self.valid_mice, tuple(test_mice))
+
+    def pipeline(self) -> Pipeline:
+        """Return the fitted model of scikit-learn again."""
+        scaler, regression = StandardScaler(), LogisticRegression()
+        scaler.mean_, scaler.scale_, scaler.n_features_in_ = self.mean, self.scale, len(self.mean)
+        regression.coef_, regression.intercept_ = self.coef[None], self.intercept
+        regression.classes_ = np.array([0, 1])
+        return make_pipeline(scaler, regression)
+
+    def save(self, path: str | Path) -> None:
+        """Write to `path` (.npz), whole or not at all."""
+        with atomic_path(path) as part, open(part, "wb") as file:  # a path would gain ".npz"
+            np.savez(file, **vars(self) | {"baseline": self.baseline or 0})
 
     def on_images(self, height: int, width: int) -> tuple[np.ndarray, float]:
         """Return weights (height, width) and a bias: logit = (weights * frame).sum() + bias.
@@ -137,6 +140,16 @@ class LinearWeights:
 def averaging(extent: int, pixels: int) -> np.ndarray:
     """Return the matrix (pixels, extent) that `resize` multiplies one axis of a frame with."""
     return resize(np.eye(extent)[:, None], pixels)[:, 0].T  # of frames of one row, one bright pixel
+
+
+def weights_of(
+    model: Pipeline, settings: Mapping[str, Any], train: Sequence[str], valid: Sequence[str] = ()
+) -> LinearWeights:
+    """Return what a fitted model is, with the settings of decoders/linear.yaml and its mice."""
+    scaler, regression = model.named_steps.values()
+    fitted = regression.coef_[0], regression.intercept_, scaler.mean_, scaler.scale_
+    mice = tuple(train), tuple(valid)
+    return LinearWeights(*fitted, settings["pixels"], *mice, settings["baseline"])
 
 
 def read_weights(path: str | Path) -> LinearWeights:

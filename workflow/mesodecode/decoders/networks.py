@@ -57,10 +57,28 @@ class RNNDecoder(nn.Module):
         """Map windows (N, T, F) to logits (N,)."""
         if gru.fits(self.rnn, x):
             return self.head(gru.final_state(self.rnn, x))[:, 0]
-        _, state = self.rnn(x)
+        state = self._layer_by_layer(x) if self.training and self.rnn.dropout else self.rnn(x)[1]
         state = state[0] if isinstance(state, tuple) else state  # LSTM: (hidden, cell)
         directions = 2 if self.rnn.bidirectional else 1
         return self.head(torch.cat(tuple(state[-directions:]), dim=1))[:, 0]
+
+    def _layer_by_layer(self, x: torch.Tensor) -> Any:
+        """Return the state of the last layer; dropout between layers is drawn by torch.
+
+        cuDNN's own has a state that no seed sets again and no checkpoint holds.
+        """
+        rnn, n = self.rnn, 4 * (2 if self.rnn.bidirectional else 1)  # weights of a layer
+        zeros = x.new_zeros(n // 4, len(x), rnn.hidden_size)
+        lstm = isinstance(rnn, nn.LSTM)
+        name = "rnn_tanh" if rnn.mode == "RNN_TANH" else rnn.mode.lower()
+        for layer in range(rnn.num_layers):
+            if layer:
+                x = nn.functional.dropout(x, rnn.dropout)
+            weights = rnn._flat_weights[n * layer : n * (layer + 1)]
+            first = (zeros, zeros) if lstm else zeros
+            rest = True, 1, 0.0, True, rnn.bidirectional, True  # bias, one layer … batch first
+            x, *state = getattr(torch._VF, name)(x, first, weights, *rest)
+        return tuple(state) if lstm else state[0]
 
 
 class TCNDecoder(nn.Module):

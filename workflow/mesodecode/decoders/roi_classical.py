@@ -8,8 +8,11 @@ calibrated. The AUC needs no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
@@ -20,11 +23,37 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mesodecode.base import windows
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, atomic_path
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.roi_signals import SessionSignals
 
 BLOCK = 4096  # windows of one prediction
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model, its settings (with the ROIs `dropped`), and the mice that it has seen."""
+
+    model: ClassifierMixin
+    settings: dict[str, Any]
+    train_mice: tuple[str, ...]
+    valid_mice: tuple[str, ...] = ()
+
+    def save(self, path: str | Path) -> None:
+        """Write to `path` (.joblib), whole or not at all."""
+        with atomic_path(path) as part:
+            joblib.dump(vars(self), part)
+
+
+def load_fitted(path: str | Path) -> Fitted:
+    """Read what `Fitted.save` wrote: a pickle, which runs code; load what your own run wrote.
+
+    Raises UserError if it does not say which mice it has seen.
+    """
+    content = joblib.load(path)
+    if "train_mice" not in content:
+        raise UserError(f"{path}: does not say which mice it has seen; fit it again")
+    return Fitted(**content)
 
 
 def make_model(settings: dict[str, Any]) -> ClassifierMixin:

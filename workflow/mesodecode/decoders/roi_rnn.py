@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from mesodecode.decoders import train
@@ -13,8 +12,7 @@ from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.recordings.recording import Recording
-from mesodecode.recordings.roi_signals import SessionSignals, normalised, session_signals
+from mesodecode.recordings.roi_signals import SessionSignals
 
 SETTINGS = (*train.SETTINGS, "schedule", "label_smoothing")  # of `train.fit`, in roi_rnn.schema
 
@@ -36,12 +34,15 @@ def fit_roi_rnn(
     device: torch.device | str = "cpu",
     checkpoint: Checkpoint | None = None,
 ) -> train.Fit:
-    """Train a recurrent decoder; `settings` are those of decoders/roi_rnn.yaml."""
+    """Train a recurrent decoder; `settings` are those of decoders/roi_rnn.yaml.
+
+    Without validation sessions all epochs are kept.
+    """
     train_set = windows(train_sessions, settings, device)
     return train.fit(
         lambda: rnn_decoder(train_set.n_features, settings),
         train_set,
-        windows(valid_sessions, settings, device),
+        windows(valid_sessions, settings, device) if valid_sessions else None,
         device=device,
         checkpoint=checkpoint,
         **{key: settings[key] for key in SETTINGS},
@@ -65,20 +66,3 @@ def predict_roi_rnn(
             session.mouse, frames, session.labels[frames], probability
         )
     return predictions
-
-
-def signals_of(
-    recordings: Sequence[Recording],
-    settings: Mapping[str, Any],
-    by: Callable[..., np.ndarray] = normalised,
-) -> list[SessionSignals]:
-    """Return ROI signals as the decoder was trained on them, without the ROIs dropped then.
-
-    `by` as in `session_signals`.
-    """
-    sessions, _ = session_signals(recordings, settings, by)
-    everything = list(range(1, recordings[0].rois.shape[1] + 1))
-    rois = (settings["rois"] or everything) if settings["others"] == "drop" else everything
-    for session in sessions:
-        session.features[:, [rois.index(roi) for roi in settings["dropped"]]] = 0
-    return sessions

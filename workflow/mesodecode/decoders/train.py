@@ -6,8 +6,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,20 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit:
-    """The weights of the epoch with the lowest validation loss, and all epochs."""
+    """The weights of the epoch with the lowest validation loss, and all epochs.
+
+    Without validation `states` are those of every epoch, and `state` is empty.
+    """
 
     state: dict[str, torch.Tensor]
     history: list[Epoch]
+    states: list[dict[str, torch.Tensor]] = field(default_factory=list)
 
 
 def fit(
     make_model: Callable[[], nn.Module],
     train: Source,
-    valid: Source,
+    valid: Source | None,
     *,
     epochs: int,
     batch_size: int,
@@ -86,7 +90,8 @@ def fit(
        there. `label_smoothing` s moves the labels 0 and 1 of every loss to s/2 and 1 - s/2, as
        Keras does.
     4. Best is the epoch of lowest validation loss (Ajioka et al. 2024, Methods). Training ends
-       early once `early_stopping` epochs in a row were no better than the best.
+       early once `early_stopping` epochs in a row were no better than the best. With `valid` None
+       all `epochs` are run and kept, for `mesodecode.decoders.choose`: the steps are the same.
     5. With `ema_decay` d above 0, what is validated and kept is an average of the weights, moved
        by 1 - d towards the current ones after every step.
     6. `precision` mixed computes in bfloat16 on a GPU that has it, in float16 with a scaled loss on
@@ -94,26 +99,21 @@ def fit(
 
     With a `checkpoint` the run goes on where an earlier one ended, to the same weights; one that
     had come to its end is not repeated.
-    Raises UserError if there is nothing to train on, one state only, or the loss is not finite;
+    Raises UserError if there is nothing to train on, one state only, or the loss is not finite
+    (without `valid` only in the first epoch: a later one is the last, of use to no allocation);
     Stopped after a signal, with the checkpoint written.
     """
     if checkpoint and (result := checkpoint.finished()):
         print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
-        return Fit(result["state"], [Epoch(**line) for line in result["history"]])
+        history = [Epoch(**line) for line in result["history"]]
+        return Fit(result["state"], history, result["states"])
     device = torch.device(device)
-    if device.type == "cuda" and precision == "float32":  # the same bits again, at some cost
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(seed)
     model = make_model().to(device, memory_format=torch.channels_last)
     for name, source in (("training", train), ("validation", valid)):
-        at = _in_runs(source.centres, run_length, frame_step)
-        if len(at) == 0 or source.labels[at].unique().numel() < 2:
-            raise UserError(
-                f"{len(at)} {name} frames to decode, of fewer than two states; use longer "
-                "recordings, or lower frame_step or half_window"
-            )
-    n_inputs = len(_in_runs(train.centres, run_length, frame_step))
+        if source is not None:
+            check_states(source.labels[in_runs(source.centres, run_length, frame_step)], name)
+    n_inputs = len(in_runs(train.centres, run_length, frame_step))
     n_batches = min(math.ceil(n_inputs / batch_size), n_inputs // 2)  # no batch of one frame
     optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
     if schedule == "one_cycle":
@@ -130,20 +130,50 @@ def fit(
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
     run = _Run(model, optimizer, rate, scaler, average, dtype, label_smoothing, checkpoint)
     run.restore(torch.Generator().manual_seed(seed))
-    with checkpoint.signals() if checkpoint else nullcontext():
-        while run.epoch <= epochs and not (early_stopping and run.stalled() >= early_stopping):
-            order = _in_runs(train.centres, run_length, frame_step, run.order)
+    patience = early_stopping if valid is not None else None
+    repeats = device.type == "cuda" and precision == "float32"
+    with checkpoint.signals() if checkpoint else nullcontext(), repeatable(repeats):
+        while run.epoch <= epochs and not (patience and run.stalled() >= patience):
+            order = in_runs(train.centres, run_length, frame_step, run.order)
             run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
-            run.validate(valid, _in_runs(valid.centres, run_length, frame_step), n_inputs)
+            if valid is None:
+                run.keep(n_inputs)
+            else:
+                run.validate(valid, in_runs(valid.centres, run_length, frame_step), n_inputs)
             print(describe(run.history[-1], epochs), file=sys.stderr, flush=True)
+            if not math.isfinite(run.history[-1].train_loss):
+                break
             run.next_epoch()
     if checkpoint:
         history = [asdict(line) for line in run.history]
-        checkpoint.finish({"state": run.best_state, "history": history})
-    return Fit(run.best_state, run.history)
+        checkpoint.finish({"state": run.best_state, "history": history, "states": run.states})
+    return Fit(run.best_state, run.history, run.states)
 
 
-def _in_runs(
+@contextmanager
+def repeatable(asked: bool) -> Iterator[None]:
+    """Let a GPU give the same bits again, at some cost, if asked for; leave torch as it was."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    if asked:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)
+
+
+def check_states(labels: torch.Tensor, name: str) -> None:
+    """Raise UserError if `labels` (N,) of the mice `name` are not of both states."""
+    if labels.unique().numel() < 2:
+        raise UserError(
+            f"{len(labels)} {name} frames to decode, of fewer than two states; use longer "
+            "recordings, or lower frame_step or half_window"
+        )
+
+
+def in_runs(
     centres: torch.Tensor,
     run_length: int,
     frame_step: int,
@@ -179,8 +209,10 @@ class _Run:
     best: float = math.inf
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
+    states: list[dict[str, torch.Tensor]] = field(default_factory=list)  # of epochs, if kept
 
     _PLAIN = ("order_state", "epoch", "batches", "loss", "seconds", "waited", "best", "best_state")
+    _PLAIN += ("states",)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -215,8 +247,7 @@ class _Run:
         self.checkpoint.save(state)
 
     def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        smooth = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return binary_cross_entropy_with_logits(logits, smooth)
+        return loss_of(logits, labels, self.label_smoothing)
 
     def autocast(self) -> torch.autocast:
         enabled = self.dtype is not None
@@ -256,30 +287,51 @@ class _Run:
             self.average.update_parameters(self.model)
         return loss.item()
 
+    @property
+    def validated(self) -> nn.Module:
+        """The network that an epoch ends with: the average of its weights where there is one."""
+        return self.model if self.average is None else self.average.module
+
     def validate(self, source: Source, at: torch.Tensor, n_inputs: int) -> None:
         """Close the epoch: score the validation frames, keep the weights if they are the best."""
-        model = self.model if self.average is None else self.average.module
         with self.autocast():
-            logits = source.logits(model, at).float()
+            logits = source.logits(self.validated, at).float()
         labels = source.labels[at]
+        loss = self.loss_of(logits, labels).item()
+        self.check_finite(self.loss + loss)
+        self.close(n_inputs, loss, roc_auc(labels.cpu().numpy(), logits.cpu().numpy()))
+        if loss < self.best:
+            self.best, self.best_state = loss, state_of(self.validated)
+
+    def keep(self, n_inputs: int) -> None:
+        """Close the epoch, with its weights kept.
+
+        Allocations that stop before an epoch of a loss that is not finite do not come to it.
+        """
+        if self.epoch == 1:
+            self.check_finite(self.loss)
+        self.close(n_inputs, math.nan, math.nan)
+        self.states.append(state_of(self.validated))
+
+    def check_finite(self, loss: float) -> None:
+        """Raise UserError if a loss is not finite."""
+        if not math.isfinite(loss):
+            raise UserError(f"epoch {self.epoch}: the loss is not finite; lower max_lr")
+
+    def close(self, n_inputs: int, valid_loss: float, valid_auc: float) -> None:
+        """Add the epoch to the history."""
         line = Epoch(
             epoch=self.epoch,
             step=self.epoch * self.batches,
             train_loss=self.loss / n_inputs,
-            valid_loss=self.loss_of(logits, labels).item(),
-            valid_auc=roc_auc(labels.cpu().numpy(), logits.cpu().numpy()),
+            valid_loss=valid_loss,
+            valid_auc=valid_auc,
             lr=self.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
             feed_share=self.waited / self.seconds,
             peak_memory_mb=peak_memory() / 2**20,
         )
-        if not math.isfinite(line.train_loss + line.valid_loss):
-            raise UserError(f"epoch {self.epoch}: the loss is not finite; lower max_lr")
         self.history.append(line)
-        if line.valid_loss < self.best:
-            self.best = line.valid_loss
-            state = model.state_dict()
-            self.best_state = {key: value.cpu().clone() for key, value in state.items()}
 
     def stalled(self) -> int:
         """Return how many epochs there were since the best one."""
@@ -295,11 +347,23 @@ class _Run:
             self.save()
 
 
+def loss_of(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    """Return the mean binary cross-entropy of logits (N,), labels moved inwards by `smoothing`."""
+    smooth = labels * (1 - smoothing) + smoothing / 2
+    return binary_cross_entropy_with_logits(logits, smooth)
+
+
+def state_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return a copy of a network's weights in the CPU's memory."""
+    return {key: value.cpu().clone() for key, value in model.state_dict().items()}
+
+
 def describe(line: Epoch, epochs: int) -> str:
     """Return one epoch in words for the log."""
+    valid = f"valid loss {line.valid_loss:.4f}, valid AUC {line.valid_auc:.3f}, "
     return (
-        f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, valid loss "
-        f"{line.valid_loss:.4f}, valid AUC {line.valid_auc:.3f}, {line.inputs_per_s:.0f} inputs/s, "
+        f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, "
+        f"{'' if math.isnan(line.valid_loss) else valid}{line.inputs_per_s:.0f} inputs/s, "
         f"peak memory {line.peak_memory_mb:.0f} MB"
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,71 @@ class Trained:
             model = rnn_decoder(first.shape[1], self.settings)
         model.load_state_dict(self.state, strict=True)
         return model.to(device).eval()
+
+
+@dataclass(frozen=True)
+class TrainedEpochs:
+    """A training of some mice with all its epochs, of which allocations choose (`choose`).
+
+    `kind` and `settings` as of `Trained`; `states` are the weights after each epoch, `history` its
+    lines (`train.Epoch`), without validation. `starts`: of a decoder that starts from a CNN, the
+    epoch of it, from 1, that each of the states was trained from; all epochs of one start after
+    those of another.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    train_mice: tuple[str, ...]
+    states: list[dict[str, torch.Tensor]]
+    history: list[dict[str, Any]]
+    starts: list[int] = field(default_factory=list)
+
+    def save(self, path: str | Path) -> None:
+        """Write to `path`, whole or not at all."""
+        with atomic_path(path) as part:
+            torch.save(vars(self), part)
+
+    def at(self, epoch: int, valid_mice: Sequence[str] = ()) -> Trained:
+        """Return the network after an epoch, from 0, as chosen by `valid_mice`."""
+        state = self.states[epoch]
+        return Trained(self.kind, self.settings, self.train_mice, tuple(valid_mice), state)
+
+    def rows(self, start: int | None = None) -> list[int]:
+        """Return which states are of a training, from an epoch of its CNN where it starts from one.
+
+        Raises UserError if none are, or an epoch is needed.
+        """
+        if not self.starts and start is None:
+            return list(range(len(self.states)))
+        found = [row for row, epoch in enumerate(self.starts) if epoch == start]
+        if not found:
+            known = ", ".join(map(str, sorted({*self.starts}))) or "none"
+            raise UserError(f"not trained from epoch {start} of a CNN; trained from: {known}")
+        return found
+
+
+def digest(state: dict[str, torch.Tensor]) -> str:
+    """Return the SHA-256 of weights."""
+    hashed = hashlib.sha256()
+    for name, value in state.items():
+        hashed.update(name.encode() + value.contiguous().numpy().tobytes())
+    return hashed.hexdigest()
+
+
+def load_epochs(path: str | Path, *kinds: str) -> TrainedEpochs:
+    """Read what `TrainedEpochs.save` wrote.
+
+    Raises UserError if the file is something else, or of none of `kinds`, where they are given.
+    """
+    try:
+        trained = TrainedEpochs(**_load_safely(Path(path)))
+    except TypeError as error:
+        raise UserError(
+            f"{path}: not all epochs of a training; make it with --all-epochs of a verb that trains"
+        ) from error
+    if kinds and trained.kind not in kinds:
+        raise UserError(f"{path}: of a '{trained.kind}' decoder; needs '{kinds[0]}'")
+    return trained
 
 
 def load_trained(path: str | Path, *kinds: str) -> Trained:

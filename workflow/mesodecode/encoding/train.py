@@ -160,7 +160,7 @@ def fit(
     run.restore(torch.Generator().manual_seed(seed))
     with checkpoint.signals() if checkpoint else nullcontext():
         while run.epoch <= epochs and not (early_stopping and run.stalled() >= early_stopping):
-            order = engine._in_runs(train.centres, 1, 1, run.order)
+            order = engine.in_runs(train.centres, 1, 1, run.order)
             run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
             run.validate(valid, valid.centres, n)
             run.r2[-1] = (

@@ -111,6 +111,12 @@ def read_recording(path: str | Path) -> Recording:
         ) from error
 
 
+def is_corrected(path: str | Path) -> bool:
+    """Tell whether a recording is of a movie that `corrections` of the config changed."""
+    with h5py.File(path) as file:
+        return "corrections" in file
+
+
 def _names(file: h5py.File) -> tuple[str, ...] | None:
     if "rois" not in file or "names" not in file["rois"].attrs:
         return None

@@ -103,12 +103,8 @@ def session_signals(
     Raises UserError if a recording has no signals, other ROIs than the first, or ROIs
     without a signal (unless `drop`).
     """
-    n_rois = _count(recordings)
-    chosen = [roi - 1 for roi in settings["rois"]] or list(range(n_rois))
-    if max(chosen) >= n_rois:
-        raise UserError(
-            f"rois: no ROI {max(chosen) + 1} in {recordings[0].path}, which has {n_rois}"
-        )
+    chosen = _chosen(recordings, settings)
+    n_rois = recordings[0].rois.shape[1]
     dropped = _dropped(recordings, settings, chosen)
     sessions = []
     for recording in recordings:
@@ -130,10 +126,47 @@ def session_signals(
     return sessions, [column + 1 for column in dropped]
 
 
+def signals_of(
+    recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    by: Callable[..., np.ndarray] = normalised,
+) -> list[SessionSignals]:
+    """Return ROI signals as the decoder was trained on them, without the ROIs dropped then.
+
+    `by` as in `session_signals`.
+    """
+    sessions, _ = session_signals(recordings, settings, by)
+    everything = list(range(1, recordings[0].rois.shape[1] + 1))
+    rois = (settings["rois"] or everything) if settings["others"] == "drop" else everything
+    for session in sessions:
+        session.features[:, [rois.index(roi) for roi in settings["dropped"]]] = 0
+    return sessions
+
+
 def roi_names(recordings: Sequence[Recording]) -> list[str]:
     """Return the names of the ROIs of recordings, "" where they have none."""
     named = next((r.roi_names for r in recordings if r.roi_names), None)
     return list(named or [""] * recordings[0].rois.shape[1])
+
+
+def dropped_rois(recordings: Sequence[Recording], settings: Mapping[str, Any]) -> list[int]:
+    """Return the ROIs (from 1) that `session_signals` would drop, without reading what is left.
+
+    `settings` are rois, normalise and drop of a decoder.
+    """
+    dropped = _dropped(recordings, settings, _chosen(recordings, settings))
+    return [column + 1 for column in dropped]
+
+
+def _chosen(recordings: Sequence[Recording], settings: Mapping[str, Any]) -> list[int]:
+    """Return the columns that a decoder reads. Raises UserError if there is none such."""
+    n_rois = _count(recordings)
+    chosen = [roi - 1 for roi in settings["rois"]] or list(range(n_rois))
+    if max(chosen) >= n_rois:
+        raise UserError(
+            f"rois: no ROI {max(chosen) + 1} in {recordings[0].path}, which has {n_rois}"
+        )
+    return chosen
 
 
 def _count(recordings: Sequence[Recording]) -> int:

@@ -16,10 +16,10 @@ from mesodecode.decoders import roi_rnn
 from mesodecode.decoders.applied import read_by_last_layer
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Source, Windows
-from mesodecode.decoders.roi_rnn import signals_of
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.baseline import with_baseline
 from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.shift.distances import Featured
 

@@ -72,6 +72,33 @@ class Study:
         mice = [mouse for role in roles for mouse in getattr(self.allocations[allocation], role)]
         return [session for mouse in mice for session in self.mice[mouse]]
 
+    def training(self, decoder: str, allocation: str) -> str:
+        """Return the id of the training that a decoder has in an allocation.
+
+        It spells the training mice, and the test mice that its settings were searched without.
+        """
+        one = self.allocations[allocation]
+        tuned = f".tuned-{one.joined('test')}" if self._is_searched(decoder) else ""
+        return f"train-{one.joined('train')}{tuned}"
+
+    def trainings(self, decoder: str) -> dict[str, list[str]]:
+        """Return each training of a decoder by its id, with the allocations that share it."""
+        return self._trainings[self._is_searched(decoder)]
+
+    def _is_searched(self, decoder: str) -> bool:
+        """Whether the settings of a decoder, or of the CNN that it starts from, are searched."""
+        start = self.decoders[decoder].settings.get("start_from")
+        return bool({decoder, start} & {*self.config["tune"]})
+
+    @functools.cached_property
+    def _trainings(self) -> dict[bool, dict[str, list[str]]]:
+        found: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
+        for name, one in self.allocations.items():
+            shared = f"train-{one.joined('train')}"
+            found[False].setdefault(shared, []).append(name)
+            found[True].setdefault(f"{shared}.tuned-{one.joined('test')}", []).append(name)
+        return found
+
     def allocation_table(self) -> str:
         """Return the table of allocations (TSV, with a header), without the last line's end."""
         rows = [("allocation", "train_mice", "valid_mouse", "test_mouse")]

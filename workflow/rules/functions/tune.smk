@@ -12,7 +12,7 @@ def searched_config(wildcards):
 
 def tuned_for(wildcards):
     """The settings that were searched for, for the test mice of the job; none if none were."""
-    test = STUDY.allocations[wildcards.allocation].joined("test")
+    test = allocation_of(wildcards).joined("test")
     tuned = wildcards.decoder in STUDY.config["tune"]
     return [f"{RESULTS}/tune/{wildcards.decoder}/test-{test}.json"] if tuned else []
 

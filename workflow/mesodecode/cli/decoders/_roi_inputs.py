@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,29 +19,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that decodes from ROI signals."""
     add = parser.add_argument
+    options.add_roles(parser, optional=["valid", "test"], train="", valid="", test="")
+    add("--decoder", help="name of the decoder in tables")
+    add("--predictions", type=Path, help="predictions to write (HDF5)")
     add(
-        "--train",
+        "--dropped",
         type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the training mice, or lists (.txt) of them",
+        metavar="FILE",
+        help="with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois` "
+        "(default: those that a recording given here lacks)",
     )
-    add(
-        "--valid",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the validation mice, or lists (.txt) of them",
-    )
-    add(
-        "--test",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the test mice, or lists (.txt) of them",
-    )
-    add("--decoder", required=True, help="name of the decoder in tables")
-    add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
     options.add_validation(parser)
     _label_donors.add_argument(parser)
 
@@ -50,13 +38,16 @@ def read(
 ) -> tuple[Allocation, list[Recording], list[list[SessionSignals]], list[int]]:
     """Return allocation, recordings, their signals by role and the ROIs dropped from all."""
     from mesodecode.recordings.recording import mice_of
-    from mesodecode.recordings.roi_signals import session_signals
+    from mesodecode.recordings.roi_signals import session_signals, signals_of
     from mesodecode.study.allocation import Allocation
 
-    paths = (args.train, args.valid, args.test)
+    paths = (args.train, args.valid or [], args.test or [])
     roles = _label_donors.read_roles(args.labels_of, *paths, same_size=False)
     recordings = [recording for role in roles for recording in role]
     signals, dropped = session_signals(recordings, settings)
+    if args.dropped:
+        dropped = json.loads(args.dropped.read_text())
+        signals = signals_of(recordings, settings | {"dropped": dropped})
     by_role = iter(signals)
     signals_by_role = [[next(by_role) for _ in role] for role in roles]
     return Allocation(*map(mice_of, roles)), recordings, signals_by_role, dropped
@@ -64,10 +55,8 @@ def read(
 
 def protocol(args: argparse.Namespace, settings: dict[str, Any]) -> str:
     """Return the protocol of a decoder with `settings` (see `mesodecode.study.protocols`)."""
-    import h5py
-
-    from mesodecode.recordings.recording import listed
+    from mesodecode.recordings.recording import is_corrected, listed
     from mesodecode.study import protocols
 
-    with h5py.File(listed(args.test[0])[0]) as file:
-        return protocols.of(settings | {"input": "rois"}, "corrections" in file)
+    corrected = is_corrected(listed(args.test[0])[0])
+    return protocols.of(settings | {"input": "rois"}, corrected)

@@ -2,6 +2,11 @@
 
 Example: mesodecode finetune --start cnn.pt --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --rnn gru
 --out gru.pt --history gru.tsv
+
+Or without validation mice, once for every epoch of a CNN that some allocation chose; what comes of
+it is for `pass-images` and `choose`:
+mesodecode finetune --start trained/cnn.pt --start-epochs 2 3 --train m1_s1.h5 m2_s1.h5 --rnn gru
+--all-epochs trained/gru.pt
 """
 
 from __future__ import annotations
@@ -9,9 +14,13 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _label_donors, _training
+from mesodecode.cli.decoders import _alone, _label_donors, _training
+
+if TYPE_CHECKING:
+    from mesodecode.decoders.weights import Trained
 
 HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
 
@@ -19,59 +28,65 @@ HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--start", type=Path, required=True, help="weights of `train-cnn` on the same mice")
-    add(
-        "--train",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the training mice, or lists (.txt) of them",
-    )
-    add(
-        "--valid",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the validation mice, or lists (.txt) of them",
-    )
+    words = "weights of `train-cnn` on the same mice; with --start-epochs its --all-epochs"
+    add("--start", type=Path, required=True, metavar="FILE", help=words)
+    _training.add_start_epochs(parser)
+    options.add_roles(parser, optional=["valid"], train="", valid=", which choose the epoch")
     _training.add_arguments(parser)
     _training.add_feed(parser)
     _label_donors.add_argument(parser)
     options.add_settings(parser, "cnn_rnn")
 
 
+def starts_of(args: argparse.Namespace) -> dict[int | None, Trained]:
+    """Return the CNNs to start from, by their epochs; one of None, as it is, without epochs."""
+    from mesodecode.decoders.weights import load_epochs, load_trained
+
+    if not args.start_epochs:
+        return {None: load_trained(args.start, "cnn")}
+    every = load_epochs(args.start, "cnn")
+    return {n: every.at(n - 1) for n in _training.start_epochs(args, len(every.states))}
+
+
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.base.files import UserError, sha256
+    from mesodecode.base.files import UserError
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import ImageWindows
     from mesodecode.decoders.networks import cnn_rnn_decoder
-    from mesodecode.decoders.weights import Trained, load_trained
+    from mesodecode.decoders.weights import Trained, digest
     from mesodecode.recordings.recording import mice_of
 
+    _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn_rnn")
     device = resolve_device(args.device, args.threads)
-    start = load_trained(args.start, "cnn")
-    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid)
+    starts = starts_of(args)
+    first = next(iter(starts.values()))
+    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
     mice = tuple(map(mice_of, sets))
-    if tuple(map(set, mice)) != (set(start.train_mice), set(start.valid_mice)):
+    if tuple(map(set, mice)) != (set(first.train_mice), set(first.valid_mice)):
+        validated = f" and validated on {'+'.join(first.valid_mice)}" if first.valid_mice else ""
         raise UserError(
-            f"{args.start}: trained on {'+'.join(start.train_mice)} and validated on "
-            f"{'+'.join(start.valid_mice)}; --train and --valid must hold the same mice"
+            f"{args.start}: trained on {'+'.join(first.train_mice)}{validated}; --train and "
+            "--valid must hold the same mice"
         )
-    settings["backbone"] = start.settings["backbone"]
-    settings["baseline"] = start.settings.get("baseline")
+    settings["backbone"] = first.settings["backbone"]
+    settings["baseline"] = first.settings.get("baseline")
     trained = Trained("finetuned", settings, *mice, state={})
-    inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of, sha256(args.start)]
-    checkpoint = _training.checkpoint_of(args, settings, inputs, "finetune")
+    inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     windows = partial(ImageWindows, half_window=settings["half_window"])
-    fitted = train.fit(
-        lambda: cnn_rnn_decoder(start.build(), settings),
-        *_training.image_sets(windows, sets, settings, device, args.feed, settings["baseline"]),
-        device=device,
-        run_length=settings["run_length"],
-        checkpoint=checkpoint,
-        **{key: settings[key] for key in train.SETTINGS},
-    )
-    _training.finish(args, trained, fitted)
+    sources = _training.image_sets(windows, sets, settings, device, args.feed, settings["baseline"])
+    fits = []
+    for epoch, start in starts.items():
+        identity = [*inputs, digest(start.state)]
+        fitted = train.fit(
+            lambda start=start: cnn_rnn_decoder(start.build(), settings),
+            *sources,
+            device=device,
+            run_length=settings["run_length"],
+            checkpoint=_training.checkpoint_of(args, settings, identity, "finetune", epoch),
+            **{key: settings[key] for key in train.SETTINGS},
+        )
+        fits.append(fitted)
+    _training.finish(args, trained, *fits, starts=[n for n in starts if n is not None])

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _label_donors
+from mesodecode.cli.decoders import _alone, _label_donors
 
 HELP = "recordings → linear baseline and its test predictions"
 
@@ -18,34 +18,14 @@ HELP = "recordings → linear baseline and its test predictions"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add(
-        "--train",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the training mice, or lists (.txt) of them",
-    )
-    valid = parser.add_mutually_exclusive_group(required=True)
-    valid.add_argument(
-        "--valid",
-        type=Path,
-        nargs="+",
-        help="recordings of the validation mice, or lists (.txt) of them; what is fitted does not "
-        "depend on them",
-    )
-    valid.add_argument(
-        "--valid-mice", nargs="+", help="validation mice of the allocation, without --validation"
-    )
-    add(
-        "--test",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the test mice, or lists (.txt) of them",
-    )
+    more = "; what is fitted does not depend on them"
+    optional = ["valid", "test"]
+    options.add_roles(parser, optional=optional, train="", valid=more, test="")
+    add("--valid-mice", nargs="+", help="validation mice, in the place of --valid")
     add("--decoder", default="linear", help="name of the decoder in tables (default: linear)")
-    add("--weights", type=Path, required=True, help="coefficients to write (.npz)")
-    add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    add("--weights", type=Path, help="coefficients to write (.npz)")
+    add("--out", type=Path, help="predictions to write (HDF5)")
+    _alone.add_argument(parser, "--alone", "coefficients (.npz)")
     options.add_validation(parser)
     options.add_tuned(parser)
     _label_donors.add_argument(parser)
@@ -54,31 +34,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    import numpy as np
-
-    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.files import UserError
     from mesodecode.decoders import linear
     from mesodecode.decoders.validation import write_roles
     from mesodecode.recordings.recording import mice_of
     from mesodecode.study.allocation import Allocation
 
+    others = ["valid", "valid_mice", "validation"]
+    alone = _alone.check_outputs(args, "alone", ("test", "weights", "out"), others)
     settings = options.settings_of(args, "linear")
+    if not alone and bool(args.valid) == bool(args.valid_mice):
+        raise UserError("--valid or --valid-mice: needed, one of them")
     if args.validation and not args.valid:
         raise UserError("--validation: give the recordings of the validation mice (--valid)")
-    roles = args.train, args.valid or [], args.test
+    roles = args.train, args.valid or [], args.test or []
     train_set, valid_set, test_set = _label_donors.read_roles(args.labels_of, *roles)
     valid_mice = tuple(args.valid_mice or mice_of(valid_set))
     allocation = Allocation(mice_of(train_set), valid_mice, mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
-    with atomic_path(args.weights) as part, open(part, "wb") as file:  # a path would gain ".npz"
-        np.savez(
-            file,
-            **linear.coefficients(model),
-            pixels=settings["pixels"],
-            baseline=settings["baseline"] or 0,
-            train_mice=allocation.train,
-            valid_mice=allocation.valid,
-        )
+    weights = linear.weights_of(model, settings, allocation.train, allocation.valid)
+    weights.save(args.alone if alone else args.weights)
+    if alone:
+        return
     how = {key: settings[key] for key in ("pixels", "baseline")}
     read = [*valid_set, *test_set] if args.validation else test_set
     predictions = linear.predict_linear(model, read, **how)

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _roi_inputs
+from mesodecode.cli.decoders import _alone, _roi_inputs
 
 HELP = "ROI signals → classical decoder and its test predictions"
 
@@ -20,26 +20,27 @@ HELP = "ROI signals → classical decoder and its test predictions"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     _roi_inputs.add_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, help="fitted model to write (.joblib)")
+    parser.add_argument("--out", type=Path, help="fitted model to write (.joblib)")
+    _alone.add_argument(parser, "--alone", "fitted model (.joblib)")
     options.add_tuned(parser)
     options.add_settings(parser, "roi_classical")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    import joblib
-
-    from mesodecode.base.files import atomic_path
-    from mesodecode.decoders.roi_classical import fit_classical, predict_classical
+    from mesodecode.decoders.roi_classical import Fitted, fit_classical, predict_classical
     from mesodecode.decoders.validation import write_roles
 
+    of_allocation = ("valid", "test", "decoder", "out", "predictions")
+    alone = _alone.check_outputs(args, "alone", of_allocation, ["validation"])
     settings = options.settings_of(args, "roi_classical")
     allocation, _, (train_set, valid_set, test_set), dropped = _roi_inputs.read(args, settings)
     model = fit_classical(train_set, settings)
+    fitted = Fitted(model, settings | {"dropped": dropped}, allocation.train, allocation.valid)
+    fitted.save(args.alone if alone else args.out)
+    if alone:
+        return
     predictions = predict_classical(model, [*valid_set, *test_set], settings)
-    mice = {"train_mice": allocation.train, "valid_mice": allocation.valid}
-    with atomic_path(args.out) as part:
-        joblib.dump({"model": model, "settings": settings | {"dropped": dropped}, **mice}, part)
     protocol = _roi_inputs.protocol(args, settings)
     files = args.predictions, args.validation
     write_roles(predictions, args.decoder, allocation, *files, protocol)

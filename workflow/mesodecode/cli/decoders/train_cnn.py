@@ -2,36 +2,24 @@
 
 Example: mesodecode train-cnn --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --out cnn.pt
 --history cnn.tsv
+
+With --all-epochs and no --valid the training belongs to its mice alone: `pass-images` passes each
+other mouse through its epochs, and `choose` takes the epoch of an allocation.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _label_donors, _training
+from mesodecode.cli.decoders import _alone, _label_donors, _training
 
 HELP = "recordings → weights of a CNN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    add(
-        "--train",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the training mice, or lists (.txt) of them",
-    )
-    add(
-        "--valid",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the validation mice, or lists (.txt) of them",
-    )
+    options.add_roles(parser, optional=["valid"], train="", valid=", which choose the epoch")
     _training.add_arguments(parser)
     _training.add_feed(parser)
     options.add_tuned(parser)
@@ -49,9 +37,10 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import Trained
     from mesodecode.recordings.recording import mice_of
 
+    _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn")
     device = resolve_device(args.device, args.threads)
-    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid)
+    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     if settings["pretrained"].startswith("file:"):

@@ -2,6 +2,8 @@
 
 Example: mesodecode train-roi --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test m4_s1.h5 --rnn gru
 --decoder roi_gru --out gru.pt --history gru.tsv --predictions p.h5
+
+With --all-epochs it reads training mice alone, as `train-cnn`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _roi_inputs, _training
+from mesodecode.cli.decoders import _alone, _roi_inputs, _training
 
 HELP = "ROI signals → recurrent decoder and its test predictions"
 
@@ -29,6 +31,12 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import Trained
 
+    alone = _alone.check_outputs(
+        args,
+        "all_epochs",
+        ("valid", "test", "decoder", "out", "history", "predictions"),
+        ["validation"],
+    )
     settings = options.settings_of(args, "roi_rnn")
     device = resolve_device(args.device, args.threads)
     allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
@@ -37,9 +45,11 @@ def run(args: argparse.Namespace) -> None:
     inputs = [*_training.fingerprint(recordings), *args.labels_of]
     checkpoint = _training.checkpoint_of(args, settings, inputs, "train_roi")
     fitted = roi_rnn.fit_roi_rnn(*sets[:2], settings, device, checkpoint)
+    _training.finish(args, trained, fitted)
+    if alone:
+        return
     model = trained.with_state(fitted.state).build(device)
     predictions = roi_rnn.predict_roi_rnn(model, [*sets[1], *sets[2]], settings, device)
     protocol = _roi_inputs.protocol(args, settings)
     files = args.predictions, args.validation
     write_roles(predictions, args.decoder, allocation, *files, protocol)
-    _training.finish(args, trained, fitted)

@@ -1,0 +1,102 @@
+"""What the verbs that pass a mouse through a training share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesodecode.base.files import UserError
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _label_donors
+
+if TYPE_CHECKING:
+    from mesodecode.decoders.passed import Passed, PassedSession
+    from mesodecode.recordings.recording import Recording
+
+
+def add_arguments(parser: argparse.ArgumentParser, trained: str) -> None:
+    """Add the flags of a verb that passes a mouse through what the verb `trained` made."""
+    words = f"what `mesodecode {trained}` made of training mice alone"
+    parser.add_argument("--trained", type=Path, required=True, metavar="FILE", help=words)
+    options.add_recordings(parser, "recordings of one other mouse, or lists (.txt) of them")
+    options.add_out(parser, "what comes out, of every epoch (HDF5)")
+    _label_donors.add_argument(parser)
+
+
+def read(args: argparse.Namespace, train_mice: Sequence[str]) -> list[Recording]:
+    """Return the recordings. Raises UserError unless they are of one mouse, and not a seen one."""
+    from mesodecode.recordings.recording import mice_of, read_recordings
+
+    recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
+    mice = mice_of(recordings)
+    if len(mice) > 1:
+        raise UserError(f"--recordings: of mice {', '.join(mice)}; give those of one mouse")
+    if mice[0] in train_mice:
+        raise UserError(f"{args.trained}: has seen mouse {mice[0]}; a decoder never tests it")
+    return recordings
+
+
+def write(
+    args: argparse.Namespace,
+    recordings: Sequence[Recording],
+    sessions: Mapping[str, PassedSession],
+) -> None:
+    """Write what came out of a mouse's sessions."""
+    from mesodecode.base.windows import tell_short
+    from mesodecode.decoders.passed import Passed
+    from mesodecode.recordings.recording import is_corrected
+
+    tell_short({name: len(one.frame) for name, one in sessions.items()})
+    Passed(recordings[0].mouse, is_corrected(recordings[0].path), sessions).write(args.out)
+
+
+def add_passed(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that keeps, for an allocation, what mice were passed through."""
+    add = parser.add_argument
+    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    passed = "of `pass-images`, `pass-signals` or `pass-pixels`, "
+    add("--valid", **files, required=True, help=passed + "the mice that validate")
+    add("--test", **files, default=[], help=passed + "the mice to predict")
+    add("--decoder", help="name of the decoder in tables, with --predictions")
+    add("--predictions", type=Path, help="predictions of --test to write (HDF5)")
+    options.add_validation(parser)
+
+
+def read_passed(args: argparse.Namespace) -> tuple[list[Passed], list[Passed]]:
+    """Return the mice that validate and those that test."""
+    from mesodecode.decoders.passed import Passed
+
+    if bool(args.test) != bool(args.predictions) or (args.predictions and not args.decoder):
+        raise UserError("--test, --predictions and --decoder: give all three, or none")
+    return tuple([Passed.read(path) for path in paths] for paths in (args.valid, args.test))
+
+
+def write_predictions(
+    args: argparse.Namespace,
+    train_mice: Sequence[str],
+    valid: Sequence[Passed],
+    test: Sequence[Passed],
+    settings: Mapping[str, Any],
+    row: int = 0,
+) -> None:
+    """Write the predictions of both roles, if asked for.
+
+    Raises UserError if a mouse has two roles, whether asked for or not.
+    """
+    from mesodecode.decoders.passed import predictions_of
+    from mesodecode.decoders.validation import write_roles
+    from mesodecode.study import protocols
+    from mesodecode.study.allocation import Allocation
+
+    mice = (tuple(one.mouse for one in role) for role in (valid, test))
+    allocation = Allocation(tuple(train_mice), *mice)
+    if not args.predictions:
+        return
+    protocol = protocols.TRANSDUCTIVE
+    if "normalise" in settings:  # of ROI signals
+        corrected = any(one.corrected for one in test)
+        protocol = protocols.of(dict(settings) | {"input": "rois"}, corrected)
+    made = predictions_of([*valid, *test], row)
+    write_roles(made, args.decoder, allocation, args.predictions, args.validation, protocol)

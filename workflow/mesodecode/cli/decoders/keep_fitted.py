@@ -1,0 +1,41 @@
+"""Give an allocation the fitted model of its training mice, and the predictions of its other mice.
+
+Example: mesodecode keep-fitted --trained trained.npz --valid passed/m3.h5 --test passed/m4.h5
+--decoder linear --out linear.npz --predictions p.h5 --validation v.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _passing
+
+HELP = "fitted model + mice passed through it → model and predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    words = "of `fit-linear --alone` or `fit-roi --alone`"
+    parser.add_argument("--trained", type=Path, required=True, metavar="FILE", help=words)
+    _passing.add_passed(parser)
+    options.add_out(parser, "model of this allocation, of the suffix of --trained")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from dataclasses import replace
+
+    valid, test = _passing.read_passed(args)
+    if args.trained.suffix == ".npz":
+        from mesodecode.decoders.linear import read_weights
+
+        fitted, settings = read_weights(args.trained), {}
+    else:
+        from mesodecode.decoders.roi_classical import load_fitted
+
+        fitted = load_fitted(args.trained)
+        settings = fitted.settings
+    replace(fitted, valid_mice=tuple(one.mouse for one in valid)).save(args.out)
+    _passing.write_predictions(args, fitted.train_mice, valid, test, settings)

@@ -1,0 +1,44 @@
+"""Pass a mouse's ROI signals through every epoch of a network, or a fitted model, of other mice.
+
+Example: mesodecode train-roi --train m1_s1.h5 m2_s1.h5 --rnn gru --all-epochs trained.pt
+mesodecode pass-signals --trained trained.pt --recordings m3_s1.h5 --out m3.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _passing
+
+HELP = "all epochs of an ROI decoder + a mouse's recordings → what each makes of it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    _passing.add_arguments(parser, "train-roi --all-epochs` or `fit-roi --alone")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders import passed, roi_rnn
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.weights import load_epochs
+    from mesodecode.recordings.roi_signals import signals_of
+
+    device = resolve_device(args.device, args.threads)
+    if args.trained.suffix == ".joblib":
+        from mesodecode.decoders.roi_classical import load_fitted, predict_classical
+
+        fitted = load_fitted(args.trained)
+        recordings = _passing.read(args, fitted.train_mice)
+        signals = signals_of(recordings, fitted.settings)
+        made = predict_classical(fitted.model, signals, fitted.settings)
+        _passing.write(args, recordings, passed.of_fitted(made))
+        return
+    trained = load_epochs(args.trained)
+    recordings = _passing.read(args, trained.train_mice)
+    signals = signals_of(recordings, trained.settings)
+    sources = {one.session: roi_rnn.windows([one], trained.settings, device) for one in signals}
+    _passing.write(args, recordings, passed.pass_sessions(trained, sources, device))

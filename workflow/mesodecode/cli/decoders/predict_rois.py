@@ -1,0 +1,54 @@
+"""Predict test mice from their ROI signals with a recurrent decoder.
+
+Example: mesodecode predict-rois --weights gru.pt --recordings m3_s1.h5 m4_s1.h5 --decoder roi_gru
+--out p.h5 --validation v.h5
+
+With --validation the validation mice are predicted too: what a threshold is chosen by.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+from mesodecode.cli.decoders import _label_donors
+
+HELP = "weights of train-roi + recordings → test predictions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    parser.add_argument("--weights", type=Path, required=True, help="weights of train-roi")
+    options.add_recordings(parser, "recordings of the test mice, and of those of --validation")
+    parser.add_argument("--decoder", required=True, help="name of the decoder in tables")
+    options.add_out(parser, "predictions (HDF5)")
+    options.add_validation(parser)
+    _label_donors.add_argument(parser)
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders import roi_rnn
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.validation import check_given, write_roles
+    from mesodecode.decoders.weights import load_trained
+    from mesodecode.recordings.recording import is_corrected, mice_of, read_recordings
+    from mesodecode.recordings.roi_signals import signals_of
+    from mesodecode.study import protocols
+
+    device = resolve_device(args.device, args.threads)
+    trained = load_trained(args.weights, "roi_rnn")
+    recordings = read_recordings(args.recordings, same_size=False)
+    recordings = _label_donors.exchange(recordings, args.labels_of)
+    validates = trained.valid_mice if args.validation else ()
+    tested = [one for one in recordings if one.mouse not in validates]
+    allocation = trained.allocate(mice_of(tested))  # before any work: refuses a mouse it saw
+    if args.validation:
+        check_given(allocation, mice_of(recordings))
+    signals = signals_of(recordings, trained.settings)
+    made = roi_rnn.predict_roi_rnn(trained.build(device), signals, trained.settings, device)
+    corrected = any(is_corrected(one.path) for one in tested)
+    protocol = protocols.of(trained.settings | {"input": "rois"}, corrected)
+    write_roles(made, args.decoder, allocation, args.out, args.validation, protocol)
