@@ -274,7 +274,7 @@ def test_no_search_reads_its_test_mouse(lab):
     assert "--config results/lab/tune/gru/config.json " in e
     fits = [line for line in lines if line.startswith("mesodecode train-roi")]
     tuned = [line for line in fits if "--tuned results/lab/tune/gru/test-e.json " in line]
-    assert len(fits) == 5 and len(tuned) == 1 and all(".test-e.pt" in line for line in tuned)
+    assert len(fits) == 5 and len(tuned) == 1 and all(".tuned-e.pt" in line for line in tuned)
     assert not [line for line in lines if "fit-linear" in line and "--tuned" in line]
 
 

@@ -385,6 +385,8 @@ def test_importance():
     text = blocks(with_setting("importance", "shap", **change, output="logit"))["Importance: shap"]
     assert numbers(text)[-3:] == ["55", "66", "88"]
     assert "66 windows of the test mouse" in text and text.startswith("The logit of roi")
+    text = blocks(with_setting("importance", "shap", checks={"frames": 77}))["Importance: shap"]
+    assert "Its checks: frames: 77." in text
     text = blocks(with_setting("importance", "shap", method="integrated"))["Importance: shap"]
     assert "[@sundararajan2017]" in text and "SHAP" not in text
     text = methods.importance({"decoder": "seq", "masks": "squares", "size": 32})

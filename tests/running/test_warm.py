@@ -17,17 +17,11 @@ CLIENT = f"{sys.executable} -I -S {shlex.quote(warm.__file__)}"
 ALLOCATE = "allocations --config study.json --out allocations.tsv"
 
 
-def light(command: list[str]) -> int:
-    """A server without the heavy imports, which these verbs do without."""
-    warm.HEAVY = ()
-    return warm.serve(command, cli.main)
-
-
 def serve(folder: Path, *lines: str) -> subprocess.CompletedProcess:
     """Run shell lines, whose function `mesodecode` is the client, under a server."""
     client = f'mesodecode() {{ {CLIENT} "$@"; }}'
     words = ("bash", "-c", "\n".join([client, *lines]))
-    return fresh.Process("test_warm:light", *words, folder=folder).finish()
+    return fresh.Process("light_warm:light", *words, folder=folder).finish()
 
 
 @pytest.fixture

@@ -351,12 +351,15 @@ def confounds(config: Mapping[str, Any]) -> str:
 def importance(settings: Mapping[str, Any]) -> str:
     """Return the words for an importance analysis: attributions, or areas hidden."""
     decoder = settings["decoder"]
+    checks = {k: v for k, v in settings.get("checks", {}).items() if v is not None}
+    checked = f" Its checks: {listed(checks)}." if checks.get("frames", 500) != 500 else ""
+    settings = {key: item for key, item in settings.items() if key != "checks"}
     if "masks" in settings:
         rest = {key: item for key, item in settings.items() if key != "decoder"}
         return (
             f"Areas of the images of {decoder} were hidden one after another (occlusion "
             "[@zeiler2014]); the score of an area is the AUC of the whole images less that of the "
-            f"images without it. Settings: {listed(rest)}."
+            f"images without it. Settings: {listed(rest)}.{checked}"
         )
     method = {
         "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
@@ -370,7 +373,7 @@ def importance(settings: Mapping[str, Any]) -> str:
         f"{settings['windows']:,} windows of each test mouse, evenly spaced, against a background "
         f"of up to {settings['background']:,} windows of the {mice}, drawn at random (seed "
         f"{settings['seed']}). Shown is the mean absolute value."
-        f"{options('importance_shap', settings)}"
+        f"{options('importance_shap', settings)}{checked}"
     )
 
 
