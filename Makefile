@@ -39,7 +39,7 @@ benchmark-suite: $(READY) ## run the ground-truth benchmark (docs/benchmark-suit
 
 # The files of tests side by side, in their order; one thread each, or they wait for each other.
 PARALLEL = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --no-loadscope-reorder
-test: $(READY) ## run the fast tests (about 10 minutes on two cores)
+test: $(READY) ## run the fast tests (about 5 minutes on two cores)
 	$(PARALLEL) --dist loadfile -m 'not slurm and not gpu and not e2e and not alone'
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark[.]alone' tests)
 

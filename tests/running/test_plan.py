@@ -337,6 +337,15 @@ def test_frames_of_movies_and_recordings(tmp_path, monkeypatch):
     assert (frames, size) == (20, 20 * 32 * 32 * 2)
 
 
+def test_what_is_shared_is_told():
+    gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
+    both = {"decoders": {"cnn": {}, "gru": gru}, "allocation": {"train": 3}}
+    assert plan.sharing(studies.resolve(STUDY | both)) == (
+        "trainings for 20 allocations: 10 (cnn); one each, as adapted decoders and those of a "
+        "frozen CNN share nothing (gru)"
+    )
+
+
 def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
@@ -351,6 +360,8 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
         f"models/cnn/{name}.pt",
         f"models/cnn/{name}.history.tsv",
         f"models/gru/{name}.pt",
+        "trained/cnn/train-b+c+d.pt",
+        "passed/cnn/train-b+c+d/a.h5",
         "tables/auc.tsv",
         "report.html",
     ]
@@ -360,6 +371,8 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
         "features": 75 * 1280 * 2,
         "predictions": 21 * 13,  # those of mouse a
         "models": 20_000_000 + 200_000,
+        "trained": 3 * 20_000_000,  # every epoch
+        "passed": 21 * (9 + 3 * 4),
     }
     assert plan.disk(jobs, study, movies) == expected
     # where there are files of the same kind, they are the measure

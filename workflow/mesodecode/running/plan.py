@@ -25,9 +25,11 @@ import yaml
 from mesodecode.base.files import WORKFLOW, UserError
 from mesodecode.study.study import Study
 
-LARGE = ("simulated", "recordings", "features", "models", "predictions")  # folders of results/
+# folders of results/
+LARGE = ("simulated", "recordings", "trained", "passed", "features", "models", "predictions")
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
+PASSED_BYTES = 9, 4  # frame and label of a frame, and its logit of an epoch, before compression
 # Keys of profiles that Snakemake 8 no longer knows.
 GONE = {
     *("cluster", "cluster-sync", "cluster-status", "cluster-cancel", "cluster-cancel-nargs"),
@@ -271,8 +273,31 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
         return frames("train", "valid", "test") * N_FEATURES * FEATURE_BYTES
     if folder in ("predictions", "validation"):
         return frames("test" if folder == "predictions" else "valid") * PREDICTION_BYTES
-    if folder == "models" and output.suffix == ".pt":
+    if folder == "passed":
+        settings = study.decoders[output.parts[-3]].settings
+        seen = sum(movies[session][0] for session in study.mice[output.stem])
+        once, epoch = PASSED_BYTES
+        return seen // settings.get("frame_step", 1) * (once + epoch * settings.get("epochs", 2))
+    if folder in ("models", "trained") and output.suffix == ".pt":
         decoder = study.decoders[output.parent.name]
         network = decoder.kind == "cnn" or decoder.settings.get("cnn_weights") == "finetuned"
-        return IMAGE_MODEL if network else ROI_MODEL
+        kept = decoder.settings["epochs"] if folder == "trained" else 1
+        return kept * (IMAGE_MODEL if network else ROI_MODEL)
     return 0
+
+
+def sharing(study: Study) -> str:
+    """Return in words how many trainings the allocations of a study share, and what shares none."""
+    shared: dict[str, list[str]] = {}
+    for name, decoder in study.decoders.items():
+        if decoder.kind == "average":
+            continue
+        if decoder.kind == "adapted" or decoder.settings.get("cnn_weights") == "frozen":
+            key = "one each, as adapted decoders and those of a frozen CNN share nothing"
+        elif decoder.settings.get("cnn_weights") == "finetuned":
+            key = f"{len(study.trainings(name))}, each from all epochs of the CNN that were chosen"
+        else:
+            key = f"{len(study.trainings(name))}"
+        shared.setdefault(key, []).append(name)
+    said = "; ".join(f"{key} ({', '.join(names)})" for key, names in shared.items())
+    return f"trainings for {len(study.allocations)} allocations: {said}" if said else ""

@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
         dry = plan.dry_run(args.configfile, args.profile)
         if dry.jobs:
             _print_jobs(dry)
+            print(f"{plan.sharing(study)}\n" if study.decoders else "", end="")
         else:
             print("nothing to be done\n")
         checks += _disk_checks(dry, study)
