@@ -147,3 +147,13 @@ def test_training_ends_where_it_would_have_ended(stopping, epochs, best):
     flat = SessionSignals("s", "m", np.zeros((40, 1), np.float32), 0 * labels, None)
     with pytest.raises(UserError, match=r"40 validation frames .* fewer than two states"):
         roi_stack.best_epoch(kept, Constant(), Windows([flat], 0, 0), **options)
+
+
+def test_a_loss_that_is_not_finite_is_no_best_epoch():
+    lines = [Epoch(n, n, 0.7, 0.0, 0.0, 0.1, 1.0, 0.0, 1.0) for n in range(1, 4)]
+    labels = (np.arange(40) % 2).astype(np.uint8)
+    session = SessionSignals("s", "m", np.zeros((40, 1), np.float32), labels, None)
+    kept = Kept({"bias": torch.tensor([1.0, float("nan"), 0.5])}, lines)
+    options = {"frame_step": 1, "label_smoothing": 0.0, "early_stopping": None}
+    with pytest.raises(UserError, match="epoch 2: the loss is not finite"):
+        roi_stack.best_epoch(kept, Constant(), Windows([session], 0, 0), **options)

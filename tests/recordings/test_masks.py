@@ -211,6 +211,12 @@ def test_selections_of_imagej_that_are_no_areas_of_the_movie(tmp_path, roi, word
     assert "round corners" in refusal(save_zip(tmp_path / "r.zip", a=rounded))
 
 
+def test_a_selection_too_large_to_be_one_is_not_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("mesodecode.recordings.readers.imagej.MOST", 50)
+    path = save_zip(tmp_path / "r.zip", a=imagej("RECT", 2, 1, 5, 3))
+    assert "a.roi of" in refusal(path) and "is no selection" in refusal(path)
+
+
 def save_arrays(path, **arrays):
     if path.suffix == ".mat":
         scipy.io.savemat(path, arrays)

@@ -19,6 +19,7 @@ from mesodecode.cli import main
 from mesodecode.study import study as studies
 from mesodecode.study.discovery import config_text, discover, file_names
 from mesodecode.study.discovery.file_names import parsed
+from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 
 
@@ -801,3 +802,22 @@ def test_of_two_versions_of_a_movie_the_last_one_made_is_taken(tmp_path):
 )
 def test_a_date_after_the_word_mouse_is_no_animal(name, kinds):
     assert " ".join(token.kind for token in file_names.tokens(name)) == kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "channels"),
+    [
+        ("m1_2_540_640_uint16.dat", "labcams or wfield", 2),
+        ("2_540_640_uint16.dat", "labcams or wfield", 2),
+        ("run_2_540_640_uint16_00000000.dat", "labcams or wfield", 2),
+        ("m1_540_640_uint16.dat", "labcams or wfield", 1),
+        ("m1_20240115_540_640_uint16.dat", "labcams or wfield", 1),  # a date, no 15 channels
+        ("20240102_540_640_uint16.dat", "labcams or wfield", 1),
+        ("rec_30_540_640_uint16.dat", "labcams or wfield", 1),  # as preprocess takes it
+        ("Frames_2_640_540_uint16_0001.dat", "WidefieldImager, trials", 2),
+        ("Frames_0001.dat", "WidefieldImager, trials", 2),
+    ],
+)
+def test_channels_of_a_flat_file_are_a_number_of_its_own(name, program, channels):
+    layout, found = layout_of(PurePosixPath(name))
+    assert (layout.program, found) == (program, channels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,20 +43,39 @@ def choose(
     not finite.
     """
     labels = torch.from_numpy(joined(valid, "label")).float()
-    check_states(labels, "validation")
     logits = torch.from_numpy(joined(valid, "logit"))
-    smoothing = trained.settings.get("label_smoothing", 0.0)
     rows = trained.rows(start)
-    patience, best, lowest, history = trained.settings["early_stopping"], rows[0], math.inf, []
-    for row in rows:
-        loss = loss_of(logits[row], labels, smoothing).item()
-        if not math.isfinite(loss + trained.history[row]["train_loss"]):
-            raise UserError(f"epoch {len(history) + 1}: the loss is not finite; lower max_lr")
-        auc = roc_auc(labels.numpy(), logits[row].numpy())
-        history.append(replace(Epoch(**trained.history[row]), valid_loss=loss, valid_auc=auc))
-        if loss < lowest:
-            best, lowest = row, loss
-        if patience and row - best >= patience:
+    lines = [Epoch(**trained.history[row]) for row in rows]
+    settings = trained.settings
+    smoothing = settings.get("label_smoothing", 0.0)
+    how = labels, smoothing, settings["early_stopping"]
+    best, history = best_epoch(lines, (logits[row] for row in rows), *how)
+    return rows[0] + best, history
+
+
+def best_epoch(
+    lines: Iterable[Epoch],
+    logits: Iterable[torch.Tensor],
+    labels: torch.Tensor,
+    smoothing: float,
+    patience: int | None,
+) -> tuple[int, list[Epoch]]:
+    """Return the best epoch (from 0) of a training, and its lines up to where it would end.
+
+    `lines` of epochs, `logits` (N,) of the validation frames after each and their `labels` (N,).
+    See `choose`.
+    """
+    check_states(labels, "validation")
+    best, history = 0, []
+    for line, made in zip(lines, logits, strict=True):
+        loss = loss_of(made, labels, smoothing).item()
+        if not math.isfinite(loss + line.train_loss):
+            raise UserError(f"epoch {line.epoch}: the loss is not finite; lower max_lr")
+        auc = roc_auc(labels.cpu().numpy(), made.cpu().numpy())
+        history.append(replace(line, valid_loss=loss, valid_auc=auc))
+        if loss < history[best].valid_loss:
+            best = len(history) - 1
+        if patience and len(history) - 1 - best >= patience:
             break
     return best, history
 

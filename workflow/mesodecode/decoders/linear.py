@@ -87,7 +87,7 @@ class LinearWeights:
     """A fitted baseline as its file has it: what it is, and the mice that it has seen.
 
     coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, and `baseline` are its
-    settings.
+    settings; `size` that of the frames (height, width), () where the file does not say it.
     """
 
     coef: np.ndarray
@@ -98,6 +98,7 @@ class LinearWeights:
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...]
     baseline: int | None = None
+    size: tuple[int, ...] = ()
 
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
@@ -143,13 +144,20 @@ def averaging(extent: int, pixels: int) -> np.ndarray:
 
 
 def weights_of(
-    model: Pipeline, settings: Mapping[str, Any], train: Sequence[str], valid: Sequence[str] = ()
+    model: Pipeline,
+    settings: Mapping[str, Any],
+    train: Sequence[str],
+    valid: Sequence[str] = (),
+    size: Sequence[int] = (),
 ) -> LinearWeights:
-    """Return what a fitted model is, with the settings of decoders/linear.yaml and its mice."""
+    """Return what a fitted model is, with the settings of decoders/linear.yaml and its mice.
+
+    `size` of the frames that it was fitted to (height, width).
+    """
     scaler, regression = model.named_steps.values()
     fitted = regression.coef_[0], regression.intercept_, scaler.mean_, scaler.scale_
     mice = tuple(train), tuple(valid)
-    return LinearWeights(*fitted, settings["pixels"], *mice, settings["baseline"])
+    return LinearWeights(*fitted, settings["pixels"], *mice, settings["baseline"], tuple(size))
 
 
 def read_weights(path: str | Path) -> LinearWeights:
@@ -159,7 +167,8 @@ def read_weights(path: str | Path) -> LinearWeights:
             content = dict(file)
         mice = {key: tuple(map(str, content.pop(key))) for key in ("train_mice", "valid_mice")}
         baseline = int(content.pop("baseline", 0)) or None
-        numbers = {"pixels": int(content["pixels"]), "baseline": baseline}
+        size = tuple(map(int, content.pop("size", ())))
+        numbers = {"pixels": int(content["pixels"]), "baseline": baseline, "size": size}
         return LinearWeights(**content | mice | numbers)
     except FileNotFoundError:
         raise

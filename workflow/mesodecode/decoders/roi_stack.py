@@ -5,25 +5,24 @@ The file has the weights and losses of each after every epoch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mesodecode.base.files import UserError, atomic_path
-from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import roi_rnn, stacked
+from mesodecode.decoders import choose, roi_rnn, stacked
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.stacked import Kept
 from mesodecode.decoders.train import Epoch, Fit
-from mesodecode.recordings.roi_signals import SessionSignals
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import SessionSignals, check_rois
 
 OWN = ("seed", "labels", "early_stopping")  # settings of a model, not of the stack
 SETTINGS = tuple(  # of `stacked.fit_stack`, in roi_rnn.schema
@@ -92,8 +91,10 @@ def write(
         torch.save(content, part)
 
 
-def read(path: str | Path, name: str, settings: Mapping[str, Any], rois: Sequence[str]) -> Kept:
-    """Return the model `name` of a file, all epochs.
+def read(
+    path: str | Path, name: str, settings: Mapping[str, Any], recordings: Sequence[Recording]
+) -> Kept:
+    """Return the model `name` of a file, all epochs, for `recordings` of other mice.
 
     Raises UserError if it is no such file or lacks the model, or if the model was trained with
     other settings or on other ROIs.
@@ -114,14 +115,7 @@ def read(path: str | Path, name: str, settings: Mapping[str, Any], rois: Sequenc
     ]
     if differ:
         raise UserError(f"{path}: trained with {'; '.join(differ)}; train it anew")
-    fault = f"{len(own)} ROIs, but the recordings have {len(rois)}" if len(own) != len(rois) else ""
-    for number, (one, here) in enumerate(zip(own, rois, strict=False), start=1):
-        if not fault and one and here and one != here:
-            fault = f"ROI {number} as '{one}', but it is '{here}' in the recordings"
-    if fault:
-        raise UserError(
-            f"{path}: trained on {fault}; all sessions need the same ROIs in the same order"
-        )
+    check_rois(own, recordings, path)
     model = models[name]
     weights = {key: value.clone() for key, value in model["weights"].items()}
     return Kept(weights, [Epoch(**line) for line in model["history"]])
@@ -139,25 +133,15 @@ def best_epoch(
     """Return the epoch of lowest validation loss, and the history up to where training would end.
 
     As `train.fit` does it while it trains. `model` is given the weights of each epoch.
-    Raises UserError if the validation frames are of one state.
+    Raises UserError if the validation frames are of one state, or a loss is not finite.
     """
     at = valid.centres[::frame_step]
-    labels = valid.labels[at]
-    if labels.unique().numel() < 2:
-        raise UserError(
-            f"{len(at)} validation frames to decode, of fewer than two states; use longer "
-            "recordings, or lower frame_step or half_window"
-        )
-    smooth = labels * (1 - label_smoothing) + label_smoothing / 2
-    history: list[Epoch] = []
-    best = 0
-    for line in kept.history:
-        model.load_state_dict(kept.state(line.epoch))
-        logits = valid.logits(model, at).float()
-        loss = binary_cross_entropy_with_logits(logits, smooth).item()
-        auc = roc_auc(labels.cpu().numpy(), logits.cpu().numpy())
-        history.append(replace(line, valid_loss=loss, valid_auc=auc))
-        best = best if loss >= history[best].valid_loss else len(history) - 1
-        if early_stopping and len(history) - 1 - best >= early_stopping:
-            break
+
+    def logits() -> Iterator[torch.Tensor]:
+        for line in kept.history:
+            model.load_state_dict(kept.state(line.epoch))
+            yield valid.logits(model, at).float()
+
+    how = valid.labels[at], label_smoothing, early_stopping
+    best, history = choose.best_epoch(kept.history, logits(), *how)
     return Fit(kept.state(best + 1), history)

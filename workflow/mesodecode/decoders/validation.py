@@ -8,8 +8,9 @@ out as in a predictions file. Nothing but the threshold is made of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -51,6 +52,19 @@ def check_given(allocation: Allocation, mice: Iterable[str]) -> None:
             f"--validation: no recording of mouse {', '.join(missing)}, which validates "
             f"{allocation.id}; give its recordings too"
         )
+
+
+def allocated(trained: Any, mice: Sequence[str], *, validates: bool) -> Allocation:
+    """Return the allocation of a trained decoder with `mice`, those that it validated on apart.
+
+    `validates`: whether predictions of these are asked for. Raises UserError if the decoder has
+    seen a mouse to test, or a validation mouse is not among `mice`.
+    """
+    known = trained.valid_mice if validates else ()
+    allocation = trained.allocate([mouse for mouse in mice if mouse not in known])
+    if validates:
+        check_given(allocation, mice)
+    return allocation
 
 
 def write_roles(

@@ -28,7 +28,12 @@ _STORED = 65535  # bytes of a stored block of deflate, at most
 def threads() -> int:
     """Return how many threads this job may use: as it was told, else one a core."""
     told = os.environ.get("OMP_NUM_THREADS", "")  # set by Snakemake, too
-    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
+    return int(told) if told.isdigit() and int(told) else _cores()
+
+
+def _cores() -> int:
+    """Return the cores that this process may run on: all, where a system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np.ndarray:

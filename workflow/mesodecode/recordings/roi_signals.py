@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,23 @@ def roi_names(recordings: Sequence[Recording]) -> list[str]:
     """Return the names of the ROIs of recordings, "" where they have none."""
     named = next((r.roi_names for r in recordings if r.roi_names), None)
     return list(named or [""] * recordings[0].rois.shape[1])
+
+
+def check_rois(own: Sequence[str], recordings: Sequence[Recording], path: str | Path) -> None:
+    """Raise UserError unless recordings have the ROIs that a decoder, of `path`, was trained on.
+
+    `own`: their names, "" where they have none.
+    """
+    _count(recordings)
+    here = roi_names(recordings)
+    fault = f"{len(own)} ROIs, but the recordings have {len(here)}" if len(own) != len(here) else ""
+    for number, (one, other) in enumerate(zip(own, here, strict=False), start=1):
+        if not fault and one and other and one != other:
+            fault = f"ROI {number} as '{one}', but it is '{other}' in the recordings"
+    if fault:
+        raise UserError(
+            f"{path}: trained on {fault}; all sessions need the same ROIs in the same order"
+        )
 
 
 def dropped_rois(recordings: Sequence[Recording], settings: Mapping[str, Any]) -> list[int]:

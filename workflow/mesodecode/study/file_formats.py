@@ -75,6 +75,23 @@ def format_of(path: str | PurePath, what: str) -> str | None:
     return next((one.name for one in FORMATS if suffix in one.suffixes and what in one.gives), None)
 
 
+# What the name of a file without a header says at its end: channels, two sides, type of the pixels,
+# and numbers of a file. Channels are a word of their own, and no larger number, such as a date's.
+PIXEL_TYPES = "u?int(?:8|16|32|64)|float(?:16|32|64)|single|double"
+SIZES = re.compile(
+    rf"(?<![^_])(?:(?P<channels>\d+)_)?(?P<a>\d+)_(?P<b>\d+)_(?P<dtype>{PIXEL_TYPES})"
+    r"(?P<after>(?:_\d+)*)$"
+)
+MOST_CHANNELS = 16
+
+
+def channels_named(stem: str) -> int | None:
+    """Return how many channels the name of a file without a header says, None if it says none."""
+    match = SIZES.search(stem)
+    n = int(match["channels"] or 0) if match else 0
+    return n if 0 < n <= MOST_CHANNELS else None
+
+
 def is_trial(path: PurePath) -> bool:
     """Return whether a file is of a trial of WidefieldImager, which are a folder's movie."""
     return bool(re.fullmatch(r"Frames_.*\d\.(dat|mj2)", path.name))

@@ -25,11 +25,31 @@ def add_arguments(parser: argparse.ArgumentParser, trained: str) -> None:
     _label_donors.add_argument(parser)
 
 
-def read(args: argparse.Namespace, train_mice: Sequence[str]) -> list[Recording]:
-    """Return the recordings. Raises UserError unless they are of one mouse, and not a seen one."""
-    from mesodecode.recordings.recording import mice_of, read_recordings
+def read(
+    args: argparse.Namespace,
+    train_mice: Sequence[str],
+    *,
+    size: Sequence[int] | None = None,
+    rois: Sequence[str] | None = None,
+) -> list[Recording]:
+    """Return the recordings.
 
-    recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
+    `size` (height, width) of the frames or names of the `rois` that were trained on; None: of a
+    file that does not say it. Raises UserError unless they are of one mouse, not a seen one, and
+    of this size or these ROIs.
+    """
+    from mesodecode.recordings.recording import mice_of, read_recordings
+    from mesodecode.recordings.roi_signals import check_rois
+
+    recordings = read_recordings(args.recordings, same_size=size is not None)
+    recordings = _label_donors.exchange(recordings, args.labels_of)
+    if size and (own := recordings[0]).shape[1:] != tuple(size):
+        raise UserError(
+            f"{own.path}: frames of {own.shape[1:]} px, but {args.trained} was trained on "
+            f"{tuple(size)}; set image_size in the config"
+        )
+    if rois:
+        check_rois(rois, recordings, args.trained)
     mice = mice_of(recordings)
     if len(mice) > 1:
         raise UserError(f"--recordings: of mice {', '.join(mice)}; give those of one mouse")

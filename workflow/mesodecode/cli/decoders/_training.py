@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of a verb that trains a network."""
+    """Add the flags of a verb that trains a network, of an allocation or of training mice alone."""
     add_results(parser, required=False)
     _alone.add_argument(parser, "--all-epochs", "weights of every epoch (.pt)")
     add_checkpoint(parser)
@@ -151,20 +151,22 @@ def checkpoint_of(
     return Checkpoint(path, identity, args.checkpoint_every)
 
 
-def finish(
-    args: argparse.Namespace, trained: Trained, *fits: Fit, starts: Sequence[int] = ()
-) -> None:
-    """Write history and weights, or all epochs: of several trainings from epochs `starts`."""
+def finish(args: argparse.Namespace, trained: Trained, fitted: Fit) -> None:
+    """Write history and weights."""
     from mesodecode.decoders.train import write_history
-    from mesodecode.decoders.weights import TrainedEpochs
 
-    if getattr(args, "all_epochs", None):
-        about = trained.kind, trained.settings, trained.train_mice
-        lines = [vars(line) for fitted in fits for line in fitted.history]
-        states = [state for fitted in fits for state in fitted.states]
-        each = [n for n, fitted in zip(starts, fits, strict=False) for _ in fitted.states]
-        TrainedEpochs(*about, states, lines, each).save(args.all_epochs)
-        return
-    (fitted,) = fits
     write_history(args.history, fitted.history)
     trained.with_state(fitted.state).save(args.out)
+
+
+def finish_alone(
+    args: argparse.Namespace, trained: Trained, *fits: Fit, starts: Sequence[int] = ()
+) -> None:
+    """Write all epochs: of one training, or of several from the epochs `starts` of a CNN."""
+    from mesodecode.decoders.weights import TrainedEpochs
+
+    lines = [vars(line) for fitted in fits for line in fitted.history]
+    states = [state for fitted in fits for state in fitted.states]
+    each = [n for n, fitted in zip(starts, fits, strict=False) for _ in fitted.states]
+    about = trained.kind, trained.settings, trained.train_mice
+    TrainedEpochs(*about, states, lines, each).save(args.all_epochs)

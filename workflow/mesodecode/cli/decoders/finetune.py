@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import Trained, digest
     from mesodecode.recordings.recording import mice_of
 
-    _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
+    alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn_rnn")
     device = resolve_device(args.device, args.threads)
     starts = starts_of(args)
@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
         )
     settings["backbone"] = first.settings["backbone"]
     settings["baseline"] = first.settings.get("baseline")
+    settings["frame_size"] = list(sets[0][0].shape[1:])
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     windows = partial(ImageWindows, half_window=settings["half_window"])
@@ -89,4 +90,7 @@ def run(args: argparse.Namespace) -> None:
             **{key: settings[key] for key in train.SETTINGS},
         )
         fits.append(fitted)
-    _training.finish(args, trained, *fits, starts=[n for n in starts if n is not None])
+    if alone:
+        _training.finish_alone(args, trained, *fits, starts=[n for n in starts if n is not None])
+    else:
+        _training.finish(args, trained, *fits)

@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> None:
     valid_mice = tuple(args.valid_mice or mice_of(valid_set))
     allocation = Allocation(mice_of(train_set), valid_mice, mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
-    weights = linear.weights_of(model, settings, allocation.train, allocation.valid)
+    mice, size = (allocation.train, allocation.valid), train_set[0].shape[1:]
+    weights = linear.weights_of(model, settings, *mice, size)
     weights.save(args.alone if alone else args.weights)
     if alone:
         return

@@ -30,13 +30,16 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders.roi_classical import Fitted, fit_classical, predict_classical
     from mesodecode.decoders.validation import write_roles
+    from mesodecode.recordings.roi_signals import roi_names
 
     of_allocation = ("valid", "test", "decoder", "out", "predictions")
     alone = _alone.check_outputs(args, "alone", of_allocation, ["validation"])
     settings = options.settings_of(args, "roi_classical")
-    allocation, _, (train_set, valid_set, test_set), dropped = _roi_inputs.read(args, settings)
+    allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
+    train_set, valid_set, test_set = sets
     model = fit_classical(train_set, settings)
-    fitted = Fitted(model, settings | {"dropped": dropped}, allocation.train, allocation.valid)
+    kept = settings | {"dropped": dropped, "roi_names": roi_names(recordings)}
+    fitted = Fitted(model, kept, allocation.train, allocation.valid)
     fitted.save(args.alone if alone else args.out)
     if alone:
         return

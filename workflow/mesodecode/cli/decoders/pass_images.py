@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> None:
 
     device = resolve_device(args.device, args.threads)
     trained = load_epochs(args.trained, "cnn", "finetuned")
-    recordings = _passing.read(args, trained.train_mice)
+    size = trained.settings["frame_size"]
+    recordings = _passing.read(args, trained.train_mice, size=size)
     based = with_baseline(recordings, trained.settings["baseline"])
     make = Images
     if trained.kind == "finetuned":

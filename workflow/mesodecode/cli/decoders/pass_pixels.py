@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.passed import of_fitted
 
     weights = read_weights(args.trained)
-    recordings = _passing.read(args, weights.train_mice)
+    recordings = _passing.read(args, weights.train_mice, size=weights.size or ())
     how = {"pixels": weights.pixels, "baseline": weights.baseline}
     _passing.write(
         args, recordings, of_fitted(predict_linear(weights.pipeline(), recordings, **how))

@@ -32,13 +32,15 @@ def run(args: argparse.Namespace) -> None:
         from mesodecode.decoders.roi_classical import load_fitted, predict_classical
 
         fitted = load_fitted(args.trained)
-        recordings = _passing.read(args, fitted.train_mice)
+        rois = fitted.settings["roi_names"]
+        recordings = _passing.read(args, fitted.train_mice, rois=rois)
         signals = signals_of(recordings, fitted.settings)
         made = predict_classical(fitted.model, signals, fitted.settings)
         _passing.write(args, recordings, passed.of_fitted(made))
         return
-    trained = load_epochs(args.trained)
-    recordings = _passing.read(args, trained.train_mice)
+    trained = load_epochs(args.trained, "roi_rnn")
+    rois = trained.settings["roi_names"]
+    recordings = _passing.read(args, trained.train_mice, rois=rois)
     signals = signals_of(recordings, trained.settings)
     sources = {one.session: roi_rnn.windows([one], trained.settings, device) for one in signals}
     _passing.write(args, recordings, passed.pass_sessions(trained, sources, device))

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import read_features
-    from mesodecode.decoders.validation import check_given, write_roles
+    from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
 
@@ -63,10 +63,7 @@ def run(args: argparse.Namespace) -> None:
         trained = load_trained(args.weights, "cnn_rnn")
         valid = trained.valid_mice if args.validation else ()
         sessions = read_features(args.features, args.test_mice and [*args.test_mice, *valid])
-    validates = trained.valid_mice if args.validation else ()
-    tested = [mouse for mouse in mice_of(sessions) if mouse not in validates]
-    allocation = trained.allocate(tested)  # before any work: refuses a mouse it saw
-    if args.validation:
-        check_given(allocation, mice_of(sessions))
+    # before any work: refuses a mouse that it saw
+    allocation = allocated(trained, mice_of(sessions), validates=bool(args.validation))
     predictions = predict.predict(trained, sessions, device)
     write_roles(predictions, args.decoder, allocation, args.out, args.validation)

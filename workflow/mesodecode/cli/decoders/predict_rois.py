@@ -32,23 +32,22 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders import roi_rnn
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.validation import check_given, write_roles
+    from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import is_corrected, mice_of, read_recordings
-    from mesodecode.recordings.roi_signals import signals_of
+    from mesodecode.recordings.roi_signals import check_rois, signals_of
     from mesodecode.study import protocols
 
     device = resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "roi_rnn")
     recordings = read_recordings(args.recordings, same_size=False)
     recordings = _label_donors.exchange(recordings, args.labels_of)
-    validates = trained.valid_mice if args.validation else ()
-    tested = [one for one in recordings if one.mouse not in validates]
-    allocation = trained.allocate(mice_of(tested))  # before any work: refuses a mouse it saw
-    if args.validation:
-        check_given(allocation, mice_of(recordings))
+    # before any work: refuses a mouse that it saw
+    allocation = allocated(trained, mice_of(recordings), validates=bool(args.validation))
+    if rois := trained.settings.get("roi_names"):
+        check_rois(rois, recordings, args.weights)
     signals = signals_of(recordings, trained.settings)
     made = roi_rnn.predict_roi_rnn(trained.build(device), signals, trained.settings, device)
-    corrected = any(is_corrected(one.path) for one in tested)
+    corrected = any(is_corrected(r.path) for r in recordings if r.mouse in allocation.test)
     protocol = protocols.of(trained.settings | {"input": "rois"}, corrected)
     write_roles(made, args.decoder, allocation, args.out, args.validation, protocol)

@@ -37,10 +37,11 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import Trained
     from mesodecode.recordings.recording import mice_of
 
-    _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
+    alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn")
     device = resolve_device(args.device, args.threads)
     sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
+    settings["frame_size"] = list(sets[0][0].shape[1:])
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     if settings["pretrained"].startswith("file:"):
@@ -53,4 +54,5 @@ def run(args: argparse.Namespace) -> None:
         checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},
     )
-    _training.finish(args, trained, fitted)
+    finish = _training.finish_alone if alone else _training.finish
+    finish(args, trained, fitted)

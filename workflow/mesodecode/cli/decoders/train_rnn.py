@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--features", type=Path, required=True, help="HDF5 file of `mesodecode extract`")
     add("--train-mice", nargs="+", required=True, help="mice to train on")
     add("--valid-mice", nargs="+", required=True, help="mice that choose the best epoch")
-    _training.add_arguments(parser)
+    _training.add_results(parser)
+    _training.add_checkpoint(parser)
+    options.add_compute(parser)
     options.add_settings(parser, "cnn_rnn")
 
 

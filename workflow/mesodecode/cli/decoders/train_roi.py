@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import Trained
+    from mesodecode.recordings.roi_signals import roi_names
 
     alone = _alone.check_outputs(
         args,
@@ -40,14 +41,15 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "roi_rnn")
     device = resolve_device(args.device, args.threads)
     allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
-    settings["dropped"] = dropped
+    settings |= {"dropped": dropped, "roi_names": roi_names(recordings)}
     trained = Trained("roi_rnn", settings, allocation.train, allocation.valid, state={})
     inputs = [*_training.fingerprint(recordings), *args.labels_of]
     checkpoint = _training.checkpoint_of(args, settings, inputs, "train_roi")
     fitted = roi_rnn.fit_roi_rnn(*sets[:2], settings, device, checkpoint)
-    _training.finish(args, trained, fitted)
     if alone:
+        _training.finish_alone(args, trained, fitted)
         return
+    _training.finish(args, trained, fitted)
     model = trained.with_state(fitted.state).build(device)
     predictions = roi_rnn.predict_roi_rnn(model, [*sets[1], *sets[2]], settings, device)
     protocol = _roi_inputs.protocol(args, settings)

@@ -21,12 +21,10 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie
 from mesodecode.recordings.readers import mapped, mat
+from mesodecode.study import file_formats
 
 _TYPES = {"single": "float32", "double": "float64"}  # as MATLAB calls them
-_DTYPE = "u?int(?:8|16|32|64)|float(?:16|32|64)|single|double"
-_SIZES = re.compile(rf"(?<![^_])(?:(\d+)_)?(\d+)_(\d+)_({_DTYPE})(?P<after>(?:_\d+)*)$")
-TRIAL = re.compile(rf"Frames_(?:\d+_\d+_\d+_(?:{_DTYPE})_)?(?P<trial>\d+)")
-MOST_CHANNELS = 16  # a larger number before the sizes is a part of the name, such as a date
+TRIAL = re.compile(rf"Frames_(?:\d+_\d+_\d+_(?:{file_formats.PIXEL_TYPES})_)?(?P<trial>\d+)")
 
 
 @dataclass(frozen=True)
@@ -110,15 +108,16 @@ def _dtype(text: str) -> np.dtype:
 
 def _in_name(path: Path) -> Layout | None:
     """Return the layout that a file's name says: of labcams, or of a trial of WidefieldImager."""
-    match = _SIZES.search(path.stem)
+    match = file_formats.SIZES.search(path.stem)
     if not match:
         return None
-    channels, a, b, dtype = match[1], int(match[2]), int(match[3]), _dtype(match[4])
+    a, b, dtype = int(match["a"]), int(match["b"]), _dtype(match["dtype"])
     if TRIAL.fullmatch(path.stem):
         return Layout("TXY", {"Y": b, "X": a}, dtype, "its name")
-    if channels is None or not 0 < int(channels) <= MOST_CHANNELS:
+    channels = file_formats.channels_named(path.stem)
+    if channels is None:
         return Layout("TYX", {"Y": a, "X": b}, dtype, "its name")
-    return Layout("TCYX", {"C": int(channels), "Y": a, "X": b}, dtype, "its name")
+    return Layout("TCYX", {"C": channels, "Y": a, "X": b}, dtype, "its name")
 
 
 def _beside(path: Path) -> Layout | None:
@@ -137,7 +136,7 @@ def _beside(path: Path) -> Layout | None:
     own, shared = path.with_suffix(".mat"), path.with_name("AcqInfos.mat")
     if own.is_file() and len(size := _numbers(own, "datSize")) >= 2:
         kind, length = _word(own, "Datatype") or "single", _numbers(own, "datLength")
-        if not re.fullmatch(_DTYPE, kind):
+        if not re.fullmatch(file_formats.PIXEL_TYPES, kind):
             raise UserError(f"{own}: Datatype {kind}, which is no type of pixels; see movie_shape")
         order = _letters(own)
         n_frames = length[0] if len(length) == 1 else None
@@ -179,7 +178,7 @@ def _in_header(path: Path) -> Layout | None:
 
     Float64: how many numbers follow, the time of each frame, and height, width, 1 and frames.
     """
-    if not TRIAL.fullmatch(path.stem) or _SIZES.search(path.stem):
+    if not TRIAL.fullmatch(path.stem) or file_formats.SIZES.search(path.stem):
         return None
     n_bytes = path.stat().st_size
     with open(path, "rb") as file:

@@ -58,8 +58,12 @@ def _selections(path: Path) -> Iterator[tuple[str, roifile.ImagejRoi]]:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as file:
                 for entry in file.infolist():
-                    if not entry.filename.lower().endswith(".roi") or entry.file_size > MOST:
+                    if not entry.filename.lower().endswith(".roi"):
                         continue
+                    if entry.file_size > MOST:
+                        raise UserError(
+                            f"{path}: {entry.filename} of {entry.file_size} bytes is no selection"
+                        )
                     name = Path(entry.filename).name[:-4]
                     if name in found:
                         raise UserError(f"{path}: selection {name} is there twice; rename one")

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from mesodecode.study import file_formats
+
 
 @dataclass(frozen=True)
 class Layout:
     """A layout: the program, and names of its movies (of SVD components, of the temporal ones).
 
-    The number of channels in turn is the group `channels` of the name, else as given; `settings`
-    are of `recordings`, each a value and a comment; `beside`: key of `recordings` -> the name of a
-    file in the movie's folder, {stem} being the movie's own.
+    The number of channels in turn is what the name says (`file_formats.channels_named`), else as
+    given; `settings` are of `recordings`, each a value and a comment; `beside`: key of `recordings`
+    -> the name of a file in the movie's folder, {stem} being the movie's own.
     """
 
     program: str
@@ -28,16 +30,16 @@ class Layout:
     beside: Mapping[str, str] = field(default_factory=dict)
 
 
-_SIZES = r"_\d+_\d+_(u?int\d+|float\d+|single|double)"
+_SIZES = rf"\d+_\d+_({file_formats.PIXEL_TYPES})(_\d+)*"
 LAYOUTS = (
-    Layout("WidefieldImager, trials", rf"Frames_(?P<channels>\d\d?){_SIZES}_\d+\.dat"),  # musall
+    Layout("WidefieldImager, trials", rf"Frames_(\d+_)?{_SIZES}\.dat"),  # musall
     Layout("WidefieldImager, trials", r"Frames_.*\d\.(dat|mj2)", channels=2),
     Layout(
         "WidefieldImager, SVD",
         r"(rs)?Vc\.mat",
         settings={"movie_dataset": (["U", "Vc"], "CHECK: SVD components in one file")},
     ),
-    Layout("labcams or wfield", rf".*?_?(?P<channels>\d\d?){_SIZES}(_\d+)*\.(dat|bin)"),  # jcouto
+    Layout("labcams or wfield", rf"(.*_)?{_SIZES}\.(dat|bin)"),  # jcouto
     Layout("wfield, SVD", r"SVT(corr)?\.npy"),
     Layout("NeuroCAAS, SVD", r"reduced_temporal\.npy"),
     Layout("ALF of IBL, SVD", r"widefieldSVT\..+\.npy"),
@@ -57,9 +59,8 @@ LAYOUTS = (
 def layout_of(path: PurePosixPath) -> tuple[Layout | None, int]:
     """Return the layout that a movie is of, None if of no known one, and how many channels."""
     for layout in LAYOUTS:
-        if match := re.fullmatch(layout.name, path.name):
-            said = match.groupdict().get("channels")
-            return layout, int(said) if said else layout.channels
+        if re.fullmatch(layout.name, path.name):
+            return layout, file_formats.channels_named(path.stem) or layout.channels
     return None, 1
 
 
