@@ -115,11 +115,11 @@ def _correlations(axes: Axes, e: Evidence) -> None:
         marker = MARKERS[1] if x < n_unknowing else MARKERS[0]
         axes.plot(spread, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
         axes.plot([x - 0.38, x + 0.38], [np.mean(values)] * 2, color="black", lw=1.2)
-    words = {"ha": "center", "va": "top", "fontsize": 5.5}
-    axes.text((n_unknowing - 1) / 2, 1, "should be low", color=PALETTE[1], **words)
+    words = {"ha": "center", "va": "bottom", "fontsize": 5.5}
+    axes.text((n_unknowing - 1) / 2, 1.03, "should be low", color=PALETTE[1], **words)
     if len(groups) > n_unknowing:
         middle = (n_unknowing + len(groups) - 1) / 2
-        axes.text(middle, 1, "should be higher", color=PALETTE[0], **words)
+        axes.text(middle, 1.03, "should be higher", color=PALETTE[0], **words)
     axes.plot([-0.5, n_unknowing - 0.5], [SURVIVES] * 2, color="0.45", lw=0.6, ls=(0, (4, 3)))
     axes.axhline(0, color="0.7", lw=0.5, zorder=0)
     axes.set_xlim(-0.5, len(groups) - 0.5)
