@@ -99,3 +99,40 @@ def test_light_sources_of_init_are_their_own_values(lab, capsys):
     corrections = config["corrections"]
     assert (corrections["signal_channel"], corrections["reference_channel"]) == (2, 3)
     assert "could not be read" not in text
+
+
+SVT = np.random.default_rng(1).normal(size=(3, T))
+U = np.random.default_rng(2).normal(size=(H, W, 3))
+TABLES = {  # of ALF, as it is written in either way
+    "": "",
+    "comma": "channel_id,color,wavelength\n1,violet,405\n2,blue,470\n",
+    "tab": "channel_id\tcolor\twavelength\n1\tBlue\t470\n2\tViolet\t405\n",
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_times_of_corrected_components_are_those_of_their_light(lab, capsys, table):
+    """IBL's alf/widefield: times and lights of both wavelengths, components of calcium alone."""
+    lights, times = np.tile([1, 2], T), 7 + np.arange(2 * T) / 20
+    for path in lab.glob("data/*/*"):
+        for file in path.iterdir():
+            file.unlink()
+        alf = path / "alf" / "widefield"
+        alf.mkdir(parents=True)
+        np.save(alf / "widefieldU.images.npy", U)
+        np.save(alf / "widefieldSVT.haemoCorrected.npy", SVT)
+        np.save(alf / "imaging.times.npy", times)
+        np.save(alf / "imaging.imagingLightSource.npy", lights)
+        if table:
+            (alf / "imagingLightSource.properties.htsv").write_text(TABLES[table])
+        np.save(path / "alf" / "_ibl_wheel.timestamps.npy", 7 + TIME)
+        np.save(path / "alf" / "_ibl_wheel.position.npy", np.cumsum(RUNS * 0.1))
+    config, text, _ = init(lab, capsys)
+    blue = 1 if table == "tab" else 2
+    assert config["corrections"] == {"signal_channel": blue}
+    assert "could not be read" not in text and config["recordings"]["frame_rate"] == 10
+    assert ("by imagingLightSource.properties.htsv" in text) == bool(table)
+    seen = look_at(studies.resolve(config), "m1_20240101")
+    np.testing.assert_allclose(seen.time, times[lights == blue])
+    np.testing.assert_allclose(seen.image, (U @ SVT[:, :10]).mean(axis=2), atol=1e-5)
+    assert (seen.n_frames, seen.wrong) == (T, [])

@@ -216,6 +216,62 @@ def test_pulses_of_a_rate_are_frames_whatever_their_noise(tmp_path, noise):
     np.testing.assert_allclose(timed, times, atol=1e-9)
 
 
+def exposures(idle, duty, pause=0):
+    """A trace of 1 kHz: 0.5 s of rest, 8 exposures of a frame of 100 ms each (`pause` ms before the
+    fifth), and 0.5 s of rest; and when they begin (s)."""
+    begins = 500 + 100 * np.arange(8) + pause * (np.arange(8) > 3)
+    trace = np.full(1800 + pause, idle)
+    for begin in begins:
+        trace[begin : begin + int(duty * 100)] = 1 - idle
+    return 5.0 * trace, begins / 1000
+
+
+@pytest.mark.parametrize("duty", [0.05, 0.5, 0.95])
+@pytest.mark.parametrize("suffix", [".npy", ".mat", ".h5", ".csv"])
+def test_frames_begin_where_a_camera_leaves_its_idle_level(tmp_path, capsys, suffix, duty):
+    """A strobe that rests high and is pulled low: its rising edges are the ends of exposures."""
+    path = tmp_path / f"ttl{suffix}"
+    for idle, said in ((0, ""), (1, "rests on its high level")):
+        trace, begins = exposures(idle, duty)
+        if suffix == ".npy":
+            np.save(path, trace)
+        elif suffix == ".mat":
+            scipy.io.savemat(path, {"ttl": trace.astype("u1")[:, None]})
+        elif suffix == ".h5":
+            with h5py.File(path, "w") as file:
+                file["ttl"] = trace.astype(">i2")
+        else:
+            pd.DataFrame({"ttl": trace}).to_csv(path, index=False)
+        name = None if suffix == ".npy" else "ttl"
+        times = read_times(path, name, 8, 10.0, clock=1000)
+        np.testing.assert_allclose(times, begins)
+        assert said in capsys.readouterr().err
+
+
+def test_a_pause_shows_the_idle_level_where_a_trace_has_neither_beginning_nor_end(tmp_path, capsys):
+    path, whole = tmp_path / "ttl.npy", slice(520, 1610)
+    for idle, words in ((0, ""), (1, "falling edges; if not, set frame_times_edge: rising")):
+        trace, begins = exposures(idle, 0.5, pause=300)
+        np.save(path, trace[whole])  # from within the first exposure to the end of the last
+        times = read_times(path, None, 7, 10.0, clock=1000)
+        np.testing.assert_allclose(times, begins[1:] - 0.52)
+        said = capsys.readouterr().err
+        assert words in said and bool(words) == bool(said)
+    trace, begins = exposures(1, 0.5)
+    np.save(path, trace[480:1280])  # no rest of 2 periods: nothing says which
+    assert len(read_times(path, None, 8, 10.0, clock=1000)) == 8
+    assert "nowhere rests: frames are taken to begin at rising" in capsys.readouterr().err
+    times = read_times(path, None, 8, 10.0, clock=1000, edge="falling")
+    np.testing.assert_allclose(times, begins - 0.48)
+    both = np.concatenate([np.zeros(600), trace])  # powered on after the recorder
+    np.save(path, both)
+    read_times(path, None, 9, 10.0, clock=1000)
+    assert "rests on both levels" in capsys.readouterr().err
+    times = read_times(path, None, 8, 10.0, clock=1000, edge="falling")
+    np.testing.assert_allclose(times, begins + 0.6)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("trace", "clock", "words"),
     [

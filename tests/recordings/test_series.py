@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from make_movies import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
 from mesodecode.base.files import UserError, in_order
-from mesodecode.recordings.readers.light_sources import read_light_sources
+from mesodecode.recordings.readers.light_sources import lights_of, read_light_sources
 from mesodecode.recordings.readers.series import by_wavelength, check_signal, of_one_series
 
 BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
@@ -306,17 +306,17 @@ def test_light_sources_are_read_from_any_file(tmp_path, suffix):
     else:
         path.mkdir()
         np.save(path / "imaging.imagingLightSource.npy", lights)
-    assert read_light_sources(path, None, 5).tolist() == lights.tolist()
+    assert lights_of(path, None, 5).values.tolist() == lights.tolist()
     with pytest.raises(UserError, match="5 light sources, but the movie has 6 frames"):
-        read_light_sources(path, None, 6)
+        lights_of(path, None, 6)
 
 
 def test_light_sources_that_are_none_are_refused(tmp_path):
     path = tmp_path / "lights.csv"
     path.write_text("led\nblue\nviolet \n")
-    assert read_light_sources(path, "led", 2).tolist() == ["blue", "violet"]
+    assert read_light_sources(path, "led")[1].tolist() == ["blue", "violet"]
     with pytest.raises(UserError, match=r"no 'light_sources' in it; it holds: led; name"):
-        read_light_sources(path, None, 2)
+        read_light_sources(path, None)
     np.save(tmp_path / "l.npy", [1.5, 2])
     with pytest.raises(UserError, match="no whole numbers"):
-        read_light_sources(tmp_path / "l.npy", None, 2)
+        read_light_sources(tmp_path / "l.npy", None)

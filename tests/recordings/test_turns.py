@@ -170,3 +170,39 @@ def test_a_recording_with_a_dropped_frame_is_refused_and_mended_by_its_light_sou
         preprocess(tmp_path / "o.h5", **files, **given)
     with pytest.raises(UserError, match="wavelengths is separate"):
         preprocess(tmp_path / "o.h5", **files, **given, wavelengths="separate")
+
+
+@pytest.mark.parametrize(
+    ("cycle", "more", "without"),
+    [
+        ([3, 2], [], 0),
+        ([2, 3], [], 0),
+        ([2, 3], [2], 1),  # a last frame without a partner, which has no time in files of IBL
+        ([0, 2, 3], [0], 0),  # a dark frame before each pair
+        (["violet", "blue"], [], 0),
+    ],
+)
+def test_a_movie_of_the_signal_alone_takes_its_times_of_those_of_all_lights(
+    tmp_path, capsys, cycle, more, without
+):
+    """As components corrected for hemodynamics lie beside the times of all frames (ALF of IBL)."""
+    n, signal = 60, 2 if 2 in cycle else "blue"
+    frames = np.random.default_rng(0).integers(0, 999, (n, 6, 8)).astype(np.uint16)
+    lights = np.array([*cycle * n, *more])
+    times = np.arange(len(lights) - without) / (len(cycle) * RATE)
+    files = sources(tmp_path, frames, np.arange(n) // 20 % 2)
+    np.save(tmp_path / "lights.npy", lights)
+    np.save(tmp_path / "times.npy", times)
+    settings = DEFAULTS | {"signal_channel": signal}
+    given = {"light_sources": tmp_path / "lights.npy", "frame_times": tmp_path / "times.npy"}
+    preprocess(tmp_path / "o.h5", **files, **given, corrections=settings)
+    with h5py.File(tmp_path / "o.h5") as file:
+        np.testing.assert_array_equal(file["frames"], frames)
+        np.testing.assert_allclose(file["time"], times[lights[: len(times)] == signal])
+    assert f"of {len(lights)} light sources are {signal}" in capsys.readouterr().err
+    both = settings | {"reference_channel": 3 if signal == 2 else "violet"}
+    with pytest.raises(UserError, match="leave reference_channel out"):
+        preprocess(tmp_path / "o.h5", **files, **given, corrections=both)
+    np.save(tmp_path / "lights.npy", lights[len(cycle) :])
+    with pytest.raises(UserError, match=r"59 of them are|has 120 time stamps, but the movie"):
+        preprocess(tmp_path / "o.h5", **files, **given, corrections=settings)

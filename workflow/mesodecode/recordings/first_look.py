@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.corrections.movies import signal_frames
-from mesodecode.recordings.intake import of_another_length
+from mesodecode.recordings.intake import movie_lights, numbers_of, of_another_length
 from mesodecode.recordings.movie import Movie, WithoutBlank
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, stamps_of
 from mesodecode.recordings.readers.light_sources import read_light_sources
 from mesodecode.recordings.readers.traces import read_variables
 from mesodecode.recordings.source_files import session_movie
+from mesodecode.study.discovery import file_names as names
 from mesodecode.study.study import Study
 
 FRAMES = 10
@@ -34,8 +37,9 @@ class FirstLook:
 
     image (H, W): the mean of the first ten; rate, frames/s by time stamps, in `unit` (None: s),
     None without any; time (T,) s, speed (T,) cm/s where known, labels (T,); `lights`: the
-    values of light sources; `guessed`: keys of `recordings` without which behaviour could not be
-    read; `wrong`: why movie or behaviour could not be, a line each.
+    values of light sources, that of calcium first, `lights_by` what said so, and `alone`: the movie
+    holds the frames of that one only; `guessed`: keys of `recordings` without which behaviour could
+    not be read; `wrong`: why movie or behaviour could not be, a line each.
     """
 
     session: str
@@ -48,6 +52,8 @@ class FirstLook:
     speed: np.ndarray | None = None
     labels: np.ndarray | None = None
     lights: list[int | str] = field(default_factory=list)
+    lights_by: str = ""
+    alone: bool = False
     guessed: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -95,11 +101,11 @@ def _guessed(settings: dict[str, Any]) -> dict[str, str]:
         _, inside = read_variables(settings["behavior"], [])
     except (UserError, OSError):
         return {}
-    names = {name.rpartition("/")[2].lower(): name for name in inside}
+    held = {name.rpartition("/")[2].lower(): name for name in inside}
     found = {}
     for key, usual in GUESSED.items():
         said = settings.get(key) or (key == "behavior_speed" and settings.get("behavior_encoder"))
-        name = next((names[word] for word in usual if word in names), None)
+        name = next((held[word] for word in usual if word in held), None)
         if not said and name is not None:
             found[key] = name
     return found
@@ -110,45 +116,86 @@ def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
     source = WithoutBlank(movie) if movie.blank is not None else movie
     if path := study.source("light_sources", seen.session):
         name = study.config["recordings"]["light_sources_dataset"]
-        lights = read_light_sources(path, name, source.shape[0])
-        seen.lights = [value.item() for value in np.unique(lights)]
-        if corrections["signal_channel"] not in seen.lights:
-            corrections = corrections | {"signal_channel": seen.lights[0]}
-    taken = signal_frames(source.shape[0], corrections, lights)
+        _, values = read_light_sources(path, name)
+        seen.lights, seen.lights_by = calcium_first(np.unique(values).tolist(), Path(path))
+        lights = movie_lights(path, name, source, seen.lights[0])
+        seen.alone = lights.values is None
+        corrections = corrections | {"signal_channel": 1 if seen.alone else seen.lights[0]}
+    taken = signal_frames(source.shape[0], corrections, lights and lights.values)
     seen.n_frames, seen.size = len(taken), source.shape[1:]
     first = taken[:FRAMES]
     _, block = next(source.blocks(int(first[-1]) + 1))
     seen.image = block[first].mean(axis=0, dtype=np.float64)
-    numbers = source.kept[taken] if isinstance(source, WithoutBlank) else taken
-    frames = Frames(
-        len(taken), study.config["recordings"]["frame_rate"], None, numbers, movie.shape[0]
-    )
-    seen.time = _times(seen, study, movie, frames)
+    numbers, n_raw = numbers_of(source, taken, lights)
+    frames = Frames(len(taken), study.config["recordings"]["frame_rate"], None, numbers, n_raw)
+    seen.time = _times(seen, study, source.time, taken, frames)
     if seen.time is None:
-        seen.time = numbers / movie.shape[0] * len(taken) / frames.rate
+        seen.time = numbers / n_raw * len(taken) / frames.rate
         return frames
-    return Frames(frames.count, seen.rate, seen.time, numbers, movie.shape[0])
+    return Frames(frames.count, seen.rate, seen.time, numbers, n_raw)
 
 
-def _times(seen: FirstLook, study: Study, movie: Movie, frames: Frames) -> np.ndarray | None:
-    """Return the time stamps of frames in s, in the unit in which their rate is one of imaging."""
+def calcium_first(lights: list[int | str], path: Path) -> tuple[list[int | str], str]:
+    """Return light sources, that of calcium first and that of blood second, and what says so.
+
+    Words say so themselves; of numbers, a table of ALF beside the file (imagingLightSource.
+    properties, whose channel_id has a wavelength); else the first is taken, and of IBL's the 2.
+    """
+    table, told = _properties(path)
+    shows = {light: names.light_of(str(light)) for light in lights}
+    if any(str(light) in told for light in lights):
+        shows, by = {light: told.get(str(light)) for light in lights}, table
+    elif any(isinstance(light, str) and shows[light] is not None for light in lights):
+        by = "its word"
+    elif "imagingLightSource" in path.name and 2 in lights:
+        shows, by = {light: 0 if light == 2 else None for light in lights}, "IBL's usual number"
+    else:
+        return lights, ""
+    last = max(names.LIGHTS.values())
+    ranks = {0: 0, last: 1, last - 1: 2}  # calcium, blood by the same indicator, by reflection
+    return sorted(lights, key=lambda light: ranks.get(shows[light], len(ranks))), by
+
+
+def _properties(path: Path) -> tuple[str, dict[str, int | None]]:
+    """Return the name of ALF's table of light sources, and source -> what its light shows."""
+    for file in sorted(path.parent.glob("*LightSource.properties*.htsv")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        header, *rows = ([*map(str.strip, re.split("[\t,]", line))] for line in text.splitlines())
+        if "channel_id" in header:
+            at = header.index("channel_id")
+            told = {row[at]: _shown(row[:at] + row[at + 1 :]) for row in rows if row[at:]}
+            return file.name, told
+    return "", {}
+
+
+def _shown(cells: list[str]) -> int | None:
+    shown = [names.light_of(cell.removesuffix(".0")) for cell in cells]
+    return min((light for light in shown if light is not None), default=None)
+
+
+def _times(
+    seen: FirstLook, study: Study, own: np.ndarray | None, taken: np.ndarray, frames: Frames
+) -> np.ndarray | None:
+    """Return the time stamps of frames in s, in the unit in which their rate is one of imaging.
+
+    `own`: those of the movie, of which `taken` are the frames'.
+    """
     path, settings = study.source("frame_times", seen.session), study.config["recordings"]
-    if path is None and movie.time is None:
+    if path is None and own is None:
         return None
     for unit in (settings["frame_times_unit"],) if settings["frame_times_unit"] else UNITS:
         if path is None:
-            time = movie.time[frames.taken]
+            time = own[taken]
         else:
-            name, clock = settings["frame_times_dataset"], settings.get("frame_times_clock")
-            _, time = stamps_of(path, name, frames, unit, clock)
+            name, *pulses = (settings[f"frame_times_{key}"] for key in ("dataset", "clock", "edge"))
+            _, time = stamps_of(path, name, frames, unit, *pulses)
         steps = np.diff(time)
         rate = 1 / float(np.median(steps)) if len(steps) and np.median(steps) > 0 else 0.0
         if RATES[0] <= rate <= RATES[1]:
             seen.rate, seen.unit = rate, unit
             return time
-    raise UserError(
-        f"{path or movie.path}: time stamps of {rate:.4g} frames/s; see frame_times_unit"
-    )
+    path = path or study.source("movie", seen.session)
+    raise UserError(f"{path}: time stamps of {rate:.4g} frames/s; see frame_times_unit")
 
 
 def _line(error: Exception) -> str:

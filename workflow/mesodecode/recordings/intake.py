@@ -25,7 +25,7 @@ from mesodecode.recordings.readers.checks import CheckedMovie
 from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times, say
 from mesodecode.recordings.readers.filled import FilledMovie
 from mesodecode.recordings.readers.image_files import IMAGES
-from mesodecode.recordings.readers.light_sources import read_light_sources
+from mesodecode.recordings.readers.light_sources import Lights, lights_of
 from mesodecode.recordings.readers.series import check_signal
 from mesodecode.recordings.roi_files import read_signals
 from mesodecode.study.file_formats import format_of
@@ -54,6 +54,7 @@ class Sources:
     frame_times_dataset: str | None = None
     frame_times_unit: str | float | None = None
     frame_times_clock: str | float | None = None
+    frame_times_edge: str | None = None
     light_sources: str | Path | None = None
     light_sources_dataset: str | None = None
     rois: str | Path | None = None
@@ -167,10 +168,12 @@ def opened(sources: Sources) -> Iterator[Intake]:
         if brain is not None:
             brain = read_brain(brain, *movie.shape[1:], movie.path)
         filled = FilledMovie(movie, brain)
-        raw, lights = _measured(sources, movie, filled)
-        stack = corrected(raw, sources.corrections, sources.frame_rate, lights, filled.outside)
-        taken = signal_frames(movie.shape[0], sources.corrections, lights)
-        frames = frames_of(sources, movie, taken)
+        sources, lights = _with_lights(sources, movie)
+        raw = _measured(sources, movie, filled, lights)
+        told = lights and lights.values
+        stack = corrected(raw, sources.corrections, sources.frame_rate, told, filled.outside)
+        taken = signal_frames(movie.shape[0], sources.corrections, told)
+        frames = frames_of(sources, movie, taken, lights)
         traces = read_behavior(
             sources.behavior, sources.speed_threshold, frames=frames, **sources.labelling
         )
@@ -188,23 +191,52 @@ def opened(sources: Sources) -> Iterator[Intake]:
         yield Intake(raw, stack, traces, names, masks, brain, filled, axes_of(sources, movie))
 
 
+def _with_lights(sources: Sources, movie: Movie) -> tuple[Sources, Lights | None]:
+    """Return the light sources of a movie, None if no file tells them, and the sources with them.
+
+    A movie of the signal alone has one channel, whatever number its light has.
+    """
+    if sources.light_sources is None:
+        return sources, None
+    corrections = sources.corrections or {}
+    signal = corrections.get("signal_channel", 1)
+    lights = movie_lights(sources.light_sources, sources.light_sources_dataset, movie, signal)
+    if lights.values is not None or not corrections:
+        return sources, lights
+    if corrections["reference_channel"] is not None:
+        raise UserError(
+            f"{movie.path}: holds the frames of light source {signal} alone, by "
+            f"{sources.light_sources}: leave reference_channel out"
+        )
+    alone = {**corrections, "channels": 1, "signal_channel": 1}
+    return replace(sources, corrections=alone), lights
+
+
+def movie_lights(
+    path: str | Path, name: str | None, movie: Movie, signal: int | str | None
+) -> Lights:
+    """Return the light sources of a movie, of its blank frames none."""
+    if not isinstance(movie, WithoutBlank):
+        return lights_of(path, name, movie.shape[0], signal)
+    lights = lights_of(path, name, movie.n_all, signal)
+    values = None if lights.values is None else lights.values[movie.kept]
+    return replace(lights, values=values, numbers=lights.numbers[movie.kept])
+
+
 def _measured(
-    sources: Sources, movie: Movie, filled: FilledMovie
-) -> tuple[Measured, np.ndarray | None]:
-    """Return the movie as it is measured, and the light source of each frame if a file tells."""
-    lights, channels = None, sources.channels
-    used = None if sources.light_sources is not None else of_used_channels(movie, sources)
+    sources: Sources, movie: Movie, filled: FilledMovie, lights: Lights | None
+) -> Measured:
+    """Return the movie as it is measured."""
+    told, channels = lights is not None and lights.values is not None, sources.channels
+    used = None if told else of_used_channels(movie, sources)
     checked: Movie | InTurn = CheckedMovie(
         filled, keep_zero=sources.zero_frames == "keep", used=used
     )
-    if sources.light_sources is not None:
-        lights = read_light_sources(
-            sources.light_sources, sources.light_sources_dataset, movie.shape[0]
-        )
-        channels = len(np.unique(lights))
+    if told:
+        channels = len(np.unique(lights.values))
     elif channels > 1:
         checked = InTurn(checked, channels, apart=isinstance(movie, InterleavedMovie))
-    return Measured(checked, channels), lights
+    return Measured(checked, channels)
 
 
 def _roi_masks(sources: Sources, stack: Measured | Chain, filled: FilledMovie) -> Masks | None:
@@ -274,19 +306,32 @@ def say_axes(movie: Movie, axes: Axes) -> None:
     )
 
 
-def frames_of(sources: Sources, movie: Movie, taken: np.ndarray) -> Frames:
+def numbers_of(
+    movie: Movie, taken: np.ndarray, lights: Lights | None = None
+) -> tuple[np.ndarray, int]:
+    """Return which of all frames that the camera took frames `taken` (T,) are, and their number."""
+    if lights is not None:
+        return lights.numbers[taken], lights.n_all
+    if isinstance(movie, WithoutBlank):
+        return movie.kept[taken], movie.n_all
+    return taken, movie.shape[0]
+
+
+def frames_of(
+    sources: Sources, movie: Movie, taken: np.ndarray, lights: Lights | None = None
+) -> Frames:
     """Return the frames `taken` (T,) of a movie.
 
     Their time stamps are those of the file `frame_times`, else the movie's own.
     """
     times, rate = sources.frame_times, sources.frame_rate
-    n_raw, time, orders = movie.shape[0], movie.time, movie.axes.others(sources.channels)
-    if isinstance(movie, WithoutBlank):
-        n_raw, time = movie.n_all, movie.kept / rate if time is None else time
+    time, orders = movie.time, movie.axes.others(sources.channels)
+    if isinstance(movie, WithoutBlank) and time is None:
+        time = movie.kept / rate
     if time is not None:
         # those of the signal only: wavelengths in series of their own may share their times
         time = time[taken]
-    taken = movie.kept[taken] if isinstance(movie, WithoutBlank) else taken
+    taken, n_raw = numbers_of(movie, taken, lights)
     if times is not None:
         time = read_times(
             times,
@@ -295,6 +340,7 @@ def frames_of(sources: Sources, movie: Movie, taken: np.ndarray) -> Frames:
             rate,
             unit=sources.frame_times_unit,
             clock=sources.frame_times_clock,
+            edge=sources.frame_times_edge,
             taken=taken,
             n_raw=n_raw,
             orders=orders,

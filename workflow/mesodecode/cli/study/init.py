@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mesodecode.recordings.first_look import FirstLook
     from mesodecode.study.discovery.found import Found
 
 HELP = "folder of recordings → a first config"
@@ -52,6 +53,18 @@ def run(args: argparse.Namespace) -> None:
             print(note, file=sys.stderr)
 
 
+def _say_lights(found: Found, seen: FirstLook) -> None:
+    """Write which light source is which, as far as anything says so."""
+    held = f"of light_sources {seen.lights[:6]}"
+    by = f", by {seen.lights_by}" if seen.lights_by else ""
+    found.corrections["signal_channel"] = seen.lights[0], f"CHECK: {held}, calcium{by}"
+    if seen.alone or len(seen.lights) < 2:  # the movie holds no other
+        for key in ("reference_channel", "hemodynamics"):
+            found.corrections.pop(key, None)
+    else:
+        found.corrections["reference_channel"] = seen.lights[1], f"CHECK: {held}"
+
+
 def prove(found: Found, figure: Path | None) -> None:
     """Read one session as the config would, and draw it; note what is wrong."""
     import yaml
@@ -73,8 +86,8 @@ def prove(found: Found, figure: Path | None) -> None:
     found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]
     for key, name in seen.guessed.items():
         found.settings[key] = name, "CHECK: by its name"
-    for role, value in zip(("signal", "reference"), seen.lights, strict=False):
-        found.corrections[f"{role}_channel"] = value, f"CHECK: of light_sources {seen.lights[:6]}"
+    if seen.lights:
+        _say_lights(found, seen)
     if seen.rate is not None:
         found.settings["frame_rate"] = float(f"{seen.rate:.4g}"), "CHECK: frames/s, by time stamps"
     if seen.unit is not None:

@@ -13,7 +13,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import ask, other
 from mesodecode.recordings.readers import npy
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
-from mesodecode.recordings.readers.pulses import rising
+from mesodecode.recordings.readers.pulses import onsets
 from mesodecode.recordings.readers.traces import finite, read_variables
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
@@ -182,6 +182,7 @@ def read_times(
     *,
     unit: str | float | None = None,
     clock: str | float | None = None,
+    edge: str | None = None,
     taken: np.ndarray | None = None,
     n_raw: int | None = None,
     orders: Mapping[str, int] | None = None,
@@ -189,14 +190,14 @@ def read_times(
     """Read the time stamps (T,) s of a movie's frames.
 
     They are the variable `name` of a file; None looks for frame_times or time; a plain NPY vector
-    needs no name. A trace of pulses gives the times when it rises (see `pulses`): it is sampled at
-    `clock`, samples/s or the name of its times, or has times of its own. `unit` as for `seconds`;
-    `taken`, `n_raw` and `orders` as in `Frames`. Raises UserError unless there is one a frame (or
-    one for each of all channels, or two an exposure: see `of_frames`), each later than the one
-    before, at `rate` frames/s.
+    needs no name. A trace of pulses gives the times when they begin, at an `edge` (see `pulses`);
+    it is sampled at `clock`, samples/s or the name of its times, or has times of its own. `unit` as
+    for `seconds`; `taken`, `n_raw` and `orders` as in `Frames`. Raises UserError unless there is
+    one a frame (or one for each of all channels, or two an exposure: see `of_frames`), each later
+    than the one before, at `rate` frames/s.
     """
     frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
-    found, time = stamps_of(path, name, frames, unit, clock)
+    found, time = stamps_of(path, name, frames, unit, clock, edge)
     return check_times(time, found, path, rate)
 
 
@@ -206,6 +207,7 @@ def stamps_of(
     frames: Frames,
     unit: str | float | None = None,
     clock: str | float | None = None,
+    edge: str | None = None,
 ) -> tuple[str, np.ndarray]:
     """Return the variable of `read_times`, and the time stamps (T,) s of `frames`, of any rate."""
     known = (name,) if name else ("frame_times", "time")
@@ -214,12 +216,21 @@ def stamps_of(
         if time.ndim != 1:
             raise UserError(f"{path}: has shape {time.shape}; needs one time stamp a frame")
         if clock is not None:
-            time = rising(time, _sampled(path, clock, len(time), unit), found, path)
+            time = _pulses(time, _sampled(path, clock, len(time), unit), found, path, edge)
         else:
             time = seconds(time, unit, found, path)
     else:
-        found, time = _held_times(path, known, unit, clock)
+        found, time = _held_times(path, known, unit, clock, edge)
     return found, of_frames(time, found, path, frames)
+
+
+def _pulses(
+    values: np.ndarray, time: np.ndarray, name: str, path: str | Path, edge: str | None
+) -> np.ndarray:
+    begin, said = onsets(values, time, name, path, edge)
+    if said:
+        say(f"{path}: {said}")
+    return begin
 
 
 def _held_times(
@@ -227,6 +238,7 @@ def _held_times(
     known: Sequence[str],
     unit: str | float | None,
     clock: str | float | None,
+    edge: str | None,
 ) -> tuple[str, np.ndarray]:
     """Return the first variable of `known` that a file has, and the times in s that it gives."""
     held, inside = read_variables(path, known)
@@ -248,7 +260,7 @@ def _held_times(
         sampled = trace.time
     if sampled is None:
         return found, seconds(trace.values, unit, found, path)
-    return found, rising(finite(trace.values, found, path), sampled, found, path)
+    return found, _pulses(finite(trace.values, found, path), sampled, found, path, edge)
 
 
 def _sampled(
@@ -287,7 +299,8 @@ def of_frames(time: np.ndarray, name: str, path: str | Path, frames: Frames) -> 
             f"those of the signal's {n_frames} frames are taken"
         )
         return time[frames.taken]
-    if len(time) in (2 * n_raw, 2 * n_frames) and _alternate(time):
+    near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
+    if len(time) in (2 * n_raw, 2 * n_frames) and near is None and _alternate(time):
         say(
             f"{path}: of {len(time)} time stamps in {name}, twice as many as frames, the first of "
             "each two is taken: where an exposure begins"
@@ -295,7 +308,6 @@ def of_frames(time: np.ndarray, name: str, path: str | Path, frames: Frames) -> 
         return of_frames(time[::2], name, path, frames)
     fit = [f"{n_frames} (one a frame)"]
     fit += [f"{n_raw} (one for each frame of all channels)"] if n_raw != n_frames else []
-    near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
     hint = ""
     if near is not None and len(time) < near:
         hint = "; which frames lack one is not known: find those that are missing, or cut the movie"

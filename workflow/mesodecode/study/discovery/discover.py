@@ -180,17 +180,12 @@ def _shows(path: PurePosixPath) -> int:
 
 
 def _add_by_layout(sessions: list[Session], files: Mapping[PurePosixPath, int]) -> None:
-    """Give sessions the files that their layout has beside the movie; no lights of SVD components.
-
-    Those are of the frames that the components were made of.
-    """
+    """Give sessions the files that their layout has beside the movie."""
     for session in sessions:
         layout, _ = layout_of(session.path)
         for key, path in (beside(layout, session.path) if layout else {}).items():
             if path in files:
                 session.files[key] = path
-        if session.movie.units[0].temporal:
-            session.files.pop("lights", None)
 
 
 # --- what is said --------------------------------------------------------------------------------
@@ -231,6 +226,9 @@ def _say_what_movies_are(
         for role, number in (("signal", 1), ("reference", 2)):
             found.corrections[f"{role}_channel"] = number, "CHECK: its value in light_sources"
         found.corrections["hemodynamics"] = "regression", ""
+    if "lights" in found.patterns and usual.units[0].made == max(names.MADE.values()):
+        for key in ("reference_channel", "hemodynamics"):  # corrected: no other light is in it
+            del found.corrections[key]
     _say_what_was_chosen(found, sessions)
     _say_what_behavior_is(found, sessions)
 
