@@ -12,7 +12,13 @@ import pytest
 from mesodecode.cli import options
 from mesodecode.encoding import methods as encoding_methods
 from mesodecode.recordings.corrections import motion
-from mesodecode.report import corrections_words, decoder_words, methods, references
+from mesodecode.report import (
+    corrections_words,
+    decoder_words,
+    methods,
+    recordings_words,
+    references,
+)
 from mesodecode.study import decoder_table, schema
 from mesodecode.study import study as studies
 from mesodecode.study.kinds import KINDS
@@ -438,7 +444,7 @@ def test_works_are_those_cited_and_no_others():
 
 
 def test_every_work_that_the_words_can_cite_is_known():
-    parts = (corrections_words, decoder_words, methods, encoding_methods)
+    parts = (corrections_words, recordings_words, decoder_words, methods, encoding_methods)
     source = "".join(Path(part.__file__).read_text() for part in parts)
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_words.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))

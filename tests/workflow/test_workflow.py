@@ -218,7 +218,7 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     known = sections.names([name for part in sections.SECTIONS for name in part.tables], config)
     assert {Path(path).stem for path in words[tables + 1 : shown]} <= set(known)
     given = words[shown + 1 : words.index("--out")]
-    assert list(sections.find_figures(config, given).values()) == list(map(Path, given))
+    assert list(given.find_figures(config, given).values()) == list(map(Path, given))
 
 
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):

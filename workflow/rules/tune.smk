@@ -51,7 +51,7 @@ rule tune:
         device=STUDY.config["device"],
     params:
         first=lambda wildcards, input: flag_if("--pretrained", input.first[:1]),
-        mice=lambda wildcards: wildcards.test.split("+"),
+        mice=lambda wildcards: split_ids(wildcards.test),
         storage=str(RESULTS / "checkpoints/tune/{decoder}/test-{test}.journal"),
         code=code_version("tune"),
     message:

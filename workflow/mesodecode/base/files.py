@@ -94,6 +94,11 @@ def verify_checksum(path: str | Path) -> None:
         )
 
 
+def file_of(value: str) -> str | None:
+    """Return PATH of a setting ``file:PATH``; None of one that names no file."""
+    return value.removeprefix("file:") if value.startswith("file:") else None
+
+
 def matching(path: str | Path) -> list[Path]:
     """Return the files that `path` names: itself, or those that match it as a pattern (* ? []).
 

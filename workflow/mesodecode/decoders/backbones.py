@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mesodecode.base.files import UserError, atomic_path, verify_checksum, write_checksum
+from mesodecode.base.files import UserError, atomic_path, file_of, verify_checksum, write_checksum
 
 
 def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Module:
@@ -45,8 +45,8 @@ def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Modu
         raise UserError(_no_download(name, error)) from error
     if pretrained == "lite0":
         _load_lite0(net, name)
-    elif pretrained.startswith("file:"):
-        _load_backbone(net, Path(pretrained.removeprefix("file:")), head)
+    elif weights := file_of(pretrained):
+        _load_backbone(net, Path(weights), head)
     return net
 
 

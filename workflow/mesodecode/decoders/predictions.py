@@ -20,7 +20,7 @@ import numpy as np
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.windows import tell_short
 from mesodecode.study import protocols
-from mesodecode.study.allocation import Allocation
+from mesodecode.study.allocation import Allocation, split_ids
 
 ATTRIBUTES = ("decoder", "allocation", "train_mice", "valid_mouse", "test_mouse")
 
@@ -136,7 +136,7 @@ def _check(predictions: Predictions, path: str | Path) -> None:
     if not any(len(session.frame) for session in predictions.sessions.values()):
         raise UserError(nothing(path, predictions.sessions))
     for name, session in predictions.sessions.items():
-        fault = _fault(session, predictions.test_mouse.split("+"))
+        fault = _fault(session, split_ids(predictions.test_mouse))
         if fault:
             raise UserError(f"{path}: session {name}: {fault}; make the predictions again")
 

@@ -23,6 +23,7 @@ from mesodecode.decoders.stacked import Kept
 from mesodecode.decoders.train import Epoch, Fit
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import SessionSignals, check_rois
+from mesodecode.study.allocation import join_ids
 
 OWN = ("seed", "labels", "early_stopping")  # settings of a model, not of the stack
 SETTINGS = tuple(  # of `stacked.fit_stack`, in roi_rnn.schema
@@ -32,7 +33,7 @@ SETTINGS = tuple(  # of `stacked.fit_stack`, in roi_rnn.schema
 
 def name_of(decoder: str, train_mice: Sequence[str]) -> str:
     """Return what a model is called in messages and files: ``roi_gru on m1+m2+m3``."""
-    return f"{decoder} on {'+'.join(train_mice)}"
+    return f"{decoder} on {join_ids(train_mice)}"
 
 
 def fit(

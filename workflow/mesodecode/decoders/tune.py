@@ -58,23 +58,7 @@ def search(
     Raises UserError if no trial could be scored.
     """
     about = json.dumps([settings, line["search"], line["seed"], identity], sort_keys=True)
-    name = "tune " + hashlib.sha256(about.encode()).hexdigest()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    backend = optuna.storages.journal.JournalFileBackend(str(storage))
-    trials = optuna.storages.JournalStorage(backend)
-    kept = optuna.get_all_study_names(trials)
-    if kept and name not in kept:
-        print(
-            f"{storage}: its trials are of other settings, data or code, and are not counted",
-            file=sys.stderr,
-        )
-    study = optuna.create_study(
-        study_name=name,
-        storage=trials,
-        load_if_exists=True,
-        direction="maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
-    )
+    study = _kept(storage, "tune " + hashlib.sha256(about.encode()).hexdigest())
     if not ended(study):
         space = line["search"].items()
         study.enqueue_trial({k: settings[k] for k, v in space if tuning.holds(v, settings[k])})
@@ -99,17 +83,36 @@ def search(
         drawn = np.random.SeedSequence([line["seed"], len(done)]).generate_state(1)
         study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]), constant_liar=False)
         study.optimize(objective, n_trials=1, catch=(UserError,))
-        last = ended(study)[-1]
-        auc = "-" if last.value is None else f"{last.value:.4f}"
-        print(
-            f"trial {len(done) + 1}/{line['trials']}: {last.params} {last.state.name.lower()}, "
-            f"AUC {auc}",
-            file=sys.stderr,
-            flush=True,
-        )
+        said = f"trial {len(done) + 1}/{line['trials']}: {_said(ended(study)[-1])}"
+        print(said, file=sys.stderr, flush=True)
     if not any(trial.state == TrialState.COMPLETE for trial in study.trials):
         raise UserError(f"{storage}: none of {line['trials']} settings could be scored; see above")
     return study
+
+
+def _kept(storage: str | Path, name: str) -> optuna.Study:
+    """Return the study `name` of a journal, with the trials that it has there."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    backend = optuna.storages.journal.JournalFileBackend(str(storage))
+    trials = optuna.storages.JournalStorage(backend)
+    kept = optuna.get_all_study_names(trials)
+    if kept and name not in kept:
+        print(
+            f"{storage}: its trials are of other settings, data or code, and are not counted",
+            file=sys.stderr,
+        )
+    return optuna.create_study(
+        study_name=name,
+        storage=trials,
+        load_if_exists=True,
+        direction="maximize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
+    )
+
+
+def _said(trial: optuna.trial.FrozenTrial) -> str:
+    auc = "-" if trial.value is None else f"{trial.value:.4f}"
+    return f"{trial.params} {trial.state.name.lower()}, AUC {auc}"
 
 
 def suggest(trial: optuna.Trial, key: str, values: Sequence[Any]) -> Any:

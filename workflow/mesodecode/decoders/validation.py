@@ -19,7 +19,7 @@ from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.windows import tell_short
 from mesodecode.decoders.predictions import SessionPredictions, bind, nothing
 from mesodecode.study import protocols
-from mesodecode.study.allocation import Allocation
+from mesodecode.study.allocation import Allocation, split_ids
 
 ATTRIBUTES = ("decoder", "allocation", "valid_mouse")
 ARRAYS = {"frame": "i8", "label": "u1", "probability": "f4"}
@@ -113,7 +113,7 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
             f"{path}: not predictions of validation mice ({reason}); make them again"
         ) from None
     mice = {session.mouse for session in sessions.values()}
-    if about["allocation"] != allocation or not mice <= {*valid_mouse.split("+")}:
+    if about["allocation"] != allocation or not mice <= set(split_ids(valid_mouse)):
         raise UserError(
             f"{path}: predictions of mouse {', '.join(sorted(mice))} in allocation "
             f"{about['allocation']}; needs the validation mouse {valid_mouse} of {allocation}"

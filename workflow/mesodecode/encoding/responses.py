@@ -13,6 +13,7 @@ from mesodecode.base import records
 from mesodecode.base.files import UserError
 from mesodecode.encoding.explainable import explainable
 from mesodecode.encoding.readers import Session
+from mesodecode.study.allocation import join_ids
 
 LAGS = np.arange(-0.5, 1.01, 0.1)  # s beside the chosen lag, at which responses are looked for too
 
@@ -178,7 +179,7 @@ def join(parts: Sequence[Responses]) -> Responses:
     at = [[list(part.neurons).index(n) for n in common] for part in parts]
     numbers = [np.full(len(part.image), i) for i, part in enumerate(parts)]
     return Responses(
-        session="+".join(part.session for part in parts),
+        session=join_ids(part.session for part in parts),
         images=first.images,
         image=np.concatenate([part.image for part in parts]),
         response=np.concatenate([p.response[:, a] for p, a in zip(parts, at, strict=True)]),

@@ -33,7 +33,7 @@ from mesodecode.explain.cutout_tables import pixel_map
 from mesodecode.explain.shap_maps import evenly, shap_map, windows_as_trained
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.simulation.truth import planted_masks, planted_rois
-from mesodecode.study.allocation import Allocation
+from mesodecode.study.allocation import Allocation, split_ids
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS, DRAWS_OF_MASKS = 20, 5  # random orders: p of the deletion check can reach 1/21, 1/6
@@ -258,7 +258,7 @@ def _orders(
     if maps is None:
         return []
     tested = maps.index.get_level_values("test_mouse")
-    others = maps[[set(test_mice).isdisjoint(mice.split("+")) for mice in tested]]
+    others = maps[[set(test_mice).isdisjoint(split_ids(mice)) for mice in tested]]
     if others.empty:
         return []
     missing = [unit for unit in units if unit not in maps.columns]

@@ -35,6 +35,7 @@ from mesodecode.export.nwb_metadata import PLACEHOLDER, Metadata
 from mesodecode.recordings.locomotion import frame_ends
 from mesodecode.recordings.masks import Masks, read_masks
 from mesodecode.report import decoder_words
+from mesodecode.study.allocation import split_ids
 
 if TYPE_CHECKING:
     from mesodecode.decoders.predictions import Predictions
@@ -215,7 +216,7 @@ def _probabilities(frames: _Frames, item: Predictions, study: Study) -> pynwb.Ti
 
 
 def _mice(joined: str) -> str:
-    return decoder_words.joined(joined.split("+"))
+    return decoder_words.joined(split_ids(joined))
 
 
 def _add_rois(

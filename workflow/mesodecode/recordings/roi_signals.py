@@ -39,14 +39,20 @@ def moving_mean(signals: np.ndarray, n: int) -> np.ndarray:
     As MATLAB's ``movmean``: at the edges the window shrinks to the frames there are; a window of
     even length is centred about the current and the previous frame (t - n/2 … t + n/2 - 1).
     """
-    n_frames = len(signals)
-    shift = signals.mean(axis=0, dtype=np.float64)  # sums stay small, so their differences exact
-    sums = np.zeros((n_frames + 1, *signals.shape[1:]))
-    np.cumsum(signals - shift, axis=0, out=sums[1:])
-    frames = np.arange(n_frames)
+    frames = np.arange(len(signals))
     start = np.maximum(frames - n // 2, 0)
-    stop = np.minimum(frames + (n - 1) // 2 + 1, n_frames)
-    return (sums[stop] - sums[start]) / (stop - start)[:, None] + shift
+    stop = np.minimum(frames + (n - 1) // 2 + 1, len(signals))
+    return _means(signals, start, stop, signals.mean(axis=0, dtype=np.float64))
+
+
+def _means(x: np.ndarray, start: np.ndarray, stop: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return the means of x[start[t] : stop[t]] (T, R), of x (T, R).
+
+    `near`: values (R,) like those of x, by which sums stay small, so that differences are exact.
+    """
+    sums = np.zeros((len(x) + 1, *x.shape[1:]))
+    np.cumsum(x - near, axis=0, out=sums[1:])
+    return (sums[stop] - sums[start]) / (stop - start)[:, None] + near
 
 
 def normalised(signals: np.ndarray, *, baseline: int | None, normalise: str) -> np.ndarray:
@@ -310,12 +316,8 @@ def _divided(values: np.ndarray, by: np.ndarray, recording: Recording) -> np.nda
 
 def _trailing_mean(x: np.ndarray, n: int) -> np.ndarray:
     """Return the mean over the last n frames of x (T, R), the current one included."""
-    # Sums of differences from the first frame are small; differences from the mean know the future.
-    sums = np.zeros((len(x) + 1, *x.shape[1:]))
-    np.cumsum(x - x[:1], axis=0, out=sums[1:])
     stop = np.arange(1, len(x) + 1)
-    start = np.maximum(stop - n, 0)
-    return (sums[stop] - sums[start]) / (stop - start)[:, None] + x[:1]
+    return _means(x, np.maximum(stop - n, 0), stop, x[:1])  # the mean of x would know the future
 
 
 def _ratio(values: np.ndarray, by: np.ndarray) -> np.ndarray:

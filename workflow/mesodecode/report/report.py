@@ -38,8 +38,8 @@ def render(
 ) -> str:
     """Return the report as HTML: each of SECTIONS that has something to show.
 
-    `config` is that of `filled`, `tables` those of `sections.read_tables` and `figures` those of
-    `sections.find_figures`. Raises UserError if the config lacks a setting or a figure is of
+    `config` is that of `filled`, `tables` those of `given.read_tables` and `figures` those of
+    `given.find_figures`. Raises UserError if the config lacks a setting or a figure is of
     another kind.
     """
     environment = jinja2.Environment(

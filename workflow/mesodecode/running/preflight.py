@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesodecode.base.files import UserError, verify_checksum
+from mesodecode.base.files import UserError, file_of, verify_checksum
 from mesodecode.running.plan import DryRun, Job
 from mesodecode.study.study import Study
 
@@ -32,7 +32,7 @@ def weights(study: Study) -> Check:
     """Check that the first weights of CNNs are there, or can be fetched."""
     chosen = [d.settings for d in study.decoders.values() if d.settings.get("pretrained")]
     fetched = {s["backbone"] for s in chosen if s["pretrained"] == "imagenet"}
-    own = {s["pretrained"].partition(":")[2] for s in chosen if s["pretrained"].startswith("file:")}
+    own = set(filter(None, (file_of(s["pretrained"]) for s in chosen)))
     paths = {Path("results/weights") / f"{backbone}.pt" for backbone in fetched}
     for path in sorted(map(Path, own)):
         if not path.is_file():

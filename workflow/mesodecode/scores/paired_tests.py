@@ -10,6 +10,7 @@ import pandas as pd
 from mesodecode.base.files import UserError
 from mesodecode.scores import mouse_tests, published_tests
 from mesodecode.scores.mouse_tests import LEVEL
+from mesodecode.study.allocation import join_ids, split_ids
 
 TESTS = ("rank_sum", "signed_rank", "mouse_t", "sign_flip", "nadeau_bengio", "mixed")
 COLUMNS = [
@@ -134,9 +135,9 @@ def _by_session(sessions: pd.DataFrame, by: str) -> pd.DataFrame:
 def _test_train_ratio(table: pd.DataFrame) -> float:
     """Return test mice over training mice; where those are not named, all other mice train."""
     if "train_mice" in table:
-        return 1 / len(str(table["train_mice"].iloc[0]).split("+"))
-    valid = len(str(table["valid_mouse"].iloc[0]).split("+"))
-    mice = set(table["test_mouse"]) | set("+".join(table["valid_mouse"].astype(str)).split("+"))
+        return 1 / len(split_ids(str(table["train_mice"].iloc[0])))
+    valid = len(split_ids(str(table["valid_mouse"].iloc[0])))
+    mice = set(table["test_mouse"]) | set(split_ids(join_ids(table["valid_mouse"].astype(str))))
     if len(mice) < valid + 2:
         raise UserError("no column train_mice, and no mouse of the table is left to train")
     return 1 / (len(mice) - valid - 1)

@@ -20,6 +20,7 @@ from mesodecode.scores import calibration
 from mesodecode.shift import distances
 from mesodecode.shift.columns import OF_FEATURES, OF_PROBABILITIES
 from mesodecode.shift.distances import Featured
+from mesodecode.study.allocation import split_ids
 
 TAIL = 0.02  # less than the share of the rarer state that quality control warns of
 PARTS = 0.1, 0.25  # of a bout: what logits are averaged over, for `two_states` and for `slow`
@@ -39,14 +40,14 @@ def rows(
     `recordings` by session. The labels of the test mouse are not looked at.
     """
     about = {name: getattr(item, name) for name in (*ATTRIBUTES, "protocol")}
-    known = [*item.train_mice.split("+"), *item.valid_mouse.split("+")]
+    known = [*split_ids(item.train_mice), *split_ids(item.valid_mouse)]
     bout = median_bout([one for one in recordings.values() if one.mouse in known])
     of = [of_probabilities(s, recordings[name], bout) for name, s in validation.items()]
     reference = _mean(of)
-    reference |= _reference(featured, item.train_mice.split("+"), item.valid_mouse.split("+"))
+    reference |= _reference(featured, split_ids(item.train_mice), split_ids(item.valid_mouse))
     own = dict.fromkeys(item.sessions, NOTHING)
     if featured:
-        space = _known([f for f in featured if f.mouse in item.train_mice.split("+")])
+        space = _known([f for f in featured if f.mouse in split_ids(item.train_mice)])
         own |= {f.session: of_features(space, f) for f in featured if f.session in item.sessions}
     made = []
     for name, session in item.sessions.items():

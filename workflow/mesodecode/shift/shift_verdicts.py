@@ -15,6 +15,7 @@ import pandas as pd
 from mesodecode.shift import images, predicted_auc
 from mesodecode.shift.columns import COLUMNS, JUDGED, VERDICTS
 from mesodecode.study import schema
+from mesodecode.study.allocation import split_ids
 
 
 def report(
@@ -40,7 +41,7 @@ def judge(
     row: Mapping[str, Any], pictures: pd.DataFrame, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the shifts, verdict and reasons of a row of measures."""
-    found = of_decoder(row) | of_images(pictures, row["session"], row["train_mice"].split("+"))
+    found = of_decoder(row) | of_images(pictures, row["session"], split_ids(row["train_mice"]))
     level, reasons = 0, []
     for name, words in JUDGED.items():
         value, beyond = found[name], beyond_of(name, found[name], settings[name])

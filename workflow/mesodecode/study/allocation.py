@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mesodecode.base.files import UserError
 
 ROLES = ("train", "valid", "test")
+JOINED = "+"  # between ids in tables and names of files; no id holds it
+
+
+def join_ids(ids: Iterable[str]) -> str:
+    """Return ids of mice or sessions as tables write them: ``1+2+3``."""
+    return JOINED.join(ids)
+
+
+def split_ids(joined: str) -> list[str]:
+    """Return the ids of `join_ids`."""
+    return joined.split(JOINED)
 
 
 @dataclass(frozen=True)
@@ -33,5 +45,5 @@ class Allocation:
         return ".".join(f"{role}-{self.joined(role)}" for role in ROLES)
 
     def joined(self, role: str) -> str:
-        """The mice of a role as tables write them, joined by "+"."""
-        return "+".join(getattr(self, role))
+        """The mice of a role as tables write them."""
+        return join_ids(getattr(self, role))

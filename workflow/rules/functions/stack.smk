@@ -1,6 +1,7 @@
 """Recurrent ROI decoders that train side by side: which, and what their jobs read. No rules."""
 
 from mesodecode.study import stacks
+from mesodecode.study.allocation import join_ids
 
 STACKED = [
     d
@@ -28,7 +29,7 @@ def mice_of_group(wildcards):
 
 def sets_of_group(wildcards):
     """The sets of training mice of the job."""
-    return list(dict.fromkeys("+".join(mice) for _, mice in together(wildcards)))
+    return list(dict.fromkeys(join_ids(mice) for _, mice in together(wildcards)))
 
 
 def decoders_of_group(wildcards):

@@ -1,5 +1,7 @@
 """Searches: what they read and give. No rules."""
 
+from mesodecode.study.allocation import split_ids
+
 
 def searched_config(wildcards):
     """What a search of settings reads of the config, as JSON: mice, and one decoder."""

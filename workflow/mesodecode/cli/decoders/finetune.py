@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.networks import cnn_rnn_decoder
     from mesodecode.decoders.weights import Trained, digest
     from mesodecode.recordings.recording import mice_of
+    from mesodecode.study.allocation import join_ids
 
     alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn_rnn")
@@ -66,9 +67,9 @@ def run(args: argparse.Namespace) -> None:
     sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
     mice = tuple(map(mice_of, sets))
     if tuple(map(set, mice)) != (set(first.train_mice), set(first.valid_mice)):
-        validated = f" and validated on {'+'.join(first.valid_mice)}" if first.valid_mice else ""
+        validated = f" and validated on {join_ids(first.valid_mice)}" if first.valid_mice else ""
         raise UserError(
-            f"{args.start}: trained on {'+'.join(first.train_mice)}{validated}; --train and "
+            f"{args.start}: trained on {join_ids(first.train_mice)}{validated}; --train and "
             "--valid must hold the same mice"
         )
     settings["backbone"] = first.settings["backbone"]

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.recordings.recording import read_recordings
     from mesodecode.recordings.roi_signals import roi_names, session_signals
+    from mesodecode.study.allocation import split_ids
 
     settings = options.settings_of(args, "roi_rnn")
     if settings["drop"] or settings["precision"] != "float32":
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
         words = [w.partition(":")[2] for w in args.labels_of if w.startswith(f"{name}:")]
         labels = [one.labels for one in _label_donors.exchange(recordings, words)]
         for mice in args.sets:
-            of_set = mice.split("+")
+            of_set = split_ids(mice)
             called = roi_stack.name_of(name, of_set)
             members[called] = int(seed or settings["seed"]), of_set, labels
     inputs = [*_training.fingerprint(recordings), *args.sets, *args.decoders, *args.labels_of]

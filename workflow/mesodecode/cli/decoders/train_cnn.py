@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.base.files import sha256
+    from mesodecode.base.files import file_of, sha256
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import Images
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
     settings["frame_size"] = list(sets[0][0].shape[1:])
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
-    if settings["pretrained"].startswith("file:"):
-        inputs.append(sha256(settings["pretrained"].removeprefix("file:")))
+    if weights := file_of(settings["pretrained"]):
+        inputs.append(sha256(weights))
     checkpoint = _training.checkpoint_of(args, settings, inputs, "train_cnn")
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesodecode.base.files import UserError
+from mesodecode.cli import options
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from mesodecode.encoding.folds import Split
     from mesodecode.encoding.predictions import Predictions
@@ -35,6 +37,24 @@ def add_arguments(parser: argparse.ArgumentParser, one_fold: bool = True) -> Non
             metavar="ID",
             help="SESSION.fold-N holds out images of a session, test-SESSION a session",
         )
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that trains a network on one fold (see `of_network`)."""
+    add_arguments(parser)
+    options.add_compute(parser)
+    options.add_settings(parser, "encoding_network")
+
+
+def of_network(
+    args: argparse.Namespace,
+) -> tuple[dict[str, Any], torch.device, Responses, Split]:
+    """Return the settings of a network, its device, and the responses of its fold, split."""
+    from mesodecode.decoders.device import resolve_device
+
+    settings = options.settings_of(args, "encoding_network")
+    device = resolve_device(args.device, args.threads)
+    return settings, device, *split(args, read(args), args.fold)
 
 
 def read(args: argparse.Namespace) -> dict[str, Responses]:
@@ -69,13 +89,14 @@ def predictions(
 ) -> Predictions:
     """Return what model `name` predicted as the file that scores read."""
     from mesodecode.encoding.predictions import Predictions
+    from mesodecode.study.allocation import join_ids, split_ids
 
-    names = data.session.split("+")
+    names = split_ids(data.session)
     return Predictions(
         model=name,
         fold=fold,
         session=names[-1],
-        train_sessions="+".join(names[:-1] or names),
+        train_sessions=join_ids(names[:-1] or names),
         oracle=oracle,
         presentation=split.test,
         image=data.image[split.test],

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
 
 HELP = "why does an encoding network not learn? checks and a conclusion"
@@ -20,24 +19,19 @@ HELP = "why does an encoding network not learn? checks and a conclusion"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    _data.add_arguments(parser)
+    _data.add_network(parser)
     add = parser.add_argument
     add("--history", type=Path, help="epochs of the network's training, if it was trained (TSV)")
     add("--out", required=True, metavar="PREFIX", help="path without _checks.tsv and so on")
-    options.add_compute(parser)
-    options.add_settings(parser, "encoding_network")
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the four tables and say what is at fault."""
     from mesodecode.base.tables import read_table, write_table
-    from mesodecode.decoders.device import resolve_device
     from mesodecode.encoding.columns import HISTORY
     from mesodecode.encoding.diagnose import diagnose
 
-    settings = options.settings_of(args, "encoding_network")
-    device = resolve_device(args.device, args.threads)
-    data, split = _data.split(args, _data.read(args), args.fold)
+    settings, device, data, split = _data.of_network(args)
     history = read_table(args.history, HISTORY, HISTORY) if args.history else None
     found = diagnose(data, split, settings, history=history, device=device)
     for name in ("checks", "neurons", "layers", "rates"):

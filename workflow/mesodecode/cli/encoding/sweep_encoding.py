@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
 
 HELP = "train a network with many settings (a part of a sweep)"
@@ -20,7 +19,7 @@ HELP = "train a network with many settings (a part of a sweep)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    _data.add_arguments(parser)
+    _data.add_network(parser)
     add = parser.add_argument
     add("--learning-rates", type=float, nargs="+", required=True, help="learning rates")
     add("--momenta", type=float, nargs="+", required=True, help="momenta of SGD")
@@ -30,23 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--chunks", type=int, default=1, metavar="N", help="how many parts (default: 1)")
     add("--out", type=Path, required=True, help="TSV to write, a row a training")
     add("--partial", type=Path, help="file to keep finished lines in (default: none is kept)")
-    options.add_compute(parser)
-    options.add_settings(parser, "encoding_network")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.base.files import UserError, sha256
     from mesodecode.base.tables import write_table
-    from mesodecode.decoders.device import resolve_device
     from mesodecode.encoding import sweep
     from mesodecode.running.provenance import code_version
 
-    settings = options.settings_of(args, "encoding_network")
     if not 1 <= args.chunk <= args.chunks:
         raise UserError(f"--chunk {args.chunk}: there are chunks 1 to {args.chunks}")
-    device = resolve_device(args.device, args.threads)
-    data, split = _data.split(args, _data.read(args), args.fold)
+    settings, device, data, split = _data.of_network(args)
     swept = (args.learning_rates, args.momenta, args.l2s, args.initialisations)
     lines = sweep.grid(*swept)[args.chunk - 1 :: args.chunks]
     identity = [

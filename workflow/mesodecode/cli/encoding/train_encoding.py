@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
 
 HELP = "responses → weights of an encoding network, and its predictions"
@@ -17,7 +16,7 @@ HELP = "responses → weights of an encoding network, and its predictions"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    _data.add_arguments(parser)
+    _data.add_network(parser)
     add = parser.add_argument
     add("--name", default="model", help="name of the model in tables (default: model)")
     add("--out", type=Path, required=True, help="predictions of the test presentations (HDF5)")
@@ -31,8 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="keep the state this often (default: 300 s)",
     )
-    options.add_compute(parser)
-    options.add_settings(parser, "encoding_network")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,12 +39,9 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import atomic_path, sha256
     from mesodecode.base.tables import write_table
     from mesodecode.cli.decoders import _training
-    from mesodecode.decoders.device import resolve_device
     from mesodecode.encoding.train import train_network
 
-    settings = options.settings_of(args, "encoding_network")
-    device = resolve_device(args.device, args.threads)
-    data, split = _data.split(args, _data.read(args), args.fold)
+    settings, device, data, split = _data.of_network(args)
     inputs = [sha256(path) for path in args.responses]
     identity = settings | {"fold": [args.by, args.fold, args.folds, args.fold_seed]}
     checkpoint = _training.checkpoint_of(args, identity, inputs, "train_encoding")

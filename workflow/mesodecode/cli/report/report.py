@@ -36,15 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
     from mesodecode.base.files import UserError, atomic_path
-    from mesodecode.report import references, report, sections
+    from mesodecode.report import given, references, report, sections
 
     try:
         config = json.loads(Path(args.config).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
     config = report.filled(config)
-    tables = sections.read_tables(config, args.tables)
-    page = report.render(config, tables, sections.find_figures(config, args.figures))
+    tables = given.read_tables(config, args.tables)
+    page = report.render(config, tables, given.find_figures(config, args.figures))
     with atomic_path(args.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
     if args.references:

@@ -122,6 +122,7 @@ def _measure(
     from mesodecode.decoders.inputs import read_features
     from mesodecode.shift import measures
     from mesodecode.shift.adapted_features import AdaptedFeatures
+    from mesodecode.study.allocation import split_ids
 
     mice = {m for role in ("train_mice", "valid_mouse", "test_mouse") for m in _mice(item, role)}
     mine = [recording for recording in recordings if recording.mouse in mice]
@@ -140,7 +141,7 @@ def _measure(
     if isinstance(features, AdaptedFeatures):
         cnn = args.cnn and _model_file(args.cnn, item.allocation)
         decoder = load(model, cnn, device).decoder
-        featured = features.of(decoder, mine, item.train_mice.split("+"))
+        featured = features.of(decoder, mine, split_ids(item.train_mice))
         return measures.rows(item, sessions, featured, own)
     sources = mine
     if args.features:
@@ -164,4 +165,6 @@ def _model_file(folder: Path, allocation: str) -> Path:
 
 
 def _mice(item: Predictions, role: str) -> list[str]:
-    return getattr(item, role).split("+")
+    from mesodecode.study.allocation import split_ids
+
+    return split_ids(getattr(item, role))

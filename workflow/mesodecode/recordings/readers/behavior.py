@@ -66,9 +66,8 @@ def read_behavior(
     for role, trace in found.items():
         rests = role.startswith(("encoder", "position"))
         trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit, rests=rests)
-    behavior = {}
-    if "labels" in found and states != "speed":
-        behavior["labels"] = _labels(found["labels"], run_label)
+    unused = speed_threshold_low is not None or bool(min_bout)
+    behavior = {} if states == "speed" else _recorded(path, found, run_label, unused)
     speed = _speed(
         found,
         speed_threshold,
@@ -92,14 +91,27 @@ def read_behavior(
             below=speed_threshold_low,
             min_bout=min_bout,
         )
-    elif speed_threshold_low is not None or min_bout:
+    if "speed" in behavior:
+        behavior["speed"] = behavior["speed"].astype(np.float32)
+    return behavior
+
+
+def _recorded(
+    path: str | Path, found: dict[str, Trace], run_label: str, unused: bool
+) -> dict[str, np.ndarray]:
+    """Return the labels of the file, if it has some.
+
+    Raises UserError if there are settings of states by speed, which have no use then (`unused`).
+    """
+    if "labels" not in found:
+        return {}
+    labels = _labels(found["labels"], run_label)
+    if unused:
         raise UserError(
             f"{path}: its labels '{found['labels'].name}' are taken, so speed_threshold_low and "
             "min_bout have no use; leave them out or set states: speed"
         )
-    if "speed" in behavior:
-        behavior["speed"] = behavior["speed"].astype(np.float32)
-    return behavior
+    return {"labels": labels}
 
 
 def _speed(
