@@ -50,7 +50,7 @@ class Timed(train.Regression):
             raise OutOfTime
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--convolutions", type=int, default=5, help="0: all (default: 5)")
@@ -64,7 +64,12 @@ def main() -> None:
     add("--keep", type=Path, metavar="FOLDER", help="where trainings are kept")
     add("--diagnose", action="store_true")
     add("--threads", type=int, default=1)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train with each rate, and diagnose the first if asked for."""
+    args = arguments()
     torch.set_num_threads(args.threads)
     made = simulate.simulate_population(**schema.defaults("encoding_simulate"))
     session = readers.Session(
@@ -75,64 +80,82 @@ def main() -> None:
     split = folds.split_images(data, 1, 10, 0)
     settings = schema.defaults(
         "encoding_network",
-        **{"convolutions": args.convolutions or None, "train_on": args.train_on},
-        **{"initialisation": args.initialisation, "epochs": args.epochs},
+        convolutions=args.convolutions or None,
+        train_on=args.train_on,
+        initialisation=args.initialisation,
+        epochs=args.epochs,
         optimizer=args.optimizer,
         momentum=args.momentum,
     )
-    training, valid, test, scaler = train.sources(data, split, settings)
-    first = np.unique(data.image[split.test], return_index=True)[1]
-    index = np.unique(data.image[split.test], return_inverse=True)[1]
-    means = image_means(data.response[split.test].astype(float), index) - scaler.response[0]
-    means /= scaler.response[1]
+    sources = train.sources(data, split, settings)
     train.Regression = Timed
-    history = None
+    first = None
     for rate in args.rates:
         network = train.network_of(data, settings)
         n = sum(p.numel() for p in network.parameters())
         print(f"learning rate {rate:g}, {n:,} weights", flush=True)
         start = time.monotonic()
-        Timed.deadline = start + 60 * args.minutes
-        chosen = {key: settings[key] for key in train.SETTINGS} | {"learning_rate": rate}
-        words, fitted = "epochs are over", None
-        name = (
-            f"{args.convolutions}_{args.initialisation}_{args.train_on}_{args.optimizer}_{rate:g}"
-        )
-        kept = args.keep and Checkpoint(args.keep / f"{name}.pt", chosen, every=900)
-        try:
-            fitted = train.fit(network, training, valid, **chosen, checkpoint=kept)
-        except OutOfTime:
-            words = "time is over"
-        except train.Diverged as error:
-            words = str(error)
-        run = Timed.last
-        seconds = time.monotonic() - start
-        if fitted is None and (run is None or not run.history):
+        table, words = one_rate(args, network, sources, settings, rate)
+        if table is None:
             print(f"rate {rate:g}: {words}")
             continue
-        network.load_state_dict(fitted.state if fitted else run.best_state)
-        expected = test.logits(network, test.centres).numpy()[first]
-        score = r2(means, expected)[made.responsive].mean()
-        if fitted:
-            table = fitted.history
-        else:
-            table = pd.DataFrame([vars(line) for line in run.history])
-            table["train_r2"], table["valid_r2"] = zip(*run.r2, strict=True)
+        score = test_score(data, split, made.responsive, network, sources)
         best, last = table.loc[table["valid_loss"].idxmin()], table.iloc[-1]
         print(
-            f"rate {rate:g}: {len(table)} epochs ({words}), {seconds:.0f} s; best epoch "
-            f"{best['epoch']:.0f}: R2 {best['train_r2']:.3f} training, {best['valid_r2']:.3f} "
-            f"validation; test R2 of averages, responsive neurons: {score:.3f}; last epoch: R2 "
-            f"{last['train_r2']:.3f} training, {last['valid_r2']:.3f} validation",
+            f"rate {rate:g}: {len(table)} epochs ({words}), {time.monotonic() - start:.0f} s; best "
+            f"epoch {best['epoch']:.0f}: R2 {best['train_r2']:.3f} training, "
+            f"{best['valid_r2']:.3f} validation; test R2 of averages, responsive neurons: "
+            f"{score:.3f}; last epoch: R2 {last['train_r2']:.3f} training, "
+            f"{last['valid_r2']:.3f} validation",
             flush=True,
         )
-        if history is None:
-            history, settings["learning_rate"] = table, rate
-        Timed.last = None
-    if args.diagnose:
-        found = diagnose.diagnose(data, split, settings, history=history)
+        first = first or (table, rate)
+    if args.diagnose and first:
+        settings["learning_rate"] = first[1]
+        found = diagnose.diagnose(data, split, settings, history=first[0])
         print(found.checks[["check", "verdict", "fault", "sentence"]].to_csv(sys.stdout, sep="\t"))
         print(found.layers.to_string(), found.rates.to_string(), sep="\n")
+
+
+def one_rate(
+    args: argparse.Namespace, network: torch.nn.Module, sources: tuple, settings: dict, rate: float
+) -> tuple[pd.DataFrame | None, str]:
+    """Train until epochs or time are over; return the epochs, none if none ended, and which it was.
+
+    `network` has the weights of the best epoch then.
+    """
+    Timed.last, Timed.deadline = None, time.monotonic() + 60 * args.minutes
+    chosen = {key: settings[key] for key in train.SETTINGS} | {"learning_rate": rate}
+    name = f"{args.convolutions}_{args.initialisation}_{args.train_on}_{args.optimizer}_{rate:g}"
+    kept = args.keep and Checkpoint(args.keep / f"{name}.pt", chosen, every=900)
+    try:
+        fitted = train.fit(network, *sources[:2], **chosen, checkpoint=kept)
+    except (OutOfTime, train.Diverged) as error:
+        words = str(error) or "time is over"
+        if Timed.last is None or not Timed.last.history:
+            return None, words
+        network.load_state_dict(Timed.last.best_state)
+        table = pd.DataFrame([vars(line) for line in Timed.last.history])
+        table["train_r2"], table["valid_r2"] = zip(*Timed.last.r2, strict=True)
+        return table, words
+    network.load_state_dict(fitted.state)
+    return fitted.history, "epochs are over"
+
+
+def test_score(
+    data: responses.Responses,
+    split: folds.Split,
+    responsive: np.ndarray,
+    network: torch.nn.Module,
+    sources: tuple,
+) -> float:
+    """Return the mean R² of the averages of test images, over responsive neurons (N,) bool."""
+    _, _, test, scaler = sources
+    _, first, index = np.unique(data.image[split.test], return_index=True, return_inverse=True)
+    means = image_means(data.response[split.test].astype(float), index) - scaler.response[0]
+    means /= scaler.response[1]
+    expected = test.logits(network, test.centres).numpy()[first]
+    return r2(means, expected)[responsive].mean()
 
 
 if __name__ == "__main__":

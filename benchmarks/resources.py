@@ -16,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -104,140 +106,161 @@ class Sessions:
 
 def main() -> None:
     """Measure all verbs and print a table."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        measure(folder, Sessions(folder))
-
-
-def measure(at: Path, sessions: Sessions) -> None:
-    """Print one line a verb: memory and time at two sizes, and at the published one."""
-
-    def line(rule, grows_with, small, large, published, case):
-        (a, s), (b, t) = (run(*case(n)) for n in (small, large))
-        slope, rate = (b - a) / (large - small), (t - s) / (large - small)
-        memory = b + max(0.0, slope) * (published - large)
-        minutes = (t + max(0.0, rate) * (published - large)) / 60
-        print(
-            f"| {rule} | {grows_with} | {small}: {a:.0f} MB, {s:.0f} s | {large}: {b:.0f} MB, "
-            f"{t:.0f} s | {published}: {memory:,.0f} MB | "
-            f"{'' if rule.startswith(('train', 'finetune')) else f'{minutes:.0f} min'} |",
-            flush=True,
-        )
-
     print("| rule | grows with | small | larger | published | one core |")
     print("|---|---|---|---|---|---|")
-    line(
-        *("simulate", "frames", FRAMES // 4, FRAMES, FRAMES),
-        lambda n: [
-            *("simulate", "--mouse", "m1", "--session", "m1_s1", "--run-share", "0.4"),
-            *("--n-frames", n, "--image-size", SIZE, "--out", at / f"raw{n}"),
-        ],
-    )
-    line(
-        *("preprocess", "frames", FRAMES // 4, FRAMES, FRAMES),
-        lambda n: [
-            *("preprocess", "--movie", at / f"raw{n}" / "m1_s1.tif", "--session", "m1_s1"),
-            *("--behavior", at / f"raw{n}" / "m1_s1_behavior.mat", "--mouse", "m1"),
-            *("--rois", at / f"raw{n}" / "m1_s1_roi.mat", "--frame-rate", "30"),
-            *("--out", sessions.source, "--measures", at / "measures.h5"),
-        ],
-    )
-    shutil.rmtree(at / f"raw{FRAMES}")
-    line(
-        *("fit_linear", "training sessions", 1, 3, 41),
-        lambda n: [
-            *("fit-linear", "--train", *sessions.of("m1", n), "--test", *sessions.of("m3", 1)),
-            *("--valid-mice", "m2", "--pixels", "32", "--frame-step", "10"),
-            *("--weights", at / "w.npz", "--out", at / "p.h5"),
-        ],
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for measure in (recordings, images, frozen, rois, maps, tables):
+            measure(folder, Sessions(folder))
+
+
+def line(
+    rule: str,
+    grows_with: str,
+    small: int,
+    large: int,
+    published: int,
+    case: Callable[[int], list],
+) -> None:
+    """Print memory and time of the command `case(n)` at two sizes, and at the published one."""
+    (a, s), (b, t) = (run(*case(n)) for n in (small, large))
+    slope, rate = (b - a) / (large - small), (t - s) / (large - small)
+    memory = b + max(0.0, slope) * (published - large)
+    minutes = (t + max(0.0, rate) * (published - large)) / 60
+    print(
+        f"| {rule} | {grows_with} | {small}: {a:.0f} MB, {s:.0f} s | {large}: {b:.0f} MB, "
+        f"{t:.0f} s | {published}: {memory:,.0f} MB | "
+        f"{'' if rule.startswith(('train', 'finetune')) else f'{minutes:.0f} min'} |",
+        flush=True,
     )
 
-    def cnn(n: int, frames: int = 400) -> list:
-        roles = sessions.roles(1, n_frames=frames)[:-2]
+
+def recordings(at: Path, sessions: Sessions) -> None:
+    """Make the recording that all other verbs read copies of, and its measures."""
+
+    def simulate(n: int) -> list:
+        of = ["--mouse", "m1", "--session", "m1_s1", "--run-share", "0.4"]
+        return ["simulate", *of, "--n-frames", n, "--image-size", SIZE, "--out", at / f"raw{n}"]
+
+    def preprocess(n: int) -> list:
+        raw = at / f"raw{n}"
+        of = ["--movie", raw / "m1_s1.tif", "--behavior", raw / "m1_s1_behavior.mat"]
+        of += ["--rois", raw / "m1_s1_roi.mat", "--frame-rate", "30"]
+        made = ["--out", sessions.source, "--measures", at / "measures.h5"]
+        return ["preprocess", "--session", "m1_s1", "--mouse", "m1", *of, *made]
+
+    line("simulate", "frames", FRAMES // 4, FRAMES, FRAMES, simulate)
+    line("preprocess", "frames", FRAMES // 4, FRAMES, FRAMES, preprocess)
+    shutil.rmtree(at / f"raw{FRAMES}")
+
+
+def images(at: Path, sessions: Sessions) -> None:
+    """Measure decoders of images."""
+
+    def fit_linear(n: int) -> list:
+        mice = ["--train", *sessions.of("m1", n), "--test", *sessions.of("m3", 1)]
+        mice += ["--valid-mice", "m2", "--pixels", "32", "--frame-step", "10"]
+        return ["fit-linear", *mice, "--weights", at / "w.npz", "--out", at / "p.h5"]
+
+    def train_cnn(n: int) -> list:
+        roles = sessions.roles(1, n_frames=400)[:-2]
         made = ["--out", at / "cnn.pt", "--history", at / "h.tsv"]
         rate = ["--epochs", "1", "--batch-size", n, "--pretrained", "none", *BASE]
         return ["train-cnn", *roles, *rate, *made]
 
-    line("train_cnn", "images a batch", 32, 96, 512, cnn)
-    line("train_cnn", "sessions in memory", 2, 4, 53, lambda n: _cnn_of(sessions, at, n))
-    line(
-        *("finetune", "windows a batch", 16, 32, 32),
-        lambda n: [
-            *("finetune", "--start", at / "cnn.pt", *sessions.roles(1, n_frames=400)[:-2], *GRU),
-            *("--batch-size", n, "--half-window", "15", "--frame-step", "2"),
-            *("--out", at / "f.pt", "--history", at / "h.tsv"),
-        ],
-    )
-    line(
-        *("extract", "frames", 500, 1500, FRAMES),
-        lambda n: [
-            *("extract", "--weights", at / "cnn.pt", "--features", at / "x.h5", *BASE),
-            *("--recordings", *sessions.of("m3", 1, n), "--predictions", at / "p.h5"),
-        ],
-    )
-    line(
-        *("predict_images", "frames", 500, 1500, FRAMES),
-        lambda n: [
-            *("predict", "--weights", at / "f.pt", "--recordings", *sessions.of("m3", 1, n)),
-            *("--out", at / "p.h5", "--decoder", "x", *BASE),
-        ],
-    )
-    line(
-        *("train_rnn", "sessions", 2, 6, 53),
-        lambda n: [
-            *("train-rnn", "--features", sessions.features(n - 1), "--train-mice", "m1"),
-            *("--valid-mice", "m2", *GRU, "--frame-step", "100"),
-            *("--out", at / "r.pt", "--history", at / "h.tsv"),
-        ],
-    )
-    line(
-        *("predict_rnn", "test sessions", 1, 2, 15),
-        lambda n: [
-            *("predict", "--weights", at / "r.pt", "--features", sessions.features(n)),
-            *("--test-mice", "m3", "--decoder", "x", "--out", at / "p.h5", *BASE),
-        ],
-    )
-    roi = ["--baseline", "1000", "--decoder", "x", "--predictions", at / "p.h5"]
-    line(
-        *("train_roi", "sessions", 3, 12, 64),
-        lambda n: [
-            *("train-roi", *sessions.roles(n - 2, frames=False), *roi, *GRU, "--half-window", "15"),
-            *("--frame-step", "20", "--out", at / "roi.pt", "--history", at / "h.tsv"),
-        ],
-    )
-    for model in ("logistic_regression", "linear_svm", "ridge", "gradient_boosting"):
-        line(
-            *(f"fit_roi ({model})", "training sessions", 2, 8, 41),
-            lambda n, model=model: [
-                *("fit-roi", *sessions.roles(n, frames=False), *roi, "--model", model),
-                *("--half-window", "15", "--frame-step", "10", "--out", at / "roi.joblib"),
-            ],
-        )
-    line(
-        *("shap (10 windows)", "background", 1000, 4000, 10_000),
-        lambda n: [
-            *("shap", "--weights", at / "roi.pt", "--recordings"),
-            *(*sessions.of("m3", 15, frames=False), "--decoder", "x", *BASE),
-            *("--background", n, "--windows", "10", "--out", at / "s.h5"),
-        ],
-    )
+    def in_memory(n: int) -> list:  # all but one of the sessions train, for a step or two
+        roles = ["--train", *sessions.of("m1", n - 1), "--valid", *sessions.of("m2", 1)]
+        rate = ["--epochs", "1", "--batch-size", "32", "--frame-step", "600"]
+        made = ["--out", at / "c.pt", "--history", at / "h.tsv"]
+        return [
+            "train-cnn",
+            *roles,
+            *rate,
+            "--pretrained",
+            "none",
+            "--feed",
+            "memory",
+            *BASE,
+            *made,
+        ]
 
-    line(
-        *("shap_check (10 windows)", "background", 1000, 4000, 10_000),
-        lambda n: [
-            *("shap-check", "--weights", at / "roi.pt", "--recordings"),
-            *(*sessions.of("m3", 15, frames=False), "--maps", at / "s.h5", *BASE),
-            *("--background", n, "--windows", "10", "--out", at / "check.h5"),
-        ],
-    )
-    line(
-        *("cutout (4 corners)", "frames", 400, 800, FRAMES),
-        lambda n: [
-            *("cutout", "--weights", at / "f.pt", "--recordings", *sessions.of("m3", 1, n)),
-            *("--decoder", "x", "--masks", "corners", "--size", "32", *BASE),
-            *("--out", at / "cut.tsv"),
-        ],
-    )
+    def finetune(n: int) -> list:
+        roles = sessions.roles(1, n_frames=400)[:-2]
+        how = ["--batch-size", n, "--half-window", "15", "--frame-step", "2", *GRU]
+        made = ["--out", at / "f.pt", "--history", at / "h.tsv"]
+        return ["finetune", "--start", at / "cnn.pt", *roles, *how, *made]
+
+    def predict(n: int) -> list:
+        of = ["--weights", at / "f.pt", "--recordings", *sessions.of("m3", 1, n)]
+        return ["predict", *of, "--out", at / "p.h5", "--decoder", "x", *BASE]
+
+    line("fit_linear", "training sessions", 1, 3, 41, fit_linear)
+    line("train_cnn", "images a batch", 32, 96, 512, train_cnn)
+    line("train_cnn", "sessions in memory", 2, 4, 53, in_memory)
+    line("finetune", "windows a batch", 16, 32, 32, finetune)
+    line("predict_images", "frames", 500, 1500, FRAMES, predict)
+
+
+def frozen(at: Path, sessions: Sessions) -> None:
+    """Measure recurrent decoders of the features of a CNN, whose weights `images` made."""
+
+    def extract(n: int) -> list:
+        of = ["--weights", at / "cnn.pt", "--recordings", *sessions.of("m3", 1, n)]
+        return ["extract", *of, "--features", at / "x.h5", "--predictions", at / "p.h5", *BASE]
+
+    def train(n: int) -> list:
+        of = ["--features", sessions.features(n - 1), "--train-mice", "m1", "--valid-mice", "m2"]
+        made = ["--out", at / "r.pt", "--history", at / "h.tsv"]
+        return ["train-rnn", *of, *GRU, "--frame-step", "100", *made]
+
+    def predict(n: int) -> list:
+        of = ["--weights", at / "r.pt", "--features", sessions.features(n), "--test-mice", "m3"]
+        return ["predict", *of, "--decoder", "x", "--out", at / "p.h5", *BASE]
+
+    line("extract", "frames", 500, 1500, FRAMES, extract)
+    line("train_rnn", "sessions", 2, 6, 53, train)
+    line("predict_rnn", "test sessions", 1, 2, 15, predict)
+
+
+def rois(at: Path, sessions: Sessions) -> None:
+    """Measure decoders of ROI signals."""
+    roi = ["--baseline", "1000", "--decoder", "x", "--predictions", at / "p.h5"]
+    roi += ["--half-window", "15"]
+
+    def train(n: int) -> list:
+        made = ["--frame-step", "20", "--out", at / "roi.pt", "--history", at / "h.tsv"]
+        return ["train-roi", *sessions.roles(n - 2, frames=False), *roi, *GRU, *made]
+
+    def fit(model: str, n: int) -> list:
+        made = ["--frame-step", "10", "--out", at / "roi.joblib"]
+        return ["fit-roi", *sessions.roles(n, frames=False), *roi, "--model", model, *made]
+
+    line("train_roi", "sessions", 3, 12, 64, train)
+    for model in ("logistic_regression", "linear_svm", "ridge", "gradient_boosting"):
+        line(f"fit_roi ({model})", "training sessions", 2, 8, 41, partial(fit, model))
+
+
+def maps(at: Path, sessions: Sessions) -> None:
+    """Measure importance maps of the decoders that `rois` and `images` trained."""
+
+    def shap(n: int, verb: str = "shap", *more: object) -> list:
+        of = ["--weights", at / "roi.pt", "--recordings", *sessions.of("m3", 15, frames=False)]
+        return [verb, *of, "--background", n, "--windows", "10", *BASE, *more]
+
+    def cutout(n: int) -> list:
+        of = ["--weights", at / "f.pt", "--recordings", *sessions.of("m3", 1, n), "--decoder", "x"]
+        return ["cutout", *of, "--masks", "corners", "--size", "32", *BASE, "--out", at / "cut.tsv"]
+
+    made, checked = ("--decoder", "x", "--out", at / "s.h5"), ("--maps", at / "s.h5")
+    checked += ("--out", at / "check.h5")
+    sizes = "background", 1000, 4000, 10_000
+    line("shap (10 windows)", *sizes, lambda n: shap(n, "shap", *made))
+    line("shap_check (10 windows)", *sizes, lambda n: shap(n, "shap-check", *checked))
+    line("cutout (4 corners)", "frames", 400, 800, FRAMES, cutout)
+
+
+def tables(at: Path, sessions: Sessions) -> None:
+    """Measure what scores predictions and checks recordings."""
     line("quality", "allocations", 4, 12, 20, lambda n: _quality_of(sessions, at / f"q{n}", n))
     line("qc", "sessions", 2, 6, 64, lambda n: _qc_of(sessions, at, n))
 
@@ -279,14 +302,6 @@ def _qc_of(sessions: Sessions, at: Path, n: int) -> list:
             file.attrs["session"] = f"m1_s{i}"
     made = ["--table", at / "qc.tsv", "--out", at / "qc"]
     return ["qc", "--recordings", *recordings, "--measures", *measures, *made]
-
-
-def _cnn_of(sessions: Sessions, at: Path, n: int) -> list:
-    """Train on all but one of `n` sessions, all of them in memory, for a step or two."""
-    roles = ["--train", *sessions.of("m1", n - 1), "--valid", *sessions.of("m2", 1)]
-    rate = ["--epochs", "1", "--batch-size", "32", "--frame-step", "600", "--pretrained", "none"]
-    made = ["--out", at / "c.pt", "--history", at / "h.tsv"]
-    return ["train-cnn", *roles, *rate, "--feed", "memory", *BASE, *made]
 
 
 if __name__ == "__main__":

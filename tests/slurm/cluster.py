@@ -271,19 +271,21 @@ class Cluster:
     def _configure(self) -> None:
         self._ports = free_ports(3 + len(self.nodes))
         self._munge = self.folder / "munge.socket"
-        host, at = socket.gethostname(), self.folder
         devices = "".join(f"Name=gpu File=/dev/{d}\n" for d in DEVICES[: self.gpus])
+        self._write("cgroup.conf", "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")
+        self._write("gres.conf", f"AutoDetect=off\n{devices}")
+        self._write("slurm.conf", self._slurm_conf())
+        self._write("slurmdbd.conf", self._slurmdbd_conf(), mode=0o600)
+
+    def _slurm_conf(self) -> str:
+        host, at = socket.gethostname(), self.folder
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={node} NodeAddr=127.0.0.1 Port={port} "
             f"CPUs={self.cpus} RealMemory={self.memory} Gres=gpu:{self.gpus} State=UNKNOWN"
             for node, port in zip(self.nodes, self._ports[3:], strict=True)
         )
         every = f"Nodes={','.join(self.nodes)} DefaultTime=60 MaxTime=INFINITE DefMemPerCPU=500"
-        self._write("cgroup.conf", "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")
-        self._write("gres.conf", f"AutoDetect=off\n{devices}")
-        self._write(
-            "slurm.conf",
-            f"""
+        return f"""
 ClusterName={self.name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={self._ports[0]}
@@ -333,11 +335,11 @@ AccountingStoreFlags=job_comment
 {nodes}
 PartitionName=main {every} Default=YES PriorityTier=1 PreemptMode=REQUEUE State=UP
 PartitionName=urgent {every} PriorityTier=10 PreemptMode=OFF State=UP
-""",
-        )
-        self._write(
-            "slurmdbd.conf",
-            f"""
+"""
+
+    def _slurmdbd_conf(self) -> str:
+        host, at = socket.gethostname(), self.folder
+        return f"""
 AuthType=auth/munge
 AuthInfo=socket={self._munge}
 DbdHost={host}
@@ -351,9 +353,7 @@ StorageType=accounting_storage/mysql
 StorageHost=localhost
 StorageUser=root
 StorageLoc=slurm_acct_db
-""",
-            mode=0o600,
-        )
+"""
 
     def _write(self, name: str, text: str, mode: int = 0o644) -> None:
         path = ETC / name
