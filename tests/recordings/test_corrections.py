@@ -441,8 +441,10 @@ def test_noise_of_the_reference_biases_the_slope_and_smoothing_it_mends_that():
 def test_ratio_removes_what_dims_both_alike():
     calcium = noise(T, 3, 4, sd=0.01)
     dimmed = 1 + blood()[:, None, None]
-    frames = interleave(800 * (1 + calcium) * dimmed, 300 * dimmed * np.ones((T, 3, 4)))
-    made, _ = correct(frames, **TWO, hemodynamics="ratio", dff="mean")
+    signal, reference = 800 * (1 + calcium) * dimmed, 300 * dimmed * np.ones((T, 3, 4))
+    made, _ = correct(interleave(signal, reference), **TWO, hemodynamics="ratio", dff="mean")
+    expected = signal / signal.mean(axis=0) / (reference / reference.mean(axis=0)) - 1
+    np.testing.assert_allclose(made, expected, atol=1e-4)
     np.testing.assert_allclose(made - made.mean(axis=0), calcium - calcium.mean(axis=0), atol=5e-4)
 
 

@@ -465,7 +465,7 @@ rule keep_linear:
     benchmark:
         RESULTS / "benchmarks/keep/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("linear"),
+        decoder=names_of(lambda d: KINDS[d.kind].suffix == ".npz"),
     conda:
         "../../envs/mesodecode.yaml"
     resources:
@@ -487,7 +487,7 @@ use rule keep_linear as keep_classical with:
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
         validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     wildcard_constraints:
-        decoder=names("roi_classical"),
+        decoder=names_of(lambda d: KINDS[d.kind].suffix == ".joblib"),
 
 
 # ROI networks that were judged by every so many frames predict all of them.

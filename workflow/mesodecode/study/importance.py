@@ -61,6 +61,9 @@ def check_cutout(where: str, settings: Mapping[str, Any], kinds: Mapping[str, st
     check_masks(f"{where}.", settings)
 
 
+CHECKS = {"importance_shap": check_shap, "importance_cutout": check_cutout}  # by `kind_of`
+
+
 def check_masks(where: str, settings: Mapping[str, Any]) -> None:
     """Raise UserError unless masks are known or a file, and have the lengths that are given.
 

@@ -23,7 +23,7 @@ from mesodecode.base.files import WORKFLOW, UserError
 from mesodecode.study.kinds import KINDS
 
 FOLDER = WORKFLOW / "schemas"
-IMPORTANCE = ("importance_shap", "importance_cutout")
+IMPORTANCE = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.explained_by))
 
 
 def _is_integer(checker: Any, value: Any) -> bool:

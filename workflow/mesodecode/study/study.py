@@ -335,12 +335,10 @@ def _importance(
         where, kind = f"config: importance.{name}", importance.kind_of(settings)
         schema.check(settings, kind, f"importance.{name}")
         importance.check_name(where, name, table)
-        if kind == "importance_cutout":
-            importance.check_cutout(where, settings, kinds)
+        importance.CHECKS[kind](where, settings, kinds)
+        if "masks" in settings:
             masks = f"importance.{name}.masks"
             config_tables.check_pattern(settings["masks"], masks, one_file=True)
-        else:
-            importance.check_shap(where, settings, kinds)
         filled[name] = schema.defaults(kind, **settings)
         checks = filled[name]["checks"]
         schema.check(checks, "importance_checks", f"importance.{name}.checks")

@@ -27,9 +27,10 @@ def training_passed(wildcards):
 
 def verb_of_pass(wildcards):
     """The verb that passes a mouse through the job's decoder."""
-    kind = STUDY.decoders[wildcards.decoder].kind
-    verbs = {"linear": "pass-pixels", "cnn": "pass-images", "cnn_rnn": "pass-images"}
-    return verbs.get(kind, "pass-signals")
+    kind = KINDS[STUDY.decoders[wildcards.decoder].kind]
+    if not kind.of_images:
+        return "pass-signals"
+    return "pass-images" if kind.network else "pass-pixels"
 
 
 def device_of_decoder(wildcards):
