@@ -13,7 +13,8 @@ import torch
 from mesodecode.base.files import UserError
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.passed import Passed, joined
-from mesodecode.decoders.train import Epoch, check_states, loss_of, write_history
+from mesodecode.decoders.steps import loss_of
+from mesodecode.decoders.train import Epoch, check_states, write_history
 from mesodecode.decoders.weights import TrainedEpochs, load_epochs
 
 

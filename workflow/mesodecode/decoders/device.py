@@ -6,6 +6,8 @@ import fcntl
 import os
 import resource
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -57,8 +59,40 @@ def reduced_dtype(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native else torch.float16
 
 
+@contextmanager
+def computing(device: torch.device | str, *, repeats: bool = False) -> Iterator[None]:
+    """Set how a GPU computes in float32, and leave torch as it was.
+
+    Convolutions and recurrent layers multiply in TF32 (10 bits after the point instead of 23, sums
+    in float32), all other products in float32: torch's defaults, which an environment (NVIDIA's
+    containers) or another program may have changed. `repeats`: give the same bits again, at some
+    cost.
+    """
+    backends = torch.backends
+    types = {backends.cudnn.conv: "tf32", backends.cudnn.rnn: "tf32", backends.cuda.matmul: "ieee"}
+    before = {part: part.fp32_precision for part in types}
+    settles = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    if repeats and torch.device(device).type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        for part, kind in types.items():
+            part.fp32_precision = kind
+        yield
+    finally:
+        for part, kind in before.items():
+            part.fp32_precision = kind
+        torch.use_deterministic_algorithms(settles, warn_only=warns)
+
+
 def peak_memory() -> int:
     """Return the most bytes in use so far: allocated on the GPU, or resident without one."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

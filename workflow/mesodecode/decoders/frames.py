@@ -83,8 +83,26 @@ def _dtype(recording: Recording) -> np.dtype:
     return recording.read_frames(0, 1).dtype.newbyteorder("=")
 
 
-class Resident:
-    """Frames in the memory of the device."""
+class Frames:
+    """Frames one after another: `feed` says which, or brings them; `read` makes them counts."""
+
+    _dtype: np.dtype
+
+    def stream(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Yield the frames at each of `parts` (positions of any shape S) as float32 (*S, H, W)."""
+        return map(self.read, self.feed(parts))
+
+    def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Yield what `read` needs, on the device, for each of `parts` (positions of a shape S)."""
+        raise NotImplementedError
+
+    def read(self, fed: torch.Tensor) -> torch.Tensor:
+        """Return the frames (*S, H, W) float32 of what was fed; asks the device only."""
+        raise NotImplementedError
+
+
+class Resident(Frames):
+    """Frames in the memory of the device; fed are positions."""
 
     def __init__(self, recordings: Sequence[Recording], device: torch.device) -> None:
         self._dtype = _dtype(recordings[0])
@@ -96,13 +114,16 @@ class Resident:
             start, stop = stop, stop + len(recording)
             self._frames[start:stop] = kept(recording.read_frames())
 
-    def stream(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
-        """Yield the frames at each of `parts` (positions of any shape S) as float32 (*S, H, W)."""
-        for part in parts:
-            yield counts(self._frames[part], self._dtype)
+    def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Yield the positions themselves."""
+        return iter(parts)
+
+    def read(self, fed: torch.Tensor) -> torch.Tensor:
+        """Return the frames (*S, H, W) float32 at positions of a shape S."""
+        return counts(self._frames[fed], self._dtype)
 
 
-class Streamed(Dataset):
+class Streamed(Frames, Dataset):
     """Frames in HDF5; worker processes read those of the next batches, in order.
 
     The batches are those of `Resident`, so that both train to the same weights. Frames that lie
@@ -116,8 +137,8 @@ class Streamed(Dataset):
         self._device, self._parts = device, []
         self._files: dict[int, h5py.File] = {}  # of this process
 
-    def stream(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
-        """Yield the frames at each of `parts` (positions of any shape S) as float32 (*S, H, W)."""
+    def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """Yield the frames as they are `kept`."""
         self._parts = [part.cpu().numpy() for part in parts]
         self._files = {}  # workers open their own
         cuda = self._device.type == "cuda"
@@ -130,7 +151,11 @@ class Streamed(Dataset):
             generator=torch.Generator(),  # a loader draws a seed: not from the network's randomness
         )
         for frames in loader:
-            yield counts(frames.to(self._device, non_blocking=cuda), self._dtype)
+            yield frames.to(self._device, non_blocking=cuda)
+
+    def read(self, fed: torch.Tensor) -> torch.Tensor:
+        """Return frames that were `kept` as float32."""
+        return counts(fed, self._dtype)
 
     def __len__(self) -> int:
         return len(self._parts)

@@ -32,7 +32,21 @@ class Source:
 
     def batches(self, parts: Sequence[torch.Tensor]) -> Iterator[Any]:
         """Yield the network's inputs for each of `parts`, positions (N,)."""
-        return map(self.batch, parts)
+        return (self.assemble(*fed) for fed in self.feed(parts))
+
+    def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield tensors on the device, of which `assemble` makes inputs, for each of `parts`.
+
+        What asks the host, such as reading a file or drawing random numbers, is done here.
+        """
+        return ((part,) for part in parts)
+
+    def assemble(self, *fed: torch.Tensor) -> Any:
+        """Return the network's inputs, made of what was fed, in a way that can be captured.
+
+        Of batches of the same shapes only the tensors' values may differ, and all is done on them.
+        """
+        return self.batch(*fed)
 
     def batch(self, centres: torch.Tensor) -> Any:
         """Return the network's inputs for the positions `centres` (N,)."""
@@ -97,21 +111,30 @@ class Images(Source):
         """Return images (N, 3, H, W) for the positions `centres` (N,)."""
         return next(self.batches([centres]))
 
-    def batches(self, parts: Sequence[torch.Tensor], alike: bool = False) -> Iterator[torch.Tensor]:
-        """Yield images (N, 3, H, W) for each of `parts`, positions (N,).
+    def feed(
+        self, parts: Sequence[torch.Tensor], alike: bool = False
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield positions (N,), frames as of `Frames.feed`, and how to augment them, if at all.
 
         Augmented images of one batch and recording are all changed `alike`, if asked for.
         """
         parts = [part.to(self.device) for part in parts]
-        frames = self._frames.stream([part[:, None] + self._offsets for part in parts])
-        for at, images in zip(parts, frames, strict=True):
-            recording = self._recording[at]
-            images -= self._baseline(at)[:, None]
-            images /= self._sd[recording][:, None, None, None]
-            if self._augment is not None:
-                groups = recording if alike else torch.arange(len(at), device=self.device)
-                images = self._augment(images, groups)
-            yield images.to(memory_format=torch.channels_last)
+        frames = self._frames.feed([part[:, None] + self._offsets for part in parts])
+        for at, fed in zip(parts, frames, strict=True):
+            if self._augment is None:
+                yield at, fed
+                continue
+            groups = self._recording[at] if alike else torch.arange(len(at), device=self.device)
+            yield at, fed, *self._augment.draw(groups, self._base.shape[-2:])
+
+    def assemble(self, at: torch.Tensor, fed: torch.Tensor, *drawn: torch.Tensor) -> torch.Tensor:
+        """Return images (N, 3, H, W) of what was fed."""
+        images = self._frames.read(fed)
+        images -= self._baseline(at)[:, None]
+        images /= self._sd[self._recording[at]][:, None, None, None]
+        if drawn:
+            images = self._augment.apply(images, *drawn)
+        return images.to(memory_format=torch.channels_last)
 
     def _baseline(self, at: torch.Tensor) -> torch.Tensor:
         """Return what is subtracted (N, H, W) at the positions `at` (N,)."""
@@ -148,11 +171,17 @@ class ImageWindows(Source):
         """Return images (M, 3, H, W) and windows (N, 2 w + 1) for the positions `centres` (N,)."""
         return next(self.batches([centres]))
 
-    def batches(self, parts: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield images and windows, as of `batch`, for each of `parts`, positions (N,)."""
-        unique = [torch.unique(p[:, None] + self._offsets, return_inverse=True) for p in parts]
-        images = self.images.batches([needed for needed, _ in unique], alike=True)
-        return zip(images, (windows for _, windows in unique), strict=True)
+    def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield windows, as of `batch`, and what their images are made of, for each of `parts`."""
+        needed, windows = shared(parts, self._offsets)
+        images = self.images.feed(needed, alike=True)
+        return ((of, *fed) for of, fed in zip(windows, images, strict=True))
+
+    def assemble(
+        self, windows: torch.Tensor, *fed: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images and windows of what was fed."""
+        return self.images.assemble(*fed), windows
 
     @torch.inference_mode()
     def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
@@ -165,6 +194,32 @@ class ImageWindows(Source):
             [model.cnn.features(i) for i in self.images.batches(needed.split(batch_size))]
         )
         return torch.cat([model.rnn(features[part]) for part in windows.split(batch_size)])
+
+
+PARTS = 4096  # of so many at once it is told what they share
+
+
+def shared(
+    parts: Sequence[torch.Tensor], offsets: torch.Tensor
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Return the images that windows need, each once, and each window's images among them.
+
+    For each of `parts`, positions (N,), the sorted positions (M,) of all frames at `offsets` (L,)
+    from them, and their numbers (N, L). The host is asked once for many parts, not for each.
+    """
+    needed, windows = [], []
+    for first in range(0, len(parts), PARTS):
+        some = parts[first : first + PARTS]
+        sizes = torch.tensor([len(part) for part in some])
+        of = torch.repeat_interleave(torch.arange(len(some)), sizes).to(offsets.device)
+        at = torch.cat(list(some)).to(offsets.device)[:, None] + offsets
+        apart = int(at.max()) + 1 if at.numel() else 1  # no two parts have a number in common
+        numbers, inverse = torch.unique(of[:, None] * apart + at, return_inverse=True)
+        counts = torch.bincount(numbers // apart, minlength=len(some))
+        inverse -= (counts.cumsum(0) - counts)[of][:, None]
+        needed += (numbers % apart).split(counts.tolist())
+        windows += inverse.split(sizes.tolist())
+    return needed, windows
 
 
 @dataclass(frozen=True)

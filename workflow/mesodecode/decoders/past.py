@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +22,7 @@ class AdaptedImages(Images):
     """Images of one recording, normalised by past frames and moved, if asked for.
 
     `past`: mean and SD are of all frames before the second that a frame lies in; `move` (2, 3) is
-    the affine map from where a pixel goes to where it comes from, as of `affine_grid`. `batches`
-    are those of `Images`.
+    the affine map from where a pixel goes to where it comes from, as of `affine_grid`.
     """
 
     def __init__(
@@ -39,21 +37,22 @@ class AdaptedImages(Images):
             of, means, sds = past_statistics(recording)
             recording = replace(recording, baseline=fixed(means, of))
         super().__init__([recording], device)
-        self._move = None if move is None else torch.as_tensor(move, dtype=torch.float32)
+        self._move = move
+        if move is not None:
+            self._move = torch.as_tensor(move, dtype=torch.float32, device=self.device)
         if past:
             self._recording = torch.as_tensor(of, device=self.device)
             self._sd = torch.as_tensor(sds, dtype=torch.float32, device=self.device)
 
-    def batches(self, parts: Sequence[torch.Tensor], alike: bool = False) -> Any:
-        """Yield images (N, 3, H, W) for each of `parts`, positions (N,)."""
-        for images in super().batches(parts, alike):
-            if self._move is None:
-                yield images
-                continue
-            theta = self._move.to(images.device).expand(len(images), 2, 3)
-            grid = affine_grid(theta, list(images.shape), align_corners=False)
-            moved = grid_sample(images, grid, align_corners=False)
-            yield moved.to(memory_format=torch.channels_last)
+    def assemble(self, *fed: torch.Tensor) -> torch.Tensor:
+        """Return images (N, 3, H, W) of what was fed."""
+        images = super().assemble(*fed)
+        if self._move is None:
+            return images
+        theta = self._move.expand(len(images), 2, 3)
+        grid = affine_grid(theta, list(images.shape), align_corners=False)
+        moved = grid_sample(images, grid, align_corners=False)
+        return moved.to(memory_format=torch.channels_last)
 
 
 def past_statistics(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,6 @@ differs from that by the order in which sums are added up. On a GPU the step is 
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.device import peak_memory
+from mesodecode.decoders.device import computing, first_line, peak_memory
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.stacked_network import Stack
 from mesodecode.decoders.train import Epoch
@@ -84,9 +83,6 @@ def fit_stack(
     written.
     """
     device = torch.device(device)
-    if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
     seeded = [_seeded(make_model, one.seed, device) for one in members]
     models, generators = zip(*seeded, strict=True)
     plan = _Plan(members, epochs, batch_size, max_lr, frame_step, schedule, ema_decay)
@@ -96,7 +92,8 @@ def fit_stack(
         print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
         run.load(done)
     else:
-        with checkpoint.signals() if checkpoint else nullcontext():
+        signals = checkpoint.signals() if checkpoint else nullcontext()
+        with signals, computing(device, repeats=True):
             run.train(epochs, checkpoint)
         if checkpoint:
             checkpoint.finish(run.state())
@@ -299,8 +296,7 @@ class _Run:
                 self.stack.cell = plain.compiled()
                 self.step()
             except Exception as error:  # no compiler on this machine, and much else
-                why = str(error).strip().splitlines()[:1]
-                print(f"not compiled, slower ({why})", file=sys.stderr, flush=True)
+                print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
                 self.stack.cell = plain
             for _ in range(3):
                 self.step()

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.device import peak_memory, reduced_dtype
+from mesodecode.decoders.device import computing, peak_memory, reduced_dtype
 from mesodecode.decoders.inputs import Source
-from mesodecode.decoders.networks import in_blocks
+from mesodecode.decoders.steps import Average, CapturableAdam, Steps, captures, loss_of
 
 # Settings of `fit` that every schema of a network has.
 SETTINGS = ("epochs", "batch_size", "max_lr", "frame_step", "seed")
 SETTINGS += ("early_stopping", "ema_decay", "precision")
+READ_EVERY = 10.0  # seconds: reading the loss waits for the device
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,8 @@ def fit(
     1. `make_model` returns a network that maps a source's batches to logits (N,). It is called
        after seeding, so that new weights follow `seed`.
     2. Decodable frames are cut into runs of `run_length`; every `frame_step`-th run is used, for
-       training in an order drawn anew each epoch, in batches of about `batch_size` frames.
+       training in an order drawn anew each epoch, in batches of whole runs, of `batch_size` frames
+       on average.
     3. `schedule` "one_cycle" rises to `max_lr` and falls again over all steps, "constant" stays
        there. `label_smoothing` s moves the labels 0 and 1 of every loss to s/2 and 1 - s/2, as
        Keras does.
@@ -114,28 +114,30 @@ def fit(
         if source is not None:
             check_states(source.labels[in_runs(source.centres, run_length, frame_step)], name)
     n_inputs = len(in_runs(train.centres, run_length, frame_step))
-    n_batches = min(math.ceil(n_inputs / batch_size), n_inputs // 2)  # no batch of one frame
-    optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
+    how = run_length, frame_step, batch_size
+    n_batches = len(batches_of(train.centres, *how))
+    dtype = reduced_dtype(device) if precision == "mixed" else None
+    captured = captures(device, dtype)
+    if captured:
+        optimizer = CapturableAdam(model.parameters(), lr=max_lr)
+    else:
+        optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
     if schedule == "one_cycle":
         rate = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=max_lr, total_steps=max(2, epochs * n_batches)
         )
     else:
         rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    decay = get_ema_multi_avg_fn(ema_decay)
-    average = AveragedModel(model, multi_avg_fn=decay, use_buffers=True) if ema_decay else None
-    if average is not None:  # a copy of the network
-        in_blocks(average)
-    dtype = reduced_dtype(device) if precision == "mixed" else None
+    average = Average(model, ema_decay) if ema_decay else None
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
-    run = _Run(model, optimizer, rate, scaler, average, dtype, label_smoothing, checkpoint)
+    steps = Steps(model, train, optimizer, rate, scaler, average, dtype, label_smoothing, captured)
+    run = _Run(steps, checkpoint)
     run.restore(torch.Generator().manual_seed(seed))
     patience = early_stopping if valid is not None else None
-    repeats = device.type == "cuda" and precision == "float32"
-    with checkpoint.signals() if checkpoint else nullcontext(), repeatable(repeats):
+    signals = checkpoint.signals() if checkpoint else nullcontext()
+    with signals, computing(device, repeats=precision == "float32"):
         while run.epoch <= epochs and not (patience and run.stalled() >= patience):
-            order = in_runs(train.centres, run_length, frame_step, run.order)
-            run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
+            run.train(batches_of(train.centres, *how, run.order), f"epoch {run.epoch}/{epochs}")
             if valid is None:
                 run.keep(n_inputs)
             else:
@@ -148,20 +150,6 @@ def fit(
         history = [asdict(line) for line in run.history]
         checkpoint.finish({"state": run.best_state, "history": history, "states": run.states})
     return Fit(run.best_state, run.history, run.states)
-
-
-@contextmanager
-def repeatable(asked: bool) -> Iterator[None]:
-    """Let a GPU give the same bits again, at some cost, if asked for; leave torch as it was."""
-    before = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    if asked:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warns)
 
 
 def check_states(labels: torch.Tensor, name: str) -> None:
@@ -187,23 +175,41 @@ def in_runs(
     return centres[chosen[chosen < len(centres)].to(centres.device)]
 
 
+def batches_of(
+    centres: torch.Tensor,
+    run_length: int,
+    frame_step: int,
+    batch_size: int,
+    shuffle: torch.Generator | None = None,
+) -> list[torch.Tensor]:
+    """Return the batches of an epoch: every `frame_step`-th run, in random order if asked for.
+
+    Batches are of nearly equal numbers of whole runs, of `batch_size` frames on average; single
+    frames (runs of 1) are two or more, as BatchNorm cannot train on one.
+    """
+    order = in_runs(centres, run_length, frame_step, shuffle)
+    # The last run of all may be shorter; wherever it went, the next one begins after it.
+    rest = len(centres) % run_length
+    starts = np.arange(0, len(order), run_length)
+    if rest and len(order) % run_length:
+        (end,) = torch.nonzero(order == centres[-1]).flatten().tolist()
+        starts[starts > end] -= run_length - rest
+    n = min(math.ceil(len(order) / batch_size), len(order) // 2, len(starts))
+    firsts = [int(part[0]) for part in np.array_split(starts, n)]
+    return list(torch.tensor_split(order, firsts[1:]))
+
+
 @dataclass
 class _Run:
     """A training run at some step, with all that its next steps depend on."""
 
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    rate: torch.optim.lr_scheduler.LRScheduler
-    scaler: torch.amp.GradScaler
-    average: AveragedModel | None
-    dtype: torch.dtype | None  # of mixed precision
-    label_smoothing: float
+    steps: Steps
     checkpoint: Checkpoint | None
     order: torch.Generator = field(default_factory=torch.Generator)
     order_state: torch.Tensor | None = None  # of `order` when the epoch under way began
     epoch: int = 1
     batches: int = 0  # done in this epoch
-    loss: float = 0.0  # summed over its inputs
+    loss: float = 0.0  # summed over its inputs, when it was last read
     seconds: float = 0.0
     waited: float = 0.0  # seconds of them, for inputs
     best: float = math.inf
@@ -214,22 +220,17 @@ class _Run:
     _PLAIN = ("order_state", "epoch", "batches", "loss", "seconds", "waited", "best", "best_state")
     _PLAIN += ("states",)
 
-    @property
-    def parts(self) -> dict[str, Any]:
-        """What has a state_dict, by name."""
-        names = ("model", "optimizer", "rate", "scaler", "average")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-
     def restore(self, order: torch.Generator) -> None:
         """Start with the generator `order`, or go on from the checkpoint."""
         self.order, self.order_state = order, order.get_state()
         state = self.checkpoint.load() if self.checkpoint else None
         if state is None:
             return
-        for name, part in self.parts.items():
+        for name, part in self.steps.parts.items():
             part.load_state_dict(state[name])
         for name in self._PLAIN:
             setattr(self, name, state[name])
+        self.steps.loss.fill_(self.loss)
         self.history = [Epoch(**line) for line in state["history"]]
         self.order.set_state(self.order_state)
         torch.set_rng_state(state["rng"])
@@ -239,69 +240,56 @@ class _Run:
 
     def save(self) -> None:
         """Write the checkpoint; raises Stopped if a signal asked for an end."""
-        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
+        self.read_loss()
+        parts = self.steps.parts.items()
+        state: dict[str, Any] = {name: part.state_dict() for name, part in parts}
         state |= {name: getattr(self, name) for name in self._PLAIN}
         state["history"] = [asdict(line) for line in self.history]
         state["rng"] = torch.get_rng_state()
         state["cuda_rng"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         self.checkpoint.save(state)
 
-    def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return loss_of(logits, labels, self.label_smoothing)
-
-    def autocast(self) -> torch.autocast:
-        enabled = self.dtype is not None
-        kind = next(self.model.parameters()).device.type
-        return torch.autocast(kind, dtype=self.dtype, enabled=enabled)
-
-    def train(self, source: Source, order: torch.Tensor, n_batches: int, what: str) -> None:
+    def train(self, batches: list[torch.Tensor], what: str) -> None:
         """Take the steps of the epoch that are not yet taken."""
-        self.model.train()
-        # Batches of nearly equal size, two frames or more: BatchNorm cannot train on one.
-        batches = torch.tensor_split(order, n_batches)[self.batches :]
-        feed = iter(source.batches(batches))
-        with Progress(sum(map(len, batches)), "inputs", what) as progress:
+        steps = self.steps
+        steps.model.train()
+        done = sum(map(len, batches[: self.batches]))
+        batches = batches[self.batches :]
+        start, shown, read = time.monotonic() - self.seconds, {}, time.monotonic()
+        with Progress(sum(map(len, batches)), "inputs", what) as progress, steps.side():
+            feed = iter(steps.source.feed(batches))
             for at in batches:
-                start = time.monotonic()
-                inputs = next(feed)
-                self.waited += time.monotonic() - start
-                value = self.step(inputs, source.labels[at])
-                self.loss += value * len(at)
-                self.seconds += time.monotonic() - start
-                self.batches += 1
-                progress.update(len(at), loss=value)
+                asked = time.monotonic()
+                fed = next(feed)
+                now = time.monotonic()
+                self.waited += now - asked
+                steps.take(at, *fed)
+                self.batches, done = self.batches + 1, done + len(at)
+                if now - read >= READ_EVERY:
+                    shown, read = {"loss": self.read_loss() / done}, now
+                progress.update(len(at), **shown)
                 if self.checkpoint and self.checkpoint.due():
+                    self.seconds = time.monotonic() - start
                     self.save()
+        self.read_loss()
+        self.seconds = time.monotonic() - start
 
-    def step(self, inputs: Any, labels: torch.Tensor) -> float:
-        """Take one step and return its loss."""
-        with self.autocast():
-            logits = self.model(inputs)
-        loss = self.loss_of(logits.float(), labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.rate.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
-        return loss.item()
-
-    @property
-    def validated(self) -> nn.Module:
-        """The network that an epoch ends with: the average of its weights where there is one."""
-        return self.model if self.average is None else self.average.module
+    def read_loss(self) -> float:
+        """Return the loss summed over the epoch's inputs so far; waits for the device."""
+        self.loss = self.steps.loss.item()
+        return self.loss
 
     def validate(self, source: Source, at: torch.Tensor, n_inputs: int) -> None:
         """Close the epoch: score the validation frames, keep the weights if they are the best."""
-        with self.autocast():
-            logits = source.logits(self.validated, at).float()
+        steps = self.steps
+        with steps.autocast():
+            logits = source.logits(steps.validated, at).float()
         labels = source.labels[at]
-        loss = self.loss_of(logits, labels).item()
+        loss = loss_of(logits, labels, steps.label_smoothing).item()
         self.check_finite(self.loss + loss)
         self.close(n_inputs, loss, roc_auc(labels.cpu().numpy(), logits.cpu().numpy()))
         if loss < self.best:
-            self.best, self.best_state = loss, state_of(self.validated)
+            self.best, self.best_state = loss, state_of(steps.validated)
 
     def keep(self, n_inputs: int) -> None:
         """Close the epoch, with its weights kept.
@@ -311,7 +299,7 @@ class _Run:
         if self.epoch == 1:
             self.check_finite(self.loss)
         self.close(n_inputs, math.nan, math.nan)
-        self.states.append(state_of(self.validated))
+        self.states.append(state_of(self.steps.validated))
 
     def check_finite(self, loss: float) -> None:
         """Raise UserError if a loss is not finite."""
@@ -326,7 +314,7 @@ class _Run:
             train_loss=self.loss / n_inputs,
             valid_loss=valid_loss,
             valid_auc=valid_auc,
-            lr=self.rate.get_last_lr()[0],
+            lr=self.steps.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
             feed_share=self.waited / self.seconds,
             peak_memory_mb=peak_memory() / 2**20,
@@ -342,15 +330,10 @@ class _Run:
         """Go to the start of the next epoch, and keep it."""
         self.epoch, self.batches = self.epoch + 1, 0
         self.loss = self.seconds = self.waited = 0.0
+        self.steps.loss.zero_()
         self.order_state = self.order.get_state()
         if self.checkpoint:
             self.save()
-
-
-def loss_of(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """Return the mean binary cross-entropy of logits (N,), labels moved inwards by `smoothing`."""
-    smooth = labels * (1 - smoothing) + smoothing / 2
-    return binary_cross_entropy_with_logits(logits, smooth)
 
 
 def state_of(model: nn.Module) -> dict[str, torch.Tensor]:

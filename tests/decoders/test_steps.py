@@ -1,0 +1,330 @@
+"""Steps of a training as CUDA graphs, on a CPU: recorded operation by operation, and replayed.
+
+As a graph does, a recording has the memory and the plain numbers of its capture, and refuses what
+waits for the device.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from make_decoders import TINY, write_recording
+from mesodecode.decoders import steps, train
+from mesodecode.decoders.augment import Augment
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.inputs import Images, ImageWindows, Source, shared
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.steps import CapturableAdam
+from mesodecode.decoders.train import batches_of, fit
+from mesodecode.recordings.recording import read_recordings
+
+READS = torch.ops.aten._local_scalar_dense.default
+
+
+class Operations(TorchDispatchMode):
+    """Keeps all operations with what they read and gave."""
+
+    def __init__(self, captures=True):
+        super().__init__()
+        self.calls, self.captures = [], captures
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation is READS and self.captures:
+            raise RuntimeError("operation not permitted when stream is capturing\n(and more)")
+        given = tree_map_only(torch.Tensor, torch.Tensor.detach, (args, kwargs or {}))  # as now
+        found = operation(*args, **(kwargs or {}))
+        if torch.Tag.inplace_view not in operation.tags:  # which moves no numbers
+            kept = tree_map_only(torch.Tensor, torch.Tensor.detach, found)
+            self.calls.append((operation, *given, kept))
+        return found
+
+    @torch.no_grad()
+    def replay(self):
+        for operation, args, kwargs, found in self.calls:
+            memory = {t.untyped_storage().data_ptr() for t in tensors((args, kwargs))}
+            for kept, new in zip(tensors(found), tensors(operation(*args, **kwargs)), strict=True):
+                if kept.untyped_storage().data_ptr() not in memory:  # no view, nor in place
+                    kept.copy_(new)
+
+
+def tensors(values):
+    return [value for value in tree_leaves(values) if isinstance(value, torch.Tensor)]
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Capture on a CPU; returns the recordings that were made."""
+    runs, made = [], []
+    begun = steps.Steps.__post_init__
+
+    def remember(run):
+        begun(run)
+        runs.append(run)
+
+    def record(step):
+        parts = {name: part.state_dict() for name, part in runs[-1].parts.items()}
+        before = [(t, t.clone()) for t in tensors((parts, runs[-1].loss))]
+        dice = torch.get_rng_state()
+        try:
+            with Operations() as operations:
+                step()
+        finally:  # a capture computes nothing
+            with torch.no_grad():
+                for tensor, value in before:
+                    tensor.copy_(value)
+            torch.set_rng_state(dice)
+        made.append(operations)
+        return operations.replay
+
+    monkeypatch.setattr(steps.Steps, "__post_init__", remember)
+    monkeypatch.setattr(steps, "captures", lambda *_: True)
+    monkeypatch.setattr(train, "captures", lambda *_: True)
+    monkeypatch.setattr(steps, "record", record)
+    monkeypatch.setattr(steps, "RECURS", 2)
+    return made
+
+
+class Points(Source):
+    def __init__(self, n=200, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        self.points = torch.randn(n, 3, generator=generator)
+        self.labels = (self.points[:, 0] > 0).float()
+        self.centres = torch.arange(n)
+
+    def batch(self, centres):
+        return self.points[centres]
+
+
+def net(norm=True, dropout=0.4):
+    layers = nn.Linear(3, 8), nn.BatchNorm1d(8) if norm else nn.Tanh(), nn.Dropout(dropout)
+    return nn.Sequential(*layers, nn.Linear(8, 1), nn.Flatten(0))
+
+
+def run(make=net, source=None, **changed):
+    settings = {"epochs": 3, "batch_size": 20, "max_lr": 0.05, "frame_step": 1, "seed": 7}
+    return fit(make, source or Points(), None, **(settings | changed))
+
+
+def assert_same(one, other):
+    for state, same in zip(one.states, other.states, strict=True):
+        for name, value in state.items():
+            assert torch.equal(value, same[name]), name
+    for line, same in zip(one.history, other.history, strict=True):
+        assert (line.train_loss, line.lr) == (same.train_loss, same.lr)
+
+
+def without_graphs(monkeypatch, **options):
+    """Take the same steps one by one."""
+    monkeypatch.setattr(steps, "RECURS", 10**9)
+    return run(**options)
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.8])
+@pytest.mark.parametrize("batch_size", [20, 30])  # of 200: 10 alike, or 7 of 29 and 28
+def test_graphs_take_the_steps_that_are_taken_one_by_one(
+    monkeypatch, graphs, batch_size, ema_decay
+):
+    """Dropout, BatchNorm's statistics, Adam's means, rates and the average included."""
+    options = {"batch_size": batch_size, "ema_decay": ema_decay}
+    captured = run(**options)
+    assert len(graphs) == {20: 1, 30: 2}[batch_size]
+    assert_same(captured, without_graphs(monkeypatch, **options))
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    segments = np.repeat([0, 1], [34, 26])
+    paths = [
+        write_recording(tmp_path / "a.h5", "a", n_frames=60, segment=segments),
+        write_recording(tmp_path / "b.h5", "b", n_frames=50, seed=1),
+    ]
+    return read_recordings(paths)
+
+
+@pytest.mark.parametrize("feed", ["memory", "stream"])
+def test_networks_of_images_are_captured_whatever_feeds_them(monkeypatch, graphs, recordings, feed):
+    source = Images(recordings, feed=feed, augment=Augment(shift=0.1, intensity=0.1))
+    options = {"make": lambda: CNNDecoder(TINY), "source": source, "batch_size": 13, "epochs": 1}
+    captured = run(**options)
+    assert len(graphs) == 1  # 8 batches of 13
+    assert_same(captured, without_graphs(monkeypatch, **options))
+
+
+def test_each_recurring_number_of_images_has_its_graph(monkeypatch, graphs, recordings):
+    def make():
+        torch.manual_seed(1)
+        rnn = RNNDecoder(256, cell="gru", hidden_size=4, num_layers=2, dropout=0.3)
+        return CNNRNNDecoder(CNNDecoder(TINY), rnn)
+
+    source = ImageWindows(recordings, half_window=2)
+    options = {"make": make, "source": source, "batch_size": 8, "run_length": 4, "epochs": 2}
+    captured = run(**options)
+    assert 1 <= len(graphs) < 8
+    assert_same(captured, without_graphs(monkeypatch, **options))
+
+
+# --- the optimizer -----------------------------------------------------------------------------
+
+
+class Frozen(CapturableAdam):
+    """As a graph has it of whose optimizer betas are plain numbers."""
+
+    def prepare(self):
+        (group,) = self.param_groups
+        group["betas"] = (0.95, 0.999)
+        super().prepare()
+
+
+def distance(one, other):
+    pairs = zip(one.states[-1].values(), other.states[-1].values(), strict=True)
+    return max((a - b).abs().max().item() for a, b in pairs)
+
+
+def test_twenty_captured_steps_are_those_of_torchs_adam_with_a_cycled_beta(monkeypatch, graphs):
+    options = {"make": lambda: net(norm=False, dropout=0.0), "epochs": 2}  # 20 steps
+    captured = run(**options)
+    monkeypatch.setattr(train, "CapturableAdam", Frozen)
+    frozen = run(**options)
+    monkeypatch.setattr(train, "captures", lambda *_: False)  # as on a CPU
+    torchs = run(**options)
+    assert len(graphs) == 2
+    assert distance(captured, torchs) < 3e-7
+    assert distance(frozen, torchs) > 1e-3
+
+
+def test_weights_without_a_gradient_stay_and_a_rate_of_zero_moves_none():
+    moved, alone = (nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = CapturableAdam([moved, alone], lr=0.0)
+    for rate, expected in ((0.0, 1.0), (0.25, 0.75)):  # the first moves of Adam are of the rate
+        optimizer.param_groups[0].update(lr=rate, taken=0)
+        for state in optimizer.state.values():
+            state["mean"].zero_(), state["square"].zero_()
+        moved.grad = torch.full((2,), 3.0)
+        optimizer.prepare()
+        optimizer.step()
+        torch.testing.assert_close(moved.detach(), torch.full((2,), expected))
+    assert torch.equal(alone, torch.ones(2))
+
+
+# --- what goes wrong ---------------------------------------------------------------------------
+
+
+def test_a_step_that_cannot_be_captured_is_taken_as_it_is_and_a_line_says_so(
+    monkeypatch, graphs, capsys
+):
+    class Asking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x):
+            return self.net(x) * (1 if x[0, 0].item() > 0 else 2)  # of the host
+
+    found = run(make=Asking)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "captured" in line]
+    why = "operation not permitted when stream is capturing"
+    assert lines == [f"steps are not captured, slower ({why})"]
+    assert_same(found, without_graphs(monkeypatch, make=Asking))
+
+
+def test_a_captured_training_goes_on_from_a_checkpoint(monkeypatch, graphs, tmp_path):
+    class Killed(Exception):
+        pass
+
+    class Breaking(Checkpoint):
+        def save(self, state):
+            super().save(state)
+            if (state["epoch"], state["batches"]) == (2, 6):
+                raise Killed
+
+    path, options = tmp_path / "c.pt", {"ema_decay": 0.8}
+    with pytest.raises(Killed):
+        run(**options, checkpoint=Breaking(path, {}, every=0.0))
+    torch.rand(17)
+    gone_on = run(**options, checkpoint=Checkpoint(path, {}))
+    assert_same(gone_on, run(**options))
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_the_host_reads_a_loss_an_epoch_not_a_step(monkeypatch, captured):
+    monkeypatch.setattr(train, "captures", lambda *_: captured)
+
+    def reads(batch_size):
+        with Operations(captures=False) as operations:
+            run(batch_size=batch_size, epochs=2)
+        return sum(operation is READS for operation, *_ in operations.calls)
+
+    assert reads(4) == reads(40)
+
+
+def test_a_training_sets_how_a_gpu_multiplies_and_leaves_torch_as_it_was():
+    def switches():
+        parts = torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+        kinds = [part.fp32_precision for part in parts]
+        return *kinds, torch.are_deterministic_algorithms_enabled()
+
+    class Looking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x):
+            seen.append(switches())
+            return self.net(x)
+
+    seen, before = [], torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "tf32"  # as NVIDIA's containers have it
+    try:
+        first = switches()
+        run(make=Looking)
+        assert {*seen} == {("tf32", "tf32", "ieee", False)}
+        assert switches() == first
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
+# --- batches -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("frame_step", [1, 2, 3])
+@pytest.mark.parametrize(("n", "run_length"), [(92, 8), (93, 16), (17, 16), (40, 4), (61, 1)])
+def test_batches_are_of_whole_runs_each_once(n, run_length, frame_step):
+    centres = torch.arange(n) * 2 + 5
+    runs = [tuple(run.tolist()) for run in centres.split(run_length)][::frame_step]
+    total = sum(map(len, runs))
+    sizes = []
+    for seed in range(5):
+        dice = torch.Generator().manual_seed(seed)
+        batches = batches_of(centres, run_length, frame_step, 32, dice)
+        sizes.append(len(batches))
+        found = []
+        for batch in batches:
+            left = batch.tolist()
+            while left:  # a batch begins with a run and holds it whole
+                (run,) = [run for run in runs if run[0] == left[0]]
+                assert tuple(left[: len(run)]) == run
+                found.append(run)
+                left = left[len(run) :]
+        assert sorted(found) == runs
+        counts = [-(-len(batch) // run_length) for batch in batches]
+        assert max(counts) - min(counts) <= 1
+    assert len({*sizes}) == 1  # the schedule counts on it
+    assert sizes[0] == min(-(-total // 32), total // 2, len(runs))
+
+
+def test_images_that_windows_share_are_told_for_many_batches_as_for_one(monkeypatch):
+    monkeypatch.setattr("mesodecode.decoders.inputs.PARTS", 3)
+    dice = torch.Generator().manual_seed(1)
+    offsets = torch.arange(-3, 4)
+    parts = [torch.randint(3, 60, (size,), generator=dice) for size in (5, 1, 9, 4, 4, 7, 2)]
+    needed, windows = shared(parts, offsets)
+    for part, images, of in zip(parts, needed, windows, strict=True):
+        positions = part[:, None] + offsets
+        assert images.tolist() == sorted({*positions.flatten().tolist()})
+        assert torch.equal(images[of], positions)
+    assert shared([], offsets) == ([], [])
