@@ -360,6 +360,14 @@ def test_words_of_other_settings():
     assert "circularly, 199 times" in blocks(STUDY | {"circular_shifts": 199})["Chance"]
 
 
+def test_ceilings():
+    assert "Ceilings" not in blocks(STUDY)
+    mice = {mouse: [f"{mouse}{i}" for i in (1, 2, 3)] for mouse in STUDY["mice"]}
+    text = blocks(STUDY | {"mice": mice, "ceilings": {"decoders": ["lin", "net"]}})["Ceilings"]
+    assert "How good lin and net could be was measured by training on the other" in text
+    assert "The epoch of net was chosen by one session" in text
+
+
 def test_confounds():
     assert "Confounds" not in blocks()
     chosen = {"decoders": ["net", "roi"], "frame_step": 7, "baseline": 333}

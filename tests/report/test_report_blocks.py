@@ -97,6 +97,29 @@ def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(st
     assert "Confounds" not in text_of(write_report(study))
 
 
+def test_ceilings_answer_in_a_sentence(study):
+    from mesodecode.scores import ceiling_gaps
+
+    arms = [("own", 0.95), ("others", 0.85)]
+    rows = pd.DataFrame(
+        [
+            ("cnn", arm, mouse, f"m{mouse}", "-", "-", 2, np.nan, np.nan, 100, 50, auc + 0.01 * at)
+            for at, mouse in enumerate("123")
+            for arm, auc in arms
+        ],
+        columns=ceiling_gaps.COLUMNS,
+    )
+    write_table(ceiling_gaps.gaps(rows), study / "ceilings_gaps.tsv")
+    (study / "ceilings.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
+    page = write_report(study, "ceilings_gaps.tsv", "ceilings.svg")
+    assert 'href="#ceilings"' in page and '<section id="ceilings">' in page
+    text = text_of(page)
+    assert "cnn reaches an AUC of 0.860 in a mouse it never saw, and 0.960 if trained on" in text
+    assert "0.100 (95 % interval 0.100 to 0.100, 3 mice) below its ceiling" in text
+    assert "no dates of sessions are known (set nwb.session_start or nwb.sessions)" in text
+    assert "How good could it be" not in text_of(write_report(study))
+
+
 def test_complete_study_says_nothing_of_missing(study):
     text = text_of(write_report(study))
     assert "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions" in text

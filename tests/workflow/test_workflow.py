@@ -167,6 +167,26 @@ VARIANTS = {
         | {"pass_mouse": 20, "keep_linear": 5, "keep_classical": 5}
         | quality(4),
     ),
+    "ceilings, without dates": (  # two arms of ten sessions
+        {
+            "mice": {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"},
+            "ceilings": {"decoders": ["linear"]},
+        },
+        {"preprocess": 10, "fit_linear": 5, "keep_linear": 5, "pass_mouse": 10}
+        | {"hold_out": 20, "ceilings": 1}
+        | ONE,
+    ),
+    "ceilings of a CNN by dates": (  # of two sessions of four the others are as far
+        {
+            "mice": {m: [f"202401{day}{m}" for day in ("01", "03", "07", "05")] for m in "abcde"},
+            "decoders": {"cnn": {"pretrained": "none"}},
+            "nwb": {"session_start": "%Y%m%d"},
+            "ceilings": {"decoders": ["cnn"]},
+        },
+        {"preprocess": 20, "train_cnn": 5, "pass_mouse": 10, "choose_and_predict": 5}
+        | {"figure_loss": 1, "hold_out_images": 80, "ceilings": 1}
+        | ONE,
+    ),
     "average of two seeds": (
         {
             "decoders": {

@@ -52,6 +52,8 @@ VERBS = _verbs()
 # Verbs of which the workflow makes what they read, and reads what they write.
 FOR_WORKFLOW = {
     "dropped-rois",
+    "hold-out",
+    "ceilings",
     "losses",
     "figures",
     "cutout-check",

@@ -22,14 +22,9 @@ from optuna.trial import TrialState
 
 from mesodecode.base.files import UserError
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import linear, roi_classical, roi_rnn, train
-from mesodecode.decoders.augment import Augment
-from mesodecode.decoders.inputs import Images
-from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders import one_step, train
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.recordings.baseline import with_baseline
 from mesodecode.recordings.recording import Recording
-from mesodecode.recordings.roi_signals import session_signals
 from mesodecode.study import tuning
 from mesodecode.study.allocation import Allocation
 
@@ -170,40 +165,18 @@ def splits_of(
 
 
 def scorer(kind: str, device: torch.device) -> Score:
-    """Return how decoders of a kind are fitted and scored (kinds of `tuning.KINDS`)."""
+    """Return how decoders of a kind are fitted and scored (kinds that are `tunable`)."""
 
-    def of_pixels(training, validation, settings):
-        fitting = {key: settings[key] for key in ("pixels", "C", "frame_step", "baseline")}
-        model = linear.fit_linear(training, **fitting)
-        how = {key: settings[key] for key in ("pixels", "baseline")}
-        return pooled(linear.predict_linear(model, validation, **how))
+    def score(training, validation, settings):
+        predict, history = one_step.fit(kind, settings, training, validation, device)
+        return of_best_epoch(history) if history else pooled(predict(validation))
 
-    def of_images(training, validation, settings):
-        augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
-        sets = [with_baseline(one, settings["baseline"]) for one in (training, validation)]
-        fitted = train.fit(
-            lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
-            Images(sets[0], device=device, augment=augment if augment else None),
-            Images(sets[1], device=device),
-            device=device,
-            **{key: settings[key] for key in train.SETTINGS},
-        )
-        return of_best_epoch(fitted)
-
-    def of_roi_windows(training, validation, settings):
-        signals, _ = session_signals([*training, *validation], settings)
-        sets = signals[: len(training)], signals[len(training) :]
-        if kind == "roi_rnn":
-            return of_best_epoch(roi_rnn.fit_roi_rnn(*sets, settings, device))
-        model = roi_classical.fit_classical(sets[0], settings)
-        return pooled(roi_classical.predict_classical(model, sets[1], settings))
-
-    return {"linear": of_pixels, "cnn": of_images}.get(kind, of_roi_windows)
+    return score
 
 
-def of_best_epoch(fitted: train.Fit) -> float:
+def of_best_epoch(history: Sequence[train.Epoch]) -> float:
     """Return the validation AUC of the epoch whose weights a network keeps."""
-    return min(fitted.history, key=lambda epoch: epoch.valid_loss).valid_auc
+    return min(history, key=lambda epoch: epoch.valid_loss).valid_auc
 
 
 def pooled(predictions: Mapping[str, SessionPredictions]) -> float:

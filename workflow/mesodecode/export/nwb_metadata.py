@@ -9,7 +9,7 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
-from mesodecode.study import session_ids
+from mesodecode.study import session_dates
 from mesodecode.study.session_ids import Session
 
 PLACEHOLDER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # NWB asks for a start
@@ -37,13 +37,8 @@ def read_metadata(
     """
     table, rows = settings["sessions"], {}
     if table is not None:
-        for row in read_table(table, ["session"]).to_dict("records"):
-            session = session_ids.one_named(row["session"], known.values(), table)
-            if session is None:
-                continue
-            if session.id in rows:
-                raise UserError(f"{table}: session '{row['session']}' is there twice; keep one row")
-            rows[session.id] = row
+        found = read_table(table, ["session"]).to_dict("records")
+        rows = session_dates.by_session(found, known, table)
     return {name: _of_session(known[name], rows.get(name), settings) for name in sessions}
 
 
@@ -61,33 +56,6 @@ def _of_session(
             f"{table}: session {name}: sex '{subject['sex']}' is none of M, F, O (other), U"
         )
     if "session_start_time" in row:
-        return Metadata(_of_text(row["session_start_time"], name, table), subject)
+        return Metadata(session_dates.of_text(row["session_start_time"], name, table), subject)
     pattern = settings["session_start"]
-    return Metadata(pattern and _of_name(session.name, pattern), subject)
-
-
-def _of_text(text: str, name: str, table: str) -> datetime.datetime:
-    try:
-        return _aware(datetime.datetime.fromisoformat(text.strip()))
-    except ValueError:
-        raise UserError(
-            f"{table}: session {name}: session_start_time '{text}' is no ISO 8601 time such as "
-            "2018-01-25T14:30:00+09:00"
-        ) from None
-
-
-def _of_name(name: str, pattern: str) -> datetime.datetime:
-    """Return the time that a name begins with: of its longest beginning that is one."""
-    for length in range(len(name), 0, -1):
-        try:
-            return _aware(datetime.datetime.strptime(name[:length], pattern))
-        except ValueError:
-            continue
-    raise UserError(
-        f"session_start: the name of session '{name}' does not begin with a date as in "
-        f"'{pattern}'; give its start in the table that nwb.sessions names"
-    )
-
-
-def _aware(time: datetime.datetime) -> datetime.datetime:
-    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+    return Metadata(pattern and session_dates.of_name(session.name, pattern), subject)

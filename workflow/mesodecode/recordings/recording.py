@@ -117,6 +117,12 @@ def is_corrected(path: str | Path) -> bool:
         return "corrections" in file
 
 
+def movie_digest(path: str | Path) -> str:
+    """Return the SHA-256 of the movie that a recording was made of, "" where it is not known."""
+    with h5py.File(path) as file:
+        return str(file.attrs.get("movie_sha256", ""))
+
+
 def _names(file: h5py.File) -> tuple[str, ...] | None:
     if "rois" not in file or "names" not in file["rois"].attrs:
         return None

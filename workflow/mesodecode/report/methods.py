@@ -48,6 +48,7 @@ def blocks(
         ("Comparisons with mice as the unit", mice_as_unit(config) if inferred else ""),
         ("Chance", chance(config)),
         ("Confounds", confounds(config)),
+        ("Ceilings", ceilings(config)),
         *[(f"Importance: {name}", importance(one)) for name, one in config["importance"].items()],
         ("Software", software(config, versions)),
     ]
@@ -212,6 +213,30 @@ def confounds(config: Mapping[str, Any]) -> str:
         f"{every(settings, 'window')}. A control comes up to a decoder if the 95 % "
         "interval of its AUC over test mice lies above 0.5 and that of the difference holds 0, or "
         f"if it reaches {control_verdicts.REACHES:.0%} of the decoder's AUC above 0.5."
+    )
+
+
+def ceilings(config: Mapping[str, Any]) -> str:
+    """Return how decoders are held against their ceilings; empty if they are not."""
+    names = config["ceilings"].get("decoders", [])
+    if not names:
+        return ""
+    networks = [n for n in names if KINDS[decoder_table.kind_of(config["decoders"][n])].network]
+    epoch = (
+        f" The epoch of {value(networks)} was chosen by one session: in the first by the mouse's "
+        "next one, in the others by one of a mouse that neither trains nor tests."
+        if networks
+        else ""
+    )
+    return (
+        f"How good {value(names)} could be was measured by training on the other sessions of the "
+        "test mouse, one session left out at a time as a whole, and tested. As many sessions of "
+        "other mice, spread evenly over these, trained another decoder for the same session. Where "
+        "dates of sessions are known, both were also trained on the half of the own training "
+        "sessions nearest to the tested one in days and on the farthest half, other mice on as "
+        f"many sessions from as many days away as they have.{epoch} No session has two roles, and "
+        "in decoders of other mice no mouse. Differences of AUC are averaged over the sessions of "
+        "a mouse; 95 % intervals are Student's t over mice."
     )
 
 

@@ -25,6 +25,7 @@ from mesodecode.running import runtimes
 from mesodecode.scores import (
     auc,
     calibration,
+    ceiling_gaps,
     chance_tests,
     mouse_power,
     paired_tests,
@@ -178,6 +179,16 @@ def _confounds(config: Mapping[str, Any], tables: Tables) -> Words:
     return _rows(tables["confounds"]) | {"headlines": headlines}
 
 
+def _ceilings(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "ceilings_gaps" not in tables:
+        return None
+    table = tables["ceilings_gaps"]
+    return _rows(table) | {
+        "headlines": ceiling_gaps.headlines(table),
+        "words": ceiling_gaps.WORDS,
+    }
+
+
 def _cohort(config: Mapping[str, Any], tables: Tables) -> Words:
     return {
         "mice": summaries.mouse_table(tables["cohort"]),
@@ -316,6 +327,13 @@ SECTIONS = [
         tables={"confounds": _table(control_verdicts.COLUMNS, control_verdicts.NUMBERS)},
         figures=("confounds",),
         summarise=_confounds,
+    ),
+    Section(
+        name="ceilings",
+        title="Ceilings",
+        tables={"ceilings_gaps": _table(ceiling_gaps.GAP_COLUMNS, ceiling_gaps.GAP_NUMBERS)},
+        figures=("ceilings",),
+        summarise=_ceilings,
     ),
     Section(
         name="cohort",

@@ -27,6 +27,7 @@ from mesodecode.study.study import Study
 
 # folders of results/
 LARGE = ("simulated", "recordings", "trained", "passed", "features", "models", "predictions")
+LARGE += ("ceilings",)
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
 PASSED_BYTES = 9, 4  # frame and label of a frame, and its logit of an epoch, before compression
@@ -273,6 +274,8 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
         return frames("train", "valid", "test") * N_FEATURES * FEATURE_BYTES
     if folder in ("predictions", "validation"):
         return frames("test" if folder == "predictions" else "valid") * PREDICTION_BYTES
+    if folder == "ceilings":
+        return movies[output.stem.partition(".test-")[2]][0] * PREDICTION_BYTES
     if folder == "passed":
         settings = study.decoders[output.parts[-3]].settings
         seen = sum(movies[session][0] for session in study.mice[output.stem])

@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import correction_table, schema
+from mesodecode.study import ceilings, correction_table, schema
 
 # Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
 COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
@@ -62,6 +62,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     config["nwb"] = schema.defaults("nwb", **config["nwb"])
     schema.check(config["confounds"], "confounds", "confounds")
     config["confounds"] = schema.defaults("confounds", **config["confounds"])
+    config["ceilings"] = ceilings.filled(config["ceilings"])
     for kind in ("brain_mask", "vessel_mask"):
         check_pattern(config["confounds"][kind], f"confounds.{kind}", one_file=True)
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:

@@ -5,6 +5,7 @@ Every cluster job parses the Snakefile and so imports this module: nothing heavy
 
 from __future__ import annotations
 
+import datetime
 import functools
 import itertools
 import random
@@ -15,6 +16,7 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.study import (
+    ceilings,
     config_file,
     config_tables,
     control_table,
@@ -22,10 +24,12 @@ from mesodecode.study import (
     importance,
     published,
     schema,
+    session_dates,
     session_ids,
     tuning,
 )
 from mesodecode.study.allocation import ROLES, Allocation
+from mesodecode.study.ceilings import SessionSplit
 from mesodecode.study.decoder_table import Decoder
 
 ORDERED = ("half_window", "shift")  # settings along which a figure draws a line
@@ -57,6 +61,20 @@ class Study:
     def mouse_of(self) -> dict[str, str]:
         """Session -> its mouse, in the order of the config."""
         return {session.id: session.mouse for session in self.by_id.values()}
+
+    @functools.cached_property
+    def dates(self) -> dict[str, datetime.date]:
+        """Session -> the day of it, of those whose day the config tells."""
+        return session_dates.of_sessions(self.by_id, self.config["nwb"])
+
+    @functools.cached_property
+    def ceilings(self) -> dict[str, dict[str, SessionSplit]]:
+        """Decoder -> splits of sessions by their ids, of those that ceilings are made of."""
+        made = {}
+        for name in self.config["ceilings"]["decoders"]:
+            found = ceilings.splits(self.mice, self.dates, ceilings.chooses(self.decoders[name]))
+            made[name] = {split.id: split for split in found}
+        return made
 
     def filled(self, path: str, session: str) -> str:
         """Return a path of the config with {session} and {mouse} of a session filled in."""
@@ -305,6 +323,7 @@ def resolve(config: dict[str, Any]) -> Study:
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
     config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
     control_table.check(config["confounds"], decoders, config["allocation"]["test"])
+    ceilings.check(config["ceilings"]["decoders"], decoders, mice, config["tune"])
     config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], decoders)
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}

@@ -1,0 +1,143 @@
+"""Ceilings against other mice: differences by hand, over mice."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mesodecode.base.files import UserError
+from mesodecode.decoders.held_out import HeldOut
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.scores import auc, ceiling_gaps, ceilings_figure
+from mesodecode.study.ceilings import Member, SessionSplit
+
+SESSIONS = {mouse: [f"{mouse}{i}" for i in (1, 2, 3)] for mouse in "abc"}
+DATES = {f"{mouse}{i}": datetime.date(2024, 1, i * i) for mouse in "abc" for i in (1, 2, 3)}
+LABEL = np.array([0, 0, 1, 1])
+# with these labels: of four pairs 4, 3 and 2 are in order
+AUC = {1.0: [0.1, 0.2, 0.3, 0.4], 0.75: [0.1, 0.3, 0.2, 0.4], 0.5: [0.2, 0.3, 0.1, 0.4]}
+
+
+def held(arm, test, train, value):
+    members = [Member(name[0], name) for name in train], [Member(test[0], test)]
+    split = SessionSplit(arm, tuple(members[0]), (), tuple(members[1]))
+    made = SessionPredictions(test[0], np.arange(4), LABEL, np.array(AUC[value]))
+    return HeldOut("net", split, made)
+
+
+def study_auc(**values):
+    """The study's AUCs of sessions, each in two allocations, .05 below and above."""
+    rows = [
+        {"decoder": "net", "allocation": f"{at}", "train_mice": "+".join(others), "session": name}
+        | {"valid_mouse": "z", "test_mouse": name[0], "n_frames": 4, "n_run": 2}
+        | {"auc": value + change, "accuracy": 0.5}
+        for name, value in values.items()
+        for at, change in enumerate((-0.05, 0.05))
+        for others in [[m for m in SESSIONS if m != name[0]][: at + 1]]
+    ]
+    return pd.DataFrame(rows)[auc.SESSION_COLUMNS]
+
+
+HELD = [
+    held("own", "a1", ["a2", "a3"], 1.0),
+    held("own", "a2", ["a1", "a3"], 0.75),
+    held("own", "b1", ["b2", "b3"], 0.75),
+    held("own", "c1", ["c2", "c3"], 1.0),
+    held("own_near", "a1", ["a2"], 1.0),
+    held("own_far", "a1", ["a3"], 0.5),
+    held("own_near", "b1", ["b2"], 1.0),
+    held("own_far", "b1", ["b3"], 0.75),
+    held("others_equal", "a1", ["b1", "c1"], 0.5),
+]
+STUDY = {"a1": 0.9, "a2": 0.45, "b1": 0.65, "c1": 0.7}
+
+
+def rows(dates=DATES):
+    return ceiling_gaps.table(HELD, study_auc(**STUDY), SESSIONS, dates)
+
+
+def test_table_of_arms_by_hand():
+    found = rows().set_index(["arm", "session"])
+    assert list(found.loc["own", "a1"][["n_train", "days", "auc"]]) == [2, (3 + 8) / 2, 1.0]
+    assert found.loc[("own_near", "a1"), "train_sessions"] == "a/a2"
+    others = found.loc["others", "a1"]
+    # one training mouse in one allocation, two in the other, of three sessions each
+    assert others["auc"] == pytest.approx(0.9) and others["n_train"] == 4.5
+    assert others["days"] == pytest.approx((0 + 3 + 8) / 3)
+    assert len(found) == len(HELD) + 4
+    undated = rows({}).set_index(["arm", "session"])
+    assert np.isnan(undated.loc[("own", "a1"), "days"])
+
+
+def test_gaps_are_means_of_mice_with_their_interval():
+    found = ceiling_gaps.gaps(rows()).set_index(["a", "b"])
+    gap = found.loc["own", "others"]
+    # a: (.1 + .3) / 2, b: .1, c: .3; SD .1, t of 2 degrees of freedom 4.3027
+    assert gap["difference"] == pytest.approx(0.2) and gap["n_sessions"] == 4
+    half = 4.3027 * 0.1 / np.sqrt(3)
+    assert [gap["ci_low"], gap["ci_high"]] == pytest.approx([0.2 - half, 0.2 + half], abs=1e-4)
+    assert gap["auc_a"] == pytest.approx((0.875 + 0.75 + 1) / 3)
+    days = found.loc["own_near", "own_far"]
+    assert days["difference"] == pytest.approx((0.5 + 0.25) / 2) and days["n_mice"] == 2
+    assert (days["days_a"], days["days_b"], days["n_train_a"]) == (3, 8, 1)
+    assert np.isnan(found.loc[("own", "others_equal"), "difference"])  # of one mouse
+    assert "net: not made, " in found.loc[("others_near", "others_far"), "sentence"]
+
+
+def test_the_answer_is_one_sentence_a_decoder():
+    ((verdict, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(rows()))
+    assert verdict == "none"  # the interval of three mice holds 0
+    assert "no gap is shown, 0.200 (95 % interval -0.048 to 0.448, 3 mice)" in text
+    assert "net reaches an AUC of 0.675 in a mouse it never saw, and 0.875 if trained" in text
+    assert "in days (3 on average) rather than far (8) changes the AUC by 0.375 (95 % i" in text
+    better = study_auc(a1=0.8, a2=0.55, b1=0.55, c1=0.8)  # .2 below in each
+    table = ceiling_gaps.gaps(ceiling_gaps.table(HELD, better, SESSIONS, DATES))
+    ((verdict, text),) = ceiling_gaps.headlines(table)
+    assert verdict == "gap" and ": 0.200 (95 % interval 0.200 to 0.200, 3 mice) below its" in text
+    plain = [one for one in HELD if one.split.arm in ("own", "others_equal")]
+    table = ceiling_gaps.table(plain, study_auc(**STUDY), SESSIONS, {})
+    ((_, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(table))
+    assert "no dates of sessions are known (set nwb.session_start or nwb.sessions)" in text
+
+
+def test_sessions_of_one_day_in_training_are_warned_of():
+    dates = DATES | {"a2": DATES["a1"], "b2": DATES["b1"], "c2": DATES["c1"]}
+    table = rows(dates).set_index(["arm", "session"])
+    assert table.loc[("own", "a1"), "n_same_day"] == 1
+    # of mouse a two of two tests have one, of the others one of one
+    ((_, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(rows(dates)))
+    assert "Of a session's own training sessions 1 are of its day on average" in text
+    assert "of its day" not in ceiling_gaps.headlines(ceiling_gaps.gaps(rows()))[0][1]
+
+
+def test_other_mice_that_serve_better_are_said_so():
+    better = study_auc(**dict.fromkeys(STUDY, 0.95))
+    table = ceiling_gaps.table(HELD, better, SESSIONS, DATES)
+    own = table["arm"] == "own"
+    table.loc[own, "auc"] = 0.8 + 0.01 * np.arange(own.sum())
+    ((verdict, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(table))
+    assert verdict == "none" and "above what its own sessions reach" in text
+
+
+def test_sessions_of_one_state_and_sessions_that_the_study_lacks():
+    table = study_auc(**STUDY)
+    table.loc[table["session"] == "a2", "auc"] = np.nan
+    found = ceiling_gaps.gaps(ceiling_gaps.table(HELD, table, SESSIONS, DATES))
+    assert found.set_index(["a", "b"]).loc[("own", "others"), "n_sessions"] == 3
+    with pytest.raises(UserError, match="no AUC of net in session c1"):
+        ceiling_gaps.table(HELD, table[table["session"] != "c1"], SESSIONS, DATES)
+
+
+def test_figure_has_a_panel_a_decoder_and_says_what_is_near():
+    both = pd.concat([rows(), rows().assign(decoder="other")])
+    figure = ceilings_figure.draw(both)
+    assert [axes.get_title() for axes in figure.axes] == ["net", "other"]
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == ["own", "others", "others,\nequal n", "own,\nnear", "own,\nfar"]
+    assert "n = 4 sessions of 3 mice" in ceilings_figure.caption(both)
+    assert "Near, far" in ceilings_figure.caption(both)
+    plain = both[~both["arm"].str.contains("near|far")]
+    assert "Near" not in ceilings_figure.caption(plain)

@@ -1,0 +1,231 @@
+"""Splits of sessions that ceilings are made of: by hand, by the rules that no split may break."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from mesodecode.base.files import UserError
+from mesodecode.study import ceilings
+from mesodecode.study import study as studies
+from mesodecode.study.ceilings import Member, SessionSplit
+
+LINEAR = {"model": "logistic_regression"}
+GRU = {"input": "rois", "rnn": "gru"}
+MICE = {
+    "a": ["20240101a", "20240102a", "20240109a", "20240115a"],
+    "b": ["20240101b", "20240103b", "20240109b"],
+    "c": ["20240102c", "20240104c", "20240110c"],
+    "d": ["20240102d"],
+}
+BY_NAME = {"session_start": "%Y%m%d"}
+
+
+def config(**change):
+    return {
+        "study": "s",
+        "recordings": {key: "{session}.mat" for key in ("movie", "behavior", "rois")},
+        "mice": MICE,
+        "allocation": {"train": 1},
+        "decoders": {"linear": LINEAR, "gru": GRU},
+        "ceilings": {"decoders": ["linear", "gru"]},
+        "nwb": BY_NAME,
+    } | change
+
+
+def roles(splits, name):
+    """Sessions that train and choose, by the day of the month and the mouse."""
+    split = splits[name]
+    return [[one.session[6:] for one in role] for role in (split.train, split.valid)]
+
+
+def test_arms_of_a_decoder_that_chooses_nothing_by_hand():
+    splits = studies.resolve(config()).ceilings["linear"]
+    # of the other sessions of mouse a one is a day before the tested one, two are 7 and 13 after
+    assert roles(splits, "own.test-20240102a") == [["01a", "09a", "15a"], []]
+    assert roles(splits, "own_near.test-20240102a") == [["01a"], []]
+    assert roles(splits, "own_far.test-20240102a") == [["15a"], []]
+    # one each of the other three mice; of other mice the nearest to 1 and to 13 days away
+    trained, _ = roles(splits, "others_equal.test-20240102a")
+    assert sorted(name[2:] for name in trained) == ["b", "c", "d"]
+    assert roles(splits, "others_near.test-20240102a") == [["01b"], []]
+    assert roles(splits, "others_far.test-20240102a") == [["10c"], []]
+    # d has one session: it trains others and is not tested
+    assert not [name for name in splits if name.endswith("d")]
+
+
+def test_arms_of_a_network_choose_by_a_session_that_does_nothing_else():
+    splits = studies.resolve(config()).ceilings["gru"]
+    assert roles(splits, "own.test-20240102a") == [["01a", "15a"], ["09a"]]
+    assert roles(splits, "own.test-20240115a") == [["02a", "09a"], ["01a"]]
+    trained, chosen = roles(splits, "others_equal.test-20240115a")
+    assert [name[2:] for name in chosen] == ["b"]  # mouse b follows a, and so trains nothing
+    assert sorted(name[2:] for name in trained) == ["c", "d"]
+
+
+@pytest.mark.parametrize("name", ["linear", "gru"])
+def test_no_split_breaks_a_rule(name):
+    study = studies.resolve(config())
+    days = study.dates
+    for split in study.ceilings[name].values():
+        (test,) = split.test
+        others = [*split.train, *split.valid]
+        assert test not in others and len({*others}) == len(others)
+        mice = {one.mouse for one in others}
+        if split.arm.startswith("own"):
+            assert mice == {test.mouse}
+        else:
+            assert test.mouse not in mice
+            assert not {v.mouse for v in split.valid} & {t.mouse for t in split.train}
+        assert len(split.valid) == (name == "gru")
+        own = study.ceilings[name][f"own.test-{test.session}"]
+        if split.arm == "others_equal":
+            assert len(split.train) == len(own.train)
+        if split.arm.endswith("far"):
+            near = study.ceilings[name][split.id.replace("far", "near")]
+            assert len(near.train) == len(split.train) == len(own.train) // 2
+
+            def away(one, test=test):
+                return abs((days[one.session] - days[test.session]).days)
+
+            assert max(map(away, near.train)) < min(map(away, split.train))
+
+
+def test_without_days_or_on_one_day_nothing_is_near_or_far(tmp_path):
+    for nwb in ({}, {"session_start": None}):
+        found = studies.resolve(config(nwb=nwb)).ceilings["linear"]
+        assert {split.arm for split in found.values()} == {"own", "others_equal"}
+    table = tmp_path / "sessions.tsv"
+    names = [name for names in MICE.values() for name in names]
+    rows = "".join(f"{name}\t2024-01-0{i % 2 + 1}T10:00\n" for i, name in enumerate(names))
+    table.write_text("session\tsession_start_time\n" + rows.replace("-02T", "-01T"))
+    found = studies.resolve(config(nwb={"sessions": str(table)})).ceilings["linear"]
+    assert {split.arm for split in found.values()} == {"own", "others_equal"}
+
+
+def test_days_come_from_a_table_before_names_and_may_be_missing(tmp_path):
+    table = tmp_path / "sessions.csv"
+    table.write_text(
+        "session,sex,session_start_time\n20240101a,F,2023-12-31T23:00:00-05:00\n20240102a,F,\n"
+        "b/20240101b,M,2024-02-03\nelse,F,2024-01-01\n"
+    )
+    study = studies.resolve(config(nwb={"sessions": str(table)}))
+    assert study.dates == {
+        "20240101a": datetime.date(2023, 12, 31),  # by the clock at its place
+        "20240101b": datetime.date(2024, 2, 3),
+    }
+    both = studies.resolve(config(nwb=BY_NAME | {"sessions": str(table)}))
+    assert both.dates["20240101a"] == datetime.date(2023, 12, 31)
+    assert both.dates["20240104c"] == datetime.date(2024, 1, 4)
+    assert "20240102a" not in both.dates  # its cell says that nobody knows
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "config: nwb.sessions: no file"),
+        ("name\tday\nx\t1\n", "no column session; the columns are name, day"),
+        ("session\tsession_start_time\n20240101a\t1.2.24\n", "session 20240101a: session_start_ti"),
+        ("session\n20240101a\n20240101a\n", "session '20240101a' is there twice"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_named(tmp_path, text, words):
+    table = tmp_path / "sessions.tsv"
+    if text:
+        table.write_text(text)
+    study = studies.resolve(config(nwb={"sessions": str(table)}))
+    with pytest.raises(UserError) as caught:
+        _ = study.ceilings
+    assert words in str(caught.value) and str(table) in str(caught.value)
+    _ = studies.resolve(config(nwb={"sessions": str(table)}, ceilings={})).ceilings  # not read
+
+
+def split(arm="own", train=("a/1",), valid=(), test=("a/2",)):
+    given = (tuple(Member(*word.split("/")) for word in role) for role in (train, valid, test))
+    return SessionSplit(arm, *given)
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        ({"train": ("a/1", "a/2")}, "session 2 has two roles"),
+        ({"valid": ("a/1",)}, "session 1 has two roles"),
+        ({"valid": ("a/2",)}, "session 2 has two roles"),
+        ({"train": ("a/1", "a/1")}, "session 1 has two roles"),
+        ({"train": ("b/2",)}, "session 2 has two roles"),  # of whatever mouse
+        ({"train": ("a/1", "b/3")}, "sessions of several mice"),
+        ({"arm": "others_equal", "train": ("b/1", "a/3")}, "a mouse has two roles"),
+        ({"arm": "others_far", "train": ("b/1",), "valid": ("a/3",)}, "a mouse has two roles"),
+        ({"arm": "others_near", "train": ("b/1",), "valid": ("b/3",)}, "a mouse has two roles"),
+        ({"test": ("a/2", "a/3")}, "needs sessions to train on, and one to test"),
+        ({"train": ()}, "needs sessions to train on"),
+        ({"arm": "trial"}, "needs sessions to train on"),
+    ],
+)
+def test_a_session_or_mouse_with_two_roles_is_refused(roles, words):
+    with pytest.raises(UserError, match=words):
+        split(**roles)
+
+
+def test_splits_that_are_allowed():
+    assert split(valid=("a/3",)).id == "own.test-2"
+    split(arm="others_near", train=("b/1", "c/3"), valid=("d/4",))
+
+
+one_each = {mouse: [f"{mouse}1"] for mouse in "abcd"}
+BAD = [
+    ({"ceilings": {"decoders": ["x"]}}, "ceilings.decoders: no decoder 'x'; known: linear, gru"),
+    ({"ceilings": {"decoder": ["gru"]}}, "ceilings.decoder: no such key; did you mean 'decoders'?"),
+    *[
+        (
+            {"ceilings": {"decoders": ["gru"], "split": how}},
+            f"ceilings.split: '{how}' would test frames of a session that was trained on",
+        )
+        for how in ("trial", "frame", "block")
+    ],
+    ({"mice": one_each}, "'linear' needs 3 mice or more, for an interval over mice, with two"),
+    ({"mice": MICE | {"c": ["c1"]}}, "there are a, b; add sessions, or leave 'linear' out"),
+    (
+        {"mice": MICE | {"c": ["c1", "c2"]}},
+        "'gru' needs 3 mice or more, for an interval over mice, with three",
+    ),
+    ({"exclude": {"20240101b": "x", "20240103b": "x"}}, "there are a, c; add sessions"),
+    (
+        {"decoders": {"cnn": {}, "linear": {"start_from": "cnn", "rnn": "gru"}, "gru": GRU}},
+        "'linear' is a recurrent network on a CNN; only decoders that are trained in one step",
+    ),
+    (
+        {"decoders": {"linear": {"adapted_from": "gru", "normalise": "past"}, "gru": GRU}},
+        "'linear' is a decoder applied in another way; only",
+    ),
+    (
+        {"decoders": {"gru": GRU, "linear": {"average_of": ["gru", "two"]}, "two": GRU}},
+        "'linear' is an average of decoders; only",
+    ),
+    (
+        {"tune": {"gru": {"search": {"hidden_size": [8, 64]}}}},
+        "'gru' has other settings for each test mouse (tune.gru)",
+    ),
+    (
+        {
+            "mice": MICE | {"d": ["d1", "d2"]},
+            "decoders": {"linear": LINEAR | {"labels": "permuted_between_sessions"}, "gru": GRU},
+        },
+        "'linear' has permuted labels, and is at chance",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), BAD)
+def test_what_has_no_ceiling_is_refused_in_one_line(change, words):
+    with pytest.raises(UserError) as caught:
+        studies.resolve(config(**change))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("config: ceilings.")
+
+
+def test_fewer_sessions_of_other_mice_leave_an_arm_out():
+    mice = {"a": [f"a{i}" for i in range(9)], "b": ["b1", "b2"], "c": ["c1", "c2"]}
+    arms = [one.arm + one.test[0].mouse for one in ceilings.splits(mice, {}, False)]
+    assert "others_equala" not in arms and "others_equalb" in arms and "owna" in arms

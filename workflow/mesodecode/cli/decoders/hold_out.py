@@ -1,0 +1,99 @@
+"""Train a decoder on some sessions and predict one that was left out: of the same mouse, or others.
+
+Example: mesodecode hold-out --arm own --train m1_s1.h5 m1_s2.h5 --test m1_s3.h5 --decoder linear
+--settings '{"model": "logistic_regression", "pixels": 16}' --out own.test-m1_s3.h5
+
+Sessions of the tested mouse may train it, which is what a ceiling is of; the session that is tested
+never does. Networks choose their epoch by --valid. No model is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from mesodecode.cli import options
+
+HELP = "recordings → predictions of a session, after training on other sessions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--arm", required=True, help="own or others_equal; own_near, others_far, … (ceilings)")
+    options.add_recordings(parser, "recordings to train on", "--train")
+    words = "recordings that choose the epoch of a network"
+    options.add_recordings(parser, words, "--valid", required=False)
+    options.add_recordings(parser, "recording to predict", "--test")
+    add("--decoder", required=True, help="name of the decoder in tables")
+    words = "its line in the config, as JSON; settings that are left out have their defaults"
+    add("--settings", required=True, metavar="JSON", help=words)
+    words = "with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois`"
+    add("--dropped", type=Path, metavar="FILE", help=words)
+    options.add_compute(parser)
+    options.add_out(parser, "predictions (HDF5)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.decoders import one_step
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.held_out import HeldOut
+    from mesodecode.recordings.recording import read_roles
+    from mesodecode.study.ceilings import Member, SessionSplit
+
+    kind, settings = _decoder(args.settings)
+    files = args.train, args.valid or [], args.test
+    roles = read_roles(*files, same_size=kind.of_images)
+    # before any work: refuses a session that has two roles
+    members = [tuple(Member(one.mouse, one.session) for one in role) for role in roles]
+    split = SessionSplit(args.arm, *members)
+    _check_epoch(kind, split)
+    _check_movies(roles)
+    device = resolve_device(args.device, args.threads)
+    dropped = json.loads(args.dropped.read_text()) if args.dropped else None
+    predict, _ = one_step.fit(kind.name, settings, *roles[:2], device, dropped)
+    made = predict(roles[2])[split.test[0].session]
+    HeldOut(args.decoder, split, made).write(args.out)
+
+
+def _decoder(text: str) -> tuple[Any, dict[str, Any]]:
+    """Return kind and settings of a decoder that is written as JSON."""
+    from mesodecode.base.files import UserError
+    from mesodecode.study import kinds, schema
+
+    try:
+        given = dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"--settings: no settings as JSON ({error})") from None
+    kind = kinds.kind_of(given)
+    schema.check(given, kind.name, "--settings")
+    if not kind.tunable:
+        raise UserError(f"--settings: of {kind.words}, which is not trained in one step")
+    return kind, schema.defaults(kind.name, **given)
+
+
+def _check_epoch(kind: Any, split: Any) -> None:
+    from mesodecode.base.files import UserError
+
+    if kind.network and not split.valid:
+        raise UserError("--valid: needed, as a network chooses its epoch by them")
+    if split.valid and not kind.network:
+        raise UserError(f"--valid: {kind.words} chooses nothing by them; leave them out")
+
+
+def _check_movies(roles: Any) -> None:
+    """Raise UserError if the tested movie is that of another session, under another name."""
+    from mesodecode.base.files import UserError
+    from mesodecode.recordings.recording import movie_digest
+
+    (test,) = roles[2]
+    tested = movie_digest(test.path)
+    for one in (*roles[0], *roles[1]):
+        if tested and movie_digest(one.path) == tested:
+            raise UserError(
+                f"{one.path}: made of the same movie as {test.path}; a decoder is never tested on "
+                "a session that it saw: leave one of the two out of the config"
+            )

@@ -1,0 +1,65 @@
+"""Hold decoders of other mice against what they reach in mice they were trained on.
+
+Example: mesodecode ceilings --config results/lab/config.json --held-out results/lab/ceilings
+--session-auc session_auc.tsv --out ceilings.tsv --gaps ceilings_gaps.tsv --figure ceilings
+
+Writes --out (a row a decoder, arm and tested session: what it was trained on, how many days away,
+its AUC), --gaps (differences of arms with 95 % intervals over mice, and a sentence each) and the
+figure as PREFIX.svg and PREFIX.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "held-out sessions + AUCs → ceilings of decoders, gaps (tables, figure)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="config of the study, or its config.json")
+    options.add_folder(parser, "--held-out", "FOLDER/{decoder}/{split}.h5 of `hold-out`")
+    words = "AUCs of sessions, of `mesodecode auc --sessions`"
+    add("--session-auc", required=True, metavar="FILE", help=words)
+    options.add_out(parser, "TSV to write, a row a tested session")
+    options.add_out(parser, "TSV to write, a row a difference", "--gaps")
+    options.add_figure(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write tables and figure."""
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.decoders import held_out
+    from mesodecode.scores import auc, ceiling_gaps, ceilings_figure
+    from mesodecode.study import study as studies
+
+    study = studies.load(args.config)
+    if not study.ceilings:
+        raise UserError(f"{args.config}: ceilings.decoders: names none; name decoders there")
+    held = []
+    for decoder, splits in study.ceilings.items():
+        for name, split in splits.items():
+            path = args.held_out / decoder / f"{name}.h5"
+            held.append(held_out.read(path))
+            if (held[-1].decoder, held[-1].split) != (decoder, split):
+                raise UserError(f"{path}: of another decoder or other sessions; make it again")
+    found = read_table(args.session_auc, auc.SESSION_COLUMNS)
+    rows = ceiling_gaps.table(held, found, study.mice, study.dates)
+    gaps = ceiling_gaps.gaps(rows)
+    for sentence in gaps["sentence"][gaps["difference"].isna()]:
+        print(sentence, file=sys.stderr)
+    plots.save(
+        ceilings_figure.draw(rows),
+        args.figure,
+        title="Ceilings of decoders",
+        caption=ceilings_figure.caption(rows),
+    )
+    write_table(gaps, args.gaps)
+    write_table(rows, args.out)

@@ -1,0 +1,100 @@
+"""Decoders that are trained in one step, fitted to recordings and applied to others in one process.
+
+What is tried out (`tune`) or held out (`mesodecode hold-out`) this way leaves no model behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from mesodecode.decoders import linear, predict, roi_classical, roi_rnn, train
+from mesodecode.decoders.augment import Augment
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.decoders.weights import Trained
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import check_rois, roi_names, session_signals, signals_of
+
+Predict = Callable[[Sequence[Recording]], dict[str, SessionPredictions]]
+
+
+def fit(
+    kind: str,
+    settings: dict[str, Any],
+    training: Sequence[Recording],
+    validation: Sequence[Recording],
+    device: torch.device,
+    dropped: Sequence[int] | None = None,
+) -> tuple[Predict, list[train.Epoch]]:
+    """Fit a decoder; return what predicts recordings, and the epochs of a network, else none.
+
+    `kind` and `settings` are those of its line (kinds that are `tunable`); networks keep the epoch
+    of lowest loss in `validation`. `dropped`: ROIs (from 1) to do without; None: with `drop`, those
+    that one of these recordings lacks. Raises UserError as what fits does.
+    """
+    if kind == "linear":
+        return _pixels(settings, training), []
+    if kind == "cnn":
+        return _images(settings, training, validation, device)
+    return _rois(kind, settings, training, validation, device, dropped)
+
+
+def _pixels(settings: dict[str, Any], training: Sequence[Recording]) -> Predict:
+    fitting = {key: settings[key] for key in ("pixels", "C", "frame_step", "baseline")}
+    model = linear.fit_linear(training, **fitting)
+    how = {key: settings[key] for key in ("pixels", "baseline")}
+    return lambda recordings: linear.predict_linear(model, recordings, **how)
+
+
+def _images(
+    settings: dict[str, Any],
+    training: Sequence[Recording],
+    validation: Sequence[Recording],
+    device: torch.device,
+) -> tuple[Predict, list[train.Epoch]]:
+    augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
+    sets = [with_baseline(one, settings["baseline"]) for one in (training, validation)]
+    fitted = train.fit(
+        lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
+        Images(sets[0], device=device, augment=augment if augment else None),
+        Images(sets[1], device=device),
+        device=device,
+        **{key: settings[key] for key in train.SETTINGS},
+    )
+    trained = Trained("cnn", settings, (), (), fitted.state)
+    return lambda recordings: predict.predict_cnn(trained, recordings, device), fitted.history
+
+
+def _rois(
+    kind: str,
+    settings: dict[str, Any],
+    training: Sequence[Recording],
+    validation: Sequence[Recording],
+    device: torch.device,
+    dropped: Sequence[int] | None,
+) -> tuple[Predict, list[train.Epoch]]:
+    recordings = [*training, *validation]
+    signals, lacking = session_signals(recordings, settings)
+    settings = settings | {"dropped": lacking if dropped is None else list(dropped)}
+    if dropped is not None:
+        signals = signals_of(recordings, settings)
+    sets, names = (signals[: len(training)], signals[len(training) :]), roi_names(recordings)
+
+    def read(others: Sequence[Recording]) -> list[Any]:
+        check_rois(names, others, training[0].path)
+        return signals_of(others, settings)
+
+    if kind == "roi_rnn":
+        fitted = roi_rnn.fit_roi_rnn(*sets, settings, device)
+        model = Trained("roi_rnn", settings, (), (), fitted.state).build(device)
+        return (
+            lambda others: roi_rnn.predict_roi_rnn(model, read(others), settings, device),
+            fitted.history,
+        )
+    classical = roi_classical.fit_classical(sets[0], settings)
+    return lambda others: roi_classical.predict_classical(classical, read(others), settings), []

@@ -1,0 +1,76 @@
+"""The figure of ceilings: a panel a decoder, its AUC by what it was trained on."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mesodecode.base.files import natural
+from mesodecode.base.plots import MM, STYLE, mouse_legend, strip
+from mesodecode.scores.ceiling_gaps import ARMS
+
+ROW = 2  # panels side by side
+LABELS = {
+    "own": "own",
+    "others": "others",
+    "others_equal": "others,\nequal n",
+    "own_near": "own,\nnear",
+    "own_far": "own,\nfar",
+    "others_near": "others,\nnear",
+    "others_far": "others,\nfar",
+}
+
+
+def draw(rows: pd.DataFrame) -> Figure:
+    """Draw the AUCs of tested sessions; `rows` as of `ceiling_gaps.table`."""
+    rows = rows.dropna(subset=["auc"])
+    decoders = list(rows["decoder"].unique())
+    mice = sorted(rows["test_mouse"].unique(), key=natural)
+    across = min(ROW, len(decoders))
+    down = -(-len(decoders) // ROW)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(88 * across * MM, 60 * down * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
+        for axes, decoder in zip(panels, decoders, strict=False):
+            _panel(axes, decoder, rows[rows["decoder"] == decoder], mice)
+            axes.set_ylim(min(0.45, rows["auc"].min()) - 0.02, 1.02)
+        for axes in panels[len(decoders) :]:
+            axes.set_axis_off()
+        for axes in panels[::across]:
+            axes.set_ylabel("AUC of the session left out")
+        mouse_legend(figure, mice)
+    return figure
+
+
+def _panel(axes: Axes, decoder: str, rows: pd.DataFrame, mice: list[str]) -> None:
+    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    arms = [arm for arm in ARMS if (rows["arm"] == arm).any()]
+    for x, arm in enumerate(arms):
+        strip(axes, x, rows[rows["arm"] == arm], mice)
+    axes.set_title(decoder, fontsize=7)
+    axes.set_xlim(-0.6, len(arms) - 0.4)
+    axes.set_xticks(range(len(arms)), [LABELS[arm] for arm in arms])
+    axes.tick_params(axis="x", length=0)
+
+
+def caption(rows: pd.DataFrame) -> str:
+    """Return the figure's caption, in plain text."""
+    n, n_mice = rows["session"].nunique(), rows["test_mouse"].nunique()
+    near = ""
+    if rows["arm"].isin(["own_near"]).any():
+        near = (
+            " Near, far: trained on the half of the mouse's other sessions that is nearest in days "
+            "to the one tested, or farthest, and on as many sessions of other mice, as many days "
+            "away."
+        )
+    return (
+        f"AUC of the session left out (n = {n} sessions of {n_mice} mice, one point each, by "
+        "colour and symbol of its mouse; bar: mean ± sample SD over sessions), by what the decoder "
+        "was trained on. Own: the mouse's other sessions; others: the study's decoders of other "
+        "mice, mean over allocations; equal n: as many sessions of other mice as of its own."
+        f"{near} Dashed: chance (0.5)."
+    )

@@ -1,0 +1,46 @@
+"""Which sessions are held out of which, for ceilings of decoders. No rules."""
+
+# Days of sessions may be read from a table: only where they are asked for.
+HELD_OUT = STUDY.config["ceilings"]["decoders"]
+CEILINGS = checked(lambda config: STUDY.ceilings) if HELD_OUT else {}
+
+
+def split_of(wildcards):
+    """The split of sessions of the job."""
+    return CEILINGS[wildcards.decoder][wildcards.split]
+
+
+def sessions_with(role):
+    """An input function: the recordings of the sessions with a role in the job's split."""
+    return lambda wildcards: [
+        f"{RESULTS}/recordings/{one.session}.h5"
+        for one in getattr(split_of(wildcards), role)
+    ]
+
+
+def dropped_of_split(wildcards):
+    """The ROIs that the job's decoder does without, where it drops any."""
+    drops = STUDY.decoders[wildcards.decoder].settings.get("drop")
+    return [f"{RESULTS}/dropped/{wildcards.decoder}.json"] if drops else []
+
+
+def held_out_settings(wildcards):
+    """The settings of the job's decoder as JSON."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    images = decoder.kind == "cnn"
+    return json.dumps(cnn_settings(decoder.name) if images else decoder.settings)
+
+
+def held_out_files():
+    """What is made of all splits."""
+    return [
+        RESULTS / f"ceilings/{decoder}/{split}.h5"
+        for decoder, splits in CEILINGS.items()
+        for split in splits
+    ]
+
+
+def dates_table():
+    """The table that days of sessions are read from, if the config names one."""
+    table = STUDY.config["nwb"]["sessions"]
+    return [table] if table else []
