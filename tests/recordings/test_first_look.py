@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
+import tifffile
 import yaml
 from PIL import Image
+from pynwb import TimeSeries
 
+from make_movies import photon_series, save_nwb
 from mesodecode.cli import main
 from mesodecode.recordings.first_look import look_at
 from mesodecode.study import study as studies
@@ -136,3 +141,180 @@ def test_times_of_corrected_components_are_those_of_their_light(lab, capsys, tab
     np.testing.assert_allclose(seen.time, times[lights == blue])
     np.testing.assert_allclose(seen.image, (U @ SVT[:, :10]).mean(axis=2), atol=1e-5)
     assert (seen.n_frames, seen.wrong) == (T, [])
+
+
+# --- every layout: what is written, by what a lab's program writes, is read as it was -------------
+
+SIGNAL, BLOOD = FRAMES[:, 0], FRAMES[:, 1]
+SPEED = 20.0 * (np.arange(T) // 20 % 2)
+BRAIN = np.hypot(*np.mgrid[-1 : 1 : H * 1j, -1 : 1 : W * 1j]) < 1.2
+
+
+def components():
+    """Return U (H, W, K) and SVT (K, T) of the signal."""
+    u, s, vt = np.linalg.svd(SIGNAL.reshape(T, -1).astype(float), full_matrices=False)
+    return vt.T.reshape(H, W, -1), (u * s).T
+
+
+def wheel(day, name="wheel.csv"):
+    header = "time,velocity"
+    np.savetxt(day / name, np.c_[TIME, 20 * RUNS], "%g", ",", header=header, comments="")
+
+
+def labcams(day):
+    FRAMES.tofile(day / f"{day.parent.name}_run1_2_{H}_{W}_uint16.dat")
+    wheel(day)
+
+
+def labcams_times(day):
+    labcams(day)
+    np.save(day / "frame_times.npy", np.arange(2 * T) / 20)
+
+
+def widefield_imager(day):
+    for trial, part in enumerate(np.split(FRAMES, 3), 1):
+        flat = part.reshape(-1, H, W).transpose(0, 2, 1)
+        flat.tofile(day / f"Frames_2_{W}_{H}_uint16_{trial:04d}.dat")
+        size = {"imgSize": [[H, W, 1, len(flat)]]}
+        scipy.io.savemat(day / f"frameTimes_{trial:04d}.mat", size)
+    (day / "Analog_1.dat").write_bytes(bytes(90))
+    wheel(day)
+
+
+def reduced(day):
+    u, svt = components()
+    scipy.io.savemat(day / "Vc.mat", {"U": u, "Vc": svt})
+    scipy.io.savemat(day / "opts.mat", {"opts": {"frameRate": 10}})
+    wheel(day)
+
+
+def wfield(day):
+    u, svt = components()
+    np.save(day / "U.npy", u)
+    np.save(day / "SVT.npy", np.repeat(svt, 2, axis=1))
+    np.save(day / "SVTcorr.npy", svt)
+    np.save(day / "frames_average.npy", FRAMES.mean(axis=0))
+    np.save(day / "rcoeffs.npy", np.ones(H * W))
+    wheel(day)
+
+
+def neurocaas(day):
+    u, svt = components()
+    np.save(day / "reduced_spatial.npy", u.reshape(H * W, -1))
+    np.save(day / "reduced_temporal.npy", svt)
+    np.save(day / "frames_average.npy", SIGNAL.mean(axis=0)[None])
+    wheel(day)
+
+
+def cortex_lab(day):
+    u, svt = components()
+    run = day / "1"
+    run.mkdir()
+    np.save(day / "svdSpatialComponents_blue.npy", u)
+    np.save(run / "svdTemporalComponents_corr.npy", svt.T)
+    np.save(run / "svdTemporalComponents_corr.timestamps.npy", np.arange(T) / 10)
+    wheel(run)
+
+
+def umit(day):
+    for name, frames in (("fluo_475", SIGNAL), ("green", BLOOD)):
+        frames.transpose(0, 2, 1).astype(np.float32).tofile(day / f"{name}.dat")
+        about = {"datSize": [[H, W]], "datLength": T, "Datatype": "single", "Freq": 10.0}
+        scipy.io.savemat(day / f"{name}.mat", about)
+    wheel(day)
+
+
+def harvey(day):
+    np.save(day / "Generous_Mask.npy", BRAIN)
+    with h5py.File(day / "Delta_F.h5", "w") as file:
+        file["Data"] = SIGNAL[:, BRAIN].astype(np.float32)
+    with h5py.File(day / f"{day.name}-120000.h5", "w") as file:
+        file["time"], file["speed"] = TIME, 20.0 * RUNS
+
+
+def micro_manager(day):
+    for i, frame in enumerate(SIGNAL):
+        tifffile.imwrite(day / f"img_channel000_position000_time{i:09d}_z000.tif", frame)
+    wheel(day.parent, f"{day.name}_wheel.csv")
+
+
+def camware(day):
+    for i, part in enumerate(np.split(SIGNAL, 3), 1):
+        tifffile.imwrite(day / f"rec@{i:04d}.tif", part, photometric="minisblack")
+    wheel(day)
+
+
+def solis(day):
+    for end, part in zip(("", "_X2", "_X3"), np.split(SIGNAL, 3), strict=True):
+        tifffile.imwrite(day / f"rec{end}.tif", part, photometric="minisblack")
+    wheel(day)
+
+
+def apart(day):
+    for name, frames in (("violet", BLOOD), ("blue", SIGNAL)):
+        tifffile.imwrite(day / f"{name}.tif", frames, photometric="minisblack")
+    wheel(day)
+
+
+def allen(day):
+    with h5py.File(day / "widefield.h5", "w") as file:
+        file["data"] = SIGNAL
+    wheel(day, "running_speed.csv")
+
+
+def bids(day):
+    tifffile.imwrite(day / "a_widefield.tif", SIGNAL, photometric="minisblack")
+    rows = "\n".join(f"{i / 10}\t{v}" for i, v in enumerate(SPEED))
+    (day / "a_behavior.tsv").write_text(f"time\tspeed\n{rows}\n")
+
+
+def dandi(day):
+    speed = TimeSeries(name="running_speed", data=SPEED, unit="cm/s", rate=10.0, starting_time=0.0)
+    save_nwb(day / "a_ophys.nwb", photon_series(SIGNAL, rate=10.0, starting_time=0.0), speed)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        *(labcams, labcams_times, widefield_imager, reduced, wfield, neurocaas, cortex_lab, umit),
+        *(harvey, micro_manager, camware, solis, apart, allen, bids, dandi),
+    ],
+)
+def test_each_layout_is_proved_by_its_mean_image_and_speed(tmp_path, monkeypatch, capsys, write):
+    monkeypatch.chdir(tmp_path)
+    for mouse in ("m1", "m2", "m3"):
+        day = tmp_path / "data" / mouse / "20240101"
+        day.mkdir(parents=True)
+        write(day)
+    assert main(["init", "data"]) == 0
+    text = capsys.readouterr().out
+    words = " ".join(text.replace("#", "").split())
+    assert "could not be read" not in words and "links/" not in text, words
+    config = yaml.safe_load(text)
+    config["recordings"]["frame_rate"] = 10
+    study = studies.resolve(config)
+    assert {m: len(s) for m, s in study.mice.items()} == {"m1": 1, "m2": 1, "m3": 1}
+    seen = look_at(study, next(iter(study.mouse_of)))
+    expected = np.where(BRAIN if write is harvey else True, SIGNAL[:10].mean(axis=0), np.nan)
+    np.testing.assert_allclose(seen.image, expected, rtol=1e-4)
+    assert seen.n_frames == T
+    np.testing.assert_allclose(seen.speed, SPEED, atol=1e-6)
+
+
+def test_a_layout_that_needs_links_is_proved_before_they_are_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for i, mouse in enumerate("äöü"):
+        movie = tmp_path / f"data/Maus {mouse} {i}.tif"
+        tifffile.imwrite(movie, SIGNAL, photometric="minisblack")
+        wheel(tmp_path / "data", f"Maus {mouse} {i} wheel.csv")
+    config, text, _ = init(tmp_path, capsys)
+    assert config["recordings"]["movie"].startswith("links/") and not (tmp_path / "links").exists()
+    assert "could not be read" not in text and "behavior_speed: velocity" in text
+    assert (tmp_path / "lab.png").exists()
+    for path in tmp_path.glob("data/*.csv"):
+        path.write_text("time,lever\n0,1\n1,1\n")
+    (tmp_path / "lab.yaml").unlink()
+    _, text, _ = init(tmp_path, capsys)
+    words = " ".join(text.replace("#", "").split())
+    assert "could not be read: links/" in words and "/tmp" not in words.partition("study:")[2]

@@ -76,7 +76,7 @@ def write_braidyn(path):
 def write_ibl(path):
     """As IBL-widefield-to-nwb, desc-processed: SVD components, and the wheel's movements."""
     file, plane = nwb_file()
-    times = 5.0 + np.arange(N) / 15.0  # of the calcium channel
+    times = 5.0 + np.arange(N) * 0.03202  # of the calcium channel
     ophys = file.create_processing_module(name="ophys", description="d")
     names = [f"component_{i}" for i in range(4)]
     segmentation, rows = segmented(plane, "SVDTemporalComponentsCalcium", MASKS, names)
@@ -172,6 +172,41 @@ def test_times_of_a_series_are_frame_times_by_name(tmp_path, monkeypatch):
     changes = times | write_braidyn_to | {"roi_dataset": None}
     got = preprocess(tmp_path, "braidyn.yaml", write_braidyn, **changes)
     np.testing.assert_allclose(got["time"], 12 + np.arange(N) / 30)
+
+
+@pytest.mark.parametrize(
+    ("example", "writer", "named"),
+    [
+        (
+            "braidyn.yaml",
+            write_braidyn,
+            "sub-VG1-GC#{}/sub-VG1-GC#{}_ses-{}_widefield+behavior.nwb",
+        ),
+        ("ibl.yaml", write_ibl, "sub-FD-{}/sub-FD-{}_ses-{}_desc-processed_behavior+ophys.nwb"),
+    ],
+)
+def test_init_reads_the_layouts_as_the_examples_do(
+    tmp_path, monkeypatch, capsys, example, writer, named
+):
+    """With its folder a mouse, as the archive has it, or all in one, as `fetch` puts them."""
+    monkeypatch.chdir(tmp_path)
+    sessions = "2023-08-21-task-day1", "81f90b18-e61c-4d32-bbce-3e0c5f33f06c"
+    session = sessions[example == "ibl.yaml"]
+    for folder in ("data", "flat"):
+        for mouse in (28, 31, 105):
+            path = tmp_path / folder / named.format(mouse, mouse, session)
+            path = path if folder == "data" else path.parents[1] / path.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer(path)
+        assert main(["init", folder]) == 0
+        text = capsys.readouterr().out
+        config = yaml.safe_load(text)
+        assert "could not be read" not in text
+        assert [len(each) for each in config["mice"].values()] == [1, 1, 1]
+        wanted = yaml.safe_load((ROOT / "examples" / example).read_text())["recordings"]
+        for key in ("movie_dataset", "movie_axes", "behavior_labels", "roi_dataset", "frame_rate"):
+            assert config["recordings"].get(key) == wanted.get(key), key
+        assert ("rois" in config["recordings"]) == ("rois" in wanted)
 
 
 @pytest.mark.parametrize("example", ["braidyn.yaml", "ibl.yaml"])

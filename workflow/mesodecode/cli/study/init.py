@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,14 @@ def _say_lights(found: Found, seen: FirstLook) -> None:
         found.corrections["reference_channel"] = seen.lights[1], f"CHECK: {held}"
 
 
+def _moved(value: object, folder: str) -> object:
+    """Return a setting with patterns of links in a folder."""
+    if isinstance(value, list):
+        return [_moved(one, folder) for one in value]
+    linked = isinstance(value, str) and value.startswith("links/")
+    return f"{folder}/{value}" if linked else value
+
+
 def prove(found: Found, figure: Path | None) -> None:
     """Read one session as the config would, and draw it; note what is wrong."""
     import yaml
@@ -79,10 +88,15 @@ def prove(found: Found, figure: Path | None) -> None:
         study = studies.resolve(yaml.safe_load(config_text(found)))
     except UserError:  # the config's first line says what is to be filled in
         return
-    if found.links:
-        found.notes.append("CHECK: nothing was read yet: make the links, then look at qc.")
-        return
-    seen = look_at(study, next(iter(study.mouse_of)))
+    with tempfile.TemporaryDirectory() as folder:  # the links are for the user to make
+        for source, target in found.links:
+            Path(folder, target).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, target).symlink_to(source)
+        if found.links:
+            recordings = study.config["recordings"]
+            study.config["recordings"] = {k: _moved(v, folder) for k, v in recordings.items()}
+        seen = look_at(study, next(iter(study.mouse_of)))
+    seen.wrong = [line.replace(f"{folder}/", "") for line in seen.wrong]
     found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]
     for key, name in seen.guessed.items():
         found.settings[key] = name, "CHECK: by its name"

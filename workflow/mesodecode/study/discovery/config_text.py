@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import yaml
 
@@ -79,9 +80,20 @@ def _comments(found: Found) -> Iterator[str]:
     for text in words:
         yield from lines.wrap(text)
     if found.links:
-        yield "#   mkdir -p links"
-        yield from (f"#   {link}" for link in found.links)
+        yield from (f"#   {command}" for command in commands(found.links))
     yield "# Next: snakemake qc --cores all --configfile THIS_FILE. Every key: config.yaml"
+
+
+def commands(links: list[tuple[str, str]]) -> Iterator[str]:
+    """Yield what makes links, of files and their names, in a shell."""
+    made = {""}
+    for source, target in links:
+        parent, _, name = target.rpartition("/")
+        if parent not in made:
+            yield f"mkdir -p {parent}"
+            made.add(parent)
+        own = name == PurePosixPath(source).name
+        yield f"ln -s {shlex.quote(source)} {f'{parent}/' if own else target}"
 
 
 def _recordings(found: Found) -> Iterator[str]:

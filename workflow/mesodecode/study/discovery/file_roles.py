@@ -38,7 +38,7 @@ def by_role(
     flat = {path.with_suffix("") for path in files if path.suffix.lower() in FLAT}
     for path, size in files.items():
         role, rank = _by_name(path)
-        if path.suffix == ".mat" and path.with_suffix("") in flat:
+        if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_trial(path)):
             role = "aside"  # it says the size of the flat file
         if role == "either":
             role = {None: "either", True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
@@ -100,6 +100,11 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     if words & (names.MOVIE | names.TEMPORAL - {"v"} | {"u", "dff", "dfof"}):
         return "movie", 0
     return ("movie" if words & _MOVIE_WORDS else "either"), WEAK
+
+
+def _of_trial(path: PurePosixPath) -> bool:
+    """Return whether a file goes with one trial of WidefieldImager."""
+    return bool(re.fullmatch(r"frameTimes_\d+", path.stem))
 
 
 def _largest(files: dict[PurePosixPath, int]) -> dict[PurePosixPath, int]:

@@ -13,17 +13,17 @@ from mesodecode.study.discovery.movie_files import Recorded
 class Found:
     """What `look` found.
 
-    patterns: kind of file -> patterns; mice -> their sessions; notes for the user; commands that
-    link files to names that patterns can hold; what the mice rest on; the program that laid out
-    the movies, '' if not known; settings of `recordings` and `corrections`, each a value and a
-    comment, the frame rate among them; files that are not used.
+    patterns: kind of file -> patterns; mice -> their sessions; notes for the user; links, files and
+    the names that patterns can hold which they are linked to; what the mice rest on; the program
+    that laid out the movies, '' if not known; settings of `recordings` and `corrections`, each a
+    value and a comment, the frame rate among them; files that are not used.
     """
 
     folder: str
     patterns: dict[str, list[str]] = field(default_factory=dict)
     mice: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
     guess: str = ""
     program: str = ""
     left: list[str] = field(default_factory=list)

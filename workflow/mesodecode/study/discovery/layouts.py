@@ -50,6 +50,35 @@ LAYOUTS = (
         r"Delta_F\.(h5|hdf5)",
         beside={"movie_mask": "Generous_Mask.npy"},
     ),
+    Layout(
+        "IBL-widefield-to-nwb, SVD",  # catalystneuro; DANDI 001712 and 001713
+        r"sub-.*_desc-processed_.*\.nwb",
+        settings={
+            "movie_dataset": (
+                [f"{kind}SVDTemporalComponentsCalcium" for kind in ("", "HaemoCorrected")],
+                "masks of components, and their time courses",
+            ),
+            "movie_axes": ("KYX", "masks are component, row, column"),
+            "behavior_labels": (
+                "WheelMovementIntervals",
+                "CHECK: turns of the wheel of the task; or another table of intervals",
+            ),
+        },
+    ),
+    Layout(
+        "bdbc-nwb-packager, areas",  # BraiDyn-BC; DANDI 001425
+        r"sub-.*_widefield\+behavior\.nwb",
+        settings={
+            "movie_dataset": (["ROIs", "dFF"], "areas filled with their signals"),
+            "movie_axes": ("KYX", "masks are area, row, column"),
+            "roi_dataset": ("dFF", ""),
+            "behavior_labels": (
+                "downsampled/state_lever",
+                "CHECK: or lick, reward, tone, or a table of intervals such as root/trials",
+            ),
+        },
+        beside={"rois": "{stem}.nwb"},
+    ),
     Layout("Micro-Manager", r"(.*_)?MMStack.*\.tiff?|img_(channel)?\d.*\.tiff?"),
     Layout("pco.camware", r".*@\d+\.(tiff?|b16)"),
     Layout("Andor Solis", r".*\.sifx?|.*_X\d+\.tiff?"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,26 +24,44 @@ ENDINGS = {  # of links
 
 
 def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath, int]) -> None:
-    """Fill in patterns and mice; links where the files' names cannot be written as patterns."""
+    """Fill in patterns and mice; links where the files' names cannot be written as patterns.
+
+    Of the ways to name sessions, the first by which the fewest kinds of files need links is taken.
+    """
     folders = in_folders(files)
     movies = [_movie_patterns(session, folders) for session in sessions]
-    ways = itertools.product((False, True), _session_names(sessions))
-    for loose, texts in ways:
+    least, taken = len(ENDINGS) + 1, None
+    for loose, texts in itertools.product((False, True), _session_names(sessions)):
         if patterns := _templates(movies, texts, sessions, files if loose else None):
-            for session, text in zip(sessions, texts, strict=True):
-                session.name = text
-            found.patterns["movie"] = [_under(found, pattern) for pattern in patterns]
-            break
+            _call(sessions, texts)
+            linked = sum(_fitting(kind, sessions) is None for kind in _kinds(sessions))
+            if linked < least:
+                least, taken = linked, (texts, patterns)
+            if not linked:
+                break
+    if taken is not None:
+        _call(sessions, taken[0])
+        found.patterns["movie"] = [_under(found, pattern) for pattern in taken[1]]
     else:
         _rename(sessions)
         _link_movies(found, sessions, movies)
-    for kind in ENDINGS:
+    for kind in _kinds(sessions):
         _name_kind(found, kind, sessions)
     for session in sessions:
         mouse = session.mouse if _holds_mouse(found) else named(session.mouse).replace(".", "_")
         found.mice.setdefault(mouse or "FILL_IN", []).append(session.name)
     if "FILL_IN" in found.mice:
         found.notes.append("FILL IN: the names do not say which mouse a session is of.")
+
+
+def _call(sessions: list[Session], texts: list[str]) -> None:
+    for session, text in zip(sessions, texts, strict=True):
+        session.name = text
+
+
+def _kinds(sessions: list[Session]) -> list[str]:
+    """Return the kinds of files beside movies that any session has."""
+    return [kind for kind in ENDINGS if any(kind in session.files for session in sessions)]
 
 
 def _holds_mouse(found: Found) -> bool:
@@ -182,27 +199,34 @@ def _under(found: Found, pattern: str) -> str:
 def _name_kind(found: Found, kind: str, sessions: list[Session]) -> None:
     """Fill in the pattern of behaviour, ROI signals or times; links where most follow none."""
     having = [session for session in sessions if kind in session.files]
-    if not having:
+    fitting = _fitting(kind, sessions)
+    if fitting is None:
+        unique = len({session.name for session in sessions}) == len(sessions)
+        _link(found, kind, having, unique)
         return
+    pattern, templates = fitting
+    found.patterns[kind] = [_under(found, pattern)]
+    for session, template in zip(having, templates, strict=True):
+        if template != pattern:
+            found.notes.append(
+                f"FILL IN: {kind}: {session.files[kind]} is named otherwise than the "
+                f"{templates.count(pattern)} others; rename it."
+            )
+
+
+def _fitting(kind: str, sessions: list[Session]) -> tuple[str, list[str]] | None:
+    """Return the pattern of nearly all files of a kind, and that of each; None if there is none."""
+    having = [session for session in sessions if kind in session.files]
     mice = all(MOUSE.fullmatch(session.mouse) for session in sessions)
     unique = len({session.name for session in sessions}) == len(sessions)
-    pattern, taken = "", 0
+    pattern, taken, templates = "", 0, []
     for with_mouse in (False, True) if mice else (False,):
         each = [_template(s.files[kind], s.name, s.mouse if with_mouse else "") for s in having]
         usual, count = Counter(each).most_common(1)[0]
         fits = "{session}" in usual and (unique or "{mouse}" in usual)
         if fits and count > taken:
             pattern, taken, templates = usual, count, each
-    if taken < 0.9 * len(having):
-        _link(found, kind, having, unique)
-        return
-    found.patterns[kind] = [_under(found, pattern)]
-    for session, template in zip(having, templates, strict=True):
-        if template != pattern:
-            found.notes.append(
-                f"FILL IN: {kind}: {session.files[kind]} is named otherwise than the {taken} "
-                "others; rename it."
-            )
+    return None if taken < 0.9 * len(having) else (pattern, templates)
 
 
 def _rename(sessions: list[Session]) -> None:
@@ -247,19 +271,18 @@ def _link_movies(
             each = [*([u] for u in spatial), *(unit.files for unit in session.movie.units)]
             if i < len(each):
                 target = f"links/{session.name}{light}{suffix}"
-                found.links += _commands(found, each[i], target, several)
+                found.links += _links(found, each[i], target, several)
 
 
-def _commands(
+def _links(
     found: Found, files: Sequence[PurePosixPath], target: str, several: bool
-) -> Iterator[str]:
-    """Yield the commands that link files to a name, or into a folder of that name."""
-    sources = [shlex.quote(os.path.abspath(Path(found.folder, path))) for path in files]
-    if not several:
-        yield f"ln -s {sources[0]} {target}"
-        return
-    yield f"mkdir -p {target}"
-    yield from (f"ln -s {source} {target}/" for source in sources)
+) -> Iterator[tuple[str, str]]:
+    """Yield files, and the name that each is linked to: of `several`, in a folder of that name."""
+    for path in files if several else files[:1]:
+        yield (
+            os.path.abspath(Path(found.folder, path)),
+            f"{target}/{path.name}" if several else target,
+        )
 
 
 def _link(found: Found, kind: str, sessions: list[Session], unique: bool) -> None:
@@ -270,7 +293,7 @@ def _link(found: Found, kind: str, sessions: list[Session], unique: bool) -> Non
         target = f"links/{name}{ENDINGS[kind]}{suffix}".format(
             session=session.name, mouse=session.mouse
         )
-        found.links += _commands(found, [session.files[kind]], target, several=False)
+        found.links += _links(found, [session.files[kind]], target, several=False)
 
 
 def named(text: str) -> str:
