@@ -92,13 +92,17 @@ def write_ibl(path):
     moves.add_column(name="peak_amplitude", description="d")
     starts = np.flatnonzero(np.diff(PULLS, prepend=0) > 0)
     for start in starts:
-        begin, end = times[start] - 0.01, times[start + 7] + 0.05
+        begin, end = times[start] - 0.01, times[start + 7] + 0.03
         moves.add_interval(start_time=begin, stop_time=end, peak_amplitude=0.5)
     wheel.add(moves)
     velocity = 12.0 * np.repeat(PULLS, 4)  # rad/s
     wheel.add(
         TimeSeries(
-            name="WheelVelocitySmoothed", data=velocity, unit="rad/s", rate=60.0, starting_time=5.0
+            name="WheelVelocitySmoothed",
+            data=velocity,
+            unit="rad/s",
+            rate=4 / 0.03202,
+            starting_time=5.0,
         )
     )
     write(file, path)
