@@ -68,6 +68,7 @@ def record(folder: Path, mouse: str, session: str, share: float, **settings: Any
         file["frames"], file["labels"] = made.frames, made.label
         file["pixel_mean"] = made.frames.mean(0, dtype=np.float64).astype(np.float32)
         file["stack_sd"] = made.frames.std(dtype=np.float64)
+        file["rois"] = made.rois.T
     return read_recording(folder / f"{session}.h5")
 
 

@@ -17,6 +17,7 @@ from mesodecode.report import formats, summaries
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
+from mesodecode.shift import columns as shift
 from mesodecode.study import study as studies
 
 DECODERS = {
@@ -226,8 +227,23 @@ def test_sessions_of_each_verdict_are_counted_by_mouse():
     table = pd.DataFrame({"decoder": "cnn", "test_mouse": list("aaabb"), "verdict": verdicts})
     why = ["moved", "", "dark; moved", "", ""]
     table = table.assign(why=why, predicted_auc=[0.6, 0.9, 0.6, 0.9, 0.8], predicted_error=0.1)
-    a, b = summaries.shift_summary(table.assign(auc=0.9)).to_dict("records")
+    table = table.assign(auc=0.9, others_auc=0.8)
+    a, b = summaries.shift_summary(table).to_dict("records")
     assert (a["n"], a["n_0"], a["n_1"], a["n_2"]) == (3, 1, 1, 1)
     assert (a["verdict"], a["why"]) == ("unusable", "dark; moved")
     assert a["predicted_auc"] == pytest.approx(0.7)
     assert (b["n"], b["n_0"], b["n_1"], b["n_2"], b["verdict"]) == (2, 2, 0, 0, "in distribution")
+
+
+def test_the_report_says_what_predictions_of_auc_were_worth(study):
+    words = {name: "x" for name in shift.COLUMNS if name not in shift.NUMBERS}
+    table = pd.DataFrame([dict.fromkeys(shift.COLUMNS, 1.0) | words for _ in MICE])
+    auc = np.linspace(0.5, 0.9, len(MICE))
+    table = table.assign(decoder="<cnn>", test_mouse=list(MICE), verdict="shifted", auc=auc)
+    table = table.assign(predicted_auc=auc + 0.05, others_auc=0.7)
+    write_table(table, study / "shift.tsv")
+    page = write_report(study, "shift.tsv")
+    assert "&lt;cnn&gt;: predicted AUCs of 5 mice missed by 0.050" in page
+    assert "rank correlation 1.00" in page and "Other mice" in page
+    write_table(table.assign(predicted_auc=np.nan), study / "shift.tsv")
+    assert "Too few test mice have an AUC" in write_report(study, "shift.tsv")

@@ -323,6 +323,56 @@ def test_the_error_of_a_prediction_is_of_mice_that_it_was_not_fitted_to():
         np.testing.assert_allclose(found.loc[own.index, "predicted_error"], expected)
 
 
+def test_the_mean_of_the_other_mice_stands_beside_a_prediction():
+    table = cohort_table(mice=4)
+    table["auc"] = [0.9, 0.7, 0.6, 0.6, 0.7, NAN, 0.5, 0.5]  # of two sessions a mouse
+    found = predicted_auc.predict(table)
+    assert found["others_auc"][0] == pytest.approx((0.6 + 0.7 + 0.5) / 3)
+    assert found["others_auc"][5] == pytest.approx((0.8 + 0.6 + 0.5) / 3)
+
+
+def test_what_predictions_were_worth_by_hand():
+    """Of three mice: predicted .9 .8 .7, true .8 .85 .6; by the others, .7 each."""
+    rows = [
+        ("d", "a", 0.92, 0.8),
+        ("d", "a", 0.88, 0.8),
+        ("d", "b", 0.8, 0.85),
+        ("d", "c", 0.7, 0.6),
+    ]
+    rows += [
+        ("d", "c", 0.1, NAN),
+        ("d", "e", NAN, 0.5),
+        ("few", "a", NAN, 0.9),
+        ("two", "a", 0.7, 0.6),
+    ]
+    rows += [("two", "b", 0.9, 0.9)]
+    table = pd.DataFrame(rows, columns=["decoder", "test_mouse", "predicted_auc", "auc"])
+    d, two = predicted_auc.held_against(table.assign(others_auc=0.7)).to_dict("records")
+    assert (d["decoder"], d["n_mice"], two["decoder"], two["n_mice"]) == ("d", 3, "two", 2)
+    assert d["missed"] == pytest.approx((0.1 + 0.05 + 0.1) / 3)
+    assert d["others_missed"] == pytest.approx((0.1 + 0.15 + 0.1) / 3)
+    assert d["rank"] == pytest.approx(0.5)  # ranks 3 2 1 and 2 3 1: 1 - 6 (1 + 1) / (3 · 8)
+    assert d["worst"] in "ac" and two["worst"] == "a" and math.isnan(two["rank"])
+    assert (two["worst_predicted"], two["worst_auc"]) == (0.7, 0.6)
+    assert predicted_auc.held_against(table[table["decoder"] == "few"]).empty
+
+
+def test_words_say_whether_a_prediction_was_worth_more_than_the_other_mice():
+    table = pd.DataFrame({"decoder": "d", "test_mouse": list("abc"), "auc": [0.9, 0.8, 0.6]})
+    good = table.assign(predicted_auc=[0.9, 0.8, 0.7], others_auc=[0.7, 0.75, 0.85])
+    (words,) = predicted_auc.in_words(good)
+    assert words == (
+        "d: predicted AUCs of 3 mice missed by 0.033 (the mean of the other mice by 0.167, rank "
+        "correlation 1.00); c, the farthest, was predicted 0.70 and had 0.60. Here the prediction "
+        "is nearer than the mean of the other mice."
+    )
+    # as near, and in the wrong order; in order, and farther
+    for predicted in ([0.75, 0.8, 0.85], [0.99, 0.97, 0.96]):
+        bad = good.assign(predicted_auc=predicted, others_auc=[0.7, 0.8, 0.7])
+        (words,) = predicted_auc.in_words(bad)
+        assert "worth no more than the mean of the other mice" in words
+
+
 def test_an_output_of_one_value_is_at_chance_and_not_below():
     table = cohort_table()
     mute = table["test_mouse"] == "m4"
@@ -354,7 +404,7 @@ def pictures(**own) -> pd.DataFrame:
 
 def judged(row=None, **own):
     usual = cohort_table().iloc[0].to_dict() | {"energy": -1.0, "energy_reference": -1.0}
-    usual |= {"predicted_auc": 0.9, "predicted_from": 4}
+    usual |= {"predicted_auc": 0.9, "predicted_error": 0.07, "predicted_from": 4}
     return shift_verdicts.judge(usual | (row or {}), pictures(**own), schema.defaults("shift"))
 
 
@@ -366,7 +416,8 @@ def test_verdicts_by_hand():
     assert turned["why"] == "turned by 30° against them"
     assert judged({"predicted_auc": 0.79})["verdict"] == "shifted"
     worst = judged({"predicted_auc": 0.6}, rotation=31.0)
-    assert worst["verdict"] == "unusable" and worst["why"] == "predicted AUC 0.60"
+    assert worst["verdict"] == "unusable"
+    assert worst["why"] == "predicted AUC 0.60 (wrong by 0.07 in the other mice)"
     # as near as 1 / 4 of the usual distance is as odd as four times as far
     for distance in (0.25, 4.0):
         far = judged({"mahalanobis": distance})

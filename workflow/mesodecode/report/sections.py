@@ -34,6 +34,7 @@ from mesodecode.scores import (
     reproduction,
 )
 from mesodecode.shift import columns as shift
+from mesodecode.shift import predicted_auc
 from mesodecode.study import session_ids
 
 Tables = Mapping[str, Any]  # name -> DataFrame; the run times are rows
@@ -172,6 +173,13 @@ def _inference(config: Mapping[str, Any], tables: Tables) -> Words:
     return _rows(tables["inference"]) | {"power": mouse_power.in_words(tables["inference"])}
 
 
+def _shift(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "shift" not in tables:
+        return None
+    worth = predicted_auc.in_words(tables["shift"])
+    return _rows(summaries.shift_summary(tables["shift"])) | {"worth": worth}
+
+
 def _confounds(config: Mapping[str, Any], tables: Tables) -> Words:
     if "confounds" not in tables:
         return None
@@ -295,7 +303,7 @@ SECTIONS = [
         title="New mice",
         tables={"shift": _table(shift.COLUMNS, shift.NUMBERS)},
         figures=("shift",),
-        summarise=_rows_of("shift", summaries.shift_summary),
+        summarise=_shift,
     ),
     Section(
         name="reproduction",

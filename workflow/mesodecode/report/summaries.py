@@ -136,7 +136,7 @@ def shift_summary(table: pd.DataFrame) -> pd.DataFrame:
             {
                 **{"decoder": decoder, "test_mouse": mouse, "n": len(mine)},
                 **{f"n_{i}": int((level == i).sum()) for i in range(len(VERDICTS))},
-                **mine[["predicted_auc", "predicted_error", "auc"]].mean(),
+                **mine[["predicted_auc", "predicted_error", "others_auc", "auc"]].mean(),
                 **{
                     "verdict": VERDICTS[level.max()],
                     "why": "; ".join(reasons.unique()[:3]),

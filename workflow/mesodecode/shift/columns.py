@@ -30,7 +30,7 @@ MEASURE_NUMBERS = [
 MEASURE_COLUMNS = [*ATTRIBUTES, "session", *MEASURE_NUMBERS, "protocol"]
 
 VERDICTS = ("in distribution", "shifted", "unusable")
-OF_IMAGES = {  # what is judged -> in words, with the value
+OF_IMAGES = {  # what is judged -> in words, with the value (and predicted_error)
     "position": "{:.0f} % of the image away from the training mice",
     "rotation": "turned by {:.0f}° against them",
     "extent": "brain {:.2f} times larger or smaller than theirs",
@@ -42,7 +42,7 @@ OF_IMAGES = {  # what is judged -> in words, with the value
     "speed": "{:.1f} octaves faster or slower in time",
 }
 OF_DECODER = {
-    "predicted_auc": "predicted AUC {:.2f}",
+    "predicted_auc": "predicted AUC {:.2f} (wrong by {:.2f} in the other mice)",
     "mahalanobis": "features {:.1f} times as far from the training mice as known mice, or as near",
     "neighbours": "nearest known frames {:.1f} times as far as for known mice",
     "two_sample": "told apart from the training mice with an AUC {:.2f} above that of known mice",
@@ -51,7 +51,7 @@ OF_DECODER = {
 JUDGED = {**OF_DECODER, **OF_IMAGES}
 NUMBERS = [
     *MEASURE_NUMBERS,
-    *("predicted_auc", "predicted_error", "predicted_from", "auc"),
+    *("predicted_auc", "predicted_error", "predicted_from", "others_auc", "auc"),
     *(f"{name}_shift" for name in JUDGED if name != "predicted_auc"),
 ]
 COLUMNS = [*ATTRIBUTES, "session", *NUMBERS, "verdict", "why", "protocol"]

@@ -4,7 +4,8 @@ logit AUC = level + slopes · evidence, a row a test session of an allocation. E
 an animal runs or rests, and goes on with it, so that the output of a decoder that sees this falls
 into two states that last; noise does neither. A cohort has few mice: level and slopes are drawn
 towards those of simulated mice, and what the other mice decide is mostly the level. The fit for a
-mouse never sees its labels as a test mouse.
+mouse never sees its labels as a test mouse. What it is worth differs between studies, so that it
+stands beside a prediction that looks at nothing, the mean of the other mice (`held_against`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+COLUMNS = ["predicted_auc", "predicted_error", "predicted_from", "others_auc"]
 FEWEST = 3  # other mice with an AUC; with fewer nothing is predicted
 # evidence -> slope that it is drawn to, its usual SD; the level that AUCs are drawn to. Both are of
 # a linear decoder of simulated mice (seed 1; benchmarks/shift.py scores another seed and a CNN).
@@ -28,24 +30,25 @@ def evidence(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def predict(table: pd.DataFrame) -> pd.DataFrame:
-    """Return predicted_auc, predicted_error and predicted_from (other mice) for each row.
+    """Return predicted_auc, predicted_error, predicted_from (other mice) and others_auc of rows.
 
     `table` has `MEASURE_COLUMNS` and `auc`, of one decoder. The error is the root mean square
     error of the same regression for each of the other mice, fitted without it and without the mouse
     predicted: what it got wrong before. NaN where fewer than `FEWEST` other mice have an AUC.
+    others_auc is the mean AUC of the other mice, each counting once.
     """
     x = evidence(table)
     y = logit(table["auc"].clip(CLIP, 1 - CLIP))
     mouse = table["test_mouse"]
     scored = y.notna()
-    result = pd.DataFrame(
-        np.nan, table.index, ["predicted_auc", "predicted_error", "predicted_from"]
-    )
+    result = pd.DataFrame(np.nan, table.index, COLUMNS)
+    means = table["auc"].groupby(mouse).mean()
     for name in mouse.unique():
         others = sorted(set(mouse[scored]) - {name})
         result.loc[mouse == name, "predicted_from"] = len(others)
         if len(others) < FEWEST:
             continue
+        result.loc[mouse == name, "others_auc"] = means[others].mean()
         fitted, own = scored & (mouse != name), mouse == name
         # nothing in the evidence speaks of less than chance
         result.loc[own, "predicted_auc"] = np.maximum(expit(_fit(x, y, mouse, fitted, own)), 0.5)
@@ -56,6 +59,54 @@ def predict(table: pd.DataFrame) -> pd.DataFrame:
             squares.append(np.mean((guess - table.loc[left, "auc"]) ** 2))
         result.loc[own, "predicted_error"] = np.sqrt(np.mean(squares))
     return result
+
+
+def held_against(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a decoder: what its predicted AUCs of test mice were worth in this study.
+
+    `table` has decoder, test_mouse, auc and `COLUMNS`. n_mice: those with both AUCs; missed: mean
+    absolute error of predicted_auc, and others_missed that of the mean of the other mice, both of
+    the mean over a mouse's rows, so that a mouse counts once; rank: Spearman's correlation of the
+    means of mice, NaN for fewer than three or where all are the same; worst, worst_predicted and
+    worst_auc: the mouse that was missed by most. A decoder without any is left out.
+    """
+    known = table[table["predicted_auc"].notna() & table["auc"].notna()]
+    rows = []
+    for decoder, mine in known.groupby("decoder", sort=False):
+        mice = mine.groupby("test_mouse")[["predicted_auc", "others_auc", "auc"]].mean()
+        ranks = mice[["predicted_auc", "auc"]].rank()
+        missed = (mice["predicted_auc"] - mice["auc"]).abs()
+        worst = missed.idxmax()
+        rows.append(
+            {
+                **{"decoder": decoder, "n_mice": len(mice), "missed": missed.mean()},
+                "others_missed": (mice["others_auc"] - mice["auc"]).abs().mean(),
+                "rank": ranks.corr().iloc[0, 1] if len(mice) > 2 else np.nan,
+                **{"worst": worst, "worst_predicted": mice.loc[worst, "predicted_auc"]},
+                "worst_auc": mice.loc[worst, "auc"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def in_words(table: pd.DataFrame) -> list[str]:
+    """Return a sentence a decoder on what `held_against` found of a table."""
+    words = []
+    for row in held_against(table).to_dict("records"):
+        near = row["missed"] < row["others_missed"]
+        ranks = "" if np.isnan(row["rank"]) else f", rank correlation {row['rank']:.2f}"
+        worth = (
+            "nearer than the mean of the other mice"
+            if near and not row["rank"] <= 0
+            else "worth no more than the mean of the other mice: choose no mouse or session by it"
+        )
+        words.append(
+            f"{row['decoder']}: predicted AUCs of {row['n_mice']} mice missed by "
+            f"{row['missed']:.3f} (the mean of the other mice by {row['others_missed']:.3f}"
+            f"{ranks}); {row['worst']}, the farthest, was predicted {row['worst_predicted']:.2f} "
+            f"and had {row['worst_auc']:.2f}. Here the prediction is {worth}."
+        )
+    return words
 
 
 def _fit(

@@ -126,8 +126,13 @@ def caption(table: pd.DataFrame) -> str:
     known = table[table["predicted_auc"].notna() & table["auc"].notna()]
     error = ""
     if len(known):
-        missed = np.sqrt(np.mean((known["predicted_auc"] - known["auc"]) ** 2))
-        error = f" Root mean square error over {len(known)} points: {missed:.3f}."
+        missed, others = (
+            (known[name] - known["auc"]).abs().mean() for name in ("predicted_auc", "others_auc")
+        )
+        error = (
+            f" Mean absolute error over {len(known)} points: {missed:.3f}; of the mean AUC of the "
+            f"other mice, which looks at nothing: {others:.3f}."
+        )
     return (
         f"{len(table)} rows: test sessions of {n} allocations ({mice} test mice) and "
         f"{table['decoder'].nunique()} decoders. A: rows in distribution / shifted / unusable; the "

@@ -46,7 +46,7 @@ def judge(
     for name, words in JUDGED.items():
         value, beyond = found[name], beyond_of(name, found[name], settings[name])
         if beyond:
-            reasons.append((beyond, words.format(value)))
+            reasons.append((beyond, words.format(value, row["predicted_error"])))
         level = max(level, beyond)
     why = "; ".join(words for beyond, words in reasons if beyond == level) if level else ""
     if np.isnan(row["predicted_auc"]):
