@@ -493,9 +493,10 @@ def test_cohort_page_shows_every_session_and_verdict():
         session = session_of(**known)
         tables.append(qc.check_session(session, SETTINGS).assign(session=name))
     table = pd.concat(tables, ignore_index=True)
+    table.loc[(table["session"] == "a") & (table["check"] == "bleaching"), "value"] = 0.998
     figure = qc_figure.cohort_page(table)
     words = {text.get_text() for text in figure.axes[0].texts}
-    assert {"1.7% ✗", "0.25% !", "–"} <= words
+    assert {"1.7% ✗", "0.25% !", "–", "100%"} <= words
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["a (m1)", "b (m1)", "c (m1)"]
     assert "n = 3: 1 pass, 1 warn, 1 fail" in qc_figure.cohort_caption(table)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map
 from mesodecode.recordings.qc import CHECKS, Session, by_session, drift_path
 
 # Shape, lightness and a word say the verdict, not the colour alone.
@@ -84,30 +85,29 @@ def cohort_page(table: pd.DataFrame) -> Figure:
     """
     sessions = by_session(table)
     checks = [name for name in CHECKS if (table["check"] == name).any()]
-    cells = table.set_index(["session", "check"])
-    row = 4.6 if len(sessions) <= MOST_ROWS else 3.2  # mm
-    height = 30 + row * len(sessions)
+    shown = table.assign(level=table["verdict"].map({v: i for i, v in enumerate(COLOURS)}))
+    shown["cell"] = [_cell(row) for _, row in table.iterrows()]
+    shown = shown.set_index(["session", "check"])[["level", "cell"]].unstack()
+    shown = shown.loc[[item["session"] for item in sessions]]
+    row, size = (4.6, 5.5) if len(sessions) <= MOST_ROWS else (3.2, 4.5)  # mm, pt
     with mpl.rc_context(STYLE):
+        height = 30 + row * len(sessions)
         figure = Figure(figsize=(174 * MM, height * MM), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        for y, item in enumerate(sessions):
-            for x, check in enumerate(checks):
-                cell = cells.loc[(item["session"], check)]
-                _cell(axes, x, y, _number(cell), cell["verdict"], 5.5 if row > 4 else 4.5)
+        colours = {"cmap": ListedColormap(list(COLOURS.values())), "vmin": -0.5, "vmax": 3.5}
+        text = {"annot_kws": {"size": size}}
+        heat_map(axes, shown["level"][checks], shown["cell"][checks], **colours, **text)
         units = {name: CHECKS[name].unit for name in checks}
         labels = [
             name.replace("_", " ") + (f" ({unit})" if unit in ("s", "min", "px") else "")
             for name, unit in units.items()
         ]
-        axes.set_xticks(range(len(checks)), labels, rotation=35, ha="left", rotation_mode="anchor")
         axes.xaxis.tick_top()
+        axes.set_xticklabels(labels, rotation=35, ha="left", rotation_mode="anchor")
         names = [f"{item['session']} ({item['mouse']})" for item in sessions]
-        axes.set_yticks(range(len(sessions)), names, fontsize=6 if row > 4 else 5)
+        axes.set_yticklabels(names, fontsize=size + 0.5)
         axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_xlim(-0.5, len(checks) - 0.5)
-        axes.set_ylim(len(sessions) - 0.5, -0.5)
         _legend(axes, table)
     return figure
 
@@ -255,19 +255,14 @@ def _runs(labels: np.ndarray) -> list[tuple[int, int]]:
 # --- parts of the cohort's page ----------------------------------------------------------------
 
 
-def _number(row: pd.Series) -> str:
+def _cell(row: pd.Series) -> str:
     if row["verdict"] == "skipped":
         return "–"
-    return f"{100 * row['value']:.2g}%" if row["unit"] == "share" else f"{row['value']:.3g}"
-
-
-def _cell(axes: Axes, x: int, y: int, text: str, verdict: str, size: float) -> None:
-    axes.add_patch(
-        Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=COLOURS[verdict], edgecolor="none")
-    )
-    look = {"color": "white", "weight": "bold"} if verdict == "fail" else {"color": "0.1"}
-    mark = {"warn": " !", "fail": " ✗"}.get(verdict, "")
-    axes.text(x, y, text + mark, ha="center", va="center", fontsize=size, **look)
+    if row["unit"] == "share":
+        number = f"{np.format_float_positional(100 * row['value'], 2, fractional=False, trim='-')}%"
+    else:
+        number = f"{row['value']:.3g}"
+    return number + {"warn": " !", "fail": " ✗"}.get(row["verdict"], "")
 
 
 def _legend(axes: Axes, table: pd.DataFrame) -> None:

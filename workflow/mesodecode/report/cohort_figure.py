@@ -77,7 +77,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
         FigureCanvasAgg(figure)
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.2))
         share = figure.add_subplot(grid[:, 0])
-        for index, mouse in enumerate(mice):
+        for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
             mine = cohort[cohort["mouse"] == mouse]
             values = mine["n_run"] / mine["n_frames"]
             jitter = 0.1 * (np.arange(len(mine)) % 5 - 2)

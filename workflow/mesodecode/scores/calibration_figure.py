@@ -56,6 +56,7 @@ def page(table: pd.DataFrame, sets: pd.DataFrame) -> Figure:
 
 def points(axes: Axes, y: float, rows: pd.DataFrame, column: str, mice: list[str]) -> None:
     """Draw the value of each allocation at height `y`, and their mean."""
+    # Not seaborn's stripplot, here as elsewhere: see `plots.strip`.
     for mouse, mine in rows.groupby("test_mouse"):
         axes.plot(mine[column], np.full(len(mine), y), **markers(mice.index(mouse)))
     axes.plot([rows[column].mean()] * 2, [y - 0.35, y + 0.35], color="black", lw=1.2, zorder=0)

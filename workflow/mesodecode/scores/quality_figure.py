@@ -185,7 +185,7 @@ def by_session(axes: Axes, sessions: pd.DataFrame, mice: Sequence[str]) -> None:
     bottom = np.floor(lowest * 20 - 0.5) / 20 if np.isfinite(lowest) else 0.45
     below = axes.get_xaxis_transform()
     x, ticks = 0.0, []
-    for index, mouse in enumerate(mice):
+    for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
         mine = sessions[sessions["test_mouse"] == mouse]
         names = sorted(mine["session"].unique(), key=natural)
         for offset, name in enumerate(names):
@@ -346,6 +346,7 @@ def _count(n: int, what: str) -> str:
 
 
 def _each(axes: Axes, curves: pd.DataFrame, mice: Sequence[str]) -> None:
+    # Not seaborn's lineplot: it has as many colours as it is given, and mice may be more.
     for (mouse, _), rows in curves.groupby(["test_mouse", "allocation"], sort=False):
         color = PALETTE[mice.index(mouse) % len(PALETTE)]
         axes.plot(rows["x"], rows["y"], color=color, **THIN)

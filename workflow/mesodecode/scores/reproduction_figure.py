@@ -23,6 +23,7 @@ def reproduction_figure(table: pd.DataFrame) -> Figure:
         FigureCanvasAgg(figure)
         auc, difference = figure.subplots(1, 2, sharey=True)
         look = {"ms": 3.5, "elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8}
+        # Not seaborn's pointplot: it would make means, SDs and intervals anew; the table has them.
         for index, (prefix, label) in enumerate((("published_", "published"), ("", "this run"))):
             auc.errorbar(
                 table[f"{prefix}mean"],

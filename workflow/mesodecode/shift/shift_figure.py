@@ -111,6 +111,7 @@ def predicted(axes: Axes, table: pd.DataFrame, mice: list[str], low: float) -> N
     known = table["predicted_auc"].notna() & table["auc"].notna()
     bottom = max(0.0, math.floor(low * 20 - 0.5) / 20)
     axes.plot([bottom, 1], [bottom, 1], color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    # Not seaborn's scatterplot: points look as in the legend and all other figures (`markers`).
     for mouse, rows in table[known].groupby("test_mouse"):
         axes.plot(rows["predicted_auc"], rows["auc"], **markers(mice.index(mouse)))
     if not known.any():
