@@ -17,11 +17,11 @@ include: "functions/recordings.smk"
 import glob
 
 from mesodecode.base.files import matching
-from mesodecode.study import schema, session_ids
+from mesodecode.study import correction_table, schema, session_ids
 
 # Keys of `recordings` that name files.
 SOURCES = session_ids.OWN_FILES
-CORRECTION_FILES = ("dark_frame", "brain_mask")  # keys of `corrections` that do
+CORRECTION_FILES = correction_table.FILES  # keys of `corrections` that do
 
 
 if "simulate" in STUDY.config:

@@ -28,6 +28,7 @@ from mesodecode.recordings.readers.image_files import IMAGES
 from mesodecode.recordings.readers.light_sources import Lights, lights_of
 from mesodecode.recordings.readers.series import check_signal
 from mesodecode.recordings.roi_files import read_signals
+from mesodecode.study import correction_table
 from mesodecode.study.file_formats import format_of
 
 
@@ -91,8 +92,7 @@ class Sources:
             "frame_times": self.frame_times,
             "light_sources": self.light_sources,
             "movie_mask": self.movie_mask,
-            "dark_frame": corrections.get("dark_frame"),
-            "brain_mask": corrections.get("brain_mask"),
+            **{kind: corrections.get(kind) for kind in correction_table.FILES},
         }
 
     @property

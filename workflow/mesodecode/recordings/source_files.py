@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mesodecode.base.files import UserError, matching
 from mesodecode.running.preflight import FAIL, OK, WARN, Check
+from mesodecode.study import correction_table
 from mesodecode.study.session_ids import OWN_FILES
 from mesodecode.study.study import Study
 
@@ -93,7 +94,7 @@ def _pages(path: str) -> tuple[int, int, int]:
         raise UserError(f"{path}: no TIFF stack ({error}); copy it again") from error
 
 
-FILES = (*OWN_FILES, "dark_frame", "brain_mask")  # of a session, by their keys in the config
+FILES = (*OWN_FILES, *correction_table.FILES)  # of a session, by their keys in the config
 
 
 def data(study: Study) -> Check:

@@ -91,7 +91,7 @@ def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[s
     filled = schema.defaults("corrections", **settings)
     by_light = recordings["light_sources"] is not None
     correction_table.check(filled, "config: corrections", by_light=by_light)
-    for kind in ("dark_frame", "brain_mask"):
+    for kind in correction_table.FILES:
         check_pattern(filled[kind], f"corrections.{kind}", one_file=True)
     if filled["binning"] > 1 and recordings["roi_masks"]:
         raise UserError(

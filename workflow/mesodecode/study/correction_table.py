@@ -6,6 +6,8 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 
+FILES = ("dark_frame", "brain_mask")  # settings that name a file of a session, or of all
+
 
 def check(settings: dict[str, Any], where: str = "corrections", *, by_light: bool = False) -> None:
     """Raise UserError, with `where` in front, if settings do not fit together.
