@@ -188,10 +188,8 @@ CASES = {
     ],
     "extract": [
         case(
-            f"extract --weights {CNN} {KNOWN} {TEST} --decoder cnn "
-            "--features {here}/features/{name}.h5 --predictions {here}/cnn_predictions/{name}.h5 "
-            "--validation {here}/cnn_validation/{name}.h5",
-            *("features/{name}.h5", "cnn_predictions/{name}.h5", "cnn_validation/{name}.h5"),
+            f"extract --weights {CNN} {KNOWN} {TEST} --features {{here}}/features/{{name}}.h5",
+            "features/{name}.h5",
             needs=("train-cnn",),
         ),
     ],
@@ -211,6 +209,13 @@ CASES = {
             "--validation {here}/fine_validation/{name}.h5",
             *("fine_predictions/{name}.h5", "fine_validation/{name}.h5"),
             needs=("finetune",),
+        ),
+        case(
+            f"predict --weights {CNN} --features {FEATURES} --test-mice m4 --decoder cnn "
+            "--out {here}/cnn_predictions/{name}.h5 "
+            "--validation {here}/cnn_validation/{name}.h5",
+            *("cnn_predictions/{name}.h5", "cnn_validation/{name}.h5"),
+            needs=("extract",),
         ),
         case(
             f"predict --weights {LSTM} --features {FEATURES} --test-mice m4 --decoder lstm "

@@ -143,5 +143,5 @@ def test_files_come_back_as_they_were(tmp_path):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "c.h5").write_text("no HDF5")
-    with pytest.raises(UserError, match="pass-mouse"):
+    with pytest.raises(UserError, match="pass-images"):
         passed.Passed.read(tmp_path / "c.h5")

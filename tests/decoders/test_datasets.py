@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from make_recordings import H, W, stack, write_recording
 from mesodecode.base.files import UserError
-from mesodecode.decoders.inputs import Images, SessionFeatures, Windows, read_features
+from mesodecode.decoders.features import read_features
+from mesodecode.decoders.inputs import Images, SessionFeatures, Windows
 
 
 def slow_image(frames, t):

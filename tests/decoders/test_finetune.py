@@ -11,6 +11,7 @@ import torch
 
 from make_decoders import write_recording
 from mesodecode.cli import main
+from mesodecode.cli.decoders import _alone
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
@@ -118,7 +119,9 @@ def run(*words) -> int:
     return main([*map(str, words), "--threads", "1", "--device", "cpu"])
 
 
-def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(tmp_path, capsys):
+def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(
+    tmp_path, capsys, monkeypatch
+):
     """Two epochs of a CNN in one job are each trained as in a job of its own, and told apart."""
     paths = {
         m: write_recording(tmp_path / f"{m}.h5", m, n_frames=40, seed=i)
@@ -133,13 +136,32 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(tmp_path, 
     tune = ["finetune", "--start", start, "--train", paths["m1"], *small]
     (tmp_path / "chosen.txt").write_text("2\n")
     both = tmp_path / "both.pt"
-    epochs = ["--start-epochs", tmp_path / "chosen.txt", 1, 2]  # each once
-    assert run(*tune, *epochs, "--all-epochs", both, "--checkpoint", tmp_path / "c.pt") == 0
+
+    def tuned(out: Path, *epochs: int, more: tuple = ()) -> None:
+        monkeypatch.setattr(_alone, "chosen_epochs", lambda args, every: list(epochs))
+        checkpoint = ("--checkpoint", tmp_path / f"{out.stem}.checkpoint.pt")
+        assert run(*tune, "--all-epochs", out, *checkpoint, *more) == 0
+
+    tuned(both, 1, 2)
     together = load_epochs(both)
     assert together.starts == [1, 1, 2, 2] and together.kind == "finetuned"
+    capsys.readouterr()
     for epoch, rows in ((1, [0, 1]), (2, [2, 3])):
-        assert run(*tune, "--start-epochs", epoch, "--all-epochs", tmp_path / "one.pt") == 0
-        alone = load_epochs(tmp_path / "one.pt")
+        one = tmp_path / f"{epoch}.pt"
+        tuned(one, epoch)
+        alone = load_epochs(one)
+        if epoch == 2:  # another epoch is added: what was trained is kept, and to the bit
+            assert "trained before from" not in capsys.readouterr().err
+            tuned(one, 1, 2)
+            assert capsys.readouterr().err.count("trained before from epoch 2") == 1
+            added = load_epochs(one)
+            assert added.starts == together.starts
+            for mine, state in zip(added.states, together.states, strict=True):
+                assert_same(mine, state)
+            tuned(
+                one, 2, more=("--max-lr", 0.002, "--checkpoint", tmp_path / "c.pt")
+            )  # of other settings: anew
+            assert "trained before from" not in capsys.readouterr().err
         for row, state in zip(rows, alone.states, strict=True):
             assert_same(together.states[row], state)
     assert not torch.equal(*(together.states[row]["rnn.head.weight"] for row in (0, 2)))
@@ -167,5 +189,6 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(tmp_path, 
     ):
         assert main([*map(str, words), *more]) == 1
         assert line in capsys.readouterr().err
-    assert run(*tune, "--start-epochs", 3, "--all-epochs", tmp_path / "x.pt") == 1
-    assert "--start-epochs: no epoch 3 of a CNN with 2" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert run(*tune, "--all-epochs", tmp_path / "x.pt") == 1
+    assert "--chosen-by: needed to choose among epochs" in capsys.readouterr().err

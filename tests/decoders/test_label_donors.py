@@ -18,7 +18,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
-from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.features import read_features
 from mesodecode.explain import cutout_tables, map_check, map_verdicts
 from mesodecode.study import study as studies
 
@@ -148,8 +148,9 @@ def test_networks_learn_the_labels_of_the_donors(tmp_path):
 
     features = ["--features", tmp_path / "f.h5"]
     everything = ["--recordings", *of(paths, *"abc"), "--labels-of", *SWAP, "--threads", 1]
-    extract = ["--weights", tmp_path / "cnn.pt", *everything, *features]
-    assert run("extract", *extract, "--predictions", tmp_path / "p.h5") == 0
+    cnn = ["--weights", tmp_path / "cnn.pt", *features]
+    assert run("extract", *cnn, *everything) == 0
+    assert run(*predict, *cnn, "--test-mice", "c", "--decoder", "null") == 0
     check_predictions(tmp_path / "p.h5", 0.9)
     for session in read_features(tmp_path / "f.h5"):
         other = session.session[0] + "21"[int(session.session[1]) - 1]
@@ -291,7 +292,8 @@ def test_donors_reach_every_verb_that_reads_labels(tmp_path):
         assert donors("pass-pixels", "passed/linear_null/", of) == mouse
         assert donors("pass-images", "passed/gru_null/", of) == mouse
     assert donors("pass-images", "passed/cnn_null/", f"{training}/b.h5") == "b"
-    assert donors("extract", "features/cnn_null/") == "cdeba"
+    for mouse in "abcde":
+        assert donors("extract", "features/cnn_null/", f"{training}/{mouse}.h5") == mouse
     assert donors("finetune", "trained/gru_null/", f"{training}.pt") == "cde"
     assert donors("cutout", "gru/gru_null/") == "a"
     assert donors("cutout", "frozen/frozen_null/") == donors("cutout", "linear/linear_null/") == "a"
@@ -299,7 +301,7 @@ def test_donors_reach_every_verb_that_reads_labels(tmp_path):
     plain = [x for x in commands if "_null" not in x]
     assert not any("--labels-of" in line for line in plain)
     (validate,) = [x for x in commands if f"validation/frozen_null/{name}" in x]
-    assert "--features" in validate and "--labels-of" not in validate
+    assert "choose" in validate and "--labels-of" not in validate
     judged = [x for x in commands if x.startswith("mesodecode map-checks")]
     for decoder in lines:
         (line,) = [x for x in judged if f"--name {decoder} " in x]

@@ -84,8 +84,7 @@ def test_what_an_allocation_needs_is_asked_for_before_any_work(tmp_path, capsys,
     assert "--valid, --history or --all-epochs: needed" in said
     both = ["--all-epochs", tmp_path / "t.pt", "--valid", mice[0]]
     assert "leave out --valid" in refused(capsys, *CNN, "--train", *mice, *both)
-    rnn = ["train-rnn", "--features", "f.h5", "--train-mice", "a", "--valid-mice", "b"]
-    for words in ([], ["--all-epochs", "t.pt"]):
-        with pytest.raises(SystemExit):
-            run(*rnn, "--rnn", "gru", *words)
-        assert "required: --out, --history" in capsys.readouterr().err
+    rnn = ["train-rnn", "--features", "f.h5", "--rnn", "gru", "--train-mice", "a"]
+    said = refused(capsys, *rnn, "--valid-mice", "b")
+    assert "--out, --history or --all-epochs: needed" in said
+    assert "leave out --train-mice" in refused(capsys, *rnn, "--all-epochs", tmp_path / "t.pt")

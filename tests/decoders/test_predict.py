@@ -33,8 +33,8 @@ from make_decoders import (
 )
 from mesodecode.base import windows
 from mesodecode.base.files import UserError, write_checksum
-from mesodecode.decoders import linear, predict, predictions, train
-from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders import features, linear, predict, predictions, train
+from mesodecode.decoders.features import extract, read_features
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings
@@ -98,27 +98,33 @@ def test_a_session_without_a_window_is_predicted_at_no_frame(paths, tmp_path, ca
         *("finetuned", RNN | {"backbone": TINY, "half_window": HALF_WINDOW}),
         *(("m1",), ("m2",), together.state_dict()),
     )
-    extracted = predict.extract(trained_cnn(), recordings, tmp_path / "f.h5")
+    extract({None: trained_cnn()}, recordings, tmp_path / "f.h5")
     for found in (
         predict.predict_cnn(trained_cnn(), recordings),
         predict.predict_finetuned(finetuned, recordings),
-        extracted,
+        predict.predict_cnn(trained_cnn(), read_features(tmp_path / "f.h5")),
         predict.predict_rnn(trained_rnn(), read_features(tmp_path / "f.h5")),
     ):
         assert len(found["m3_c"].frame) == 0 and found["m3_c"].probability.shape == (0,)
         assert len(found["m3_a"].frame) > 0
-    words = "extract", "--recordings", short, paths["m3_a"], "--decoder", "d", "--weights"
+    words = "extract", "--recordings", short, paths["m3_a"], "--weights"
     trained_cnn().save(tmp_path / "cnn.pt")
-    out = "--features", tmp_path / "g.h5", "--predictions", tmp_path / "p.h5"
-    assert run(*words, tmp_path / "cnn.pt", *out) == 0
+    assert run(*words, tmp_path / "cnn.pt", "--features", tmp_path / "g.h5") == 0
     assert "session m3_c: left out, as all segments are shorter" in capsys.readouterr().err
 
 
-def test_extract_writes_features_of_all_and_predicts_validation_and_test_mice(paths, tmp_path):
+def test_extract_writes_features_of_all_and_what_the_cnn_makes_of_them(paths, tmp_path):
     trained = trained_cnn()
     recordings = read_recordings(list(paths.values()))
-    sessions = predict.extract(trained, recordings, tmp_path / "f.h5")
-    assert sorted(sessions) == ["m2_a", "m3_a", "m3_b"]  # m1 was trained on, m2 validates
+    extract({None: trained}, recordings, tmp_path / "f.h5")
+    others = read_features(tmp_path / "f.h5", ["m2", "m3"])  # m1 was trained on, m2 validates
+    sessions = predict.predict_cnn(trained, others)
+    assert sorted(sessions) == ["m2_a", "m3_a", "m3_b"]
+    with pytest.raises(UserError, match="mice m1: the CNN of these features was trained"):
+        predict.predict_cnn(trained, read_features(tmp_path / "f.h5"))
+    another = trained.with_state({k: v + 1 for k, v in trained.state.items()})
+    with pytest.raises(UserError, match="m2_a: its features are not of this CNN"):
+        predict.predict_cnn(another, others)
     with h5py.File(tmp_path / "f.h5") as file:
         assert sorted(file) == sorted(paths)
         for recording in recordings:
@@ -147,7 +153,7 @@ def test_each_image_passes_the_cnn_once(paths, tmp_path, monkeypatch):
 
     monkeypatch.setattr(CNNDecoder, "features", count)
     recordings = read_recordings(list(paths.values()))
-    predict.extract(trained, recordings, tmp_path / "f.h5")
+    extract({None: trained}, recordings, tmp_path / "f.h5")
     expected = [len(slow_centres(len(r), 1, r.segment)) for r in recordings]
     assert sum(passed) == sum(expected)
 
@@ -155,10 +161,11 @@ def test_each_image_passes_the_cnn_once(paths, tmp_path, monkeypatch):
 def test_extract_and_predict_say_the_same(paths, tmp_path):
     trained_cnn().save(tmp_path / "cnn.pt")
     tests = [paths["m3_a"], paths["m3_b"]]
-    extract = ["--features", tmp_path / "f.h5", "--predictions", tmp_path / "a.h5"]
-    weights = ["--weights", tmp_path / "cnn.pt", "--decoder", "c"]
-    assert run("extract", *weights, "--recordings", *paths.values(), *extract) == 0
-    assert run("predict", *weights, "--recordings", *tests, "--out", tmp_path / "b.h5") == 0
+    weights, features = ["--weights", tmp_path / "cnn.pt"], ["--features", tmp_path / "f.h5"]
+    assert run("extract", *weights, "--recordings", *paths.values(), *features) == 0
+    predict_ = ["predict", *weights, "--decoder", "c", "--out"]
+    assert run(*predict_, tmp_path / "a.h5", *features, "--test-mice", "m3") == 0
+    assert run(*predict_, tmp_path / "b.h5", "--recordings", *tests) == 0
     a, b = predictions.read(tmp_path / "a.h5"), predictions.read(tmp_path / "b.h5")
     for one in (a, b):
         assert (one.decoder, one.allocation) == ("c", "train-m1.valid-m2.test-m3")
@@ -175,7 +182,7 @@ def test_extract_and_predict_say_the_same(paths, tmp_path):
 
 def test_a_recurrent_decoder_predicts_every_window(paths, tmp_path):
     recordings = read_recordings(list(paths.values()))
-    predict.extract(trained_cnn(), recordings, tmp_path / "f.h5")
+    extract({None: trained_cnn()}, recordings, tmp_path / "f.h5")
     trained = trained_rnn()
     got = predict.predict_rnn(trained, read_features(tmp_path / "f.h5", ["m3"]))
     assert sorted(got) == ["m3_a", "m3_b"]
@@ -197,9 +204,10 @@ def test_a_test_session_too_short_for_a_window_is_empty_not_fatal(paths, tmp_pat
     tests = [paths["m3_a"], short, bare]
     trained_cnn().save(tmp_path / "cnn.pt")
     trained_rnn().save(tmp_path / "rnn.pt")
-    weights = ["--weights", tmp_path / "cnn.pt", "--recordings", *tests]
-    out = ["--features", tmp_path / "f.h5", "--predictions", tmp_path / "cnn.h5"]
-    assert run("extract", *weights, *out) == 0
+    weights, features = ["--weights", tmp_path / "cnn.pt"], ["--features", tmp_path / "f.h5"]
+    assert run("extract", *weights, "--recordings", *tests, *features) == 0
+    out = ["--decoder", "cnn", "--out", tmp_path / "cnn.h5"]
+    assert run("predict", *weights, *features, *out) == 0
     rnn = ["--weights", tmp_path / "rnn.pt", "--features", tmp_path / "f.h5"]
     assert run("predict", *rnn, "--decoder", "rnn", "--out", tmp_path / "rnn.h5") == 0
     assert run(*linear_words(paths, tmp_path, test=tests)) == 0
@@ -324,7 +332,7 @@ def trained(paths, tmp_path):
     folder = tmp_path / "inputs"
     trained_cnn().save(folder / "cnn.pt")
     trained_rnn().save(folder / "rnn.pt")
-    predict.extract(trained_cnn(), read_recordings(list(paths.values())), folder / "f.h5")
+    extract({None: trained_cnn()}, read_recordings(list(paths.values())), folder / "f.h5")
     return folder
 
 
@@ -351,7 +359,7 @@ def test_no_verb_tests_a_mouse_that_its_network_saw(paths, tmp_path, trained, ca
 
 def test_features_of_a_cnn_that_saw_the_test_mouse_are_refused(paths, tmp_path, capsys):
     """The RNN never saw m1, but the CNN that made its features was trained on it."""
-    predict.extract(trained_cnn(), read_recordings(list(paths.values())), tmp_path / "f.h5")
+    extract({None: trained_cnn()}, read_recordings(list(paths.values())), tmp_path / "f.h5")
     trained_rnn(("m3",), ("m2",)).save(tmp_path / "rnn.pt")
     rnn = ["--weights", tmp_path / "rnn.pt", "--features", tmp_path / "f.h5", "--test-mice", "m1"]
     message = refused(capsys, "predict", *rnn, "--decoder", "c", "--out", tmp_path / "p.h5")
@@ -360,12 +368,12 @@ def test_features_of_a_cnn_that_saw_the_test_mouse_are_refused(paths, tmp_path, 
     assert not (tmp_path / "p.h5").exists()
 
 
-def test_extract_of_seen_mice_alone_writes_nothing(paths, tmp_path, trained, capsys):
-    out = tmp_path / "out"
-    words = ["extract", "--weights", trained / "cnn.pt", "--recordings", paths["m1_a"]]
-    words += ["--features", out / "f.h5", "--predictions", out / "p.h5"]
-    assert "test" in refused(capsys, *words)
-    assert not out.exists() or files_in(out) == []
+def test_features_of_a_seen_mouse_alone_predict_nothing(paths, tmp_path, trained, capsys):
+    out, weights = tmp_path / "p.h5", ["--weights", trained / "cnn.pt"]
+    features = ["--features", tmp_path / "f.h5"]
+    assert run("extract", *weights, "--recordings", paths["m1_a"], *features) == 0
+    message = refused(capsys, "predict", *weights, *features, "--decoder", "c", "--out", out)
+    assert "two roles" in message and not out.exists()
 
 
 def test_the_same_session_twice_is_refused(paths, tmp_path, trained, capsys):
@@ -385,7 +393,7 @@ def test_bad_input_gets_one_line_and_no_output(paths, tmp_path, trained, capsys)
     small = write_recording(bad / "m4_small.h5", "m4", side=16)
     m3, text = paths["m3_a"], bad / "text.h5"
     cnn = ["--weights", trained / "cnn.pt"]
-    extract = ["--features", out / "f.h5", "--predictions", out / "p.h5"]
+    extract = ["--features", out / "f.h5"]
     predicted = ["--decoder", "c", "--out", out / "p.h5"]
     rnn = ["predict", "--weights", trained / "rnn.pt", *predicted]
     cases = [
@@ -396,7 +404,7 @@ def test_bad_input_gets_one_line_and_no_output(paths, tmp_path, trained, capsys)
         (["extract", *cnn, "--recordings", m3, bad / "none.h5", *extract], "none.h5"),
         (["extract", *cnn, "--recordings", m3, small, *extract], "m4_small.h5"),
         (["predict", *cnn, "--recordings", text, *predicted], "text.h5"),
-        (["predict", *cnn, "--features", trained / "f.h5", *predicted], "cnn.pt"),
+        (["predict", *cnn, "--features", bad / "none.h5", *predicted], "none.h5"),
         ([*rnn, "--recordings", m3], "rnn.pt"),
         ([*rnn, "--features", text], "text.h5"),
         ([*rnn, "--features", bad / "none.h5"], "none.h5"),
@@ -437,7 +445,7 @@ def test_training_verbs_write_what_is_read_back(paths, tmp_path):
     assert (cnn.settings["backbone"], cnn.settings["seed"]) == (TINY, 5)
     history = pd.read_csv(tmp_path / "cnn.tsv", sep="\t")
     assert history["epoch"].tolist() == [1]
-    predict.extract(cnn, read_recordings(list(paths.values())), tmp_path / "f.h5")
+    extract({None: cnn}, read_recordings(list(paths.values())), tmp_path / "f.h5")
     assert run(*train_rnn_words(tmp_path / "f.h5", tmp_path, ["m1"], ["m2"])) == 0
     rnn = load_trained(tmp_path / "rnn.pt", "cnn_rnn")
     assert (rnn.train_mice, rnn.valid_mice) == (("m1",), ("m2",))
@@ -471,9 +479,10 @@ def test_every_verb_in_turn_on_simulated_mice(tmp_path, capsys):
     assert len((tmp_path / "cohort.tsv").read_text().splitlines()) == 7
     cnn = train_cnn_words(tmp_path, recordings["m1"], recordings["m2"], "--max-lr", 0.01)
     assert run(*cnn, "--epochs", 4) == 0
-    weights = ["--weights", tmp_path / "cnn.pt", "--recordings", *everything, "--threads", 1]
-    out = ["--features", tmp_path / "f.h5", "--predictions", tmp_path / "p_cnn.h5"]
-    assert run("extract", *weights, *out) == 0
+    weights, features = ["--weights", tmp_path / "cnn.pt"], ["--features", tmp_path / "f.h5"]
+    assert run("extract", *weights, *features, "--recordings", *everything, "--threads", 1) == 0
+    out = ["--test-mice", "m3", "--decoder", "cnn", "--out", tmp_path / "p_cnn.h5"]
+    assert run("predict", *weights, *features, *out) == 0
     rnn = train_rnn_words(tmp_path / "f.h5", tmp_path, ["m1"], ["m2"], "--max-lr", 0.01)
     assert run(*rnn, "--epochs", 3) == 0
     weights = ["--weights", tmp_path / "rnn.pt", "--features", tmp_path / "f.h5"]
@@ -511,9 +520,10 @@ def test_any_timm_backbone_by_name(paths, tmp_path, backbone):
     """train-cnn → extract → train-rnn → predict, a network of each of three families."""
     name = ["--backbone", backbone, "--frame-step", 2]
     assert run(*train_cnn_words(tmp_path, [paths["m1_a"]], [paths["m2_a"]], *name)) == 0
-    words = ["--weights", tmp_path / "cnn.pt", "--recordings", *paths.values(), "--threads", 1]
-    out = ["--features", tmp_path / "f.h5", "--predictions", tmp_path / "p_cnn.h5"]
-    assert run("extract", *words, *out) == 0
+    words = ["--weights", tmp_path / "cnn.pt", "--features", tmp_path / "f.h5"]
+    assert run("extract", *words, "--recordings", *paths.values(), "--threads", 1) == 0
+    out = ["--test-mice", "m3", "--decoder", "cnn", "--out", tmp_path / "p_cnn.h5"]
+    assert run("predict", *words, *out) == 0
     assert run(*train_rnn_words(tmp_path / "f.h5", tmp_path, ["m1"], ["m2"])) == 0
     words = ["--weights", tmp_path / "rnn.pt", "--features", tmp_path / "f.h5", "--test-mice", "m3"]
     assert run("predict", *words, "--decoder", "rnn", "--out", tmp_path / "p_rnn.h5") == 0
@@ -585,9 +595,9 @@ def test_an_error_in_a_decoder_leaves_no_predictions(paths, tmp_path, monkeypatc
             raise UserError("out of light")
         return original(*args)
 
-    monkeypatch.setattr(predict, "cnn_outputs", fail_later)
+    monkeypatch.setattr(features, "cnn_outputs", fail_later)
     trained_cnn().save(tmp_path / "cnn.pt")
     out = tmp_path / "out"
     words = ["extract", "--weights", tmp_path / "cnn.pt", "--recordings", *paths.values()]
-    assert run(*words, "--features", out / "f.h5", "--predictions", out / "p.h5") == 1
+    assert run(*words, "--features", out / "f.h5") == 1
     assert files_in(out) == []

@@ -74,8 +74,9 @@ def test_a_cnn_predicts_both_mice_from_images_in_either_verb(paths, tmp_path, ou
         assert set(found) == {recording.session}
     before = read(tmp_path)["m2_a"].probability, of_test(tmp_path)["m3_a"].probability
     (tmp_path / "v.h5").unlink()
-    files = ["--features", tmp_path / "f.h5", "--predictions", tmp_path / "p.h5", *out[2:]]
-    assert run("extract", *cnn, *files, "--recordings", *paths.values()) == 0
+    features = ["--features", tmp_path / "f.h5"]
+    assert run("extract", *cnn[:2], *features, "--recordings", *paths.values()) == 0
+    assert run("predict", *cnn, *features, "--test-mice", "m3", *out) == 0
     assert set(read(tmp_path)) == {"m2_a"} and set(of_test(tmp_path)) == {"m3_a"}
     np.testing.assert_array_equal(read(tmp_path)["m2_a"].probability, before[0])
     np.testing.assert_array_equal(of_test(tmp_path)["m3_a"].probability, before[1])

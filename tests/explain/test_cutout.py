@@ -14,9 +14,9 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.features import extract, read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.decoders.predict import extract, predict_cnn, predict_finetuned, predict_rnn
+from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.explain import cutout_masks
 from mesodecode.explain.cutout import cutout_importance, cutout_session
@@ -490,7 +490,7 @@ def test_the_intact_auc_is_that_of_the_decoders_predictions(tmp_path, kind):
         predictions = predict_cnn(weights("cnn"), [recording])
     elif kind == "pair":
         decoder, options = (weights("cnn").build(), weights("pair").build()), {"half_window": 1}
-        extract(weights("cnn"), [recording], tmp_path / "features.h5")
+        extract({None: weights("cnn")}, [recording], tmp_path / "features.h5")
         predictions = predict_rnn(weights("pair"), read_features(tmp_path / "features.h5"))
     else:
         decoder, options = weights("finetuned").build(), {"half_window": 1}

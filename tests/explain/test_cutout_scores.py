@@ -17,9 +17,9 @@ from make_decoders import BY_HAND, PATCH, SIDE, write_linear
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders import linear
-from mesodecode.decoders.inputs import read_features
+from mesodecode.decoders.features import extract, read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.decoders.predict import extract, predict_cnn, predict_finetuned, predict_rnn
+from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables
 from mesodecode.explain.cutout_masks import CutoutMasks
@@ -217,7 +217,7 @@ def test_the_intact_auc_is_that_of_the_stage_that_predicts(tmp_path, kind):
         weights, found = tmp_path / "cnn.pt", predict_cnn(save("cnn", cnn), [recording])
     elif kind == "pair":
         weights, more = tmp_path / "cnn_rnn.pt", ["--cnn", tmp_path / "cnn.pt"]
-        extract(save("cnn", cnn), [recording], tmp_path / "features.h5")
+        extract({None: save("cnn", cnn)}, [recording], tmp_path / "features.h5")
         found = predict_rnn(save("cnn_rnn", rnn), read_features(tmp_path / "features.h5"))
     elif kind == "finetuned":
         weights = tmp_path / "finetuned.pt"

@@ -329,7 +329,7 @@ def test_target_of_the_workflow(lab):
     config = STUDY | {"nwb": {"sessions": "my sessions.tsv", "indicator": "GCaMP6f"}}
     jobs, lines = plan(lab, "export", config=config)
     made = {"preprocess": 6, "recordings_of_mouse": 5, "fit_linear": 5}
-    made |= {"pass_mouse": 10, "keep_linear": 5}
+    made |= {"pass_pixels": 10, "keep_linear": 5}
     assert jobs == made | {"resolved_config": 1, "export": 1}
     check_commands(lines, jobs)
     (line,) = [line for line in lines if line.startswith("mesodecode export-nwb")]

@@ -12,6 +12,7 @@ from make_recordings import stack, write_recording
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.cli import main
 from mesodecode.decoders import applied, linear, predict
+from mesodecode.decoders.features import extract, read_features
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read
@@ -174,9 +175,10 @@ def test_whoever_applies_a_network_subtracts_it(drifting, tmp_path):
         expected = torch.sigmoid(model(images.batch(images.centres))).numpy()
     without = replace(trained, settings={"backbone": TINY})  # as weights of older versions
     plain = predict.predict_cnn(without, [recording])["m3"]
+    extract({None: trained}, [recording], tmp_path / "f.h5")
     applied = {
         "predict": predict.predict_cnn(trained, [recording])["m3"],
-        "extract": predict.extract(trained, [recording], tmp_path / "f.h5")["m3"],
+        "extract": predict.predict_cnn(trained, read_features(tmp_path / "f.h5"))["m3"],
     }
     for name, found in applied.items():
         np.testing.assert_allclose(found.probability, expected, atol=1e-4, err_msg=name)

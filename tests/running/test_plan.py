@@ -108,11 +108,11 @@ def test_demo_on_a_cluster_has_the_jobs_that_snakemake_counts(tmp_path, cluster)
     other = subprocess.run(snakemake, cwd=tmp_path, capture_output=True, text=True)
     text = (other.stdout + other.stderr).split("Job stats:")[-1].split("\ntotal")[0]
     counted = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
-    assert found == counted and found["predict_rnn"] == 20
+    assert found == counted and found["predict_features"] == 40
     sent = {rule: int(n or 0) for rule, _, n, _ in rows}
     # a training each, all predictions of a decoder together, none for what runs here
     assert sent["train_cnn"] == found["train_cnn"]
-    assert (sent["predict_rnn"], sent["compare"], sent["all"]) == (1, 0, 0)
+    assert (sent["predict_features"], sent["compare"], sent["all"]) == (2, 0, 0)
     total = re.search(r"^total +(\d+) +(\d+)", done.stdout, re.MULTILINE)
     assert [int(n) for n in total.groups()] == [sum(counted.values()), sum(sent.values())]
     assert re.findall(r"^(\w+) +(\w+)", done.stdout.split("\n\n")[-1], re.MULTILINE) == [

@@ -22,7 +22,7 @@ TABLES = ("auc", "session_auc", "comparisons", "inference")
 # Ask for the states of jobs more often than the profile does: tests have jobs of seconds.
 SOON = ("--slurm-init-seconds-before-status-checks", "3")
 # In place of the groups of the profile: a fault is to meet one training, not those sent with it.
-ALONE = ("--groups", "predict_images=predict_images")
+ALONE = ("--groups", "quality=quality")
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ class Checkout:
     def forget(self, decoder: str, *allocations: str) -> None:
         """Delete what a decoder's jobs made, and all tables."""
         shutil.rmtree(self.results / "tables", ignore_errors=True)
-        for folder in ("models", "predictions"):
+        mine = tuple(map(training_of, allocations))  # with which names of allocations begin too
+        for folder in ("trained", "passed", "models", "predictions"):
             for path in (self.results / folder / decoder).iterdir():
-                if not allocations or path.name.startswith(allocations):
-                    path.unlink()
+                if not mine or path.name.startswith(mine):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     @contextmanager
     def running(self, *words: str, profile: str = "slurm") -> Iterator[subprocess.Popen]:
@@ -106,8 +107,12 @@ class Checkout:
     def said(self) -> str:
         return (self.folder / "said.log").read_text()
 
-    def log(self, rule: str, decoder: str, allocation: str) -> str:
-        return (self.results / "logs" / rule / decoder / f"{allocation}.log").read_text()
+    def log(self, rule: str, decoder: str, allocation: str) -> Path:
+        """The log of the training that an allocation has."""
+        return self.results / "logs" / rule / decoder / f"{training_of(allocation)}.log"
+
+    def trained(self, decoder: str, allocation: str, suffix: str = ".pt") -> Path:
+        return self.results / "trained" / decoder / f"{training_of(allocation)}{suffix}"
 
     def tables(self) -> dict[str, str]:
         return {name: (self.results / "tables" / f"{name}.tsv").read_text() for name in TABLES}
@@ -137,7 +142,7 @@ class Checkout:
     # Trainings, caught in the middle.
 
     def checkpoint(self, allocation: str, decoder: str = "roi_gru") -> Path:
-        return self.results / "checkpoints" / decoder / f"{allocation}.pt"
+        return self.results / "checkpoints" / decoder / f"{training_of(allocation)}.pt"
 
     def training(self, allocation: str, decoder: str = "roi_gru") -> psutil.Process | None:
         """The process that trains a decoder, if one does."""
@@ -188,9 +193,14 @@ class Checkout:
 
     def went_on_at(self, allocation: str) -> tuple[int, int]:
         """Where the last training of an allocation went on; (1, 0) if it began anew."""
-        words = self.log("train_roi", "roi_gru", allocation)
+        words = self.log("train_roi", "roi_gru", allocation).read_text()
         found = re.search(r"going on at epoch (\d+), batch (\d+)", words)
         return (int(found[1]), int(found[2])) if found else (1, 0)
+
+
+def training_of(allocation: str) -> str:
+    """The training of an allocation: of its training mice."""
+    return allocation.partition(".valid-")[0]
 
 
 def job_id(process: psutil.Process) -> str:

@@ -56,12 +56,13 @@ def test_gpus_by_gres_in_a_partition_of_their_own(undisturbed, allocations):
     work.forget("cnn", allocations[0])
     model = f"results/cluster/models/cnn/{allocations[0]}.pt"
     assert work.run(model) == 0, work.said()
-    (job,) = work.jobs()
-    assert (job.rule, job.gpus, job.partition) == ("train_cnn", 1, "urgent")
+    asked = {(job.rule, job.gpus, job.partition) for job in work.jobs()}
+    choosing = ("choose_and_predict", 0, "main")
+    assert asked == {("train_cnn", 1, "urgent"), ("pass_images", 1, "urgent"), choosing}
 
 
 def test_a_mouse_more_runs_only_its_new_allocations(undisturbed):
-    """6 allocations of three mice at 1:1:1; the fourth makes 24 of them: 18 new fits."""
+    """6 allocations of three mice at 1:1:1; the fourth makes 24 of them, and one more fit."""
     work = undisturbed.copy("mouse")
     study = yaml.safe_load((work.folder / "study.yaml").read_text())
     study |= {
@@ -83,7 +84,9 @@ def test_a_mouse_more_runs_only_its_new_allocations(undisturbed):
     assert {rule: jobs.count(rule) for rule in jobs} == {
         "simulate": 1,
         "preprocess": 1,
-        "fit_linear": 18,
+        "fit_linear": 1,
+        "pass_pixels": 6,  # the new mouse through the old fits, the others through its own
+        "keep_linear": 18,
         "auc": 1,
     }
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())

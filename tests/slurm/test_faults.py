@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import job_id, node_of
+from checkout import job_id, node_of, training_of
 from cluster import output, wait_for
 
 EPOCHS = 40  # of roi_gru in study.yaml
 
 
 def train(work, allocation: str) -> list:
-    return work.jobs("train_roi", allocation)
+    return work.jobs("train_roi", training_of(allocation))
 
 
 def assert_same_results(work, undisturbed, allocations):
@@ -127,7 +127,7 @@ def test_a_job_out_of_time_goes_on_with_more(starved, allocations):
 
 
 def test_a_job_out_of_memory_is_given_more(starved, allocations):
-    *short, enough = starved[0].jobs("fit_linear", allocations[1])
+    *short, enough = starved[0].jobs("fit_linear", training_of(allocations[1]))
     assert short and enough.state == "COMPLETED"
     assert all(job.state != "COMPLETED" and job.memory < enough.memory for job in short)
 
@@ -152,7 +152,7 @@ def test_nodes_that_are_drained_die_or_are_lost_sight_of(undisturbed, allocation
             node = f"nodename={nodes[allocation]}"
             output("scontrol", "update", node, "state=down", "reason=test")
         # The second copy of the lost job waits for the first, which knows nothing of all this.
-        log = work.results / "logs" / "train_roi" / "roi_gru" / f"{lost}.log"
+        log = work.log("train_roi", "roi_gru", lost)
         wait_for(lambda: log.exists() and "waiting until SLURM job" in log.read_text(), log, 300)
         caught[lost].send_signal(signal.SIGCONT)
         caught[drained].send_signal(signal.SIGCONT)
@@ -179,7 +179,7 @@ def test_snakemake_killed_and_started_again_while_its_jobs_run(undisturbed, allo
     # One of the jobs ends with nobody to see it; two are in the middle when it starts again.
     caught[third].send_signal(signal.SIGCONT)
     wait_for(lambda: "COMPLETED" in {j.state for j in train(work, third)}, "its end", 300)
-    ended = work.results / "models" / "roi_gru" / f"{third}.pt"
+    ended = work.trained("roi_gru", third)
     written = ended.stat().st_mtime_ns
     assert work.run("tables") == 0, work.said()
     assert "cancelling SLURM jobs" in work.said()
@@ -195,12 +195,12 @@ def test_a_full_disk_fails_one_job_and_the_others_go_on(undisturbed, allocations
     work = undisturbed.copy("full")
     work.forget("linear", allocations[0])
     work.forget("roi_gru", allocations[1])
-    models = work.results / "models" / "linear"
-    with small_disk(models) as fill:
+    full = work.trained("linear", allocations[0], ".npz")
+    with small_disk(full.parent) as fill:
         assert work.run("tables", "--retries", "1") == 1
-        said = work.log("fit_linear", "linear", allocations[0])
+        said = work.log("fit_linear", "linear", allocations[0]).read_text()
         assert "no space left" in said and "free some" in said and len(said.splitlines()) == 1
-        assert f"{models.relative_to(work.folder)}/{allocations[0]}.npz" in said
+        assert str(full.relative_to(work.folder)) in said
         assert work.history("roi_gru", allocations[1])
         assert not (work.results / "tables" / "auc.tsv").exists()
         fill.unlink()
@@ -217,7 +217,7 @@ def test_a_member_of_a_group_that_fails_costs_the_others_no_training(undisturbed
     assert_same_results(work, undisturbed, allocations)
     assert [job.state for job in work.jobs("train_roi")] == ["FAILED", "COMPLETED"]
     for allocation in finished:
-        assert "trained before" in work.log("train_roi", "roi_gru", allocation)
+        assert "trained before" in work.log("train_roi", "roi_gru", allocation).read_text()
 
 
 @contextlib.contextmanager

@@ -64,27 +64,39 @@ def quality(decoders: int) -> dict[str, int]:
 
 
 VARIANTS = {
-    "only linear": ({}, {"fit_linear": 5, "keep_linear": 5, "pass_mouse": 10} | ONE),
+    "only linear": ({}, {"fit_linear": 5, "keep_linear": 5, "pass_pixels": 10} | ONE),
     "all": (
         {"allocation": ALL},
-        {"fit_linear": 10, "keep_linear": 20, "pass_mouse": 20} | ONE,
+        {"fit_linear": 10, "keep_linear": 20, "pass_pixels": 20} | ONE,
     ),
     "each pair": (  # 10 sets of two mice, five of them without one of the three others
         {"allocation": {"train": 2, "choose": "each_pair"}},
-        {"fit_linear": 10, "keep_linear": 20, "pass_mouse": 25} | ONE,
+        {"fit_linear": 10, "keep_linear": 20, "pass_pixels": 25} | ONE,
     ),
-    "CNN and frozen GRU": (  # extracting gives the CNN's predictions too
+    "CNN and frozen GRU": (
         {"decoders": {"cnn": {}, "gru": GRU}},
         FETCH
-        | {"train_cnn": 5, "extract": 5, "train_rnn": 5, "predict_rnn": 5, "figure_loss": 1}
-        | {"pass_mouse": 5, "choose_epoch": 5}  # mice that validate
+        | {"train_cnn": 5, "train_rnn": 5, "figure_loss": 1}
+        | {"pass_images": 10, "pass_features": 10, "choose_and_predict": 10}
+        | {"extract": 25, "join_features": 5}  # of all mice; joined for the shift report
+        | quality(2),
+    ),
+    "all allocations of a frozen GRU that looks at some frames": (
+        {
+            "decoders": {"cnn": {"frame_step": 2}, "gru": GRU | {"frame_step": 2}},
+            "allocation": ALL,
+        },
+        FETCH
+        | {"train_cnn": 10, "train_rnn": 10, "figure_loss": 1}
+        | {"pass_images": 20, "pass_features": 20, "choose_epoch": 40}
+        | {"extract": 50, "join_features": 20, "predict_features": 40}
         | quality(2),
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
         FETCH
         | {"train_cnn": 5, "finetune": 5, "figure_loss": 1}
-        | {"pass_mouse": 20, "choose_and_predict": 10}
+        | {"pass_images": 20, "choose_and_predict": 10}
         | quality(2),
     ),
     "two CNNs, GRUs on one, compared twice": (
@@ -105,13 +117,14 @@ VARIANTS = {
             "fetch_weights": 2,
             "fit_linear": 5,
             "train_cnn": 10,
-            "extract": 5,
-            "pass_mouse": 25,
+            "extract": 25,  # of the CNN that feeds frozen ones
+            "join_features": 5,
+            "pass_images": 20,
+            "pass_pixels": 10,
             "keep_linear": 5,
-            "choose_epoch": 5,  # of the CNN that feeds a frozen one
-            "choose_and_predict": 5,
+            "choose_and_predict": 20,
             "train_rnn": 10,
-            "predict_rnn": 10,
+            "pass_features": 20,
             "compare": 2,
             "figure_auc": 2,
             "figure_loss": 1,
@@ -130,7 +143,7 @@ VARIANTS = {
             },
         },
         {"train_roi": 5, "fit_roi": 5, "roi_correlation": 1, "figure_loss": 1}
-        | {"pass_mouse": 20, "choose_and_predict": 5, "keep_classical": 5}
+        | {"pass_signals": 20, "choose_and_predict": 5, "keep_classical": 5}
         | quality(2),
     ),
     "ROI decoders side by side": (  # sets of training mice up to c, d and e, of two lines
@@ -148,7 +161,7 @@ VARIANTS = {
             },
         },
         {"preprocess": 10, "stack_roi": 6, "choose_roi": 80}
-        | {"train_roi": 10, "pass_mouse": 20, "choose_and_predict": 20}  # of the TCN
+        | {"train_roi": 10, "pass_signals": 20, "choose_and_predict": 20}  # of the TCN
         | {"roi_correlation": 1, "figure_loss": 1, "chance": 1}
         | quality(5)
         | {"shift": 4},  # permuted labels shift nothing
@@ -164,7 +177,7 @@ VARIANTS = {
             },
         },
         {"fit_linear": 5, "fit_roi": 5, "adapt": 10, "roi_correlation": 1}
-        | {"pass_mouse": 20, "keep_linear": 5, "keep_classical": 5}
+        | {"pass_pixels": 10, "pass_signals": 10, "keep_linear": 5, "keep_classical": 5}
         | quality(4),
     ),
     "ceilings, without dates": (  # two arms of ten sessions
@@ -196,7 +209,7 @@ VARIANTS = {
             },
             "comparisons": {"x": {"decoders": ["cnn", "avg"]}},
         },
-        {"train_cnn": 10, "pass_mouse": 20, "choose_and_predict": 10, "average": 5}
+        {"train_cnn": 10, "pass_images": 20, "choose_and_predict": 10, "average": 5}
         | {"figure_loss": 1}
         | TESTS
         | quality(3),
@@ -245,7 +258,8 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     # Snakemake merges --configfile into the config that the Snakefile names; ours replaces it
     shutil.copy(ROOT / "config.yaml", tmp_path)
     jobs, lines = plan(tmp_path, config=ROOT / "demo.yaml")
-    assert jobs["predict_rnn"] == jobs["cutout"] == jobs["shap_check"] == 20  # all allocations
+    assert jobs["predict_features"] == 40  # of the CNN and of what reads its features
+    assert jobs["cutout"] == jobs["shap_check"] == 20  # all allocations
     assert jobs["simulate"] == jobs["preprocess"] == 10  # 5 mice x 2 sessions
     once = ["resolved_config", "allocations", "cohort", "auc", "comparisons", "report", "all"]
     once += ["cohort_figure", "quality_table"]
@@ -514,7 +528,7 @@ FINISHED = STUDY | {  # six allocations
 CONFIG = {"resolved_config": 1, "runtimes": 1, "report": 1, "all": 1}
 TABLES = {"auc": 1, "figure_auc": 1, "shift_report": 1, "runtimes": 1, "report": 1, "all": 1}
 TABLES |= TESTS
-FITTED = {"fit_linear": 3, "pass_mouse": 6, "keep_linear": 6}
+FITTED = {"fit_linear": 3, "pass_pixels": 6, "keep_linear": 6}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ OUTPUTS: trained/{decoder}/{training}.pt (.npz if linear, .joblib if classical),
     training, which belongs to its training mice; passed/{decoder}/{training}/{mouse}.h5, other mice
     passed through them; models/{decoder}/{allocation}.pt (…), what an allocation keeps, and of
     networks .history.tsv; predictions/{decoder}/{allocation}.h5 of test mice, validation/… of
-    validation mice; features/{decoder}/{allocation}.h5 for CNNs that a frozen decoder starts from
+    validation mice; of CNNs that a frozen decoder starts from features/{decoder}/{training}/{mouse}.h5
+    and, as links to them, features/{decoder}/{allocation}.h5
 """
 
 
@@ -84,10 +85,11 @@ rule train_cnn:
 rule finetune:
     input:
         start=training_of_start,
-        epochs=epochs_of_start,
+        valid=passed_by_choosers,
         train=recordings_of("train"),
     output:
-        RESULTS / "trained/{decoder}/{training}.pt",
+        # what was trained from other epochs is kept, when a mouse more adds one
+        update(RESULTS / "trained/{decoder}/{training}.pt"),
     log:
         RESULTS / "logs/finetune/{decoder}/{training}.log",
     benchmark:
@@ -105,29 +107,30 @@ rule finetune:
     params:
         labels=labels_of("train"),
         settings=settings_flags,
+        chosen_by=choosers,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
         code=code_version("finetune"),
     message:
         "Fine-tuning {wildcards.decoder} on {wildcards.training}"
     shell:
-        "mesodecode finetune --start {input.start} --start-epochs {input.epochs} "
+        "mesodecode finetune --start {input.start} {params.chosen_by} "
         "--train {input.train} {params.labels} {params.settings} "
         "--device {resources.device} --threads {threads} --checkpoint {params.checkpoint} "
         "--all-epochs {output} 2> {log}"
 
 
+# What frozen decoders read: features of each mouse, under the epochs that allocations have chosen.
 rule extract:
     input:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        recordings=recordings_of("train", "valid", "test"),
+        trained=training_passed,
+        valid=passed_by_choosers,
+        recordings=recordings_of_one,
     output:
-        features=RESULTS / "features/{decoder}/{allocation}.h5",
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+        RESULTS / "features/{decoder}/{training}/{mouse}.h5",
     log:
-        RESULTS / "logs/extract/{decoder}/{allocation}.log",
+        RESULTS / "logs/extract/{decoder}/{training}/{mouse}.log",
     benchmark:
-        RESULTS / "benchmarks/extract/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/extract/{decoder}/{training}.{mouse}.tsv"
     wildcard_constraints:
         decoder=names("cnn", feeds_frozen),
     conda:
@@ -135,21 +138,78 @@ rule extract:
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 1.4 GB
-        runtime=grows(480),  # on a CPU 6 min a session and core
+        runtime=grows(240),  # on a CPU 6 min a session, core and epoch
         gpu=GPU,
         device=STUDY.config["device"],
     params:
-        labels=labels_of("train", "valid", "test"),
+        labels=labels_of_one,
+        chosen_by=choosers,
         code=code_version("extract"),
     message:
-        "Extracting features of {wildcards.decoder} on {wildcards.allocation}"
+        "Extracting features of {wildcards.mouse} under {wildcards.decoder} of {wildcards.training}"
     shell:
-        "mesodecode extract --weights {input.weights} --recordings {input.recordings} "
-        "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
-        "--features {output.features} --predictions {output.predictions} "
-        "--validation {output.validation} 2> {log}"
+        "mesodecode extract --trained {input.trained} {params.chosen_by} "
+        "--recordings {input.recordings} {params.labels} --device {resources.device} "
+        "--threads {threads} --features {output} 2> {log}"
 
 
+rule join_features:
+    input:
+        epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
+        features=features_of("train", "valid", "test"),
+    output:
+        RESULTS / "features/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/join_features/{decoder}/{allocation}.log",
+    wildcard_constraints:
+        decoder=names("cnn", feeds_frozen),
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        seen=mice_with("train", "valid"),
+        code=code_version("join_features"),
+    message:
+        "Joining features of {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode join-features --features {input.features} --epoch {input.epoch} "
+        "--seen {params.seen} --out {output} 2> {log}"
+
+
+# Recurrent decoders over windows of frozen CNN features, from each of these epochs.
+rule train_rnn:
+    input:
+        features_of("train"),
+    output:
+        # what was trained from other epochs is kept, when a mouse more adds one
+        update(RESULTS / "trained/{decoder}/{training}.pt"),
+    log:
+        RESULTS / "logs/train_rnn/{decoder}/{training}.log",
+    benchmark:
+        RESULTS / "benchmarks/train_rnn/{decoder}/{training}.tsv"
+    wildcard_constraints:
+        decoder=names("cnn_rnn", is_frozen),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=grows(6000),  # 3.3 GB: the features of 53 sessions
+        runtime=grows(240),  # no GPU timed; out of time, it goes on from its checkpoint
+        gpu=GPU,
+        device=STUDY.config["device"],
+    params:
+        settings=settings_flags,
+        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
+        code=code_version("train_rnn"),
+    message:
+        "Training {wildcards.decoder} on {wildcards.training}"
+    shell:
+        "mesodecode train-rnn --features {input} {params.settings} "
+        "--device {resources.device} --threads {threads} "
+        "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
+
+
+# What an allocation predicts of images, where the pass that chose its epoch has not seen all.
 rule predict_images:
     input:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
@@ -163,8 +223,9 @@ rule predict_images:
         RESULTS / "benchmarks/predict_images/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names_of(
-            lambda d: passes_images(d)
-            and not (trains_once(d) and passes_every_frame(d))
+            lambda d: predicts_after_choice(d)
+            and passes_images(d)
+            and not feeds_frozen(d)
         ),
     conda:
         "../../envs/mesodecode.yaml"
@@ -185,56 +246,20 @@ rule predict_images:
         "--out {output.predictions} --validation {output.validation} 2> {log}"
 
 
-# Recurrent decoders over windows of frozen CNN features.
-rule train_rnn:
-    input:
-        features=features_of_start,
-    output:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
-    log:
-        RESULTS / "logs/train_rnn/{decoder}/{allocation}.log",
-    benchmark:
-        RESULTS / "benchmarks/train_rnn/{decoder}/{allocation}.tsv"
-    wildcard_constraints:
-        decoder=names("cnn_rnn", is_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: STUDY.config["threads"]
-    resources:
-        mem_mb=grows(6000),  # 3.3 GB: the features of 53 sessions
-        runtime=grows(240),  # no GPU timed; out of time, it goes on from its checkpoint
-        gpu=GPU,
-        device=STUDY.config["device"],
-    params:
-        train_mice=mice_with("train"),
-        valid_mice=mice_with("valid"),
-        settings=settings_flags,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{allocation}.pt"),
-        code=code_version("train_rnn"),
-    message:
-        "Training {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode train-rnn --features {input.features} --train-mice {params.train_mice} "
-        "--valid-mice {params.valid_mice} {params.settings} "
-        "--device {resources.device} --threads {threads} "
-        "--checkpoint {params.checkpoint} "
-        "--out {output.weights} --history {output.history} 2> {log}"
-
-
-rule predict_rnn:
+# The same of features, by a frozen CNN and by what reads it.
+rule predict_features:
     input:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        features=features_of_start,
+        features=features_joined,
     output:
         predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
         validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     log:
-        RESULTS / "logs/predict_rnn/{decoder}/{allocation}.log",
+        RESULTS / "logs/predict_features/{decoder}/{allocation}.log",
     benchmark:
-        RESULTS / "benchmarks/predict_rnn/{decoder}/{allocation}.tsv"
+        RESULTS / "benchmarks/predict_features/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("cnn_rnn", is_frozen),
+        decoder=names_of(lambda d: predicts_after_choice(d) and reads_features(d)),
     conda:
         "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
@@ -348,36 +373,90 @@ rule dropped_rois:
 
 
 # Mice that a training has not seen, passed through its epochs.
-rule pass_mouse:
+rule pass_images:
     input:
         trained=training_passed,
         recordings=recordings_of_one,
     output:
         RESULTS / "passed/{decoder}/{training}/{mouse}.h5",
     log:
-        RESULTS / "logs/pass_mouse/{decoder}/{training}/{mouse}.log",
+        RESULTS / "logs/pass/{decoder}/{training}/{mouse}.log",
     benchmark:
-        RESULTS / "benchmarks/pass_mouse/{decoder}/{training}.{mouse}.tsv"
+        RESULTS / "benchmarks/pass/{decoder}/{training}.{mouse}.tsv"
     wildcard_constraints:
-        decoder=names_of(trains_once),
+        decoder=names_of(lambda d: trains_once(d) and passes_images(d)),
     conda:
         "../../envs/mesodecode.yaml"
-    threads: threads_of_decoder
+    threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 1.4 GB
-        runtime=grows(240),  # on a CPU 5 min a session, core and epoch of a CNN
-        gpu=gpu_of_network,
-        device=device_of_decoder,
+        runtime=grows(240),  # on a CPU 5 min a session, core and epoch
+        gpu=GPU,
+        device=STUDY.config["device"],
     params:
-        verb=verb_of_pass,
+        verb="pass-images",
         labels=labels_of_one,
-        compute=compute_of_pass,
-        code=lambda wildcards: code_version(verb_of_pass(wildcards).replace("-", "_")),
+        compute=compute_flags,
+        code=code_version("pass_images"),
     message:
         "Passing {wildcards.mouse} through {wildcards.decoder} of {wildcards.training}"
     shell:
         "mesodecode {params.verb} --trained {input.trained} --recordings {input.recordings} "
         "{params.labels} {params.compute} --out {output} 2> {log}"
+
+
+use rule pass_images as pass_signals with:
+    wildcard_constraints:
+        decoder=names_of(lambda d: trains_once(d) and reads_rois(d)),
+    threads: 1
+    resources:
+        mem_mb=grows(2000),  # 0.8 GB
+        runtime=grows(30),  # a minute
+        device="cpu",
+    params:
+        verb="pass-signals",
+        labels=labels_of_one,
+        compute=compute_flags,
+        code=code_version("pass_signals"),
+
+
+use rule pass_signals as pass_pixels with:
+    wildcard_constraints:
+        decoder=names("linear"),
+    params:
+        verb="pass-pixels",
+        labels=labels_of_one,
+        compute="",
+        code=code_version("pass_pixels"),
+
+
+rule pass_features:
+    input:
+        trained=training_passed,
+        features=features_of_one,
+    output:
+        RESULTS / "passed/{decoder}/{training}/{mouse}.h5",
+    log:
+        RESULTS / "logs/pass/{decoder}/{training}/{mouse}.log",
+    benchmark:
+        RESULTS / "benchmarks/pass/{decoder}/{training}.{mouse}.tsv"
+    wildcard_constraints:
+        decoder=names("cnn_rnn", is_frozen),
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=grows(4000),  # 1 GB: the features of 13 sessions
+        runtime=grows(60),  # minutes
+        gpu=GPU,
+        device=STUDY.config["device"],
+    params:
+        code=code_version("pass_features"),
+    message:
+        "Passing {wildcards.mouse} through {wildcards.decoder} of {wildcards.training}"
+    shell:
+        "mesodecode pass-features --trained {input.trained} --features {input.features} "
+        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 
 # What an allocation keeps of a training that it shares: its own best epoch.
@@ -396,7 +475,7 @@ rule choose_epoch:
         RESULTS / "benchmarks/choose/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names_of(
-            lambda d: trains_once(d) and is_network(d) and not passes_every_frame(d)
+            lambda d: trains_once(d) and is_network(d) and predicts_after_choice(d)
         ),
     conda:
         "../../envs/mesodecode.yaml"
@@ -431,7 +510,7 @@ rule choose_and_predict:
         RESULTS / "benchmarks/choose/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names_of(
-            lambda d: trains_once(d) and is_network(d) and passes_every_frame(d)
+            lambda d: trains_once(d) and is_network(d) and not predicts_after_choice(d)
         ),
     conda:
         "../../envs/mesodecode.yaml"
@@ -503,7 +582,7 @@ rule predict_rois:
     benchmark:
         RESULTS / "benchmarks/predict_rois/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("roi_rnn", lambda d: trains_once(d) and not passes_every_frame(d)),
+        decoder=names("roi_rnn", lambda d: trains_once(d) and predicts_after_choice(d)),
     conda:
         "../../envs/mesodecode.yaml"
     threads: 1

@@ -50,10 +50,8 @@ def feeds_frozen(decoder):
 
 
 def passes_images(decoder):
-    """Whether a decoder is applied to images themselves, not to kept features or ROI signals."""
-    if not KINDS[decoder.kind].image_network:
-        return False
-    return not (feeds_frozen(decoder) or is_frozen(decoder))
+    """Whether a network is applied to images themselves, not to kept features or ROI signals."""
+    return KINDS[decoder.kind].image_network and not is_frozen(decoder)
 
 
 def names(kind, wanted=lambda decoder: True):
@@ -108,9 +106,13 @@ def recordings_of(*roles):
     )
 
 
-def mice_with(role):
-    """A params function: the mice with a role in the job's allocation."""
-    return lambda wildcards: getattr(STUDY.allocations[wildcards.allocation], role)
+def mice_with(*roles):
+    """A params function: the mice with these roles in the job's allocation."""
+    return lambda wildcards: [
+        mouse
+        for role in roles
+        for mouse in getattr(STUDY.allocations[wildcards.allocation], role)
+    ]
 
 
 def settings_flags(wildcards):

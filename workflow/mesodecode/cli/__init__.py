@@ -54,6 +54,7 @@ FOR_WORKFLOW = {
     "dropped-rois",
     "hold-out",
     "ceilings",
+    "join-features",
     "losses",
     "figures",
     "cutout-check",

@@ -26,6 +26,12 @@ import torch
 from mesodecode.base.files import Stopped, UserError, atomic_path
 
 
+def digest_of(identity: dict[str, Any]) -> str:
+    """Return the SHA-256 of what weights depend on."""
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Checkpoint:
     """Where the state of one training run is kept.
 
@@ -40,8 +46,7 @@ class Checkpoint:
             self.path.with_name(f"{self.path.stem}.{word}{self.path.suffix}")
             for word in ("previous", "finished")
         )
-        text = json.dumps(identity, sort_keys=True, default=str)
-        self._identity, self._digest = identity, hashlib.sha256(text.encode()).hexdigest()
+        self._identity, self._digest = identity, digest_of(identity)
         self._every, self._saved, self._stop = every, time.monotonic(), False
 
     def load(self) -> dict[str, Any] | None:

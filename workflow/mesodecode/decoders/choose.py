@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,25 @@ def choose(
     how = labels, smoothing, settings["early_stopping"]
     best, history = best_epoch(lines, (logits[row] for row in rows), *how)
     return rows[0] + best, history
+
+
+def chosen_epochs(trained: TrainedEpochs, groups: Iterable[Sequence[Passed]]) -> list[int]:
+    """Return the epochs of a CNN, from 1, that allocations choose, each once, in order.
+
+    `groups` are the validation mice of each allocation. Mice of one state, which can choose none,
+    cost their own allocations only: they are left out with a line. Raises UserError if all are.
+    """
+    found, refused = set(), None
+    for valid in groups:
+        try:
+            found.add(choose(trained, valid)[0] + 1)
+        except UserError as error:
+            refused = error
+            mice = "+".join(one.mouse for one in valid)
+            print(f"no epoch for validation on {mice}: {error}", file=sys.stderr, flush=True)
+    if refused and not found:
+        raise refused
+    return sorted(found)
 
 
 def best_epoch(

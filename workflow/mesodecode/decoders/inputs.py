@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from torch import nn
 
-from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH, decodable
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.frames import open_frames
@@ -227,7 +224,8 @@ class SessionFeatures:
     """Features of one session: one row a frame, rows of frames without an image are zero.
 
     features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None; seen: whether the CNN
-    that made them was trained or validated on this mouse, which no decoder of them may then test.
+    that made them was trained or validated on this mouse, which no decoder of them may then test;
+    weights: digest of that CNN's; logit (T,) float32: what it makes of the frames by itself.
     """
 
     session: str
@@ -236,34 +234,8 @@ class SessionFeatures:
     labels: np.ndarray
     segment: np.ndarray | None
     seen: bool = False
-
-
-def read_features(path: str | Path, mice: Sequence[str] | None = None) -> list[SessionFeatures]:
-    """Read the sessions of `mice` (all if None) from a file of `mesodecode extract`.
-
-    Raises UserError if it is no such file, or holds nothing of one of the mice.
-    """
-    sessions = []
-    try:
-        with h5py.File(path) as file:
-            for name, group in file.items():
-                mouse = str(group.attrs["mouse"])
-                if mice is None or mouse in mice:
-                    segment = group["segment"][:] if "segment" in group else None
-                    seen = bool(group.attrs.get("seen", False))
-                    arrays = group["features"][:], group["labels"][:], segment
-                    sessions.append(SessionFeatures(name, mouse, *arrays, seen))
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: not a file of features ({' '.join(str(error).split())}); make it with "
-            "`mesodecode extract`"
-        ) from error
-    missing = sorted({*(mice or [])} - {s.mouse for s in sessions})
-    if missing or not sessions:
-        raise UserError(f"{path}: no features of mice {', '.join(missing) or 'of any name'}")
-    return sessions
+    weights: str = ""
+    logit: np.ndarray | None = None
 
 
 class Windows(Source):

@@ -8,8 +8,8 @@ A file `results/{study}/passed/{decoder}/{training}/{mouse}.h5` has the root att
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ import torch
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
+from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Source
+from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.train import in_runs
 from mesodecode.decoders.weights import TrainedEpochs
 
 ARRAYS = ("frame", "label", "logit", "probability")
+SIGNALS = 256  # windows of ROI signals or features of one pass
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Passed:
         except (OSError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
-                f"{path}: not of `mesodecode pass-mouse` ({reason}); make it again"
+                f"{path}: not of `mesodecode pass-images` or its likes ({reason}); make it again"
             ) from error
 
 
@@ -90,7 +93,6 @@ def pass_sessions(
     trained: TrainedEpochs,
     sources: Mapping[str, Source],
     device: torch.device | str = "cpu",
-    batch_size: int = 256,
 ) -> dict[str, PassedSession]:
     """Pass the sources of a mouse's sessions, by their ids, through the network of every epoch.
 
@@ -101,21 +103,49 @@ def pass_sessions(
     how = settings.get("run_length", 1), settings["frame_step"]
     counts = [len(source.centres) for source in sources.values()]
     chosen = in_runs(torch.arange(sum(counts)), *how)
-    network = trained.at(0).build(device).to(memory_format=torch.channels_last)
-    passed, start = {}, 0
+    images = trained.kind in ("cnn", "finetuned")
+    batch_size = BATCH[torch.device(device).type] if images else SIGNALS
+    at, start = {}, 0
+    for name, count in zip(sources, counts, strict=True):
+        here = chosen[(chosen >= start) & (chosen < start + count)] - start
+        at[name] = sources[name].centres[here.to(sources[name].centres.device)]
+        start += count
+    logits: dict[str, list[torch.Tensor]] = {name: [] for name in sources}
     with Progress(len(sources) * len(trained.states), "epochs of sessions", "passing") as progress:
-        for (name, source), count in zip(sources.items(), counts, strict=True):
-            here = chosen[(chosen >= start) & (chosen < start + count)] - start
-            at = source.centres[here.to(source.centres.device)]
-            logits = []
-            for state in trained.states:
-                network.load_state_dict(state)
-                logits.append(source.logits(network, at, batch_size).float().cpu())
+        for epoch in range(len(trained.states)):
+            network = trained.at(epoch).build(device)
+            network = for_use(network) if images else network
+            for name, source in sources.items():
+                made = source.logits(network, at[name], batch_size)
+                logits[name].append(made.float().cpu())
                 progress.update(1)
-            frame, label = at.cpu().numpy(), source.labels[at].cpu().numpy().astype(np.uint8)
-            passed[name] = PassedSession(frame, label, torch.stack(logits).numpy())
-            start += count
-    return passed
+    return {
+        name: PassedSession(
+            at[name].cpu().numpy(),
+            source.labels[at[name]].cpu().numpy().astype(np.uint8),
+            torch.stack(logits[name]).numpy(),
+        )
+        for name, source in sources.items()
+    }
+
+
+def pass_starts(
+    trained: TrainedEpochs,
+    sources_of: Callable[[int], Mapping[str, Source]],
+    device: torch.device | str = "cpu",
+) -> dict[str, PassedSession]:
+    """Pass a mouse through every epoch of a decoder that reads features of a frozen CNN.
+
+    `sources_of` returns the sources of its sessions, made by the CNN after an epoch, from 1.
+    """
+    parts = []
+    for start in dict.fromkeys(trained.starts):
+        states = [trained.states[row] for row in trained.rows(start)]
+        parts.append(pass_sessions(replace(trained, states=states), sources_of(start), device))
+    return {
+        name: replace(first, logit=np.concatenate([part[name].logit for part in parts]))
+        for name, first in parts[0].items()
+    }
 
 
 def of_fitted(predictions: Mapping[str, SessionPredictions]) -> dict[str, PassedSession]:

@@ -1,22 +1,20 @@
-"""Trained networks applied to recordings: features, and predictions of mice never seen."""
+"""Trained networks applied to recordings, or to features: predictions of mice never seen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
-from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.base.windows import IMAGE_REACH, centres
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Windows
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.decoders.weights import Trained
+from mesodecode.decoders.weights import Trained, digest
 from mesodecode.recordings.baseline import with_baseline
 from mesodecode.recordings.recording import Recording
 
@@ -63,49 +61,33 @@ def predict(
     return by_kind[trained.kind](trained, sessions, device)
 
 
-def extract(
+def predict_cnn(
     trained: Trained,
-    recordings: Sequence[Recording],
-    out: str | Path,
+    recordings: Sequence[Recording] | Sequence[SessionFeatures],
     device: torch.device | str = "cpu",
 ) -> dict[str, SessionPredictions]:
-    """Write the CNN features of every frame to HDF5; return its predictions.
-
-    One group a session: `features` (T, F) float16, zero where a frame has no image; `labels` (T,),
-    `segment` (T,) if the recording has it; attributes `mouse` and `seen` (whether the network was
-    trained or validated on that mouse). The predictions come from the same pass, for the sessions
-    of mice that it was not trained on.
-    """
-    model = for_use(trained.build(device))
-    seen = {*trained.train_mice, *trained.valid_mice}
-    predictions = {}
-    with atomic_path(out) as part, h5py.File(part, "w") as file:
-        for recording in recordings:
-            (recording,) = with_baseline([recording], trained.settings.get("baseline"))
-            frames, features, logits = cnn_outputs(model, recording, device)
-            rows = np.zeros((len(recording), features.shape[1]), np.float16)
-            rows[frames] = features
-            group = file.create_group(recording.session)
-            group.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
-            group.create_dataset("features", data=rows)
-            group.create_dataset("labels", data=recording.labels)
-            if recording.segment is not None:
-                group.create_dataset("segment", data=recording.segment)
-            if recording.mouse not in trained.train_mice:
-                predictions[recording.session] = _session(recording, frames, logits)
-    return predictions
-
-
-def predict_cnn(
-    trained: Trained, recordings: Sequence[Recording], device: torch.device | str = "cpu"
-) -> dict[str, SessionPredictions]:
-    """Return a CNN's predictions of recordings, by session."""
+    """Return a CNN's predictions of recordings, by session, or those made with features of it."""
+    if recordings and isinstance(recordings[0], SessionFeatures):
+        return _extracted(trained, recordings)
     model = for_use(trained.build(device))
     predictions = {}
     for recording in recordings:
         (recording,) = with_baseline([recording], trained.settings.get("baseline"))
         frames, _, logits = cnn_outputs(model, recording, device)
         predictions[recording.session] = _session(recording, frames, logits)
+    return predictions
+
+
+def _extracted(
+    trained: Trained, sessions: Sequence[SessionFeatures]
+) -> dict[str, SessionPredictions]:
+    _refuse_seen(trained, sessions)
+    weights, predictions = digest(trained.state), {}
+    for session in sessions:
+        if session.weights != weights:
+            raise UserError(f"{session.session}: its features are not of this CNN; extract them")
+        frames = centres(len(session.labels), IMAGE_REACH, session.segment)
+        predictions[session.session] = _session(session, frames, session.logit[frames])
     return predictions
 
 
@@ -135,12 +117,7 @@ def predict_rnn(
     Raises UserError if the CNN that made the features was trained or validated on a mouse that is
     none of the validation mice.
     """
-    seen = sorted({s.mouse for s in sessions if s.seen} - {*trained.valid_mice})
-    if seen:
-        raise UserError(
-            f"mice {', '.join(seen)}: the CNN of these features was trained or validated on them; "
-            "a decoder never tests a mouse it saw"
-        )
+    _refuse_seen(trained, sessions)
     model: RNNDecoder = trained.build(device)
     half_window = trained.settings["half_window"]
     predictions = {}
@@ -149,6 +126,15 @@ def predict_rnn(
         logits = windows.logits(model, windows.centres).cpu().numpy()
         predictions[session.session] = _session(session, windows.centres.cpu().numpy(), logits)
     return predictions
+
+
+def _refuse_seen(trained: Trained, sessions: Sequence[SessionFeatures]) -> None:
+    seen = sorted({s.mouse for s in sessions if s.seen} - {*trained.valid_mice})
+    if seen:
+        raise UserError(
+            f"mice {', '.join(seen)}: the CNN of these features was trained or validated on them; "
+            "a decoder never tests a mouse it saw"
+        )
 
 
 def _session(

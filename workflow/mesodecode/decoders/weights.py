@@ -70,7 +70,8 @@ class TrainedEpochs:
     `kind` and `settings` as of `Trained`; `states` are the weights after each epoch, `history` its
     lines (`train.Epoch`), without validation. `starts`: of a decoder that starts from a CNN, the
     epoch of it, from 1, that each of the states was trained from; all epochs of one start after
-    those of another.
+    those of another. `identities`: start -> digest of what its weights depend on, so that a mouse
+    more, whose allocations choose another epoch of the CNN, trains from that one alone.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class TrainedEpochs:
     states: list[dict[str, torch.Tensor]]
     history: list[dict[str, Any]]
     starts: list[int] = field(default_factory=list)
+    identities: dict[int, str] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""

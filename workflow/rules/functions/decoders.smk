@@ -10,8 +10,7 @@ def trained_file(wildcards):
 
 def trains_once(decoder):
     """Whether allocations of the same training mice share a decoder's training."""
-    alone = not is_frozen(decoder) and decoder not in STACKED
-    return bool(KINDS[decoder.kind].suffix) and alone
+    return bool(KINDS[decoder.kind].suffix) and decoder not in STACKED
 
 
 def is_network(decoder):
@@ -25,30 +24,18 @@ def training_passed(wildcards):
     return RESULTS / f"trained/{wildcards.decoder}/{wildcards.training}{suffix}"
 
 
-def verb_of_pass(wildcards):
-    """The verb that passes a mouse through the job's decoder."""
-    kind = KINDS[STUDY.decoders[wildcards.decoder].kind]
-    if not kind.of_images:
-        return "pass-signals"
-    return "pass-images" if kind.network else "pass-pixels"
+def reads_features(decoder):
+    """Whether a decoder is a frozen CNN, or reads its features."""
+    return feeds_frozen(decoder) or is_frozen(decoder)
 
 
-def device_of_decoder(wildcards):
-    """Where the job's decoder runs: small ones on a CPU."""
-    images = KINDS[STUDY.decoders[wildcards.decoder].kind].image_network
-    return STUDY.config["device"] if images else "cpu"
+def reads_rois(decoder):
+    """Whether a decoder reads ROI signals."""
+    return KINDS[decoder.kind].input == "rois"
 
 
-def threads_of_decoder(wildcards):
-    """How many cores the job's decoder uses: small ones one."""
-    images = KINDS[STUDY.decoders[wildcards.decoder].kind].image_network
-    return STUDY.config["threads"] if images else 1
-
-
-def compute_of_pass(wildcards, threads, resources):
-    """Where to pass a mouse, as flags; the linear baseline has no choice."""
-    if verb_of_pass(wildcards) == "pass-pixels":
-        return ""
+def compute_flags(wildcards, threads, resources):
+    """Where a job computes, as flags."""
     return f"--device {resources.device} --threads {threads}"
 
 
@@ -87,11 +74,11 @@ def labels_of_one(wildcards):
     return labels_of_mice(wildcards, [wildcards.mouse])
 
 
-def passes_every_frame(decoder):
-    """Whether the passes that choose a network's epoch see all its frames, so that they predict."""
+def predicts_after_choice(decoder):
+    """Whether the passes that choose a network's epoch leave frames out, so that they predict none."""
     searched = STUDY.config["tune"].get(decoder.name, {"search": {}})["search"]
     every = decoder.settings.get("frame_step") == 1 and "frame_step" not in searched
-    return every and not feeds_frozen(decoder)
+    return is_network(decoder) and trains_once(decoder) and not every
 
 
 def dropped_rois_of(wildcards):
@@ -129,11 +116,30 @@ def training_of_start(wildcards):
     return RESULTS / f"trained/{start}/{wildcards.training}.pt"
 
 
-def epochs_of_start(wildcards):
-    """The epochs of it that the allocations of the job's training have chosen."""
-    start = STUDY.decoders[wildcards.decoder].settings["start_from"]
+def cnn_of(wildcards):
+    """The CNN that the job's decoder is or starts from."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    return decoder.settings.get("start_from", decoder.name)
+
+
+def passed_by_allocation(wildcards):
+    """For each allocation of the job's training its validation mice, as passed through its CNN."""
+    cnn = cnn_of(wildcards)
+    folder = f"{RESULTS}/passed/{cnn}/{wildcards.training}"
     sharing = STUDY.trainings(wildcards.decoder)[wildcards.training]
-    return [f"{RESULTS}/models/{start}/{name}.epoch.txt" for name in sharing]
+    valid = dict.fromkeys(STUDY.allocations[name].valid for name in sharing)
+    return [[f"{folder}/{mouse}.h5" for mouse in mice] for mice in valid]
+
+
+def passed_by_choosers(wildcards):
+    """The mice that choose the epochs of a CNN, as passed through it."""
+    groups = passed_by_allocation(wildcards)
+    return list(dict.fromkeys(path for group in groups for path in group))
+
+
+def choosers(wildcards):
+    """The same by allocation, as a flag."""
+    return flag_if("--chosen-by", map(",".join, passed_by_allocation(wildcards)))
 
 
 def epoch_of_start(wildcards):
@@ -143,7 +149,31 @@ def epoch_of_start(wildcards):
     return [chosen] if start else []
 
 
-def features_of_start(wildcards):
-    """The features file of the CNN that the job's decoder starts from."""
-    start = STUDY.decoders[wildcards.decoder].settings["start_from"]
-    return RESULTS / "features" / start / f"{wildcards.allocation}.h5"
+def features_file(wildcards, mouse):
+    """The features of a mouse under the CNN that the job's decoder is or starts from."""
+    cnn = cnn_of(wildcards)
+    if "training" in wildcards.keys():
+        training = wildcards.training
+    else:
+        training = STUDY.training(cnn, wildcards.allocation)
+    return f"{RESULTS}/features/{cnn}/{training}/{mouse}.h5"
+
+
+def features_of(*roles):
+    """An input function: the features of the mice with these roles in the job's allocation."""
+    return lambda wildcards: [
+        features_file(wildcards, mouse)
+        for role in roles
+        for mouse in getattr(allocation_of(wildcards), role)
+    ]
+
+
+def features_of_one(wildcards):
+    """The features of the job's mouse."""
+    return features_file(wildcards, wildcards.mouse)
+
+
+def features_joined(wildcards):
+    """The features of the job's allocation, of the CNN that its decoder is or starts from."""
+    cnn = cnn_of(wildcards)
+    return f"{RESULTS}/features/{cnn}/{wildcards.allocation}.h5"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mesodecode.base.files import UserError
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _alone
 
@@ -103,48 +103,24 @@ def fingerprint(recordings: Iterable[Recording]) -> list[str]:
     return [f"{r.mouse}/{r.session}: {len(r)} frames, SD {r.stack_sd:.9g}" for r in recordings]
 
 
-def add_start_epochs(parser: argparse.ArgumentParser) -> None:
-    """Add the flag of the epochs of a CNN that a training starts from."""
-    parser.add_argument(
-        "--start-epochs",
-        nargs="+",
-        default=[],
-        metavar="EPOCH",
-        help="with --all-epochs: epochs of the CNN to train from, each once, as numbers from 1 or "
-        "as files of `mesodecode choose --epoch`",
-    )
+def identity_of(settings: dict[str, Any], inputs: Sequence[str], code: str) -> dict[str, Any]:
+    """Return all that weights depend on: settings, inputs and the code of a verb."""
+    from mesodecode.running.provenance import code_version
 
-
-def start_epochs(args: argparse.Namespace, n_epochs: int) -> list[int]:
-    """Return the epochs of a CNN that `args` ask for, each once, in order.
-
-    Raises UserError if the CNN, of `n_epochs`, has not all of them.
-    """
-    if not args.all_epochs:
-        raise UserError("--start-epochs: goes with --all-epochs, for allocations to choose from")
-    found = sorted({_alone.epoch_of(word, "--start-epochs") for word in args.start_epochs})
-    if found[-1] > n_epochs:
-        raise UserError(f"--start-epochs: no epoch {found[-1]} of a CNN with {n_epochs}")
-    return found
+    return settings | {"inputs": list(inputs), "code": code_version(code)}
 
 
 def checkpoint_of(
-    args: argparse.Namespace,
-    settings: dict[str, Any],
-    inputs: Sequence[str],
-    code: str,
-    start: int | None = None,
+    args: argparse.Namespace, identity: dict[str, Any], start: int | None = None
 ) -> Checkpoint | None:
-    """Return the checkpoint that `args` ask for, bound to settings, inputs and code.
+    """Return the checkpoint that `args` ask for, bound to what its weights depend on.
 
     `start`: the epoch of a CNN that it starts from, where a job trains from several.
     """
     from mesodecode.decoders.checkpoint import Checkpoint
-    from mesodecode.running.provenance import code_version
 
     if args.checkpoint is None:
         return None
-    identity = settings | {"inputs": list(inputs), "code": code_version(code)}
     path = args.checkpoint
     if start is not None:
         path = path.with_name(f"{path.stem}.start-{start}{path.suffix}")
@@ -159,14 +135,44 @@ def finish(args: argparse.Namespace, trained: Trained, fitted: Fit) -> None:
     trained.with_state(fitted.state).save(args.out)
 
 
-def finish_alone(
-    args: argparse.Namespace, trained: Trained, *fits: Fit, starts: Sequence[int] = ()
-) -> None:
-    """Write all epochs: of one training, or of several from the epochs `starts` of a CNN."""
+def finish_alone(args: argparse.Namespace, trained: Trained, fitted: Fit) -> None:
+    """Write all epochs of a training."""
     from mesodecode.decoders.weights import TrainedEpochs
 
-    lines = [vars(line) for fitted in fits for line in fitted.history]
-    states = [state for fitted in fits for state in fitted.states]
-    each = [n for n, fitted in zip(starts, fits, strict=False) for _ in fitted.states]
+    lines = [vars(line) for line in fitted.history]
     about = trained.kind, trained.settings, trained.train_mice
-    TrainedEpochs(*about, states, lines, each).save(args.all_epochs)
+    TrainedEpochs(*about, fitted.states, lines).save(args.all_epochs)
+
+
+def finish_starts(
+    args: argparse.Namespace,
+    trained: Trained,
+    identities: dict[int, dict[str, Any]],
+    fit: Callable[[int], Fit],
+) -> None:
+    """Train from each epoch of a CNN and write all epochs of all trainings.
+
+    `identities`: start -> what its weights depend on; `fit` trains from a start. What the output of
+    an earlier run holds of the same identity is kept as it is.
+    """
+    from mesodecode.decoders.checkpoint import digest_of
+    from mesodecode.decoders.weights import TrainedEpochs, load_epochs
+
+    digests = {start: digest_of(identity) for start, identity in identities.items()}
+    old = None
+    if args.all_epochs.exists() and args.all_epochs.stat().st_size:
+        old = load_epochs(args.all_epochs, trained.kind)
+    states, lines, starts = [], [], []
+    for start, digest in digests.items():
+        if old and old.identities.get(start) == digest:
+            rows = old.rows(start)
+            states += [old.states[row] for row in rows]
+            lines += [old.history[row] for row in rows]
+            print(f"trained before from epoch {start}", file=sys.stderr, flush=True)
+        else:
+            fitted = fit(start)
+            states += fitted.states
+            lines += [vars(line) for line in fitted.history]
+        starts += [start] * (len(states) - len(starts))
+    about = trained.kind, trained.settings, trained.train_mice
+    TrainedEpochs(*about, states, lines, starts, digests).save(args.all_epochs)

@@ -1,7 +1,12 @@
-"""Pass every image through a trained CNN once: features of all, predictions of unseen mice.
+"""Pass every image through a trained CNN once, and keep its features and what it makes of them.
 
-Example: mesodecode extract --weights cnn.pt --recordings *.h5 --decoder cnn --features f.h5
---predictions p.h5 --validation v.h5
+Example: mesodecode extract --weights cnn.pt --recordings *.h5 --features f.h5
+mesodecode predict --weights cnn.pt --features f.h5 --test-mice m5 --decoder cnn --out p.h5
+
+Of a training that belongs to no allocation, the features of all epochs that allocations choose:
+mesodecode extract --trained trained.pt --chosen-by m3.h5 m4.h5 --recordings m1_s1.h5
+--features f.h5
+mesodecode join-features --features f.h5 … --epoch 2 --seen m1 m2 m3 --out of_allocation.h5
 """
 
 from __future__ import annotations
@@ -10,48 +15,36 @@ import argparse
 from pathlib import Path
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _label_donors
+from mesodecode.cli.decoders import _alone, _label_donors
 
-HELP = "recordings + CNN weights → features and test predictions"
+HELP = "recordings + CNN weights → features of every frame"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    add("--weights", type=Path, required=True, help="weights of `mesodecode train-cnn`")
-    add(
-        "--recordings",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of all roles, or lists (.txt) of them",
-    )
-    add("--decoder", default="cnn", help="name of the CNN decoder in tables (default: cnn)")
-    add("--features", type=Path, required=True, help="HDF5 file to write, one group a session")
-    add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
-    options.add_validation(parser)
+    cnn = parser.add_mutually_exclusive_group(required=True)
+    cnn.add_argument("--weights", type=Path, metavar="FILE", help="weights of `train-cnn`")
+    words = "what `train-cnn --all-epochs` made of training mice alone"
+    cnn.add_argument("--trained", type=Path, metavar="FILE", help=words)
+    _alone.add_chosen_by(parser)
+    options.add_recordings(parser, "recordings, or lists (.txt) of them")
+    options.add_out(parser, "HDF5 file to write, one group a session", "--features")
     _label_donors.add_argument(parser)
     options.add_compute(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.base.files import UserError
-    from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.validation import check_given, write_roles
-    from mesodecode.decoders.weights import load_trained
-    from mesodecode.recordings.recording import mice_of, read_recordings
+    from mesodecode.decoders.features import extract
+    from mesodecode.decoders.weights import load_epochs, load_trained
+    from mesodecode.recordings.recording import read_recordings
 
     device = resolve_device(args.device, args.threads)
-    trained = load_trained(args.weights, "cnn")
+    if args.trained:
+        every = load_epochs(args.trained, "cnn")
+        networks = {epoch: every.at(epoch - 1) for epoch in _alone.chosen_epochs(args, every)}
+    else:
+        networks = {None: load_trained(args.weights, "cnn")}
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
-    seen = {*trained.train_mice, *trained.valid_mice}
-    test_mice = [mouse for mouse in mice_of(recordings) if mouse not in seen]
-    if not test_mice:  # before any work
-        raise UserError(f"{args.weights}: has seen all mice of --recordings; add a test mouse's")
-    allocation = trained.allocate(test_mice)
-    if args.validation:
-        check_given(allocation, mice_of(recordings))
-    sessions = predict.extract(trained, recordings, args.features, device)
-    write_roles(sessions, args.decoder, allocation, args.predictions, args.validation)
+    extract(networks, recordings, args.features, device)

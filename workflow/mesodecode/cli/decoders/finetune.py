@@ -5,8 +5,8 @@ Example: mesodecode finetune --start cnn.pt --train m1_s1.h5 m2_s1.h5 --valid m3
 
 Or without validation mice, once for every epoch of a CNN that some allocation chose; what comes of
 it is for `pass-images` and `choose`:
-mesodecode finetune --start trained/cnn.pt --start-epochs 2 3 --train m1_s1.h5 m2_s1.h5 --rnn gru
---all-epochs trained/gru.pt
+mesodecode finetune --start trained/cnn.pt --chosen-by passed/m3.h5 passed/m4.h5
+--train m1_s1.h5 m2_s1.h5 --rnn gru --all-epochs trained/gru.pt
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    words = "weights of `train-cnn` on the same mice; with --start-epochs its --all-epochs"
+    words = "weights of `train-cnn` on the same mice; with --all-epochs its --all-epochs"
     add("--start", type=Path, required=True, metavar="FILE", help=words)
-    _training.add_start_epochs(parser)
+    _alone.add_chosen_by(parser)
     options.add_roles(parser, optional=["valid"], train="", valid=", which choose the epoch")
     _training.add_arguments(parser)
     _training.add_feed(parser)
@@ -42,10 +42,10 @@ def starts_of(args: argparse.Namespace) -> dict[int | None, Trained]:
     """Return the CNNs to start from, by their epochs; one of None, as it is, without epochs."""
     from mesodecode.decoders.weights import load_epochs, load_trained
 
-    if not args.start_epochs:
+    if not args.all_epochs:
         return {None: load_trained(args.start, "cnn")}
     every = load_epochs(args.start, "cnn")
-    return {n: every.at(n - 1) for n in _training.start_epochs(args, len(every.states))}
+    return {n: every.at(n - 1) for n in _alone.chosen_epochs(args, every)}
 
 
 def run(args: argparse.Namespace) -> None:
@@ -77,21 +77,24 @@ def run(args: argparse.Namespace) -> None:
     settings["frame_size"] = list(sets[0][0].shape[1:])
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
+    identities = {
+        epoch: _training.identity_of(settings, [*inputs, digest(start.state)], "finetune")
+        for epoch, start in starts.items()
+    }
     windows = partial(ImageWindows, half_window=settings["half_window"])
     sources = _training.image_sets(windows, sets, settings, device, args.feed, settings["baseline"])
-    fits = []
-    for epoch, start in starts.items():
-        identity = [*inputs, digest(start.state)]
-        fitted = train.fit(
-            lambda start=start: cnn_rnn_decoder(start.build(), settings),
+
+    def fit(epoch: int | None) -> train.Fit:
+        return train.fit(
+            lambda: cnn_rnn_decoder(starts[epoch].build(), settings),
             *sources,
             device=device,
             run_length=settings["run_length"],
-            checkpoint=_training.checkpoint_of(args, settings, identity, "finetune", epoch),
+            checkpoint=_training.checkpoint_of(args, identities[epoch], epoch),
             **{key: settings[key] for key in train.SETTINGS},
         )
-        fits.append(fitted)
+
     if alone:
-        _training.finish_alone(args, trained, *fits, starts=[n for n in starts if n is not None])
+        _training.finish_starts(args, trained, identities, fit)
     else:
-        _training.finish(args, trained, *fits)
+        _training.finish(args, trained, fit(None))

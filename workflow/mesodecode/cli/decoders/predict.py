@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(.txt) of them",
     )
     inputs.add_argument(
-        "--features", type=Path, help="features of `mesodecode extract` (for an RNN)"
+        "--features",
+        type=Path,
+        help="features of `mesodecode extract` or `join-features` (for an RNN, or the CNN itself)",
     )
     add("--test-mice", nargs="+", help="mice to test from --features (default: all in it)")
     add("--decoder", required=True, help="name of the decoder in tables")
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.inputs import read_features
+    from mesodecode.decoders.features import read_features
     from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         trained = load_trained(args.weights, "cnn", "finetuned")
         sessions = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     else:
-        trained = load_trained(args.weights, "cnn_rnn")
+        trained = load_trained(args.weights, "cnn_rnn", "cnn")
         valid = trained.valid_mice if args.validation else ()
         sessions = read_features(args.features, args.test_mice and [*args.test_mice, *valid])
     # before any work: refuses a mouse that it saw

@@ -2,15 +2,23 @@
 
 Example: mesodecode train-rnn --features cnn.h5 --train-mice 1 2 3 --valid-mice 4 --rnn gru
 --out gru.pt --history gru.tsv
+
+Or without validation mice, once for every epoch of the CNN that the features are of; what comes of
+it is for `pass-features` and `choose`:
+mesodecode train-rnn --features features/m1.h5 features/m2.h5 --rnn gru --all-epochs trained/gru.pt
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _training
+from mesodecode.cli.decoders import _alone, _training
+
+if TYPE_CHECKING:
+    from mesodecode.decoders.inputs import SessionFeatures
 
 HELP = "features → weights of a recurrent decoder"
 
@@ -18,12 +26,11 @@ HELP = "features → weights of a recurrent decoder"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--features", type=Path, required=True, help="HDF5 file of `mesodecode extract`")
-    add("--train-mice", nargs="+", required=True, help="mice to train on")
-    add("--valid-mice", nargs="+", required=True, help="mice that choose the best epoch")
-    _training.add_results(parser)
-    _training.add_checkpoint(parser)
-    options.add_compute(parser)
+    words = "of `mesodecode extract` or `join-features`; with --all-epochs a file a training mouse"
+    add("--features", type=Path, nargs="+", required=True, metavar="FILE", help=words)
+    add("--train-mice", nargs="+", help="mice to train on (with --all-epochs: all in --features)")
+    add("--valid-mice", nargs="+", help="mice that choose the best epoch")
+    _training.add_arguments(parser)
     options.add_settings(parser, "cnn_rnn")
 
 
@@ -32,28 +39,47 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.inputs import Windows, read_features
+    from mesodecode.decoders.features import epochs_in, fingerprint
+    from mesodecode.decoders.inputs import Windows
     from mesodecode.decoders.networks import rnn_decoder
     from mesodecode.decoders.weights import Trained
 
+    of_allocation = ("train_mice", "valid_mice", "out", "history")
+    alone = _alone.check_outputs(args, "all_epochs", of_allocation)
     settings = options.settings_of(args, "cnn_rnn")
     device = resolve_device(args.device, args.threads)
-    half_window = settings["half_window"]
-    trained = Trained("cnn_rnn", settings, tuple(args.train_mice), tuple(args.valid_mice), state={})
-    train_set, valid_set = (
-        Windows(read_features(args.features, mice), half_window, half_window + IMAGE_REACH, device)
-        for mice in (args.train_mice, args.valid_mice)
-    )
-    written = args.features.stat()
-    inputs = [f"{args.features.name}: {written.st_size} bytes, {written.st_mtime_ns}"]
-    inputs += [*args.train_mice, *args.valid_mice]
-    checkpoint = _training.checkpoint_of(args, settings, inputs, "train_rnn")
-    fitted = train.fit(
-        lambda: rnn_decoder(train_set.n_features, settings),
-        train_set,
-        valid_set,
-        device=device,
-        checkpoint=checkpoint,
-        **{key: settings[key] for key in train.SETTINGS},
-    )
-    _training.finish(args, trained, fitted)
+    starts = epochs_in(args.features[0]) if alone else [None]
+    roles = tuple(args.train_mice or ()), tuple(args.valid_mice or ())
+    identities = {}
+    for epoch in starts:
+        sessions = _read(args.features, args.train_mice, epoch)
+        mice = tuple(dict.fromkeys(one.mouse for one in sessions))
+        sessions += [] if alone else _read(args.features, args.valid_mice, epoch)
+        inputs = [fingerprint(one) for one in sessions]
+        identities[epoch] = _training.identity_of(settings, inputs, "train_rnn")
+    trained = Trained("cnn_rnn", settings, roles[0] or mice, roles[1], state={})
+    reach = settings["half_window"], settings["half_window"] + IMAGE_REACH
+
+    def fit(epoch: int | None) -> train.Fit:
+        train_set = Windows(_read(args.features, args.train_mice, epoch), *reach, device)
+        valid = [] if alone else _read(args.features, args.valid_mice, epoch)
+        return train.fit(
+            lambda: rnn_decoder(train_set.n_features, settings),
+            train_set,
+            Windows(valid, *reach, device) if valid else None,
+            device=device,
+            checkpoint=_training.checkpoint_of(args, identities[epoch], epoch),
+            **{key: settings[key] for key in train.SETTINGS},
+        )
+
+    if alone:
+        _training.finish_starts(args, trained, identities, fit)
+    else:
+        _training.finish(args, trained, fit(None))
+
+
+def _read(paths: list[Path], mice: list[str] | None, epoch: int | None) -> list[SessionFeatures]:
+    """Return the sessions of all files, or of `mice` in the only one."""
+    from mesodecode.decoders.features import read_features
+
+    return [one for path in paths for one in read_features(path, mice, epoch)]

@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> None:
     settings, device, data, split = _data.of_network(args)
     inputs = [sha256(path) for path in args.responses]
     identity = settings | {"fold": [args.by, args.fold, args.folds, args.fold_seed]}
-    checkpoint = _training.checkpoint_of(args, identity, inputs, "train_encoding")
+    checkpoint = _training.checkpoint_of(
+        args, _training.identity_of(identity, inputs, "train_encoding")
+    )
     fitted, predicted = train_network(data, split, settings, device=device, checkpoint=checkpoint)
     write_table(fitted.history, args.history)
     with atomic_path(args.weights) as part, open(part, "wb") as file:

@@ -1,0 +1,56 @@
+"""Pass a mouse through every epoch of a recurrent decoder of a frozen CNN's features.
+
+Example: mesodecode train-rnn --features m1.h5 m2.h5 --rnn gru --all-epochs trained.pt
+mesodecode pass-features --trained trained.pt --features m3.h5 --out passed_m3.h5
+
+The windows are those by which an epoch is judged, every `frame_step`-th.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "all epochs of a decoder of features + a mouse's features → what each makes of it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    words = "what `mesodecode train-rnn --all-epochs` made of training mice alone"
+    add("--trained", type=Path, required=True, metavar="FILE", help=words)
+    words = "features of one other mouse, of `mesodecode extract --trained`"
+    add("--features", type=Path, required=True, metavar="FILE", help=words)
+    options.add_out(parser, "what comes out, of every epoch (HDF5)")
+    options.add_compute(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from mesodecode.base.files import UserError
+    from mesodecode.base.windows import IMAGE_REACH
+    from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.features import read_features
+    from mesodecode.decoders.inputs import Windows
+    from mesodecode.decoders.passed import Passed, pass_starts
+    from mesodecode.decoders.weights import load_epochs
+
+    device = resolve_device(args.device, args.threads)
+    trained = load_epochs(args.trained, "cnn_rnn")
+    sessions = read_features(args.features, epoch=trained.starts[0])
+    mice = sorted({one.mouse for one in sessions})
+    if len(mice) > 1:
+        raise UserError(f"{args.features}: of mice {', '.join(mice)}; give those of one mouse")
+    if mice[0] in trained.train_mice:
+        raise UserError(f"{args.trained}: has seen mouse {mice[0]}; a decoder never tests it")
+    w = trained.settings["half_window"]
+
+    def sources_of(epoch: int) -> dict[str, Windows]:
+        made = read_features(args.features, epoch=epoch)
+        return {one.session: Windows([one], w, w + IMAGE_REACH, device) for one in made}
+
+    passed = pass_starts(trained, sources_of, device)
+    # a network of images has seen the movie itself, corrected or not
+    Passed(mice[0], False, passed).write(args.out)

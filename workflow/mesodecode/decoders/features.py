@@ -1,0 +1,149 @@
+"""Features of a frozen CNN as files, which recurrent decoders of it read.
+
+A file `results/{study}/features/{cnn}/{training}/{mouse}.h5` has a group `epoch_{n}` for each epoch
+of the training that some allocation chose, and in it a group a session: `features` (T, F) float16
+and `logit` (T,) float32 of the CNN itself, both zero where a frame has no image, `labels` (T,)
+uint8, `segment` (T,) if the recording has it; attributes `mouse` and `weights`, of which CNN. The
+file `features/{cnn}/{allocation}.h5` holds links to the sessions of all mice of an allocation under
+the epoch that it chose; attribute `seen`: whether its CNN was trained or validated on that mouse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.windows import tell_short
+from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.inputs import SessionFeatures
+from mesodecode.decoders.predict import cnn_outputs
+from mesodecode.decoders.weights import Trained, digest
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.recording import Recording
+
+ARRAYS = ("features", "logit", "labels", "segment")
+
+
+def extract(
+    networks: Mapping[int | None, Trained],
+    recordings: Sequence[Recording],
+    out: str | Path,
+    device: torch.device | str = "cpu",
+) -> None:
+    """Write what CNNs make of every frame of recordings to HDF5, whole or not at all.
+
+    `networks`: epoch (from 1) of a training -> the CNN after it, or None -> a CNN as it is, whose
+    sessions stand in the file without a group of an epoch.
+    """
+    with atomic_path(out) as part, h5py.File(part, "w") as file:
+        for epoch, trained in networks.items():
+            group = file if epoch is None else file.create_group(_group(epoch))
+            model = for_use(trained.build(device))
+            weights = digest(trained.state)
+            seen = {*trained.train_mice, *trained.valid_mice}
+            counts = {}
+            for recording in with_baseline(recordings, trained.settings.get("baseline")):
+                frames, features, logits = cnn_outputs(model, recording, device)
+                rows = np.zeros((len(recording), features.shape[1]), np.float16)
+                logit = np.zeros(len(recording), np.float32)
+                rows[frames], logit[frames] = features, logits
+                counts[recording.session] = len(frames)
+                arrays = rows, logit, recording.labels, recording.segment
+                session = group.create_group(recording.session)
+                session.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
+                session.attrs["weights"] = weights
+                for name, values in zip(ARRAYS, arrays, strict=True):
+                    if values is not None:
+                        session.create_dataset(name, data=values)
+            tell_short(counts)
+
+
+def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str | Path) -> None:
+    """Write links to the sessions of files of `extract` under an epoch, of mice `seen` or not.
+
+    Links are relative to `out`, so that a folder of results can be moved. Raises UserError if a
+    file has not that epoch.
+    """
+    with atomic_path(out) as part, h5py.File(part, "w") as file:
+        for path in map(Path, paths):
+            relative = os.path.relpath(path, Path(out).parent)
+            with _opened(path) as source:
+                for name, group in _sessions(source, path, epoch).items():
+                    session = file.create_group(name)
+                    session.attrs.update(group.attrs)
+                    session.attrs["seen"] = group.attrs["mouse"] in seen
+                    for key in group:
+                        session[key] = h5py.ExternalLink(relative, group[key].name)
+
+
+def epochs_in(path: str | Path) -> list[int]:
+    """Return the epochs (from 1) of a file of `extract`, in order; none if it is of one CNN."""
+    with _opened(path) as file:
+        return sorted(int(name.split("_")[1]) for name in file if "mouse" not in file[name].attrs)
+
+
+def read_features(
+    path: str | Path, mice: Sequence[str] | None = None, epoch: int | None = None
+) -> list[SessionFeatures]:
+    """Read the sessions of `mice` (all if None) from a file of `extract` or `link`.
+
+    `epoch`: which of them, from 1, in a file that has several. Raises UserError if it is no such
+    file, or holds nothing of one of the mice.
+    """
+    sessions = []
+    with _opened(path) as file:
+        for name, group in _sessions(file, path, epoch).items():
+            mouse = str(group.attrs["mouse"])
+            if mice is None or mouse in mice:
+                features, logit, labels, segment = (
+                    group[key][:] if key in group else None for key in ARRAYS
+                )
+                about = bool(group.attrs.get("seen")), str(group.attrs.get("weights"))
+                sessions.append(
+                    SessionFeatures(name, mouse, features, labels, segment, *about, logit)
+                )
+    missing = sorted({*(mice or [])} - {s.mouse for s in sessions})
+    if missing or not sessions:
+        raise UserError(f"{path}: no features of mice {', '.join(missing) or 'of any name'}")
+    return sessions
+
+
+def fingerprint(session: SessionFeatures) -> str:
+    """Return a digest of features and of the labels that go with them."""
+    hashed = hashlib.sha256()
+    for values in (session.features, session.labels, session.segment):
+        hashed.update(b"" if values is None else np.ascontiguousarray(values))
+    return f"{session.mouse}/{session.session}: {hashed.hexdigest()}"
+
+
+def _group(epoch: int) -> str:
+    return f"epoch_{epoch}"
+
+
+def _sessions(file: h5py.File, path: str | Path, epoch: int | None) -> h5py.Group:
+    if epoch is not None and _group(epoch) not in file:
+        raise UserError(f"{path}: no features of epoch {epoch}; make it again")
+    return file if epoch is None else file[_group(epoch)]
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[h5py.File]:
+    """Yield a file of features. Raises UserError if it turns out to be something else."""
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path}: not a file of features ({' '.join(str(error).split())}); make it with "
+            "`mesodecode extract`"
+        ) from error
