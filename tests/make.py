@@ -85,6 +85,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
         assert not re.search(r"\{\w*\}", line), "a wildcard that was not filled in"
     silent = {
         "resolved_config",
+        "made_by",
         "allocations",
         "tune_config",
         "recordings_of_mouse",

@@ -341,8 +341,8 @@ def test_what_is_shared_is_told():
     gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
     both = {"decoders": {"cnn": {}, "gru": gru}, "allocation": {"train": 3}}
     assert plan.sharing(studies.resolve(STUDY | both)) == (
-        "trainings for 20 allocations: 10 (cnn); one each, as adapted decoders and those of a "
-        "frozen CNN share nothing (gru)"
+        "trainings for 20 allocations: 10 (cnn); 10, each from all epochs of the CNN that were "
+        "chosen (gru)"
     )
 
 
@@ -355,7 +355,8 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     name = "train-b+c+d.valid-e.test-a"
     outputs = [
         *(f"recordings/{session}.h5" for session in study.mouse_of),
-        f"features/cnn/{name}.h5",
+        f"features/cnn/{name}.h5",  # links
+        "features/cnn/train-b+c+d/a.h5",
         f"predictions/cnn/{name}.h5",
         f"models/cnn/{name}.pt",
         f"models/cnn/{name}.history.tsv",
@@ -368,7 +369,7 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     jobs = [Job("rule", (f"results/lab/{output}",), None, 1, {}) for output in outputs]
     expected = {
         "recordings": 75 * 256,  # frames of all sessions
-        "features": 75 * 1280 * 2,
+        "features": 2 * 21 * 1280 * 2,  # of two validation mice, which choose an epoch each
         "predictions": 21 * 13,  # those of mouse a
         "models": 20_000_000 + 200_000,
         "trained": 3 * 20_000_000,  # every epoch
@@ -376,7 +377,7 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     }
     assert plan.disk(jobs, study, movies) == expected
     # where there are files of the same kind, they are the measure
-    made = Path("results/lab/features/cnn/other.h5")
+    made = Path("results/lab/features/cnn/train-b+c+d/other.h5")
     made.parent.mkdir(parents=True)
     made.write_bytes(bytes(777))
     plan._mean_size.cache_clear()

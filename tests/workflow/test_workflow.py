@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from make import ALL, LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, snakemake
-from mesodecode.report import sections
+from mesodecode.report import given, sections
 from mesodecode.study import study as studies
 
 GRU = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
@@ -79,6 +79,7 @@ VARIANTS = {
         | {"train_cnn": 5, "train_rnn": 5, "figure_loss": 1}
         | {"pass_images": 10, "pass_features": 10, "choose_and_predict": 10}
         | {"extract": 25, "join_features": 5}  # of all mice; joined for the shift report
+        | {"made_by": 2}
         | quality(2),
     ),
     "all allocations of a frozen GRU that looks at some frames": (
@@ -89,13 +90,13 @@ VARIANTS = {
         FETCH
         | {"train_cnn": 10, "train_rnn": 10, "figure_loss": 1}
         | {"pass_images": 20, "pass_features": 20, "choose_epoch": 40}
-        | {"extract": 50, "join_features": 20, "predict_features": 40}
+        | {"extract": 50, "join_features": 20, "predict_features": 40, "made_by": 2}
         | quality(2),
     ),
     "CNN and fine-tuned GRU": (
         {"decoders": {"cnn": {}, "gru": GRU | {"cnn_weights": "finetuned"}}},
         FETCH
-        | {"train_cnn": 5, "finetune": 5, "figure_loss": 1}
+        | {"train_cnn": 5, "finetune": 5, "made_by": 1, "figure_loss": 1}
         | {"pass_images": 20, "choose_and_predict": 10}
         | quality(2),
     ),
@@ -119,6 +120,7 @@ VARIANTS = {
             "train_cnn": 10,
             "extract": 25,  # of the CNN that feeds frozen ones
             "join_features": 5,
+            "made_by": 3,
             "pass_images": 20,
             "pass_pixels": 10,
             "keep_linear": 5,
@@ -250,8 +252,8 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     tables, shown = words.index("--tables"), words.index("--figures")
     known = sections.names([name for part in sections.SECTIONS for name in part.tables], config)
     assert {Path(path).stem for path in words[tables + 1 : shown]} <= set(known)
-    given = words[shown + 1 : words.index("--out")]
-    assert list(given.find_figures(config, given).values()) == list(map(Path, given))
+    paths = words[shown + 1 : words.index("--out")]
+    assert list(given.find_figures(config, paths).values()) == list(map(Path, paths))
 
 
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
@@ -568,8 +570,10 @@ def test_fourth_mouse_leaves_existing_allocations_alone(finished):
     jobs, lines = plan(folder, config=config, project=project)
     # four mice have 4 x 3 x 2 = 24 allocations, 18 of them new, and as many trainings: it is passed
     # through those of the other three, and three mice through its own
-    stages = ["extract", "train_rnn", "predict_rnn", "keep_linear", "choose_epoch"]
-    new = dict.fromkeys(stages, 18) | {"fit_linear": 1, "train_cnn": 1, "pass_mouse": 12}
+    new = {"keep_linear": 18, "choose_and_predict": 2 * 18, "join_features": 18}
+    new |= {"fit_linear": 1, "train_cnn": 1, "pass_pixels": 6, "pass_images": 6}
+    # what new allocations chose of old CNNs is added to what was trained from them: a job a set
+    new |= {"extract": 4 * 4, "train_rnn": 4, "pass_features": 4 * 3}
     follow = {
         "preprocess": 1,
         "recordings_of_mouse": 1,
@@ -595,8 +599,9 @@ def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
     jobs, _ = plan(folder, config=FINISHED | {"mice": mice}, project=project)
     assert (jobs["preprocess"], jobs["recordings_of_mouse"]) == (1, 1)
     # of three trainings one is its own; two mice are passed through that, and it through the others
-    assert (jobs["fit_linear"], jobs["train_cnn"], jobs["pass_mouse"]) == (1, 1, 2 * 4)
-    assert jobs["extract"] == 6
+    assert (jobs["fit_linear"], jobs["train_cnn"]) == (1, 1)
+    assert jobs["pass_pixels"] == jobs["pass_images"] == 2 * 2
+    assert (jobs["extract"], jobs["choose_and_predict"]) == (9, 2 * 6)
 
 
 @pytest.mark.slow
@@ -606,13 +611,16 @@ def test_a_session_more_trains_the_allocations_that_read_its_mouse(finished):
         (
             "gru",
             GRU | {"epochs": 9},
-            {"train_rnn": 6, "predict_rnn": 6, "figure_loss": 1} | ONE,
+            {"train_rnn": 3, "pass_features": 6, "choose_and_predict": 6, "made_by": 1}
+            | {"figure_loss": 1}
+            | ONE,
         ),
         (  # whatever starts from the CNN follows it
             "cnn",
             {"epochs": 9},
-            {"train_cnn": 3, "extract": 6, "train_rnn": 6, "predict_rnn": 6, "figure_loss": 1}
-            | {"pass_mouse": 6, "choose_epoch": 6}
+            {"train_cnn": 3, "extract": 9, "train_rnn": 3, "join_features": 6, "figure_loss": 1}
+            | {"made_by": 1}
+            | {"pass_images": 6, "pass_features": 6, "choose_and_predict": 12}
             | quality(2),
         ),
         ("linear", LINEAR | {"C": 0.1}, FITTED | ONE),

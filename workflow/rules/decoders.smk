@@ -119,6 +119,25 @@ rule finetune:
         "--all-epochs {output} 2> {log}"
 
 
+# Of decoders that a mouse more adds an epoch to (functions/decoders.smk says why).
+rule made_by:
+    output:
+        RESULTS / "trained/{decoder}/made_by.txt",
+    log:
+        RESULTS / "logs/made_by/{decoder}.log",
+    wildcard_constraints:
+        decoder=names_of(lambda d: reads_features(d) or "start_from" in d.settings),
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    params:
+        text=made_by,
+    message:
+        "Writing how {wildcards.decoder} is made"
+    shell:
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
+
+
 # What frozen decoders read: features of each mouse, under the epochs that allocations have chosen.
 rule extract:
     input:
@@ -156,7 +175,9 @@ rule extract:
 rule join_features:
     input:
         epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
-        features=features_of("train", "valid", "test"),
+        features=settled(features_of("train", "valid", "test")),
+        recordings=recordings_of("train", "valid", "test"),
+        made_by=RESULTS / "trained/{decoder}/made_by.txt",
     output:
         RESULTS / "features/{decoder}/{allocation}.h5",
     log:
@@ -422,7 +443,9 @@ use rule pass_images as pass_signals with:
 
 use rule pass_signals as pass_pixels with:
     wildcard_constraints:
-        decoder=names("linear"),
+        decoder=names_of(
+            lambda d: trains_once(d) and not (is_network(d) or reads_rois(d))
+        ),
     params:
         verb="pass-pixels",
         labels=labels_of_one,
@@ -462,9 +485,10 @@ rule pass_features:
 # What an allocation keeps of a training that it shares: its own best epoch.
 rule choose_epoch:
     input:
-        trained=trained_file,
+        trained=unless_started(trained_file),
         start=epoch_of_start,
-        valid=passed_to("valid"),
+        behind=behind_start,
+        valid=passed_to("valid", network=True),
     output:
         model=RESULTS / "models/{decoder}/{allocation}.pt",
         epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
@@ -494,10 +518,11 @@ rule choose_epoch:
 
 rule choose_and_predict:
     input:
-        trained=trained_file,
+        trained=unless_started(trained_file),
         start=epoch_of_start,
-        valid=passed_to("valid"),
-        test=passed_to("test"),
+        behind=behind_start,
+        valid=passed_to("valid", network=True),
+        test=passed_to("test", network=True),
     output:
         model=RESULTS / "models/{decoder}/{allocation}.pt",
         epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",

@@ -270,8 +270,13 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
 
     if folder in ("recordings", "simulated") and output.suffix in (".h5", ".tif"):
         return movies.get(output.stem, (0, 0))[1]
-    if folder == "features":
-        return frames("train", "valid", "test") * N_FEATURES * FEATURE_BYTES
+    if folder == "features":  # of a mouse; those of an allocation are links
+        if output.parent.parent.name == "features":
+            return 0
+        settings, sharing = study.decoders[output.parts[-3]].settings, output.parent.name
+        chosen = {study.allocations[a].valid for a in study.trainings(output.parts[-3])[sharing]}
+        seen = sum(movies[session][0] for session in study.mice[output.stem])
+        return seen * N_FEATURES * FEATURE_BYTES * min(len(chosen), settings["epochs"])
     if folder in ("predictions", "validation"):
         return frames("test" if folder == "predictions" else "valid") * PREDICTION_BYTES
     if folder == "ceilings":
@@ -295,9 +300,9 @@ def sharing(study: Study) -> str:
     for name, decoder in study.decoders.items():
         if decoder.kind == "average":
             continue
-        if decoder.kind == "adapted" or decoder.settings.get("cnn_weights") == "frozen":
-            key = "one each, as adapted decoders and those of a frozen CNN share nothing"
-        elif decoder.settings.get("cnn_weights") == "finetuned":
+        if decoder.kind == "adapted":
+            key = "one each, as adapted decoders share nothing"
+        elif decoder.settings.get("start_from"):
             key = f"{len(study.trainings(name))}, each from all epochs of the CNN that were chosen"
         else:
             key = f"{len(study.trainings(name))}"

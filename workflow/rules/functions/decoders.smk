@@ -5,7 +5,7 @@ def trained_file(wildcards):
     """The training that the job's allocation shares with others."""
     training = STUDY.training(wildcards.decoder, wildcards.allocation)
     suffix = KINDS[STUDY.decoders[wildcards.decoder].kind].suffix
-    return RESULTS / f"trained/{wildcards.decoder}/{training}{suffix}"
+    return [f"{RESULTS}/trained/{wildcards.decoder}/{training}{suffix}"]
 
 
 def trains_once(decoder):
@@ -50,7 +50,7 @@ def start_flag(wildcards, input):
     return flag_if("--start-epoch", input.get("start", []))
 
 
-def passed_to(role):
+def passed_to(role, network=False):
     """An input function: what came of the mice with a role, passed through the job's training."""
 
     def files(wildcards):
@@ -61,7 +61,55 @@ def passed_to(role):
             for mouse in mice
         ]
 
-    return files
+    return unless_started(files) if network else files
+
+
+# A decoder that starts from a CNN is trained from each epoch that allocations have chosen. A mouse
+# more may add one: the training is written anew with all that it had. What an allocation keeps of
+# it depends on its own epoch, the recordings behind it and how it was trained, and on these alone;
+# else a mouse more would choose, predict and explain anew what has not changed. These are files,
+# not params: what follows a job that is to run is not asked whether its params have changed.
+
+
+def settled(files):
+    """An input function: the same files, which may be written anew."""
+    return lambda wildcards: list(map(ancient, files(wildcards)))
+
+
+def unless_started(files):
+    """An input function: the same files, which may be written anew if the decoder has a start."""
+    return lambda wildcards: (settled(files) if start_of(wildcards) else files)(
+        wildcards
+    )
+
+
+def start_of(wildcards):
+    """The CNN that the job's decoder starts from, if any."""
+    return STUDY.decoders[wildcards.decoder].settings.get("start_from")
+
+
+def behind_start(wildcards):
+    """What else is behind what the job's allocation keeps, if its decoder has a start."""
+    if not start_of(wildcards):
+        return []
+    return [
+        *recordings_of("train", "valid", "test")(wildcards),
+        f"{RESULTS}/trained/{wildcards.decoder}/made_by.txt",
+    ]
+
+
+def made_by(wildcards):
+    """How a decoder is trained and applied, in words that change with it."""
+    decoder = STUDY.decoders[wildcards.decoder]
+    verbs = ["extract", "join_features", "choose"]
+    if decoder.kind == "cnn_rnn":
+        verbs += (
+            ["train_rnn", "pass_features"]
+            if is_frozen(decoder)
+            else ["finetune", "pass_images"]
+        )
+    donors = json.dumps(STUDY.label_donors(decoder.name), sort_keys=True)
+    return "\n".join([settings_flags(wildcards), donors, *map(code_version, verbs)])
 
 
 def recordings_of_one(wildcards):
@@ -144,7 +192,7 @@ def choosers(wildcards):
 
 def epoch_of_start(wildcards):
     """The epoch that the job's allocation has chosen of the CNN that its decoder starts from."""
-    start = STUDY.decoders[wildcards.decoder].settings.get("start_from")
+    start = start_of(wildcards)
     chosen = f"{RESULTS}/models/{start}/{wildcards.allocation}.epoch.txt"
     return [chosen] if start else []
 
