@@ -11,7 +11,7 @@ import torch
 
 from make_decoders import write_recording
 from mesodecode.cli import main
-from mesodecode.cli.decoders import _alone
+from mesodecode.cli.decoders import _chosen
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
@@ -138,7 +138,7 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(
     both = tmp_path / "both.pt"
 
     def tuned(out: Path, *epochs: int, more: tuple = ()) -> None:
-        monkeypatch.setattr(_alone, "chosen_epochs", lambda args, every: list(epochs))
+        monkeypatch.setattr(_chosen, "epochs", lambda args, every: list(epochs))
         checkpoint = ("--checkpoint", tmp_path / f"{out.stem}.checkpoint.pt")
         assert run(*tune, "--all-epochs", out, *checkpoint, *more) == 0
 

@@ -33,8 +33,9 @@ from make_decoders import (
 )
 from mesodecode.base import windows
 from mesodecode.base.files import UserError, write_checksum
-from mesodecode.decoders import features, linear, predict, predictions, train
-from mesodecode.decoders.features import extract, read_features
+from mesodecode.decoders import extraction, linear, predict, predictions, train
+from mesodecode.decoders.extraction import extract
+from mesodecode.decoders.features import read_features
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings
@@ -595,7 +596,7 @@ def test_an_error_in_a_decoder_leaves_no_predictions(paths, tmp_path, monkeypatc
             raise UserError("out of light")
         return original(*args)
 
-    monkeypatch.setattr(features, "cnn_outputs", fail_later)
+    monkeypatch.setattr(extraction, "cnn_outputs", fail_later)
     trained_cnn().save(tmp_path / "cnn.pt")
     out = tmp_path / "out"
     words = ["extract", "--weights", tmp_path / "cnn.pt", "--recordings", *paths.values()]

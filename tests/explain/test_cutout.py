@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.features import extract, read_features
+from mesodecode.decoders.extraction import extract
+from mesodecode.decoders.features import read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained, load_trained

@@ -12,7 +12,8 @@ from make_recordings import stack, write_recording
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.cli import main
 from mesodecode.decoders import applied, linear, predict
-from mesodecode.decoders.features import extract, read_features
+from mesodecode.decoders.extraction import extract
+from mesodecode.decoders.features import read_features
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read

@@ -12,63 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
-import torch
 
 from mesodecode.base.files import UserError, atomic_path
-from mesodecode.base.windows import tell_short
-from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import SessionFeatures
-from mesodecode.decoders.predict import cnn_outputs
-from mesodecode.decoders.weights import Trained, digest
-from mesodecode.recordings.baseline import with_baseline
-from mesodecode.recordings.recording import Recording
 
 ARRAYS = ("features", "logit", "labels", "segment")
 
 
-def extract(
-    networks: Mapping[int | None, Trained],
-    recordings: Sequence[Recording],
-    out: str | Path,
-    device: torch.device | str = "cpu",
-) -> None:
-    """Write what CNNs make of every frame of recordings to HDF5, whole or not at all.
-
-    `networks`: epoch (from 1) of a training -> the CNN after it, or None -> a CNN as it is, whose
-    sessions stand in the file without a group of an epoch.
-    """
-    with atomic_path(out) as part, h5py.File(part, "w") as file:
-        for epoch, trained in networks.items():
-            group = file if epoch is None else file.create_group(_group(epoch))
-            model = for_use(trained.build(device))
-            weights = digest(trained.state)
-            seen = {*trained.train_mice, *trained.valid_mice}
-            counts = {}
-            for recording in with_baseline(recordings, trained.settings.get("baseline")):
-                frames, features, logits = cnn_outputs(model, recording, device)
-                rows = np.zeros((len(recording), features.shape[1]), np.float16)
-                logit = np.zeros(len(recording), np.float32)
-                rows[frames], logit[frames] = features, logits
-                counts[recording.session] = len(frames)
-                arrays = rows, logit, recording.labels, recording.segment
-                session = group.create_group(recording.session)
-                session.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
-                session.attrs["weights"] = weights
-                for name, values in zip(ARRAYS, arrays, strict=True):
-                    if values is not None:
-                        session.create_dataset(name, data=values)
-            tell_short(counts)
-
-
 def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str | Path) -> None:
-    """Write links to the sessions of files of `extract` under an epoch, of mice `seen` or not.
+    """Write links to the sessions of an epoch in files of `mesodecode extract`, a file a mouse.
 
+    Mice that are `seen` are marked as such.
     Links are relative to `out`, so that a folder of results can be moved. Raises UserError if a
     file has not that epoch.
     """
@@ -85,7 +45,7 @@ def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str 
 
 
 def epochs_in(path: str | Path) -> list[int]:
-    """Return the epochs (from 1) of a file of `extract`, in order; none if it is of one CNN."""
+    """Return the epochs (from 1) in a file of `mesodecode extract`; none if it is of one CNN."""
     with _opened(path) as file:
         return sorted(int(name.split("_")[1]) for name in file if "mouse" not in file[name].attrs)
 
@@ -93,7 +53,7 @@ def epochs_in(path: str | Path) -> list[int]:
 def read_features(
     path: str | Path, mice: Sequence[str] | None = None, epoch: int | None = None
 ) -> list[SessionFeatures]:
-    """Read the sessions of `mice` (all if None) from a file of `extract` or `link`.
+    """Read the sessions of `mice` (all if None) from a file of `mesodecode extract` or `link`.
 
     `epoch`: which of them, from 1, in a file that has several. Raises UserError if it is no such
     file, or holds nothing of one of the mice.
@@ -124,14 +84,15 @@ def fingerprint(session: SessionFeatures) -> str:
     return f"{session.mouse}/{session.session}: {hashed.hexdigest()}"
 
 
-def _group(epoch: int) -> str:
+def group_of(epoch: int) -> str:
+    """Return the name of the group of an epoch."""
     return f"epoch_{epoch}"
 
 
 def _sessions(file: h5py.File, path: str | Path, epoch: int | None) -> h5py.Group:
-    if epoch is not None and _group(epoch) not in file:
+    if epoch is not None and group_of(epoch) not in file:
         raise UserError(f"{path}: no features of epoch {epoch}; make it again")
-    return file if epoch is None else file[_group(epoch)]
+    return file if epoch is None else file[group_of(epoch)]
 
 
 @contextmanager

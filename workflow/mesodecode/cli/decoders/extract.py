@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _alone, _label_donors
+from mesodecode.cli.decoders import _chosen, _label_donors
 
 HELP = "recordings + CNN weights → features of every frame"
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cnn.add_argument("--weights", type=Path, metavar="FILE", help="weights of `train-cnn`")
     words = "what `train-cnn --all-epochs` made of training mice alone"
     cnn.add_argument("--trained", type=Path, metavar="FILE", help=words)
-    _alone.add_chosen_by(parser)
+    _chosen.add_argument(parser)
     options.add_recordings(parser, "recordings, or lists (.txt) of them")
     options.add_out(parser, "HDF5 file to write, one group a session", "--features")
     _label_donors.add_argument(parser)
@@ -36,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.features import extract
+    from mesodecode.decoders.extraction import extract
     from mesodecode.decoders.weights import load_epochs, load_trained
     from mesodecode.recordings.recording import read_recordings
 
     device = resolve_device(args.device, args.threads)
     if args.trained:
         every = load_epochs(args.trained, "cnn")
-        networks = {epoch: every.at(epoch - 1) for epoch in _alone.chosen_epochs(args, every)}
+        networks = {epoch: every.at(epoch - 1) for epoch in _chosen.epochs(args, every)}
     else:
         networks = {None: load_trained(args.weights, "cnn")}
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _alone, _label_donors, _training
+from mesodecode.cli.decoders import _alone, _chosen, _label_donors, _training
 
 if TYPE_CHECKING:
     from mesodecode.decoders.weights import Trained
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     words = "weights of `train-cnn` on the same mice; with --all-epochs its --all-epochs"
     add("--start", type=Path, required=True, metavar="FILE", help=words)
-    _alone.add_chosen_by(parser)
+    _chosen.add_argument(parser)
     options.add_roles(parser, optional=["valid"], train="", valid=", which choose the epoch")
     _training.add_arguments(parser)
     _training.add_feed(parser)
@@ -45,7 +45,7 @@ def starts_of(args: argparse.Namespace) -> dict[int | None, Trained]:
     if not args.all_epochs:
         return {None: load_trained(args.start, "cnn")}
     every = load_epochs(args.start, "cnn")
-    return {n: every.at(n - 1) for n in _alone.chosen_epochs(args, every)}
+    return {n: every.at(n - 1) for n in _chosen.epochs(args, every)}
 
 
 def run(args: argparse.Namespace) -> None:

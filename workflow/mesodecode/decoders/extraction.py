@@ -1,0 +1,53 @@
+"""Features of every frame under trained CNNs, written as files (their layout: features.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from mesodecode.base.files import atomic_path
+from mesodecode.base.windows import tell_short
+from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.features import ARRAYS, group_of
+from mesodecode.decoders.predict import cnn_outputs
+from mesodecode.decoders.weights import Trained, digest
+from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.recording import Recording
+
+
+def extract(
+    networks: Mapping[int | None, Trained],
+    recordings: Sequence[Recording],
+    out: str | Path,
+    device: torch.device | str = "cpu",
+) -> None:
+    """Write what CNNs make of every frame of recordings to HDF5, whole or not at all.
+
+    `networks`: epoch (from 1) of a training -> the CNN after it, or None -> a CNN as it is, whose
+    sessions stand in the file without a group of an epoch.
+    """
+    with atomic_path(out) as part, h5py.File(part, "w") as file:
+        for epoch, trained in networks.items():
+            group = file if epoch is None else file.create_group(group_of(epoch))
+            model = for_use(trained.build(device))
+            weights = digest(trained.state)
+            seen = {*trained.train_mice, *trained.valid_mice}
+            counts = {}
+            for recording in with_baseline(recordings, trained.settings.get("baseline")):
+                frames, features, logits = cnn_outputs(model, recording, device)
+                rows = np.zeros((len(recording), features.shape[1]), np.float16)
+                logit = np.zeros(len(recording), np.float32)
+                rows[frames], logit[frames] = features, logits
+                counts[recording.session] = len(frames)
+                arrays = rows, logit, recording.labels, recording.segment
+                session = group.create_group(recording.session)
+                session.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
+                session.attrs["weights"] = weights
+                for name, values in zip(ARRAYS, arrays, strict=True):
+                    if values is not None:
+                        session.create_dataset(name, data=values)
+            tell_short(counts)
