@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders import choose, passed, passing, roi_rnn
+from mesodecode.decoders import choose, pass_mice, passed, roi_rnn
 from mesodecode.decoders.weights import TrainedEpochs
 from mesodecode.recordings.roi_signals import SessionSignals
 from mesodecode.study import schema
@@ -50,7 +50,7 @@ def trained(**changed):
 
 def passed_through(training, sessions):
     sources = {one.session: roi_rnn.windows([one], training.settings) for one in sessions}
-    return passed.Passed(sessions[0].mouse, False, passing.pass_sessions(training, sources))
+    return passed.Passed(sessions[0].mouse, False, pass_mice.pass_sessions(training, sources))
 
 
 @pytest.mark.parametrize(

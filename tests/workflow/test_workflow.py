@@ -187,7 +187,7 @@ VARIANTS = {
             "mice": {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"},
             "ceilings": {"decoders": ["linear"]},
         },
-        {"preprocess": 10, "fit_linear": 5, "keep_linear": 5, "pass_mouse": 10}
+        {"preprocess": 10, "fit_linear": 5, "keep_linear": 5, "pass_pixels": 10}
         | {"hold_out": 20, "ceilings": 1}
         | ONE,
     ),
@@ -198,7 +198,7 @@ VARIANTS = {
             "nwb": {"session_start": "%Y%m%d"},
             "ceilings": {"decoders": ["cnn"]},
         },
-        {"preprocess": 20, "train_cnn": 5, "pass_mouse": 10, "choose_and_predict": 5}
+        {"preprocess": 20, "train_cnn": 5, "pass_images": 10, "choose_and_predict": 5}
         | {"figure_loss": 1, "hold_out_images": 80, "ceilings": 1}
         | ONE,
     ),

@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.features import read_features
     from mesodecode.decoders.inputs import Windows
+    from mesodecode.decoders.pass_mice import pass_starts
     from mesodecode.decoders.passed import Passed
-    from mesodecode.decoders.passing import pass_starts
     from mesodecode.decoders.weights import load_epochs
 
     device = resolve_device(args.device, args.threads)

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import Images, ImageWindows
-    from mesodecode.decoders.passing import pass_sessions
+    from mesodecode.decoders.pass_mice import pass_sessions
     from mesodecode.decoders.weights import load_epochs
     from mesodecode.recordings.baseline import with_baseline
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.decoders import passed, passing, roi_rnn
+    from mesodecode.decoders import pass_mice, passed, roi_rnn
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_epochs
     from mesodecode.recordings.roi_signals import signals_of
@@ -43,4 +43,4 @@ def run(args: argparse.Namespace) -> None:
     recordings = _passing.read(args, trained.train_mice, rois=rois)
     signals = signals_of(recordings, trained.settings)
     sources = {one.session: roi_rnn.windows([one], trained.settings, device) for one in signals}
-    _passing.write(args, recordings, passing.pass_sessions(trained, sources, device))
+    _passing.write(args, recordings, pass_mice.pass_sessions(trained, sources, device))
