@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from make_recordings import H, W, stack, write_recording
 from mesodecode.base.files import UserError
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.inputs import Images, SessionFeatures, Windows
 
 

@@ -18,7 +18,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.explain import cutout_tables, map_check, map_verdicts
 from mesodecode.study import study as studies
 

@@ -35,7 +35,7 @@ from mesodecode.base import windows
 from mesodecode.base.files import UserError, write_checksum
 from mesodecode.decoders import extraction, linear, predict, predictions, train
 from mesodecode.decoders.extraction import extract
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings

@@ -15,7 +15,7 @@ from torch import nn
 
 from mesodecode.base.files import UserError
 from mesodecode.decoders.extraction import extract
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained, load_trained

@@ -18,7 +18,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders import linear
 from mesodecode.decoders.extraction import extract
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained

@@ -27,7 +27,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_device
 from mesodecode.decoders import predict, roi_rnn
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import read_recordings
 from mesodecode.recordings.roi_signals import signals_of

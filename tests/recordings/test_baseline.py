@@ -13,7 +13,7 @@ from mesodecode.base.roc_auc import roc_auc
 from mesodecode.cli import main
 from mesodecode.decoders import applied, linear, predict
 from mesodecode.decoders.extraction import extract
-from mesodecode.decoders.features import read_features
+from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read

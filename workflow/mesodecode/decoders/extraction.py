@@ -1,4 +1,4 @@
-"""Features of every frame under trained CNNs, written as files (their layout: features.py)."""
+"""Features of every frame under trained CNNs, written as files (their layout: feature_files.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from mesodecode.base.files import atomic_path
 from mesodecode.base.windows import tell_short
 from mesodecode.decoders.convolutions import for_use
-from mesodecode.decoders.features import ARRAYS, group_of
+from mesodecode.decoders.feature_files import ARRAYS, group_of
 from mesodecode.decoders.predict import cnn_outputs
 from mesodecode.decoders.weights import Trained, digest
 from mesodecode.recordings.baseline import with_baseline

@@ -31,6 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.decoders.features import link
+    from mesodecode.decoders.feature_files import link
 
     link(args.features, _alone.epoch_of(args.epoch, "--epoch"), args.seen, args.out)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.features import read_features
+    from mesodecode.decoders.feature_files import read_features
     from mesodecode.decoders.inputs import Windows
     from mesodecode.decoders.pass_mice import pass_starts
     from mesodecode.decoders.passed import Passed

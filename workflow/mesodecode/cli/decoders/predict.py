@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.features import read_features
+    from mesodecode.decoders.feature_files import read_features
     from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.features import epochs_in, fingerprint
+    from mesodecode.decoders.feature_files import epochs_in, fingerprint
     from mesodecode.decoders.inputs import Windows
     from mesodecode.decoders.networks import rnn_decoder
     from mesodecode.decoders.weights import Trained
@@ -80,6 +80,6 @@ def run(args: argparse.Namespace) -> None:
 
 def _read(paths: list[Path], mice: list[str] | None, epoch: int | None) -> list[SessionFeatures]:
     """Return the sessions of all files, or of `mice` in the only one."""
-    from mesodecode.decoders.features import read_features
+    from mesodecode.decoders.feature_files import read_features
 
     return [one for path in paths for one in read_features(path, mice, epoch)]

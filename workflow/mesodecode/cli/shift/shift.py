@@ -119,7 +119,7 @@ def _measure(
     from mesodecode.base.files import UserError
     from mesodecode.decoders import validation
     from mesodecode.decoders.applied import load
-    from mesodecode.decoders.features import read_features
+    from mesodecode.decoders.feature_files import read_features
     from mesodecode.shift import measures
     from mesodecode.shift.adapted_features import AdaptedFeatures
     from mesodecode.study.allocation import split_ids

@@ -9,7 +9,7 @@ from make_decoders import write_recording
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.decoders import choose, predictions, validation
-from mesodecode.decoders.features import epochs_in, read_features
+from mesodecode.decoders.feature_files import epochs_in, read_features
 from mesodecode.decoders.passed import Passed
 from mesodecode.decoders.weights import load_epochs, load_trained
 
