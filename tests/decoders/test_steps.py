@@ -6,6 +6,9 @@ waits for the device.
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +16,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from make_decoders import TINY, write_recording
-from mesodecode.decoders import steps, train
+from make_decoders import TINY, trained_cnn, write_recording
+from mesodecode.decoders import compiling, steps, train, weights
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Images, ImageWindows, Source, shared
@@ -328,3 +331,143 @@ def test_images_that_windows_share_are_told_for_many_batches_as_for_one(monkeypa
         assert images.tolist() == sorted({*positions.flatten().tolist()})
         assert torch.equal(images[of], positions)
     assert shared([], offsets) == ([], [])
+
+
+# --- compiled ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compiles(monkeypatch, graphs):
+    """Train in bfloat16 on a CPU, and compile as if it paid; returns the compiled shapes."""
+    asked = []
+
+    def compiler(function, dynamic):
+        def compiled(images):
+            asked.append(tuple(images.shape))
+            return function(images)
+
+        return compiled
+
+    monkeypatch.setattr(train, "reduced_dtype", lambda _: torch.bfloat16)
+    monkeypatch.setattr(compiling, "COST", 0.0)
+    monkeypatch.setattr(torch, "compile", compiler)
+    return asked
+
+
+def mixed(source, **changed):
+    def make():
+        torch.manual_seed(1)
+        rnn = RNNDecoder(256, cell="gru", hidden_size=4, num_layers=2, dropout=0.3)
+        return CNNRNNDecoder(CNNDecoder(TINY), rnn)
+
+    options = {"batch_size": 8, "run_length": 4, "epochs": 1, "precision": "mixed"}
+    return run(make=make, source=source, **(options | changed))
+
+
+def test_what_is_compiled_is_the_commonest_number_of_images_and_trying_it_leaves_no_trace(
+    monkeypatch, compiles, recordings, capsys
+):
+    source = ImageWindows(recordings, half_window=2, augment=Augment(intensity=0.1))
+    found = mixed(source)
+    dice = torch.Generator().manual_seed(7)
+    batches = batches_of(source.centres, 4, 1, 8, dice)  # of the first epoch
+    needed = [{t + k for t in batch.tolist() for k in range(-2, 3)} for batch in batches]
+    commonest = Counter(map(len, needed)).most_common(1)[0][0]
+    assert {shape[0] for shape in compiles} == {commonest}
+    assert f"compiling for batches of {commonest} images" in capsys.readouterr().err
+    monkeypatch.setattr(compiling, "COST", 1e9)  # too short a job
+    compiles.clear()
+    plain = mixed(source)
+    assert not compiles and "compil" not in capsys.readouterr().err
+    assert_same(found, plain)
+
+
+@pytest.mark.parametrize("fails", ["forward", "backward"])
+def test_where_nothing_can_be_compiled_a_line_says_so(
+    monkeypatch, compiles, recordings, capsys, fails
+):
+    def compiler(function, dynamic):
+        def compiled(images):
+            maps = function(images)
+            if fails == "forward":
+                raise ValueError("no working C++ compiler\nand how to get one")
+            maps.register_hook(lambda _: (_ for _ in ()).throw(RuntimeError("out of registers")))
+            return maps
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    source = ImageWindows(recordings, half_window=2)
+    found = mixed(source)
+    why = {"forward": "no working C++ compiler", "backward": "out of registers"}[fails]
+    assert f"not compiled, slower ({why})" in capsys.readouterr().err.splitlines()
+    monkeypatch.setattr(compiling, "COST", 1e9)
+    assert_same(found, mixed(source))
+
+
+@pytest.mark.parametrize(
+    ("precision", "n", "pays"),
+    [("mixed", 3_000_000, True), ("mixed", 2_000_000, False), ("float32", 10**8, False)],
+)
+def test_a_job_compiles_if_its_images_gain_more_than_compiling_takes(
+    monkeypatch, graphs, recordings, capsys, precision, n, pays
+):
+    """30 µs an image of 128 px; these are of 32 px, a sixteenth of it."""
+    source = Images(recordings)
+    monkeypatch.setattr(source, "images_of", lambda parts: [16 * n // len(parts)] * len(parts))
+    monkeypatch.setattr(train, "reduced_dtype", lambda _: torch.bfloat16)
+    monkeypatch.setattr(torch, "compile", lambda function, dynamic: function)
+    run(make=lambda: CNNDecoder(TINY), source=source, batch_size=52, epochs=1, precision=precision)
+    assert ("compiling" in capsys.readouterr().err) is pays
+
+
+# --- passes in a reduced type ------------------------------------------------------------------
+
+
+@pytest.fixture
+def reduced(monkeypatch):
+    """A CPU that computes fastest in bfloat16; returns a network of `precision: mixed` and not."""
+    monkeypatch.setattr(weights, "reduced_dtype", lambda _: torch.bfloat16)
+    trained = trained_cnn()
+    settings = trained.settings | {"precision": "mixed"}
+    return replace(trained, settings=settings).build(), trained.build()
+
+
+IMAGES = torch.randn(64, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+
+
+def test_a_mixed_network_passes_in_bfloat16_and_sums_in_float32(reduced):
+    network, full = reduced
+    kinds = {}
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            part.register_forward_hook(
+                lambda part, _, out: kinds.setdefault(type(part).__name__, set()).add(out.dtype)
+            )
+    maps = []
+    head = network.net.forward_head
+    network.net.forward_head = lambda x, **how: (maps.append(x), head(x, **how))[1]
+    with torch.inference_mode():
+        logits, exact = network(IMAGES), full(IMAGES)
+        features = network.features(IMAGES)
+    assert kinds.pop("Linear") == {torch.float32}
+    assert kinds and all(seen == {torch.bfloat16} for seen in kinds.values())
+    assert logits.dtype == features.dtype == maps[0].dtype == torch.float32
+    torch.testing.assert_close(
+        features, maps[0].double().mean((2, 3)).float(), rtol=1e-5, atol=1e-6
+    )
+    # 8 bits of a product, through all layers of a network with outputs up to both ends
+    assert exact.sigmoid().std() > 0.3
+    assert 1e-4 < (logits.sigmoid() - exact.sigmoid()).abs().max() < 0.1
+
+
+def test_gradients_are_taken_in_float32_and_no_cast_weight_outlives_its_epoch(reduced):
+    network, full = reduced
+    images = IMAGES[:8]
+    assert torch.equal(network(images), full(images))  # with gradients
+    with torch.inference_mode():
+        first = network(images)
+        state = {k: v * 0.5 if v.is_floating_point() else v for k, v in full.state_dict().items()}
+    network.load_state_dict(state)
+    with torch.inference_mode():
+        assert not torch.allclose(network(images), first)

@@ -332,9 +332,27 @@ def test_of_several_gpus_each_job_takes_its_own(monkeypatch, tmp_path):
         os.close(handle)
 
 
+def test_a_gpu_finds_what_other_jobs_have_compiled(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for own, expected in ((None, str(tmp_path / "mesodecode/inductor")), ("/mine", "/mine")):
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", own or "")
+        if not own:
+            monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+        resolve_device("cuda", None)
+        assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == expected
+
+
 def test_a_device_that_is_not_there_is_an_error(monkeypatch):
+    def refuses():
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040).\n…")
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="--device cuda"):
+    monkeypatch.setattr(torch.cuda, "init", refuses)
+    with pytest.raises(
+        UserError, match=r"--device cuda: .* \(The NVIDIA driver .* 11040\).\); use"
+    ):
         resolve_device("cuda", None)
     assert resolve_device("auto", 1) == resolve_device("cpu", None) == torch.device("cpu")
     assert torch.get_num_threads() == 1

@@ -6,9 +6,10 @@ import fcntl
 import os
 import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,18 +17,37 @@ from mesodecode.base.files import UserError
 
 
 def resolve_device(device: str, threads: int | None) -> torch.device:
-    """Return the torch device of "auto", "cpu" or "cuda"; set the CPU threads of this process."""
+    """Return the torch device of "auto", "cpu" or "cuda".
+
+    Sets the CPU threads of this process, how a GPU multiplies in it (see `computing`), and where
+    jobs find what others have compiled for one.
+    """
+    _multiply(PRODUCTS)
     if threads is not None:
         if threads < 1:
             raise UserError(f"--threads {threads}: needs 1 or more")
         torch.set_num_threads(threads)
     if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no GPU here; use --device auto or cpu")
+        why = _no_gpu()
+        raise UserError(f"--device cuda: torch sees no GPU here ({why}); use --device auto or cpu")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        # Before any part of torch is compiled: that sets it itself, to a folder in /tmp.
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "mesodecode" / "inductor"))
     if device == "cuda" and torch.cuda.device_count() > 1 and not _GPU:
         _take_gpu()
     return torch.device(device)
+
+
+def _no_gpu() -> str:
+    """Return why torch sees no GPU, such as a driver that is too old."""
+    try:
+        torch.cuda.init()
+    except Exception as error:
+        return first_line(error)
+    return "none is visible"
 
 
 _GPU: list[int] = []  # the open lock file of the GPU that this process took
@@ -59,6 +79,16 @@ def reduced_dtype(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native else torch.float16
 
 
+# What a GPU multiplies float32 in, by parts of torch.
+PRODUCTS = [(torch.backends.cudnn.conv, "tf32"), (torch.backends.cudnn.rnn, "tf32")]
+PRODUCTS.append((torch.backends.cuda.matmul, "ieee"))
+
+
+def _multiply(products: Sequence[tuple[Any, str]]) -> None:
+    for part, kind in products:
+        part.fp32_precision = kind
+
+
 @contextmanager
 def computing(device: torch.device | str, *, repeats: bool = False) -> Iterator[None]:
     """Set how a GPU computes in float32, and leave torch as it was.
@@ -68,21 +98,17 @@ def computing(device: torch.device | str, *, repeats: bool = False) -> Iterator[
     containers) or another program may have changed. `repeats`: give the same bits again, at some
     cost.
     """
-    backends = torch.backends
-    types = {backends.cudnn.conv: "tf32", backends.cudnn.rnn: "tf32", backends.cuda.matmul: "ieee"}
-    before = {part: part.fp32_precision for part in types}
+    before = [(part, part.fp32_precision) for part, _ in PRODUCTS]
     settles = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     if repeats and torch.device(device).type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        for part, kind in types.items():
-            part.fp32_precision = kind
+        _multiply(PRODUCTS)
         yield
     finally:
-        for part, kind in before.items():
-            part.fp32_precision = kind
+        _multiply(before)
         torch.use_deterministic_algorithms(settles, warn_only=warns)
 
 

@@ -49,6 +49,10 @@ class Source:
         """Return the network's inputs for the positions `centres` (N,)."""
         raise NotImplementedError
 
+    def images_of(self, parts: Sequence[torch.Tensor]) -> list[int]:
+        """Return how many images, or other inputs of the first layer, each of `parts` needs."""
+        return list(map(len, parts))
+
     @torch.inference_mode()
     def logits(self, model: nn.Module, at: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
         """Return the logits (N,) of a network in evaluation mode for the positions `at` (N,)."""
@@ -122,7 +126,7 @@ class Images(Source):
                 yield at, fed
                 continue
             groups = self._recording[at] if alike else torch.arange(len(at), device=self.device)
-            yield at, fed, *self._augment.draw(groups, self._base.shape[-2:])
+            yield at, fed, *self._augment.draw(groups, self.image_size)
 
     def assemble(self, at: torch.Tensor, fed: torch.Tensor, *drawn: torch.Tensor) -> torch.Tensor:
         """Return images (N, 3, H, W) of what was fed."""
@@ -132,6 +136,11 @@ class Images(Source):
         if drawn:
             images = self._augment.apply(images, *drawn)
         return images.to(memory_format=torch.channels_last)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return tuple(self._base.shape[-2:])
 
     def _baseline(self, at: torch.Tensor) -> torch.Tensor:
         """Return what is subtracted (N, H, W) at the positions `at` (N,)."""
@@ -167,6 +176,15 @@ class ImageWindows(Source):
     def batch(self, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images (M, 3, H, W) and windows (N, 2 w + 1) for the positions `centres` (N,)."""
         return next(self.batches([centres]))
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self.images.image_size
+
+    def images_of(self, parts: Sequence[torch.Tensor]) -> list[int]:
+        """Return how many images the windows of each of `parts` share."""
+        return list(map(len, shared(parts, self._offsets)[0]))
 
     def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, ...]]:
         """Yield windows, as of `batch`, and what their images are made of, for each of `parts`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,16 @@ from mesodecode.decoders.backbones import create_backbone
 from mesodecode.decoders.convolutions import with_depthwise
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+REDUCED = (torch.bfloat16, torch.float16)
+
+
+def logits_of(layer: nn.Linear, features: torch.Tensor) -> torch.Tensor:
+    """Return the logits (N,) that a last layer makes of features (N, F).
+
+    Never in a reduced type, whose 8 bits would be all that is left of a logit.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        return layer(features.float() if features.dtype in REDUCED else features)[:, 0]
 
 
 class RNNDecoder(nn.Module):
@@ -56,11 +67,11 @@ class RNNDecoder(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
         if gru.fits(self.rnn, x):
-            return self.head(gru.final_state(self.rnn, x))[:, 0]
+            return logits_of(self.head, gru.final_state(self.rnn, x))
         state = self._layer_by_layer(x) if self.training and self.rnn.dropout else self.rnn(x)[1]
         state = state[0] if isinstance(state, tuple) else state  # LSTM: (hidden, cell)
         directions = 2 if self.rnn.bidirectional else 1
-        return self.head(torch.cat(tuple(state[-directions:]), dim=1))[:, 0]
+        return logits_of(self.head, torch.cat(tuple(state[-directions:]), dim=1))
 
     def _layer_by_layer(self, x: torch.Tensor) -> Any:
         """Return the state of the last layer; dropout between layers is drawn by torch.
@@ -114,11 +125,19 @@ class TCNDecoder(nn.Module):
         x = self.inputs(x.transpose(1, 2))
         for layer in self.layers:
             x = x + self.dropout(torch.relu(layer(x)))
-        return self.head(torch.cat((x[:, :, x.shape[2] // 2], x.mean(2)), dim=1))[:, 0]
+        return logits_of(self.head, torch.cat((x[:, :, x.shape[2] // 2], x.mean(2)), dim=1))
 
 
 class CNNDecoder(nn.Module):
-    """A timm backbone with one output on pseudo-RGB images (N, 3, H, W)."""
+    """A timm backbone with one output on pseudo-RGB images (N, 3, H, W).
+
+    `passed_in`: the reduced type in which its maps are computed where no gradient is taken, or
+    None; pooling and output are float32 in any case. `compiled`: for how many images what else
+    computes the maps in training, and it (`mesodecode.decoders.compiling`).
+    """
+
+    passed_in: torch.dtype | None = None
+    compiled: tuple[int, Callable[[torch.Tensor], torch.Tensor]] | None = None
 
     def __init__(self, backbone: str, pretrained: str = "none") -> None:
         super().__init__()
@@ -139,7 +158,7 @@ class CNNDecoder(nn.Module):
         Raises UserError if the backbone does not take images of this size.
         """
         try:
-            maps = self.net.forward_features(images)
+            maps = self._maps(images)
         except AssertionError as error:  # timm: transformers mostly are made for one size
             about = self.net.pretrained_cfg
             height, width = images.shape[2:]
@@ -148,11 +167,22 @@ class CNNDecoder(nn.Module):
                 f"px ({str(error).strip().rstrip('.')}); set image_size in the config to "
                 f"{about['input_size'][-1]}, or choose another backbone"
             ) from error
+        if maps.dtype in REDUCED:
+            maps = maps.float()
         return self.net.forward_head(maps, pre_logits=True)
+
+    def _maps(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training and self.compiled and self.compiled[0] == len(images):
+            return self.compiled[1](images)
+        if self.passed_in is None or torch.is_grad_enabled():
+            return self.net.forward_features(images)
+        # No cache of cast weights: it would outlive those that another epoch's take the place of.
+        with torch.autocast(images.device.type, self.passed_in, cache_enabled=False):
+            return self.net.forward_features(images)
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Map pooled features (N, n_features) to logits (N,)."""
-        return self.net.get_classifier()(features)[:, 0]
+        return logits_of(self.net.get_classifier(), features)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images (N, 3, H, W) to logits (N,)."""

@@ -209,16 +209,21 @@ class Steps:
 
     def step(self, at: torch.Tensor, *fed: torch.Tensor) -> None:
         """Compute one step: forward, loss, backward, optimizer, average."""
-        with self.autocast():
-            logits = self.model(self.source.assemble(*fed))
-        loss = loss_of(logits.float(), self.source.labels[at], self.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        loss = self.gradients(at, *fed)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
             self.average.update(self.model)
         self.loss += loss.detach().double() * len(at)
+
+    def gradients(self, at: torch.Tensor, *fed: torch.Tensor) -> torch.Tensor:
+        """Compute the gradients of a step; return its loss."""
+        with self.autocast():
+            logits = self.model(self.source.assemble(*fed))
+        loss = loss_of(logits.float(), self.source.labels[at], self.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        return loss
 
 
 def record(step: Callable[[], None]) -> Callable[[], None]:

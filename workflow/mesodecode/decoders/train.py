@@ -19,6 +19,7 @@ from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.compiling import compile_for
 from mesodecode.decoders.device import computing, peak_memory, reduced_dtype
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.steps import Average, CapturableAdam, Steps, captures, loss_of
@@ -95,7 +96,9 @@ def fit(
     5. With `ema_decay` d above 0, what is validated and kept is an average of the weights, moved
        by 1 - d towards the current ones after every step.
     6. `precision` mixed computes in bfloat16 on a GPU that has it, in float16 with a scaled loss on
-       an older one, and in float32 on a CPU, where the others do not pay.
+       an older one, and in float32 on a CPU, where the others do not pay. Float32 on a GPU is that
+       of `device.computing`.
+    7. On a GPU steps are captured (`Steps`), and in long trainings in bfloat16 compiled.
 
     With a `checkpoint` the run goes on where an earlier one ended, to the same weights; one that
     had come to its end is not repeated.
@@ -115,7 +118,7 @@ def fit(
             check_states(source.labels[in_runs(source.centres, run_length, frame_step)], name)
     n_inputs = len(in_runs(train.centres, run_length, frame_step))
     how = run_length, frame_step, batch_size
-    n_batches = len(batches_of(train.centres, *how))
+    batches = batches_of(train.centres, *how, torch.Generator().manual_seed(seed))
     dtype = reduced_dtype(device) if precision == "mixed" else None
     captured = captures(device, dtype)
     if captured:
@@ -124,7 +127,7 @@ def fit(
         optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
     if schedule == "one_cycle":
         rate = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=max_lr, total_steps=max(2, epochs * n_batches)
+            optimizer, max_lr=max_lr, total_steps=max(2, epochs * len(batches))
         )
     else:
         rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
@@ -136,6 +139,7 @@ def fit(
     patience = early_stopping if valid is not None else None
     signals = checkpoint.signals() if checkpoint else nullcontext()
     with signals, computing(device, repeats=precision == "float32"):
+        compile_for(steps, batches, epochs)
         while run.epoch <= epochs and not (patience and run.stalled() >= patience):
             run.train(batches_of(train.centres, *how, run.order), f"epoch {run.epoch}/{epochs}")
             if valid is None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.decoders.backbones import _load_safely
+from mesodecode.decoders.device import reduced_dtype
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder, rnn_decoder
 from mesodecode.study.allocation import Allocation
 
@@ -51,7 +52,7 @@ class Trained:
         return Allocation(tuple(self.train_mice), tuple(self.valid_mice), tuple(test_mice))
 
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
-        """Return the network in evaluation mode."""
+        """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that."""
         if self.kind == "cnn":
             model = CNNDecoder(self.settings["backbone"])
         elif self.kind == "finetuned":
@@ -60,6 +61,10 @@ class Trained:
             first = next(iter(self.state.values()))  # of both networks: outputs x features
             model = rnn_decoder(first.shape[1], self.settings)
         model.load_state_dict(self.state, strict=True)
+        if self.settings.get("precision") == "mixed":
+            for part in model.modules():
+                if isinstance(part, CNNDecoder):
+                    part.passed_in = reduced_dtype(torch.device(device))
         return model.to(device).eval()
 
 

@@ -38,7 +38,7 @@ CLASSICAL = {
 }
 
 # Settings that the words of a kind are made of; others are listed where they are not the default.
-_TRAINING = {"epochs", "batch_size", "max_lr", "frame_step", "seed"}
+_TRAINING = {"epochs", "batch_size", "max_lr", "frame_step", "seed", "precision"}
 
 _RNN = {"rnn", "half_window", "hidden_size", "num_layers", "bidirectional", "dropout"}
 
@@ -57,6 +57,13 @@ SPOKEN = {
     "importance_shap": {
         *("decoder", "method", "background", "background_from", "windows", "output", "seed")
     },
+}
+
+# In what a network multiplies, by its precision; see `mesodecode.decoders.device.computing`.
+PRODUCTS = {
+    "float32": "Where a GPU computed, convolutions and recurrent layers multiplied in TF32.",
+    "mixed": "Where a GPU computed, it multiplied in bfloat16 (float16 if it has none) and summed "
+    "in float32; results there repeat within the spread of seeds, not to the bit.",
 }
 
 LONGEST_LIST = 8  # values of a list that are spelt out; the table of settings has them all
@@ -297,7 +304,7 @@ def _trained(settings: Mapping[str, Any], noun: str) -> str:
         f"trained for {counted(settings['epochs'], 'epoch')} on {every(settings, noun)}, in "
         f"batches of {settings['batch_size']}, by Adam [@kingma2015] with {rate} on the "
         f"cross-entropy loss{smooth} (seed {settings['seed']}). The weights of the epoch with "
-        "the lowest validation loss are the ones tested."
+        f"the lowest validation loss are the ones tested. {PRODUCTS[settings['precision']]}"
     )
 
 

@@ -1,0 +1,68 @@
+"""A CNN compiled for the images of a long training on a GPU, where that pays and can be done."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from mesodecode.decoders.device import first_line
+from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.steps import Steps
+
+# Seconds that an image of 128 × 128 px gains in a compiled step of EfficientNet-B0 against a
+# captured one (H200: 23 µs in batches of 512, 39 µs in runs of 16), and that compiling takes.
+GAIN, COST = 3e-5, 90.0
+
+
+def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> None:
+    """Compile the CNN of a training for its commonest number of images, if the job is long enough.
+
+    `batches` are those of the first of its `epochs`. In float32 nothing is compiled, as other
+    kernels give other last bits. Where compiling fails, a line says so and the network stays as it
+    is.
+    """
+    cnns = [part for part in steps.model.modules() if isinstance(part, CNNDecoder)]
+    if not (steps.captured and steps.dtype and cnns):
+        return
+    counts = steps.source.images_of(batches)
+    size = steps.source.image_size
+    seconds = epochs * sum(counts) * GAIN * size[0] * size[1] / 128**2
+    if seconds < COST:
+        return
+    ((commonest, _),) = Counter(counts).most_common(1)
+    print(f"compiling for batches of {commonest} images", file=sys.stderr, flush=True)
+    for cnn in cnns:
+        cnn.compiled = commonest, torch.compile(cnn.net.forward_features, dynamic=False)
+    try:
+        with undone(steps.model), steps.side():
+            at = batches[counts.index(commonest)]
+            steps.gradients(at, *next(iter(steps.source.feed([at]))))
+    except Exception as error:  # no compiler on this machine, and much else
+        print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
+        for cnn in cnns:
+            cnn.compiled = None
+
+
+@contextmanager
+def undone(model: nn.Module) -> Iterator[None]:
+    """Undo what passes of a network in training leave: its statistics, gradients, random state."""
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    mode, cuda = model.training, torch.cuda.is_available()
+    dice = torch.get_rng_state(), torch.cuda.get_rng_state_all() if cuda else []
+    model.train()
+    try:
+        yield
+    finally:
+        model.train(mode)
+        model.zero_grad(set_to_none=True)
+        torch.set_rng_state(dice[0])
+        if cuda:
+            torch.cuda.set_rng_state_all(dice[1])
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
