@@ -1,141 +1,439 @@
-"""How close training and inference come to what the card can do, and how long Figure 2 takes on it.
+"""How close training and passing come to what a card can do, and how long Figure 2 takes on it.
 
-python benchmarks/gpu.py [--precision mixed]        about 5 minutes on a data-centre GPU
+python benchmarks/gpu.py [--no-compile]     about 10 minutes on a data-centre GPU
+python benchmarks/gpu.py --small            the same lines in a minute on a CPU, to try them
 
-Recordings of the published frame size (128 px, uint16) are simulated on the spot; one session is
-repeated to `--sessions` sessions of `--frames` frames, because only their size matters here. The
-ceiling is the same network on one batch that stays in the device's memory: no indexing, no
-normalisation, no labels. The wall time of the 20 allocations of CNN, CNN-GRU and CNN-LSTM at the
-published size is extrapolated from these rates, and printed as such.
+Side by side in one run, on frames of the published size (128 px, uint16) that are simulated on the
+spot; one session stands for `--sessions`, as only their size matters here:
+
+1. ceilings: the same network on a batch that stays in the device's memory, without indexing,
+   normalisation or labels; step by step, as one CUDA graph, compiled and one graph;
+2. mesodecode's own training, with validation and checkpoints, and passes;
+3. the authors' way, a loop of our own: every image of every window passes the CNN, one file an
+   image, read by 10 worker processes;
+4. float32 against bfloat16: AUC of three seeds each on a simulated cohort, and how far
+   probabilities of one network differ;
+5. Figure 2 (CNN, CNN-GRU, CNN-LSTM × 20 allocations, each set of training mice once, fine-tuned
+   from one epoch of its CNN), projected from the rates of 2, with reading.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from feeding import simulated
+from PIL import Image
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.utils.data import DataLoader, Dataset
 
-from mesodecode.decoders import train
-from mesodecode.decoders.device import reduced_dtype, resolve_device
+from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders import compiling, train
+from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.device import computing, reduced_dtype, resolve_device
 from mesodecode.decoders.inputs import Images, ImageWindows
-from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
-from mesodecode.decoders.predict import cnn_outputs
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, cnn_rnn_decoder
+from mesodecode.recordings.recording import Recording
 from mesodecode.study import schema
 
-# The published study: 64 sessions of 18,000 frames, 3 of 5 mice train, 1 validates, 3 epochs each.
-SESSIONS, FRAMES, ALLOCATIONS, EPOCHS = 64, 18_000, 20, 3
-TRAIN, VALID = 3 / 5 * SESSIONS * FRAMES, 1 / 5 * SESSIONS * FRAMES
+# The published study: 64 sessions of 18,000 frames of 5 mice; 3 mice train, 3 epochs.
+FRAMES, EPOCHS = 64 * 18_000, 3
+TRAIN, OTHERS = FRAMES * 3 // 5, FRAMES * 2 // 5
+SETS = 10  # sets of training mice behind 20 allocations
+FIGURE2 = {"cnn": SETS, "fine-tuning": 2 * SETS}  # trainings; of two recurrent networks each
+GB_A_FRAME = 128 * 128 * 2 / 1e9
+SETTINGS = schema.defaults("cnn_rnn", start_from="cnn", rnn="gru")
 
 
-def rate(steps: Iterable[Callable[[], int]], device: torch.device) -> float:
-    """Return images/s of `steps`, each of which returns how many it took; the first is left out."""
-    steps = iter(steps)
-    next(steps)()
-    _wait(device)
-    start = time.perf_counter()
-    images = sum(step() for step in steps)
-    _wait(device)
-    return images / (time.perf_counter() - start)
+@dataclass
+class Bench:
+    """Sizes, the device, and what was measured, in units a second."""
+
+    device: torch.device
+    backbone: str
+    size: int
+    batch: int
+    steps: int
+    workers: int
+    compiles: bool
+
+    def cnn(self) -> CNNDecoder:
+        """Return a new CNN."""
+        return CNNDecoder(self.backbone)
+
+    def fine(self) -> CNNRNNDecoder:
+        """Return a new CNN-GRU of the published size."""
+        return cnn_rnn_decoder(self.cnn(), SETTINGS)
+
+    def wait(self) -> None:
+        """Wait for the device."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def rate(self, step: Callable[[], object], units: int) -> float:
+        """Return units/s of a step, each of which takes so many; its first three are left out."""
+        for _ in range(3):
+            step()
+        self.wait()
+        start = time.perf_counter()
+        for _ in range(self.steps):
+            step()
+        self.wait()
+        return self.steps * units / (time.perf_counter() - start)
 
 
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def say(what: str, found: float | None, unit: str = "", of: float | None = None) -> None:
+    """Print one line: a rate, and its share of another."""
+    share = f"{found / of:8.0%}" if of and found else ""
+    print(f"{what:<64}{f'{found:>12,.0f}' if found else '–':>12} {unit:<10}{share}", flush=True)
 
 
-def ceiling(device: torch.device, batch_size: int, size: int, precision: str, training: bool):
-    """Return images/s of the network on a resident batch."""
-    model = CNNDecoder("tf_efficientnet_b0.in1k").to(device, memory_format=torch.channels_last)
-    model.train(training)
-    images = torch.randn(batch_size, 3, size, size, device=device)
+# --- 1. ceilings -------------------------------------------------------------------------------
+
+
+def resident(bench: Bench, kind: str) -> tuple[nn.Module, object, int]:
+    """Return a network, its inputs in the device's memory, and how many labels go with them."""
+    if kind == "fine-tuning":
+        run, w, n = SETTINGS["run_length"], SETTINGS["half_window"], SETTINGS["batch_size"]
+        each = run + 2 * w
+        first = torch.arange(n // run)[:, None] * each + torch.arange(run)
+        windows = first.flatten()[:, None] + torch.arange(2 * w + 1)
+        model, n_images = bench.fine(), n // run * each
+    else:
+        model, n, n_images, windows = bench.cnn(), bench.batch, bench.batch, None
+    images = torch.randn(n_images, 3, bench.size, bench.size, device=bench.device)
     images = images.to(memory_format=torch.channels_last)
-    labels = torch.rand(batch_size, device=device).round()
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    dtype = reduced_dtype(device) if precision == "mixed" else None
+    model = model.to(bench.device, memory_format=torch.channels_last)
+    given = images if windows is None else (images, windows.to(bench.device))
+    return model, given, n
 
-    def step() -> int:
-        with (
-            torch.set_grad_enabled(training),
-            torch.autocast(device.type, dtype=dtype, enabled=dtype is not None),
-        ):
-            logits = model(images)
+
+def ceiling(bench: Bench, kind: str, precision: str, how: str) -> float | None:
+    """Return units/s of a resident batch; `how`: eager, graph, or compiled (and one graph)."""
+    cuda = bench.device.type == "cuda"
+    if how != "eager" and not cuda:
+        return None
+    model, given, n = resident(bench, kind)
+    training = kind != "pass"
+    model.train(training)
+    dtype = reduced_dtype(bench.device) if precision == "mixed" else None
+    labels = torch.rand(n, device=bench.device).round()
+    optimizer = torch.optim.Adam(model.parameters(), fused=True, capturable=cuda)
+    if how == "compiled":
+        (cnn,) = (part for part in model.modules() if isinstance(part, CNNDecoder))
+        if not training:
+            import torch._inductor.config as inductor
+
+            inductor.freezing = True
+        cnn.net.forward_features = torch.compile(cnn.net.forward_features, dynamic=False)
+
+    def step() -> None:
+        on = dtype is not None
+        cast = torch.autocast(bench.device.type, dtype, enabled=on, cache_enabled=False)
+        with torch.set_grad_enabled(training), cast:
+            logits = model(given)
         if training:
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
+            loss = binary_cross_entropy_with_logits(logits.float(), labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-        return batch_size
 
-    return rate([step] * 12, device)
+    with computing(bench.device):
+        if how != "eager":
+            step = captured(step)
+        return bench.rate(step, n)
+
+
+def captured(step: Callable[[], None]) -> Callable[[], None]:
+    """Return a step as one CUDA graph."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(4):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+# --- 2. our own --------------------------------------------------------------------------------
+
+
+def trained(
+    bench: Bench, kind: str, precision: str, recordings: list[Recording], folder: Path, fast: bool
+) -> tuple[float, float, float]:
+    """Return units/s of the second epoch of a training, its peak memory (GB), and seconds in all.
+
+    `fast`: compiled, however short the training is.
+    """
+    make, options = bench.cnn, {"batch_size": bench.batch}
+    sources = [Images(part, bench.device) for part in (recordings, recordings[:1])]
+    if kind == "fine-tuning":
+        make = bench.fine
+        options = {key: SETTINGS[key] for key in ("batch_size", "run_length")}
+        w = SETTINGS["half_window"]
+        sources = [ImageWindows(part, w, bench.device) for part in (recordings, recordings[:1])]
+    if bench.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    cost, compiling.COST = compiling.COST, 0.0 if fast else float("inf")
+    start = time.perf_counter()
+    try:
+        with contextlib.redirect_stderr(io.StringIO()) as log:
+            history = train.fit(
+                make,
+                *sources,
+                epochs=2,
+                max_lr=1e-3,
+                frame_step=1,
+                seed=0,
+                precision=precision,
+                device=bench.device,
+                checkpoint=Checkpoint(folder / f"{kind}{precision}{fast}.pt", {}, every=5.0),
+                **options,
+            ).history
+    finally:
+        compiling.COST = cost
+    for line in log.getvalue().splitlines():
+        if "slower" in line:
+            print(line)
+    last = history[-1]
+    return last.inputs_per_s, last.peak_memory_mb / 1024, time.perf_counter() - start
+
+
+def passed(bench: Bench, precision: str, recording: Recording) -> float:
+    """Return images/s of a network that passes the images of a recording, all in memory."""
+    model = bench.cnn().to(bench.device, memory_format=torch.channels_last).eval()
+    if precision == "mixed":
+        model.passed_in = reduced_dtype(bench.device)
+    images = Images([recording], bench.device)
+
+    def once() -> torch.Tensor:
+        return images.logits(model, images.centres, bench.batch)
+
+    with computing(bench.device):
+        return bench.rate(once, len(images.centres))
+
+
+# --- 3. the authors' way -----------------------------------------------------------------------
+
+
+class Files(Dataset):
+    """Windows of images, each image a file of its own."""
+
+    def __init__(self, folder: Path, recording: Recording, width: int) -> None:
+        frames = recording.read_frames().astype(np.float32)
+        low, high = frames.min(), frames.max()
+        bytes_ = ((frames - low) / (high - low) * 255).astype(np.uint8)
+        self.paths = [folder / f"{t}.png" for t in range(1, len(frames) - 1)]
+        for t, path in enumerate(self.paths, 1):
+            Image.fromarray(np.moveaxis(bytes_[t - 1 : t + 2], 0, -1)).save(path)
+        self.labels, self.width = recording.labels.astype(np.float32), width
+
+    def __len__(self) -> int:
+        return len(self.paths) - self.width + 1
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, np.float32]:
+        images = [np.asarray(Image.open(path)) for path in self.paths[i : i + self.width]]
+        stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        return stacked.float() / 255, self.labels[i + self.width // 2 + 1]
+
+
+def authors(bench: Bench, recording: Recording, folder: Path) -> float:
+    """Return windows/s of fine-tuning that passes every window's images; a GPU takes float16."""
+    folder.mkdir()
+    width, n = 2 * SETTINGS["half_window"] + 1, SETTINGS["batch_size"]
+    cuda = bench.device.type == "cuda"
+    data = Files(folder, recording, width)
+    loader = DataLoader(
+        data, n, shuffle=True, drop_last=True, num_workers=bench.workers, pin_memory=cuda
+    )
+    model = bench.fine().to(bench.device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    total = bench.steps + 3
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-3, total_steps=total + 1)
+    scaler = torch.amp.GradScaler(bench.device.type, enabled=cuda)
+    windows = torch.arange(n * width, device=bench.device).view(n, width)
+
+    def batches():
+        while True:
+            yield from loader
+
+    feed = batches()
+
+    def step() -> None:
+        images, labels = (part.to(bench.device, non_blocking=True) for part in next(feed))
+        with torch.autocast(bench.device.type, torch.float16, enabled=cuda):
+            logits = model((images.flatten(0, 1), windows))
+            loss = binary_cross_entropy_with_logits(logits.float(), labels)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        rate.step()
+        loss.item()
+
+    return bench.rate(step, n)
+
+
+# --- 4. float32 against bfloat16 ---------------------------------------------------------------
+
+
+def learning(bench: Bench, mice: list[Recording], seeds: int) -> None:
+    """Print the test AUC of networks trained in float32 and in the reduced type, by seed."""
+    *fit_on, valid, test = mice
+    sources = Images(fit_on, bench.device), Images([valid], bench.device)
+    unseen = Images([test], bench.device)
+    labels = unseen.labels[unseen.centres].cpu().numpy()
+    largest = 0.0
+    for precision in ("float32", "mixed"):
+        aucs = []
+        for seed in range(seeds):
+            with contextlib.redirect_stderr(io.StringIO()):
+                state = train.fit(
+                    bench.cnn,
+                    *sources,
+                    epochs=EPOCHS,
+                    batch_size=32,
+                    max_lr=1e-3,
+                    frame_step=2,
+                    seed=seed,
+                    precision=precision,
+                    device=bench.device,
+                ).state
+            model = bench.cnn().to(bench.device, memory_format=torch.channels_last)
+            model.load_state_dict(state)
+            full = unseen.logits(model, unseen.centres, bench.batch).sigmoid()
+            # on a CPU too, to see what the type does
+            model.passed_in = reduced_dtype(bench.device) or torch.bfloat16
+            reduced = unseen.logits(model, unseen.centres, bench.batch).sigmoid()
+            largest = max(largest, (full - reduced).abs().max().item())
+            aucs.append(
+                roc_auc(labels, (full if precision == "float32" else reduced).cpu().numpy())
+            )
+        words = " ".join(f"{auc:.3f}" for auc in aucs)
+        print(
+            f"trained and passed in {precision:<8} test AUC by seed {words}, SD {np.std(aucs):.3f}"
+        )
+    print(f"probabilities of a network, float32 against bfloat16: differ by {largest:.4f} at most")
+
+
+# --- 5. Figure 2 -------------------------------------------------------------------------------
+
+
+def figure2(cnn: float, fine: float, passes: float, gb_per_s: float, start: float) -> float:
+    """Return hours of Figure 2 at rates (units/s), reading, and seconds that a job takes to start.
+
+    A training reads its mice once; every other mouse is read and passed by every epoch.
+    """
+    jobs = sum(FIGURE2.values())
+    seconds = EPOCHS * TRAIN * (FIGURE2["cnn"] / cnn + FIGURE2["fine-tuning"] / fine)
+    seconds += jobs * EPOCHS * OTHERS / passes
+    seconds += jobs * FRAMES * GB_A_FRAME / gb_per_s
+    seconds += jobs * 3 * start  # a training, two mice passed
+    return seconds / 3600
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--precision", choices=["float32", "mixed"], default="float32")
+    parser.add_argument("--small", action="store_true", help="tiny sizes, to try the script")
+    parser.add_argument("--no-compile", action="store_true", help="without what is compiled")
     parser.add_argument("--sessions", type=int, default=12)
     parser.add_argument("--frames", type=int, default=3000, help="a session")
-    parser.add_argument("--image-size", type=int, default=128, help="px")
     parser.add_argument("--batch-size", type=int, default=512, help="images a step of the CNN")
-    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=min(16, os.cpu_count() or 1))
+    parser.add_argument("--start", type=float, default=15.0, help="s that a job takes to start")
     args = parser.parse_args()
     device = resolve_device("auto", args.threads)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    print(f"{name}, {args.precision}, {args.image_size} px, batches of {args.batch_size}")
-    with tempfile.TemporaryDirectory() as folder:
-        (one,) = simulated(Path(folder), 1, args.frames, args.image_size)
-        recordings = [replace(one, session=f"s{i}") for i in range(args.sessions)]
-        options = {"max_lr": 1e-3, "frame_step": 1, "seed": 0, "epochs": 1, "device": device}
-        options |= {"precision": args.precision}
-        valid = Images(recordings[:1], device)
-        cnn = train.fit(
-            lambda: CNNDecoder("tf_efficientnet_b0.in1k"),
-            Images(recordings, device),
-            valid,
-            batch_size=args.batch_size,
-            **options,
-        ).history[0]
-        settings = schema.defaults("cnn_rnn", start_from="cnn", rnn="gru")
-        windows = [
-            ImageWindows(r, settings["half_window"], device) for r in (recordings[:2], [one])
-        ]
-        tuned = train.fit(
-            lambda: cnn_rnn_decoder(CNNDecoder("tf_efficientnet_b0.in1k"), settings),
-            *windows,
-            batch_size=settings["batch_size"],
-            run_length=settings["run_length"],
-            **options,
-        ).history[0]
-        model = CNNDecoder("tf_efficientnet_b0.in1k").to(device, memory_format=torch.channels_last)
-        cnn_outputs(model, one, device)
-        _wait(device)
-        start = time.perf_counter()
-        cnn_outputs(model, one, device)
-        inference = args.frames / (time.perf_counter() - start)
-    best = {
-        t: ceiling(device, args.batch_size, args.image_size, args.precision, t)
-        for t in (True, False)
-    }
-    print(f"{'':<22}{'measured /s':>14}{'ceiling /s':>14}{'share':>8}")
-    for what, found, top in (
-        ("CNN training", cnn.inputs_per_s, best[True]),
-        ("CNN inference", inference, best[False]),
-    ):
-        print(f"{what:<22}{found:>14.0f}{top:>14.0f}{found / top:>8.0%}")
-    print(f"{'fine-tuning, windows':<22}{tuned.inputs_per_s:>14.0f}")
-    print(f"waiting for inputs: {cnn.feed_share:.1%} (CNN), {tuned.feed_share:.1%} (fine-tuning)")
-    print(f"peak memory: {tuned.peak_memory_mb / 1024:.1f} GB")
-    seconds = ALLOCATIONS * (
-        EPOCHS * (TRAIN / cnn.inputs_per_s + VALID / inference)
-        + 2 * EPOCHS * (TRAIN / tuned.inputs_per_s + VALID / inference)
-        + 3 * VALID / inference  # the test mouse, by each of the three
+    if args.small:
+        args.sessions, args.frames, args.batch_size, args.no_compile = 2, 90, 16, True
+    bench = Bench(
+        device,
+        backbone="test_efficientnet" if args.small else "tf_efficientnet_b0.in1k",
+        size=32 if args.small else 128,
+        batch=args.batch_size,
+        steps=2 if args.small else 40,
+        workers=1 if args.small else 10,
+        compiles=device.type == "cuda" and not args.no_compile,
     )
-    print(f"20 allocations of CNN, CNN-GRU and CNN-LSTM, extrapolated: {seconds / 3600:.1f} h")
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    print(f"{name}, torch {torch.__version__}, {bench.backbone}, {bench.size} px")
+    ways = ["eager", "graph", *["compiled"] * bench.compiles]
+
+    print("\n1. Ceilings: a resident batch, units/s")
+    top = {}
+    for kind in ("cnn", "fine-tuning", "pass"):
+        for precision in ("float32", "mixed"):
+            for how in ways:
+                top[kind, precision, how] = ceiling(bench, kind, precision, how)
+                say(f"{kind}, {precision}, {how}", top[kind, precision, how])
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (one,) = simulated(folder, 1, args.frames, bench.size)
+        recordings = [replace(one, session=f"s{i}") for i in range(args.sessions)]
+        start = time.perf_counter()
+        Images(recordings, device)
+        bench.wait()
+        gb_per_s = sum(np.prod(r.shape) for r in recordings) * 2 / 1e9
+        gb_per_s /= time.perf_counter() - start
+
+        print("\n2. mesodecode, with validation and checkpoints, units/s and share of the ceiling")
+        found = {}
+        for kind, few in (("cnn", recordings), ("fine-tuning", recordings[:3])):
+            for precision in ("float32", "mixed"):
+                for fast in (False, *[True] * (bench.compiles and precision == "mixed")):
+                    how = trained(bench, kind, precision, few, folder, fast)
+                    way = "compiled" if fast else "graph"
+                    found[kind, precision, way], peak, seconds = how
+                    words = f"{kind}, {precision}, {way} ({peak:.1f} GB, {seconds:.0f} s in all)"
+                    say(words, how[0], of=top[kind, precision, way if bench.compiles else "graph"])
+        for precision in ("float32", "mixed"):
+            found["pass", precision] = passed(bench, precision, one)
+            best = top["pass", precision, "eager"]
+            say(f"pass, {precision}", found["pass", precision], "images/s", best)
+        print(f"reading: {gb_per_s:.2f} GB/s with {args.threads} threads")
+        held = 38 * 18_000 * GB_A_FRAME
+        print(f"38 sessions of frames take {held:.1f} GB beside the peaks above")
+
+        print("\n3. The authors' way")
+        theirs = authors(bench, one, folder / "images")
+        say("fine-tuning, 11 images a window, a file each", theirs, "windows/s")
+        for key in [key for key in found if key[0] == "fine-tuning"]:
+            print(f"   {', '.join(key)}: {found[key] / theirs:.1f} ×")
+
+        print("\n4. float32 against bfloat16 on a simulated cohort")
+        mice = [replace(r, mouse=r.session) for r in simulated_mice(folder, args.small)]
+        learning(bench, mice, seeds=1 if args.small else 3)
+
+    trainings = f"{FIGURE2['cnn']} CNNs and {FIGURE2['fine-tuning']} fine-tunings"
+    print(f"\n5. Figure 2, projected: {trainings}, passes of all epochs, reading")
+    for precision, way in (("float32", "graph"), ("mixed", "graph"), ("mixed", "compiled")):
+        if ("fine-tuning", precision, way) in found:
+            rates = found["cnn", precision, way], found["fine-tuning", precision, way]
+            hours = figure2(*rates, found["pass", precision], gb_per_s, args.start)
+            print(f"{precision}, {way}: {hours:.1f} h")
+    hours = figure2(theirs * 11, theirs, found["pass", "float32"], gb_per_s, args.start)
+    print(f"at the authors' rate of fine-tuning, {hours:.0f} h (their CNN taken for 11 × as fast)")
+
+
+def simulated_mice(folder: Path, small: bool) -> list[Recording]:
+    """Return five simulated mice as of the demo, one session each."""
+    from windows import recordings
+
+    (folder / "mice").mkdir()
+    return recordings(folder / "mice", 5, 90 if small else 1800, 32 if small else 64)
 
 
 if __name__ == "__main__":

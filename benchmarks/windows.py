@@ -1,7 +1,8 @@
 """What sharing frames between windows saves, and whether it costs anything in learning.
 
 python benchmarks/windows.py            speed of inference and of fine-tuning, both ways in one run
-python benchmarks/windows.py --curves   loss curves on the simulated cohort, run_length 1 and more
+python benchmarks/windows.py --curves   what longer runs and larger batches cost in learning, on the
+                                        simulated cohort: images a window, loss and AUC by epoch
 
 "Naive" passes every image of every window through the CNN, as the authors' public code does.
 """
@@ -24,6 +25,8 @@ from mesodecode.recordings.recording import read_recordings
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 
+# Run length and batch of --curves: single windows; the published batch; fewer images a window.
+RUNS = ((1, 32), (16, 32), (32, 32), (16, 64), (32, 64), (64, 64), (64, 128))
 DEMO = {"run_signal": 0.04, "signal_radius": 0.075, "fast_amplitude": 0.01, "photons": 150}
 
 
@@ -106,17 +109,27 @@ def speed(args: argparse.Namespace, folder: Path) -> None:
 
 
 def curves(args: argparse.Namespace, folder: Path) -> None:
-    """Fine-tune with windows drawn singly and in runs: the same number of windows and steps."""
-    *fit_on, valid = recordings(folder, 4, 600, 48)
-    print("run_length  seconds  valid loss by epoch        valid AUC by epoch")
-    for run_length in (1, 8, 16, 32):
+    """Fine-tune on the same windows, drawn singly and in runs, in the published batch and others.
+
+    Larger batches take fewer steps, at the same rate.
+    """
+    *fit_on, valid = recordings(folder, 4, args.frames, 48)
+    source = ImageWindows(fit_on, args.half_window)
+    print(
+        "run_length  batch  images/window  seconds  valid loss by epoch         valid AUC by epoch"
+    )
+    for run_length, batch_size in RUNS:
+        batches = train.batches_of(
+            source.centres, run_length, 3, batch_size, torch.Generator().manual_seed(2021)
+        )
+        share = sum(source.images_of(batches)) / sum(map(len, batches))
         start = time.perf_counter()
         fitted = train.fit(
             lambda: network("efficientnet_lite0", "lite0"),
-            ImageWindows(fit_on, args.half_window),
+            source,
             ImageWindows([valid], args.half_window),
             epochs=3,
-            batch_size=32,
+            batch_size=batch_size,
             max_lr=1e-3,
             frame_step=3,
             seed=2021,
@@ -124,7 +137,11 @@ def curves(args: argparse.Namespace, folder: Path) -> None:
         )
         losses = " ".join(f"{line.valid_loss:8.3f}" for line in fitted.history)
         aucs = " ".join(f"{line.valid_auc:7.3f}" for line in fitted.history)
-        print(f"{run_length:>10}  {time.perf_counter() - start:7.0f}  {losses}  {aucs}", flush=True)
+        seconds = time.perf_counter() - start
+        print(
+            f"{run_length:>10}  {batch_size:>5}  {share:>13.2f}  {seconds:>7.0f}  {losses}  {aucs}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -135,6 +152,7 @@ def main() -> None:
     parser.add_argument("--half-window", type=int, default=5)
     parser.add_argument("--windows", type=int, default=256)
     parser.add_argument("--run-length", type=int, default=16)
+    parser.add_argument("--frames", type=int, default=600, help="a mouse, with --curves")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import torch
+from torch import nn
 
 from mesodecode.cli import main
+from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.encoding.responses import Responses
@@ -157,3 +159,22 @@ def responses(n_images=12, repeats=4, neurons=5, size=16, seed=0, **change) -> R
         **{"lag_explained": np.ones(1), "session_of": np.zeros(len(image), int)},
     }
     return Responses(**made | change)
+
+
+class Points(Source):
+    """Points in space; the label is the sign of the first of three coordinates."""
+
+    def __init__(self, n=200, seed=0, device="cpu"):
+        generator = torch.Generator().manual_seed(seed)
+        self.points = torch.randn(n, 3, generator=generator).to(device)
+        self.labels = (self.points[:, 0] > 0).float()
+        self.centres = torch.arange(n, device=device)
+
+    def batch(self, centres):
+        return self.points[centres]
+
+
+def net(norm=True, dropout=0.4):
+    """A network of points, with what depends on the batch and on chance."""
+    layers = nn.Linear(3, 8), nn.BatchNorm1d(8) if norm else nn.Tanh(), nn.Dropout(dropout)
+    return nn.Sequential(*layers, nn.Linear(8, 1), nn.Flatten(0))

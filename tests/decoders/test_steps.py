@@ -16,11 +16,11 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from make_decoders import TINY, trained_cnn, write_recording
+from make_decoders import TINY, Points, net, trained_cnn, write_recording
 from mesodecode.decoders import compiling, steps, train, weights
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.inputs import Images, ImageWindows, Source, shared
+from mesodecode.decoders.inputs import Images, ImageWindows, shared
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.steps import CapturableAdam
 from mesodecode.decoders.train import batches_of, fit
@@ -90,22 +90,6 @@ def graphs(monkeypatch):
     monkeypatch.setattr(steps, "record", record)
     monkeypatch.setattr(steps, "RECURS", 2)
     return made
-
-
-class Points(Source):
-    def __init__(self, n=200, seed=0):
-        generator = torch.Generator().manual_seed(seed)
-        self.points = torch.randn(n, 3, generator=generator)
-        self.labels = (self.points[:, 0] > 0).float()
-        self.centres = torch.arange(n)
-
-    def batch(self, centres):
-        return self.points[centres]
-
-
-def net(norm=True, dropout=0.4):
-    layers = nn.Linear(3, 8), nn.BatchNorm1d(8) if norm else nn.Tanh(), nn.Dropout(dropout)
-    return nn.Sequential(*layers, nn.Linear(8, 1), nn.Flatten(0))
 
 
 def run(make=net, source=None, **changed):
