@@ -30,7 +30,7 @@ pytestmark = [
 @pytest.fixture
 def recordings(tmp_path):
     paths = [
-        write_recording(tmp_path / f"{m}.h5", m, n_frames=300, seed=i) for i, m in enumerate("ab")
+        write_recording(tmp_path / f"{m}.h5", m, n_frames=120, seed=i) for i, m in enumerate("ab")
     ]
     return read_recordings(paths)
 
