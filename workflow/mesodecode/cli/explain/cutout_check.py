@@ -15,24 +15,17 @@ from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _label_donors
+from mesodecode.cli.explain import _checks
 
 HELP = "image decoder + test recordings → what its cut-out map is checked by"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--weights", type=Path, required=True, metavar="FILE", help="as of `mesodecode cutout`")
-    add("--cnn", type=Path, metavar="FILE", help="as of `mesodecode cutout`")
-    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
-    add("--maps", **files, required=True, help="tables of all allocations, of `mesodecode cutout`")
-    add("--truth", **files, default=[], help="truth of simulated test recordings")
-    options.add_out(parser, "checks to write (HDF5)")
+    _checks.add_arguments(parser, "cutout")
+    words = "as of `mesodecode cutout`"
+    parser.add_argument("--cnn", type=Path, metavar="FILE", help=words)
     _label_donors.add_argument(parser)
-    options.add_compute(parser)
-    options.add_settings(parser, "importance_cutout")
-    options.add_settings(parser, "importance_checks")
 
 
 def run(args: argparse.Namespace) -> None:

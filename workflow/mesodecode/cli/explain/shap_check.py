@@ -11,26 +11,18 @@ orders. `mesodecode map-checks` judges them, over all allocations.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
+from mesodecode.cli.explain import _checks
 
 HELP = "ROI decoder + test recordings → what its SHAP map is checked by"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    add = parser.add_argument
-    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--weights", type=Path, required=True, metavar="FILE", help="weights of train-roi")
-    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
-    add("--background-recordings", **files, default=[], help="as of `mesodecode shap`")
-    add("--maps", **files, required=True, help="maps of all allocations, of `mesodecode shap`")
-    add("--truth", **files, default=[], help="truth of simulated test recordings")
-    options.add_out(parser, "checks to write (HDF5)")
-    options.add_compute(parser)
-    options.add_settings(parser, "importance_shap")
-    options.add_settings(parser, "importance_checks")
+    _checks.add_arguments(parser, "shap")
+    words = "recordings of the training mice, as of `mesodecode shap`"
+    options.add_recordings(parser, words, "--background-recordings", required=False)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -63,9 +63,7 @@ def read_behavior(
         "time": behavior_time,
     }
     found = _find(path, asked, run_label, states)
-    for role, trace in found.items():
-        rests = role.startswith(("encoder", "position"))
-        trace.place(found.get("time"), behavior_rate, frames, behavior_time_unit, rests=rests)
+    _place(found, behavior_rate, frames, behavior_time_unit)
     unused = speed_threshold_low is not None or bool(min_bout)
     behavior = {} if states == "speed" else _recorded(path, found, run_label, unused)
     speed = _speed(
@@ -91,9 +89,16 @@ def read_behavior(
             below=speed_threshold_low,
             min_bout=min_bout,
         )
-    if "speed" in behavior:
-        behavior["speed"] = behavior["speed"].astype(np.float32)
-    return behavior
+    return {k: v.astype(np.float32) if k == "speed" else v for k, v in behavior.items()}
+
+
+def _place(
+    found: dict[str, Trace], rate: float | None, frames: Frames | None, unit: str | float | None
+) -> None:
+    """Give each trace its times; a wheel or a mouse that is not logged rests."""
+    for role, trace in found.items():
+        rests = role.startswith(("encoder", "position"))
+        trace.place(found.get("time"), rate, frames, unit, rests=rests)
 
 
 def _recorded(

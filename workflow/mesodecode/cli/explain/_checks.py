@@ -1,0 +1,23 @@
+"""What the verbs that check the map of an allocation share: their flags."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+
+def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add the flags of a verb that checks the maps of `mesodecode VERB`."""
+    add = parser.add_argument
+    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    as_of = f"as of `mesodecode {verb}`"
+    add("--weights", type=Path, required=True, metavar="FILE", help=as_of)
+    options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
+    add("--maps", **files, required=True, help=f"of all allocations, of `mesodecode {verb}`")
+    add("--truth", **files, default=[], help="truth of simulated test recordings")
+    options.add_out(parser, "checks to write (HDF5)")
+    options.add_compute(parser)
+    options.add_settings(parser, f"importance_{verb}")
+    options.add_settings(parser, "importance_checks")
