@@ -15,9 +15,9 @@ import mesodecode.recordings.preprocess as stage
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import chunks
-from mesodecode.recordings.movie import resize
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import mice_of, read_recording, read_recordings, read_roles
+from mesodecode.recordings.resizing import resize
 
 T, H, W, R = 40, 6, 10, 3
 ABOUT = {"session": "s1", "mouse": "m1", "frame_rate": 30.0}

@@ -286,10 +286,10 @@ BEHIND = {
     "train_roi": 31,
     "fit_linear": 14,
     "hold_out": 36,  # all kinds that are trained in one step
-    "cutout": 39,  # areas are read from MAT, HDF5 and files of ImageJ too
+    "cutout": 40,  # images are resized; areas are read from MAT, HDF5 and files of ImageJ too
     "shap": 30,
     "adapt": 51,  # base.records reads the measures of a movie
-    "shift": 64,  # as adapt
+    "shift": 65,  # as adapt, and images are resized
 }
 
 

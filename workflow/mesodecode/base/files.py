@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,10 +67,13 @@ def _no_space(error: Exception, folder: Path) -> int | None:
     return errno.ENOSPC if shutil.disk_usage(folder).free < 1 << 16 else None
 
 
-def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks until `stopped`."""
+    digest, block = hashlib.sha256(), memoryview(bytearray(1 << 20))
+    with open(path, "rb", buffering=0) as file:
+        while not stopped() and (n := file.readinto(block)):
+            digest.update(block[:n])
+    return digest.hexdigest()
 
 
 def checksum_path(path: str | Path) -> Path:

@@ -19,8 +19,8 @@ from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, centres, tell_short
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import with_baseline
-from mesodecode.recordings.movie import resize
 from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.resizing import resize
 from mesodecode.study.allocation import Allocation
 
 BLOCK = 1024  # frames in memory at full size

@@ -85,7 +85,7 @@ def make_responses(
     values = [_average(source, name)[keep] for name in covariates]
     images = source.images
     if image_size is not None and images.shape[1:] != (image_size, image_size):
-        from mesodecode.recordings.movie import resize
+        from mesodecode.recordings.resizing import resize
 
         images = resize(images, image_size)
     return Responses(

@@ -60,7 +60,7 @@ def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np
         out[begin - start : end - start] = frames[begin - at : end - at]
 
     try:
-        for _ in _each(read, range(len(places))):
+        for _ in each(read, range(len(places))):
             pass
     except (imagecodecs.DeflateError, ValueError, OSError):
         with h5py.File(path) as file:
@@ -109,20 +109,36 @@ class Writer:
     def _store(self, frames: np.ndarray) -> None:
         step = self._data.chunks[0]
         starts = range(0, len(frames), step)
-        made = _each(lambda i: _deflated(frames[i : i + step]), starts)
+        made = each(lambda i: _deflated(frames[i : i + step]), starts)
         for start, chunk in zip(starts, made, strict=True):
             self._data.id.write_direct_chunk((self._written + start, 0, 0), chunk)
         self._written += len(frames)
 
 
-def _each(work: Callable[[int], Any], items: Sequence[int]) -> Iterator[Any]:
-    """Yield what `work` makes of each item, made by several threads."""
+def each(work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    """Yield what `work` makes of each item, made by several threads, in order."""
     n = min(threads(), len(items))
     if n < 2:
         yield from map(work, items)
         return
     with ThreadPoolExecutor(n) as pool:
         yield from pool.map(work, items)
+
+
+def ahead(items: Iterator[Any]) -> Iterator[Any]:
+    """Yield items, of which the next is made by another thread while one is looked at.
+
+    Where this job has one thread, all is done in turn.
+    """
+    if threads() < 2:
+        yield from items
+        return
+    done = object()
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, items, done)
+        while (item := following.result()) is not done:
+            following = pool.submit(next, items, done)
+            yield item
 
 
 def _places(data: h5py.Dataset, start: int, stop: int) -> list[tuple[int, int]] | None:

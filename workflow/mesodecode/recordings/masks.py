@@ -10,15 +10,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
 from mesodecode.study import file_formats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("name", "hemisphere", "x", "y", "radius")  # of a table of circles
 
@@ -269,6 +271,8 @@ def _inside(corners: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _read_circles(path: str | Path) -> pd.DataFrame:
+    import pandas as pd
+
     try:
         table = pd.read_csv(
             path,

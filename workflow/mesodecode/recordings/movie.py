@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Axes
@@ -289,13 +288,3 @@ def batched(pieces: Iterable[np.ndarray], size: int) -> Iterator[tuple[int, np.n
                 start, held, count = start + size, [], 0
     if held:
         yield start, np.concatenate(held)
-
-
-def resize(frames: np.ndarray, size: int) -> np.ndarray:
-    """Resize frames (n, H, W) to float32 (n, size, size), with Pillow's antialiasing filter."""
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR))
-            for frame in frames.astype(np.float32, copy=False)
-        ]
-    )

@@ -11,11 +11,11 @@ import numpy as np
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
-from mesodecode.recordings.chunks import Writer
+from mesodecode.recordings.chunks import Writer, ahead, each, threads
 from mesodecode.recordings.corrections.chain import Chain
 from mesodecode.recordings.intake import Intake, Sources, opened
-from mesodecode.recordings.movie import resize
 from mesodecode.recordings.qc_measures import Measured
+from mesodecode.recordings.resizing import resize
 from mesodecode.running.fingerprints import Watched
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
@@ -46,8 +46,7 @@ def preprocess(
     if image_size is not None and image_size < 1:
         raise UserError(f"image_size: {image_size} px; needs 1 or more")
     sources = Sources.of(settings, corrections)
-    watched = Watched(sources.files)
-    with opened(sources) as taken_in:
+    with Watched(sources.files) as watched, opened(sources) as taken_in:
         with atomic_path(out) as part, h5py.File(part, "w") as file:
             file.attrs.update(session=session, mouse=mouse, frame_rate=float(sources.frame_rate))
             if session_name is not None:
@@ -122,11 +121,13 @@ def write_frames(
         Progress(n_frames, "frames", stack.path.name) as progress,
         Writer(file, shape, stack.dtype) as frames,
     ):
-        for _, block in stack.blocks(step):
+        for _, block in ahead(stack.blocks(step)):
             if each_block is not None:
                 each_block(block)
             if image_size is not None:
-                block = _round_to(resize(block, image_size), stack.dtype)
+                parts = np.array_split(block, min(threads(), len(block)))
+                small = each(lambda part: _round_to(resize(part, image_size), stack.dtype), parts)
+                block = np.concatenate(list(small))
             frames.write(block)
             if offset is None:  # a shift near the mean keeps the sum of squares exact
                 offset = float(block[0].mean())

@@ -16,6 +16,8 @@ import numpy as np
 from mesodecode.base import records
 
 N_PARTS = 20  # of a movie, each with a mean image, for its drift
+# Pixels that are summed at a time, in memory that is used again: new pages cost more than the sums.
+PIECE = 1 << 21
 # Bits of cameras, and of signed numbers of 16. Fewer are kept in 16 as the camera counts, up to
 # 2^bits - 1, or shifted to the top (MSB-aligned, left-justified, of GenICam and of frame grabbers),
 # where 12 bits end at 4095 * 16 = 65520.
@@ -127,6 +129,7 @@ class Measured:
         self._full_scale, self._top = 0, 0
         self._lowest = 0.0 if np.dtype(self.dtype).kind == "u" else np.inf
         self._edges = np.linspace(0, n_frames, min(N_PARTS, n_frames) + 1).astype(int)
+        self._shifted = np.empty((0, height * width), np.float32)
         self._parts = np.zeros((len(self._edges) - 1, height, width), np.float32)
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -138,35 +141,45 @@ class Measured:
             yield start, block
 
     def _measure(self, start: int, block: np.ndarray) -> None:
-        stop = start + len(block)
         if self._offset is None:
             self._offset = block[0].astype(np.float32)
-        shifted = np.subtract(block, self._offset, dtype=np.float32)
-        self._squares += np.einsum("tij,tij->ij", shifted, shifted)
-        self._brightness[start:stop] = shifted.mean(axis=(1, 2)) + self._offset.mean()
-        for part, (first, last) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
-            inside = shifted[max(first - start, 0) : max(last - start, 0)]
-            if len(inside):
-                total = inside.sum(axis=0, dtype=np.float64)
-                self._total += total
-                self._parts[part] += total / (last - first)
+        step = min(len(block), max(1, PIECE // self._offset.size))
+        if step > len(self._shifted):
+            self._shifted = np.empty((step, self._offset.size), np.float32)
+        for first in range(0, len(block), step):
+            self._add(start + first, block[first : first + step])
         self._find_repeated(start, block)
         if self.dtype.kind in "ui":
             self._count_saturated(start, block)
         if self.dtype.kind != "u":
             self._lowest = float(np.fmin(self._lowest, np.fmin.reduce(block, axis=None)))
-        self._seen = stop
+        self._seen = start + len(block)
+
+    def _add(self, start: int, frames: np.ndarray) -> None:
+        """Add a few frames (n, H, W) to the sums over time, and find their brightness."""
+        stop, size = start + len(frames), self.shape[1:]
+        shifted = self._shifted[: len(frames)]
+        np.subtract(frames, self._offset, out=shifted.reshape(frames.shape), dtype=np.float32)
+        self._squares += np.einsum("tp,tp->p", shifted, shifted).reshape(size)
+        self._brightness[start:stop] = shifted.mean(axis=1) + self._offset.mean()
+        for part, (first, last) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
+            inside = shifted[max(first - start, 0) : max(last - start, 0)]
+            if len(inside):
+                total = np.einsum("tp->p", inside).reshape(size)
+                self._total += total
+                self._parts[part] += total / (last - first)
 
     def _find_repeated(self, start: int, block: np.ndarray) -> None:
-        held = block if self._last is None else np.concatenate([self._last, block])
-        new = len(held) - len(block)  # frames of `held` before the block
-        n, middle = self.channels, held.shape[1] // 2
+        n, middle = self.channels, block.shape[1] // 2
+        before = block[:0] if self._last is None else self._last
+        new = len(before)
+        rows = np.concatenate([before[:, middle], block[:, middle]])
         # Most frames differ in one row already.
-        same = (held[n:, middle] == held[:-n, middle]).all(axis=1)
-        for i in np.flatnonzero(same) + n:
+        for i in np.flatnonzero((rows[n:] == rows[:-n]).all(axis=1)) + n:
             if i >= new:
-                self._repeated[start + i - new] = np.array_equal(held[i], held[i - n])
-        self._last = held[-n:].copy()
+                other = before[i - n] if i - n < new else block[i - n - new]
+                self._repeated[start + i - new] = np.array_equal(block[i - new], other)
+        self._last = np.concatenate([before, block[-n:]])[-n:]
 
     def _count_saturated(self, start: int, block: np.ndarray) -> None:
         top = int(block.max())

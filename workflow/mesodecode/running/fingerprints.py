@@ -14,7 +14,9 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,16 +59,16 @@ def files_of(source: Source) -> list[tuple[str, Path]]:
     return found
 
 
-def fingerprint(source: Source) -> tuple[str, str]:
-    """Return what a source is called and its SHA-256.
+def fingerprint(source: Source, stopped: Callable[[], bool] = lambda: False) -> tuple[str, str]:
+    """Return what a source is called and its SHA-256, as far as it is read until `stopped`.
 
     Of several files and of folders, the SHA-256 of the lines that `sha256sum` writes of all files.
     """
     name = called(source)
     found, files = paths_of(source), files_of(source)
     if len(found) == 1 and not found[0].is_dir():
-        return name, sha256(found[0])
-    lines = [f"{sha256(file)}  {below}\n" for below, file in files]
+        return name, sha256(found[0], stopped)
+    lines = [f"{sha256(file, stopped)}  {below}\n" for below, file in files]
     return name, hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -87,7 +89,11 @@ def stamp(source: Source) -> dict[str, Any]:
 
 
 class Watched:
-    """The sources that something is being made of, stamped before they are read."""
+    """The sources that something is being made of, stamped before they are read.
+
+    As a context manager, they are hashed by another thread while they are read for it: the storage
+    gives them once.
+    """
 
     def __init__(self, sources: Mapping[str, Source | None]) -> None:
         self.sources = {kind: source for kind, source in sources.items() if source is not None}
@@ -96,13 +102,28 @@ class Watched:
             with contextlib.suppress(OSError):  # whoever opens it says what is missing
                 self.stamps[kind] = stamp(source)
         self.found: dict[str, tuple[str, str]] = {}
+        self._stop = threading.Event()
+        self._hashed: Future[dict[str, tuple[str, str]]] | None = None
+
+    def __enter__(self) -> Watched:
+        self._pool = ThreadPoolExecutor(1)
+        self._hashed = self._pool.submit(self._hash)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown()
+
+    def _hash(self) -> dict[str, tuple[str, str]]:
+        stopped = self._stop.is_set
+        return {kind: fingerprint(source, stopped) for kind, source in self.sources.items()}
 
     def fingerprints(self) -> dict[str, tuple[str, str]]:
         """Return kind -> what the source is called and its SHA-256, once all is read.
 
         Raises UserError if a source has changed since it was stamped.
         """
-        self.found = {kind: fingerprint(source) for kind, source in self.sources.items()}
+        self.found = self._hash() if self._hashed is None else self._hashed.result()
         for kind, (name, _) in self.found.items():
             if stamp(self.sources[kind]) != self.stamps.get(kind):
                 raise UserError(

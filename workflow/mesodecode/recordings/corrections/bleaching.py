@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from mesodecode.recordings.corrections.movies import Movie, block_size
 
@@ -76,6 +75,8 @@ def fit_tau(brightness: np.ndarray) -> float:
     For each time constant the best level and amplitude are known (variable projection, Golub &
     Pereyra 1973), so that one number is searched for.
     """
+    from scipy.optimize import minimize_scalar
+
     n_frames = len(brightness)
 
     def residual(log_tau: float) -> float:

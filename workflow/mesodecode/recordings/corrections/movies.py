@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import batched
@@ -169,6 +168,8 @@ class Smoothed:
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
+        from scipy.ndimage import gaussian_filter1d
+
         n_frames, done, first = self.shape[0], 0, 0
         held = np.empty((0, *self.shape[1:]), np.float32)  # frames from `first`
         for _, block in self.source.blocks(min(size, block_size(self.source))):
