@@ -24,7 +24,8 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 HEAVY = (
     *(
         "torch",
-        "mesodecode.decoders.weights",
+        "torch._dynamo",  # which the first optimiser imports
+        "mesodecode.decoders.timm_import",
         "pandas",
         "h5py",
         "tifffile",
@@ -47,7 +48,7 @@ def serve(command: list[str], main: "Main") -> int:
     import subprocess
     import tempfile
 
-    for name in HEAVY:
+    for name in (*HEAVY, *_modules()):
         importlib.import_module(name)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the command's own; it ends, then we
     workers: set[int] = set()
@@ -71,6 +72,18 @@ def serve(command: list[str], main: "Main") -> int:
             workers.add(pid)
             connection.close()
     return process.returncode
+
+
+def _modules() -> list[str]:
+    """Return the modules of the package that verbs import when they run."""
+    import pkgutil
+
+    rooms = ("recordings", "simulation", "decoders", "scores", "shift", "confounds", "explain")
+    paths = [os.path.join(PACKAGE, room) for room in rooms]
+    return [
+        f"mesodecode.{os.path.basename(found.module_finder.path)}.{found.name}"
+        for found in pkgutil.iter_modules(paths)
+    ]
 
 
 def _work(connection: socket.socket, main: "Main") -> None:
