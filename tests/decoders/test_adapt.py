@@ -15,7 +15,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import applied, networks, past, predict, weights
 from mesodecode.decoders.adapt import adapted as adapting
 from mesodecode.decoders.adapt import domain
-from mesodecode.recordings import sample
+from mesodecode.recordings import baseline, sample
 from mesodecode.study import schema
 
 DEFAULTS = schema.defaults("adapted", adapted_from="cnn") | {"warm_up": 1}
@@ -178,7 +178,7 @@ def test_first_minutes_that_hold_no_window_are_refused(cnn, gru):
 
 def test_past_statistics_are_those_of_the_frames_before_the_second():
     frames = recording(n=35).frames.astype(float)
-    of, means, sds = past.past_statistics(recording(n=35))
+    of, means, sds = baseline.past_statistics(recording(n=35))
     assert of.tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 5
     for block in (1, 2, 3):
         before = frames[: 10 * block]

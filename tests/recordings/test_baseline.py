@@ -19,7 +19,7 @@ from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings import roi_signals
-from mesodecode.recordings.baseline import running, with_baseline
+from mesodecode.recordings.baseline import prepared, running
 from mesodecode.recordings.recording import read_recording
 from mesodecode.recordings.sample import sample
 
@@ -75,7 +75,7 @@ def test_networks_and_linear_decoders_subtract_it(tmp_path):
     frames = stack("uint16", 23)
     recording = write_recording(tmp_path / "s.h5", frames, segment=segment)
     other = write_recording(tmp_path / "t.h5", stack("uint16", 8, seed=3))
-    based = with_baseline([other, recording], 6)
+    based = list(prepared([other, recording], {"baseline": 6}))
     images = Images(based)
     sd = frames.astype(np.float64).std()
     at = [4, 13 - 1, 15, 21]
@@ -103,7 +103,7 @@ def test_between_two_exact_means_it_goes_from_the_one_to_the_other(tmp_path):
     n = 47
     frames = (np.arange(n) ** 2)[:, None, None] + np.arange(6.0).reshape(2, 3)
     recording = write_recording(tmp_path / "s.h5", frames.astype(np.float32))
-    (based,) = with_baseline([recording], 40)
+    (based,) = prepared([recording], {"baseline": 40})
     alike = np.zeros(n)
 
     def slow(t):
@@ -129,7 +129,7 @@ def test_between_two_exact_means_it_goes_from_the_one_to_the_other(tmp_path):
 
 def test_none_is_the_mean_of_the_recording(tmp_path):
     recording = write_recording(tmp_path / "s.h5", stack("uint16", 9))
-    assert with_baseline([recording], None) == [recording]
+    assert list(prepared([recording], {"baseline": None})) == [recording]
     assert (recording.subtracted().at(np.array([0, 5])) == recording.pixel_mean).all()
 
 
@@ -171,7 +171,7 @@ def test_whoever_applies_a_network_subtracts_it(drifting, tmp_path):
     about = {"backbone": TINY, "baseline": 24}
     trained = Trained("cnn", about, ("m1",), ("m2",), model.state_dict())
     recording = read_recording(drifting[2])
-    images = Images(with_baseline([recording], 24))
+    images = Images(list(prepared([recording], {"baseline": 24})))
     with torch.no_grad():
         expected = torch.sigmoid(model(images.batch(images.centres))).numpy()
     without = replace(trained, settings={"backbone": TINY})  # as weights of older versions
@@ -187,6 +187,6 @@ def test_whoever_applies_a_network_subtracts_it(drifting, tmp_path):
 
 
 def test_windows_of_images_have_it_too(drifting):
-    (based,) = with_baseline([read_recording(drifting[0])], 24)
+    (based,) = prepared([read_recording(drifting[0])], {"baseline": 24})
     images, _ = ImageWindows([based], 2).batch(torch.tensor([30]))
     torch.testing.assert_close(images, Images([based]).batch(torch.arange(28, 33)))

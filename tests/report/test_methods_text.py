@@ -121,7 +121,7 @@ def test_adapted_decoders_are_described_with_their_protocols():
     assert "difference from the trained weights [@chelba2004], C = 0.007)" in text
     words = decoder_words.describe(schema.defaults("adapted", **lines["day"]))
     assert words == "lin, applied with few shot: 1 session, C: 0.007"
-    corrected = blocks(STUDY | {"decoders": DECODERS | lines, "corrections": {"binning": 2}})
+    corrected = blocks(STUDY | {"decoders": DECODERS | lines, "corrections": {"motion": True}})
     assert "Protocols: past, transductive;" in " ".join(corrected.values())
 
 
@@ -326,8 +326,12 @@ def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
     types = schema.properties(kind)[key]["type"]
     number = ODD["integer" if "integer" in types else "number"]
     change = {"num_layers": 2} if key == "dropout" else {}  # of one layer it does nothing
+    if key == "warm_up":
+        change |= {"causal": True}
     # a kind's first decoder is in words, of the others the differences
     others = {name: one for name, one in DECODERS.items() if decoder_table.kind_of(one) != kind}
+    if key == "warm_up" and kind == "cnn":  # so is what starts from it
+        others["seq"] = others["seq"] | {"causal": True}
     one = DECODERS[decoder] | change
     plain = blocks(STUDY | {"decoders": others | {decoder: one}, "importance": {}})
     made = blocks(STUDY | {"decoders": others | {decoder: one | {key: number}}, "importance": {}})
@@ -343,6 +347,24 @@ def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
         | {"decoders": others | {"first": one, decoder: one | {key: number}}, "importance": {}}
     )[heading]
     assert f"Unlike it: {decoder} ({key.replace('_', ' ')}: {number:g})." in other
+
+
+def test_causal_decoders_are_described_as_such():
+    made = {"live": {"backbone": "net", "causal": True, "warm_up": 3}}
+    made["seq"] = {"start_from": "live", "rnn": "gru", "half_window": 4, "causal": True}
+    made["roi"] = DECODERS["roi"] | {"causal": True, "half_window": 7}
+    made["roi"] |= {"normalise_from": "reference", "baseline": None}
+    text = " ".join(blocks(STUDY | {"decoders": made, "importance": {}}).values())
+    assert "has the frames t − 2, t − 1 and t as channels" in text
+    assert "no later frame. A pixel is the difference from its mean over all frames" in text
+    assert "The first 3 s of each recording are not decoded" in text
+    assert "gives for the 9 images from t − 8 to t are read" in text
+    assert "15 frames from t − 14 to t, as recorded and" in text
+    assert "each ROI over the first session of the mouse, which is not decoded" in text
+    assert "live, strict" in text and "roi, reference" in text
+    seq = schema.defaults("cnn_rnn", **made["seq"])
+    assert "the last 9 frames (causal)" in decoder_words.describe(seq)
+    assert "of the past only" in decoder_words.describe(schema.defaults("cnn", **made["live"]))
 
 
 def test_words_of_other_settings():

@@ -276,20 +276,21 @@ def test_imports_are_followed_to_the_end():
 # Modules behind a verb, as an upper bound: what they hold runs again when one of them is edited.
 # Networks are trained by `train`; its steps, and what compiles them, are modules of their own.
 # Verbs that predict write files of test mice (`predictions`) and of validation mice (`validation`).
+# A recording says whether its corrections take later frames: study.correction_table.
 BEHIND = {
     "preprocess": 60,  # a module a format
-    "fit_roi": 14,
-    "train_rnn": 25,
-    "train_cnn": 25,
-    "finetune": 30,  # of each epoch of the CNN that is chosen
-    "predict": 22,
-    "train_roi": 31,
-    "fit_linear": 14,
+    "fit_roi": 15,
+    "train_rnn": 26,
+    "train_cnn": 26,
+    "finetune": 31,  # of each epoch of the CNN that is chosen
+    "predict": 23,
+    "train_roi": 32,
+    "fit_linear": 15,
     "hold_out": 36,  # all kinds that are trained in one step
-    "cutout": 40,  # images are resized; areas are read from MAT, HDF5 and files of ImageJ too
-    "shap": 30,
+    "cutout": 41,  # images are resized; areas are read from MAT, HDF5 and files of ImageJ too
+    "shap": 31,
     "adapt": 51,  # base.records reads the measures of a movie
-    "shift": 65,  # as adapt, and images are resized
+    "shift": 66,  # as adapt, and images are resized
 }
 
 

@@ -13,7 +13,7 @@ from mesodecode.cli import main
 from mesodecode.decoders import average, predictions
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import auc
-from mesodecode.study import decoder_table, protocols
+from mesodecode.study import correction_table, decoder_table, protocols, schema
 from mesodecode.study import study as studies
 
 STUDY = """
@@ -29,6 +29,17 @@ decoders:
   roi_based: {like: roi, baseline: 90, normalise: none}
   roi_scaled: {like: roi, baseline: null, normalise: zscore}
   roi_raw_drop: {like: roi_raw, drop: true}
+  live: {causal: true}
+  live_gru: {like: gru, start_from: live, causal: true}
+  live_linear: {like: linear, causal: true}
+  live_roi: {like: roi, causal: true}
+  live_known: {like: roi, causal: true, normalise_from: reference}
+  known: {causal: true, normalise_from: reference}
+  known_gru: {like: gru, start_from: known, causal: true}
+  live_two: {adapted_from: live_gru, few_shot: 2}
+  live_norm: {adapted_from: live, batch_norm: true, first_unlabelled: 2.5}
+  known_again: {adapted_from: known_gru}
+  mean_live: {average_of: [live_gru, live_roi]}
   past: {adapted_from: cnn, normalise: past}
   past_gru: {adapted_from: gru, normalise: past}
   norm: {adapted_from: cnn, batch_norm: true}
@@ -64,10 +75,13 @@ def test_protocols_follow_from_settings():
     made = study()
     found = decoder_table.protocols_of(made.config, made.decoders)
     strict = {"roi_raw", "past", "past_gru", "past_linear", "past_roi", "past_svm", "raw_again"}
+    strict |= {"live", "live_gru", "live_linear", "live_roi", "mean_live"}
     few = {"two": "few_shot 2 min", "past_half": "few_shot 0.5 min", "mean_few": "few_shot 2 min"}
-    few |= {"two_linear": "few_shot 2 min"}
+    few |= {"two_linear": "few_shot 2 min", "live_two": "few_shot 2 min"}
+    few |= dict.fromkeys(["live_known", "known", "known_gru", "known_again"], "reference")
     few |= {name: "first_unlabelled 5 min" for name in ("first", "mean_first")}
     few |= {"first_norm": "first_unlabelled 0.5 min", "first_roi": "first_unlabelled 2.5 min"}
+    few["live_norm"] = "first_unlabelled 2.5 min"
     few |= dict.fromkeys(["one_session", "mean_session"], "few_shot 1 session")
     assert found == {
         name: few.get(name, "strict" if name in strict else "transductive")
@@ -75,10 +89,14 @@ def test_protocols_follow_from_settings():
     }
 
 
-def test_corrections_take_the_whole_recording_so_nothing_is_strict():
-    made = study(corrections={"binning": 2})
+def test_corrections_by_later_frames_take_the_recording_so_nothing_is_strict():
+    made = study(corrections={"bleaching": True})
     found = decoder_table.protocols_of(made.config, made.decoders).values()
     assert not {"strict", "first_unlabelled 5 min"} & {*found}
+    alone = study(corrections={"binning": 2, "dark_offset": 100})  # of each frame alone
+    plain = study()
+    found = decoder_table.protocols_of(alone.config, alone.decoders)
+    assert found == decoder_table.protocols_of(plain.config, plain.decoders)
 
 
 def test_a_protocol_cannot_be_claimed():
@@ -164,6 +182,84 @@ def test_bad_adaptations_are_named(line, words):
     with pytest.raises(UserError, match=r"decoders\.bad") as error:
         study(decoders=decoders)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            {"like": "live_roi", "shift": -3},
+            "shift: -3, but with causal windows end at",
+        ),
+        ({"like": "live_roi", "drop": True}, "drop: takes whole recordings"),
+        ({"like": "roi", "warm_up": 3}, "warm_up: 3 is of causal decoders"),
+        ({"like": "cnn", "normalise_from": "reference"}, "reference is of causal decoders"),
+        ({"like": "live_known", "normalise": "none"}, "no frame is normalised by it"),
+        ({"like": "live", "normalise_from": "recording"}, "is not one of past, reference"),
+        ({"like": "live", "normalise": "recording"}, "bad.normalise: no such key"),
+        ({"like": "gru", "causal": True}, "causal: true, but cnn, which it starts from, is not"),
+        (
+            {"like": "gru", "start_from": "live"},
+            "causal: false, but live, which it starts",
+        ),
+        (
+            {"adapted_from": "live_roi", "normalise": "past"},
+            "past, but live_roi is causal",
+        ),
+        (
+            {"adapted_from": "live_gru", "normalise": "past"},
+            "past, but live_gru is causal",
+        ),
+        (
+            {"adapted_from": "live", "batch_norm": True},
+            "batch_norm: takes whole recordings",
+        ),
+        ({"adapted_from": "live_roi", "coral": True}, "take it of the first minutes"),
+        ({"adapted_from": "live_gru", "few_shot": 1, "register": True}, "register: takes whole"),
+        (
+            {"adapted_from": "live", "first_unlabelled": 5},
+            "takes no statistics of the",
+        ),
+    ],
+)
+def test_what_looks_ahead_of_a_causal_decoder_is_named(line, words):
+    decoders = yaml.safe_load(STUDY)["decoders"] | {"bad": line}
+    with pytest.raises(UserError, match=r"decoders\.bad") as error:
+        study(decoders=decoders)
+    assert words in str(error.value)
+
+
+def test_a_reference_needs_another_session():
+    made = yaml.safe_load(STUDY)
+    made["decoders"] = {"known": {"causal": True, "normalise_from": "reference"}}
+    made["mice"]["b"] = ["b1"]
+    with pytest.raises(UserError, match=r"known\.normalise_from: mouse b has one session"):
+        studies.resolve(made)
+
+
+@pytest.mark.parametrize(
+    ("corrections", "ahead"),
+    [
+        ({"channels": 2, "reference_channel": 2, "dark_offset": 90, "binning": 2}, False),
+        ({"brain_mask": "brain.tif"}, False),
+        ({"brain_mask": "brain.tif", "outside": "mean"}, True),
+        ({"motion": True}, True),
+        ({"bleaching": True}, True),
+        ({"dff": "mean"}, True),
+        ({"dff": "percentile", "baseline_window": 30}, True),
+        ({"dff": "percentile", "baseline_window": 30, "baseline_causal": True}, False),
+        ({"hemodynamics": "ratio"}, True),  # each over its mean
+        (
+            {"hemodynamics": "ratio", "dff": "mean", "baseline_window": 9, "baseline_causal": True},
+            False,
+        ),
+        ({"hemodynamics": "regression"}, True),
+        ({"reference_lowpass": 5.0}, True),
+    ],
+)
+def test_which_corrections_take_later_frames(corrections, ahead):
+    assert correction_table.looks_ahead(corrections) is ahead
+    assert correction_table.looks_ahead(schema.defaults("corrections", **corrections)) is ahead
 
 
 # --- what carries it ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import schema, tuning
+from mesodecode.study import causality, schema, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}
 
@@ -167,6 +167,7 @@ def settings_of(args: argparse.Namespace, name: str) -> dict[str, Any]:
     if getattr(args, "tuned", None):
         settings |= tuning.read(args.tuned)
     schema.check_flags(settings, name)
+    causality.check(settings, "--")
     return settings
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH
 from mesodecode.decoders.inputs import (
@@ -32,7 +33,7 @@ from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder
 from mesodecode.decoders.past import AdaptedImages
 from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.weights import load_trained
-from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.baseline import fixed, normalising, past_statistics, ready
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import normalised, past_normalised, signals_of
 from mesodecode.recordings.sample import Sample, sample
@@ -43,21 +44,29 @@ from mesodecode.study.allocation import Allocation
 class ImageDecoder:
     """A network of images, or of windows of them if it has a `half_window`.
 
-    `baseline`: frames of the moving mean that it was trained without, or None. `before` and
-    `after`: how many frames around the decoded one it reads; `offsets` (L,): which images make its
-    window. `samples`: those of training mice, read once.
+    `normalising`: the settings of `prepared` that it was trained with. `before` and `after`: how
+    many frames around the decoded one it reads; `offsets` (L,): which images make its window.
+    `samples`: those of training mice, read once.
     """
 
     network: nn.Module
     half_window: int | None = None
     device: torch.device | str = "cpu"
-    baseline: int | None = None
+    normalising: Mapping[str, Any] = field(default_factory=dict)
     samples: dict[str, Sample] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         w = self.half_window or 0
-        self.before = self.after = w + IMAGE_REACH
-        self.offsets = torch.arange(-w, w + 1, device=self.device)
+        self.reach = w + IMAGE_REACH
+        seen = windows.offsets(self.reach, causal=self.causal)
+        self.before, self.after = -int(seen[0]), int(seen[-1])
+        images = windows.offsets(w, causal=self.causal)
+        self.offsets = torch.as_tensor(images, device=self.device)
+
+    @property
+    def causal(self) -> bool:
+        """Whether it reads no frame after the decoded one."""
+        return bool(self.normalising.get("causal"))
 
     @property
     def frame_network(self) -> nn.Module:
@@ -68,13 +77,13 @@ class ImageDecoder:
         self, recording: Recording, past: bool = False, move: np.ndarray | None = None
     ) -> AdaptedImages | ImageWindows:
         """Return a recording's images, normalised by past frames and moved: `AdaptedImages`."""
-        recording = self.based(recording)
-        images = AdaptedImages(recording, self.device, past=past, move=move)
+        recording = self.based(recording, past)
+        images = AdaptedImages(recording, self.device, move=move)
         if self.half_window is None:
             return images
-        windows = ImageWindows([recording], self.half_window, self.device)
-        windows.images = images
-        return windows
+        source = ImageWindows([recording], self.half_window, self.device)
+        source.images = images
+        return source
 
     def sample(self, recording: Recording) -> Source:
         """Return some images of a training mouse, as the network was trained on them."""
@@ -83,9 +92,12 @@ class ImageDecoder:
             self.samples[recording.session] = few
         return Images([self.samples[recording.session]], self.device)
 
-    def based(self, recording: Recording) -> Recording:
-        """Return a recording with the baseline that the network was trained with."""
-        return recording if recording.baseline else with_baseline([recording], self.baseline)[0]
+    def based(self, recording: Recording, past: bool = False) -> Recording:
+        """Return a recording normalised as the network was trained, or by past frames if `past`."""
+        if past and not self.causal and recording.baseline is None:
+            of, means, sds = past_statistics(recording)
+            return replace(recording, baseline=replace(fixed(means, of), sd=sds))
+        return ready(recording, self.normalising)
 
     @torch.inference_mode()
     def features(self, source: Source, at: torch.Tensor) -> torch.Tensor:
@@ -122,8 +134,14 @@ class SignalDecoder:
 
     def __post_init__(self) -> None:
         w, shift = self.trained["half_window"], self.trained["shift"]
-        self.before, self.after = max(0, w - shift), max(0, w + shift)
-        self.offsets = torch.arange(shift - w, shift + w + 1, device=self.device)
+        found = windows.offsets(w, shift, self.causal)
+        self.before, self.after = max(0, -int(found[0])), max(0, int(found[-1]))
+        self.offsets = torch.as_tensor(found, device=self.device)
+
+    @property
+    def causal(self) -> bool:
+        """Whether it reads no frame after the decoded one."""
+        return bool(self.trained.get("causal"))
 
     def source(self, recording: Recording, past: bool = False, move: None = None) -> SignalWindows:
         """Return windows of a recording's signals, normalised by past frames if `past`."""
@@ -176,10 +194,10 @@ def load(
         raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
     if suffix == ".npz":
         fitted = read_weights(path)
-        settings = {"model": "logistic_regression", "baseline": fitted.baseline}
+        settings = {"model": "logistic_regression"} | fitted.normalising
         network = Pixels(fitted).to(device).eval()
         mice = fitted.train_mice, fitted.valid_mice
-        decoder = ImageDecoder(network, None, device, fitted.baseline)
+        decoder = ImageDecoder(network, None, device, fitted.normalising)
         return Loaded(decoder, "linear", settings, *mice)
     if suffix == ".joblib":
         return _classical(path, device)
@@ -195,10 +213,12 @@ def load(
         first = load_trained(cnn, "cnn")
         if {*first.train_mice} != {*trained.train_mice}:
             raise UserError(f"{cnn}: trained on other mice than {path}")
+        if bool(first.settings.get("causal")) != bool(settings.get("causal")):
+            raise UserError(f"{cnn}: of it and {path} one is causal and the other is not")
         network = CNNRNNDecoder(first.build(device), network)
-        settings = settings | {"baseline": first.settings.get("baseline")}
+        settings = settings | normalising(first.settings)
     kind, w = ("cnn", None) if trained.kind == "cnn" else ("cnn_rnn", settings["half_window"])
-    decoder = ImageDecoder(network, w, device, settings.get("baseline"))
+    decoder = ImageDecoder(network, w, device, normalising(settings))
     return Loaded(decoder, kind, settings, *mice)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.feature_files import ARRAYS, group_of
 from mesodecode.decoders.predict import cnn_outputs
 from mesodecode.decoders.weights import Trained, digest
-from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.baseline import normalising, prepared
 from mesodecode.recordings.recording import Recording
 
 
@@ -37,7 +38,8 @@ def extract(
             weights = digest(trained.state)
             seen = {*trained.train_mice, *trained.valid_mice}
             counts = {}
-            for recording in with_baseline(recordings, trained.settings.get("baseline")):
+            how = json.dumps(normalising(trained.settings))
+            for recording in prepared(recordings, trained.settings):
                 frames, features, logits = cnn_outputs(model, recording, device)
                 rows = np.zeros((len(recording), features.shape[1]), np.float16)
                 logit = np.zeros(len(recording), np.float32)
@@ -46,7 +48,8 @@ def extract(
                 arrays = rows, logit, recording.labels, recording.segment
                 session = group.create_group(recording.session)
                 session.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
-                session.attrs["weights"] = weights
+                session.attrs.update(weights=weights, normalising=how, skip=recording.skip)
+                session.attrs["corrected"] = recording.corrected
                 for name, values in zip(ARRAYS, arrays, strict=True):
                     if values is not None:
                         session.create_dataset(name, data=values)

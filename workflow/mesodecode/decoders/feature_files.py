@@ -3,18 +3,22 @@
 A file `results/{study}/features/{cnn}/{training}/{mouse}.h5` has a group `epoch_{n}` for each epoch
 of the training that some allocation chose, and in it a group a session: `features` (T, F) float16
 and `logit` (T,) float32 of the CNN itself, both zero where a frame has no image, `labels` (T,)
-uint8, `segment` (T,) if the recording has it; attributes `mouse` and `weights`, of which CNN. The
-file `features/{cnn}/{allocation}.h5` holds links to the sessions of all mice of an allocation under
-the epoch that it chose; attribute `seen`: whether its CNN was trained or validated on that mouse.
+uint8, `segment` (T,) if the recording has it; attributes `mouse`, `weights`, of which CNN,
+`normalising` (JSON), how its images were, `skip` and `corrected` of the recording. The file
+`features/{cnn}/{allocation}.h5` holds links to the sessions of all mice of an allocation under the
+epoch that it chose; attribute `seen`: whether its CNN was trained or validated on that mouse.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -67,13 +71,19 @@ def read_features(
                     group[key][:] if key in group else None for key in ARRAYS
                 )
                 about = bool(group.attrs.get("seen")), str(group.attrs.get("weights"))
-                sessions.append(
-                    SessionFeatures(name, mouse, features, labels, segment, *about, logit)
-                )
+                read = SessionFeatures(name, mouse, features, labels, segment, *about, logit)
+                sessions.append(replace(read, **_normalised(group)))
     missing = sorted({*(mice or [])} - {s.mouse for s in sessions})
     if missing or not sessions:
         raise UserError(f"{path}: no features of mice {', '.join(missing) or 'of any name'}")
     return sessions
+
+
+def _normalised(group: h5py.Group) -> dict[str, Any]:
+    """Return how the images of a session were normalised; older files do not say it."""
+    about = group.attrs
+    found = {"skip": int(about.get("skip", 0)), "corrected": bool(about.get("corrected"))}
+    return found | {"normalising": json.loads(about.get("normalising", "{}"))}
 
 
 def fingerprint(session: SessionFeatures) -> str:

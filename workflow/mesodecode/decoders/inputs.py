@@ -7,14 +7,16 @@ sessions put one after another), `labels` for every position, and `batch(centres
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from mesodecode.base import windows
+from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH, decodable
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.frames import open_frames
@@ -62,6 +64,14 @@ class Source:
         return torch.cat([model(inputs) for inputs in self.batches(at.split(batch_size))])
 
 
+def _offsets(sessions: Sequence[windows.Session], half: int, shift: int = 0) -> np.ndarray:
+    """Return those of windows over sessions, all of which must be causal or none."""
+    kinds = {session.causal for session in sessions}
+    if len(kinds) > 1:
+        raise ValueError("sessions of causal and of other decoders in one source")
+    return windows.offsets(half, shift, kinds.pop())
+
+
 def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarray:
     starts = np.cumsum([0, *lengths[:-1]])
     return np.concatenate([part + start for start, part in zip(starts, parts, strict=True)])
@@ -70,9 +80,10 @@ def _positions(lengths: Sequence[int], parts: Iterable[np.ndarray]) -> np.ndarra
 class Images(Source):
     """Pseudo-RGB images of recordings: frames t-1, t, t+1 as channels, normalised.
 
-    Every frame is (x - temporal mean of its pixel) / (SD of the whole stack), both of its own
-    recording (Ajioka et al. 2024, Methods), or less the recording's running baseline, if it has one
-    (that of frame t for all three). `batch` returns float32 (N, 3, H, W), channels last.
+    Of causal recordings t-2, t-1, t. Every frame is (x - temporal mean of its pixel) / (SD of the
+    whole stack), both of its own recording (Ajioka et al. 2024, Methods), or by what the recording
+    was `prepared` with (that of frame t for all three). `batch` returns float32 (N, 3, H, W),
+    channels last.
     `feed` says where frames are kept, see `open_frames`; `augment` changes every image its own way.
     """
 
@@ -100,8 +111,8 @@ class Images(Source):
         self._after = tensor(_positions(n_images, (base.after for base in bases)), torch.int64)
         self._share = tensor(np.concatenate([base.share for base in bases]), torch.float32)
         self._moves = bool(self._share.any())
-        self._sd = tensor([r.stack_sd for r in recordings], torch.float32)
-        self._offsets = torch.arange(-IMAGE_REACH, IMAGE_REACH + 1, device=self.device)
+        self._sd = tensor(np.concatenate([r.sds() for r in recordings]), torch.float32)
+        self._offsets = tensor(_offsets(recordings, IMAGE_REACH), torch.int64)
         self.labels = tensor(np.concatenate([r.labels for r in recordings]), torch.float32)
         self.centres = tensor(
             _positions(lengths, decodable(recordings, IMAGE_REACH)),
@@ -132,7 +143,7 @@ class Images(Source):
         """Return images (N, 3, H, W) of what was fed."""
         images = self._frames.read(fed)
         images -= self._baseline(at)[:, None]
-        images /= self._sd[self._recording[at]][:, None, None, None]
+        images /= self._sd[at][:, None, None, None]
         if drawn:
             images = self._augment.apply(images, *drawn)
         return images.to(memory_format=torch.channels_last)
@@ -151,7 +162,7 @@ class Images(Source):
 
 
 class ImageWindows(Source):
-    """Windows of images t-w … t+w for a network whose CNN is trained with it.
+    """Windows of images t-w … t+w (causal: t-2w … t) for a network whose CNN is trained with it.
 
     `batch` returns the images that the windows need, each once (M, 3, H, W), and for each window
     the numbers of its images among them (N, 2 w + 1). Windows of consecutive frames share nearly
@@ -168,7 +179,7 @@ class ImageWindows(Source):
     ) -> None:
         self.images = Images(recordings, device, **options)
         self.labels = self.images.labels
-        self._offsets = torch.arange(-half_window, half_window + 1, device=device)
+        self._offsets = torch.as_tensor(_offsets(recordings, half_window), device=device)
         lengths = [len(recording) for recording in recordings]
         parts = decodable(recordings, half_window + IMAGE_REACH)
         self.centres = torch.as_tensor(_positions(lengths, parts), device=device)
@@ -243,7 +254,8 @@ class SessionFeatures:
 
     features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None; seen: whether the CNN
     that made them was trained or validated on this mouse, which no decoder of them may then test;
-    weights: digest of that CNN's; logit (T,) float32: what it makes of the frames by itself.
+    weights: digest of that CNN's; logit (T,) float32: what it makes of the frames by itself;
+    normalising: how its images were (`baseline.normalising`); skip, corrected: of the recording.
     """
 
     session: str
@@ -254,10 +266,34 @@ class SessionFeatures:
     seen: bool = False
     weights: str = ""
     logit: np.ndarray | None = None
+    normalising: Mapping[str, Any] = field(default_factory=dict)
+    skip: int = 0
+    corrected: bool = False
+
+    @property
+    def causal(self) -> bool:
+        """Whether the images were of no later frame."""
+        return bool(self.normalising.get("causal"))
+
+
+def normalising_of(
+    settings: Mapping[str, Any], sessions: Sequence[SessionFeatures]
+) -> Mapping[str, Any]:
+    """Return how the images behind features were normalised, for a decoder of them.
+
+    Raises UserError unless decoder and CNN are both causal, or neither.
+    """
+    causal = bool(settings.get("causal"))
+    if any(session.causal != causal for session in sessions):
+        raise UserError(
+            f"causal: {str(causal).lower()}, but {str(not causal).lower()} of the CNN that made "
+            "the features; both read frames after the decoded one, or neither"
+        )
+    return sessions[0].normalising
 
 
 class Windows(Source):
-    """Windows of feature vectors t-w … t+w, gathered from one array on the device.
+    """Windows of feature vectors t-w … t+w (causal: t-2w … t), from one array on the device.
 
     `reach` is how far the inputs of a window reach from its centre: w + 1 for features of images
     (the image of frame t+w needs frame t+w+1), w for signals. `shift` moves every window by so many
@@ -276,7 +312,8 @@ class Windows(Source):
     ) -> None:
         lengths = [len(session.labels) for session in sessions]
         self._features = torch.from_numpy(np.concatenate([s.features for s in sessions])).to(device)
-        self._length, self._first = 2 * half_window + 1, shift - half_window
+        self._length = 2 * half_window + 1
+        self._first = int(_offsets(sessions, half_window, shift)[0])
         labels = np.concatenate([session.labels for session in sessions])
         self.labels = torch.as_tensor(labels, dtype=torch.float32, device=device)
         parts = decodable(sessions, reach, shift)

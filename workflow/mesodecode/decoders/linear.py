@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
-from mesodecode.base.windows import IMAGE_REACH, centres, tell_short
+from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.baseline import normalising, prepared
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.resizing import resize
 from mesodecode.study.allocation import Allocation
@@ -31,20 +31,21 @@ def pixel_features(
 ) -> tuple[np.ndarray, ...]:
     """Return every `frame_step`-th decodable frame (N,) and its pixels (N, P) float32.
 
-    Pixels are (x - temporal mean, or running baseline) / SD of the stack, averaged down to at most
-    `pixels` x `pixels`.
+    Pixels are (x - temporal mean) / SD of the stack, or normalised as the recording was `prepared`,
+    averaged down to at most `pixels` x `pixels`.
     The frames are those that a CNN can decode, so that AUCs are over the same frames.
     """
-    frames = centres(len(recording), IMAGE_REACH, recording.segment)[::frame_step]
+    frames = decoded(recording, IMAGE_REACH)[::frame_step]
     shrink = pixels < min(recording.shape[1:])
     n_pixels = pixels**2 if shrink else recording.shape[1] * recording.shape[2]
     rows, subtracted = [np.empty((0, n_pixels), np.float32)], recording.subtracted()
+    sds = recording.sds()
     for start in range(0, len(recording), BLOCK):
         here = frames[(frames >= start) & (frames < start + BLOCK)]
         if len(here) == 0:
             continue
         block = recording.read_frames(start, start + BLOCK)[here - start].astype(np.float32)
-        block = (block - subtracted.at(here)) / recording.stack_sd
+        block = (block - subtracted.at(here)) / sds[here, None, None]
         if shrink:
             block = resize(block, pixels)
         rows.append(block.reshape(len(block), -1))
@@ -57,16 +58,16 @@ def fit_linear(
     pixels: int,
     C: float,
     frame_step: int,
-    baseline: int | None = None,
+    **normalising: Any,
 ) -> Pipeline:
     """Fit standardisation and an L2-penalised logistic regression to training recordings.
 
+    `normalising`: settings of `mesodecode.recordings.baseline.prepared`.
     Raises UserError if the decodable frames are not of both states.
     """
     features, labels = [], []
     with Progress(len(recordings), "sessions", "reading") as progress:
-        for recording in recordings:
-            (recording,) = with_baseline([recording], baseline)
+        for recording in prepared(recordings, normalising):
             frames, rows = pixel_features(recording, pixels, frame_step)
             features.append(rows)
             labels.append(recording.labels[frames])
@@ -86,8 +87,9 @@ def fit_linear(
 class LinearWeights:
     """A fitted baseline as its file has it: what it is, and the mice that it has seen.
 
-    coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, and `baseline` are its
-    settings; `size` that of the frames (height, width), () where the file does not say it.
+    coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, `baseline`, `causal`,
+    `normalise_from` and `warm_up` are its settings (older files lack the last three, and are not
+    causal); `size` that of the frames (height, width), () where the file does not say it.
     """
 
     coef: np.ndarray
@@ -99,6 +101,14 @@ class LinearWeights:
     valid_mice: tuple[str, ...]
     baseline: int | None = None
     size: tuple[int, ...] = ()
+    causal: bool = False
+    normalise_from: str = "past"
+    warm_up: float = 5.0
+
+    @property
+    def normalising(self) -> dict[str, Any]:
+        """Its settings of `mesodecode.recordings.baseline.prepared`."""
+        return normalising(vars(self))
 
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
@@ -157,7 +167,8 @@ def weights_of(
     scaler, regression = model.named_steps.values()
     fitted = regression.coef_[0], regression.intercept_, scaler.mean_, scaler.scale_
     mice = tuple(train), tuple(valid)
-    return LinearWeights(*fitted, settings["pixels"], *mice, settings["baseline"], tuple(size))
+    about = (*fitted, settings["pixels"], *mice)
+    return LinearWeights(*about, size=tuple(size), **normalising(settings))
 
 
 def read_weights(path: str | Path) -> LinearWeights:
@@ -169,6 +180,8 @@ def read_weights(path: str | Path) -> LinearWeights:
         baseline = int(content.pop("baseline", 0)) or None
         size = tuple(map(int, content.pop("size", ())))
         numbers = {"pixels": int(content["pixels"]), "baseline": baseline, "size": size}
+        types = {"causal": bool, "normalise_from": str, "warm_up": float}
+        numbers |= {key: kind(content[key]) for key, kind in types.items() if key in content}
         return LinearWeights(**content | mice | numbers)
     except FileNotFoundError:
         raise
@@ -180,12 +193,14 @@ def read_weights(path: str | Path) -> LinearWeights:
 
 
 def predict_linear(
-    model: Pipeline, recordings: Sequence[Recording], *, pixels: int, baseline: int | None = None
+    model: Pipeline, recordings: Sequence[Recording], *, pixels: int, **normalising: Any
 ) -> dict[str, SessionPredictions]:
-    """Return the model's predictions of test recordings, all decodable frames."""
+    """Return the model's predictions of test recordings, all decodable frames.
+
+    `normalising` as of `fit_linear`.
+    """
     predictions = {}
-    for recording in recordings:
-        (recording,) = with_baseline([recording], baseline)
+    for recording in prepared(recordings, normalising):
         frames, rows = pixel_features(recording, pixels)
         probability = model.predict_proba(rows)[:, 1] if len(frames) else np.empty(0)
         predictions[recording.session] = SessionPredictions(

@@ -1,7 +1,7 @@
 """Models of scikit-learn as networks, so that one path applies and adapts them all.
 
 A linear model is one layer on standardised inputs; on pixels, a "CNN" whose features are the pixels
-of the middle frame. Trees are a network without weights.
+of frame t. Trees are a network without weights.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Pixels(Readout):
 
     def __init__(self, fitted: LinearWeights) -> None:
         super().__init__(fitted.mean, fitted.scale, fitted.coef, float(fitted.intercept[0]))
-        self.pixels = fitted.pixels
+        self.pixels, self._channel = fitted.pixels, channel_of(fitted)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images (N, 3, H, W) to the pixels (N, P) of the middle frame, averaged down."""
-        frames = images[:, 1]
+        """Map images (N, 3, H, W) to the pixels (N, P) of frame t, averaged down."""
+        frames = images[:, self._channel]
         if self.pixels < min(frames.shape[1:]):
             rows, columns = (
                 torch.as_tensor(averaging(extent, self.pixels)).to(frames)
@@ -62,6 +62,11 @@ class Pixels(Readout):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images (N, 3, H, W) to logits (N,)."""
         return self.classify(self.features(images))
+
+
+def channel_of(fitted: LinearWeights) -> int:
+    """Return which channel of an image is frame t itself: the last of a causal decoder's."""
+    return 2 if fitted.causal else 1
 
 
 class Trees(nn.Module):
@@ -116,13 +121,14 @@ def refit(
 
 
 class LinearDecoder(nn.Module):
-    """The linear baseline on images (N, 3, H, W): it reads the middle channel, frame t itself."""
+    """The linear baseline on images (N, 3, H, W): it reads one channel, frame t itself."""
 
-    def __init__(self, weights: np.ndarray, bias: float) -> None:
+    def __init__(self, weights: np.ndarray, bias: float, channel: int = 1) -> None:
         super().__init__()
+        self._channel = channel
         self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
         self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images to logits (N,)."""
-        return (images[:, 1] * self.weights).sum((1, 2)) + self.bias
+        return (images[:, self._channel] * self.weights).sum((1, 2)) + self.bias

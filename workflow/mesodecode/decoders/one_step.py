@@ -16,7 +16,7 @@ from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained
-from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.baseline import normalising, prepared
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import check_rois, roi_names, session_signals, signals_of
 
@@ -45,9 +45,9 @@ def fit(
 
 
 def _pixels(settings: dict[str, Any], training: Sequence[Recording]) -> Predict:
-    fitting = {key: settings[key] for key in ("pixels", "C", "frame_step", "baseline")}
-    model = linear.fit_linear(training, **fitting)
-    how = {key: settings[key] for key in ("pixels", "baseline")}
+    how = {"pixels": settings["pixels"]} | normalising(settings)
+    fitting = {key: settings[key] for key in ("C", "frame_step")}
+    model = linear.fit_linear(training, **how, **fitting)
     return lambda recordings: linear.predict_linear(model, recordings, **how)
 
 
@@ -58,7 +58,7 @@ def _images(
     device: torch.device,
 ) -> tuple[Predict, list[train.Epoch]]:
     augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
-    sets = [with_baseline(one, settings["baseline"]) for one in (training, validation)]
+    sets = [list(prepared(one, settings)) for one in (training, validation)]
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
         Images(sets[0], device=device, augment=augment if augment else None),

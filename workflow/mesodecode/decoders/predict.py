@@ -9,13 +9,19 @@ import torch
 
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
-from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.base.windows import IMAGE_REACH, decoded
 from mesodecode.decoders.convolutions import for_use
-from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Windows
+from mesodecode.decoders.inputs import (
+    Images,
+    ImageWindows,
+    SessionFeatures,
+    Windows,
+    normalising_of,
+)
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained, digest
-from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import Recording
 
 # Images of one pass: more fill a GPU, fewer stay in a CPU's caches (64 px: 750/s against 500/s).
@@ -71,8 +77,7 @@ def predict_cnn(
         return _extracted(trained, recordings)
     model = for_use(trained.build(device))
     predictions = {}
-    for recording in recordings:
-        (recording,) = with_baseline([recording], trained.settings.get("baseline"))
+    for recording in prepared(recordings, trained.settings):
         frames, _, logits = cnn_outputs(model, recording, device)
         predictions[recording.session] = _session(recording, frames, logits)
     return predictions
@@ -86,7 +91,7 @@ def _extracted(
     for session in sessions:
         if session.weights != weights:
             raise UserError(f"{session.session}: its features are not of this CNN; extract them")
-        frames = centres(len(session.labels), IMAGE_REACH, session.segment)
+        frames = decoded(session, IMAGE_REACH)
         predictions[session.session] = _session(session, frames, session.logit[frames])
     return predictions
 
@@ -98,8 +103,7 @@ def predict_finetuned(
     model = for_use(trained.build(device))
     predictions = {}
     with Progress(len(recordings), "sessions", "predicting") as progress:
-        for recording in recordings:
-            (recording,) = with_baseline([recording], trained.settings.get("baseline"))
+        for recording in prepared(recordings, trained.settings):
             windows = ImageWindows([recording], trained.settings["half_window"], device)
             batch = BATCH[torch.device(device).type]
             logits = windows.logits(model, windows.centres, batch).cpu().numpy()
@@ -115,9 +119,10 @@ def predict_rnn(
     """Return a recurrent decoder's predictions from features of sessions, by session.
 
     Raises UserError if the CNN that made the features was trained or validated on a mouse that is
-    none of the validation mice.
+    none of the validation mice, or is causal and the decoder is not, or the other way round.
     """
     _refuse_seen(trained, sessions)
+    normalising_of(trained.settings, sessions)
     model: RNNDecoder = trained.build(device)
     half_window = trained.settings["half_window"]
     predictions = {}

@@ -84,8 +84,7 @@ def flat_windows(
     session: SessionSignals, frames: np.ndarray, settings: dict[str, Any]
 ) -> np.ndarray:
     """Return the windows of `frames` (N,) as rows, (N, (2 w + 1) R) float32."""
-    half_window, shift = settings["half_window"], settings["shift"]
-    offsets = np.arange(shift - half_window, shift + half_window + 1)
+    offsets = windows.offsets(settings["half_window"], settings["shift"], session.causal)
     found = session.features[frames[:, None] + offsets]
     return found.reshape(len(frames), len(offsets) * session.features.shape[1])
 

@@ -29,7 +29,7 @@ from torch import Tensor
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.base.windows import IMAGE_REACH, decoded, offsets
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
@@ -114,7 +114,8 @@ def cutout_session(
         frozen CNN: these are rounded to float16, as in the files of `mesodecode extract`.
         Put into evaluation mode and onto the device.
     recording
-        A session; the mouse must be one that the decoder never saw (`Trained.allocate`).
+        A session, `prepared` as those of its training; the mouse must be one that the decoder never
+        saw (`Trained.allocate`).
     masks
         CutoutMasks, or bool (M, H, W), named by their numbers from 0.
     half_window
@@ -167,7 +168,8 @@ def cutout_session(
 
     images = Images([recording], device, feed=feed)
     hide = _Fill(masks.areas, fill, blur_sigma, images.device)
-    logits = _logits(cnn, read_out, images, hide, torch.as_tensor(at), width, batch_size)
+    window = torch.as_tensor(offsets(width // 2, causal=recording.causal))
+    logits = _logits(cnn, read_out, images, hide, torch.as_tensor(at), window, batch_size)
     aucs = [roc_auc(labels, row) for row in logits.cpu().numpy()]
     return pd.DataFrame(
         {
@@ -190,7 +192,7 @@ def frames_used(
     for name, value in (("frame_step", frame_step), ("run_length", run_length)):
         if value < 1:
             raise UserError(f"{name}: {value}; needs 1 or more")
-    at = centres(len(recording), half_window + IMAGE_REACH, recording.segment)
+    at = decoded(recording, half_window + IMAGE_REACH)
     return at[np.arange(len(at)) // run_length % frame_step == 0], len(at)
 
 
@@ -297,12 +299,14 @@ def _logits(
     images: Images,
     hide: _Fill,
     at: Tensor,
-    width: int,
+    window: Tensor,
     batch_size: int,
 ) -> Tensor:
-    """Return the logits (M + 1, N) of frames `at` (N,), ascending: intact, then under each mask."""
-    offsets = torch.arange(width) - width // 2
-    needed, windows = torch.unique(at[:, None] + offsets, return_inverse=True)
+    """Return the logits (M + 1, N) of frames `at` (N,), ascending: intact, then under each mask.
+
+    `window` (T,): which images a window has, from the decoded one.
+    """
+    needed, windows = torch.unique(at[:, None] + window, return_inverse=True)
     firsts, lasts = windows[:, 0].contiguous(), windows[:, -1].contiguous()
     logits = torch.empty(len(hide), len(at), device=images.device)
     kept, begin, done = None, 0, 0  # features (M + 1, n, F) from needed image `begin` on

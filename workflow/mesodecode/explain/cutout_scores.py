@@ -14,23 +14,24 @@ import torch
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import tell_short
 from mesodecode.decoders import linear
-from mesodecode.decoders.linear_networks import LinearDecoder
+from mesodecode.decoders.linear_networks import LinearDecoder, channel_of
 from mesodecode.decoders.weights import load_trained
 from mesodecode.explain import cutout
 from mesodecode.explain.cutout_masks import masks_of, part
 from mesodecode.explain.cutout_tables import COLUMNS
+from mesodecode.recordings.baseline import normalising
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.study.allocation import Allocation
 
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """A decoder of images for `cutout_session`: network, half_window, allocation and baseline."""
+    """A decoder of images for `cutout_session`, and how it is `prepared` for."""
 
     network: cutout.Decoder
     half_window: int | None
     allocation: Allocation
-    baseline: int | None  # frames of the moving mean that its images are normalised about
+    normalising: Mapping[str, Any]
 
 
 def load_decoder(
@@ -53,9 +54,10 @@ def load_decoder(
         need = "needs the weights of its frozen CNN" if cnn is None else "takes no further CNN"
         raise UserError(f"{weights}: a '{kind}' decoder {need} (--cnn)")
     if kind == "linear":
-        network = LinearDecoder(*trained.on_images(*recordings[0].shape[1:]))
-        return ImageDecoder(network, None, allocation, trained.baseline)
-    base = trained.settings.get("baseline")
+        weighted = trained.on_images(*recordings[0].shape[1:])
+        network = LinearDecoder(*weighted, channel_of(trained))
+        return ImageDecoder(network, None, allocation, trained.normalising)
+    base = normalising(trained.settings)
     if kind == "cnn":
         return ImageDecoder(trained.build(), None, allocation, base)
     half_window = trained.settings["half_window"]
@@ -64,7 +66,7 @@ def load_decoder(
     frozen = load_trained(cnn, "cnn")
     if frozen.allocate(test) != allocation:
         raise UserError(f"{cnn}: trained or validated on other mice than {weights}")
-    base = frozen.settings.get("baseline")
+    base = normalising(frozen.settings)
     return ImageDecoder((frozen.build(), trained.build()), half_window, allocation, base)
 
 

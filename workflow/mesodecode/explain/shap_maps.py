@@ -19,6 +19,7 @@ import torch
 from mesodecode.base import records
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
+from mesodecode.base.windows import offsets
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.roi_rnn import windows as windows_of
 from mesodecode.decoders.weights import Trained
@@ -120,7 +121,7 @@ def shap_map(
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
         mean_abs=(total / len(explained)).numpy(),
-        frame=np.arange(shift - half, shift + half + 1),
+        frame=offsets(half, shift, bool(trained.settings.get("causal"))),
         roi=np.array(rois),
         names=tuple(names[roi - 1] for roi in rois) if names else (),
         frame_rate=rates.pop() if len(rates) == 1 else 0.0,

@@ -13,8 +13,9 @@ corrected one in the group `corrections`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
+from mesodecode.study.correction_table import looks_ahead
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ class Recording:
     are drawn, or None where that is not known; name: what the config calls the session, where its
     id (`session`) is another; unit of a pixel, counts (of light) or dff (ΔF/F, made here or by
     others, whatever its scale); baseline: a running one that frames are normalised
-    about (see `mesodecode.recordings.baseline.with_baseline`), or None: `pixel_mean`; first: how
-    many frames from the start say by what ROI signals are normalised, or None: all.
+    about (see `mesodecode.recordings.baseline.prepared`), or None: `pixel_mean`; first: how
+    many frames from the start say by what ROI signals are normalised, or None: all; reference: the
+    first recording of the same mouse of those read with it, None of that itself; causal: images end
+    at the decoded frame; skip: frames at the start that what normalises them is not known of (see
+    `mesodecode.recordings.baseline.prepared`).
     """
 
     path: Path
@@ -59,6 +64,14 @@ class Recording:
     name: str | None = None
     unit: str = "counts"
     first: int | None = None
+    reference: Recording | None = field(default=None, repr=False)
+    causal: bool = False
+    skip: int = 0
+
+    @property
+    def corrected(self) -> bool:
+        """Whether its movie was corrected by later frames of it (`is_corrected`)."""
+        return is_corrected(self.path)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -67,6 +80,13 @@ class Recording:
         """Return what is subtracted from each frame when it is normalised."""
         whole = self.pixel_mean[None], np.zeros(len(self), np.int64)
         return self.baseline or fixed(*whole)
+
+    def sds(self) -> np.ndarray:
+        """Return what each frame is divided by when it is normalised (T,) float32."""
+        base = self.baseline
+        if base is None or base.sd is None:
+            return np.full(len(self), self.stack_sd, np.float32)
+        return base.sd[base.before]
 
     def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return frames start…stop as (n, H, W) in their own type."""
@@ -112,9 +132,15 @@ def read_recording(path: str | Path) -> Recording:
 
 
 def is_corrected(path: str | Path) -> bool:
-    """Tell whether a recording is of a movie that `corrections` of the config changed."""
+    """Tell whether a recording is of a movie that was corrected by later frames of it.
+
+    See `mesodecode.study.correction_table.looks_ahead`.
+    """
     with h5py.File(path) as file:
-        return "corrections" in file
+        if "corrections" not in file:
+            return False
+        said = file["corrections"].attrs.get("settings")
+        return said is None or looks_ahead(json.loads(said))
 
 
 def movie_digest(path: str | Path) -> str:
@@ -170,6 +196,8 @@ def read_roles(
 def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) -> list[Recording]:
     """Open recordings, named one by one or by a list (.txt) of one path a line.
 
+    The first of each mouse is the `reference` of its others.
+
     Raises UserError if a session comes twice, or if the frames differ in size and `same_size`.
     """
     recordings = [read_recording(name) for path in paths for name in listed(path)]
@@ -184,7 +212,11 @@ def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) ->
         if recording.session in seen:
             raise UserError(f"{recording.path}: session '{recording.session}' was given twice")
         seen[recording.session] = recording.path
-    return recordings
+    references = {one.mouse: one for one in reversed(recordings)}
+    return [
+        one if references[one.mouse] is one else replace(one, reference=references[one.mouse])
+        for one in recordings
+    ]
 
 
 def with_labels_of(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.baseline import lone, of_reference
 from mesodecode.recordings.recording import Recording
 
 
@@ -23,7 +24,8 @@ from mesodecode.recordings.recording import Recording
 class SessionSignals:
     """What a decoder reads of one session: one row a frame.
 
-    features (T, F) float32, labels (T,) uint8, segment (T,) int64 or None.
+    features (T, F) float32, labels (T,) uint8, segment (T,) int64 or None; causal: windows end at
+    the decoded frame, and reach into none of the first `skip`.
     """
 
     session: str
@@ -31,6 +33,8 @@ class SessionSignals:
     features: np.ndarray
     labels: np.ndarray
     segment: np.ndarray | None
+    causal: bool = False
+    skip: int = 0
 
 
 def moving_mean(signals: np.ndarray, n: int) -> np.ndarray:
@@ -103,7 +107,8 @@ def session_signals(
     """Return the signals of recordings as a decoder's `settings` ask for them, a session each.
 
     `by`: what subtracts the baseline and normalises, as `normalised`; `first_normalised` where a
-    recording's first frames say by what.
+    recording's first frames say by what. With the setting `causal` it is `past_normalised`, or the
+    reference recording of the mouse says by what (see `causal_signals`).
 
     ROIs outside `settings["rois"]` are zero, or left out (`others`). The second result
     lists the ROIs (from 1) that were set to zero because some recording lacks them (`drop`).
@@ -112,11 +117,16 @@ def session_signals(
     """
     chosen = _chosen(recordings, settings)
     n_rois = recordings[0].rois.shape[1]
+    if of_reference(settings) and all(one.reference is None for one in recordings):
+        raise UserError(lone(recordings[0]))
     dropped = _dropped(recordings, settings, chosen)
     sessions = []
     for recording in recordings:
         kept = [column for column in chosen if column not in dropped]
-        how = functools.partial(first_normalised, recording) if recording.first else by
+        how, skip = functools.partial(first_normalised, recording) if recording.first else by, 0
+        causal = bool(settings.get("causal"))
+        if causal:
+            how, skip = causal_signals(recording, kept, settings)
         features = np.zeros((len(recording), n_rois), np.float32)
         features[:, kept] = how(
             recording.rois[:, kept],
@@ -125,12 +135,29 @@ def session_signals(
         )
         if settings["others"] == "drop":
             features = features[:, chosen]
-        sessions.append(
-            SessionSignals(
-                recording.session, recording.mouse, features, recording.labels, recording.segment
-            )
-        )
+        about = recording.session, recording.mouse, features, recording.labels, recording.segment
+        sessions.append(SessionSignals(*about, causal, skip))
     return sessions, [column + 1 for column in dropped]
+
+
+def causal_signals(
+    recording: Recording, columns: Sequence[int], settings: Mapping[str, Any]
+) -> tuple[Callable[..., np.ndarray], int]:
+    """Return what normalises a recording's signals, of `columns`, without a later frame, and skip.
+
+    `past_normalised`; with `normalise_from: reference` what `told_normalised` makes of the
+    reference of the mouse, which is all skipped itself. The first `warm_up` s are skipped where
+    the past normalises: not of signals as recorded, or of a reference and no baseline.
+    """
+    warm = min(len(recording), round(settings["warm_up"] * recording.frame_rate))
+    raw = settings["normalise"] == "none" and settings["baseline"] is None
+    if not of_reference(settings):
+        return past_normalised, 0 if raw else warm
+    if recording.reference is None:
+        return past_normalised, len(recording)
+    told = recording.reference.rois[:, columns]
+    how = functools.partial(told_normalised, told=told, by=f"{recording.reference.path}")
+    return how, 0 if settings["baseline"] is None else warm
 
 
 def signals_of(
@@ -291,27 +318,40 @@ def first_normalised(
     last `baseline` frames, as of `past_normalised`. Later values may lie outside 0 … 1. Raises
     UserError if an ROI does not vary in the first frames, or has an F0 of 0 there.
     """
-    x, n = np.asarray(signals, np.float64), recording.first
-    base = 0.0 if baseline is None else _trailing_mean(x, baseline)
+    by = f"{recording.path}: in its first {recording.first} frames (first_unlabelled)"
+    told = signals[: recording.first]
+    return told_normalised(signals, told=told, by=by, baseline=baseline, normalise=normalise)
+
+
+def told_normalised(
+    signals: np.ndarray, *, told: np.ndarray, by: str, baseline: int | None, normalise: str
+) -> np.ndarray:
+    """Return signals (T, R) normalised by what others, `told` (n, R), say, float32 (T, R).
+
+    As `first_normalised`, with `told` in the place of the first frames; `by` names them in the
+    UserError that is raised if an ROI does not vary in them, or has an F0 of 0.
+    """
+    x, told = np.asarray(signals, np.float64), np.asarray(told, np.float64)
+    moving = [0.0 if baseline is None else _trailing_mean(one, baseline) for one in (x, told)]
     if normalise == "dff":
-        base = x[:n].mean(axis=0) if baseline is None else base
-        return _divided(x - base, base, recording)
-    values = x - base
+        base = told.mean(axis=0) if baseline is None else moving[0]
+        return _divided(x - base, base, by)
+    values, known = x - moving[0], told - moving[1]
     if normalise == "minmax":
-        low, high = values[:n].min(axis=0), values[:n].max(axis=0)
-        return _divided(values - low, high - low, recording)
+        low, high = known.min(axis=0), known.max(axis=0)
+        return _divided(values - low, high - low, by)
     if normalise == "zscore":
-        return _divided(values - values[:n].mean(axis=0), values[:n].std(axis=0), recording)
+        return _divided(values - known.mean(axis=0), known.std(axis=0), by)
     return values.astype(np.float32)
 
 
-def _divided(values: np.ndarray, by: np.ndarray, recording: Recording) -> np.ndarray:
-    if not (np.asarray(by) > 0).all():
+def _divided(values: np.ndarray, divisor: np.ndarray, by: str) -> np.ndarray:
+    if not (np.asarray(divisor) > 0).all():
         raise UserError(
-            f"{recording.path}: an ROI does not vary in the first {recording.first} frames, or is "
-            "not above zero there; raise first_unlabelled, or leave the ROI out of the decoder"
+            f"{by}: an ROI does not vary, or is not above zero; give more of the mouse, or leave "
+            "the ROI out of the decoder"
         )
-    return (values / by).astype(np.float32)
+    return (values / divisor).astype(np.float32)
 
 
 def _trailing_mean(x: np.ndarray, n: int) -> np.ndarray:

@@ -27,13 +27,20 @@ class Sample(Recording):
 
 
 def runs(
-    n_frames: int, n: int, reach: int, segment: np.ndarray | None = None, run_length: int = 1
+    n_frames: int,
+    n: int,
+    reach: int,
+    segment: np.ndarray | None = None,
+    run_length: int = 1,
+    skip: int = 0,
 ) -> list[tuple[int, int]]:
     """Return first and last + 1 frame of runs, evenly spread, that make about `n` frames decodable.
 
-    A run is `run_length` decodable frames with `reach` more on each side; no run crosses a segment.
+    A run is `run_length` decodable frames with `reach` more on each side; no run crosses a segment,
+    or reaches into the first `skip` frames. Of causal decoders, which decode the last of the frames
+    that others decode the middle of, it is the same frames.
     """
-    decodable = centres(n_frames, reach, segment)
+    decodable = centres(n_frames, reach, segment, skip=skip)
     of = np.zeros(n_frames) if segment is None else np.asarray(segment)
     breaks = (np.diff(decodable) != 1) | (np.diff(of[decodable]) != 0)
     stretches = np.split(decodable, np.flatnonzero(breaks) + 1)
@@ -49,7 +56,7 @@ def sample(recording: Recording, n: int, reach: int, run_length: int = 1) -> Sam
     `reach` and `run_length` as in `runs`: an image reaches 1 frame, a window w + 1. A recording
     without a decodable frame gives a sample without frames.
     """
-    spans = runs(len(recording), n, reach, recording.segment, run_length)
+    spans = runs(len(recording), n, reach, recording.segment, run_length, recording.skip)
     at = np.concatenate([np.arange(*span) for span in spans] or [np.empty(0, int)])
     lengths = [stop - start for start, stop in spans]
     with h5py.File(recording.path) as file:
@@ -62,6 +69,7 @@ def sample(recording: Recording, n: int, reach: int, run_length: int = 1) -> Sam
         labels=recording.labels[at],
         baseline=recording.baseline and recording.baseline.take(at),
         segment=np.repeat(np.arange(len(spans)), lengths),
+        skip=0,
     )
 
 

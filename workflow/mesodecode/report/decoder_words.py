@@ -42,12 +42,14 @@ _TRAINING = {"epochs", "batch_size", "max_lr", "frame_step", "seed", "precision"
 
 _RNN = {"rnn", "half_window", "hidden_size", "num_layers", "bidirectional", "dropout"}
 
-_ROI = {"shift", "baseline", "normalise", "rois", "others", "labels", "half_window"}
+_CAUSAL = {"causal", "normalise_from", "warm_up"}
+
+_ROI = _CAUSAL | {"shift", "baseline", "normalise", "rois", "others", "labels", "half_window"}
 
 SPOKEN = {
-    "linear": {"model", "pixels", "C", "frame_step", "labels", "baseline"},
-    "cnn": _TRAINING | {"backbone", "pretrained", "labels", "baseline"},
-    "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length", "labels"},
+    "linear": _CAUSAL | {"model", "pixels", "C", "frame_step", "labels", "baseline"},
+    "cnn": _TRAINING | _CAUSAL | {"backbone", "pretrained", "labels", "baseline"},
+    "cnn_rnn": _TRAINING | _RNN | {"start_from", "cnn_weights", "run_length", "labels", "causal"},
     "roi_rnn": _TRAINING | _RNN | _ROI | {"label_smoothing", "schedule"},
     "roi_classical": _ROI | {"model", "C", "trees", "frame_step", "seed"},
     "adapted": {
@@ -89,10 +91,11 @@ def cnn(settings: Mapping[str, Any]) -> str:
         "file": f"the weights {settings['pretrained'].partition(':')[2]}",
         "none": "random weights",
     }[first]
+    frames = "t − 2, t − 1 and t" if settings["causal"] else "t − 1, t and t + 1"
     return (
         f"a convolutional network ({settings['backbone']}{family} of timm [@wightman2019]) with "
-        "one output, whose image of frame t has the frames t − 1, t and t + 1 as channels; frames "
-        f"without both neighbours are left out. {_pixels(settings)} Starting from {weights}, it "
+        f"one output, whose image of frame t has the frames {frames} as channels; frames "
+        f"without both others are left out. {_pixels(settings)} Starting from {weights}, it "
         f"was {_trained(settings, 'image')}{_labels(settings)}"
     )
 
@@ -106,8 +109,8 @@ def cnn_rnn(settings: Mapping[str, Any]) -> str:
         "frozen": f"The weights of {start} were left as they are;",
     }[settings["cnn_weights"]]
     return (
-        f"the pooled features that {start} gives for the {2 * w + 1} images from t − {w} to "
-        f"t + {w} are read by {_recurrent(settings)}. {how} the recurrent network was "
+        f"the pooled features that {start} gives for the {2 * w + 1} images {_span(w, settings)} "
+        f"are read by {_recurrent(settings)}. {how} the recurrent network was "
         f"{_trained(settings, 'window')}{_labels(settings)}"
     )
 
@@ -220,12 +223,16 @@ def describe(settings: Mapping[str, Any]) -> str:
     null = "" if settings.get("labels", "own") == "own" else ", labels of other sessions"
     base = settings.get("baseline")
     moving = f", less a moving mean of {base:,} frames" if base else ""
+    causal = settings.get("causal")
+    only = ", of the past only (causal)" if causal else ""
     if kind == "linear":
         pixels = f"{settings['pixels']} × {settings['pixels']} pixels"
-        return f"logistic regression of {pixels}{moving}{null}"
+        return f"logistic regression of {pixels}{moving}{only}{null}"
     if kind == "cnn":
-        return f"CNN ({settings['backbone']}) of 3 frames{moving}{null}"
+        return f"CNN ({settings['backbone']}) of 3 frames{moving}{only}{null}"
     window = f"±{counted(settings['half_window'], 'frame')}"
+    if causal:
+        window = f"the last {counted(2 * settings['half_window'] + 1, 'frame')} (causal)"
     if settings.get("shift"):
         where = "later" if settings["shift"] > 0 else "earlier"
         window += f" about {counted(abs(settings['shift']), 'frame')} {where}"
@@ -327,6 +334,8 @@ def _recurrent(settings: Mapping[str, Any]) -> str:
 def _pixels(settings: Mapping[str, Any]) -> str:
     """Return what the pixels of an image decoder are, as a sentence."""
     base = settings["baseline"]
+    if settings["causal"]:
+        return _past_pixels(settings)
     of = "its mean over the recording"
     if base:
         of = f"its moving mean over {base:,} frames (of its segment, where there are segments)"
@@ -336,10 +345,40 @@ def _pixels(settings: Mapping[str, Any]) -> str:
     )
 
 
+def _past_pixels(settings: Mapping[str, Any]) -> str:
+    """Return what the pixels of a causal image decoder are, as sentences."""
+    base = settings["baseline"]
+    known = "the first session of the mouse, which is not decoded"
+    reference = settings["normalise_from"] == "reference"
+    before = "all frames before the second that it lies in"
+    of = f"its mean over {known if reference else before}"
+    if base:
+        of = f"its mean over the {base:,} frames before (in blocks of a second at most)"
+    sd = known if reference else before
+    warm = "" if reference and not base else f" {_warm_up(settings)}"
+    return (
+        f"The decoder is causal: it reads no later frame. A pixel is the difference from {of}, "
+        f"divided by the standard deviation of {sd}.{warm}"
+    )
+
+
+def _warm_up(settings: Mapping[str, Any]) -> str:
+    return (
+        f"The first {settings['warm_up']:g} s of each recording are not decoded, nor are frames "
+        "whose window reaches into them or beyond the start of a segment."
+    )
+
+
+def _span(w: int, settings: Mapping[str, Any], shift: int = 0) -> str:
+    """Return from where to where a window of half-width w is."""
+    first, last = (-2 * w, 0) if settings["causal"] else (shift - w, shift + w)
+    start, stop = (f"t {'−' if n < 0 else '+'} {abs(n)}" for n in (first, last))
+    return f"from {start} to {'t' if settings['causal'] else stop}"
+
+
 def _signals(settings: Mapping[str, Any]) -> str:
     """Return what ROI signals a decoder reads, as the start of a sentence."""
     w, shift = settings["half_window"], settings["shift"]
-    first, last = (f"t {'−' if n < 0 else '+'} {abs(n)}" for n in (shift - w, shift + w))
     chosen = settings["rois"]
     rois = f"ROIs {value(chosen)}" if 0 < len(chosen) <= LONGEST_LIST else "all ROIs"
     if len(chosen) > LONGEST_LIST:
@@ -349,6 +388,15 @@ def _signals(settings: Mapping[str, Any]) -> str:
         rois += f" (the others {others})"
     base = settings["baseline"]
     baseline = f"less a moving mean of {base:,} frames" if base else "as recorded"
+    over = "its whole recording (those of test mice too)"
+    if settings["causal"]:
+        over = "the frames up to each"
+        if settings["normalise_from"] == "reference":
+            over = "the first session of the mouse, which is not decoded"
+        over += " (the decoder is causal: it reads no later frame)"
+        if base or settings["normalise_from"] == "past":
+            over += f"; the first {settings['warm_up']:g} s of each recording are not decoded"
+        baseline = baseline.replace("a moving mean of", "the mean of the last")
     scale = {
         "minmax": "scaled to 0 … 1",
         "zscore": "z-scored",
@@ -356,8 +404,8 @@ def _signals(settings: Mapping[str, Any]) -> str:
         "none": "not scaled",
     }[settings["normalise"]]
     return (
-        f"the signals of {rois} at the {2 * w + 1} frames from {first} to {last}, {baseline} and "
-        f"{scale}, each ROI over its whole recording (those of test mice too)"
+        f"the signals of {rois} at the {2 * w + 1} frames {_span(w, settings, shift)}, {baseline} "
+        f"and {scale}, each ROI over {over}"
     )
 
 

@@ -101,7 +101,7 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         if others:
             unlike = [f"{other} ({decoder_words.differences(first, one)})" for other, one in others]
             text += f" Unlike it: {'; '.join(unlike)}."
-        if kind == "adapted":
+        if kind == "adapted" or any(one.get("causal") for one in members.values()):
             text += f" Protocols: {'; '.join(_protocols(config, members))}."
         made.append((KINDS[kind].title, text))
     return made

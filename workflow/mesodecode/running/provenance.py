@@ -29,7 +29,7 @@ PACKAGE = WORKFLOW / "mesodecode"
 # The version, the list of verbs, and what checks, carries and shows without making any number.
 CARRIERS = {
     *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.study.schema"),
-    *("mesodecode.study.kinds", "mesodecode.study.file_formats"),
+    *("mesodecode.study.kinds", "mesodecode.study.file_formats", "mesodecode.study.causality"),
     *("mesodecode.base.files", "mesodecode.base.progress", "mesodecode.running.locks"),
     "mesodecode.running.fingerprints",
 }

@@ -19,11 +19,11 @@ from mesodecode.decoders.adapt.adapted import (
     by_minutes,
     first_frames,
     move_of,
+    warm_up,
 )
 from mesodecode.decoders.applied import Decoder, ImageDecoder, inputs_of, last_layer
 from mesodecode.decoders.inputs import SAMPLED, spread
 from mesodecode.decoders.networks import copied
-from mesodecode.decoders.past import past_statistics
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.sample import Sample, runs, sample
 from mesodecode.shift.distances import Featured
@@ -91,12 +91,12 @@ class AdaptedFeatures:
         `early`.
         """
         past = self.settings["normalise"] == "past"
-        first = self.settings["warm_up"] * recording.frame_rate + decoder.before if past else 0
+        first = warm_up(self.settings) * recording.frame_rate + decoder.before if past else 0
         n = first_frames(recording, decoder, self.settings)
         if n:
             first = max(first, n + decoder.before)
             if recording.session not in self._by_first:
-                made = by_minutes(recording, n, decoder, past)
+                made = by_minutes(recording, n, decoder, past or decoder.causal)
                 self._by_first[recording.session] = made
             recording = self._by_first[recording.session]
         recording = _start_of(recording, n) if early else recording
@@ -113,17 +113,13 @@ class AdaptedFeatures:
     ) -> tuple[Sample, np.ndarray]:
         """Return a few frames of a recording, and which they are; those of the past normalised."""
         length = 1 if decoder.half_window is None else RUN_LENGTH
-        key = recording.session, len(recording), decoder.before, length
+        key = recording.session, len(recording), decoder.reach, length
         if key not in self._few:
             n = max(self.n, SAMPLED)
-            few = sample(decoder.based(recording), n, decoder.before, length)
-            spans = runs(len(recording), n, decoder.before, recording.segment, length)
+            based = decoder.based(recording, past)
+            few = sample(based, n, decoder.reach, length)
+            spans = runs(len(based), n, decoder.reach, based.segment, length, based.skip)
             at = np.concatenate([np.arange(*span) for span in spans] or [np.empty(0, int)])
-            if past:  # statistics of all frames before, of few frames: they go into these
-                of, means, sds = past_statistics(recording)
-                frames = (few.frames - means[of[at]]) / sds[of[at], None, None]
-                zero = np.zeros(frames.shape[1:], np.float32)
-                few = replace(few, frames=frames, pixel_mean=zero, stack_sd=1.0)
             self._few[key] = few, at
         return self._few[key]
 

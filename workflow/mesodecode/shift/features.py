@@ -5,19 +5,20 @@ The frames are evenly spread over the session. Nothing is trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from mesodecode.base.windows import IMAGE_REACH, centres
+from mesodecode.base.windows import IMAGE_REACH, decoded
 from mesodecode.decoders import roi_rnn
 from mesodecode.decoders.applied import read_by_last_layer
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images, ImageWindows, SessionFeatures, Source, Windows
 from mesodecode.decoders.weights import Trained, load_trained
-from mesodecode.recordings.baseline import with_baseline
+from mesodecode.recordings.baseline import normalising, ready
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.recordings.sample import Sample, sample
@@ -69,7 +70,7 @@ class Features:
         return found
 
     def _of_images(self, trained: Trained, recordings: Sequence[Recording]) -> Iterator[Source]:
-        base = trained.settings.get("baseline")
+        base = normalising(trained.settings)
         for recording in recordings:
             if trained.kind == "cnn":
                 yield Images([self._sample(recording, base, IMAGE_REACH)], self.device)
@@ -78,10 +79,10 @@ class Features:
                 run = self._sample(recording, base, w + IMAGE_REACH, RUN_LENGTH)
                 yield ImageWindows([run], w, self.device)
 
-    def _sample(self, recording: Recording, baseline: int | None, *how: int) -> Sample:
-        key = recording.session, baseline, *how
+    def _sample(self, recording: Recording, settings: Mapping[str, Any], *how: int) -> Sample:
+        key = recording.session, *settings.items(), *how
         if key not in self._samples:
-            self._samples[key] = sample(*with_baseline([recording], baseline), self.n, *how)
+            self._samples[key] = sample(ready(recording, settings), self.n, *how)
         return self._samples[key]
 
     def _spread(self, count: int) -> np.ndarray:
@@ -89,7 +90,7 @@ class Features:
         return np.unique(np.linspace(0, count - 1, min(self.n, count)).round().astype(int))
 
     def _rows(self, session: SessionFeatures) -> Featured:
-        frames = centres(len(session.labels), IMAGE_REACH, session.segment)
+        frames = decoded(session, IMAGE_REACH)
         at = frames[self._spread(len(frames))]
         rows = session.features[at].astype(np.float32)
         return Featured(session.session, session.mouse, rows, session.labels[at])
@@ -101,7 +102,7 @@ class Features:
 
         fitted, found = linear.read_weights(model), []
         for recording in recordings:
-            few = self._sample(recording, fitted.baseline, IMAGE_REACH)
+            few = self._sample(recording, fitted.normalising, IMAGE_REACH)
             frames, rows = linear.pixel_features(few, fitted.pixels)
             rows = (rows - fitted.mean) / fitted.scale
             found.append(Featured(few.session, few.mouse, rows, few.labels[frames]))

@@ -24,11 +24,7 @@ def check(
     """
     of = KINDS[kind]
     faults = {
-        "normalise": settings["normalise"] == "past"
-        and of.of_images
-        and start.get("baseline")
-        and f"past, but {name} reads frames less a moving mean, which takes later frames; adapt a "
-        "decoder without a baseline",
+        "normalise": settings["normalise"] == "past" and _of_past(of, start, name),
         "first_unlabelled": settings["first_unlabelled"] and _of_first(settings, of, start, name),
         "register": settings["register"]
         and not of.of_images
@@ -46,10 +42,27 @@ def check(
         and f"{name} is {start['model']}; only networks and logistic_regression are fine-tuned",
         "finetune": settings["few_shot"] and _of_layers(settings["finetune"], of, name),
     }
+    if start.get("causal") and not settings["first_unlabelled"]:
+        ahead = f"takes whole recordings, but {name} is causal; take it of the first minutes "
+        ahead += "(first_unlabelled)"
+        for key in ("register", "batch_norm", "coral"):
+            faults[key] = faults.get(key) or (settings[key] and ahead)
     for key, fault in faults.items():
         if fault:
             flag = key.replace("_", "-") if where == "--" else key
             raise UserError(f"{where}{flag}: {fault}")
+
+
+def _of_past(kind: Kind, start: Mapping[str, Any], name: str) -> str:
+    """Return what is wrong with normalising by the past; empty if nothing is."""
+    if start.get("causal"):
+        return f"past, but {name} is causal, and so normalised by no later frame; leave it out"
+    if kind.of_images and start.get("baseline"):
+        return (
+            f"past, but {name} reads frames less a moving mean, which takes later frames; adapt a "
+            "decoder without a baseline"
+        )
+    return ""
 
 
 def _of_layers(finetune: str, kind: Kind, name: str) -> str:
@@ -65,7 +78,8 @@ def _of_first(settings: Mapping[str, Any], kind: Kind, start: Mapping[str, Any],
     """Return what is wrong with taking statistics of the first minutes; empty if nothing is."""
     if settings["few_shot"]:
         return "few_shot takes the whole recording; choose one of them"
-    if kind.of_images and start.get("baseline"):
+    causal = bool(start.get("causal"))
+    if kind.of_images and start.get("baseline") and not causal:
         return (
             f"{name} reads frames less a moving mean, which takes later frames; adapt a decoder "
             "without a baseline"
@@ -75,7 +89,7 @@ def _of_first(settings: Mapping[str, Any], kind: Kind, start: Mapping[str, Any],
         start["normalise"] == "none" or (start["normalise"] == "dff" and start["baseline"])
     )
     taken = any(settings[key] for key in ("register", "batch_norm", "coral"))
-    if not taken and (settings["normalise"] == "past" or follows):
+    if not taken and (settings["normalise"] == "past" or follows or causal):
         return (
             f"{name} takes no statistics of the first minutes; leave it out, with normalise past, "
             "or ask for coral" + ", batch_norm or register" * kind.of_images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mesodecode.base.files import UserError
@@ -43,3 +44,23 @@ def check(settings: dict[str, Any], where: str = "corrections", *, by_light: boo
         if settings[key] is not None and not needed:
             owner = "dff" if key == "baseline_window" else "hemodynamics"
             raise UserError(f"{where}: {key} is of {owner}, which is none; set it too")
+
+
+def looks_ahead(settings: Mapping[str, Any]) -> bool:
+    """Tell whether corrections make a frame of later ones, so that no rig could make them in time.
+
+    `settings` are keys of `tables/corrections.yaml`, others at their defaults. Channels, the dark,
+    masks filled with 0 and binning are of a frame alone; ΔF/F is of the past if its baseline is
+    causal, and the ratio of two channels if both are ΔF/F of this kind.
+    """
+    past = bool(settings.get("baseline_causal"))
+    dff, blood = (settings.get(key, "none") for key in ("dff", "hemodynamics"))
+    return bool(
+        settings.get("motion")
+        or settings.get("bleaching")
+        or (settings.get("brain_mask") and settings.get("outside") == "mean")
+        or (dff != "none" and not past)
+        or (blood == "ratio" and dff == "none")
+        or blood == "regression"
+        or settings.get("reference_lowpass")
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import adaptation, kinds, protocols, schema
+from mesodecode.study import adaptation, causality, correction_table, kinds, protocols, schema
 from mesodecode.study.allocation import Allocation
 
 
@@ -40,6 +40,7 @@ def resolve(
         if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
         _check_labels(decoder, mice)
+        _check_reference(decoder, mice)
     _check_comparisons(config, decoders)
     return decoders
 
@@ -71,6 +72,7 @@ def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
         raise UserError(
             f"config: decoders.{name}.bidirectional: a tcn reads both directions; leave it out"
         )
+    causality.check(decoder.settings, f"config: decoders.{name}.")
     augmented = [k for k, v in decoder.settings.items() if k.startswith("augment_") and v]
     if augmented and decoder.settings.get("cnn_weights") == "frozen":
         raise UserError(
@@ -90,6 +92,8 @@ def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
             f"config: decoders.{decoder.name}.start_from: no CNN decoder '{start}'; "
             f"known: {', '.join(known) or 'none'}"
         )
+    causal = (one.settings["causal"] for one in (decoder, decoders[start]))
+    causality.check_start(*causal, start, f"config: decoders.{decoder.name}.")
     labels, of_start = decoder.settings["labels"], decoders[start].settings["labels"]
     if labels != of_start:
         raise UserError(
@@ -107,6 +111,18 @@ def _check_labels(decoder: Decoder, mice: dict[str, list[str]]) -> None:
             raise UserError(
                 f"config: decoders.{decoder.name}.labels: mouse {mouse} has one session, so its "
                 "labels cannot be permuted between sessions; leave the mouse out or give it another"
+            )
+
+
+def _check_reference(decoder: Decoder, mice: dict[str, list[str]]) -> None:
+    if decoder.settings.get("normalise_from", "past") == "past":
+        return
+    for mouse, sessions in mice.items():
+        if len(sessions) < 2:
+            raise UserError(
+                f"config: decoders.{decoder.name}.normalise_from: mouse {mouse} has one session, "
+                "which would be its reference, so that none is left to decode; give it another, or "
+                "take past"
             )
 
 
@@ -140,9 +156,7 @@ def _check_adapted(
             f"{', '.join(known) or 'none'}"
         )
     start = decoders[name]
-    cnn = decoders.get(start.settings.get("start_from", ""), start)
-    read = start.settings | {"baseline": cnn.settings.get("baseline")}
-    adaptation.check(settings, start.kind, read, name, f"{where}.")
+    adaptation.check(settings, start.kind, with_start(start, decoders), name, f"{where}.")
     applied = {m for a in allocations for m in a.valid + a.test}  # to both in the same way
     for mouse in sorted(applied):
         few = settings["few_shot"]
@@ -151,9 +165,9 @@ def _check_adapted(
 
 def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
     """Return decoder -> its protocol (see `mesodecode.study.protocols`), from settings alone."""
-    corrected = config["corrections"] != schema.defaults("corrections")
+    corrected = correction_table.looks_ahead(config["corrections"])
     found = {
-        name: protocols.of(decoder.settings, corrected, _start_of(decoder, decoders))
+        name: protocols.of(with_start(decoder, decoders), corrected, _start_of(decoder, decoders))
         for name, decoder in decoders.items()
         if decoder.kind != "average"
     }
@@ -168,7 +182,14 @@ def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> 
 def _start_of(decoder: Decoder, decoders: Mapping[str, Decoder]) -> dict[str, Any] | None:
     """Return the settings of the decoder that an adapted one applies, None of any other."""
     start = decoder.settings.get("adapted_from")
-    return decoders[start].settings if start else None
+    return with_start(decoders[start], decoders) if start else None
+
+
+def with_start(decoder: Decoder, decoders: Mapping[str, Decoder]) -> dict[str, Any]:
+    """Return a decoder's settings with those that it has of the CNN that it starts from."""
+    cnn = decoders.get(decoder.settings.get("start_from", ""), decoder)
+    of_cnn = ("baseline", "normalise_from", "warm_up")
+    return decoder.settings | {key: cnn.settings[key] for key in of_cnn if key in cnn.settings}
 
 
 def _check_comparisons(config: dict[str, Any], decoders: dict[str, Decoder]) -> None:

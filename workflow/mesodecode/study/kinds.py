@@ -65,7 +65,12 @@ def _of_rois(settings: Settings) -> bool:
 
 
 def _shifted(settings: Settings) -> tuple[int, int]:
-    return settings["half_window"], settings["shift"]
+    half = settings["half_window"]
+    return half, settings["shift"] - half * bool(settings.get("causal"))
+
+
+def _of_images(half: int, settings: Settings) -> tuple[int, int]:
+    return half, -half * bool(settings.get("causal"))  # a causal window ends at the decoded frame
 
 
 _LINES = (
@@ -129,7 +134,7 @@ _LINES = (
         network=True,
         suffix=".pt",
         explained_by=("importance_cutout",),
-        window=lambda settings: (settings["half_window"] + 1, 0),
+        window=lambda settings: _of_images(settings["half_window"] + 1, settings),
         libraries=("torch",),
     ),
     Kind(
@@ -142,7 +147,7 @@ _LINES = (
         suffix=".pt",
         tunable=True,
         explained_by=("importance_cutout",),
-        window=lambda settings: (1, 0),  # frames t-1, t, t+1 are the channels of an image
+        window=lambda settings: _of_images(1, settings),  # an image has three frames as channels
         libraries=("torch", "timm"),
     ),
 )

@@ -1,11 +1,12 @@
 """What a decoder has of its test mouse, derived from its settings: nobody claims it by hand.
 
 strict: nothing but the frames decoded and those before them. first_unlabelled: the first minutes
-of each test recording too, without labels, which are not scored. transductive: the whole unlabelled
+of each test recording too, without labels, which are not scored. reference: another recording of
+the test mouse, without labels, which is not scored. transductive: the whole unlabelled
 test recording, as for the normalisation of Ajioka et al. 2024, by mean and SD of the recording.
 few_shot: some labelled minutes or sessions of the test mouse, which are not scored. AUCs of
 different protocols are of different problems. A window's frames after the decoded one are its input
-in all of them. Nothing heavy here: the Snakefile imports it.
+in all of them; decoders with `causal` have none. Nothing heavy here: the Snakefile imports it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 
-STRICT, FIRST, TRANSDUCTIVE, FEW_SHOT = "strict", "first_unlabelled", "transductive", "few_shot"
+STRICT, FIRST, REFERENCE = "strict", "first_unlabelled", "reference"
+TRANSDUCTIVE, FEW_SHOT = "transductive", "few_shot"
 
 
 def of(
@@ -23,24 +25,27 @@ def of(
 ) -> str:
     """Return the protocol of a decoder from all its settings (not of an average: see `weakest`).
 
-    `corrected`: whether recordings were corrected, which takes all frames of a recording. `start`:
+    `corrected`: whether recordings were corrected by what takes later frames of them
+    (`mesodecode.study.correction_table.looks_ahead`). `start`:
     the settings of the decoder that an adapted one applies. Image decoders normalise by the whole
-    recording unless adapted with `normalise: past` or `first_unlabelled`; ROI decoders too, but for
-    those without baseline and normalisation, which take nothing more than their windows. Leaving
-    out ROIs that a test recording lacks takes all of it.
+    recording unless they are causal, or adapted with `normalise: past` or `first_unlabelled`; ROI
+    decoders too, but for those without baseline and normalisation, which take nothing more than
+    their windows. Leaving out ROIs that a test recording lacks takes all of it.
     """
     if settings.get("few_shot"):
         return f"{FEW_SHOT} {part_in_words(settings['few_shot'])}"
     first = settings if start is None else start
     whole = corrected or bool(first.get("drop"))
+    causal = bool(first.get("causal"))
+    raw = first.get("input") == "rois" and first["normalise"] == "none"
+    own = REFERENCE if causal and not raw and first["normalise_from"] == "reference" else STRICT
     if settings.get("first_unlabelled"):
         part = f"{FIRST} {part_in_words(settings['first_unlabelled'])}"
-        return TRANSDUCTIVE if whole else part
+        return TRANSDUCTIVE if whole else weakest([own, part])
     whole |= any(settings.get(key) for key in ("register", "batch_norm", "coral"))
-    if start is None or settings["normalise"] != "past":
-        raw = first.get("input") == "rois" and first["normalise"] == "none"
+    if not causal and (start is None or settings["normalise"] != "past"):
         whole |= not raw or bool(first["baseline"])
-    return TRANSDUCTIVE if whole else STRICT
+    return TRANSDUCTIVE if whole else own
 
 
 def labelled_part(few_shot: float | str) -> tuple[float, int]:
@@ -61,7 +66,7 @@ def weakest(names: Iterable[str]) -> str:
 
     A session counts for more than any minutes.
     """
-    order = (STRICT, FIRST, TRANSDUCTIVE, FEW_SHOT)
+    order = (STRICT, FIRST, REFERENCE, TRANSDUCTIVE, FEW_SHOT)
 
     def key(name: str) -> tuple[int, bool, float]:
         kind, *part = name.split()

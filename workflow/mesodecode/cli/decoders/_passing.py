@@ -114,9 +114,8 @@ def write_predictions(
     allocation = Allocation(tuple(train_mice), *mice)
     if not args.predictions:
         return
-    protocol = protocols.TRANSDUCTIVE
-    if "normalise" in settings:  # of ROI signals
-        corrected = any(one.corrected for one in test)
-        protocol = protocols.of(dict(settings) | {"input": "rois"}, corrected)
+    read = "rois" if "normalise" in settings else "images"
+    corrected = any(one.corrected for one in test)
+    protocol = protocols.of(dict(settings) | {"input": read}, corrected)
     made = predictions_of([*valid, *test], row)
     write_roles(made, args.decoder, allocation, args.predictions, args.validation, protocol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,22 +72,22 @@ def image_sets(
     settings: dict[str, Any],
     device: torch.device,
     feed: str,
-    baseline: int | None,
+    normalising: Mapping[str, Any],
 ) -> list[Source | None]:
     """Return the source of training images, augmented if `settings` say so, and of validation.
 
     None of no recordings.
-    `baseline` is that of the CNN (see its schema).
+    `normalising`: settings of the CNN (see `prepared`).
     """
     from mesodecode.decoders.augment import Augment
-    from mesodecode.recordings.baseline import with_baseline
+    from mesodecode.recordings.baseline import prepared
 
     augment = Augment(
         settings["augment_shift"], settings["augment_rotation"], settings["augment_intensity"]
     )
     return [
         make(
-            with_baseline(recordings, baseline),
+            list(prepared(recordings, normalising)),
             device=device,
             feed=feed,
             augment=augment if changed else None,

@@ -37,14 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    import h5py
-
     from mesodecode.base.files import UserError
     from mesodecode.decoders.adapt import adapted
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import write_roles
-    from mesodecode.recordings.recording import listed, mice_of, read_recordings
+    from mesodecode.recordings.recording import mice_of, read_recordings
     from mesodecode.study import adaptation, protocols
     from mesodecode.study.kinds import KINDS
 
@@ -66,6 +64,5 @@ def run(args: argparse.Namespace) -> None:
     for mouse in mice_of(both):
         mine = [recording for recording in both if recording.mouse == mouse]
         sessions |= adapted.predict(trained.decoder, mine, known, settings)
-    with h5py.File(listed(args.test[0])[0]) as file:
-        protocol = protocols.of(settings, "corrections" in file, trained.settings)
+    protocol = protocols.of(settings, test[0].corrected, trained.settings)
     write_roles(sessions, args.decoder, allocation, args.out, args.validation, protocol)

@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.inputs import ImageWindows
     from mesodecode.decoders.networks import cnn_rnn_decoder
     from mesodecode.decoders.weights import Trained, digest
+    from mesodecode.recordings.baseline import normalising
     from mesodecode.recordings.recording import mice_of
+    from mesodecode.study import causality
     from mesodecode.study.allocation import join_ids
 
     alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
@@ -73,7 +75,9 @@ def run(args: argparse.Namespace) -> None:
             "--valid must hold the same mice"
         )
     settings["backbone"] = first.settings["backbone"]
-    settings["baseline"] = first.settings.get("baseline")
+    of_start = bool(first.settings.get("causal"))
+    causality.check_start(settings["causal"], of_start, str(args.start), "--")
+    settings |= normalising(first.settings)
     settings["frame_size"] = list(sets[0][0].shape[1:])
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
@@ -82,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
         for epoch, start in starts.items()
     }
     windows = partial(ImageWindows, half_window=settings["half_window"])
-    sources = _training.image_sets(windows, sets, settings, device, args.feed, settings["baseline"])
+    sources = _training.image_sets(windows, sets, settings, device, args.feed, settings)
 
     def fit(epoch: int | None) -> train.Fit:
         return train.fit(

@@ -37,7 +37,9 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.decoders import linear
     from mesodecode.decoders.validation import write_roles
+    from mesodecode.recordings.baseline import normalising
     from mesodecode.recordings.recording import mice_of
+    from mesodecode.study import protocols
     from mesodecode.study.allocation import Allocation
 
     others = ["valid", "valid_mice", "validation"]
@@ -57,7 +59,8 @@ def run(args: argparse.Namespace) -> None:
     weights.save(args.alone if alone else args.weights)
     if alone:
         return
-    how = {key: settings[key] for key in ("pixels", "baseline")}
+    how = {"pixels": settings["pixels"]} | normalising(settings)
     read = [*valid_set, *test_set] if args.validation else test_set
     predictions = linear.predict_linear(model, read, **how)
-    write_roles(predictions, args.decoder, allocation, args.out, args.validation)
+    protocol = protocols.of(settings, any(one.corrected for one in test_set))
+    write_roles(predictions, args.decoder, allocation, args.out, args.validation, protocol)

@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> None:
     if args.trained.suffix == ".npz":
         from mesodecode.decoders.linear import read_weights
 
-        fitted, settings = read_weights(args.trained), {}
+        fitted = read_weights(args.trained)
+        settings = fitted.normalising
     else:
         from mesodecode.decoders.roi_classical import load_fitted
 

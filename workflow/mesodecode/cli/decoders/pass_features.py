@@ -53,5 +53,4 @@ def run(args: argparse.Namespace) -> None:
         return {one.session: Windows([one], w, w + IMAGE_REACH, device) for one in made}
 
     passed = pass_starts(trained, sources_of, device)
-    # a network of images has seen the movie itself, corrected or not
-    Passed(mice[0], False, passed).write(args.out)
+    Passed(mice[0], any(one.corrected for one in sessions), passed).write(args.out)

@@ -30,13 +30,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.inputs import Images, ImageWindows
     from mesodecode.decoders.pass_mice import pass_sessions
     from mesodecode.decoders.weights import load_epochs
-    from mesodecode.recordings.baseline import with_baseline
+    from mesodecode.recordings.baseline import prepared
 
     device = resolve_device(args.device, args.threads)
     trained = load_epochs(args.trained, "cnn", "finetuned")
     size = trained.settings["frame_size"]
     recordings = _passing.read(args, trained.train_mice, size=size)
-    based = with_baseline(recordings, trained.settings["baseline"])
+    based = prepared(recordings, trained.settings)
     make = Images
     if trained.kind == "finetuned":
         make = partial(ImageWindows, half_window=trained.settings["half_window"])

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
 
     weights = read_weights(args.trained)
     recordings = _passing.read(args, weights.train_mice, size=weights.size or ())
-    how = {"pixels": weights.pixels, "baseline": weights.baseline}
+    how = {"pixels": weights.pixels} | weights.normalising
     _passing.write(
         args, recordings, of_fitted(predict_linear(weights.pipeline(), recordings, **how))
     )

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
+    from mesodecode.study import protocols
 
     device = resolve_device(args.device, args.threads)
     if args.recordings and args.test_mice:
@@ -68,4 +69,6 @@ def run(args: argparse.Namespace) -> None:
     # before any work: refuses a mouse that it saw
     allocation = allocated(trained, mice_of(sessions), validates=bool(args.validation))
     predictions = predict.predict(trained, sessions, device)
-    write_roles(predictions, args.decoder, allocation, args.out, args.validation)
+    corrected = any(one.corrected for one in sessions if one.mouse in allocation.test)
+    protocol = protocols.of(trained.settings, corrected)
+    write_roles(predictions, args.decoder, allocation, args.out, args.validation, protocol)

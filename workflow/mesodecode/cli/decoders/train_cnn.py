@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = _training.checkpoint_of(args, _training.identity_of(settings, inputs, "train_cnn"))
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
-        *_training.image_sets(Images, sets, settings, device, args.feed, settings["baseline"]),
+        *_training.image_sets(Images, sets, settings, device, args.feed, settings),
         device=device,
         checkpoint=checkpoint,
         **{key: settings[key] for key in train.SETTINGS},

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.feature_files import epochs_in, fingerprint
-    from mesodecode.decoders.inputs import Windows
+    from mesodecode.decoders.inputs import Windows, normalising_of
     from mesodecode.decoders.networks import rnn_decoder
     from mesodecode.decoders.weights import Trained
 
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
         sessions = _read(args.features, args.train_mice, epoch)
         mice = tuple(dict.fromkeys(one.mouse for one in sessions))
         sessions += [] if alone else _read(args.features, args.valid_mice, epoch)
+        settings |= normalising_of(settings, sessions)
         inputs = [fingerprint(one) for one in sessions]
         identities[epoch] = _training.identity_of(settings, inputs, "train_rnn")
     trained = Trained("cnn_rnn", settings, roles[0] or mice, roles[1], state={})

@@ -53,14 +53,14 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.tables import write_table
     from mesodecode.decoders.device import resolve_device
     from mesodecode.explain import cutout_scores
-    from mesodecode.recordings.baseline import with_baseline
+    from mesodecode.recordings.baseline import prepared
     from mesodecode.recordings.recording import read_recordings
 
     settings = options.settings_of(args, "importance_cutout")
     device = resolve_device(args.device, args.threads)
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
-    recordings = with_baseline(recordings, decoder.baseline)
+    recordings = list(prepared(recordings, decoder.normalising))
     rows = cutout_scores.score_sessions(
         decoder,
         recordings,

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.explain import cutout_scores, map_check, maps
     from mesodecode.explain.cutout_masks import masks_of
-    from mesodecode.recordings.baseline import with_baseline
+    from mesodecode.recordings.baseline import prepared
     from mesodecode.recordings.recording import read_recordings
 
     settings = options.settings_of(args, "importance_cutout")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     device = resolve_device(args.device, args.threads)
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
-    recordings = with_baseline(recordings, decoder.baseline)
+    recordings = list(prepared(recordings, decoder.normalising))
     found = map_check.check_cutout(
         decoder.network,
         recordings,

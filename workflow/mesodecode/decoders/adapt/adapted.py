@@ -1,7 +1,7 @@
 """A trained decoder applied to a mouse that it has not seen, in ways that adapt to it.
 
 1. Frames (or ROI signals) are normalised by their recording, by its first minutes, or by the frames
-   before them only.
+   before them only; those of a causal decoder as it was trained.
 2. Frames may be turned and shifted onto the mean images of the training mice.
 3. BatchNorm layers may take the statistics of the mouse's images.
 4. The features of frames (of a CNN, pixels, or ROI signals) may be given the mean and covariance
@@ -35,6 +35,7 @@ from mesodecode.decoders.inputs import SAMPLED, Source, spread
 from mesodecode.decoders.networks import copied
 from mesodecode.decoders.past import by_first, onto
 from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.recordings.baseline import BLOCK
 from mesodecode.recordings.recording import Recording
 
 BATCH = 256  # windows of one pass
@@ -78,7 +79,8 @@ def adapted(
     decoder = replace(decoder, network=copied(decoder.network).eval())
     past = settings["normalise"] == "past"
     ends = [first_frames(one, decoder, settings) for one in recordings]
-    read = [by_minutes(*one, decoder, past) for one in zip(recordings, ends, strict=True)]
+    own = past or decoder.causal
+    read = [by_minutes(*one, decoder, own) for one in zip(recordings, ends, strict=True)]
     sources = [decoder.source(one, past, move_of(one, known, settings)) for one in read]
     coral = align(decoder, sources, known, settings, ends if any(ends) else None)
     counts = labelled_frames(recordings, settings["few_shot"])
@@ -89,11 +91,16 @@ def adapted(
         fine_tune(decoder.network, sources, parts, settings)
     first = []
     for recording, *ends_of in zip(recordings, counts, ends, strict=True):
-        warm = settings["warm_up"] * recording.frame_rate if past else 0
+        warm = warm_up(settings) * recording.frame_rate if past else 0
         # no frame of a decoded window is of the mouse's first part, or normalised by too few frames
         starts = [round(end) + decoder.before for end in (*ends_of, warm) if end]
         first.append(max(starts, default=0))
     return Adapted(decoder, coral, sources, first)
+
+
+def warm_up(settings: Mapping[str, Any]) -> float:
+    """Return s at the start that are not decoded with `normalise: past`: a block of it at least."""
+    return max(settings["warm_up"], BLOCK)
 
 
 def first_frames(recording: Recording, decoder: Decoder, settings: Mapping[str, Any]) -> int:
