@@ -190,7 +190,7 @@ def test_an_roi_that_does_not_vary_in_the_first_minutes_is_refused():
     mine = recording()
     mine.rois[:35, 2] = 3.0
     decoder, _ = fitted("logistic_regression", baseline=None)
-    with pytest.raises(UserError, match=r"t1.h5: an ROI does not vary in the first 30 frames"):
+    with pytest.raises(UserError, match=r"t1.h5: in its first 30 frames .* does not vary"):
         run(decoder, [mine], first_unlabelled=3 / 60)
 
 
