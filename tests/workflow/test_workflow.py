@@ -256,6 +256,38 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     assert list(given.find_figures(config, paths).values()) == list(map(Path, paths))
 
 
+def test_no_training_has_a_word_of_another_mouse_and_no_choice_one_of_the_test_mouse(lab):
+    """Whatever the labels of a test mouse are, no weight and no choice can follow them."""
+    decoders = {
+        "lin": LINEAR,
+        "cnn": {},
+        "frozen": GRU,
+        "tuned": GRU | {"cnn_weights": "finetuned"},
+        "roi": {"input": "rois", "rnn": "gru"},
+        "svm": {"input": "rois", "model": "linear_svm"},
+    }
+    recordings = STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}
+    change = {"decoders": decoders, "recordings": recordings, "allocation": ALL}
+    _, lines = plan(lab, config=STUDY | change)
+    trained, chosen = 0, 0
+    for line in lines:
+        verb = line.split()[1]
+        if found := re.search(r"(?:--alone|--all-epochs) \S+/train-([a-e+]+)\.", line):
+            mice = set(found[1].split("+"))
+            read = re.findall(r"(?:recordings|features/cnn/train-\S+)/([a-e])\d?\.(?:txt|h5)", line)
+            assert read and set(read) == mice, line
+            # a fine-tuned decoder starts from epochs that validation mice have chosen
+            assert verb == "finetune" or "passed/" not in line
+            trained += 1
+        if verb in ("choose", "keep-fitted"):
+            name = re.search(r"--out \S+/train-[a-e+]+\.valid-([a-e])\.test-([a-e])\.", line)
+            valid = line.partition("--valid ")[2].partition(" --")[0].split()
+            assert [Path(path).stem for path in valid] == [name[1]], line
+            assert f"/{name[2]}.h5" not in line.replace(line.partition("--test ")[2], "")
+            chosen += 1
+    assert (trained, chosen) == (6 * 10, 6 * 20)
+
+
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     # Snakemake merges --configfile into the config that the Snakefile names; ours replaces it
     shutil.copy(ROOT / "config.yaml", tmp_path)
