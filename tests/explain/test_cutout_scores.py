@@ -19,6 +19,8 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import linear
 from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained
@@ -170,7 +172,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
     line = refused(capsys, tmp_path, [one, other], "--masks", tmp_path / "{mouse}.npy")
     assert line.endswith("other areas for session e1 than for d1; draw the same ones for all")
     line = refused(capsys, tmp_path, [one], *squares, "--cnn", one)
-    assert line.endswith("a 'linear' decoder takes no further CNN (--cnn)")
+    assert line.endswith("is no decoder of train-rnn, and reads no CNN")
     (tmp_path / "no.npz").write_text("no weights")
     line = refused(capsys, tmp_path, [one], *squares, weights=tmp_path / "no.npz")
     assert "no.npz: not weights of `mesodecode fit-linear`" in line
@@ -183,16 +185,17 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("shape", "pixels"), [((24, 30), 8), ((8, 10), 9), ((8, 10), 64)])
-def test_weights_of_averaged_pixels_are_weights_of_the_frame(tmp_path, shape, pixels):
+def test_the_linear_baseline_as_a_network_averages_pixels_as_its_fit_does(tmp_path, shape, pixels):
     recording = read_recording(write_recording(tmp_path / "d1.h5", shape=shape, n_frames=9))
     _, rows = linear.pixel_features(recording, pixels)
     rng = np.random.default_rng(1)
     coef, mean, scale = rng.normal(size=(3, rows.shape[1]))
     fitted = linear.LinearWeights(coef, np.array([0.3]), mean, scale, pixels, ("a",), ("b",))
-    weights, bias = fitted.on_images(*shape)
-    frames = (recording.read_frames()[1:-1] - recording.pixel_mean) / recording.stack_sd
+    images = Images([recording])
+    with torch.no_grad():
+        found = Pixels(fitted)(images.batch(images.centres)).numpy()
     expected = (rows - mean) / scale @ coef + 0.3
-    np.testing.assert_allclose((weights * frames).sum((1, 2)) + bias, expected, rtol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["cnn", "pair", "finetuned", "linear"])
@@ -249,7 +252,7 @@ def test_a_frozen_cnn_must_be_that_of_the_same_mice(tmp_path, capsys):
     Trained("cnn", settings, ("b",), ("c",), cnn.state_dict()).save(tmp_path / "cnn.pt")
     more = ["--masks", "edges"]
     line = refused(capsys, tmp_path, [session], *more, weights=tmp_path / "rnn.pt")
-    assert line.endswith("a 'cnn_rnn' decoder needs the weights of its frozen CNN (--cnn)")
+    assert "--cnn: a decoder of train-rnn needs the CNN that it reads" in line
     more += ["--cnn", tmp_path / "cnn.pt"]
     line = refused(capsys, tmp_path, [session], *more, weights=tmp_path / "rnn.pt")
     assert "cnn.pt: trained or validated on other mice than" in line

@@ -287,10 +287,10 @@ BEHIND = {
     "train_roi": 32,
     "fit_linear": 15,
     "hold_out": 36,  # all kinds that are trained in one step
-    "cutout": 41,  # images are resized; areas are read from MAT, HDF5 and files of ImageJ too
+    "cutout": 52,  # through the one door to decoders of all kinds
     "shap": 31,
     "adapt": 51,  # base.records reads the measures of a movie
-    "shift": 66,  # as adapt, and images are resized
+    "shift": 61,  # as adapt, and images are resized
 }
 
 

@@ -211,8 +211,8 @@ def load(
         return Loaded(decoder, "roi_rnn", settings | {"input": "rois"}, *mice)
     if cnn:
         first = load_trained(cnn, "cnn")
-        if {*first.train_mice} != {*trained.train_mice}:
-            raise UserError(f"{cnn}: trained on other mice than {path}")
+        if first.allocate(()) != trained.allocate(()):
+            raise UserError(f"{cnn}: trained or validated on other mice than {path}")
         if bool(first.settings.get("causal")) != bool(settings.get("causal")):
             raise UserError(f"{cnn}: of it and {path} one is causal and the other is not")
         network = CNNRNNDecoder(first.build(device), network)

@@ -127,25 +127,6 @@ class LinearWeights:
         with atomic_path(path) as part, open(part, "wb") as file:  # a path would gain ".npz"
             np.savez(file, **vars(self) | {"baseline": self.baseline or 0})
 
-    def on_images(self, height: int, width: int) -> tuple[np.ndarray, float]:
-        """Return weights (height, width) and a bias: logit = (weights * frame).sum() + bias.
-
-        Averaging down and standardising are linear too, so both go into the weights of the
-        normalised frame. Raises UserError if the baseline was fitted to images of another size.
-        """
-        shrink = self.pixels < min(height, width)
-        shape = (self.pixels, self.pixels) if shrink else (height, width)
-        if len(self.coef) != shape[0] * shape[1]:
-            raise UserError(
-                f"a linear decoder of {len(self.coef)} pixels does not fit images of {height} x "
-                f"{width} px"
-            )
-        weights = (self.coef / self.scale).reshape(shape)
-        if shrink:
-            rows, columns = (averaging(extent, self.pixels) for extent in (height, width))
-            weights = rows.T @ weights @ columns
-        return weights, float(self.intercept[0] - self.mean / self.scale @ self.coef)
-
 
 @functools.cache
 def averaging(extent: int, pixels: int) -> np.ndarray:

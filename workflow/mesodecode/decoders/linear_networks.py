@@ -14,6 +14,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from torch import nn
 
+from mesodecode.base.files import UserError
 from mesodecode.decoders.linear import LinearWeights, averaging
 
 
@@ -42,7 +43,8 @@ class Pixels(Readout):
 
     def __init__(self, fitted: LinearWeights) -> None:
         super().__init__(fitted.mean, fitted.scale, fitted.coef, float(fitted.intercept[0]))
-        self.pixels, self._channel = fitted.pixels, channel_of(fitted)
+        # frame t itself is the last channel of a causal decoder's images
+        self.pixels, self._channel = fitted.pixels, 2 if fitted.causal else 1
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Map images (N, 3, H, W) to the pixels (N, P) of frame t, averaged down."""
@@ -55,6 +57,15 @@ class Pixels(Readout):
             frames = rows @ frames @ columns.T
         return frames.flatten(1)
 
+    def check_size(self, height: int, width: int) -> None:
+        """Raise UserError if it was fitted to images of another size."""
+        n = self.pixels**2 if self.pixels < min(height, width) else height * width
+        if len(self.mean) != n:
+            raise UserError(
+                f"a linear decoder of {len(self.mean)} pixels does not fit images of {height} x "
+                f"{width} px"
+            )
+
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Map pixels (N, P) to logits (N,)."""
         return super().forward(features)
@@ -62,11 +73,6 @@ class Pixels(Readout):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images (N, 3, H, W) to logits (N,)."""
         return self.classify(self.features(images))
-
-
-def channel_of(fitted: LinearWeights) -> int:
-    """Return which channel of an image is frame t itself: the last of a causal decoder's."""
-    return 2 if fitted.causal else 1
 
 
 class Trees(nn.Module):
@@ -118,17 +124,3 @@ def refit(
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
     return found.x[:-1], float(found.x[-1])
-
-
-class LinearDecoder(nn.Module):
-    """The linear baseline on images (N, 3, H, W): it reads one channel, frame t itself."""
-
-    def __init__(self, weights: np.ndarray, bias: float, channel: int = 1) -> None:
-        super().__init__()
-        self._channel = channel
-        self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
-        self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images to logits (N,)."""
-        return (images[:, self._channel] * self.weights).sum((1, 2)) + self.bias

@@ -13,15 +13,14 @@ import torch
 
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import tell_short
-from mesodecode.decoders import linear
-from mesodecode.decoders.linear_networks import LinearDecoder, channel_of
-from mesodecode.decoders.weights import load_trained
+from mesodecode.decoders.applied import load
+from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.explain import cutout
 from mesodecode.explain.cutout_masks import masks_of, part
 from mesodecode.explain.cutout_tables import COLUMNS
-from mesodecode.recordings.baseline import normalising
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -43,31 +42,16 @@ def load_decoder(
     frozen CNN that it reads, `cnn`.
     Raises UserError if the decoder has seen a mouse of `recordings`, or the files do not fit.
     """
-    test = mice_of(recordings)
-    if Path(weights).suffix == ".npz":
-        trained, kind = linear.read_weights(weights), "linear"
-    else:
-        trained = load_trained(weights, "cnn", "finetuned", "cnn_rnn")
-        kind = trained.kind
-    allocation = trained.allocate(test)
-    if (kind == "cnn_rnn") != (cnn is not None):
-        need = "needs the weights of its frozen CNN" if cnn is None else "takes no further CNN"
-        raise UserError(f"{weights}: a '{kind}' decoder {need} (--cnn)")
-    if kind == "linear":
-        weighted = trained.on_images(*recordings[0].shape[1:])
-        network = LinearDecoder(*weighted, channel_of(trained))
-        return ImageDecoder(network, None, allocation, trained.normalising)
-    base = normalising(trained.settings)
-    if kind == "cnn":
-        return ImageDecoder(trained.build(), None, allocation, base)
-    half_window = trained.settings["half_window"]
-    if kind == "finetuned":
-        return ImageDecoder(trained.build(), half_window, allocation, base)
-    frozen = load_trained(cnn, "cnn")
-    if frozen.allocate(test) != allocation:
-        raise UserError(f"{cnn}: trained or validated on other mice than {weights}")
-    base = normalising(frozen.settings)
-    return ImageDecoder((frozen.build(), trained.build()), half_window, allocation, base)
+    loaded = load(weights, cnn)
+    if "importance_cutout" not in KINDS[loaded.kind].explained_by:
+        raise UserError(f"{weights}: a '{loaded.kind}' decoder reads no images, to cut areas from")
+    decoder, network = loaded.decoder, loaded.decoder.network
+    if isinstance(network, Pixels):
+        network.check_size(*recordings[0].shape[1:])
+    if cnn:  # which makes features that are rounded as in the files of `mesodecode extract`
+        network = network.cnn, network.rnn
+    allocation = loaded.allocate(mice_of(recordings))
+    return ImageDecoder(network, decoder.half_window, allocation, decoder.normalising)
 
 
 def score_sessions(
