@@ -298,12 +298,12 @@ def print_tables(table: pd.DataFrame) -> None:
     for kind, mine in table.groupby("kind", sort=False):
         predicted, failed = mine["predicted AUC (report)"], mine["auc"] < FAILED
         warned, missed = predicted < 0.8, (predicted - mine["auc"]).abs()
-        within = [(missed <= times * mine["predicted_error"]).mean() for times in (1, 2)]
+        within = [(missed <= mine["predicted_error"])[which].mean() for which in (failed, ~failed)]
         worst = mine.loc[(predicted - mine["auc"]).idxmax()]
         print(
             f"{kind}: {sum(warned & failed)} of {sum(failed)}, {sum(warned & ~failed)} of "
-            f"{sum(~failed)}; within the error said, and twice it: "
-            f"{within[0]:.2f}, {within[1]:.2f}; worst: {worst['decoder']}, "
+            f"{sum(~failed)}; within the error said: "
+            f"{within[0]:.2f} of failed, {within[1]:.2f} of sound; worst: {worst['decoder']}, "
             f"{worst['test_mouse']} predicted {worst['predicted AUC (report)']:.2f}, had "
             f"{worst['auc']:.2f}"
         )

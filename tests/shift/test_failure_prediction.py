@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import logit
 
+from make import ROOT
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.scores import calibration
 from mesodecode.shift import failure_prediction
@@ -107,3 +111,37 @@ def test_calibrated_frames_are_as_good_as_they_say():
 )
 def test_nothing_is_said_of_no_frames(score):
     assert math.isnan(getattr(failure_prediction, score)(np.empty(0)))
+
+
+# benchmarks/failure_prediction.py ------------------------------------------------------------
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("failure_prediction")
+
+
+def test_a_cut_is_where_hits_less_false_alarms_are_most(bench):
+    table = pd.DataFrame({"auc": [0.5, 0.7, 0.9, 0.95, 0.85], "s": [1, 3, 2, 5, 6.0]})
+    assert bench.best_cut(table, "s") == 5  # both failed, one of three sound: the third by value
+    assert bench.best_cut(table.assign(s=[1, 1, 4, 5, 6]), "s") == 4
+
+
+def test_scores_are_judged_by_what_the_other_kind_decided(bench):
+    """A score that is 10 × logit AUC in both kinds makes no error; ranks and warnings are right."""
+    auc = np.array([0.6, 0.7, 0.85, 0.9])
+    parts = [
+        pd.DataFrame({"kind": kind, "decoder": "d", "auc": auc, "accuracy": auc - 0.1})
+        for kind in bench.KINDS
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    for score, target in bench.ESTIMATES.items():
+        table[score] = table[target] + 0.02 if target else 10 * logit(table["auc"])
+    found = bench.judged(table)
+    ranks = found[found["score"] == "nuclear norm"]
+    np.testing.assert_allclose(ranks["line"], 0, atol=1e-12)
+    assert found["rank"].eq(1).all() and found["hits"].eq(2).all() and found["false"].eq(0).all()
+    estimates = found[found["score"].isin(["expected AUC", "DoC"])]
+    np.testing.assert_allclose(estimates["own"], 0.02)
+    np.testing.assert_allclose(found[found["score"] == "expected AUC"]["line"], 0.02)

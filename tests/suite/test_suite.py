@@ -121,6 +121,20 @@ def test_hits_false_alarms_and_what_is_not_made_are_counted():
     assert (row["n_should"], row["n_hit"], row["not_made"]) == (1, 0, "shift, confounds")
 
 
+def test_failures_foreseen_are_counted_by_hand():
+    rows = [("net", "a", 0.9, 0.7), ("net", "a", 0.6, 0.7), ("net", "b", 0.79, 0.8)]
+    rows += [("net", "c", 0.85, 0.9), ("net", "d", np.nan, np.nan), ("other", "c", 0.1, 0.1)]
+    names = ["decoder", "test_mouse", "predicted_auc", "others_auc"]
+    shift = pd.DataFrame(rows, columns=names)
+    auc = {"a": 0.5, "b": 0.8, "c": 0.75, "d": 0.6}  # a and c fail, d has no prediction
+    found = suite.foreseen(shift, "net", auc, 0.8)
+    assert (found["n_failed"], found["n_foreseen"], found["n_cried"]) == (2, 1, 1)
+    assert found["predicted_error"] == pytest.approx((0.25 + 0.01 + 0.1) / 3)
+    assert found["others_error"] == pytest.approx((0.2 + 0 + 0.15) / 3)
+    for nothing in (None, shift[shift["test_mouse"] == "d"]):
+        assert all(np.isnan(v) for v in suite.foreseen(nothing, "net", auc, 0.8).values())
+
+
 def study_of(folder: Path, **simulate) -> Path:
     """Results of a study of three mice with a session each, by hand: decoder net, 1:1:1.
 
@@ -212,7 +226,7 @@ def test_a_study_without_truth_or_tables_is_refused_in_one_line(tmp_path):
 # The cohorts that come with the project ----------------------------------------------------------
 
 
-def merged(*names: str) -> dict:
+def merged(*names: str, folder: Path = SUITE) -> dict:
     """The config of several files, later ones on top, as Snakemake reads them."""
 
     def update(old, new):
@@ -223,7 +237,7 @@ def merged(*names: str) -> dict:
 
     config: dict = {}
     for name in names:
-        update(config, yaml.safe_load((SUITE / f"{name}.yaml").read_text()))
+        update(config, yaml.safe_load((folder / f"{name}.yaml").read_text()))
     return config
 
 
@@ -257,6 +271,26 @@ def test_make_runs_every_cohort():
     made = (ROOT / "Makefile").read_text().split("COHORTS := ")[1].splitlines()[0].split()
     files = {path.stem for path in SUITE.glob("*.yaml")}
     assert made == list(COHORTS) and files == {*COHORTS, "suite", "full"}
+
+
+SUITE2 = ROOT / "benchmarks" / "suite2"
+COHORTS2 = {"failures_gone": "shift m1", "failures_kept": "shift m1", "failures_slow": "shift m1"}
+
+
+@pytest.mark.parametrize("name", COHORTS2)
+def test_cohorts_of_suite_2_are_studies_of_their_own(name):
+    study = studies.resolve(merged(name.split("_")[0], name, folder=SUITE2))
+    assert study.name == f"suite2_{name}"
+    should = suite.expected(study.config["simulate"], list(study.mice)).should
+    assert suite.words(should) == COHORTS2[name]
+
+
+def test_make_runs_every_cohort_of_suite_2():
+    made = (ROOT / "Makefile").read_text().split("COHORTS2 := ")[1].splitlines()[0].split()
+    files = {path.stem for path in SUITE2.glob("*_*.yaml")}
+    assert made == list(COHORTS2) and files == set(COHORTS2)
+    shared = {path.stem for path in SUITE2.glob("*.yaml")} - files
+    assert shared == {name.split("_")[0] for name in COHORTS2}
 
 
 @pytest.mark.e2e

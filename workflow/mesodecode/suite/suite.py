@@ -32,6 +32,7 @@ from mesodecode.explain import cutout_masks, map_measures
 from mesodecode.recordings.recording import read_recording
 from mesodecode.scores import calibration, chance_tests
 from mesodecode.scores.mouse_tests import LEVEL, by_mouse, mean_interval
+from mesodecode.shift import columns as shift_columns
 from mesodecode.shift.columns import VERDICTS
 from mesodecode.simulation.truth import planted_masks, planted_rois, true_labels
 from mesodecode.study import study as studies
@@ -46,6 +47,7 @@ Statement = tuple[str, str]
 COLUMNS = [
     *("study", "decoder", "protocol", "n_mice", "n_allocations"),
     *("auc", "auc_low", "auc_high", "auc_truth", "ece", "ece_temperature"),
+    *("n_failed", "n_foreseen", "n_cried", "predicted_error", "others_error"),
     *("importance", "average_precision", "chance_precision"),
     *("should_say", "said", "not_made", "n_should", "n_hit", "n_silent", "n_false", "right"),
 ]
@@ -162,6 +164,32 @@ def said(tables: Mapping[str, pd.DataFrame], decoder: str) -> dict[Statement, bo
     return found
 
 
+def foreseen(
+    shift: pd.DataFrame | None, decoder: str, auc: Mapping[str, float], limit: float
+) -> dict[str, float]:
+    """Return the columns of `COLUMNS` on the AUCs that were predicted of a decoder's test mice.
+
+    `shift`: the study's table of shift, if there is one; `auc`: test mouse -> AUC by the true
+    labels. A mouse is predicted by the mean of its rows. n_failed: mice with an AUC below `limit`;
+    n_foreseen: of them those predicted below it; n_cried: others predicted below it.
+    predicted_error and others_error: mean absolute error of that prediction, and of the mean AUC of
+    the other mice. NaN where nothing was predicted.
+    """
+    names = ("n_failed", "n_foreseen", "n_cried", "predicted_error", "others_error")
+    columns = ["predicted_auc", "others_auc"]
+    mine = pd.DataFrame(columns=columns, dtype=float)
+    if shift is not None:
+        of_decoder = shift[shift["decoder"] == decoder]
+        mine = of_decoder.groupby("test_mouse")[columns].mean().dropna()
+    if mine.empty:
+        return dict.fromkeys(names, np.nan)
+    true = pd.Series(auc).reindex(mine.index)
+    failed, warned = true < limit, mine["predicted_auc"] < limit
+    errors = mine.sub(true, axis=0).abs().mean()
+    counts = (failed.sum(), (failed & warned).sum(), (warned & ~failed).sum())
+    return dict(zip(names, (*counts, *errors), strict=True))
+
+
 # --- studies, as folders of results ------------------------------------------------------------
 
 
@@ -208,6 +236,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         row |= _calibration(tables["calibration"], name)
         row |= _importance(study, name, folder)
         limit = study.config["shift"]["predicted_auc"][0] or 0
+        row |= foreseen(tables.get("shift"), name, of_mouse, limit)
         own = expects.of_decoder(of_mouse, mean_interval(of_mouse)[0], limit)
         rows.append(row | score(own, said(tables, name)))
     return rows
@@ -221,6 +250,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
     numbers = {
         "calibration": calibration.NUMBERS,
         "confounds": confound_verdicts.NUMBERS,
+        "shift": shift_columns.NUMBERS,
         "chance": chance_tests.NUMBERS,
     }
     if not _path(folder, name).exists():
