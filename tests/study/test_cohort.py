@@ -18,7 +18,7 @@ from snakemake.utils import update_config
 
 from make import ROOT
 from mesodecode.base.files import UserError
-from mesodecode.study import config_file, schema
+from mesodecode.study import config_file, decoder_table, schema
 from mesodecode.study import study as studies
 from mesodecode.study.study import Allocation, allocate
 
@@ -469,6 +469,20 @@ def test_configs_laid_over_others_fit_them(files):
     assert study.decoders["cnn"].settings["baseline"] is None
     best = [d for d in study.decoders.values() if d.settings.get("baseline") and d.kind == "cnn"]
     assert best and all(d.settings["backbone"] for d in best)
+
+
+@pytest.mark.parametrize("base", ["config.yaml", "demo.yaml"])
+def test_causal_decoders_are_laid_over_a_study(base):
+    config = {}
+    for file in (base, "examples/config-live.yaml"):
+        update_config(config, yaml.safe_load((ROOT / file).read_text()))
+    study = studies.resolve(config)
+    live = {name: one for name, one in study.decoders.items() if name.endswith("_live")}
+    assert len(live) == 3 and all(one.settings["causal"] for one in live.values())
+    found = decoder_table.protocols_of(study.config, study.decoders)
+    assert {found[name] for name in [*live, "live"]} == {"strict"}
+    plain = study.decoders["roi_gru"].settings
+    assert live["roi_gru_live"].settings == plain | {"causal": True}
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "demo.yaml"])
