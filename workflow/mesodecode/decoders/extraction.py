@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
-from mesodecode.base.files import atomic_path
+from mesodecode.base.records import creating
 from mesodecode.base.windows import tell_short
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.feature_files import ARRAYS, group_of
@@ -31,7 +30,7 @@ def extract(
     `networks`: epoch (from 1) of a training -> the CNN after it, or None -> a CNN as it is, whose
     sessions stand in the file without a group of an epoch.
     """
-    with atomic_path(out) as part, h5py.File(part, "w") as file:
+    with creating(out) as file:
         for epoch, trained in networks.items():
             group = file if epoch is None else file.create_group(group_of(epoch))
             model = for_use(trained.build(device))

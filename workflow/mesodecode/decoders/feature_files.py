@@ -14,8 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError
+from mesodecode.base.records import creating, reading
 from mesodecode.decoders.inputs import SessionFeatures
 
 ARRAYS = ("features", "logit", "labels", "segment")
@@ -36,10 +36,10 @@ def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str 
     Links are relative to `out`, so that a folder of results can be moved. Raises UserError if a
     file has not that epoch.
     """
-    with atomic_path(out) as part, h5py.File(part, "w") as file:
+    with creating(out) as file:
         for path in map(Path, paths):
             relative = os.path.relpath(path, Path(out).parent)
-            with _opened(path) as source:
+            with reading(path, "a file of features", "extract") as source:
                 for name, group in _sessions(source, path, epoch).items():
                     session = file.create_group(name)
                     session.attrs.update(group.attrs)
@@ -50,7 +50,7 @@ def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str 
 
 def epochs_in(path: str | Path) -> list[int]:
     """Return the epochs (from 1) in a file of `mesodecode extract`; none if it is of one CNN."""
-    with _opened(path) as file:
+    with reading(path, "a file of features", "extract") as file:
         return sorted(int(name.split("_")[1]) for name in file if "mouse" not in file[name].attrs)
 
 
@@ -63,7 +63,7 @@ def read_features(
     file, or holds nothing of one of the mice.
     """
     sessions = []
-    with _opened(path) as file:
+    with reading(path, "a file of features", "extract") as file:
         for name, group in _sessions(file, path, epoch).items():
             mouse = str(group.attrs["mouse"])
             if mice is None or mouse in mice:
@@ -103,18 +103,3 @@ def _sessions(file: h5py.File, path: str | Path, epoch: int | None) -> h5py.Grou
     if epoch is not None and group_of(epoch) not in file:
         raise UserError(f"{path}: no features of epoch {epoch}; make it again")
     return file if epoch is None else file[group_of(epoch)]
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[h5py.File]:
-    """Yield a file of features. Raises UserError if it turns out to be something else."""
-    try:
-        with h5py.File(path) as file:
-            yield file
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: not a file of features ({' '.join(str(error).split())}); make it with "
-            "`mesodecode extract`"
-        ) from error

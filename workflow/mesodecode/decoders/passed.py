@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.records import creating, reading
 from mesodecode.decoders.predictions import SessionPredictions
 
 ARRAYS = ("frame", "label", "logit", "probability")
@@ -50,7 +49,7 @@ class Passed:
 
     def write(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""
-        with atomic_path(path) as part, h5py.File(part, "w") as file:
+        with creating(path) as file:
             file.attrs.update(mouse=self.mouse, corrected=self.corrected)
             for name, session in self.sessions.items():
                 group = file.create_group(name)
@@ -66,20 +65,12 @@ class Passed:
     @classmethod
     def read(cls, path: str | Path) -> Passed:
         """Read what `write` wrote. Raises UserError if the file is something else."""
-        try:
-            with h5py.File(path) as file:
-                sessions = {
-                    name: PassedSession(*(group[k][()] if k in group else None for k in ARRAYS))
-                    for name, group in file.items()
-                }
-                return cls(str(file.attrs["mouse"]), bool(file.attrs["corrected"]), sessions)
-        except FileNotFoundError:
-            raise
-        except (OSError, KeyError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{path}: not of `mesodecode pass-images` or its likes ({reason}); make it again"
-            ) from error
+        with reading(path, "what comes of a mouse", "pass-images") as file:
+            sessions = {
+                name: PassedSession(*(group[k][()] if k in group else None for k in ARRAYS))
+                for name, group in file.items()
+            }
+            return cls(str(file.attrs["mouse"]), bool(file.attrs["corrected"]), sessions)
 
 
 def of_fitted(predictions: Mapping[str, SessionPredictions]) -> dict[str, PassedSession]:
