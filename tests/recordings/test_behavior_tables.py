@@ -22,6 +22,7 @@ SAME = {  # the same two columns
     "spaces": "time speed\n0.05 20.04\n0.1 0\n0.15 3.5\n",
     "aligned with spaces": "  time  speed\n  0.05  20.04\n  0.1   0\n  0.15  3.5\n",
     "decimal commas in quotes": '"time","speed"\n"0,05","20,04"\n"0,1","0"\n"0,15","3,5"\n',
+    "quotes after spaces": '"time", "speed"\n"0.05", "20.04"\n"0.1", "0"\n"0.15", "3.5"\n',
     "commas at the end": "time,speed\n0.05,20.04,\n0.1,0,\n0.15,3.5,\n",
     "two commas at the end": "time,speed\n0.05,20.04,,\n0.1,0,,\n0.15,3.5,,\n",
     "semicolons at the end": "time;speed\n0,05;20,04;\n0,1;0;\n0,15;3,5;\n",

@@ -217,6 +217,21 @@ def test_a_gap_of_which_nothing_is_known_is_refused(tmp_path, there, why, column
     assert why in refusal(tmp_path / "b.csv", columns)
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_ends_before_the_movie_is_told_what_to_add_if_it_pauses(tmp_path, paused):
+    """A log of changes, or of a wheel that turns, lacks its end; one of all samples stopped."""
+    there = (TIME < 15) & ~(paused & (TIME > 5) & (TIME < 9))
+    words = refusal(tmp_path / "b.csv", {"t": TIME[there], "labels": RUNS[there].astype(int)})
+    assert "covers 0 to 14.99 s, but the movie 0 to 19.967 s" in words
+    assert ("if only changes" in words) == paused
+
+
+def test_a_refused_clock_says_how_long_the_movie_lasts_by_its_rate(tmp_path):
+    frames = Frames(4, 2.0)
+    words = refusal(tmp_path / "b.csv", {"t": TIME * 1e3, "labels": RUNS.astype(int)}, frames)
+    assert "but the movie lasts 2 s (4 frames)" in words
+
+
 def test_gaps_without_frames_and_short_ones_are_none(tmp_path):
     there = (TIME < 6) | (TIME > 6.2)  # 20 samples dropped
     assert (labels(tmp_path / "b.csv", logged(there)) == RAN).mean() > 0.99

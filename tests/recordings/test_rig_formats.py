@@ -188,6 +188,9 @@ def test_channels_of_wavesurfer_by_name(tmp_path):
     held = read_variables(path, ["b"])[0]["b"]
     np.testing.assert_array_equal(held.values, np.tile(500 * RUNS, 2))  # counts, as they stand
     np.testing.assert_allclose(held.time, [*TIMES, *(2 + TIMES)])
+    with h5py.File(path, "a") as file:  # when the second began is known no more
+        del file["sweep_0002/timestamp"]
+    assert read_variables(path, ["b"])[0]["b"].time is None
 
 
 def test_a_column_of_timeline_is_speed_and_another_the_cameras_pulses(tmp_path):

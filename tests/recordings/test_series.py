@@ -290,6 +290,16 @@ def test_a_dataset_a_wavelength(tmp_path, suffix):
     np.testing.assert_array_equal(joined, np.concatenate([BLUE, VIOLET]))
 
 
+def test_wavelengths_of_as_many_frames_as_columns_are_no_components(tmp_path):
+    """U (Y, X, K) and SVT (K, T) share K; these share the size of their images."""
+    rng = np.random.default_rng(0)
+    blue, violet = (rng.integers(0, 999, (n, 12, 20), np.uint16) for n in (21, 20))
+    save_h5(tmp_path / "s.h5", blue=blue, violet=violet)
+    frames = read(tmp_path / "s.h5", dataset=["blue", "violet"], channels=2)
+    np.testing.assert_array_equal(frames[::2], blue[:20])
+    np.testing.assert_array_equal(frames[1::2], violet)
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".mat", ".h5", ".csv", "folder"])
 def test_light_sources_are_read_from_any_file(tmp_path, suffix):
     lights, path = np.array([0, 2, 3, 2, 3]), tmp_path / f"lights{suffix}"
