@@ -123,7 +123,7 @@ def _without_prefix(texts: list[str]) -> list[str]:
     if all(NAME.fullmatch(text) for text in texts):
         return texts
     same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))
-    common = re.sub(r"[^_\-. ]*$", "", "".join(letters[0] for letters in same))
+    common = re.sub(r"[^_\-. #]*$", "", "".join(letters[0] for letters in same))
     shorter = [text[len(common) :] for text in texts]
     return shorter if all(NAME.fullmatch(text) for text in shorter) else texts
 
