@@ -258,8 +258,9 @@ def test_a_reference_needs_another_session():
     ],
 )
 def test_which_corrections_take_later_frames(corrections, ahead):
-    assert correction_table.looks_ahead(corrections) is ahead
-    assert correction_table.looks_ahead(schema.defaults("corrections", **corrections)) is ahead
+    full = schema.defaults("corrections", **corrections)
+    assert bool(correction_table.looks_ahead(corrections)) is ahead
+    assert bool(correction_table.looks_ahead(full)) is ahead
 
 
 # --- what carries it ----------------------------------------------------------------------------

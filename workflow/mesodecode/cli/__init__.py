@@ -28,6 +28,7 @@ ROOMS = {
     "simulation": "simulated mice",
     "recordings": "from a lab's files to recordings",
     "decoders": "training and prediction",
+    "live": "decoding at the rig",
     "scores": "AUC, tests, calibration",
     "explain": "what a decoder looks at",
     "confounds": "is it the brain that is decoded?",
@@ -205,7 +206,8 @@ def main(argv: list[str] | None = None) -> int:
     except Stopped as stopped:
         print(f"mesodecode {args.verb}: {stopped}", file=sys.stderr)
         return 143  # as if the signal had ended it, so that a scheduler sees an unfinished job
-    except KeyboardInterrupt:
-        print(f"mesodecode {args.verb}: interrupted, nothing written", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        words = str(error) or "interrupted, nothing written"
+        print(f"mesodecode {args.verb}: {words}", file=sys.stderr)
         return 130
     return 0

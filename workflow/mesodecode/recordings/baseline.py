@@ -117,7 +117,7 @@ def by_past(recording: Recording, window: int | None, warm_up: float) -> Recordi
     Frames are counted as stored, across segments. The first `warm_up` s are the recording's `skip`.
     """
     of, means, sds = past_statistics(recording, window, warm_up)
-    length = _length(recording.frame_rate, window, warm_up)
+    length = block_length(recording.frame_rate, window, warm_up)
     skip = min(len(recording), max(length, round(warm_up * recording.frame_rate)))
     return replace(recording, baseline=replace(fixed(means, of), sd=sds), causal=True, skip=skip)
 
@@ -150,7 +150,7 @@ def past_statistics(
     As of `by_past`. The first block, before which there is nothing, has its own frames' and is to
     be left out by a warm-up. The movie is read once.
     """
-    length = _length(recording.frame_rate, window, warm_up)
+    length = block_length(recording.frame_rate, window, warm_up)
     past = Past(length, window)
     known = []
     for start in range(0, len(recording), length):
@@ -160,7 +160,7 @@ def past_statistics(
     return np.arange(len(recording)) // length, np.stack(means), np.array(sds, np.float32)
 
 
-def _length(frame_rate: float, window: int | None, warm_up: float) -> int:
+def block_length(frame_rate: float, window: int | None, warm_up: float) -> int:
     """Return how many frames a block has: a tenth of a moving mean's window at most."""
     length = max(1, round(min(BLOCK, warm_up) * frame_rate))
     return length if window is None else min(length, max(1, window // STEPS))

@@ -126,7 +126,7 @@ def write_frames(
                 each_block(block)
             if image_size is not None:
                 parts = np.array_split(block, min(threads(), len(block)))
-                small = each(lambda part: _round_to(resize(part, image_size), stack.dtype), parts)
+                small = each(lambda part: round_to(resize(part, image_size), stack.dtype), parts)
                 block = np.concatenate(list(small))
             frames.write(block)
             if offset is None:  # a shift near the mean keeps the sum of squares exact
@@ -144,7 +144,8 @@ def write_frames(
     return total / n_frames + offset, float(np.sqrt(variance))
 
 
-def _round_to(frames: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def round_to(frames: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return frames in a type, rounded and cut to its range if it is of whole numbers."""
     if dtype.kind in "ui":
         info = np.iinfo(dtype)
         frames = np.clip(np.rint(frames), info.min, info.max)

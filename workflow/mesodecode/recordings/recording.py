@@ -140,7 +140,7 @@ def is_corrected(path: str | Path) -> bool:
         if "corrections" not in file:
             return False
         said = file["corrections"].attrs.get("settings")
-        return said is None or looks_ahead(json.loads(said))
+        return said is None or bool(looks_ahead(json.loads(said)))
 
 
 def movie_digest(path: str | Path) -> str:

@@ -46,21 +46,22 @@ def check(settings: dict[str, Any], where: str = "corrections", *, by_light: boo
             raise UserError(f"{where}: {key} is of {owner}, which is none; set it too")
 
 
-def looks_ahead(settings: Mapping[str, Any]) -> bool:
-    """Tell whether corrections make a frame of later ones, so that no rig could make them in time.
+def looks_ahead(settings: Mapping[str, Any]) -> list[str]:
+    """Return which corrections make a frame of later ones, so that no rig could make them in time.
 
     `settings` are keys of `tables/corrections.yaml`, others at their defaults. Channels, the dark,
     masks filled with 0 and binning are of a frame alone; ΔF/F is of the past if its baseline is
     causal, and the ratio of two channels if both are ΔF/F of this kind.
     """
-    past = bool(settings.get("baseline_causal"))
     dff, blood = (settings.get(key, "none") for key in ("dff", "hemodynamics"))
-    return bool(
-        settings.get("motion")
-        or settings.get("bleaching")
-        or (settings.get("brain_mask") and settings.get("outside") == "mean")
-        or (dff != "none" and not past)
-        or (blood == "ratio" and dff == "none")
-        or blood == "regression"
-        or settings.get("reference_lowpass")
-    )
+    mean = settings.get("brain_mask") and settings.get("outside") == "mean"
+    found = {
+        "motion (onto the mean image of the recording)": settings.get("motion"),
+        "outside: mean (of the recording)": mean,
+        "bleaching (a fit to the recording)": settings.get("bleaching"),
+        "dff without baseline_causal": dff != "none" and not settings.get("baseline_causal"),
+        "hemodynamics: regression (a fit to the recording)": blood == "regression",
+        "hemodynamics: ratio without dff": blood == "ratio" and dff == "none",
+        "reference_lowpass (a filter to both sides)": settings.get("reference_lowpass"),
+    }
+    return [name for name, asked in found.items() if asked]

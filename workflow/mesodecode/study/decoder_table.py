@@ -165,7 +165,7 @@ def _check_adapted(
 
 def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
     """Return decoder -> its protocol (see `mesodecode.study.protocols`), from settings alone."""
-    corrected = correction_table.looks_ahead(config["corrections"])
+    corrected = bool(correction_table.looks_ahead(config["corrections"]))
     found = {
         name: protocols.of(with_start(decoder, decoders), corrected, _start_of(decoder, decoders))
         for name, decoder in decoders.items()

@@ -25,6 +25,7 @@ from mesodecode.recordings.corrections.movies import (
     Judged,
     Movie,
     Smoothed,
+    binned,
     block_size,
     mean_image,
     reference_frames,
@@ -228,10 +229,7 @@ class Chain:
         height, width = self.shape[1:]
 
         def change(_: int, block: np.ndarray) -> np.ndarray:
-            squares = block[:, : height * side, : width * side].reshape(
-                len(block), height, side, width, side
-            )
-            return squares.mean(axis=(2, 4), dtype=np.float32)
+            return binned(block, side)
 
         self._each(lambda movie: Changed(movie, change, size=(height, width)))
         words = f"{side} x {side} px averaged, to {height} x {width} px"

@@ -116,13 +116,20 @@ class Dff:
                 yield start + first, values[first : first + size]
 
 
-def dff(block: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+def dff(block: np.ndarray, baseline: np.ndarray, floor: float | None = None) -> np.ndarray:
     """Return (F - F0) / F0 of frames (n, H, W), float32; 0 where F0 shows no brain (`DARK`).
 
-    `baseline` is F0 of every frame (n, H, W) or of all (H, W).
+    `baseline` is F0 of every frame (n, H, W) or of all (H, W); `floor` that of `floor_of`, taken of
+    the first frame's if it is None.
     """
     baseline = baseline.astype(np.float32, copy=False)
-    floor = DARK * np.percentile(baseline[0] if baseline.ndim == 3 else baseline, 99)
-    shown = baseline > max(floor, 0)
+    if floor is None:
+        floor = floor_of(baseline[0] if baseline.ndim == 3 else baseline)
+    shown = baseline > floor
     values = block.astype(np.float32) - baseline
     return np.divide(values, baseline, out=np.zeros_like(values), where=shown)
+
+
+def floor_of(baseline: np.ndarray) -> float:
+    """Return what F0 (H, W) lies above where it shows brain."""
+    return max(DARK * np.percentile(baseline.astype(np.float32, copy=False), 99), 0)

@@ -58,7 +58,12 @@ class Corrected:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
         for start, y, x in pairs(self.signal, self.reference, min(size, block_size(self))):
             if self.fit is None:
-                corrected = (1 + y) / np.maximum(1 + x, SMALLEST) - 1
+                corrected = ratio(y, x)
             else:
                 corrected = y - self.fit.slope * (x - self.fit.reference_mean)
             yield start, corrected.astype(np.float32)
+
+
+def ratio(signal: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return what is left of ΔF/F of a signal once that of the reference is divided out."""
+    return (1 + signal) / np.maximum(1 + reference, SMALLEST) - 1

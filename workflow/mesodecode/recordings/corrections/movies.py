@@ -240,3 +240,15 @@ class Judged:
             f"{self.path}: pixels are {'below' if below else 'around'} 0 (mean over time "
             f"{level:.3g}, SD {change:.3g}), {why}; leave out {', '.join(self.needs)}"
         )
+
+
+def binned(block: np.ndarray, side: int) -> np.ndarray:
+    """Return the means over squares of side x side pixels of frames (n, H, W), float32.
+
+    Odd rows or columns at the end are cut.
+    """
+    height, width = block.shape[1] // side, block.shape[2] // side
+    squares = block[:, : height * side, : width * side].reshape(
+        len(block), height, side, width, side
+    )
+    return squares.mean(axis=(2, 4), dtype=np.float32)

@@ -1,0 +1,179 @@
+"""How long a frame takes from its arrival to its row, live, and by passing each window anew.
+
+python benchmarks/live.py --seconds 60                       all three decoders, on this machine
+python benchmarks/live.py --decoder roi_gru --seconds 600    ten minutes of one
+python benchmarks/live.py --backends                         ways to pass one image through a CNN
+
+Frames come at their rate from memory, through the queue, the corrections (a mask and binning by 2),
+the network, the watch and a table on disk, as in `mesodecode live`. "Each window" is the offline
+network, called on all images of the window of every frame. Weights are random: they cost the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.device import resolve_device
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, rnn_decoder
+from mesodecode.decoders.weights import Trained
+from mesodecode.live.engine import Engine, Member, open_members
+from mesodecode.live.frame_sources import Feed, Frame, Opened
+from mesodecode.live.outputs import Hysteresis, Table
+from mesodecode.live.rig import Rig
+from mesodecode.live.stream_corrections import Corrections
+from mesodecode.live.watch import Watch
+from mesodecode.study import schema
+
+SIZE, W, N_ROIS = 128, 5, 50  # px of images as decoded; half-window; ROIs
+HOW = {"causal": True, "normalise_from": "past", "warm_up": 2, "baseline": None}
+BACKBONES = {"b0_gru": "efficientnet_b0", "lite0_gru": "efficientnet_lite0"}
+DECODERS = (*BACKBONES, "roi_gru")
+
+
+def weights(name: str, folder: Path) -> Path:
+    """Write random weights of a decoder."""
+    path, mice = folder / f"{name}.pt", (("a",), ("b",))
+    if name == "roi_gru":
+        settings = schema.defaults("roi_rnn", input="rois", rnn="gru") | HOW | {"dropped": []}
+        state = rnn_decoder(N_ROIS, settings).state_dict()
+        Trained("roi_rnn", settings, *mice, state).save(path)
+        return path
+    cnn = CNNDecoder(BACKBONES[name])
+    rnn = RNNDecoder(cnn.n_features, cell="gru", hidden_size=128, num_layers=2)
+    settings = {"backbone": BACKBONES[name], "rnn": "gru", "hidden_size": 128, "num_layers": 2}
+    settings |= {"bidirectional": False, "dropout": 0.0, "half_window": W} | HOW
+    Trained("finetuned", settings, *mice, CNNRNNDecoder(cnn, rnn).state_dict()).save(path)
+    return path
+
+
+def frames(name: str, rate: float, seconds: float) -> Iterator[Frame]:
+    """Yield frames when they are due, as a camera gives them."""
+    rng = np.random.default_rng(0)
+    shape = (N_ROIS,) if name == "roi_gru" else (2 * SIZE, 2 * SIZE)
+    made = rng.normal(1000, 40, (100, *shape))
+    made = made.astype(np.float32 if name == "roi_gru" else np.uint16)
+    start = time.monotonic()
+    for i in range(round(rate * seconds)):
+        due = start + i / rate
+        time.sleep(max(0.0, due - time.monotonic()))
+        yield Frame(i, made[i % 100], arrived=due)
+
+
+def live(name: str, args: argparse.Namespace, device: torch.device, folder: Path) -> np.ndarray:
+    """Decode at the rate of the camera; print and return the percentiles."""
+    ((loaded, _),) = open_members([weights(name, folder)], device)
+    corrections = schema.defaults("corrections")
+    if name != "roi_gru":
+        np.save(folder / "mask.npy", np.ones((2 * SIZE, 2 * SIZE), np.uint8))
+        corrections |= {"binning": 2, "brain_mask": f"{folder}/mask.npy"}
+    table = Table(folder / f"{name}.tsv")
+    rig = Rig(
+        Corrections(corrections, args.rate, "camera"),
+        Engine([Member(loaded, args.rate)]),
+        Hysteresis(0.6, 0.4),
+        Watch(schema.defaults("live"), args.rate),
+        [table],
+    )
+    before = psutil.Process().memory_info().rss
+    with Feed(Opened("camera", frames(name, args.rate, args.seconds)), 10) as feed:
+        rig.run(feed)
+    table.close()
+    grown = (psutil.Process().memory_info().rss - before) / 2**20
+    found, counts = rig.counts.percentiles(), rig.counts
+    expected = round(args.rate * args.seconds)
+    late = float(np.mean(np.array(counts.latencies) > 1000 / args.rate))
+    print(
+        f"{name}: p50 {found[0]:.1f}, p95 {found[1]:.1f}, p99 {found[2]:.1f}, worst "
+        f"{found[3]:.1f} ms; {expected - counts.taken} of {expected} frames lost, {late:.2%} later "
+        f"than the next one came; {grown:+.0f} MB"
+    )
+    return found
+
+
+@torch.inference_mode()
+def each_window(name: str, device: torch.device, folder: Path, n: int = 40) -> np.ndarray:
+    """Pass every image of a window anew, for each frame; return percentiles in ms."""
+    ((loaded, _),) = open_members([folder / f"{name}.pt"], device)
+    network, taken = loaded.decoder.network, []
+    if name == "roi_gru":
+        windows = torch.randn(n, 31, N_ROIS, device=device)
+        call: Callable[[int], torch.Tensor] = lambda i: network(windows[i : i + 1])  # noqa: E731
+    else:
+        images = torch.randn(2 * W + 1, 3, SIZE, SIZE, device=device)
+        images = images.to(memory_format=torch.channels_last)
+        order = torch.arange(2 * W + 1, device=device)[None]
+        call = lambda i: network((images, order))  # noqa: E731
+    for i in range(n):
+        start = time.monotonic()
+        float(call(i)[0])
+        taken.append(1000 * (time.monotonic() - start))
+    return np.percentile(taken[5:], [50, 95, 99, 100])
+
+
+@torch.inference_mode()
+def backends(n: int = 60) -> None:
+    """Print what one image costs in each of PyTorch's ways."""
+    image = torch.randn(1, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
+    for name, backbone in BACKBONES.items():
+        plain = CNNDecoder(backbone).eval()
+        eager = for_use(plain)
+        ways = {"as trained": plain, "merged norms, channels last": eager}
+        try:
+            traced = torch.jit.freeze(torch.jit.trace(eager, image))
+            ways["torch.jit, frozen"] = torch.jit.optimize_for_inference(traced)
+            ways["torch.compile"] = torch.compile(eager)
+        except Exception as error:
+            print(f"{name}: {type(error).__name__}: {error}")
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        expected = eager(image)
+        for i in range(n):
+            for way, network in list(ways.items()):  # in turn, so that all meet the same machine
+                start = time.monotonic()
+                try:
+                    made = network(image)
+                except Exception as error:
+                    print(f"{name}, {way}: {type(error).__name__}")
+                    del ways[way]
+                    continue
+                if i >= 5:
+                    times[way].append(1000 * (time.monotonic() - start))
+                assert torch.allclose(made, expected, atol=1e-3)
+        for way, taken in times.items():
+            if taken:
+                p50, p95 = np.percentile(taken, [50, 95])
+                print(f"{name}, {way}: p50 {p50:.1f}, p95 {p95:.1f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--decoder", choices=DECODERS, nargs="+", default=DECODERS)
+    parser.add_argument("--seconds", type=float, default=60, help="of frames (default: 60)")
+    parser.add_argument("--rate", type=float, default=30, help="frames/s (default: 30)")
+    parser.add_argument("--backends", action="store_true", help="compare ways to pass one image")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--threads", type=int, help="CPU cores (default: all)")
+    args = parser.parse_args()
+    device = resolve_device(args.device, args.threads)
+    busy = psutil.getloadavg()[0]
+    print(f"{torch.get_num_threads()} threads, {device}, load of the machine before: {busy:.1f}")
+    if args.backends:
+        return backends()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.decoder:
+            found = live(name, args, device, Path(folder))
+            anew = each_window(name, device, Path(folder))
+            print(f"{name}, each window: p50 {anew[0]:.1f}, p95 {anew[1]:.1f} ms", end="; ")
+            print(f"{anew[0] / found[0]:.1f} times as long (p50)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What is decoded live is what is decoded offline of the same frames, by decoders of all kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, table, write
+from mesodecode.decoders import applied
+from mesodecode.decoders.convolutions import for_use
+from mesodecode.live.engine import Member, open_members
+from mesodecode.recordings.recording import read_recording
+
+CUT = np.repeat([0, 1, 2], [55, 3, 22])  # gaps after 55 and 58 frames
+
+
+def decoded(tmp_path, files, source, *more):
+    out = tmp_path / "live.tsv"
+    assert live("--weights", *files, "--source", source, "--out", out, *more) == 0
+    return table(out)
+
+
+@pytest.mark.parametrize("base", [None, 30])
+@pytest.mark.parametrize("kind", [*IMAGES, *ROIS])
+def test_probabilities_are_those_offline(tmp_path, kind, base):
+    files = make_weights(tmp_path, kind, base=base)
+    path = write(tmp_path / "t1.h5", segment=CUT)
+    frames, probability = offline(files, read_recording(path))
+    found = decoded(tmp_path, files, path)
+    assert found.frame.tolist() == frames.tolist()
+    assert probability.std() > 1e-3
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+    np.testing.assert_allclose(found.time_s, frames / RATE)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("kind", ["cnn", "finetuned", "gru"])
+def test_the_same_batch_of_one_gives_the_same(tmp_path, kind):
+    files = make_weights(tmp_path, kind)
+    recording = read_recording(write(tmp_path / "t1.h5"))
+    decoder = applied.load(files[0]).decoder
+    decoder = replace(decoder, network=for_use(decoder.network))  # as `mesodecode predict` has it
+    source = decoder.source(recording)
+    found = decoded(tmp_path, files, recording.path)
+    for frame, probability in zip(found.frame, found.probability, strict=True):
+        at = torch.tensor([frame]) + decoder.offsets
+        rows = torch.cat([decoder.features(source, one[None]) for one in at])
+        alone = torch.sigmoid(decoder.read(rows[None]).double())[0]
+        assert abs(float(alone) - probability) < 1e-6
+
+
+@pytest.mark.parametrize("normalise", ["minmax", "zscore", "dff", "none"])
+@pytest.mark.parametrize("base", [None, 20])
+def test_signals_normalised_in_every_way(tmp_path, normalise, base):
+    files = make_weights(tmp_path, "gru", base=base, normalise=normalise, rois=[3, 1])
+    path = write(tmp_path / "t1.h5", segment=CUT)
+    frames, probability = offline(files, read_recording(path))
+    found = decoded(tmp_path, files, path)
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-6)
+
+
+@pytest.mark.parametrize("base", [None, 20])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("finetuned", {}), *(("gru", {"normalise": n}) for n in ("minmax", "zscore", "dff"))],
+)
+def test_a_reference_recording_normalises(tmp_path, kind, how, base):
+    files = make_weights(tmp_path, kind, base=base, normalise_from="reference", **how)
+    first = read_recording(write(tmp_path / "t0.h5", movie(70, seed=4)))
+    one = replace(read_recording(write(tmp_path / "t1.h5", movie(seed=5))), reference=first)
+    frames, probability = offline(files, one)
+    found = decoded(tmp_path, files, one.path, "--reference", first.path)
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+
+
+def test_a_reference_that_is_not_given_is_asked_for(tmp_path, capsys):
+    files = make_weights(tmp_path, "gru", normalise_from="reference")
+    path = write(tmp_path / "t1.h5")
+    out = ["--out", tmp_path / "o.tsv"]
+    assert live("--weights", *files, "--source", path, *out) == 1
+    assert "give --reference" in capsys.readouterr().err
+
+
+def test_an_average_is_the_mean_of_its_members(tmp_path):
+    path = write(tmp_path / "t1.h5", segment=CUT)
+    recording, members, files = read_recording(path), [], []
+    for kind in ("frozen", "cnn", "linear"):
+        (tmp_path / kind).mkdir()
+        made = make_weights(tmp_path / kind, kind)
+        members.append(dict(zip(*map(np.ndarray.tolist, offline(made, recording)), strict=True)))
+        files += made
+    frames = sorted(set.intersection(*map(set, members)))
+    found = decoded(tmp_path, files, path)
+    assert found.frame.tolist() == frames
+    expected = [np.mean([one[t] for one in members]) for t in frames]
+    np.testing.assert_allclose(found.probability, expected, atol=1e-5)
+
+
+def test_a_restart_in_the_middle_is_a_recording_that_begins_there(tmp_path):
+    files = make_weights(tmp_path, "finetuned")
+    whole = movie(100)
+    parts = [write(tmp_path / f"t{i}.h5", part) for i, part in enumerate((whole[:48], whole[48:]))]
+    out = ["--out", tmp_path / "o.tsv"]
+    assert live("--weights", *files, "--source", parts[0], *out) == 0
+    assert live("--weights", *files, "--source", parts[1], *out) == 1  # is there already
+    assert live("--weights", *files, "--source", parts[1], *out, "--append") == 0
+    found = table(tmp_path / "o.tsv")
+    both = [offline(files, read_recording(part)) for part in parts]
+    np.testing.assert_array_equal(found.frame, np.concatenate([frames for frames, _ in both]))
+    expected = np.concatenate([probability for _, probability in both])
+    np.testing.assert_allclose(found.probability, expected, atol=1e-5)
+
+
+def test_no_decoder_runs_on_a_mouse_that_it_has_seen(tmp_path, capsys):
+    files = make_weights(tmp_path, "gru")
+    path = write(tmp_path / "t1.h5", mouse="a")
+    assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
+    assert "a" in capsys.readouterr().err
+    assert not (tmp_path / "o.tsv").exists()
+
+
+@pytest.mark.parametrize("kind", ["cnn", "gru"])
+def test_a_decoder_that_looks_ahead_is_refused(tmp_path, kind, capsys):
+    files = make_weights(tmp_path, kind, causal=False)
+    path = write(tmp_path / "t1.h5")
+    assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
+    assert "train it with causal: true" in capsys.readouterr().err
+
+
+def test_a_frozen_pair_needs_both_files(tmp_path, capsys):
+    files = make_weights(tmp_path, "frozen")
+    path = write(tmp_path / "t1.h5")
+    assert live("--weights", files[0], "--source", path, "--out", tmp_path / "o.tsv") == 1
+    assert "give the CNN's weights after it" in capsys.readouterr().err
+    plain = decoded(tmp_path, files, path)
+    (tmp_path / "live.tsv").unlink()
+    other = decoded(tmp_path, files[::-1], path)  # of two files the order does not matter
+    assert plain.probability.tolist() == other.probability.tolist()
+
+
+def test_what_is_kept_does_not_grow(tmp_path):
+    """The ring holds a window, whatever has come."""
+    ((loaded, half),) = open_members(make_weights(tmp_path, "finetuned"))
+    member = Member(loaded, RATE, half=half)
+    sizes = set()
+    for frame in movie(60):
+        member.push(frame, False)
+        member.learn(frame)
+        if member._rows is not None:
+            sizes.add((member._rows.shape, len(member._images)))
+    assert len(sizes) == 1

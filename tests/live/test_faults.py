@@ -1,0 +1,319 @@
+"""What goes wrong at a rig: outputs so far are whole, memory does not grow, one line says it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from make_live import RATE, live, make_weights, movie, offline, table, write
+from mesodecode.base.files import UserError
+from mesodecode.live.outputs import COLUMNS, Hysteresis, Osc, Row, Table
+from mesodecode.recordings.recording import read_recording
+
+HEAD = "\t".join(COLUMNS) + "\n"
+ROW = Row(7, 0.25, 0.5, "run", 1.5, ["lost", "stuck"]).message()
+LINE = "7\t0.250000\t0.5\trun\t1.500\tlost,stuck\n"
+
+
+def words(tmp_path, *more, kind="gru"):
+    files = make_weights(tmp_path, kind)
+    return ["--weights", *files, "--out", tmp_path / "o.tsv", *more]
+
+
+def whole(path):
+    """The rows of a table, of which each line is whole."""
+    text = path.read_text()
+    assert text.startswith(HEAD) and text.endswith("\n")
+    assert {line.count("\t") for line in text.splitlines()} == {len(COLUMNS) - 1}
+    return table(path)
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_a_row_is_a_line_with_all_columns(tmp_path):
+    out = Table(tmp_path / "new" / "o.tsv")
+    out.write(ROW)
+    out.write(Row(8, 0.3, None, "unsure", 1.0, ["no window"]).message())  # not decoded: left out
+    assert (tmp_path / "new" / "o.tsv").read_text() == HEAD + LINE  # before it is closed
+    out.close()
+
+
+def test_a_line_that_was_cut_off_is_gone_when_it_goes_on(tmp_path):
+    path = tmp_path / "o.tsv"
+    path.write_text(HEAD + LINE + LINE[:9])
+    out = Table(path, append=True)
+    out.write(ROW)
+    out.close()
+    assert path.read_text() == HEAD + LINE + LINE
+
+
+@pytest.mark.parametrize("text", ["frame\tprobability\n1\t0.5\n", "x"])
+def test_another_table_is_not_gone_on_with(tmp_path, text):
+    path = tmp_path / "o.tsv"
+    path.write_text(text)
+    with pytest.raises(UserError, match="no table of `mesodecode live`"):
+        Table(path, append=True)
+    with pytest.raises(UserError, match="is there already"):
+        Table(path)
+    assert path.read_text() == text
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
+    out, write_, room = Table(tmp_path / "o.tsv"), os.write, [100]
+
+    def short(fd, data):
+        if not room[0]:
+            raise OSError(28, "No space left on device")
+        n = write_(fd, bytes(data)[: room[0]])
+        room[0] -= n
+        return n
+
+    monkeypatch.setattr(os, "write", short)
+    with pytest.raises(UserError, match=r"o\.tsv: no space left .*the 2 rows so far are whole"):
+        for _ in range(9):
+            out.write(ROW)
+    monkeypatch.undo()
+    assert (tmp_path / "o.tsv").read_text() == HEAD + 2 * LINE
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_device_that_is_full_is_one_line(tmp_path, capsys):
+    path = write(tmp_path / "t1.h5")
+    files = make_weights(tmp_path, "gru")
+    assert live("--weights", *files, "--source", path, "--out", "/dev/full") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert "/dev/full: no space left" in said[-1]
+
+
+# --- who listens ----------------------------------------------------------------------------------
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_states_are_published_and_a_subscriber_that_hangs_delays_nobody(tmp_path):
+    zmq = pytest.importorskip("zmq")
+    from mesodecode.live.zeromq import Publisher
+
+    port = free_port()
+    out = Publisher(str(port))
+    context = zmq.Context()
+    heard, hung = (context.socket(zmq.SUB) for _ in range(2))
+    try:
+        for one in (heard, hung):
+            one.setsockopt(zmq.LINGER, 0)
+            one.setsockopt(zmq.SUBSCRIBE, b"")
+            one.setsockopt(zmq.RCVTIMEO, 5000)
+            one.connect(f"tcp://127.0.0.1:{port}")
+        hung.setsockopt(zmq.RCVHWM, 1)
+        for _ in range(500):  # until it listens
+            out.write(ROW)
+            if heard.poll(10):
+                break
+        assert json.loads(heard.recv()) == ROW
+        start = time.monotonic()
+        for _ in range(5000):
+            out.write(ROW)
+        assert time.monotonic() - start < 5
+        heard.close()  # dies
+        out.write(ROW)
+    finally:
+        context.destroy(linger=0)
+        out.close()
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    pytest.importorskip("zmq")
+    from mesodecode.live.zeromq import Publisher
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UserError, match=r"--publish tcp://127\.0\.0\.1:.*choose another port"):
+            Publisher(str(taken.getsockname()[1]))
+
+
+def test_states_are_sent_by_osc(tmp_path):
+    pytest.importorskip("pythonosc")
+    from pythonosc.osc_message import OscMessage
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(5)
+        out = Osc(str(ear.getsockname()[1]))
+        out.write(ROW)
+        out.write(ROW | {"probability": None, "state": "unsure"})
+        got = [OscMessage(ear.recv(4096)) for _ in range(2)]
+    assert {one.address for one in got} == {"/mesodecode"}
+    assert got[0].params == [7, 0.25, 0.5, "run", "lost,stuck"]
+    assert got[1].params[2:4] == [-1.0, "unsure"]
+    Osc(str(free_port(socket.SOCK_DGRAM))).write(ROW)  # nobody listens
+
+
+@pytest.mark.parametrize("text", ["", "x", "host:", "0", "70000"])
+def test_an_osc_port_that_is_none(text):
+    pytest.importorskip("pythonosc")
+    with pytest.raises(UserError, match="--osc"):
+        Osc(text)
+
+
+# --- states ---------------------------------------------------------------------------------------
+
+
+def test_the_state_stays_between_both_thresholds():
+    state = Hysteresis(0.6, 0.4)
+    found = [state(p) for p in (0.5, 0.6, 0.5, 0.4, 0.39, 0.5, 0.61)]
+    assert found == ["rest", "run", "run", "run", "rest", "rest", "run"]
+    with pytest.raises(UserError, match=r"--leave 0\.7: above --enter 0\.6"):
+        Hysteresis(0.6, 0.7)
+
+
+# --- sources that fail ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other", [np.zeros((4, 4), np.uint16), np.zeros((32, 32), np.uint8), np.zeros(32, np.uint16)]
+)
+def test_frames_of_another_size_or_type_end_it_with_a_line(tmp_path, other):
+    from mesodecode.live.frame_sources import Frame
+    from mesodecode.live.stream_corrections import Corrections
+    from mesodecode.study import schema
+
+    made = Corrections(schema.defaults("corrections"), RATE, "tcp://127.0.0.1:5")
+    assert len(made.push(Frame(0, movie()[0]))) == 1
+    with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:5: frame 1 is of .* camera set anew"):
+        made.push(Frame(1, other))
+
+
+def test_frames_out_of_order_are_left_out_and_counted(capsys):
+    from mesodecode.live.frame_sources import Frame
+    from mesodecode.live.stream_corrections import Corrections
+    from mesodecode.study import schema
+
+    made = Corrections(schema.defaults("corrections"), RATE, "camera")
+    order = [5, 6, 9, 7, 9, 8, 10, 11]
+    got = [one for t in order for one in made.push(Frame(t, movie()[t]))]
+    assert [(one.number, one.begins) for one in got] == [
+        *((5, False), (6, False), (9, True), (10, False), (11, False)),
+    ]
+    assert (made.lost, made.late) == (2, 3)
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(UserError, match=r"camera: frames count from .* again, after 11"):
+        for t in range(40):
+            made.push(Frame(t % 11, movie()[0]))
+
+
+def test_a_source_that_stalls_ends_with_status_1_and_whole_rows(tmp_path, monkeypatch, capsys):
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(ours, "rb"))
+    threading.Thread(target=os.write, args=(theirs, movie()[:40].tobytes()), daemon=True).start()
+    files = words(tmp_path, "--timeout", "0.3", "--frame-rate", RATE, kind="cnn")
+    assert live(*files, "--source", "-", "--shape", 32, 32, "--dtype", "uint16") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("mesodecode live: error: standard input: no frame for 0.3 s")
+    os.close(theirs)
+    assert len(whole(tmp_path / "o.tsv")) == 40 - 15 - 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_with_whole_rows(tmp_path, capsys, number, status):
+    out, before = tmp_path / "o.tsv", signal.getsignal(signal.SIGTERM)
+
+    def stop():
+        while not out.exists() or out.read_text().count("\n") < 4:
+            time.sleep(0.005)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=stop, daemon=True).start()
+    source = ["--source", write(tmp_path / "t1.h5"), "--rate", 40]
+    assert live(*words(tmp_path), *source) == status
+    n = len(whole(out))
+    assert 2 < n < 60
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("mesodecode live: stopped; ") and f" {n} decoded" in said[-1]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_memory_does_not_grow(tmp_path):
+    """Frames, rows and messages go through; nothing of them stays (of a minute)."""
+    from mesodecode.live.engine import Engine, Member, open_members
+    from mesodecode.live.frame_sources import Feed, Frame, Opened
+    from mesodecode.live.rig import Rig
+    from mesodecode.live.stream_corrections import Corrections
+    from mesodecode.live.watch import Watch
+    from mesodecode.study import schema
+
+    ((loaded, _),) = open_members(make_weights(tmp_path, "gru", base=50))
+    settings = schema.defaults("live")
+    corrections = Corrections(schema.defaults("corrections"), RATE, "camera")
+    out, process, seen = Table(tmp_path / "o.tsv"), psutil.Process(), {}
+    rng = np.random.default_rng(0)
+
+    def frames():
+        for i in range(2400):
+            if i in (600, 2399):
+                seen[i] = process.memory_info().rss
+            yield Frame(i, rng.normal(10, 1, 3).astype(np.float32), arrived=time.monotonic())
+
+    rig = Rig(
+        *(corrections, Engine([Member(loaded, RATE)]), Hysteresis(0.6, 0.4)),
+        *(Watch(settings, RATE), [out]),
+    )
+    with Feed(Opened("camera", frames()), 5) as feed:
+        rig.run(feed)
+    out.close()
+    assert rig.counts.decoded == 2400 - 15 - 4
+    assert seen[2399] - seen[600] < 20 << 20
+
+
+def test_nothing_is_decoded_for_nobody(tmp_path, capsys):
+    files = make_weights(tmp_path, "gru")
+    assert live("--weights", *files, "--source", write(tmp_path / "t1.h5")) == 1
+    assert "--out, --publish, --osc or --show: give one" in capsys.readouterr().err
+
+
+def test_it_ends_after_so_many_frames(tmp_path):
+    command = [*words(tmp_path), "--source", write(tmp_path / "t1.h5"), "--frames", 9]
+    before = threading.active_count()
+    assert live(*command) == 0
+    assert len(whole(tmp_path / "o.tsv")) == 9
+    assert threading.active_count() == before
+
+
+def test_the_terminal_shows_it(tmp_path, capsys):
+    pytest.importorskip("rich")
+    path = write(tmp_path / "t1.h5")
+    assert live(*words(tmp_path), "--source", path, "--show") == 0
+    shown = capsys.readouterr().err
+    assert all(word in shown for word in ("probability", "state", "latency", "lost"))
+    frames, _ = offline([tmp_path / "gru.pt"], read_recording(path))
+    assert len(whole(tmp_path / "o.tsv")) == len(frames)
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "package"),
+    [
+        ("zmq", ["--publish", "5"], "pyzmq"),
+        ("pythonosc.udp_client", ["--osc", "9"], "python-osc"),
+        ("rich.live", ["--show"], "rich"),
+    ],
+)
+def test_what_is_not_installed_is_named(tmp_path, capsys, monkeypatch, module, flags, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    with contextlib.suppress(SystemExit):
+        assert live(*words(tmp_path), "--source", write(tmp_path / "t1.h5"), *flags) == 1
+    assert f"pip install 'mesodecode[live]' or {package}" in capsys.readouterr().err

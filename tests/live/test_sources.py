@@ -1,0 +1,353 @@
+"""Where frames come from: files that grow, replays, ZeroMQ, standard input; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+from make_live import RATE, live, make_weights, movie, offline, table, write
+from mesodecode.base.files import UserError
+from mesodecode.live import frame_sources, zeromq
+from mesodecode.live.frame_sources import Feed, Frame, Opened, open_source
+from mesodecode.recordings.recording import read_recording
+
+FRAMES = np.random.default_rng(3).integers(0, 65536, (9, 6, 8)).astype(np.uint16)
+FLAT = ["--shape", 32, 32, "--dtype", "uint16"]
+
+
+def taken(opened, timeout=0.3):
+    with Feed(opened, timeout) as feed:
+        return list(feed)
+
+
+def check(frames, expected=FRAMES):
+    assert [frame.number for frame in frames] == list(range(len(expected)))
+    np.testing.assert_array_equal([frame.pixels for frame in frames], expected)
+    assert {frame.pixels.dtype for frame in frames} == {expected.dtype}
+
+
+# --- files that grow ------------------------------------------------------------------------------
+
+
+def grow(write_one, n=9, pause=0.02):
+    def run():
+        for i in range(n):
+            time.sleep(pause)
+            write_one(i)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_growing_tiff_file_is_followed(tmp_path, big, compression):
+    path = tmp_path / "m.tif"
+    options = {"contiguous": False, "metadata": None, "compression": compression}
+    opened = open_source(str(path))  # before it is there
+    with tifffile.TiffWriter(path, bigtiff=big) as tif:
+
+        def one(i):
+            tif.write(FRAMES[i], **options)
+            tif.filehandle.flush()
+
+        thread = grow(one)
+        frames = taken(opened)
+        thread.join()
+    check(frames)
+    assert np.diff([frame.arrived for frame in frames]).sum() > 0.1  # as they came
+
+
+def test_a_flat_file_is_followed_and_a_frame_is_read_once_whole(tmp_path):
+    path = tmp_path / "m_6_8_uint16.dat"
+    bytes_, step = FRAMES.tobytes(), 37
+    with open(path, "wb", buffering=0) as file:
+        thread = grow(lambda i: file.write(bytes_[i * step : (i + 1) * step]), 24, 0.002)
+        frames = taken(open_source(str(path)))
+        thread.join()
+    check(frames)
+
+
+def test_a_flat_file_that_ends_within_a_frame_is_said(tmp_path):
+    path = tmp_path / "m_6_8_uint16.dat"
+    path.write_bytes(FRAMES.tobytes()[:-7])
+    with pytest.raises(UserError, match=r"m_6_8_uint16\.dat: ends within a frame, 89 of 96 bytes"):
+        taken(open_source(str(path)), 0.05)
+
+
+def test_flat_files_of_another_layout(tmp_path):
+    turned = tmp_path / "Frames_6_8_uint16_0001.dat"  # of MATLAB: columns first
+    turned = tmp_path / "Frames_1_8_6_uint16_0001.dat"
+    FRAMES.transpose(0, 2, 1).tofile(turned)
+    check(taken(open_source(str(turned)), 0.05))
+    two = tmp_path / "x_2_6_8_uint16.bin"  # of labcams: two channels a time
+    FRAMES[:8].tofile(two)
+    check(taken(open_source(str(two), channels=2), 0.05), FRAMES[:8])
+
+
+@pytest.mark.parametrize("imagej", [False, True])
+def test_a_finished_tiff_file_is_read_whatever_wrote_it(tmp_path, imagej):
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, FRAMES, imagej=imagej)
+    check(taken(open_source(str(path)), 0.05))
+
+
+# --- replays --------------------------------------------------------------------------------------
+
+
+def test_a_replay_keeps_its_rate(tmp_path):
+    np.save(tmp_path / "m.npy", FRAMES)
+    frames = taken(open_source(f"{tmp_path}/m.npy", rate=100.0))
+    check(frames)
+    np.testing.assert_allclose(np.diff([f.arrived for f in frames]), 0.01, atol=1e-6)
+
+
+def test_a_replay_at_its_own_rate_counts_wavelengths(tmp_path):
+    np.save(tmp_path / "m.npy", FRAMES[:8])
+    opened = open_source(f"{tmp_path}/m.npy", rate="own", frame_rate=50.0, channels=2)
+    arrived = [frame.arrived for frame in taken(opened)]
+    np.testing.assert_allclose(np.diff(arrived), 0.01, atol=1e-6)
+
+
+def test_a_recording_is_replayed_with_its_segments_and_times(tmp_path):
+    path = write(tmp_path / "t1.h5", segment=np.repeat([0, 5], [30, 50]))
+    frames = taken(open_source(str(path), rate=4000.0))
+    check(frames, movie())
+    assert [frame.number for frame in frames if frame.begins] == [30]
+    np.testing.assert_allclose([frame.time for frame in frames], np.arange(80) / RATE)
+
+
+# --- standard input -------------------------------------------------------------------------------
+
+
+def test_frames_come_by_standard_input(tmp_path, monkeypatch):
+    files = make_weights(tmp_path, "cnn")
+    path = write(tmp_path / "t1.h5")
+    with open(tmp_path / "pixels", "wb") as file:
+        file.write(movie().tobytes())
+    monkeypatch.setattr(sys, "stdin", open(tmp_path / "pixels", "rb"))  # noqa: SIM115
+    words = ["--weights", *files, "--source", "-", *FLAT, "--frame-rate", RATE]
+    assert live(*words, "--out", tmp_path / "o.tsv") == 0
+    frames, probability = offline(files, read_recording(path))
+    found = table(tmp_path / "o.tsv")
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+
+
+def test_standard_input_cut_off_within_a_frame(monkeypatch):
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(sys.stdin, "fileno", lambda: ours, raising=False)
+    opened = open_source("-", shape=(6, 8), dtype="uint16")
+    os.write(theirs, FRAMES.tobytes()[:-7])
+    os.close(theirs)
+    frames = []
+    with Feed(opened, 1) as feed, pytest.raises(UserError, match=r"89 of 96 bytes of frame 8"):
+        frames.extend(feed)
+    os.close(ours)
+
+
+def test_frames_without_a_header_need_their_size():
+    with pytest.raises(UserError, match=r"give --shape HEIGHT WIDTH and --dtype"):
+        open_source("-", dtype="uint16")
+
+
+# --- ZeroMQ ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def camera():
+    """A publisher of frames; `address`, and `send` of parts."""
+    zmq = pytest.importorskip("zmq")
+
+    class Camera:
+        def __init__(self):
+            self.context = zmq.Context()
+            self.socket = self.context.socket(zmq.XPUB)
+            self.socket.setsockopt(zmq.LINGER, 1000)
+            self.address = f"tcp://127.0.0.1:{self.socket.bind_to_random_port('tcp://127.0.0.1')}"
+
+        def wait(self):
+            assert self.socket.poll(10_000) and self.socket.recv() == b"\1"  # one who listens
+
+        def send(self, number, pixels, **more):
+            header = {"frame": number, "shape": pixels.shape, "dtype": str(pixels.dtype)}
+            self.socket.send_multipart([json.dumps(header | more).encode(), pixels.tobytes()])
+            time.sleep(0.001)
+
+        def end(self):
+            self.socket.send_multipart([b'{"end": true}'])
+
+    made = Camera()
+    yield made
+    made.socket.close()
+    made.context.term()
+
+
+def published(camera, send, opened, timeout=5):
+    def run():
+        camera.wait()
+        send()
+        camera.end()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        return taken(opened, timeout)
+    finally:
+        thread.join()
+
+
+def test_frames_come_by_zeromq(camera):
+    def send():
+        for i, frame in enumerate(FRAMES):
+            camera.send(i, frame, time=100 + i, light="470")
+
+    frames = published(camera, send, open_source(camera.address))
+    check(frames)
+    assert [frame.time for frame in frames] == list(range(100, 109))
+    assert {frame.light for frame in frames} == {"470"}
+
+
+def test_messages_that_are_no_frames_are_left_out_and_said_once(camera, capsys):
+    import pickle
+
+    def send():
+        camera.socket.send_multipart([pickle.dumps({"frame": 0}), b""])
+        camera.socket.send_multipart([b"[1]", b"", b""])
+        camera.socket.send(b"{" * 5000)
+        for i, frame in enumerate(FRAMES):
+            camera.send(i, frame)
+
+    check(published(camera, send, open_source(camera.address)))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "a header that is not JSON" in said[0]
+
+
+def test_a_message_above_the_bound_is_never_taken_in(camera):
+    big = np.zeros((1100, 1000), np.uint8)  # 1.05 MB
+    with pytest.raises(UserError, match=r"no frame for 0\.5 s"):
+        published(
+            camera, lambda: camera.send(0, big), open_source(camera.address, max_message=1), 0.5
+        )
+
+
+GOOD = {"frame": 0, "shape": [2, 3], "dtype": "uint8"}
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        (GOOD | {"frame": -1}, "frame"),
+        (GOOD | {"frame": True}, "frame"),
+        (GOOD | {"frame": 1.5}, "frame"),
+        (GOOD | {"shape": [2, 3, 1]}, "shape"),
+        (GOOD | {"shape": [-2, -3]}, "shape"),
+        (GOOD | {"shape": [1 << 30, 1 << 30]}, "shape"),
+        (GOOD | {"dtype": "object"}, "dtype"),
+        (GOOD | {"dtype": ["uint8"]}, "dtype"),
+        (GOOD | {"dtype": "uint16"}, "6 bytes of pixels"),
+        (GOOD | {"time": "now"}, "time"),
+        (GOOD | {"light": [1]}, "light"),
+    ],
+)
+def test_a_header_that_is_wrong_is_named(header, says):
+    with pytest.raises(ValueError, match=says):
+        zeromq.frame_of([json.dumps(header).encode(), bytes(6)])
+    _, pixels = zeromq.frame_of([json.dumps(GOOD).encode(), bytes(range(6))])
+    assert pixels.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_not_a_number_as_time_is_no_time():
+    with pytest.raises(ValueError, match="time"):
+        zeromq.frame_of([b'{"frame": 0, "shape": [1], "dtype": "uint8", "time": NaN}', b"1"])
+
+
+def test_a_port_is_one_of_this_machine():
+    assert zeromq.local("5555") == "tcp://127.0.0.1:5555"
+    assert zeromq.local("tcp://10.0.0.2:5") == "tcp://10.0.0.2:5"
+    assert not zeromq.is_address("movie.tif")
+
+
+def test_frames_that_zeromq_lost_are_a_segment_of_their_own_offline(tmp_path, camera):
+    """Numbers say it live, `segment` offline; late frames, and those sent twice, are left out."""
+    kept = np.r_[0:40, 43:47, 50:80]
+    files = make_weights(tmp_path, "finetuned")
+    segment = np.repeat([0, 1, 2], [40, 4, 30])
+    path = write(tmp_path / "t1.h5", movie()[kept], segment=segment)
+    frames, probability = offline(files, read_recording(path))
+
+    def send():
+        camera.wait()
+        for t in kept:
+            camera.send(int(t), movie()[t], time=float(t))
+            if t == 60:
+                camera.send(41, movie()[41])
+                camera.send(60, movie()[60])
+        camera.end()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    words = ["--weights", *files, "--source", camera.address, "--frame-rate", RATE]
+    assert live(*words, "--out", tmp_path / "o.tsv") == 0
+    thread.join()
+    found = table(tmp_path / "o.tsv")
+    assert found.frame.tolist() == kept[frames].tolist() == found.time_s.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+
+def test_a_source_that_falls_silent_ends_with_a_line():
+    def silent():
+        yield Frame(0, FRAMES[0], arrived=time.monotonic())
+        while True:
+            time.sleep(0.01)
+            yield None
+
+    before = threading.active_count()
+    with Feed(Opened("camera", silent()), 0.1) as feed:
+        frames = iter(feed)
+        assert next(frames).number == 0
+        with pytest.raises(UserError, match=r"camera: no frame for 0\.1 s"):
+            next(frames)
+    assert threading.active_count() == before
+
+
+def test_a_source_waits_where_nobody_takes_its_frames():
+    made = []
+
+    def fast():
+        for i in range(10_000):
+            made.append(i)
+            yield Frame(i, FRAMES[0])
+
+    with Feed(Opened("camera", fast()), 1) as feed:
+        next(iter(feed))
+        time.sleep(0.1)
+        assert len(made) <= frame_sources.HELD + 3  # memory does not grow
+
+
+def test_what_a_source_raises_is_raised():
+    def broken():
+        yield Frame(0, FRAMES[0])
+        raise UserError("x.tif: page 1 is damaged")
+
+    with Feed(Opened("x", broken()), 1) as feed, pytest.raises(UserError, match="damaged"):
+        list(feed)
+
+
+def test_a_file_that_is_no_movie_is_refused(tmp_path, capsys):
+    files = make_weights(tmp_path, "cnn")
+    (tmp_path / "m.txt").write_text("1 2 3")
+    words = ["--weights", *files, "--frame-rate", RATE, "--out", tmp_path / "o.tsv"]
+    assert live(*words, "--source", tmp_path / "m.txt") == 1
+    assert "m.txt" in capsys.readouterr().err

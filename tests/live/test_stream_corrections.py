@@ -1,0 +1,151 @@
+"""Frames corrected as they come are those of a recording that was corrected as a whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from make_recordings import DEFAULTS, Stack, interleave
+from mesodecode.base.files import UserError
+from mesodecode.live.frame_sources import Frame
+from mesodecode.live.stream_corrections import Corrections
+from mesodecode.recordings.corrections.chain import corrected
+from mesodecode.recordings.qc_measures import Measured
+from mesodecode.recordings.resizing import resize
+from mesodecode.study import schema
+
+N, H, W, RATE = 150, 7, 10, 10.0
+CAUSAL = {"baseline_window": 4.0, "baseline_causal": True}
+RATIO = {"channels": 2, "reference_channel": 2, "dff": "mean", "hemodynamics": "ratio"} | CAUSAL
+SWAPPED = RATIO | {"signal_channel": 2, "reference_channel": 1, "binning": 2, "dark_offset": 90}
+
+
+def channel(seed, dtype=np.uint16):
+    rng = np.random.default_rng(seed)
+    level = 3000 + 500 * np.sin(np.arange(N) / 9 + seed)[:, None, None]
+    return (level + rng.normal(0, 60, (N, H, W))).astype(dtype)
+
+
+@pytest.fixture
+def files(tmp_path):
+    brain = np.zeros((H, W), np.uint8)
+    brain[1:6, 2:9] = 1
+    np.save(tmp_path / "brain.npy", brain)
+    np.save(tmp_path / "dark.npy", np.random.default_rng(1).uniform(90, 110, (H, W)))
+    return {"brain_mask": f"{tmp_path}/brain.npy", "dark_frame": f"{tmp_path}/dark.npy"}
+
+
+def pushed(raw, settings, numbers=None, **more):
+    made = Corrections(settings, RATE, "camera", **more)
+    numbers = range(len(raw)) if numbers is None else numbers
+    return [one for t in numbers for one in made.push(Frame(int(t), raw[t]))], made
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"channels": 2, "signal_channel": 2},
+        {"dark_offset": 100, "binning": 3},
+        {"dff": "mean"} | CAUSAL,
+        {"dff": "percentile", "baseline_percentile": 20} | CAUSAL,
+        {"dff": "mean", "baseline_causal": True, "baseline_window": 0.3},
+        RATIO,
+        SWAPPED,
+        SWAPPED | {"dff": "percentile"},
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_corrections_are_those_of_the_whole_movie(changed, dtype, files):
+    settings = DEFAULTS | changed
+    raw = channel(1, dtype) if settings["channels"] == 1 else interleave(channel(1), channel(2))
+    whole = corrected(Measured(Stack(raw)), settings, RATE)
+    expected = np.concatenate([block for _, block in whole.blocks(16)])
+    found, _ = pushed(raw, settings)
+    assert [one.number for one in found] == list(range(len(expected)))
+    values = np.stack([one.values for one in found])
+    assert values.dtype == expected.dtype
+    np.testing.assert_array_equal(values, expected)
+    assert not any(one.begins for one in found)
+
+
+def test_masks_and_dark_frames_are_those_of_the_whole_movie(files):
+    for changed in ({"brain_mask": files["brain_mask"]}, files):
+        settings = DEFAULTS | changed
+        whole = corrected(Measured(Stack(channel(1))), settings, RATE)
+        expected = np.concatenate([block for _, block in whole.blocks(16)])
+        found, _ = pushed(channel(1), settings)
+        np.testing.assert_array_equal([one.values for one in found], expected)
+        assert found[0].values.dtype == expected.dtype
+
+
+def test_frames_are_resized_and_rois_taken_as_in_preprocessing(tmp_path):
+    raw = channel(3)
+    found, _ = pushed(raw, DEFAULTS, image_size=5)
+    expected = np.rint(resize(raw, 5)).astype(np.uint16)
+    np.testing.assert_array_equal([one.values for one in found], expected)
+    labels = np.zeros((H, W), int)
+    labels[1:3, 1:3], labels[4:6, 5:9] = 1, 2
+    np.save(tmp_path / "rois.npy", labels)
+    found, _ = pushed(raw, DEFAULTS, roi_masks=tmp_path / "rois.npy")
+    expected = [[frame[labels == roi].mean() for roi in (1, 2)] for frame in raw.astype(float)]
+    np.testing.assert_allclose([one.values for one in found], expected, rtol=1e-6)
+    with pytest.raises(UserError, match="binning cannot go with them"):
+        Corrections(DEFAULTS | {"binning": 2}, RATE, "c", roi_masks=tmp_path / "rois.npy")
+
+
+def test_a_dropped_frame_of_either_wavelength_ends_a_segment():
+    """The turn of a wavelength is by the camera's number, whatever was dropped."""
+    raw = interleave(channel(1), channel(2))
+    settings = DEFAULTS | {"channels": 2, "reference_channel": 2}
+    numbers = [t for t in range(len(raw)) if t not in (20, 41, 90, 91)]
+    found, made = pushed(raw, settings, numbers)  # the reference is not needed
+    assert [one.number for one in found if one.begins] == [11, 46]
+    np.testing.assert_array_equal(
+        [one.values for one in found], raw[::2][[o.number for o in found]]
+    )
+    assert made.lost == 4
+    found, _ = pushed(raw, DEFAULTS | RATIO, numbers)
+    assert [one.number for one in found if one.begins] == [11, 21, 46]
+    kept = np.delete(np.arange(N), [10, 20, 45])  # frames follow each other in time, as offline
+    pairs = interleave(raw[::2][kept], raw[1::2][kept])
+    whole = corrected(Measured(Stack(pairs)), DEFAULTS | RATIO, RATE)
+    expected = np.concatenate([block for _, block in whole.blocks(16)])
+    np.testing.assert_array_equal([one.values for one in found], expected)
+
+
+def test_the_light_source_of_a_frame_goes_before_its_turn():
+    settings = DEFAULTS | {"channels": 2, "signal_channel": "470"}
+    raw = interleave(channel(1), channel(2))
+    made = Corrections(settings, RATE, "camera")
+    lights = np.resize(["405", "470"], len(raw))
+    frames = [Frame(t, raw[t], light=str(lights[t])) for t in range(len(raw))]
+    found = [one for frame in frames for one in made.push(frame)]
+    np.testing.assert_array_equal([one.values for one in found], raw[1::2])
+
+
+def test_a_frame_that_is_not_a_number_is_lost(files):
+    raw = channel(1, np.float32)
+    raw[9, 3, 4] = np.nan
+    raw[:, 0, 0] = np.nan  # outside the brain
+    found, made = pushed(raw, DEFAULTS | {"brain_mask": files["brain_mask"]})
+    assert [one.number for one in found if one.begins] == [10] and made.lost == 1
+    assert np.isfinite([one.values for one in found]).all() and len(found) == N - 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"motion": True}, "motion"),
+        ({"bleaching": True}, "bleaching"),
+        ({"dff": "mean"}, "dff without baseline_causal"),
+        ({"dff": "mean", "baseline_window": 5.0}, "dff without"),
+        (RATIO | {"dff": "none", "baseline_window": None, "baseline_causal": False}, "ratio"),
+        (RATIO | {"hemodynamics": "regression"}, "regression"),
+        (RATIO | {"reference_lowpass": 1.0}, "reference_lowpass"),
+        ({"brain_mask": "b.npy", "outside": "mean"}, "outside: mean"),
+    ],
+)
+def test_what_needs_later_frames_is_refused_by_name(changed, named):
+    with pytest.raises(UserError, match=f"not causal.*{named}"):
+        Corrections(schema.defaults("corrections") | changed, RATE, "camera")

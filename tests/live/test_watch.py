@@ -1,0 +1,179 @@
+"""When a live decoder is not to be trusted: what is planted is named, what is usual is not."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import scipy.io
+import tifffile
+
+from make_live import RATE, live, make_weights, movie, offline, table, write
+from mesodecode.live.stream_corrections import Corrected
+from mesodecode.live.watch import Watch, known_of
+from mesodecode.recordings.recording import read_recording
+from mesodecode.study import schema
+
+LIMITS = schema.defaults("live") | {"watched_over": 2.0}
+
+
+def seen(frames, lost=(), watch=None, read=None, limits=LIMITS):
+    """The reasons at each frame."""
+    watch = watch or Watch(limits, RATE)
+    return [
+        watch.see(
+            Corrected(t, f, f, f, None, time.monotonic(), t in lost),
+            5 * (t in lost),
+            None if read is None else read[t],
+        )
+        for t, f in enumerate(frames)
+    ]
+
+
+def first(reasons, name):
+    """The first frame at which a reason is given, None if at none."""
+    return next((t for t, why in enumerate(reasons) if name in why), None)
+
+
+def test_nothing_is_said_of_a_usual_movie():
+    assert seen(movie(200)) == [[]] * 200
+
+
+def test_light_that_goes_out_is_seen_within_its_average():
+    frames = movie(200)
+    frames[100:] //= 5  # log2 of 5 is 2.3
+    at = first(seen(frames), "brightness")
+    assert 100 < at < 160
+    assert first(seen(frames, limits=LIMITS | {"brightness": None}), "brightness") is None
+
+
+def test_lost_frames_are_counted_for_a_while():
+    reasons = seen(movie(200), lost=(50,))
+    named = [t for t, why in enumerate(reasons) if "lost" in why]
+    assert named[0] == 50 and 60 < named[-1] < 150
+
+
+@pytest.mark.parametrize("full", [4095, 65535, 65520])
+def test_a_saturated_camera_is_seen_at_once(full):
+    frames = movie(60).astype(np.uint16)
+    frames[30:, :4] = full  # an eighth of the pixels
+    reasons = seen(frames)
+    assert first(reasons, "saturated") == 30
+    frames[30:, :4] = 3000  # bright, but no end of a camera's range
+    assert first(seen(frames), "saturated") is None
+
+
+def test_a_stuck_camera_is_seen_at_its_second_repeat():
+    frames = movie(60)
+    frames[31:35] = frames[30]
+    reasons = seen(frames)
+    assert [t for t, why in enumerate(reasons) if "stuck" in why] == [32, 33, 34]
+
+
+# --- against mice that the decoder knows ----------------------------------------------------------
+
+
+@pytest.fixture
+def setup(tmp_path):
+    """Weights, and recordings of two mice that the decoder knows."""
+
+    def make(kind):
+        files = make_weights(tmp_path, kind, mice=("a", "b"))
+        return files, [tmp_path / "a_known.h5", tmp_path / "b_known.h5"]
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["finetuned", "frozen", "linear", "gru", "logistic_regression"])
+def test_a_mouse_like_those_known_is_trusted_and_nothing_changes(tmp_path, setup, kind):
+    files, known = setup(kind)
+    path = write(tmp_path / "t1.h5", movie(seed=12))
+    out = ["--weights", *files, "--source", path, "--known", *known, "--out", tmp_path / "o.tsv"]
+    assert live(*out, "--distance", 2.5) == 0
+    found = table(tmp_path / "o.tsv")
+    frames, probability = offline(files, read_recording(path))
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+    assert set(found.unsure_why) == {""}
+    assert found.state.tolist() == slow_states(found.probability)
+
+
+def slow_states(probability, enter=0.6, leave=0.4):
+    states, state = [], "rest"
+    for p in probability:
+        state = "run" if p >= enter else "rest" if p < leave else state
+        states.append(state)
+    return states
+
+
+def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
+    from mesodecode.live.engine import open_members
+
+    files, known = setup("finetuned")
+    ((loaded, _),) = open_members(files)
+    space = known_of(loaded, [read_recording(path) for path in known])
+    assert space.distance > 0 and len(space.noise) == 2
+    usual = seen(movie(150, seed=3), watch=Watch(LIMITS, RATE, space))
+    assert first(usual, "brightness") is None and first(usual, "noise") is None
+    dim = (movie(150, seed=3) // 4).astype(np.uint16)
+    assert first(seen(dim, watch=Watch(LIMITS, RATE, space)), "brightness") == 0
+    smooth = movie(150, seed=3).astype(float)
+    slow = 1000 + 40 * np.sin(np.arange(150) / 9)[:, None, None] + 0 * smooth  # no noise
+    assert first(seen(slow, watch=Watch(LIMITS, RATE, space)), "noise") is not None
+
+
+def test_features_far_from_all_known_ones_are_named(tmp_path, setup):
+    files, known = setup("gru")
+    rng = np.random.default_rng(0)
+    rois = 10 + 5 * rng.normal(size=(80, 3)).cumsum(0)  # as no known mouse has them
+    path = write(tmp_path / "t1.h5", rois=rois.astype(np.float32))
+    out = ["--weights", *files, "--source", path, "--known", *known, "--out", tmp_path / "o.tsv"]
+    assert live(*out) == 0
+    found = table(tmp_path / "o.tsv")
+    assert (found.unsure_why == "distance").mean() > 0.5
+    assert set(found.state[found.unsure_why == "distance"]) == {"unsure"}
+
+
+# --- as the known recordings were made ------------------------------------------------------------
+
+
+def corrected_recording(folder, raw, name, *more):
+    """A recording that `mesodecode preprocess` made of a movie of two wavelengths."""
+    from mesodecode.cli import main
+
+    tifffile.imwrite(folder / f"{name}.tif", raw, photometric="minisblack")
+    run = np.arange(len(raw) // 2) // 7 % 2
+    scipy.io.savemat(folder / f"{name}.mat", {"runrest": run[None]})
+    words = ["--movie", folder / f"{name}.tif", "--behavior", folder / f"{name}.mat"]
+    words += ["--session", name, "--mouse", name[0], "--frame-rate", RATE]
+    words += ["--out", folder / f"{name}.h5", *more]
+    assert main(["preprocess", *map(str, words)]) == 0
+    return folder / f"{name}.h5"
+
+
+HOW = ["--channels", 2, "--reference-channel", 2, "--dark-offset", 90, "--binning", 2]
+HOW += ["--dff", "mean", "--baseline-window", 2, "--baseline-causal", "--hemodynamics", "ratio"]
+
+
+def test_corrections_and_size_are_those_of_known_recordings(tmp_path, capsys):
+    both = np.stack([movie(80, 1, 128), movie(80, 2, 128)], axis=1).reshape(-1, 128, 128)
+    files = make_weights(tmp_path, "finetuned", mice=("a", "b"))
+    known = corrected_recording(tmp_path, both[:80], "a", *HOW, "--image-size", 32)
+    path = corrected_recording(tmp_path, both, "t", *HOW, "--image-size", 32)
+    frames, probability = offline(files, read_recording(path))
+    out = ["--weights", *files, "--source", tmp_path / "t.tif", "--timeout", 0.2]
+    out += ["--out", tmp_path / "o.tsv", "--known", known]
+    assert live(*out) == 0
+    found = table(tmp_path / "o.tsv")
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+    (tmp_path / "o.tsv").unlink()
+    assert live(*out, "--binning", 4) == 1
+    assert "a.h5 was made with 2" in capsys.readouterr().err
+    regressed = [word if word != "ratio" else "regression" for word in HOW]
+    (tmp_path / "a.h5").unlink()
+    corrected_recording(tmp_path, both[:80], "a", *regressed, "--image-size", 32)
+    assert live(*out) == 1
+    assert "hemodynamics: regression" in capsys.readouterr().err
+    assert not (tmp_path / "o.tsv").exists()

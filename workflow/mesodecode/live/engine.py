@@ -1,0 +1,226 @@
+"""Decoders fed frame by frame: features of a frame are made once and kept for all its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mesodecode.base.files import UserError
+from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders.applied import (
+    ImageDecoder,
+    Loaded,
+    SignalDecoder,
+    inputs_of,
+    last_layer,
+    load,
+)
+from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.weights import load_trained
+from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
+from mesodecode.recordings.recording import Recording
+
+IMAGE = 2 * IMAGE_REACH + 1  # frames of an image
+
+
+def open_members(
+    paths: Sequence[Path], device: torch.device | str = "cpu"
+) -> list[tuple[Loaded, bool]]:
+    """Read the decoders of some files: each with whether its features are kept as float16.
+
+    One file, that of a decoder of a frozen CNN followed by its CNN's, or those of several decoders,
+    whose probabilities are averaged. Raises UserError if one is not causal, or they do not fit.
+    """
+    found = [_opened(path, cnn, device) for path, cnn in _paired(paths)]
+    inputs = {isinstance(loaded.decoder, SignalDecoder) for loaded, _ in found}
+    if len(inputs) > 1:
+        raise UserError("--weights: decoders of images and of ROI signals; give those of one input")
+    return found
+
+
+def _paired(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
+    """Yield each decoder's file, with that of its CNN where it is of a frozen one."""
+    kinds = [
+        load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn").kind
+        if path.suffix == ".pt"
+        else ""
+        for path in paths
+    ]
+    if kinds == ["cnn", "cnn_rnn"]:
+        paths, kinds = paths[::-1], kinds[::-1]
+    at = 0
+    while at < len(paths):
+        if kinds[at] != "cnn_rnn":
+            yield paths[at], None
+        elif kinds[at + 1 : at + 2] != ["cnn"]:
+            raise UserError(f"{paths[at]}: of a frozen CNN; give the CNN's weights after it")
+        else:
+            yield paths[at], paths[at + 1]
+            at += 1
+        at += 1
+
+
+def _opened(path: Path, cnn: Path | None, device: torch.device | str) -> tuple[Loaded, bool]:
+    loaded = load(path, cnn, device)
+    decoder, settings = loaded.decoder, loaded.settings
+    raw = settings.get("normalise") == "none" and settings.get("baseline") is None
+    if not decoder.causal and (decoder.after or not raw):
+        why = f"reads {decoder.after} frames after the decoded one" if decoder.after else ""
+        why = why or "is normalised by the whole recording"
+        raise UserError(f"{path}: {why}; train it with causal: true to decode live")
+    decoder = replace(decoder, network=for_use(decoder.network))
+    return replace(loaded, decoder=decoder), cnn is not None
+
+
+class Member:
+    """One decoder of a stream: `push` frames, then `learn` from the last one.
+
+    `rate`: frames/s; `reference`: recording of the mouse for decoders that are normalised by one;
+    `half`: keep features as float16, as `mesodecode extract` writes them. `watched`: `read` is what
+    the last layer read.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        rate: float,
+        reference: Recording | None = None,
+        *,
+        half: bool = False,
+        watched: bool = False,
+    ) -> None:
+        needs_reference(loaded.settings, reference)
+        self.loaded, self._decoder = loaded, loaded.decoder
+        self._rate, self._reference, self._half = rate, reference, half
+        self._offsets = self._decoder.offsets.tolist()
+        self._depth = 1 - self._offsets[0]  # features that are kept
+        self._rows: torch.Tensor | None = None
+        self._n_rows = self._frames = self._count = 0
+        self._normal: PastImages | PastSignals | None = None
+        self._images: list[torch.Tensor] = []
+        self._stack, self._read = ExitStack(), None
+        if watched:
+            layer = last_layer(self._decoder.network)
+            self._read = self._stack.enter_context(inputs_of(layer))
+
+    @property
+    def read(self) -> np.ndarray | None:
+        """What the last layer read of the last window, (F,)."""
+        if not self._read:
+            return None
+        seen = self._read[-1][0].float().numpy()
+        self._read.clear()
+        return seen
+
+    @property
+    def skip(self) -> int:
+        """Frames at the start that are not decoded."""
+        return self._normal.skip if self._normal is not None else 0
+
+    @torch.inference_mode()
+    def push(self, values: np.ndarray, begins: bool) -> float | None:
+        """Return the logit at a frame (H, W) or signals (R,); None where there is no whole window.
+
+        `begins`: no frame before it is of its segment.
+        """
+        if self._normal is None:
+            self._prepare(values)
+        if begins or self._count < self.skip:
+            self._n_rows, self._images = 0, []
+        self._count += 1
+        if self._count <= self.skip:
+            if isinstance(self._normal, PastSignals):
+                self._normal(values)
+            return None
+        features = self._features(values)
+        if features is None:
+            return None
+        self._keep(features)
+        if self._n_rows < self._depth:
+            return None
+        first = self._n_rows % self._depth
+        window = self._rows[None, first : first + len(self._offsets)]
+        return float(self._decoder.read(window)[0])
+
+    def learn(self, values: np.ndarray) -> None:
+        """Let the last frame normalise those after it."""
+        if isinstance(self._normal, PastImages):
+            self._normal.learn(values)
+
+    def _prepare(self, values: np.ndarray) -> None:
+        settings = self.loaded.settings
+        if isinstance(self._decoder, ImageDecoder):
+            if values.ndim != 2:
+                raise UserError("--source: ROI signals come, but the decoder reads images")
+            if self._reference is not None and self._reference.shape[1:] != values.shape:
+                raise UserError(
+                    f"{self._reference.path}: frames of {self._reference.shape[1:]} px, but those "
+                    f"that come are of {values.shape} once corrected; see --image-size"
+                )
+            self._normal = PastImages(settings, self._rate, self._reference)
+            return
+        if values.ndim != 1:
+            raise UserError("--roi-masks: frames come, but the decoder reads ROI signals; give it")
+        names = settings.get("roi_names")
+        if names and len(names) != len(values):
+            raise UserError(f"--weights: trained on {len(names)} ROIs, but {len(values)} come")
+        self._normal = PastSignals(settings, self._rate, len(values), self._reference)
+
+    def _features(self, values: np.ndarray) -> torch.Tensor | None:
+        """Return the features (F,) of a frame; None without the frames of its image."""
+        device = self._decoder.device
+        if isinstance(self._normal, PastSignals):
+            return torch.from_numpy(self._normal(values)).to(device)
+        frame = torch.from_numpy(values.astype(np.float32)).to(device)
+        self._images = [*self._images[1 - IMAGE :], frame]
+        if len(self._images) < IMAGE:
+            return None
+        images = torch.stack(self._images)[None]
+        images -= torch.from_numpy(self._normal.mean).to(device)
+        images /= torch.tensor(self._normal.sd, dtype=torch.float32, device=device)
+        images = images.to(memory_format=torch.channels_last)
+        features = self._decoder.frame_network.features(images)[0]
+        return features.half().float() if self._half else features
+
+    def _keep(self, features: torch.Tensor) -> None:
+        """Write features to both halves of a ring, so that the last ones lie in one piece."""
+        if self._rows is None:
+            self._rows = features.new_zeros(2 * self._depth, len(features))
+        at = self._n_rows % self._depth
+        self._rows[at] = self._rows[at + self._depth] = features
+        self._n_rows += 1
+
+
+class Engine:
+    """The mean probability of some decoders, frame by frame."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+
+    def push(self, values: np.ndarray, begins: bool) -> float | None:
+        """Return the probability of run at a frame, None without a whole window of each decoder."""
+        logits = [member.push(values, begins) for member in self.members]
+        if None in logits:
+            return None
+        return float(np.mean(1 / (1 + np.exp(-np.array(logits, np.float64)))))
+
+    def learn(self, values: np.ndarray) -> None:
+        """Let the last frame normalise those after it."""
+        for member in self.members:
+            member.learn(values)
+
+    @property
+    def skip(self) -> int:
+        """Frames at the start that are not decoded."""
+        return max(member.skip for member in self.members)
+
+
+def settings_of(members: Sequence[tuple[Loaded, bool]]) -> Mapping[str, Any]:
+    """Return the settings of the first decoder."""
+    return members[0][0].settings

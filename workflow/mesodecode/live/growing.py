@@ -1,0 +1,146 @@
+"""Files that a camera's program is still writing: frames that are whole are read, once."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import tifffile
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Asked
+from mesodecode.recordings.readers import flat, open_movie
+from mesodecode.study.file_formats import format_of
+
+POLL = 0.002  # s between two looks at a file
+
+
+class Tail(Protocol):
+    """A file that grows."""
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield the frames (H, W) that are new and whole."""
+
+    def rest(self) -> str:
+        """Return what there is of a frame that is not whole, "" for nothing."""
+
+
+def tail_of(path: Path, asked: Asked) -> FlatTail | TiffTail | None:
+    """Return a file that may be growing as its frames come; None if its format is not followed.
+
+    Flat binary of frames one after the other, and TIFF a page a frame; a file that is there and
+    whose frames are no pages of one size (OME series, hyperstacks of one page) is not.
+    """
+    known = format_of(path, "movie")
+    if known == "flat":
+        layout = flat.layout_of(path, asked)
+        return FlatTail(path, layout) if layout.letters[0] == "T" else None
+    if known != "TIFF":
+        return None
+    if not path.exists():
+        return TiffTail(path)
+    try:
+        with open_movie(path, channels=None) as movie:
+            n_frames = movie.shape[0]
+    except UserError:
+        return TiffTail(path)  # not whole yet
+    n_pages = sum(1 for _ in TiffTail(path).pages())
+    return TiffTail(path) if n_pages == n_frames else None
+
+
+class FlatTail:
+    """A growing file of pixels without a header."""
+
+    def __init__(self, path: Path, layout: flat.Layout) -> None:
+        self._path, self._layout, self._file = path, layout, None
+        self._rest = 0
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield the frames (H, W) that are new and whole; channels of a time follow each other."""
+        if self._file is None:
+            if not self._path.exists():
+                return
+            self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115
+            self._file.seek(self._layout.offset)
+        size, letters = self._layout.frame_bytes, self._layout.letters[1:]
+        lengths = [self._layout.lengths[letter] for letter in letters]
+        order = [letters.index(letter) for letter in ("CYX" if "C" in letters else "YX")]
+        while True:
+            start = self._file.tell()
+            held = self._file.read(size)
+            if len(held) < size:
+                self._rest = len(held)
+                self._file.seek(start)
+                return
+            pixels = np.frombuffer(held, self._layout.dtype).reshape(lengths).transpose(order)
+            pixels = pixels.astype(self._layout.dtype.newbyteorder("="))
+            yield from pixels if pixels.ndim == 3 else [pixels]
+
+    def rest(self) -> str:
+        """Return what there is of a frame that is not whole."""
+        return f"{self._rest} of {self._layout.frame_bytes} bytes" if self._rest else ""
+
+
+class TiffTail:
+    """A growing TIFF file, a page a frame, whose pages are chained one to the next.
+
+    A program may write a page before its pixels, or the reverse: a page is whole when its place is
+    known and the file is as long as its pixels reach.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._size = path, 0
+        self._link = 0  # where the offset of the next page is written
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield the frames (H, W) that are new and whole."""
+        for page in self.pages():
+            yield np.asarray(page.asarray())
+
+    def pages(self) -> Iterator[tifffile.TiffPage]:
+        """Yield the pages that are new and whole."""
+        if not self._path.exists() or self._path.stat().st_size == self._size:
+            return
+        size = self._path.stat().st_size
+        try:  # anew, as tifffile takes a file for as long as it was when it was opened
+            tif = tifffile.TiffFile(self._path, is_ome=False)
+        except Exception:  # not even a header yet
+            return
+        with tif:
+            while (page := self._next(tif, size)) is not None:
+                yield page
+        self._size = size
+
+    def _next(self, tif: tifffile.TiffFile, size: int) -> tifffile.TiffPage | None:
+        about = tif.tiff
+        link = self._link or (8 if about.offsetsize == 8 else 4)
+        offset = _number(tif, link, about.offsetformat, about.offsetsize)
+        count = _number(tif, offset, about.tagnoformat, about.tagnosize) if offset else None
+        if count is None:
+            return None
+        link = offset + about.tagnosize + count * about.tagsize
+        if link + about.offsetsize > size:
+            return None
+        tif.filehandle.seek(offset)
+        try:
+            page = tifffile.TiffPage(tif, index=0)
+        except Exception:  # tags are being written
+            return None
+        ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        if not ends or max(ends) > size:
+            return None
+        self._link = link
+        return page
+
+    def rest(self) -> str:
+        """Return "": what is behind the last whole page may be anything."""
+        return ""
+
+
+def _number(tif: tifffile.TiffFile, offset: int, kind: str, size: int) -> int | None:
+    tif.filehandle.seek(offset)
+    held = tif.filehandle.read(size)
+    return struct.unpack(kind, held)[0] if len(held) == size else None

@@ -1,0 +1,155 @@
+"""What comes out: rows of a table, messages of ZeroMQ and OSC, and the state that they carry."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mesodecode.base.files import NO_SPACE, UserError
+
+RUN, REST, UNSURE = "run", "rest", "unsure"
+COLUMNS = ("frame", "time_s", "probability", "state", "latency_ms", "unsure_why")
+OSC = "/mesodecode"  # address of its messages
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of a frame.
+
+    frame: its number, of the decoded wavelength; time: s; probability of run, None without a whole
+    window; state: "run", "rest" or "unsure"; latency: ms from its arrival; why: reasons of unsure.
+    """
+
+    frame: int
+    time: float
+    probability: float | None
+    state: str
+    latency: float
+    why: Sequence[str] = ()
+
+    def message(self) -> dict[str, Any]:
+        """Return the columns as JSON has them; no probability is null."""
+        values = self.frame, self.time, self.probability, self.state, self.latency
+        return dict(zip(COLUMNS, (*values, ",".join(self.why)), strict=True))
+
+
+class Output(Protocol):
+    """Where rows go."""
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Write a row (see `Row.message`)."""
+
+    def close(self) -> None:
+        """Finish."""
+
+
+class Hysteresis:
+    """The state by a probability: run from `enter` on, rest below `leave`, between them as before.
+
+    Between them at the start: rest.
+    """
+
+    def __init__(self, enter: float, leave: float) -> None:
+        if leave > enter:
+            raise UserError(f"--leave {leave:g}: above --enter {enter:g}; needs leave <= enter")
+        self._enter, self._leave, self._state = enter, leave, REST
+
+    def __call__(self, probability: float) -> str:
+        """Return the state after this probability."""
+        if probability >= self._enter:
+            self._state = RUN
+        elif probability < self._leave:
+            self._state = REST
+        return self._state
+
+
+class Table:
+    """A TSV of `COLUMNS`, a row for every frame with a probability; each line is whole or absent.
+
+    `append` goes on with a file of an earlier run, without a line that it did not finish. Raises
+    UserError if the file is there and not to be gone on with, is another, or the disk is full.
+    """
+
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        self._path, self._rows = path, 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        begun = path.is_file() and path.stat().st_size > 0
+        if begun and not append:
+            raise UserError(f"{path}: is there already; give --append to go on with it, or another")
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        if begun:
+            self._go_on()
+        else:
+            self._line(COLUMNS)
+
+    def _go_on(self) -> None:
+        head = "\t".join(COLUMNS) + "\n"
+        if os.pread(self._fd, len(head), 0) != head.encode():
+            os.close(self._fd)
+            raise UserError(f"{self._path}: no table of `mesodecode live` with these columns")
+        size = os.fstat(self._fd).st_size
+        last = os.pread(self._fd, 4096, max(0, size - 4096))
+        os.ftruncate(self._fd, size - len(last) + last.rfind(b"\n") + 1)
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Write a row; one without a probability is left out."""
+        if row["probability"] is None:
+            return
+        texts = str(row["frame"]), f"{row['time_s']:.6f}", f"{row['probability']:.9g}"
+        self._line((*texts, row["state"], f"{row['latency_ms']:.3f}", row["unsure_why"]))
+        self._rows += 1
+
+    def _line(self, cells: Sequence[str]) -> None:
+        line = ("\t".join(cells) + "\n").encode()
+        done = 0
+        try:
+            while done < len(line):
+                done += os.write(self._fd, line[done:])
+        except OSError as error:
+            if done:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
+            if error.errno not in (*NO_SPACE, errno.EFBIG):
+                raise
+            raise UserError(
+                f"{self._path}: no space left ({error.strerror}); the {self._rows} rows so far are "
+                "whole; free some, and go on with --append"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+class Osc:
+    """Messages of OSC by UDP: /mesodecode, frame, time (s), probability (-1: none), state, why."""
+
+    def __init__(self, text: str) -> None:
+        try:
+            from pythonosc.udp_client import SimpleUDPClient
+        except ImportError as error:
+            raise UserError(
+                "--osc needs python-osc: pip install 'mesodecode[live]' or python-osc"
+            ) from error
+        host, _, port = text.rpartition(":")
+        if not port.isdigit() or not 0 < int(port) < 1 << 16:
+            raise UserError(f"--osc {text}: needs a port, or HOST:PORT")
+        self._client, self._failed = SimpleUDPClient(host or "127.0.0.1", int(port)), False
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Send a row; nobody needs to listen."""
+        values = [row[key] for key in ("frame", "time_s", "probability", "state", "unsure_why")]
+        values[2] = -1.0 if values[2] is None else values[2]
+        try:
+            self._client.send_message(OSC, values)
+        except OSError as error:
+            if not self._failed:
+                print(f"--osc: not sent ({error})", file=sys.stderr, flush=True)
+            self._failed = True
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,109 @@
+"""The loop at the rig: a frame in, a row out; what has been lost, and how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mesodecode.base.files import Stopped
+from mesodecode.live.engine import Engine
+from mesodecode.live.frame_sources import Frame
+from mesodecode.live.outputs import UNSURE, Output, Row
+from mesodecode.live.stream_corrections import Corrected, Corrections
+from mesodecode.live.watch import Watch
+
+LATENCIES = 100_000  # of the last frames, in memory
+
+
+@dataclass
+class Counts:
+    """Frames so far: `taken` of the camera, `decoded`, `unsure` of these; latencies in ms."""
+
+    taken: int = 0
+    decoded: int = 0
+    unsure: int = 0
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
+
+    def words(self, corrections: Corrections) -> str:
+        """Return all in a line."""
+        line = f"{self.taken} frames, {self.decoded} decoded ({self.unsure} unsure)"
+        line += f", {corrections.lost} lost, {corrections.late} out of order"
+        if self.latencies:
+            p50, p95, p99, worst = self.percentiles()
+            line += f"; latency ms: p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, worst {worst:.1f}"
+        return line
+
+    def percentiles(self) -> np.ndarray:
+        """Return the 50th, 95th, 99th percentile and the most of the latencies, ms."""
+        return np.percentile(self.latencies, [50, 95, 99, 100])
+
+
+class Rig:
+    """Decodes frames of a source to outputs.
+
+    `state` gives the state at a probability; `watch` says when not to trust it; `stop_after` so
+    many decoded frames, None: as long as they come.
+    """
+
+    def __init__(
+        self,
+        corrections: Corrections,
+        engine: Engine,
+        state: Callable[[float], str],
+        watch: Watch,
+        outputs: Sequence[Output],
+        stop_after: int | None = None,
+    ) -> None:
+        self._corrections, self._engine, self._state = corrections, engine, state
+        self._watch, self._outputs, self._stop_after = watch, outputs, stop_after
+        self._start = time.monotonic()
+        self._lost = 0
+        self.counts = Counts()
+
+    def words(self) -> str:
+        """Return what has been done, in a line."""
+        return self.counts.words(self._corrections)
+
+    def told(self) -> dict[str, Any]:
+        """Return what a view shows beside the last row."""
+        corrections, counts = self._corrections, self.counts
+        shown = {"decoded": counts.decoded, "lost": corrections.lost, "late": corrections.late}
+        return shown | {k: f"{v:.3g}" for k, v in list(self._watch.measures.items())}
+
+    def run(self, frames: Iterable[Frame]) -> None:
+        """Decode all frames that come. Stopped and KeyboardInterrupt say what was done."""
+        try:
+            for frame in frames:
+                self.counts.taken += 1
+                for corrected in self._corrections.push(frame):
+                    self._decode(corrected)
+                if self._stop_after is not None and self.counts.decoded >= self._stop_after:
+                    return
+        except (KeyboardInterrupt, Stopped) as error:
+            raise type(error)(f"stopped; {self.words()}") from None
+
+    def _decode(self, frame: Corrected) -> None:
+        probability = self._engine.push(frame.values, frame.begins)
+        lost, self._lost = self._corrections.lost - self._lost, self._corrections.lost
+        why = self._watch.see(frame, lost, self._engine.members[0].read)
+        state = UNSURE
+        if probability is not None:
+            state = self._state(probability)
+            state = UNSURE if why else state
+        else:
+            why = ["no window", *why]
+        when = frame.arrived - self._start if frame.time is None else frame.time
+        latency = 1000 * (time.monotonic() - frame.arrived)
+        row = Row(frame.number, when, probability, state, latency, why).message()
+        for output in self._outputs:
+            output.write(row)
+        if probability is not None:
+            self.counts.decoded += 1
+            self.counts.unsure += state == UNSURE
+            self.counts.latencies.append(latency)
+        self._engine.learn(frame.values)  # what the frames after it need, once it is out

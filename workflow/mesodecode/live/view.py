@@ -1,0 +1,56 @@
+"""What a live decoder does, on a terminal: probability, state, latency, frames lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mesodecode.base.files import UserError
+from mesodecode.live.outputs import UNSURE
+
+WIDTH = 40  # characters of the bar
+COLOURS = {"run": "green", "rest": "blue", UNSURE: "yellow"}
+
+
+class View:
+    """A panel that is drawn anew four times a second, by a thread of its own."""
+
+    def __init__(self, told: Callable[[], dict[str, Any]]) -> None:
+        try:
+            from rich.console import Console
+            from rich.live import Live
+        except ImportError as error:
+            raise UserError("--show needs rich: pip install 'mesodecode[live]' or rich") from error
+        self._told, self._row = told, None
+        self._live = Live(
+            get_renderable=self._table, console=Console(stderr=True), refresh_per_second=4
+        )
+        self._live.start()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Show a row from now on."""
+        self._row = row
+
+    def close(self) -> None:
+        """Leave the last panel on the terminal."""
+        self._live.stop()
+
+    def _table(self) -> Any:
+        from rich.panel import Panel
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        row = self._row
+        if row is not None:
+            p, state = row["probability"], row["state"]
+            bar = "no whole window yet"
+            if p is not None:
+                bar = "█" * round(p * WIDTH) + "░" * (WIDTH - round(p * WIDTH)) + f" {p:.2f}"
+            table.add_row("frame", f"{row['frame']}   {row['time_s']:.2f} s")
+            table.add_row("probability", bar)
+            why = f" ({row['unsure_why']})" if row["unsure_why"] else ""
+            table.add_row("state", f"[bold {COLOURS[state]}]{state}[/]{why}")
+            table.add_row("latency", f"{row['latency_ms']:.1f} ms")
+        for name, value in self._told().items():
+            table.add_row(name, f"{value}")
+        return Panel(table, title="mesodecode live", expand=False)
