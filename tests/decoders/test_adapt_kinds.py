@@ -12,6 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
@@ -98,6 +101,14 @@ def fitted(kind, **changed):
 
 def run(decoder, recordings, **settings):
     return adapted.predict(decoder, recordings, TRAINING, DEFAULTS | settings)
+
+
+def test_a_model_that_gives_probabilities_only_is_applied_by_their_logit():
+    x = np.random.default_rng(0).normal(size=(40, 6)).astype("f4")
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(5)).fit(x, x[:, 0] > 0)
+    logits = adapted_linear.of_windows(model)(torch.as_tensor(x.reshape(40, 3, 2)))
+    assert logits.dtype == torch.float32 and logits.isfinite().all()
+    np.testing.assert_allclose(logits.sigmoid(), model.predict_proba(x)[:, 1], atol=1e-6)
 
 
 # --- ROI signals normalised by the past -----------------------------------------------------------

@@ -290,6 +290,15 @@ def test_time_stamps_of_all_channels(tmp_path, stamps, expected):
     np.testing.assert_allclose(got.time, expected)
 
 
+def test_both_edges_of_the_signals_exposures_alone(tmp_path):
+    """Of three channels, so that these are no stamps of all raw frames."""
+    taken = np.arange(1, 1200, 3)
+    begins = taken / 90
+    np.save(tmp_path / "t.npy", np.sort(np.concatenate([begins, begins + 0.004])))
+    got = frames_of(timed(tmp_path / "t.npy"), Stack(1200), taken)
+    np.testing.assert_allclose(got.time, begins)
+
+
 def test_both_edges_of_exposures_of_one_channel(tmp_path, capsys):
     np.save(tmp_path / "t.npy", np.sort(np.concatenate([STARTS, STARTS + 0.01])))
     np.testing.assert_allclose(read_times(tmp_path / "t.npy", None, 600, 30.0), STARTS)

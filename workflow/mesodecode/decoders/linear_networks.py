@@ -1,7 +1,7 @@
 """Models of scikit-learn as networks, so that one path applies and adapts them all.
 
 A linear model is one layer on standardised inputs; on pixels, a "CNN" whose features are the pixels
-of frame t. Trees are a network without weights.
+of frame t. Any other, such as boosted trees, is a network without weights.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from torch import nn
@@ -75,8 +75,11 @@ class Pixels(Readout):
         return self.classify(self.features(images))
 
 
-class Trees(nn.Module):
-    """Gradient-boosted trees: windows (N, T, F) to logits (N,). What `head` reads are windows."""
+class NotLinear(nn.Module):
+    """A model that is not linear: windows (N, T, F) to logits (N,). What `head` reads are windows.
+
+    The logit of a model that gives probabilities only is theirs, at most ±16.
+    """
 
     def __init__(self, model: ClassifierMixin) -> None:
         super().__init__()
@@ -84,14 +87,19 @@ class Trees(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
-        found = self.model.decision_function(self.head(x.flatten(1)).cpu().numpy())
+        rows = self.head(x.flatten(1)).cpu().numpy()
+        if hasattr(self.model, "decision_function"):
+            found = self.model.decision_function(rows)
+        else:
+            found = logit(np.clip(self.model.predict_proba(rows)[:, 1], 1e-7, 1 - 1e-7))
         return torch.as_tensor(found, dtype=torch.float32, device=x.device)
 
 
-def of_windows(model: ClassifierMixin) -> Readout | Trees:
+def of_windows(model: ClassifierMixin) -> Readout | NotLinear:
     """Return the network of a fitted model of `mesodecode.decoders.roi_classical`."""
-    if not isinstance(model, Pipeline):
-        return Trees(model)
+    linear = isinstance(model, Pipeline) and hasattr(model[-1], "coef_")
+    if not linear:
+        return NotLinear(model)
     scaler, fitted = model.named_steps.values()
     coef, intercept = np.ravel(fitted.coef_), float(np.ravel(fitted.intercept_)[0])
     return Readout(scaler.mean_, scaler.scale_, coef, intercept)
