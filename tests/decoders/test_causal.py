@@ -15,7 +15,16 @@ from make_decoders import N_FEATURES, TINY, refused, trained_cnn
 from make_decoders import run as verb
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
-from mesodecode.decoders import applied, inputs, linear, networks, predict, roi_classical, roi_rnn
+from mesodecode.decoders import (
+    applied,
+    inputs,
+    linear,
+    networks,
+    predict,
+    predictions,
+    roi_classical,
+    roi_rnn,
+)
 from mesodecode.decoders.adapt import adapted
 from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.recordings import baseline, roi_signals, sample
@@ -337,8 +346,6 @@ def test_a_frozen_pair_is_causal_in_both_files(tmp_path, capsys):
     assert verb("predict", "--weights", tmp_path / "rnn.pt", *features, *out) == 0
     own = ["--decoder", "c", "--out", tmp_path / "p.h5"]
     assert verb("predict", "--weights", tmp_path / "cnn.pt", *features, *own) == 0
-    from mesodecode.decoders import predictions
-
     found = predictions.read(tmp_path / "rnn.h5")
     assert found.protocol == predictions.read(tmp_path / "p.h5").protocol == "strict"
     decoder = applied.load(tmp_path / "rnn.pt", tmp_path / "cnn.pt").decoder
@@ -361,3 +368,55 @@ def test_a_frozen_pair_is_causal_in_both_files(tmp_path, capsys):
         *("finetune", "--start", tmp_path / "old.pt", "--train", paths[0], "--valid", paths[1]),
         *("--rnn", "gru", "--causal", "--out", tmp_path / "x.pt", "--history", tmp_path / "x.tsv"),
     )
+
+
+CHAINS = {  # verb that trains alone, its flags; verb that passes a mouse; verb that keeps; reach
+    "cnn": (
+        (
+            "train-cnn",
+            "--backbone",
+            TINY,
+            "--pretrained",
+            "none",
+            "--epochs",
+            1,
+            "--batch-size",
+            64,
+        ),
+        *("--all-epochs", "pass-images", "choose", ".pt", 2),
+    ),
+    "linear": (("fit-linear", "--pixels", 8), "--alone", "pass-pixels", "keep-fitted", ".npz", 2),
+    "roi_gru": (
+        ("train-roi", "--rnn", "gru", "--half-window", 2, "--epochs", 1),
+        *("--all-epochs", "pass-signals", "choose", ".pt", 4),
+    ),
+    "roi_svm": (
+        ("fit-roi", "--model", "linear_svm", "--half-window", 2, "--frame-step", 1),
+        *("--alone", "pass-signals", "keep-fitted", ".joblib", 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_verbs_train_pass_and_keep_causal_decoders(name, tmp_path):
+    """As rules of the workflow do: what comes out is of the past, says so, and is in the weights."""
+    words, alone, passing, keeping, suffix, before = CHAINS[name]
+    one, other, test = (write(tmp_path, each) for each in (*TRAINING, recording()))
+    trained, kept = tmp_path / f"trained{suffix}", tmp_path / f"kept{suffix}"
+    how = ["--causal", "--warm-up", WARM]
+    assert verb(words[0], "--train", one, *words[1:], *how, alone, trained) == 0
+    for path in (other, test):
+        out = path.with_suffix(".passed")
+        assert verb(passing, "--trained", trained, "--recordings", path, "--out", out) == 0
+    files = ["--valid", other.with_suffix(".passed"), "--test", test.with_suffix(".passed")]
+    files += ["--decoder", name, "--predictions", tmp_path / "p.h5", "--out", kept]
+    files += ["--history", tmp_path / "h.tsv"] if keeping == "choose" else []
+    assert verb(keeping, "--trained", trained, *files) == 0
+    found = predictions.read(tmp_path / "p.h5")
+    assert found.protocol == "strict"
+    assert found.sessions["t1"].frame.tolist() == slow_frames(before)
+    loaded = applied.load(kept)
+    assert loaded.decoder.causal and {k: loaded.settings[k] for k in HOW} == HOW
+    again = run(loaded.decoder, [recording()])["t1"]
+    np.testing.assert_array_equal(again.frame, found.sessions["t1"].frame)
+    np.testing.assert_allclose(again.probability, found.sessions["t1"].probability, atol=2e-5)
