@@ -65,7 +65,7 @@ COHORT = {"seed": 11, "n_frames": 1200, "image_size": 48, "run_signal": 0.04, "p
 COHORT |= {"signal_radius": 0.075, "fast_amplitude": 0.01, "brightness_sd": 0.3}
 
 
-def simulated(folder: Path) -> list[Recording]:
+def simulated(folder: Path, _: Path) -> list[Recording]:
     """Return recordings of five mice, two sessions each."""
     settings, paths = schema.defaults("simulate", **COHORT), []
     for mouse, session, share in simulate.cohort(5, 2):
@@ -80,12 +80,12 @@ def simulated(folder: Path) -> list[Recording]:
     return read_recordings(paths)
 
 
-def jedi1p(folder: Path) -> list[Recording]:
-    """Return the recordings of the five real mice."""
+def jedi1p(folder: Path, data: Path) -> list[Recording]:
+    """Return the recordings of the five real mice, whose files are in `data`."""
     paths = []
-    for movie in sorted(DATA.glob("*.tif")):
+    for movie in sorted(data.glob("*.tif")):
         paths.append(folder / f"{movie.stem}.h5")
-        words = ["--movie", movie, "--behavior", DATA / f"{movie.stem}_behavior.mat"]
+        words = ["--movie", movie, "--behavior", data / f"{movie.stem}_behavior.mat"]
         words += ["--session", movie.stem, "--mouse", movie.stem, "--frame-rate", 200]
         words += ["--image-size", 96, "--out", paths[-1]]
         if mesodecode(list(map(str, ["preprocess", *words]))):
@@ -150,10 +150,10 @@ def on_common(
     return *(roc_auc(label, np.concatenate(score)) for score in scores), len(label)
 
 
-def rows(study: str, names: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
+def rows(study: str, names: Sequence[str], folder: Path, data: Path) -> Iterator[dict[str, Any]]:
     """Yield a row a decoder and test mouse."""
     table = DECODERS[study]
-    recordings = {"simulated": simulated, "jedi1p": jedi1p}[study](folder)
+    recordings = {"simulated": simulated, "jedi1p": jedi1p}[study](folder, data)
     mice = list(dict.fromkeys(one.mouse for one in recordings))
     how = {"causal": True, "warm_up": WARM_UP[study]}
     for name in names:
@@ -172,10 +172,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", choices=DECODERS, default="simulated")
     parser.add_argument("--decoders", nargs="+", help="of the study (default: all)")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the real mice")
     args = parser.parse_args()
+    names = args.decoders or list(DECODERS[args.study])
     made = []
     with tempfile.TemporaryDirectory() as folder:
-        for row in rows(args.study, args.decoders or list(DECODERS[args.study]), Path(folder)):
+        for row in rows(args.study, names, Path(folder), args.data):
             made.append(row)
             print(*(f"{v:.3f}" if isinstance(v, float) else v for v in row.values()), flush=True)
     table = pd.DataFrame(made)

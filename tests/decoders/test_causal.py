@@ -399,7 +399,7 @@ CHAINS = {  # verb that trains alone, its flags; verb that passes a mouse; verb 
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_verbs_train_pass_and_keep_causal_decoders(name, tmp_path):
-    """As rules of the workflow do: what comes out is of the past, says so, and is in the weights."""
+    """As rules of the workflow do: what comes out is of the past, and says so; weights too."""
     words, alone, passing, keeping, suffix, before = CHAINS[name]
     one, other, test = (write(tmp_path, each) for each in (*TRAINING, recording()))
     trained, kept = tmp_path / f"trained{suffix}", tmp_path / f"kept{suffix}"
