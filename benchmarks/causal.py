@@ -57,7 +57,7 @@ DECODERS = {
     "jedi1p": {
         "linear": {"model": "logistic_regression", "pixels": 50},
         "linear_baseline": {"model": "logistic_regression", "pixels": 50, "baseline": 100},
-        "cnn": CNN | {"max_lr": 0.001, "epochs": 10, "batch_size": 32},
+        "cnn": CNN | {"epochs": 3, "batch_size": 32},
     },
 }
 WARM_UP = {"simulated": 5.0, "jedi1p": 0.2}  # s; a real mouse here has .75 s in all
