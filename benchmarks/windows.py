@@ -25,8 +25,9 @@ from mesodecode.recordings.recording import read_recordings
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 
-# Run length and batch of --curves: single windows; the published batch; fewer images a window.
-RUNS = ((1, 32), (16, 32), (32, 32), (16, 64), (32, 64), (64, 64), (64, 128))
+# Run length, batch and epochs of --curves: single windows; the published batch; fewer images a
+# window in as many epochs, and in as many steps.
+RUNS = ((1, 32, 3), (16, 32, 3), (32, 32, 3), (32, 64, 3), (64, 64, 3), (32, 64, 6), (64, 128, 12))
 DEMO = {"run_signal": 0.04, "signal_radius": 0.075, "fast_amplitude": 0.01, "photons": 150}
 
 
@@ -111,14 +112,14 @@ def speed(args: argparse.Namespace, folder: Path) -> None:
 def curves(args: argparse.Namespace, folder: Path) -> None:
     """Fine-tune on the same windows, drawn singly and in runs, in the published batch and others.
 
-    Larger batches take fewer steps, at the same rate.
+    A larger batch takes fewer steps an epoch, at the same rate.
     """
     *fit_on, valid = recordings(folder, 4, args.frames, 48)
     source = ImageWindows(fit_on, args.half_window)
     print(
         "run_length  batch  images/window  seconds  valid loss by epoch         valid AUC by epoch"
     )
-    for run_length, batch_size in RUNS:
+    for run_length, batch_size, epochs in RUNS:
         batches = train.batches_of(
             source.centres, run_length, 3, batch_size, torch.Generator().manual_seed(2021)
         )
@@ -128,7 +129,7 @@ def curves(args: argparse.Namespace, folder: Path) -> None:
             lambda: network("efficientnet_lite0", "lite0"),
             source,
             ImageWindows([valid], args.half_window),
-            epochs=3,
+            epochs=epochs,
             batch_size=batch_size,
             max_lr=1e-3,
             frame_step=3,

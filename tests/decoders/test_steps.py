@@ -85,7 +85,6 @@ def graphs(monkeypatch):
         return operations.replay
 
     monkeypatch.setattr(steps.Steps, "__post_init__", remember)
-    monkeypatch.setattr(steps, "captures", lambda *_: True)
     monkeypatch.setattr(train, "captures", lambda *_: True)
     monkeypatch.setattr(steps, "record", record)
     monkeypatch.setattr(steps, "RECURS", 2)
@@ -235,6 +234,14 @@ def test_a_captured_training_goes_on_from_a_checkpoint(monkeypatch, graphs, tmp_
     torch.rand(17)
     gone_on = run(**options, checkpoint=Checkpoint(path, {}))
     assert_same(gone_on, run(**options))
+
+
+def test_a_gpu_without_bfloat16_scales_the_loss_and_a_line_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(train, "reduced_dtype", lambda _: torch.float16)
+    run(precision="mixed", epochs=1)  # as on a GPU, whose steps are then no graphs
+    assert capsys.readouterr().err.startswith("this GPU has no bfloat16: float16, of a scaled loss")
+    assert not steps.captures(torch.device("cuda"), torch.float16)
+    assert steps.captures(torch.device("cuda"), torch.bfloat16)
 
 
 @pytest.mark.parametrize("captured", [False, True])

@@ -127,10 +127,10 @@ class Steps:
     optimizer: torch.optim.Optimizer
     rate: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
-    average: Average | None
     dtype: torch.dtype | None
+    average: Average | None
     label_smoothing: float
-    captured: bool
+    captured: bool = field(init=False)
     loss: torch.Tensor = field(init=False)
     _graphs: dict[tuple, tuple] = field(default_factory=dict)  # shapes -> what is fed, replay
     _seen: Counter = field(default_factory=Counter)  # of shapes
@@ -138,6 +138,7 @@ class Steps:
 
     def __post_init__(self) -> None:
         device = next(self.model.parameters()).device
+        self.captured = isinstance(self.optimizer, CapturableAdam)
         self.loss = torch.zeros((), dtype=torch.float64, device=device)
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)
@@ -171,28 +172,25 @@ class Steps:
 
     def take(self, at: torch.Tensor, *fed: torch.Tensor) -> None:
         """Take one step on the positions `at` (N,), of which `Source.feed` made `fed`."""
-        if self.captured:
-            self._take_captured(at, *fed)
-        else:
-            if isinstance(self.optimizer, CapturableAdam):
-                self.optimizer.prepare()
+        if isinstance(self.optimizer, CapturableAdam):
+            self.optimizer.prepare()
+        static, replay = self._graph((at, *fed)) if self.captured else (None, None)
+        if replay is None:
             self.step(at, *fed)
+        else:
+            for to, value in zip(static, (at, *fed), strict=True):
+                to.copy_(value)
+            replay()
         self.rate.step()
 
-    def _take_captured(self, *fed: torch.Tensor) -> None:
-        self.optimizer.prepare()
+    def _graph(self, fed: tuple[torch.Tensor, ...]) -> tuple:
+        """Return the tensors and the graph of steps that are fed such shapes, if they have one."""
         shapes = tuple(tensor.shape for tensor in fed)
         self._seen[shapes] += 1
         recurs = self._seen[shapes] > RECURS and len(self._graphs) < MOST_GRAPHS
         if recurs and shapes not in self._graphs:
             self._capture(shapes, fed)
-        if shapes not in self._graphs:
-            self.step(*fed)
-            return
-        static, replay = self._graphs[shapes]
-        for to, value in zip(static, fed, strict=True):
-            to.copy_(value)
-        replay()
+        return self._graphs.get(shapes, (None, None))
 
     def _capture(self, shapes: tuple, fed: tuple[torch.Tensor, ...]) -> None:
         """Keep a step on tensors of `shapes` as a graph; where that fails, none is any more."""

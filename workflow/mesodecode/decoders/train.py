@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
@@ -119,21 +121,10 @@ def fit(
     n_inputs = len(in_runs(train.centres, run_length, frame_step))
     how = run_length, frame_step, batch_size
     batches = batches_of(train.centres, *how, torch.Generator().manual_seed(seed))
-    dtype = reduced_dtype(device) if precision == "mixed" else None
-    captured = captures(device, dtype)
-    if captured:
-        optimizer = CapturableAdam(model.parameters(), lr=max_lr)
-    else:
-        optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
-    if schedule == "one_cycle":
-        rate = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=max_lr, total_steps=max(2, epochs * len(batches))
-        )
-    else:
-        rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    n_steps = epochs * len(batches) if schedule == "one_cycle" else None
+    optimised = _optimised(model, device, precision, max_lr, n_steps)
     average = Average(model, ema_decay) if ema_decay else None
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
-    steps = Steps(model, train, optimizer, rate, scaler, average, dtype, label_smoothing, captured)
+    steps = Steps(model, train, *optimised, average, label_smoothing)
     run = _Run(steps, checkpoint)
     run.restore(torch.Generator().manual_seed(seed))
     patience = early_stopping if valid is not None else None
@@ -154,6 +145,33 @@ def fit(
         history = [asdict(line) for line in run.history]
         checkpoint.finish({"state": run.best_state, "history": history, "states": run.states})
     return Fit(run.best_state, run.history, run.states)
+
+
+def _optimised(
+    model: nn.Module, device: torch.device, precision: str, max_lr: float, n_steps: int | None
+) -> tuple[Optimizer, LRScheduler, torch.amp.GradScaler, torch.dtype | None]:
+    """Return what moves a network's weights, in which type, and at which rate.
+
+    That goes through one cycle of `n_steps`; None: it stays.
+    """
+    dtype = reduced_dtype(device) if precision == "mixed" else None
+    if captures(device, dtype):
+        optimizer = CapturableAdam(model.parameters(), lr=max_lr)
+    else:
+        optimizer = torch.optim.Adam(model.parameters(), lr=max_lr, fused=True)
+    if dtype is torch.float16:
+        words = (
+            "this GPU has no bfloat16: float16, of a scaled loss; steps are not captured, slower"
+        )
+        print(words, file=sys.stderr, flush=True)
+    if n_steps is None:
+        rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    else:
+        rate = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=max_lr, total_steps=max(2, n_steps)
+        )
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+    return optimizer, rate, scaler, dtype
 
 
 def check_states(labels: torch.Tensor, name: str) -> None:
