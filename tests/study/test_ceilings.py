@@ -46,9 +46,9 @@ def test_arms_of_a_decoder_that_chooses_nothing_by_hand():
     assert roles(splits, "own.test-20240102a") == [["01a", "09a", "15a"], []]
     assert roles(splits, "own_near.test-20240102a") == [["01a"], []]
     assert roles(splits, "own_far.test-20240102a") == [["15a"], []]
-    # one each of the other three mice; of other mice the nearest to 1 and to 13 days away
-    trained, _ = roles(splits, "others_equal.test-20240102a")
-    assert sorted(name[2:] for name in trained) == ["b", "c", "d"]
+    # its sessions are 1, 7 and 13 days away: of each other mouse one that is 1, 8 and 0 days away
+    assert roles(splits, "others_equal.test-20240102a") == [["01b", "10c", "02d"], []]
+    # of other mice the nearest to 1 and to 13 days away
     assert roles(splits, "others_near.test-20240102a") == [["01b"], []]
     assert roles(splits, "others_far.test-20240102a") == [["10c"], []]
     # d has one session: it trains others and is not tested
@@ -223,6 +223,14 @@ def test_what_has_no_ceiling_is_refused_in_one_line(change, words):
         studies.resolve(config(**change))
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert str(caught.value).startswith("config: ceilings.")
+
+
+def test_without_days_places_in_the_list_stand_for_them():
+    mice = {m: [f"{m}{i}" for i in range(4)] for m in "abc"}
+    found = {one.id: one.train for one in ceilings.splits(mice, {}, False)}
+    # a1, a2 and a3 are one, two and three places after a0; b comes first, then c and b
+    assert [one.session for one in found["others_equal.test-a0"]] == ["b1", "c2", "b3"]
+    assert [one.session for one in found["others_equal.test-a3"]] == ["c0", "b1", "c2"]
 
 
 def test_fewer_sessions_of_other_mice_leave_an_arm_out():

@@ -231,9 +231,10 @@ def ceilings(config: Mapping[str, Any]) -> str:
     return (
         f"How good {value(names)} could be was measured by training on the other sessions of the "
         "test mouse, one session left out at a time as a whole, and tested. As many sessions of "
-        "other mice, spread evenly over these, trained another decoder for the same session. Where "
-        "dates of sessions are known, both were also trained on the half of the own training "
-        "sessions nearest to the tested one in days and on the farthest half, other mice on as "
+        "other mice, spread evenly over these and about as far in days or places, trained another "
+        "decoder for the same session. Where dates of sessions are known, both were also trained "
+        "on the half of the own training sessions nearest to the tested one in days and on the "
+        "farthest half, other mice on as "
         f"many sessions from as many days away as they have.{epoch} No session has two roles, and "
         "in decoders of other mice no mouse. Differences of AUC are averaged over the sessions of "
         "a mouse; 95 % intervals are Student's t over mice."

@@ -16,7 +16,7 @@ trains nor tests. The Snakefile imports this module: nothing heavy here.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -162,12 +162,13 @@ def splits(
         at = order.index(mouse)
         ring = order[at + 1 :] + order[:at]
         judges, others = ring[:choosing], ring[choosing:]
-        pool = [Member(other, name) for other in others for name in mice[other]]
         for index, name in enumerate(mice[mouse]):
             test = Member(mouse, name)
             left = [*mice[mouse][index + 1 :], *mice[mouse][:index]]
             own = [Member(mouse, each) for each in mice[mouse] if each in left[choosing:]]
-            sets = {"own": own, "others_equal": _spread(pool, len(own), index)}
+            turn = index % len(others)  # other mice first for each session
+            pool = [Member(m, s) for m in others[turn:] + others[:turn] for s in mice[m]]
+            sets = {"own": own, "others_equal": _spread(test, own, pool, mice, dates)}
             sets |= _by_days(test, own, pool, dates)
             own_valid = tuple(Member(mouse, each) for each in left[:choosing])
             valid = tuple(Member(j, mice[j][index % len(mice[j])]) for j in judges)
@@ -179,19 +180,47 @@ def splits(
     return found
 
 
-def _spread(pool: Sequence[Member], n: int, start: int) -> list[Member]:
-    """Return n sessions, of as many mice as there are, others for another `start`; [] of fewer."""
-    mice = list(dict.fromkeys(one.mouse for one in pool))
-    own = {mouse: [one for one in pool if one.mouse == mouse] for mouse in mice}
-    mice = mice[start % len(mice) :] + mice[: start % len(mice)]
-    rounds = range(max(map(len, own.values())))
-    ranked = [
-        own[mouse][(start + turn) % len(own[mouse])]
-        for turn in rounds
-        for mouse in mice
-        if turn < len(own[mouse])
-    ]
-    return ranked[:n] if n <= len(ranked) else []
+def _spread(
+    test: Member,
+    own: Sequence[Member],
+    pool: Sequence[Member],
+    mice: Mapping[str, Sequence[str]],
+    dates: Mapping[str, datetime.date],
+) -> list[Member]:
+    """Return as many sessions of a pool as `own` has, spread evenly over mice; [] of fewer.
+
+    Those that are about as many days from the tested one as its own are or, where a day is not
+    known, as many places in the list of sessions.
+    """
+    dated = all(one.session in dates for one in (test, *own, *pool))
+
+    def away(one: Member) -> int:
+        if dated:
+            return abs((dates[one.session] - dates[test.session]).days)
+        places = (mice[each.mouse].index(each.session) for each in (one, test))
+        return abs(next(places) - next(places))
+
+    return _matched(own, pool, lambda one, wanted, taken: (taken, abs(away(one) - away(wanted))))
+
+
+def _matched(
+    wanted: Sequence[Member],
+    pool: Sequence[Member],
+    unlike: Callable[[Member, Member, int], tuple[int, int]],
+) -> list[Member]:
+    """Return for each of `wanted` the one of a pool that is least unlike, each once; [] of fewer.
+
+    `unlike` is told too how often the mouse of the one was taken.
+    """
+    left, found = list(pool), []
+    if len(wanted) > len(left):
+        return []
+    for each in wanted:
+        mice = [one.mouse for one in found]
+        best = min(left, key=lambda one: unlike(one, each, mice.count(one.mouse)))
+        found.append(best)
+        left.remove(best)
+    return found
 
 
 def _by_days(
@@ -216,14 +245,10 @@ def _by_days(
     if not apart(near, far):
         return {}
     found = {"own_near": near, "own_far": far}
-    left = [one for one in pool if one.session in dates]
-    if len(left) < 2 * half:
-        return found
-    matched = []
-    for wanted in (*near, *far):  # the day that is nearest, of a mouse that was taken least
-        taken = [one.mouse for one in matched]
-        best = min(left, key=lambda one: (abs(days(one) - days(wanted)), taken.count(one.mouse)))
-        matched.append(best)
-        left.remove(best)
-    others = {"others_near": matched[:half], "others_far": matched[half:]}
-    return found | (others if apart(*others.values()) else {})
+    known = [one for one in pool if one.session in dates]
+    others = _matched(
+        (*near, *far), known, lambda one, wanted, taken: (abs(days(one) - days(wanted)), taken)
+    )
+    if apart(others[:half], others[half:]):
+        found |= {"others_near": others[:half], "others_far": others[half:]}
+    return found
