@@ -479,3 +479,22 @@ def test_schema_and_settings_agree_and_every_setting_is_used():
     schema.check(schema.defaults("simulate"), "simulate", "")
     code = inspect.getsource(simulate) + inspect.getsource(simulated_mouse)
     assert [name for name in described if f"s.{name}" not in code] == []
+
+
+def test_a_signal_that_drifts_moves_straight_on_and_nothing_else_does():
+    def animal(**change):
+        settings = schema.defaults("simulate", image_size=64, signal_rois=[6], **change)
+        return simulated_mouse.make_mouse(simulate._checked(settings), np.random.default_rng(1))
+
+    def centre(one):
+        where = np.argwhere(one.signal > 0)
+        return np.average(where, axis=0, weights=one.signal[tuple(where.T)])
+
+    still, first, later = (animal(signal_drift=d, day=n) for d, n in ((0, 9), (0.01, 0), (0.01, 5)))
+    np.testing.assert_array_equal(still.signal, first.signal)
+    np.testing.assert_array_equal(first.light, later.light)
+    np.testing.assert_array_equal(first.roi_xy, later.roi_xy)
+    way = centre(later) - centre(first)
+    assert np.linalg.norm(way) == pytest.approx(0.01 * 5 * 64, abs=0.15)
+    twice = centre(animal(signal_drift=0.01, day=10)) - centre(first)
+    np.testing.assert_allclose(twice, 2 * way, atol=0.3)

@@ -237,3 +237,14 @@ def test_fewer_sessions_of_other_mice_leave_an_arm_out():
     mice = {"a": [f"a{i}" for i in range(9)], "b": ["b1", "b2"], "c": ["c1", "c2"]}
     arms = [one.arm + one.test[0].mouse for one in ceilings.splits(mice, {}, False)]
     assert "others_equala" not in arms and "others_equalb" in arms and "owna" in arms
+
+
+def test_simulated_sessions_know_their_day():
+    given = {key: value for key, value in config().items() if key != "recordings"}
+    study = studies.resolve(given | {"simulate": {"signal_drift": 0.01}})
+    days = {name: study.simulation(name)["day"] for name in ("20240101a", "20240110c")}
+    assert days == {"20240101a": 0, "20240110c": 9}
+    still = studies.resolve(given | {"simulate": {}})
+    assert still.simulation("20240110c")["day"] == 0
+    with pytest.raises(UserError, match=r"simulate\.signal_drift: goes by the days of sessions"):
+        studies.resolve(given | {"simulate": {"signal_drift": 0.01}, "nwb": {}})

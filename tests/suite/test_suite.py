@@ -81,6 +81,31 @@ def tables(**verdicts):
     }
 
 
+def test_ceilings_are_spoken_of_where_a_study_asks_for_them():
+    config = merged("ceilings", "ceilings_alike", folder=SUITE2)
+
+    def expects(decoder="linear", **simulate):
+        study = studies.resolve(config | {"simulate": config["simulate"] | simulate})
+        found = suite.expected_of(study, decoder)
+        return suite.words(found.should), suite.words(found.may)
+
+    assert expects() == ("-", "-")
+    assert expects(position_jitter=0.01) == ("-", "ceilings gap")
+    assert expects(signal_drift=0.01) == ("ceilings days", "ceilings gap")
+    elsewhere = {"m2": {"signal_rois": [1, 26]}}
+    assert expects(by_mouse=elsewhere) == ("ceilings gap", "shift m2")
+    del config["ceilings"]
+    assert expects(by_mouse=elsewhere) == ("-", "shift m2")
+    rows = [("own", "others_equal", 0.01), ("own_near", "own_far", np.nan)]
+    gaps = pd.DataFrame(rows, columns=["a", "b", "ci_low"]).assign(decoder="net")
+    spoken = suite.said({"ceilings_gaps": gaps}, "net")
+    assert spoken == {("ceilings", "gap"): True, ("ceilings", "days"): False}
+    assert suite.said({"ceilings_gaps": gaps}, "other") == {}
+    row = suite.score(suite.Expected(frozenset(), frozenset()), spoken)
+    assert (row["said"], row["n_silent"], row["n_false"]) == ("ceilings gap", 2, 1)
+    assert "ceilings" not in row["not_made"]  # as in suite 1, which does not ask for them
+
+
 def test_what_is_said_stands_in_the_tables():
     def said(**verdicts):
         found = suite.said(tables(**verdicts), "net")
@@ -274,15 +299,17 @@ def test_make_runs_every_cohort():
 
 
 SUITE2 = ROOT / "benchmarks" / "suite2"
-COHORTS2 = {"failures_gone": "shift m1", "failures_kept": "shift m1", "failures_slow": "shift m1"}
+COHORTS2 = {
+    **{"failures_gone": "shift m1", "failures_kept": "shift m1", "failures_slow": "shift m1"},
+    **{"ceilings_own": "ceilings gap", "ceilings_alike": "-", "ceilings_drift": "ceilings days"},
+}
 
 
 @pytest.mark.parametrize("name", COHORTS2)
 def test_cohorts_of_suite_2_are_studies_of_their_own(name):
     study = studies.resolve(merged(name.split("_")[0], name, folder=SUITE2))
     assert study.name == f"suite2_{name}"
-    should = suite.expected(study.config["simulate"], list(study.mice)).should
-    assert suite.words(should) == COHORTS2[name]
+    assert suite.words(suite.expected_of(study, "linear").should) == COHORTS2[name]
 
 
 def test_make_runs_every_cohort_of_suite_2():

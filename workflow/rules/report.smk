@@ -238,6 +238,7 @@ rule benchmark:
                 "chance": STUDY.nulls or SHIFTS,
                 "shift": SHIFTED,
                 "confounds": control_windows(),
+                "ceilings_gaps": CEILINGS,
             }.items()
             if made
         ],

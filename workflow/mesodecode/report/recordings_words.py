@@ -116,11 +116,13 @@ def _simulation(settings: Mapping[str, Any]) -> str:
         f" Mouse {mouse} differs on purpose: {listed(own)}."
         for mouse, own in settings.get("by_mouse", {}).items()
     )
+    drift = settings.get("signal_drift", 0)
+    drift = f" The signal moves by {drift:g} of the image a day." if drift else ""
     return (
         "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
-        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_leaks(settings)}{_faults(settings)}"
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{drift}{_leaks(settings)}{_faults(settings)}"
         f"{shifted}"
     )
 

@@ -42,6 +42,8 @@ class Settings:
     signal_rois: list[int]
     left_right: float
     signal_radius: float
+    signal_drift: float
+    day: float
     lead_s: float
     global_fraction: float
     slow_amplitude: float
@@ -78,7 +80,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Mouse:
-    """What is the same in all sessions of a mouse.
+    """What is the same in all sessions of a mouse; its signal, where it drifts, on one day.
 
     brain (H, W) 0 outside to 1 inside the cortex; light (H, W) photons a frame before bleaching;
     leak (H, W), what running adds to it with no neuron active; roi_xy (50, 2) px, pixel centres at
@@ -128,13 +130,16 @@ def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
             f"rotation {s.rotation:g}, scale {s.scale:g}: ROI {outside[0]} lies outside the image; "
             "turn or enlarge less"
         )
+    way = rng.uniform(0, 2 * np.pi)  # last, so that nothing else hangs on it
+    moved = s.image_size * s.signal_drift * s.day * np.array([np.cos(way), np.sin(way)])
+    from_signal = np.linalg.norm(pixels[None] - (roi_xy + moved)[:, None, None], axis=-1)
     return Mouse(
         brain=brain,
         light=photons * light,
         leak=photons * (_while_running(s, light, vessels) - light),
         roi_xy=roi_xy,
         rois=rois,
-        signal=_signal_map(s, distance) * brain,
+        signal=_signal_map(s, from_signal) * brain,
         bleached=float(bleached),
     )
 

@@ -63,6 +63,12 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     schema.check(config["confounds"], "confounds", "confounds")
     config["confounds"] = schema.defaults("confounds", **config["confounds"])
     config["ceilings"] = ceilings.filled(config["ceilings"])
+    dated = config["nwb"]["session_start"] or config["nwb"]["sessions"]
+    if config.get("simulate", {}).get("signal_drift") and not dated:
+        raise UserError(
+            "config: simulate.signal_drift: goes by the days of sessions; set nwb.session_start or "
+            "nwb.sessions"
+        )
     for kind in ("brain_mask", "vessel_mask"):
         check_pattern(config["confounds"][kind], f"confounds.{kind}", one_file=True)
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:

@@ -132,7 +132,10 @@ class Study:
     def simulation(self, session: str) -> dict[str, Any]:
         """Return the settings of tables/simulate.yaml that a simulated session is made with."""
         settings = self.config["simulate"]
-        return settings | settings["by_mouse"].get(self.mouse_of[session], {})
+        own = settings | settings["by_mouse"].get(self.mouse_of[session], {})
+        if own["signal_drift"] and session in self.dates:
+            own["day"] = (self.dates[session] - min(self.dates.values())).days
+        return own
 
     def source(self, kind: str, session: str) -> str | list[str] | None:
         """Return the path of a session's file, None without one.

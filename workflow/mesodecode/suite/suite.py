@@ -7,7 +7,10 @@ speaks of, a mouse or, as "", the whole decoder:
 - qc: quality control warns of, or fails, a session of the mouse;
 - shift: half or more of the decoder's test sessions of the mouse are not "in distribution";
 - confounds: a control without neurons reaches the decoder (verdict flag);
-- chance: the decoder is not shown to be above chance, p >= .05 against circularly shifted labels.
+- chance: the decoder is not shown to be above chance, p >= .05 against circularly shifted labels;
+- ceilings, where a study asks for them: a gap (the decoder is better after training on other
+  sessions of its test mouse than on as many of other mice), and days (better after training on a
+  mouse's own sessions near in days than far), both with a 95 % interval above 0.
 
 docs/benchmark-suite.md says what each cohort of the suite is for.
 """
@@ -30,7 +33,7 @@ from mesodecode.confounds import control_verdicts as confound_verdicts
 from mesodecode.decoders import predictions
 from mesodecode.explain import cutout_masks, map_measures
 from mesodecode.recordings.recording import read_recording
-from mesodecode.scores import calibration, chance_tests
+from mesodecode.scores import calibration, ceiling_gaps, chance_tests
 from mesodecode.scores.mouse_tests import LEVEL, by_mouse, mean_interval
 from mesodecode.shift import columns as shift_columns
 from mesodecode.shift.columns import VERDICTS
@@ -38,10 +41,12 @@ from mesodecode.simulation.truth import planted_masks, planted_rois, true_labels
 from mesodecode.study import study as studies
 
 STAGES = ("qc", "shift", "confounds", "chance")
+CEILINGS = {"gap": ("own", "others_equal"), "days": ("own_near", "own_far")}
 # Settings of tables/simulate.yaml that plant a fault; of a mouse alone, any other is a shift.
 LEAKS = ("stray_light", "movement", "vessel_dilation")
 ARTEFACTS = ("dropped_frames", "flashes", "flicker")
 LABELS = ("flipped_bouts",)
+PLACES = ("signal_rois",)  # which only labels can tell
 
 Statement = tuple[str, str]
 COLUMNS = [
@@ -89,11 +94,11 @@ def expected(settings: Mapping[str, Any], mice: Sequence[str]) -> Expected:
         own = settings["by_mouse"].get(mouse, {})
         has = {**settings, **own}
         differs = {key for key, value in own.items() if value != settings[key]}
-        if any(has[key] for key in ARTEFACTS):
+        if any(has[key] for key in ARTEFACTS) or differs.intersection(PLACES):
             may.add(("shift", mouse))
         if any(has[key] for key in ARTEFACTS + LABELS):
             should.add(("qc", mouse))
-        if differs.difference(ARTEFACTS, LABELS):
+        if differs.difference(ARTEFACTS, LABELS, PLACES):
             should.add(("shift", mouse))
         if has["movement"]:
             may.add(("qc", mouse))
@@ -103,6 +108,25 @@ def expected(settings: Mapping[str, Any], mice: Sequence[str]) -> Expected:
         should.add(("chance", ""))
         may |= {("shift", mouse) for mouse in mice}
     return Expected(frozenset(should), frozenset(may - should))
+
+
+def expected_of(study: studies.Study, decoder: str) -> Expected:
+    """Return what should be said of a study and decoder: `expected`, and of its ceilings, if any.
+
+    There is a gap where mice carry the signal in different areas, and there may be one where they
+    differ in anything else; days tell where the signal drifts.
+    """
+    settings = study.config["simulate"]
+    found = expected(settings, list(study.mice))
+    if decoder not in study.config["ceilings"]["decoders"]:
+        return found
+    each = [settings | settings["by_mouse"].get(mouse, {}) for mouse in study.mice]
+    should = {("ceilings", "days")} if any(one["signal_drift"] for one in each) else set()
+    if len({tuple(sorted(one["signal_rois"])) for one in each}) > 1:
+        should.add(("ceilings", "gap"))
+    unlike = ("position_jitter", "rotation_sd", "brightness_sd", "signal_drift", "by_mouse")
+    may = {("ceilings", "gap")} if any(settings[key] for key in unlike) else set()
+    return Expected(found.should | should, found.may | (may - should))
 
 
 def score(expects: Expected, spoken: Mapping[Statement, bool]) -> dict[str, Any]:
@@ -131,7 +155,7 @@ def score(expects: Expected, spoken: Mapping[Statement, bool]) -> dict[str, Any]
 def words(statements: set[Statement] | frozenset[Statement]) -> str:
     """Return statements as text, such as "qc m1, m2; confounds"; "-" if there are none."""
     parts = []
-    for stage in STAGES:
+    for stage in (*STAGES, "ceilings"):
         about = sorted((what for s, what in statements if s == stage), key=natural)
         if about:
             parts.append(f"{stage} {', '.join(about)}".strip())
@@ -141,7 +165,7 @@ def words(statements: set[Statement] | frozenset[Statement]) -> str:
 def said(tables: Mapping[str, pd.DataFrame], decoder: str) -> dict[Statement, bool]:
     """Return every statement that a study's tables could make on a decoder -> whether they do.
 
-    `tables`: those of qc, shift, confounds and chance, as far as they are there.
+    `tables`: those of qc, shift, confounds, chance and ceilings_gaps, as far as they are there.
     """
     found: dict[Statement, bool] = {}
     if "qc" in tables:
@@ -161,6 +185,9 @@ def said(tables: Mapping[str, pd.DataFrame], decoder: str) -> dict[Statement, bo
         shifted = mine["chance"]["null"] == "circularly shifted labels"
         if shifted.any():
             found["chance", ""] = bool((mine["chance"].loc[shifted, "p"] >= LEVEL).all())
+    if len(mine.get("ceilings_gaps", ())):
+        low = mine["ceilings_gaps"].set_index(["a", "b"])["ci_low"]
+        found |= {("ceilings", name): bool(low[pair] > 0) for name, pair in CEILINGS.items()}
     return found
 
 
@@ -214,7 +241,8 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         raise UserError(f"{folder}: mice that were not simulated; nobody knows their truth")
     tables = {name: _read(folder, name) for name in ("auc", "calibration", "qc")}
     tables |= {name: _read(folder, name) for name in STAGES[1:] if _path(folder, name).exists()}
-    expects = expected(study.config["simulate"], list(study.mice))
+    if study.config["ceilings"]["decoders"]:
+        tables["ceilings_gaps"] = _read(folder, "ceilings_gaps")
     rows = []
     for name, decoder in study.decoders.items():
         if decoder.settings.get("labels", "own") != "own":
@@ -237,6 +265,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         row |= _importance(study, name, folder)
         limit = study.config["shift"]["predicted_auc"][0] or 0
         row |= foreseen(tables.get("shift"), name, of_mouse, limit)
+        expects = expected_of(study, name)
         own = expects.of_decoder(of_mouse, mean_interval(of_mouse)[0], limit)
         rows.append(row | score(own, said(tables, name)))
     return rows
@@ -252,6 +281,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         "confounds": confound_verdicts.NUMBERS,
         "shift": shift_columns.NUMBERS,
         "chance": chance_tests.NUMBERS,
+        "ceilings_gaps": ceiling_gaps.GAP_NUMBERS,
     }
     if not _path(folder, name).exists():
         raise UserError(
