@@ -1,5 +1,7 @@
 """Frames written and read beside HDF5 are those that HDF5 reads and writes."""
 
+import threading
+
 import h5py
 import numpy as np
 import pytest
@@ -103,3 +105,23 @@ def test_as_many_threads_as_the_job_was_told(monkeypatch):
     for told in ("", "0", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", told)
         assert chunks.threads() >= 1
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_the_next_item_is_made_while_one_is_looked_at(monkeypatch, n_threads):
+    monkeypatch.setattr(chunks, "threads", lambda: n_threads)
+    begun = [threading.Event() for _ in range(4)]
+
+    def items():
+        for i, event in enumerate(begun):
+            event.set()
+            if i == 3:
+                raise ValueError("damaged")
+            yield i
+
+    got = []
+    with pytest.raises(ValueError, match="damaged"):
+        for i in chunks.ahead(items()):
+            got.append(i)
+            assert begun[i + 1].wait(0 if n_threads == 1 else 20) == (n_threads == 2)
+    assert got == [0, 1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,9 @@ def write_frames(
     with (
         Progress(n_frames, "frames", stack.path.name) as progress,
         Writer(file, shape, stack.dtype) as frames,
+        closing(ahead(stack.blocks(step))) as blocks,  # no thread reads on once this has failed
     ):
-        for _, block in ahead(stack.blocks(step)):
+        for _, block in blocks:
             if each_block is not None:
                 each_block(block)
             if image_size is not None:
