@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mesodecode.report.decoder_words import joined
+from mesodecode.report.phrases import joined
 
 
 def blocks(config: Mapping[str, Any], versions: Mapping[str, str]) -> list[tuple[str, str]]:

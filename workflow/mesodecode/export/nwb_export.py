@@ -34,7 +34,7 @@ from mesodecode.base.files import UserError, atomic_path, sha256
 from mesodecode.export.nwb_metadata import PLACEHOLDER, Metadata
 from mesodecode.recordings.locomotion import frame_ends
 from mesodecode.recordings.masks import Masks, read_masks
-from mesodecode.report import decoder_words
+from mesodecode.report import decoder_words, phrases
 from mesodecode.study.allocation import split_ids
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _probabilities(frames: _Frames, item: Predictions, study: Study) -> pynwb.Ti
 
 
 def _mice(joined: str) -> str:
-    return decoder_words.joined(split_ids(joined))
+    return phrases.joined(split_ids(joined))
 
 
 def _add_rois(

@@ -23,7 +23,7 @@ from mesodecode.recordings.readers import Movie, open_movie
 from mesodecode.recordings.readers.behavior import read_behavior, seen
 from mesodecode.recordings.readers.checks import CheckedMovie
 from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times, say
-from mesodecode.recordings.readers.filled import FilledMovie
+from mesodecode.recordings.readers.filled import FilledMovie, say_outside
 from mesodecode.recordings.readers.image_files import IMAGES
 from mesodecode.recordings.readers.light_sources import Lights, lights_of
 from mesodecode.recordings.readers.series import check_signal
@@ -281,18 +281,6 @@ def axes_of(sources: Sources, movie: Movie) -> Axes:
     axes, (height, width) = movie.axes, movie.shape[1:]
     told = [path for path in images if path is not None and format_of(path, "masks") in IMAGES]
     return replace(axes, by=str(told[0])) if told and not axes.by and height != width else axes
-
-
-def say_outside(movie: FilledMovie, brain: np.ndarray | None) -> None:
-    """Say which pixels were taken for outside the brain, unless brain_mask has said so."""
-    known = np.zeros_like(movie.outside) if brain is None else ~brain
-    more = (movie.outside & ~known).sum()
-    if more:
-        where = "" if brain is None else " inside brain_mask"
-        say(
-            f"{movie.path}: {more} of {known.size} pixels{where} are NaN or infinite in every "
-            "frame; they are taken for outside the brain and are 0"
-        )
 
 
 def say_axes(movie: Movie, axes: Axes) -> None:

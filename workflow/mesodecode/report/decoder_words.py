@@ -6,9 +6,10 @@ reads them: ``[@holm1979]``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from mesodecode.report.phrases import LONGEST_LIST, counted, every, joined, value
 from mesodecode.study import decoder_table, protocols, schema
 from mesodecode.study.kinds import KINDS
 
@@ -67,8 +68,6 @@ PRODUCTS = {
     "mixed": "Where a GPU computed, it multiplied in bfloat16 (float16 if it has none) and summed "
     "in float32; results there repeat within the spread of seeds, not to the bit.",
 }
-
-LONGEST_LIST = 8  # values of a list that are spelt out; the table of settings has them all
 
 
 def linear(settings: Mapping[str, Any]) -> str:
@@ -249,21 +248,6 @@ def describe(settings: Mapping[str, Any]) -> str:
     return f"{cell} on {settings['start_from']} ({how}), {window}"
 
 
-def value(setting: Any) -> str:
-    """Return a setting as the text has it; a long list as its length."""
-    if isinstance(setting, bool):
-        return "yes" if setting else "no"
-    if setting is None:
-        return "none"
-    if isinstance(setting, float):
-        return f"{setting:g}"
-    if isinstance(setting, list | tuple):
-        if len(setting) > LONGEST_LIST:
-            return f"{len(setting)} of them"
-        return joined([value(item) for item in setting]) or "all"
-    return str(setting)
-
-
 def listed(settings: Mapping[str, Any]) -> str:
     """Return settings with their values, and the works behind them."""
     parts = []
@@ -272,28 +256,6 @@ def listed(settings: Mapping[str, Any]) -> str:
         cited = f" [@{work}]" if work else ""
         parts.append(f"{key.replace('_', ' ')}: {value(item)}{cited}")
     return ", ".join(parts)
-
-
-def joined(items: Sequence[Any]) -> str:
-    """Return items as "a, b and c"."""
-    words = [str(item) for item in items]
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
-def counted(n: int, noun: str) -> str:
-    """Return "1 epoch" or "1,000 epochs"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def every(settings: Mapping[str, Any], noun: str) -> str:
-    """Return which training windows (or another noun) a decoder learns from, by its settings."""
-    step = settings["frame_step"]
-    return f"all training {noun}s" if step == 1 else f"every {_ordinal(step)} training {noun}"
-
-
-def _ordinal(n: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
-    return f"{n}{'th' if n % 100 in (11, 12, 13) else endings.get(n % 10, 'th')}"
 
 
 def _trained(settings: Mapping[str, Any], noun: str) -> str:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from mesodecode.confounds import control_verdicts
 from mesodecode.report import decoder_words, recordings_words
-from mesodecode.report.decoder_words import counted, every, joined, listed, options, value
+from mesodecode.report.decoder_words import listed, options
+from mesodecode.report.phrases import counted, every, joined, value
 from mesodecode.scores import mouse_tests
 from mesodecode.study import decoder_table, session_ids
 from mesodecode.study.kinds import KINDS

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from mesodecode.report import corrections_words
-from mesodecode.report.decoder_words import counted, joined, listed
+from mesodecode.report.decoder_words import listed
+from mesodecode.report.phrases import counted, joined
 
 
 def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import Movie
+from mesodecode.recordings.readers.clocks import say
 
 
 class FilledMovie(Movie):
@@ -63,4 +64,16 @@ class FilledMovie(Movie):
             f"column {column}) that frame {other} has not: only what is so in every frame is taken "
             "for outside the brain; name a brain_mask that leaves these pixels out, or cut the "
             "frame out of movie and behaviour"
+        )
+
+
+def say_outside(movie: FilledMovie, brain: np.ndarray | None) -> None:
+    """Say which pixels were taken for outside the brain, unless brain_mask has said so."""
+    known = np.zeros_like(movie.outside) if brain is None else ~brain
+    more = (movie.outside & ~known).sum()
+    if more:
+        where = "" if brain is None else " inside brain_mask"
+        say(
+            f"{movie.path}: {more} of {known.size} pixels{where} are NaN or infinite in every "
+            "frame; they are taken for outside the brain and are 0"
         )
