@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, table, write
-from mesodecode.decoders import applied
+from mesodecode.cli import main
+from mesodecode.decoders import applied, predictions
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.live.engine import Member, open_members
 from mesodecode.recordings.recording import read_recording
@@ -154,3 +155,32 @@ def test_what_is_kept_does_not_grow(tmp_path):
         if member._rows is not None:
             sizes.add((member._rows.shape, len(member._images)))
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("kind", ["finetuned", "gru"])
+def test_few_shot_weights_decode_as_their_predictions_say(tmp_path, kind, capsys):
+    files = make_weights(tmp_path, kind)
+    valid = write(tmp_path / "v1.h5", movie(seed=7), mouse="v")
+    path, known = write(tmp_path / "t1.h5", movie(seed=8)), tmp_path / "a_known.h5"
+    words = ["adapt", "--weights", files[0], "--train", known, "--valid", valid, "--test", path]
+    words += ["--decoder", "d", "--out", tmp_path / "p.h5", "--validation", tmp_path / "v.h5"]
+    words += ["--adapted-weights", tmp_path / "few.pt"]
+    few = [
+        "--few-shot",
+        40 / 600,
+        "--finetune",
+        "all",
+        "--passes",
+        2,
+        "--max-lr",
+        0.01,
+    ]  # 40 frames
+    assert main([str(word) for word in (*words, *few)]) == 0
+    expected = predictions.read(tmp_path / "p.h5").sessions["t1"]
+    found = decoded(tmp_path, [tmp_path / "few.pt"], path).set_index("frame")
+    later = found.probability[expected.frame]
+    np.testing.assert_allclose(later, expected.probability, atol=1e-5)
+    plain = dict(zip(*offline(files, read_recording(path)), strict=True))
+    assert max(abs(plain[t] - p) for t, p in later.items()) > 1e-3
+    assert main([str(word) for word in (*words, "--coral", "--first-unlabelled", 0.05)]) == 1
+    assert "coral, first_unlabelled are not in weights" in capsys.readouterr().err

@@ -12,10 +12,13 @@ minutes, transductive, few_shot with its minutes or sessions) follows from the s
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mesodecode.cli import options
 
+OF_ONE_FILE = ("cnn", "finetuned", "roi_rnn")
 HELP = "apply a decoder with other use of the test mouse (normalisation, statistics, labels)"
 
 
@@ -31,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder", required=True, help="name of the decoder in tables")
     add("--out", type=Path, required=True, help="predictions of the test mice to write (HDF5)")
     add("--validation", type=Path, required=True, help="those of the validation mice (HDF5)")
+    words = (
+        "weights of the decoder fine-tuned on the test mouse to write too, for `mesodecode live`"
+    )
+    add("--adapted-weights", type=Path, metavar="FILE", help=f"{words} (default: none)")
     options.add_settings(parser, "adapted")
     options.add_compute(parser)
 
@@ -42,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import write_roles
+    from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
     from mesodecode.study import adaptation, protocols
     from mesodecode.study.kinds import KINDS
@@ -60,9 +68,27 @@ def run(args: argparse.Namespace) -> None:
     ):
         if {*mice} != {*mice_of(given)}:
             raise UserError(f"{what}: give recordings of mouse {', '.join(mice)}, and no others")
+    if args.adapted_weights:
+        _check_kept(args, settings, allocation.test)
     sessions, both = {}, [*valid, *test]
     for mouse in mice_of(both):
         mine = [recording for recording in both if recording.mouse == mouse]
-        sessions |= adapted.predict(trained.decoder, mine, known, settings)
+        made = adapted.adapted(trained.decoder, mine, known, settings)
+        sessions |= adapted.predictions_of(made, mine)
+        if args.adapted_weights and mouse in allocation.test:
+            state = made.decoder.network.cpu().state_dict()
+            load_trained(args.weights, *OF_ONE_FILE).with_state(state).save(args.adapted_weights)
     protocol = protocols.of(settings, test[0].corrected, trained.settings)
     write_roles(sessions, args.decoder, allocation, args.out, args.validation, protocol)
+
+
+def _check_kept(args: argparse.Namespace, settings: dict[str, Any], mice: Sequence[str]) -> None:
+    """Raise UserError unless weights say all of how a decoder was adapted, to one mouse."""
+    from mesodecode.base.files import UserError
+
+    more = [key for key in ("register", "coral", "first_unlabelled") if settings[key]]
+    if settings["normalise"] == "past":
+        more.append("normalise")
+    if more or args.cnn or args.weights.suffix != ".pt" or len(mice) > 1:
+        why = f"{', '.join(more)} are not in weights" if more else "one network (.pt) of one mouse"
+        raise UserError(f"--adapted-weights: {why}; leave it out, or fine-tune only (few_shot)")

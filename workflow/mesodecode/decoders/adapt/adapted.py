@@ -185,11 +185,15 @@ def predict(
     known: Sequence[Recording],
     settings: Mapping[str, Any],
 ) -> dict[str, SessionPredictions]:
-    """Return the predictions of recordings of one mouse, by session (see `adapted`).
+    """Return the predictions of recordings of one mouse, by session (see `adapted`)."""
+    return predictions_of(adapted(decoder, recordings, known, settings), recordings)
 
-    Raises UserError if too few frames are labelled, or none is left to decode.
+
+def predictions_of(made: Adapted, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
+    """Return the predictions of an adapted decoder for its recordings, by session.
+
+    Raises UserError if no frame is left to decode.
     """
-    made = adapted(decoder, recordings, known, settings)
     predictions = {}
     for recording, source, at in zip(recordings, made.sources, made.scored(), strict=True):
         if len(at) or not len(source.centres):  # all of it labelled, or too short
