@@ -227,6 +227,18 @@ def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
 # --- what a checkpoint of a verb is bound to -----------------------------------------------------
 
 
+def test_the_end_sweeps_what_a_kill_left_half_written_and_nothing_of_others(tmp_path):
+    mine = [".c.azo7nz68.pt", ".c.finished.0_ab12cd.pt"]
+    others = [".c.tuned-m1.azo7nz68.pt", ".cc.azo7nz68.pt", "c.tuned-m1.pt", ".c.azo7nz68.tsv"]
+    for name in (*mine, *others):
+        (tmp_path / name).write_bytes(b"half")
+    checkpoint = Checkpoint(tmp_path / "c.pt", {})
+    checkpoint.save({"epoch": 1})
+    checkpoint.finish({"state": {}})
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*others, "c.finished.pt"}
+
+
 def bound(path, inputs=("m1/s1",), settings=(("seed", 1),)):
     asked = argparse.Namespace(checkpoint=path, checkpoint_every=300.0)
     return _training.checkpoint_of(asked, dict(settings), list(inputs), "train_cnn")

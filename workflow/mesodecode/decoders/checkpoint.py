@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -104,10 +105,19 @@ class Checkpoint:
             raise Stopped(f"stopped by a signal; the same command goes on from {self.path}")
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write what the run has come to, in place of the checkpoints."""
+        """Write what the run has come to, in place of the checkpoints.
+
+        Those go too that a process killed while it wrote has left under a temporary name: no other
+        copy of the run is at work by now.
+        """
         with atomic_path(self.result) as part:
             self._write(result, part)
-        for path in (self.path, self.previous):
+        stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
+        half = re.compile(
+            rf"\.{stem}(\.finished)?\.[a-z0-9_]{{8}}{suffix}"
+        )  # as `atomic_path` names them
+        halves = [p for p in self.path.parent.iterdir() if half.fullmatch(p.name)]
+        for path in (self.path, self.previous, *halves):
             path.unlink(missing_ok=True)
 
     def _write(self, state: dict[str, Any], part: Path) -> None:
