@@ -129,19 +129,23 @@ def drop_results_of_training():
             path.unlink()
 
 
+def look_for_jobs_when_some_end():
+    """Spare the scheduler the timers of its limit on jobs a second, unless one is asked for.
+
+    While jobs are ready, each job that ends leaves Snakemake 9 a timer that looks for jobs once a
+    second, for good: with hundreds done, that keeps a core busy (benchmarks/README.md).
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (
+        100,
+        1,
+    ):  # the default: no study reaches it
+        workflow.scheduler.job_rate_limiter = None
+
+
 onstart:
     start_alone(log)
-
-
-# While jobs are ready, each one that ends leaves Snakemake 9 a timer that looks for jobs to run once
-# a second, for good: with hundreds of jobs done, that keeps a core busy. The timers belong to a limit
-# on jobs a second (100 where none is asked for) that no study reaches; one that is asked for stays.
-# benchmarks/README.md has what it costs.
-if vars(workflow.scheduling_settings.max_jobs_per_timespan or object) == {
-    "max_jobs": 100,
-    "timespan": 1,
-}:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
+    look_for_jobs_when_some_end()
 
 
 FAILURES = Failures()
