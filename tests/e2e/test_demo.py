@@ -32,7 +32,7 @@ def check_cutout(results: Path) -> None:
     table = pd.read_csv(results / "tables" / "importance_cutout.tsv", sep="\t")
     grid = squares(48, 48)
     assert table["mask"].tolist() == list(grid.names) and set(table["n"]) == {20}
-    assert set(table["n_frames"]) == {10 * 25} and set(table["n_decodable"]) == {10 * 748}
+    assert set(table["n_frames"]) == {10 * 20} and set(table["n_decodable"]) == {10 * 598}
     with h5py.File(results / "simulated" / "m1_s1_truth.h5") as truth:
         x, y = np.rint(truth["roi_xy"][:][np.array([6, 8, 31, 33]) - 1].T).astype(int)
     hides = grid.areas[:, y, x]  # (masks, planted ROIs)
@@ -85,10 +85,10 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
         assert sorted(roles) == ["m1", "m2", "m3", "m4", "m5"]
         with h5py.File(results / "predictions" / row.decoder / f"{row.allocation}.h5") as file:
             assert {group.attrs["mouse"] for group in file.values()} == {row.test_mouse}
-        # 750 frames a session less t-1 and t+1, and less 5 more on each side for the window;
+        # 600 frames a session less t-1 and t+1, and less 5 more on each side for the window;
         # windows of ROI signals are ±15 frames
         lost = {"cnn_gru": 12, "roi_gru": 30, "roi_gru_null": 30}.get(row.decoder, 2)
-        assert row.n_frames == 2 * (750 - lost)
+        assert row.n_frames == 2 * (600 - lost)
 
     second = run_study(tmp_path, config)
     assert second.returncode == 0 and "Nothing to be done" in second.stderr
