@@ -32,7 +32,7 @@ def check_cutout(results: Path) -> None:
     table = pd.read_csv(results / "tables" / "importance_cutout.tsv", sep="\t")
     grid = squares(48, 48)
     assert table["mask"].tolist() == list(grid.names) and set(table["n"]) == {20}
-    assert set(table["n_frames"]) == {10 * 20} and set(table["n_decodable"]) == {10 * 598}
+    assert set(table["n_frames"]) == {10 * 25} and set(table["n_decodable"]) == {10 * 598}
     with h5py.File(results / "simulated" / "m1_s1_truth.h5") as truth:
         x, y = np.rint(truth["roi_xy"][:][np.array([6, 8, 31, 33]) - 1].T).astype(int)
     hides = grid.areas[:, y, x]  # (masks, planted ROIs)

@@ -311,7 +311,7 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     assert f"--truth {truth.format(1)} {truth.format(2)} " in check
     assert " --frames 500 --draws 10 " in check
     cut = [line for line in lines if line.startswith("mesodecode cutout-check")]
-    assert all(" --frames 40 --draws none " in line for line in cut) and len(cut) == 20
+    assert all(" --frames 30 --draws none " in line for line in cut) and len(cut) == 20
 
 
 @pytest.mark.alone

@@ -116,7 +116,8 @@ def _correlations(axes: Axes, e: Evidence) -> None:
         axes.plot(spread, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
         axes.plot([x - 0.38, x + 0.38], [np.mean(values)] * 2, color="black", lw=1.2)
     words = {"ha": "center", "va": "bottom", "fontsize": 5.5}
-    axes.text((n_unknowing - 1) / 2, 1.03, "should be low", color=PALETTE[1], **words)
+    # a little to the right of the middle, where the panel's letter is not
+    axes.text(n_unknowing / 2 - 0.35, 1.03, "should be low", color=PALETTE[1], **words)
     if len(groups) > n_unknowing:
         middle = (n_unknowing + len(groups) - 1) / 2
         axes.text(middle, 1.03, "should be higher", color=PALETTE[0], **words)
