@@ -213,3 +213,15 @@ def test_simulated_recordings_follow_their_settings(tmp_path):
     assert plan(tmp_path, target, config=config)[0] == {}
     jobs, _ = plan(tmp_path, target, config=config | {"simulate": settings | {"seed": 9}})
     assert jobs["simulate"] == jobs["preprocess"] == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Who reads a session says what is wrong with it; the thread that hashes must not keep it."""
+    os.mkfifo(tmp_path / "x.tif")
+    with pytest.raises(OSError, match="a pipe or device"):
+        fingerprints.fingerprint(tmp_path / "x.tif")
+    with (
+        pytest.raises(UserError, match="said by the reader"),
+        fingerprints.Watched({"movie": tmp_path / "x.tif"}),
+    ):
+        raise UserError("said by the reader")

@@ -68,7 +68,12 @@ def _no_space(error: Exception, folder: Path) -> int | None:
 
 
 def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks until `stopped`."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks until `stopped`.
+
+    Raises OSError if it is a pipe or device, which might be waited for without end.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        raise OSError(errno.EINVAL, "a pipe or device, not a file", str(path))
     digest, block = hashlib.sha256(), memoryview(bytearray(1 << 20))
     with open(path, "rb", buffering=0) as file:
         while not stopped() and (n := file.readinto(block)):
