@@ -202,6 +202,51 @@ CASES = {
             needs=("extract",),
         ),
     ],
+    "pass-features": [
+        case(
+            "extract --trained {there}/trained_cnn.pt --chosen-by {there}/passed_cnn.h5 "
+            "--recordings {there}/m1.h5 {there}/m2.h5 --features {here}/trained_features.h5",
+            "trained_features.h5",
+            needs=("pass-images",),
+        ),
+        case(
+            "extract --trained {there}/trained_cnn.pt --chosen-by {there}/passed_cnn.h5 "
+            f"{VALID} --features {{here}}/m3_features.h5",
+            "m3_features.h5",
+        ),
+        case(
+            f"train-rnn --features {{there}}/trained_features.h5 {TINY} --rnn gru --hidden-size 8 "
+            "--half-window 2 --all-epochs {here}/trained_rnn.pt",
+            "trained_rnn.pt",
+        ),
+        case(
+            "pass-features --trained {there}/trained_rnn.pt --features {there}/m3_features.h5 "
+            "--out {here}/passed_rnn.h5",
+            "passed_rnn.h5",
+        ),
+    ],
+    "hold-out": [
+        case(
+            "hold-out --arm own --decoder linear --train {there}/m4.h5 {there}/m4s.h5 "
+            "--test {there}/m4b.h5 --out {here}/held_out.h5 "
+            '--settings {{"model":"logistic_regression","pixels":8}}',
+            "held_out.h5",
+        ),
+    ],
+    "live": [
+        case(
+            f"train-roi {SETS} --test {TEST} --decoder roi --rnn gru --causal --warm-up 0.2 "
+            f"--half-window 2 --baseline none --hidden-size 8 {TINY} "
+            "--predictions {here}/causal_predictions.h5 --out {here}/causal.pt "
+            "--history {here}/causal.tsv",
+            "causal.pt",
+        ),
+        case(
+            "live --weights {there}/causal.pt --source {there}/m4.h5 --rate 10000 "
+            "--known {there}/m1.h5 {there}/m2.h5 --out {here}/live.tsv",
+            "live.tsv",
+        ),
+    ],
     "predict": [
         case(
             f"predict --weights {FINE} {VALID} {TEST} --decoder fine "

@@ -151,7 +151,9 @@ def test_no_flags_give_the_defaults(name):
 def test_hand_written_line():
     settings = schema.defaults("cnn_rnn", start_from="cnn", rnn="gru", bidirectional=True)
     line = options.as_flags(settings | {"max_lr": 1e-05, "epochs": 2}, "cnn_rnn")
-    assert line.startswith("--rnn gru --half-window 5 --hidden-size 128 --num-layers 2 --bidirec")
+    assert line.startswith(
+        "--rnn gru --half-window 5 --no-causal --hidden-size 128 --num-layers 2 --bidirec"
+    )
     assert "--epochs 2" in line and "--max-lr 1e-05" in line
     assert "start" not in line and "input" not in line  # how a decoder is wired is no flag
     assert "--no-bidirectional" in options.as_flags(settings | {"bidirectional": False}, "cnn_rnn")

@@ -231,6 +231,8 @@ def test_a_source_that_stalls_ends_with_status_1_and_whole_rows(tmp_path, monkey
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_with_whole_rows(tmp_path, capsys, number, status):
+    # a shell lets what it runs in the background ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     out, before = tmp_path / "o.tsv", signal.getsignal(signal.SIGTERM)
 
     def stop():

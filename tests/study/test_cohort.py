@@ -344,6 +344,9 @@ def test_defaults_fill_in():
         "batch_size": 512,
         "max_lr": 0.001,
         "frame_step": 1,
+        "causal": False,
+        "normalise_from": "past",
+        "warm_up": 5,
         "seed": 2021,
         "labels": "own",
         # What goes beyond the published protocol is off.

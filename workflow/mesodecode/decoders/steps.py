@@ -214,11 +214,15 @@ class Steps:
             self.average.update(self.model)
         self.loss += loss.detach().double() * len(at)
 
+    def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of a step."""
+        return loss_of(logits, labels, self.label_smoothing)
+
     def gradients(self, at: torch.Tensor, *fed: torch.Tensor) -> torch.Tensor:
         """Compute the gradients of a step; return its loss."""
         with self.autocast():
             logits = self.model(self.source.assemble(*fed))
-        loss = loss_of(logits.float(), self.source.labels[at], self.label_smoothing)
+        loss = self.loss_of(logits.float(), self.source.labels[at])
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         return loss

@@ -17,6 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import train as engine
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import peak_memory
+from mesodecode.decoders.steps import Steps
 from mesodecode.encoding.columns import HISTORY
 from mesodecode.encoding.explainable import screened
 from mesodecode.encoding.folds import Split
@@ -31,6 +32,14 @@ SETTINGS += ("early_stopping", "seed")
 
 class Diverged(UserError):
     """The loss is no longer a finite number."""
+
+
+class Squares(Steps):
+    """Steps whose loss is the mean squared error."""
+
+    def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of a step, of outputs and responses (N, neurons)."""
+        return mse_loss(logits, labels)
 
 
 @dataclass
@@ -66,9 +75,10 @@ class Regression(engine._Run):
         if kept and kept.due():
             self.save()
 
-    def loss_of(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the loss of a step."""
-        return mse_loss(outputs, labels)
+    @property
+    def model(self) -> EncodingNetwork:
+        """The network that is trained."""
+        return self.steps.model
 
     def validate(self, source: Presentations, at: torch.Tensor, n_inputs: int) -> None:
         """Close the epoch: score the validation set, keep the weights if they are the best."""
@@ -78,9 +88,9 @@ class Regression(engine._Run):
             epoch=self.epoch,
             step=self.epoch * self.batches,
             train_loss=self.loss / n_inputs,
-            valid_loss=self.loss_of(outputs, labels).item(),
+            valid_loss=mse_loss(outputs, labels).item(),
             valid_auc=math.nan,  # there is none; see `r2`
-            lr=self.rate.get_last_lr()[0],
+            lr=self.steps.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
             feed_share=self.waited / self.seconds,
             peak_memory_mb=peak_memory() / 2**20,
@@ -147,21 +157,23 @@ def fit(
     trained = [p for p in model.parameters() if p.requires_grad]
     shared = {"lr": learning_rate, "weight_decay": l2, "fused": True}  # one pass over the weights
     if optimizer == "sgd":
-        steps = torch.optim.SGD(trained, **shared, momentum=momentum)
+        moves = torch.optim.SGD(trained, **shared, momentum=momentum)
     else:
-        steps = torch.optim.Adam(trained, **shared)
+        moves = torch.optim.Adam(trained, **shared)
     n = len(train.centres)
     n_batches = max(1, math.ceil(n / batch_size))
-    rate = torch.optim.lr_scheduler.ConstantLR(steps, factor=1.0)
+    rate = torch.optim.lr_scheduler.ConstantLR(moves, factor=1.0)
     scaler = torch.amp.GradScaler(torch.device(device).type, enabled=False)
-    run = Regression(model, steps, rate, scaler, None, None, 0.0, checkpoint)
+    # not captured: how many images a batch shows is not known before
+    steps = Squares(model, train, moves, rate, scaler, None, None, 0.0)
+    run = Regression(steps, checkpoint)
     if model.separate:
         run.start_at_mean(train, valid)
     run.restore(torch.Generator().manual_seed(seed))
     with checkpoint.signals() if checkpoint else nullcontext():
         while run.epoch <= epochs and not (early_stopping and run.stalled() >= early_stopping):
             order = engine.in_runs(train.centres, 1, 1, run.order)
-            run.train(train, order, n_batches, f"epoch {run.epoch}/{epochs}")
+            run.train(list(order.tensor_split(n_batches)), f"epoch {run.epoch}/{epochs}")
             run.validate(valid, valid.centres, n)
             run.r2[-1] = (
                 mean_r2(train.logits(model, train.centres), train.labels[train.centres]),
