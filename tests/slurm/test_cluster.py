@@ -22,7 +22,7 @@ def test_the_study_runs_verbatim_each_job_once(undisturbed):
 
 def test_networks_of_images_ask_for_a_gpu_and_nothing_else_does(undisturbed):
     gpus = [(job.rule, job.gpus) for job in undisturbed.jobs() if job.gpus]
-    # one each: a group of passes, too, has one GPU and not one a member
+    # one each, alone or in a group
     named = ("train_cnn", "pass_images", "shift")
     assert set(gpus) == {(rule, 1) for rule in named}
     assert [job.wildcards for job in undisturbed.jobs("shift") if job.gpus] == ["cnn"]
@@ -30,8 +30,8 @@ def test_networks_of_images_ask_for_a_gpu_and_nothing_else_does(undisturbed):
 
 def test_jobs_of_minutes_are_sent_together(undisturbed, allocations):
     rules = [job.rule for job in undisturbed.jobs()]
-    # eight passes of images, five at a time; of linear and ROI decoders all eight
-    together = {"train_roi": 1, "quality": 1, "pass_images": 2, "pass_signals": 1, "pass_pixels": 1}
+    # passes of images are sent alone: those of a fine-tuned decoder follow those of its CNN
+    together = {"train_roi": 1, "quality": 1, "pass_images": 8, "pass_signals": 1, "pass_pixels": 1}
     together |= {"choose_and_predict": 1, "keep_linear": 1}
     assert {rule: rules.count(rule) for rule in together} == together
     made = ("predictions/cnn", "validation/cnn", "predictions/roi_gru")
