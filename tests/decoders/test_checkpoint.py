@@ -242,7 +242,7 @@ def test_the_end_sweeps_what_a_kill_left_half_written_and_nothing_of_others(tmp_
 def bound(path, inputs=("m1/s1",), settings=(("seed", 1),)):
     asked = argparse.Namespace(checkpoint=path, checkpoint_every=300.0)
     identity = _training.identity_of(dict(settings), list(inputs), "train_cnn")
-    return _training.checkpoint_of(asked, identity)
+    return _training.checkpoint_of(asked, lambda: identity)
 
 
 def test_another_recording_setting_or_code_is_refused_and_no_finished_run(tmp_path, monkeypatch):

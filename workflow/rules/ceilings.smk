@@ -16,7 +16,7 @@ rule hold_out:
         train=sessions_with("train"),
         valid=sessions_with("valid"),
         test=sessions_with("test"),
-        dropped=dropped_of_split,
+        dropped=dropped_rois_of,
     output:
         RESULTS / "ceilings/{decoder}/{split}.h5",
     log:
@@ -38,7 +38,7 @@ rule hold_out:
     params:
         arm=lambda wildcards: split_of(wildcards).arm,
         valid=lambda wildcards, input: flag_if("--valid", input.valid),
-        dropped=lambda wildcards, input: flag_if("--dropped", input.dropped),
+        dropped=dropped_flag,
         settings=held_out_settings,
         code=code_version("hold_out"),
     message:

@@ -136,10 +136,8 @@ def look_for_jobs_when_some_end():
     second, for good: with hundreds done, that keeps a core busy (benchmarks/README.md).
     """
     limit = workflow.scheduling_settings.max_jobs_per_timespan
-    if limit and (limit.max_jobs, limit.timespan) == (
-        100,
-        1,
-    ):  # the default: no study reaches it
+    default = 100, 1  # which no study reaches
+    if limit and (limit.max_jobs, limit.timespan) == default:
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -54,6 +54,13 @@ def epochs_in(path: str | Path) -> list[int]:
         return sorted(int(name.split("_")[1]) for name in file if "mouse" not in file[name].attrs)
 
 
+def mice_in(path: str | Path, epoch: int | None = None) -> list[str]:
+    """Return the mice in a file of `mesodecode extract`, under an epoch if it has several."""
+    with reading(path, "a file of features", "extract") as file:
+        groups = _sessions(file, path, epoch).values()
+        return list(dict.fromkeys(str(group.attrs["mouse"]) for group in groups))
+
+
 def read_features(
     path: str | Path, mice: Sequence[str] | None = None, epoch: int | None = None
 ) -> list[SessionFeatures]:

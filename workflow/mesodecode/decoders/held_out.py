@@ -14,9 +14,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError
+from mesodecode.base.records import creating
 from mesodecode.decoders.predictions import SessionPredictions, nothing
 from mesodecode.decoders.validation import ARRAYS
+from mesodecode.study.allocation import join_ids, split_ids
 from mesodecode.study.ceilings import Member, SessionSplit
 
 ROLES = ("train", "valid", "test")
@@ -34,10 +36,10 @@ class HeldOut:
         """Write to `path`, whole or not at all. Raises UserError if no frame was decoded."""
         if not len(self.predictions.frame):
             raise UserError(nothing(path, [self.split.test[0].session]))
-        with atomic_path(path) as part, h5py.File(part, "w") as file:
+        with creating(path) as file:
             file.attrs.update(decoder=self.decoder, arm=self.split.arm)
             for role in ROLES:
-                file.attrs[role] = "+".join(one.address for one in getattr(self.split, role))
+                file.attrs[role] = join_ids(one.address for one in getattr(self.split, role))
             for key, dtype in ARRAYS.items():
                 values = np.asarray(getattr(self.predictions, key)).astype(dtype)
                 file.create_dataset(key, data=values, compression="gzip", shuffle=True)
@@ -64,4 +66,4 @@ def read(path: str | Path) -> HeldOut:
 
 
 def _members(text: str) -> tuple[Member, ...]:
-    return tuple(Member(*word.split("/")) for word in text.split("+") if word)
+    return tuple(Member(*word.split("/")) for word in split_ids(text) if word)

@@ -16,7 +16,6 @@ grows with masks x (frames of a batch + a window), and not with the length of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from mesodecode.decoders.predict import BATCH
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import SCORES
 from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.sample import Sample
 
 FILLS = ("zero", "blur", "mean")
 WINDOWS = 256  # windows of one pass through a recurrent network
@@ -67,7 +67,7 @@ def cutout_importance(
     sd = float(frames.std(dtype=np.float64))
     if not sd > 0:
         raise UserError("frames: every pixel of every frame has the same value, or one is NaN")
-    movie = _Movie(
+    movie = Sample(
         path=Path("frames"),
         session="frames",
         mouse="",
@@ -194,16 +194,6 @@ def frames_used(
             raise UserError(f"{name}: {value}; needs 1 or more")
     at = decoded(recording, half_window + IMAGE_REACH)
     return at[np.arange(len(at)) // run_length % frame_step == 0], len(at)
-
-
-@dataclass(frozen=True)
-class _Movie(Recording):
-    """A recording whose frames are in memory."""
-
-    frames: np.ndarray | None = None
-
-    def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        return self.frames[start:stop]
 
 
 def _size(shape: tuple[int, ...]) -> str:

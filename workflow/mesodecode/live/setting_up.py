@@ -24,8 +24,7 @@ from mesodecode.live.watch import Watch, known_of
 from mesodecode.live.zeromq import Publisher
 from mesodecode.recordings.recording import Recording, read_recording, read_recordings
 from mesodecode.study import schema
-
-OF_TODAY = ("dark_frame", "brain_mask")  # files of a session, which may differ from the known ones'
+from mesodecode.study.correction_table import FILES
 
 
 def prepared(
@@ -99,6 +98,13 @@ def prepared(
         outputs,
         args.frames,
     )
+    outputs += _opened(args, rig, stack)
+    return opened, rig
+
+
+def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output]:
+    """Return what the states of a rig go to, each closed by `stack`."""
+    outputs: list[Output] = []
     for make, asked in (
         (lambda a: Table(a, append=args.append), args.out),
         (Publisher, args.publish),
@@ -110,7 +116,7 @@ def prepared(
     if args.show:
         outputs.append(View(rig.told))
         stack.callback(outputs[-1].close)
-    return opened, rig
+    return outputs
 
 
 def _frame_rate(given: float | None, replayed: Recording | None, alike: Recording | None) -> float:
@@ -138,7 +144,7 @@ def _as_known(
     for key, value in given.items():
         if value == defaults[key] or value == made[key]:
             continue
-        if key not in OF_TODAY:
+        if key not in FILES:  # of a session, which may differ from those of the known ones
             raise UserError(
                 f"--{key.replace('_', '-')} {value}: {known.path} was made with {made[key]}; leave "
                 "the flag out, or --known"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.baseline import Past, block_length, of_reference
+from mesodecode.recordings.baseline import Past, block_length, not_decoded, of_reference
 from mesodecode.recordings.recording import Recording
 
 
@@ -41,7 +41,7 @@ class PastImages:
         self._past = Past(self._length, window)
         self.mean: np.ndarray | None = None
         self.sd = 1.0
-        self.skip = max(self._length, round(warm_up * rate))
+        self.skip = not_decoded(rate, window, warm_up)
         if self._reference is not None:
             self.sd = self._reference.stack_sd
             if window is None:

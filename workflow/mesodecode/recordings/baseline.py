@@ -117,8 +117,7 @@ def by_past(recording: Recording, window: int | None, warm_up: float) -> Recordi
     Frames are counted as stored, across segments. The first `warm_up` s are the recording's `skip`.
     """
     of, means, sds = past_statistics(recording, window, warm_up)
-    length = block_length(recording.frame_rate, window, warm_up)
-    skip = min(len(recording), max(length, round(warm_up * recording.frame_rate)))
+    skip = min(len(recording), not_decoded(recording.frame_rate, window, warm_up))
     return replace(recording, baseline=replace(fixed(means, of), sd=sds), causal=True, skip=skip)
 
 
@@ -164,6 +163,11 @@ def block_length(frame_rate: float, window: int | None, warm_up: float) -> int:
     """Return how many frames a block has: a tenth of a moving mean's window at most."""
     length = max(1, round(min(BLOCK, warm_up) * frame_rate))
     return length if window is None else min(length, max(1, window // STEPS))
+
+
+def not_decoded(frame_rate: float, window: int | None, warm_up: float) -> int:
+    """Return how many frames at the start are not decoded: the warm-up, a block at least."""
+    return max(block_length(frame_rate, window, warm_up), round(warm_up * frame_rate))
 
 
 class Past:

@@ -39,8 +39,7 @@ def resolve(
         _check_adapted(decoder, decoders, mice, allocations)
         if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
-        _check_labels(decoder, mice)
-        _check_reference(decoder, mice)
+        _check_sessions(decoder, mice)
     _check_comparisons(config, decoders)
     return decoders
 
@@ -103,27 +102,28 @@ def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
         )
 
 
-def _check_labels(decoder: Decoder, mice: dict[str, list[str]]) -> None:
-    if decoder.settings.get("labels", "own") == "own":
-        return
-    for mouse, sessions in mice.items():
-        if len(sessions) < 2:
-            raise UserError(
-                f"config: decoders.{decoder.name}.labels: mouse {mouse} has one session, so its "
-                "labels cannot be permuted between sessions; leave the mouse out or give it another"
-            )
-
-
-def _check_reference(decoder: Decoder, mice: dict[str, list[str]]) -> None:
-    if decoder.settings.get("normalise_from", "past") == "past":
-        return
-    for mouse, sessions in mice.items():
-        if len(sessions) < 2:
-            raise UserError(
-                f"config: decoders.{decoder.name}.normalise_from: mouse {mouse} has one session, "
-                "which would be its reference, so that none is left to decode; give it another, or "
-                "take past"
-            )
+def _check_sessions(decoder: Decoder, mice: dict[str, list[str]]) -> None:
+    """Raise UserError if a setting needs another session of a mouse that has one."""
+    needing = {
+        "labels": (
+            "own",
+            "so its labels cannot be permuted between sessions; leave the mouse out or give it "
+            "another",
+        ),
+        "normalise_from": (
+            "past",
+            "which would be its reference, so that none is left to decode; give it another, or "
+            "take past",
+        ),
+    }
+    for key, (plain, why) in needing.items():
+        if decoder.settings.get(key, plain) == plain:
+            continue
+        for mouse, sessions in mice.items():
+            if len(sessions) < 2:
+                raise UserError(
+                    f"config: decoders.{decoder.name}.{key}: mouse {mouse} has one session, {why}"
+                )
 
 
 def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:

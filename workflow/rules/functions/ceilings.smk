@@ -18,12 +18,6 @@ def sessions_with(role):
     ]
 
 
-def dropped_of_split(wildcards):
-    """The ROIs that the job's decoder does without, where it drops any."""
-    drops = STUDY.decoders[wildcards.decoder].settings.get("drop")
-    return [f"{RESULTS}/dropped/{wildcards.decoder}.json"] if drops else []
-
-
 def held_out_settings(wildcards):
     """The settings of the job's decoder as JSON."""
     decoder = STUDY.decoders[wildcards.decoder]

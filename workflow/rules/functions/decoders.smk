@@ -131,7 +131,7 @@ def predicts_after_choice(decoder):
 
 def dropped_rois_of(wildcards):
     """The ROIs that the job's decoder does without, where it drops any."""
-    drops = STUDY.decoders[wildcards.decoder].settings["drop"]
+    drops = STUDY.decoders[wildcards.decoder].settings.get("drop")
     return [f"{RESULTS}/dropped/{wildcards.decoder}.json"] if drops else []
 
 
@@ -154,13 +154,13 @@ def cnn_flags(wildcards):
 
 def weights_of_start(wildcards):
     """The weights that the job's allocation keeps of the CNN that its decoder starts from."""
-    start = STUDY.decoders[wildcards.decoder].settings["start_from"]
+    start = start_of(wildcards)
     return RESULTS / "models" / start / f"{wildcards.allocation}.pt"
 
 
 def training_of_start(wildcards):
     """The training of the CNN that the job's decoder starts from."""
-    start = STUDY.decoders[wildcards.decoder].settings["start_from"]
+    start = start_of(wildcards)
     return RESULTS / f"trained/{start}/{wildcards.training}.pt"
 
 

@@ -111,11 +111,12 @@ def identity_of(settings: dict[str, Any], inputs: Sequence[str], code: str) -> d
 
 
 def checkpoint_of(
-    args: argparse.Namespace, identity: dict[str, Any], start: int | None = None
+    args: argparse.Namespace, identity: Callable[[], dict[str, Any]], start: int | None = None
 ) -> Checkpoint | None:
     """Return the checkpoint that `args` ask for, bound to what its weights depend on.
 
-    `start`: the epoch of a CNN that it starts from, where a job trains from several.
+    `identity` returns that (`identity_of`), and is asked only where a checkpoint is kept. `start`:
+    the epoch of a CNN that it starts from, where a job trains from several.
     """
     from mesodecode.decoders.checkpoint import Checkpoint
 
@@ -124,7 +125,7 @@ def checkpoint_of(
     path = args.checkpoint
     if start is not None:
         path = path.with_name(f"{path.stem}.start-{start}{path.suffix}")
-    return Checkpoint(path, identity, args.checkpoint_every)
+    return Checkpoint(path, identity(), args.checkpoint_every)
 
 
 def finish(args: argparse.Namespace, trained: Trained, fitted: Fit) -> None:
@@ -147,18 +148,19 @@ def finish_alone(args: argparse.Namespace, trained: Trained, fitted: Fit) -> Non
 def finish_starts(
     args: argparse.Namespace,
     trained: Trained,
-    identities: dict[int, dict[str, Any]],
+    starts_from: Iterable[int],
+    identity: Callable[[int], dict[str, Any]],
     fit: Callable[[int], Fit],
 ) -> None:
     """Train from each epoch of a CNN and write all epochs of all trainings.
 
-    `identities`: start -> what its weights depend on; `fit` trains from a start. What the output of
-    an earlier run holds of the same identity is kept as it is.
+    `identity` returns what the weights from a start depend on, `fit` trains from it. What the
+    output of an earlier run holds of the same identity is kept as it is.
     """
     from mesodecode.decoders.checkpoint import digest_of
     from mesodecode.decoders.weights import TrainedEpochs, load_epochs
 
-    digests = {start: digest_of(identity) for start, identity in identities.items()}
+    digests = {start: digest_of(identity(start)) for start in starts_from}
     old = None
     if args.all_epochs.exists() and args.all_epochs.stat().st_size:
         old = load_epochs(args.all_epochs, trained.kind)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _alone, _chosen, _label_donors, _training
@@ -81,10 +81,11 @@ def run(args: argparse.Namespace) -> None:
     settings["frame_size"] = list(sets[0][0].shape[1:])
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
-    identities = {
-        epoch: _training.identity_of(settings, [*inputs, digest(start.state)], "finetune")
-        for epoch, start in starts.items()
-    }
+
+    def identity(epoch: int | None) -> dict[str, Any]:
+        begun = digest(starts[epoch].state)
+        return _training.identity_of(settings, [*inputs, begun], "finetune")
+
     windows = partial(ImageWindows, half_window=settings["half_window"])
     sources = _training.image_sets(windows, sets, settings, device, args.feed, settings)
 
@@ -94,11 +95,11 @@ def run(args: argparse.Namespace) -> None:
             *sources,
             device=device,
             run_length=settings["run_length"],
-            checkpoint=_training.checkpoint_of(args, identities[epoch], epoch),
+            checkpoint=_training.checkpoint_of(args, partial(identity, epoch), epoch),
             **{key: settings[key] for key in train.SETTINGS},
         )
 
     if alone:
-        _training.finish_starts(args, trained, identities, fit)
+        _training.finish_starts(args, trained, starts, identity, fit)
     else:
         _training.finish(args, trained, fit(None))

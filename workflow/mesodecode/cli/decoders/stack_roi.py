@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> None:
             called = roi_stack.name_of(name, of_set)
             members[called] = int(seed or settings["seed"]), of_set, labels
     inputs = [*_training.fingerprint(recordings), *args.sets, *args.decoders, *args.labels_of]
-    checkpoint = _training.checkpoint_of(args, _training.identity_of(settings, inputs, "stack_roi"))
+    checkpoint = _training.checkpoint_of(
+        args, lambda: _training.identity_of(settings, inputs, "stack_roi")
+    )
     kept = roi_stack.fit(signals, members, settings, device, checkpoint)
     roi_stack.write(args.out, settings, roi_names(recordings), kept)

@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> None:
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     if weights := file_of(settings["pretrained"]):
         inputs.append(sha256(weights))
-    checkpoint = _training.checkpoint_of(args, _training.identity_of(settings, inputs, "train_cnn"))
+    checkpoint = _training.checkpoint_of(
+        args, lambda: _training.identity_of(settings, inputs, "train_cnn")
+    )
     fitted = train.fit(
         lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
         *_training.image_sets(Images, sets, settings, device, args.feed, settings),

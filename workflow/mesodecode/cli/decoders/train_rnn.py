@@ -11,8 +11,9 @@ mesodecode train-rnn --features features/m1.h5 features/m2.h5 --rnn gru --all-ep
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _alone, _training
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.feature_files import epochs_in, fingerprint
+    from mesodecode.decoders.feature_files import epochs_in, fingerprint, mice_in
     from mesodecode.decoders.inputs import Windows, normalising_of
     from mesodecode.decoders.networks import rnn_decoder
     from mesodecode.decoders.weights import Trained
@@ -49,32 +50,36 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "cnn_rnn")
     device = resolve_device(args.device, args.threads)
     starts = epochs_in(args.features[0]) if alone else [None]
-    roles = tuple(args.train_mice or ()), tuple(args.valid_mice or ())
-    identities = {}
-    for epoch in starts:
-        sessions = _read(args.features, args.train_mice, epoch)
-        mice = tuple(dict.fromkeys(one.mouse for one in sessions))
-        sessions += [] if alone else _read(args.features, args.valid_mice, epoch)
-        settings |= normalising_of(settings, sessions)
-        inputs = [fingerprint(one) for one in sessions]
-        identities[epoch] = _training.identity_of(settings, inputs, "train_rnn")
-    trained = Trained("cnn_rnn", settings, roles[0] or mice, roles[1], state={})
-    reach = settings["half_window"], settings["half_window"] + IMAGE_REACH
+
+    def sets_of(epoch: int | None) -> tuple[list[SessionFeatures], list[SessionFeatures]]:
+        training = _read(args.features, args.train_mice, epoch)
+        valid = [] if alone else _read(args.features, args.valid_mice, epoch)
+        settings.update(normalising_of(settings, [*training, *valid]))
+        return training, valid
+
+    @functools.cache  # asked for by the checkpoint and by what is kept of an earlier run
+    def identity(epoch: int | None) -> dict[str, Any]:
+        inputs = [fingerprint(one) for sessions in sets_of(epoch) for one in sessions]
+        return _training.identity_of(settings, inputs, "train_rnn")
 
     def fit(epoch: int | None) -> train.Fit:
-        train_set = Windows(_read(args.features, args.train_mice, epoch), *reach, device)
-        valid = [] if alone else _read(args.features, args.valid_mice, epoch)
+        train_set, valid_set = (
+            Windows(sessions, *reach, device) if sessions else None for sessions in sets_of(epoch)
+        )
         return train.fit(
             lambda: rnn_decoder(train_set.n_features, settings),
             train_set,
-            Windows(valid, *reach, device) if valid else None,
+            valid_set,
             device=device,
-            checkpoint=_training.checkpoint_of(args, identities[epoch], epoch),
+            checkpoint=_training.checkpoint_of(args, functools.partial(identity, epoch), epoch),
             **{key: settings[key] for key in train.SETTINGS},
         )
 
+    reach = settings["half_window"], settings["half_window"] + IMAGE_REACH
+    mice = args.train_mice or [m for path in args.features for m in mice_in(path, starts[0])]
+    trained = Trained("cnn_rnn", settings, tuple(mice), tuple(args.valid_mice or ()), state={})
     if alone:
-        _training.finish_starts(args, trained, identities, fit)
+        _training.finish_starts(args, trained, starts, identity, fit)
     else:
         _training.finish(args, trained, fit(None))
 

@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> None:
     settings |= {"dropped": dropped, "roi_names": roi_names(recordings)}
     trained = Trained("roi_rnn", settings, allocation.train, allocation.valid, state={})
     inputs = [*_training.fingerprint(recordings), *args.labels_of]
-    checkpoint = _training.checkpoint_of(args, _training.identity_of(settings, inputs, "train_roi"))
+    checkpoint = _training.checkpoint_of(
+        args, lambda: _training.identity_of(settings, inputs, "train_roi")
+    )
     fitted = roi_rnn.fit_roi_rnn(*sets[:2], settings, device, checkpoint)
     if alone:
         _training.finish_alone(args, trained, fitted)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     inputs = [sha256(path) for path in args.responses]
     identity = settings | {"fold": [args.by, args.fold, args.folds, args.fold_seed]}
     checkpoint = _training.checkpoint_of(
-        args, _training.identity_of(identity, inputs, "train_encoding")
+        args, lambda: _training.identity_of(identity, inputs, "train_encoding")
     )
     fitted, predicted = train_network(data, split, settings, device=device, checkpoint=checkpoint)
     write_table(fitted.history, args.history)
