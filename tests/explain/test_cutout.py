@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import h5py
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained, load_trained
-from mesodecode.explain import cutout_masks
+from mesodecode.explain import cutout, cutout_masks
 from mesodecode.explain.cutout import cutout_importance, cutout_session
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
@@ -211,7 +213,7 @@ def mean_read_out(half_window):
     return rnn
 
 
-@pytest.mark.parametrize("fill", ["zero", "blur", "mean"])
+@pytest.mark.parametrize("fill", cutout.FILLS)
 def test_only_what_covers_the_one_pixel_that_is_read_has_a_score(fill):
     frames, labels = movie(60)
     masks = cutout_masks.squares(SIDE, SIDE)
@@ -308,6 +310,19 @@ def test_the_blur_is_a_share_of_the_shorter_side(size):
 # Against one image and one window at a time -----------------------------------------------------
 
 
+def interpolated(frame, mask):
+    """Return a frame whose masked pixels solve the dense equations of ROAD, without noise."""
+    y, x = (axis.ravel() for axis in np.mgrid[: mask.shape[0], : mask.shape[1]])
+    apart = np.maximum(abs(y[:, None] - y), abs(x[:, None] - x))
+    weights = np.where(apart == 1, np.where((y[:, None] == y) | (x[:, None] == x), 2.0, 1.0), 0)
+    weights /= weights.sum(1, keepdims=True)
+    inside, values = mask.ravel(), frame.ravel().astype(np.float64)
+    if inside.any():
+        left = np.eye(inside.sum()) - weights[inside][:, inside]
+        values[inside] = np.linalg.solve(left, weights[inside][:, ~inside] @ values[~inside])
+    return values.reshape(frame.shape).astype(np.float32)
+
+
 def slow_scores(
     decoder, frames, labels, masks, *, half_window=0, segment=None, fill="zero", sigma=2.0
 ):
@@ -329,6 +344,7 @@ def slow_scores(
                 "zero": lambda f: np.zeros_like(f),
                 "blur": lambda f: gaussian_filter(f, sigma),
                 "mean": lambda f, mask=mask: np.full_like(f, f[~mask].mean()),
+                "road": lambda f, mask=mask: interpolated(f, mask),
             }[fill](frame)
             channels.append(np.where(mask, filler, frame))
         return torch.from_numpy(np.stack(channels))[None]
@@ -365,9 +381,12 @@ def decoders(kind):
     return {"cnn": cnn, "pair": (cnn, rnn), "finetuned": CNNRNNDecoder(cnn, rnn).eval()}[kind]
 
 
-@pytest.mark.parametrize("fill", ["zero", "blur", "mean"])
-@pytest.mark.parametrize("kind", ["cnn", "pair", "finetuned"])
-def test_scores_are_those_of_one_window_at_a_time(kind, fill):
+@pytest.mark.parametrize(
+    ("kind", "fill"),
+    [*itertools.product(("cnn", "pair", "finetuned"), ("zero", "blur", "mean")), ("cnn", "road")],
+)
+def test_scores_are_those_of_one_window_at_a_time(kind, fill, monkeypatch):
+    monkeypatch.setattr(cutout, "NOISE", 0.0)  # of "road", for which see below
     decoder = decoders(kind)
     frames, labels = movie(28, seed=1)
     segment = np.repeat([0, 1, 2], [14, 3, 11])
@@ -395,6 +414,37 @@ def test_scores_are_those_of_one_window_at_a_time(kind, fill):
         np.testing.assert_allclose(table.auc_masked, masked, atol=1e-9)
         np.testing.assert_allclose(table.score, intact - masked, atol=1e-9)
         assert table.n_frames.eq(n_used).all()
+
+
+def test_what_is_interpolated_is_noisy_and_a_frame_has_the_same_noise_in_all_its_images():
+    rng = np.random.default_rng(4)
+    frames = torch.as_tensor(rng.standard_normal((9, 20, 20)), dtype=torch.float32)
+    frames *= torch.arange(1, 10)[:, None, None]
+    areas = np.zeros((2, 20, 20), bool)
+    areas[0, 2:12, 3:15], areas[1, 8:, :9] = True, True
+    images = frames.unfold(0, 3, 1).permute(0, 3, 1, 2).contiguous()
+    at = torch.arange(101, 108)
+
+    def made(images, at, size):
+        hide = cutout._Fill(areas, "road", 0.1, torch.device("cpu"))
+        return torch.cat([*hide.passes(images, at, size)]).view(3, len(at), 3, 20, 20)
+
+    found = made(images, at, 4)
+    assert torch.equal(found[0], images)
+    for number, area in enumerate(torch.as_tensor(areas), start=1):
+        assert torch.equal(found[number][..., ~area], images[..., ~area])
+        # frame t is the last channel of one image, the middle one of the next, then the first
+        torch.testing.assert_close(found[number][1:, 0], found[number][:-1, 1], rtol=0, atol=1e-6)
+        torch.testing.assert_close(found[number][1:, 1], found[number][:-1, 2], rtol=0, atol=1e-6)
+        for image, done in zip(frames[1:-1], found[number][:, 1], strict=True):
+            noise = (done - torch.as_tensor(interpolated(image.numpy(), area.numpy())))[area]
+            expected = 0.1 * image[~area].std(correction=0)
+            assert noise.std() == pytest.approx(expected, rel=0.25) and noise.abs().max() > 0
+    torch.testing.assert_close(made(images, at, 100), found, rtol=0, atol=1e-6)
+    part = made(images[2:5], at[2:5], 4)
+    torch.testing.assert_close(part, found[:, 2:5], rtol=0, atol=1e-6)
+    changed = torch.where(torch.as_tensor(areas[0]), 7, images)  # what is hidden does not count
+    torch.testing.assert_close(made(changed, at, 4)[1], found[1], rtol=0, atol=1e-6)
 
 
 class Sums(nn.Module):

@@ -469,7 +469,7 @@ def test_defaults_fill_in():
         ({"masks": "edges", "stride": 2}, "cut.stride: edges have no stride; leave it out"),
         ({"masks": "a.npy", "size": 2}, "cut.size: areas of a file have no size; leave it out"),
         ({"size": 0}, "cut.size: 0 is less than or equal to the minimum of 0"),
-        ({"fill": "grey"}, "cut.fill: 'grey' is not one of zero, blur, mean"),
+        ({"fill": "grey"}, "cut.fill: 'grey' is not one of zero, blur, mean, road"),
         ({"blocks": 0}, "cut.blocks: 0 is less than the minimum of 1"),
         ({"frames": 2}, "cut.frames: no such key; did you mean"),
     ],

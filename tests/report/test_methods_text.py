@@ -427,6 +427,9 @@ def test_importance():
     assert "[@sundararajan2017]" in text and "SHAP" not in text
     text = methods.importance({"decoder": "seq", "masks": "squares", "size": 32})
     assert "[@zeiler2014]" in text and "masks: squares, size: 32" in text
+    assert "interpolated" not in text
+    text = methods.importance({"decoder": "seq", "masks": "squares", "fill": "road"})
+    assert "Hidden pixels were interpolated linearly" in text and "[@rong2022]" in text
 
 
 def test_simulated_recordings_are_called_so():

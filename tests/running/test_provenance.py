@@ -287,7 +287,7 @@ BEHIND = {
     "train_roi": 32,
     "fit_linear": 15,
     "hold_out": 36,  # all kinds that are trained in one step
-    "cutout": 52,  # through the one door to decoders of all kinds
+    "cutout": 53,  # through the one door to decoders of all kinds
     "shap": 31,
     "adapt": 51,  # base.records reads the measures of a movie
     "shift": 61,  # as adapt, and images are resized

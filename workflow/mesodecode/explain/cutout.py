@@ -35,10 +35,13 @@ from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import BATCH
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import SCORES
+from mesodecode.explain.imputation import imputation
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.sample import Sample
 
-FILLS = ("zero", "blur", "mean")
+FILLS = ("zero", "blur", "mean", "road")
+NOISE = 0.1  # SD of the noise of "road", as a share of that of the visible pixels
+FIELDS = 61  # fields of noise, one a frame in turn: more frames than a window has
 WINDOWS = 256  # windows of one pass through a recurrent network
 
 Decoder = CNNDecoder | CNNRNNDecoder | tuple[CNNDecoder, RNNDecoder]
@@ -125,7 +128,9 @@ def cutout_session(
         (published). "blur": the image after a Gaussian filter of SD `blur_sigma`, reflected at the
         edges: detail goes, the coarse level stays, also that of the masked area. "mean": in each
         image and channel the mean over the pixels that stay visible: the momentary brightness of
-        the rest; a temporal mean over the session would be "zero" again.
+        the rest; a temporal mean over the session would be "zero" again. "road": each hidden pixel
+        the weighted mean of its neighbours (`imputation`), and noise of SD `NOISE` of that of the
+        visible pixels, of a frame the same in all its images; which pixels were hidden shows least.
     blur_sigma
         In px from 1, below as a share of the image's shorter side.
     frame_step, run_length
@@ -252,16 +257,25 @@ class _Fill:
                 )
                 for n in areas.shape[1:]
             ]
-        if fill == "mean":
+        if fill in ("mean", "road"):
             visible = (~self._areas[..., 0]).flatten(1).float()
             self._weights = visible / visible.sum(1, keepdim=True)
+        if fill == "road":
+            self._imputations = [imputation(area) for area in areas[1:]]
+            fields = torch.randn(
+                FIELDS, *areas.shape[1:], generator=torch.Generator().manual_seed(0)
+            )
+            self._noise = fields.flatten(1).to(device)
 
     def __len__(self) -> int:
         return len(self._areas)
 
-    def passes(self, images: Tensor, size: int) -> Iterator[Tensor]:
-        """Yield images (n, 3, H, W) under every mask, mask by mask, `size` images a time."""
-        fills = self._fills(images)
+    def passes(self, images: Tensor, frames: Tensor, size: int) -> Iterator[Tensor]:
+        """Yield images (n, 3, H, W) of `frames` (n,) under every mask, mask by mask.
+
+        `size` images a time.
+        """
+        fills = self._road(images, frames) if self._fill == "road" else self._fills(images)
         rows = images.permute(0, 2, 3, 1)  # so that what is made lies channels last, uncopied
         everything = torch.arange(len(self) * len(images), device=images.device)
         for part in everything.split(size):
@@ -280,6 +294,33 @@ class _Fill:
             return lambda mask, image: blurred[image]
         means = images.flatten(2) @ self._weights.T  # (n, 3, M + 1)
         return lambda mask, image: means[image, :, mask][:, None, None]
+
+    def _road(self, images: Tensor, frames: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return what `_fills` does, of images (n, 3, H, W) of `frames` (n,)."""
+        pixels = images.flatten(2)
+        variance = pixels.square() @ self._weights.T - (pixels @ self._weights.T).square()
+        noise_sd = NOISE * variance.clamp(min=0).sqrt()  # (n, 3, M + 1)
+        # channel c of image t is frame t + c, but for a constant
+        field = (frames.to(images.device)[:, None] + torch.arange(3, device=images.device)) % FIELDS
+
+        def fills(mask: Tensor, image: Tensor) -> Tensor:
+            filled = torch.zeros(len(mask), *images.shape[1:], device=images.device).flatten(2)
+            for number in mask.unique().tolist():
+                if number == 0:
+                    continue
+                of, chosen = self._imputations[number - 1], mask == number
+                taken = image[chosen]
+                hidden, around = (
+                    torch.as_tensor(part, device=images.device) for part in (of.hidden, of.around)
+                )
+                visible = pixels[taken][..., around].flatten(0, 1).T.double().cpu().numpy()
+                values = torch.as_tensor(of.values(visible).T, dtype=images.dtype)
+                values = values.to(images.device).view(len(taken), 3, -1)
+                values += noise_sd[taken, :, number, None] * self._noise[field[taken]][..., hidden]
+                filled[chosen.nonzero(), :, hidden] = values.transpose(1, 2)
+            return filled.view(-1, *images.shape[1:]).permute(0, 2, 3, 1)
+
+        return fills
 
 
 @torch.inference_mode()
@@ -303,7 +344,7 @@ def _logits(
     parts = needed.split(batch_size)
     with Progress(len(hide) * len(needed), "masked images", "cut-out") as progress:
         for part, batch in zip(parts, images.batches(parts), strict=True):
-            found = torch.cat([cnn(masked) for masked in hide.passes(batch, batch_size)])
+            found = torch.cat([cnn(masked) for masked in hide.passes(batch, part, batch_size)])
             found = found.view(len(hide), len(part), -1)
             kept = found if kept is None else torch.cat([kept, found], dim=1)
             # Windows are in order: those whose last image is there are read, and what no later

@@ -201,6 +201,7 @@ def caption(
         "zero": "their own mean over the session",
         "blur": "the blurred image",
         "mean": "the mean of the visible pixels",
+        "road": "what surrounds them, interpolated, with a little noise (ROAD)",
     }[settings["fill"]]
     kind = {"pairs": "pairs of mirror squares"}.get(settings["masks"], settings["masks"])
     if grid(masks.names) is None:

@@ -250,10 +250,16 @@ def importance(settings: Mapping[str, Any]) -> str:
     settings = {key: item for key, item in settings.items() if key != "checks"}
     if "masks" in settings:
         rest = {key: item for key, item in settings.items() if key != "decoder"}
+        filled = ""
+        if settings.get("fill") == "road":
+            filled = (
+                " Hidden pixels were interpolated linearly from those around them, with noise of a "
+                "tenth of the SD of the visible pixels [@rong2022]."
+            )
         return (
             f"Areas of the images of {decoder} were hidden one after another (occlusion "
             "[@zeiler2014]); the score of an area is the AUC of the whole images less that of the "
-            f"images without it. Settings: {listed(rest)}.{checked}"
+            f"images without it.{filled} Settings: {listed(rest)}.{checked}"
         )
     method = {
         "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
