@@ -18,6 +18,7 @@ from mesodecode.base import plots
 from mesodecode.base.files import UserError, natural
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.decoders import loss_figure
+from mesodecode.explain import map_mice
 from mesodecode.recordings import qc
 from mesodecode.report import formats
 from mesodecode.scores import auc as auc_tables
@@ -202,6 +203,22 @@ def test_report_shows_importance_with_its_checks(study):
     assert "planted truth pass 1.00" in text and "seeds not made – No." in text
     assert text.index("shap AUC by decoder.") < text.index("fig6 AUC by decoder.")
     assert 'id="importance"' not in write_report(study)
+
+
+@pytest.mark.parametrize(
+    ("mice", "words"), [(5, "cannot be less than 0.0625. Read the intervals."), (8, ": a, c.")]
+)
+def test_report_says_what_a_map_shows_over_mice(study, mice, words):
+    numbers = dict.fromkeys(map_mice.NUMBERS, 0.5)
+    rows = [numbers | {"unit": unit, "against": "0", "n_mice": mice} for unit in "abc"]
+    table = pd.DataFrame(rows, columns=map_mice.COLUMNS).assign(
+        p_smallest=2 / 2**mice, p_max_t=[0.01, 0.2, 0.03]
+    )
+    table.to_csv(study / "importance_fig6_mice.tsv", sep="\t", index=False)
+    page = write_report(study, "importance_fig6_mice.tsv", *draw(study, "importance_fig6_mice.svg"))
+    text = text_of(page)
+    assert f"the {mice} test mice" in text and words in text
+    assert 'id="importance"' in page and "fig6" in text
 
 
 def test_report_shows_the_note_of_the_config(study):

@@ -64,6 +64,58 @@ def test_sign_flip_of_many_mice_is_drawn():
     assert mouse_tests.sign_flip(np.ones(40))[0] == smallest
 
 
+@pytest.mark.parametrize("n", [2, 3, 5, 6])
+def test_max_t_is_that_of_all_products(n):
+    rng = np.random.default_rng(n)
+    means = rng.normal(0.5, 1, (n, 4)) + rng.normal(0, 1, (n, 1))
+    t, p, smallest = mouse_tests.max_t(means)
+    np.testing.assert_allclose(t, stats.ttest_1samp(means, 0).statistic)
+    highest = [
+        np.abs(stats.ttest_1samp(np.array(signs)[:, None] * means, 0).statistic).max()
+        for signs in itertools.product([-1, 1], repeat=n)
+    ]
+    expected = [np.mean(np.array(highest) >= abs(one) - 1e-9) for one in t]
+    np.testing.assert_allclose(p, expected)
+    assert smallest == 2 / 2**n <= p.min()
+
+
+def test_max_t_of_one_area_is_not_less_than_its_sign_flips_and_of_copies_it_is_the_same():
+    one = np.array([[1.0], [2], [3], [-0.5], [4], [1.5]])
+    p = mouse_tests.max_t(one)[1]
+    np.testing.assert_array_equal(p, mouse_tests.sign_flip(one[:, 0])[0])
+    np.testing.assert_array_equal(mouse_tests.max_t(np.repeat(one, 9, axis=1))[1], p[[0] * 9])
+
+
+def test_max_t_where_nothing_varies_and_of_one_mouse():
+    means = np.array([[0, 2, 1.0], [0, 2, -1], [0, 2, 3], [0, 2, 1], [0, 2, 2]])
+    t, p, _ = mouse_tests.max_t(means)
+    assert (t[0], p[0], t[1], p[1]) == (0, 1, np.inf, 0.0625)
+    t, p, smallest = mouse_tests.max_t(means[:1])
+    assert np.isnan([*t, *p, smallest]).all()
+
+
+def test_max_t_of_many_mice_is_drawn():
+    rng = np.random.default_rng(3)
+    means = rng.normal([0, 2], 1, (20, 2))
+    _, p, smallest = mouse_tests.max_t(means)
+    assert smallest == p[1] == 1 / 10_001
+    # two areas that are independent: 1 - (1 - p of one)²
+    single = stats.ttest_1samp(means[:, 0], 0).pvalue
+    assert p[0] == pytest.approx(1 - (1 - single) ** 2, abs=0.03)
+
+
+@pytest.mark.parametrize(("mice", "expected"), [(5, 0), (8, 0.05)])
+def test_max_t_keeps_its_level_over_all_areas(mice, expected):
+    """20 areas that go together; of 5 mice no p is below .0625."""
+    rng, draws = np.random.default_rng(8), 300
+    shared = rng.normal(0, 1, (draws, mice, 1))
+    maps = rng.normal(0, 1, (draws, mice, 20)) + shared
+    wrong = np.mean([mouse_tests.max_t(one)[1].min() < 0.05 for one in maps])
+    assert wrong == pytest.approx(expected, abs=0.03 if expected else 0)
+    single = np.mean(stats.ttest_1samp(maps, 0, axis=1).pvalue.min(axis=1) < 0.05)
+    assert single > 0.25  # each area by itself
+
+
 def test_nadeau_bengio_by_hand():
     # mean 2.5, s² = 5/3; t = 2.5 / sqrt((1/4 + 1/3) 5/3) = 2.5354628; the plain t is 3.8729833
     difference = np.array([1.0, 2, 3, 4])

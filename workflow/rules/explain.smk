@@ -6,7 +6,7 @@ OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     importance/{importance}/{decoder}/{allocation}.h5 of SHAP,
     importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
     importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained;
-    tables/importance_{importance}.tsv, of cut-outs also _sessions.tsv, and _checks.tsv;
+    tables/importance_{importance}.tsv, of cut-outs also _sessions.tsv, _mice.tsv and _checks.tsv;
     tables/importance_{importance}_sides.tsv, where areas have mirror images; figures of the same
     names, .svg and .png
 """
@@ -40,11 +40,15 @@ SIDED = [
 ]
 
 
-SHOWN_TABLES += expand(RESULTS / "tables/importance_{name}_checks.tsv", name=IMPORTANCE)
+SHOWN_TABLES += expand(
+    RESULTS / "tables/importance_{name}_{what}.tsv",
+    name=IMPORTANCE,
+    what=["mice", "checks"],
+)
 SHOWN_FIGURES += expand(
     RESULTS / "figures/importance_{name}{what}.svg",
     name=IMPORTANCE,
-    what=["", "_checks"],
+    what=["", "_mice", "_checks"],
 )
 SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_sides.svg", name=SIDED)
 
@@ -338,4 +342,36 @@ rule map_checks:
         "Judging the maps of {wildcards.importance}"
     shell:
         "mesodecode map-checks --maps {input.maps} --checks {input.checks} {params.companions} "
+        "--name {wildcards.importance} --out {output.table} --figure {params.prefix} 2> {log}"
+
+
+rule map_mice:
+    input:
+        maps=maps_of("decoder"),
+        null=maps_of("null_decoder"),
+    output:
+        table=RESULTS / "tables/importance_{importance}_mice.tsv",
+        svg=report(
+            RESULTS / "figures/importance_{importance}_mice.svg",
+            category="Importance",
+            caption="../report/importance_mice.rst",
+            labels={"importance": "{importance}, intervals over mice"},
+        ),
+        png=RESULTS / "figures/importance_{importance}_mice.png",
+    log:
+        RESULTS / "logs/map_mice/{importance}.log",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(10),
+    params:
+        null=lambda wildcards, input: flag_if("--null-maps", input.null),
+        decoder=lambda wildcards: IMPORTANCE[wildcards.importance]["decoder"],
+        prefix=str(RESULTS / "figures/importance_{importance}_mice"),
+        code=code_version("map_mice"),
+    message:
+        "Intervals over mice of the maps of {wildcards.importance}"
+    shell:
+        "mesodecode map-mice --maps {input.maps} {params.null} --decoder {params.decoder} "
         "--name {wildcards.importance} --out {output.table} --figure {params.prefix} 2> {log}"

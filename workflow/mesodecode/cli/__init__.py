@@ -61,6 +61,7 @@ FOR_WORKFLOW = {
     "cutout-check",
     "cutout-summary",
     "map-checks",
+    "map-mice",
     "shap-check",
     "shap-summary",
     "sides",

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from mesodecode.base.files import UserError, natural
 from mesodecode.base.tables import NUMBERS, read_table
 from mesodecode.confounds import control_verdicts
+from mesodecode.explain import map_mice
 from mesodecode.recordings import qc
 from mesodecode.report import formats, references, summaries
 from mesodecode.report import methods as methods_text
@@ -120,12 +121,19 @@ def _rows(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _importance(config: Mapping[str, Any], tables: Tables) -> Words:
-    checks = {name: tables.get(f"importance_{name}_checks") for name in config["importance"]}
+    checks, mice = (
+        {name: tables.get(f"importance_{name}_{what}") for name in config["importance"]}
+        for what in ("checks", "mice")
+    )
     return {
+        "mice": {
+            name: "" if table is None else map_mice.in_words(table, "areas")
+            for name, table in mice.items()
+        },
         "checks": {
             name: [] if table is None else summaries.records(table)
             for name, table in checks.items()
-        }
+        },
     }
 
 
@@ -260,10 +268,12 @@ SECTIONS = [
         tables={
             "importance_{importance}_checks": _table(
                 ("check", "verdict", "value", "sentence"), ("value", "limit", "n")
-            )
+            ),
+            "importance_{importance}_mice": _table(map_mice.COLUMNS, map_mice.NUMBERS),
         },
         figures=(
             "importance_{importance}",
+            "importance_{importance}_mice",
             "importance_{importance}_sides",
             "importance_{importance}_checks",
         ),

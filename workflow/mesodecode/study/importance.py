@@ -18,7 +18,7 @@ MASKS = {
     **dict.fromkeys(("edges", "corners"), ("size",)),
 }
 SIDED = ("squares", "circles")  # masks of which each has its mirror image among the others
-TABLES = ("sessions", "sides", "checks")  # tables/importance_{name}_sessions.tsv
+TABLES = ("sessions", "sides", "checks", "mice")  # tables/importance_{name}_sessions.tsv
 
 
 def kind_of(settings: Mapping[str, Any]) -> str:

@@ -1,0 +1,126 @@
+"""Maps with mice as the unit: by hand, on planted areas, and where mice are too few."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.explain import cutout_tables, map_mice, map_mice_figure
+
+
+def scores_of(values, mice, kind="mask") -> pd.DataFrame:
+    """Maps (allocations, units), of these test mice."""
+    pairs = [(f"{mouse}{number}", mouse) for number, mouse in enumerate(mice)]
+    index = pd.MultiIndex.from_tuples(pairs, names=["allocation", "test_mouse"])
+    values = np.asarray(values, float)
+    names = [f"square r1 c{n}" if kind == "mask" else str(n) for n in range(1, len(values.T) + 1)]
+    return pd.DataFrame(values, index, pd.Index(names, name=kind))
+
+
+def planted(n_mice, each=4, n_units=20, seed=0, effect=0.1) -> pd.DataFrame:
+    """Maps of mice in which the first two areas cost AUC, in every mouse but for luck."""
+    rng = np.random.default_rng(seed)
+    own = np.repeat(rng.normal(0, 0.03, (n_mice, n_units)), each, axis=0)
+    values = own + rng.normal(0, 0.01, own.shape)
+    values[:, :2] += effect
+    return scores_of(values, np.repeat([f"m{n}" for n in range(n_mice)], each))
+
+
+def test_a_mouse_counts_once_whatever_its_allocations():
+    scores = scores_of([[1, 0], [3, 0], [4, 1], [9, 2]], ["d", "d", "e", "f"])
+    table = map_mice.over_mice(scores).set_index("unit")
+    row = table.loc["square r1 c1"]
+    assert (row["n"], row["n_mice"], row["mean"], row["against"]) == (4, 3, 5, "0")
+    # 2, 4, 9: SD √13, t(2) = 4.302653
+    half = 4.302653 * np.sqrt(13 / 3)
+    assert row[["low", "high"]].tolist() == pytest.approx([5 - half, 5 + half], rel=1e-6)
+    assert row["t"] == pytest.approx(5 / np.sqrt(13 / 3))
+    assert row["p_smallest"] == row["p_max_t"] == 0.25
+    assert row["difference"] == row["mean"] and row["difference_low"] == row["low"]
+
+
+def test_planted_areas_are_found_and_a_map_of_luck_finds_none():
+    scores = planted(8)
+    table = map_mice.over_mice(scores)
+    found = table["p_max_t"] < 0.05
+    assert found.tolist() == [True] * 2 + [False] * 18
+    assert "2 of 20 areas are above 0" in map_mice.in_words(table, "areas")
+    rng = np.random.default_rng(1)  # each mouse its own order: no area holds over mice
+    mixed = scores.copy()
+    for _, rows in scores.groupby("test_mouse"):
+        mixed.loc[rows.index] = rows.to_numpy()[:, rng.permutation(20)]
+    wrong = map_mice.over_mice(mixed)
+    assert not (wrong["p_max_t"] < 0.05).any()
+    assert map_mice.in_words(wrong, "areas").endswith("p < 0.05): none.")
+
+
+def test_five_mice_show_intervals_and_say_that_no_test_can():
+    table = map_mice.over_mice(planted(5, effect=1.0))
+    assert (table["low"][:2] > 0).all() and (table["p_smallest"] == 0.0625).all()
+    assert table["p_max_t"].min() == 0.0625
+    words = map_mice.in_words(table, "areas")
+    assert "over the 5 test mice, which are too few" in words and "less than 0.0625" in words
+
+
+def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
+    scores = scores_of(1 + planted(8).to_numpy(), np.repeat([*"abcdefgh"], 4), "ROI")
+    null = scores_of(np.ones((32, 20)), np.repeat([*"abcdefgh"], 4), "ROI")
+    alone = map_mice.over_mice(scores)
+    assert alone["p_max_t"].isna().all() and alone["against"].eq("").all()
+    assert alone["low"].gt(0).all() and alone["difference"].isna().all()
+    assert "name a null_decoder" in map_mice.in_words(alone, "ROIs")
+    table = map_mice.over_mice(scores, null.iloc[::-1, ::-1])  # in whatever order
+    assert (table["p_max_t"] < 0.05).tolist() == [True] * 2 + [False] * 18
+    np.testing.assert_allclose(table["difference"], table["mean"] - 1)
+    assert "2 of 20 ROIs are above with permuted labels" in map_mice.in_words(table, "ROIs")
+    with pytest.raises(UserError, match="permuted labels: nothing of allocation h31; give"):
+        map_mice.over_mice(scores, null[:-1])
+    with pytest.raises(UserError, match="permuted labels: nothing of ROI 20; give"):
+        map_mice.over_mice(scores, null.drop(columns="20"))
+
+
+@pytest.mark.parametrize(
+    ("mice", "n", "words"),
+    [
+        (["d", "d", "d"], 1, "one test mouse"),
+        (["d+e", "e+f", "d+f"], 0, "several mice together"),
+    ],
+)
+def test_without_mice_there_are_no_intervals_and_it_is_said(mice, n, words):
+    table = map_mice.over_mice(scores_of([[1, 2], [3, 4], [5, 6]], mice))
+    assert set(table["n_mice"]) == {n} and table["mean"].tolist() == [3, 4]
+    numbers = ["low", "high", "difference_low", "difference_high", "t", "p_max_t", "p_smallest"]
+    assert table[numbers].isna().all(axis=None)
+    assert words in map_mice.in_words(table, "areas")
+
+
+def test_the_figure_has_an_interval_for_each_area_and_a_sign_for_each_mouse():
+    scores = planted(8)
+    table = map_mice.over_mice(scores)
+    axes = map_mice_figure.draw(table, map_mice.tested(scores)).axes[0]
+    grey = [line for line in axes.lines if line.get_markeredgecolor() == "0.6"]
+    assert len(grey) == 8 and all(len(line.get_xdata()) == 20 for line in grey)
+    (bars,) = axes.collections
+    drawn = np.array([segment[:, 1] for segment in bars.get_segments()])
+    np.testing.assert_allclose(drawn, table[["low", "high"]])
+    assert [text.get_text() for text in axes.texts] == ["*"] * 2
+    assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["r1 c1", "r1 c2"]
+
+
+def test_the_verb_writes_table_and_figure(tmp_path):
+    scores = planted(5, each=2, n_units=3)
+    rows = scores.rename_axis(columns="mask").stack().rename("score").reset_index()
+    about = dict.fromkeys(cutout_tables.COLUMNS, 0) | {"session": "s1", "decoder": "cnn"}
+    rows = rows.assign(**{key: value for key, value in about.items() if key not in rows})
+    rows.to_csv(tmp_path / "scores.tsv", sep="\t", index=False)
+    line = ["map-mice", "--maps", tmp_path / "scores.tsv", "--decoder", "cnn", "--name", "fig3"]
+    line += ["--out", tmp_path / "t.tsv", "--figure", tmp_path / "f"]
+    assert cli.main([*map(str, line)]) == 0
+    table = pd.read_csv(tmp_path / "t.tsv", sep="\t")
+    assert table.columns.tolist() == list(map_mice.COLUMNS) and len(table) == 3
+    svg = (tmp_path / "f.svg").read_text()
+    assert "fig3: intervals over mice" in svg and "The map of cnn with mice as the unit" in svg
+    assert "cannot be less than 0.0625" in svg and (tmp_path / "f.png").stat().st_size > 10_000
