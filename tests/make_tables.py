@@ -163,6 +163,7 @@ def map_of(values, allocation="one", **changes) -> shap_maps.ShapMap:
         **{"frame": np.arange(-half, half + 1), "roi": np.arange(1, n_rois + 1)},
         **{"frame_rate": 30.0, "method": "deep", "output": "probability", "n_windows": 1000},
         **{"n_background": 1000, "background_from": "test", "base": 0.5},
-        "completeness_error": 1e-6,
+        **{"completeness_error": 1e-6, "n_run": 400},
+        **{"signed": -values, "in_run": values / 2, "in_rest": -values / 3},
     }
     return shap_maps.ShapMap(mean_abs=values, **about | changes)

@@ -253,8 +253,8 @@ def test_checks_are_the_same_twice_and_read_as_written(tmp_path):
     found.write(tmp_path / "c.h5")
     read = map_check.read(tmp_path / "c.h5")
     for key, value in dataclasses.asdict(found).items():
-        assert np.array_equal(getattr(again, key), value, equal_nan=key == "planted"), key
-        assert np.array_equal(getattr(read, key), value, equal_nan=key == "planted"), key
+        assert np.array_equal(getattr(again, key), value, equal_nan=key.startswith("planted")), key
+        assert np.array_equal(getattr(read, key), value, equal_nan=key.startswith("planted")), key
     assert not np.array_equal(found.randomised, other.randomised)
     (tmp_path / "bad.h5").write_text("no HDF5")
     with pytest.raises(UserError, match=r"bad\.h5: not a file of `mesodecode shap-check`"):
@@ -294,7 +294,9 @@ def test_a_map_of_the_weights_passes(graded):
     assert table.loc["allocations", "verdict"] == "pass"
     assert table.loc["allocations", "value"] > 0.9  # 0.7 ** n, and |x| of 60 windows
     not_made = table[table["verdict"] == "not made"]
-    assert not_made.index.tolist() == ["planted truth", "permuted labels", "seeds"]
+    unsigned = ["deletion one by one", "deletion by sign"]
+    assert not_made.index.tolist() == ["planted truth", "permuted labels", "seeds", *unsigned[1:]]
+    assert table.loc[unsigned[0], "verdict"] == "pass"
     assert not_made["sentence"].str.startswith("Not made: ").all() and set(table["n"]) == {6}
 
 
@@ -367,7 +369,12 @@ def test_ranks_of_few_units_are_not_judged(graded):
     maps, made = graded
     few = [
         dataclasses.replace(
-            one, unit=("1", "2", "3"), randomised=one.randomised[:3], planted=one.planted[:3]
+            one,
+            unit=("1", "2", "3"),
+            randomised=one.randomised[:3],
+            planted=one.planted[:3],
+            planted_times=one.planted_times[:, :3],
+            planted_signs=one.planted_signs[:3],
         )
         for one in made
     ]
@@ -442,7 +449,8 @@ def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
     line += ["--seed-maps", *null, "--seed-maps", *own, "--name", "fig6"]
     assert cli.main([*line, "--out", f"{tmp_path}/t.tsv", "--figure", f"{tmp_path}/f"]) == 0
     table = pd.read_csv(tmp_path / "t.tsv", sep="\t").set_index("check")
-    assert table["verdict"].tolist() == ["pass", "pass", "flag", "pass", "pass", "pass"]
+    assert table["verdict"].tolist()[:6] == ["pass", "pass", "flag", "pass", "pass", "pass"]
+    assert table["verdict"].tolist()[6:] == ["pass", "not made"]  # checks made without signed maps
     svg = (tmp_path / "f.svg").read_text()
     for words in ("fig6: checks of the map", "Is the map right?", "n = 6", "of 1 planted ROIs"):
         assert words in svg

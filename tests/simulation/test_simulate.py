@@ -247,6 +247,52 @@ def test_lag_between_behaviour_and_signal_is_the_kinetics_less_the_lead(lead_s):
     assert abs(lags[np.argmax(fit)] - expected) <= 1.5
 
 
+def test_areas_lead_and_lag_and_fall_silent_each_by_itself():
+    each = {
+        "signal_rois": [6, 20, 31],
+        "signal_leads_s": [0.5, -0.4, 0],
+        "signal_gains": [1, 2, -1],
+    }
+    made = quiet(lead_s=0.1, global_fraction=0, **each)
+    label = np.diff(made.label.astype(float))
+    lags = np.arange(-45, 46)
+    found = {}
+    for roi in each["signal_rois"]:
+        signal = np.diff(made.rois[roi - 1])
+        fit = [np.dot(np.roll(label, lag)[50:-50], signal[50:-50]) for lag in lags]
+        at = np.argmax(np.abs(fit))
+        found[roi] = lags[at], np.sign(fit[at])
+    kinetics = 30 * 0.02 * np.log(11)  # the kernel's peak after the drive
+    for roi, lead, sign in ((6, 0.6, 1), (20, -0.3, 1), (31, 0.1, -1)):
+        assert abs(found[roi][0] - (kinetics - 30 * lead)) <= 1.5
+        assert found[roi][1] == sign
+    signal = made.truth.roi_signal
+    assert np.flatnonzero(signal).tolist() == [5, 19, 30]
+    assert signal[19] / signal[5] == pytest.approx(2, rel=0.2) and signal[30] < 0
+
+
+def test_lists_of_the_defaults_make_the_same_movie(tmp_path):
+    plain = make()
+    same = make(signal_leads_s=[0, 0, 0, 0], signal_gains=[1, 1, 1, 1])
+    assert np.array_equal(plain.frames, same.frames)
+    assert not np.array_equal(plain.frames, make(signal_leads_s=[0, 0, 0, 0.1]).frames)
+    for name, one in (("none", plain), ("some", make(signal_leads_s=[0, 0, -0.5, 1]))):
+        simulate.write_session(one, tmp_path / name)
+    with h5py.File(tmp_path / "none/m1_s1_truth.h5") as truth:
+        assert len(truth.attrs["signal_leads_s"]) == 0
+    with h5py.File(tmp_path / "some/m1_s1_truth.h5") as truth:
+        assert truth.attrs["signal_leads_s"].tolist() == [0, 0, -0.5, 1]
+
+
+def test_leads_and_gains_can_be_given_as_flags(tmp_path):
+    words = ["--signal-rois", 6, 8, "--signal-leads-s", -0.2, 0.2, "--signal-gains", 1, -1]
+    size = ["--n-frames", 90, "--image-size", 32, "--mice", 1, "--sessions", 1]
+    run_verb("--out", tmp_path, *size, *words)
+    with h5py.File(tmp_path / "m1_s1_truth.h5") as truth:
+        assert truth.attrs["signal_gains"].tolist() == [1, -1]
+        assert truth.attrs["signal_leads_s"].tolist() == [-0.2, 0.2]
+
+
 def test_run_drive_has_the_indicators_rise_and_decay():
     made = make(n_frames=900, tau_decay_s=0.6, lead_s=0)
     drive, label = made.truth.run_drive, made.label
@@ -437,6 +483,10 @@ def test_flipping_leaves_both_states():
         ({"signal_rois": [0]}, "signal_rois"),
         ({"signal_rois": []}, "signal_rois"),
         ({"lead_s": float("nan")}, "lead_s"),
+        ({"signal_leads_s": [0.1]}, "signal_leads_s: 1 numbers, but signal_rois has 4"),
+        ({"signal_leads_s": [9, 0, 0, 0]}, "signal_leads_s"),
+        ({"signal_gains": [1, 1, 1, float("nan")]}, "signal_gains"),
+        ({"signal_gains": [1, 1, 1, 0]}, "signal_gains: 0 plants nothing"),
         ({"n_frames": 10}, "n_frames"),
         ({"tau_decay_s": 0}, "tau_decay_s"),
         ({"scale": 1.5}, "ROI .* lies outside the image"),

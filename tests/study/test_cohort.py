@@ -632,6 +632,16 @@ BAD = [
     ("fetch", "https://example.org", "config: fetch: 'https://example.org' is not a record such"),
     ("simulate", {"by_mouse": {"z": {"scale": 1}}}, "config: simulate.by_mouse.z: no such mouse"),
     ("simulate", {"by_mouse": {"a": {"scal": 1}}}, "config: simulate.by_mouse.a.scal: no such key"),
+    (
+        "simulate",
+        {"signal_gains": [1, 2]},
+        "config: simulate.signal_gains: 2 numbers, but signal_rois has 4; give one for each",
+    ),
+    (
+        "simulate",
+        {"signal_leads_s": [0, 0, 0, 0.1], "by_mouse": {"a": {"signal_rois": [1, 2]}}},
+        "config: simulate.by_mouse.a.signal_leads_s: 4 numbers, but signal_rois has 2",
+    ),
     ("simulate", {"by_mouse": {"a": {"seed": 5}}}, "config: simulate.by_mouse.a.seed: is that of"),
     ("simulate", {"run_shares": []}, "config: simulate.run_shares: "),
     ("simulate", {"run_shares": [1.5]}, "config: simulate.run_shares.0: 1.5 is greater than"),

@@ -6,7 +6,8 @@ OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     importance/{importance}/{decoder}/{allocation}.h5 of SHAP,
     importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
     importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained;
-    tables/importance_{importance}.tsv, of cut-outs also _sessions.tsv, _mice.tsv and _checks.tsv;
+    tables/importance_{importance}.tsv, of cut-outs also _sessions.tsv, of SHAP _signed.tsv and
+    _times.tsv, and of both _mice.tsv and _checks.tsv;
     tables/importance_{importance}_sides.tsv, where areas have mirror images; figures of the same
     names, .svg and .png
 """
@@ -51,6 +52,7 @@ SHOWN_FIGURES += expand(
     what=["", "_mice", "_checks"],
 )
 SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_sides.svg", name=SIDED)
+SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_signed.svg", name=SHAPS)
 
 
 wildcard_constraints:
@@ -94,6 +96,7 @@ rule shap:
 
 rule shap_summary:
     input:
+        unpack(shap_picture),
         maps=maps_of("decoder"),
         null=maps_of("null_decoder"),
     output:
@@ -110,6 +113,15 @@ rule shap_summary:
             labels={"importance": "{importance}", "kind": "figure"},
         ),
         png=RESULTS / "figures/importance_{importance}.png",
+        signed=RESULTS / "tables/importance_{importance}_signed.tsv",
+        times=RESULTS / "tables/importance_{importance}_times.tsv",
+        signed_svg=report(
+            RESULTS / "figures/importance_{importance}_signed.svg",
+            category="Importance",
+            caption="../report/importance_signed.rst",
+            labels={"importance": "{importance}, with signs", "kind": "figure"},
+        ),
+        signed_png=RESULTS / "figures/importance_{importance}_signed.png",
     log:
         RESULTS / "logs/shap_summary/{importance}.log",
     wildcard_constraints:
@@ -121,13 +133,16 @@ rule shap_summary:
         runtime=grows(10),
     params:
         null=lambda wildcards, input: flag_if("--null-maps", input.null),
+        place=place_flags,
         prefix=str(RESULTS / "figures/importance_{importance}"),
         code=code_version("shap_summary"),
     message:
         "Summarising the importance {wildcards.importance}"
     shell:
         "mesodecode shap-summary --maps {input.maps} {params.null} "
-        "--name {wildcards.importance} --out {output.table} --figure {params.prefix} 2> {log}"
+        "--name {wildcards.importance} --out {output.table} --figure {params.prefix} "
+        "--signed {output.signed} --times {output.times} --signed-figure {params.prefix}_signed "
+        "{params.place} 2> {log}"
 
 
 rule cutout:
@@ -191,15 +206,15 @@ rule cutout_summary:
         mem_mb=grows(2000),
         runtime=grows(10),
     params:
-        rois=lambda wildcards, input: flag_if("--rois", input.rois),
+        place=place_flags,
         settings=importance_flags,
         prefix=str(RESULTS / "figures/importance_{importance}"),
         code=code_version("cutout_summary"),
     message:
         "Summarising the importance {wildcards.importance}"
     shell:
-        "mesodecode cutout-summary --scores {input.scores} --recording {input.recording} "
-        "{params.rois} {params.settings} --name {wildcards.importance} --out {output.table} "
+        "mesodecode cutout-summary --scores {input.scores} "
+        "{params.place} {params.settings} --name {wildcards.importance} --out {output.table} "
         "--sessions {output.sessions} --figure {params.prefix} 2> {log}"
 
 

@@ -22,12 +22,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.explain.cortex import COLOURS, is_truth, mean_image
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
 from mesodecode.recordings.masks import read_masks
 from mesodecode.recordings.recording import Recording
 
-COLOURS = "RdBu_r"  # red, white, blue: tells signs apart for all kinds of colour vision
 MOST_WRITTEN = 8  # columns of a grid whose numbers are still legible
 BUT = "all but "
 
@@ -88,18 +88,14 @@ def _on_image(
     axes: Axes, scores: np.ndarray, image: np.ndarray, rois: np.ndarray | None, norm: Normalize
 ) -> None:
     """Draw a mean image, over it scores (H, W), opaque where they are large, and ROIs."""
-    low, high = np.percentile(image, (1, 99.5))
-    spread = high - low  # neither black nor white, on which ROIs and colours would be lost
-    grey = {"cmap": "gray", "vmin": low - 0.5 * spread, "vmax": high + 0.4 * spread}
-    axes.imshow(image, interpolation="nearest", **grey)
+    mean_image(axes, image)
     colours = mpl.colormaps[COLOURS](norm(np.nan_to_num(scores)))
     colours[..., 3] = 0.85 * np.abs(np.nan_to_num(scores)) / norm.vmax
     axes.imshow(colours, interpolation="nearest")
     for number, (x, y) in enumerate([] if rois is None else rois, start=1):
         axes.text(x, y, number, ha="center", va="center", fontsize=4.5)
     height, width = image.shape
-    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
 def _grid(axes: Axes, table: pd.DataFrame, layout: np.ndarray, norm: Normalize) -> None:
@@ -173,17 +169,17 @@ def _wrapped(name: str) -> str:
     return name.replace(" and ", "\nand ")
 
 
-def roi_centres(path: str | Path, recording: Recording) -> np.ndarray:
+def roi_centres(path: str | Path, recording: Recording, dataset: str | None = None) -> np.ndarray:
     """Return the centres of ROIs in px of a recording's images (R, 2), x and y.
 
-    `path` is a file of masks, in pixels of the movie as recorded, or the truth of a simulated
-    session (.h5).
+    `path` is a file of masks, in pixels of the movie as recorded (`dataset`: see `read_masks`), or
+    the truth of a simulated session (.h5).
     """
-    if Path(path).suffix == ".h5":
+    if is_truth(path):
         with h5py.File(path) as file:
             return file["roi_xy"][:]
     recorded = recording.recorded_size or recording.shape[1:]
-    masks = read_masks(path, *recorded)
+    masks = read_masks(path, *recorded, dataset)
     centres = [[(p % recorded[1]).mean(), (p // recorded[1]).mean()] for p in masks.pixels]
     shrunk = np.array(recording.shape[:0:-1]) / recorded[::-1]  # x and y
     return (np.array(centres) + 0.5) * shrunk - 0.5

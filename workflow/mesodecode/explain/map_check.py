@@ -2,7 +2,7 @@
 
 Made here and judged later, over all allocations (`map_measures`): the map of the same
 network with random weights, and how the test AUC falls as units are removed, in the map's order and
-in random ones.
+in random ones; of ROIs also how far the output moves as they are removed one by one, and by sign.
 
 The order of removal is that of the mean map of allocations that test OTHER mice. So it says whether
 the map holds beyond the mouse that it was made from; and for cut-out, whose scores are losses of
@@ -27,17 +27,24 @@ from mesodecode.base import records
 from mesodecode.base.files import UserError
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.weights import Trained
+from mesodecode.explain import deletion
 from mesodecode.explain.cutout import Decoder, cutout_session, frames_used
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
-from mesodecode.explain.shap_maps import evenly, shap_map, windows_as_trained
+from mesodecode.explain.shap_maps import ShapMap, evenly, mean_of, shap_map, windows_as_trained
 from mesodecode.recordings.recording import Recording, mice_of
-from mesodecode.simulation.truth import planted_masks, planted_rois
+from mesodecode.simulation.truth import (
+    planted_masks,
+    planted_rois,
+    planted_signs,
+    planted_times,
+)
 from mesodecode.study.allocation import Allocation, split_ids
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS, DRAWS_OF_MASKS = 20, 5  # random orders: p of the deletion check can reach 1/21, 1/6
 SHARES = tuple(share / 10 for share in range(1, 10))  # of the units, or of the image's area
+ONE_BY_ONE = 50  # windows of which ROIs are removed one by one
 RUN = 60  # consecutive frames, whose windows share their images
 
 Network = TypeVar("Network")
@@ -51,6 +58,9 @@ class MapCheck:
     planted (U,), 1 where a simulation planted a signal, 0 where not, NaN where neither or unknown;
     share (S,) of units or area removed; auc (1, S) in the map's order, auc_random (K, S) in random
     orders, both without rows if no map of other mice gave an order; auc_intact; n_windows scored.
+    Of ROIs, else without rows: moved (1, S) and moved_random (K, S), apart (1, S) and apart_random
+    (K, S), as of `explain.deletion`, in the map's order and at random; planted_times (frames, U)
+    and planted_signs (U,), as of `simulation.truth`.
     """
 
     allocation: str
@@ -63,6 +73,12 @@ class MapCheck:
     auc: np.ndarray
     auc_random: np.ndarray
     n_windows: int
+    moved: np.ndarray
+    moved_random: np.ndarray
+    apart: np.ndarray
+    apart_random: np.ndarray
+    planted_times: np.ndarray
+    planted_signs: np.ndarray
 
     def write(self, path: str | Path) -> None:
         """Write to `path` (HDF5), whole or not at all."""
@@ -81,6 +97,7 @@ def check_shap(
     settings: Mapping[str, Any],
     *,
     maps: pd.DataFrame | None = None,
+    signed: Sequence[ShapMap] = (),
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
     draws: int = DRAWS,
@@ -89,7 +106,8 @@ def check_shap(
     """Check the SHAP map of a recurrent decoder of ROI signals.
 
     Arguments as of `shap_map`; `maps`, scores of all allocations as of `maps.read`, of which
-    those with other test mice are averaged to order the ROIs; `truth`, files of `mesodecode
+    those with other test mice are averaged to order the ROIs; `signed`, the maps of all allocations
+    as of `maps.timed`, of which these give the signs; `truth`, files of `mesodecode
     simulate` of the test recordings; `limit`, of the windows explained and scored and of the
     background; `draws`, K.
 
@@ -127,6 +145,12 @@ def check_shap(
     orders = _orders(maps, allocation.test, units, draws, rng)
     curves = np.array([[auc(step) for step in removals(scores)] for scores in orders])
     curves = curves.reshape(-1, len(SHARES))
+    few = torch.as_tensor(evenly(len(windows), ONE_BY_ONE), device=device)
+    by_one = {"model": model, "windows": windows[few], "mean": mean, "shares": SHARES}
+    moves = [deletion.moved(order=columns[_descending(one)], **by_one) for one in orders]
+    says = _says(signed, allocation.test, rois, columns, by_one, draws, rng)
+    parts = [deletion.apart(says=one, columns=columns, **by_one) for one in says]
+    moves, parts = (np.array(one).reshape(-1, len(SHARES)) for one in (moves, parts))
     return MapCheck(
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
@@ -138,7 +162,38 @@ def check_shap(
         auc=curves[:1],
         auc_random=curves[1:],
         n_windows=len(at),
+        moved=moves[:1],
+        moved_random=moves[1:],
+        apart=parts[:1],
+        apart_random=parts[1:],
+        planted_times=planted_times(truth, [rois[column] for column in columns], random_map.frame),
+        planted_signs=planted_signs(truth, [rois[column] for column in columns]),
     )
+
+
+def _says(
+    signed: Sequence[ShapMap],
+    test_mice: Sequence[str],
+    rois: Sequence[int],
+    columns: np.ndarray,
+    by_one: Mapping[str, Any],
+    draws: int,
+    rng: np.random.Generator,
+) -> list[torch.Tensor]:
+    """Return how ROIs speak in windows (N, F): by the signed map of other mice, and `draws` times
+    with the maps of its ROIs `columns` exchanged. Nothing where no map is of other mice only.
+    """
+    others = [one for one in signed if set(test_mice).isdisjoint(split_ids(one.test_mouse))]
+    if not others:
+        return []
+    windows, mean = by_one["windows"], by_one["mean"]
+    own = pd.DataFrame(mean_of(others, "signed"), columns=others[0].roi)[list(rois)]
+    own = own.to_numpy(copy=True)
+    maps = [own]
+    for _ in range(draws):
+        maps.append(own.copy())
+        maps[-1][:, columns] = own[:, rng.permutation(columns)]
+    return [deletion.evidence(torch.as_tensor(one).to(windows), windows, mean) for one in maps]
 
 
 def check_cutout(
@@ -208,6 +263,9 @@ def check_cutout(
         auc=auc[:1],
         auc_random=auc[1:],
         n_windows=n_frames,
+        **dict.fromkeys(("moved", "moved_random", "apart", "apart_random"), auc[:0]),
+        planted_times=np.empty((0, len(units))),
+        planted_signs=np.full(len(units), np.nan),
     )
 
 
@@ -233,10 +291,14 @@ def randomised(network: Network, seed: int) -> Network:
 
 def removals(scores: np.ndarray, shares: Sequence[float] = SHARES) -> np.ndarray:
     """Return what is removed at each share (S, U): units of the highest scores (U,), NaN last."""
-    order = np.argsort(-scores, kind="stable")  # NaN at the end
     place = np.empty(len(scores), int)
-    place[order] = np.arange(len(scores))
+    place[_descending(scores)] = np.arange(len(scores))
     return place < np.rint(np.array(shares) * len(scores))[:, None]
+
+
+def _descending(scores: np.ndarray) -> np.ndarray:
+    """Return the places of scores (U,) from the highest down, NaN at the end."""
+    return np.argsort(-scores, kind="stable")
 
 
 def _generator(seed: int, allocation: str) -> np.random.Generator:

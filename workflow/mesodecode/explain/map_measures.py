@@ -26,6 +26,12 @@ class Planted:
     n_planted: int
     n_on_top: int
     n_units: int
+    mass: float
+
+    @property
+    def rank(self) -> float:
+        """Relevance rank: the share of planted units among as many highest ones."""
+        return self.n_on_top / self.n_planted
 
 
 def planted_truth(scores: np.ndarray, planted: np.ndarray) -> Planted:
@@ -35,9 +41,13 @@ def planted_truth(scores: np.ndarray, planted: np.ndarray) -> Planted:
     as a detector of planted (U,): 1 planted, 0 not, NaN left out (a mask that hides a little of a
     planted area is neither). 1 where all planted units are above all others; expected of a random
     order: the share of planted units. `n_on_top`: planted ones among as many highest scores as
-    there are planted ones, those that tie with others last.
+    there are planted ones, those that tie with others last; their share of the planted ones is the
+    relevance rank. `mass`, the relevance mass: the share of the sum of |scores| that lies on
+    planted units; even scores have that of chance. Units may be ROIs or masks, or these at each
+    frame of the window.
     Citation: synthetic truth as a benchmark of attributions, Arras, Osman & Samek 2022,
-    Information Fusion 81: 14-40; average precision, Davis & Goadrich 2006, ICML.
+    Information Fusion 81: 14-40 (relevance mass and rank too; over areas and time
+    arXiv:2603.06781); average precision, Davis & Goadrich 2006, ICML.
     Failure: the map misses what the recordings hold, or finds what they do not. Or it is right, and
     the decoder needs fewer areas than carry the signal: look at the AUC and the other checks.
     """
@@ -47,12 +57,14 @@ def planted_truth(scores: np.ndarray, planted: np.ndarray) -> Planted:
     scores, truth = scores[counted], planted[counted].astype(bool)
     n = int(truth.sum())
     order = np.lexsort((truth, -scores))
+    size = np.abs(scores)
     return Planted(
         average_precision=float(average_precision_score(truth, scores)),
         chance=float(truth.mean()),
         n_planted=n,
         n_on_top=int(truth[order[:n]].sum()),
         n_units=len(truth),
+        mass=float(size[truth].sum() / max(size.sum(), np.finfo(float).tiny)),
     )
 
 
@@ -113,6 +125,41 @@ def deletion_gain(auc: np.ndarray, auc_random: np.ndarray) -> tuple[float, int]:
     """
     own, drawn = np.nanmean(auc, axis=(0, 1)), np.nanmean(auc_random, axis=(0, 2))
     return float(drawn.mean() - own), int((drawn <= own).sum())
+
+
+def moved_gain(moved: np.ndarray, moved_random: np.ndarray) -> tuple[float, int]:
+    """Return how much more the output has moved when units are removed one by one, largest first.
+
+    moved (A, S): the sum of the changes that each removal made, whatever their signs, when growing
+    shares of units are gone; moved_random (A, K, S) in K random orders. The results are as of
+    `deletion_gain`, in units of the output: the mean of map - random, and the number of random
+    orders under which the output moved as much or more.
+
+    Method: cumulative prediction difference. Units removed together may cancel: of two that pull
+    the output to either side with the same strength nothing is seen in the AUC, nor in the output
+    without both. So the change of each is counted, by its size.
+    Citation: Jang, Kim & Yang 2025 (arXiv:2506.05035), ICML.
+    Failure: what the map puts on top does not move this decoder's output more than anything else.
+    """
+    gain, as_much = deletion_gain(-moved, -moved_random)
+    return gain, as_much
+
+
+def apart_gain(apart: np.ndarray, apart_random: np.ndarray) -> tuple[float, int]:
+    """Return how far removing by sign drives the output apart, a mean over allocations and shares.
+
+    apart (A, S): the output without the units that speak for rest in a window less that without
+    those that speak for run there; apart_random (A, K, S) where the units' signed maps are
+    exchanged at random. The second result is the number of these that do as well or better.
+
+    Method: deletion by sign (Jang, Kim & Yang 2025, arXiv:2506.05035). A unit speaks for run in a
+    window if its signal is above its mean where the signed map is above 0, or below where it is
+    below, summed over the window; the map is of other mice.
+    Failure, 0 or less: the signs of the map are not those of the decoder, or not the same in other
+    mice: read its size, not its direction.
+    """
+    own, drawn = np.nanmean(apart), np.nanmean(apart_random, axis=(0, 2))
+    return float(own), int((drawn >= own).sum())
 
 
 def real_against_permuted(real: np.ndarray, permuted: np.ndarray) -> pd.DataFrame:

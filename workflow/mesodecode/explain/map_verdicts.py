@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import UserError
-from mesodecode.explain import map_measures
+from mesodecode.explain import map_measures, timed_verdicts
 from mesodecode.explain.map_check import MapCheck
+from mesodecode.explain.shap_maps import ShapMap
+from mesodecode.explain.verdict_rows import Row, not_made, verdict
 
 COLUMNS = ("check", "verdict", "value", "limit", "n", "sentence")
 NUMBERS = ("value", "limit", "n")
@@ -22,6 +24,7 @@ NUMBERS = ("value", "limit", "n")
 # maps of one question, flagged below. (Unrelated maps of 50 units scatter about 0 with SD 0.14.)
 SURVIVES = 0.5
 AGREES = 0.3
+MOVES = ("moved", "moved_random", "apart", "apart_random")
 FEWEST = 5  # units whose rank correlation says something
 
 
@@ -32,7 +35,9 @@ class Evidence:
     kind ("ROI" or "mask"); real, randomised and planted (A, U); null (A, U), of the decoder trained
     on permuted labels, or None; seeds, (A, U) of each further seed; mice (A,), the test mice;
     share (S,), auc (A, S) and auc_random (A, K, S) of the deletion curves, with S = 0 where none
-    were made; auc_intact (A,).
+    were made; auc_intact (A,). Of maps with frames, else with F = 0 and S = 0: size and signed
+    (A, F, U), mean |SHAP| and with its sign; moved, apart (A, S), moved_random, apart_random
+    (A, K, S), planted_times (A, F, U) and planted_signs (A, U), as of `MapCheck`.
     """
 
     kind: str
@@ -47,6 +52,14 @@ class Evidence:
     auc_intact: np.ndarray
     auc: np.ndarray
     auc_random: np.ndarray
+    size: np.ndarray
+    signed: np.ndarray
+    moved: np.ndarray
+    moved_random: np.ndarray
+    apart: np.ndarray
+    apart_random: np.ndarray
+    planted_times: np.ndarray
+    planted_signs: np.ndarray
 
     @property
     def mean(self) -> np.ndarray:
@@ -56,9 +69,24 @@ class Evidence:
     @property
     def truth(self) -> np.ndarray | None:
         """What is planted in all test mice (U,), NaN where they differ; None if nothing is."""
-        first = self.planted[0]
-        truth = np.where((self.planted == first).all(axis=0), first, np.nan)
+        truth = _same(self.planted)
         return truth if (truth == 1).any() and (truth == 0).any() else None
+
+    @property
+    def true_times(self) -> np.ndarray | None:
+        """When what is planted answers the decoded frame (F, U); None if all do at one time.
+
+        One time cannot be told from what a decoder prefers: the last frames that it reads, or those
+        in which the state has lasted longest.
+        """
+        truth = _same(self.planted_times)
+        times = truth[:, (truth == 1).any(axis=0)]
+        return truth if (times != times[:, :1]).any() and (truth == 0).any() else None
+
+    @property
+    def true_signs(self) -> np.ndarray:
+        """Whether planted units rise with running, 1, or fall, -1 (U,), NaN where mice differ."""
+        return _same(self.planted_signs)
 
 
 def gather(
@@ -66,8 +94,9 @@ def gather(
     made: Sequence[MapCheck],
     null: pd.DataFrame | None = None,
     seeds: Sequence[pd.DataFrame] = (),
+    timed: Sequence[ShapMap] = (),
 ) -> Evidence:
-    """Put together maps (`maps.read`) and checks of the same allocations.
+    """Put together maps (`maps.read`, with frames `maps.timed`) and checks of the same allocations.
 
     Raises UserError if an allocation or a unit is missing somewhere.
     """
@@ -78,8 +107,25 @@ def gather(
     units = [unit for unit in scores.columns if all(unit in one.unit for one in ordered)]
 
     def column(name: str) -> np.ndarray:
-        rows = [pd.Series(getattr(one, name), one.unit)[units] for one in ordered]
-        return np.array(rows, float)
+        rows = [pd.DataFrame(getattr(one, name).T, one.unit).loc[units] for one in ordered]
+        return np.array([row.to_numpy(float).T for row in rows])
+
+    def curve(name: str) -> np.ndarray:
+        """Of an allocation its own (S,), of random ones (K, S); S = 0 where some were not made."""
+        found = [getattr(one, name) for one in ordered]
+        if not all(len(getattr(one, name.removesuffix("_random"))) for one in ordered):
+            found = [one[:1, :0] if len(one) else np.empty((1, 0)) for one in found]
+        return np.array(found if name.endswith("_random") else [one[0] for one in found])
+
+    whole = {one.allocation: one for one in timed}
+    _complete(allocations if timed else (), whole, "maps")
+
+    def cells(name: str) -> np.ndarray:
+        if not timed:
+            return np.empty((len(ordered), 0, len(units)))
+        each = [whole[allocation] for allocation in allocations]
+        tables = [pd.DataFrame(getattr(one, name), columns=map(str, one.roi)) for one in each]
+        return np.array([table[units].to_numpy() for table in tables])
 
     def of(table: pd.DataFrame) -> np.ndarray:
         _complete(units, table.columns, "maps")
@@ -87,20 +133,24 @@ def gather(
         _complete(allocations, table.index, "maps")
         return table.loc[allocations, units].to_numpy(float)
 
-    compared = all(len(one.auc) for one in ordered)
+    auc = curve("auc")
     return Evidence(
         kind=str(scores.columns.name),
         units=tuple(units),
         mice=scores.index.get_level_values("test_mouse").to_numpy(),
         real=of(scores),
-        randomised=column("randomised"),
-        planted=column("planted"),
+        randomised=column("randomised")[:, 0],
+        planted=column("planted")[:, 0],
         null=None if null is None else of(null),
         seeds=tuple(of(table) for table in seeds),
-        share=ordered[0].share if compared else np.empty(0),
+        share=ordered[0].share if auc.size else np.empty(0),
         auc_intact=np.array([one.auc_intact for one in ordered]),
-        auc=np.array([one.auc[0] if compared else [] for one in ordered]),
-        auc_random=np.array([one.auc_random if compared else [[]] for one in ordered]),
+        auc=auc,
+        size=cells("mean_abs"),
+        signed=cells("signed"),
+        planted_times=column("planted_times"),
+        planted_signs=column("planted_signs")[:, 0],
+        **{name: curve(name) for name in ("auc_random", *MOVES)},
     )
 
 
@@ -121,30 +171,21 @@ def table(evidence: Evidence) -> pd.DataFrame:
         _allocations(evidence, untaught),
         _seeds(evidence, untaught),
     ]
+    if evidence.kind == "ROI":  # cut-outs have no frames, and their sign is that of a loss
+        rows += timed_verdicts.rows(evidence)
     if len(evidence.units) < FEWEST:
         words = f"Not made: the ranks of {len(evidence.units)} {evidence.kind}s say too little."
         ranked = ("random weights", "permuted labels", "allocations", "seeds")
-        rows = [_not_made(row[0], words) if row[0] in ranked else row for row in rows]
+        rows = [not_made(row[0], words) if row[0] in ranked else row for row in rows]
     return pd.DataFrame(
         [(*row[:4], len(evidence.real), row[4]) for row in rows], columns=list(COLUMNS)
     )
 
 
-Row = tuple[str, str, float, float, str]  # check, verdict, value, limit, sentence
-
-
-def _not_made(check: str, words: str) -> Row:
-    return check, "not made", np.nan, np.nan, words
-
-
-def _verdict(passed: bool) -> str:
-    return "pass" if passed else "flag"
-
-
 def _planted(e: Evidence) -> Row:
     name = "planted truth"
     if e.truth is None:
-        return _not_made(name, "Not made: nothing is known to be planted in these recordings.")
+        return not_made(name, "Not made: nothing is known to be planted in these recordings.")
     found = map_measures.planted_truth(e.mean, e.truth)
     single = [
         map_measures.planted_truth(scores, planted).average_precision
@@ -153,7 +194,8 @@ def _planted(e: Evidence) -> Row:
     ]
     numbers = (
         f"average precision {found.average_precision:.2f}, by chance {found.chance:.2f}; "
-        f"{np.mean(single):.2f} in single allocations"
+        f"{np.mean(single):.2f} in single allocations; relevance mass {found.mass:.2f}, rank "
+        f"{found.rank:.2f}"
     )
     passed = found.n_on_top == found.n_planted
     if passed:
@@ -165,7 +207,7 @@ def _planted(e: Evidence) -> Row:
             f"{found.n_planted} highest of {found.n_units} ({numbers}): the map misses areas that "
             "carry the signal, or the decoder does without them."
         )
-    return name, _verdict(passed), found.average_precision, 1.0, words
+    return name, verdict(passed), found.average_precision, 1.0, words
 
 
 def _against_unknowing(e: Evidence, others: np.ndarray, value: float) -> tuple[str, str]:
@@ -175,40 +217,40 @@ def _against_unknowing(e: Evidence, others: np.ndarray, value: float) -> tuple[s
         f"rank correlation {value:.2f} (mean of {len(e.real)} allocations; flagged from "
         f"{SURVIVES} on), {size:.2f} of its size"
     )
-    return _verdict(value < SURVIVES), numbers
+    return verdict(value < SURVIVES), numbers
 
 
 def _randomised(e: Evidence, value: float) -> Row:
-    verdict, numbers = _against_unknowing(e, e.randomised, value)
-    if verdict == "pass":
+    said, numbers = _against_unknowing(e, e.randomised, value)
+    if said == "pass":
         words = f"With random weights the decoder has another map: {numbers}."
     else:
         words = (
             f"With random weights the map stays much the same: {numbers}. It shows the input "
             "rather than what the decoder has learned."
         )
-    return "random weights", verdict, value, SURVIVES, words
+    return "random weights", said, value, SURVIVES, words
 
 
 def _permuted(e: Evidence) -> Row:
     name = "permuted labels"
     if e.null is None:
-        return _not_made(name, "Not made: no decoder trained on permuted labels is given.")
+        return not_made(name, "Not made: no decoder trained on permuted labels is given.")
     value = map_measures.rank_correlations(e.real, e.null).mean()
-    verdict, numbers = _against_unknowing(e, e.null, value)
-    if verdict == "pass":
+    said, numbers = _against_unknowing(e, e.null, value)
+    if said == "pass":
         words = f"Trained on permuted labels the decoder has another map: {numbers}."
     else:
         words = (
             f"Trained on permuted labels the decoder has much the same map: {numbers}. The map "
             "does not depend on the behaviour that is decoded."
         )
-    return name, verdict, value, SURVIVES, words
+    return name, said, value, SURVIVES, words
 
 
 def _deletion(e: Evidence) -> Row:
     if not e.auc.size:
-        return _not_made("deletion", "Not made: no map is of other mice than those tested.")
+        return not_made("deletion", "Not made: no map is of other mice than those tested.")
     gain, as_fast = map_measures.deletion_gain(e.auc, e.auc_random)
     draws, what = e.auc_random.shape[1], "ROIs" if e.kind == "ROI" else "areas"
     numbers = f"by {gain:.2f} on average while {e.share[0]:.0%} to {e.share[-1]:.0%} are removed"
@@ -223,14 +265,14 @@ def _deletion(e: Evidence) -> Row:
             f"without random {what}: {numbers}, in {as_fast} of {draws} random orders as fast. "
             "What the map puts on top is not what the decoder needs, or not in every mouse."
         )
-    return "deletion", _verdict(as_fast == 0), gain, 0.0, words
+    return "deletion", verdict(as_fast == 0), gain, 0.0, words
 
 
 def _allocations(e: Evidence, untaught: float) -> Row:
     name = "allocations"
     different, same = map_measures.stability(e.real, e.mice)
     if np.isnan(different):
-        return _not_made(name, "Not made: there is one test mouse only.")
+        return not_made(name, "Not made: there is one test mouse only.")
     limit = max(AGREES, untaught)
     passed = different > limit
     numbers = f"rank correlation {different:.2f} over pairs with different test mice"
@@ -241,13 +283,13 @@ def _allocations(e: Evidence, untaught: float) -> Row:
         words = (
             f"Maps of different allocations are little alike: {numbers}. Read only what they share."
         )
-    return name, _verdict(passed), different, limit, words
+    return name, verdict(passed), different, limit, words
 
 
 def _seeds(e: Evidence, untaught: float) -> Row:
     name = "seeds"
     if not e.seeds:
-        return _not_made(name, "Not made: no decoder trained with another seed is given.")
+        return not_made(name, "Not made: no decoder trained with another seed is given.")
     value = np.mean([map_measures.rank_correlations(e.real, other).mean() for other in e.seeds])
     limit = max(AGREES, untaught)
     passed = value > limit
@@ -263,7 +305,12 @@ def _seeds(e: Evidence, untaught: float) -> Row:
             f"Trained with {seeds} the decoder has another map: {numbers}. The map is that of one "
             "training, not of the question."
         )
-    return name, _verdict(passed), value, limit, words
+    return name, verdict(passed), value, limit, words
+
+
+def _same(truth: np.ndarray) -> np.ndarray:
+    """Return what is the same in all allocations (A, …), NaN where they differ."""
+    return np.where((truth == truth[0]).all(axis=0), truth[0], np.nan)
 
 
 def _complete(wanted: Sequence[str], there: object, what: str) -> None:

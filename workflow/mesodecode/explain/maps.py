@@ -32,6 +32,11 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
     return scores
 
 
+def timed(paths: Sequence[str | Path]) -> list[shap_maps.ShapMap]:
+    """Return the maps of `mesodecode shap` whole, with frames and signs; none of a cut-out."""
+    return [shap_maps.read(path) for path in paths if Path(path).suffix != ".tsv"]
+
+
 def _of_shap(paths: Sequence[str | Path]) -> pd.DataFrame:
     maps = [shap_maps.read(path) for path in paths]
     rows = [pd.Series(one.mean_abs.sum(axis=0), [str(roi) for roi in one.roi]) for one in maps]

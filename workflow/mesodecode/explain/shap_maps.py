@@ -1,6 +1,14 @@
-"""Maps of mean |SHAP|: which ROIs, at which frames of the window, move a decoder's output.
+"""Maps of SHAP values: which ROIs, at which frames of the window, move a decoder's output, and how.
 
-One map an allocation, over windows of its test mouse. A large value says that the decoder uses
+One map an allocation, over windows of its test mouse. Mean |SHAP| is the published map. Beside it
+stand three that keep the sign; their plain mean would be near 0 wherever windows are as usual.
+`signed` is the mean of SHAP where a signal is above its mean over the background, and of -SHAP
+where it is below: above 0, more activity of this ROI at this frame speaks for run, below 0 for
+rest. Its size is at most mean |SHAP|, and the same where the direction is always one. `in_run` and
+`in_rest` are the means over windows of each state: what the ROI says while the mouse runs or rests.
+Where `in_run` is above `in_rest`, it speaks for the state that is; below, it misleads.
+
+A large value says that the decoder uses
 this signal, right or wrong, for run as for rest; it does not say that behaviour depends on it. A
 decoder near chance has maps too, which mean nothing: read the AUC first.
 """
@@ -27,23 +35,29 @@ from mesodecode.explain.attributions import explain
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.roi_signals import SessionSignals, session_signals
 
+VALUES = ("mean_abs", "signed", "in_run", "in_rest")  # of a map, each (frames, ROIs)
 BATCH = 100  # windows explained at once; between two, progress is told
 
 
 @dataclass(frozen=True)
 class ShapMap:
-    """Mean |SHAP| of one decoder in one allocation, and all that it depends on.
+    """Mean SHAP values of one decoder in one allocation, and all that they depend on.
 
-    mean_abs (frames, ROIs) float64, in units of the output; frame (frames,), relative to the
-    decoded one; roi (ROIs,), numbers from 1; names, where ROIs have some; frame_rate in frames/s,
-    0 if the sessions differ; base, the mean output over the background; completeness_error, the
-    largest |base + sum of a window's values - its output|.
+    mean_abs, and with their sign (see the module's words) signed, in_run and in_rest (frames, ROIs)
+    float64, in units of the output, NaN without a window of that state; frame (frames,), relative
+    to the decoded one; roi (ROIs,), numbers from 1; names, where ROIs have some; frame_rate in
+    frames/s, 0 if the sessions differ; n_run, those of n_windows that are labelled run; base, the
+    mean output over the background; completeness_error, the largest |base + sum of a window's
+    values - its output|.
     """
 
     decoder: str
     allocation: str
     test_mouse: str
     mean_abs: np.ndarray
+    signed: np.ndarray
+    in_run: np.ndarray
+    in_rest: np.ndarray
     frame: np.ndarray
     roi: np.ndarray
     names: tuple[str, ...]
@@ -51,6 +65,7 @@ class ShapMap:
     method: str
     output: str
     n_windows: int
+    n_run: int
     n_background: int
     background_from: str
     base: float
@@ -99,17 +114,17 @@ def shap_map(
     background = pool.batch(pool.centres[drawn])
     model = trained.build(device)
 
-    total = torch.zeros(source.batch(explained[:1]).shape[1:], dtype=torch.float64)
-    bases, errors = [], []
+    sums, bases, errors = _Sums(background), [], []
     with Progress(len(explained), "windows", "SHAP") as progress:
         for part in explained.split(BATCH):
+            windows = source.batch(part)
             found = explain(
                 model,
-                source.batch(part),
+                windows,
                 background,
                 **{key: settings[key] for key in ("method", "output", "seed")},
             )
-            total += found.values.abs().sum(0, dtype=torch.float64).cpu()
+            sums.add(found.values, windows, source.labels[part])
             bases.append(found.base)
             errors.append(found.completeness_error)
             progress.update(len(part))
@@ -120,13 +135,14 @@ def shap_map(
         decoder=decoder,
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
-        mean_abs=(total / len(explained)).numpy(),
+        **sums.means(),
         frame=offsets(half, shift, bool(trained.settings.get("causal"))),
         roi=np.array(rois),
         names=tuple(names[roi - 1] for roi in rois) if names else (),
         frame_rate=rates.pop() if len(rates) == 1 else 0.0,
         **{key: settings[key] for key in ("method", "output")},
         n_windows=len(explained),
+        n_run=sums.n_run,
         n_background=len(background),
         background_from="train" if background_recordings else "test",
         base=bases[0],
@@ -134,10 +150,43 @@ def shap_map(
     )
 
 
+class _Sums:
+    """Sums over windows of what a map holds, made a batch at a time."""
+
+    def __init__(self, background: torch.Tensor) -> None:
+        self._usual = background.mean(0)
+        shape = (4, *background.shape[1:])
+        self._sums = torch.zeros(shape, dtype=torch.float64, device=background.device)
+        self._n = self.n_run = 0
+
+    def add(self, values: torch.Tensor, windows: torch.Tensor, labels: torch.Tensor) -> None:
+        """Add the values of windows (n, frames, ROIs) with labels (n,), 1 where the mouse runs."""
+        values, run = values.double(), labels > 0.5
+        direction = torch.sign(windows - self._usual)
+        parts = values.abs(), values * direction, values[run], values[~run]
+        self._sums += torch.stack([part.sum(0) for part in parts])
+        self._n += len(values)
+        self.n_run += int(run.sum())
+
+    def means(self) -> dict[str, np.ndarray]:
+        """Return the maps by name, NaN where there was no window."""
+        counts = self._n, self._n, self.n_run, self._n - self.n_run
+        means = (self._sums / torch.tensor(counts).to(self._sums)[:, None, None]).cpu().numpy()
+        return dict(zip(VALUES, means, strict=True))
+
+
 def mean_map(maps: Sequence[ShapMap]) -> np.ndarray:
     """Return the mean over allocations (frames, ROIs). Raises UserError if they do not match."""
     check_alike(maps, "decoder")
-    return np.mean([one.mean_abs for one in maps], axis=0)
+    return mean_of(maps, "mean_abs")
+
+
+def mean_of(maps: Sequence[ShapMap], value: str) -> np.ndarray:
+    """Return the mean of one of `VALUES` over the allocations that have it (frames, ROIs).
+
+    NaN where none has.
+    """
+    return np.ma.masked_invalid([getattr(one, value) for one in maps]).mean(axis=0).filled(np.nan)
 
 
 def check_alike(maps: Sequence[ShapMap], *also: str) -> None:
@@ -172,6 +221,63 @@ def roi_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
             "sd": sums.std(axis=0, ddof=1) if len(sums) > 1 else np.nan,
         }
     )
+
+
+def signed_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
+    """Return a row an ROI, over allocations, of values summed over the frames of the window.
+
+    roi, name, n (allocations); mean_abs; signed and its sample SD; in_run and in_rest (see the
+    module's words); toward, "run" where signed is above 0, "rest" where it is below, "-" at 0;
+    peak_frame, the frame of the largest mean |SHAP| relative to the decoded one, and peak_s, in s.
+    """
+    first = maps[0]
+    sums = {key: mean_of(maps, key).sum(axis=0) for key in VALUES}
+    each = np.array([one.signed.sum(axis=0) for one in maps])
+    peak = first.frame[mean_of(maps, "mean_abs").argmax(axis=0)]
+    words = np.array(["rest", "-", "run"])
+    return pd.DataFrame(
+        {
+            "roi": first.roi,
+            "name": first.names or [str(roi) for roi in first.roi],
+            "n": len(maps),
+            "mean_abs": sums["mean_abs"],
+            "signed": sums["signed"],
+            "sd": each.std(axis=0, ddof=1) if len(maps) > 1 else np.nan,
+            "in_run": sums["in_run"],
+            "in_rest": sums["in_rest"],
+            "toward": words[np.sign(sums["signed"]).astype(int) + 1],
+            "peak_frame": peak,
+            "peak_s": peak / (common_rate(maps) or np.nan),
+        }
+    )
+
+
+def time_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
+    """Return a row an ROI and frame of the window: roi, name, frame, time_s, n and `VALUES`.
+
+    Means over allocations, not summed; frame is relative to the decoded one, time_s in s (NaN where
+    frame rates differ).
+    """
+    first = maps[0]
+    n_frames, n_rois = first.mean_abs.shape
+    names = first.names or [str(roi) for roi in first.roi]
+    frame = np.tile(first.frame, n_rois)
+    return pd.DataFrame(
+        {
+            "roi": np.repeat(first.roi, n_frames),
+            "name": np.repeat(names, n_frames),
+            "frame": frame,
+            "time_s": frame / (common_rate(maps) or np.nan),
+            "n": len(maps),
+            **{key: mean_of(maps, key).T.ravel() for key in VALUES},
+        }
+    )
+
+
+def common_rate(maps: Sequence[ShapMap]) -> float:
+    """Return the frame rate of all maps in frames/s, 0 if there is none."""
+    rates = {one.frame_rate for one in maps}
+    return rates.pop() if len(rates) == 1 else 0.0
 
 
 def windows_as_trained(

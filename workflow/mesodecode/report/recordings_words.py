@@ -123,9 +123,23 @@ def _simulation(settings: Mapping[str, Any]) -> str:
         "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
-        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{drift}{_leaks(settings)}{_faults(settings)}"
-        f"{shifted}"
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_areas(settings)}{drift}"
+        f"{_leaks(settings)}{_faults(settings)}{shifted}"
     )
+
+
+def _areas(settings: Mapping[str, Any]) -> str:
+    """Return what is planted of each area by itself in simulated movies; empty if nothing is."""
+    words = {
+        "signal_gains": "times as strong (below 0: the area falls silent)",
+        "signal_leads_s": "s earlier (below 0: later)",
+    }
+    found = [
+        f"{', '.join(f'{each:g}' for each in settings[key])} {text}"
+        for key, text in words.items()
+        if settings.get(key)
+    ]
+    return f" In these ROIs, in turn, it is {joined(found)}." if found else ""
 
 
 def _leaks(settings: Mapping[str, Any]) -> str:

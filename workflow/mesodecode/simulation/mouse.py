@@ -40,6 +40,8 @@ class Settings:
     frame_rate: float
     run_signal: float
     signal_rois: list[int]
+    signal_leads_s: list[float]
+    signal_gains: list[float]
     left_right: float
     signal_radius: float
     signal_drift: float
@@ -85,7 +87,8 @@ class Mouse:
     brain (H, W) 0 outside to 1 inside the cortex; light (H, W) photons a frame before bleaching;
     leak (H, W), what running adds to it with no neuron active; roi_xy (50, 2) px, pixel centres at
     whole numbers; rois: for each ROI, its pixels as indices into the flattened image; signal (H, W)
-    planted ΔF/F; bleached: fraction lost to bleaching.
+    planted ΔF/F; carrier (H, W), by its place in `signal_rois` the ROI that it is of; bleached:
+    fraction lost to bleaching.
     """
 
     brain: np.ndarray
@@ -94,6 +97,7 @@ class Mouse:
     roi_xy: np.ndarray
     rois: list[np.ndarray]
     signal: np.ndarray
+    carrier: np.ndarray
     bleached: float
 
 
@@ -133,13 +137,15 @@ def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
     way = rng.uniform(0, 2 * np.pi)  # last, so that nothing else hangs on it
     moved = s.image_size * s.signal_drift * s.day * np.array([np.cos(way), np.sin(way)])
     from_signal = np.linalg.norm(pixels[None] - (roi_xy + moved)[:, None, None], axis=-1)
+    signal, carrier = _signal_map(s, from_signal)
     return Mouse(
         brain=brain,
         light=photons * light,
         leak=photons * (_while_running(s, light, vessels) - light),
         roi_xy=roi_xy,
         rois=rois,
-        signal=_signal_map(s, from_signal) * brain,
+        signal=signal * brain,
+        carrier=carrier,
         bleached=float(bleached),
     )
 
@@ -187,16 +193,20 @@ def _vessels(rng: np.random.Generator, to_pixels, size: int) -> np.ndarray:
     return np.exp(-0.9 * gaussian_filter(blood * step * size, 0.007 * size) * 0.0175 * size)
 
 
-def _signal_map(s: Settings, distance: np.ndarray) -> np.ndarray:
-    """Return the planted ΔF/F (H, W): a raised cosine around each signal ROI, zero beyond it.
+def _signal_map(s: Settings, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the planted ΔF/F (H, W), and which of the signal ROIs it is of (H, W).
 
-    It has an edge (a Gaussian has none), so that ROIs without a signal truly have none. Where
-    two overlap the larger counts.
+    A raised cosine around each signal ROI, zero beyond it: it has an edge (a Gaussian has none), so
+    that ROIs without a signal truly have none. Where two overlap the larger counts.
     """
     chosen = np.array(s.signal_rois) - 1
     reach = np.clip(distance[chosen] / (s.signal_radius * s.image_size), 0, 1)
     amplitude = np.where(chosen < 25, s.run_signal, s.run_signal / s.left_right)
-    return (amplitude[:, None, None] * 0.5 * (1 + np.cos(np.pi * reach))).max(0)
+    if s.signal_gains:
+        amplitude = amplitude * np.array(s.signal_gains)
+    each = amplitude[:, None, None] * 0.5 * (1 + np.cos(np.pi * reach))
+    carrier = np.abs(each).argmax(0)
+    return np.take_along_axis(each, carrier[None], 0)[0], carrier
 
 
 def _normal_within_2sd(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -30,8 +30,9 @@ import tifffile
 from scipy.signal import fftconvolve
 
 from mesodecode.base.files import UserError, atomic_path
+from mesodecode.simulation.kinetics import calcium
 from mesodecode.simulation.mouse import Mouse, Settings, make_mouse, roi_radius_px
-from mesodecode.study import schema
+from mesodecode.study import schema, signal_table
 
 RUN_SPEED_THRESHOLD = 0.5  # cm/s; above it a mouse runs (Ajioka et al. 2024)
 # Of the five mice of Ajioka et al. 2024; the config's default too.
@@ -45,11 +46,12 @@ CHUNK = 256  # frames made at a time: bounds the memory and does not change the 
 class Truth:
     """What a decoder should find; for tests and reports only.
 
-    signal (H, W) planted ΔF/F while running, without the global component; brain (H, W) bool;
+    signal (H, W) planted ΔF/F while running, without the global component, below 0 where an area
+    falls silent; brain (H, W) bool;
     roi_signal (50,) mean of `signal` in each ROI circle; roi_xy (50, 2) and roi_radius in px;
-    run_drive (T,) what the signal is multiplied with in each frame, 0 to 1, free of noise; label
-    (T,) uint8, whether the mouse runs, whatever the label on record; attributes: mouse, session,
-    run_share and every setting.
+    run_drive (T,) what the signal is multiplied with in each frame, 0 to 1, free of noise (that of
+    an area with a lead of its own is shifted by it); label (T,) uint8, whether the mouse runs,
+    whatever the label on record; attributes: mouse, session, run_share and every setting.
     """
 
     signal: np.ndarray
@@ -107,7 +109,8 @@ def simulate_session(*, mouse: str, session: str, run_share: float, **settings: 
     animal = make_mouse(s, _stream(s.seed, mouse))
     speed, label = _behavior(s, run_share, _stream(s.seed, mouse, session, "behavior"))
     drive = _run_drive(s, label)
-    frames = _movie(s, animal, drive, _leak_drive(s, label), mouse, session)
+    planted = _planted(s, animal, label, drive)
+    frames = _movie(s, animal, planted, _leak_drive(s, label), mouse, session)
     truth = Truth(
         signal=animal.signal,
         brain=animal.brain > 0.5,
@@ -156,11 +159,15 @@ def _write_mat(path: str, variables: dict[str, np.ndarray]) -> None:
 def _checked(settings: dict[str, Any]) -> Settings:
     schema.check(settings, "simulate", "simulate")
     for key, value in settings.items():
+        if key in signal_table.LISTS:
+            settings = settings | {key: [float(each) for each in value]}
         if schema.properties("simulate")[key]["type"] == "number":
             if not math.isfinite(value):  # NaN passes a minimum and a maximum
                 raise UserError(f"{key}: {value} is no number to simulate with")
             settings = settings | {key: float(value)}  # 2 and 2.0 make the same bytes
-    return Settings(**settings)
+    s = Settings(**settings)
+    signal_table.check(asdict(s))
+    return s
 
 
 def check_names(mouse: str, session: str) -> None:
@@ -237,7 +244,7 @@ def _flipped(label: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 def _calcium_kernel(s: Settings) -> np.ndarray:
     """Return the indicator's answer to a unit of neural drive, one value a frame, sum 1."""
     t = np.arange(int(np.ceil(8 * s.tau_decay_s * s.frame_rate)) + 2) / s.frame_rate
-    kernel = -np.expm1(-t / s.tau_rise_s) * np.exp(-t / s.tau_decay_s)
+    kernel = calcium(t, s.tau_rise_s, s.tau_decay_s)
     return kernel / kernel.sum()
 
 
@@ -245,15 +252,31 @@ def _exponential(decay_frames: float) -> np.ndarray:
     return np.exp(-np.arange(int(np.ceil(6 * decay_frames)) + 1) / decay_frames)
 
 
-def _run_drive(s: Settings, label: np.ndarray) -> np.ndarray:
-    """Return the indicator's answer to running (T,), 0 to 1, shifted by the lead.
+def _run_drive(s: Settings, label: np.ndarray, more_s: float = 0.0) -> np.ndarray:
+    """Return the indicator's answer to running (T,), 0 to 1, shifted by the lead and `more_s`.
 
     The states of the first and last frame are taken to hold before and after the session.
     """
     kernel = _calcium_kernel(s)
     time = np.arange(1 - len(kernel), s.n_frames)
-    drive = np.interp(time + s.lead_s * s.frame_rate, np.arange(s.n_frames), label)
+    drive = np.interp(time + (s.lead_s + more_s) * s.frame_rate, np.arange(s.n_frames), label)
     return np.convolve(drive, kernel, "valid")
+
+
+def _planted(
+    s: Settings, animal: Mouse, label: np.ndarray, drive: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return what is planted as pairs of a drive (T,) and the ΔF/F (H, W) that follows it.
+
+    First that of the common lead, `drive`, which all cortex shares in; then those of other leads.
+    """
+    leads = np.array(s.signal_leads_s or [0.0] * len(s.signal_rois))
+    of_pixel = leads[animal.carrier]
+    shared = s.global_fraction * s.run_signal * animal.brain
+    parts = [(drive, animal.signal * (of_pixel == 0) + shared)]
+    for more in sorted({*leads} - {0.0}):
+        parts.append((_run_drive(s, label, more), animal.signal * (of_pixel == more)))
+    return [(each.astype(np.float32), of.astype(np.float32)) for each, of in parts]
 
 
 def _leak_drive(s: Settings, label: np.ndarray) -> np.ndarray:
@@ -291,9 +314,14 @@ class _Field:
 
 
 def _movie(
-    s: Settings, animal: Mouse, drive: np.ndarray, leaking: np.ndarray, mouse: str, session: str
+    s: Settings,
+    animal: Mouse,
+    planted: list[tuple[np.ndarray, np.ndarray]],
+    leaking: np.ndarray,
+    mouse: str,
+    session: str,
 ) -> np.ndarray:
-    """Return the camera's frames (T, H, W) uint16."""
+    """Return the camera's frames (T, H, W) uint16; `planted` as of `_planted`."""
     n, size, rate = s.n_frames, s.image_size, s.frame_rate
     kernels = {
         "slow": np.convolve(_exponential(s.slow_time_s * rate), _calcium_kernel(s)),
@@ -308,7 +336,6 @@ def _movie(
     brain, light, leak = (
         getattr(animal, name).astype(np.float32) for name in ("brain", "light", "leak")
     )
-    planted = (animal.signal + s.global_fraction * s.run_signal * animal.brain).astype(np.float32)
     bleach = 1 + animal.bleached * np.expm1(-np.arange(n) / rate / s.bleach_time_s)
     frames = np.empty((n, size, size), np.uint16)
     for start in range(0, n, CHUNK):
@@ -316,7 +343,8 @@ def _movie(
         photons = np.float32(s.slow_amplitude) * slow.frames(start, stop)
         photons += np.float32(s.fast_amplitude) * fast.frames(start, stop)
         photons *= brain
-        photons += drive[start:stop, None, None].astype(np.float32) * planted
+        for drive, signal in planted:
+            photons += drive[start:stop, None, None] * signal
         photons += 1
         lit = (bleach * lamp)[start:stop, None, None].astype(np.float32) * light
         if animal.leak.any():

@@ -1,4 +1,4 @@
-"""Which ROIs and masks carry the signal that a simulation planted: the truth of a map."""
+"""Which ROIs and masks carry the signal that a simulation planted, and when: the truth of a map."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import h5py
 import numpy as np
 
 from mesodecode.base.files import UserError
+from mesodecode.simulation.kinetics import calcium
+
+# Of truths that say nothing of it: the defaults of the simulation.
+TIMES = {"tau_rise_s": 0.02, "tau_decay_s": 0.2, "frame_rate": 30.0}
+ANSWERS, SILENT = 0.5, 0.05  # shares of the indicator's peak: planted from, not planted below
 
 
 def planted_rois(truth: Sequence[str | Path], rois: Sequence[int]) -> np.ndarray:
@@ -21,6 +26,48 @@ def planted_rois(truth: Sequence[str | Path], rois: Sequence[int]) -> np.ndarray
         return np.full(len(rois), np.nan)
     planted = {int(roi) for path in truth for roi in _read_truth(path)["signal_rois"]}
     return np.isin(rois, sorted(planted)).astype(float)
+
+
+def planted_signs(truth: Sequence[str | Path], rois: Sequence[int]) -> np.ndarray:
+    """Return 1 for the ROIs (R,) whose planted signal rises with running, -1 where it falls.
+
+    0 for others; NaN without a file of truth, or where these differ.
+    """
+    if not truth:
+        return np.full(len(rois), np.nan)
+    found = np.zeros((len(truth), len(rois)))
+    for row, path in enumerate(truth):
+        about = _read_truth(path)
+        sign = dict(zip(about["signal_rois"].tolist(), np.sign(about["gains"]), strict=True))
+        found[row] = [sign.get(roi, 0) for roi in rois]
+    return np.where((found == found[0]).all(axis=0), found[0], np.nan)
+
+
+def planted_times(
+    truth: Sequence[str | Path], rois: Sequence[int], frame: Sequence[int]
+) -> np.ndarray:
+    """Return 1 where an ROI answers the decoded frame's state (frames, ROIs), 0 where it does not.
+
+    `frame` is relative to the decoded one. A planted signal leads the behaviour, or lags, and the
+    indicator answers it for a while: 1 where that answer to the state at the decoded frame is
+    `ANSWERS` of its peak or more, 0 where it is below `SILENT` of it (signals there are of the
+    states of other frames, which may be the same state) and in ROIs without a signal. NaN between
+    the two, where files of truth differ, and without one.
+    """
+    if not truth:
+        return np.full((len(frame), len(rois)), np.nan)
+    found = np.zeros((len(truth), len(frame), len(rois)))
+    for one, path in zip(found, truth, strict=True):
+        about = _read_truth(path)
+        rise, decay = about["tau_rise_s"], about["tau_decay_s"]
+        peak = calcium(rise * np.log1p(decay / rise), rise, decay)
+        leads = dict(zip(about["signal_rois"].tolist(), about["leads_s"], strict=True))
+        for column, roi in enumerate(rois):
+            if roi in leads:
+                time = np.asarray(frame) / about["frame_rate"] + leads[roi]
+                answer = calcium(time, rise, decay) / peak
+                one[:, column] = np.select([answer >= ANSWERS, answer < SILENT], [1, 0], np.nan)
+    return np.where((found == found[0]).all(axis=0), found[0], np.nan)
 
 
 def planted_masks(truth: Sequence[str | Path], areas: np.ndarray) -> np.ndarray:
@@ -64,7 +111,17 @@ def _read_truth(path: str | Path) -> dict[str, Any]:
             about = {key: file.attrs[key] for key in ("signal_rois", "signal_radius", "image_size")}
             about["roi_xy"] = file["roi_xy"][:]
             planted = file.attrs["run_signal"] > 0
+            about |= {key: file.attrs.get(key, value) for key, value in TIMES.items()}
+            n, common = len(about["signal_rois"]), file.attrs.get("lead_s", 0.0)
+            about["gains"] = _each(file.attrs.get("signal_gains", ()), 1.0, n)
+            about["leads_s"] = common + _each(file.attrs.get("signal_leads_s", ()), 0.0, n)
     except (OSError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a truth of `mesodecode simulate` ({reason})") from error
-    return about if planted else about | {"signal_rois": np.array([], int)}
+    nothing = {key: about[key][:0] for key in ("signal_rois", "gains", "leads_s")}
+    return about if planted else about | nothing
+
+
+def _each(given: Sequence[float], default: float, n: int) -> np.ndarray:
+    """Return a number for each of n signal ROIs, all `default` where none are given."""
+    return np.array(given, float) if len(given) else np.full(n, default)

@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import ceilings, correction_table, schema
+from mesodecode.study import ceilings, correction_table, schema, signal_table
 
 # Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
 COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
@@ -37,7 +37,8 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         more = {k: config["simulate"].pop(k, spec["default"]) for k, spec in specs.items()}
         schema.check(config["simulate"], "simulate", "simulate")
         settings = schema.defaults("simulate", **config["simulate"])
-        more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"])
+        signal_table.check(settings, "config: simulate.")
+        more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"], settings)
         config["simulate"] = settings | more
         folder = f"results/{config['study']}/simulated"
         config["recordings"] |= {
@@ -78,8 +79,10 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _by_mouse(table: dict[Any, dict[str, Any]], mice: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return mouse -> settings of the simulation of its own, checked."""
+def _by_mouse(
+    table: dict[Any, dict[str, Any]], mice: dict[str, Any], common: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return mouse -> settings of the simulation of its own, checked; `common`: those of all."""
     table = _named(table)
     for mouse, settings in table.items():
         where = f"simulate.by_mouse.{mouse}"
@@ -88,6 +91,7 @@ def _by_mouse(table: dict[Any, dict[str, Any]], mice: dict[str, Any]) -> dict[st
         schema.check(settings, "simulate", where)
         for key in sorted(COMMON & set(settings)):
             raise UserError(f"config: {where}.{key}: is that of all mice; set simulate.{key}")
+        signal_table.check(common | settings, f"config: {where}.")
     return table
 
 

@@ -18,7 +18,8 @@ MASKS = {
     **dict.fromkeys(("edges", "corners"), ("size",)),
 }
 SIDED = ("squares", "circles")  # masks of which each has its mirror image among the others
-TABLES = ("sessions", "sides", "checks", "mice")  # tables/importance_{name}_sessions.tsv
+# tables/importance_{name}_sessions.tsv
+TABLES = ("sessions", "signed", "times", "sides", "checks", "mice")
 
 
 def kind_of(settings: Mapping[str, Any]) -> str:

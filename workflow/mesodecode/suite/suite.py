@@ -46,7 +46,7 @@ CEILINGS = {"gap": ("own", "others_equal"), "days": ("own_near", "own_far")}
 LEAKS = ("stray_light", "movement", "vessel_dilation")
 ARTEFACTS = ("dropped_frames", "flashes", "flicker")
 LABELS = ("flipped_bouts",)
-PLACES = ("signal_rois",)  # which only labels can tell
+PLACES = ("signal_rois", "signal_leads_s", "signal_gains")  # which only labels can tell
 
 Statement = tuple[str, str]
 COLUMNS = [

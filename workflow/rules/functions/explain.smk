@@ -95,14 +95,35 @@ def areas_of(name, sessions):
 def cutout_picture(wildcards):
     """What the figure of a cut-out is drawn on: a session, and where its ROIs are."""
     session = next(iter(STUDY.mouse_of))
+    return {
+        "recording": [RESULTS / f"recordings/{session}.h5"],
+        "areas": areas_of(wildcards.importance, [session]),
+        "rois": place_of_rois(session),
+    }
+
+
+def shap_picture(wildcards):
+    """What the signed figure of SHAP is drawn on, where it is known where ROIs are."""
+    session = next(iter(STUDY.mouse_of))
+    rois = place_of_rois(session)
+    recording = RESULTS / f"recordings/{session}.h5"
+    return {"recording": [recording] if rois else [], "rois": rois}
+
+
+def place_of_rois(session):
+    """The file that says where the ROIs of a session are, in a list; none where none does."""
     rois = STUDY.source("roi_masks", session)
     if "simulate" in STUDY.config:
         rois = rois or RESULTS / f"simulated/{session}_truth.h5"
-    return {
-        "recording": RESULTS / f"recordings/{session}.h5",
-        "areas": areas_of(wildcards.importance, [session]),
-        "rois": [rois] if rois else [],
-    }
+    return [rois] if rois else []
+
+
+def place_flags(wildcards, input):
+    """The session that a map is drawn on, and where its ROIs are, as flags."""
+    dataset = STUDY.config["recordings"]["roi_dataset"]
+    named = [dataset] if dataset and STUDY.config["recordings"]["roi_masks"] else []
+    files = [flag_if(f"--{kind}", input[kind]) for kind in ("recording", "rois")]
+    return " ".join([*files, flag_if("--roi-dataset", named)])
 
 
 def sided_inputs(wildcards):

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scores", type=Path, nargs="+", required=True, help="all tables of `mesodecode cutout`")
     add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
     add("--rois", type=Path, help="masks of ROIs, or truth of a simulated session, to draw on it")
+    add("--roi-dataset", metavar="NAME", help="array of --rois, if a MAT or HDF5 file holds many")
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write, a row a mask")
     options.add_out(parser, "TSV to write, a row a session and mask", "--sessions")
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace) -> None:
     mirrored = settings["masks"] in importance.SIDED
     table = cutout_tables.mask_table(rows, masks, mirrored=mirrored)
     scores = cutout_tables.allocation_scores(rows)
-    rois = cutout_figure.roi_centres(args.rois, recording) if args.rois else None
+    rois = None
+    if args.rois:
+        rois = cutout_figure.roi_centres(args.rois, recording, args.roi_dataset)
     figure = cutout_figure.draw(table, scores, masks, recording.pixel_mean, rois)
     decoder = rows["decoder"][0]
     plots.save(

@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
         [map_check.read(path) for path in args.checks],
         maps.read(args.null_maps) if args.null_maps else None,
         [maps.read(paths) for paths in args.seed_maps],
+        maps.timed(args.maps),
     )
     plots.save(
         checks_figure.draw(evidence),

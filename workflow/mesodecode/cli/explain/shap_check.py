@@ -5,7 +5,8 @@ m1_s1.h5 m2_s1.h5 --maps importance/shap/roi_gru/*[0-9].h5 --out check.h5
 
 Makes the map of the same network with random weights, and the test AUC as growing shares of the
 ROIs are removed: in the order of the mean of --maps that are of other test mice, and in random
-orders. `mesodecode map-checks` judges them, over all allocations.
+orders; also how far the output moves (in logits) as ROIs are removed one by one, and by sign.
+`mesodecode map-checks` judges them, over all allocations.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
         background,
         settings,
         maps=maps,
+        signed=maps_of.timed(args.maps),
         truth=args.truth,
         limit=checks["frames"],
         draws=checks["draws"] or map_check.DRAWS,

@@ -1,12 +1,18 @@
-"""Summarise the SHAP maps of all allocations: a table by ROI, and a figure.
+"""Summarise the SHAP maps of all allocations: tables by ROI, and figures.
 
 Example: mesodecode shap-summary --maps results/demo/importance/shap/*.h5 --name shap
---out importance.tsv --figure importance
+--out importance.tsv --figure importance --signed signed.tsv --times times.tsv
+--signed-figure signed --recording m1_s1.h5 --rois m1_s1_truth.h5
 
 Writes --out (roi, name, n allocations, mean and sd of mean |SHAP| summed over the window's frames)
 and the figure as PREFIX.svg and PREFIX.png. With --null-maps also n_null, mean_null and sd_null,
 and statistic, p and p_holm of the rank-sum test between the two, Holm-corrected over the ROIs; the
 figure marks ROIs that differ.
+
+What keeps the sign: --signed, a row an ROI (signed: above 0, more activity speaks for run, below 0
+for rest; in_run, in_rest: what the ROI says while the mouse runs or rests; peak_s in s after the
+decoded frame); --times, the same for each frame of the window; and --signed-figure, on the mean
+image of --recording where --rois says where the ROIs lie. Values are in units of the output.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from pathlib import Path
 
 from mesodecode.cli import options
 
-HELP = "SHAP maps of allocations → importance of each ROI (table, figure)"
+HELP = "SHAP maps of allocations → importance of each ROI (tables, figures)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write")
     options.add_figure(parser)
+    add("--signed", type=Path, metavar="FILE", help="TSV to write, a row an ROI, with signs")
+    add("--times", type=Path, metavar="FILE", help="TSV to write, a row an ROI and frame")
+    add("--signed-figure", metavar="PREFIX", help="figure with signs: path without .svg, .png")
+    add("--recording", type=Path, metavar="FILE", help="recording whose mean image is drawn")
+    add("--rois", type=Path, metavar="FILE", help="masks of ROIs, or truth of a simulated session")
+    add("--roi-dataset", metavar="NAME", help="array of --rois, if a MAT or HDF5 file holds many")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
+    """Write tables and figures."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import map_measures, shap_figure, shap_maps
@@ -43,13 +55,35 @@ def run(args: argparse.Namespace) -> None:
         shap_maps.check_alike([*maps, *null])
         sums = shap_maps.roi_sums(maps), shap_maps.roi_sums(null)
         table = table.join(map_measures.real_against_permuted(*sums))
-    figure = shap_figure.draw(mean, table, maps[0].frame, _rate(maps))
+    figure = shap_figure.draw(mean, table, maps[0].frame, shap_maps.common_rate(maps))
     title = f"{args.name}: ROIs that {maps[0].decoder} looks at"
     plots.save(figure, args.figure, title=title, caption=shap_figure.caption(maps, table))
     write_table(table, args.out)
+    if args.signed:
+        write_table(shap_maps.signed_table(maps), args.signed)
+    if args.times:
+        write_table(shap_maps.time_table(maps), args.times)
+    if args.signed_figure:
+        _draw_signed(args, maps)
 
 
-def _rate(maps: list) -> float:
-    """Return the common frame rate, 0 if there is none."""
-    rates = {one.frame_rate for one in maps}
-    return rates.pop() if len(rates) == 1 else 0.0
+def _draw_signed(args: argparse.Namespace, maps: list) -> None:
+    from mesodecode.base import plots
+    from mesodecode.base.files import UserError
+    from mesodecode.explain import cortex, signed_figure
+    from mesodecode.recordings.recording import read_recording
+
+    if (args.rois is None) != (args.recording is None):
+        raise UserError("--rois: go together with --recording, whose mean image they are drawn on")
+    place = session = None
+    if args.rois:
+        recording = read_recording(args.recording)
+        session = recording.session
+        place = cortex.read_cortex(args.rois, recording, args.roi_dataset)
+        place = cortex.chosen(place, maps[0].roi, args.rois)
+    plots.save(
+        signed_figure.draw(maps, place),
+        args.signed_figure,
+        title=f"{args.name}: what the activity of areas tells {maps[0].decoder}",
+        caption=signed_figure.caption(maps, session),
+    )

@@ -1,0 +1,410 @@
+"""What maps keep beside their size: the sign and the time, on decoders whose weights are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from make_tables import map_of
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.weights import Trained
+from mesodecode.explain import (
+    cortex,
+    deletion,
+    map_check,
+    map_measures,
+    map_verdicts,
+    shap_maps,
+    signed_figure,
+)
+from mesodecode.recordings.recording import Recording
+from mesodecode.simulation import truth
+from mesodecode.study import schema
+
+N_ROIS, N_FRAMES = 12, 300
+SETTINGS = schema.defaults(
+    "roi_rnn", rnn="rnn", hidden_size=1, half_window=0, baseline=None, normalise="zscore"
+)
+ANALYSIS = schema.defaults("importance_shap", background=80, windows=100, output="logit")
+WEIGHTS = np.array([3.0, -2.0, 1.0, *np.zeros(N_ROIS - 3)])
+MICE = ("d", "e", "f")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def recording(mouse: str, like: tuple[int, int] | None = None) -> Recording:
+    """Signals of which ROI 1 tells the state; ROI like[1] may be the copy of ROI like[0]."""
+    rng = np.random.default_rng(sum(map(ord, mouse)))
+    rois = rng.standard_normal((N_FRAMES, N_ROIS)).astype(np.float32)
+    if like:
+        rois[:, like[1] - 1] = rois[:, like[0] - 1]
+    return Recording(
+        path=Path(f"{mouse}.h5"),
+        session=f"{mouse}_s1",
+        mouse=mouse,
+        frame_rate=30.0,
+        labels=(rois[:, 0] > 0).astype(np.uint8),
+        speed=None,
+        segment=None,
+        pixel_mean=None,
+        stack_sd=1.0,
+        rois=rois,
+        shape=(N_FRAMES, 8, 8),
+    )
+
+
+def reader(weights: np.ndarray) -> Trained:
+    """A decoder whose logit is weights x signals."""
+    settings = SETTINGS | {"dropped": []}
+    state = {k: torch.zeros_like(v) for k, v in rnn_decoder(N_ROIS, settings).state_dict().items()}
+    state["rnn.weight_ih_l0"][0] = torch.as_tensor(1e-3 * weights)
+    state["head.weight"][0, 0] = 1000
+    return Trained("roi_rnn", settings, ("a", "b"), ("c",), state)
+
+
+def mapped(weights: np.ndarray, mouse: str, like=None) -> shap_maps.ShapMap:
+    return shap_maps.shap_map(reader(weights), [recording(mouse, like)], [], ANALYSIS, decoder="x")
+
+
+def checked(weights, mouse, maps, like=None, scores=None) -> map_check.MapCheck:
+    """Check the decoder on a mouse, by maps of other mice."""
+    index = pd.MultiIndex.from_tuples([(m.allocation, m.test_mouse) for m in maps])
+    index.names = ["allocation", "test_mouse"]
+    columns = pd.Index([str(roi) for roi in range(1, N_ROIS + 1)], name="ROI")
+    scores = [m.mean_abs.sum(axis=0) for m in maps] if scores is None else [scores] * len(maps)
+    table = pd.DataFrame(scores, index, columns)
+    return map_check.check_shap(
+        reader(weights), [recording(mouse, like)], [], ANALYSIS, maps=table, signed=maps
+    )
+
+
+# Maps
+
+
+def test_the_signed_map_of_a_linear_decoder_is_its_size_with_the_sign_of_the_weight():
+    found = mapped(WEIGHTS, "d")
+    np.testing.assert_allclose(found.signed, np.sign(WEIGHTS) * found.mean_abs, atol=1e-5)
+    table = shap_maps.signed_table([found])
+    assert table["toward"].tolist()[:4] == ["run", "rest", "run", "-"]
+    assert found.mean_abs[0, 1] > 1  # where the plain mean of SHAP would be about 0
+    plain = found.in_run * found.n_run + found.in_rest * (found.n_windows - found.n_run)
+    assert np.abs(plain / found.n_windows).max() < 0.5
+
+
+def test_each_state_has_the_mean_of_its_windows():
+    found, one = mapped(WEIGHTS, "d"), recording("d")
+    at = shap_maps.evenly(N_FRAMES, 100)
+    signals = (one.rois - one.rois.mean(axis=0)) / one.rois.std(axis=0)
+    drawn = np.sort(np.random.default_rng(ANALYSIS["seed"]).choice(N_FRAMES, 80, replace=False))
+    values = WEIGHTS * (signals[at] - signals[drawn].mean(axis=0))
+    run = one.labels[at] == 1
+    assert found.n_run == run.sum()
+    np.testing.assert_allclose(found.in_run[0], values[run].mean(axis=0), atol=2e-2)
+    np.testing.assert_allclose(found.in_rest[0], values[~run].mean(axis=0), atol=2e-2)
+    # ROI 1 tells the state: it speaks for the one that is
+    assert found.in_run[0, 0] > 1 > -1 > found.in_rest[0, 0]
+
+
+def test_a_map_of_one_state_has_nothing_of_the_other(tmp_path):
+    one = dataclasses.replace(recording("d"), labels=np.ones(N_FRAMES, np.uint8))
+    found = shap_maps.shap_map(reader(WEIGHTS), [one], [], ANALYSIS, decoder="x")
+    assert np.isnan(found.in_rest).all() and np.isfinite(found.in_run).all()
+    found.write(tmp_path / "m.h5")
+    np.testing.assert_array_equal(shap_maps.read(tmp_path / "m.h5").in_rest, found.in_rest)
+    both = [found, mapped(WEIGHTS, "e")]
+    np.testing.assert_array_equal(shap_maps.mean_of(both, "in_rest"), both[1].in_rest)
+
+
+def test_tables_by_hand():
+    one = map_of([[1, 0], [2, 0], [3, 1]], signed=np.array([[1, 0], [-2, 0], [3, -1.0]]))
+    two = map_of([[1, 2], [0, 2], [1, 1]], "two", signed=np.array([[0, 0], [0, 0], [0, -3.0]]))
+    table = shap_maps.signed_table([one, two])
+    assert table["mean_abs"].tolist() == [4, 3] and table["signed"].tolist() == [1, -2]
+    np.testing.assert_allclose(table["sd"], [np.sqrt(2), np.sqrt(2)])
+    assert table["toward"].tolist() == ["run", "rest"]
+    assert table["peak_frame"].tolist() == [1, -1]  # of ties the first
+    np.testing.assert_allclose(table["peak_s"], [1 / 30, -1 / 30])
+    np.testing.assert_allclose(table["in_run"], [2, 1.5])
+    times = shap_maps.time_table([one, two])
+    assert times["roi"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert times["frame"].tolist() == [-1, 0, 1] * 2
+    np.testing.assert_allclose(times["signed"], [0.5, -1, 1.5, 0, 0, -2])
+    np.testing.assert_allclose(times["mean_abs"], [1, 1, 2, 1, 1, 1])
+    rates = [one, dataclasses.replace(two, frame_rate=20.0)]
+    assert shap_maps.time_table(rates)["time_s"].isna().all()
+
+
+# Removing
+
+
+def removing(weights, windows, **options):
+    network = reader(np.asarray(weights, float)).build()
+    windows = torch.as_tensor(windows, dtype=torch.float32)[:, None]
+    mean = windows.mean((0, 1))
+    return network, windows, mean
+
+
+def test_the_output_moves_by_the_size_of_each_removal():
+    rng = np.random.default_rng(0)
+    signals = rng.standard_normal((50, N_ROIS))
+    network, windows, mean = removing(WEIGHTS, signals)
+    sizes = np.abs(WEIGHTS * (signals - signals.mean(axis=0))).mean(axis=0)
+    order, shares = np.array([2, 0, 1, 3]), (0.25, 0.5, 0.75, 1)
+    found = deletion.moved(network, windows, mean, order, shares)
+    np.testing.assert_allclose(found, np.cumsum(sizes[order]), rtol=1e-3)
+
+
+def test_what_cancels_is_seen_one_by_one_and_not_in_the_auc():
+    """ROIs 2 and 3 are equal and pull to either side; ROI 1, which tells the state, hardly."""
+    weights = np.array([0.5, 4.0, -4.0, *np.zeros(N_ROIS - 3)])
+    maps = [mapped(weights, mouse, (2, 3)) for mouse in MICE]
+    made = [checked(weights, mouse, maps, (2, 3)) for mouse in MICE]
+    evidence = gathered(maps, made)
+    table = map_verdicts.table(evidence).set_index("check")
+    # 17 % are ROIs 2 and 3: both gone, the decoder is as good as before
+    np.testing.assert_allclose(evidence.auc[:, 1], evidence.auc_intact, atol=0.01)
+    row = table.loc["deletion one by one"]
+    assert row["verdict"] == "pass" and row["value"] > 1
+    wrong = [checked(weights, mouse, maps, (2, 3), scores=-np.abs(weights)) for mouse in MICE]
+    row = map_verdicts.table(gathered(maps, wrong)).set_index("check").loc["deletion one by one"]
+    assert row["verdict"] == "flag" and "moves no farther" in row["sentence"]
+
+
+def test_removing_by_sign_passes_with_the_signs_of_the_decoder_and_fails_with_others():
+    maps = [mapped(WEIGHTS, mouse) for mouse in MICE]
+    for signs, expected in ((1, "pass"), (-1, "flag")):
+        given = [dataclasses.replace(one, signed=signs * one.signed) for one in maps]
+        made = [checked(WEIGHTS, mouse, given) for mouse in MICE]
+        row = map_verdicts.table(gathered(given, made)).set_index("check").loc["deletion by sign"]
+        assert row["verdict"] == expected and np.sign(row["value"]) == signs
+    # without signs, all speak for run when active
+    given = [dataclasses.replace(one, signed=one.mean_abs) for one in maps]
+    made = [checked(WEIGHTS, mouse, given) for mouse in MICE]
+    right = [checked(WEIGHTS, mouse, maps) for mouse in MICE]
+    own, unsigned = (
+        map_verdicts.table(gathered(maps, m)).set_index("check") for m in (right, made)
+    )
+    assert unsigned.loc["deletion by sign", "value"] < 0.7 * own.loc["deletion by sign", "value"]
+
+
+def test_only_other_mice_say_the_signs():
+    own = dataclasses.replace(mapped(WEIGHTS, "d"), signed=-mapped(WEIGHTS, "d").signed)
+    found = checked(WEIGHTS, "d", [own, mapped(WEIGHTS, "e")])
+    assert found.apart.mean() > 0 and found.apart.shape == (1, 9)
+    alone = checked(WEIGHTS, "d", [own])
+    assert alone.apart.shape == alone.moved.shape == (0, 9)
+
+
+def test_apart_by_hand():
+    apart = np.array([[1.0, 2], [3, 4]])
+    random = np.array([[[0.0, 0], [5, 5]], [[0, 0], [1, 0]]])  # draws: 0 and 2.75
+    assert map_measures.apart_gain(apart, random) == (2.5, 1)
+    moved = np.array([[1.0, 2]])
+    assert map_measures.moved_gain(moved, np.array([[[0.5, 1], [1, 2]]])) == (0.375, 1)
+
+
+# What is planted
+
+
+def gathered(maps, made, **planted) -> map_verdicts.Evidence:
+    made = [dataclasses.replace(one, **planted) for one in made]
+    index = pd.MultiIndex.from_tuples([(m.allocation, m.test_mouse) for m in maps])
+    index.names = ["allocation", "test_mouse"]
+    columns = pd.Index([str(roi) for roi in maps[0].roi], name="ROI")
+    scores = pd.DataFrame([m.mean_abs.sum(axis=0) for m in maps], index, columns)
+    return map_verdicts.gather(scores, made, timed=maps)
+
+
+def truth_of(path: Path, **attributes) -> Path:
+    given = {
+        **{"signal_rois": [2, 3], "signal_radius": 0.1, "image_size": 8, "run_signal": 0.02},
+        **{"tau_rise_s": 0.1, "tau_decay_s": 0.1, "frame_rate": 10.0, "lead_s": 0.2},
+    }
+    with h5py.File(path, "w") as file:
+        file["roi_xy"] = np.zeros((4, 2))
+        file.attrs.update(given | attributes)
+    return path
+
+
+def test_planted_times_by_hand(tmp_path):
+    path = truth_of(tmp_path / "t.h5")
+    found = truth.planted_times([path], [1, 2], range(-3, 4))
+    # (1 - exp(-10 t)) exp(-10 t) of its peak 0.25, at t = -0.1 ... 0.5 s: 0 0 .93 .47 .19 .07 .03
+    expected = [0, 0, 1, np.nan, np.nan, np.nan, 0]
+    np.testing.assert_array_equal(found[:, 1], expected)
+    assert (found[:, 0] == 0).all()
+    led = truth_of(tmp_path / "led.h5", signal_leads_s=[0.1, -0.2])
+    found = truth.planted_times([led], [3, 2], range(-3, 4))
+    np.testing.assert_array_equal(found[:, 1], [0, 1, np.nan, np.nan, np.nan, 0, 0])  # earlier
+    np.testing.assert_array_equal(found[:, 0], [0, 0, 0, 0, 1, np.nan, np.nan])
+    both = truth.planted_times([path, led], [2], range(-3, 4))[:, 0]
+    np.testing.assert_array_equal(both[[0, 1, 2, 5, 6]], [0, np.nan, np.nan, np.nan, 0])
+    assert np.isnan(truth.planted_times([], [1, 2], [0])).all()
+    nothing = truth_of(tmp_path / "n.h5", run_signal=0)
+    assert (truth.planted_times([nothing], [1, 2], [0, 1]) == 0).all()
+
+
+def test_planted_signs_are_those_of_the_gains(tmp_path):
+    path = truth_of(tmp_path / "t.h5", signal_gains=[2.0, -0.5])
+    assert truth.planted_signs([path], [1, 2, 3]).tolist() == [0, 1, -1]
+    plain = truth_of(tmp_path / "p.h5")
+    assert truth.planted_signs([plain], [3, 2]).tolist() == [1, 1]
+    np.testing.assert_array_equal(truth.planted_signs([path, plain], [2, 3]), [1, np.nan])
+    assert np.isnan(truth.planted_signs([], [1])).all()
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return [mapped(WEIGHTS, mouse) for mouse in MICE], [
+        checked(WEIGHTS, mouse, [mapped(WEIGHTS, "z")]) for mouse in MICE
+    ]
+
+
+def with_frames(maps, size, signed):
+    frame = np.arange(-1, 2)
+    return [dataclasses.replace(m, mean_abs=size, signed=signed, frame=frame) for m in maps]
+
+
+def test_a_map_must_be_larger_when_planted_areas_answer(plain):
+    maps, made = plain
+    times = np.zeros((3, N_ROIS))
+    times[0, 0] = times[2, 1] = 1  # ROI 1 leads, ROI 2 lags
+    size = np.full((3, N_ROIS), 0.1)
+    size[:, 0], size[:, 1] = [3, 2, 1], [1, 2, 3]
+    late = size * np.array([[1], [2], [9]])  # what a decoder reads last counts more, in all ROIs
+    even = size.mean(0, keepdims=True) + 0 * size
+    kinds = {"right": size, "late": late, "reversed": size[::-1], "even": even}
+    rows = {}
+    for name, one in kinds.items():
+        evidence = gathered(with_frames(maps, one, one), made, planted_times=times)
+        rows[name] = map_verdicts.table(evidence).set_index("check").loc["planted times"]
+    assert rows["right"]["verdict"] == rows["late"]["verdict"] == "pass"
+    assert rows["right"]["value"] == pytest.approx(6 / 15)
+    assert "rank 1.00" in rows["right"]["sentence"]
+    assert rows["right"]["limit"] == pytest.approx(4 / 15)
+    assert rows["reversed"]["verdict"] == rows["even"]["verdict"] == "flag"
+    assert rows["reversed"]["value"] == pytest.approx(2 / 15)
+    times[:, 1] = times[:, 0]  # both at once: no map could fail but for what the decoder prefers
+    for given in ({}, {"planted_times": times}):
+        table = map_verdicts.table(gathered(with_frames(maps, size, size), made, **given))
+        assert "planted times" not in set(table["check"])
+
+
+def test_planted_signs_must_all_be_right(plain):
+    maps, made = plain
+    signs = np.zeros(N_ROIS)
+    signs[:2] = 1, -1
+    row = map_verdicts.table(gathered(maps, made, planted_signs=signs)).set_index("check")
+    row = row.loc["planted signs"]
+    assert (row["verdict"], row["value"]) == ("pass", 1)
+    assert "of 1 speaks for run, of 1 for rest" in row["sentence"]
+    unsigned = [dataclasses.replace(m, signed=m.mean_abs) for m in maps]
+    table = map_verdicts.table(gathered(unsigned, made, planted_signs=signs)).set_index("check")
+    row = table.loc["planted signs"]
+    assert row["verdict"] == "flag" and "ROI 2 is wrong (1 of 2 right)" in row["sentence"]
+
+
+def test_relevance_mass_and_rank_by_hand():
+    found = map_measures.planted_truth(np.array([4.0, -3, 2, 1]), np.array([1, 0, 1, 0.0]))
+    assert found.mass == pytest.approx(0.6) and found.rank == 1
+    ties = map_measures.planted_truth(np.ones(4), np.array([1, 0, 1, 0.0]))
+    assert (ties.mass, ties.rank) == (0.5, 0)
+    left_out = map_measures.planted_truth(np.array([4.0, 9, 1]), np.array([1, np.nan, 0]))
+    assert left_out.mass == pytest.approx(0.8)
+    assert map_measures.planted_truth(np.zeros(2), np.array([1, 0.0])).mass == 0
+
+
+# The figure
+
+
+def place(n_rois=2) -> cortex.Cortex:
+    areas = np.zeros((n_rois, 16, 16), bool)
+    for number in range(n_rois):
+        areas[number, 2:6, 2 + 6 * number : 6 + 6 * number] = True
+    image = np.random.default_rng(0).random((8, 8))
+    return cortex.Cortex(image, (16, 16), [cortex.outline(area) for area in areas])
+
+
+def test_an_outline_surrounds_its_pixels_and_no_others():
+    rows, columns = np.mgrid[:20, :24]
+    disc = np.hypot(rows - 9, columns - 11) < 6
+    ring = disc & (np.hypot(rows - 9, columns - 11) > 3)
+    edge = np.zeros((20, 24), bool)
+    edge[:4, :5] = True
+    for area in (disc, edge, ring):
+        found = cortex.outline(area)
+        if area is ring:  # a hole is one of its lines
+            assert (found.codes == 1).sum() == 2
+            continue
+        points = np.column_stack([columns.ravel(), rows.ravel()])
+        np.testing.assert_array_equal(found.contains_points(points), area.ravel())
+
+
+def test_the_signed_figure_is_centred_on_0_and_shows_each_time():
+    maps = [map_of(np.ones((7, 2)), signed=np.linspace(-1, 3, 14).reshape(7, 2))]
+    figure = signed_figure.draw(maps, place())
+    images = [axes for axes in figure.axes if axes.images]
+    titles = [axes.get_title() for axes in figure.axes]
+    assert "−0.10 to −0.07 s" in titles and "0.10 s" in titles
+    assert len([axes for axes in figure.axes if len(axes.patches) == 2]) == 1 + 6
+    heat = next(axes for axes in images if axes.get_ylabel())
+    np.testing.assert_array_equal(heat.images[0].get_array(), maps[0].signed)
+    assert heat.images[0].norm.vmin == -heat.images[0].norm.vmax == -3
+    red, blue = (cortex.mpl.colormaps[cortex.COLOURS](value) for value in (1.0, 0.0))
+    assert red[0] > 0.3 > red[2] and blue[2] > 0.3 > blue[0]
+    alone = signed_figure.draw(maps)
+    assert len([axes for axes in alone.axes if axes.images]) == 1
+    assert "session" not in signed_figure.caption(maps, None)
+
+
+def test_rois_that_the_areas_lack_are_named():
+    with pytest.raises(UserError, match=r"areas\.tif: 2 ROIs, but the maps are of ROI 3 too; give"):
+        cortex.chosen(place(), [1, 3], "areas.tif")
+    assert len(cortex.chosen(place(), [2], "areas.tif").outlines) == 1
+
+
+@pytest.mark.parametrize("kind", ["truth", "masks"])
+def test_the_verb_writes_tables_and_figure_with_signs(tmp_path, kind):
+    one = map_of([[1, 0], [2, 0], [3, 1]])
+    one.write(tmp_path / "one.h5")
+    with h5py.File(tmp_path / "rec.h5", "w") as file:
+        file["frames"], file["labels"] = np.zeros((3, 8, 8), np.uint8), np.zeros(3, np.uint8)
+        file["pixel_mean"], file["stack_sd"] = np.random.default_rng(0).random((8, 8)), 1.0
+        file.attrs.update(session="m1_s1", mouse="m1", frame_rate=30.0)
+    labels = np.zeros((8, 8), int)
+    labels[1:3, 1:3], labels[5:7, 5:7] = 1, 2
+    areas = tmp_path / ("areas.npy" if kind == "masks" else "truth.h5")
+    if kind == "masks":
+        np.save(areas, labels)
+    else:
+        with h5py.File(areas, "w") as file:
+            file["roi_xy"], file["roi_radius"] = np.array([(2.0, 2), (5, 5)]), 1.2
+            file["brain"] = np.ones((8, 8), bool)
+    words = ["shap-summary", "--maps", tmp_path / "one.h5", "--out", tmp_path / "t.tsv"]
+    words += ["--figure", tmp_path / "f", "--signed", tmp_path / "s.tsv"]
+    words += ["--times", tmp_path / "w.tsv", "--signed-figure", tmp_path / "g", "--name", "fig6"]
+    line = [*map(str, words), "--recording", f"{tmp_path}/rec.h5", "--rois", str(areas)]
+    assert cli.main(line) == 0
+    assert pd.read_csv(tmp_path / "t.tsv", sep="\t").columns.tolist() == [
+        *("roi", "name", "n", "mean", "sd")
+    ]
+    assert pd.read_csv(tmp_path / "s.tsv", sep="\t")["signed"].tolist() == [-6, -1]
+    assert len(pd.read_csv(tmp_path / "w.tsv", sep="\t")) == 6
+    svg = (tmp_path / "g.svg").read_text()
+    assert "fig6: what the activity of areas tells roi_gru" in svg and "session m1_s1" in svg
+    assert (tmp_path / "g.png").stat().st_size > 10_000
+    assert cli.main(line[:-2]) == 1  # a recording without areas

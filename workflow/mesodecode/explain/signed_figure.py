@@ -1,0 +1,117 @@
+"""The figure of a signed map: on the cortex, over the whole window and as time goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mesodecode.base.plots import MM, STYLE
+from mesodecode.explain.cortex import COLOURS, Cortex, paint
+from mesodecode.explain.shap_maps import ShapMap, common_rate, mean_of
+
+PANELS = 6  # times of the window that are drawn one by one
+SPEAKS = "\u2190 rest    more activity speaks for    run \u2192"
+
+
+def draw(maps: Sequence[ShapMap], cortex: Cortex | None = None) -> Figure:
+    """Draw the mean signed map of allocations: by ROI and frame, and on a cortex if there is one.
+
+    `cortex` has the outlines of the maps' ROIs, in their order. All colours are centred on 0.
+    """
+    signed, rate = mean_of(maps, "signed"), common_rate(maps)
+    each = _norm(signed)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(174 * MM, (112 if cortex else 62) * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        if cortex is None:
+            _heat(figure.subplots(), maps[0], signed, rate, each)
+            return figure
+        top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1))
+        whole, heat = (part.subplots() for part in top.subfigures(1, 2, width_ratios=(1, 2)))
+        total = signed.sum(axis=0)
+        paint(whole, cortex, total, _norm(total))
+        _bar(whole, _norm(total), "bottom", f"SHAP, sum over the window\n{SPEAKS}")
+        _heat(heat, maps[0], signed, rate, each)
+        parts = np.array_split(np.arange(len(signed)), min(PANELS, len(signed)))
+        panels = np.atleast_1d(bottom.subplots(1, len(parts)))
+        for axes, part in zip(panels, parts, strict=True):
+            paint(axes, cortex, signed[part].mean(axis=0), each)
+            axes.set_title(_span(maps[0].frame[part], rate), fontsize=6)
+        for axes, letter in ((whole, "A"), (heat, "B")):
+            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        panels[0].text(
+            *(0, 1.18, "C"), transform=panels[0].transAxes, fontweight="bold", fontsize=8
+        )
+    return figure
+
+
+def _heat(axes: Axes, about: ShapMap, signed: np.ndarray, rate: float, norm: Normalize) -> None:
+    """Draw a signed map (frames, ROIs)."""
+    names = about.names or [str(roi) for roi in about.roi]
+    step = 1 / (rate or 1)
+    low, high = about.frame[0] * step - step / 2, about.frame[-1] * step + step / 2
+    extent = (-0.5, len(names) - 0.5, low, high)
+    look = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
+    axes.imshow(signed, cmap=COLOURS, norm=norm, extent=extent, **look)
+    axes.axhline(0, color="0.3", lw=0.6, ls=(0, (4, 3)))
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=4.5)
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("ROI" if about.names else "ROI number")
+    axes.set_ylabel(f"Time ({'s' if rate else 'frames'})\nafter decoded frame")
+    _bar(axes, norm, "right", f"SHAP a frame\n{SPEAKS}")
+
+
+def _bar(axes: Axes, norm: Normalize, location: str, label: str) -> None:
+    bar = axes.figure.colorbar(
+        ScalarMappable(norm, COLOURS),
+        ax=axes,
+        location=location,
+        ticks=MaxNLocator(4, symmetric=True),
+        fraction=0.05,
+        pad=0.03,
+        aspect=25,
+    )
+    bar.set_label(label, fontsize=6)
+    bar.outline.set_linewidth(0.4)
+    bar.ax.tick_params(labelsize=5.5, width=0.4, length=2)
+
+
+def _norm(values: np.ndarray) -> Normalize:
+    largest = float(np.nanmax(np.abs(values))) or 1.0
+    return Normalize(-largest, largest)
+
+
+def _span(frame: np.ndarray, rate: float) -> str:
+    """Return the time of frames as "-0.50 to -0.37 s"."""
+    first, last = (f"{at / rate:.2f}" if rate else f"{at}" for at in (frame[0], frame[-1]))
+    unit = "s" if rate else "frames"
+    span = first if first == last else f"{first} to {last}"
+    return f"{span} {unit}".replace("-", "\u2212")
+
+
+def caption(maps: Sequence[ShapMap], session: str | None) -> str:
+    """Return the figure's caption, in plain text; the image is that of `session`, if there is."""
+    first = maps[0]
+    runs = sum(one.n_run for one in maps) / sum(one.n_windows for one in maps)
+    about = (
+        f"Which state the activity of an area speaks for, as {first.decoder} reads it: SHAP values "
+        f"of the {first.output} of run where an ROI's signal is above its mean over the "
+        "background, and with the other sign where it is below; mean over windows "
+        f"({runs:.0%} of them run) and allocations (n = {len(maps)}). Red: more activity speaks "
+        "for run, blue: for rest, white: neither, or now one and now the other. "
+    )
+    heat = "by ROI and time of the window; dashed: the decoded frame."
+    if session is None:
+        return f"{about}Colours: {heat}"
+    return (
+        f"{about}A: summed over the window, on the mean image of session {session}. B: {heat} C: "
+        "as B, on the cortex, mean over the frames of each part of the window; colours as in B."
+    )

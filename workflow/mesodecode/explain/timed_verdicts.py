@@ -1,0 +1,110 @@
+"""The checks of what a map keeps beside its size: the sign, and the time within the window.
+
+What they are made of and what a failure means: `map_measures`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesodecode.explain import map_measures
+from mesodecode.explain.verdict_rows import Row, not_made, verdict
+
+if TYPE_CHECKING:
+    from mesodecode.explain.map_verdicts import Evidence
+
+
+def rows(evidence: Evidence) -> list[Row]:
+    """Return the rows of a map of ROIs with frames; of what is planted, where something is."""
+    found = [_moved(evidence), _apart(evidence)]
+    if evidence.true_times is not None and evidence.size.size:
+        found.append(_times(evidence, evidence.true_times))
+    if (np.abs(evidence.true_signs) == 1).any() and evidence.signed.size:
+        found.append(_signs(evidence, evidence.true_signs))
+    return found
+
+
+def _moved(e: Evidence) -> Row:
+    name = "deletion one by one"
+    if not e.moved.size:
+        return not_made(name, "Not made: no map is of other mice than those tested.")
+    gain, as_much = map_measures.moved_gain(e.moved, e.moved_random)
+    draws = e.moved_random.shape[1]
+    numbers = f"by {gain:.2f} logits on average, in {as_much} of {draws} random orders as far"
+    words = (
+        "Without one ROI after another, those on top of the map of other mice first, the output "
+        f"moves farther than in random order: {numbers}."
+    )
+    if as_much:
+        words = (
+            "Without one ROI after another, those on top of the map of other mice first, the "
+            f"output moves no farther than in random order: {numbers}. What the map puts on top "
+            "does not move this decoder, or not in every mouse."
+        )
+    return name, verdict(as_much == 0), gain, 0.0, words
+
+
+def _apart(e: Evidence) -> Row:
+    name = "deletion by sign"
+    if not e.apart.size:
+        return not_made(name, "Not made: no signed map is of other mice than those tested.")
+    gain, as_well = map_measures.apart_gain(e.apart, e.apart_random)
+    passed = gain > 0 and as_well == 0
+    numbers = (
+        f"{gain:.2f} logits apart on average, with the maps of ROIs exchanged as far in {as_well} "
+        f"of {e.apart_random.shape[1]} draws"
+    )
+    words = (
+        "Without the ROIs that speak for rest, by the signed map of other mice, the output is "
+        f"above that without those that speak for run: {numbers}."
+    )
+    if not passed:
+        words = (
+            f"Removing ROIs that speak for run and for rest does not tell them apart: {numbers}. "
+            "The signs of the map are not those of the decoder, or not of every mouse: read its "
+            "size only."
+        )
+    return name, verdict(passed), gain, 0.0, words
+
+
+def _times(e: Evidence, truth: np.ndarray) -> Row:
+    size = e.size.mean(axis=0)
+    planted = (truth == 1).any(axis=0)
+    profile = size[:, planted].sum(axis=1)  # of all planted ROIs together
+    alike = size.sum(axis=0) * (profile / max(profile.sum(), np.finfo(float).tiny))[:, None]
+    found, together = (
+        map_measures.planted_truth(one.ravel(), truth.ravel()) for one in (size, alike)
+    )
+    passed = found.mass > together.mass
+    numbers = (
+        f"relevance mass {found.mass:.3f} over ROIs and frames, {together.mass:.3f} were all at "
+        f"the same times, {found.chance:.3f} by chance; relevance rank {found.rank:.2f}, average "
+        f"precision {found.average_precision:.2f}"
+    )
+    words = f"Planted ROIs that lead count earlier than those that lag: {numbers}."
+    if not passed:
+        words = (
+            f"Planted ROIs that lead count no earlier than those that lag: {numbers}. Read where "
+            "the map is large, not when."
+        )
+    return "planted times", verdict(passed), found.mass, together.mass, words
+
+
+def _signs(e: Evidence, truth: np.ndarray) -> Row:
+    planted = np.abs(truth) == 1
+    sums = e.signed.mean(axis=0).sum(axis=0)
+    right = np.sign(sums[planted]) == truth[planted]
+    wrong = [unit for unit, ok in zip(np.array(e.units)[planted], right, strict=True) if not ok]
+    words = (
+        f"The sign of all {len(right)} planted ROIs is right: more activity of "
+        f"{int((truth == 1).sum())} speaks for run, of {int((truth == -1).sum())} for rest."
+    )
+    if wrong:
+        words = (
+            f"The sign of planted ROI {', '.join(wrong)} is wrong ({right.sum()} of {len(right)} "
+            "right): the decoder reads it against the others, or the map does not say which state "
+            "it speaks for."
+        )
+    return "planted signs", verdict(not wrong), float(right.mean()), 1.0, words
