@@ -23,7 +23,7 @@ from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.scores import auc as auc_tables
 from mesodecode.study import decoder_table, schema
 from mesodecode.study import study as studies
-from mesodecode.suite import suite, suite_figure
+from mesodecode.suite import first_minutes, suite, suite_figure
 
 SUITE = ROOT / "benchmarks" / "suite"
 MICE = ["m1", "m2", "m3"]
@@ -104,6 +104,37 @@ def test_ceilings_are_spoken_of_where_a_study_asks_for_them():
     row = suite.score(suite.Expected(frozenset(), frozenset()), spoken)
     assert (row["said"], row["n_silent"], row["n_false"]) == ("ceilings gap", 2, 1)
     assert "ceilings" not in row["not_made"]  # as in suite 1, which does not ask for them
+
+
+def test_first_minutes_should_help_a_turned_mouse_and_a_decoder_that_registers():
+    config = merged("first", "first_turned", folder=SUITE2)
+
+    def expects(decoder, **simulate):
+        study = studies.resolve(config | {"simulate": config["simulate"] | simulate})
+        found = suite.expected_of(study, decoder)
+        return suite.words(found.should), suite.words(found.may)
+
+    assert expects("linear_first") == ("shift m1; first m1", "-")
+    assert expects("linear_whole") == ("shift m1", "-")  # it has all of the recording
+    assert expects("roi_first") == ("shift m1", "first m1")  # ROI signals turn with the brain
+    assert expects("linear_first", by_mouse={}) == ("-", "-")
+    assert expects("linear_first", by_mouse={"m2": {"rotation": 4}}) == ("shift m2", "first m2")
+
+
+def test_what_first_minutes_gain_is_of_the_frames_that_both_decoders_have(tmp_path):
+    with h5py.File(tmp_path / "s_truth.h5", "w") as file:
+        file["label"] = np.array([0, 0, 1, 0, 1, 0, 1, 1], np.uint8)
+
+    def made(decoder, frames, probability):
+        frame, values = np.array(frames), np.array(probability, np.float32)
+        session = SessionPredictions("m1", frame, np.zeros(len(frame), np.uint8), values)
+        return predictions.Predictions(decoder, "a", "m2", "m3", "m1", {"s": session})
+
+    before = made("net", range(8), [0.9, 0.9, 0.1, 0.2, 0.1, 0.3, 0.4, 0.8])
+    after = made("net_first", range(3, 8), [0.2, 0.6, 0.3, 0.7, 0.8])
+    # of frames 3 to 7, rest .2 .3: before, run .1 .4 .8 has 4 of 6 pairs in order; after, 6
+    gains = first_minutes.gains([after], [before], tmp_path)
+    assert gains == {"m1": pytest.approx(1 - 4 / 6)}
 
 
 def test_what_is_said_stands_in_the_tables():
@@ -302,6 +333,7 @@ SUITE2 = ROOT / "benchmarks" / "suite2"
 COHORTS2 = {
     **{"failures_gone": "shift m1", "failures_kept": "shift m1", "failures_slow": "shift m1"},
     **{"ceilings_own": "ceilings gap", "ceilings_alike": "-", "ceilings_drift": "ceilings days"},
+    **{"first_turned": "shift m1", "first_alike": "-"},
 }
 
 
@@ -313,7 +345,8 @@ def test_cohorts_of_suite_2_are_studies_of_their_own(name):
 
 
 def test_make_runs_every_cohort_of_suite_2():
-    made = (ROOT / "Makefile").read_text().split("COHORTS2 := ")[1].splitlines()[0].split()
+    lines = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    made = lines.split("COHORTS2 := ")[1].splitlines()[0].split()
     files = {path.stem for path in SUITE2.glob("*_*.yaml")}
     assert made == list(COHORTS2) and files == set(COHORTS2)
     shared = {path.stem for path in SUITE2.glob("*.yaml")} - files

@@ -10,7 +10,8 @@ speaks of, a mouse or, as "", the whole decoder:
 - chance: the decoder is not shown to be above chance, p >= .05 against circularly shifted labels;
 - ceilings, where a study asks for them: a gap (the decoder is better after training on other
   sessions of its test mouse than on as many of other mice), and days (better after training on a
-  mouse's own sessions near in days than far), both with a 95 % interval above 0.
+  mouse's own sessions near in days than far), both with a 95 % interval above 0;
+- first, of a decoder that knows its mouse's first minutes: they helped (`first_minutes`).
 
 docs/benchmark-suite.md says what each cohort of the suite is for.
 """
@@ -39,6 +40,7 @@ from mesodecode.shift import columns as shift_columns
 from mesodecode.shift.columns import VERDICTS
 from mesodecode.simulation.truth import planted_masks, planted_rois, true_labels
 from mesodecode.study import study as studies
+from mesodecode.suite import first_minutes
 
 STAGES = ("qc", "shift", "confounds", "chance")
 CEILINGS = {"gap": ("own", "others_equal"), "days": ("own_near", "own_far")}
@@ -111,13 +113,21 @@ def expected(settings: Mapping[str, Any], mice: Sequence[str]) -> Expected:
 
 
 def expected_of(study: studies.Study, decoder: str) -> Expected:
-    """Return what should be said of a study and decoder: `expected`, and of its ceilings, if any.
+    """Return what should be said of a study and decoder: `expected`, and of what it is asked for.
 
-    There is a gap where mice carry the signal in different areas, and there may be one where they
-    differ in anything else; days tell where the signal drifts.
+    First minutes: `first_minutes.expected`. There is a gap where mice carry the signal in different
+    areas, and there may be one where they differ in anything else; days tell where the signal
+    drifts.
     """
     settings = study.config["simulate"]
     found = expected(settings, list(study.mice))
+    own = study.decoders[decoder].settings
+    if first_minutes.asked(own):
+        helped, others = first_minutes.expected(settings, own, list(study.mice))
+        found = Expected(
+            found.should | {(first_minutes.STAGE, mouse) for mouse in helped},
+            found.may | {(first_minutes.STAGE, mouse) for mouse in others},
+        )
     if decoder not in study.config["ceilings"]["decoders"]:
         return found
     each = [settings | settings["by_mouse"].get(mouse, {}) for mouse in study.mice]
@@ -155,7 +165,7 @@ def score(expects: Expected, spoken: Mapping[Statement, bool]) -> dict[str, Any]
 def words(statements: set[Statement] | frozenset[Statement]) -> str:
     """Return statements as text, such as "qc m1, m2; confounds"; "-" if there are none."""
     parts = []
-    for stage in (*STAGES, "ceilings"):
+    for stage in (*STAGES, "ceilings", first_minutes.STAGE):
         about = sorted((what for s, what in statements if s == stage), key=natural)
         if about:
             parts.append(f"{stage} {', '.join(about)}".strip())
@@ -267,7 +277,13 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
         row |= foreseen(tables.get("shift"), name, of_mouse, limit)
         expects = expected_of(study, name)
         own = expects.of_decoder(of_mouse, mean_interval(of_mouse)[0], limit)
-        rows.append(row | score(own, said(tables, name)))
+        spoken = said(tables, name)
+        if first_minutes.asked(decoder.settings):
+            before = decoder.settings["adapted_from"]
+            found = first_minutes.read_gains(folder, name, before, list(mine["allocation"]))
+            better = first_minutes.BETTER
+            spoken |= {(first_minutes.STAGE, m): gain >= better for m, gain in found.items()}
+        rows.append(row | score(own, spoken))
     return rows
 
 
