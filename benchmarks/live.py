@@ -21,7 +21,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
+from torch import nn
 
+from mesodecode.decoders.compiling import compile_for_one
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.device import resolve_device
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, rnn_decoder
@@ -38,6 +40,7 @@ SIZE, W, N_ROIS = 128, 5, 50  # px of images as decoded; half-window; ROIs
 HOW = {"causal": True, "normalise_from": "past", "warm_up": 2, "baseline": None}
 BACKBONES = {"b0_gru": "efficientnet_b0", "lite0_gru": "efficientnet_lite0"}
 DECODERS = (*BACKBONES, "roi_gru")
+Call = Callable[[torch.Tensor], torch.Tensor]
 
 
 def weights(name: str, folder: Path) -> Path:
@@ -74,6 +77,8 @@ def live(name: str, args: argparse.Namespace, device: torch.device, folder: Path
     ((loaded, _),) = open_members([weights(name, folder)], device)
     corrections = schema.defaults("corrections")
     if name != "roi_gru":
+        if args.compile:
+            compile_for_one(loaded.decoder.frame_network, (SIZE, SIZE))
         np.save(folder / "mask.npy", np.ones((2 * SIZE, 2 * SIZE), np.uint8))
         corrections |= {"binning": 2, "brain_mask": f"{folder}/mask.npy"}
     table = Table(folder / f"{name}.tsv")
@@ -129,38 +134,78 @@ def each_window(name: str, device: torch.device, folder: Path, n: int = 25) -> f
     return float(spent)
 
 
-@torch.inference_mode()
-def backends(n: int = 60) -> None:
-    """Print what one image costs in each of PyTorch's ways."""
+def traced(eager: nn.Module, image: torch.Tensor, _: Path) -> Call:
+    return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(eager, image)))
+
+
+def compiled(eager: nn.Module, freezing: bool) -> Call:
+    return torch.compile(eager, dynamic=False, options={"freezing": freezing})
+
+
+def ahead_of_time(eager: nn.Module, image: torch.Tensor, folder: Path) -> Call:
+    """Export, compile to a package on disk and load that (AOTInductor)."""
+    package = str(folder / "network.pt2")
+    exported = torch.export.export(eager, (image,))
+    torch._inductor.aoti_compile_and_package(exported, package_path=package)
+    return torch._inductor.aoti_load_package(package)
+
+
+def onnx_runtime(eager: nn.Module, image: torch.Tensor, folder: Path) -> Call:
+    """Export to ONNX and pass by ONNX Runtime, on as many threads as PyTorch has."""
+    import onnxruntime
+
+    path = folder / "network.onnx"
+    torch.onnx.export(eager, (image.contiguous(),), path, dynamo=True, verbose=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda image: torch.from_numpy(session.run(None, {name: image.numpy()})[0])
+
+
+WAYS: dict[str, Callable[[nn.Module, torch.Tensor, Path], Call]] = {
+    "as trained": lambda plain, image, folder: plain,
+    "merged norms, channels last (--no-compile)": lambda plain, *rest: for_use(plain),
+    "torch.jit, frozen": lambda plain, *rest: traced(for_use(plain), *rest),
+    "torch.compile": lambda plain, *rest: compiled(for_use(plain), False),
+    "torch.compile, weights as constants (live)": lambda plain, *rest: compiled(
+        for_use(plain), True
+    ),
+    "AOTInductor": lambda plain, *rest: ahead_of_time(for_use(plain), *rest),
+    "ONNX Runtime": lambda plain, *rest: onnx_runtime(for_use(plain), *rest),
+}
+
+
+@torch.no_grad()
+def backends(folder: Path, n: int = 200) -> None:
+    """Print what one image costs in each way of passing it, in turn on the same machine.
+
+    ONNX Runtime wants `pip install onnx onnxscript onnxruntime`.
+    """
     image = torch.randn(1, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
     for name, backbone in BACKBONES.items():
-        plain = CNNDecoder(backbone).eval()
-        eager = for_use(plain)
-        ways = {"as trained": plain, "merged norms, channels last": eager}
-        try:
-            traced = torch.jit.freeze(torch.jit.trace(eager, image))
-            ways["torch.jit, frozen"] = torch.jit.optimize_for_inference(traced)
-            ways["torch.compile"] = torch.compile(eager)
-        except Exception as error:
-            print(f"{name}: {type(error).__name__}: {error}")
+        plain, ways = CNNDecoder(backbone).eval(), {}
+        expected = plain(image)
+        for way, make in WAYS.items():
+            start = time.monotonic()
+            try:
+                ways[way] = make(plain, image, folder)
+                wrong = (ways[way](image) - expected).abs().max()
+            except Exception as error:
+                ways.pop(way, None)
+                print(f"{name}, {way}: left out ({type(error).__name__}: {str(error)[:80]})")
+                continue
+            print(f"{name}, {way}: ready in {time.monotonic() - start:.1f} s, off by {wrong:.1e}")
         times: dict[str, list[float]] = {way: [] for way in ways}
-        expected = eager(image)
-        for i in range(n):
-            for way, network in list(ways.items()):  # in turn, so that all meet the same machine
-                start = time.monotonic()
-                try:
-                    made = network(image)
-                except Exception as error:
-                    print(f"{name}, {way}: {type(error).__name__}")
-                    del ways[way]
-                    continue
-                if i >= 5:
+        for _ in range(n // 20):
+            for way, call in ways.items():  # in turn, so that all meet the same machine
+                for _ in range(20):
+                    start = time.monotonic()
+                    call(image)
                     times[way].append(1000 * (time.monotonic() - start))
-                assert torch.allclose(made, expected, atol=1e-3)
         for way, taken in times.items():
-            if taken:
-                p50, p95 = np.percentile(taken, [50, 95])
-                print(f"{name}, {way}: p50 {p50:.1f}, p95 {p95:.1f} ms")
+            p50, p95, p99 = np.percentile(taken[10:], [50, 95, 99])
+            print(f"{name}, {way}: p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f} ms")
 
 
 def main() -> None:
@@ -168,6 +213,10 @@ def main() -> None:
     parser.add_argument("--decoder", choices=DECODERS, nargs="+", default=DECODERS)
     parser.add_argument("--seconds", type=float, default=60, help="of frames (default: 60)")
     parser.add_argument("--rate", type=float, default=30, help="frames/s (default: 30)")
+    words = "compile the CNN, as `mesodecode live` does (default: yes)"
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=True, help=words
+    )
     parser.add_argument("--backends", action="store_true", help="compare ways to pass one image")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--threads", type=int, help="CPU cores (default: all)")
@@ -176,7 +225,8 @@ def main() -> None:
     busy = psutil.getloadavg()[0]
     print(f"{torch.get_num_threads()} threads, {device}, load of the machine before: {busy:.1f}")
     if args.backends:
-        return backends()
+        with tempfile.TemporaryDirectory() as folder:
+            return backends(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         for name in args.decoder:
             spent = live(name, args, device, Path(folder))

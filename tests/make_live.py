@@ -137,9 +137,9 @@ def offline(paths, recording):
     return one.frame, one.probability
 
 
-def live(*words):
-    """Run the verb; return its exit status."""
-    return main(["live", *(str(word) for word in words)])
+def live(*words, compile="--no-compile"):
+    """Run the verb; return its exit status. Compiling takes seconds, and has a test of its own."""
+    return main(["live", *(str(word) for word in words), compile])
 
 
 def table(path):

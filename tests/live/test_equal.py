@@ -37,6 +37,31 @@ def test_probabilities_are_those_offline(tmp_path, kind, base):
     np.testing.assert_allclose(found.time_s, frames / RATE)
 
 
+def test_a_compiled_network_gives_the_same_within_a_bound(tmp_path, capfd):
+    files = make_weights(tmp_path, "finetuned")
+    path = write(tmp_path / "t1.h5", segment=CUT)
+    frames, probability = offline(files, read_recording(path))
+    out = tmp_path / "live.tsv"
+    assert live("--weights", *files, "--source", path, "--out", out, compile="--compile") == 0
+    assert "compiled in" in capfd.readouterr().err
+    found = table(out)
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-3)
+
+
+def test_where_nothing_can_be_compiled_a_line_says_so(tmp_path, capfd, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    files, path = make_weights(tmp_path, "cnn"), write(tmp_path / "t1.h5")
+    _, probability = offline(files, read_recording(path))
+    out = tmp_path / "live.tsv"
+    assert live("--weights", *files, "--source", path, "--out", out, compile="--compile") == 0
+    assert "not compiled, slower (no compiler)" in capfd.readouterr().err
+    np.testing.assert_allclose(table(out).probability, probability, atol=1e-5)
+
+
 @torch.inference_mode()
 @pytest.mark.parametrize("kind", ["cnn", "finetuned", "gru"])
 def test_the_same_batch_of_one_gives_the_same(tmp_path, kind):

@@ -1,8 +1,9 @@
-"""A CNN compiled for the images of a long training on a GPU, where that pays and can be done."""
+"""A CNN compiled, where that pays and can be done: for a long training on a GPU, for one image."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,26 @@ def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> N
         print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
         for cnn in cnns:
             cnn.compiled = None
+
+
+def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
+    """Compile what a CNN makes of one image (1, 3, *size) on a CPU, in place, weights as constants.
+
+    Features differ in the last bits from those that are not compiled. Where compiling fails, a line
+    says so and the network stays as it is.
+    """
+    image = torch.zeros(1, 3, *size).to(memory_format=torch.channels_last)
+    print(f"compiling {' x '.join(map(str, size))} px", file=sys.stderr, flush=True)
+    start = time.monotonic()
+    try:
+        made = torch.compile(cnn.features, dynamic=False, options={"freezing": True})
+        with torch.inference_mode():
+            made(image)
+    except Exception as error:  # no compiler on this machine, and much else
+        print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
+        return
+    cnn.features = made
+    print(f"compiled in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 
 @contextmanager

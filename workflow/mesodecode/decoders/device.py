@@ -32,10 +32,9 @@ def resolve_device(device: str, threads: int | None) -> torch.device:
         raise UserError(f"--device cuda: torch sees no GPU here ({why}); use --device auto or cpu")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda":
-        # Before any part of torch is compiled: that sets it itself, to a folder in /tmp.
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "mesodecode" / "inductor"))
+    # Before any part of torch is compiled: that sets it itself, to a folder in /tmp.
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "mesodecode" / "inductor"))
     if device == "cuda" and torch.cuda.device_count() > 1 and not _GPU:
         _take_gpu()
     return torch.device(device)

@@ -73,6 +73,17 @@ class RNNDecoder(nn.Module):
         directions = 2 if self.rnn.bidirectional else 1
         return logits_of(self.head, torch.cat(tuple(state[-directions:]), dim=1))
 
+    def state_of(self, x: torch.Tensor) -> Any:
+        """Return the state after the first frames (N, T - 1, F) of windows, for `resumed`.
+
+        None if the network reads them backwards too: then it begins with the last frame.
+        """
+        return None if self.rnn.bidirectional else self.rnn(x)[1]
+
+    def resumed(self, state: Any, x: torch.Tensor) -> torch.Tensor:
+        """Map the state of `state_of` and the last frames (N, F) of windows to logits (N,)."""
+        return logits_of(self.head, self.rnn(x[:, None], state)[0][:, -1])
+
     def _layer_by_layer(self, x: torch.Tensor) -> Any:
         """Return the state of the last layer; dropout between layers is drawn by torch.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH
@@ -22,6 +23,7 @@ from mesodecode.decoders.applied import (
     load,
 )
 from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
 from mesodecode.recordings.recording import Recording
@@ -104,6 +106,7 @@ class Member:
         self._n_rows = self._frames = self._count = 0
         self._normal: PastImages | PastSignals | None = None
         self._images: list[torch.Tensor] = []
+        self._state: Any = None  # of the next window, but for its last frame
         self._stack, self._read = ExitStack(), None
         if watched:
             layer = last_layer(self._decoder.network)
@@ -132,7 +135,7 @@ class Member:
         if self._normal is None:
             self._prepare(values)
         if begins or self._count < self.skip:
-            self._n_rows, self._images = 0, []
+            self._n_rows, self._images, self._state = 0, [], None
         self._count += 1
         if self._count <= self.skip:
             if isinstance(self._normal, PastSignals):
@@ -144,14 +147,34 @@ class Member:
         self._keep(features)
         if self._n_rows < self._depth:
             return None
-        first = self._n_rows % self._depth
-        window = self._rows[None, first : first + len(self._offsets)]
-        return float(self._decoder.read(window)[0])
+        window = self._window()
+        if self._state is None:
+            return float(self._decoder.read(window)[0])
+        return float(self._recurrent.resumed(self._state, window[:, -1])[0])
 
+    @torch.inference_mode()
     def learn(self, values: np.ndarray) -> None:
-        """Let the last frame normalise those after it."""
+        """Let the last frame normalise those after it, and read what is known of the next window.
+
+        So a frame that comes waits for the pass of one frame, not of its window.
+        """
         if isinstance(self._normal, PastImages):
             self._normal.learn(values)
+        more = len(self._offsets) > 1
+        if more and self._recurrent is not None and self._n_rows >= self._depth - 1:
+            self._state = self._recurrent.state_of(self._window(after=1)[:, :-1])
+
+    @property
+    def _recurrent(self) -> RNNDecoder | None:
+        """What reads windows, if frame by frame."""
+        network = self._decoder.network
+        network = network.rnn if isinstance(network, CNNRNNDecoder) else network
+        return network if isinstance(network, RNNDecoder) else None
+
+    def _window(self, after: int = 0) -> torch.Tensor:
+        """Return the features (1, L, F) of the last window, or that `after` more frames."""
+        first = (self._n_rows + after) % self._depth
+        return self._rows[None, first : first + len(self._offsets)]
 
     def _prepare(self, values: np.ndarray) -> None:
         settings = self.loaded.settings
@@ -208,7 +231,7 @@ class Engine:
         logits = [member.push(values, begins) for member in self.members]
         if None in logits:
             return None
-        return float(np.mean(1 / (1 + np.exp(-np.array(logits, np.float64)))))
+        return float(np.mean(expit(np.array(logits, np.float64))))
 
     def learn(self, values: np.ndarray) -> None:
         """Let the last frame normalise those after it."""

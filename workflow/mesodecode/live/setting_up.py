@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import h5py
+import torch
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.applied import SignalDecoder
+from mesodecode.decoders.applied import ImageDecoder, Loaded, SignalDecoder
+from mesodecode.decoders.compiling import compile_for_one
 from mesodecode.decoders.device import resolve_device
+from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.live.engine import Engine, Member, open_members
 from mesodecode.live.frame_sources import Opened, open_source
 from mesodecode.live.outputs import Hysteresis, Osc, Output, Table
@@ -66,6 +69,7 @@ def prepared(
         for loaded, _ in found:
             loaded.allocate([mouse])  # refuses a mouse that it has seen
     rate = _frame_rate(args.frame_rate, opened.recording, alike)
+    _compile(found, settings, device, opened.recording or alike, size)
     made = Corrections(
         how,
         rate,
@@ -100,6 +104,25 @@ def prepared(
     )
     outputs += _opened(args, rig, stack)
     return opened, rig
+
+
+def _compile(
+    found: Sequence[tuple[Loaded, bool]],
+    settings: Mapping[str, Any],
+    device: torch.device,
+    alike: Recording | None,
+    size: int | None,
+) -> None:
+    """Compile the CNNs of decoders, if asked for and frames' size is known before they come."""
+    cnns = [one.decoder.frame_network for one, _ in found if isinstance(one.decoder, ImageDecoder)]
+    cnns = [cnn for cnn in cnns if isinstance(cnn, CNNDecoder)]
+    if not (settings["compile"] and cnns and device.type == "cpu"):
+        return
+    if size is None and alike is None:
+        print("not compiled, slower: no --known or --image-size", file=sys.stderr)
+        return
+    for cnn in cnns:
+        compile_for_one(cnn, alike.shape[1:] if size is None else (size, size))
 
 
 def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output]:
