@@ -25,7 +25,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -369,43 +369,13 @@ def main() -> None:
     )
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}, {bench.backbone}, {bench.size} px")
-    ways = ["eager", "graph", *["compiled"] * bench.compiles]
-
-    print("\n1. Ceilings: a resident batch, units/s")
-    top = {}
-    for kind in ("cnn", "fine-tuning", "pass"):
-        for precision in ("float32", "mixed"):
-            for how in ways:
-                top[kind, precision, how] = ceiling(bench, kind, precision, how)
-                say(f"{kind}, {precision}, {how}", top[kind, precision, how])
-
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
+    top = ceilings(bench)
+    with tempfile.TemporaryDirectory() as at:
+        folder = Path(at)
         (one,) = simulated(folder, 1, args.frames, bench.size)
         recordings = [replace(one, session=f"s{i}") for i in range(args.sessions)]
-        start = time.perf_counter()
-        Images(recordings, device)
-        bench.wait()
-        gb_per_s = sum(np.prod(r.shape) for r in recordings) * 2 / 1e9
-        gb_per_s /= time.perf_counter() - start
-
-        print("\n2. mesodecode, with validation and checkpoints, units/s and share of the ceiling")
-        found = {}
-        for kind, few in (("cnn", recordings), ("fine-tuning", recordings[:3])):
-            for precision in ("float32", "mixed"):
-                for fast in (False, *[True] * (bench.compiles and precision == "mixed")):
-                    how = trained(bench, kind, precision, few, folder, fast)
-                    way = "compiled" if fast else "graph"
-                    found[kind, precision, way], peak, seconds = how
-                    words = f"{kind}, {precision}, {way} ({peak:.1f} GB, {seconds:.0f} s in all)"
-                    say(words, how[0], of=top[kind, precision, way if bench.compiles else "graph"])
-        for precision in ("float32", "mixed"):
-            found["pass", precision] = passed(bench, precision, one)
-            best = top["pass", precision, "eager"]
-            say(f"pass, {precision}", found["pass", precision], "images/s", best)
-        print(f"reading: {gb_per_s:.2f} GB/s with {args.threads} threads")
-        held = 38 * 18_000 * GB_A_FRAME
-        print(f"38 sessions of frames take {held:.1f} GB beside the peaks above")
+        gb_per_s = reading(bench, recordings, args.threads)
+        found = ours(bench, recordings, folder, top)
 
         print("\n3. The authors' way")
         theirs = authors(bench, one, folder / "images")
@@ -416,15 +386,69 @@ def main() -> None:
         print("\n4. float32 against bfloat16 on a simulated cohort")
         mice = [replace(r, mouse=r.session) for r in simulated_mice(folder, args.small)]
         learning(bench, mice, seeds=1 if args.small else 3)
+    project(found, theirs, gb_per_s, args.start)
 
+
+def ceilings(bench: Bench) -> dict[tuple[str, ...], float]:
+    """Print and return the rate of each kind, precision and way on a resident batch, units/s."""
+    print("\n1. Ceilings: a resident batch, units/s")
+    top = {}
+    for kind in ("cnn", "fine-tuning", "pass"):
+        for precision in ("float32", "mixed"):
+            for how in ("eager", "graph", *["compiled"] * bench.compiles):
+                top[kind, precision, how] = ceiling(bench, kind, precision, how)
+                say(f"{kind}, {precision}, {how}", top[kind, precision, how])
+    return top
+
+
+def reading(bench: Bench, recordings: Sequence[Recording], threads: int) -> float:
+    """Print and return GB/s of frames from disk to the device."""
+    start = time.perf_counter()
+    Images(recordings, bench.device)
+    bench.wait()
+    rate = sum(np.prod(r.shape) for r in recordings) * 2 / 1e9 / (time.perf_counter() - start)
+    print(f"\nreading: {rate:.2f} GB/s with {threads} threads")
+    held = 38 * 18_000 * GB_A_FRAME
+    print(f"38 sessions of frames take {held:.1f} GB beside the peaks below")
+    return rate
+
+
+def ours(
+    bench: Bench,
+    recordings: Sequence[Recording],
+    folder: Path,
+    top: Mapping[tuple[str, ...], float],
+) -> dict[tuple[str, ...], float]:
+    """Print and return the rates of whole trainings and passes (kind, precision, way), units/s."""
+    print("\n2. mesodecode, with validation and checkpoints, units/s and share of the ceiling")
+    found = {}
+    for kind, few in (("cnn", recordings), ("fine-tuning", recordings[:3])):
+        for precision in ("float32", "mixed"):
+            for fast in (False, *[True] * (bench.compiles and precision == "mixed")):
+                rate, peak, seconds = trained(bench, kind, precision, few, folder, fast)
+                way = "compiled" if fast else "graph"
+                found[kind, precision, way] = rate
+                words = f"{kind}, {precision}, {way} ({peak:.1f} GB, {seconds:.0f} s in all)"
+                say(words, rate, of=top[kind, precision, way if bench.compiles else "graph"])
+    for precision in ("float32", "mixed"):
+        found["pass", precision] = passed(bench, precision, recordings[0])
+        best = top["pass", precision, "eager"]
+        say(f"pass, {precision}", found["pass", precision], "images/s", best)
+    return found
+
+
+def project(
+    found: Mapping[tuple[str, ...], float], theirs: float, gb_per_s: float, start: float
+) -> None:
+    """Print the hours of Figure 2 at the rates found, and at the authors'."""
     trainings = f"{FIGURE2['cnn']} CNNs and {FIGURE2['fine-tuning']} fine-tunings"
     print(f"\n5. Figure 2, projected: {trainings}, passes of all epochs, reading")
     for precision, way in (("float32", "graph"), ("mixed", "graph"), ("mixed", "compiled")):
         if ("fine-tuning", precision, way) in found:
             rates = found["cnn", precision, way], found["fine-tuning", precision, way]
-            hours = figure2(*rates, found["pass", precision], gb_per_s, args.start)
+            hours = figure2(*rates, found["pass", precision], gb_per_s, start)
             print(f"{precision}, {way}: {hours:.1f} h")
-    hours = figure2(theirs * 11, theirs, found["pass", "float32"], gb_per_s, args.start)
+    hours = figure2(theirs * 11, theirs, found["pass", "float32"], gb_per_s, start)
     print(f"at the authors' rate of fine-tuning, {hours:.0f} h (their CNN taken for 11 × as fast)")
 
 

@@ -2,6 +2,7 @@
 
 python benchmarks/intake.py                            1,800 frames of 512 x 512, every format
 python benchmarks/intake.py --frames 18000 --formats tiff   the size of a published session, 9.4 GB
+python benchmarks/intake.py --beside TREE   TIFF by the tree of another commit, formats by this one
 
 Each movie (uint16, camera-like counts) is written to a temporary folder, dropped from the page
 cache, read once from end to end, dropped again, and preprocessed to 128 x 128 by the verb in a
@@ -27,6 +28,7 @@ import tifffile
 
 SIDE = 512  # px
 BLOCK = 60  # frames
+HERE = Path(__file__).parents[1]
 
 
 def blocks(n_frames: int) -> Iterator[np.ndarray]:
@@ -117,18 +119,45 @@ def read_alone(path: Path) -> float:
     return time.perf_counter() - start
 
 
-def preprocess(path: Path, folder: Path) -> tuple[float, float]:
-    """Return the seconds and the peak resident memory (GB) of the verb."""
+def preprocess(path: Path, folder: Path, tree: Path = HERE) -> tuple[float, float, float]:
+    """Return the seconds, the processor's, and the peak resident memory (GB) of the verb."""
     drop(path)
     words = ["preprocess", "--movie", path, "--behavior", folder / "s.mat", "--image-size", 128]
     words += ["--session", "s", "--mouse", "m", "--out", folder / "out.h5"]
     start = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "mesodecode", *map(str, words)])
+    environment = os.environ | {"PYTHONPATH": str(tree / "workflow")}
+    line = [sys.executable, "-m", "mesodecode", *map(str, words)]
+    child = subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"preprocess failed on {path.name}")
-    return time.perf_counter() - start, used.ru_maxrss * 1024 / 1e9
+    spent = used.ru_utime + used.ru_stime
+    return time.perf_counter() - start, spent, used.ru_maxrss * 1024 / 1e9
+
+
+def beside(tree: Path, names: list[str], n_frames: int, folder: Path, times: int = 3) -> None:
+    """Print the best MB/s of TIFF by another tree and of formats by this one, in turn."""
+    labels = np.arange(n_frames) // 100 % 2
+    scipy.io.savemat(folder / "s.mat", {"runrest": labels})
+    sides = {"tiff, there": ("tiff", tree)} | {f"{name}, here": (name, HERE) for name in names}
+    paths = {}
+    for name in {"tiff", *names}:
+        (folder / name).mkdir()
+        paths[name] = folder / name / FORMATS[name][0]
+        FORMATS[name][1](paths[name], n_frames)
+    found: dict[str, list[tuple[float, float, float]]] = {side: [] for side in sides}
+    for _ in range(times):
+        for side, (name, where) in sides.items():
+            found[side].append(preprocess(paths[name], folder, where))
+    size, first = n_frames * SIDE * SIDE * 2 / 1e6, None
+    for side, runs in found.items():
+        (wall, spent, _), peak = np.min(runs, axis=0), np.max(runs, axis=0)[2]
+        first = first or (wall, spent)
+        print(
+            f"{side:<16}{size / wall:>6.0f} MB/s ({first[0] / wall:.2f} x), {size / spent:>5.0f} "
+            f"MB a second of the processor ({first[1] / spent:.2f} x), {peak:.2f} GB"
+        )
 
 
 def main() -> None:
@@ -136,6 +165,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1800)
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--folder", type=Path, help="with room for one movie (default: temporary)")
+    parser.add_argument("--beside", type=Path, metavar="TREE", help="tree of another commit")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.write:
@@ -143,6 +173,9 @@ def main() -> None:
         return
     size = args.frames * SIDE * SIDE * 2 / 1e6
     print(f"{args.frames} frames of {SIDE} x {SIDE} uint16, {size / 1e3:.1f} GB")
+    if args.beside:
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            return beside(args.beside, args.formats, args.frames, Path(folder))
     print(f"{'format':<12}{'file GB':>9}{'read MB/s':>11}{'preprocess MB/s':>17}{'peak GB':>9}")
     for name in args.formats:
         file = FORMATS[name][0]
@@ -156,7 +189,7 @@ def main() -> None:
             files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
             stored = sum(p.stat().st_size for p in files) / 1e9
             read = read_alone(path)
-            taken, peak = preprocess(path, folder)
+            taken, _, peak = preprocess(path, folder)
         rates = f"{size / read:>11.0f}{size / taken:>17.0f}"
         print(f"{name:<12}{stored:>9.2f}{rates}{peak:>9.2f}", flush=True)
 

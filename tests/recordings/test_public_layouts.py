@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 
 import h5py
 import numpy as np
@@ -12,8 +13,10 @@ from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, RoiResponseSeries
 
+import fresh
 from make import ROOT
 from make_movies import photon_series
+from mesodecode.base.tables import read_table
 from mesodecode.cli import main
 from mesodecode.study import study as studies
 
@@ -48,10 +51,10 @@ def write(file, path):
         io.write(file)
 
 
-def write_braidyn(path):
+def write_braidyn(path, signals=SIGNALS, pulls=PULLS):
     """As bdbc-nwb-packager: raw channels of the rig, areas, dF/F, and all of it downsampled."""
     file, plane = nwb_file()
-    times = 12.0 + np.arange(N) / 30.0  # of the blue frames
+    times = 12.0 + np.arange(len(pulls)) / 30.0  # of the blue frames
     raw = TimeSeries(name="state_lever", data=np.zeros(4), unit="a.u.", rate=5000.0)
     file.add_acquisition(raw)
     file.add_trial_column(name="pull_time", description="d")
@@ -61,22 +64,22 @@ def write_braidyn(path):
     ophys.add(segmentation)
     series = [
         RoiResponseSeries(name=name, data=data, rois=rows(), unit="a.u.", timestamps=times)
-        for name, data in (("dFF_B", SIGNALS + 1), ("dFF", SIGNALS))
+        for name, data in (("dFF_B", signals + 1), ("dFF", signals))
     ]
     ophys.add(DfOverF(roi_response_series=series))
     small = file.create_processing_module(name="downsampled", description="d")
-    small.add(TimeSeries(name="state_lever", data=PULLS, unit="a.u.", timestamps=times))
-    small.add(TimeSeries(name="lick", data=1 - PULLS, unit="a.u.", timestamps=times))
+    small.add(TimeSeries(name="state_lever", data=pulls, unit="a.u.", timestamps=times))
+    small.add(TimeSeries(name="lick", data=1 - pulls, unit="a.u.", timestamps=times))
     trials = TimeIntervals(name="trials", description="d")
     trials.add_interval(start_time=12.5, stop_time=13.0)
     small.add(trials)
     write(file, path)
 
 
-def write_ibl(path):
+def write_ibl(path, signals=SIGNALS, pulls=PULLS):
     """As IBL-widefield-to-nwb, desc-processed: SVD components, and the wheel's movements."""
     file, plane = nwb_file()
-    times = 5.0 + np.arange(N) * 0.03202  # of the calcium channel
+    times = 5.0 + np.arange(len(pulls)) * 0.03202  # of the calcium channel
     ophys = file.create_processing_module(name="ophys", description="d")
     names = [f"component_{i}" for i in range(4)]
     segmentation, rows = segmented(plane, "SVDTemporalComponentsCalcium", MASKS, names)
@@ -84,18 +87,18 @@ def write_ibl(path):
     series = [
         RoiResponseSeries(name=f"{kind}SVDTemporalComponentsCalcium", data=data, rois=rows(),
                           unit="n.a.", timestamps=times)
-        for kind, data in (("Denoised", SIGNALS + 1), ("HaemoCorrected", SIGNALS))
+        for kind, data in (("Denoised", signals + 1), ("HaemoCorrected", signals))
     ]  # fmt: skip
     ophys.add(Fluorescence(name="SVDTemporalComponents", roi_response_series=series))
     wheel = file.create_processing_module(name="wheel", description="d")
     moves = TimeIntervals(name="WheelMovementIntervals", description="d")
     moves.add_column(name="peak_amplitude", description="d")
-    starts = np.flatnonzero(np.diff(PULLS, prepend=0) > 0)
+    starts = np.flatnonzero(np.diff(pulls, prepend=0) > 0)
     for start in starts:
         begin, end = times[start] - 0.01, times[start + 7] + 0.03
         moves.add_interval(start_time=begin, stop_time=end, peak_amplitude=0.5)
     wheel.add(moves)
-    velocity = 12.0 * np.repeat(PULLS, 4)  # rad/s
+    velocity = 12.0 * np.repeat(pulls, 4)  # rad/s
     wheel.add(
         TimeSeries(
             name="WheelVelocitySmoothed",
@@ -220,3 +223,45 @@ def test_the_examples_are_studies(example):
     config["mice"] |= {f"{i}": ["s1"] for i in range(5)}
     study = studies.resolve(config)
     assert set(study.decoders) == set(config["comparisons"]["decoders"]["decoders"])
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("example", "writer", "few"),
+    [
+        ("braidyn.yaml", write_braidyn, {"decoders": {"gru": {"epochs": 2}}}),
+        (
+            "ibl.yaml",
+            write_ibl,
+            {
+                "image_size": 32,
+                "decoders": {"cnn": {"epochs": 1}, "cnn_gru": {"epochs": 1}},
+                "mice": {f"FD-{i}": ["81f90b18-e61c-4d32-bbce-3e0c5f33f06c"] for i in (28, 29, 30)},
+                "allocation": {"train": 1, "choose": "each_test"},
+            },
+        ),
+    ],
+)
+def test_whole_studies_of_small_files_in_public_layouts(tmp_path, example, writer, few):
+    """The example as it is (`few`: smaller), to its report: the lever or wheel is decoded."""
+    config = yaml.safe_load((ROOT / "examples" / example).read_text())
+    mice, rng = few.get("mice", config["mice"]), np.random.default_rng(5)
+    (tmp_path / "data").mkdir()
+    for mouse, sessions in mice.items():
+        pulls = (np.arange(600) % 70 < 25).astype(float)
+        signals = rng.normal(0, 0.5, (600, 4))
+        signals[:, 0] += 2 * pulls
+        for session in sessions:
+            name = config["recordings"]["movie"].format(mouse=mouse, session=session)
+            writer(tmp_path / name, signals, pulls)
+    (tmp_path / "few.yaml").write_text(yaml.safe_dump(few))
+    line = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", ROOT / "Snakefile"]
+    line += ["--configfile", ROOT / "examples" / example, "few.yaml"]
+    done = fresh.Process("mesodecode.cli:main", "warm", *line, folder=tmp_path).finish()
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = tmp_path / "results" / config["study"]
+    auc = read_table(results / "tables" / "auc.tsv", numbers=("auc",))
+    means = auc.groupby("decoder")["auc"].mean()
+    assert set(means.index) == set(config["decoders"]) and means["linear"] > 0.9
+    assert set(auc["test_mouse"].astype(str)) == set(mice)
+    assert (results / "report.html").exists()
