@@ -83,19 +83,26 @@ def slurm(run: DryRun) -> list[Check]:
     if not shutil.which("sinfo"):
         words = "no command sinfo; run this where you submit jobs, or load the cluster's module"
         return [Check("SLURM", FAIL, words)]
-    try:
-        ping = _ask("scontrol", "ping")
-    except UserError as error:
-        ping = str(error)
-    if "is UP" not in ping:
-        return [Check("SLURM", FAIL, f"the controller does not answer: {' '.join(ping.split())}")]
-    checks = [Check("SLURM", OK, "the controller answers")]
+    checks = [controller()]
+    if checks[0].state == FAIL:
+        return checks
     for check in (_partitions, _accounting):
         try:
             checks += check(run)
         except UserError as error:
             checks.append(Check("SLURM", WARN, str(error)))
     return checks
+
+
+def controller() -> Check:
+    """Check that SLURM's controller answers."""
+    try:
+        ping = _ask("scontrol", "ping")
+    except UserError as error:
+        ping = str(error)
+    if "is UP" not in ping:
+        return Check("SLURM", FAIL, f"the controller does not answer: {' '.join(ping.split())}")
+    return Check("SLURM", OK, "the controller answers")
 
 
 def _ask(*words: str) -> str:
