@@ -460,8 +460,9 @@ def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
 def test_the_figure_has_no_panel_for_what_was_not_made(graded):
     maps, made = graded
     whole = checks_figure.draw(map_verdicts.gather(scores_of(maps), made))
-    assert len(whole.axes) == 2  # no truth
-    bare = [dataclasses.replace(one, auc=one.auc[:0], auc_random=one.auc[:0]) for one in made]
+    assert len(whole.axes) == 3  # no truth, no signs
+    nothing = dict.fromkeys(("auc", "auc_random", "moved", "moved_random"), made[0].auc[:0])
+    bare = [dataclasses.replace(one, **nothing) for one in made]
     evidence = map_verdicts.gather(scores_of(maps), bare)
     assert len(checks_figure.draw(evidence).axes) == 1
     assert "removed" not in checks_figure.caption(evidence)

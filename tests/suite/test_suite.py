@@ -233,8 +233,12 @@ def study_of(folder: Path, **simulate) -> Path:
     shap = pd.DataFrame({"roi": range(1, 51), "mean": np.zeros(50)})
     # of the planted ROIs 6, 8, 31, 33 two on top, then one other, then the other two
     shap.loc[[5, 7, 0, 30, 32], "mean"] = [5.0, 4.0, 3.0, 2.0, 1.0]
+    times = pd.concat([shap.assign(frame=frame) for frame in (-4, -3, 15)], ignore_index=True)
+    times["mean_abs"] = times["mean"] * (times["frame"] == -4)  # planted frames: -6 … 0
+    times["signed"] = times["mean_abs"].where(times["roi"] != 33, -1)
     qc = pd.DataFrame({"mouse": MICE, "session": MICE, "verdict": ["warn", "pass", "pass"]})
     made = {"auc": auc, "calibration": pd.DataFrame(rows), "qc": qc, "importance_shap": shap}
+    made["importance_shap_times"] = times
     (folder / "tables").mkdir()
     for name, table in made.items():
         write_table(table, folder / f"tables/{name}.tsv")
@@ -257,6 +261,11 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     # precision at the four hits: 1, 1, 3/4, 4/5
     assert first["average_precision"] == pytest.approx((1 + 1 + 3 / 4 + 4 / 5) / 4, abs=1e-5)
     assert first["chance_precision"] == pytest.approx(4 / 50)
+    assert first["relevance_mass"] == pytest.approx(12 / 15) and first["relevance_rank"] == 0.75
+    # of three frames of 50 ROIs two answer, of four ROIs: 8 cells, of which four are found
+    assert first["time_chance"] == pytest.approx(8 / 150)
+    assert first["time_mass"] == pytest.approx(12 / 15) and first["time_rank"] == 0.5
+    assert first["signs_right"] == 0.75
     assert (first["said"], first["n_false"], first["right"]) == ("qc m1", 1, "no")
     assert (second["should_say"], second["n_hit"], second["right"]) == ("qc m1", 1, "yes")
     caption = suite_figure.caption(table)

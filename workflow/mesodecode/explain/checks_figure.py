@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from string import ascii_uppercase
 
 import matplotlib as mpl
 import numpy as np
@@ -19,12 +20,14 @@ def draw(evidence: Evidence) -> Figure:
     """Draw what the checks rest on: as many panels as there were checks of its kind made."""
     panels = [_deletion] * bool(evidence.auc.size) + [_correlations]
     panels += [_precision_recall] * (evidence.truth is not None)
+    panels += [_moved] * bool(evidence.moved.size) + [_apart] * bool(evidence.apart.size)
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(58 * len(panels) * MM, 62 * MM), layout="constrained")
+        figure = Figure(figsize=(58 * columns * MM, 62 * rows * MM), layout="constrained")
         FigureCanvasAgg(figure)
-        for panel, axes, letter in zip(
-            panels, np.atleast_1d(figure.subplots(1, len(panels))), "ABC", strict=False
-        ):
+        for number, (panel, letter) in enumerate(zip(panels, ascii_uppercase, strict=False), 1):
+            axes = figure.add_subplot(rows, columns, number)
             panel(axes, evidence)
             axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
     return figure
@@ -53,20 +56,55 @@ def caption(evidence: Evidence) -> str:
             f"precision and recall of the planted {kind}s as the mean map is read from the top "
             "down; dashed: the precision of a random order"
         )
-    words = [f"{letter}: {part}." for letter, part in zip("ABC", parts, strict=False)]
+    if evidence.moved.size:
+        parts.append(
+            "how far the output has moved as ROIs are removed one by one, the sum of the sizes of "
+            "all changes, in the order of the map of other mice and in random orders as in A"
+        )
+    if evidence.apart.size:
+        parts.append(
+            "the output without the ROIs that speak for rest in a window less that without those "
+            "that speak for run, by the signed map of other mice (blue), and with the signed maps "
+            "of ROIs exchanged at random (grey; their mean orange)"
+        )
+    words = [f"{letter}: {part}." for letter, part in zip(ascii_uppercase, parts, strict=False)]
     return "Is the map right? " + " ".join(words)
 
 
 def _deletion(axes: Axes, e: Evidence) -> None:
+    intact = float(np.nanmean(e.auc_intact))
+    _curves(axes, e, e.auc, e.auc_random, intact, ("order of the map", "random order"))
+    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.set_ylim(top=1.02)
+    axes.set_ylabel("Test AUC")
+
+
+def _moved(axes: Axes, e: Evidence) -> None:
+    _curves(axes, e, e.moved, e.moved_random, 0, ("order of the map", "random order"))
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("Output moved (logits)")
+
+
+def _apart(axes: Axes, e: Evidence) -> None:
+    _curves(axes, e, e.apart, e.apart_random, 0, ("signs of the map", "exchanged"))
+    axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.set_ylabel("Without rest less without run (logits)")
+
+
+def _curves(
+    axes: Axes,
+    e: Evidence,
+    own: np.ndarray,
+    drawn: np.ndarray,
+    intact: float,
+    labels: tuple[str, str],
+) -> None:
+    """Draw what removal does by the map, own (A, S), and at random, drawn (A, K, S)."""
     share = 100 * np.concatenate([[0], e.share])
-    intact = np.nanmean(e.auc_intact)
-    random = np.nanmean(e.auc_random, axis=0)
+    random = np.nanmean(drawn, axis=0)
     for curve in random:
         axes.plot(share, [intact, *curve], color="0.75", lw=0.4)
-    for index, curve, label in (
-        (1, random.mean(axis=0), "random order"),
-        (0, np.nanmean(e.auc, axis=0), "order of the map"),
-    ):
+    for index, curve in ((1, random.mean(axis=0)), (0, np.nanmean(own, axis=0))):
         axes.plot(
             share,
             [intact, *curve],
@@ -76,21 +114,18 @@ def _deletion(axes: Axes, e: Evidence) -> None:
             lw=1.2,
             mec="white",
             mew=0.3,
-            label=label,
+            label=labels[index],
         )
-    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     axes.set_xlim(-2, 100)
-    axes.set_ylim(top=1.02)
     axes.set_xlabel(f"{'ROIs' if e.kind == 'ROI' else 'Area'} removed (%)")
-    axes.set_ylabel("Test AUC")
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.02, 1),
         ncols=2,
         frameon=False,
         fontsize=5.5,
-        handlelength=1.5,
-        columnspacing=0.8,
+        handlelength=1.2,
+        columnspacing=0.6,
         borderaxespad=0.2,
     )
 

@@ -80,7 +80,7 @@ class Evidence:
         in which the state has lasted longest.
         """
         truth = _same(self.planted_times)
-        times = truth[:, (truth == 1).any(axis=0)]
+        times = truth[:, (truth == 1).any(axis=0)] == 1
         return truth if (times != times[:, :1]).any() and (truth == 0).any() else None
 
     @property

@@ -62,7 +62,7 @@ def _heat(axes: Axes, about: ShapMap, signed: np.ndarray, rate: float, norm: Nor
     look = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
     axes.imshow(signed, cmap=COLOURS, norm=norm, extent=extent, **look)
     axes.axhline(0, color="0.3", lw=0.6, ls=(0, (4, 3)))
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=4.5)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=4.5 if len(names) < 40 else 4)
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel("ROI" if about.names else "ROI number")
     axes.set_ylabel(f"Time ({'s' if rate else 'frames'})\nafter decoded frame")

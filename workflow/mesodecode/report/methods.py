@@ -269,10 +269,13 @@ def importance(settings: Mapping[str, Any]) -> str:
     }[settings["method"]]
     mice = {"train": "training mice", "test": "test mouse"}[settings["background_from"]]
     return (
-        f"The {settings['output']} of {decoder} was attributed to its inputs by {method}: up to "
-        f"{settings['windows']:,} windows of each test mouse, evenly spaced, against a background "
-        f"of up to {settings['background']:,} windows of the {mice}, drawn at random (seed "
-        f"{settings['seed']}). Shown is the mean absolute value."
+        f"The {settings['output']} of {decoder} was attributed to its inputs by {method}; maps "
+        "were checked by what ROIs removed at once, one by one and by sign take from the decoder "
+        f"[@jang2025]. Explained were up to {settings['windows']:,} windows of each test mouse, "
+        f"evenly spaced, against a background of up to {settings['background']:,} windows of the "
+        f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute value; "
+        "with signs, the mean of values where a signal is above its mean over the background, and "
+        "of their negatives where it is below."
         f"{options('importance_shap', settings)}{checked}"
     )
 

@@ -38,7 +38,13 @@ from mesodecode.scores import calibration, ceiling_gaps, chance_tests
 from mesodecode.scores.mouse_tests import LEVEL, by_mouse, mean_interval
 from mesodecode.shift import columns as shift_columns
 from mesodecode.shift.columns import VERDICTS
-from mesodecode.simulation.truth import planted_masks, planted_rois, true_labels
+from mesodecode.simulation.truth import (
+    planted_masks,
+    planted_rois,
+    planted_signs,
+    planted_times,
+    true_labels,
+)
 from mesodecode.study import study as studies
 from mesodecode.suite import first_minutes
 
@@ -55,7 +61,8 @@ COLUMNS = [
     *("study", "decoder", "protocol", "n_mice", "n_allocations"),
     *("auc", "auc_low", "auc_high", "auc_truth", "ece", "ece_temperature"),
     *("n_failed", "n_foreseen", "n_cried", "predicted_error", "others_error"),
-    *("importance", "average_precision", "chance_precision"),
+    *("importance", "average_precision", "chance_precision", "relevance_mass", "relevance_rank"),
+    *("time_precision", "time_chance", "time_mass", "time_rank", "signs_right"),
     *("should_say", "said", "not_made", "n_should", "n_hit", "n_silent", "n_false", "right"),
 ]
 WORDS = (
@@ -328,20 +335,51 @@ def _importance(study: studies.Study, decoder: str, folder: Path) -> dict[str, A
     """Return how well the first importance analysis of a decoder finds what was planted."""
     lines = study.config["importance"].items()
     analyses = [(name, line) for name, line in lines if line["decoder"] == decoder]
-    missing = {"average_precision": np.nan, "chance_precision": np.nan}
     if not analyses:
-        return {"importance": "-"} | missing
+        return {"importance": "-"} | _found(None) | _found(None, "time_") | {"signs_right": np.nan}
     name, line = analyses[0]
     units = _read(folder, f"importance_{name}")
     score = pd.to_numeric(units["mean"]).to_numpy()
     truth = [folder / f"simulated/{session}_truth.h5" for session in study.mouse_of]
+    times, signs = None, np.nan
     if "masks" in line:
         recording = read_recording(folder / f"recordings/{next(iter(study.mouse_of))}.h5")
         planted = planted_masks(truth, cutout_masks.masks_of(line, recording).areas)
     else:
         planted = planted_rois(truth, [int(roi) for roi in units["roi"]])
-    if not (planted == 1).any():
-        return {"importance": name} | missing
-    found = map_measures.planted_truth(score, planted)
-    precision = {"average_precision": found.average_precision, "chance_precision": found.chance}
-    return {"importance": name} | precision
+        if _path(folder, f"importance_{name}_times").exists():  # none of an older version
+            times, signs = _timed(folder, name, truth)
+    found = map_measures.planted_truth(score, planted) if (planted == 1).any() else None
+    row = {"importance": name} | _found(found) | _found(times, "time_")
+    return row | {"signs_right": signs}
+
+
+def _timed(
+    folder: Path, name: str, truth: Sequence[Path]
+) -> tuple[map_measures.Planted | None, float]:
+    """Return how well a map finds when ROIs answer, and the share of planted ROIs of right sign."""
+    cells = _read(folder, f"importance_{name}_times").apply(pd.to_numeric, errors="coerce")
+    size, signed = (
+        cells.pivot_table(index="frame", columns="roi", values=value, sort=False, dropna=False)
+        for value in ("mean_abs", "signed")
+    )
+    rois = [int(roi) for roi in size.columns]
+    planted = planted_times(truth, rois, size.index.to_numpy())
+    signs = planted_signs(truth, rois)
+    known = np.abs(signs) == 1
+    right = np.sign(signed.sum().to_numpy()[known]) == signs[known]
+    found = None
+    if (planted == 1).any():
+        found = map_measures.planted_truth(size.to_numpy().ravel(), planted.ravel())
+    return found, float(right.mean()) if known.any() else np.nan
+
+
+def _found(found: map_measures.Planted | None, what: str = "") -> dict[str, float]:
+    """Return the columns of `COLUMNS` on what was planted, of units or ("time_") of cells."""
+    names = ["average_precision", "chance_precision", "relevance_mass", "relevance_rank"]
+    if what:
+        names = [f"{what}{name}" for name in ("precision", "chance", "mass", "rank")]
+    if found is None:
+        return dict.fromkeys(names, np.nan)
+    values = found.average_precision, found.chance, found.mass, found.rank
+    return dict(zip(names, values, strict=True))
