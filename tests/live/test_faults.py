@@ -157,10 +157,12 @@ def test_states_are_sent_by_osc(tmp_path):
         out = Osc(str(ear.getsockname()[1]))
         out.write(ROW)
         out.write(ROW | {"probability": None, "state": "unsure"})
-        got = [OscMessage(ear.recv(4096)) for _ in range(2)]
+        out.write(ROW | {"time_s": 1764340000.25})
+        got = [OscMessage(ear.recv(4096)) for _ in range(3)]
     assert {one.address for one in got} == {"/mesodecode"}
     assert got[0].params == [7, 0.25, 0.5, "run", "lost,stuck"]
     assert got[1].params[2:4] == [-1.0, "unsure"]
+    assert got[2].params[1] == 1764340000.25  # seconds since 1970: as 32 bits, off by half a minute
     Osc(str(free_port(socket.SOCK_DGRAM))).write(ROW)  # nobody listens
 
 

@@ -126,11 +126,16 @@ class Table:
 
 
 class Osc:
-    """Messages of OSC by UDP: /mesodecode, frame, time (s), probability (-1: none), state, why."""
+    """Messages of OSC by UDP: /mesodecode, frame, time (s), probability (-1: none), state, why.
+
+    The time is an OSC double: as a float, as which python-osc sends numbers, seconds since 1970 are
+    right to a minute or so.
+    """
 
     def __init__(self, text: str) -> None:
         try:
-            from pythonosc.udp_client import SimpleUDPClient
+            from pythonosc.osc_message_builder import OscMessageBuilder
+            from pythonosc.udp_client import UDPClient
         except ImportError as error:
             raise UserError(
                 "--osc needs python-osc: pip install 'mesodecode[live]' or python-osc"
@@ -138,14 +143,19 @@ class Osc:
         host, _, port = text.rpartition(":")
         if not port.isdigit() or not 0 < int(port) < 1 << 16:
             raise UserError(f"--osc {text}: needs a port, or HOST:PORT")
-        self._client, self._failed = SimpleUDPClient(host or "127.0.0.1", int(port)), False
+        self._client, self._failed = UDPClient(host or "127.0.0.1", int(port)), False
+        self._message = OscMessageBuilder
 
     def write(self, row: dict[str, Any]) -> None:
         """Send a row; nobody needs to listen."""
-        values = [row[key] for key in ("frame", "time_s", "probability", "state", "unsure_why")]
-        values[2] = -1.0 if values[2] is None else values[2]
+        message = self._message(OSC)
+        message.add_arg(row["frame"])
+        message.add_arg(row["time_s"], message.ARG_TYPE_DOUBLE)
+        message.add_arg(-1.0 if row["probability"] is None else row["probability"])
+        message.add_arg(row["state"])
+        message.add_arg(row["unsure_why"])
         try:
-            self._client.send_message(OSC, values)
+            self._client.send(message.build())
         except OSError as error:
             if not self._failed:
                 print(f"--osc: not sent ({error})", file=sys.stderr, flush=True)
