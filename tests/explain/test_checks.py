@@ -23,6 +23,7 @@ from mesodecode.explain import (
     map_check,
     map_measures,
     map_verdicts,
+    recording_noise,
     shap_maps,
 )
 from mesodecode.explain import maps as maps_of
@@ -77,6 +78,27 @@ def test_stability_is_the_mean_over_pairs_by_test_mouse():
     assert map_measures.stability(maps, np.array(["a", "a", "b"])) == pytest.approx((-0.9, 0.8))
     different, same = map_measures.stability(maps, np.array(["a", "b", "c"]))
     assert different == pytest.approx(-1 / 3) and np.isnan(same)
+
+
+def test_change_with_noise_by_hand():
+    maps = np.array([[3, 4], [0, 0], [0, 0.0]])
+    noisy = np.array([[[3, 4], [3, 5]], [[0, 0], [0, 0]], [[0, 1], [0, 0.0]]])
+    found = map_measures.relative_change(maps, noisy)
+    np.testing.assert_allclose(found, [[0, 0.2], [0, 0], [np.inf, 0]])
+
+
+def test_gini_by_hand():
+    maps = np.array([[2, 2, 2, 2], [0, 0, -5, 0], [4, 3, -2, 1], [0, 0, 0, 0.0]])
+    # mean |difference| of pairs 1.25 over twice the mean 2.5
+    np.testing.assert_allclose(map_measures.gini(maps), [0, 0.75, 0.25, 0], atol=1e-12)
+
+
+def test_each_mouse_is_compared_with_the_mean_of_the_others():
+    maps = np.array([[1, 2, 3, 4], [3, 2, 1, 4], [1, 2, 3, 4], [4, 3, 2, 1]], float)
+    found = map_measures.agreement_of_mice(maps, np.array(["a", "a", "b", "c"]))
+    # a: mean (2, 2, 2, 4) with that of b and c, all 2.5; b: (2, 2, 2, 4) + c: (6, 5, 4, 5);
+    # c: (2, 2, 2, 4) + (1, 2, 3, 4)
+    assert found == {"a": 0, "b": pytest.approx(-0.632455532), "c": -1}
 
 
 def test_deletion_gain_by_hand():
@@ -295,7 +317,13 @@ def test_a_map_of_the_weights_passes(graded):
     assert table.loc["allocations", "value"] > 0.9  # 0.7 ** n, and |x| of 60 windows
     not_made = table[table["verdict"] == "not made"]
     unsigned = ["deletion one by one", "deletion by sign"]
-    assert not_made.index.tolist() == ["planted truth", "permuted labels", "seeds", *unsigned[1:]]
+    assert set(not_made.index) == {
+        "planted truth",
+        "permuted labels",
+        "seeds",
+        "noise",
+        unsigned[1],
+    }
     assert table.loc[unsigned[0], "verdict"] == "pass"
     assert not_made["sentence"].str.startswith("Not made: ").all() and set(table["n"]) == {6}
 
@@ -394,6 +422,69 @@ def test_what_is_missing_is_named(graded):
         map_verdicts.gather(scores_of(maps), made, scores_of(maps).drop(columns="20"))
 
 
+def slow_and_fast(mouse: str) -> Recording:
+    """ROI 4 is slow, all others are white."""
+    one = recording(mouse)
+    one.rois[:, 3] = np.sin(np.arange(N_FRAMES) / 40 + ord(mouse))
+    return dataclasses.replace(one, labels=(one.rois[:, 3] > 0).astype(np.uint8))
+
+
+def test_a_map_of_what_is_slow_stays_with_noise_and_one_of_noise_does_not():
+    def noise_row(weights):
+        made = [
+            map_check.check_shap(
+                reader(weights), [slow_and_fast(mouse)], [], ANALYSIS, noise_draws=2, limit=200
+            )
+            for mouse in MICE
+        ]
+        assert made[0].noisy.shape == (3, N_ROIS)
+        return judged(scores_of([one.noisy[0] for one in made]), made).loc["noise"]
+
+    slow, fast = noise_row(ONE), noise_row(np.eye(N_ROIS)[7])
+    assert slow["verdict"] == "pass" and slow["value"] < 0.02
+    # as much noise again: √2 of the SD
+    assert fast["verdict"] == "flag" and fast["value"] == pytest.approx(0.41, abs=0.06)
+    assert "rests on what is fast or chance" in fast["sentence"] and "2 draws" in fast["sentence"]
+
+
+def test_noise_is_as_large_as_the_steps_within_segments():
+    rng = np.random.default_rng(2)
+    signals = np.zeros((4000, 3))
+    signals[:, 1] = rng.normal(0, 3, 4000)
+    signals[2000:, 2] = 1e6  # a jump between segments, and nothing else
+    segment = np.repeat([0, 1], 2000)
+    added = recording_noise.with_noise(signals, segment, rng) - signals
+    assert not added[:, [0, 2]].any()
+    assert added[:, 1].std() == pytest.approx(3, rel=0.05)
+    assert abs(np.corrcoef(added[1:, 1], added[:-1, 1])[0, 1]) < 0.05
+    assert recording_noise.with_noise(signals, None, rng)[:, 2].std() > 1e4
+
+
+def test_a_map_that_singles_nothing_out_is_flagged(graded):
+    maps, made = graded
+    right = judged(scores_of(maps), made).loc["sparseness"]
+    assert right["verdict"] == "pass" and right["value"] > 0.6 > right["limit"]
+    flat = np.ones((len(MICE), N_ROIS)) + 0.01 * np.arange(N_ROIS)
+    wrong = judged(scores_of(flat), made).loc["sparseness"]
+    assert wrong["verdict"] == "flag" and wrong["value"] < 0.1
+    assert "singles out no ROIs" in wrong["sentence"]
+
+
+def test_the_mouse_that_has_another_map_is_named(graded):
+    maps, made = graded
+    right = judged(scores_of(maps), made).loc["mice"]
+    assert right["verdict"] == "pass" and right["value"] > 0.9
+    odd = [*maps[:2], maps[2][::-1], *maps[3:]]
+    table = judged(scores_of(odd), made)
+    assert table.loc["allocations", "verdict"] == "pass"  # two pairs of three still agree
+    row = table.loc["mice"]
+    assert row["verdict"] == "flag" and row["value"] < 0
+    assert "1 of 6 mice is unlike that of the others (f)" in row["sentence"]
+    several = scores_of(maps, [f"{mouse}+x" for mouse in MICE])
+    several.index = several.index.set_levels([one.allocation for one in made], level=0)
+    assert "several mice together" in judged(several, made).loc["mice", "sentence"]
+
+
 # Files
 
 
@@ -449,8 +540,11 @@ def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
     line += ["--seed-maps", *null, "--seed-maps", *own, "--name", "fig6"]
     assert cli.main([*line, "--out", f"{tmp_path}/t.tsv", "--figure", f"{tmp_path}/f"]) == 0
     table = pd.read_csv(tmp_path / "t.tsv", sep="\t").set_index("check")
-    assert table["verdict"].tolist()[:6] == ["pass", "pass", "flag", "pass", "pass", "pass"]
-    assert table["verdict"].tolist()[6:] == ["pass", "not made"]  # checks made without signed maps
+    verdicts = table["verdict"].to_dict()
+    assert verdicts.pop("permuted labels") == "flag"
+    # checks were made without signed maps, and without noise
+    assert {verdicts.pop("deletion by sign"), verdicts.pop("noise")} == {"not made"}
+    assert set(verdicts.values()) == {"pass"} and len(table) == 11
     svg = (tmp_path / "f.svg").read_text()
     for words in ("fig6: checks of the map", "Is the map right?", "n = 6", "of 1 planted ROIs"):
         assert words in svg
@@ -522,6 +616,10 @@ def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
     assert found.n_windows == 2 * (60 + 60 + 58)
     few = settings | {"frame_step": 10, "run_length": 1}  # as the map, if that is less
     assert map_check.check_cutout(*arguments[:3], few, **about).n_windows == 2 * 30
+    noisy = map_check.check_cutout(*arguments, **about, noise_draws=2).noisy
+    assert noisy.shape == (3, len(masks)) and (noisy[:, 1:] == 0).all()
+    assert noisy[0, 0] == found.auc_intact - 0.5 and (noisy[1:, 0] > 0.1).all()
+    assert (noisy[1:, 0] < noisy[0, 0]).all() and noisy[1, 0] != noisy[2, 0]
     with pytest.raises(UserError, match=r"rest\.h5: no session has both run and rest"):
         map_check.check_cutout(OnePixel(2, 2), [rest], [masks], settings, **about)
     without = about | {"maps": None}

@@ -455,7 +455,11 @@ def test_defaults_fill_in():
     assert study.resolve(with_cutout(size=0.5)).config["importance"]["cut"] == {
         **{"decoder": "cnn", "masks": "squares", "size": 0.5, "stride": None, "fill": "zero"},
         **{"blur_sigma": 0.0625, "frame_step": 1, "run_length": 300, "blocks": 2},
-        **{"null_decoder": None, "seeds": [], "checks": {"frames": 500, "draws": None}},
+        **{
+            "null_decoder": None,
+            "seeds": [],
+            "checks": {"frames": 500, "draws": None, "noise_draws": 0},
+        },
     }
 
 

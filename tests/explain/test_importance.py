@@ -281,7 +281,7 @@ def test_defaults_fill_in():
             **{"decoder": "gru", "method": "deep", "background": 1000, "windows": 1000},
             **{"background_from": "train", "output": "probability", "seed": 123},
             **{"null_decoder": None, "seeds": [], "mirror": None},
-            "checks": {"frames": 500, "draws": None},
+            "checks": {"frames": 500, "draws": None, "noise_draws": 0},
         }
     }
     assert study.resolve(ROI_STUDY).config["importance"] == {}

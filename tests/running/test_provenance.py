@@ -287,8 +287,8 @@ BEHIND = {
     "train_roi": 32,
     "fit_linear": 15,
     "hold_out": 36,  # all kinds that are trained in one step
-    "cutout": 53,  # through the one door to decoders of all kinds
-    "shap": 31,
+    "cutout": 54,  # through the one door to decoders of all kinds
+    "shap": 32,
     "adapt": 51,  # base.records reads the measures of a movie
     "shift": 61,  # as adapt, and images are resized
 }

@@ -285,7 +285,7 @@ def test_what_a_map_is_checked_with_is_checked():
     config["comparisons"] = {}
     config["importance"] = {"m": {"decoder": "gru", "checks": {"draws": 40}}}
     checks = studies.resolve(copy.deepcopy(config)).config["importance"]["m"]["checks"]
-    assert checks == {"frames": 500, "draws": 40}
+    assert checks == {"frames": 500, "draws": 40, "noise_draws": 0}
     for wrong in ({"frame": 9}, {"frames": 1}, {"draws": 0}):
         config["importance"]["m"]["checks"] = wrong
         with pytest.raises(UserError, match=r"^config: importance\.m\.checks"):

@@ -33,6 +33,7 @@ from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import BATCH
+from mesodecode.explain import recording_noise
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import SCORES
 from mesodecode.explain.imputation import imputation
@@ -41,7 +42,6 @@ from mesodecode.recordings.sample import Sample
 
 FILLS = ("zero", "blur", "mean", "road")
 NOISE = 0.1  # SD of the noise of "road", as a share of that of the visible pixels
-FIELDS = 61  # fields of noise, one a frame in turn: more frames than a window has
 WINDOWS = 256  # windows of one pass through a recurrent network
 
 Decoder = CNNDecoder | CNNRNNDecoder | tuple[CNNDecoder, RNNDecoder]
@@ -99,6 +99,7 @@ def cutout_session(
     run_length: int = 300,
     batch_size: int | None = None,
     feed: str = "auto",
+    noise_seed: int | None = None,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """Score masks by what a decoder loses on a session when they hide its images.
@@ -140,6 +141,9 @@ def cutout_session(
         Masked images of one pass; None: `predict.BATCH` of the device.
     feed
         Where frames are kept, see `open_frames`.
+    noise_seed
+        To every frame, intact or not, white noise is added, of each pixel as much as it has itself
+        (`recording_noise`), the same for the same seed. None: frames as they are.
 
     Returns one row a mask: mask (its name), auc_intact, auc_masked, score (AUC(intact) -
     AUC(masked)), n_frames used, n_run, those of them that are labelled run, and n_decodable, the
@@ -174,7 +178,9 @@ def cutout_session(
     images = Images([recording], device, feed=feed)
     hide = _Fill(masks.areas, fill, blur_sigma, images.device)
     window = torch.as_tensor(offsets(width // 2, causal=recording.causal))
-    logits = _logits(cnn, read_out, images, hide, torch.as_tensor(at), window, batch_size)
+    logits = _logits(
+        cnn, read_out, images, hide, torch.as_tensor(at), window, batch_size, noise_seed
+    )
     aucs = [roc_auc(labels, row) for row in logits.cpu().numpy()]
     return pd.DataFrame(
         {
@@ -262,10 +268,6 @@ class _Fill:
             self._weights = visible / visible.sum(1, keepdim=True)
         if fill == "road":
             self._imputations = [imputation(area) for area in areas[1:]]
-            fields = torch.randn(
-                FIELDS, *areas.shape[1:], generator=torch.Generator().manual_seed(0)
-            )
-            self._noise = fields.flatten(1).to(device)
 
     def __len__(self) -> int:
         return len(self._areas)
@@ -300,8 +302,7 @@ class _Fill:
         pixels = images.flatten(2)
         variance = pixels.square() @ self._weights.T - (pixels @ self._weights.T).square()
         noise_sd = NOISE * variance.clamp(min=0).sqrt()  # (n, 3, M + 1)
-        # channel c of image t is frame t + c, but for a constant
-        field = (frames.to(images.device)[:, None] + torch.arange(3, device=images.device)) % FIELDS
+        noise = recording_noise.white(frames, images, seed=0).flatten(2)
 
         def fills(mask: Tensor, image: Tensor) -> Tensor:
             filled = torch.zeros(len(mask), *images.shape[1:], device=images.device).flatten(2)
@@ -316,7 +317,7 @@ class _Fill:
                 visible = pixels[taken][..., around].flatten(0, 1).T.double().cpu().numpy()
                 values = torch.as_tensor(of.values(visible).T, dtype=images.dtype)
                 values = values.to(images.device).view(len(taken), 3, -1)
-                values += noise_sd[taken, :, number, None] * self._noise[field[taken]][..., hidden]
+                values += noise_sd[taken, :, number, None] * noise[taken][..., hidden]
                 filled[chosen.nonzero(), :, hidden] = values.transpose(1, 2)
             return filled.view(-1, *images.shape[1:]).permute(0, 2, 3, 1)
 
@@ -332,18 +333,22 @@ def _logits(
     at: Tensor,
     window: Tensor,
     batch_size: int,
+    noise_seed: int | None,
 ) -> Tensor:
     """Return the logits (M + 1, N) of frames `at` (N,), ascending: intact, then under each mask.
 
     `window` (T,): which images a window has, from the decoded one.
     """
     needed, windows = torch.unique(at[:, None] + window, return_inverse=True)
+    own = None if noise_seed is None else recording_noise.pixel_sd(images, needed, batch_size)
     firsts, lasts = windows[:, 0].contiguous(), windows[:, -1].contiguous()
     logits = torch.empty(len(hide), len(at), device=images.device)
     kept, begin, done = None, 0, 0  # features (M + 1, n, F) from needed image `begin` on
     parts = needed.split(batch_size)
     with Progress(len(hide) * len(needed), "masked images", "cut-out") as progress:
         for part, batch in zip(parts, images.batches(parts), strict=True):
+            if own is not None:
+                batch = batch + own * recording_noise.white(part, batch, noise_seed)
             found = torch.cat([cnn(masked) for masked in hide.passes(batch, part, batch_size)])
             found = found.view(len(hide), len(part), -1)
             kept = found if kept is None else torch.cat([kept, found], dim=1)

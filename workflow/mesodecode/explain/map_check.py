@@ -2,7 +2,8 @@
 
 Made here and judged later, over all allocations (`map_measures`): the map of the same
 network with random weights, and how the test AUC falls as units are removed, in the map's order and
-in random ones; of ROIs also how far the output moves as they are removed one by one, and by sign.
+in random ones; of ROIs also how far the output moves as they are removed one by one, and by sign;
+where asked for, the map of what is read with noise.
 
 The order of removal is that of the mean map of allocations that test OTHER mice. So it says whether
 the map holds beyond the mouse that it was made from; and for cut-out, whose scores are losses of
@@ -60,7 +61,8 @@ class MapCheck:
     orders, both without rows if no map of other mice gave an order; auc_intact; n_windows scored.
     Of ROIs, else without rows: moved (1, S) and moved_random (K, S), apart (1, S) and apart_random
     (K, S), as of `explain.deletion`, in the map's order and at random; planted_times (frames, U)
-    and planted_signs (U,), as of `simulation.truth`.
+    and planted_signs (U,), as of `simulation.truth`. noisy (1 + D, U), the map of the check's
+    windows or frames, then D maps of them with noise, without rows if D is 0.
     """
 
     allocation: str
@@ -79,6 +81,7 @@ class MapCheck:
     apart_random: np.ndarray
     planted_times: np.ndarray
     planted_signs: np.ndarray
+    noisy: np.ndarray
 
     def write(self, path: str | Path) -> None:
         """Write to `path` (HDF5), whole or not at all."""
@@ -101,6 +104,7 @@ def check_shap(
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
     draws: int = DRAWS,
+    noise_draws: int = 0,
     device: torch.device | str = "cpu",
 ) -> MapCheck:
     """Check the SHAP map of a recurrent decoder of ROI signals.
@@ -109,7 +113,7 @@ def check_shap(
     those with other test mice are averaged to order the ROIs; `signed`, the maps of all allocations
     as of `maps.timed`, of which these give the signs; `truth`, files of `mesodecode
     simulate` of the test recordings; `limit`, of the windows explained and scored and of the
-    background; `draws`, K.
+    background; `draws`, K; `noise_draws`, D: maps of windows with noise (`recording_noise`).
 
     A removed ROI has at every frame its mean over the windows scored. (Zero would be its minimum,
     where signals are scaled from 0 to 1: an input that means something.) ROIs that the decoder does
@@ -120,14 +124,15 @@ def check_shap(
     model = trained.build(device)
     untrained = trained.with_state(randomised(model, int(rng.integers(2**31))).state_dict())
     sizes = {key: min(settings[key], limit) for key in ("windows", "background")}
-    random_map = shap_map(
-        untrained,
-        recordings,
-        background_recordings,
-        {**settings, **sizes},
-        decoder="randomised",
-        device=device,
-    )
+    options, about = {**settings, **sizes}, {"decoder": "", "device": device}
+
+    def made(network: Trained, noise: np.random.Generator | None = None) -> ShapMap:
+        return shap_map(network, recordings, background_recordings, options, noise=noise, **about)
+
+    random_map = made(untrained)
+    luck = _generator(settings["seed"], f"noise of {allocation.id}")
+    noises = [None, *[luck] * noise_draws] if noise_draws else []
+    noisy = [made(trained, noise).mean_abs.sum(axis=0) for noise in noises]
     source, rois = windows_as_trained(trained, recordings, device)
     at = source.centres[evenly(len(source.centres), limit)]
     windows, labels = source.batch(at), source.labels[at].cpu().numpy()
@@ -168,6 +173,7 @@ def check_shap(
         apart_random=parts[1:],
         planted_times=planted_times(truth, [rois[column] for column in columns], random_map.frame),
         planted_signs=planted_signs(truth, [rois[column] for column in columns]),
+        noisy=np.array(noisy).reshape(-1, len(rois))[:, columns],
     )
 
 
@@ -208,6 +214,7 @@ def check_cutout(
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
     draws: int = DRAWS_OF_MASKS,
+    noise_draws: int = 0,
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> MapCheck:
@@ -229,7 +236,9 @@ def check_cutout(
     untrained = randomised(decoder, int(rng.integers(2**31)))
     units, shares = masks[0].names, SHARES[::2]
     orders = _orders(maps, allocation.test, units, draws, rng)
-    scores, intact, curves, n_frames = [], [], [], 0
+    scores, noisy, intact, curves, n_frames = [], [], [], [], 0
+    luck = _generator(seed, f"noise of {allocation.id}")
+    seeds = [None, *luck.integers(2**31, size=noise_draws).tolist()] if noise_draws else []
     for recording, areas in zip(recordings, masks, strict=True):
         frames = _frames(recording, half_window, settings, limit / len(recordings))
         if frames is None:
@@ -237,6 +246,10 @@ def check_cutout(
         options = {key: settings[key] for key in ("fill", "blur_sigma")}
         options |= {"half_window": half_window, "device": device, **frames}
         scores.append(cutout_session(untrained, recording, areas, **options)["score"])
+        for_noise = (
+            cutout_session(decoder, recording, areas, noise_seed=one, **options) for one in seeds
+        )
+        noisy.append([found["score"] for found in for_noise])
         pixels = [pixel_map(areas, order) for order in orders]
         hidden = [step for one in pixels for step in removals(one.ravel(), shares)]
         hidden = np.array(hidden, bool).reshape(-1, *areas.areas.shape[1:])
@@ -266,6 +279,7 @@ def check_cutout(
         **dict.fromkeys(("moved", "moved_random", "apart", "apart_random"), auc[:0]),
         planted_times=np.empty((0, len(units))),
         planted_signs=np.full(len(units), np.nan),
+        noisy=np.mean(noisy, axis=0).reshape(-1, len(units)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Is a map right? Five checks that an importance map should pass before it is believed.
+"""Is a map right? Checks that an importance map should pass before it is believed.
 
 A map gives every unit, an ROI or a mask of the image, a score. Arrays of maps are (A, U): the maps
 of A allocations over U units. Which decoders and windows they are of says
@@ -160,6 +160,61 @@ def apart_gain(apart: np.ndarray, apart_random: np.ndarray) -> tuple[float, int]
     """
     own, drawn = np.nanmean(apart), np.nanmean(apart_random, axis=(0, 2))
     return float(own), int((drawn >= own).sum())
+
+
+def relative_change(maps: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+    """Return how much maps (A, U) change with noise, noisy (A, D, U): (A, D), of their size.
+
+    |noisy - map| / |map|, Euclidean over units; 0 where both are 0, infinite where the map is.
+
+    Method: the same decoder is explained again, in the same way and on the same frames, with white
+    noise added to what it reads: of each ROI or pixel as much as successive frames differ by
+    (`recording_noise`). The largest change over draws is the sensitivity of the map.
+    Citation: max-sensitivity, Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations,
+    NeurIPS 32; here by noise of the measurement, not by the worst of a ball.
+    Failure, a large change: the map rests on what changes from frame to frame, by chance or fast.
+    Another recording of the same mouse would have another map; read only what stays.
+    """
+    size = np.linalg.norm(maps, axis=-1)[:, None]
+    change = np.linalg.norm(noisy - maps[:, None], axis=-1)
+    return np.divide(change, size, out=np.where(change > 0, np.inf, 0.0), where=size > 0)
+
+
+def gini(maps: np.ndarray) -> np.ndarray:
+    """Return the Gini index (A,) of |scores| of maps (A, U).
+
+    0 where all are equal (all 0 too), 1 - 1 / U where one is all.
+
+    Method: sparseness, compared with that of the maps of random weights: training should single
+    areas out, or the map says no more of areas than chance does.
+    Citation: Hurley & Rickard 2009, IEEE Trans Inf Theory 55: 4723-4741 (of six measures the Gini
+    index alone has all properties asked for; it does not depend on the size of scores).
+    Failure, no sparser than with random weights: the map singles nothing out. The decoder may read
+    the whole cortex, which is a finding; that single areas matter cannot be read from it.
+    """
+    ordered = np.sort(np.abs(maps), axis=-1)
+    n, total = ordered.shape[-1], ordered.sum(axis=-1)
+    weighted = ordered @ (n - np.arange(n) - 0.5)
+    share = np.divide(weighted, total, out=np.full(total.shape, n / 2), where=total > 0)
+    return 1 - 2 * share / n
+
+
+def agreement_of_mice(maps: np.ndarray, mice: np.ndarray) -> dict[str, float]:
+    """Return of each test mouse the rank correlation of its map with that of all other mice.
+
+    Of maps (A, U) by test mouse (A,): means over the allocations of a mouse, and over other mice.
+
+    Method: mice are the unit that a study speaks of; one of them with another map is lost in the
+    mean over pairs of `stability`.
+    Citation: as of `stability`; leaving one mouse out.
+    Failure, a low correlation of one mouse: the map that is shown is not this mouse's. Look at its
+    recording (alignment of ROIs, vessels, motion) before the map is said to hold for mice.
+    """
+    means = {str(mouse): maps[mice == mouse].mean(axis=0) for mouse in dict.fromkeys(mice)}
+    return {
+        mouse: _spearman(own, np.mean([m for other, m in means.items() if other != mouse], axis=0))
+        for mouse, own in means.items()
+    }
 
 
 def real_against_permuted(real: np.ndarray, permuted: np.ndarray) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import UserError
-from mesodecode.explain import map_measures, timed_verdicts
+from mesodecode.explain import map_measures, steady_verdicts, timed_verdicts
 from mesodecode.explain.map_check import MapCheck
 from mesodecode.explain.shap_maps import ShapMap
 from mesodecode.explain.verdict_rows import Row, not_made, verdict
@@ -37,7 +37,8 @@ class Evidence:
     share (S,), auc (A, S) and auc_random (A, K, S) of the deletion curves, with S = 0 where none
     were made; auc_intact (A,). Of maps with frames, else with F = 0 and S = 0: size and signed
     (A, F, U), mean |SHAP| and with its sign; moved, apart (A, S), moved_random, apart_random
-    (A, K, S), planted_times (A, F, U) and planted_signs (A, U), as of `MapCheck`.
+    (A, K, S), planted_times (A, F, U) and planted_signs (A, U), as of `MapCheck`. noisy
+    (A, 1 + D, U), maps without and with noise, empty where they were not made.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Evidence:
     apart_random: np.ndarray
     planted_times: np.ndarray
     planted_signs: np.ndarray
+    noisy: np.ndarray
 
     @property
     def mean(self) -> np.ndarray:
@@ -150,6 +152,7 @@ def gather(
         signed=cells("signed"),
         planted_times=column("planted_times"),
         planted_signs=column("planted_signs")[:, 0],
+        noisy=column("noisy") if all(len(one.noisy) for one in ordered) else np.empty(0),
         **{name: curve(name) for name in ("auc_random", *MOVES)},
     )
 
@@ -159,8 +162,10 @@ def table(evidence: Evidence) -> pd.DataFrame:
 
     n is the number of allocations. Limits: 1 for the planted truth (all planted units on top);
     `SURVIVES` for rank correlations with maps that know nothing (flagged from there on); 0 for the
-    gain over random orders (flagged also if one of these does as well); for stability `AGREES`, or
-    the rank correlation with random weights if that is higher, which agreement must exceed.
+    gain over random orders (flagged also if one of these does as well); for stability, and of the
+    mouse that is least like the others, `AGREES`, or the rank correlation with random weights if
+    that is higher, which agreement must exceed; `steady_verdicts.CHANGES` for the change with noise
+    (flagged from there on); for sparseness that of the maps of random weights, to be exceeded.
     """
     untaught = map_measures.rank_correlations(evidence.real, evidence.randomised).mean()
     rows = [
@@ -170,12 +175,13 @@ def table(evidence: Evidence) -> pd.DataFrame:
         _deletion(evidence),
         _allocations(evidence, untaught),
         _seeds(evidence, untaught),
+        *steady_verdicts.rows(evidence, max(AGREES, untaught)),
     ]
     if evidence.kind == "ROI":  # cut-outs have no frames, and their sign is that of a loss
         rows += timed_verdicts.rows(evidence)
     if len(evidence.units) < FEWEST:
         words = f"Not made: the ranks of {len(evidence.units)} {evidence.kind}s say too little."
-        ranked = ("random weights", "permuted labels", "allocations", "seeds")
+        ranked = ("random weights", "permuted labels", "allocations", "seeds", "mice")
         rows = [not_made(row[0], words) if row[0] in ranked else row for row in rows]
     return pd.DataFrame(
         [(*row[:4], len(evidence.real), row[4]) for row in rows], columns=list(COLUMNS)

@@ -32,6 +32,7 @@ from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.roi_rnn import windows as windows_of
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain.attributions import explain
+from mesodecode.explain.recording_noise import with_noise
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.roi_signals import SessionSignals, session_signals
 
@@ -88,13 +89,15 @@ def shap_map(
     settings: Mapping[str, Any],
     *,
     decoder: str,
+    noise: np.random.Generator | None = None,
     device: torch.device | str = "cpu",
 ) -> ShapMap:
     """Explain windows of test `recordings`, evenly spaced over their decodable frames.
 
     The background is drawn, without replacement, from recordings of training mice, or from the
     test recordings where none are given. `settings` are those of importance/shap.yaml. Of
-    fewer decodable frames than asked for, all are taken; the map says how many.
+    fewer decodable frames than asked for, all are taken; the map says how many. `noise` draws noise
+    for the signals that are explained (`recording_noise`), not for the background.
     Raises UserError if the network was trained on a test mouse, the background is of another
     mouse than it was trained on, or the ROIs do not fit it.
     """
@@ -105,10 +108,10 @@ def shap_map(
             f"background: mouse {', '.join(sorted(strangers))} did not train this decoder "
             f"({', '.join(allocation.train)} did); leave these recordings out to draw from the test"
         )
-    source, rois = windows_as_trained(trained, recordings, device)
+    source, rois = windows_as_trained(trained, recordings, device, noise)
     pool = source
-    if background_recordings:
-        pool, _ = windows_as_trained(trained, background_recordings, device)
+    if background_recordings or noise is not None:
+        pool, _ = windows_as_trained(trained, background_recordings or recordings, device)
     explained = source.centres[evenly(len(source.centres), settings["windows"])]
     drawn = _draw(len(pool.centres), settings["background"], settings["seed"])
     background = pool.batch(pool.centres[drawn])
@@ -281,9 +284,15 @@ def common_rate(maps: Sequence[ShapMap]) -> float:
 
 
 def windows_as_trained(
-    trained: Trained, recordings: Sequence[Recording], device: torch.device | str
+    trained: Trained,
+    recordings: Sequence[Recording],
+    device: torch.device | str,
+    noise: np.random.Generator | None = None,
 ) -> tuple[Windows, list[int]]:
-    """Return windows of recordings as the decoder was trained on them, and its ROIs' numbers."""
+    """Return windows of recordings as the decoder was trained on them, and its ROIs' numbers.
+
+    With `noise`, after all normalisation, of which it draws as much as the signals have.
+    """
     settings = trained.settings
     sessions, missing = session_signals(recordings, settings)
     n_rois = recordings[0].rois.shape[1]
@@ -303,6 +312,9 @@ def windows_as_trained(
             f"{', '.join(str(r.path) for r in recordings)}, but the decoder was trained with it"
         )
     columns = [rois.index(roi) for roi in dropped]
+    if noise is not None:
+        for one in sessions:
+            one.features[:] = with_noise(one.features, one.segment, noise)
     source = windows_of([_without(s, columns) for s in sessions], settings, device)
     if not len(source.centres):
         raise UserError(

@@ -245,8 +245,8 @@ def ceilings(config: Mapping[str, Any]) -> str:
 def importance(settings: Mapping[str, Any]) -> str:
     """Return the words for an importance analysis: attributions, or areas hidden."""
     decoder = settings["decoder"]
-    checks = {k: v for k, v in settings.get("checks", {}).items() if v is not None}
-    checked = f" Its checks: {listed(checks)}." if checks.get("frames", 500) != 500 else ""
+    checks = {key: item for key, item in settings.get("checks", {}).items() if item}
+    checked = f" Its checks: {listed(checks)}." if checks not in ({}, {"frames": 500}) else ""
     settings = {key: item for key, item in settings.items() if key != "checks"}
     if "masks" in settings:
         rest = {key: item for key, item in settings.items() if key != "decoder"}

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
         truth=args.truth,
         limit=checks["frames"],
         draws=checks["draws"] or map_check.DRAWS,
+        noise_draws=checks["noise_draws"],
         device=device,
     )
     found.write(args.out)

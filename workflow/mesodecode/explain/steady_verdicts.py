@@ -1,0 +1,87 @@
+"""The checks of how steady a map is: over mice, with noise, and whether it singles areas out.
+
+What they are made of and what a failure means: `map_measures`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesodecode.explain import map_measures
+from mesodecode.explain.verdict_rows import Row, not_made, verdict
+
+if TYPE_CHECKING:
+    from mesodecode.explain.map_verdicts import Evidence
+
+# Change of a map with noise, flagged from here on: by what it would be if noise were .8 of the
+# variance that it rests on, as then √((1 + 2 · 0.8) / (1 + 0.8)) is 1.2.
+CHANGES = 0.2
+
+
+def rows(evidence: Evidence, limit: float) -> list[Row]:
+    """Return the rows; `limit` is what the rank correlation of a mouse with others must exceed."""
+    return [_mice(evidence, limit), _noise(evidence), _sparseness(evidence)]
+
+
+def _mice(e: Evidence, limit: float) -> Row:
+    name = "mice"
+    if any("+" in str(mouse) for mouse in e.mice):
+        return not_made(name, "Not made: allocations test several mice together.")
+    n = len(set(e.mice))
+    if n < 3:
+        return not_made(name, f"Not made: with {n} test mice none can be the odd one.")
+    found = map_measures.agreement_of_mice(e.real, e.mice)
+    odd = min(found, key=found.get)
+    value = found[odd]
+    passed = value > limit
+    numbers = (
+        f"rank correlation {value:.2f} at least, with the map of all other mice ({odd}; mean "
+        f"{np.mean([*found.values()]):.2f}; flagged up to {limit:.2f})"
+    )
+    words = f"The map of every mouse is like that of the others: {numbers}."
+    if not passed:
+        unlike = [mouse for mouse, one in found.items() if one <= limit]
+        words = (
+            f"The map of {len(unlike)} of {len(found)} mice is unlike that of the others "
+            f"({', '.join(unlike)}): {numbers}. Look at their recordings and alignment; what is "
+            "shown is not their map."
+        )
+    return name, verdict(passed), value, limit, words
+
+
+def _noise(e: Evidence) -> Row:
+    name = "noise"
+    if not e.noisy.size:
+        return not_made(name, "Not made: the checks' noise_draws is 0.")
+    change = map_measures.relative_change(e.noisy[:, 0], e.noisy[:, 1:])
+    value = float(change.mean())
+    numbers = (
+        f"by {value:.0%} of its size on average, {change.max():.0%} at most (over "
+        f"{change.shape[1]} draws in each of {len(change)} allocations; flagged from "
+        f"{CHANGES:.0%} on)"
+    )
+    passed = value < CHANGES
+    more = "With as much noise again as successive frames differ by"
+    words = f"{more} the map changes little: {numbers}."
+    if not passed:
+        words = (
+            f"{more} the map changes: {numbers}. It rests on what is fast or chance in the "
+            "recordings; another recording would have another map."
+        )
+    return name, verdict(passed), value, CHANGES, words
+
+
+def _sparseness(e: Evidence) -> Row:
+    value, limit = (float(map_measures.gini(maps).mean()) for maps in (e.real, e.randomised))
+    passed = value > limit
+    numbers = f"Gini index {value:.2f} (0: all {e.kind}s alike), {limit:.2f} with random weights"
+    words = f"The map singles out some {e.kind}s: {numbers}."
+    if not passed:
+        words = (
+            f"The map singles out no {e.kind}s, or no more than with random weights: {numbers}. "
+            "The decoder may read all of the cortex; which part of it matters is not to be read "
+            "from this map."
+        )
+    return "sparseness", verdict(passed), value, limit, words
