@@ -172,8 +172,8 @@ def relative_change(maps: np.ndarray, noisy: np.ndarray) -> np.ndarray:
     (`recording_noise`). The largest change over draws is the sensitivity of the map.
     Citation: max-sensitivity, Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations,
     NeurIPS 32; here by noise of the measurement, not by the worst of a ball.
-    Failure, a large change: the map rests on what changes from frame to frame, by chance or fast.
-    Another recording of the same mouse would have another map; read only what stays.
+    Failure, a large change: scores rest on what changes from frame to frame, by chance or fast, and
+    have other sizes in recordings of less noise. Where ranks stay, the order may be read.
     """
     size = np.linalg.norm(maps, axis=-1)[:, None]
     change = np.linalg.norm(noisy - maps[:, None], axis=-1)

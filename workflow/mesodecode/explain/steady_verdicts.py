@@ -55,11 +55,13 @@ def _noise(e: Evidence) -> Row:
     name = "noise"
     if not e.noisy.size:
         return not_made(name, "Not made: the checks' noise_draws is 0.")
-    change = map_measures.relative_change(e.noisy[:, 0], e.noisy[:, 1:])
-    value = float(change.mean())
+    own, noisy = e.noisy[:, 0], e.noisy[:, 1:]
+    change = map_measures.relative_change(own, noisy)
+    ranks = [map_measures.rank_correlations(own, draw).mean() for draw in noisy.swapaxes(0, 1)]
+    value, draws = float(change.mean()), f"{len(ranks)} draw{'s' * (len(ranks) > 1)}"
     numbers = (
-        f"by {value:.0%} of its size on average, {change.max():.0%} at most (over "
-        f"{change.shape[1]} draws in each of {len(change)} allocations; flagged from "
+        f"by {value:.0%} of its size on average, {change.max():.0%} at most, to a rank correlation "
+        f"of {np.mean(ranks):.2f} ({draws} in each of {len(change)} allocations; flagged from "
         f"{CHANGES:.0%} on)"
     )
     passed = value < CHANGES
@@ -67,8 +69,9 @@ def _noise(e: Evidence) -> Row:
     words = f"{more} the map changes little: {numbers}."
     if not passed:
         words = (
-            f"{more} the map changes: {numbers}. It rests on what is fast or chance in the "
-            "recordings; another recording would have another map."
+            f"{more} the map changes: {numbers}. Its scores rest in good part on what is fast or "
+            "chance in the recordings, and have other sizes in less noisy ones; read the order of "
+            "areas as far as ranks stay."
         )
     return name, verdict(passed), value, CHANGES, words
 
