@@ -43,6 +43,7 @@ else:
     include: "workflow/rules/confounds.smk"
     include: "workflow/rules/shift.smk"
     include: "workflow/rules/ceilings.smk"
+    include: "workflow/rules/cohorts.smk"
     include: "workflow/rules/report.smk"
     include: "workflow/rules/export.smk"
 

@@ -121,6 +121,29 @@ def test_ceilings_answer_in_a_sentence(study):
     assert "How good could it be" not in text_of(write_report(study))
 
 
+def test_cohorts_answer_in_a_sentence(study):
+    from mesodecode.scores import cohort_matrix
+
+    cohorts = {"lab": ["a", "b"], "rig": ["x", "y"]}
+    made = [("a", "b", 0.9), ("b", "a", 0.94), ("x", "b", 0.7), ("y", "a", 0.8), ("x", "y", 0.9)]
+    rows = [
+        ("cnn", f"train-{train}.test-{test}", train, "-", test, 100, 50, auc, auc, "strict")
+        for train, test, auc in made
+    ]
+    columns = ["decoder", "allocation", "train_mice", "valid_mouse", "test_mouse"]
+    columns += ["n_frames", "n_run", "auc", "accuracy", "protocol"]
+    table = cohort_matrix.table(pd.DataFrame(rows, columns=columns), cohorts)
+    write_table(table, study / "cohorts.tsv")
+    (study / "cohorts.svg").write_text('<svg viewBox="0 0 9 9"></svg>')
+    page = write_report(study, "cohorts.tsv", "cohorts.svg")
+    assert 'href="#across-cohorts"' in page and '<section id="across-cohorts">' in page
+    text = text_of(page)
+    # b loses .9 - .7, a .94 - .8
+    assert "from rig to lab no loss against training in their own cohort is shown, 0.170" in text
+    assert "With fewer than 5 mice of a cohort, intervals hang on each of them." in text
+    assert "Does it hold in another cohort" not in text_of(write_report(study))
+
+
 def test_complete_study_says_nothing_of_missing(study):
     text = text_of(write_report(study))
     assert "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions" in text

@@ -191,6 +191,18 @@ VARIANTS = {
         | {"hold_out": 20, "ceilings": 1}
         | ONE,
     ),
+    "two cohorts, each tested from itself and the other": (  # six mice, from two trainings of each
+        {
+            "mice": {mouse: [f"{mouse}1"] for mouse in "abcdef"},
+            "cohorts": {"lab": ["a", "b", "c"], "other": ["d", "e", "f"]},
+            "allocation": {"train": 1, "choose": "each_test", "cohorts": "across"},
+        },
+        # each mouse trains for the mouse before it, and for one of the other cohort: it passes
+        # that validates, those that are tested
+        {"fit_linear": 6, "keep_linear": 12, "pass_pixels": 18, "recordings_of_mouse": 6}
+        | {"cohorts": 1}
+        | ONE,
+    ),
     "ceilings of a CNN by dates": (  # of two sessions of four the others are as far
         {
             "mice": {m: [f"202401{day}{m}" for day in ("01", "03", "07", "05")] for m in "abcde"},

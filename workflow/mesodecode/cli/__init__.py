@@ -74,6 +74,7 @@ FOR_WORKFLOW = {
     "encoding-report",
     "sweep-encoding",
     "cohort-figure",
+    "cohorts",
     "report",
     "runtimes",
 }

@@ -28,6 +28,7 @@ from mesodecode.scores import (
     calibration,
     ceiling_gaps,
     chance_tests,
+    cohort_matrix,
     mouse_power,
     paired_tests,
     published_tests,
@@ -205,6 +206,12 @@ def _ceilings(config: Mapping[str, Any], tables: Tables) -> Words:
     }
 
 
+def _across_cohorts(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "cohorts" not in tables:
+        return None
+    return _rows(tables["cohorts"]) | {"headlines": cohort_matrix.headlines(tables["cohorts"])}
+
+
 def _cohort(config: Mapping[str, Any], tables: Tables) -> Words:
     return {
         "mice": summaries.mouse_table(tables["cohort"]),
@@ -353,6 +360,14 @@ SECTIONS = [
         tables={"ceilings_gaps": _table(ceiling_gaps.GAP_COLUMNS, ceiling_gaps.GAP_NUMBERS)},
         figures=("ceilings",),
         summarise=_ceilings,
+    ),
+    Section(
+        name="across-cohorts",
+        title="Across cohorts",
+        template="cohorts.html.j2",
+        tables={"cohorts": _table(cohort_matrix.COLUMNS, cohort_matrix.NUMBERS)},
+        figures=("cohorts",),
+        summarise=_across_cohorts,
     ),
     Section(
         name="cohort",

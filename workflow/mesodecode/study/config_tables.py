@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import ceilings, correction_table, schema, signal_table
+from mesodecode.study import ceilings, cohort_table, correction_table, schema, signal_table
 
 # Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
 COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
@@ -20,11 +20,17 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(dict(config))
     if isinstance(config.get("mice"), dict):
         config["mice"] = _named(config["mice"])
+    if isinstance(config.get("cohorts"), dict):
+        config["cohorts"] = {
+            _name(name): [_name(m) for m in mice] if isinstance(mice, list) else mice
+            for name, mice in config["cohorts"].items()
+        }
     if isinstance(config.get("exclude"), dict):
         config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
     schema.check(config, "config", "")
     _check_tables_only(config)
     config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
+    cohort_table.check(config["cohorts"], list(config["mice"]))
     tables = schema.properties("config")
     for table in ("recordings", "allocation"):
         filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}

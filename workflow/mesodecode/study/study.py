@@ -17,6 +17,8 @@ from typing import Any
 from mesodecode.base.files import UserError
 from mesodecode.study import (
     ceilings,
+    cohort_allocations,
+    cohort_table,
     config_file,
     config_tables,
     control_table,
@@ -314,7 +316,7 @@ def resolve(config: dict[str, Any]) -> Study:
         _check_reproduction(config, {})
         config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], {})
         return Study(config["study"], {}, {}, {}, config)
-    allocations = {a.id: a for a in allocate(mice, **config["allocation"])}
+    allocations = {a.id: a for a in _allocations(config, list(mice))}
     longest = max(allocations, key=len)
     if len(longest) > LONGEST_ID:
         raise UserError(
@@ -331,6 +333,28 @@ def resolve(config: dict[str, Any]) -> Study:
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
+
+
+def _allocations(config: dict[str, Any], mice: list[str]) -> list[Allocation]:
+    """Return the allocations that a config asks for, of the mice that take part."""
+    how, settings = config["allocation"]["cohorts"], dict(config["allocation"])
+    del settings["cohorts"]
+    cohorts = cohort_table.taking_part(config["cohorts"], mice)
+    if how is None:
+        return allocate(mice, **settings)
+    if not cohorts:
+        raise UserError(
+            f"config: allocation.cohorts: {how}, but there are no cohorts; name them in `cohorts:`"
+        )
+    within: dict[str, list[Allocation]] = {}
+    if how == "across":
+        counts = {key: value for key, value in settings.items() if key != "choose"}
+        for name, members in cohorts.items():
+            cohort_allocations.check_size(name, members, **counts)
+            within[name] = allocate(members, **settings)
+    elif how == "mixed":
+        allocate(mice, **settings | {"choose": "each_test"})  # which says so if they are too few
+    return cohort_allocations.allocate(cohorts, how, mice, within=within, **settings)
 
 
 def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]:

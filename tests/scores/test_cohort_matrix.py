@@ -1,0 +1,110 @@
+"""Cohort by cohort: means, losses in the same mouse and their words, by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from mesodecode.base.tables import read_table, write_table
+from mesodecode.cli import main
+from mesodecode.scores import cohort_matrix, cohort_matrix_figure
+
+COHORTS = {"lab": ["1", "2", "3"], "rig": ["x", "y", "z"]}
+
+
+def auc_of(*rows, decoder="cnn"):
+    """A table of AUCs, of (training mice, test mouse, AUC)."""
+    return pd.DataFrame(
+        [
+            {
+                **{"decoder": decoder, "allocation": f"{train}-{test}-{n}", "train_mice": train},
+                **{"valid_mouse": "-", "test_mouse": test, "n_frames": 10, "n_run": 5},
+                **{"auc": auc, "accuracy": 0.5, "protocol": "strict"},
+            }
+            for n, (train, test, auc) in enumerate(rows)
+        ]
+    )
+
+
+BOTH = auc_of(
+    ("1+2", "3", 0.9), ("1+3", "2", 0.92), ("2+3", "1", 0.94),
+    ("x+y", "3", 0.8), ("x+y", "3", 0.7), ("x+z", "2", 0.80), ("y+z", "1", 0.84),
+    ("x+y", "z", 0.9), ("1+2", "z", 0.91),
+)  # fmt: skip
+
+
+def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
+    rows = cohort_matrix.table(BOTH, COHORTS)
+    assert list(rows.columns) == list(cohort_matrix.COLUMNS)
+    pairs = list(zip(rows["train_cohort"], rows["test_cohort"], strict=True))
+    assert pairs == [("lab", "lab"), ("lab", "rig"), ("rig", "lab"), ("rig", "rig")]
+    row = rows.iloc[2]
+    # mouse 3 by its two allocations .75, 2 .80, 1 .84; losses .15, .12, .10
+    assert (row["n_mice"], row["n_allocations"], row["n_paired"]) == (3, 4, 3)
+    assert row["auc"] == pytest.approx((0.75 + 0.80 + 0.84) / 3)
+    lost = [0.15, 0.12, 0.10]
+    assert row["loss"] == pytest.approx(np.mean(lost))
+    half = stats.t.ppf(0.975, 2) * stats.sem(lost)
+    assert row["loss_low"] == pytest.approx(np.mean(lost) - half)
+    assert row["loss_high"] == pytest.approx(np.mean(lost) + half)
+    assert (
+        "0.123 less than after training in their own cohort (95 % interval 0.061"
+        in (row["sentence"])
+    )
+    assert rows["loss"].isna().tolist() == [True, False, False, True]
+    assert rows.iloc[1]["loss"] == pytest.approx(-0.01) and np.isnan(rows.iloc[1]["loss_low"])
+
+
+def test_verdicts():
+    ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS))
+    assert verdict == "loss" and "rig to lab 0.123 less" in text
+    assert "from lab to rig -0.010 less than after" in text and "in one mouse" in text
+    # no mouse was tested from its own cohort: no loss, and it is said why
+    new = auc_of(("1+2", "x", 0.8), ("1+2", "y", 0.9), ("x+y", "1", 0.7))
+    ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(new, COHORTS))
+    assert verdict == "none" and "0.850 from lab to rig (2 mice)" in text
+    assert "Whether that is a loss is not known" in text
+    # trained on both
+    mixed = auc_of(("1+x", "2", 0.8), ("1+x", "y", 0.9))
+    rows = cohort_matrix.table(mixed, COHORTS)
+    assert list(rows["train_cohort"]) == ["lab+rig"] * 2 and rows["loss"].isna().all()
+    ((_, text),) = cohort_matrix.headlines(rows)
+    assert "0.800 from lab and rig to lab (1 mouse)" in text and "not known" not in text
+    # better from the other cohort, in all mice alike
+    gained = auc_of(
+        *((a, b, auc) for b, auc in (("1", 0.7), ("2", 0.72), ("3", 0.71)) for a in ("2+3",)),
+        *(("x+y", b, auc) for b, auc in (("1", 0.8), ("2", 0.83), ("3", 0.81))),
+    )
+    ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(gained, COHORTS))
+    assert verdict == "none" and "rig to lab 0.103 more than after" in text
+    assert "(95 % interval 0.089 to 0.118, 3 mice)" in text
+
+
+def test_the_verb_reads_a_studys_config_and_leaves_permuted_labels_out(tmp_path, capsys):
+    config = {
+        "study": "labs",
+        "recordings": {"movie": "{session}.tif", "behavior": "{session}.mat"},
+        "mice": {m: [f"{m}_1", f"{m}_2"] for members in COHORTS.values() for m in members},
+        "cohorts": COHORTS,
+        "allocation": {"train": 1, "choose": "each_test", "cohorts": "across"},
+        "decoders": {"cnn": {}, "null": {"like": "cnn", "labels": "permuted_between_sessions"}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    write_table(pd.concat([BOTH, BOTH.assign(decoder="null")]), tmp_path / "auc.tsv")
+    words = ["cohorts", "--auc", str(tmp_path / "auc.tsv"), "--out", str(tmp_path / "c.tsv")]
+    words += ["--figure", str(tmp_path / "c"), "--config", str(tmp_path / "config.yaml")]
+    assert main(words) == 0
+    rows = read_table(tmp_path / "c.tsv", cohort_matrix.COLUMNS, cohort_matrix.NUMBERS)
+    assert rows["decoder"].tolist() == ["cnn"] * 4
+    assert "Tested in" in (tmp_path / "c.svg").read_text() and (tmp_path / "c.png").exists()
+    assert "8 allocations" not in cohort_matrix_figure.caption(rows)
+    assert "9 allocations" in cohort_matrix_figure.caption(rows)
+    plain = config | {"cohorts": {}, "allocation": {"train": 1}}
+    (tmp_path / "config.yaml").write_text(json.dumps(plain))
+    assert main(words) != 0
+    assert "no cohorts; name groups of mice in `cohorts:`" in capsys.readouterr().err

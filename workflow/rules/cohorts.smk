@@ -1,0 +1,44 @@
+"""How well decoders of one cohort of mice do in another, if the config names cohorts.
+
+REQUIRED INPUTS: tables/auc.tsv
+OUTPUTS: tables/cohorts.tsv, figures/cohorts.svg and .png
+"""
+
+if STUDY.config["cohorts"] and STUDY.decoders:
+    SHOWN_TABLES += [RESULTS / "tables/cohorts.tsv"]
+    SHOWN_FIGURES += [RESULTS / "figures/cohorts.svg"]
+
+    rule cohorts:
+        input:
+            config=RESULTS / "config.json",
+            auc=RESULTS / "tables/auc.tsv",
+        output:
+            table=report(
+                RESULTS / "tables/cohorts.tsv",
+                category="Cohorts",
+                caption="../report/cohorts.rst",
+                labels={"kind": "table"},
+            ),
+            svg=report(
+                RESULTS / "figures/cohorts.svg",
+                category="Cohorts",
+                caption="../report/cohorts.rst",
+                labels={"kind": "figure"},
+            ),
+            png=RESULTS / "figures/cohorts.png",
+        log:
+            RESULTS / "logs/cohorts.log",
+        localrule: True  # two seconds: not worth a submission
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=grows(1000),
+            runtime=grows(10),
+        params:
+            prefix=RESULTS / "figures/cohorts",
+            code=code_version("cohorts"),
+        message:
+            "Comparing cohorts"
+        shell:
+            "mesodecode cohorts --config {input.config} --auc {input.auc} --out {output.table} "
+            "--figure {params.prefix} 2> {log}"
