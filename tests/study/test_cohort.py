@@ -323,7 +323,8 @@ def test_a_mouse_of_the_simulation_can_differ_from_the_others():
 def test_defaults_fill_in():
     study = studies.resolve(study_with())
     config = study.config
-    assert config["allocation"] == {"train": 3, "valid": 1, "test": 1, "choose": "all"}
+    counts = {"train": 3, "valid": 1, "test": 1}
+    assert config["allocation"] == counts | {"choose": "all", "cohorts": None}
     assert config["recordings"]["frame_rate"] == 30
     assert config["recordings"]["speed_threshold"] == 0.5
     assert config["recordings"]["rois"] is None and config["image_size"] is None

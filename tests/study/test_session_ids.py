@@ -235,7 +235,7 @@ def test_the_workflow_reads_each_file_once_under_its_own_id(tmp_path):
     config |= {
         "importance": {"seen": {"decoder": "linear", "masks": "areas/{mouse}/{session}.json"}}
     }
-    for session in session_ids.sessions_of(config["mice"], config["recordings"]):
+    for session in session_ids.sessions_of(config):
         for path in ("data/{}.tif", "data/{}.csv", "areas/{}.json"):
             path = tmp_path / path.format(session.address)
             path.parent.mkdir(parents=True, exist_ok=True)

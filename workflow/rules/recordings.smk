@@ -17,7 +17,7 @@ include: "functions/recordings.smk"
 import glob
 
 from mesodecode.base.files import matching
-from mesodecode.study import correction_table, schema, session_ids
+from mesodecode.study import cohort_table, correction_table, schema, session_ids
 
 # Keys of `recordings` that name files.
 SOURCES = session_ids.OWN_FILES
@@ -54,7 +54,14 @@ if "simulate" in STUDY.config:
             "--run-share {params.run_share} --out {params.out} {params.settings} 2> {log}"
 
 
-if STUDY.config["fetch"]:
+TABLES = cohort_table.all_tables(STUDY.config)
+FETCHED_FILES = files_to_fetch()
+NATIVE = (
+    "recorded" if STUDY.harmonised else "recordings"
+)  # the folder that preprocess writes to
+
+
+if FETCHED_FILES:
 
     # On the machine that runs Snakemake. `update`: Snakemake deletes no recording, --forceall or
     # not; what is there and whole is left alone.
@@ -64,17 +71,18 @@ if STUDY.config["fetch"]:
         log:
             RESULTS / "logs/fetch/{source_file}.log",
         wildcard_constraints:
-            source_file="|".join(map(re.escape, files_to_fetch())),
+            source_file="|".join(map(re.escape, FETCHED_FILES)),
         localrule: True
         conda:
             "../../envs/mesodecode.yaml"
         params:
             folder=lambda wildcards: Path(wildcards.source_file).parent,
             name=lambda wildcards: Path(wildcards.source_file).name,
+            record=lambda wildcards: FETCHED_FILES[wildcards.source_file],
         message:
             "Fetching {wildcards.source_file}"
         shell:
-            f"mesodecode fetch {STUDY.config['fetch']} "
+            "mesodecode fetch {params.record} "
             "--only {params.name:q} --out {params.folder:q} 2> {log:q}"
 
 
@@ -82,7 +90,7 @@ rule preprocess:
     input:
         unpack(source_files),
     output:
-        recording=RESULTS / "recordings/{session}.h5",
+        recording=RESULTS / f"{NATIVE}/{{session}}.h5",
         measures=RESULTS / "measures/{session}.h5",
     log:
         RESULTS / "logs/preprocess/{session}.log",
@@ -93,7 +101,7 @@ rule preprocess:
     resources:
         mem_mb=grows(2000),  # 0.35 GB
         # 18 s, and the reading of 590 MB
-        runtime=grows(240 if STUDY.config["corrections"]["motion"] else 60),
+        runtime=grows(240 if any(t["corrections"]["motion"] for t in TABLES) else 60),
     params:
         flags=preprocess_flags,
         record=str(RESULTS / "sources/{session}.json"),
@@ -103,6 +111,61 @@ rule preprocess:
     shell:
         "mesodecode preprocess {params.flags} --out {output.recording} "
         "--measures {output.measures} --record {params.record} 2> {log}"
+
+
+if STUDY.config["areas"] == "common":
+
+    rule common_areas:
+        input:
+            expand(RESULTS / "recorded/{session}.h5", session=STUDY.mouse_of),
+        output:
+            RESULTS / "recorded/areas.txt",
+        log:
+            RESULTS / "logs/common_areas.log",
+        localrule: True
+        conda:
+            "../../envs/mesodecode.yaml"
+        params:
+            names=lambda wildcards: json.dumps(
+                {s: n for s in STUDY.mouse_of if (n := area_names(s))}, sort_keys=True
+            ),
+            code=code_version("common_areas"),
+        message:
+            "Finding the areas that all recordings have"
+        shell:
+            "mesodecode common-areas --recordings {input} --names {params.names:q} "
+            "--out {output} 2> {log}"
+
+
+if STUDY.harmonised:
+
+    rule harmonise:
+        input:
+            recording=RESULTS / "recorded/{session}.h5",
+            common=(
+                [RESULTS / "recorded/areas.txt"]
+                if STUDY.config["areas"] == "common"
+                else []
+            ),
+        output:
+            RESULTS / "recordings/{session}.h5",
+        log:
+            RESULTS / "logs/harmonise/{session}.log",
+        benchmark:
+            RESULTS / "benchmarks/harmonise/{session}.tsv"
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=grows(2000),
+            runtime=grows(60),
+        params:
+            flags=harmonise_flags,
+            code=code_version("harmonise"),
+        message:
+            "Bringing session {wildcards.session} to the rate and areas of all"
+        shell:
+            "mesodecode harmonise --recording {input.recording} {params.flags} --out {output} "
+            "2> {log}"
 
 
 rule recordings_of_mouse:
@@ -156,7 +219,7 @@ SHOWN_FIGURES += expand(RESULTS / "figures/qc/{session}.svg", session=STUDY.mous
 
 rule qc:
     input:
-        recordings=expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        recordings=expand(RESULTS / f"{NATIVE}/{{session}}.h5", session=STUDY.mouse_of),
         measures=expand(RESULTS / "measures/{session}.h5", session=STUDY.mouse_of),
     output:
         *[

@@ -52,7 +52,9 @@ VERBS = _verbs()
 
 # Verbs of which the workflow makes what they read, and reads what they write.
 FOR_WORKFLOW = {
+    "common-areas",
     "dropped-rois",
+    "harmonise",
     "hold-out",
     "ceilings",
     "join-features",

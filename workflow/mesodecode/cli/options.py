@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,6 +137,17 @@ def add_auc(parser: argparse.ArgumentParser, words: str = "table of `mesodecode 
 def add_out(parser: argparse.ArgumentParser, words: str, flag: str = "--out") -> None:
     """Add the flag of a file to write."""
     parser.add_argument(flag, type=Path, required=True, metavar="FILE", help=words)
+
+
+def json_table(text: str, flag: str) -> dict[str, Any]:
+    """Return the table that a flag is given as JSON. Raises UserError if it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{flag}: not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{flag}: no JSON table; needs names and values in braces")
+    return found
 
 
 def add_figure(parser: argparse.ArgumentParser, flag: str = "--figure") -> None:

@@ -67,7 +67,9 @@ def look_at(study: Study, session: str) -> FirstLook:
     except (UserError, OSError) as error:
         seen.wrong.append(_line(error))
         return seen
-    settings = dict(study.config["recordings"], behavior=study.source("behavior", session))
+    settings = dict(
+        study.of_session(session)["recordings"], behavior=study.source("behavior", session)
+    )
     try:
         _look_at_behavior(seen, settings, frames)
     except (UserError, OSError) as error:
@@ -112,10 +114,11 @@ def _guessed(settings: dict[str, Any]) -> dict[str, str]:
 
 
 def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
-    corrections, lights = study.config["corrections"], None
+    tables, lights = study.of_session(seen.session), None
+    corrections = tables["corrections"]
     source = WithoutBlank(movie) if movie.blank is not None else movie
     if path := study.source("light_sources", seen.session):
-        name = study.config["recordings"]["light_sources_dataset"]
+        name = tables["recordings"]["light_sources_dataset"]
         _, values = read_light_sources(path, name)
         seen.lights, seen.lights_by = calcium_first(np.unique(values).tolist(), Path(path))
         lights = movie_lights(path, name, source, seen.lights[0])
@@ -127,7 +130,7 @@ def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
     _, block = next(source.blocks(int(first[-1]) + 1))
     seen.image = block[first].mean(axis=0, dtype=np.float64)
     numbers, n_raw = numbers_of(source, taken, lights)
-    frames = Frames(len(taken), study.config["recordings"]["frame_rate"], None, numbers, n_raw)
+    frames = Frames(len(taken), tables["recordings"]["frame_rate"], None, numbers, n_raw)
     seen.time = _times(seen, study, source.time, taken, frames)
     if seen.time is None:
         seen.time = numbers / n_raw * len(taken) / frames.rate
@@ -180,7 +183,8 @@ def _times(
 
     `own`: those of the movie, of which `taken` are the frames'.
     """
-    path, settings = study.source("frame_times", seen.session), study.config["recordings"]
+    path = study.source("frame_times", seen.session)
+    settings = study.of_session(seen.session)["recordings"]
     if path is None and own is None:
         return None
     for unit in (settings["frame_times_unit"],) if settings["frame_times_unit"] else UNITS:

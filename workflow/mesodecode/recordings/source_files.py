@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mesodecode.base.files import UserError, matching
 from mesodecode.running.preflight import FAIL, OK, WARN, Check
 from mesodecode.study import correction_table
+from mesodecode.study.cohort_table import all_tables
 from mesodecode.study.session_ids import OWN_FILES
 from mesodecode.study.study import Study
 
@@ -52,7 +53,8 @@ def session_movie(study: Study, session: str) -> Iterator[Movie]:
     """Open the movie of a session as the config says, all channels of it."""
     from mesodecode.recordings.readers import open_movie
 
-    settings, channels = study.config["recordings"], study.config["corrections"]["channels"]
+    tables = study.of_session(session)
+    settings, channels = tables["recordings"], tables["corrections"]["channels"]
     with open_movie(
         study.sources("movie", session),
         dataset=settings["movie_dataset"],
@@ -68,7 +70,7 @@ def session_movie(study: Study, session: str) -> Iterator[Movie]:
 
 def _filmed(study: Study, session: str) -> tuple[int, int, int]:
     paths = study.sources("movie", session)
-    if study.config["fetch"] and not all(Path(path).exists() for path in paths):
+    if study.of_session(session)["fetch"] and not all(Path(path).exists() for path in paths):
         return 0, 0, 0
     first = Path(paths[0])
     if len(paths) == 1 and first.is_file() and first.suffix.lower() in (".tif", ".tiff"):
@@ -77,7 +79,7 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
         with session_movie(study, session) as movie:
             frames, *size = movie.shape
             pixels, item = math.prod(size), movie.dtype.itemsize
-    return frames // study.config["corrections"]["channels"], pixels, item
+    return frames // study.of_session(session)["corrections"]["channels"], pixels, item
 
 
 def _pages(path: str) -> tuple[int, int, int]:
@@ -109,7 +111,9 @@ def data(study: Study) -> Check:
     missing = [path for path in paths if not any(file.exists() for file in matching(path))]
     if missing:
         more = f" and {len(missing) - 1} more of {len(paths)}" if len(missing) > 1 else ""
-        if study.config["fetch"] and not any(map(glob.has_magic, missing)):
+        if any(t["fetch"] for t in all_tables(study.config)) and not any(
+            map(glob.has_magic, missing)
+        ):
             words = f"{missing[0]}{more} will be fetched first, where snakemake runs"
             return Check("data", WARN, f"{words}: needs internet, and disk that is not counted")
         return Check("data", FAIL, f"no file {missing[0]}{more}; put them there or see recordings:")

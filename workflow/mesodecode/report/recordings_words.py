@@ -30,9 +30,34 @@ def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
     )
     if "simulate" in config:
         text += _simulation(config["simulate"])
+        for name, own in config["by_cohort"].items():
+            common = config["simulate"]
+            unlike = {k: v for k, v in own["simulate"].items() if v != common.get(k)}
+            text += f" Cohort {name} differs on purpose: {listed(unlike)}."
+    elif config["by_cohort"]:
+        for name in config["cohorts"]:
+            own = config["by_cohort"].get(name, config)
+            text += f"Of cohort {name}: {_behavior(own['recordings'])} "
     else:
         text += _behavior(config["recordings"])
-    return text + _rois(config)
+    return text + _rois(config) + _harmonised(config)
+
+
+def _harmonised(config: Mapping[str, Any]) -> str:
+    """Return how recordings were brought to one rate and to areas by name, if they were."""
+    text = ""
+    if config["frame_rate"] is not None:
+        tables = [config["by_cohort"].get(name, config) for name in config["cohorts"]] or [config]
+        rates = joined(list(dict.fromkeys(f"{t['recordings']['frame_rate']:g}" for t in tables)))
+        text = (
+            f" Recordings of {rates} frames/s were brought to {config['frame_rate']:g} frames/s by "
+            "means over the time of each new frame, within segments; a new frame is run if the "
+            "mouse ran in half of it or more."
+        )
+    if config["areas"] is not None:
+        which = "those that all recordings have" if config["areas"] == "common" else "as listed"
+        text += f" ROIs were matched by their names ({which})."
+    return text
 
 
 def _behavior(settings: Mapping[str, Any]) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mesodecode.base.files import UserError
 
+OWN = ("recordings", "corrections", "simulate", "fetch")  # tables that a cohort may have of its own
+FASTER = 1.05  # than recorded: more new frames a second than that are refused
+ALIKE = 1.01  # rates so near each other are one
 Cohorts = Mapping[str, Sequence[str]]  # cohort -> its mice
 
 
@@ -54,3 +58,42 @@ def cohorts_of(mice: Sequence[str], cohorts: Cohorts) -> tuple[str, ...]:
     """Return the cohorts that some mice are of, each once, in the order of the config."""
     own = {mouse: name for mouse, name in of_mice(cohorts).items() if mouse in mice}
     return tuple(name for name in cohorts if name in own.values())
+
+
+def own_tables(config: Mapping[str, Any], mouse: str) -> Mapping[str, Any]:
+    """Return what holds the tables `OWN` of a mouse: its cohort's line of `by_cohort`, or all."""
+    others = config.get("by_cohort", {})
+    cohort = of_mice(config["cohorts"]).get(mouse) if others else None
+    return others.get(cohort, config)
+
+
+def all_tables(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what holds the tables `OWN` of each cohort; of a study without, of all mice."""
+    others = config.get("by_cohort", {})
+    return [others.get(name, config) for name in config.get("cohorts", {})] or [config]
+
+
+def check_rates(config: Mapping[str, Any]) -> None:
+    """Raise UserError if recordings have unlike frame rates, or less than `frame_rate`."""
+    names = list(config["cohorts"]) or ["all"]
+    rates = dict(
+        zip(names, (t["recordings"]["frame_rate"] for t in all_tables(config)), strict=True)
+    )
+    slowest, fastest = min(rates, key=rates.get), max(rates, key=rates.get)
+    rate = config["frame_rate"]
+    if rate is None and rates[fastest] > ALIKE * rates[slowest]:
+        raise UserError(
+            f"config: by_cohort: {rates[slowest]:g} frames/s in {slowest}, {rates[fastest]:g} in "
+            f"{fastest}; set frame_rate, to {rates[slowest]:g} or less, to bring them to one rate"
+        )
+    if rate is not None and rate > FASTER * rates[slowest]:
+        where = f"cohort {slowest}" if config["cohorts"] else "recordings"
+        raise UserError(
+            f"config: frame_rate: {rate:g} frames/s, but {where} has {rates[slowest]:g}; frames "
+            f"that were never taken cannot be made: give {rates[slowest]:g} or less"
+        )
+
+
+def decoded_rate(config: Mapping[str, Any]) -> float:
+    """Return the frames/s that decoders see."""
+    return config["frame_rate"] or all_tables(config)[0]["recordings"]["frame_rate"]

@@ -18,6 +18,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError("config: the file must hold keys and values, such as 'study: mine'")
     config = copy.deepcopy(dict(config))
+    given = copy.deepcopy(config)
     if isinstance(config.get("mice"), dict):
         config["mice"] = _named(config["mice"])
     if isinstance(config.get("cohorts"), dict):
@@ -31,6 +32,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     _check_tables_only(config)
     config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
     cohort_table.check(config["cohorts"], list(config["mice"]))
+    config["by_cohort"] = _by_cohort(config["by_cohort"], config["cohorts"], given)
     tables = schema.properties("config")
     for table in ("recordings", "allocation"):
         filled = {k: v["default"] for k, v in tables[table]["properties"].items() if "default" in v}
@@ -53,7 +55,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
             "frame_rate": settings["frame_rate"],
         }
-    elif config["decoders"] and not {"movie", "behavior"} <= set(config["recordings"]):
+    elif _lacks_files(config):
         raise UserError(
             "config: recordings: 'movie' and 'behavior' say where a session's files are"
         )
@@ -82,7 +84,46 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
         )
+    cohort_table.check_rates(config)
     return config
+
+
+def _lacks_files(config: dict[str, Any]) -> bool:
+    """Whether sessions have no files: those of cohorts may all be named in `by_cohort`."""
+    elsewhere = config["cohorts"] and config["cohorts"].keys() <= config["by_cohort"].keys()
+    there = elsewhere or {"movie", "behavior"} <= set(config["recordings"])
+    return bool(config["decoders"]) and not there
+
+
+def _by_cohort(
+    table: dict[str, dict[str, Any]], cohorts: dict[str, list[str]], given: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return cohort -> its tables `cohort_table.OWN`, whole and checked as if it were alone."""
+    filled = {}
+    plain = {key: value for key, value in given.items() if key not in ("cohorts", "by_cohort")}
+    for name, own in _named(table).items():
+        if name not in cohorts:
+            known = ", ".join(cohorts) or "none"
+            raise UserError(f"config: by_cohort.{name}: no such cohort; known: {known}")
+        if "simulate" in own and "simulate" not in given:
+            raise UserError(
+                f"config: by_cohort.{name}.simulate: recordings are simulated in all cohorts or in "
+                "none; set simulate too"
+            )
+        merged = plain | {"allocation": {}}
+        for key in cohort_table.OWN:
+            value = own.get(key, plain.get(key))
+            if key in own and isinstance(plain.get(key), dict):
+                value = plain[key] | own[key]
+            merged |= {} if value is None else {key: value}
+        try:
+            found = with_defaults(merged)
+        except UserError as error:
+            words = str(error).removeprefix("config: ")
+            raise UserError(f"config: by_cohort.{name}: {words}") from None
+        filled[name] = {key: found[key] for key in cohort_table.OWN if key in found}
+        filled[name]["area_names"] = own.get("area_names", {})
+    return filled
 
 
 def _by_mouse(

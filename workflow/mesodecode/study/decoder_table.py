@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import adaptation, causality, correction_table, kinds, protocols, schema
+from mesodecode.study import (
+    adaptation,
+    causality,
+    cohort_table,
+    correction_table,
+    kinds,
+    protocols,
+    schema,
+)
 from mesodecode.study.allocation import Allocation
 
 
@@ -32,7 +41,8 @@ def resolve(
     `config` has its other tables filled in; `mice`, mouse -> sessions, are those that take part.
     Raises UserError naming the setting that does not hold.
     """
-    decoders = {name: _decoder(name, config["decoders"]) for name in config["decoders"]}
+    rate = cohort_table.decoded_rate(config)
+    decoders = {name: _decoder(name, config["decoders"], rate) for name in config["decoders"]}
     for decoder in decoders.values():
         _check_start(decoder, decoders)
         _check_members(decoder, decoders)
@@ -49,7 +59,7 @@ def kind_of(settings: dict[str, Any]) -> str:
     return kinds.kind_of(settings).name
 
 
-def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
+def _decoder(name: str, table: dict[str, dict[str, Any]], rate: float) -> Decoder:
     settings, seen = dict(table[name]), [name]
     while "like" in settings:
         parent = settings.pop("like")
@@ -65,6 +75,7 @@ def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
         settings = table[parent] | settings
         seen.append(parent)
     kind = kind_of(settings)
+    settings = _in_frames(settings, kind, rate)
     schema.check(settings, kind, f"decoders.{name}")
     decoder = Decoder(name, kind, schema.defaults(kind, **settings))
     if decoder.settings.get("rnn") == "tcn" and decoder.settings["bidirectional"]:
@@ -79,6 +90,16 @@ def _decoder(name: str, table: dict[str, dict[str, Any]]) -> Decoder:
             "without augmentation; set it for the CNN, or cnn_weights: finetuned"
         )
     return decoder
+
+
+def _in_frames(settings: dict[str, Any], kind: str, rate: float) -> dict[str, Any]:
+    """Return settings in which times that are given in seconds, such as 0.5 s, are frames."""
+    specs, made = schema.properties(kind), dict(settings)
+    for key, value in settings.items():
+        told = isinstance(value, str) and specs.get(key, {}).get("unit") == "frames"
+        if told and (seconds := re.fullmatch(r"(-?\d+(\.\d+)?) ?s", value)):
+            made[key] = round(float(seconds[1]) * rate)
+    return made
 
 
 def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
@@ -165,7 +186,8 @@ def _check_adapted(
 
 def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
     """Return decoder -> its protocol (see `mesodecode.study.protocols`), from settings alone."""
-    corrected = bool(correction_table.looks_ahead(config["corrections"]))
+    tables = cohort_table.all_tables(config)
+    corrected = any(correction_table.looks_ahead(table["corrections"]) for table in tables)
     found = {
         name: protocols.of(with_start(decoder, decoders), corrected, _start_of(decoder, decoders))
         for name, decoder in decoders.items()
@@ -209,7 +231,8 @@ def _check_comparisons(config: dict[str, Any], decoders: dict[str, Decoder]) -> 
 
 
 def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
-    if not (config["recordings"]["rois"] or config["recordings"]["roi_masks"]):
+    tables = [table["recordings"] for table in cohort_table.all_tables(config)]
+    if not all(table["rois"] or table["roi_masks"] for table in tables):
         raise UserError(
             f"config: decoders.{decoder.name}: input rois needs ROI signals; set recordings.rois "
             "or recordings.roi_masks"

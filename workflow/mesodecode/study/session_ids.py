@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mesodecode.base.files import UserError
+from mesodecode.study.cohort_table import own_tables
 
 LONGEST = 128  # characters of an id, as of a name in config.yaml
 # Files of a session: two mice share none of them.
@@ -39,15 +40,16 @@ def hold_mouse(recordings: Mapping[str, Any]) -> bool:
     return any("{mouse}" in path for path in ([movie] if isinstance(movie, str) else movie))
 
 
-def sessions_of(mice: Mapping[str, list[str]], recordings: Mapping[str, Any]) -> list[Session]:
-    """Return all sessions of `mice` (mouse -> names), in order.
+def sessions_of(config: Mapping[str, Any]) -> list[Session]:
+    """Return all sessions of the mice of a config, in order, excluded ones too.
 
     Raises UserError if two have one id, or a file in common that a session has for itself.
     """
-    prefixed = hold_mouse(recordings)
     found: dict[str, Session] = {}
     names: dict[str, Session] = {}
-    for mouse, listed in mice.items():
+    for mouse, listed in config["mice"].items():
+        recordings = own_tables(config, mouse).get("recordings", {})
+        prefixed = hold_mouse(recordings)
         for name in listed:
             new = Session(mouse, name, f"{mouse}_{name}" if prefixed else name)
             if new.id in found:
@@ -58,7 +60,8 @@ def sessions_of(mice: Mapping[str, list[str]], recordings: Mapping[str, Any]) ->
                     f"than {LONGEST}; shorten the name of the mouse or of the session"
                 )
             if name in names:
-                _check_own_files(names[name], new, recordings)
+                other = own_tables(config, names[name].mouse).get("recordings", {})
+                _check_own_files(names[name], new, recordings, other)
             found[new.id] = names[name] = new
     return list(found.values())
 
@@ -78,15 +81,21 @@ def _clash(old: Session, new: Session, prefixed: bool) -> str:
     )
 
 
-def _check_own_files(old: Session, new: Session, recordings: Mapping[str, Any]) -> None:
+def _check_own_files(
+    old: Session, new: Session, recordings: Mapping[str, Any], others: Mapping[str, Any]
+) -> None:
     for key in OWN_FILES:
-        given = recordings.get(key) or []
-        for path in [given] if isinstance(given, str) else given:
-            if "{session}" in path and "{mouse}" not in path:
+        given, other = (_listed(table.get(key)) for table in (recordings, others))
+        for path in given:
+            if path in other and "{session}" in path and "{mouse}" not in path:
                 raise UserError(
                     f"config: recordings.{key}: '{path}' names one file for session '{new.name}' "
                     f"of mouse '{old.mouse}' and of mouse '{new.mouse}'; it must hold {{mouse}} too"
                 )
+
+
+def _listed(given: str | list[str] | None) -> list[str]:
+    return [given] if isinstance(given, str) else given or []
 
 
 def named(word: str, sessions: Iterable[Session]) -> list[Session]:
@@ -114,7 +123,7 @@ def included(config: Mapping[str, Any]) -> dict[str, list[str]]:
     Raises UserError if `exclude` names no mouse or session, or may name several.
     """
     mice = config["mice"]
-    sessions = sessions_of(mice, config.get("recordings", {}))
+    sessions = sessions_of(config)
     out: set[str] = set()
     for word in config.get("exclude", {}):
         where = f"config: exclude.{word}"

@@ -9,7 +9,7 @@ import datetime
 import functools
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Study:
     @functools.cached_property
     def by_id(self) -> dict[str, session_ids.Session]:
         """Id -> the session, of those that take part, in the order of the config."""
-        known = session_ids.sessions_of(self.config["mice"], self.config["recordings"])
+        known = session_ids.sessions_of(self.config)
         taken = {session for sessions in self.mice.values() for session in sessions}
         return {session.id: session for session in known if session.id in taken}
 
@@ -77,6 +77,15 @@ class Study:
             found = ceilings.splits(self.mice, self.dates, ceilings.chooses(self.decoders[name]))
             made[name] = {split.id: split for split in found}
         return made
+
+    def of_session(self, session: str) -> Mapping[str, Any]:
+        """Return what holds the tables recordings, corrections, simulate and fetch of a session."""
+        return cohort_table.own_tables(self.config, self.mouse_of[session])
+
+    @property
+    def harmonised(self) -> bool:
+        """Whether recordings are brought to one frame rate, or to areas of the same names."""
+        return self.config["frame_rate"] is not None or self.config["areas"] is not None
 
     def filled(self, path: str, session: str) -> str:
         """Return a path of the config with {session} and {mouse} of a session filled in."""
@@ -133,7 +142,7 @@ class Study:
 
     def simulation(self, session: str) -> dict[str, Any]:
         """Return the settings of tables/simulate.yaml that a simulated session is made with."""
-        settings = self.config["simulate"]
+        settings = self.of_session(session)["simulate"]
         own = settings | settings["by_mouse"].get(self.mouse_of[session], {})
         if own["signal_drift"] and session in self.dates:
             own["day"] = (self.dates[session] - min(self.dates.values())).days
@@ -144,7 +153,8 @@ class Study:
 
         `kind`: key of `recordings` or of `corrections`; a list of paths where the config has one.
         """
-        pattern = (self.config["recordings"] | self.config["corrections"]).get(kind)
+        tables = self.of_session(session)
+        pattern = (tables["recordings"] | tables["corrections"]).get(kind)
         if isinstance(pattern, list):
             return [self.filled(path, session) for path in pattern]
         return pattern and self.filled(pattern, session)

@@ -5,7 +5,10 @@ def control_inputs(wildcards):
     """What the control signals of a mouse are taken from: its recordings, and masks of them."""
     sessions = STUDY.mice[wildcards.mouse]
     given = STUDY.config["confounds"]
-    brain = given["brain_mask"] or STUDY.config["corrections"]["brain_mask"]
+    brain = (
+        given["brain_mask"]
+        or STUDY.of_session(sessions[0])["corrections"]["brain_mask"]
+    )
     if "simulate" in STUDY.config:
         brain = brain or f"{RESULTS}/simulated/{{session}}_truth.h5"
     patterns = {"brain_mask": brain, "vessel_mask": given["vessel_mask"]}

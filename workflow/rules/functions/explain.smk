@@ -40,8 +40,10 @@ def companion_flags(wildcards, input):
 
 def truth_of_test(wildcards):
     """What is planted in the test recordings, if they are simulated with these ROIs."""
-    recordings = STUDY.config["recordings"]
-    if "simulate" not in STUDY.config or recordings["roi_masks"]:
+    masks = [
+        t["recordings"]["roi_masks"] for t in cohort_table.all_tables(STUDY.config)
+    ]
+    if "simulate" not in STUDY.config or any(masks):
         return []
     return expand(
         RESULTS / "simulated/{session}_truth.h5",
@@ -120,8 +122,9 @@ def place_of_rois(session):
 
 def place_flags(wildcards, input):
     """The session that a map is drawn on, and where its ROIs are, as flags."""
-    dataset = STUDY.config["recordings"]["roi_dataset"]
-    named = [dataset] if dataset and STUDY.config["recordings"]["roi_masks"] else []
+    recordings = STUDY.of_session(next(iter(STUDY.mouse_of)))["recordings"]
+    dataset = recordings["roi_dataset"]
+    named = [dataset] if dataset and recordings["roi_masks"] else []
     files = [flag_if(f"--{kind}", input[kind]) for kind in ("recording", "rois")]
     return " ".join([*files, flag_if("--roi-dataset", named)])
 

@@ -27,22 +27,24 @@ def on_disk(paths):
 
 
 def files_to_fetch():
-    """The files of all sessions that the config names one by one."""
-    paths = [STUDY.source(kind, s) for kind in SOURCES for s in STUDY.mouse_of]
-    named = [
-        p
-        for path in paths
-        if path
-        for p in (path if isinstance(path, list) else [path])
-    ]
-    return sorted({path for path in named if not glob.has_magic(path)})
+    """The files of all sessions that the config names one by one -> the record of each."""
+    records = {s: STUDY.of_session(s)["fetch"] for s in STUDY.mouse_of}
+    named = {
+        path: record
+        for session, record in records.items()
+        for kind in SOURCES
+        for path in STUDY.sources(kind, session)
+        if record and not glob.has_magic(path)
+    }
+    return dict(sorted(named.items()))
 
 
 def preprocess_flags(wildcards):
     """The flags of `mesodecode preprocess` for a session."""
     session = STUDY.by_id[wildcards.session]
+    recordings = STUDY.of_session(session.id)["recordings"]
     flags = {
-        **{key: STUDY.config["recordings"][key] for key in schema.flags("recordings")},
+        **{key: recordings[key] for key in schema.flags("recordings")},
         **{kind: STUDY.source(kind, wildcards.session) for kind in SOURCES},
         "session": session.id,
         "session_name": session.name if session.name != session.id else None,
@@ -65,7 +67,7 @@ def preprocess_flags(wildcards):
 def correction_flags(wildcards):
     """The corrections as flags, with the files of this session; nothing where there are none."""
     files = {kind: STUDY.source(kind, wildcards.session) for kind in CORRECTION_FILES}
-    settings = STUDY.config["corrections"] | files
+    settings = STUDY.of_session(wildcards.session)["corrections"] | files
     if settings == schema.defaults("corrections"):
         return ""
     return options.as_flags(settings, "corrections")
@@ -75,3 +77,21 @@ def correlation_baseline():
     """The baseline of the first ROI decoder, for the correlation of signals and behaviour."""
     frames = [decoder.settings["baseline"] for decoder in STUDY.roi_decoders][:1]
     return f"--baseline {frames[0]}" if frames and frames[0] else ""
+
+
+def area_names(session):
+    """Area of a session's recording -> the name that all cohorts have for it."""
+    return STUDY.of_session(session).get("area_names", {})
+
+
+def harmonise_flags(wildcards, input):
+    """The rate and areas that a session is brought to, as flags."""
+    rate, areas, words = STUDY.config["frame_rate"], STUDY.config["areas"], []
+    words += [] if rate is None else ["--frame-rate", f"{rate:g}"]
+    if areas == "common":
+        words += ["--areas-from", *input.common]
+    elif areas is not None:
+        words += ["--areas", *areas]
+    names = area_names(wildcards.session) if areas is not None else {}
+    words += ["--names", json.dumps(names, sort_keys=True)] if names else []
+    return shlex.join(words)

@@ -17,7 +17,7 @@ def setting_flags(wildcards):
         return ""
     setting, values = found
     numbers = [f"{value:g}" for value in values]
-    rate = STUDY.config["recordings"]["frame_rate"]
+    rate = cohort_table.decoded_rate(STUDY.config)
     known = "" if "source" in COMPARISONS[name] else f" --frame-rate {rate}"
     return f"{shlex.join(['--setting', setting, '--values', *numbers])}{known}"
 

@@ -1,0 +1,170 @@
+"""One frame rate and areas by name, for recordings that have neither in common: by hand."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from make_recordings import write_recording
+from mesodecode.cli import main
+from mesodecode.recordings import harmonise
+from mesodecode.recordings.recording import read_recording
+
+N = 12
+RNG = np.random.default_rng(4)
+FRAMES = RNG.integers(100, 900, (N, 3, 4)).astype(np.uint16)
+LABELS = np.array([0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0], np.uint8)
+ROIS = RNG.random((N, 3)).astype(np.float32)
+
+
+def recorded(path, *, rate=30.0, frames=FRAMES, labels=LABELS, names=("a", "b", "c"), **more):
+    write_recording(path, frames, labels=labels, segment=more.pop("segment", None))
+    with h5py.File(path, "a") as file:
+        file.attrs["frame_rate"] = rate
+        if names is not False:
+            file.pop("rois", None)
+            file["rois"] = ROIS[: len(frames)]
+            if names:
+                file["rois"].attrs["names"] = list(names)
+        for name, values in more.items():
+            file[name] = values
+    return path
+
+
+def run(path, *words):
+    out = path.with_name("out.h5")
+    out.unlink(missing_ok=True)
+    code = main(["harmonise", "--recording", str(path), "--out", str(out), *map(str, words)])
+    assert (code == 0) == out.exists()  # whole or absent
+    return read_recording(out) if code == 0 else None
+
+
+def test_half_the_rate_is_the_mean_of_two_frames(tmp_path):
+    path = recorded(
+        tmp_path / "s.h5", speed=np.arange(N, dtype=np.float32), time=5 + np.arange(N) / 30
+    )
+    got = run(path, "--frame-rate", 15)
+    pairs = FRAMES.reshape(6, 2, 3, 4).mean(axis=1)
+    np.testing.assert_array_equal(got.read_frames(), np.rint(pairs))
+    assert got.read_frames().dtype == np.uint16 and got.frame_rate == 15
+    assert got.labels.tolist() == [0, 1, 1, 1, 1, 0]  # half is run
+    np.testing.assert_allclose(got.speed, 0.5 + 2 * np.arange(6))
+    np.testing.assert_allclose(got.time, 5 + np.arange(6) / 15)
+    np.testing.assert_allclose(got.rois, ROIS.reshape(6, 2, 3).mean(axis=1), rtol=1e-6)
+    assert got.roi_names == ("a", "b", "c")
+    np.testing.assert_allclose(got.pixel_mean, np.rint(pairs).mean(axis=0), rtol=1e-6)
+    assert got.stack_sd == pytest.approx(np.rint(pairs).std(), rel=1e-5)
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert file.attrs["recorded_rate"] == 30 and file.attrs["session"] == got.session
+
+
+def test_any_rate_weighs_frames_by_their_time_and_keeps_their_mean(tmp_path):
+    """Against a slow copy: each recorded frame is cut into many slices, which are averaged."""
+    floats = FRAMES.astype(np.float32)
+    got = run(recorded(tmp_path / "s.h5", frames=floats), "--frame-rate", 12.5)  # 2.4 frames each
+    fine = np.repeat(floats, 10, axis=0)  # of 24 slices each
+    slow = np.stack([fine[24 * k : 24 * k + 24].mean(axis=0) for k in range(5)])
+    np.testing.assert_allclose(got.read_frames(), slow, rtol=1e-5)
+    np.testing.assert_allclose(got.read_frames().mean(axis=0), floats.mean(axis=0), rtol=1e-5)
+    states = np.repeat(LABELS, 10)
+    assert got.labels.tolist() == [
+        int(states[24 * k : 24 * k + 24].mean() >= 0.5) for k in range(5)
+    ]
+
+
+def test_new_frames_begin_with_each_segment_and_cross_none(tmp_path):
+    segment = np.repeat([7, 9, 9], [5, 4, 3])  # 5 and 7 frames
+    time = np.concatenate([np.arange(5) / 30, 100 + np.arange(7) / 30])
+    path = recorded(tmp_path / "s.h5", segment=segment, time=time)
+    got = run(path, "--frame-rate", 15)
+    assert got.segment.tolist() == [7, 7, 9, 9, 9]  # one frame over in each
+    starts = [0, 2, 5, 7, 9]
+    expected = [np.rint(FRAMES[a : a + 2].mean(axis=0)) for a in starts]
+    np.testing.assert_array_equal(got.read_frames(), expected)
+    np.testing.assert_allclose(got.time, time[starts])
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5, 100])
+@pytest.mark.parametrize("ratio", [1.0, 1.041, 2.0, 2.4, 0.97])
+def test_blocks_of_any_size_give_the_same_frames(tmp_path, blocks, ratio):
+    recording = read_recording(recorded(tmp_path / "s.h5", segment=np.repeat([0, 1], [5, 7])))
+    starts = harmonise.new_starts(N, recording.segment, ratio)
+    movie = harmonise.Resampled(recording, starts, ratio)
+    parts = list(movie.blocks(blocks))
+    assert [first for first, _ in parts] == np.cumsum(
+        [0, *[len(p) for _, p in parts[:-1]]]
+    ).tolist()
+    frames = np.concatenate([part for _, part in parts])
+    assert frames.shape == movie.shape
+    flat = movie.means(FRAMES.reshape(N, -1)).reshape(movie.shape)
+    np.testing.assert_allclose(frames, np.rint(flat), atol=1)
+
+
+def test_areas_are_matched_by_name_and_missing_ones_said(tmp_path, capsys):
+    path = recorded(tmp_path / "s.h5")
+    got = run(path, "--areas", "c", "x", "a")
+    assert got.roi_names == ("c", "x", "a") and got.frame_rate == 30
+    np.testing.assert_array_equal(got.read_frames(), FRAMES)
+    np.testing.assert_array_equal(got.rois[:, [0, 2]], ROIS[:, [2, 0]])
+    assert np.isnan(got.rois[:, 1]).all()
+    assert "area x is not in it: missing in all frames" in capsys.readouterr().err
+    # ROIs without names by their numbers, under the names that others have
+    path = recorded(tmp_path / "t.h5", names=None)
+    got = run(path, "--areas", "M1", "2", "--names", json.dumps({"3": "M1"}))
+    np.testing.assert_array_equal(got.rois, ROIS[:, [2, 1]])
+    assert run(path).roi_names is None
+
+
+def test_common_areas_are_those_of_all_in_the_order_of_the_first(tmp_path, capsys):
+    first = recorded(tmp_path / "1.h5", names=("a", "b", "c"))
+    second = recorded(tmp_path / "2.h5", names=("C", "a", "d"))
+    with h5py.File(second, "a") as file:
+        file.attrs["session"] = "2"
+    out = tmp_path / "areas.txt"
+    words = ["common-areas", "--recordings", str(first), str(second), "--out", str(out)]
+    assert main([*words, "--names", json.dumps({"2": {"C": "c"}})]) == 0
+    assert out.read_text() == "a\nc\n"
+    got = run(second, "--areas-from", out, "--names", json.dumps({"C": "c"}))
+    np.testing.assert_array_equal(got.rois, ROIS[:, [1, 0]])
+    other = recorded(tmp_path / "3.h5", names=("x", "y", "z"))
+    assert main([*words[:2], str(first), str(other), *words[4:]]) != 0
+    error = capsys.readouterr().err
+    assert (
+        "3.h5: no area in common with the recordings before it: it has x, y, z, they a, b, c"
+        in (error)
+    )
+
+
+def test_what_corrections_kept_of_each_frame_follows(tmp_path):
+    path = recorded(tmp_path / "s.h5")
+    with h5py.File(path, "a") as file:
+        group = file.create_group("corrections")
+        group.attrs["unit"] = "dff"
+        group["shifts"], group["r2"] = np.arange(2 * N).reshape(N, 2), np.ones((3, 4))
+        group["signal_frames"] = np.arange(N)
+    assert run(path, "--frame-rate", 10).unit == "dff"
+    with h5py.File(tmp_path / "out.h5") as file:
+        found = file["corrections"]
+        np.testing.assert_allclose(found["shifts"][:, 0], 2 + 6 * np.arange(4))
+        assert found["r2"].shape == (3, 4) and "signal_frames" not in found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--frame-rate", 60), "recorded at 30 frames/s, below frame_rate: 60; frames that were"),
+        (("--frame-rate", 0), "--frame-rate: 0 frames/s; needs a number above 0"),
+        (("--frame-rate", 0.1), "no segment is as long as a frame of 10 s"),
+        (("--frame-rate", 2.5), "frames are run at 2.5 frames/s; a session needs both states"),
+        (("--areas", "x", "y"), "none of areas x, y in it; it has a, b, c; mend areas, or name"),
+        (("--areas", "a", "--names", '{"q": "a"}'), "no area 'q' in it to call 'a' (area_names)"),
+        (("--areas", "a", "--names", '{"b": "a"}'), "two areas are called 'a'; name them apart"),
+        (("--areas", "a", "--names", "[1]"), "--names: no JSON table"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
+    assert run(recorded(tmp_path / "s.h5"), *words) is None
+    assert said in (error := capsys.readouterr().err) and error.count("\n") == 1

@@ -1,0 +1,149 @@
+"""Cohorts whose files, rates and areas are unlike: what the config makes of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from make import plan
+from mesodecode.base.files import UserError
+from mesodecode.study import study as studies
+
+MICE = {"a": ["s1"], "b": ["s2"], "x": ["s1"], "y": ["s2"], "z": ["s3"], "c": ["s3"]}
+CONFIG = {
+    "study": "labs",
+    "mice": MICE,
+    "cohorts": {"lab": ["a", "b", "c"], "rig": ["x", "y", "z"]},
+    "recordings": {"movie": "lab/{mouse}/{session}.tif", "behavior": "lab/{mouse}/{session}.mat"},
+    "by_cohort": {
+        "rig": {
+            "recordings": {
+                "movie": "rig/{mouse}-{session}.nwb",
+                "behavior": "rig/{mouse}-{session}.nwb",
+                "frame_rate": 20,
+                "movie_axes": "KYX",
+            },
+            "corrections": {"bleaching": True},
+        }
+    },
+    "frame_rate": 20,
+    "image_size": 32,
+    "allocation": {"train": 1, "choose": "each_test", "cohorts": "across"},
+    "decoders": {"linear": {"model": "logistic_regression"}},
+}
+
+
+def refusal(**changes) -> str:
+    with pytest.raises(UserError) as caught:
+        studies.resolve(CONFIG | changes)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_each_cohort_has_its_own_files_and_settings():
+    study = studies.resolve(CONFIG)
+    assert study.source("movie", "x_s1") == "rig/x-s1.nwb"
+    assert study.source("movie", "a_s1") == "lab/a/s1.tif"
+    lab, rig = study.of_session("a_s1"), study.of_session("x_s1")
+    assert (lab["recordings"]["frame_rate"], rig["recordings"]["frame_rate"]) == (30, 20)
+    assert (lab["recordings"]["movie_axes"], rig["recordings"]["movie_axes"]) == (None, "KYX")
+    assert not lab["corrections"]["bleaching"] and rig["corrections"]["bleaching"]
+    # the resolved config says the same again
+    again = studies.resolve(json.loads(json.dumps(study.config)))
+    assert again.config == study.config and list(again.allocations) == list(study.allocations)
+
+
+def test_all_cohorts_may_name_their_files_themselves():
+    own = {"lab": {"recordings": CONFIG["recordings"]}} | CONFIG["by_cohort"]
+    study = studies.resolve(CONFIG | {"recordings": {}, "by_cohort": own})
+    assert study.source("behavior", "b_s2") == "lab/b/s2.mat"
+    del own["lab"]
+    assert "'movie' and 'behavior' say where" in refusal(recordings={}, by_cohort=own)
+
+
+def test_windows_may_be_in_seconds_of_the_common_rate():
+    decoders = {
+        "cnn": {"baseline": "30 s"},
+        "gru": {"start_from": "cnn", "rnn": "gru", "half_window": "0.5 s"},
+        "lead": {"like": "gru", "half_window": 3},
+    }
+    study = studies.resolve(CONFIG | {"decoders": decoders})
+    assert study.decoders["gru"].settings["half_window"] == 10
+    assert study.decoders["lead"].settings["half_window"] == 3
+    assert study.decoders["cnn"].settings["baseline"] == 600
+    plain = {k: v for k, v in CONFIG.items() if k not in ("by_cohort", "frame_rate")}
+    assert studies.resolve(plain | {"decoders": decoders}).decoders["gru"].settings[
+        "half_window"
+    ] == 15  # fmt: skip
+    for wrong in ("0.5", "half", "1 min", "-1 s"):
+        assert "decoders.gru.half_window" in refusal(
+            decoders=decoders | {"gru": {"start_from": "cnn", "rnn": "gru", "half_window": wrong}}
+        )
+
+
+def test_simulated_cohorts_may_differ_in_rate_and_size():
+    config = {k: v for k, v in CONFIG.items() if k != "recordings"}
+    config["mice"] = {mouse: [f"{mouse}1"] for mouse in MICE}
+    config["simulate"] = {"n_frames": 600, "by_mouse": {"x": {"rotation": 5}}}
+    own = {"frame_rate": 15, "image_size": 64, "n_frames": 300, "tau_decay_s": 0.8}
+    config |= {"by_cohort": {"rig": {"simulate": own}}, "frame_rate": 15}
+    study = studies.resolve(config)
+    made = study.simulation("x1")
+    assert {key: made[key] for key in own} == own and made["rotation"] == 5
+    assert study.simulation("a1")["frame_rate"] == 30
+    assert study.of_session("y1")["recordings"]["frame_rate"] == 15
+    assert study.of_session("y1")["recordings"]["movie"] == "results/labs/simulated/{session}.tif"
+    again = studies.resolve(json.loads(json.dumps(study.config)))
+    assert again.config == study.config
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"frame_rate": None},
+         "config: by_cohort: 20 frames/s in rig, 30 in lab; set frame_rate, to 20 or less"),
+        ({"frame_rate": 30},
+         "config: by_cohort.rig: frame_rate: 30 frames/s, but recordings has 20"),
+        ({"by_cohort": {}, "frame_rate": 40},
+         "config: frame_rate: 40 frames/s, but cohort lab has 30; frames that were never taken"),
+        ({"by_cohort": {"rat": {}}}, "config: by_cohort.rat: no such cohort; known: lab, rig"),
+        ({"by_cohort": {"rig": {"simulate": {}}}}, "in all cohorts or in none; set simulate too"),
+        ({"by_cohort": {"rig": {"recordings": {"movi": "x"}}}},
+         "config: by_cohort.rig: recordings.movi: no such key; did you mean 'movie'?"),
+        ({"by_cohort": {"rig": {"corrections": {"channels": 0}}}},
+         "config: by_cohort.rig: corrections.channels"),
+        ({"areas": "all"}, "config: areas: 'all'"),
+        ({"areas": ["a", "a"]}, "config: areas"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_in_one_line(changes, words):
+    assert words in refusal(**changes)
+
+
+def test_the_workflow_harmonises_each_recording_once(tmp_path):
+    config = CONFIG | {"areas": "common", "by_cohort": dict(CONFIG["by_cohort"])}
+    config["recordings"] = CONFIG["recordings"] | {"rois": "lab/{mouse}/{session}_rois.csv"}
+    config["by_cohort"]["rig"] = CONFIG["by_cohort"]["rig"] | {"area_names": {"3 left": "M1 L"}}
+    for mouse, (session,) in MICE.items():
+        for name in (f"lab/{mouse}/{session}", f"lab/{mouse}/{session}_rois"):
+            (tmp_path / f"lab/{mouse}").mkdir(parents=True, exist_ok=True)
+            for suffix in (".tif", ".mat", ".csv"):
+                (tmp_path / f"{name}{suffix}").touch()
+        (tmp_path / "rig").mkdir(exist_ok=True)
+        (tmp_path / f"rig/{mouse}-{session}.nwb").touch()
+        (tmp_path / f"lab/{mouse}/{session}_rois.csv").touch()
+    jobs, lines = plan(tmp_path, config=config)
+    assert (jobs["preprocess"], jobs["harmonise"], jobs["common_areas"]) == (6, 6, 1)
+    made = next(line for line in lines if "preprocess" in line and "rig/x-s1.nwb" in line)
+    assert "--frame-rate=20" in made and "--bleaching" in made and "recorded/x_s1.h5" in made
+    other = next(line for line in lines if "preprocess" in line and "lab/a/s1.tif" in line)
+    assert "--frame-rate=30" in other and "--bleaching" not in other
+    brought = next(
+        line for line in lines if "harmonise --recording results/labs/recorded/x_" in line
+    )
+    assert "--frame-rate 20 --areas-from results/labs/recorded/areas.txt" in brought
+    assert "M1 L" in brought
+    plain = {k: v for k, v in config.items() if k not in ("by_cohort", "areas", "frame_rate")}
+    jobs, lines = plan(tmp_path, config=plain)
+    assert "harmonise" not in jobs and "common_areas" not in jobs

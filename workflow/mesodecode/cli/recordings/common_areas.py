@@ -1,0 +1,36 @@
+"""Find the areas that all recordings have, by the names of their ROIs.
+
+Example: mesodecode common-areas --recordings recorded/*.h5 --out areas.txt
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mesodecode.cli import options
+
+HELP = "recordings → the areas that all of them have"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add = parser.add_argument
+    add("--recordings", nargs="+", required=True, help="recordings of `mesodecode preprocess`")
+    add(
+        "--names",
+        metavar="JSON",
+        default="{}",
+        help="session -> area of it -> what all call it, such as "
+        '{"s1": {"3 left": "VISp-L"}}; ROIs without names are called by their numbers',
+    )
+    options.add_out(parser, "text file to write, a name a line")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the list."""
+    from mesodecode.base.files import atomic_path
+    from mesodecode.recordings.harmonise import common_areas
+
+    found = common_areas(args.recordings, options.json_table(args.names, "--names"))
+    with atomic_path(args.out) as part:
+        part.write_text("".join(f"{area}\n" for area in found))
