@@ -1,5 +1,7 @@
 """Deep SHAP: cases worked by hand, a slow reference by automatic rules, and what must hold."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
-from mesodecode.explain import deepshap
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, TCNDecoder
+from mesodecode.explain import deepshap, operations, recurrent
 from mesodecode.explain.attributions import explain
 from mesodecode.explain.deepshap import deep_shap, explain_deep
 
@@ -201,9 +204,12 @@ def test_values_equal_those_of_automatic_rules(cell, layers, bidirectional, outp
     background[:, 1] = windows[0, 1]  # some differences are zero
     values, _ = deep_shap(decoder, windows, background, output=output)
     assert values.dtype == torch.float64
-    for value, window in zip(values, windows.numpy(), strict=True):
+    explained, *both = deepshap.prepare(decoder, windows, background, output)
+    others = operations.values(explained, *both)  # the way of other networks
+    for value, other, window in zip(values, others, windows.numpy(), strict=True):
         pairs = [slow_values(decoder, cell, window, r, output) for r in background.numpy()]
         np.testing.assert_allclose(value, np.mean(pairs, axis=0), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(other, np.mean(pairs, axis=0), rtol=0, atol=1e-9)
 
 
 # --- what must hold ----------------------------------------------------------------------------
@@ -274,9 +280,23 @@ def test_blocks_of_pairs_change_nothing(cell, monkeypatch):
     decoder = make(cell, layers=2, bidirectional=True).double()
     windows, background = data(n=7, b=9, dtype=torch.float64)
     whole, base = deep_shap(decoder, windows, background)
-    for size in (1, 2**9, 2**11):
-        monkeypatch.setitem(deepshap.BLOCK_BYTES, "cpu", size)
+    traced = []
+    trace = recurrent.trace
+
+    def spied(network, part, *rest, reference):
+        traced.append(len(part))
+        return trace(network, part, *rest, reference=reference)
+
+    monkeypatch.setattr(recurrent, "trace", spied)
+    monkeypatch.setattr(recurrent, "RUN", 2)
+    for pairs, threads in ((1, 1), (4, 1), (8, 2)):
+        size = pairs * recurrent.cell_of(decoder.rnn).WIDTH * 3 * 8
+        monkeypatch.setitem(recurrent.BLOCK_BYTES, "cpu", size)
+        monkeypatch.setitem(recurrent.TRACE_BYTES, "cpu", size)
+        torch.set_num_threads(threads)
         parts, same = deep_shap(decoder, windows, background)
+        assert torch.get_num_threads() == threads
+        assert max(traced[1:]) < 9  # never the whole background; the first call looks at four
         assert same == base
         np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-12)
 
@@ -339,6 +359,246 @@ def test_the_decoder_is_left_as_it_was():
     assert all(torch.equal(before[name], now) for name, now in decoder.state_dict().items())
 
 
+# --- anyone's network --------------------------------------------------------------------------
+
+
+class Anyone(nn.Module):
+    """A recurrent layer and a head, joined in one of the ways in which people do it.
+
+    `read`: what of the layer the head reads; `turns`: forward() takes windows first, the layer
+    frames first; `then`: what is done with the head's result.
+    """
+
+    def __init__(self, rnn, head, read, turns=False, then=None):
+        super().__init__()
+        self.rnn, self.head, self.read, self.turns, self.then = rnn, head, read, turns, then
+
+    def forward(self, x):
+        x = x.transpose(0, 1) if self.turns else x
+        ways, n = self.rnn.num_layers * (1 + self.rnn.bidirectional), x.shape[1]
+        zeros = x.new_zeros(ways, x.shape[0] if self.rnn.batch_first else n, 3)
+        if isinstance(self.rnn, nn.LSTM):
+            zeros = zeros[:, :, : self.rnn.proj_size or 3], zeros
+        seen, state = self.rnn(x, zeros)
+        state = state[0] if isinstance(state, tuple) else state
+        seen = seen if self.rnn.batch_first else seen.transpose(0, 1)
+        read = {
+            "state": lambda: torch.cat(tuple(state[-1 - self.rnn.bidirectional :]), 1),
+            "last": lambda: seen[:, -1],
+            "mean": lambda: seen.mean(1),
+            "active": lambda: torch.relu(seen[:, -1]),
+            "largest": lambda: seen.amax(1),
+        }[self.read]()
+        made = self.head(read)
+        return self.then(made) if self.then else made
+
+
+def anyones(kind=nn.GRU, head=None, read="last", turns=False, then=None, **settings):
+    torch.manual_seed(3)
+    rnn = kind(4, 3, **({"batch_first": True} | settings))
+    n = 3 * (1 + rnn.bidirectional)
+    return Anyone(rnn, head(n) if head else nn.Linear(n, 1), read, turns, then).double()
+
+
+def deep_head(n):
+    inner = nn.Sequential(nn.ReLU(), nn.Linear(6, 5), nn.Sigmoid(), nn.Dropout(0.5))
+    return nn.Sequential(nn.Dropout(0.5), nn.Linear(n, 6), inner, nn.Linear(5, 1), nn.Tanh())
+
+
+ANYONES = {
+    "final state": anyones(nn.GRU, read="state", num_layers=2, bidirectional=True),
+    "last frame": anyones(nn.LSTM, read="last", bidirectional=True),
+    "mean": anyones(nn.RNN, read="mean", num_layers=2),
+    "no biases": anyones(nn.LSTM, bias=False, num_layers=2, bidirectional=True),
+    "relu": anyones(nn.RNN, nonlinearity="relu", read="mean", bidirectional=True),
+    "frames first": anyones(nn.GRU, batch_first=False),
+    "turned inside": anyones(nn.GRU, batch_first=False, turns=True),
+    "dropout": anyones(nn.GRU, num_layers=2, dropout=0.5).train(),
+    "head of layers": anyones(nn.GRU, deep_head, bidirectional=True).train(),
+    "squeezed": anyones(then=lambda made: made[:, 0]),
+    "head ends in a sigmoid": anyones(
+        head=lambda n: nn.Sequential(nn.Linear(n, 1), nn.Sigmoid(), nn.Identity())
+    ),
+    "forward ends in a sigmoid": anyones(then=lambda made: torch.sigmoid(made).squeeze(1)),
+}
+OTHERS = {  # by what their forward() does
+    "projected": anyones(nn.LSTM, lambda n: nn.Linear(2, 1), proj_size=2),
+    "gelu": anyones(head=lambda n: nn.Sequential(nn.Linear(n, 4), nn.GELU(), nn.Linear(4, 1))),
+    "normed": anyones(head=lambda n: nn.Sequential(nn.BatchNorm1d(n), nn.Linear(n, 1))),
+    "active": anyones(read="active"),
+    "doubled": anyones(then=lambda made: 2 * made),
+}
+
+
+def complete(decoder, windows, background, output, function, **index):
+    """Return values that were seen to add up to `function` of what the decoder returns."""
+    values, base = deep_shap(decoder, windows, background, output=output, **index)
+    with torch.no_grad():
+        expected, usual = (function(decoder.eval()(x)).flatten() for x in (windows, background))
+    assert base == pytest.approx(usual.mean().item(), abs=1e-12)
+    np.testing.assert_allclose(base + values.flatten(1).sum(1), expected, rtol=0, atol=1e-9)
+    return values
+
+
+@pytest.mark.parametrize("output", ["probability", "logit"])
+@pytest.mark.parametrize("name", [*ANYONES, *OTHERS])
+def test_anyones_network_is_explained_as_it_is_written(name, output, monkeypatch):
+    decoder, first = {**ANYONES, **OTHERS}[name], "first" in name
+    windows, background = data(n=3, b=4, dtype=torch.float64)
+    explained, *both = deepshap.prepare(decoder, windows, background, output)
+    assert explained.frames_first == first
+    squashed = "sigmoid" in name
+    function = {
+        (False, "probability"): torch.sigmoid,
+        (True, "logit"): torch.logit,
+    }.get((squashed, output), lambda made: made)
+    slow = None if first else operations.values(explained, *both)
+    if name in ANYONES:  # by the fast way
+        monkeypatch.setattr(operations, "values", None)
+    else:
+        monkeypatch.setattr(recurrent, "values", None)
+    turned = Turned(decoder) if first else decoder
+    values, base = deep_shap(decoder, windows, background, output=output)
+    with torch.no_grad():
+        expected, usual = (function(turned.eval()(x)).flatten() for x in (windows, background))
+    assert base == pytest.approx(usual.mean().item(), abs=1e-12)
+    np.testing.assert_allclose(base + values.sum((1, 2)), expected, rtol=0, atol=1e-9)
+    if not first:
+        np.testing.assert_allclose(values, slow, rtol=0, atol=1e-9)
+
+
+class Turned(nn.Module):
+    def __init__(self, decoder):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, windows):
+        return self.decoder(windows.transpose(0, 1))
+
+
+@pytest.mark.parametrize("output", ["probability", "logit"])
+def test_one_of_several_outputs_is_that_output_alone(output):
+    decoder = anyones(head=lambda n: nn.Sequential(nn.Linear(n, 4), nn.Tanh(), nn.Linear(4, 3)))
+    windows, background = data(dtype=torch.float64)
+    with pytest.raises(UserError, match="index: the decoder has 3 outputs; say which, from 0 to 2"):
+        deep_shap(decoder, windows, background, output=output)
+    for index in range(3):
+        alone = anyones(head=lambda n: nn.Sequential(nn.Linear(n, 4), nn.Tanh(), nn.Linear(4, 1)))
+        state = decoder.state_dict()
+        for name in ("head.2.weight", "head.2.bias"):
+            state[name] = state[name][index : index + 1]
+        alone.load_state_dict(state)
+        found, _ = deep_shap(decoder, windows, background, output=output, index=index)
+        expected, _ = deep_shap(alone, windows, background, output=output)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    with pytest.raises(UserError, match="index 3: the decoder has 3 outputs, 0 to 2"):
+        deep_shap(decoder, windows, background, output=output, index=3)
+
+
+def test_a_maximum_over_frames_has_no_rule():
+    with pytest.raises(UserError, match="no rule for 'amax'"):
+        deep_shap(anyones(read="largest"), *data(dtype=torch.float64))
+
+
+def test_windows_that_share_frames_with_references_keep_their_precision():
+    """Where both are equal, quotients of rounded numbers are of no use."""
+    decoder = make("gru", features=4, hidden=8, scale=2.0)
+    windows = torch.randn(4, 20, 4)
+    background = windows.repeat(5, 1, 1)
+    background[:, 12:] = torch.randn(20, 8, 4)
+    found = explain_deep(decoder, windows, background)
+    exact = explain_deep(decoder.double(), windows.double(), background.double())
+    assert found.values.dtype == torch.float32
+    np.testing.assert_allclose(found.values, exact.values, rtol=0, atol=1e-5)
+
+
+# --- networks of other operations --------------------------------------------------------------
+
+
+def test_a_tcn_adds_up():
+    torch.manual_seed(1)
+    decoder = TCNDecoder(4, hidden_size=6, num_layers=3, dropout=0.5).double()
+    windows, background = data(n=3, b=5, frames=9, dtype=torch.float64)
+    for output, function in (("probability", torch.sigmoid), ("logit", lambda made: made)):
+        values = complete(decoder, windows, background, output, function)
+        assert values.shape == windows.shape
+
+
+def test_a_tcn_whose_units_are_all_active_gives_weights_times_differences():
+    decoder = TCNDecoder(4, hidden_size=6, num_layers=2).double()
+    with torch.no_grad():
+        for layer in decoder.layers:
+            layer.bias.fill_(100)  # every ReLU passes what it is given
+    windows, background = data(dtype=torch.float64)
+    values, _ = deep_shap(decoder, windows, background, output="logit")
+    moved = windows.clone().requires_grad_()
+    (weights,) = torch.autograd.grad(decoder(moved).sum(), moved)
+    np.testing.assert_allclose(values, weights * (windows - background.mean(0)), rtol=0, atol=1e-9)
+
+
+class OnePixel(nn.Module):
+    """A CNN whose only feature is pixel (2, 3) of an image's middle frame."""
+
+    def features(self, images):
+        return images[:, 1, 2, 3, None]
+
+
+def test_pixels_by_time_of_a_cnn_rnn_are_those_that_it_sees():
+    rnn = make("gru", features=1).double()
+    windows, background = (torch.randn(n, 7, 4, 5, dtype=torch.float64) for n in (2, 3))
+    values, base = deep_shap(CNNRNNDecoder(OnePixel(), rnn), windows, background)
+    seen = [part[:, 1:-1, 2, 3, None] for part in (windows, background)]
+    expected, same = deep_shap(rnn, *seen)
+    assert base == pytest.approx(same, abs=1e-12)
+    np.testing.assert_allclose(values[:, 1:-1, 2, 3], expected[..., 0], rtol=0, atol=1e-9)
+    values[:, 1:-1, 2, 3] = 0
+    assert (values == 0).all()
+
+
+def test_a_cnn_rnn_adds_up_from_pixels_to_output():
+    torch.manual_seed(0)
+    cnn = CNNDecoder("test_efficientnet")  # SiLU, squeeze and excitation, batch normalisation
+    decoder = CNNRNNDecoder(cnn, RNNDecoder(256, cell="gru", hidden_size=3)).eval()
+    windows, background = torch.randn(1, 4, 32, 32), torch.randn(2, 4, 32, 32)
+    windows[..., 8:16, 8:16] = background[..., 8:16, 8:16] = 0.5  # nothing happens there
+    found = explain_deep(decoder, windows, background, output="logit")
+    images = windows.unfold(1, 3, 1).permute(0, 1, 4, 2, 3)
+    with torch.no_grad():
+        expected = decoder.rnn(decoder.cnn.features(images[0])[None]).item()
+    assert found.values.shape == windows.shape
+    assert found.base + found.values.sum().item() == pytest.approx(expected, abs=2e-5)
+    assert (found.values[..., 8:16, 8:16] == 0).all() and (found.values != 0).any()
+    with pytest.raises(UserError, match=r"need \(number, frames, height, width\), got"):
+        deep_shap(decoder, windows[0], background)
+
+
+# --- the door, and memory ----------------------------------------------------------------------
+
+
+def test_the_rooms_one_name_brings_torch_only_where_it_is_used():
+    code = (
+        "import sys, mesodecode.explain as room; assert 'torch' not in sys.modules; "
+        "from mesodecode.explain import deep_shap; from mesodecode.explain.deepshap import "
+        "deep_shap as same; assert deep_shap is same; room.shallow_shap"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "has no attribute 'shallow_shap'" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_large_background_stays_within_two_gigabytes():
+    """Activations of 10,000 references would take 2.5 GB, and pairs of one window as much."""
+    code = (
+        "import resource, torch; from mesodecode.explain import deep_shap; "
+        "from mesodecode.models import RNNDecoder; torch.set_num_threads(2); "
+        "decoder = RNNDecoder(50, cell='lstm', hidden_size=64, bidirectional=True); "
+        "deep_shap(decoder, torch.randn(2, 31, 50), torch.randn(10_000, 31, 50)); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2_000_000  # kB
+
+
 # --- the other methods -------------------------------------------------------------------------
 
 
@@ -387,9 +647,22 @@ def test_integrated_gradients_of_a_float64_decoder_are_complete():
 # --- errors ------------------------------------------------------------------------------------
 
 
-class Doubled(RNNDecoder):
+class Elsewhere(RNNDecoder):
     def forward(self, x):
-        return 2 * super().forward(x)
+        return super().forward(x) + x.detach().sum((1, 2))
+
+
+class Normed(RNNDecoder):
+    def __init__(self, layer, *given, **settings):
+        super().__init__(*given, **settings)
+        self.head = nn.Sequential(nn.Linear(3, 4), layer, nn.Linear(4, 1))
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[1][-1])
+
+
+def headed(layer):
+    return Normed(layer, 4, cell="gru", hidden_size=3)
 
 
 def broken(decoder, value=float("nan")):
@@ -408,33 +681,39 @@ X, R = torch.zeros(3, 5, 4), torch.ones(2, 5, 4)
         ({"background": R[:1]}, "background: one window only"),
         ({"background": R[:0]}, r"background: need .* got \(0, 5, 4\)"),
         ({"windows": X[0]}, r"windows: need .* got \(5, 4\)"),
-        ({"windows": X[:, :, :3]}, "windows: 3 signals, but the decoder was trained on 4"),
-        ({"background": R[:, :, :3]}, "background: 3 signals"),
+        (
+            {"windows": X[:, :, :3], "background": R[:, :, :3]},
+            "windows: 3 signals, but the decoder was trained on 4",
+        ),
+        ({"background": R[:, :, :3]}, "windows of 4 signals, but a background of 3"),
         ({"background": R[:, :4]}, "windows of 5 frames, but a background of 4"),
         ({"windows": NAN}, "windows: holds values that are not finite"),
         ({"background": NAN}, "background: holds values that are not finite"),
         ({"windows": X + float("inf")}, "windows: holds values that are not finite"),
         ({"output": "class"}, "output 'class': must be one of probability, logit"),
-        ({"decoder": CNNDecoder("test_efficientnet")}, "needs an RNNDecoder"),
-        ({"decoder": torch.nn.Linear(4, 1)}, "needs an RNNDecoder"),
+        (
+            {"decoder": CNNDecoder("test_efficientnet")},
+            r"does not take float32 windows of \(5, 4\)",
+        ),
+        ({"decoder": nn.Linear(4, 1)}, r"forward\(\) returns \(4, 5, 1\) for 4 windows"),
+        ({"decoder": nn.GRU(4, 3)}, r"forward\(\) returns tuple for 4 windows"),
+        ({"decoder": "gru"}, "needs a torch.nn.Module"),
         ({"decoder": broken(make("gru"))}, "output is not finite"),
-        ({"decoder": Doubled(4, cell="gru", hidden_size=3)}, "miss the decoder's probability"),
+        ({"index": 1}, "index 1: the decoder has 1 outputs, 0 to 0"),
+        ({"decoder": Elsewhere(4, cell="gru", hidden_size=3)}, "miss the decoder's probability"),
+        ({"decoder": headed(nn.LayerNorm(4))}, r"no rule for LayerNorm \(layer 'network.head.1'\)"),
+        ({"decoder": headed(nn.Softmax(1))}, r"no rule for Softmax"),
+        ({"decoder": headed(nn.GroupNorm(2, 4))}, r"no rule for GroupNorm"),
     ],
 )
 def test_bad_input_is_named(arguments, message):
     given = {"decoder": make("gru"), "windows": X, "background": R, **arguments}
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as refused:
         deep_shap(**given)
-    if "miss" not in message:  # gradients work with any forward
+    assert "\n" not in str(refused.value)
+    if "miss" not in message and "rule" not in message:  # gradients work with any forward
         with pytest.raises(UserError, match=message):
             explain(**given, method="integrated")
-
-
-def test_cells_that_are_not_known_are_refused():
-    decoder = make("rnn")
-    decoder.rnn = torch.nn.RNN(4, 3, batch_first=True, nonlinearity="relu")
-    with pytest.raises(UserError, match="tanh"):
-        deep_shap(decoder, X, R)
 
 
 def test_an_unknown_method_is_named():

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.networks import RNNDecoder
 from mesodecode.explain.deepshap import (
-    OUTPUTS,
+    Explained,
     Explanation,
     exact_rnn,
     explain_deep,
@@ -22,12 +21,13 @@ BATCH = 512  # windows passed at once for their gradients
 
 
 def explain(
-    decoder: RNNDecoder,
+    decoder: nn.Module,
     windows: Tensor,
     background: Tensor,
     *,
     method: str = "deep",
     output: str = "probability",
+    index: int | None = None,
     samples: int = 1000,
     steps: int = 32,
     seed: int = 0,
@@ -46,17 +46,17 @@ def explain(
     it. Output and errors as in `explain_deep`; also UserError for an unknown method.
     """
     if method == "deep":
-        return explain_deep(decoder, windows, background, output=output)
+        return explain_deep(decoder, windows, background, output=output, index=index)
     if method not in METHODS:
         raise UserError(f"method '{method}': must be one of {', '.join(METHODS)}")
-    decoder, windows, background = prepare(decoder, windows, background, output)
-    base = outputs(decoder, background, output).mean().item()
-    expected = outputs(decoder, windows, output)
+    explained, windows, background = prepare(decoder, windows, background, output, index)
+    base = outputs(explained, background).mean().item()
+    expected = outputs(explained, windows)
     with exact_rnn():
         if method == "gradient":
-            values = _expected_gradients(decoder, windows, background, output, samples, seed)
+            values = _expected_gradients(explained, windows, background, samples, seed)
         else:
-            values = _integrated_gradients(decoder, windows, background, output, steps)
+            values = _integrated_gradients(explained, windows, background, steps)
     missed = (base + values.sum((1, 2), dtype=torch.float64) - expected).abs()
     return Explanation(values, base, missed.max().item())
 
@@ -64,25 +64,20 @@ def explain(
 class _Column(nn.Module):
     """The explained output as shap wants it, (N, 1)."""
 
-    def __init__(self, decoder: RNNDecoder, output: str) -> None:
+    def __init__(self, explained: Explained) -> None:
         super().__init__()
-        self.decoder, self.output = decoder, OUTPUTS[output]
+        self.explained = explained
 
     def forward(self, windows: Tensor) -> Tensor:
-        return self.output(self.decoder(windows))[:, None]
+        return self.explained(windows)[:, None]
 
 
 def _expected_gradients(
-    decoder: RNNDecoder,
-    windows: Tensor,
-    background: Tensor,
-    output: str,
-    samples: int,
-    seed: int,
+    explained: Explained, windows: Tensor, background: Tensor, samples: int, seed: int
 ) -> Tensor:
     import shap  # seconds, and only here
 
-    column = _Column(decoder.float(), output)
+    column = _Column(explained.float())
     explainer = shap.GradientExplainer(column, background.float(), batch_size=BATCH)
     state = np.random.get_state()  # shap seeds numpy's global generator
     try:
@@ -93,9 +88,8 @@ def _expected_gradients(
 
 
 def _integrated_gradients(
-    decoder: RNNDecoder, windows: Tensor, background: Tensor, output: str, steps: int
+    explained: Explained, windows: Tensor, background: Tensor, steps: int
 ) -> Tensor:
-    column = _Column(decoder, output).requires_grad_(False)
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # on [-1, 1]
     nodes, weights = (torch.as_tensor(part).to(windows) / 2 for part in (nodes + 1, weights))
     values = torch.zeros_like(windows)
@@ -104,6 +98,6 @@ def _integrated_gradients(
             difference = window - references
             points = references + nodes[:, None, None, None] * difference
             points.requires_grad_()
-            (gradient,) = torch.autograd.grad(column(points.flatten(0, 1)).sum(), points)
+            (gradient,) = torch.autograd.grad(explained(points.flatten(0, 1)).sum(), points)
             value += (torch.tensordot(weights, gradient, 1) * difference).sum(0)
     return values / len(background)

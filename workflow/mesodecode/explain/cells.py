@@ -4,11 +4,19 @@ Units come first, windows or references last: (K, M), and (K, n, b) for all pair
 with b references. Then the gates of a cell are one block of memory each, a layer is one matrix
 product over all pairs, and elementwise work runs along the references.
 
-The rules are those of `mesodecode.explain.deepshap`.
+The rules are those of `mesodecode.explain.deepshap`. What a step needs lies in one `Room`, in an
+order in which neighbours are treated alike, so that few operators do it, each on memory that a
+core's cache still holds.
+
+A slope Δ after / Δ before is free of 0 / 0 as no window's `before` equals a reference's: the last
+bit is set in references and not in windows (`_apart`), and `after` is what the function makes of
+that. The quotient errs by eps / |Δ before|, but times Δ before it is right, and it stays in bounds,
+as a sigmoid is taken less one half: both differences then are whole numbers of like last bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -16,9 +24,10 @@ from torch import Tensor, nn
 
 
 class Weights(NamedTuple):
-    """Of one layer and direction, gates stacked along the first axis; and both transposed.
+    """Of one layer and direction, gates stacked along the first axis.
 
-    Transposed in memory, since a product with `weight.T` takes twice as long on a CPU.
+    `ih_t`: transposed in memory, since a product with `weight.T` takes twice as long on a CPU;
+    `back`: the recurrent weights in the same way, as the cell's `backward` multiplies with them.
     """
 
     ih: Tensor
@@ -26,145 +35,314 @@ class Weights(NamedTuple):
     b_ih: Tensor
     b_hh: Tensor
     ih_t: Tensor
-    hh_t: Tensor
+    back: Tensor
 
 
-class Activation(NamedTuple):
-    """Units before and after sigmoid or tanh (K, M), and their derivative times `_width`."""
-
-    before: Tensor
-    after: Tensor
-    derivative: Tensor
-
-
-def _width(dtype: torch.dtype) -> float:
-    """Return the square of the difference below which a quotient turns into the derivative.
-
-    Quotient and derivative are blended with weights d² and this: no branches, which are slow.
-    The blend errs by about `_width` / 12 of itself, less than rounding does, and only this harms
-    completeness. A quotient of rounded numbers errs by eps / |d|, at worst eps / √`_width`
-    (2e-4, 1e-9), but times d it is right.
-    """
-    return 1e-7 if dtype == torch.float32 else 1e-14
+def _apart(before: Tensor, reference: bool) -> None:
+    """Give units, in place, a last bit that no unit of the other side of a pair has."""
+    bits = before.view(torch.int32 if before.dtype == torch.float32 else torch.int64)
+    if reference:
+        before += 1e-30  # for zeros, whose next number may be flushed to zero
+        bits |= 1
+    else:
+        bits &= -2
 
 
-def sigmoid(before: Tensor) -> Activation:
-    """Units (K, M) that end in a sigmoid."""
-    after = before.sigmoid()
-    return Activation(before, after, after * (1 - after) * _width(after.dtype))
+def _sigmoid(before: Tensor, out: Tensor) -> None:
+    """Write sigmoid(before) - 1/2 to `out`."""
+    torch.mul(before, 0.5, out=out).tanh_().mul_(0.5)
 
 
-def tanh(before: Tensor) -> Activation:
-    """Units (K, M) that end in tanh."""
-    after = before.tanh()
-    return Activation(before, after, (1 - after * after) * _width(after.dtype))
+def _tanh(before: Tensor, out: Tensor) -> None:
+    torch.tanh(before, out=out)
 
 
-def _join(*parts: Activation) -> Activation:
-    return Activation(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+def _relu(before: Tensor, out: Tensor) -> None:
+    torch.clamp(before, min=0, out=out)
 
 
-def slope(x: Activation, r: Activation) -> Tensor:
-    """Rescale rule for all pairs: Δ after / Δ before (K, n, b), free of 0 / 0."""
-    before = difference(x.before, r.before)
-    slopes = mean(x.derivative, r.derivative).addcmul_(before, difference(x.after, r.after))
-    return slopes.div_(before.square_().add_(_width(before.dtype)))
+Function = Callable[[Tensor, Tensor], None]
+CURVES: dict[type[nn.Module], Function] = {nn.Sigmoid: _sigmoid, nn.Tanh: _tanh, nn.ReLU: _relu}
 
 
-def difference(x: Tensor, r: Tensor) -> Tensor:
-    """Windows (K, n) minus references (K, b), for all pairs (K, n, b)."""
-    return x[:, :, None] - r[:, None]
+def curve(function: Function, before: Tensor, reference: bool) -> tuple[Tensor, Tensor]:
+    """Return what a function of `CURVES` makes of units (K, M), and (2 K, M) for `slopes`."""
+    curves = before.new_empty(2 * len(before), before.shape[1])
+    after, kept = curves.chunk(2)
+    kept.copy_(before)
+    _apart(kept, reference)
+    function(kept, after)
+    return after + 0.5 if function is _sigmoid else after, curves
 
 
-def mean(x: Tensor, r: Tensor) -> Tensor:
-    """Mean over a window (K, n) and a reference (K, b), for all pairs (K, n, b)."""
-    return torch.lerp(x[:, :, None], r[:, None], 0.5)
+def slopes(x: Tensor, r: Tensor) -> Tensor:
+    """Rescale rule for all pairs: Δ after / Δ before (K, n, b)."""
+    after, before = (x - r).chunk(2)
+    return after / before
 
 
-def times(weight_t: Tensor, multipliers: Tensor) -> Tensor:
-    """Multiply `weight_t` (K, G) with multipliers (G, n, b) of a layer's result: its input's."""
-    return (weight_t @ multipliers.flatten(1)).unflatten(1, multipliers.shape[1:])
+def kept(made: Tensor, reference: bool) -> Tensor:
+    """Return what is kept of M windows or references (K, M) in a shape that makes pairs."""
+    return made[:, None] if reference else made[:, :, None]
 
 
 # A cell's `forward` does one step for some windows (M): from the input's share of the gates and
 # the state to the new state (its first tensor is the output) and what `backward` needs of it.
-# `backward` does one step for all pairs of windows `x` and references `r`: from the multipliers
-# (H, n, b) of the new state to those of the input's share of the gates and of the old state. What
-# is kept: the activations, and last (where there are products) the factors whose mean is needed.
-# Multipliers of gates are built in place of the slopes.
+# `room` makes the arrays over pairs: `to`, multipliers (H, n, b) of the output; `states`, those of
+# the whole state; and what a step writes. `backward` does one step in it for all pairs of windows
+# `x` and references `r`, and returns the multipliers of the input's share of the gates.
+# `WIDTH` x H numbers a pair is a room; `FACTORS` x H numbers a window is what `forward` keeps.
 State = tuple[Tensor, ...]
 
 
+def _room(width: int, size: int, n: int, b: int, like: Tensor) -> Callable[[int, int], Tensor]:
+    """Return a function that returns the units from one multiple of `size` to another."""
+    whole = like.new_empty(width * size, n, b)
+    return lambda start, stop: whole[start * size : stop * size]
+
+
 class _RNN:
-    n_states = 1
+    n_states, WIDTH, FACTORS = 1, 3, 2
+    function = staticmethod(_tanh)
+
+    class Room(NamedTuple):
+        to: Tensor
+        states: tuple[Tensor, ...]
+        curves: Tensor
+        slopes: Tensor
+        differences: Tensor
+        flat_to: Tensor
+        flat_slopes: Tensor
 
     @staticmethod
-    def forward(inputs: Tensor, state: State, w: Weights) -> tuple[State, tuple]:
-        gates = tanh(inputs + torch.addmm(w.b_hh[:, None], w.hh, state[0]))
-        return (gates.after,), (gates,)
+    def back(hh: Tensor) -> Tensor:
+        return hh.T.contiguous()
+
+    @classmethod
+    def forward(
+        cls, inputs: Tensor, state: State, w: Weights, reference: bool
+    ) -> tuple[State, tuple]:
+        before = inputs + torch.addmm(w.b_hh[:, None], w.hh, state[0])
+        after, curves = curve(cls.function, before, reference)
+        return (after,), (kept(curves, reference),)
+
+    @classmethod
+    def room(cls, size: int, n: int, b: int, like: Tensor) -> Room:
+        units = _room(cls.WIDTH, size, n, b, like)
+        to, slopes = units(0, 1), units(1, 2)
+        flat = to.flatten(1), slopes.flatten(1)
+        return cls.Room(to, (to,), units(1, 3), slopes, units(2, 3), *flat)
 
     @staticmethod
-    def backward(to: State, x: tuple, r: tuple, w: Weights) -> tuple[Tensor, State]:
-        to_gates = slope(x[0], r[0]).mul_(to[0])
-        return to_gates, (times(w.hh_t, to_gates),)
+    def backward(room: Room, x: tuple, r: tuple, w: Weights) -> Tensor:
+        torch.sub(x[0], r[0], out=room.curves)
+        room.slopes.div_(room.differences).mul_(room.to)
+        torch.mm(w.back, room.flat_slopes, out=room.flat_to)
+        return room.slopes
+
+
+class _ReluRNN(_RNN):
+    function = staticmethod(_relu)
 
 
 class _LSTM:
-    n_states = 2
+    n_states, WIDTH, FACTORS = 2, 18, 16
+
+    class Room(NamedTuple):
+        to: Tensor
+        states: tuple[Tensor, ...]
+        curves: Tensor
+        slopes: Tensor  # of the gates i, f, g, o, and of the state's tanh
+        differences: Tensor
+        shown: Tensor
+        gates: Tensor
+        by_gate: tuple[Tensor, ...]
+        means: Tensor
+        factors: tuple[Tensor, ...]  # i, f, g, o, the old state and the new one's tanh
+        flat_to: Tensor
+        flat_gates: Tensor
 
     @staticmethod
-    def forward(inputs: Tensor, state: State, w: Weights) -> tuple[State, tuple]:
+    def back(hh: Tensor) -> Tensor:
+        return hh.T.contiguous()
+
+    @staticmethod
+    def forward(inputs: Tensor, state: State, w: Weights, reference: bool) -> tuple[State, tuple]:
         output, cell = state
-        before = inputs + torch.addmm(w.b_hh[:, None], w.hh, output)
-        first, second, third, fourth = before.chunk(4)
-        gates = _join(sigmoid(first), sigmoid(second), tanh(third), sigmoid(fourth))
-        enter, keep, candidate, leave = gates.after.chunk(4)
-        shown = tanh(keep * cell + enter * candidate)
-        factors = torch.cat((gates.after, cell, shown.after))
-        return (leave * shown.after, shown.before), (gates, shown, factors)
+        size, many = cell.shape
+        curves, means = cell.new_empty(10 * size, many), cell.new_empty(6 * size, many)
+        after, before = (part.split((4 * size, size)) for part in curves.chunk(2))
+        gates, shown = before
+        torch.add(inputs, torch.addmm(w.b_hh[:, None], w.hh, output), out=gates)
+        _apart(gates, reference)
+        _sigmoid(gates, after[0])
+        _tanh(gates[2 * size : 3 * size], after[0][2 * size : 3 * size])
+        enter, keep, candidate, leave, old, seen = means.chunk(6)
+        torch.add(after[0], 0.5, out=means[: 4 * size])
+        candidate.copy_(after[0][2 * size : 3 * size])
+        old.copy_(cell)
+        torch.mul(keep, cell, out=shown).addcmul_(enter, candidate)
+        _apart(shown, reference)
+        _tanh(shown, after[1])
+        seen.copy_(after[1])
+        new = leave * seen, shown.clone()
+        means.mul_(0.5)
+        return new, (kept(curves, reference), kept(means, reference))
+
+    @classmethod
+    def room(cls, size: int, n: int, b: int, like: Tensor) -> Room:
+        units = _room(cls.WIDTH, size, n, b, like)  # to, to the cell, slopes, differences, means
+        to, gates, means = units(0, 1), units(2, 6), units(12, 18)
+        return cls.Room(
+            to=to,
+            states=(to, units(1, 2)),
+            curves=units(2, 12),
+            slopes=units(2, 7),
+            differences=units(7, 12),
+            shown=units(6, 7),
+            gates=gates,
+            by_gate=gates.chunk(4),
+            means=means,
+            factors=means.chunk(6),
+            flat_to=to.flatten(1),
+            flat_gates=gates.flatten(1),
+        )
 
     @staticmethod
-    def backward(to: State, x: tuple, r: tuple, w: Weights) -> tuple[Tensor, State]:
-        enter, keep, candidate, leave, cell, shown = mean(x[-1], r[-1]).chunk(6)
-        to_cell = slope(x[1], r[1]).mul_(to[0]).mul_(leave).add_(to[1])
-        to_gates = slope(x[0], r[0])
-        to_enter, to_keep, to_candidate, to_leave = to_gates.chunk(4)
-        to_enter.mul_(to_cell).mul_(candidate)
-        to_keep.mul_(to_cell).mul_(cell)
-        to_candidate.mul_(to_cell).mul_(enter)
-        to_leave.mul_(to[0]).mul_(shown)
-        return to_gates, (times(w.hh_t, to_gates), to_cell.mul_(keep))
+    def backward(room: Room, x: tuple, r: tuple, w: Weights) -> Tensor:
+        torch.sub(x[0], r[0], out=room.curves)
+        room.slopes.div_(room.differences)
+        torch.add(x[1], r[1], out=room.means)
+        enter, keep, candidate, leave, cell, shown = room.factors
+        to_enter, to_keep, to_candidate, to_leave = room.by_gate
+        to, to_cell = room.states
+        to_leave.mul_(shown.mul_(to))
+        to_cell.add_(room.shown.mul_(leave.mul_(to)))
+        to_enter.mul_(candidate.mul_(to_cell))
+        to_keep.mul_(cell.mul_(to_cell))
+        to_candidate.mul_(enter.mul_(to_cell))
+        to_cell.mul_(keep)
+        torch.mm(w.back, room.flat_gates, out=room.flat_to)
+        return room.gates
 
 
 class _GRU:
-    n_states = 1
+    """Gates r, z and the candidate n: h' = n + z (h - n), n = tanh(… + r q), q = U h + b."""
+
+    n_states, WIDTH, FACTORS = 1, 11, 10
+
+    class Room(NamedTuple):
+        to: Tensor  # h'
+        states: tuple[Tensor, ...]
+        update_gap: Tensor  # means of z and h - n
+        pair: Tensor  # the same (2, H, n, b)
+        passed: Tensor  # the first of them
+        gap_to: Tensor  # the second of them, and `to`
+        gated_reset: Tensor  # means of q and r
+        inner: Tensor  # the same (2, H, n, b)
+        gated: Tensor  # the first of them
+        curves: Tensor
+        slopes: Tensor  # of r, z, n
+        differences: Tensor
+        to_reset: Tensor
+        to_candidate: Tensor
+        later: Tensor  # slopes of z and n
+        flat_to: Tensor
+        flat_passed: Tensor
+        of_state: Tensor  # multipliers of q, and of r and z before their sigmoid, flat
 
     @staticmethod
-    def forward(inputs: Tensor, state: State, w: Weights) -> tuple[State, tuple]:
+    def back(hh: Tensor) -> Tensor:
+        reset, update, candidate = hh.chunk(3)
+        return torch.cat((candidate, reset, update)).T.contiguous()
+
+    @staticmethod
+    def forward(inputs: Tensor, state: State, w: Weights, reference: bool) -> tuple[State, tuple]:
         (old,) = state
-        size = len(old)
+        size, many = old.shape
+        curves, means = old.new_empty(6 * size, many), old.new_empty(4 * size, many)
+        (after, n), (gates, candidate) = (part.split((2 * size, size)) for part in curves.chunk(2))
+        update, gap, gated, reset = means.chunk(4)
         recurrent = torch.addmm(w.b_hh[:, None], w.hh, old)
-        both = sigmoid(inputs[: 2 * size] + recurrent[: 2 * size])
-        reset, update = both.after.chunk(2)
-        gated = recurrent[2 * size :]  # torch gates the candidate's term after its bias
-        candidate = tanh(inputs[2 * size :] + reset * gated)
-        gap = old - candidate.after
-        factors = torch.cat((both.after, gated, gap))
-        return (candidate.after + update * gap,), (_join(both, candidate), factors)
+        torch.add(inputs[: 2 * size], recurrent[: 2 * size], out=gates)
+        _apart(gates, reference)
+        _sigmoid(gates, after)
+        torch.add(after[:size], 0.5, out=reset)
+        torch.add(after[size:], 0.5, out=update)
+        gated.copy_(recurrent[2 * size :])  # torch gates the candidate's term after its bias
+        torch.addcmul(inputs[2 * size :], reset, gated, out=candidate)
+        _apart(candidate, reference)
+        _tanh(candidate, n)
+        torch.sub(old, n, out=gap)
+        new = torch.addcmul(n, update, gap)
+        means.mul_(0.5)
+        return (new,), tuple(
+            kept(part, reference) for part in (curves, means[: 2 * size], means[2 * size :])
+        )
+
+    @classmethod
+    def room(cls, size: int, n: int, b: int, like: Tensor) -> Room:
+        units = _room(cls.WIDTH, size, n, b, like)  # z, h - n, to, q, r, slopes, differences
+        to = units(2, 3)
+        return cls.Room(
+            to=to,
+            states=(to,),
+            update_gap=units(0, 2),
+            pair=units(0, 2).unflatten(0, (2, size)),
+            passed=units(0, 1),
+            gap_to=units(1, 3),
+            gated_reset=units(3, 5),
+            inner=units(3, 5).unflatten(0, (2, size)),
+            gated=units(3, 4),
+            curves=units(5, 11),
+            slopes=units(5, 8),
+            differences=units(8, 11),
+            to_reset=units(5, 6),
+            to_candidate=units(7, 8),
+            later=units(6, 8),
+            flat_to=to.flatten(1),
+            flat_passed=units(0, 1).flatten(1),
+            of_state=units(4, 7).flatten(1),
+        )
 
     @staticmethod
-    def backward(to: State, x: tuple, r: tuple, w: Weights) -> tuple[Tensor, State]:
-        reset, update, gated, gap = mean(x[-1], r[-1]).chunk(4)
-        to_old = to[0] * update
-        to_gates = slope(x[0], r[0])
-        to_reset, to_update, to_candidate = to_gates.chunk(3)
-        to_candidate.mul_(to[0] - to_old)
-        to_update.mul_(to[0]).mul_(gap)
-        to_reset.mul_(to_candidate).mul_(gated)
-        split = 2 * len(reset)
-        to_old += times(w.hh_t[:, :split], to_gates[:split])
-        to_old += times(w.hh_t[:, split:], reset.mul_(to_candidate))
-        return to_gates, (to_old,)
+    def backward(room: Room, x: tuple, r: tuple, w: Weights) -> Tensor:
+        torch.sub(x[0], r[0], out=room.curves)
+        room.slopes.div_(room.differences)
+        torch.add(x[1], r[1], out=room.update_gap)
+        torch.add(x[2], r[2], out=room.gated_reset)
+        room.pair.mul_(room.to)
+        room.to.sub_(room.passed)  # what is left goes to n, what is passed to h
+        room.later.mul_(room.gap_to)
+        room.inner.mul_(room.to_candidate)
+        room.to_reset.mul_(room.gated)
+        torch.addmm(room.flat_passed, w.back, room.of_state, out=room.flat_to)
+        return room.slopes
 
 
-CELLS: dict[type[nn.Module], type] = {nn.RNN: _RNN, nn.LSTM: _LSTM, nn.GRU: _GRU}
+Cell = type[_RNN] | type[_LSTM] | type[_GRU]
+
+
+def cell_of(rnn: nn.Module) -> Cell | None:
+    """Return the cell of a recurrent layer of torch, or None if there is none."""
+    if getattr(rnn, "proj_size", 0):
+        return None
+    if type(rnn) is nn.RNN:
+        return _RNN if rnn.nonlinearity == "tanh" else _ReluRNN
+    return {nn.LSTM: _LSTM, nn.GRU: _GRU}.get(type(rnn))
+
+
+def weights_of(rnn: nn.Module) -> list[list[Weights]]:
+    """Return the weights of a recurrent layer of torch by layer and direction."""
+    suffixes = ("", "_reverse")[: 2 if rnn.bidirectional else 1]
+    cell = cell_of(rnn)
+
+    def weights(end: str) -> Weights:
+        ih, hh = (getattr(rnn, name + end).detach() for name in ("weight_ih_l", "weight_hh_l"))
+        biases = (
+            getattr(rnn, name + end).detach() if rnn.bias else ih.new_zeros(len(ih))
+            for name in ("bias_ih_l", "bias_hh_l")
+        )
+        return Weights(ih, hh, *biases, ih.T.contiguous(), cell.back(hh))
+
+    return [[weights(f"{i}{suffix}") for suffix in suffixes] for i in range(rnn.num_layers)]

@@ -1,11 +1,11 @@
-"""Deep SHAP for recurrent decoders: which signals, at which frames, moved the output.
+"""Deep SHAP for recurrent and other decoders: which signals, at which frames, moved the output.
 
 A window x is compared with references r, windows of a background. Each part of the network passes
 the difference of its output on to its inputs, so that nothing is lost or made:
 
 - linear layers: the weights, as they are;
-- sigmoid and tanh, a = f(u): the rescale rule of DeepLIFT, (f(u_x) - f(u_r)) / (u_x - u_r), the
-  derivative where both are equal (Shrikumar et al. 2017);
+- functions of single numbers, a = f(u), as sigmoid, tanh and ReLU: the rescale rule of DeepLIFT,
+  (f(u_x) - f(u_r)) / (u_x - u_r) (Shrikumar et al. 2017);
 - products, z = a b, of gates and states: the Shapley values of two players, each factor gets the
   other's mean over x and r: Δz = Δa (b_x + b_r) / 2 + Δb (a_x + a_r) / 2 (Lundberg & Lee 2017;
   Chen, Lundberg & Lee 2022, "Explaining a series of models by propagating Shapley values").
@@ -14,9 +14,8 @@ These multipliers run backward through time and layers, as gradients do; multipl
 averaged over the background they are the values. `shap.DeepExplainer` and captum's DeepLiftShap
 have no rule for `torch.nn.GRU`, `LSTM` and `RNN`, whose products of gates they pass by.
 
-Cost: the activations of each window and of each reference are computed once; only the backward
-pass is done for all pairs, in blocks of at most `BLOCK_BYTES` an array. Memory: the activations of
-the whole background (about 14 x hidden_size numbers a reference, frame, layer and direction).
+A network of one recurrent layer (`rnn`) and a head is explained by `mesodecode.explain.recurrent`,
+any other by `mesodecode.explain.operations`. More in docs/deepshap.md.
 """
 
 from __future__ import annotations
@@ -25,35 +24,30 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.networks import RNNDecoder
-from mesodecode.explain.cells import (
-    CELLS,
-    Activation,
-    Weights,
-    difference,
-    sigmoid,
-    slope,
-    times,
-)
+from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders.networks import CNNRNNDecoder, TCNDecoder
+from mesodecode.explain import operations, recurrent
+from mesodecode.explain.cells import cell_of
 
-OUTPUTS = {"probability": torch.sigmoid, "logit": lambda logits: logits}
+OUTPUTS = ("probability", "logit")
 COMPLETENESS = 1e-5  # largest miss of an output, in its units
-# Of one array over pairs: what stays in a core's cache; on a GPU, what keeps it busy.
-BLOCK_BYTES = {"cpu": 2**21, "cuda": 2**26}
+SAME = 1e-4  # by how much two ways to compute an output may differ, of the largest
+PASSED = 2**21  # numbers of windows that pass a network at once
 
 
 @dataclass(frozen=True)
 class Explanation:
     """Attributions of a decoder's output to its input.
 
-    values (N, T, F), in units of the output; base, the mean output over the background;
-    completeness_error, the largest |base + sum of a window's values - its output|.
+    values, of the windows' shape, in units of the output; base, the mean output over the
+    background; completeness_error, the largest |base + sum of a window's values - its output|.
     """
 
     values: Tensor
@@ -62,74 +56,182 @@ class Explanation:
 
 
 def deep_shap(
-    decoder: RNNDecoder, windows: Tensor, background: Tensor, *, output: str = "probability"
+    decoder: nn.Module,
+    windows: Tensor,
+    background: Tensor,
+    *,
+    output: str = "probability",
+    index: int | None = None,
 ) -> tuple[Tensor, float]:
     """Return the Deep SHAP values of windows (N, T, F), and the base.
 
-    base + values.sum((1, 2)) equals `output` of the windows ("probability" of run or "logit")
-    within 1e-5. See `explain_deep` for the arguments and errors.
+    base + values.sum((1, 2)) equals the explained output of the windows within 1e-5. See
+    `explain_deep` for the arguments and errors.
     """
-    explanation = explain_deep(decoder, windows, background, output=output)
+    explanation = explain_deep(decoder, windows, background, output=output, index=index)
     return explanation.values, explanation.base
 
 
 def explain_deep(
-    decoder: RNNDecoder, windows: Tensor, background: Tensor, *, output: str = "probability"
+    decoder: nn.Module,
+    windows: Tensor,
+    background: Tensor,
+    *,
+    output: str = "probability",
+    index: int | None = None,
 ) -> Explanation:
     """Return the Deep SHAP values of windows (N, T, F) against a background (B, T, F), B ≥ 2.
+
+    `decoder`: a module with `rnn` (`nn.GRU`, `nn.LSTM`, `nn.RNN`; layers, directions and
+    `batch_first` as you like) and `head` (`nn.Linear`, or a Sequential of Linear, ReLU, Tanh,
+    Sigmoid, Dropout), which reads the final state, the output at the last frame, or the outputs'
+    mean: which one is seen from what forward() returns. Other modules, such as a `TCNDecoder`, are
+    explained by what their forward() does, more slowly. Of a `CNNRNNDecoder` the windows are its
+    normalised frames (N, L + 2, height, width), of which it makes L images, and so are the values.
+
+    forward() returns (N,), (N, 1), or (N, K), of which `index` names the one explained. `output`
+    "logit" is that number, "probability" its sigmoid. If forward() ends in a sigmoid itself,
+    "probability" is what it returns, and "logit" what the sigmoid is given.
 
     The decoder may be in any mode, of float32 or float64, and on any device; it is not changed.
     The arithmetic is float32 for a float32 decoder. If that misses an output by more than 1e-5
     (logits above 10, networks near chaos), all is computed again in float64, the decoder's own
     output too, and returned in it.
 
-    Raises UserError if arguments do not fit each other, hold values that are not finite, or the
-    background is one window only; also if the values miss the output in float64 too, which means
-    that the decoder computes something else than its `rnn` and `head` say.
+    Raises UserError if arguments do not fit each other or the decoder, hold values that are not
+    finite, or the background is one window only; if the decoder has several outputs and no
+    `index`, or an operation without a rule, such as LayerNorm or Softmax; and if the values miss
+    the output in float64 too.
 
     Lundberg & Lee 2017, Shrikumar et al. 2017, Chen et al. 2022 (the module's words); used for
     decoders of cortical activity by Ajioka et al. 2024.
     """
-    decoder, windows, background = prepare(decoder, windows, background, output)
-    explanation = _explain(decoder, windows, background, output)
+    explained, windows, background = prepare(decoder, windows, background, output, index)
+    explanation = _explain(explained, windows, background)
     if not explanation.completeness_error <= COMPLETENESS and windows.dtype != torch.float64:
-        explanation = _explain(decoder.double(), windows.double(), background.double(), output)
+        explanation = _explain(explained.double(), windows.double(), background.double())
     if not explanation.completeness_error <= COMPLETENESS:  # so written for NaN
         raise UserError(
             f"Deep SHAP: the values miss the decoder's {output} by "
-            f"{explanation.completeness_error:.1e}; does its forward() do more than pass the "
-            "final state of `rnn` through `head`, or do its weights make it chaotic?"
+            f"{explanation.completeness_error:.1e}; does its forward() depend on something else "
+            "than the window, or do its weights make it chaotic?"
         )
     return explanation
 
 
+class Explained(nn.Module):
+    """The one output of a network that is explained, (N,) of windows (N, T, F).
+
+    `frames_first`: it takes windows (T, N, F); `squashed`: its results come out of a sigmoid.
+    """
+
+    def __init__(self, network: nn.Module, output: str, index: int | None) -> None:
+        super().__init__()
+        self.network, self.output, self.index = network, output, index
+        self.frames_first = self.squashed = False
+
+    def results(self, windows: Tensor) -> Tensor:
+        """Return what the network returns of windows, (N,) or (N, K). Raises UserError."""
+        try:
+            made = self.network(windows.transpose(0, 1) if self.frames_first else windows)
+        except UserError:
+            raise
+        except Exception as error:  # forward() may raise anything
+            raise UserError(self._unfit(windows, error)) from error
+        shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+        if not isinstance(made, Tensor) or made.ndim not in (1, 2) or len(made) != len(windows):
+            raise UserError(
+                f"decoder: its forward() returns {shape} for {len(windows)} windows; needs one "
+                "number, or one row of numbers, a window"
+            )
+        return made
+
+    def _unfit(self, windows: Tensor, error: Exception) -> str:
+        known = isinstance(self.network, TCNDecoder)
+        wanted = self.network.n_features if known else _input_size(self.network)
+        if wanted not in (None, windows.shape[2]):
+            return f"windows: {windows.shape[2]} signals, but the decoder was trained on {wanted}"
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return (
+            f"decoder: its forward() does not take {str(windows.dtype).removeprefix('torch.')} "
+            f"windows of {tuple(windows.shape[1:])}: {first}"
+        )
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return the explained output (N,)."""
+        made = self.results(windows)
+        one = made if made.ndim == 1 else made[:, self.index or 0]
+        if self.squashed:
+            return one if self.output == "probability" else one.logit()
+        return one.sigmoid() if self.output == "probability" else one
+
+    def taken_apart(self, windows: Tensor) -> recurrent.Recurrent | None:
+        """Return the network as a recurrent layer and a head, if on `windows` it is no more."""
+        rnn, head = getattr(self.network, "rnn", None), getattr(self.network, "head", None)
+        layers = recurrent.flat_head(head)
+        if cell_of(rnn) is None or layers is None:
+            return None
+        if self.squashed and isinstance(layers[-1], nn.Sigmoid):
+            layers = layers[:-1]
+        if self.output == "probability":
+            layers = [*layers, nn.Sigmoid()]
+        expected = self(windows)
+        for readout in recurrent.READOUTS:
+            try:
+                network = recurrent.recurrent(rnn, layers, readout, self.index or 0)
+                found = recurrent.outputs(network, windows)
+            except RuntimeError:  # layers that do not fit each other as this assumes
+                return None
+            if found.shape == expected.shape and _alike(found, expected):
+                return network
+        return None
+
+
+def _alike(found: Tensor, expected: Tensor) -> bool:
+    return (found - expected).abs().max().item() <= SAME * max(1.0, expected.abs().max().item())
+
+
+def _input_size(network: nn.Module) -> int | None:
+    return getattr(getattr(network, "rnn", None), "input_size", None)
+
+
+class _OfFrames(nn.Module):
+    """A `CNNRNNDecoder` of normalised frames (N, L + 2, height, width), three an image."""
+
+    def __init__(self, decoder: CNNRNNDecoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, frames: Tensor) -> Tensor:
+        images = frames.unfold(1, 2 * IMAGE_REACH + 1, 1).permute(0, 1, 4, 2, 3)
+        features = self.decoder.cnn.features(images.flatten(0, 1))
+        return self.decoder.rnn(features.unflatten(0, images.shape[:2]))
+
+
 def prepare(
-    decoder: RNNDecoder, windows: Tensor, background: Tensor, output: str
-) -> tuple[RNNDecoder, Tensor, Tensor]:
-    """Return a copy of the decoder in evaluation mode, and both inputs as it takes them.
+    decoder: nn.Module,
+    windows: Tensor,
+    background: Tensor,
+    output: str,
+    index: int | None = None,
+) -> tuple[Explained, Tensor, Tensor]:
+    """Return the output of a copy of the decoder in evaluation mode, and both inputs as it takes.
 
     Raises UserError if something does not fit; see `explain_deep`.
     """
     if output not in OUTPUTS:
         raise UserError(f"output '{output}': must be one of {', '.join(OUTPUTS)}")
-    rnn = getattr(decoder, "rnn", None)
-    if type(rnn) not in CELLS or not isinstance(getattr(decoder, "head", None), nn.Linear):
-        raise UserError(f"Deep SHAP: needs an RNNDecoder (GRU, LSTM, RNN), not {type(decoder)}")
-    plain = rnn.batch_first and rnn.bias and not rnn.proj_size
-    if not plain or getattr(rnn, "nonlinearity", "tanh") != "tanh":
-        raise UserError("Deep SHAP: knows batch-first cells with biases, tanh and no projection")
-    weight = decoder.head.weight
+    if not isinstance(decoder, nn.Module):
+        raise UserError(f"Deep SHAP: needs a torch.nn.Module as decoder, not {type(decoder)}")
+    weight = next((p for p in decoder.parameters() if p.is_floating_point()), torch.zeros(1))
     dtype = torch.promote_types(weight.dtype, torch.float32)  # half precision cannot be complete
+    of_frames = isinstance(decoder, CNNRNNDecoder)
+    axes = "frames, height, width" if of_frames else "frames, signals"
     inputs = {"windows": windows, "background": background}
     for name, given in inputs.items():
         tensor = torch.as_tensor(given).detach().to(weight.device, dtype)
-        if tensor.ndim != 3 or 0 in tensor.shape:
-            raise UserError(f"{name}: need (number, frames, signals), got {tuple(tensor.shape)}")
-        if tensor.shape[2] != rnn.input_size:
-            raise UserError(
-                f"{name}: {tensor.shape[2]} signals, but the decoder was trained on "
-                f"{rnn.input_size}"
-            )
+        if tensor.ndim != 3 + of_frames or 0 in tensor.shape:
+            raise UserError(f"{name}: need (number, {axes}), got {tuple(tensor.shape)}")
         if not tensor.isfinite().all():
             raise UserError(f"{name}: holds values that are not finite (NaN or infinite)")
         inputs[name] = tensor
@@ -138,22 +240,74 @@ def prepare(
         raise UserError(
             f"windows of {windows.shape[1]} frames, but a background of {background.shape[1]}"
         )
+    if windows.shape[2:] != background.shape[2:]:
+        sizes = (" x ".join(map(str, part.shape[2:])) for part in (windows, background))
+        what = "pixels" if of_frames else "signals"
+        raise UserError("windows of {} {what}, but a background of {}".format(*sizes, what=what))
     if len(background) < 2:
         raise UserError(
             "background: one window only; values would say how a window differs from that one, "
             "not from what is usual. Draw at least 2, better hundreds, of the training windows"
         )
-    return copy.deepcopy(decoder).to(dtype).eval(), windows, background
+    network = copy.deepcopy(decoder).to(dtype).eval().requires_grad_(False)
+    explained = Explained(_OfFrames(network) if of_frames else network, output, index)
+    _look(explained, torch.cat((windows[:2], background[:2])))
+    return explained, windows, background
 
 
 @torch.no_grad()
-def outputs(decoder: RNNDecoder, windows: Tensor, output: str) -> Tensor:
+def _look(explained: Explained, windows: Tensor) -> None:
+    """See how a network takes windows and what it returns. Raises UserError if no one knows."""
+    rnn = getattr(explained.network, "rnn", None)
+    if isinstance(rnn, nn.RNNBase) and not rnn.batch_first:
+        seen: list[Tensor] = []
+        handle = rnn.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        try:
+            explained.network(windows)
+        except Exception:  # the other way is tried below
+            seen.append(windows)
+        finally:
+            handle.remove()
+        # it turns windows itself, or takes them turned
+        explained.frames_first = bool(seen) and torch.equal(seen[0], windows)
+    with exact_rnn(), _Sigmoids() as sigmoids:
+        made = explained.results(windows)
+    explained.squashed = sigmoids.made_by(made)
+    n = made.shape[1] if made.ndim == 2 else 1
+    if explained.index is None and n > 1:
+        raise UserError(f"index: the decoder has {n} outputs; say which, from 0 to {n - 1}")
+    if explained.index is not None and not 0 <= explained.index < n:
+        raise UserError(f"index {explained.index}: the decoder has {n} outputs, 0 to {n - 1}")
+
+
+class _Sigmoids(TorchFunctionMode):
+    """Sees what comes out of sigmoids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: list[Tensor] = []  # kept, lest memory be used again
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "").strip("_") == "sigmoid":
+            self._made.append(made)
+        return made
+
+    def made_by(self, result: Tensor) -> bool:
+        """Tell whether a result is, or is a part of, what a sigmoid made."""
+        memory = result.untyped_storage().data_ptr()
+        return any(made.untyped_storage().data_ptr() == memory for made in self._made)
+
+
+@torch.no_grad()
+def outputs(explained: Explained, windows: Tensor) -> Tensor:
     """Return the decoder's own output (N,) in float64. Raises UserError if it is not finite."""
+    at_once = max(1, PASSED // windows[0].numel())
     with exact_rnn():
-        logits = torch.cat([decoder(part) for part in windows.split(4096)])
-    if not logits.isfinite().all():
+        made = torch.cat([explained(part) for part in windows.split(at_once)])
+    if not made.isfinite().all():
         raise UserError("the decoder's output is not finite: its weights, or its input, are broken")
-    return OUTPUTS[output](logits.double())
+    return made.double()
 
 
 @contextmanager
@@ -163,108 +317,16 @@ def exact_rnn() -> Iterator[None]:
         yield
 
 
-def _explain(decoder: RNNDecoder, windows: Tensor, background: Tensor, output: str) -> Explanation:
+def _explain(explained: Explained, windows: Tensor, background: Tensor) -> Explanation:
     """Return the explanation in the dtype of the arguments, complete or not."""
-    base = outputs(decoder, background, output).mean().item()
-    expected = outputs(decoder, windows, output)
-    values = _values(decoder, windows, background, output)
-    missed = (base + values.sum((1, 2), dtype=torch.float64) - expected).abs()
-    return Explanation(values, base, missed.max().item())
-
-
-# --- the network -------------------------------------------------------------------------------
-
-
-class Trace(NamedTuple):
-    """What M windows do in the network.
-
-    `frames` (T, F, M): the windows; steps[layer][direction][step]: what the cell keeps, in the
-    order in which it reads the frames; `output`: the logit (1, M) and its probability.
-    """
-
-    frames: Tensor
-    steps: list[list[list[tuple]]]
-    output: Activation
-
-
-def _weights(rnn: nn.Module) -> list[list[Weights]]:
-    """Return the weights by layer and direction."""
-    suffixes = ("", "_reverse")[: 2 if rnn.bidirectional else 1]
-    names = ("weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l")
-
-    def weights(end: str) -> Weights:
-        ih, hh, b_ih, b_hh = (getattr(rnn, name + end) for name in names)
-        return Weights(ih, hh, b_ih, b_hh, ih.T.contiguous(), hh.T.contiguous())
-
-    return [[weights(f"{i}{suffix}") for suffix in suffixes] for i in range(rnn.num_layers)]
-
-
-def _trace(decoder: RNNDecoder, windows: Tensor) -> Trace:
-    """Pass windows (M, T, F) through the network."""
-    cell = CELLS[type(decoder.rnn)]
-    steps, frames = [], windows.permute(1, 2, 0).contiguous()
-    zero = windows.new_zeros(decoder.rnn.hidden_size, len(windows))
-    read = frames
-    for layer in _weights(decoder.rnn):
-        steps.append([])
-        seen, finals = [], []
-        for direction, w in enumerate(layer):
-            order = -1 if direction else 1
-            state, kept, outputs = (zero,) * cell.n_states, [], []
-            for frame in range(len(read))[::order]:
-                inputs = torch.addmm(w.b_ih[:, None], w.ih, read[frame])
-                state, keep = cell.forward(inputs, state, w)
-                kept.append(keep)
-                outputs.append(state[0])
-            steps[-1].append(kept)
-            seen.append(torch.stack(outputs[::order]))
-            finals.append(state[0])
-        read = torch.cat(seen, dim=1)
-    head = decoder.head
-    return Trace(frames, steps, sigmoid(head.weight @ torch.cat(finals) + head.bias))
-
-
-def _pair_values(decoder: RNNDecoder, x: Trace, r: Trace, output: str) -> Tensor:
-    """Return the values (T, F, n) of n windows, summed over b references."""
-    cell, size = CELLS[type(decoder.rnn)], decoder.rnn.hidden_size
-    n_frames, n, b = len(x.frames), x.frames.shape[2], r.frames.shape[2]
-    zero = x.frames.new_zeros(size, n, b)
-    to_logit = slope(x.output, r.output) if output == "probability" else zero[:1] + 1
-    to_final = (decoder.head.weight[0][:, None, None] * to_logit).split(size)
-    values = torch.zeros_like(x.frames)
-    above = None  # multipliers (T, K, n, b) of the frames that the layer above reads
-    for i, layer in reversed(list(enumerate(_weights(decoder.rnn)))):
-        below = x.frames.new_zeros(n_frames, layer[0].ih.shape[1], n, b) if i else None
-        for direction, w in enumerate(layer):
-            to_output = to_final[direction] if above is None else zero
-            to_state = (to_output, *(zero,) * (cell.n_states - 1))
-            for step in reversed(range(n_frames)):
-                frame = n_frames - 1 - step if direction else step
-                if above is not None:
-                    read = above[frame, direction * size : (direction + 1) * size]
-                    to_state = (to_state[0] + read, *to_state[1:])
-                kept = x.steps[i][direction][step], r.steps[i][direction][step]
-                to_gates, to_state = cell.backward(to_state, *kept, w)
-                to_frame = times(w.ih_t, to_gates)
-                if below is not None:
-                    below[frame] += to_frame
-                else:
-                    moved = difference(x.frames[frame], r.frames[frame])
-                    values[frame] += moved.mul_(to_frame).sum(2)
-        above = below
-    return values
-
-
-@torch.no_grad()
-def _values(decoder: RNNDecoder, windows: Tensor, background: Tensor, output: str) -> Tensor:
-    """Return the values (N, T, F), means over the background, block by block of pairs."""
-    width = max(decoder.rnn.weight_hh_l0.shape[0], decoder.rnn.input_size)
-    block = BLOCK_BYTES["cuda" if windows.is_cuda else "cpu"] // windows.element_size()
-    pairs = max(1, block // width)
-    references = [_trace(decoder, part) for part in background.split(pairs)]
-    parts = []
-    for part in windows.split(max(1, pairs // len(background))):
-        x = _trace(decoder, part)
-        total = sum(_pair_values(decoder, x, r, output) for r in references)
-        parts.append(total.permute(2, 0, 1) / len(background))
-    return torch.cat(parts)
+    base = outputs(explained, background).mean().item()
+    expected = outputs(explained, windows)
+    with exact_rnn():
+        with torch.no_grad():
+            network = explained.taken_apart(torch.cat((windows[:2], background[:2])))
+        if network is not None:
+            values = recurrent.values(network, windows, background)
+        else:
+            values = operations.values(explained, windows, background)
+    missed = (base + values.flatten(1).sum(1) - expected).abs()
+    return Explanation(values.to(windows.dtype), base, missed.max().item())
