@@ -96,6 +96,14 @@ def test_a_linear_decoder_gives_weights_times_mean_distances(background_from):
     assert found.completeness_error < 1e-6
 
 
+def test_a_tcn_has_a_map_too():
+    assert study.resolve(with_importance(decoder="tcn")).config["importance"]["shap"]
+    network = trained(rnn="tcn", half_window=2, hidden_size=4)
+    found = run(network, windows=7)
+    assert found.mean_abs.shape == (5, N_ROIS) and (found.mean_abs > 0).all()
+    assert found.completeness_error < 1e-5
+
+
 def test_batches_change_nothing_and_the_largest_error_is_kept(monkeypatch):
     network = trained(half_window=2, hidden_size=4)
     whole = run(network, windows=23)
@@ -329,11 +337,6 @@ def test_defaults_fill_in():
             {"seeds": ["gru"]},
             "shap.seeds: 'gru' differs from gru by nothing; name one that differs by its seed, "
             "such as {like: gru, seed: 2}",
-        ),
-        (
-            {"decoder": "tcn"},
-            "shap.decoder: 'tcn' is a tcn, which Deep SHAP does not know; name a decoder with rnn: "
-            "gru, lstm or rnn",
         ),
         ({"seeds": "s2"}, "shap.seeds: 's2' is not of type 'array'"),
         ({"seeds": ["s2", "s2"]}, "shap.seeds: ['s2', 's2'] has non-unique elements"),

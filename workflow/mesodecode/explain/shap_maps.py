@@ -298,7 +298,7 @@ def windows_as_trained(
     n_rois = recordings[0].rois.shape[1]
     everything = list(range(1, n_rois + 1))
     rois = (settings["rois"] or everything) if settings["others"] == "drop" else everything
-    expected = trained.state["rnn.weight_ih_l0"].shape[1]
+    expected = trained.build().n_features
     if len(rois) != expected:
         raise UserError(
             f"{recordings[0].path}: gives {len(rois)} ROIs, but the decoder was trained on "

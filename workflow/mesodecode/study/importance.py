@@ -88,11 +88,6 @@ def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[
     `decoders`: name -> `decoder_table.Decoder`.
     """
     explained = decoders[settings["decoder"]]
-    if kind_of(settings) == "importance_shap" and explained.settings["rnn"] == "tcn":
-        raise UserError(
-            f"{where}.decoder: '{explained.name}' is a tcn, which Deep SHAP does not know; name a "
-            "decoder with rnn: gru, lstm or rnn"
-        )
     null = settings.get("null_decoder")
     permuted = "labels: permuted_between_sessions"
     for key, named, change, may_differ in (
