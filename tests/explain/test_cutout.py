@@ -493,6 +493,55 @@ def test_neither_segments_nor_batches_change_a_score(
     assert (table.score == table.auc_intact - table.auc_masked).all()
 
 
+@pytest.mark.parametrize("kind", ["pair", "finetuned"])
+@torch.no_grad()
+def test_an_area_is_hidden_in_one_image_of_the_window_alone(kind, monkeypatch):
+    monkeypatch.setattr(cutout, "WINDOWS", 7)
+    decoder = decoders(kind)
+    cnn, rnn = decoder if kind == "pair" else (decoder.cnn, decoder.rnn)
+    frames, labels = movie(30, seed=1)
+    masks = cutout_masks.corners(SIDE, SIDE)
+    options = {"half_window": 1, "batch_size": 5}
+    table = cutout_importance(decoder, frames, labels, masks, **options, times=True)
+    normal = torch.from_numpy((frames - frames.mean(0)) / frames.std()).float()
+    images = normal.unfold(0, 3, 1).permute(0, 3, 1, 2)  # of frames 1 … 28
+    hidden = [images.masked_fill(torch.from_numpy(area), 0) for area in masks.areas]
+    intact, *masked = (cnn.features(one) for one in (images, *hidden))
+    used = np.arange(2, 28)
+    for place, column in enumerate(("-1", "0", "1")):
+        for mask, features in enumerate(masked):
+            windows = torch.stack([intact[used - 2 + k] for k in range(3)], dim=1)
+            windows[:, place] = features[used - 2 + place]
+            auc = roc_auc_score(labels[used], rnn(windows))
+            expected = table.auc_intact[mask] - auc
+            step = 1.001 / (table.n_run[0] * (len(used) - table.n_run[0]))
+            assert table[column][mask] == pytest.approx(expected, abs=step)
+    plain = cutout_importance(decoder, frames, labels, masks, **options)
+    assert list(plain.columns) == list(table.columns[:-3])
+    np.testing.assert_array_equal(plain.score, table.score)
+
+
+def test_what_an_area_says_is_the_logit_that_goes_with_it():
+    """The decoder sums two pixels, of which one follows the state and one its opposite."""
+    frames, labels = movie(40)
+    frames[:, 20, 20] = np.where(labels == 1, 1900, 2100)
+    frames[:, 5, 5] = np.where(labels == 1, 2200, 2000)
+
+    class Two(nn.Module):
+        def forward(self, images):
+            return images[:, 1, 5, 5] + images[:, 1, 20, 20]
+
+    masks = np.zeros((2, SIDE, SIDE), bool)
+    masks[0, 5, 5] = masks[1, 20, 20] = True
+    table = cutout_importance(Two(), frames, labels, masks)
+    normal = ((frames - frames.mean(0)) / frames.std())[1:-1]
+    for state, column in ((1, "in_run"), (0, "in_rest")):
+        of = normal[labels[1:-1] == state]
+        expected = [of[:, 5, 5].mean(), of[:, 20, 20].mean()]
+        np.testing.assert_allclose(table[column], expected, rtol=1e-4)
+    assert table.in_run[0] > 0 > table.in_rest[0] and table.in_run[1] < 0 < table.in_rest[1]
+
+
 # Files and errors -------------------------------------------------------------------------------
 
 

@@ -24,7 +24,12 @@ from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables
+from mesodecode.explain import (
+    cutout_figure,
+    cutout_masks,
+    cutout_tables,
+    cutout_times_figure,
+)
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study import importance, study
@@ -416,7 +421,11 @@ def test_summary_writes_tables_and_figure(tmp_path):
     names = {"out": "t.tsv", "sessions": "s.tsv", "figure": "f"}
     out = [word for flag, name in names.items() for word in (f"--{flag}", tmp_path / name)]
     words = ["--scores", *scores, "--recording", tmp_path / "d1.h5", "--masks", "squares"]
-    assert run("cutout-summary", *words, "--name", "fig3", *out) == 0
+    more = ["--signed", tmp_path / "g.tsv"]
+    assert run("cutout-summary", *words, "--name", "fig3", *out, *more) == 0
+    signed = pd.read_csv(tmp_path / "g.tsv", sep="\t").set_index("mask")
+    assert signed.loc[signed["score"].idxmax(), "in_run"] > 0.1
+    assert pd.read_csv(tmp_path / "s.tsv", sep="\t").columns.tolist() == [*cutout_tables.COLUMNS]
     table = pd.read_csv(tmp_path / "t.tsv", sep="\t")
     assert len(table) == 49 and set(table["n"]) == {2} and set(table["n_frames"]) == {116}
     assert len(pd.read_csv(tmp_path / "s.tsv", sep="\t")) == 98
@@ -429,6 +438,38 @@ def test_summary_writes_tables_and_figure(tmp_path):
     assert len(sides) == 7 * 3 and set(sides["mirror"].str[-2:]) == {"c5", "c6", "c7"}
     best = sides["difference"].idxmin()  # the patch is at the right
     assert best in ("square r2 c3", "square r3 c3") and sides["mean_left"][best] == 0
+
+
+def test_times_are_averaged_over_sessions_and_then_over_allocations(tmp_path):
+    rows = rows_of(SCORES).assign(in_run=1.0, in_rest=-2.0)
+    rows["-1"], rows["0"] = rows["score"], 0.1
+    rows.to_csv(tmp_path / "all.tsv", sep="\t", index=False)
+    rows = cutout_tables.read_rows([tmp_path / "all.tsv"])
+    table = cutout_tables.times_table(rows, 20.0).set_index(["mask", "frame"])
+    assert len(table) == 6 and table.loc[("left", -1), "time_s"] == -0.05
+    assert table.loc[("left", -1), "mean"] == pytest.approx(1 / 3)
+    assert table.loc[("right", 0)].tolist() == pytest.approx([0, 3, 0.1, 0])
+    signed = cutout_tables.signed_table(rows).set_index("mask")
+    assert signed.loc["left", ["n", "score", "in_run", "in_rest"]].tolist() == pytest.approx(
+        [3, 1 / 3, 1, -2]
+    )
+    with pytest.raises(UserError, match="scores are of whole windows; make them with --times"):
+        cutout_tables.times_table(rows_of(SCORES), 30.0)
+
+
+def test_times_are_drawn_by_mask_and_on_the_image():
+    names = MASKS.names
+    values = {(mask, frame): 0.0 for mask in names for frame in range(-3, 4)}
+    values[("left", -2)], values[("right", 3)] = 0.4, -0.2
+    rows = [(*key, key[1] / 30, 5, value, 0.1) for key, value in values.items()]
+    table = pd.DataFrame(rows, columns=["mask", "frame", "time_s", "n", "mean", "sd"])
+    figure = cutout_times_figure.draw(table, MASKS, np.eye(1, 4), 30.0)
+    (heat,) = [axes.images[0] for axes in figure.axes if axes.get_ylabel().startswith("Time")]
+    assert heat.norm.vmin == -heat.norm.vmax == -0.4
+    assert heat.get_array()[1].tolist() == [0.4, 0, 0] and heat.get_array()[6, 1] == -0.2
+    titles = [axes.get_title() for axes in figure.axes if len(axes.images) == 2]
+    assert len(titles) == 6 and titles[0] == "−0.10 to −0.07 s"
+    assert "n = 5" in cutout_times_figure.caption(table, "gru", "s1")
 
 
 # Config and jobs ---------------------------------------------------------------------------------
@@ -460,6 +501,7 @@ def test_defaults_fill_in():
             "seeds": [],
             "checks": {"frames": 500, "draws": None, "noise_draws": 0},
         },
+        "times": False,
     }
 
 
@@ -474,6 +516,8 @@ def test_defaults_fill_in():
         ({"masks": "a.npy", "size": 2}, "cut.size: areas of a file have no size; leave it out"),
         ({"size": 0}, "cut.size: 0 is less than or equal to the minimum of 0"),
         ({"fill": "grey"}, "cut.fill: 'grey' is not one of zero, blur, mean, road"),
+        ({"times": True}, "cut.times: 'cnn' reads one image, not a window of them; name a decoder"),
+        ({"decoder": "linear", "times": True}, "cut.times: 'linear' reads one image"),
         ({"blocks": 0}, "cut.blocks: 0 is less than the minimum of 1"),
         ({"frames": 2}, "cut.frames: no such key; did you mean"),
     ],
@@ -500,7 +544,7 @@ def test_jobs_are_blocks_of_masks_by_allocation(tmp_path):
     add_files(tmp_path, STUDY)
     config = with_cutout(blocks=3)
     lines = config["importance"]
-    lines["gru"] = {"decoder": "gru", "masks": "pairs", "frame_step": 5}
+    lines["gru"] = {"decoder": "gru", "masks": "pairs", "frame_step": 5, "times": True}
     lines["areas"] = {"decoder": "linear", "masks": "my data/{mouse}.npy", "blocks": 1}
     for mouse in STUDY["mice"]:
         (tmp_path / "my data" / f"{mouse}.npy").touch()
@@ -510,6 +554,7 @@ def test_jobs_are_blocks_of_masks_by_allocation(tmp_path):
     jobs, commands = plan(tmp_path, "all", other, config=config)
     assert jobs["cutout"] == 5 * (3 + 2 + 1) + 1
     assert (jobs["cutout_summary"], jobs["sides"]) == (3, 1)  # squares alone have mirror images
+    assert jobs["cutout_times"] == 1
     check_commands([line.replace("{mouse}", "") for line in commands], jobs)
     chosen = [line for line in commands if line.startswith("mesodecode cutout ") and name in line]
     recordings = f"--recordings {results}/recordings/a.txt "
@@ -518,13 +563,15 @@ def test_jobs_are_blocks_of_masks_by_allocation(tmp_path):
     assert f"--weights {results}/models/cnn/{name}.pt " in first and "--block 1/3 " in first
     (gru,) = [line for line in chosen if line.endswith(f"gru/gru/{name}/block2.tsv")]
     assert f"--weights {results}/models/gru/{name}.pt --cnn {results}/models/cnn/{name}.pt" in gru
-    assert "--masks pairs" in gru and "--frame-step 5" in gru
+    assert "--masks pairs" in gru and "--frame-step 5" in gru and " --times " in gru
+    assert " --no-times " in first
     (areas,) = [line for line in chosen if line.endswith(f"areas/linear/{name}/block1.tsv")]
     assert f"--weights {results}/models/linear/{name}.npz " in areas
     assert "--masks 'my data/{mouse}.npy'" in areas
     (report,) = [line for line in commands if line.startswith("mesodecode report")]
     figures = f"{results}/figures/importance_"
-    assert all(f"{figures}{x}.svg" in report for x in ("cut", "gru", "areas", "cut_sides"))
+    drawn = ("cut", "gru", "areas", "cut_sides", "gru_times")
+    assert all(f"{figures}{x}.svg" in report for x in drawn)
 
     (linear_,) = [line for line in chosen if line.endswith(other)]
     assert f"--weights {results}/models/linear/{name}.npz" in linear_ and "--masks sq" in linear_

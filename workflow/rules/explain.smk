@@ -6,8 +6,8 @@ OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     importance/{importance}/{decoder}/{allocation}.h5 of SHAP,
     importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
     importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained;
-    tables/importance_{importance}.tsv, of cut-outs also _sessions.tsv, of SHAP _signed.tsv and
-    _times.tsv, and of both _mice.tsv and _checks.tsv;
+    tables/importance_{importance}.tsv, _signed.tsv, _mice.tsv and _checks.tsv, of cut-outs also
+    _sessions.tsv, of SHAP and of cut-outs with `times` also _times.tsv;
     tables/importance_{importance}_sides.tsv, where areas have mirror images; figures of the same
     names, .svg and .png
 """
@@ -33,6 +33,8 @@ CUTOUTS = [
     if importance.kind_of(line) == "importance_cutout"
 ]
 SHAPS = [name for name in IMPORTANCE if name not in CUTOUTS]
+# cut-outs of each image of the window alone
+TIMED = [name for name in CUTOUTS if IMPORTANCE[name]["times"]]
 # analyses in which each side is compared with the other
 SIDED = [
     name
@@ -53,6 +55,7 @@ SHOWN_FIGURES += expand(
 )
 SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_sides.svg", name=SIDED)
 SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_signed.svg", name=SHAPS)
+SHOWN_FIGURES += expand(RESULTS / "figures/importance_{name}_times.svg", name=TIMED)
 
 
 wildcard_constraints:
@@ -189,6 +192,7 @@ rule cutout_summary:
     output:
         table=RESULTS / "tables/importance_{importance}.tsv",
         sessions=RESULTS / "tables/importance_{importance}_sessions.tsv",
+        signed=RESULTS / "tables/importance_{importance}_signed.tsv",
         svg=report(
             RESULTS / "figures/importance_{importance}.svg",
             category="Importance",
@@ -215,7 +219,41 @@ rule cutout_summary:
     shell:
         "mesodecode cutout-summary --scores {input.scores} "
         "{params.place} {params.settings} --name {wildcards.importance} --out {output.table} "
-        "--sessions {output.sessions} --figure {params.prefix} 2> {log}"
+        "--sessions {output.sessions} --signed {output.signed} --figure {params.prefix} 2> {log}"
+
+
+rule cutout_times:
+    input:
+        unpack(cutout_picture),
+        scores=maps_of("decoder"),
+    output:
+        table=RESULTS / "tables/importance_{importance}_times.tsv",
+        svg=report(
+            RESULTS / "figures/importance_{importance}_times.svg",
+            category="Importance",
+            caption="../report/importance_times.rst",
+            labels={"importance": "{importance}, as time goes by"},
+        ),
+        png=RESULTS / "figures/importance_{importance}_times.png",
+    log:
+        RESULTS / "logs/cutout_times/{importance}.log",
+    wildcard_constraints:
+        importance="|".join(TIMED) or "no importance",
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(10),
+    params:
+        settings=importance_flags,
+        prefix=str(RESULTS / "figures/importance_{importance}_times"),
+        code=code_version("cutout_times"),
+    message:
+        "Summarising when areas matter in the importance {wildcards.importance}"
+    shell:
+        "mesodecode cutout-times --scores {input.scores} --recording {input.recording} "
+        "{params.settings} --name {wildcards.importance} --out {output.table} "
+        "--figure {params.prefix} 2> {log}"
 
 
 rule sides:

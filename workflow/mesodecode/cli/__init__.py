@@ -62,6 +62,7 @@ FOR_WORKFLOW = {
     "figures",
     "cutout-check",
     "cutout-summary",
+    "cutout-times",
     "map-checks",
     "map-mice",
     "shap-check",

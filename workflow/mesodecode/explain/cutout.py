@@ -35,7 +35,7 @@ from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import BATCH
 from mesodecode.explain import recording_noise
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.explain.cutout_tables import SCORES
+from mesodecode.explain.cutout_tables import SCORES, SIGNED
 from mesodecode.explain.imputation import imputation
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.sample import Sample
@@ -100,6 +100,7 @@ def cutout_session(
     batch_size: int | None = None,
     feed: str = "auto",
     noise_seed: int | None = None,
+    times: bool = False,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """Score masks by what a decoder loses on a session when they hide its images.
@@ -144,10 +145,16 @@ def cutout_session(
     noise_seed
         To every frame, intact or not, white noise is added, of each pixel as much as it has itself
         (`recording_noise`), the same for the same seed. None: frames as they are.
+    times
+        Score also masks that hide the area in one image of the window alone. Images pass the CNN no
+        more often, windows the RNN masks x images times.
 
     Returns one row a mask: mask (its name), auc_intact, auc_masked, score (AUC(intact) -
     AUC(masked)), n_frames used, n_run, those of them that are labelled run, and n_decodable, the
-    frames that `frame_step` 1 would use. The AUCs are those of the same frames.
+    frames that `frame_step` 1 would use. The AUCs are those of the same frames. in_run and in_rest:
+    the logit less that of the masked images, mean over frames of run and of rest: what the area
+    says, above 0 for run. With `times` a column for each image of the window, named by its frame
+    relative to the decoded one: the score of hiding the area there alone.
     Raises UserError if masks and images differ in size, an option is out of range, a decoder lacks
     its half_window or has no use for it, or the frames used are none or of one state.
     """
@@ -178,10 +185,23 @@ def cutout_session(
     images = Images([recording], device, feed=feed)
     hide = _Fill(masks.areas, fill, blur_sigma, images.device)
     window = torch.as_tensor(offsets(width // 2, causal=recording.causal))
-    logits = _logits(
-        cnn, read_out, images, hide, torch.as_tensor(at), window, batch_size, noise_seed
+    logits, alone = _logits(
+        cnn,
+        read_out,
+        images,
+        hide,
+        torch.as_tensor(at),
+        window,
+        batch_size,
+        noise_seed=noise_seed,
+        times=times,
     )
     aucs = [roc_auc(labels, row) for row in logits.cpu().numpy()]
+    says = (logits[:1] - logits[1:]).double().cpu().numpy()
+    by_image = {
+        str(frame): [aucs[0] - roc_auc(labels, row) for row in rows.cpu().numpy()]
+        for frame, rows in zip(window.tolist(), alone, strict=False)
+    }
     return pd.DataFrame(
         {
             "mask": masks.names,
@@ -191,8 +211,11 @@ def cutout_session(
             "n_frames": len(at),
             "n_run": int(labels.sum()),
             "n_decodable": n_decodable,
+            "in_run": says[:, labels == 1].mean(axis=1),
+            "in_rest": says[:, labels == 0].mean(axis=1),
+            **by_image,
         },
-        columns=["mask", *SCORES],
+        columns=["mask", *SCORES, *SIGNED, *by_image],
     )
 
 
@@ -333,16 +356,21 @@ def _logits(
     at: Tensor,
     window: Tensor,
     batch_size: int,
+    *,
     noise_seed: int | None,
-) -> Tensor:
+    times: bool,
+) -> tuple[Tensor, Tensor]:
     """Return the logits (M + 1, N) of frames `at` (N,), ascending: intact, then under each mask.
 
-    `window` (T,): which images a window has, from the decoded one.
+    `window` (T,): which images a window has, from the decoded one. Also, with `times`, the logits
+    (T, M, N) under each mask in one image of the window alone; else (0, M, N).
     """
     needed, windows = torch.unique(at[:, None] + window, return_inverse=True)
     own = None if noise_seed is None else recording_noise.pixel_sd(images, needed, batch_size)
     firsts, lasts = windows[:, 0].contiguous(), windows[:, -1].contiguous()
     logits = torch.empty(len(hide), len(at), device=images.device)
+    n_times = len(window) if times else 0
+    alone = torch.empty(n_times, len(hide) - 1, len(at), device=images.device)
     kept, begin, done = None, 0, 0  # features (M + 1, n, F) from needed image `begin` on
     parts = needed.split(batch_size)
     with Progress(len(hide) * len(needed), "masked images", "cut-out") as progress:
@@ -355,12 +383,15 @@ def _logits(
             # Windows are in order: those whose last image is there are read, and what no later
             # window needs is dropped.
             ready = int(torch.searchsorted(lasts, begin + kept.shape[1]))
-            logits[:, done:ready] = _read(read_out, kept, windows[done:ready] - begin)
+            whole = windows[done:ready] - begin
+            logits[:, done:ready] = _read(read_out, kept, whole)
+            if times and len(whole):
+                alone[..., done:ready] = _read_alone(read_out, kept, whole)
             if ready < len(at):
                 kept, begin = kept[:, firsts[ready] - begin :], int(firsts[ready])
             done = ready
             progress.update(len(hide) * len(part))
-    return logits
+    return logits, alone
 
 
 def _read(read_out: Stage, features: Tensor, windows: Tensor) -> Tensor:
@@ -371,3 +402,19 @@ def _read(read_out: Stage, features: Tensor, windows: Tensor) -> Tensor:
     flat = features.flatten(0, 1)
     parts = [read_out(flat[part]) for part in rows.split(WINDOWS)]
     return torch.cat(parts).view(n_masks, len(windows))
+
+
+def _read_alone(read_out: Stage, features: Tensor, windows: Tensor) -> Tensor:
+    """Return the logits (T, M, n) of windows (n, T) with one image masked and the others intact.
+
+    features (M + 1, K, F): intact, and under each mask.
+    """
+    windows = windows.to(features.device)
+    intact = features[0][windows]
+    found = intact.new_empty(windows.shape[1], len(features) - 1, len(windows))
+    for place, images in enumerate(windows.T):
+        for mask, masked in enumerate(features[1:]):
+            mixed = intact.clone()
+            mixed[:, place] = masked[images]
+            found[place, mask] = torch.cat([read_out(part) for part in mixed.split(WINDOWS)])
+    return found

@@ -52,7 +52,7 @@ def draw(
         figure = Figure(figsize=(174 * MM, 96 * MM), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=(1, 1))
-        _on_image(left, pixel_map(masks, table["mean"]), image, rois, norm)
+        on_image(left, pixel_map(masks, table["mean"]), image, rois, norm)
         if layout is None:
             _points(right, table, scores)
         else:
@@ -84,7 +84,7 @@ def grid(names: tuple[str, ...]) -> np.ndarray | None:
     return layout
 
 
-def _on_image(
+def on_image(
     axes: Axes, scores: np.ndarray, image: np.ndarray, rois: np.ndarray | None, norm: Normalize
 ) -> None:
     """Draw a mean image, over it scores (H, W), opaque where they are large, and ROIs."""

@@ -17,7 +17,7 @@ from mesodecode.decoders.applied import load
 from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.explain import cutout
 from mesodecode.explain.cutout_masks import masks_of, part
-from mesodecode.explain.cutout_tables import COLUMNS
+from mesodecode.explain.cutout_tables import COLUMNS, SIGNED, frames_of
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.kinds import KINDS
@@ -65,6 +65,8 @@ def score_sessions(
 ) -> pd.DataFrame:
     """Score a block of masks on every test session; return the `COLUMNS` of `cutout_tables`.
 
+    And `SIGNED`, and with `times` a column for each image of a window (see `cutout_session`).
+
     `settings` are those of importance/cutout.yaml; `name` is the decoder's.
     Raises UserError as `cutout_session` does, if sessions of one allocation have other masks, or
     if none of them has both states among the frames that are used.
@@ -89,13 +91,15 @@ def score_sessions(
                 recording,
                 chosen,
                 **{"half_window": decoder.half_window, "device": device, **hiding, **frames},
+                times=settings["times"],
             )
         else:
             counts = {"n_frames": len(at), "n_run": int(labels.sum()), "n_decodable": n_decodable}
             table = pd.DataFrame({"mask": chosen.names}).assign(**counts)
         tables.append(table.assign(session=recording.session))
     tell_short({one["session"].iloc[0]: int(one["n_decodable"].iloc[0]) for one in tables})
-    rows = pd.concat(tables, ignore_index=True).reindex(columns=list(COLUMNS))
+    rows = pd.concat(tables, ignore_index=True)
+    rows = rows.reindex(columns=[*COLUMNS, *SIGNED, *frames_of(rows)])
     if rows["score"].isna().all():
         raise UserError(
             f"{decoder.allocation.id}: in no test session do the frames used have both states; "

@@ -7,6 +7,7 @@ stays in the table of sessions, with NaN, and counts nowhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mesodecode.explain.cutout_masks import CutoutMasks
 COUNTS = ("n_frames", "n_run", "n_decodable")
 SCORES = ("auc_intact", "auc_masked", "score", *COUNTS)
 COLUMNS = (*ATTRIBUTES, "session", "mask", *SCORES)
+SIGNED = ("in_run", "in_rest")  # further columns of the file of an allocation; see `cutout_session`
 
 
 def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -28,7 +30,7 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 
     Raises UserError if one is none, blocks are missing or there twice, or decoders differ.
     """
-    rows = pd.concat([read_table(path, COLUMNS, SCORES) for path in paths], ignore_index=True)
+    rows = pd.concat([_read(path) for path in paths], ignore_index=True)
     decoders = rows["decoder"].unique()
     if len(decoders) > 1:
         raise UserError(f"cut-outs of {', '.join(decoders)}: summarise those of one decoder")
@@ -46,9 +48,23 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
     return rows
 
 
-def allocation_scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores (masks × allocations): means over the sessions that have one."""
-    scores = rows.groupby(["mask", "allocation"], sort=False)["score"].mean().unstack()
+def _read(path: str | Path) -> pd.DataFrame:
+    table = read_table(path, COLUMNS, (*SCORES, *SIGNED))
+    frames = frames_of(table)
+    return table.assign(**table[frames].apply(pd.to_numeric, errors="coerce"))
+
+
+def frames_of(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that are named by a frame of the window, relative to the decoded one."""
+    return [name for name in rows.columns if re.fullmatch(r"-?\d+", name)]
+
+
+def allocation_scores(rows: pd.DataFrame, value: str = "score") -> pd.DataFrame:
+    """Return the scores (masks × allocations): means over the sessions that have one.
+
+    `value`: of `SIGNED` or `frames_of`, in their place.
+    """
+    scores = rows.groupby(["mask", "allocation"], sort=False)[value].mean().unstack()
     return scores.loc[rows["mask"].unique(), rows["allocation"].unique()]
 
 
@@ -86,6 +102,47 @@ def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False
             **{key: int(scored[key].sum()) for key in COUNTS},
         }
     ).rename(columns={"std": "sd", "min": "lowest", "max": "highest"})
+
+
+def signed_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a mask, over allocations: mask, n, score, sd (sample SD), in_run and in_rest.
+
+    in_run and in_rest in logits, see `cutout_session`.
+    """
+    scores = allocation_scores(rows)
+    table = pd.DataFrame({"mask": scores.index, "n": scores.notna().sum(axis=1).to_numpy()})
+    table = table.assign(score=scores.mean(axis=1).to_numpy(), sd=scores.std(axis=1).to_numpy())
+    return table.assign(
+        **{key: allocation_scores(rows, key).mean(axis=1).to_numpy() for key in SIGNED}
+    )
+
+
+def times_table(rows: pd.DataFrame, frame_rate: float) -> pd.DataFrame:
+    """Return a row a mask and image of the window, over allocations.
+
+    mask; frame, relative to the decoded one, and time_s in s; n, mean and sd (sample SD) of the
+    score of hiding the area in that image alone.
+    Raises UserError if no such scores are there.
+    """
+    frames = frames_of(rows)
+    if not frames:
+        raise UserError("the scores are of whole windows; make them with --times")
+    tables = []
+    for name in frames:
+        scores = allocation_scores(rows, name)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "mask": scores.index,
+                    "frame": int(name),
+                    "time_s": int(name) / frame_rate,
+                    "n": scores.notna().sum(axis=1).to_numpy(),
+                    "mean": scores.mean(axis=1).to_numpy(),
+                    "sd": scores.std(axis=1).to_numpy(),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
 
 
 def pixel_map(masks: CutoutMasks, scores: Sequence[float]) -> np.ndarray:

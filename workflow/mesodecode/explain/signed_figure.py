@@ -27,25 +27,25 @@ def draw(maps: Sequence[ShapMap], cortex: Cortex | None = None) -> Figure:
     `cortex` has the outlines of the maps' ROIs, in their order. All colours are centred on 0.
     """
     signed, rate = mean_of(maps, "signed"), common_rate(maps)
-    each = _norm(signed)
+    each = centred(signed)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(174 * MM, (112 if cortex else 62) * MM), layout="constrained")
         FigureCanvasAgg(figure)
         if cortex is None:
-            _heat(figure.subplots(), maps[0], signed, rate, each)
+            _rois(figure.subplots(), maps[0], signed, rate, each)
             return figure
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1))
-        whole, heat = (part.subplots() for part in top.subfigures(1, 2, width_ratios=(1, 2)))
+        whole, by_time = (part.subplots() for part in top.subfigures(1, 2, width_ratios=(1, 2)))
         total = signed.sum(axis=0)
-        paint(whole, cortex, total, _norm(total))
-        _bar(whole, _norm(total), "bottom", f"SHAP, sum over the window\n{SPEAKS}")
-        _heat(heat, maps[0], signed, rate, each)
+        paint(whole, cortex, total, centred(total))
+        bar(whole, centred(total), "bottom", f"SHAP, sum over the window\n{SPEAKS}")
+        _rois(by_time, maps[0], signed, rate, each)
         parts = np.array_split(np.arange(len(signed)), min(PANELS, len(signed)))
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
         for axes, part in zip(panels, parts, strict=True):
             paint(axes, cortex, signed[part].mean(axis=0), each)
-            axes.set_title(_span(maps[0].frame[part], rate), fontsize=6)
-        for axes, letter in ((whole, "A"), (heat, "B")):
+            axes.set_title(span(maps[0].frame[part], rate), fontsize=6)
+        for axes, letter in ((whole, "A"), (by_time, "B")):
             axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
         panels[0].text(
             *(0, 1.18, "C"), transform=panels[0].transAxes, fontweight="bold", fontsize=8
@@ -53,24 +53,36 @@ def draw(maps: Sequence[ShapMap], cortex: Cortex | None = None) -> Figure:
     return figure
 
 
-def _heat(axes: Axes, about: ShapMap, signed: np.ndarray, rate: float, norm: Normalize) -> None:
-    """Draw a signed map (frames, ROIs)."""
+def _rois(axes: Axes, about: ShapMap, signed: np.ndarray, rate: float, norm: Normalize) -> None:
     names = about.names or [str(roi) for roi in about.roi]
+    heat(axes, names, about.frame, signed, rate, norm)
+    axes.set_xlabel("ROI" if about.names else "ROI number")
+    bar(axes, norm, "right", f"SHAP a frame\n{SPEAKS}")
+
+
+def heat(
+    axes: Axes,
+    names: Sequence[str],
+    frame: np.ndarray,
+    values: np.ndarray,
+    rate: float,
+    norm: Normalize,
+) -> None:
+    """Draw values (frames, units) by unit and time; in frames if `rate` is 0."""
     step = 1 / (rate or 1)
-    low, high = about.frame[0] * step - step / 2, about.frame[-1] * step + step / 2
+    low, high = frame[0] * step - step / 2, frame[-1] * step + step / 2
     extent = (-0.5, len(names) - 0.5, low, high)
     look = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
-    axes.imshow(signed, cmap=COLOURS, norm=norm, extent=extent, **look)
+    axes.imshow(values, cmap=COLOURS, norm=norm, extent=extent, **look)
     axes.axhline(0, color="0.3", lw=0.6, ls=(0, (4, 3)))
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=4.5 if len(names) < 40 else 4)
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("ROI" if about.names else "ROI number")
     axes.set_ylabel(f"Time ({'s' if rate else 'frames'})\nafter decoded frame")
-    _bar(axes, norm, "right", f"SHAP a frame\n{SPEAKS}")
 
 
-def _bar(axes: Axes, norm: Normalize, location: str, label: str) -> None:
-    bar = axes.figure.colorbar(
+def bar(axes: Axes, norm: Normalize, location: str, label: str) -> None:
+    """Draw the colour bar of a panel."""
+    drawn = axes.figure.colorbar(
         ScalarMappable(norm, COLOURS),
         ax=axes,
         location=location,
@@ -79,22 +91,23 @@ def _bar(axes: Axes, norm: Normalize, location: str, label: str) -> None:
         pad=0.03,
         aspect=25,
     )
-    bar.set_label(label, fontsize=6)
-    bar.outline.set_linewidth(0.4)
-    bar.ax.tick_params(labelsize=5.5, width=0.4, length=2)
+    drawn.set_label(label, fontsize=6)
+    drawn.outline.set_linewidth(0.4)
+    drawn.ax.tick_params(labelsize=5.5, width=0.4, length=2)
 
 
-def _norm(values: np.ndarray) -> Normalize:
+def centred(values: np.ndarray) -> Normalize:
+    """Return a scale of colours that has 0 in its middle."""
     largest = float(np.nanmax(np.abs(values))) or 1.0
     return Normalize(-largest, largest)
 
 
-def _span(frame: np.ndarray, rate: float) -> str:
-    """Return the time of frames as "-0.50 to -0.37 s"."""
+def span(frame: np.ndarray, rate: float) -> str:
+    """Return the time of frames as "-0.50 to -0.37 s"; in frames if `rate` is 0."""
     first, last = (f"{at / rate:.2f}" if rate else f"{at}" for at in (frame[0], frame[-1]))
     unit = "s" if rate else "frames"
-    span = first if first == last else f"{first} to {last}"
-    return f"{span} {unit}".replace("-", "\u2212")
+    words = first if first == last else f"{first} to {last}"
+    return f"{words} {unit}".replace("-", "\u2212")
 
 
 def caption(maps: Sequence[ShapMap], session: str | None) -> str:

@@ -281,6 +281,7 @@ SECTIONS = [
         figures=(
             "importance_{importance}",
             "importance_{importance}_signed",
+            "importance_{importance}_times",
             "importance_{importance}_mice",
             "importance_{importance}_sides",
             "importance_{importance}_checks",

@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import file_formats
+from mesodecode.study import file_formats, schema
 from mesodecode.study.kinds import explained_by
 
 # The masks that a cut-out makes, with the lengths they have, and the files it reads others from.
@@ -58,6 +58,11 @@ def check_cutout(where: str, settings: Mapping[str, Any], kinds: Mapping[str, st
         raise UserError(
             f"{where}.decoder: no decoder of images '{decoder}'; "
             f"known: {', '.join(known) or 'none'}"
+        )
+    if settings.get("times") and "half_window" not in schema.properties(kinds[decoder]):
+        raise UserError(
+            f"{where}.times: '{decoder}' reads one image, not a window of them; name a decoder "
+            "with an RNN, or leave times out"
         )
     check_masks(f"{where}.", settings)
 

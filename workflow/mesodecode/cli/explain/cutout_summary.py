@@ -5,7 +5,8 @@ Example: mesodecode cutout-summary --scores results/demo/importance/cutout/cnn/*
 --figure importance
 
 Writes --out (a row a mask: score over allocations, mean, sd, n, lowest and highest; centre and
-area in px; frames used), --sessions (a row a session and mask) and the figure as PREFIX.svg and
+area in px; frames used), --sessions (a row a session and mask), --signed (a row a mask: score, and
+in_run and in_rest, what the area says in logits, above 0 for run) and the figure as PREFIX.svg and
 PREFIX.png. Masks and lengths must be those of the scores.
 """
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_out(parser, "TSV to write, a row a mask")
     options.add_out(parser, "TSV to write, a row a session and mask", "--sessions")
     options.add_figure(parser)
+    add("--signed", type=Path, metavar="FILE", help="TSV to write, a row a mask: what areas say")
     options.add_settings(parser, "importance_cutout")
 
 
@@ -60,4 +62,6 @@ def run(args: argparse.Namespace) -> None:
         caption=cutout_figure.caption(table, decoder, masks, settings, recording.session),
     )
     write_table(table, args.out)
-    write_table(rows, args.sessions)
+    write_table(rows[list(cutout_tables.COLUMNS)], args.sessions)
+    if args.signed:
+        write_table(cutout_tables.signed_table(rows), args.signed)
