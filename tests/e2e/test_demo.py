@@ -63,6 +63,9 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     shap = pd.read_csv(results / "tables" / "importance_shap.tsv", sep="\t")
     assert set(shap.sort_values("mean", ascending=False)["roi"][:4]) == {6, 8, 31, 33}
     assert "What roi_gru looks at: mean |SHAP|" in report
+    signed = pd.read_csv(results / "tables" / "importance_shap_signed.tsv", sep="\t")
+    assert set(signed.set_index("roi")["toward"][[6, 8, 31, 33]]) == {"run"}  # they rise with it
+    assert "Which state the activity of an area speaks for" in report
     checks = pd.read_csv(results / "tables" / "importance_shap_checks.tsv", sep="\t")
     verdicts = checks.set_index("check")["verdict"].to_dict()
     assert {verdicts.pop("seeds"), verdicts.pop("noise")} == {"not made"}
