@@ -91,7 +91,8 @@ def test_ceilings_are_spoken_of_where_a_study_asks_for_them():
 
     assert expects() == ("-", "-")
     assert expects(position_jitter=0.01) == ("-", "ceilings gap")
-    assert expects(signal_drift=0.01) == ("ceilings days", "ceilings gap")
+    moved = "shift m1, m2, m3, m4, m5; ceilings gap"
+    assert expects(signal_drift=0.01) == ("ceilings days", moved)
     elsewhere = {"m2": {"signal_rois": [1, 26]}}
     assert expects(by_mouse=elsewhere) == ("ceilings gap", "shift m2")
     del config["ceilings"]

@@ -95,15 +95,16 @@ def expected(settings: Mapping[str, Any], mice: Sequence[str]) -> Expected:
     `settings` is the table `simulate` of a config, defaults filled in. Quality control should speak
     of a mouse whose movies or labels are at fault, the shift report of one that differs in any
     other setting; confounds of what runs along without neurons; chance where nothing was planted.
-    Allowed besides: that a faulty movie is shifted, that a moving brain drifts, and any shift where
-    nothing can be decoded.
+    Allowed besides: that a faulty movie, or a mouse whose signal moves from day to day, is shifted,
+    that a moving brain drifts, and any shift where nothing can be decoded.
     """
     should, may = set(), set()
     for mouse in mice:
         own = settings["by_mouse"].get(mouse, {})
         has = {**settings, **own}
         differs = {key for key, value in own.items() if value != settings[key]}
-        if any(has[key] for key in ARTEFACTS) or differs.intersection(PLACES):
+        moved = differs.intersection(PLACES) or has["signal_drift"]
+        if moved or any(has[key] for key in ARTEFACTS):
             may.add(("shift", mouse))
         if any(has[key] for key in ARTEFACTS + LABELS):
             should.add(("qc", mouse))
