@@ -89,6 +89,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
         "allocations",
         "tune_config",
         "recordings_of_mouse",
+        "recordings_of_mouse_of_variant",
         "comparisons",
         "inference",
         "quality_table",

@@ -371,7 +371,7 @@ rule fit_roi:
 # ROIs that some recording of the study lacks.
 rule dropped_rois:
     input:
-        recordings=lists_of(STUDY.mice),
+        recordings=lambda wildcards: lists_of(STUDY.mice, wildcards.decoder),
     output:
         RESULTS / "dropped/{decoder}.json",
     log:

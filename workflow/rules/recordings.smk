@@ -3,7 +3,7 @@
 REQUIRED INPUTS: the files that `recordings:` in the config names (none if `simulate:` is there;
     internet for those that are missing if `fetch:` names a record)
 OUTPUTS: recordings/{session}.h5, recordings/{mouse}.txt (a list of them), measures/{session}.h5
-    (what rule qc checks), sources/{session}.json (which files it was made of: of no use to jobs),
+    (what rule qc checks; those of a variant under variants/{variant}/), sources/{session}.json (which files it was made of: of no use to jobs),
     tables/cohort.tsv; with `fetch:`, the missing files; tables/qc.tsv, figures/qc.svg and .png of all
     sessions, figures/qc/{session}.svg and .png; tables/roi_correlation.tsv and _summary.tsv,
     figures/roi_correlation.svg and .png. `snakemake qc` checks the quality of the recordings alone,
@@ -17,7 +17,13 @@ include: "functions/recordings.smk"
 import glob
 
 from mesodecode.base.files import matching
-from mesodecode.study import cohort_table, correction_table, schema, session_ids
+from mesodecode.study import (
+    cohort_table,
+    correction_table,
+    schema,
+    session_ids,
+    variants,
+)
 
 # Keys of `recordings` that name files.
 SOURCES = session_ids.OWN_FILES
@@ -168,6 +174,26 @@ if STUDY.harmonised:
             "2> {log}"
 
 
+# The same sessions, preprocessed as a variant of the study has them.
+use rule preprocess as preprocess_variant with:
+    output:
+        recording=RESULTS / "variants/{variant}/recordings/{session}.h5",
+        measures=RESULTS / "variants/{variant}/measures/{session}.h5",
+    log:
+        RESULTS / "logs/preprocess_variant/{variant}/{session}.log",
+    benchmark:
+        RESULTS / "benchmarks/preprocess_variant/{variant}/{session}.tsv"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(240),
+    params:
+        flags=preprocess_flags,
+        record=str(RESULTS / "variants/{variant}/sources/{session}.json"),
+        code=code_version("preprocess"),
+    message:
+        "Preprocessing session {wildcards.session} as {wildcards.variant}"
+
+
 rule recordings_of_mouse:
     input:
         lambda wildcards: expand(
@@ -185,6 +211,19 @@ rule recordings_of_mouse:
         "Listing the recordings of mouse {wildcards.mouse}"
     shell:
         "printf '%s\\n' {input:q} > {output} 2> {log}"
+
+
+use rule recordings_of_mouse as recordings_of_mouse_of_variant with:
+    input:
+        lambda wildcards: expand(
+            RESULTS / "variants/{variant}/recordings/{session}.h5",
+            variant=wildcards.variant,
+            session=STUDY.mice[wildcards.mouse],
+        ),
+    output:
+        RESULTS / "variants/{variant}/recordings/{mouse}.txt",
+    log:
+        RESULTS / "logs/recordings_of_mouse/{variant}/{mouse}.log",
 
 
 rule cohort:

@@ -47,16 +47,16 @@ shell.prefix(  # Snakemake formats the prefix, so its braces are doubled once mo
 
 
 @functools.cache
-def compared(session):
+def compared(session, variant=None):
     """How the files of a session stand to those that its recording or responses were made of.
 
     Of simulated ones nothing is said: a job behind `ancient` does not follow the one that makes them.
     """
     if "simulate" in STUDY.config:
         return fingerprints.Comparison()
-    found = fingerprints.compare(
-        RESULTS / f"sources/{session}.json", session_files(session)
-    )
+    made = RESULTS if variant is None else RESULTS / f"variants/{variant}"
+    files = session_files(session, variant) if variant else session_files(session)
+    found = fingerprints.compare(made / f"sources/{session}.json", files)
     if workflow.is_main_process:
         for name in found.changed:
             print(
@@ -66,14 +66,14 @@ def compared(session):
     return found
 
 
-def as_compared(paths, session):
+def as_compared(paths, session, variant=None):
     """Files of a session as inputs: by their dates, unless they are known to be the same."""
-    return ancient(paths) if compared(session).same else paths
+    return ancient(paths) if compared(session, variant).same else paths
 
 
-def revision_flag(session):
+def revision_flag(session, variant=None):
     """What the files of a session are called once they are no longer the first."""
-    revision = compared(session).revision
+    revision = compared(session, variant).revision
     return f"--revision={revision}" if revision else ""
 
 

@@ -44,9 +44,7 @@ if SHIFTED:
         input:
             allocations=RESULTS / "allocations.tsv",
             models=model_files,
-            recordings=expand(
-                RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of
-            ),
+            recordings=recordings_of_decoder,
             features=features_files,
             predictions=expand(
                 RESULTS / "predictions/{{decoder}}/{allocation}.h5",

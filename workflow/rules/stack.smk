@@ -11,7 +11,7 @@ include: "functions/stack.smk"
 
 rule stack_roi:
     input:
-        lambda wildcards: lists_of(mice_of_group(wildcards)),
+        lambda wildcards: lists_of(mice_of_group(wildcards), wildcards.decoder),
     output:
         stack=RESULTS / "stacks/{decoder}/{mouse}.pt",
     log:

@@ -24,6 +24,7 @@ wildcard_constraints:
     # not the ids themselves: Snakemake scans a pattern of 380 of them for every file
     allocation=r"train-[\w+-]+\.valid-[\w+-]+\.test-[\w+-]+",
     training=r"train-[\w+-]+(\.tuned-[\w+-]+)?",
+    variant="|".join(STUDY.variants) or "no variant",
 
 
 # GPUs of a job that trains or applies a CNN, or trains on its features. ROI decoders are small: on
@@ -82,13 +83,26 @@ def applied(decoder):
     return [start, *cnn]
 
 
-def lists_of(mice):
-    """The list of recordings of each mouse; jobs that read many mice depend on these.
+def recordings_folder(decoder):
+    """The folder of the recordings that a decoder reads: the study's own, or those of a variant."""
+    variant = STUDY.variant(decoder)
+    return (
+        f"{RESULTS}/recordings"
+        if variant is None
+        else f"{RESULTS}/variants/{variant}/recordings"
+    )
+
+
+def lists_of(mice, decoder=None):
+    """The list of recordings of each mouse, of the study itself or as a decoder reads them.
+
+    Jobs that read many mice depend on these.
 
     Five lists in the place of 64 recordings: what Snakemake takes to plan a study grows with the
     jobs times their inputs.
     """
-    return [f"{RESULTS}/recordings/{mouse}.txt" for mouse in mice]
+    folder = recordings_folder(decoder) if decoder else f"{RESULTS}/recordings"
+    return [f"{folder}/{mouse}.txt" for mouse in mice]
 
 
 def allocation_of(wildcards):
@@ -102,7 +116,8 @@ def allocation_of(wildcards):
 def recordings_of(*roles):
     """An input function: the recordings of the mice with these roles in the job's allocation."""
     return lambda wildcards: lists_of(
-        mouse for role in roles for mouse in getattr(allocation_of(wildcards), role)
+        (mouse for role in roles for mouse in getattr(allocation_of(wildcards), role)),
+        wildcards.decoder,
     )
 
 

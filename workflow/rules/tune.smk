@@ -30,7 +30,9 @@ rule tune:
     input:
         config=RESULTS / "tune/{decoder}/config.json",
         first=first_weights,
-        recordings=lambda wildcards: lists_of(mice_beside(wildcards.test)),
+        recordings=lambda wildcards: lists_of(
+            mice_beside(wildcards.test), wildcards.decoder
+        ),
     output:
         best=RESULTS / "tune/{decoder}/test-{test}.json",
         trials=RESULTS / "tune/{decoder}/test-{test}.tsv",

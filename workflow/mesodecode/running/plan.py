@@ -27,7 +27,7 @@ from mesodecode.study.study import Study
 
 # folders of results/
 LARGE = ("simulated", "recordings", "trained", "passed", "features", "models", "predictions")
-LARGE += ("ceilings",)
+LARGE += ("ceilings", "variants")
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
 PASSED_BYTES = 9, 4  # frame and label of a frame, and its logit of an epoch, before compression
@@ -268,7 +268,9 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
     def frames(*roles: str) -> int:
         return sum(movies[session][0] for session in study.sessions(output.stem, *roles))
 
-    if folder in ("recordings", "simulated") and output.suffix in (".h5", ".tif"):
+    if folder == "variants" and output.parent.name != "recordings":
+        return 0
+    if folder in ("recordings", "simulated", "variants") and output.suffix in (".h5", ".tif"):
         return movies.get(output.stem, (0, 0))[1]
     if folder == "features":  # of a mouse; those of an allocation are links
         if output.parent.parent.name == "features":

@@ -64,7 +64,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         for pattern in patterns if isinstance(patterns, list) else [patterns]:
             check_pattern(pattern, f"recordings.{kind}")
     check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
-    config["corrections"] = _corrections(config["corrections"], config["recordings"])
+    config["corrections"] = corrections(config["corrections"], config["recordings"])
     config["qc"] = _thresholds(config["qc"])
     config["shift"] = _shift(config["shift"])
     schema.check(config["nwb"], "nwb", "nwb")
@@ -142,17 +142,19 @@ def _by_mouse(
     return table
 
 
-def _corrections(settings: dict[str, Any], recordings: dict[str, Any]) -> dict[str, Any]:
-    """Return the corrections, checked and with defaults filled in."""
-    schema.check(settings, "corrections", "corrections")
+def corrections(
+    settings: dict[str, Any], recordings: dict[str, Any], where: str = "corrections"
+) -> dict[str, Any]:
+    """Return the corrections, checked and with defaults filled in; `where`: their table."""
+    schema.check(settings, "corrections", where)
     filled = schema.defaults("corrections", **settings)
     by_light = recordings["light_sources"] is not None
-    correction_table.check(filled, "config: corrections", by_light=by_light)
+    correction_table.check(filled, f"config: {where}", by_light=by_light)
     for kind in correction_table.FILES:
-        check_pattern(filled[kind], f"corrections.{kind}", one_file=True)
+        check_pattern(filled[kind], f"{where}.{kind}", one_file=True)
     if filled["binning"] > 1 and recordings["roi_masks"]:
         raise UserError(
-            "config: corrections: binning and recordings.roi_masks do not go together, since masks "
+            f"config: {where}: binning and recordings.roi_masks do not go together, since masks "
             "are in pixels as recorded; use image_size, which comes after them"
         )
     return filled

@@ -13,9 +13,11 @@ from mesodecode.study import (
     causality,
     cohort_table,
     correction_table,
+    decoder_lines,
     kinds,
     protocols,
     schema,
+    variants,
 )
 from mesodecode.study.allocation import Allocation
 
@@ -42,7 +44,7 @@ def resolve(
     Raises UserError naming the setting that does not hold.
     """
     rate = cohort_table.decoded_rate(config)
-    decoders = {name: _decoder(name, config["decoders"], rate) for name in config["decoders"]}
+    decoders = {name: _decoder(name, config, rate) for name in config["decoders"]}
     for decoder in decoders.values():
         _check_start(decoder, decoders)
         _check_members(decoder, decoders)
@@ -50,6 +52,7 @@ def resolve(
         if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
         _check_sessions(decoder, mice)
+    variants.check(decoders, config)
     _check_comparisons(config, decoders)
     return decoders
 
@@ -59,21 +62,8 @@ def kind_of(settings: dict[str, Any]) -> str:
     return kinds.kind_of(settings).name
 
 
-def _decoder(name: str, table: dict[str, dict[str, Any]], rate: float) -> Decoder:
-    settings, seen = dict(table[name]), [name]
-    while "like" in settings:
-        parent = settings.pop("like")
-        if not isinstance(parent, str) or parent not in table:
-            raise UserError(
-                f"config: decoders.{seen[-1]}.like: no decoder '{parent}'; "
-                f"known: {', '.join(table)}"
-            )
-        if parent in seen:
-            raise UserError(
-                f"config: decoders.{name}.like: {' → '.join([*seen, parent])} is a circle"
-            )
-        settings = table[parent] | settings
-        seen.append(parent)
+def _decoder(name: str, config: dict[str, Any], rate: float) -> Decoder:
+    settings = decoder_lines.merged(name, config["decoders"], config["variants"])
     kind = kind_of(settings)
     settings = _in_frames(settings, kind, rate)
     schema.check(settings, kind, f"decoders.{name}")
@@ -186,19 +176,19 @@ def _check_adapted(
 
 def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> dict[str, str]:
     """Return decoder -> its protocol (see `mesodecode.study.protocols`), from settings alone."""
-    tables = cohort_table.all_tables(config)
-    corrected = any(correction_table.looks_ahead(table["corrections"]) for table in tables)
-    found = {
-        name: protocols.of(with_start(decoder, decoders), corrected, _start_of(decoder, decoders))
-        for name, decoder in decoders.items()
-        if decoder.kind != "average"
-    }
-    return {
-        name: found[name]
-        if name in found
-        else protocols.weakest(found[member] for member in decoder.settings["average_of"])
-        for name, decoder in decoders.items()
-    }
+
+    def of(name: str) -> str:
+        decoder = decoders[name]
+        if decoder.kind == "average":
+            return protocols.weakest(map(of, decoder.settings["average_of"]))
+        variant = variants.read_by(name, decoders, config)
+        own = variant is None
+        tables = cohort_table.all_tables(config) if own else [config["variants"][variant]]
+        corrected = any(correction_table.looks_ahead(table["corrections"]) for table in tables)
+        start = _start_of(decoder, decoders)
+        return protocols.of(with_start(decoder, decoders), corrected, start)
+
+    return {name: of(name) for name in decoders}
 
 
 def _start_of(decoder: Decoder, decoders: Mapping[str, Decoder]) -> dict[str, Any] | None:

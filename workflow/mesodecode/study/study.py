@@ -29,6 +29,7 @@ from mesodecode.study import (
     session_dates,
     session_ids,
     tuning,
+    variants,
 )
 from mesodecode.study.allocation import ROLES, Allocation
 from mesodecode.study.ceilings import SessionSplit
@@ -148,13 +149,17 @@ class Study:
             own["day"] = (self.dates[session] - min(self.dates.values())).days
         return own
 
-    def source(self, kind: str, session: str) -> str | list[str] | None:
+    def source(self, kind: str, session: str, variant: str | None = None) -> str | list[str] | None:
         """Return the path of a session's file, None without one.
 
-        `kind`: key of `recordings` or of `corrections`; a list of paths where the config has one.
+        `kind`: key of `recordings` or of `corrections`, those of a variant if one is named; a list
+        of paths where the config has one.
         """
         tables = self.of_session(session)
-        pattern = (tables["recordings"] | tables["corrections"]).get(kind)
+        corrections = tables["corrections"]
+        if variant is not None:
+            corrections = self.config["variants"][variant]["corrections"]
+        pattern = (tables["recordings"] | corrections).get(kind)
         if isinstance(pattern, list):
             return [self.filled(path, session) for path in pattern]
         return pattern and self.filled(pattern, session)
@@ -163,6 +168,16 @@ class Study:
         """Return the paths of `source` as a list, empty without one."""
         found = self.source(kind, session) or []
         return [found] if isinstance(found, str) else found
+
+    def variant(self, decoder: str) -> str | None:
+        """Return the variant whose recordings a decoder reads; None: those of the study itself."""
+        return variants.read_by(decoder, self.decoders, self.config)
+
+    @property
+    def variants(self) -> list[str]:
+        """The variants that have recordings of their own, which decoders read."""
+        read = {self.variant(name) for name in self.decoders}
+        return [name for name in self.config["variants"] if name in read]
 
     @property
     def roi_decoders(self) -> list[Decoder]:
@@ -320,6 +335,8 @@ def load(path: str | Path) -> Study:
 def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
     config = config_tables.with_defaults(config)
+    config["variants"] = variants.filled(config)
+    config["decoders"] = variants.with_lines(config)
     mice = session_ids.included(config)
     if not config["decoders"]:
         _importance(config["importance"], {})

@@ -13,7 +13,7 @@ def split_of(wildcards):
 def sessions_with(role):
     """An input function: the recordings of the sessions with a role in the job's split."""
     return lambda wildcards: [
-        f"{RESULTS}/recordings/{one.session}.h5"
+        f"{recordings_folder(wildcards.decoder)}/{one.session}.h5"
         for one in getattr(split_of(wildcards), role)
     ]
 

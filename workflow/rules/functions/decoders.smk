@@ -114,7 +114,7 @@ def made_by(wildcards):
 
 def recordings_of_one(wildcards):
     """The recordings of the job's mouse."""
-    return lists_of([wildcards.mouse])
+    return lists_of([wildcards.mouse], wildcards.decoder)
 
 
 def labels_of_one(wildcards):

@@ -97,8 +97,9 @@ def areas_of(name, sessions):
 def cutout_picture(wildcards):
     """What the figure of a cut-out is drawn on: a session, and where its ROIs are."""
     session = next(iter(STUDY.mouse_of))
+    folder = recordings_folder(IMPORTANCE[wildcards.importance]["decoder"])
     return {
-        "recording": [RESULTS / f"recordings/{session}.h5"],
+        "recording": [f"{folder}/{session}.h5"],
         "areas": areas_of(wildcards.importance, [session]),
         "rois": place_of_rois(session),
     }

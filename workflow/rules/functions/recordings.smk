@@ -7,17 +7,18 @@ def source_files(wildcards):
     ROI files count whether or not a decoder reads them: the first ROI decoder must not change the
     recordings, or all networks would be trained again.
     """
-    session = wildcards.session
+    about = wildcards.session, wildcards.get("variant")
     return {
-        kind: as_compared(on_disk(paths), session)
-        for kind, paths in session_files(session).items()
+        kind: as_compared(on_disk(paths), *about)
+        for kind, paths in session_files(*about).items()
         if paths
     }
 
 
-def session_files(session):
+def session_files(session, variant=None):
     """The files of a session as the config names them, None where it has none of a kind."""
-    return {kind: STUDY.source(kind, session) for kind in (*SOURCES, *CORRECTION_FILES)}
+    kinds = (*SOURCES, *CORRECTION_FILES)
+    return {kind: STUDY.source(kind, session, variant) for kind in kinds}
 
 
 def on_disk(paths):
@@ -41,7 +42,7 @@ def files_to_fetch():
 
 def preprocess_flags(wildcards):
     """The flags of `mesodecode preprocess` for a session."""
-    session = STUDY.by_id[wildcards.session]
+    session, variant = STUDY.by_id[wildcards.session], wildcards.get("variant")
     recordings = STUDY.of_session(session.id)["recordings"]
     flags = {
         **{key: recordings[key] for key in schema.flags("recordings")},
@@ -49,7 +50,7 @@ def preprocess_flags(wildcards):
         "session": session.id,
         "session_name": session.name if session.name != session.id else None,
         "mouse": session.mouse,
-        "image_size": STUDY.config["image_size"],
+        "image_size": variants.preprocessing(STUDY.config, variant)["image_size"],
     }
     words = []
     for key, value in flags.items():
@@ -60,14 +61,25 @@ def preprocess_flags(wildcards):
                 if isinstance(value, list)
                 else [f"--{dashed}={value}"]
             )
-    words = [shlex.join(words), correction_flags(wildcards), revision_flag(session.id)]
+    words = [
+        shlex.join(words),
+        correction_flags(wildcards),
+        revision_flag(session.id, variant),
+    ]
     return " ".join(filter(None, words))
 
 
 def correction_flags(wildcards):
     """The corrections as flags, with the files of this session; nothing where there are none."""
-    files = {kind: STUDY.source(kind, wildcards.session) for kind in CORRECTION_FILES}
-    settings = STUDY.of_session(wildcards.session)["corrections"] | files
+    variant = wildcards.get("variant")
+    files = {
+        kind: STUDY.source(kind, wildcards.session, variant)
+        for kind in CORRECTION_FILES
+    }
+    own = STUDY.of_session(wildcards.session)["corrections"]
+    settings = (
+        STUDY.config["variants"][variant]["corrections"] if variant else own
+    ) | files
     if settings == schema.defaults("corrections"):
         return ""
     return options.as_flags(settings, "corrections")

@@ -7,8 +7,12 @@ def searched_config(wildcards):
     """What a search of settings reads of the config, as JSON: mice, and one decoder."""
     tables = ("study", "mice", "exclude", "allocation", "recordings")
     config = {key: STUDY.config[key] for key in tables}
-    for key in ("decoders", "tune"):
-        config[key] = {wildcards.decoder: STUDY.config[key][wildcards.decoder]}
+    line = dict(STUDY.config["decoders"][wildcards.decoder])
+    line.pop(
+        "variant", None
+    )  # its settings are in the line, its recordings are handed over
+    config["decoders"] = {wildcards.decoder: line}
+    config["tune"] = {wildcards.decoder: STUDY.config["tune"][wildcards.decoder]}
     return json.dumps(config)
 
 

@@ -37,5 +37,5 @@ def run(args: argparse.Namespace) -> None:
         study = studies.resolve(config)
         tables = (study.config["importance"], study.config["comparisons"])
         known = [study.allocations, study.mouse_of, study.decoders, *tables]
-        known += study.ceilings.values()
+        known += [*study.ceilings.values(), study.variants]
     runtimes.write(runtimes.collect(args.benchmarks, known), args.out)

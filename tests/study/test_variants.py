@@ -1,0 +1,137 @@
+"""Variants of a study: other preprocessing of the same sessions, and the decoders on it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from mesodecode.base.files import UserError
+from mesodecode.study import decoder_table
+from mesodecode.study import study as studies
+
+STUDY = """
+study: s
+recordings: {movie: "{session}.tif", behavior: "{session}.mat", rois: "{session}_roi.mat"}
+mice: {a: [a1], b: [b1], c: [c1], d: [d1], e: [e1]}
+corrections: {dark_offset: 100}
+decoders:
+  linear: {model: logistic_regression, pixels: 16}
+  cnn: {}
+  gru: {start_from: cnn, rnn: gru, cnn_weights: frozen}
+  past: {adapted_from: linear, normalise: past}
+  mean: {average_of: [linear, gru]}
+  roi: {input: rois, rnn: gru}
+  mine: {like: linear, variant: small, pixels: 4}
+variants:
+  dff: {corrections: {dff: mean}, decoders: [linear, mean, past]}
+  small: {image_size: 32, settings: {pixels: 8, C: 0.5}, decoders: [linear]}
+  coarse: {settings: {pixels: 8}, decoders: [linear]}
+  z: {corrections: {dff: mean}, settings: {normalise: zscore}, decoders: [roi]}
+  again: {corrections: {dff: mean}, settings: {pixels: 4}, decoders: [linear]}
+"""
+
+
+def config(**variants):
+    made = yaml.safe_load(STUDY)
+    if variants:
+        del made["decoders"]["mine"]
+        made["variants"] = variants
+    return made
+
+
+def refused(**variants):
+    with pytest.raises(UserError) as error:
+        studies.resolve(config(**variants))
+    return str(error.value)
+
+
+def test_decoders_of_a_variant_are_made_with_all_that_they_are_made_of():
+    study = studies.resolve(config())
+    made = {name: one.settings for name, one in study.decoders.items()}
+    assert made["linear_dff"] == made["linear"] | {"variant": "dff"}
+    assert made["mean_dff"]["average_of"] == ["linear_dff", "gru_dff"]
+    assert made["gru_dff"]["start_from"] == "cnn_dff" and made["cnn_dff"]["variant"] == "dff"
+    assert made["past_dff"] == made["past"] | {"adapted_from": "linear_dff"}
+    # a line's own words come before those of its variant, and these before what it is like
+    assert (made["mine"]["pixels"], made["mine"]["C"]) == (4, 0.5)
+    assert (made["linear_small"]["pixels"], made["linear"]["pixels"]) == (8, 16)
+
+
+def test_recordings_are_made_once_for_each_preprocessing():
+    study = studies.resolve(config())
+    read = {name: study.variant(name) for name in study.decoders}
+    assert (
+        read["linear_dff"] == read["past_dff"] == read["gru_dff"] == read["linear_again"] == "dff"
+    )
+    assert read["linear_coarse"] is read["linear"] is read["mean_dff"] is None
+    assert read["roi_z"] is None  # signals that are given are corrected by nobody
+    assert study.variants == ["dff", "small"]
+    corrections = study.config["variants"]["dff"]["corrections"]
+    assert (corrections["dff"], corrections["dark_offset"]) == ("mean", 100)
+    again = studies.resolve(json.loads(json.dumps(study.config)))
+    assert again == study
+
+
+def test_roi_signals_of_masks_are_those_of_the_corrected_movie():
+    made = config()
+    del made["recordings"]["rois"]
+    made["recordings"]["roi_masks"] = "areas.tif"
+    assert studies.resolve(made).variant("roi_z") == "dff"
+    small = {"image_size": 32, "decoders": ["roi"]}
+    made["variants"] = {"small": small}
+    del made["decoders"]["mine"]
+    with pytest.raises(UserError, match=r"roi_small differs in nothing from roi .*nor any resized"):
+        studies.resolve(made)
+
+
+def test_the_protocol_is_that_of_the_corrections_of_the_variant():
+    made = config()
+    made["decoders"] = {"live": {"model": "logistic_regression", "causal": True}}
+    made["variants"] = {
+        "dff": {"corrections": {"dff": "mean"}, "decoders": ["live"]},
+        "own": {"corrections": {"binning": 2}, "decoders": ["live"]},
+    }
+    study = studies.resolve(made)
+    found = decoder_table.protocols_of(study.config, study.decoders)
+    assert found == {"live": "strict", "live_dff": "transductive", "live_own": "strict"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({}, "x: linear_x differs in nothing from linear; give other corrections"),
+        ({"corrections": {"dff": "none"}}, "linear_x differs in nothing from linear"),
+        ({"settings": {"pixels": 16}}, "linear_x differs in nothing from linear"),
+        ({"corrections": {"dff": "mean"}, "decoders": []}, "x: no decoder reads it; name some"),
+        ({"corrections": {"dfff": "mean"}}, r"x.corrections.dfff: no such key; did you mean 'dff'"),
+        ({"corrections": {"channels": 2}}, "x.corrections.channels: says how the movies were"),
+        ({"corrections": {"hemodynamics": "ratio"}}, "x.corrections: hemodynamics needs a second"),
+        ({"image_size": 3}, "x.image_size: 3 is less than the minimum of 8"),
+        ({"image_size": 32, "decoders": ["lin"]}, "x.decoders: no decoder 'lin'; known: linear"),
+        ({"image_size": 32, "settings": {"pixelz": 3}}, "x.settings.pixelz: no setting of its"),
+        ({"settings": {"start_from": "cnn"}}, "x.settings.start_from: no setting of its decoders"),
+        ({"image_size": 32, "settings": {"pixels": "a"}}, "linear_x.pixels: 'a' is not of type"),
+    ],
+)
+def test_variants_without_sense_are_refused_by_name(line, message):
+    found = refused(x={"decoders": ["linear"]} | line)
+    assert message in found and "\n" not in found
+
+
+def test_two_variants_that_are_alike_and_names_that_are_taken_are_refused():
+    line = {"image_size": 32, "decoders": ["linear"]}
+    assert "variants.y: linear_y differs in nothing from linear_x" in refused(x=line, y=line)
+    assert "variants.study: the study's own" in refused(study=line)
+    made = config(x=line)
+    made["decoders"]["linear_x"] = {"model": "logistic_regression"}
+    with pytest.raises(UserError, match="'linear_x' is another decoder already; rename it"):
+        studies.resolve(made)
+    made = config(x=line)
+    made["decoders"]["mine"] = {"like": "linear", "variant": "y"}
+    with pytest.raises(UserError, match=r"decoders.mine.variant: no variant 'y'; known: x"):
+        studies.resolve(made)
+    made["decoders"]["mine"] = {"like": "gru", "variant": "x"}
+    with pytest.raises(UserError, match=r"mine.variant: x, but cnn, .*is of study; start it"):
+        studies.resolve(made)
