@@ -12,6 +12,7 @@ from mesodecode.study.kinds import KINDS, TRAINED
 # Settings that a study has to give, and no more
 LEAST = {
     "average": {"average_of": ["a", "b"]},
+    "adaptive": {"adaptive_of": ["a", "b"]},
     "adapted": {"adapted_from": "a"},
     "roi_classical": {"input": "rois", "model": "ridge"},
     "roi_rnn": {"input": "rois", "rnn": "gru"},
@@ -34,7 +35,7 @@ def test_each_kind_is_told_by_what_its_schema_takes(name):
 
 def test_each_schema_of_decoders_is_a_kind():
     """A schema that says how a decoder is given labels, members or a start is one of a decoder."""
-    marks = {"labels", "average_of", "adapted_from"}
+    marks = {"labels", "average_of", "adaptive_of", "adapted_from"}
     found = {
         name for name in schema.files() if marks & schema.load(name).get("properties", {}).keys()
     }
@@ -75,6 +76,7 @@ def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
     ("name", "settings", "members"),
     [
         ("average", {"average_of": ["a", "b"]}, ["a", "b"]),
+        ("adaptive", {"adaptive_of": ["a", "b"]}, ["a", "b"]),
         ("adapted", {"adapted_from": "a"}, ["a"]),
     ],
 )

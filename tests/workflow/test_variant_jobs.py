@@ -10,7 +10,10 @@ CONFIG = {
     "mice": {f"m{i}": [f"m{i}_s1"] for i in range(1, 6)},
     "allocation": {"choose": "each_test"},
     "shift": {"decoders": []},
-    "decoders": {"linear": {"model": "logistic_regression", "pixels": 16}},
+    "decoders": {
+        "linear": {"model": "logistic_regression", "pixels": 16},
+        "best": {"adaptive_of": ["linear", "linear_bin"]},
+    },
     "variants": {
         "bin": {"corrections": {"binning": 2}, "decoders": ["linear"]},
         "coarse": {"settings": {"pixels": 8}, "decoders": ["linear"]},
@@ -23,6 +26,7 @@ def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_pat
     check_commands(lines, jobs)
     assert jobs["preprocess"] == jobs["preprocess_variant"] == 5  # none for coarse
     assert jobs["fit_linear"] == 3 * 5
+    assert (jobs["choose_variant"], jobs["adaptive"]) == (1, 5)
     (binned,) = [line for line in lines if "preprocess" in line and "variants/bin" in line][:1]
     assert "--binning 2" in binned and "--record results/v/variants/bin/sources/" in binned
     read = {part for line in lines for part in line.split() if part.endswith("m1.txt")}

@@ -2,9 +2,10 @@
 first_unlabelled, transductive, few_shot).
 
 REQUIRED INPUTS: predictions/{member}/{allocation}.h5 and validation/{member}/{allocation}.h5 of the
-    decoders in `average_of`; models/{adapted_from}/{allocation}.pt (.npz, .joblib),
+    decoders in `average_of` and `adaptive_of`; models/{adapted_from}/{allocation}.pt (.npz, .joblib),
     recordings/{mouse}.txt
-OUTPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5
+OUTPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5;
+    adaptive/{decoder}.tsv: which decoder an adaptive one takes for each test mouse, and why
 """
 
 
@@ -34,6 +35,66 @@ rule average:
         "mesodecode average --predictions {input.predictions} --of-validation {input.validation} "
         "--decoder {wildcards.decoder} --out {output.predictions} "
         "--validation {output.validation} 2> {log}"
+
+
+# For all test mice in one job: what is known of one are the mice that validate beside it.
+rule choose_variant:
+    input:
+        unpack(files_of_members),
+        allocations=RESULTS / "allocations.tsv",
+        recordings=expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+    output:
+        RESULTS / "adaptive/{decoder}.tsv",
+    log:
+        RESULTS / "logs/choose_variant/{decoder}.log",
+    benchmark:
+        RESULTS / "benchmarks/choose_variant/{decoder}.tsv"
+    wildcard_constraints:
+        decoder=names("adaptive"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(60),
+    params:
+        predictions=RESULTS / "predictions",
+        validation=RESULTS / "validation",
+        of=lambda wildcards: members_of(wildcards.decoder),
+        settings=settings_flags,
+        code=code_version("choose_variant"),
+    message:
+        "Choosing a decoder for each test mouse of {wildcards.decoder}"
+    shell:
+        "mesodecode choose-variant --decoders {params.of} --predictions {params.predictions} "
+        "--validation {params.validation} --allocations {input.allocations} "
+        "--recordings {input.recordings} {params.settings} --out {output} 2> {log}"
+
+
+rule adaptive:
+    input:
+        unpack(files_of_members),
+        choice=RESULTS / "adaptive/{decoder}.tsv",
+    output:
+        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/adaptive/{decoder}/{allocation}.log",
+    wildcard_constraints:
+        decoder=names("adaptive"),
+    conda:
+        "../../envs/mesodecode.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        settings=settings_flags,
+        code=code_version("adaptive"),
+    message:
+        "Taking what {wildcards.decoder} has chosen on {wildcards.allocation}"
+    shell:
+        "mesodecode adaptive --choice {input.choice} --predictions {input.predictions} "
+        "--of-validation {input.validation} --decoder {wildcards.decoder} {params.settings} "
+        "--out {output.predictions} --validation {output.validation} 2> {log}"
 
 
 rule adapt:

@@ -74,7 +74,7 @@ def model_file(decoder, allocation="{allocation}"):
 
 def applied(decoder):
     """The decoders whose models a decoder applies: itself, unless it is an adapted one."""
-    if decoder.kind == "average":
+    if decoder.kind in ("average", "adaptive"):
         return []
     if decoder.kind != "adapted":
         return [decoder]

@@ -176,7 +176,23 @@ def adapted(settings: Mapping[str, Any]) -> str:
     return f"the models of {settings['adapted_from']}, applied: {'; '.join(parts)}."
 
 
+def adaptive(settings: Mapping[str, Any]) -> str:
+    """Return the words for what takes one of several decoders for each test mouse."""
+    members = joined(settings["adaptive_of"])
+    best = "the one with the best mean AUC in the mice that validated beside that test mouse"
+    if settings["by"] == "validation":
+        return f"for each test mouse one of {members}: {best}."
+    return (
+        f"for each test mouse one of {members}, never by its labels. A ridge regression over the "
+        "mice that validated beside it, of differences between decoders within a mouse, predicts "
+        "logit AUCs from how far their outputs fall into two states and how slow these are; the "
+        f"highest is taken if choosing so won more than {settings['margin']:g} of AUC in these "
+        f"mice, each left out in turn, else {best}."
+    )
+
+
 WORDS = {
+    "adaptive": adaptive,
     "linear": linear,
     "cnn": cnn,
     "cnn_rnn": cnn_rnn,
@@ -213,6 +229,8 @@ def describe(settings: Mapping[str, Any]) -> str:
     kind = decoder_table.kind_of(settings)
     if kind == "average":
         return f"mean of {joined(settings['average_of'])}"
+    if kind == "adaptive":
+        return f"for each test mouse one of {joined(settings['adaptive_of'])}"
     if kind not in WORDS:
         return KINDS[kind].words
     if kind == "adapted":

@@ -300,7 +300,7 @@ def sharing(study: Study) -> str:
     """Return in words how many trainings the allocations of a study share, and what shares none."""
     shared: dict[str, list[str]] = {}
     for name, decoder in study.decoders.items():
-        if decoder.kind == "average":
+        if decoder.kind in ("average", "adaptive"):
             continue
         if decoder.kind == "adapted":
             key = "one each, as adapted decoders share nothing"

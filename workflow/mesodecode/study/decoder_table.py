@@ -47,7 +47,7 @@ def resolve(
     decoders = {name: _decoder(name, config, rate) for name in config["decoders"]}
     for decoder in decoders.values():
         _check_start(decoder, decoders)
-        _check_members(decoder, decoders)
+        _check_members(decoder, decoders, config["allocation"]["test"])
         _check_adapted(decoder, decoders, mice, allocations)
         if decoder.settings.get("input") == "rois":
             _check_rois(decoder, config)
@@ -137,17 +137,31 @@ def _check_sessions(decoder: Decoder, mice: dict[str, list[str]]) -> None:
                 )
 
 
-def _check_members(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
-    where = f"config: decoders.{decoder.name}.average_of"
-    known = [name for name, other in decoders.items() if other.kind != "average"]
-    for member in decoder.settings.get("average_of", []):
+def _check_members(decoder: Decoder, decoders: dict[str, Decoder], n_test: int) -> None:
+    if decoder.kind not in ("average", "adaptive"):
+        return
+    kind = kinds.KINDS[decoder.kind]
+    where = f"config: decoders.{decoder.name}.{kind.made_of}"
+    never = ("adaptive", decoder.kind)
+    known = [name for name, other in decoders.items() if other.kind not in never]
+    members = kind.members(decoder.settings)
+    for member in members:
         if member not in known:
-            fault = "is an average itself" if member in decoders else "is no decoder"
-            raise UserError(f"{where}: '{member}' {fault}; known: {', '.join(known) or 'none'}")
+            itself = member in decoders and f"is {kinds.KINDS[decoders[member].kind].words} itself"
+            raise UserError(
+                f"{where}: '{member}' {itself or 'is no decoder'}; known: "
+                f"{', '.join(known) or 'none'}"
+            )
         if decoders[member].settings.get("labels", "own") != "own":
             raise UserError(
-                f"{where}: '{member}' has permuted labels; an average is of decoders with their own"
+                f"{where}: '{member}' has permuted labels; it is of decoders with their own"
             )
+    if decoder.kind == "adaptive" and len(members) < 2:
+        raise UserError(f"{where}: {len(members)}, but it chooses among two or more decoders")
+    if decoder.kind == "adaptive" and n_test != 1:
+        raise UserError(
+            f"{where}: chooses for one test mouse, but allocation.test is {n_test}; set it to 1"
+        )
 
 
 def _check_adapted(
@@ -181,6 +195,9 @@ def protocols_of(config: Mapping[str, Any], decoders: Mapping[str, Decoder]) -> 
         decoder = decoders[name]
         if decoder.kind == "average":
             return protocols.weakest(map(of, decoder.settings["average_of"]))
+        if decoder.kind == "adaptive":
+            members = map(of, decoder.settings["adaptive_of"])
+            return protocols.chosen(members, decoder.settings["by"])
         variant = variants.read_by(name, decoders, config)
         own = variant is None
         tables = cohort_table.all_tables(config) if own else [config["variants"][variant]]

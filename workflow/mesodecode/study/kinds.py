@@ -82,6 +82,13 @@ _LINES = (
         made_of="average_of",
     ),
     Kind(
+        name="adaptive",
+        title="One of several decoders for each mouse",
+        words="for each test mouse one of several decoders",
+        told_by=_has("adaptive_of"),
+        made_of="adaptive_of",
+    ),
+    Kind(
         name="adapted",
         title="Decoders applied with other use of the test mouse",
         words="a decoder applied in another way",

@@ -4,6 +4,8 @@ strict: nothing but the frames decoded and those before them. first_unlabelled: 
 of each test recording too, without labels, which are not scored. reference: another recording of
 the test mouse, without labels, which is not scored. transductive: the whole unlabelled
 test recording, as for the normalisation of Ajioka et al. 2024, by mean and SD of the recording.
+An adaptive decoder, which takes for each mouse one of several decoders, is transductive if the
+output in the whole recording decides, or of the protocol of its members that takes most.
 few_shot: some labelled minutes or sessions of the test mouse, which are not scored. AUCs of
 different protocols are of different problems. A window's frames after the decoded one are its input
 in all of them; decoders with `causal` have none. Nothing heavy here: the Snakefile imports it.
@@ -74,6 +76,15 @@ def weakest(names: Iterable[str]) -> str:
         return order.index(kind), unit.startswith("session"), float(amount)
 
     return max(names, key=key)
+
+
+def chosen(names: Iterable[str], by: str) -> str:
+    """Return the protocol of a decoder that takes, for each mouse, one of decoders with these.
+
+    `by`: recording, whose whole output without labels decides, or validation, which takes nothing
+    of the test mouse.
+    """
+    return weakest([*names, *([TRANSDUCTIVE] if by == "recording" else [])])
 
 
 def check_one(protocol_of: Mapping[str, str], across: bool, where: str) -> None:

@@ -1,16 +1,23 @@
-"""What averages and adapted decoders read. No rules."""
+"""What averages, adaptive and adapted decoders read. No rules."""
 
 
 def files_of_members(wildcards):
-    """What the job's decoder averages: predictions of test mice, and of validation mice."""
+    """What the job's decoder is made of: predictions of test mice, and of validation mice."""
+    allocation = wildcards.get("allocation", STUDY.allocations)
     return {
         role: expand(
             RESULTS / role / "{member}/{allocation}.h5",
-            member=STUDY.decoders[wildcards.decoder].settings["average_of"],
-            allocation=wildcards.allocation,
+            member=members_of(wildcards.decoder),
+            allocation=allocation,
         )
         for role in ("predictions", "validation")
     }
+
+
+def members_of(name):
+    """The decoders that an average or an adaptive decoder is made of."""
+    decoder = STUDY.decoders[name]
+    return KINDS[decoder.kind].members(decoder.settings)
 
 
 def networks_of_start(wildcards):

@@ -1,0 +1,55 @@
+"""Take, of predictions of several decoders, those of the one that was chosen for the test mouse.
+
+Example: mesodecode adaptive --choice adaptive.tsv --predictions linear/A.h5 linear_dff/A.h5
+--of-validation validation/linear/A.h5 validation/linear_dff/A.h5 --decoder best --out best/A.h5
+--validation validation/best/A.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mesodecode.cli import options
+
+HELP = "predictions of several decoders, a choice among them → those of the one chosen"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this verb."""
+    add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
+    add("--choice", required=True, metavar="FILE", help="table of `mesodecode choose-variant`")
+    add("--predictions", required=True, help="predictions of all decoders, one allocation", **files)
+    add("--of-validation", required=True, help="what they said of the validation mice", **files)
+    add("--decoder", required=True, help="name of what is made in tables")
+    options.add_out(parser, "predictions to write (HDF5)")
+    options.add_validation(parser)
+    options.add_settings(parser, "adaptive")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this verb."""
+    from dataclasses import replace
+
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table
+    from mesodecode.decoders import predictions, validation
+    from mesodecode.shift import variant_choice
+    from mesodecode.study import protocols
+
+    settings = options.settings_of(args, "adaptive")
+    columns = ["test_mouse", *variant_choice.COLUMNS]
+    table = read_table(args.choice, columns, variant_choice.NUMBERS)
+    members = [predictions.read(path) for path in args.predictions]
+    name = variant_choice.chosen_of(table, members[0].test_mouse)
+    made = {one.decoder: one for one in members}
+    files = dict(zip(made, args.of_validation, strict=True))
+    if name not in made:
+        raise UserError(f"--predictions: none of {name}, which {args.choice} names; give all")
+    taken = made[name]
+    protocol = protocols.chosen((one.protocol for one in members), settings["by"])
+    if args.validation:
+        sessions = validation.read(files[name], taken.allocation, taken.valid_mouse)
+        about = {"decoder": args.decoder, "allocation": taken.allocation}
+        validation.write(args.validation, sessions, **about, valid_mouse=taken.valid_mouse)
+    replace(taken, decoder=args.decoder, protocol=protocol).write(args.out)
