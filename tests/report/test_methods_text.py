@@ -419,7 +419,7 @@ def test_importance():
     assert "1,000 windows of the training mice" in text and "(seed 123)" in text
     change = {"windows": 55, "background": 66, "background_from": "test", "seed": 88}
     text = blocks(with_setting("importance", "shap", **change, output="logit"))["Importance: shap"]
-    assert numbers(text)[-3:] == ["55", "66", "88"]
+    assert numbers(text)[-4:] == ["55", "66", "88", "95"]  # 95 % intervals
     assert "66 windows of the test mouse" in text and text.startswith("The logit of roi")
     text = blocks(with_setting("importance", "shap", checks={"frames": 77}))["Importance: shap"]
     assert "Its checks: frames: 77." in text
@@ -430,6 +430,11 @@ def test_importance():
     assert "interpolated" not in text
     text = methods.importance({"decoder": "seq", "masks": "squares", "fill": "road"})
     assert "Hidden pixels were interpolated linearly" in text and "[@rong2022]" in text
+    assert "tested together against 0 by sign flips over mice" in text and "[@nichols2002]" in text
+    text = blocks(with_setting("importance", "shap", null_decoder="null"))["Importance: shap"]
+    assert "tested together against permuted labels" in text
+    text = blocks()["Importance: shap"]
+    assert "the mean of its allocations)." in text and "tested together" not in text
 
 
 def test_simulated_recordings_are_called_so():

@@ -281,7 +281,7 @@ def importance(settings: Mapping[str, Any]) -> str:
         return (
             f"Areas of the images of {decoder} were hidden one after another (occlusion "
             "[@zeiler2014]); the score of an area is the AUC of the whole images less that of the "
-            f"images without it.{filled} Settings: {listed(rest)}.{checked}"
+            f"images without it.{filled} Settings: {listed(rest)}.{checked}{_over_mice(settings)}"
         )
     method = {
         "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
@@ -298,7 +298,22 @@ def importance(settings: Mapping[str, Any]) -> str:
         f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute value; "
         "with signs, the mean of values where a signal is above its mean over the background, and "
         "of their negatives where it is below."
-        f"{options('importance_shap', settings)}{checked}"
+        f"{options('importance_shap', settings)}{checked}{_over_mice(settings)}"
+    )
+
+
+def _over_mice(settings: Mapping[str, Any]) -> str:
+    """Return the words for the intervals of a map over mice, and for its test, if it has one."""
+    against = "permuted labels" if settings.get("null_decoder") else "0"
+    words = (
+        " With mice as the unit, areas have 95 % intervals (Student's t over test mice, of each "
+    )
+    words += "the mean of its allocations)"
+    if against == "0" and "masks" not in settings:
+        return f"{words}."
+    return (
+        f"{words} and were tested together against {against} by sign flips over mice and the "
+        "largest |t| of all areas [@nichols2002]."
     )
 
 
