@@ -467,6 +467,40 @@ def test_anyones_network_is_explained_as_it_is_written(name, output, monkeypatch
         np.testing.assert_allclose(values, slow, rtol=0, atol=1e-9)
 
 
+class Tutorial(nn.Module):
+    """As many write it: other names, dropout between, two directions read at the last frame."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, num_layers=2, batch_first=True, bidirectional=True)
+        self.dropout, self.fc = nn.Dropout(0.5), nn.Linear(6, 1)
+
+    def forward(self, x):
+        return self.fc(self.dropout(self.lstm(x)[0][:, -1, :]))
+
+
+def test_names_of_layers_do_not_matter_and_the_nearest_way_to_read_is_taken(monkeypatch):
+    torch.manual_seed(1)
+    decoder = Tutorial().double()
+    with torch.no_grad():
+        decoder.fc.weight.mul_(1e-4)  # so that all ways to read give nearly the same
+    windows, background = data(dtype=torch.float64)
+    monkeypatch.setattr(operations, "values", None)
+    complete(decoder, windows, background, "logit", lambda made: made)
+
+
+def test_packed_sequences_are_refused_by_name():
+    class Packed(Anyone):
+        def forward(self, x):
+            lengths = [x.shape[1]] * len(x)
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+            return self.head(self.rnn(packed)[1][-1])
+
+    decoder = Packed(nn.GRU(4, 3), nn.Sequential(nn.Linear(3, 1), nn.GELU()), "state")
+    with pytest.raises(UserError, match=r"no rule for .*pack"):
+        deep_shap(decoder, *data())
+
+
 class Turned(nn.Module):
     def __init__(self, decoder):
         super().__init__()
@@ -558,11 +592,13 @@ def test_pixels_by_time_of_a_cnn_rnn_are_those_that_it_sees():
 def test_a_cnn_rnn_adds_up_from_pixels_to_output():
     torch.manual_seed(0)
     cnn = CNNDecoder("test_efficientnet")  # SiLU, squeeze and excitation, batch normalisation
+    cnn.passed_in = torch.bfloat16  # of `precision: mixed`
     decoder = CNNRNNDecoder(cnn, RNNDecoder(256, cell="gru", hidden_size=3)).eval()
     windows, background = torch.randn(1, 4, 32, 32), torch.randn(2, 4, 32, 32)
     windows[..., 8:16, 8:16] = background[..., 8:16, 8:16] = 0.5  # nothing happens there
     found = explain_deep(decoder, windows, background, output="logit")
     images = windows.unfold(1, 3, 1).permute(0, 1, 4, 2, 3)
+    cnn.passed_in = None
     with torch.no_grad():
         expected = decoder.rnn(decoder.cnn.features(images[0])[None]).item()
     assert found.values.shape == windows.shape
