@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import torch
 
 from make_tables import map_of
@@ -370,6 +371,40 @@ def test_the_signed_figure_is_centred_on_0_and_shows_each_time():
     alone = signed_figure.draw(maps)
     assert len([axes for axes in alone.axes if axes.images]) == 1
     assert "session" not in signed_figure.caption(maps, None)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".h5", ".tif"])
+def test_areas_are_drawn_where_they_were_recorded(tmp_path, suffix):
+    """Of an image that is half as large as the movie; ROI 2 touches the edge."""
+    labels = np.zeros((16, 24), np.uint8)
+    labels[4:8, 6:10], labels[12:, 20:] = 1, 2
+    path = tmp_path / f"areas{suffix}"
+    if suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["atlas"], file["other"] = labels, labels[::-1]
+    elif suffix == ".npy":
+        np.save(path, labels)
+    else:
+        tifffile.imwrite(path, labels)
+    image = np.random.default_rng(0).random((8, 12))
+    one = dataclasses.replace(
+        recording("d"), pixel_mean=image, shape=(3, 8, 12), recorded_size=(16, 24)
+    )
+    found = cortex.read_cortex(path, one, "atlas" if suffix == ".h5" else None)
+    boxes = [outline.get_extents().extents for outline in found.outlines]
+    np.testing.assert_allclose(boxes, [[5.5, 3.5, 9.5, 7.5], [19.5, 11.5, 23.5, 15.5]], atol=0.01)
+    maps = [map_of(np.ones((1, 2)), frame=np.array([0]))]
+    figure = signed_figure.draw(maps, found)  # of one frame
+    (whole, *_) = [axes for axes in figure.axes if axes.patches]
+    assert whole.images[0].get_extent() == [-0.5, 23.5, 15.5, -0.5]
+    assert len([axes for axes in figure.axes if axes.patches]) == 2
+
+
+def test_a_file_that_is_neither_areas_nor_truth_is_refused_in_one_line(tmp_path):
+    (tmp_path / "bad.h5").write_text("no HDF5")
+    one = dataclasses.replace(recording("d"), pixel_mean=np.ones((8, 8)))
+    with pytest.raises(UserError, match=r"bad\.h5"):
+        cortex.read_cortex(tmp_path / "bad.h5", one)
 
 
 def test_rois_that_the_areas_lack_are_named():
