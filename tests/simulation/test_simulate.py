@@ -548,3 +548,24 @@ def test_a_signal_that_drifts_moves_straight_on_and_nothing_else_does():
     assert np.linalg.norm(way) == pytest.approx(0.01 * 5 * 64, abs=0.15)
     twice = centre(animal(signal_drift=0.01, day=10)) - centre(first)
     np.testing.assert_allclose(twice, 2 * way, atol=0.3)
+
+
+def test_a_planted_pupil_is_in_behaviour_and_in_its_rois_alone(tmp_path):
+    """ROIs of the pupil follow it, with the indicator's delay; without it nothing is different."""
+    settings = schema.defaults("simulate", n_frames=600, image_size=32, seed=5, global_fraction=0.0)
+    about = {"mouse": "m1", "session": "s1", "run_share": 0.5}
+    plain = simulate.simulate_session(**about, **settings)
+    made = simulate.simulate_session(**about, **settings | {"pupil_signal": 0.2})
+    assert plain.truth.pupil is None and (plain.speed == made.speed).all()
+    pupil = made.truth.pupil
+    assert abs(pupil.mean()) < 1e-9 and abs(pupil.std() - 1) < 1e-9
+    chosen = np.array(settings["pupil_rois"]) - 1
+    r = np.array([np.corrcoef(roi, pupil)[0, 1] for roi in made.rois])
+    assert r[chosen].min() > 0.6 and np.abs(np.delete(r, chosen)).max() < r[chosen].min()
+    simulate.write_session(made, tmp_path)
+    behavior = scipy.io.loadmat(tmp_path / "s1_behavior.mat")
+    np.testing.assert_allclose(behavior["pupil"][0], 30 + 5 * pupil)
+    state = behavior["state"][0]
+    assert {*np.unique(state)} == {0, 1, 2} and ((state > 0) == made.label).all()
+    simulate.write_session(plain, tmp_path)
+    assert "pupil" not in scipy.io.loadmat(tmp_path / "s1_behavior.mat")

@@ -4,7 +4,8 @@ REQUIRED INPUTS: tables/auc.tsv
 OUTPUTS: tables/cohorts.tsv, figures/cohorts.svg and .png
 """
 
-if STUDY.config["cohorts"] and STUDY.decoders:
+# AUCs by cohort: not of another target.
+if STUDY.config["cohorts"] and STUDY.decoders and STUDY.config["target"] == "run":
     SHOWN_TABLES += [RESULTS / "tables/cohorts.tsv"]
     SHOWN_FIGURES += [RESULTS / "figures/cohorts.svg"]
 

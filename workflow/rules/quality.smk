@@ -11,11 +11,11 @@ OUTPUTS: tables/quality.tsv, tables/quality/{decoder}.tsv, tables/quality_curves
 CALIBRATED = [
     name
     for name, decoder in STUDY.decoders.items()
-    if decoder.settings.get("labels", "own") == "own"
+    if decoder.settings.get("labels", "own") == "own" and SCORED.name == "run"
 ]
 
 
-if STUDY.decoders:
+if STUDY.decoders and SCORED.name == "run":
     SHOWN_TABLES += [RESULTS / "tables/quality.tsv"]
     SHOWN_FIGURES += expand(
         RESULTS / "figures/quality_{decoder}.svg", decoder=STUDY.decoders

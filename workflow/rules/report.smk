@@ -23,9 +23,14 @@ REPRODUCTION = STUDY.config["reproduction"]
 
 STUDY_FIGURES = [
     *([RESULTS / "figures/cohort.svg"] if STUDY.decoders else []),
-    *expand(RESULTS / "figures/auc_{name}.svg", name=FIGURES),
+    *expand(RESULTS / f"figures/{SCORED.table}_{{name}}.svg", name=FIGURES),
     *([RESULTS / "figures/reproduction.svg"] if REPRODUCTION else []),
-    *([RESULTS / "figures/roi_correlation.svg"] if STUDY.roi_decoders else []),
+    # the correlation is with run and rest
+    *(
+        [RESULTS / "figures/roi_correlation.svg"]
+        if STUDY.roi_decoders and SCORED.name == "run"
+        else []
+    ),
 ]
 SHOWN_TABLES += [
     RESULTS / "allocations.tsv",
@@ -43,12 +48,12 @@ rule figure_auc:
         comparisons=comparison_table,
     output:
         svg=report(
-            RESULTS / "figures/auc_{comparison}.svg",
+            RESULTS / f"figures/{SCORED.table}_{{comparison}}.svg",
             category="AUC",
             caption="../report/auc.rst",
             labels={"comparison": "{comparison}"},
         ),
-        png=RESULTS / "figures/auc_{comparison}.png",
+        png=RESULTS / f"figures/{SCORED.table}_{{comparison}}.png",
     log:
         RESULTS / "logs/figure_auc/{comparison}.log",
     localrule: True  # three seconds: not worth a submission
@@ -58,7 +63,7 @@ rule figure_auc:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds
     params:
-        prefix=str(RESULTS / "figures/auc_{comparison}"),
+        prefix=str(RESULTS / f"figures/{SCORED.table}_{{comparison}}"),
         family=family_flags,
         setting=setting_flags,
         comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
@@ -177,7 +182,7 @@ rule figure_loss:
 rule runtimes:
     input:
         config=RESULTS / "config.json",
-        after=[RESULTS / "tables/auc.tsv", *STUDY_FIGURES],
+        after=[SCORE_TABLE, *STUDY_FIGURES],
     output:
         report(
             RESULTS / "tables/runtimes.tsv",

@@ -2,13 +2,19 @@
 
 REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, or the source of a comparison
 OUTPUTS: config.json (all defaults filled in), allocations.tsv, tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
-tables/inference.tsv, tables/chance.tsv; all of them is the target `tables`
+tables/inference.tsv, tables/chance.tsv; of another target tables/regression.tsv or tables/states.tsv
+in the place of auc.tsv, with session_… and figures/target_….svg, and tables/confusion.tsv; all of them is the target `tables`
 """
 
 
 include: "functions/scores.smk"
 
 
+from mesodecode.study import targets
+
+SCORED = targets.KINDS[targets.kind_of(STUDY.config["target"])]
+SCORE_TABLE = RESULTS / f"tables/{SCORED.table}.tsv"
+CONFUSION = [RESULTS / "tables/confusion.tsv"] if SCORED.name == "states" else []
 COMPARISONS = STUDY.config["comparisons"]
 SHIFTS = STUDY.config["circular_shifts"]
 # Allocations with several test mice share some, for which there is no test.
@@ -102,6 +108,55 @@ rule auc:
         "2> {log}"
 
 
+if SCORED.name != "run":
+
+    # In the place of rule auc: R² of a trace, macro AUC of named states.
+    rule score:
+        input:
+            allocations=RESULTS / "allocations.tsv",
+            predictions=expand(
+                RESULTS / "predictions/{decoder}/{allocation}.h5",
+                decoder=STUDY.decoders,
+                allocation=STUDY.allocations,
+            ),
+        output:
+            table=report(
+                SCORE_TABLE,
+                category="Scores",
+                caption="../report/scores.rst",
+                labels={"table": "by allocation"},
+            ),
+            sessions=RESULTS / f"tables/session_{SCORED.table}.tsv",
+            confusion=CONFUSION,
+            svg=report(
+                RESULTS / f"figures/target_{SCORED.table}.svg",
+                category="Scores",
+                caption="../report/scores.rst",
+                labels={"table": "figure"},
+            ),
+            png=RESULTS / f"figures/target_{SCORED.table}.png",
+        log:
+            RESULTS / "logs/score.log",
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=grows(1000),
+            runtime=grows(30),
+        params:
+            predictions=RESULTS / "predictions",
+            decoders=list(STUDY.decoders),
+            prefix=RESULTS / f"figures/target_{SCORED.table}",
+            confusion=flag_if("--confusion", list(map(str, CONFUSION))),
+            shifts=f"--shifts {SHIFTS}" if SHIFTS else "",
+            code=code_version("score"),
+        message:
+            "Scoring {params.decoders}"
+        shell:
+            "mesodecode score --predictions {params.predictions} --decoders {params.decoders} "
+            "--allocations {input.allocations} {params.shifts} {params.confusion} "
+            "--out {output.table} --sessions {output.sessions} --figure {params.prefix} 2> {log}"
+
+
 rule compare:
     input:
         auc_compared,
@@ -157,7 +212,7 @@ rule infer:
 
 rule chance:
     input:
-        auc=RESULTS / "tables/auc.tsv",
+        auc=SCORE_TABLE,
         predictions=expand(
             RESULTS / "predictions/{decoder}/{allocation}.h5",
             decoder=STUDY.decoders if SHIFTS else [],
@@ -234,15 +289,17 @@ rule inference:
 STUDY_TABLES = [
     RESULTS / f"tables/{name}.tsv"
     for name, asked in {
-        "auc": STUDY.decoders,
-        "session_auc": STUDY.decoders,
+        SCORED.table: STUDY.decoders,
+        f"session_{SCORED.table}": STUDY.decoders,
         "comparisons": COMPARISONS,
         "inference": INFERRED,
-        "chance": STUDY.nulls or (STUDY.decoders and SHIFTS),
+        "chance": SCORED.name == "run" and (STUDY.nulls or (STUDY.decoders and SHIFTS)),
     }.items()
     if asked
 ]
 SHOWN_TABLES += STUDY_TABLES
+if SCORED.name != "run":
+    SHOWN_FIGURES += [RESULTS / f"figures/target_{SCORED.table}.svg"]
 
 
 rule tables:

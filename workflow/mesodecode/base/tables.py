@@ -16,6 +16,9 @@ NUMBERS = (
     *("n_frames", "n_run", "frame_rate", "height", "width", "auc", "accuracy"),
     *("n_a", "n_b", "mean_a", "mean_b", "statistic", "p", "p_holm"),
 )
+# Of `mesodecode score`: R² and macro AUC, and what stands beside them.
+SCORES = ("r2", "correlation", "ceiling", "null_r2", "p_shift", "macro_auc", "null_macro_auc")
+SCORES += ("accuracy",)
 
 
 def read_table(
@@ -55,6 +58,19 @@ def read_table(
             _check_aucs(number, path)
         table[name] = number
     return table
+
+
+def read_scores(path: str | Path, metric: str, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a table of which `metric` is compared, as a table whose column `auc` it is.
+
+    Of another metric than auc, columns of other scores are left out, as they name nothing.
+    """
+    if metric == "auc":
+        return read_table(path, columns)
+    wanted = [name for name in columns if name != "auc"]
+    table = read_table(path, [*wanted, metric], [*NUMBERS, metric])
+    names = [name for name in table if name not in SCORES and not name.startswith("auc_")]
+    return table[[*names, metric]].rename(columns={metric: "auc"})
 
 
 def _check_header(path: Path) -> None:

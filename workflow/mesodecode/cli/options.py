@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import causality, schema, tuning
+from mesodecode.study import causality, schema, targets, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}
 
@@ -132,6 +132,13 @@ def add_allocations(parser: argparse.ArgumentParser, *, required: bool = True) -
 def add_auc(parser: argparse.ArgumentParser, words: str = "table of `mesodecode auc`") -> None:
     """Add the flag of a table of AUCs."""
     parser.add_argument("--auc", required=True, metavar="FILE", help=words)
+
+
+def add_metric(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of the column of scores that is compared or drawn (see `read_scores`)."""
+    metrics = [kind.metric for kind in targets.KINDS.values()]
+    words = "column of --auc that is compared: auc, of `mesodecode score` r2 or macro_auc"
+    parser.add_argument("--metric", choices=metrics, default="auc", help=f"{words} (default: auc)")
 
 
 def add_out(parser: argparse.ArgumentParser, words: str, flag: str = "--out") -> None:

@@ -38,6 +38,7 @@ from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import normalised, past_normalised, signals_of
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import Target
 
 
 @dataclass
@@ -194,6 +195,7 @@ def load(
         raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
     if suffix == ".npz":
         fitted = read_weights(path)
+        fitted.target.check_run(path)
         settings = {"model": "logistic_regression"} | fitted.normalising
         network = Pixels(fitted).to(device).eval()
         mice = fitted.train_mice, fitted.valid_mice
@@ -203,6 +205,7 @@ def load(
         return _classical(path, device)
     trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
     mice = tuple(trained.train_mice), tuple(trained.valid_mice)
+    Target.of_settings(trained.settings).check_run(path)
     network, settings = trained.build(device), trained.settings
     if (trained.kind == "cnn_rnn") != (cnn is not None):
         raise UserError("--cnn: a decoder of train-rnn needs the CNN that it reads, others none")
@@ -226,6 +229,7 @@ def _classical(path: str | Path, device: torch.device | str) -> Loaded:
     from mesodecode.decoders.roi_classical import load_fitted  # which networks need not import
 
     fitted = load_fitted(path)
+    Target.of_settings(fitted.settings).check_run(path)
     network = of_windows(fitted.model).to(device).eval()
     decoder, settings = SignalDecoder(network, fitted.settings, device), fitted.settings
     mice = tuple(fitted.train_mice), tuple(fitted.valid_mice)

@@ -21,7 +21,7 @@ def average(paths: Sequence[str | Path], decoder: str) -> Predictions:
     Raises UserError, naming the file, unless they are of two or more different decoders, of one
     allocation, of the same sessions, with the same labels, and share frames in every session.
     """
-    members = [predictions.read(path) for path in paths]
+    members = [predictions.read(path, of_any=True) for path in paths]
     if len({member.decoder for member in members}) < max(2, len(members)):
         raise UserError(
             f"{paths[-1]}: decoders {', '.join(member.decoder for member in members)}; an average "
@@ -35,6 +35,11 @@ def average(paths: Sequence[str | Path], decoder: str) -> Predictions:
                     f"{path}: {name} is {getattr(member, name)}, but {getattr(first, name)} in "
                     f"{paths[0]}; average predictions of one allocation"
                 )
+        if member.target != first.target:
+            raise UserError(
+                f"{path}: decodes {member.target.name}, but {paths[0]} {first.target.name}; "
+                "average decoders of one target"
+            )
         if member.sessions.keys() != first.sessions.keys():
             other = sorted(member.sessions.keys() ^ first.sessions.keys())
             raise UserError(f"{path}: session {other[0]} is not both here and in {paths[0]}")

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from mesodecode.base.files import UserError
-from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders.objectives import check_states, loss_of, score_of
 from mesodecode.decoders.passed import Passed, joined
-from mesodecode.decoders.steps import loss_of
-from mesodecode.decoders.train import Epoch, check_states, write_history
+from mesodecode.decoders.train import Epoch, write_history
 from mesodecode.decoders.weights import TrainedEpochs, load_epochs
+from mesodecode.study.targets import RUN, Target
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def choose(
     lines = [Epoch(**trained.history[row]) for row in rows]
     settings = trained.settings
     smoothing = settings.get("label_smoothing", 0.0)
-    how = labels, smoothing, settings["early_stopping"]
+    how = labels, smoothing, settings["early_stopping"], Target.of_settings(settings)
     best, history = best_epoch(lines, (logits[row] for row in rows), *how)
     return rows[0] + best, history
 
@@ -80,20 +80,22 @@ def best_epoch(
     labels: torch.Tensor,
     smoothing: float,
     patience: int | None,
+    target: Target = RUN,
 ) -> tuple[int, list[Epoch]]:
     """Return the best epoch (from 0) of a training, and its lines up to where it would end.
 
-    `lines` of epochs, `logits` (N,) of the validation frames after each and their `labels` (N,).
+    `lines` of epochs, `logits` (N,) of the validation frames after each (of states
+    (N, K)) and their `labels` (N,).
     See `choose`.
     """
-    check_states(labels, "validation")
+    check_states(labels, "validation", target)
     best, history = 0, []
     for line, made in zip(lines, logits, strict=True):
-        loss = loss_of(made, labels, smoothing).item()
+        loss = loss_of(made, labels, smoothing, target).item()
         if not math.isfinite(loss + line.train_loss):
             raise UserError(f"epoch {line.epoch}: the loss is not finite; lower max_lr")
-        auc = roc_auc(labels.cpu().numpy(), made.cpu().numpy())
-        history.append(replace(line, valid_loss=loss, valid_auc=auc))
+        score = score_of(labels, made, target)
+        history.append(replace(line, valid_loss=loss, valid_auc=score))
         if loss < history[best].valid_loss:
             best = len(history) - 1
         if patience and len(history) - 1 - best >= patience:
@@ -115,7 +117,7 @@ def kept(
     """
     trained = load_epochs(path)
     row, lines = choose(trained, valid, start)
-    write_history(history, lines)
+    write_history(history, lines, Target.of_settings(trained.settings))
     trained.at(row, tuple(one.mouse for one in valid)).save(out)
     epoch = row - trained.rows(start)[0] + 1
     return Choice(trained.train_mice, trained.settings, row, epoch)

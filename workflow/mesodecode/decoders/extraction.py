@@ -41,7 +41,7 @@ def extract(
             for recording in prepared(recordings, trained.settings):
                 frames, features, logits = cnn_outputs(model, recording, device)
                 rows = np.zeros((len(recording), features.shape[1]), np.float16)
-                logit = np.zeros(len(recording), np.float32)
+                logit = np.zeros((len(recording), *logits.shape[1:]), np.float32)
                 rows[frames], logit[frames] = features, logits
                 counts[recording.session] = len(frames)
                 arrays = rows, logit, recording.labels, recording.segment
@@ -49,6 +49,7 @@ def extract(
                 session.attrs.update(mouse=recording.mouse, seen=recording.mouse in seen)
                 session.attrs.update(weights=weights, normalising=how, skip=recording.skip)
                 session.attrs["corrected"] = recording.corrected
+                session.attrs.update(recording.target.attributes())
                 for name, values in zip(ARRAYS, arrays, strict=True):
                     if values is not None:
                         session.create_dataset(name, data=values)

@@ -4,7 +4,8 @@ A file `results/{study}/features/{cnn}/{training}/{mouse}.h5` has a group `epoch
 of the training that some allocation chose, and in it a group a session: `features` (T, F) float16
 and `logit` (T,) float32 of the CNN itself, both zero where a frame has no image, `labels` (T,)
 uint8, `segment` (T,) if the recording has it; attributes `mouse`, `weights`, of which CNN,
-`normalising` (JSON), how its images were, `skip` and `corrected` of the recording. The file
+`normalising` (JSON), how its images were, `skip` and `corrected` of the recording, and its target
+where that is not run and rest (`labels` are then its values, `logit` of K states (T, K)). The file
 `features/{cnn}/{allocation}.h5` holds links to the sessions of all mice of an allocation under the
 epoch that it chose; attribute `seen`: whether its CNN was trained or validated on that mouse.
 """
@@ -25,6 +26,7 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.base.records import creating, reading
 from mesodecode.decoders.inputs import SessionFeatures
+from mesodecode.study.targets import Target
 
 ARRAYS = ("features", "logit", "labels", "segment")
 
@@ -90,6 +92,7 @@ def _normalised(group: h5py.Group) -> dict[str, Any]:
     """Return how the images of a session were normalised; older files do not say it."""
     about = group.attrs
     found = {"skip": int(about.get("skip", 0)), "corrected": bool(about.get("corrected"))}
+    found["target"] = Target.of_attributes(about)
     return found | {"normalising": json.loads(about.get("normalising", "{}"))}
 
 

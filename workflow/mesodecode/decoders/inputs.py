@@ -21,6 +21,7 @@ from mesodecode.base.windows import IMAGE_REACH, decodable
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.frames import open_frames
 from mesodecode.recordings.recording import Recording
+from mesodecode.study.targets import RUN, Target
 
 
 class Source:
@@ -255,7 +256,8 @@ class SessionFeatures:
     features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None; seen: whether the CNN
     that made them was trained or validated on this mouse, which no decoder of them may then test;
     weights: digest of that CNN's; logit (T,) float32: what it makes of the frames by itself;
-    normalising: how its images were (`baseline.normalising`); skip, corrected: of the recording.
+    normalising: how its images were (`baseline.normalising`); skip, corrected,
+    target: of the recording.
     """
 
     session: str
@@ -269,6 +271,7 @@ class SessionFeatures:
     normalising: Mapping[str, Any] = field(default_factory=dict)
     skip: int = 0
     corrected: bool = False
+    target: Target = RUN
 
     @property
     def causal(self) -> bool:

@@ -1,8 +1,12 @@
-"""The linear baseline: logistic regression on the pixels of single frames (scikit-learn)."""
+"""The linear baseline: logistic regression on the pixels of single frames (scikit-learn).
+
+Of a trace ridge regression, with alpha = 1 / C, of named states multinomial logistic regression.
+"""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +14,20 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
+from mesodecode.decoders.fitted_models import check_labels, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import normalising, prepared
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.resizing import resize
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import RUN, Target
 
 BLOCK = 1024  # frames in memory at full size
 
@@ -60,11 +66,13 @@ def fit_linear(
     frame_step: int,
     **normalising: Any,
 ) -> Pipeline:
-    """Fit standardisation and an L2-penalised logistic regression to training recordings.
+    """Fit standardisation and an L2-penalised regression to training recordings.
 
-    `normalising`: settings of `mesodecode.recordings.baseline.prepared`.
+    Logistic, or of a trace ridge. `normalising`: settings of
+    `mesodecode.recordings.baseline.prepared`.
     Raises UserError if the decodable frames are not of both states.
     """
+    target = recordings[0].target
     features, labels = [], []
     with Progress(len(recordings), "sessions", "reading") as progress:
         for recording in prepared(recordings, normalising):
@@ -72,14 +80,12 @@ def fit_linear(
             features.append(rows)
             labels.append(recording.labels[frames])
             progress.update(1)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000))
+    regresses = target.kind.name == "regression"
+    last = Ridge(alpha=1 / C) if regresses else LogisticRegression(C=C, max_iter=1000)
+    model = make_pipeline(StandardScaler(), last)
     targets = np.concatenate(labels)
     tell_short({r.session: len(part) for r, part in zip(recordings, labels, strict=True)})
-    if len(np.unique(targets)) < 2:
-        raise UserError(
-            f"{len(targets)} training frames to decode, of fewer than two states; use longer "
-            "recordings, or lower frame_step"
-        )
+    check_labels(targets, target, "frame_step")
     return model.fit(np.concatenate(features), targets)
 
 
@@ -89,7 +95,8 @@ class LinearWeights:
 
     coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, `baseline`, `causal`,
     `normalise_from` and `warm_up` are its settings (older files lack the last three, and are not
-    causal); `size` that of the frames (height, width), () where the file does not say it.
+    causal); `size` that of the frames (height, width), () where the file does not say it; `target`
+    what it decodes: of K states coef is (K, P) and intercept (K,).
     """
 
     coef: np.ndarray
@@ -104,6 +111,7 @@ class LinearWeights:
     causal: bool = False
     normalise_from: str = "past"
     warm_up: float = 5.0
+    target: Target = RUN
 
     @property
     def normalising(self) -> dict[str, Any]:
@@ -116,16 +124,23 @@ class LinearWeights:
 
     def pipeline(self) -> Pipeline:
         """Return the fitted model of scikit-learn again."""
-        scaler, regression = StandardScaler(), LogisticRegression()
-        scaler.mean_, scaler.scale_, scaler.n_features_in_ = self.mean, self.scale, len(self.mean)
-        regression.coef_, regression.intercept_ = self.coef[None], self.intercept
-        regression.classes_ = np.array([0, 1])
+        scaler, n = StandardScaler(), len(self.mean)
+        scaler.mean_, scaler.scale_, scaler.n_features_in_ = self.mean, self.scale, n
+        if self.target.kind.name == "regression":
+            regression = Ridge()
+            regression.coef_, regression.intercept_ = self.coef, float(self.intercept[0])
+        else:
+            regression = LogisticRegression()
+            regression.coef_, regression.intercept_ = self.coef.reshape(-1, n), self.intercept
+            regression.classes_ = np.arange(max(2, self.target.outputs))
         return make_pipeline(scaler, regression)
 
     def save(self, path: str | Path) -> None:
         """Write to `path` (.npz), whole or not at all."""
         with atomic_path(path) as part, open(part, "wb") as file:  # a path would gain ".npz"
-            np.savez(file, **vars(self) | {"baseline": self.baseline or 0})
+            kept = {key: value for key, value in vars(self).items() if key != "target"}
+            about = {key: json.dumps(value) for key, value in self.target.settings().items()}
+            np.savez(file, **kept | {"baseline": self.baseline or 0} | about)
 
 
 @functools.cache
@@ -140,16 +155,35 @@ def weights_of(
     train: Sequence[str],
     valid: Sequence[str] = (),
     size: Sequence[int] = (),
+    target: Target = RUN,
 ) -> LinearWeights:
     """Return what a fitted model is, with the settings of decoders/linear.yaml and its mice.
 
     `size` of the frames that it was fitted to (height, width).
     """
     scaler, regression = model.named_steps.values()
-    fitted = regression.coef_[0], regression.intercept_, scaler.mean_, scaler.scale_
+    coef, intercept = np.atleast_2d(regression.coef_), np.atleast_1d(regression.intercept_)
+    fitted = (*_of_states(coef, intercept, regression, target), scaler.mean_, scaler.scale_)
     mice = tuple(train), tuple(valid)
     about = (*fitted, settings["pixels"], *mice)
-    return LinearWeights(*about, size=tuple(size), **normalising(settings))
+    return LinearWeights(*about, size=tuple(size), target=target, **normalising(settings))
+
+
+def _of_states(
+    coef: np.ndarray, intercept: np.ndarray, model: Any, target: Target
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (P,) and intercept (1,) of a model; of states a row each, (K, P) and (K,).
+
+    A state that no training frame was of is never predicted.
+    """
+    if not target.states:
+        return coef[0], intercept
+    if len(model.classes_) == 2:  # one logit: that of the second against the first
+        coef, intercept = (np.stack([0 * each[0], each[0]]) for each in (coef, intercept))
+    rows = np.zeros((target.outputs, coef.shape[1]))
+    level = np.full(target.outputs, -1e9)
+    rows[model.classes_], level[model.classes_] = coef, intercept
+    return rows, level
 
 
 def read_weights(path: str | Path) -> LinearWeights:
@@ -161,6 +195,9 @@ def read_weights(path: str | Path) -> LinearWeights:
         baseline = int(content.pop("baseline", 0)) or None
         size = tuple(map(int, content.pop("size", ())))
         numbers = {"pixels": int(content["pixels"]), "baseline": baseline, "size": size}
+        if "target" in content:
+            kept = json.loads(str(content.pop("target")))
+            numbers["target"] = Target.of_settings({"target": kept})
         types = {"causal": bool, "normalise_from": str, "warm_up": float}
         numbers |= {key: kind(content[key]) for key, kind in types.items() if key in content}
         return LinearWeights(**content | mice | numbers)
@@ -183,7 +220,7 @@ def predict_linear(
     predictions = {}
     for recording in prepared(recordings, normalising):
         frames, rows = pixel_features(recording, pixels)
-        probability = model.predict_proba(rows)[:, 1] if len(frames) else np.empty(0)
+        probability = predicted_by(model, rows, recording.target)
         predictions[recording.session] = SessionPredictions(
             recording.mouse, frames, recording.labels[frames], probability
         )

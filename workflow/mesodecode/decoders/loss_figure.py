@@ -12,22 +12,30 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.study.targets import KINDS, Kind
 
 
 def loss_by_epoch(history: pd.DataFrame) -> Figure:
     """Draw a decoder's loss and validation AUC by epoch, as in Fig 2D of Ajioka et al. 2024.
 
-    `history` has columns allocation, epoch, train_loss, valid_loss, valid_auc, a row an epoch of
-    an allocation. Allocations are thin; their mean, thick, ends where the first of them ends.
+    `history` has columns allocation, epoch, train_loss, valid_loss, valid_auc (of another target
+    that of its score), a row an epoch of an allocation. Allocations are thin; their mean, thick,
+    ends where the first of them ends.
     """
+    kind = _kind(history)
     return curves(
         history,
         "allocation",
         {
-            "Cross-entropy loss (nats)": ["train_loss", "valid_loss"],
-            "Validation AUC": ["valid_auc"],
+            kind.loss_axis: ["train_loss", "valid_loss"],
+            f"Validation {kind.axis}": [f"valid_{kind.metric}"],
         },
     )
+
+
+def _kind(history: pd.DataFrame) -> Kind:
+    """Return the kind of target whose score a history has."""
+    return next(kind for kind in KINDS.values() if f"valid_{kind.metric}" in history)
 
 
 def curves(history: pd.DataFrame, unit: str, panels: Mapping[str, Sequence[str]]) -> Figure:
@@ -63,7 +71,8 @@ def curves(history: pd.DataFrame, unit: str, panels: Mapping[str, Sequence[str]]
 def loss_caption(history: pd.DataFrame) -> str:
     """Return the caption of `loss_by_epoch`, in plain text."""
     return (
-        "Loss of training (blue, circles) and validation (orange, squares), and validation AUC, "
+        "Loss of training (blue, circles) and validation (orange, squares), and validation "
+        f"{_kind(history).axis}, "
         f"by epoch. Thin lines: allocations (n = {history['allocation'].nunique()}), thick lines: "
         "their mean, up to where all go. The training loss is the mean over the epoch, while the "
         "weights change. The weights of the epoch of lowest validation loss are the ones tested."

@@ -13,18 +13,20 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import gru
 from mesodecode.decoders.backbones import create_backbone
 from mesodecode.decoders.convolutions import with_depthwise
+from mesodecode.study.targets import Target
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 REDUCED = (torch.bfloat16, torch.float16)
 
 
 def logits_of(layer: nn.Linear, features: torch.Tensor) -> torch.Tensor:
-    """Return the logits (N,) that a last layer makes of features (N, F).
+    """Return the logits (N,) that a last layer makes of features (N, F), (N, K) of K outputs.
 
     Never in a reduced type, whose 8 bits would be all that is left of a logit.
     """
     with torch.autocast(features.device.type, enabled=False):
-        return layer(features.float() if features.dtype in REDUCED else features)[:, 0]
+        made = layer(features.float() if features.dtype in REDUCED else features)
+    return made[:, 0] if layer.out_features == 1 else made
 
 
 class RNNDecoder(nn.Module):
@@ -47,6 +49,7 @@ class RNNDecoder(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.rnn = CELLS[cell](
@@ -57,7 +60,7 @@ class RNNDecoder(nn.Module):
             bidirectional=bidirectional,
             dropout=dropout if num_layers > 1 else 0.0,  # torch warns: it acts between layers
         )
-        self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), 1)
+        self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), outputs)
 
     @property
     def n_features(self) -> int:
@@ -115,7 +118,13 @@ class TCNDecoder(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, *, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
+        self,
+        n_features: int,
+        *,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.inputs = nn.Conv1d(n_features, hidden_size, 1)
@@ -124,7 +133,7 @@ class TCNDecoder(nn.Module):
             for n in range(num_layers)
         )
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * hidden_size, 1)
+        self.head = nn.Linear(2 * hidden_size, outputs)
 
     @property
     def n_features(self) -> int:
@@ -140,7 +149,7 @@ class TCNDecoder(nn.Module):
 
 
 class CNNDecoder(nn.Module):
-    """A timm backbone with one output on pseudo-RGB images (N, 3, H, W).
+    """A timm backbone with one output, or more, on pseudo-RGB images (N, 3, H, W).
 
     `passed_in`: the reduced type in which its maps are computed where no gradient is taken, or
     None; pooling and output are float32 in any case. `compiled`: for how many images what else
@@ -150,9 +159,12 @@ class CNNDecoder(nn.Module):
     passed_in: torch.dtype | None = None
     compiled: tuple[int, Callable[[torch.Tensor], torch.Tensor]] | None = None
 
-    def __init__(self, backbone: str, pretrained: str = "none") -> None:
+    def __init__(self, backbone: str, pretrained: str = "none", outputs: int = 1) -> None:
         super().__init__()
-        self.net = with_depthwise(create_backbone(backbone, pretrained))
+        net = create_backbone(backbone, pretrained)
+        if outputs > 1:
+            net.reset_classifier(outputs)
+        self.net = with_depthwise(net)
         if not isinstance(self.net.get_classifier(), nn.Linear):
             raise UserError(f"backbone '{backbone}': its output is no single linear layer")
         # timm draws EfficientNet heads from ±1/sqrt(outputs), here ±1: logits of tens at the start.
@@ -241,6 +253,7 @@ def in_blocks(network: nn.Module) -> nn.Module:
 def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder | TCNDecoder:
     """Build the network over windows of a decoder's settings (see its schema)."""
     sizes = {key: settings[key] for key in ("hidden_size", "num_layers", "dropout")}
+    sizes["outputs"] = Target.of_settings(settings).outputs
     if settings["rnn"] == "tcn":  # which always reads both directions
         return TCNDecoder(n_features, **sizes)
     both = settings["bidirectional"]

@@ -15,6 +15,7 @@ from mesodecode.decoders.passed import PassedSession
 from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.train import in_runs
 from mesodecode.decoders.weights import TrainedEpochs
+from mesodecode.study.targets import Target
 
 SIGNALS = 256  # windows of ROI signals or features of one pass
 
@@ -49,10 +50,11 @@ def pass_sessions(
                 made = source.logits(network, at[name], batch_size)
                 logits[name].append(made.float().cpu())
                 progress.update(1)
+    dtype = Target.of_settings(settings).kind.dtype
     return {
         name: PassedSession(
             at[name].cpu().numpy(),
-            source.labels[at[name]].cpu().numpy().astype(np.uint8),
+            source.labels[at[name]].cpu().numpy().astype(dtype),
             torch.stack(logits[name]).numpy(),
         )
         for name, source in sources.items()

@@ -3,7 +3,9 @@
 A file `results/{study}/passed/{decoder}/{training}/{mouse}.h5` has the root attributes `mouse` and
 `corrected` (whether its recordings are of a corrected movie) and one group a session: `frame`
 (int64, from 0), `label` (uint8, 1 = run), and `logit` (epochs, frames) float32 of a network, or
-`probability` (frames,) float64 of a fitted model, which has no epochs.
+`probability` (frames,) float64 of a fitted model, which has no epochs. Of another target than run
+and rest, `label` is its value (float32) or code of a state (uint8), and of K states the last two
+are (epochs, frames, K) and (frames, K).
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import numpy as np
 import torch
 
 from mesodecode.base.records import creating, reading
+from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.study.targets import RUN, Target
 
 ARRAYS = ("frame", "label", "logit", "probability")
 
@@ -31,11 +35,11 @@ class PassedSession:
     logit: np.ndarray | None = None
     probability: np.ndarray | None = None
 
-    def predictions(self, mouse: str, epoch: int) -> SessionPredictions:
+    def predictions(self, mouse: str, epoch: int, target: Target = RUN) -> SessionPredictions:
         """Return the predictions after an epoch, from 0."""
         probability = self.probability
         if self.logit is not None:
-            probability = torch.sigmoid(torch.from_numpy(self.logit[epoch]).double()).numpy()
+            probability = predicted(torch.from_numpy(self.logit[epoch]), target)
         return SessionPredictions(mouse, self.frame, self.label, probability)
 
 
@@ -81,10 +85,12 @@ def of_fitted(predictions: Mapping[str, SessionPredictions]) -> dict[str, Passed
     }
 
 
-def predictions_of(passed: Sequence[Passed], epoch: int) -> dict[str, SessionPredictions]:
+def predictions_of(
+    passed: Sequence[Passed], epoch: int, target: Target = RUN
+) -> dict[str, SessionPredictions]:
     """Return the predictions of mice after an epoch, from 0, by session."""
     return {
-        name: session.predictions(mouse.mouse, epoch)
+        name: session.predictions(mouse.mouse, epoch, target)
         for mouse in passed
         for name, session in mouse.sessions.items()
     }
@@ -93,4 +99,4 @@ def predictions_of(passed: Sequence[Passed], epoch: int) -> dict[str, SessionPre
 def joined(passed: Sequence[Passed], key: str) -> Any:
     """Return an array of all sessions of mice, one after another along the frames."""
     parts = [getattr(session, key) for mouse in passed for session in mouse.sessions.values()]
-    return np.concatenate(parts, axis=-1)
+    return np.concatenate(parts, axis=1 if key == "logit" else 0)

@@ -19,10 +19,12 @@ from mesodecode.decoders.inputs import (
     normalising_of,
 )
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
+from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained, digest
 from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import Recording
+from mesodecode.study.targets import RUN, Target
 
 # Images of one pass: more fill a GPU, fewer stay in a CPU's caches (64 px: 750/s against 500/s).
 BATCH = {"cuda": 512, "cpu": 64}
@@ -35,7 +37,7 @@ def cnn_outputs(
     """Pass every image of a recording through a CNN, once.
 
     Returns the decodable frames (N,) int64, their pooled features (N, F) float32 and their
-    logits (N,) float32.
+    logits (N,) float32, of K states (N, K).
     """
     images = Images([recording], device)
     # of a session without images too, which not every backbone takes
@@ -79,7 +81,7 @@ def predict_cnn(
     predictions = {}
     for recording in prepared(recordings, trained.settings):
         frames, _, logits = cnn_outputs(model, recording, device)
-        predictions[recording.session] = _session(recording, frames, logits)
+        predictions[recording.session] = _session(recording, frames, logits, trained)
     return predictions
 
 
@@ -92,7 +94,7 @@ def _extracted(
         if session.weights != weights:
             raise UserError(f"{session.session}: its features are not of this CNN; extract them")
         frames = decoded(session, IMAGE_REACH)
-        predictions[session.session] = _session(session, frames, session.logit[frames])
+        predictions[session.session] = _session(session, frames, session.logit[frames], trained)
     return predictions
 
 
@@ -108,7 +110,7 @@ def predict_finetuned(
             batch = BATCH[torch.device(device).type]
             logits = windows.logits(model, windows.centres, batch).cpu().numpy()
             frames = windows.centres.cpu().numpy()
-            predictions[recording.session] = _session(recording, frames, logits)
+            predictions[recording.session] = _session(recording, frames, logits, trained)
             progress.update(1)
     return predictions
 
@@ -129,7 +131,8 @@ def predict_rnn(
     for session in sessions:
         windows = Windows([session], half_window, half_window + IMAGE_REACH, device)
         logits = windows.logits(model, windows.centres).cpu().numpy()
-        predictions[session.session] = _session(session, windows.centres.cpu().numpy(), logits)
+        frames = windows.centres.cpu().numpy()
+        predictions[session.session] = _session(session, frames, logits, trained)
     return predictions
 
 
@@ -143,7 +146,11 @@ def _refuse_seen(trained: Trained, sessions: Sequence[SessionFeatures]) -> None:
 
 
 def _session(
-    session: Recording | SessionFeatures, frames: np.ndarray, logits: np.ndarray
+    session: Recording | SessionFeatures, frames: np.ndarray, logits: np.ndarray, trained: Trained
 ) -> SessionPredictions:
-    probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    target = Target.of_settings(trained.settings)
+    if target == RUN:  # NumPy's, as ever: torch's may differ in the last bit
+        probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    else:
+        probability = predicted(torch.from_numpy(logits), target)
     return SessionPredictions(session.mouse, frames, session.labels[frames], probability)

@@ -5,7 +5,9 @@
 "+"), `protocol` (`protocols`; what a file without it is said to be of is transductive,
 as every decoder was when files had none) and one group a test session, with the attribute `mouse`
 and the datasets `frame` (int64, frame of the recording, from 0), `label` (uint8, 1 = run) and
-`probability` (float32, of run).
+`probability` (float32, of run). Of another target the root says `target`, `target_unit` and
+`target_states`, and the datasets are, of a trace, `value` and `predicted` (float32, in its unit),
+of named states `state` (uint8, its number in target_states, from 0) and `probability_{state}`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.windows import tell_short
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
+from mesodecode.study.targets import RUN, Target
 
 ATTRIBUTES = ("decoder", "allocation", "train_mice", "valid_mouse", "test_mouse")
 
@@ -29,6 +32,8 @@ ATTRIBUTES = ("decoder", "allocation", "train_mice", "valid_mouse", "test_mouse"
 class SessionPredictions:
     """Predictions of one test session of `mouse`: three arrays (n_frames,), in frame order.
 
+    Of a trace, `label` is its value and `probability` the prediction, both float32 in its unit; of
+    K states the code and the probability of each (n_frames, K).
     `frame` int64, from 0; `label` uint8, 0 rest or 1 run; `probability` float32, of run. Frames
     at the edges of a segment, which have no window, are not there: none of a session too short.
     """
@@ -53,6 +58,7 @@ class Predictions:
     test_mouse: str
     sessions: Mapping[str, SessionPredictions]
     protocol: str = protocols.TRANSDUCTIVE
+    target: Target = RUN
 
     def write(self, path: str | Path) -> None:
         """Check these predictions and write them to `path`, whole or not at all.
@@ -65,13 +71,32 @@ class Predictions:
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             for name in (*ATTRIBUTES, "protocol"):
                 file.attrs[name] = getattr(self, name)
+            file.attrs.update(self.target.attributes())
             for name, session in self.sessions.items():
                 group = file.create_group(name)
                 group.attrs["mouse"] = session.mouse
-                for key, dtype in (("frame", "i8"), ("label", "u1"), ("probability", "f4")):
-                    values = np.asarray(getattr(session, key)).astype(dtype)
+                for key, values in arrays_of(session, self.target).items():
                     # Frame numbers shrink to almost nothing: a study has thousands of sessions.
                     group.create_dataset(key, data=values, compression="gzip", shuffle=True)
+
+
+def arrays_of(session: SessionPredictions, target: Target) -> dict[str, np.ndarray]:
+    """Return the datasets (n,) of a session by name."""
+    made = np.asarray(session.probability).reshape(len(session.frame), target.outputs)
+    columns = zip(target.datasets, made.T, strict=True)
+    return {
+        "frame": np.asarray(session.frame).astype("i8"),
+        target.kind.truth: np.asarray(session.label).astype(target.kind.dtype),
+        **{name: column.astype("f4") for name, column in columns},
+    }
+
+
+def session_of(group: h5py.Group, target: Target) -> SessionPredictions:
+    """Return the session that `arrays_of` made the datasets of a group of."""
+    made = [group[name][()] for name in target.datasets]
+    frame, truth = group["frame"][()], group[target.kind.truth][()]
+    made = np.stack(made, 1) if target.states else made[0]
+    return SessionPredictions(str(group.attrs["mouse"]), frame, truth, made)
 
 
 def bind(
@@ -79,6 +104,7 @@ def bind(
     allocation: Allocation,
     sessions: Mapping[str, SessionPredictions],
     protocol: str = protocols.TRANSDUCTIVE,
+    target: Target = RUN,
 ) -> Predictions:
     """Bind predictions of test sessions to their decoder and allocation."""
     return Predictions(
@@ -89,11 +115,12 @@ def bind(
         test_mouse=allocation.joined("test"),
         sessions=sessions,
         protocol=protocol,
+        target=target,
     )
 
 
-def read(path: str | Path) -> Predictions:
-    """Read and check a predictions file.
+def read(path: str | Path, *, of_any: bool = False) -> Predictions:
+    """Read and check a predictions file, of run and rest unless `of_any` target.
 
     Raises UserError if it is not one (what is missing is said) or if its values cannot be right,
     as in `Predictions.write`; FileNotFoundError if there is none.
@@ -105,13 +132,18 @@ def read(path: str | Path) -> Predictions:
         with h5py.File(path, "r") as file:
             about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
             about["protocol"] = str(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
-            sessions = {name: _session(group) for name, group in file.items()}
+            target = Target.of_attributes(file.attrs)
+            sessions = {name: session_of(group, target) for name, group in file.items()}
     except (OSError, KeyError) as error:
         reason = str(error).strip("\"'")
         raise UserError(
             f"{path}: not a predictions file ({reason}); delete it and run its decoder again"
         ) from None
-    predictions = Predictions(**about, sessions=sessions)
+    if target != RUN and not of_any:
+        raise UserError(
+            f"{path}: predictions of {target.name}, not of run and rest; see `mesodecode score`"
+        )
+    predictions = Predictions(**about, sessions=sessions, target=target)
     _check(predictions, path)
     return predictions
 
@@ -124,11 +156,6 @@ def nothing(path: str | Path, sessions: Iterable[str]) -> str:
     )
 
 
-def _session(group: h5py.Group) -> SessionPredictions:
-    arrays = (group[key][()] for key in ("frame", "label", "probability"))
-    return SessionPredictions(str(group.attrs["mouse"]), *arrays)
-
-
 def _check(predictions: Predictions, path: str | Path) -> None:
     """Raise UserError naming `path` and the session if a value cannot be right."""
     if not predictions.sessions:
@@ -136,23 +163,30 @@ def _check(predictions: Predictions, path: str | Path) -> None:
     if not any(len(session.frame) for session in predictions.sessions.values()):
         raise UserError(nothing(path, predictions.sessions))
     for name, session in predictions.sessions.items():
-        fault = _fault(session, split_ids(predictions.test_mouse))
+        fault = _fault(session, split_ids(predictions.test_mouse), predictions.target)
         if fault:
             raise UserError(f"{path}: session {name}: {fault}; make the predictions again")
 
 
-def _fault(session: SessionPredictions, test_mice: list[str]) -> str | None:
+def _fault(session: SessionPredictions, test_mice: list[str], target: Target) -> str | None:
     """Return what is wrong with a session's predictions, or None."""
     frame, label, probability = map(np.asarray, (session.frame, session.label, session.probability))
     if session.mouse not in test_mice:
         return f"mouse {session.mouse} is not a test mouse ({', '.join(test_mice)})"
     shapes = [array.shape for array in (frame, label, probability)]
+    if target.states and (len(frame) == 0 or probability.shape == (len(frame), target.outputs)):
+        shapes[2] = shapes[0]
     if len(shapes[0]) != 1 or len(set(shapes)) != 1:
         return f"frame, label and probability must be (n,) of one length, not {shapes}"
     if (np.diff(frame) <= 0).any():
         return "frame numbers must increase: a frame is there twice or out of order"
-    if not np.isin(label, (0, 1)).all():
-        return f"labels must be 0 or 1, not {np.setdiff1d(label, (0, 1))[0]}"
+    if target.kind.name == "regression":
+        wrong = sum(int((~np.isfinite(array)).sum()) for array in (label, probability))
+        return f"{wrong} values or predictions are no finite numbers" if wrong else None
+    codes = range(max(2, target.outputs))
+    if not np.isin(label, codes).all():
+        known = "0 or 1" if target == RUN else f"0 to {codes[-1]}"
+        return f"labels must be {known}, not {np.setdiff1d(label, codes)[0]}"
     if not ((probability >= 0) & (probability <= 1)).all():  # NaN fails both
         worst = probability[~((probability >= 0) & (probability <= 1))]
         return f"{len(worst)} probabilities are not between 0 and 1 (the first is {worst[0]})"

@@ -2,7 +2,8 @@
 
 The probability of run is the model's own where it has one; for the SVM and ridge it is the
 logistic function of the decision value: ordered as the decision, 0.5 at its boundary, but not
-calibrated. The AUC needs no more.
+calibrated. The AUC needs no more. A trace is decoded by ridge and boosted trees, named states by
+logistic regression and boosted trees (`mesodecode.study.targets`).
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from typing import Any
 
 import joblib
 import numpy as np
-from scipy.special import expit
 from sklearn.base import ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mesodecode.base import windows
 from mesodecode.base.files import UserError, atomic_path
+from mesodecode.decoders.fitted_models import check_labels, check_model, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.roi_signals import SessionSignals
+from mesodecode.study.targets import Target
 
 BLOCK = 4096  # windows of one prediction
 
@@ -57,16 +59,20 @@ def load_fitted(path: str | Path) -> Fitted:
 
 
 def make_model(settings: dict[str, Any]) -> ClassifierMixin:
-    """Return a new model for settings of decoders/roi_classical.yaml."""
-    C, seed = settings["C"], settings["seed"]
+    """Return a new model for settings of decoders/roi_classical.yaml, and of its target.
+
+    Raises UserError if the model does not decode that.
+    """
+    C, seed, target = settings["C"], settings["seed"], Target.of_settings(settings)
+    check_model("roi_classical", settings["model"], target)
+    regresses = target.kind.name == "regression"
     if settings["model"] == "gradient_boosting":
-        return HistGradientBoostingClassifier(
-            max_iter=settings["trees"], early_stopping=False, random_state=seed
-        )
+        trees = HistGradientBoostingRegressor if regresses else HistGradientBoostingClassifier
+        return trees(max_iter=settings["trees"], early_stopping=False, random_state=seed)
     linear = {
         "logistic_regression": LogisticRegression(C=C, max_iter=1000),
         "linear_svm": LinearSVC(C=C, random_state=seed),
-        "ridge": RidgeClassifier(alpha=1 / C),
+        "ridge": (Ridge if regresses else RidgeClassifier)(alpha=1 / C),
     }
     return make_pipeline(StandardScaler(copy=False), linear[settings["model"]])
 
@@ -96,11 +102,7 @@ def fit_classical(sessions: Sequence[SessionSignals], settings: dict[str, Any]) 
     """
     frames = [at[:: settings["frame_step"]] for at in _decodable(sessions, settings)]
     labels = np.concatenate([s.labels[at] for s, at in zip(sessions, frames, strict=True)])
-    if len(np.unique(labels)) < 2:
-        raise UserError(
-            f"{len(labels)} training frames to decode, of fewer than two states; use longer "
-            "recordings, or lower frame_step or half_window"
-        )
+    check_labels(labels, Target.of_settings(settings), "frame_step or half_window")
     rows = [flat_windows(s, at, settings) for s, at in zip(sessions, frames, strict=True)]
     return make_model(settings).fit(np.concatenate(rows), labels)
 
@@ -109,20 +111,14 @@ def predict_classical(
     model: ClassifierMixin, sessions: Sequence[SessionSignals], settings: dict[str, Any]
 ) -> dict[str, SessionPredictions]:
     """Return a model's predictions of test sessions, all decodable frames."""
-    predictions = {}
+    predictions, target = {}, Target.of_settings(settings)
     for session in sessions:
         frames = decodable(session, settings)
         parts = [
-            _probability(model, flat_windows(session, frames[at : at + BLOCK], settings))
+            predicted_by(model, flat_windows(session, frames[at : at + BLOCK], settings), target)
             for at in range(0, len(frames), BLOCK)
         ]
         predictions[session.session] = SessionPredictions(
-            session.mouse, frames, session.labels[frames], np.concatenate([np.empty(0), *parts])
+            session.mouse, frames, session.labels[frames], np.concatenate(parts or [np.empty(0)])
         )
     return predictions
-
-
-def _probability(model: ClassifierMixin, rows: np.ndarray) -> np.ndarray:
-    if hasattr(model, "predict_proba"):
-        return model.predict_proba(rows)[:, 1]
-    return expit(model.decision_function(rows))

@@ -11,8 +11,10 @@ from mesodecode.decoders import train
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.roi_signals import SessionSignals
+from mesodecode.study.targets import Target
 
 SETTINGS = (*train.SETTINGS, "schedule", "label_smoothing")  # of `train.fit`, in roi_rnn.schema
 
@@ -45,6 +47,7 @@ def fit_roi_rnn(
         windows(valid_sessions, settings, device) if valid_sessions else None,
         device=device,
         checkpoint=checkpoint,
+        target=Target.of_settings(settings),
         **{key: settings[key] for key in SETTINGS},
     )
 
@@ -56,13 +59,12 @@ def predict_roi_rnn(
     device: torch.device | str = "cpu",
 ) -> dict[str, SessionPredictions]:
     """Return a trained decoder's predictions of test sessions, all decodable frames."""
-    predictions = {}
+    predictions, target = {}, Target.of_settings(settings)
     for session in sessions:
         source = windows([session], settings, device)
         logits = source.logits(model, source.centres).cpu()
         frames = source.centres.cpu().numpy()
-        probability = torch.sigmoid(logits.double()).numpy()
         predictions[session.session] = SessionPredictions(
-            session.mouse, frames, session.labels[frames], probability
+            session.mouse, frames, session.labels[frames], predicted(logits, target)
         )
     return predictions

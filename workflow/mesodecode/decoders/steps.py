@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mesodecode.decoders.device import first_line
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import copied
+from mesodecode.decoders.objectives import loss_of
+from mesodecode.study.targets import RUN, Target
 
 # A capture costs what some hundred captured steps gain: shapes are waited for, and counted.
 RECURS, MOST_GRAPHS = 20, 16
@@ -108,18 +109,12 @@ class Average:
         self.begun = state["begun"]
 
 
-def loss_of(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """Return the mean binary cross-entropy of logits (N,), labels moved inwards by `smoothing`."""
-    smooth = labels * (1 - smoothing) + smoothing / 2
-    return binary_cross_entropy_with_logits(logits, smooth)
-
-
 @dataclass
 class Steps:
     """The steps of a training, and all that they move.
 
-    `rate` is stepped once a step. `dtype`: that of mixed precision, or None. `loss` is summed over
-    inputs, on the device.
+    `rate` is stepped once a step; `target` is what is learnt. `dtype`: that of mixed precision, or
+    None. `loss` is summed over inputs, on the device.
     """
 
     model: nn.Module
@@ -130,6 +125,7 @@ class Steps:
     dtype: torch.dtype | None
     average: Average | None
     label_smoothing: float
+    target: Target = RUN
     captured: bool = field(init=False)
     loss: torch.Tensor = field(init=False)
     _graphs: dict[tuple, tuple] = field(default_factory=dict)  # shapes -> what is fed, replay
@@ -216,7 +212,7 @@ class Steps:
 
     def loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of a step."""
-        return loss_of(logits, labels, self.label_smoothing)
+        return loss_of(logits, labels, self.label_smoothing, self.target)
 
     def gradients(self, at: torch.Tensor, *fed: torch.Tensor) -> torch.Tensor:
         """Compute the gradients of a step; return its loss."""

@@ -19,12 +19,13 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
-from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.compiling import compile_for
 from mesodecode.decoders.device import computing, peak_memory, reduced_dtype
 from mesodecode.decoders.inputs import Source
-from mesodecode.decoders.steps import Average, CapturableAdam, Steps, captures, loss_of
+from mesodecode.decoders.objectives import check_states, loss_of, score_of
+from mesodecode.decoders.steps import Average, CapturableAdam, Steps, captures
+from mesodecode.study.targets import RUN, Target
 
 # Settings of `fit` that every schema of a network has.
 SETTINGS = ("epochs", "batch_size", "max_lr", "frame_step", "seed")
@@ -36,6 +37,8 @@ READ_EVERY = 10.0  # seconds: reading the loss waits for the device
 class Epoch:
     """One line of `history.tsv`: losses in nats, the final lr, training inputs per second.
 
+    Of a trace losses are squared errors of it standardised, and `valid_auc` is R²; of named states
+    it is the macro AUC. Its column in the file is called as the score is (`write_history`).
     `feed_share` is the part of the training time that was spent waiting for inputs;
     `peak_memory_mb` that of the GPU's allocations, without a GPU that of the process.
     """
@@ -81,8 +84,12 @@ def fit(
     precision: str = "float32",
     device: torch.device | str = "cpu",
     checkpoint: Checkpoint | None = None,
+    target: Target = RUN,
 ) -> Fit:
-    """Train with binary cross-entropy, Adam and a one-cycle learning rate; keep the best epoch.
+    """Train with the loss of `target`, Adam and a one-cycle learning rate; keep the best epoch.
+
+    Of run and rest that is the binary cross-entropy, of states the cross-entropy, of a trace the
+    squared error.
 
     1. `make_model` returns a network that maps a source's batches to logits (N,). It is called
        after seeding, so that new weights follow `seed`.
@@ -117,14 +124,15 @@ def fit(
     model = make_model().to(device, memory_format=torch.channels_last)
     for name, source in (("training", train), ("validation", valid)):
         if source is not None:
-            check_states(source.labels[in_runs(source.centres, run_length, frame_step)], name)
+            labels = source.labels[in_runs(source.centres, run_length, frame_step)]
+            check_states(labels, name, target)
     n_inputs = len(in_runs(train.centres, run_length, frame_step))
     how = run_length, frame_step, batch_size
     batches = batches_of(train.centres, *how, torch.Generator().manual_seed(seed))
     n_steps = epochs * len(batches) if schedule == "one_cycle" else None
     optimised = _optimised(model, device, precision, max_lr, n_steps)
     average = Average(model, ema_decay) if ema_decay else None
-    steps = Steps(model, train, *optimised, average, label_smoothing)
+    steps = Steps(model, train, *optimised, average, label_smoothing, target)
     run = _Run(steps, checkpoint)
     run.restore(torch.Generator().manual_seed(seed))
     patience = early_stopping if valid is not None else None
@@ -137,7 +145,7 @@ def fit(
                 run.keep(n_inputs)
             else:
                 run.validate(valid, in_runs(valid.centres, run_length, frame_step), n_inputs)
-            print(describe(run.history[-1], epochs), file=sys.stderr, flush=True)
+            print(describe(run.history[-1], epochs, target), file=sys.stderr, flush=True)
             if not math.isfinite(run.history[-1].train_loss):
                 break
             run.next_epoch()
@@ -172,15 +180,6 @@ def _optimised(
         )
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
     return optimizer, rate, scaler, dtype
-
-
-def check_states(labels: torch.Tensor, name: str) -> None:
-    """Raise UserError if `labels` (N,) of the mice `name` are not of both states."""
-    if labels.unique().numel() < 2:
-        raise UserError(
-            f"{len(labels)} {name} frames to decode, of fewer than two states; use longer "
-            "recordings, or lower frame_step or half_window"
-        )
 
 
 def in_runs(
@@ -307,9 +306,9 @@ class _Run:
         with steps.autocast():
             logits = source.logits(steps.validated, at).float()
         labels = source.labels[at]
-        loss = loss_of(logits, labels, steps.label_smoothing).item()
+        loss = loss_of(logits, labels, steps.label_smoothing, steps.target).item()
         self.check_finite(self.loss + loss)
-        self.close(n_inputs, loss, roc_auc(labels.cpu().numpy(), logits.cpu().numpy()))
+        self.close(n_inputs, loss, score_of(labels, logits, steps.target))
         if loss < self.best:
             self.best, self.best_state = loss, state_of(steps.validated)
 
@@ -363,9 +362,10 @@ def state_of(model: nn.Module) -> dict[str, torch.Tensor]:
     return {key: value.cpu().clone() for key, value in model.state_dict().items()}
 
 
-def describe(line: Epoch, epochs: int) -> str:
+def describe(line: Epoch, epochs: int, target: Target = RUN) -> str:
     """Return one epoch in words for the log."""
-    valid = f"valid loss {line.valid_loss:.4f}, valid AUC {line.valid_auc:.3f}, "
+    score = f"valid {target.kind.axis} {line.valid_auc:.3f}"
+    valid = f"valid loss {line.valid_loss:.4f}, {score}, "
     return (
         f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, "
         f"{'' if math.isnan(line.valid_loss) else valid}{line.inputs_per_s:.0f} inputs/s, "
@@ -373,11 +373,12 @@ def describe(line: Epoch, epochs: int) -> str:
     )
 
 
-def write_history(path: str | Path, history: list[Epoch]) -> None:
-    """Write epochs as a TSV with one column a field of `Epoch`."""
+def write_history(path: str | Path, history: list[Epoch], target: Target = RUN) -> None:
+    """Write epochs as a TSV with one column a field of `Epoch`, valid_r2 … of other targets."""
     rows = [vars(line) for line in history]
+    score = f"valid_{target.kind.metric}"
     with atomic_path(path) as part, open(part, "w") as file:
-        print(*rows[0], sep="\t", file=file)
+        print(*(score if key == "valid_auc" else key for key in rows[0]), sep="\t", file=file)
         for row in rows:
             print(
                 *(f"{v:.6g}" if isinstance(v, float) else v for v in row.values()),

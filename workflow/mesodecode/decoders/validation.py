@@ -13,19 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.windows import tell_short
-from mesodecode.decoders.predictions import SessionPredictions, bind, nothing
+from mesodecode.decoders.predictions import (
+    SessionPredictions,
+    arrays_of,
+    bind,
+    nothing,
+    session_of,
+)
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
+from mesodecode.study.targets import RUN, Target
 
 ATTRIBUTES = ("decoder", "allocation", "valid_mouse")
 ARRAYS = {"frame": "i8", "label": "u1", "probability": "f4"}
 
 
-def write(path: str | Path, sessions: Mapping[str, SessionPredictions], **about: str) -> None:
+def write(
+    path: str | Path,
+    sessions: Mapping[str, SessionPredictions],
+    target: Target = RUN,
+    **about: str,
+) -> None:
     """Write predictions of the sessions of validation mice; `about` are the `ATTRIBUTES`.
 
     Raises UserError if they are of no frame.
@@ -36,11 +47,11 @@ def write(path: str | Path, sessions: Mapping[str, SessionPredictions], **about:
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for name in ATTRIBUTES:
             file.attrs[name] = about[name]
+        file.attrs.update(target.attributes())
         for name, session in sessions.items():
             group = file.create_group(name)
             group.attrs["mouse"] = session.mouse
-            for key, dtype in ARRAYS.items():
-                values = np.asarray(getattr(session, key)).astype(dtype)
+            for key, values in arrays_of(session, target).items():
                 group.create_dataset(key, data=values, compression="gzip", shuffle=True)
 
 
@@ -74,6 +85,7 @@ def write_roles(
     out: str | Path,
     validation: str | Path | None = None,
     protocol: str = protocols.TRANSDUCTIVE,
+    target: Target = RUN,
 ) -> None:
     """Write predictions of test mice to `out`, and those of validation mice to `validation`.
 
@@ -85,8 +97,8 @@ def write_roles(
     if validation is not None:
         check_given(allocation, {one.mouse for one in chosen.values()})
         about = {"decoder": decoder, "allocation": allocation.id}
-        write(validation, chosen, **about, valid_mouse=allocation.joined("valid"))
-    bind(decoder, allocation, tested, protocol).write(out)
+        write(validation, chosen, target, **about, valid_mouse=allocation.joined("valid"))
+    bind(decoder, allocation, tested, protocol, target).write(out)
 
 
 def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, SessionPredictions]:
@@ -101,12 +113,8 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
     try:
         with h5py.File(path) as file:
             about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
-            sessions = {
-                name: SessionPredictions(
-                    str(group.attrs["mouse"]), *(group[key][()] for key in ARRAYS)
-                )
-                for name, group in file.items()
-            }
+            target = Target.of_attributes(file.attrs)
+            sessions = {name: session_of(group, target) for name, group in file.items()}
     except (OSError, KeyError) as error:
         reason = str(error).strip("\"'")
         raise UserError(

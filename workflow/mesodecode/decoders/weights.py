@@ -16,6 +16,7 @@ from mesodecode.decoders.backbones import _load_safely
 from mesodecode.decoders.device import reduced_dtype
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder, rnn_decoder
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import Target
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,12 @@ class Trained:
 
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that."""
+        outputs = Target.of_settings(self.settings).outputs
         if self.kind == "cnn":
-            model = CNNDecoder(self.settings["backbone"])
+            model = CNNDecoder(self.settings["backbone"], outputs=outputs)
         elif self.kind == "finetuned":
-            model = cnn_rnn_decoder(CNNDecoder(self.settings["backbone"]), self.settings)
+            cnn = CNNDecoder(self.settings["backbone"], outputs=outputs)
+            model = cnn_rnn_decoder(cnn, self.settings)
         else:
             first = next(iter(self.state.values()))  # of both networks: outputs x features
             model = rnn_decoder(first.shape[1], self.settings)

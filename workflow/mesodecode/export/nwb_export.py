@@ -3,8 +3,10 @@
 Intervals `states` (column `state`: run, rest); processing module `behavior`: the series `speed`
 (m/s; kept in cm/s with conversion 0.01) and `segment` where known, and under `decoding` a series
 of probabilities for each decoder and allocation that tests the session's mouse; module `ophys`:
-the ROI signals. `nwb` reads states, speed and segments back. Times are those of
-the frames where the recording has some, else frame / frame_rate, from 0 s at the first frame.
+the ROI signals. Of another target the trace itself is in `behavior` too (`target`), or there are
+intervals `named_states`, and `decoding` has predictions in its unit, or a column a state. `nwb`
+reads states, speed and segments back. Times are those of the frames where the recording has some,
+else frame / frame_rate, from 0 s at the first frame.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from mesodecode.recordings.locomotion import frame_ends
 from mesodecode.recordings.masks import Masks, read_masks
 from mesodecode.report import decoder_words, phrases
 from mesodecode.study.allocation import split_ids
+from mesodecode.study.targets import RUN, Target
 
 if TYPE_CHECKING:
     from mesodecode.decoders.predictions import Predictions
@@ -84,6 +87,16 @@ def export(
                 description="frames of different numbers are not neighbours in time",
             )
         )
+    if recording.target.states:
+        nwb.add_time_intervals(named_states(recording, frames.starts))
+    elif recording.target != RUN:
+        trace = frames.series(
+            "target",
+            recording.decoded,
+            unit=recording.target.unit or "n.a.",
+            description=f"{recording.target.name}, the trace that decoders learn and are scored by",
+        )
+        behavior.add(trace)
     decoded = [_probabilities(frames, item, study) for item in predictions]
     if decoded:
         behavior.add(BehavioralTimeSeries(name="decoding", time_series=decoded))
@@ -133,7 +146,33 @@ def states_table(recording: Recording, starts: np.ndarray) -> TimeIntervals:
 
     `starts` (T,) s, when each frame begins. A bout ends when its last frame does.
     """
-    labels = recording.labels
+    return _intervals(
+        recording,
+        starts,
+        recording.labels,
+        STATES,
+        "states",
+        "bouts of run and rest, the labels that decoders learn and are scored by"
+        if recording.target == RUN
+        else "bouts of run and rest, which are not what decoders learn",
+    )
+
+
+def named_states(recording: Recording, starts: np.ndarray) -> TimeIntervals:
+    """Return the bouts of the named states that are decoded, as `states_table` those of run."""
+    words = "bouts of the states that decoders learn and are scored by"
+    states = recording.target.states
+    return _intervals(recording, starts, recording.decoded, states, "named_states", words)
+
+
+def _intervals(
+    recording: Recording,
+    starts: np.ndarray,
+    labels: np.ndarray,
+    states: Sequence[str],
+    name: str,
+    words: str,
+) -> TimeIntervals:
     changes = labels[1:] != labels[:-1]
     if recording.segment is not None:
         changes |= recording.segment[1:] != recording.segment[:-1]
@@ -142,11 +181,11 @@ def states_table(recording: Recording, starts: np.ndarray) -> TimeIntervals:
     columns = {
         "start_time": ("when the first frame of the bout begins, in s", starts[first]),
         "stop_time": ("when its last frame ends, in s", frame_ends(starts)[last]),
-        "state": ("run or rest", [STATES[label] for label in labels[first]]),
+        "state": (" or ".join(states[::-1]), [states[label] for label in labels[first]]),
     }
     return TimeIntervals(
-        name="states",
-        description="bouts of run and rest, the labels that decoders learn and are scored by",
+        name=name,
+        description=words,
         columns=[VectorData(name=k, description=d, data=v) for k, (d, v) in columns.items()],
     )
 
@@ -194,25 +233,37 @@ def _probabilities(frames: _Frames, item: Predictions, study: Study) -> pynwb.Ti
     settings = study.decoders[item.decoder].settings
     own = settings.get("labels", "own") == "own"
     inside = not len(found.frame) or 0 <= found.frame[0] <= found.frame[-1] < len(recording)
-    if not inside or (own and (recording.labels[found.frame] != found.label).any()):
+    truth = recording.labels if recording.target == RUN else recording.decoded
+    same = item.target == recording.target
+    if not (inside and same) or (own and (truth[found.frame] != found.label).any()):
         raise UserError(
-            f"{where}: session {recording.session} has other frames or labels than "
+            f"{where}: session {recording.session} has other frames, labels or target than "
             f"{recording.path}; make the predictions again"
         )
+    what, unit = _told(item.target)
     control = "" if own else " Its labels were permuted: a control for chance."
     return frames.series(
         f"{item.decoder}.{item.allocation}",
         found.probability,
         found.frame,
-        unit="probability",
+        unit=unit,
         description=(
-            f"Probability of run, 0 to 1, by decoder {item.decoder} "
+            f"{what}, by decoder {item.decoder} "
             f"({decoder_words.describe(settings)}), trained on mice {_mice(item.train_mice)} and "
             f"validated on {_mice(item.valid_mouse)}; no decoder or feature was ever fitted to the "
             f"test mouse, {recording.mouse}.{control} {len(found.frame)} of {len(recording)} "
             "frames; the others have no whole window within their segment."
         ),
     )
+
+
+def _told(target: Target) -> tuple[str, str]:
+    """Return what a series of predictions holds, and its unit."""
+    if target == RUN:
+        return "Probability of run, 0 to 1", "probability"
+    if target.states:
+        return f"Probability of {', '.join(target.states)} (columns), 0 to 1", "probability"
+    return f"{target.name} as predicted", target.unit or "n.a."
 
 
 def _mice(joined: str) -> str:

@@ -2,8 +2,9 @@
 
 A new frame is the mean over its time of the frames that were taken then, each weighted by how much
 of it lies in there: light is gathered as a slower camera would have done. Traces (speed, ROI
-signals, what corrections kept) are averaged alike; a new frame is run if the mouse ran in half of
-it or more. New frames begin anew with each segment, and what is left at its end is left out.
+signals, what corrections kept, a trace that is decoded) are averaged alike; a new frame is run if
+the mouse ran in half of it or more, and of named states that which lasts longest. New frames begin
+anew with each segment, and what is left at its end is left out.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from mesodecode.recordings import chunks
 from mesodecode.recordings.preprocess import round_to, write_frames
 from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.study.cohort_table import FASTER
+from mesodecode.study.targets import RUN
 
 MADE = ("frames", "labels", "pixel_mean", "stack_sd", "segment", "time", "speed", "rois")
+MADE += ("target",)
 KEPT = ("shifts", "reference")  # of each frame, by corrections
 SHOWN = 10  # names in an error
 
@@ -115,7 +118,7 @@ def harmonise(
     if not movie.shape[0]:
         raise UserError(f"{path}: no segment is as long as a frame of {1 / rate:g} s")
     labels = (movie.means(recording.labels) >= 0.5 - 1e-9).astype(np.uint8)
-    if np.ptp(labels) == 0:
+    if np.ptp(labels) == 0 and recording.target == RUN:
         state = "run" if labels[0] else "rest"
         raise UserError(
             f"{path}: all {len(labels)} frames are {state} at {rate:g} frames/s; a session needs "
@@ -130,6 +133,9 @@ def harmonise(
         file["pixel_mean"], file["stack_sd"] = pixel_mean.astype(np.float32), np.float32(stack_sd)
         file["labels"] = labels
         _write_traces(file, recording, movie)
+        if recording.decoded is not None:
+            file["target"] = _target(recording, movie)
+            file["target"].attrs.update(source["target"].attrs)
         if recording.rois is not None:
             _write_rois(file, recording, movie, areas, names or {})
         if "corrections" in source:
@@ -146,6 +152,15 @@ def _write_traces(file: h5py.File, recording: Recording, movie: Resampled) -> No
     if recording.time is not None:  # as far into the frame as the new one begins
         late = np.maximum(movie.starts - first, 0) / recording.frame_rate
         file["time"] = recording.time[first] + late
+
+
+def _target(recording: Recording, movie: Resampled) -> np.ndarray:
+    """Return the trace (N,) of a target, or the state that lasts longest in each new frame."""
+    if not recording.target.states:
+        return movie.means(recording.decoded).astype(np.float32)
+    codes = np.arange(recording.target.outputs)
+    shares = movie.means(recording.decoded[:, None] == codes)
+    return (shares >= shares.max(1, keepdims=True) - 1e-9).argmax(1).astype(np.uint8)
 
 
 def _write_rois(

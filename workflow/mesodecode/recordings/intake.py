@@ -27,9 +27,11 @@ from mesodecode.recordings.readers.filled import FilledMovie, say_outside
 from mesodecode.recordings.readers.image_files import IMAGES
 from mesodecode.recordings.readers.light_sources import Lights, lights_of
 from mesodecode.recordings.readers.series import check_signal
+from mesodecode.recordings.readers.target_traces import read_beside, read_target
 from mesodecode.recordings.roi_files import read_signals
 from mesodecode.study import correction_table
 from mesodecode.study.file_formats import format_of
+from mesodecode.study.targets import RUN, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,9 @@ class Sources:
     roi_dataset: str | None = None
     roi_masks: str | Path | None = None
     speed_threshold: float = 0.5
+    target: str = "run"
+    behavior_target: str | None = None
+    target_states: Sequence[str] | None = None
     labelling: Mapping[str, Any]
     corrections: Mapping[str, Any] | None
 
@@ -129,7 +134,8 @@ class Intake:
     `raw`: its movie as recorded, measured while it is read; `stack`: as corrected (T, H, W);
     `traces`: vectors (T,), and ROI signals (T, R) that come from a file; `masks`, of ROIs whose
     signals the movie gives; `brain` (H, W) bool; `outside` (H, W) bool, pixels outside the brain
-    or None; `axes` of the movie, and what told them.
+    or None; `axes` of the movie, and what told them; `target`: what is decoded, of which traces
+    have the values where it is not run and rest.
     """
 
     raw: Measured
@@ -140,6 +146,7 @@ class Intake:
     brain: np.ndarray | None
     filled: FilledMovie
     axes: Axes
+    target: Target
 
     @property
     def outside(self) -> np.ndarray | None:
@@ -174,9 +181,7 @@ def opened(sources: Sources) -> Iterator[Intake]:
         stack = corrected(raw, sources.corrections, sources.frame_rate, told, filled.outside)
         taken = signal_frames(movie.shape[0], sources.corrections, told)
         frames = frames_of(sources, movie, taken, lights)
-        traces = read_behavior(
-            sources.behavior, sources.speed_threshold, frames=frames, **sources.labelling
-        )
+        target, traces = _behavior(sources, frames)
         if frames.time is not None:
             traces["time"] = frames.time
         if movie.segment is not None:
@@ -186,9 +191,30 @@ def opened(sources: Sources) -> Iterator[Intake]:
             signals = read_signals(sources.rois, stack.shape[0], sources.roi_dataset)
             traces["rois"], names = signals
         check_session(stack, traces, sources, frames.orders)
-        check_states(traces, sources, frames)
+        if target == RUN:
+            check_states(traces, sources, frames)
         names = names if masks is None else masks.names
-        yield Intake(raw, stack, traces, names, masks, brain, filled, axes_of(sources, movie))
+        axes = axes_of(sources, movie)
+        yield Intake(raw, stack, traces, names, masks, brain, filled, axes, target)
+
+
+def _behavior(sources: Sources, frames: Frames) -> tuple[Target, dict[str, np.ndarray]]:
+    """Return what is decoded, and the traces (T,) of a session's behaviour."""
+    path, threshold, labelling = sources.behavior, sources.speed_threshold, sources.labelling
+    if sources.target == RUN.name:
+        return RUN, read_behavior(path, threshold, frames=frames, **labelling)
+    variable = sources.behavior_target
+    traces = read_beside(path, threshold, frames, sources.target, variable, labelling)
+    target, traces["target"] = read_target(
+        path,
+        sources.target,
+        frames,
+        traces,
+        labelling,
+        variable=variable,
+        states=sources.target_states,
+    )
+    return target, traces
 
 
 def _with_lights(sources: Sources, movie: Movie) -> tuple[Sources, Lights | None]:

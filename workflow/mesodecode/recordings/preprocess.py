@@ -74,6 +74,8 @@ def write_session(file: h5py.File, taken_in: Intake, image_size: int | None) -> 
     file["stack_sd"] = np.float32(stack_sd)
     for name, values in traces.items():
         file[name] = values
+    if "target" in traces:
+        file["target"].attrs.update(taken_in.target.attributes())
     if taken_in.roi_names is not None:
         file["rois"].attrs["names"] = taken_in.roi_names
     file.attrs["recorded_size"] = stack.shape[1:]  # px, height and width

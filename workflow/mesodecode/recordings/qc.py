@@ -23,6 +23,7 @@ from mesodecode.recordings.locomotion import bouts
 from mesodecode.recordings.qc_measures import Measures, read_measures
 from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.study import schema
+from mesodecode.study.targets import RUN
 
 COLUMNS = [
     *("mouse", "session", "check", "value", "unit", "warn", "fail", "verdict", "words"),
@@ -174,6 +175,9 @@ class Check:
     unit: str
 
 
+NOT_DECODED = "run and rest are not decoded in this study"
+
+
 def duration(session: Session) -> tuple[float, str]:
     """Return the length in minutes."""
     r = session.recording
@@ -183,6 +187,8 @@ def duration(session: Session) -> tuple[float, str]:
 
 def rarer_state(session: Session) -> tuple[float, str]:
     """Return the share of frames of the state that is rarer."""
+    if session.recording.target != RUN:
+        return np.nan, NOT_DECODED
     share = float(session.recording.labels.mean())
     return min(share, 1 - share), f"the mouse runs in {share:.1%} of the frames"
 
@@ -195,6 +201,8 @@ def _bouts_of(session: Session) -> dict[str, np.ndarray]:
 
 def number_of_bouts(session: Session) -> tuple[float, str]:
     """Return the number of bouts of the state that has fewer."""
+    if session.recording.target != RUN:
+        return np.nan, NOT_DECODED
     found = _bouts_of(session)
     words = ", ".join(f"{len(seconds)} of {state}" for state, seconds in found.items())
     return min(map(len, found.values())), words
@@ -202,6 +210,8 @@ def number_of_bouts(session: Session) -> tuple[float, str]:
 
 def median_bout(session: Session) -> tuple[float, str]:
     """Return the median duration in s of the bouts of a state, the shorter of both."""
+    if session.recording.target != RUN:
+        return np.nan, NOT_DECODED
     found = {state: float(np.median(s)) for state, s in _bouts_of(session).items() if len(s)}
     words = ", ".join(f"{seconds:.2g} s of {state}" for state, seconds in found.items())
     return min(found.values()), words

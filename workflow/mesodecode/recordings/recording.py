@@ -1,14 +1,15 @@
 """A preprocessed recording: one HDF5 file a session, read by every later stage.
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
-`segment` (T,), `time` (T,) s and `rois` (T, R; with the attribute `names` if they have names) where
-known; `pixel_mean` (H, W); `stack_sd` scalar; `outside` (height and width of the movie) bool where
-pixels of it were NaN, outside the brain, and are 0; attributes session (its id), session_name where
-that is another, mouse, frame_rate, recorded_size
+`segment` (T,), `time` (T,) s, `target` (T,) and `rois` (T, R; with the attribute `names` if they
+have names) where known; `pixel_mean` (H, W); `stack_sd` scalar; `outside` (height and width of the
+movie) bool where pixels of it were NaN, outside the brain, and are 0; attributes session (its id),
+session_name where that is another, mouse, frame_rate, recorded_size
 (height and width of the movie in px, before image_size), movie_axes (the order that its array was
 read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or
 nothing) and the source files with their SHA-256; unit, dff, of a movie that was ΔF/F already (of a
-corrected one in the group `corrections`).
+corrected one in the group `corrections`). `target`, where a study decodes another than run and
+rest, is a trace float32, or codes of states uint8; its attributes say which (`targets.Target`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
+from mesodecode.study.targets import RUN, Target
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Recording:
     many frames from the start say by what ROI signals are normalised, or None: all; reference: the
     first recording of the same mouse of those read with it, None of that itself; causal: images end
     at the decoded frame; skip: frames at the start that what normalises them is not known of (see
-    `mesodecode.recordings.baseline.prepared`).
+    `mesodecode.recordings.baseline.prepared`); target: what is decoded, and decoded (T,), its
+    values, None of run and rest (see `with_labels_of`).
     """
 
     path: Path
@@ -67,6 +70,8 @@ class Recording:
     reference: Recording | None = field(default=None, repr=False)
     causal: bool = False
     skip: int = 0
+    target: Target = RUN
+    decoded: np.ndarray | None = None
 
     @property
     def corrected(self) -> bool:
@@ -121,6 +126,8 @@ def read_recording(path: str | Path) -> Recording:
                 recorded_size=_recorded_size(file),
                 name=file.attrs.get("session_name"),
                 unit=str(file.get("corrections", file).attrs.get("unit", "counts")),
+                target=_target(file),
+                decoded=optional("target"),
             )
     except FileNotFoundError:
         raise
@@ -153,6 +160,10 @@ def _names(file: h5py.File) -> tuple[str, ...] | None:
     if "rois" not in file or "names" not in file["rois"].attrs:
         return None
     return tuple(map(str, file["rois"].attrs["names"]))
+
+
+def _target(file: h5py.File) -> Target:
+    return Target.of_attributes(file["target"].attrs) if "target" in file else RUN
 
 
 def _recorded_size(file: h5py.File) -> tuple[int, int] | None:
@@ -222,11 +233,15 @@ def read_recordings(paths: list[str] | list[Path], *, same_size: bool = True) ->
 def with_labels_of(
     recordings: Sequence[Recording], donors: Mapping[str, str] | None
 ) -> list[Recording]:
-    """Return recordings that have the labels of others; those that `donors` does not name, theirs.
+    """Return recordings as a decoder learns them: `labels` are the values of its target.
+
+    They have the labels of others; those that `donors` does not name, theirs.
 
     `donors`: session -> the session, also among `recordings`, whose labels it is given. Frames and
-    segments stay. Raises UserError if the two have different numbers of frames.
+    segments stay. Raises UserError if the two have different numbers of frames, or recordings
+    have different targets.
     """
+    target_of(recordings)
     own = {recording.session: recording for recording in recordings}
     exchanged = []
     for recording in recordings:
@@ -236,5 +251,24 @@ def with_labels_of(
                 f"{donor.path}: {len(donor)} frames, but {recording.path} has {len(recording)}; "
                 "labels can be permuted only between sessions of one length"
             )
-        exchanged.append(replace(recording, labels=donor.labels))
+        labels = donor.labels if donor.decoded is None else donor.decoded
+        exchanged.append(replace(recording, labels=labels))
     return exchanged
+
+
+def target_of(recordings: Sequence[Recording]) -> Target:
+    """Return what is decoded in recordings. Raises UserError if it is not the same in all."""
+    first = recordings[0]
+    for one in recordings:
+        if one.target != first.target:
+            raise UserError(
+                f"{one.path}: its target is {_told(one.target)}, but {_told(first.target)} in "
+                f"{first.path}; preprocess both for the same (target, behavior_target, "
+                "target_states), in one unit"
+            )
+    return first.target
+
+
+def _told(target: Target) -> str:
+    more = ", ".join(target.states) or target.unit
+    return f"{target.name} ({more})" if more else target.name

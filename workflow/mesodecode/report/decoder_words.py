@@ -70,10 +70,16 @@ PRODUCTS = {
 }
 
 
+REGRESSIONS = {
+    "logistic_regression": "L2-penalised logistic regression",
+    "ridge": "ridge regression, with a penalty of 1/C",
+}
+
+
 def linear(settings: Mapping[str, Any]) -> str:
     """Return the words for the linear baseline."""
     return (
-        "L2-penalised logistic regression (scikit-learn [@pedregosa2011], C = "
+        f"{REGRESSIONS[settings['model']]} (scikit-learn [@pedregosa2011], C = "
         f"{settings['C']:g}) of the standardised pixels of single frames, averaged down to "
         f"{settings['pixels']} × {settings['pixels']} px at most, fitted to "
         f"{every(settings, 'frame')}. {_pixels(settings)}{_labels(settings)}"
@@ -244,7 +250,8 @@ def describe(settings: Mapping[str, Any]) -> str:
     only = ", of the past only (causal)" if causal else ""
     if kind == "linear":
         pixels = f"{settings['pixels']} × {settings['pixels']} pixels"
-        return f"logistic regression of {pixels}{moving}{only}{null}"
+        model = settings["model"].replace("_", " ").replace("ridge", "ridge regression")
+        return f"{model} of {pixels}{moving}{only}{null}"
     if kind == "cnn":
         return f"CNN ({settings['backbone']}) of 3 frames{moving}{only}{null}"
     window = f"±{counted(settings['half_window'], 'frame')}"

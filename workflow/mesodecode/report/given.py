@@ -8,16 +8,19 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.report.sections import SECTIONS, names
+from mesodecode.study import targets
 
-NEEDED = ("allocations", "auc", "session_auc", "cohort")  # tables of every report
 FOLDERS = ("qc",)  # of figures that are named by a session alone
 
 
 def read_tables(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[str, Any]:
     """Return name -> table of the files and folders given, as the sections read them.
 
-    Raises UserError if one of NEEDED is not among them, and for what `by_name` refuses.
+    Raises UserError if one that every report needs is not among them, and for what `by_name`
+    refuses.
     """
+    scored = targets.KINDS[targets.kind_of(config["target"])].table
+    needed = ("allocations", scored, f"session_{scored}", "cohort")
     readers = {
         name: read
         for section in SECTIONS
@@ -25,7 +28,7 @@ def read_tables(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[
         for name in names([pattern], config)
     }
     files = by_name(given, readers, "table", (".tsv", ".csv"))
-    if missing := [f"{name}.tsv" for name in NEEDED if name not in files]:
+    if missing := [f"{name}.tsv" for name in needed if name not in files]:
         raise UserError(f"--tables: no {', '.join(missing)} among them; every report needs these")
     return {name: readers[name](path) for name, path in files.items()}
 

@@ -16,7 +16,7 @@ from mesodecode.report import decoder_words, recordings_words
 from mesodecode.report.decoder_words import listed, options
 from mesodecode.report.phrases import counted, every, joined, value
 from mesodecode.scores import mouse_tests
-from mesodecode.study import decoder_table, session_ids
+from mesodecode.study import decoder_table, session_ids, targets
 from mesodecode.study.kinds import KINDS
 
 # What kinds of decoders are made with -> the work to cite.
@@ -44,7 +44,8 @@ def blocks(
         ("Training, validation and test mice", allocations(config, n_allocations)),
         *decoders(config),
         ("Search for settings", searches(config)),
-        ("Scores", scores()),
+        ("Target", target_words(config)),
+        ("Scores", scores(config)),
         ("Comparisons as published", comparisons() if compared else ""),
         ("Comparisons with mice as the unit", mice_as_unit(config) if inferred else ""),
         ("Chance", chance(config)),
@@ -158,8 +159,57 @@ def searches(config: Mapping[str, Any]) -> str:
     )
 
 
-def scores() -> str:
+def decoded(config: Mapping[str, Any]) -> str:
+    """Return what is decoded, in a few words."""
+    if config["target"] == "run":
+        return "run or rest"
+    if config["target"] == "states":
+        names, _ = targets.read_states(config["recordings"]["target_states"])
+        return ", ".join(names[:-1]) + f" or {names[-1]}"
+    return config["target"]
+
+
+def target_words(config: Mapping[str, Any]) -> str:
+    """Return what is decoded where it is not run and rest; else nothing."""
+    kind = targets.kind_of(config["target"])
+    if kind == "run":
+        return ""
+    if kind == "states":
+        return (
+            f"Decoded is which of these states a frame is of: {decoded(config)}. Networks learn by "
+            "the cross-entropy over all of them."
+        )
+    return (
+        f"Decoded is {decoded(config)}, a value a frame, brought onto the frames (means of faster "
+        "samples, linear interpolation of others). Networks learn it by the squared error, "
+        "standardised by its mean and standard deviation in the training mice."
+    )
+
+
+def scores(config: Mapping[str, Any]) -> str:
     """Return what is scored, and how."""
+    kind = targets.kind_of(config["target"])
+    shifted = (
+        "Chance is what comes of test values shifted in time, circularly, against the predictions; "
+        "p = (r + 1) / (k + 1), r of k shifts being as good or better [@phipson2010], is too small "
+        "where signals drift [@harris2020]. Means and standard deviations (of a sample) are over "
+        "allocations."
+    )
+    if kind == "regression":
+        return (
+            "The score is R², 1 less the squared error over the squared difference from the mean "
+            "of all test frames of an allocation pooled; 0 is no better than that mean. Pearson's "
+            "correlation stands beside it, and the ceiling of R² that noise of the trace itself "
+            "sets: 1 less the share of its variance that has no memory from one frame to the next, "
+            f"by its autocorrelation at one and two frames. {shifted}"
+        )
+    if kind == "states":
+        return (
+            "The score is the macro AUC: the area under the receiver operating characteristic "
+            "curve [@hanley1982] of each state against all others, over all test frames of an "
+            "allocation pooled, and the mean over the states that are there; 0.5 is chance. "
+            f"Accuracy is that of the likeliest state. {shifted}"
+        )
     return (
         "The score is the area under the receiver operating characteristic curve (AUC) "
         "[@hanley1982]: the probability that a frame of running gets a higher output than one of "
@@ -198,14 +248,14 @@ def mice_as_unit(config: Mapping[str, Any]) -> str:
 
 def chance(config: Mapping[str, Any]) -> str:
     """Return how decoders are compared with chance; empty if they are not."""
-    text = ""
+    text, shifts = "", config["target"] == "run" and config["circular_shifts"]
     null = [name for name, s in config["decoders"].items() if s.get("labels", "own") != "own"]
     if null:
         text += (
             f"{value(null)} {'was' if len(null) == 1 else 'were'} trained, tuned and tested on "
             "labels that were exchanged among the sessions of the same mouse. "
         )
-    if config["circular_shifts"]:
+    if shifts:
         text += (
             "The labels of every test session were shifted in time, circularly, "
             f"{config['circular_shifts']:,} times against the predictions (seed "

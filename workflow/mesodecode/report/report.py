@@ -11,10 +11,10 @@ import jinja2
 from markupsafe import Markup
 
 from mesodecode.base.files import UserError
-from mesodecode.report import decoder_words, formats, summaries
+from mesodecode.report import decoder_words, formats, methods, summaries
 from mesodecode.report.sections import SECTIONS
 from mesodecode.scores import published_tests
-from mesodecode.study import schema
+from mesodecode.study import schema, targets
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONFIG_KEYS = ("study", "mice", "allocation", "decoders")
@@ -42,6 +42,7 @@ def render(
     `given.find_figures`. Raises UserError if the config lacks a setting or a figure is of
     another kind.
     """
+    scored = targets.KINDS[targets.kind_of(config["target"])]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -63,8 +64,10 @@ def render(
         "significant": SIGNIFICANT,
         "test_names": published_tests.TEST_NAMES,
         "config": config,
+        "scored": scored,
+        "decoded": methods.decoded(config),
         "progress": summaries.progress(
-            config, tables["allocations"], tables["auc"], tables["cohort"]
+            config, tables["allocations"], tables[scored.table], tables["cohort"]
         ),
         "versions": formats.versions(),
         "commit": formats.commit(),

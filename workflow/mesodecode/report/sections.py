@@ -34,10 +34,11 @@ from mesodecode.scores import (
     published_tests,
     quality,
     reproduction,
+    target_tables,
 )
 from mesodecode.shift import columns as shift
 from mesodecode.shift import predicted_auc
-from mesodecode.study import session_ids
+from mesodecode.study import session_ids, targets
 
 Tables = Mapping[str, Any]  # name -> DataFrame; the run times are rows
 Words = dict[str, Any] | None  # what a template shows; None: nothing
@@ -110,6 +111,14 @@ def _table(columns: Iterable[str], numbers: Iterable[str] = NUMBERS) -> Callable
     return functools.partial(read_table, columns=columns, numbers=numbers)
 
 
+def _scores_table(metric: str) -> Callable[[Path], Any]:
+    def read(path: Path) -> pd.DataFrame:
+        columns = read_table(path).columns
+        return read_table(path, ("decoder", metric), (*NUMBERS, *target_tables.measures(columns)))
+
+    return read
+
+
 def _rows_of(
     name: str, summary: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
 ) -> Callable[[Mapping[str, Any], Tables], Words]:
@@ -139,6 +148,8 @@ def _importance(config: Mapping[str, Any], tables: Tables) -> Words:
 
 
 def _auc(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "auc" not in tables:  # of another target, see `_scores`
+        return None
     table, sessions = tables["auc"], tables["session_auc"]
     return {
         "decoders": list(table["decoder"].unique()),
@@ -149,6 +160,52 @@ def _auc(config: Mapping[str, Any], tables: Tables) -> Words:
         "undefined": int(sessions["auc"].isna().sum()),
         "rows": summaries.records(table),
         "protocols": summaries.protocols(table),
+    }
+
+
+SCORE_NAMES = {
+    **{"n_frames": "Frames", "r2": "R²", "correlation": "Correlation", "ceiling": "Ceiling of R²"},
+    **{"null_r2": "R² of shifted values", "p_shift": "p of shifts", "macro_auc": "Macro AUC"},
+    **{"null_macro_auc": "Macro AUC of shifted states", "accuracy": "Accuracy"},
+}
+
+
+def _scores(config: Mapping[str, Any], tables: Tables) -> Words:
+    kind = targets.KINDS[targets.kind_of(config["target"])]
+    if kind.table not in tables:
+        return None
+    table, sessions = tables[kind.table], tables[f"session_{kind.table}"]
+    columns = [name for name in target_tables.measures(table) if name != "n_frames"]
+    means = table.groupby("decoder", sort=False)[columns].mean()
+    spread = table.groupby("decoder", sort=False)[kind.metric].agg(["mean", "std", "min", "max"])
+    summary = means.drop(columns=kind.metric).join(spread.rename(columns={"std": "sd"}))
+    summary["n"] = table.groupby("decoder", sort=False).size()
+
+    def shown(names: Iterable[str]) -> list[tuple[str, int, str]]:
+        return [(SCORE_NAMES.get(n, n.replace("auc_", "AUC of ")), 1, n) for n in names]
+
+    roles = [("Decoder", 0, "decoder"), ("Train mice", 0, "train_mice")]
+    roles += [("Validation mouse", 0, "valid_mouse"), ("Test mouse", 0, "test_mouse")]
+    first = [("Decoder", 0, "decoder"), (f"Mean {kind.axis}", 1, "mean"), ("SD", 1, "sd")]
+    first += [("Min", 1, "min"), ("Max", 1, "max"), *shown(means.drop(columns=kind.metric))]
+    each = [name for name in columns if name in sessions]
+    by_session = sessions.groupby(["test_mouse", "session", "decoder"], sort=False)[each].mean()
+    names = [("Mouse", 0, "test_mouse"), ("Session", 0, "session"), ("Decoder", 0, "decoder")]
+    blocks = [
+        ("Decoders, mean over allocations", first, summaries.records(summary.reset_index())),
+        ("Every allocation", [*roles, *shown(columns)], summaries.records(table)),
+        (
+            "Every test session, mean over allocations",
+            [*names, *shown(each)],
+            summaries.records(by_session.reset_index()),
+        ),
+    ]
+    return {
+        "heading": kind.axis,
+        "words": methods_text.scores(config).split("; p = ")[0].replace(" [@hanley1982]", "") + ".",
+        "blocks": blocks,
+        "decoders": list(table["decoder"].unique()),
+        "summary": summaries.records(summary.reset_index()),
     }
 
 
@@ -265,7 +322,8 @@ SECTIONS = [
         name="figures",
         title="Figures",
         figures=(
-            *("cohort", "auc_{comparison}", "reproduction", "roi_correlation"),
+            *("cohort", "auc_{comparison}", "regression_{comparison}", "states_{comparison}"),
+            *("reproduction", "roi_correlation"),
             "loss_{decoder}",
         ),
     ),
@@ -297,6 +355,18 @@ SECTIONS = [
             "allocations": _table(auc.ATTRIBUTES[1:]),
         },
         summarise=_auc,
+    ),
+    Section(
+        name="scores",
+        title="Scores",
+        tables={
+            "regression": _scores_table("r2"),
+            "session_regression": _scores_table("r2"),
+            "states": _scores_table("macro_auc"),
+            "session_states": _scores_table("macro_auc"),
+        },
+        figures=("target_regression", "target_states"),
+        summarise=_scores,
     ),
     Section(
         name="decoder-quality",

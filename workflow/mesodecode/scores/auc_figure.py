@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from mesodecode.base.files import UserError, natural
 from mesodecode.base.plots import MM, STYLE, markers, mouse_legend, strip
 from mesodecode.scores.published_tests import TEST_NAMES
+from mesodecode.study.targets import RUN, Kind
 
 MOST_BRACKETS = 6  # the pairs of four decoders; more would bury the points
 # Settings by which decoders are put in order, on a line: label, and whether it is a time in frames.
@@ -29,9 +30,12 @@ SETTINGS = {
 }
 
 
-def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -> Figure:
+def auc_by_decoder(
+    auc: pd.DataFrame, comparisons: pd.DataFrame | None = None, kind: Kind = RUN.kind
+) -> Figure:
     """Draw every allocation's AUC by decoder, as in Fig 2E of Ajioka et al. 2024.
 
+    Of another `kind` of target `auc` is its score.
     `auc` has columns decoder, test_mouse, auc, a row an allocation. The bar is mean ± sample SD,
     the dashed line chance. Of `comparisons` (columns a, b, test, p_holm) the pairs of these
     decoders are bracketed while there are at most `MOST_BRACKETS`.
@@ -50,16 +54,17 @@ def auc_by_decoder(auc: pd.DataFrame, comparisons: pd.DataFrame | None = None) -
         axes = figure.add_subplot()
         for column, decoder in enumerate(decoders):
             strip(axes, column, auc[auc["decoder"] == decoder], mice)
-        bottom = min(0.45, _below(auc["auc"]))
+        bottom = min(kind.chance - 0.05, _below(auc["auc"]))
         step = (1.0 - bottom) * 0.085  # between brackets, in AUC
         for level, ((a, b), p) in enumerate(brackets.items(), start=1):
             _bracket(axes, decoders.index(a), decoders.index(b), 1.0 + level * step, step, p)
         axes.set_ylim(bottom, 1.02 + (len(brackets) + 0.6) * step * bool(brackets))
-        axes.set_yticks(np.arange(np.ceil(bottom * 10), 11) / 10)
+        if bottom > -0.5:
+            axes.set_yticks(np.arange(np.ceil(bottom * 10), 11) / 10)
         axes.spines["left"].set_bounds(bottom, 1.0)
-        axes.set_ylabel("Test AUC")
-        axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
-        _decoder_axis(axes, decoders, auc["decoder"].value_counts(), slanted)
+        axes.set_ylabel(f"Test {kind.axis}")
+        axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        _decoder_axis(axes, decoders, auc["decoder"].value_counts(), slanted, kind.chance)
         mouse_legend(figure, mice, columns=columns if lines > 1 else None)
         if pairs:
             figure.supxlabel(_note(pairs, bool(brackets), comparisons), fontsize=5.5, color="0.25")
@@ -72,6 +77,7 @@ def auc_by_setting(
     setting: str,
     comparisons: pd.DataFrame | None = None,
     frame_rate: float | None = None,
+    kind: Kind = RUN.kind,
 ) -> Figure:
     """Draw the AUC of decoders that differ by one number, as in Fig 2F of Ajioka et al. 2024.
 
@@ -110,9 +116,9 @@ def auc_by_setting(
         )
         bottom = _below(auc["auc"])
         axes.set_ylim(bottom, 1.0 + (1.0 - bottom) * 0.03)
-        if bottom < 0.5:
-            axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
-        axes.set_ylabel("Test AUC")
+        if bottom < kind.chance:
+            axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes.set_ylabel(f"Test {kind.axis}")
         counts = _range(auc["decoder"].value_counts())
         axes.set_xticks(sorted(values))
         axes.set_xlabel(f"{label}; n = {counts} allocations each")
@@ -142,21 +148,23 @@ def auc_caption(
     *,
     lines: bool = False,
     source: str | None = None,
+    kind: Kind = RUN.kind,
 ) -> str:
     """Return the caption of `auc_by_decoder`, or of `auc_by_setting` (`lines`), in plain text.
 
     `source`: the file that AUCs were read from, where they are not those of the study.
     """
     n, mice = _range(auc["decoder"].value_counts()), auc["test_mouse"].nunique()
+    chance = f" Dashed line: chance ({kind.chance:g})."
     text = (
-        f"Test AUC of every allocation (n = {n} a decoder, of {mice} test mice), "
+        f"Test {kind.axis} of every allocation (n = {n} a decoder, of {mice} test mice), "
         + ("a line each, " if lines else "one point each, ")
         + "by colour and symbol of its test mouse"
         + ("" if lines else "; within a decoder the points stand in the order of the mice")
         + ". All test frames of the mouse are pooled. "
         + ("Black" if lines else "Bar")
         + ": mean ± sample SD."
-        + ("" if lines and _below(auc["auc"]) >= 0.5 else " Dashed line: chance (0.5).")
+        + ("" if lines and _below(auc["auc"]) >= kind.chance else chance)
     )
     pairs = _pairs(comparisons, list(auc["decoder"].unique()))
     if pairs:
@@ -196,7 +204,9 @@ def _pairs(comparisons: pd.DataFrame | None, decoders: list[str]) -> dict[tuple[
     )
 
 
-def _decoder_axis(axes: Axes, decoders: list[str], counts: pd.Series, slanted: bool) -> None:
+def _decoder_axis(
+    axes: Axes, decoders: list[str], counts: pd.Series, slanted: bool, chance: float
+) -> None:
     """Label the columns with decoder and n, slanted where they would run into each other."""
     each = counts.nunique() == 1
     breaks = " " if slanted else "\n"
@@ -208,7 +218,7 @@ def _decoder_axis(axes: Axes, decoders: list[str], counts: pd.Series, slanted: b
     axes.set_xlabel(f"n = {counts.iloc[0]} allocations each" if each else "n = allocations")
     axes.annotate(
         "chance",
-        (1, 0.5),
+        (1, chance),
         xycoords=("axes fraction", "data"),
         xytext=(0, 1.5),
         ha="right",

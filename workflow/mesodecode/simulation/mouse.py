@@ -77,6 +77,9 @@ class Settings:
     flashes: float
     flicker: float
     flipped_bouts: float
+    pupil_signal: float
+    pupil_rois: list[int]
+    pupil_time_s: float
     roi_radius: float
 
 
@@ -87,8 +90,8 @@ class Mouse:
     brain (H, W) 0 outside to 1 inside the cortex; light (H, W) photons a frame before bleaching;
     leak (H, W), what running adds to it with no neuron active; roi_xy (50, 2) px, pixel centres at
     whole numbers; rois: for each ROI, its pixels as indices into the flattened image; signal (H, W)
-    planted ΔF/F; carrier (H, W), by its place in `signal_rois` the ROI that it is of; bleached:
-    fraction lost to bleaching.
+    planted ΔF/F; carrier (H, W), by its place in `signal_rois` the ROI that it is of; pupil
+    (H, W) ΔF/F of an SD of the pupil; bleached: fraction lost to bleaching.
     """
 
     brain: np.ndarray
@@ -98,6 +101,7 @@ class Mouse:
     rois: list[np.ndarray]
     signal: np.ndarray
     carrier: np.ndarray
+    pupil: np.ndarray
     bleached: float
 
 
@@ -146,6 +150,7 @@ def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
         rois=rois,
         signal=signal * brain,
         carrier=carrier,
+        pupil=_pupil_map(s, from_signal) * brain,
         bleached=float(bleached),
     )
 
@@ -200,13 +205,25 @@ def _signal_map(s: Settings, distance: np.ndarray) -> tuple[np.ndarray, np.ndarr
     that ROIs without a signal truly have none. Where two overlap the larger counts.
     """
     chosen = np.array(s.signal_rois) - 1
-    reach = np.clip(distance[chosen] / (s.signal_radius * s.image_size), 0, 1)
     amplitude = np.where(chosen < 25, s.run_signal, s.run_signal / s.left_right)
     if s.signal_gains:
         amplitude = amplitude * np.array(s.signal_gains)
-    each = amplitude[:, None, None] * 0.5 * (1 + np.cos(np.pi * reach))
+    each = amplitude[:, None, None] * _cosines(s, distance[chosen])
     carrier = np.abs(each).argmax(0)
     return np.take_along_axis(each, carrier[None], 0)[0], carrier
+
+
+def _pupil_map(s: Settings, distance: np.ndarray) -> np.ndarray:
+    """Return the ΔF/F (H, W) of an SD of the pupil, with edges as the signal of running has."""
+    chosen = np.array(s.pupil_rois) - 1
+    amplitude = np.where(chosen < 25, s.pupil_signal, s.pupil_signal / s.left_right)
+    return (amplitude[:, None, None] * _cosines(s, distance[chosen])).max(0)
+
+
+def _cosines(s: Settings, distance: np.ndarray) -> np.ndarray:
+    """Return raised cosines (K, H, W) of distances (K, H, W) px: 1 at the centre, then 0."""
+    reach = np.clip(distance / (s.signal_radius * s.image_size), 0, 1)
+    return 0.5 * (1 + np.cos(np.pi * reach))
 
 
 def _normal_within_2sd(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -38,6 +38,7 @@ RUN_SPEED_THRESHOLD = 0.5  # cm/s; above it a mouse runs (Ajioka et al. 2024)
 # Of the five mice of Ajioka et al. 2024; the config's default too.
 RUN_SHARES = schema.properties("config")["simulate"]["properties"]["run_shares"]["default"]
 SHARE_LIMITS = (0.05, 0.95)  # beyond them a short session could have no bout of one state
+PUPIL = 30.0, 5.0  # px, mean and SD
 FLASH = 0.5  # light of a flash on the whole image, of the brightest cortex of an average mouse
 CHUNK = 256  # frames made at a time: bounds the memory and does not change the numbers
 
@@ -51,7 +52,8 @@ class Truth:
     roi_signal (50,) mean of `signal` in each ROI circle; roi_xy (50, 2) and roi_radius in px;
     run_drive (T,) what the signal is multiplied with in each frame, 0 to 1, free of noise (that of
     an area with a lead of its own is shifted by it); label (T,) uint8, whether the mouse runs,
-    whatever the label on record; attributes: mouse, session, run_share and every setting.
+    whatever the label on record; pupil (T,) its size in SDs from its mean, where it is planted,
+    else None; attributes: mouse, session, run_share and every setting.
     """
 
     signal: np.ndarray
@@ -62,6 +64,7 @@ class Truth:
     run_drive: np.ndarray
     label: np.ndarray
     attributes: dict[str, Any]
+    pupil: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,10 @@ def simulate_session(*, mouse: str, session: str, run_share: float, **settings: 
     animal = make_mouse(s, _stream(s.seed, mouse))
     speed, label = _behavior(s, run_share, _stream(s.seed, mouse, session, "behavior"))
     drive = _run_drive(s, label)
-    planted = _planted(s, animal, label, drive)
+    planted, pupil = _planted(s, animal, label, drive), _pupil(s, mouse, session)
+    if pupil is not None:
+        answer = _answered(s, pupil, s.lead_s).astype(np.float32)
+        planted.append((answer, animal.pupil.astype(np.float32)))
     frames = _movie(s, animal, planted, _leak_drive(s, label), mouse, session)
     truth = Truth(
         signal=animal.signal,
@@ -120,6 +126,7 @@ def simulate_session(*, mouse: str, session: str, run_share: float, **settings: 
         run_drive=drive,
         label=label,
         attributes={"mouse": mouse, "session": session, "run_share": float(run_share)} | asdict(s),
+        pupil=pupil,
     )
     flat = frames.reshape(s.n_frames, -1)
     rois = np.stack([flat[:, pixels].mean(1) for pixels in animal.rois]).astype(np.float32)
@@ -130,7 +137,8 @@ def simulate_session(*, mouse: str, session: str, run_share: float, **settings: 
 def write_session(simulation: Simulation, folder: str | Path) -> None:
     """Write the files a lab has, and the truth, into `folder` under the session's name.
 
-    `{session}.tif`, `{session}_behavior.mat` (`runrest` and `speed_rs`, 1 x T),
+    `{session}.tif`, `{session}_behavior.mat` (`runrest` and `speed_rs`, 1 x T; with a pupil that is
+    planted also `pupil`, px, and `state`: 0 rest, 1 run with a small and 2 with a large pupil),
     `{session}_roi.mat` (`dat_roi`, 50 x T) and `{session}_truth.h5`. No file holds a date.
     """
     truth = simulation.truth
@@ -141,11 +149,16 @@ def write_session(simulation: Simulation, folder: str | Path) -> None:
             path, simulation.frames, photometric="minisblack", metadata=None, software=False
         )
     behavior = {"runrest": simulation.label, "speed_rs": simulation.speed}
+    if truth.pupil is not None:
+        behavior["pupil"] = PUPIL[0] + PUPIL[1] * truth.pupil
+        behavior["state"] = np.where(truth.label, np.where(truth.pupil > 0, 2, 1), 0)
     _write_mat(f"{stem}_behavior.mat", {k: v[None].astype(float) for k, v in behavior.items()})
     _write_mat(f"{stem}_roi.mat", {"dat_roi": simulation.rois.astype(float)})
     with atomic_path(f"{stem}_truth.h5") as path, h5py.File(path, "w") as file:
         for name in ("signal", "brain", "roi_signal", "roi_xy", "roi_radius", "run_drive", "label"):
             file[name] = getattr(truth, name)
+        if truth.pupil is not None:
+            file["pupil"] = truth.pupil
         file.attrs.update(truth.attributes)
 
 
@@ -257,10 +270,28 @@ def _run_drive(s: Settings, label: np.ndarray, more_s: float = 0.0) -> np.ndarra
 
     The states of the first and last frame are taken to hold before and after the session.
     """
+    return _answered(s, label, s.lead_s + more_s)
+
+
+def _answered(s: Settings, trace: np.ndarray, lead_s: float) -> np.ndarray:
+    """Return the indicator's answer to a trace (T,), earlier by a lead, held at its ends."""
     kernel = _calcium_kernel(s)
     time = np.arange(1 - len(kernel), s.n_frames)
-    drive = np.interp(time + (s.lead_s + more_s) * s.frame_rate, np.arange(s.n_frames), label)
+    drive = np.interp(time + lead_s * s.frame_rate, np.arange(s.n_frames), trace)
     return np.convolve(drive, kernel, "valid")
+
+
+def _pupil(s: Settings, mouse: str, session: str) -> np.ndarray | None:
+    """Return the size of the pupil (T,) in SDs from its mean, None where it is not planted.
+
+    Slow noise that knows nothing of running, of mean 0 and SD 1 in each session.
+    """
+    if not s.pupil_signal:
+        return None
+    stream = _stream(s.seed, mouse, session, "pupil")
+    slow = _exponential(s.pupil_time_s * s.frame_rate)
+    trace = _filtered(stream, np.convolve(slow, slow), s.n_frames, 1)[:, 0]
+    return (trace - trace.mean()) / trace.std()
 
 
 def _planted(

@@ -28,6 +28,7 @@ from mesodecode.study import (
     schema,
     session_dates,
     session_ids,
+    targets,
     tuning,
     variants,
 )
@@ -354,6 +355,7 @@ def resolve(config: dict[str, Any]) -> Study:
     config["importance"] = _importance(config["importance"], decoders)
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
     config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
+    targets.check(config, decoders)
     control_table.check(config["confounds"], decoders, config["allocation"]["test"])
     ceilings.check(config["ceilings"]["decoders"], decoders, mice, config["tune"])
     config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], decoders)

@@ -51,6 +51,7 @@ def preprocess_flags(wildcards):
         "session_name": session.name if session.name != session.id else None,
         "mouse": session.mouse,
         "image_size": variants.preprocessing(STUDY.config, variant)["image_size"],
+        "target": STUDY.config["target"] if STUDY.config["target"] != "run" else None,
     }
     words = []
     for key, value in flags.items():

@@ -4,13 +4,13 @@
 def auc_compared(wildcards):
     """The AUCs that a comparison reads: the study's own, or those of its source."""
     comparison = COMPARISONS.get(wildcards.comparison, {})
-    return comparison.get("source", RESULTS / "tables/auc.tsv")
+    return comparison.get("source", SCORE_TABLE)
 
 
 def sessions_compared(wildcards):
     """The AUCs of the sessions of a comparison; none where its source is a table."""
     own = "source" not in COMPARISONS[wildcards.comparison]
-    return [RESULTS / "tables/session_auc.tsv"] if own else []
+    return [RESULTS / f"tables/session_{SCORED.table}.tsv"] if own else []
 
 
 def family_flags(wildcards):
@@ -22,6 +22,8 @@ def family_flags(wildcards):
     comparison = COMPARISONS.get(wildcards.comparison, everything)
     chosen = [f"{key}={value}" for key, value in comparison.get("where", {}).items()]
     words = ["--by", comparison.get("by", "decoder"), "--only", *comparison["decoders"]]
+    if SCORED.metric != "auc" and "source" not in comparison:
+        words += ["--metric", SCORED.metric]
     return f"{shlex.join(words)} {flag_if('--where', chosen)} --name {wildcards.comparison}"
 
 

@@ -109,6 +109,7 @@ def write_predictions(
     from mesodecode.decoders.validation import write_roles
     from mesodecode.study import protocols
     from mesodecode.study.allocation import Allocation
+    from mesodecode.study.targets import Target
 
     mice = (tuple(one.mouse for one in role) for role in (valid, test))
     allocation = Allocation(tuple(train_mice), *mice)
@@ -117,5 +118,7 @@ def write_predictions(
     read = "rois" if "normalise" in settings else "images"
     corrected = any(one.corrected for one in test)
     protocol = protocols.of(dict(settings) | {"input": read}, corrected)
-    made = predictions_of([*valid, *test], row)
-    write_roles(made, args.decoder, allocation, args.predictions, args.validation, protocol)
+    target = Target.of_settings(settings)
+    made = predictions_of([*valid, *test], row, target)
+    files = args.predictions, args.validation
+    write_roles(made, args.decoder, allocation, *files, protocol, target)

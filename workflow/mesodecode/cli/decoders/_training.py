@@ -131,8 +131,9 @@ def checkpoint_of(
 def finish(args: argparse.Namespace, trained: Trained, fitted: Fit) -> None:
     """Write history and weights."""
     from mesodecode.decoders.train import write_history
+    from mesodecode.study.targets import Target
 
-    write_history(args.history, fitted.history)
+    write_history(args.history, fitted.history, Target.of_settings(trained.settings))
     trained.with_state(fitted.state).save(args.out)
 
 

@@ -50,5 +50,6 @@ def run(args: argparse.Namespace) -> None:
     if args.validation:
         sessions = average.average_validation(args.of_validation, made)
         about = {"decoder": args.decoder, "allocation": made.allocation}
-        validation.write(args.validation, sessions, **about, valid_mouse=made.valid_mouse)
+        mice = {"valid_mouse": made.valid_mouse}
+        validation.write(args.validation, sessions, made.target, **about, **mice)
     made.write(args.out)

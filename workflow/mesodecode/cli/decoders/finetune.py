@@ -55,11 +55,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import ImageWindows
     from mesodecode.decoders.networks import cnn_rnn_decoder
+    from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.weights import Trained, digest
     from mesodecode.recordings.baseline import normalising
     from mesodecode.recordings.recording import mice_of
     from mesodecode.study import causality
     from mesodecode.study.allocation import join_ids
+    from mesodecode.study.targets import Target
 
     alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn_rnn")
@@ -78,7 +80,10 @@ def run(args: argparse.Namespace) -> None:
     of_start = bool(first.settings.get("causal"))
     causality.check_start(settings["causal"], of_start, str(args.start), "--")
     settings |= normalising(first.settings)
-    settings["frame_size"] = list(sets[0][0].shape[1:])
+    target = trained_on(sets[0])
+    if Target.of_settings(first.settings) != target:
+        raise UserError(f"{args.start}: of another target than the recordings ({target.name})")
+    settings |= {"frame_size": list(sets[0][0].shape[1:])} | target.settings()
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
 
@@ -96,6 +101,7 @@ def run(args: argparse.Namespace) -> None:
             device=device,
             run_length=settings["run_length"],
             checkpoint=_training.checkpoint_of(args, partial(identity, epoch), epoch),
+            target=target,
             **{key: settings[key] for key in train.SETTINGS},
         )
 

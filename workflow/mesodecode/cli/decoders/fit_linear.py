@@ -1,5 +1,7 @@
 """Fit logistic regression to the pixels of the training mice and predict the test mice.
 
+Of recordings with a trace as target, ridge regression; of named states, multinomial.
+
 Example: mesodecode fit-linear --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test m4_s1.h5
 --weights linear.npz --out p.h5
 """
@@ -55,7 +57,8 @@ def run(args: argparse.Namespace) -> None:
     allocation = Allocation(mice_of(train_set), valid_mice, mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
     mice, size = (allocation.train, allocation.valid), train_set[0].shape[1:]
-    weights = linear.weights_of(model, settings, *mice, size)
+    target = train_set[0].target
+    weights = linear.weights_of(model, settings, *mice, size, target)
     weights.save(args.alone if alone else args.weights)
     if alone:
         return
@@ -63,4 +66,5 @@ def run(args: argparse.Namespace) -> None:
     read = [*valid_set, *test_set] if args.validation else test_set
     predictions = linear.predict_linear(model, read, **how)
     protocol = protocols.of(settings, any(one.corrected for one in test_set))
-    write_roles(predictions, args.decoder, allocation, args.out, args.validation, protocol)
+    files = args.out, args.validation
+    write_roles(predictions, args.decoder, allocation, *files, protocol, target)

@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "roi_classical")
     allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
     train_set, valid_set, test_set = sets
+    target = recordings[0].target
+    settings |= target.settings()
     model = fit_classical(train_set, settings)
     kept = settings | {"dropped": dropped, "roi_names": roi_names(recordings)}
     fitted = Fitted(model, kept, allocation.train, allocation.valid)
@@ -46,4 +48,4 @@ def run(args: argparse.Namespace) -> None:
     predictions = predict_classical(model, [*valid_set, *test_set], settings)
     protocol = _roi_inputs.protocol(args, settings)
     files = args.predictions, args.validation
-    write_roles(predictions, args.decoder, allocation, *files, protocol)
+    write_roles(predictions, args.decoder, allocation, *files, protocol, target)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
         from mesodecode.decoders.linear import read_weights
 
         fitted = read_weights(args.trained)
-        settings = fitted.normalising
+        settings = fitted.normalising | fitted.target.settings()
     else:
         from mesodecode.decoders.roi_classical import load_fitted
 

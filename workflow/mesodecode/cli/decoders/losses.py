@@ -54,11 +54,15 @@ def read_histories(folder: Path, allocations: Iterable[str]) -> pd.DataFrame:
 
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table
+    from mesodecode.study.targets import KINDS
 
-    columns, tables = ("epoch", "train_loss", "valid_loss", "valid_auc"), []
+    columns, tables = ("epoch", "train_loss", "valid_loss"), []
+    numbers = (*columns, *(f"valid_{kind.metric}" for kind in KINDS.values()))
     for allocation in allocations:
         path = folder / f"{allocation}.history.tsv"
         if not path.exists():
             raise UserError(f"{path}: no such history; train the decoder first")
-        tables.append(read_table(path, columns, numbers=columns).assign(allocation=allocation))
+        tables.append(read_table(path, columns, numbers=numbers).assign(allocation=allocation))
+        if not {*numbers[3:]} & {*tables[-1]}:
+            raise UserError(f"{path}: no column valid_auc; train the decoder again")
     return pd.concat(tables, ignore_index=True)

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings
     from mesodecode.study import protocols
+    from mesodecode.study.targets import Target
 
     device = resolve_device(args.device, args.threads)
     if args.recordings and args.test_mice:
@@ -71,4 +72,5 @@ def run(args: argparse.Namespace) -> None:
     predictions = predict.predict(trained, sessions, device)
     corrected = any(one.corrected for one in sessions if one.mouse in allocation.test)
     protocol = protocols.of(trained.settings, corrected)
-    write_roles(predictions, args.decoder, allocation, args.out, args.validation, protocol)
+    target, files = Target.of_settings(trained.settings), (args.out, args.validation)
+    write_roles(predictions, args.decoder, allocation, *files, protocol, target)

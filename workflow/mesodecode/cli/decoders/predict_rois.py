@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.recordings.recording import is_corrected, mice_of, read_recordings
     from mesodecode.recordings.roi_signals import check_rois, signals_of
     from mesodecode.study import protocols
+    from mesodecode.study.targets import Target
 
     device = resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "roi_rnn")
@@ -50,4 +51,5 @@ def run(args: argparse.Namespace) -> None:
     made = roi_rnn.predict_roi_rnn(trained.build(device), signals, trained.settings, device)
     corrected = any(is_corrected(r.path) for r in recordings if r.mouse in allocation.test)
     protocol = protocols.of(trained.settings | {"input": "rois"}, corrected)
-    write_roles(made, args.decoder, allocation, args.out, args.validation, protocol)
+    target, files = Target.of_settings(trained.settings), (args.out, args.validation)
+    write_roles(made, args.decoder, allocation, *files, protocol, target)

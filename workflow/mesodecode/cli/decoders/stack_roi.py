@@ -41,15 +41,18 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders import roi_stack
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import read_recordings, target_of
     from mesodecode.recordings.roi_signals import roi_names, session_signals
     from mesodecode.study.allocation import split_ids
+    from mesodecode.study.targets import RUN
 
     settings = options.settings_of(args, "roi_rnn")
     if settings["drop"] or settings["precision"] != "float32":
         raise UserError("stack-roi: decoders with drop or precision: mixed train alone (train-roi)")
     device = resolve_device(args.device, args.threads)
     recordings = read_recordings(args.recordings, same_size=False)
+    if (target := target_of(recordings)) != RUN:
+        raise UserError(f"stack-roi: of run and rest only, not of {target.name}; take train-roi")
     signals, _ = session_signals(recordings, settings)
     members = {}
     for word in args.decoders:

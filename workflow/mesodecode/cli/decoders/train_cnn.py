@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import Images
     from mesodecode.decoders.networks import CNNDecoder
+    from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.weights import Trained
     from mesodecode.recordings.recording import mice_of
 
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "cnn")
     device = resolve_device(args.device, args.threads)
     sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
-    settings["frame_size"] = list(sets[0][0].shape[1:])
+    target = trained_on(sets[0])
+    settings |= {"frame_size": list(sets[0][0].shape[1:])} | target.settings()
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     if weights := file_of(settings["pretrained"]):
@@ -50,10 +52,11 @@ def run(args: argparse.Namespace) -> None:
         args, lambda: _training.identity_of(settings, inputs, "train_cnn")
     )
     fitted = train.fit(
-        lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
+        lambda: CNNDecoder(settings["backbone"], settings["pretrained"], target.outputs),
         *_training.image_sets(Images, sets, settings, device, args.feed, settings),
         device=device,
         checkpoint=checkpoint,
+        target=target,
         **{key: settings[key] for key in train.SETTINGS},
     )
     finish = _training.finish_alone if alone else _training.finish

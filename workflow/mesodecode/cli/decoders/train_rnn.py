@@ -43,7 +43,9 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.feature_files import epochs_in, fingerprint, mice_in
     from mesodecode.decoders.inputs import Windows, normalising_of
     from mesodecode.decoders.networks import rnn_decoder
+    from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.weights import Trained
+    from mesodecode.study.targets import Target
 
     of_allocation = ("train_mice", "valid_mice", "out", "history")
     alone = _alone.check_outputs(args, "all_epochs", of_allocation)
@@ -55,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
         training = _read(args.features, args.train_mice, epoch)
         valid = [] if alone else _read(args.features, args.valid_mice, epoch)
         settings.update(normalising_of(settings, [*training, *valid]))
+        settings.update(trained_on(training).settings())
         return training, valid
 
     @functools.cache  # asked for by the checkpoint and by what is kept of an earlier run
@@ -72,6 +75,7 @@ def run(args: argparse.Namespace) -> None:
             valid_set,
             device=device,
             checkpoint=_training.checkpoint_of(args, functools.partial(identity, epoch), epoch),
+            target=Target.of_settings(settings),
             **{key: settings[key] for key in train.SETTINGS},
         )
 

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders import roi_rnn
     from mesodecode.decoders.device import resolve_device
+    from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import Trained
     from mesodecode.recordings.roi_signals import roi_names
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "roi_rnn")
     device = resolve_device(args.device, args.threads)
     allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
-    settings |= {"dropped": dropped, "roi_names": roi_names(recordings)}
+    target = trained_on([one for one in recordings if one.mouse in allocation.train])
+    settings |= {"dropped": dropped, "roi_names": roi_names(recordings)} | target.settings()
     trained = Trained("roi_rnn", settings, allocation.train, allocation.valid, state={})
     inputs = [*_training.fingerprint(recordings), *args.labels_of]
     checkpoint = _training.checkpoint_of(
@@ -56,4 +58,4 @@ def run(args: argparse.Namespace) -> None:
     predictions = roi_rnn.predict_roi_rnn(model, [*sets[1], *sets[2]], settings, device)
     protocol = _roi_inputs.protocol(args, settings)
     files = args.predictions, args.validation
-    write_roles(predictions, args.decoder, allocation, *files, protocol)
+    write_roles(predictions, args.decoder, allocation, *files, protocol, target)

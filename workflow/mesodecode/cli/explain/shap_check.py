@@ -33,11 +33,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.explain import map_check
     from mesodecode.explain import maps as maps_of
     from mesodecode.recordings.recording import read_recordings
+    from mesodecode.study.targets import Target
 
     settings = options.settings_of(args, "importance_shap")
     checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "roi_rnn")
+    Target.of_settings(trained.settings).check_run(args.weights)
     test = read_recordings(args.recordings, same_size=False)
     drawn_from = args.background_recordings
     background = read_recordings(drawn_from, same_size=False) if drawn_from else []

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
             own = [name for name in names if name in sessions]
             tested = [a for a in study.allocations.values() if own and mouse in a.test]
             items = [  # read once for all sessions of the mouse
-                predictions.read(args.predictions / decoder / f"{allocation.id}.h5")
+                predictions.read(args.predictions / decoder / f"{allocation.id}.h5", of_any=True)
                 for decoder in decoders
                 for allocation in tested
             ]

@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--session-name", help="what paths of masks call it ({session}; default: its id)")
     add("--mouse", required=True, help="name of the mouse")
     add("--image-size", type=int, help="px; resize frames to a square (default: keep their size)")
+    words = "what is decoded: run, states, speed or another trace of --behavior (default: run)"
+    add("--target", default="run", metavar="NAME", help=words)
     options.add_out(parser, "HDF5 file to write")
     add("--measures", type=Path, help="HDF5 file to write for `mesodecode qc`")
     options.add_record(parser)
@@ -42,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
         session_name=args.session_name,
         mouse=args.mouse,
         image_size=args.image_size,
+        target=args.target,
         corrections=options.settings_of(args, "corrections"),
         measures=args.measures,
         record=args.record,

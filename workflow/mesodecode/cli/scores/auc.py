@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.scores import auc
 
     pooled, sessions, seen = [], [], {}
-    for path in _paths(args):  # one file in memory at a time
+    for path in paths_of(args):  # one file in memory at a time
         item = predictions.read(path)
         key = (item.decoder, item.allocation)
         if key in seen:
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     write_table(pd.concat(sessions), args.sessions)
 
 
-def _paths(args: argparse.Namespace) -> list[str | Path]:
+def paths_of(args: argparse.Namespace) -> list[str | Path]:
     """Return the predictions files that the arguments name."""
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table

@@ -34,6 +34,7 @@ def add_groups(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say which rows of a table of AUCs are compared."""
     add = parser.add_argument
     options.add_auc(parser, "CSV or TSV with column auc")
+    options.add_metric(parser)
     add("--by", required=True, metavar="COLUMN", help="column of the groups")
     add("--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order")
     add_where(parser)
@@ -87,11 +88,11 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode.base.files import UserError
-    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.base.tables import read_scores, write_table
     from mesodecode.scores.published_tests import compare, select
 
     groups = {"by": args.by, "within": args.within, "only": args.only, "name": args.name}
-    table, chosen = read_table(args.auc), where(args.where)
+    table, chosen = read_scores(args.auc, args.metric), where(args.where)
     try:
         table = select(table, chosen)
         check_protocols(table, args.by, args.only, args.across_protocols)

@@ -20,6 +20,7 @@ HELP = "draw AUC by decoder (SVG and PNG)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
     options.add_auc(parser, "CSV or TSV with columns auc, test_mouse")
+    options.add_metric(parser)
     parser.add_argument(
         "--by", default="decoder", metavar="COLUMN", help="column of the decoders (decoder)"
     )
@@ -43,15 +44,17 @@ def run(args: argparse.Namespace) -> None:
     """Write both files."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
-    from mesodecode.base.tables import read_table
+    from mesodecode.base.tables import read_scores, read_table
     from mesodecode.scores import auc_figure, published_tests
+    from mesodecode.study.targets import KINDS
 
     if bool(args.setting) != bool(args.values) or len(args.values or ()) not in (
         0,
         len(args.only or ()),
     ):
         raise UserError("--setting: give --only, and in --values a number for each of its decoders")
-    table = read_table(args.auc, (args.by, "test_mouse", "auc"))
+    table = read_scores(args.auc, args.metric, (args.by, "test_mouse", "auc"))
+    kind = next(kind for kind in KINDS.values() if kind.metric == args.metric)
     try:
         auc = published_tests.select(table, where(args.where))
         auc = auc.assign(decoder=auc[args.by])
@@ -63,16 +66,17 @@ def run(args: argparse.Namespace) -> None:
     if args.comparisons:
         comparisons = read_table(args.comparisons, ("test", "a", "b", "p_holm"))
     if args.setting:
-        known = {"comparisons": comparisons, "frame_rate": args.frame_rate}
+        known = {"comparisons": comparisons, "frame_rate": args.frame_rate, "kind": kind}
         figure = auc_figure.auc_by_setting(auc, args.values, args.setting, **known)
     else:
-        figure = auc_figure.auc_by_decoder(auc, comparisons)
+        figure = auc_figure.auc_by_decoder(auc, comparisons, kind)
     by = args.by.replace("_", " ")
     caption = auc_figure.auc_caption(
         auc,
         comparisons,
         lines=bool(args.setting),
         source=args.auc if args.by != "decoder" else None,
+        kind=kind,
     )
-    title = f"AUC by {by}" + (f": {args.name}" if args.name not in (None, "all") else "")
+    title = f"{kind.axis} by {by}" + (f": {args.name}" if args.name not in (None, "all") else "")
     plots.save(figure, args.out, title=title, caption=caption)

@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the table."""
     from mesodecode.base.files import UserError
-    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.base.tables import read_scores, write_table
     from mesodecode.scores.paired_tests import infer
     from mesodecode.scores.published_tests import select
 
-    table, chosen = read_table(args.auc, ["auc"]), where(args.where)
+    table, chosen = read_scores(args.auc, args.metric, ["auc"]), where(args.where)
     columns = ["auc", "test_mouse", "session", args.by]
-    sessions = read_table(args.sessions, columns) if args.sessions else None
+    sessions = read_scores(args.sessions, args.metric, columns) if args.sessions else None
     try:
         table = select(table, chosen)
         check_protocols(table, args.by, args.only, args.across_protocols)

@@ -19,10 +19,11 @@ class Variable:
 
 @dataclass(frozen=True)
 class Bouts:
-    """Intervals from start (n,) to stop (n,), in s."""
+    """Intervals from start (n,) to stop (n,), in s; words (n,): what each is, if that is told."""
 
     start: np.ndarray
     stop: np.ndarray
+    words: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def read_behavior(
     if speed is not None:
         behavior["speed"] = speed
     if "segment" in found:
-        behavior["segment"] = _segment(found["segment"])
+        behavior["segment"] = segment_of(found["segment"])
     if "labels" not in behavior:
         behavior["labels"] = _states_of_speed(
             path,
@@ -272,6 +272,11 @@ def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None
 
 
 def _of_bouts(trace: Trace) -> np.ndarray:
+    return locomotion.within(*bouts_of(trace), trace.frames.starts)
+
+
+def bouts_of(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and stop (n,) s of intervals. Raises UserError if one has no end after them."""
     start, stop = (np.asarray(t, np.float64) for t in (trace.data.start, trace.data.stop))
     whole = len(start) == len(stop) and np.isfinite([*start, *stop]).all()
     if not whole or (start >= stop).any():
@@ -280,10 +285,11 @@ def _of_bouts(trace: Trace) -> np.ndarray:
         )
     if trace.frames is None:
         raise UserError(f"{trace.path}: {trace.name}: intervals need the frames' times")
-    return locomotion.within(start, stop, trace.frames.starts)
+    return start, stop
 
 
-def _segment(trace: Trace) -> np.ndarray:
+def segment_of(trace: Trace) -> np.ndarray:
+    """Return the segment of each frame (T,). Raises UserError if they are no whole numbers."""
     values = trace.numbers()
     segment = values.astype(np.int64)
     if (segment != values).any():

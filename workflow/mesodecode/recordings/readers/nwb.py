@@ -216,14 +216,15 @@ def times_of(series: pynwb.TimeSeries) -> np.ndarray:
 
 
 def read_variables(
-    path: str | Path, names: Sequence[str], run_label: str
+    path: str | Path, names: Sequence[str], run_label: str | None
 ) -> tuple[dict[str, Variable | Bouts | Unreadable], list[str]]:
     """Return those of `names` that the file has, and what it holds.
 
     A name is that of a time series, wherever it is in the file (NAME:2: its second column;
     NAME/timestamps: its times), or of intervals: an interval series, a table (TABLE, all its
-    intervals) or those rows of one in whose column stands `run_label` (TABLE/COLUMN). What has the
-    name of another is called by what it is in, too: PARENT/NAME (root/trials: the file's own).
+    intervals) or those rows of one in whose column stands `run_label` (TABLE/COLUMN; None: all
+    rows with the word of each, of an interval series its number). What has the name of another is
+    called by what it is in, too: PARENT/NAME (root/trials: the file's own).
     """
     from pynwb import TimeSeries
     from pynwb.epoch import TimeIntervals
@@ -242,16 +243,31 @@ def read_variables(
             one, column = named(held | stamps, name)
             if isinstance(series.get(name), IntervalSeries):
                 times, edges = series[name].timestamps[:], series[name].data[:]
-                found[name] = Bouts(times[edges > 0], times[edges < 0])
+                found[name] = _bouts(times, edges, told=run_label is None)
             elif one is not None:
                 found[name] = vector(one, name, column)
             elif table in tables and (not key or key in tables[table].colnames):
                 rows = tables[table].to_dataframe()
-                if key:
+                if key and run_label is not None:
                     rows = rows[rows[key].astype(str) == run_label]
                 start, stop = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
-                found[name] = Bouts(start, stop)
+                words = rows[key].astype(str).to_numpy() if key and run_label is None else None
+                found[name] = Bouts(start, stop, words)
         return found, sorted([*inside, *shown_tables])
+
+
+def _bouts(times: np.ndarray, edges: np.ndarray, *, told: bool) -> Bouts:
+    """Return the intervals of an interval series; n begins one of kind n, -n ends it.
+
+    `told`: with the kind of each, where there are several.
+    """
+    kinds = np.unique(np.abs(edges[edges != 0]))
+    if not told or len(kinds) < 2:
+        return Bouts(times[edges > 0], times[edges < 0])
+    start = [times[edges == kind] for kind in kinds]
+    stop = [times[edges == -kind] for kind in kinds]
+    words = np.repeat([f"{kind:g}" for kind in kinds], list(map(len, start)))
+    return Bouts(np.concatenate(start), np.concatenate(stop), words)
 
 
 def _by_name(nwb: pynwb.NWBFile, kind: type) -> tuple[dict[str, Any], set[str]]:

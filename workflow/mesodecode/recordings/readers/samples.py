@@ -33,6 +33,7 @@ STOPS = 1.0  # s that a wheel which is logged while it turns is logged at 0 when
 # tens to hundreds of frames long, sessions thousands. Recorders do run on before and after a movie.
 SMALL_PART = 0.1
 NEAR = 0.05  # share by which two lengths of one session may differ
+WHAT = "what it was is unknown"
 DATES = 1e8, 4.1e9  # s since 1970: 1973 to 2099
 
 
@@ -149,9 +150,7 @@ class Trace:
         """
         if self.time is None or self.frames is None:
             return states
-        lasts = np.diff(self.time)
-        steady = np.quantile(lasts, 0.9) < 2 * np.median(lasts)
-        if steady and (states[1:] == states[:-1]).mean() > 0.5:  # not logged as they change
+        if not self._changes(states):
             _, gaps = self._gaps()
             if gaps.size:
                 self._check_rest(states, gaps)
@@ -160,6 +159,40 @@ class Trace:
         if late > LEAST and (states[1:] != states[:-1]).all():
             self._begin(held, states[0], late)
         return held
+
+    def _changes(self, states: np.ndarray) -> bool:
+        """Return whether states (n,) are logged as they change, not time and again."""
+        lasts = np.diff(self.time)
+        steady = np.quantile(lasts, 0.9) < 2 * np.median(lasts)
+        return not (steady and (states[1:] == states[:-1]).mean() > 0.5)
+
+    def trace_at_frames(self, values: np.ndarray) -> np.ndarray:
+        """Return the values (n,) of this trace as one a frame. Raises UserError if it has gaps."""
+        if self.time is None or self.frames is None:
+            return values
+        _, gaps = self._gaps()
+        if gaps.size:
+            self._refuse_gaps(gaps, f"{values[gaps[0]]:g} before", WHAT, "add them")
+        return locomotion.at_frames(values, self.time, self.frames.starts)
+
+    def codes_at_frames(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes (n,) of named states as one a frame, each held until the next is logged.
+
+        Raises UserError if states that are not logged as they change have gaps, or if those that
+        are begin after the movie.
+        """
+        if self.time is None or self.frames is None:
+            return codes
+        _, gaps = self._gaps()
+        if gaps.size and not self._changes(codes):
+            self._refuse_gaps(gaps, "states are logged between changes too", WHAT, "add them")
+        late = self.time[0] - self.frames.starts[0]
+        if late > LEAST:
+            raise UserError(
+                f"{self.path}: the first state in {self.name} comes {late:.4g} s after the movie "
+                f"begins: write the one before it, at {self.frames.starts[0]:.10g} s"
+            )
+        return locomotion.held_at(codes, self.time, self.frames.starts)
 
     def _begin(self, held: np.ndarray, first: int, late: float) -> None:
         """Write rest before the first change of states, if that is to run, into `held` (T,)."""
@@ -225,13 +258,18 @@ class Trace:
             "in all), which are taken for rest"
         )
 
-    def _refuse_gaps(self, gaps: np.ndarray, why: str) -> None:
+    def _refuse_gaps(
+        self,
+        gaps: np.ndarray,
+        why: str,
+        what: str = "whether the mouse ran is unknown",
+        add: str = "add them (0 where the wheel stood still)",
+    ) -> None:
         start, stop = self.time[gaps[0]], self.time[gaps[0] + 1]
         more = f" and in {len(gaps) - 1} more gaps" if len(gaps) > 1 else ""
         raise UserError(
             f"{self.path}: {self.name} has no samples from {shown(start, stop)}{more} "
-            f"({why}): whether the mouse ran is unknown; add them (0 where the wheel stood "
-            "still), or cut those frames out of movie and behaviour"
+            f"({why}): {what}; {add}, or cut those frames out of movie and behaviour"
         )
 
 

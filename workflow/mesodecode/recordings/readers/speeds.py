@@ -190,7 +190,7 @@ def speed_of_position(
         )
     ways = []
     for trace in traces:
-        way, time = _bridged(trace) * factor, _times(trace)
+        way, time = bridged(trace) * factor, _times(trace)
         trace.check_way(way, "cm")
         ways.append(
             locomotion.velocity_of_encoder(
@@ -218,7 +218,7 @@ def _times(trace: Trace) -> np.ndarray:
     return trace.frames.starts
 
 
-def _bridged(trace: Trace) -> np.ndarray:
+def bridged(trace: Trace) -> np.ndarray:
     """Return the values (n,) of a trace, interpolated linearly where they are NaN."""
     values = trace.values()
     known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), bool)

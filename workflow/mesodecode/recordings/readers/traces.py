@@ -19,7 +19,7 @@ DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}:\d{2}"
 
 
 def read_variables(
-    path: str | Path, names: Sequence[str], run_label: str = "run"
+    path: str | Path, names: Sequence[str], run_label: str | None = "run"
 ) -> tuple[dict[str, Variable | Bouts | Unreadable], list[str]]:
     """Return those of `names` that a file has, and what it holds, for a list.
 

@@ -1,0 +1,88 @@
+"""Studies of a trace and of named states, run as a user runs them, on planted truth."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from make import demo, plan, run_study
+
+pytestmark = pytest.mark.slow
+MICE = ("m1", "m2", "m3")
+N_FRAMES = 400
+DECODERS = {
+    "speed": {"linear": {"model": "ridge", "pixels": 8, "C": 0.001}},
+    "pupil": {
+        "linear": {"model": "ridge", "pixels": 16, "C": 0.001},
+        "gru": {
+            **{"input": "rois", "rnn": "gru", "half_window": 3, "epochs": 6, "hidden_size": 16},
+            **{"max_lr": 0.02, "normalise": "zscore", "baseline": None},
+        },
+    },
+    "states": {
+        "linear": {"model": "logistic_regression", "pixels": 16, "C": 0.001},
+        "trees": {"input": "rois", "model": "gradient_boosting", "half_window": 3, "trees": 30},
+    },
+}
+
+
+def tiny(target: str) -> dict:
+    """Three mice of 13 s at 32 px, with strong signals of run and of the pupil."""
+    config = demo(image_size=32, n_frames=N_FRAMES, run_signal=0.1, pupil_signal=0.08)
+    config["mice"] = {mouse: [f"{mouse}_s1"] for mouse in MICE}
+    config["allocation"] = {"train": 1, "valid": 1, "test": 1, "choose": "each_test"}
+    config |= {"target": target, "decoders": DECODERS[target], "comparisons": {}}
+    if target == "states":
+        states = ["rest=0", "small=1", "large=2"]
+        config["recordings"] = {"behavior_target": "state", "target_states": states}
+    if len(DECODERS[target]) > 1:
+        config["comparisons"] = {"two": {"decoders": [*DECODERS[target]]}}
+    return {k: v for k, v in config.items() if k not in ("importance", "shift", "confounds")}
+
+
+@pytest.fixture(scope="module", params=["speed", "pupil", "states"])
+def study(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    done = run_study(folder, tiny(request.param))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return request.param, folder
+
+
+def test_planted_truth_is_found_in_mice_never_seen_and_told_in_the_report(study):
+    target, folder = study
+    results = folder / "results/demo"
+    name, metric = ("states", "macro_auc") if target == "states" else ("regression", "r2")
+    table = pd.read_csv(results / f"tables/{name}.tsv", sep="\t")
+    sessions = pd.read_csv(results / f"tables/session_{name}.tsv", sep="\t")
+    assert table.groupby("decoder").size().to_dict() == dict.fromkeys(DECODERS[target], 3)
+    assert len(sessions) == len(table)
+    means = table.groupby("decoder")[metric].mean()
+    if target == "speed":  # of which the movie knows no more than run and rest
+        assert (table["correlation"] > 0.4).all(), table
+    else:
+        assert (means > {"pupil": 0.4, "states": 0.75}[target]).all(), means
+    assert (table["p_shift"] < 0.1).all()
+    report = (results / "report.html").read_text()
+    for mean in means:
+        assert f"{mean:.3f}" in report
+    assert ("rest, small or large" if target == "states" else target) in report
+    made = next((results / "predictions/linear").glob("*.h5"))
+    with h5py.File(made) as file:
+        (group,) = file.values()
+        if target == "states":
+            assert {*group} == {
+                "frame",
+                "state",
+                *(f"probability_{s}" for s in file.attrs["target_states"]),
+            }
+        else:
+            with h5py.File(results / f"recordings/{group.name[1:]}.h5") as recording:
+                kept = recording["target"][:][group["frame"][:]]
+            np.testing.assert_array_equal(group["value"][:], kept)
+    if target == "states":
+        confusion = pd.read_csv(results / "tables/confusion.tsv", sep="\t")
+        assert len(confusion) == 9 * len(table)
+    assert not (results / "tables/auc.tsv").exists()
+    assert plan(folder, config=tiny(target))[0] == {}

@@ -1,0 +1,222 @@
+"""What else than run and rest is read of a session's behaviour: traces and named states."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import tifffile
+
+from mesodecode.base.files import UserError
+from mesodecode.recordings import preprocess
+from mesodecode.recordings.harmonise import harmonise
+from mesodecode.recordings.readers.clocks import Frames
+from mesodecode.recordings.readers.target_traces import read_beside, read_target
+from mesodecode.recordings.recording import read_recordings, with_labels_of
+
+FRAMES = Frames(6, 10.0)
+STATES = ["rest", "walk", "groom"]
+
+
+def behavior(tmp_path, **columns):
+    path = tmp_path / "b.csv"
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+def states(path, words=STATES, variable="state", frames=FRAMES, **labelling):
+    target, codes = read_target(
+        path, "states", frames, {}, labelling, variable=variable, states=words
+    )
+    return target.states, codes.tolist()
+
+
+def refuse(words, *args, **more):
+    with pytest.raises(UserError) as error:
+        read_target(*args, **more)
+    line = str(error.value)
+    assert "\n" not in line
+    for word in words:
+        assert word in line
+
+
+def test_trace_is_read_in_its_own_unit_and_as_it_is(tmp_path):
+    path = behavior(tmp_path, pupil=[1.5, -2, 3, 4, 5, 6.25])
+    target, values = read_target(path, "pupil", FRAMES, {}, {})
+    assert (target.name, target.kind.name, target.outputs) == ("pupil", "regression", 1)
+    assert values.dtype == np.float32
+    assert values.tolist() == [1.5, -2, 3, 4, 5, 6.25]  # signed, unlike a speed
+
+
+def test_faster_samples_are_averaged_within_a_frame(tmp_path):
+    time = np.arange(24) / 40  # four samples a frame of 0.1 s
+    path = behavior(tmp_path, t=time, whisking=np.repeat(np.arange(6.0), 4) + [0, 1, 2, 3] * 6)
+    _, values = read_target(path, "whisking", FRAMES, {}, {"behavior_time": "t"})
+    np.testing.assert_allclose(values, np.arange(6) + 1.5)
+
+
+def test_speed_is_the_speed_as_read_unless_another_variable_is_named(tmp_path):
+    path = behavior(tmp_path, velocity=[-1.0, 2, -3, 4, 0, 1])
+    speed = np.arange(6, dtype=np.float32)
+    target, values = read_target(path, "speed", FRAMES, {"speed": speed}, {})
+    assert target.unit == "cm/s" and values.tolist() == speed.tolist()
+    _, values = read_target(path, "speed", FRAMES, {"speed": speed}, {}, variable="velocity")
+    assert values.tolist() == [-1, 2, -3, 4, 0, 1]
+    refuse(["no speed", "behavior_speed"], path, "speed", FRAMES, {}, {})
+
+
+def test_blinks_are_bridged_and_said_and_more_is_refused(tmp_path, capsys):
+    path = behavior(tmp_path, pupil=[0, 1, np.nan, 3, 4, 5])
+    _, values = read_target(path, "pupil", FRAMES, {}, {})
+    assert values.tolist() == [0, 1, 2, 3, 4, 5]
+    assert "interpolated in 16.7%" in capsys.readouterr().err
+    path = behavior(tmp_path, pupil=[0, np.nan, np.nan, 3, 4, 5])
+    refuse(["pupil is not known in 33%"], path, "pupil", FRAMES, {}, {})
+
+
+def test_traces_that_are_none_are_refused_by_name(tmp_path):
+    path = behavior(tmp_path, flat=[2.0] * 6, word=list("abcdef"), t=[0, 0.1, 0.2, 3, 3.1, 3.2])
+    refuse(["no 'pupil'", "flat", "behavior_target"], path, "pupil", FRAMES, {}, {})
+    refuse(["flat is 2 in every frame", "exclude"], path, "flat", FRAMES, {}, {})
+    refuse(["holds text"], path, "word", FRAMES, {}, {})
+    gap = {"behavior_time": "t"}
+    long = Frames(33, 10.0)
+    path = behavior(tmp_path, p=[1.0, 2, 3, 4, 5, 6], t=[0, 0.1, 0.2, 3, 3.1, 3.2])
+    refuse(["p has no samples from 0.2 to 3 s", "unknown"], path, "p", long, {}, gap)
+
+
+def test_words_and_numbers_are_states_and_two_are_joined(tmp_path):
+    path = behavior(tmp_path, state=["walk", "rest", "rest", "trot", "groom", "rest"])
+    words = ["rest", "walk", "walk=trot", "groom"]
+    assert states(path, words) == (("rest", "walk", "groom"), [1, 0, 0, 1, 2, 0])
+    path = behavior(tmp_path, state=[3.0, 1, 1, 2, 3, 3])
+    assert states(path, ["c=3", "a=1", "b=2"]) == (("c", "a", "b"), [0, 1, 1, 2, 0, 0])
+
+
+def test_states_are_held_until_the_next_is_logged(tmp_path):
+    path = behavior(tmp_path, state=STATES, t=[0.0, 0.16, 0.41])
+    labelling = {"behavior_time": "t"}
+    # frames' middles: 0.05, 0.15, 0.25 …
+    assert states(path, **labelling)[1] == [0, 0, 1, 1, 2, 2]
+    path = behavior(tmp_path, state=STATES, t=[0.3, 2.3, 4.5])
+    with pytest.raises(UserError, match="write the one before it, at 0 s"):
+        states(path, frames=Frames(50, 10.0), **labelling)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rest", "walk", "sniff"], "holds 'groom', none of target_states (rest, walk, sniff)"),
+        (["rest", "walk"], "2 states (rest, walk); needs three or more"),
+        (["rest", "walk", "groom", "a b"], "'a b' is not NAME or NAME=VALUE"),
+        (["rest", "walk", "groom", "x=walk"], "'walk' is there twice"),
+    ],
+)
+def test_states_that_do_not_fit_are_refused(tmp_path, words, said):
+    path = behavior(tmp_path, state=["walk", "rest", "rest", "walk", "groom", "rest"])
+    with pytest.raises(UserError) as error:
+        states(path, words)
+    assert said in str(error.value)
+
+
+def write_nwb(path, table=(), kinds=()):
+    from datetime import UTC, datetime
+
+    import pynwb
+    from pynwb.epoch import TimeIntervals
+    from pynwb.misc import IntervalSeries
+
+    nwb = pynwb.NWBFile("s", "id", datetime(2026, 1, 1, tzinfo=UTC))
+    if table:
+        bouts = TimeIntervals(name="bouts", description="states")
+        bouts.add_column(name="state", description="which")
+        for start, stop, state in table:
+            bouts.add_row(start_time=start, stop_time=stop, state=state)
+        nwb.add_time_intervals(bouts)
+    if kinds:
+        edges = IntervalSeries(
+            name="edges",
+            data=np.array([n for n, _ in kinds], np.int8),
+            timestamps=[t for _, t in kinds],
+        )
+        nwb.add_acquisition(edges)
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(nwb)
+    return path
+
+
+def test_intervals_of_nwb_are_states_and_the_first_lies_between(tmp_path):
+    rows = [(0.1, 0.3, "walk"), (0.4, 0.6, "groom")]
+    path = write_nwb(tmp_path / "a.nwb", rows)
+    assert states(path, variable="bouts/state")[1] == [0, 1, 1, 0, 2, 2]
+    with pytest.raises(UserError, match="intervals of one kind, a state against rest"):
+        states(path, variable="bouts")
+    path = write_nwb(tmp_path / "b.nwb", [*rows, (0.2, 0.3, "groom")])
+    with pytest.raises(UserError, match=r"frame.*intervals of walk and of groom"):
+        states(path, variable="bouts/state")
+
+
+def test_kinds_of_an_interval_series_are_states(tmp_path):
+    path = write_nwb(tmp_path / "a.nwb", kinds=[(1, 0.1), (-1, 0.3), (2, 0.4), (-2, 0.6)])
+    words = ["rest", "walk=1", "groom=2"]
+    assert states(path, words, variable="edges")[1] == [0, 1, 1, 0, 2, 2]
+
+
+def test_run_and_rest_beside_a_target_may_be_unknown_but_not_misnamed(tmp_path, capsys):
+    path = behavior(tmp_path, pupil=np.arange(6.0), segment=[0, 0, 0, 1, 1, 1])
+    found = read_beside(path, 0.5, FRAMES, "pupil", None, {})
+    assert found["labels"].tolist() == [0] * 6 and found["segment"].tolist() == [0] * 3 + [1] * 3
+    assert "every frame counts as rest" in capsys.readouterr().err
+    with pytest.raises(UserError, match="no 'wheel'"):
+        read_beside(path, 0.5, FRAMES, "pupil", None, {"behavior_speed": "wheel"})
+    path = behavior(tmp_path, labels=STATES * 2, speed=[0.0, 1, 0, 1, 0, 1])
+    found = read_beside(path, 0.5, FRAMES, "states", None, {"behavior_labels": "labels"})
+    assert found["labels"].tolist() == [0, 1, 0, 1, 0, 1]  # of the speed
+
+
+def recorded(tmp_path, name, target="run", **more):
+    rng = np.random.default_rng(0)
+    tifffile.imwrite(tmp_path / f"{name}.tif", rng.integers(0, 99, (6, 8, 8), np.uint16))
+    variables = {"runrest": [0, 0, 1, 1, 0, 0], "pupil": np.arange(6.0), "speed": np.arange(6.0)}
+    scipy.io.savemat(tmp_path / f"{name}.mat", variables)
+    out = tmp_path / f"{name}.h5"
+    preprocess.preprocess(
+        out,
+        session=name,
+        mouse="m1",
+        movie=tmp_path / f"{name}.tif",
+        behavior=tmp_path / f"{name}.mat",
+        frame_rate=10,
+        target=target,
+        **more,
+    )
+    return out
+
+
+def test_recording_holds_the_target_beside_run_and_rest_and_decoders_learn_it(tmp_path):
+    plain = recorded(tmp_path, "a")
+    with h5py.File(plain) as file:
+        assert "target" not in file
+    (one,) = read_recordings([recorded(tmp_path, "b", "pupil")])
+    assert one.labels.tolist() == [0, 0, 1, 1, 0, 0] and one.target.name == "pupil"
+    (learnt,) = with_labels_of([one], {})
+    assert learnt.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(UserError, match="its target is run, but pupil in"):
+        with_labels_of([one, *read_recordings([plain])], {})
+    coded = ["rest=0", "run=1", "jump=2"]
+    path = recorded(tmp_path, "c", "states", behavior_target="runrest", target_states=coded)
+    (one,) = read_recordings([path])
+    assert one.target.states == ("rest", "run", "jump")
+    assert one.decoded.tolist() == [0, 0, 1, 1, 0, 0]
+
+
+def test_another_frame_rate_keeps_the_target(tmp_path):
+    trace, coded = tmp_path / "trace.h5", tmp_path / "coded.h5"
+    harmonise(recorded(tmp_path, "a", "pupil"), trace, frame_rate=5.0)
+    named = {"behavior_target": "runrest", "target_states": ["jump=2", "run=1", "rest=0"]}
+    harmonise(recorded(tmp_path, "b", "states", **named), coded, frame_rate=5.0)
+    (one,), (other,) = read_recordings([trace]), read_recordings([coded])
+    assert one.target.name == "pupil" and one.decoded.tolist() == [0.5, 2.5, 4.5]
+    assert other.target.states == ("jump", "run", "rest") and other.decoded.tolist() == [2, 1, 2]

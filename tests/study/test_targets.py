@@ -1,0 +1,84 @@
+"""What a study can do with its target, as the config says it."""
+
+from __future__ import annotations
+
+import pytest
+
+from make import STUDY
+from mesodecode.base.files import UserError
+from mesodecode.study import study
+from mesodecode.study.targets import RUN, Target, kind_of
+
+ROI = {"input": "rois"}
+RIDGE = {"model": "ridge"}
+
+
+def resolve(target="pupil", decoders=None, recordings=None, **more):
+    files = STUDY["recordings"] | {"rois": "{session}_roi.mat"} | (recordings or {})
+    decoders = decoders or {"linear": RIDGE}
+    return study.resolve(
+        STUDY | {"target": target, "recordings": files, "decoders": decoders} | more
+    )
+
+
+THREE = {"target_states": ["rest", "walk", "groom"]}
+
+
+def test_run_and_rest_is_the_target_of_a_study_that_names_none():
+    found = study.resolve(STUDY)
+    assert found.config["target"] == "run" and found.config["shift"]["decoders"] == ["linear"]
+    assert Target.of_settings({}) == RUN and RUN.settings() == {} == RUN.attributes()
+
+
+def test_a_target_survives_its_file_and_its_settings():
+    target = Target("states", ("rest", "walk", "groom"))
+    assert (
+        Target.of_attributes(target.attributes()) == target == Target.of_settings(target.settings())
+    )
+    assert target.datasets == ("probability_rest", "probability_walk", "probability_groom")
+    trace = Target("pupil", unit="px", mean=2.0, sd=0.5)
+    assert Target.of_settings(trace.settings()) == trace and trace.datasets == ("predicted",)
+    assert kind_of("speed") == kind_of("anything") == "regression"
+
+
+def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
+    gru = {**ROI, "rnn": "gru"}
+    trees = {**ROI, "model": "gradient_boosting"}
+    for target, decoders, recordings in (
+        ("speed", {"linear": RIDGE, "gru": gru, "trees": trees, "ridge": ROI | RIDGE}, {}),
+        ("states", {"linear": STUDY["decoders"]["linear"], "gru": gru, "trees": trees}, THREE),
+    ):
+        found = resolve(target, decoders, recordings)
+        assert [*found.decoders] == [*decoders] and found.config["shift"]["decoders"] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "change", "said"),
+    [
+        ("run", {"decoders": {"x": RIDGE}}, "decoders.x.model: ridge regresses a trace"),
+        ("speed", {"decoders": STUDY["decoders"]}, "logistic_regression tells states apart"),
+        ("speed", {"decoders": {"x": {**ROI, "model": "linear_svm"}}}, "linear_svm tells states"),
+        ("states", {"decoders": {"x": {**ROI, "model": "linear_svm"}}}, "no probability of each"),
+        ("states", {"decoders": {"x": {**ROI, "model": "ridge"}}}, "no probability of each"),
+        ("states", {"recordings": {}}, "recordings.target_states: name the states"),
+        ("states", {"recordings": {"target_states": ["a", "b"]}}, "recordings.target_states: 2"),
+        ("speed", {"recordings": THREE}, "is for target: states"),
+        ("run", {"recordings": {"behavior_target": "x"}}, "recordings.behavior_target"),
+        ("speed", {"shift": {"decoders": ["linear"]}}, "shift.decoders: of decoders of run and"),
+        ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
+        ("speed", {"tune": {"linear": {"search": {"C": [0.1, 1]}}}}, "tune: of decoders of run"),
+        ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
+    ],
+)
+def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):
+    plain = {"decoders": STUDY["decoders"]} if target != "speed" else {}
+    recordings = THREE if target == "states" else None
+    with pytest.raises(UserError) as error:
+        resolve(target, **{"recordings": recordings} | plain | change)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_adapted_decoder_of_another_target_is_refused():
+    decoders = {"linear": RIDGE, "past": {"adapted_from": "linear", "normalise": "past"}}
+    with pytest.raises(UserError, match=r"decoders.past.adapted_from: decoders of run and rest"):
+        resolve("speed", decoders)

@@ -1,0 +1,258 @@
+"""What decoders decode: run or rest, a trace (regression) or named states; a line a kind.
+
+Loss, output, score, columns, tables and figure of a target hang on its line here and on what it
+names in `mesodecode.decoders.objectives`. The Snakefile imports this module: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mesodecode.base.files import UserError
+
+STATE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,30})(?:=(.+))?")
+FEWEST = 3  # named states; two are run and rest
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of target.
+
+    `loss` and `output` (what makes of a network's outputs what is predicted) are names of
+    `mesodecode.decoders.objectives`. `truth` (of type `dtype`) and `made` are the datasets of
+    predictions (of states one a state: made_{state}). `metric` is the column of tables/{table}.tsv
+    by which decoders are compared, `chance` its value by chance and `axis` its name in figures and
+    the report, as `loss_axis` is that of the loss.
+    """
+
+    name: str
+    loss: str
+    output: str
+    truth: str
+    dtype: str
+    made: str
+    metric: str
+    chance: float
+    table: str
+    axis: str
+    loss_axis: str
+
+
+_LINES = (
+    Kind(
+        name="run",
+        loss="binary_cross_entropy",
+        output="sigmoid",
+        truth="label",
+        dtype="u1",
+        made="probability",
+        metric="auc",
+        chance=0.5,
+        table="auc",
+        axis="AUC",
+        loss_axis="Cross-entropy loss (nats)",
+    ),
+    Kind(
+        name="regression",
+        loss="squared_error",
+        output="scaled",
+        truth="value",
+        dtype="f4",
+        made="predicted",
+        metric="r2",
+        chance=0.0,
+        table="regression",
+        axis="R²",
+        loss_axis="Squared error (training SD²)",
+    ),
+    Kind(
+        name="states",
+        loss="cross_entropy",
+        output="softmax",
+        truth="state",
+        dtype="u1",
+        made="probability",
+        metric="macro_auc",
+        chance=0.5,
+        table="states",
+        axis="macro AUC",
+        loss_axis="Cross-entropy loss (nats)",
+    ),
+)
+KINDS = {kind.name: kind for kind in _LINES}
+
+# Models of scikit-learn that do not decode a kind of target -> why, and which do.
+CANNOT = {
+    "run": {("linear", "ridge"): "regresses a trace; take logistic_regression"},
+    "regression": {
+        ("linear", "logistic_regression"): "tells states apart; take ridge",
+        ("roi_classical", "logistic_regression"): (
+            "tells states apart; take ridge or gradient_boosting"
+        ),
+        ("roi_classical", "linear_svm"): "tells states apart; take ridge or gradient_boosting",
+    },
+    "states": {
+        ("linear", "ridge"): "regresses a trace; take logistic_regression",
+        **dict.fromkeys(
+            [("roi_classical", "linear_svm"), ("roi_classical", "ridge")],
+            "has no probability of each state; take logistic_regression or gradient_boosting",
+        ),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is decoded: "run", "states" (named, in the order of their codes 0, 1 …) or a trace.
+
+    `unit` is that of a trace, `mean` and `sd` those of it in the mice that a network was trained
+    on, which learns it standardised by them.
+    """
+
+    name: str = "run"
+    states: tuple[str, ...] = ()
+    unit: str = ""
+    mean: float = 0.0
+    sd: float = 1.0
+
+    @property
+    def kind(self) -> Kind:
+        """The line of the table."""
+        return KINDS[kind_of(self.name)]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a decoder gives for a frame."""
+        return len(self.states) or 1
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of what is predicted for a frame, one an output."""
+        made = self.kind.made
+        return tuple(f"{made}_{state}" for state in self.states) or (made,)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what a file says of a target, nothing of run and rest."""
+        if self.name == "run":
+            return {}
+        return {"target": self.name, "target_unit": self.unit, "target_states": list(self.states)}
+
+    @classmethod
+    def of_attributes(cls, found: Mapping[str, Any]) -> Target:
+        """Return the target that the attributes of a file tell."""
+        states = tuple(map(str, found.get("target_states", ())))
+        return cls(str(found.get("target", "run")), states, str(found.get("target_unit", "")))
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a trained decoder keeps of its target, nothing of run and rest."""
+        if self.name == "run":
+            return {}
+        return {"target": asdict(self) | {"states": list(self.states)}}
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> Target:
+        """Return the target of a trained decoder."""
+        kept = settings.get("target") or {}
+        return cls(**kept | {"states": tuple(kept.get("states", ()))})
+
+    def check_run(self, path: Any) -> None:
+        """Raise UserError if a decoder, of the file `path`, is not of run and rest."""
+        if self.name != "run":
+            raise UserError(
+                f"{path}: decodes {self.name}; adapted, explained and run live are decoders of run "
+                "and rest only (docs/targets.md)"
+            )
+
+
+RUN = Target()
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a target by its name in the config."""
+    return name if name in ("run", "states") else "regression"
+
+
+def read_states(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the names of states, and which of them (from 0) a word or number of the file is.
+
+    `words` are NAME, or NAME=VALUE where the file has another word or number for it; several
+    values of one name are joined. Raises UserError if a name is none of a column, or a value comes
+    twice, or there are fewer than three names.
+    """
+    names: dict[str, int] = {}
+    codes: dict[str, int] = {}
+    for word in words:
+        match = STATE.fullmatch(str(word).strip())
+        if match is None:
+            raise UserError(
+                f"target_states: '{word}' is not NAME or NAME=VALUE, with a name of letters, "
+                "digits and '_' that begins with a letter"
+            )
+        value = match[2] if match[2] is not None else match[1]
+        if value in codes:
+            raise UserError(f"target_states: '{value}' is there twice; each belongs to one state")
+        codes[value] = names.setdefault(match[1], len(names))
+    if len(names) < FEWEST:
+        raise UserError(
+            f"target_states: {len(names)} states ({', '.join(names) or 'none'}); needs three or "
+            "more, as two are decoded by target: run (behavior_labels, run_label)"
+        )
+    return tuple(names), codes
+
+
+def check(config: dict[str, Any], decoders: Mapping[str, Any]) -> None:
+    """Raise UserError, in one line, for what a study cannot do with its target.
+
+    `decoders`: name -> `decoder_table.Decoder`. The shift report, of all decoders by default, is
+    left out of a study of another target than run and rest.
+    """
+    target, recordings = config["target"], config["recordings"]
+    kind = kind_of(target)
+    for name, decoder in decoders.items():
+        model = decoder.settings.get("model")
+        if why := CANNOT[kind].get((decoder.kind, model)):
+            raise UserError(f"config: decoders.{name}.model: {model} {why} (target: {target})")
+    if kind != "states" and recordings["target_states"]:
+        raise UserError("config: recordings.target_states: is for target: states; leave it out")
+    if kind == "states":
+        if not recordings["target_states"]:
+            raise UserError(
+                "config: recordings.target_states: name the states that target: states decodes, "
+                "such as [rest, walk, groom]"
+            )
+        try:
+            read_states(recordings["target_states"])
+        except UserError as error:
+            raise UserError(f"config: recordings.{error}") from None
+    if kind == "run":
+        if recordings["behavior_target"]:
+            raise UserError(
+                "config: recordings.behavior_target: is the trace or states of a `target`; set "
+                "target, or leave it out"
+            )
+        return
+    for name, decoder in decoders.items():
+        if key := {"adapted": "adapted_from", "adaptive": "adaptive_of"}.get(decoder.kind):
+            raise UserError(
+                f"config: decoders.{name}.{key}: decoders of run and rest are adapted, not yet of "
+                f"target: {target}; leave it out"
+            )
+    for key in ("shift", "confounds", "ceilings"):
+        if config[key]["decoders"]:
+            _refuse(f"{key}.decoders", target)
+    for key in ("reproduction", "importance", "tune"):
+        if config[key]:
+            _refuse(key, target)
+    if config["stack"]:
+        _refuse("stack", target)
+    config["shift"] = config["shift"] | {"decoders": []}
+
+
+def _refuse(key: str, target: str) -> None:
+    raise UserError(
+        f"config: {key}: of decoders of run and rest only, not yet of target: {target}; leave it "
+        "out (docs/targets.md)"
+    )
