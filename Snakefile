@@ -42,6 +42,7 @@ else:
     include: "workflow/rules/quality.smk"
     include: "workflow/rules/confounds.smk"
     include: "workflow/rules/shift.smk"
+    include: "workflow/rules/variants.smk"
     include: "workflow/rules/ceilings.smk"
     include: "workflow/rules/cohorts.smk"
     include: "workflow/rules/report.smk"

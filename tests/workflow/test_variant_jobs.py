@@ -27,6 +27,7 @@ def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_pat
     assert jobs["preprocess"] == jobs["preprocess_variant"] == 5  # none for coarse
     assert jobs["fit_linear"] == 3 * 5
     assert (jobs["choose_variant"], jobs["adaptive"]) == (1, 5)
+    assert jobs["qc_variant"] == jobs["variants"] == 1
     (binned,) = [line for line in lines if "preprocess" in line and "variants/bin" in line][:1]
     assert "--binning 2" in binned and "--record results/v/variants/bin/sources/" in binned
     read = {part for line in lines for part in line.split() if part.endswith("m1.txt")}

@@ -30,6 +30,7 @@ from mesodecode.scores import (
     chance_tests,
     cohort_matrix,
     mouse_power,
+    multiverse,
     paired_tests,
     published_tests,
     quality,
@@ -246,6 +247,36 @@ def _shift(config: Mapping[str, Any], tables: Tables) -> Words:
     return _rows(summaries.shift_summary(tables["shift"])) | {"worth": worth}
 
 
+def _variants(config: Mapping[str, Any], tables: Tables) -> Words:
+    if "variants" not in tables:
+        return None
+    table = tables["variants"]
+    means = table.groupby(["family", "variant"], sort=False).agg(
+        n=("test_mouse", "size"),
+        auc=("auc", "mean"),
+        low=("auc", "min"),
+        high=("auc", "max"),
+        difference=("difference", "mean"),
+        shifted=("shifted", "mean"),
+        qc=("qc", qc.worst),
+    )
+    words = " ".join(multiverse.sentences(table))
+    return _rows(means.reset_index()) | {
+        "heading": "Does it hold with other preprocessing?",
+        "words": f"{words} Differences are from the study's own preprocessing.",
+        "columns": [
+            ("Decoder", 0, "family"),
+            ("Variant", 0, "variant"),
+            ("AUC, mean over mice", 1, "auc"),
+            ("lowest", 1, "low"),
+            ("highest", 1, "high"),
+            ("Difference", 1, "difference"),
+            ("Share shifted", 1, "shifted"),
+            ("Recordings, worst", 0, "qc"),
+        ],
+    }
+
+
 def _confounds(config: Mapping[str, Any], tables: Tables) -> Words:
     if "confounds" not in tables:
         return None
@@ -393,6 +424,14 @@ SECTIONS = [
         tables={"shift": _table(shift.COLUMNS, shift.NUMBERS)},
         figures=("shift",),
         summarise=_shift,
+    ),
+    Section(
+        name="variants",
+        title="Variants",
+        template="table.html.j2",
+        tables={"variants": _table(multiverse.COLUMNS, multiverse.NUMBERS)},
+        figures=("variants",),
+        summarise=_variants,
     ),
     Section(
         name="reproduction",

@@ -1,0 +1,135 @@
+"""Variants of a study side by side: does what is concluded hold in all of them?
+
+A family is a decoder of the study with its lines on variants, and adaptive decoders that take one
+of these. The unit is the mouse: means over the allocations in which it is the test mouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mesodecode.scores.mouse_tests import mean_interval
+from mesodecode.study import variants
+
+COLUMNS = [
+    *("family", "variant", "decoder", "test_mouse", "n_allocations", "auc", "difference"),
+    *("shifted", "qc", "chosen"),
+]
+NUMBERS = ("n_allocations", "auc", "difference", "shifted")
+
+
+def families(decoders: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return family -> variant -> decoder, of those with more than one line.
+
+    `decoders`: name -> `decoder_table.Decoder`. The study's own is called `variants.OWN`; adaptive
+    decoders stand under their own names in the family of what they take.
+    """
+    found: dict[str, dict[str, str]] = {}
+    family_of = {}
+    for name in decoders:
+        variant = variants.of(name, decoders)
+        base = name.removesuffix(f"_{variant}")
+        family_of[name] = base if base in decoders else name
+        if not {"average_of", "adaptive_of"} & decoders[name].settings.keys():
+            found.setdefault(family_of[name], {})[variant or variants.OWN] = name
+    for name, one in decoders.items():
+        members = {family_of[member] for member in one.settings.get("adaptive_of", [])}
+        if len(members) == 1 and members <= found.keys():
+            found[members.pop()][name] = name
+    return {family: lines for family, lines in found.items() if len(lines) > 1}
+
+
+def table(
+    auc: pd.DataFrame,
+    lines: Mapping[str, Mapping[str, str]],
+    shift: pd.DataFrame | None,
+    verdicts: Mapping[str, Mapping[str, str]],
+    chosen: Mapping[str, Mapping[str, str]],
+) -> pd.DataFrame:
+    """Return `COLUMNS`, a row a variant of a family and test mouse.
+
+    `auc`: table of allocations; `lines` as of `families`; `shift`: the shift report, if it was
+    made; `verdicts`: decoder -> mouse -> worst verdict of the quality of what it reads; `chosen`:
+    adaptive decoder -> test mouse -> the decoder taken. `difference` is from the study's own line
+    (NaN without one), `shifted` the share of rows of the shift report that are not in distribution.
+    """
+    means = auc.groupby(["decoder", "test_mouse"], sort=False)["auc"].agg(["mean", "count"])
+    rows = []
+    for family, members in lines.items():
+        own = members.get(variants.OWN)
+        for variant, decoder in members.items():
+            for mouse, row in means.loc[decoder].iterrows():
+                base = means["mean"].get((own, mouse), np.nan)
+                about = {"family": family, "variant": variant, "decoder": decoder}
+                about |= {"test_mouse": mouse, "n_allocations": int(row["count"])}
+                about |= {"auc": row["mean"], "difference": row["mean"] - base}
+                about["shifted"] = _shifted(shift, decoder, mouse)
+                about["qc"] = verdicts.get(decoder, {}).get(mouse, "")
+                rows.append(about | {"chosen": chosen.get(decoder, {}).get(mouse, "")})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _shifted(shift: pd.DataFrame | None, decoder: str, mouse: Any) -> float:
+    if shift is None:
+        return float("nan")
+    mine = shift[(shift["decoder"] == decoder) & (shift["test_mouse"] == mouse)]
+    return float(mine["verdict"].ne("in distribution").mean()) if len(mine) else float("nan")
+
+
+def sentences(rows: pd.DataFrame) -> list[str]:
+    """Return what holds in all variants: each family against chance, and families with each other.
+
+    Of a `table`; intervals are 95 % over mice (`mouse_tests.mean_interval`).
+    """
+    return [_against_chance(name, mine) for name, mine in rows.groupby("family", sort=False)] + [
+        words
+        for a, b in combinations(rows["family"].unique(), 2)
+        if (words := _against(rows, a, b))
+    ]
+
+
+def _against_chance(family: str, rows: pd.DataFrame) -> str:
+    means = rows.groupby("variant", sort=False)["auc"].mean().sort_values()
+    above = []
+    for variant, mine in rows.groupby("variant", sort=False):
+        low, _, _ = mean_interval(mine["auc"].to_numpy() - 0.5)
+        above += [variant] if low > 0 else []
+    n, last = len(means), means.index[-1]
+    rest = ", ".join(sorted(set(means.index) - set(above)))
+    holds = f"in all {n}" if len(above) == n else f"in {len(above)} of {n} (not in {rest})"
+    text = (
+        f"{family}: the mean AUC over {rows['test_mouse'].nunique()} mice goes from "
+        f"{means.iloc[0]:.3f} ({means.index[0]}) to {means.iloc[-1]:.3f} ({last}); it is above "
+        f"chance, by the 95 % interval over mice, {holds}."
+    )
+    best = rows[rows["variant"] == last]["difference"].dropna().to_numpy()
+    if last != variants.OWN and len(best) > 1:
+        low, high, _ = mean_interval(best)
+        text += (
+            f" {last} differs from the study's own by {best.mean():.3f} ({low:.3f} to {high:.3f}); "
+            "it is the highest of several, and chosen in hindsight."
+        )
+    return text
+
+
+def _against(rows: pd.DataFrame, a: str, b: str) -> str:
+    """Return in how many variants one family is above another; empty for fewer than two."""
+    both = rows[rows["family"].isin((a, b))].pivot_table(
+        index=["variant", "test_mouse"], columns="family", values="auc"
+    )
+    differences = (both[a] - both[b]).dropna().groupby("variant").mean()
+    if len(differences) < 2:
+        return ""
+    higher = a if (differences > 0).sum() * 2 >= len(differences) else b
+    n = int(((differences > 0) == (higher == a)).sum())
+    return f"{higher} has the higher mean AUC of {a} and {b} in {n} of {len(differences)} variants."
+
+
+def order(rows: pd.DataFrame) -> Sequence[str]:
+    """Return the variants of one family by their mean AUC, the lowest first."""
+    return list(rows.groupby("variant")["auc"].mean().sort_values(kind="stable").index)
