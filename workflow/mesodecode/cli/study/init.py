@@ -3,7 +3,8 @@
 Guesses from the names of files and folders; reads headers of HDF5, MAT and NPY files where names do
 not tell movies from behaviour. Ten frames of the first session are read as the config says, and its
 behaviour; the frame rate is that of time stamps, where there are any. Without --out the config goes
-to standard output; with it, an image of its name (.png) shows their mean and the speed.
+to standard output; with it, an image of its name (.png) shows their mean and the speed, and
+mesodecode.schema.json is written beside it, by which editors complete the config.
 
 Example: mesodecode init data --out mylab.yaml
 """
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the config."""
     from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.study import editor_schema
     from mesodecode.study.discovery.config_text import config_text
     from mesodecode.study.discovery.discover import look
     from mesodecode.study.discovery.found_table import found_table
@@ -47,7 +49,8 @@ def run(args: argparse.Namespace) -> None:
         sys.stdout.write(text)
         return
     with atomic_path(args.out) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(f"{editor_schema.MODELINE}\n{text}", encoding="utf-8")
+    editor_schema.write(args.out.with_name(editor_schema.NAME))
     first, *_ = text.splitlines()  # what it lacks to be a config, if anything
     for note in (first.lstrip("# "), *found.notes):
         if "FILL IN" in note or "CHECK" in note:

@@ -1,0 +1,86 @@
+"""The schema for editors: it takes every config that the workflow takes, and marks mistakes."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from make import ROOT
+from mesodecode import cli
+from mesodecode.study import editor_schema, schema
+
+PATTERNS = ("config.yaml", "demo.yaml", "examples/*.yaml", "benchmarks/suite*/*.yaml")
+CONFIGS = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
+VALIDATOR = jsonschema.Draft7Validator(json.loads(json.dumps(editor_schema.build())))
+
+
+def faults(config: dict) -> list[str]:
+    """What an editor would underline, but that a part of a config lacks something."""
+    found = [error for error in VALIDATOR.iter_errors(config) if error.validator != "required"]
+    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_configs_of_the_project_are_right(path):
+    assert faults(yaml.safe_load(path.read_text(encoding="utf-8"))) == []
+
+
+def test_it_is_a_schema_with_its_address():
+    made = editor_schema.build("https://lab.org/schemas/config.json")
+    jsonschema.Draft7Validator.check_schema(made)
+    assert made["$id"] == "https://lab.org/schemas/config.json"
+    assert "$id" not in editor_schema.build()
+    text = json.dumps(made)
+    assert '"flag":' not in text and '"include":' not in text
+
+
+STUDY = {"study": "lab", "mice": {"a": ["s1"]}}
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ({"decoder": {}}, "decoder"),
+        ({"recordings": {"move": "x.tif"}}, "move"),
+        ({"corrections": {"motin": True}}, "motin"),
+        ({"decoders": {"cnn": {"epoch": 3}}}, "epoch"),
+        ({"decoders": {"cnn": {"epochs": "three"}}}, "three"),
+        ({"importance": {"x": {"decoder": "cnn", "mask": "squares"}}}, "mask"),
+        ({"importance": {"x": {"decoder": "cnn", "checks": {"frame": 3}}}}, "frame"),
+        ({"simulate": {"fotons": 3}}, "fotons"),
+        ({"kind": "encoding", "models": {"m": {"epoch": 3}}}, "epoch"),
+        ({"kind": "encoding", "mouse": {}}, "mouse"),
+    ],
+)
+def test_mistakes_are_marked(more, where):
+    assert any(where in fault for fault in faults(STUDY | more))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"decoders": {"a": {"like": "b", "rnn": "lstm"}, "b": {"average_of": ["a", "c"]}}},
+        {"decoders": {"a": {"adapted_from": "b", "normalise": "past"}}},
+        {"importance": {"x": {"decoder": "a", "masks": "edges"}}},
+        {"kind": "encoding", "sessions": ["s"], "models": {"m": {"like": "n"}}},
+    ],
+)
+def test_lines_of_every_kind_are_right(more):
+    keys = ("study",) if more.get("kind") else ("study", "mice")
+    assert faults({key: STUDY[key] for key in keys} | more) == []
+
+
+def test_every_setting_of_the_schemas_is_in_it():
+    text = json.dumps(editor_schema.build())
+    of_a_verb = {"live"}  # `mesodecode live` has settings that no config has
+    for name in set(schema.files()) - of_a_verb:
+        for key in schema.properties(name):
+            assert json.dumps(key) in text, f"{name}: {key}"
+
+
+def test_the_verb_writes_it(tmp_path):
+    assert cli.main(["schema", "--out", str(tmp_path / "s.json")]) == 0
+    assert json.loads((tmp_path / "s.json").read_text()) == editor_schema.build()
