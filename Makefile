@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo benchmark-suite benchmark-suite2 test test-e2e test-gpu test-slurm lint lock clean
+.PHONY: help env docs demo benchmark-suite benchmark-suite2 test test-e2e test-gpu test-slurm lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -15,9 +15,25 @@ env: $(READY) ## make the environment in .venv from envs/requirements.txt
 $(READY): envs/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make env: needs Python >= 3.11, found $$($(PYTHON) --version); name one with 'make PYTHON=python3.11 env'" >&2; exit 1; }
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# uv where it is there: linked from its cache, in seconds
+	if command -v uv > /dev/null; then \
+		uv venv --quiet --clear --seed --python '$(PYTHON)' .venv && \
+		uv pip install --quiet --python $(BIN)/python -r envs/requirements.txt && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+		$(PYTHON) -m venv --clear .venv && \
+		$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+# An environment of its own: nothing of the site is needed to run a study.
+docs: .venv-docs/.ready ## build the documentation site into site/, with a reference of all keys and verbs
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+
+.venv-docs/.ready: envs/docs.txt
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r envs/docs.txt
 	@touch $@
 
 demo: $(READY) ## run the whole workflow on the simulated cohort and print the AUC table
@@ -67,12 +83,16 @@ lint: $(READY) ## check style and the Snakefile
 	PYTHONPATH=workflow $(BIN)/lint-imports --no-cache
 	$(BIN)/snakemake --lint && $(BIN)/snakemake --lint --configfile examples/encoding-demo.yaml
 
-lock: ## resolve envs/requirements.in into requirements.txt and the conda environment
+define frozen
 	@dir=$$(mktemp -d) && trap 'rm -rf '$$dir EXIT && $(PYTHON) -m venv $$dir && \
-		$$dir/bin/pip install --quiet -r envs/requirements.in && { \
-		echo "# Made by 'make lock' from requirements.in. torch: pip takes the CPU or the CUDA build that its index offers."; \
-		$$dir/bin/pip freeze --all | grep -vE '^(pip==|nvidia-|cuda-|triton)' | sed -E 's/\+(cpu|cu[0-9]+)$$//'; \
-		} > envs/requirements.txt
+		$$dir/bin/pip install --quiet -r $(1) && { echo "$(3)"; \
+		$$dir/bin/pip freeze $(4) | grep -vE '^(pip==|nvidia-|cuda-|triton)' | sed -E 's/\+(cpu|cu[0-9]+)$$//'; \
+		} > $(2)
+endef
+
+lock: ## resolve envs/*.in into requirements.txt, docs.txt and the conda environment
+	$(call frozen,envs/docs.in,envs/docs.txt,# Made by 'make lock' from docs.in.)
+	$(call frozen,envs/requirements.in,envs/requirements.txt,# Made by 'make lock' from requirements.in. torch: pip takes the CPU or the CUDA build that its index offers.,--all)
 	@$(MAKE) --no-print-directory envs/mesodecode.yaml
 
 envs/mesodecode.yaml: envs/requirements.txt

@@ -188,6 +188,7 @@ def test_weights_that_are_damaged_are_told(here, monkeypatch):
 def test_formats_that_lack_say_how_to_have_them(monkeypatch):
     asked = [
         "h5py",
+        "gone; extra == 'all'",
         "pytest; extra == 'neo'",
         "gone-x>=2 ; extra == 'tdms'",
         'gone ; extra == "abf"',

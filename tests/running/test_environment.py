@@ -190,3 +190,38 @@ def test_what_containers_copy_is_enough_to_plan_the_demo(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mesodecode train-cnn" in done.stdout + done.stderr
+
+
+# `make env`
+
+
+def shim(path: Path, log: Path, more: str = "") -> None:
+    """A program that writes down how it was called."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\necho "{path.name} $*" >> {log}\n{more}')
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_make_env_takes_uv_where_it_is_there(tmp_path, tool):
+    for name in ("Makefile", "pyproject.toml", "envs/requirements.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    log = tmp_path / "log"
+    bin_ = tmp_path / ".venv/bin"
+    shim(tmp_path / "bin/python3", log, "mkdir -p .venv/bin\n")
+    shim(bin_ / "pip", log)
+    if tool == "uv":
+        shim(tmp_path / "bin/uv", log)
+    for name in ("sh", "bash", "touch", "mkdir", "nproc", "make", "echo", "env"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+    make = [str(tmp_path / "bin/make"), "env"]
+    done = subprocess.run(make, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = [" ".join(line.split()) for line in log.read_text().splitlines()]
+    installs = [line for line in lines if "install" in line]
+    assert len(installs) == 2 and all(line.startswith(f"{tool} ") for line in installs)
+    assert installs[0].endswith("-r envs/requirements.txt")
+    assert installs[1].endswith("--no-deps --no-build-isolation -e .")
+    assert (tmp_path / ".venv/.ready").exists()

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Beside the package: schemas, rules and the published tables.
-WORKFLOW = Path(__file__).parents[2]
+# Schemas, rules and the published tables: beside the package, or in it where a wheel was installed.
+_PACKAGE = Path(__file__).parents[1]
+WORKFLOW = _PACKAGE / "workflow" if (_PACKAGE / "workflow").is_dir() else _PACKAGE.parent
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the device is full, or a user's share of it
 
 

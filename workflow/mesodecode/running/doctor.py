@@ -229,6 +229,8 @@ def formats() -> tuple[str, str]:
     absent = {}
     for line in metadata.requires("mesodecode") or []:
         if found := re.match(r"([\w.-]+).*extra == ['\"](\w+)['\"]", line):
+            if found[2] in ("networks", "all"):  # of the package alone: `packages` looks at them
+                continue
             absent.setdefault(found[2], [])
             try:
                 metadata.version(found[1])

@@ -23,9 +23,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesodecode.base.files import WORKFLOW, atomic_path
+from mesodecode.base.files import atomic_path
 
-PACKAGE = WORKFLOW / "mesodecode"
+PACKAGE = Path(__file__).parents[1]
 # The version, the list of verbs, and what checks, carries and shows without making any number.
 CARRIERS = {
     *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.study.schema"),

@@ -1,8 +1,8 @@
 """The formats of a lab's files, and what each of them can give: a line a format.
 
-README's table, the errors that say what can be read, and `mesodecode init` are made of it. Which
-module reads a format is said by imports where it is opened (`mesodecode.recordings.readers`), as
-the hash of a stage's code follows these.
+The table of docs/own-data.md, the errors that say what can be read, and `mesodecode init` are made
+of it. Which module reads a format is said by imports where it is opened
+(`mesodecode.recordings.readers`), as the hash of a stage's code follows these.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from mesodecode.base.files import UserError
 
-# What a file can give -> its words in README's table.
+# What a file can give -> its words in that table.
 GIVES = {
     "movie": "movie",
     "traces": "behaviour, times of frames, light sources",
@@ -114,7 +114,7 @@ def unknown(path: str | Path, what: str, subject: str) -> UserError:
 
 
 def table() -> str:
-    """Return the table of README: what is read from which formats, in Markdown."""
+    """Return the table of the docs: what is read from which formats, in Markdown."""
     lines = ["| | read from |", "|---|---|"]
     for what, words in GIVES.items():
         held = [one for one in FORMATS if what in one.gives]
