@@ -68,6 +68,11 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
         ("speed", {"tune": {"linear": {"search": {"C": [0.1, 1]}}}}, "tune: of decoders of run"),
         ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
+        (
+            "speed",
+            {"variants": {"small": {"image_size": 32, "decoders": ["linear"]}}},
+            "variants: of decoders of run and rest only",
+        ),
     ],
 )
 def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):

@@ -243,7 +243,7 @@ def check(config: dict[str, Any], decoders: Mapping[str, Any]) -> None:
     for key in ("shift", "confounds", "ceilings"):
         if config[key]["decoders"]:
             _refuse(f"{key}.decoders", target)
-    for key in ("reproduction", "importance", "tune"):
+    for key in ("reproduction", "importance", "tune", "variants"):
         if config[key]:
             _refuse(key, target)
     if config["stack"]:
