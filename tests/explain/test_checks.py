@@ -509,6 +509,12 @@ def test_maps_of_both_kinds_become_one_table(tmp_path):
     assert scores.columns.name == "ROI" and scores.columns[-1] == str(N_ROIS)
     assert scores.index.tolist() == [(f"train-a+b.valid-c.test-{m}", m) for m in "de"]
     np.testing.assert_allclose(scores.loc[(one.allocation, "e")], one.mean_abs.sum(axis=0))
+    listed = tmp_path / "maps.txt"
+    listed.write_text("".join(f"{path}\n" for path in paths))
+    pd.testing.assert_frame_equal(maps_of.read([listed]), scores)
+    listed.write_text("\n")
+    with pytest.raises(UserError, match=r"maps\.txt: lists no maps"):
+        maps_of.read([listed])
 
     fewer = dataclasses.replace(one, roi=one.roi[:-1], mean_abs=one.mean_abs[:, :-1])
     fewer.write(paths[-1])

@@ -5,7 +5,8 @@ REQUIRED INPUTS: recordings/{mouse}.txt, for SHAP with ROI signals; models/{deco
 OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     importance/{importance}/{decoder}/{allocation}.h5 of SHAP,
     importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
-    importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained;
+    importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained, and
+    importance/{importance}/maps.txt, a list of its maps;
     tables/importance_{importance}.tsv, _signed.tsv, _mice.tsv and _checks.tsv, of cut-outs also
     _sessions.tsv, of SHAP and of cut-outs with `times` also _times.tsv;
     tables/importance_{importance}_sides.tsv, where areas have mirror images; figures of the same
@@ -288,12 +289,28 @@ rule sides:
         "--out {output.table} --figure {params.prefix} 2> {log}"
 
 
+rule maps_of_analysis:
+    input:
+        maps_of("decoder"),
+    output:
+        RESULTS / "importance/{importance}/maps.txt",
+    log:
+        RESULTS / "logs/maps_of_analysis/{importance}.log",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    message:
+        "Listing the maps of {wildcards.importance}"
+    shell:
+        "printf '%s\\n' {input:q} > {output} 2> {log}"
+
+
 rule shap_check:
     input:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         test=recordings_of("test"),
         background=background_recordings,
-        maps=maps_of("decoder"),
+        maps=rules.maps_of_analysis.output,  # n lines of one list, not n x n inputs
         truth=truth_of_test,
     output:
         RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
@@ -330,7 +347,7 @@ rule shap_check:
 rule cutout_check:
     input:
         unpack(cutout_inputs),
-        maps=maps_of("decoder"),
+        maps=rules.maps_of_analysis.output,
         truth=truth_of_test,
     output:
         RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",

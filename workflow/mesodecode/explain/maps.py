@@ -16,9 +16,11 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
 
     Of files of `mesodecode shap` (.h5): mean |SHAP| summed over the window, by ROI number; of
     `mesodecode cutout` (.tsv): the mean over sessions of AUC(intact) - AUC(masked), by mask. The
-    columns' name is the kind of unit, "ROI" or "mask".
-    Raises UserError if a unit lacks a score in one of the allocations.
+    columns' name is the kind of unit, "ROI" or "mask". A path that ends in .txt is a list of such
+    files, one a line.
+    Raises UserError if a list is empty, or a unit lacks a score in one of the allocations.
     """
+    paths = [file for path in paths for file in _listed(path)]
     tables = [path for path in paths if Path(path).suffix == ".tsv"]
     if tables and len(tables) < len(paths):
         raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
@@ -35,6 +37,15 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
 def timed(paths: Sequence[str | Path]) -> list[shap_maps.ShapMap]:
     """Return the maps of `mesodecode shap` whole, with frames and signs; none of a cut-out."""
     return [shap_maps.read(path) for path in paths if Path(path).suffix != ".tsv"]
+
+
+def _listed(path: str | Path) -> list[Path]:
+    if Path(path).suffix != ".txt":
+        return [Path(path)]
+    files = [Path(line) for line in Path(path).read_text().splitlines() if line]
+    if not files:
+        raise UserError(f"{path}: lists no maps; write one path a line")
+    return files
 
 
 def _of_shap(paths: Sequence[str | Path]) -> pd.DataFrame:

@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     as_of = f"as of `mesodecode {verb}`"
     add("--weights", type=Path, required=True, metavar="FILE", help=as_of)
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
-    add("--maps", **files, required=True, help=f"of all allocations, of `mesodecode {verb}`")
+    words = f"of all allocations, of `mesodecode {verb}`, or lists (.txt) of them"
+    add("--maps", **files, required=True, help=words)
     add("--truth", **files, default=[], help="truth of simulated test recordings")
     options.add_out(parser, "checks to write (HDF5)")
     options.add_compute(parser)
