@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import importlib.util
 import os
 import re
 import shlex
@@ -10,7 +11,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-PACKAGE = Path(workflow.basedir) / "workflow"
+# The folder of the package: beside these rules. Where they are a module from a URL, there are only
+# rules, and the package is the one that is installed.
+PACKAGE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+if not (PACKAGE / "mesodecode").is_dir():
+    INSTALLED = importlib.util.find_spec("mesodecode")
+    if INSTALLED is None:
+        raise WorkflowError(
+            "the rules of mesodecode come from a URL and its package is not installed here: clone "
+            "the repository at the same version and run `pip install -e` on it (config/README.md)"
+        )
+    PACKAGE = Path(INSTALLED.origin).parents[1]
 sys.path.insert(0, str(PACKAGE))
 
 from mesodecode.running import fingerprints, job_progress, slurm, warm

@@ -1,0 +1,100 @@
+"""The workflow as a module of another, as snakedeploy deploys it, and what a catalogue reads."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mesodecode
+from make import ROOT, STUDY, add_files, plan
+
+# As snakedeploy 0.17.1 writes it
+DEPLOYED = """from snakemake.utils import min_version
+min_version("6.10.0")
+configfile: "config/config.yaml"
+module mesodecode:
+    snakefile:
+        "{snakefile}"
+    config:
+        config
+use rule * from mesodecode
+"""
+
+
+@pytest.fixture
+def deployed(tmp_path):
+    """A function that deploys the workflow with a study; `snakefile` is where it comes from."""
+
+    def deploy(snakefile: str) -> Path:
+        (tmp_path / "workflow").mkdir()
+        (tmp_path / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile=snakefile))
+        shutil.copytree(ROOT / "config", tmp_path / "config")
+        (tmp_path / "config/config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+        add_files(tmp_path, STUDY)
+        return tmp_path
+
+    return deploy
+
+
+@pytest.fixture
+def url():
+    """The checkout, served by HTTP."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    handler = functools.partial(Quiet, directory=ROOT)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def dry_run(folder: Path) -> str:
+    line = [sys.executable, "-m", "snakemake", "-n", "-p"]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def counts(text: str) -> list[str]:
+    return text.split("Job stats:")[-1].split("\ntotal")[0].split()[4:]
+
+
+@pytest.mark.slow
+def test_a_deployed_module_plans_what_the_checkout_does(deployed, tmp_path_factory):
+    found = dry_run(deployed(str(ROOT / "workflow/Snakefile")))
+    here = tmp_path_factory.mktemp("checkout")
+    add_files(here, STUDY)
+    jobs, _ = plan(here, config=STUDY)
+    pairs = counts(found)
+    assert dict(zip(pairs[::2], map(int, pairs[1::2]), strict=True)) == jobs
+    assert "mesodecode preprocess" in found
+
+
+@pytest.mark.slow
+def test_a_module_from_a_url_runs_the_installed_package(deployed, url):
+    text = dry_run(deployed(f"{url}/workflow/Snakefile"))
+    assert "mesodecode fit-linear" in text and "report" in counts(text)
+
+
+def test_config_folder_holds_what_the_checkout_runs():
+    for name in ("config.yaml", "demo.yaml"):
+        assert (ROOT / "config" / name).resolve() == ROOT / name
+
+
+def test_catalogue_and_citation():
+    shown = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert set(shown) == {"mandatory-flags", "software-stack-deployment", "report"}
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert str(cited["version"]) == mesodecode.__version__
