@@ -72,12 +72,12 @@ def measure(config: dict, folder: Path) -> tuple[int, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grow", action="store_true", help="also other sizes")
-    studies = {
+    configs = {
         "config.yaml (goal 15 s)": PUBLISHED,
         "20 mice x 13 sessions (goal 60 s)": study(20, 13),
     }
     if parser.parse_args().grow:
-        studies |= {
+        configs |= {
             "10 mice x 13 sessions": study(10, 13),
             "20 mice x 26 sessions": study(20, 26),
             "20 mice x 13, one ROI decoder more": study(
@@ -85,7 +85,7 @@ def main() -> None:
             ),
         }
     print(f"{'study':<36}{'allocations':>12}{'jobs':>7}{'wall s':>8}{'CPU s':>7}")
-    for name, config in studies.items():
+    for name, config in configs.items():
         with tempfile.TemporaryDirectory() as folder:
             jobs, wall, cpu = measure(config, Path(folder))
         number = len(studies.resolve(config).allocations)

@@ -90,6 +90,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
         "tune_config",
         "recordings_of_mouse",
         "recordings_of_mouse_of_variant",
+        "maps_of_analysis",
         "comparisons",
         "inference",
         "quality_table",
