@@ -19,7 +19,7 @@ import yaml
 from make import ROOT
 from mesodecode.base.files import UserError, write_checksum
 from mesodecode.recordings import source_files
-from mesodecode.running import plan, preflight
+from mesodecode.running import partitions, plan, preflight
 from mesodecode.running.plan import DryRun, Job
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN
 from mesodecode.study import study as studies
@@ -302,6 +302,10 @@ def test_file_that_is_no_benchmark_is_named(tmp_path):
         ({"gres": "gpu:a100:3"}, (3, "a100")),
         ({"gres": "gpu:v100"}, (1, "v100")),
         ({"gres": "license:1"}, (0, None)),
+        ({"gres": "gpu:a100-sxm4-80gb:2"}, (2, "a100-sxm4-80gb")),
+        ({"slurm_extra": "'--gpus-per-node=a100-80gb:2'"}, (2, "a100-80gb")),
+        ({"slurm_extra": "'--gpus-per-node=2 --exclusive'"}, (2, None)),
+        ({"slurm_extra": "--exclusive"}, (0, None)),
     ],
 )
 def test_gpus_of_a_job(resources, gpus):
@@ -472,6 +476,14 @@ def gpu_job(**resources) -> list[Job]:
         (gpu_job(gpu_model="h100"), "asks for h100:1, nodes have a100:4"),
         (gpu_job(runtime=721), "train_cnn asks for 721 min (runtime), the limit is 720"),
         (gpu_job(runtime=1440, slurm_partition="main,gpu"), "main,gpu: fits"),
+        (gpu_job(slurm_partition="gpu,typo"), "no 'typo'; slurm_partition in the profile: one of"),
+        (gpu_job(gres="gpu:a100-80gb:1", gpu=0), "'gpu:a100-80gb:1', a name that the SLURM exec"),
+        (gpu_job(gpu_model="a100-80gb"), "'a100-80gb', a name that the SLURM executor refuses"),
+        (gpu_job(gpu=0, slurm_extra="'--gpus-per-node=a100:4'"), "gpu: fits"),
+        (
+            gpu_job(gpu=0, slurm_extra="'--gpus-per-node=a100-80gb:4'"),
+            "asks for a100-80gb:4, nodes",
+        ),
         (gpu_job(slurm_partition="old"), "old is down"),
         (gpu_job(gpu=2, slurm_partition="untyped"), "untyped: fits"),
         (gpu_job(gpu=3, slurm_partition="untyped"), "asks for gpu:3, nodes have gpu:2"),
@@ -494,6 +506,82 @@ def test_each_partition_is_checked(cluster):
     cluster()
     checks = preflight.slurm(dry([job(runtime=5)], gpu_job(runtime=5), gpu_job(gpu=9)))
     assert [c.state for c in checks if c.what == "partition"] == [OK, FAIL]
+
+
+# As scontrol of SLURM 22.05 prints it; `old` is down, `guests` for another account.
+SHOWN = """PartitionName=main
+   AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL
+   Default=YES RootOnly=NO MaxNodes=UNLIMITED MaxTime=1-00:00:00 MaxCPUsPerNode=UNLIMITED
+   State=UP TotalCPUs=48 TotalNodes=2 DefMemPerCPU=500 MaxMemPerNode=100000
+
+PartitionName=gpu
+   AllowGroups=ALL AllowAccounts=lab_a RootOnly=NO MaxNodes=1 MaxTime=12:00:00
+   State=UP TotalCPUs=32 TotalNodes=1 DefMemPerCPU=500 MaxMemPerNode=UNLIMITED
+
+PartitionName=old
+   MaxTime=UNLIMITED State=DOWN TotalCPUs=8 TotalNodes=1 DefMemPerCPU=500
+
+PartitionName=untyped
+   AllowAccounts=guests MaxTime=UNLIMITED State=UP TotalCPUs=8 TotalNodes=1
+"""
+PARTITIONS = {
+    "main": {"max_runtime": "1-00:00:00", "max_threads": 32, "max_mem_mb": 100000},
+    "gpu": {"max_runtime": "12:00:00", "max_nodes": 1, "max_threads": 32, "max_mem_mb": 256000}
+    | {"max_gpu": 4, "available_gpu_models": ["a100-80gb"]},
+}
+
+
+def test_file_of_partitions_has_what_nodes_have_for_this_user(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    cluster(scontrol_show_partition=SHOWN, sinfo=SINFO.replace("a100", "a100-80gb"))
+    path = tmp_path / "slurm/partitions.yaml"
+    lines = partitions.write(path)
+    assert yaml.safe_load(path.read_text())["partitions"] == PARTITIONS
+    assert lines[-2:] == [
+        "old: left out: down, or without nodes",
+        "untyped: left out: for the accounts guests alone",
+    ]
+
+
+def test_no_file_of_partitions_without_one_that_takes_jobs(cluster, tmp_path):
+    cluster(scontrol_show_partition=SHOWN, sinfo=SINFO.replace("|up|", "|down|"))
+    with pytest.raises(UserError, match="no partition takes jobs: gpu: left out"):
+        partitions.write(tmp_path / "partitions.yaml")
+    assert not (tmp_path / "partitions.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("submission", "name"),
+    [
+        ([job(runtime=60)], "main"),  # GPUs are for those that ask for them
+        ([job(runtime=60, gpu=1)], "gpu"),
+        ([job(runtime=400), job(runtime=400)], "main"),
+        ([job(runtime=400, gpu=1), job(runtime=400, gpu=1)], None),  # 800 minutes
+        ([job(mem_mb=200000)], "gpu"),
+        ([job(gpu=1, gpu_model="h100")], None),
+        ([job(gpu=1, gpu_model="a100-80gb")], "gpu"),
+    ],
+)
+def test_partition_that_the_executor_chooses(tmp_path, submission, name):
+    (tmp_path / "partitions.yaml").write_text(yaml.safe_dump({"partitions": PARTITIONS}))
+    assert partitions.chosen(tmp_path / "partitions.yaml", submission) == name
+
+
+def test_jobs_are_checked_against_the_partitions_they_are_sent_to(cluster, tmp_path):
+    cluster()
+    path = tmp_path / "partitions.yaml"
+    path.write_text(yaml.safe_dump({"partitions": PARTITIONS}))
+    run = dry([job(runtime=60)], [job(runtime=60, gpu=1)], partition_config=path)
+    words = [c.words for c in preflight.slurm(run) if c.what == "partition"]
+    assert words == ["main: fits", "gpu: fits"]
+    path.write_text("partitions: {gpu: {max_minutes: 1}}")
+    (check,) = [c for c in preflight.slurm(run) if "partitions.yaml" in c.words]
+    assert "cannot read it" in check.words and "--write-partitions" in check.words
+
+
+def test_profile_reads_a_file_of_partitions_that_the_executor_takes():
+    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
+    assert partitions.chosen(ROOT / profile["slurm-partition-config"], [job()]) is None
 
 
 @pytest.mark.parametrize(
@@ -537,4 +625,4 @@ def test_command_that_fails_is_a_warning_with_its_last_words(cluster, tmp_path):
     [("infinite", None), ("30:00", 30), ("12:00:00", 720), ("1-00:00:00", 1440), ("2-12", 3600)],
 )
 def test_time_limits(limit, minutes):
-    assert preflight.minutes(limit) == minutes
+    assert partitions.minutes(limit) == minutes

@@ -55,7 +55,11 @@ class Job:
         for key in ("gpu", "gpus", "nvidia_gpu"):
             if self.resources.get(key):
                 return int(self.resources[key]), self.resources.get("gpu_model")
-        found = re.fullmatch(
+        extra = self.resources.get("slurm_extra") or ""
+        found = re.search(
+            r"--gpus-per-node=(?:([^:\s'\"]*[^:\d\s'\"][^:\s'\"]*)(?::|\b))?(\d+)?", extra
+        )
+        found = found or re.fullmatch(
             r"gpu(?::([^:]*[^:\d][^:]*))?(?::(\d+))?", self.resources.get("gres") or ""
         )
         return (int(found[2] or 1), found[1]) if found else (0, None)
@@ -69,6 +73,7 @@ class DryRun:
     submissions: list[list[Job]]
     executor: str  # "local" or the one of the profile
     status_command: str | None = None  # of the SLURM executor
+    partition_config: Path | None = None  # its file of partitions
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,8 @@ def dry_run(config: str | Path, profile: str | None = None) -> DryRun:
     if not done:
         words = " ".join(said.getvalue().rpartition(": error: ")[2].split())
         raise UserError(f"{config}: snakemake -n refuses: {words[-600:]}")
-    return DryRun(
-        jobs, _submissions(jobs, groups), args.executor, getattr(args, "slurm_status_command", None)
-    )
+    slurm = [getattr(args, f"slurm_{key}", None) for key in ("status_command", "partition_config")]
+    return DryRun(jobs, _submissions(jobs, groups), args.executor, *slurm)
 
 
 def _check_profile(profile: str) -> None:

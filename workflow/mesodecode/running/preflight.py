@@ -5,18 +5,18 @@ from __future__ import annotations
 import getpass
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mesodecode.base.files import UserError, file_of, verify_checksum
+from mesodecode.running import partitions
+from mesodecode.running.partitions import Nodes, ask
 from mesodecode.running.plan import DryRun, Job
 from mesodecode.study.study import Study
 
 OK, WARN, FAIL, SKIPPED = "ok", "warn", "FAIL", "-"
 MANY = 1000  # submissions; schedulers and their other users notice more
-TIMEOUT = 15  # seconds for an answer of SLURM
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def slurm(run: DryRun) -> list[Check]:
 def controller() -> Check:
     """Check that SLURM's controller answers."""
     try:
-        ping = _ask("scontrol", "ping")
+        ping = ask("scontrol", "ping")
     except UserError as error:
         ping = str(error)
     if "is UP" not in ping:
@@ -105,74 +105,25 @@ def controller() -> Check:
     return Check("SLURM", OK, "the controller answers")
 
 
-def _ask(*words: str) -> str:
-    """Return what a command of SLURM prints; UserError if it fails or does not answer."""
-    line = " ".join(words)
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT)
-    except OSError as error:
-        raise UserError(f"{line}: {error}") from None
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{line}: no answer in {TIMEOUT} s") from None
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise UserError(f"{line}: {said[-1]}")
-    return done.stdout
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """Nodes of one kind in a partition; `minutes` is its time limit, None without one."""
-
-    partition: str
-    up: bool
-    minutes: float | None
-    gpus: dict[str, int]  # type ("" where it has none) -> number a node
-    cores: int
-    memory: int  # MB
-
-
-def partitions() -> tuple[list[Nodes], str | None]:
-    """Return what `sinfo` lists, and the name of the default partition."""
-    found, default = [], None
-    for line in _ask("sinfo", "--noheader", "--exact", "--format=%P|%a|%l|%G|%c|%m").splitlines():
-        name, up, limit, gres, cores, memory = line.strip().split("|")
-        if name.endswith("*"):
-            name = default = name[:-1]
-        cards = re.findall(r"gpu(?::([^:,(]*[^:,(\d][^:,(]*))?:(\d+)", gres)
-        gpus = {kind: int(number) for kind, number in cards}
-        numbers = (int(cores.rstrip("+")), int(memory.rstrip("+")))
-        found.append(Nodes(name, up == "up", minutes(limit), gpus, *numbers))
-    return found, default
-
-
-def minutes(limit: str) -> float | None:
-    """Return SLURM's days-hours:minutes:seconds in minutes; None for infinite."""
-    if not re.fullmatch(r"(\d+-)?[\d:]+", limit):
-        return None
-    days, _, clock = limit.rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    if days:  # days-hours[:minutes[:seconds]]
-        parts += [0] * (3 - len(parts))
-    seconds = sum(part * 60**i for i, part in enumerate(reversed(parts)))
-    return int(days or 0) * 1440 + seconds / 60
-
-
 def _partitions(run: DryRun) -> Iterable[Check]:
-    nodes, default = partitions()
+    nodes, default = partitions.nodes()
     known = list(dict.fromkeys(n.partition for n in nodes))
     asked: dict[str | None, list[list[Job]]] = {}
     for submission in run.submissions:
-        names = submission[0].resources.get("slurm_partition") or default
-        asked.setdefault(names, []).append(submission)
+        names = submission[0].resources.get("slurm_partition")
+        if not names and run.partition_config:
+            names = partitions.chosen(run.partition_config, submission)
+        asked.setdefault(names or default, []).append(submission)
     for names, jobs in asked.items():
         if names is None:
             words = f"the cluster has no default: set slurm_partition, one of {', '.join(known)}"
             yield Check("partition", FAIL, words)
             continue
-        kinds = [n for n in nodes if n.partition in str(names).split(",")]
-        if not kinds:
-            words = f"no '{names}'; slurm_partition in the profile: one of {', '.join(known)}"
+        named = str(names).split(",")  # SLURM takes the first of them that is free
+        kinds = [n for n in nodes if n.partition in named]
+        unknown = [name for name in named if name not in known]
+        if unknown:
+            words = f"no '{unknown[0]}'; slurm_partition in the profile: one of {', '.join(known)}"
             yield Check("partition", FAIL, words)
         elif not any(n.up for n in kinds):
             yield Check("partition", WARN, f"{names} is down: jobs wait until it is up")
@@ -191,6 +142,13 @@ def _faults(submission: list[Job], kinds: list[Nodes]) -> Iterable[str]:
     cores, memory = (max(map(size, submission)) for size in (lambda j: j.threads, _memory))
     if not any(n.cores >= cores and n.memory >= memory for n in kinds):
         yield f"{rule} asks for {cores} cores and {memory} MB, which no node has"
+    if refused := partitions.refused_gpu(submission):
+        yield (
+            f"{rule} asks for '{refused}', a name that the SLURM executor refuses (hyphens): leave "
+            "the type out, or give `gpu: 0, gres: '', slurm_extra: \"'--gpus-per-node=TYPE:1'\"` "
+            "with slurm_partition"
+        )
+        return
     number, kind = max((job.gpu for job in submission), key=lambda gpu: gpu[0])
     if number and not any(_has(n.gpus, number, kind) for n in kinds):
         has = sorted({f"{k or 'gpu'}:{v}" for n in kinds for k, v in n.gpus.items()})
@@ -207,7 +165,7 @@ def _has(gpus: dict[str, int], number: int, kind: str | None) -> bool:
 
 
 def _accounting(run: DryRun) -> Iterable[Check]:
-    config = _ask("scontrol", "show", "config")
+    config = ask("scontrol", "show", "config")
     if not re.search(
         r"^AccountingStorageType *= *accounting_storage/slurmdbd", config, re.MULTILINE
     ):
@@ -218,7 +176,7 @@ def _accounting(run: DryRun) -> Iterable[Check]:
             yield Check("accounting", FAIL, words)
         return
     user = getpass.getuser()
-    listed = _ask("sacctmgr", "-nP", "show", "assoc", f"user={user}", "format=account")
+    listed = ask("sacctmgr", "-nP", "show", "assoc", f"user={user}", "format=account")
     accounts = sorted(set(listed.split()))
     asked = {j.resources.get("slurm_account") for s in run.submissions for j in s} - {None}
     unknown = sorted(asked - set(accounts))

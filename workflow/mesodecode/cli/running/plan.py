@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,16 +28,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--configfile", default="config.yaml", help="config of the study (default: config.yaml)")
     add("--profile", help="profile of Snakemake, such as slurm (default: this machine)")
+    add(
+        "--write-partitions",
+        nargs="?",
+        const=Path("slurm/partitions.yaml"),
+        type=Path,
+        metavar="FILE",
+        help="first write the limits of the cluster's partitions, by which the profile chooses one "
+        "for each job (default: slurm/partitions.yaml)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the plan; UserError if a check failed."""
     from mesodecode.base.files import UserError
     from mesodecode.recordings import source_files
-    from mesodecode.running import plan, preflight
+    from mesodecode.running import partitions, plan, preflight
     from mesodecode.running.preflight import FAIL, OK, Check
     from mesodecode.study import study as studies
 
+    if args.write_partitions:
+        print("\n".join([f"{args.write_partitions}:", *partitions.write(args.write_partitions)]))
+        print("the executor uses it where the profile has it as slurm-partition-config\n")
     study = studies.load(args.configfile)
     checks = [Check("config", OK, f"{args.configfile}: {len(study.allocations)} allocations")]
     checks += [source_files.data(study), preflight.weights(study)]
