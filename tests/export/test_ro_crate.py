@@ -1,0 +1,78 @@
+"""`mesodecode export-crate`: what a study was made of and by, as an RO-Crate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+import mesodecode
+from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.export import ro_crate
+
+
+@pytest.fixture
+def study(tmp_path):
+    folder = tmp_path / "results" / "my lab"
+    for name in ("tables/auc.tsv", "tables/quality/cnn gru.tsv", "figures/auc.svg", "report.html"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "config.json").write_text("{}")
+    for hidden in ("tables/.part.tsv", "logs/auc.log", "recordings/a1.h5"):
+        (folder / hidden).parent.mkdir(exist_ok=True)
+        (folder / hidden).write_text("no part of the crate")
+    movie = {"path": "data/a1.tif", "sha256": "ab" * 32, "bytes": 12, "stamp": "x"}
+    (folder / "sources").mkdir()
+    (folder / "sources/a1.json").write_text(
+        json.dumps({"revision": "", "sources": {"movie": movie}})
+    )
+    return folder
+
+
+def test_crate_lists_results_inputs_and_software(study, capsys):
+    words = ["--licence", "CC-BY-4.0", "--author", "A. B.", "--orcid", "0000-0002-1825-0097"]
+    assert cli.main(["export-crate", "--study", str(study), *words]) in (None, 0)
+    assert capsys.readouterr().out.endswith("ro-crate-metadata.json: 5 files\n")
+    crate = json.loads((study / "ro-crate-metadata.json").read_text())
+    by_id = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert len(by_id) == len(crate["@graph"])
+    root = by_id["./"]
+    files = {part["@id"] for part in root["hasPart"]}
+    assert files == {
+        *("config.json", "report.html", "figures/auc.svg", "tables/auc.tsv"),
+        "tables/quality/cnn%20gru.tsv",
+    }
+    table = by_id["tables/quality/cnn%20gru.tsv"]
+    assert table["sha256"] == hashlib.sha256(b"tables/quality/cnn gru.tsv").hexdigest()
+    assert table["contentSize"] == "26"
+    run = by_id[root["mentions"]["@id"]]
+    (movie,) = [by_id[one["@id"]] for one in run["object"]]
+    assert (movie["name"], movie["sha256"]) == ("data/a1.tif", "ab" * 32)
+    assert {one["@id"] for one in run["result"]} == files
+    tool = by_id[run["instrument"]["@id"]]
+    assert tool["version"] == mesodecode.__version__
+    assert by_id[tool["softwareRequirements"][1]["@id"]]["name"] == "snakemake"
+    assert by_id[run["agent"]["@id"]]["name"] == "A. B."
+    assert run["agent"]["@id"] == "https://orcid.org/0000-0002-1825-0097"
+    assert by_id[root["license"]["@id"]]["@id"] == "https://spdx.org/licenses/CC-BY-4.0"
+    # everything that is referred to is there
+    text = json.dumps(crate)
+    for reference in ("#mesodecode", "#run", ro_crate.PROFILE):
+        assert reference in by_id and reference in text
+
+
+def test_crate_describes_itself_when_made_again(study):
+    first = ro_crate.describe(study, licence="https://example.org/mine")
+    (study / ro_crate.NAME).write_text("{}")
+    assert ro_crate.describe(study, licence="https://example.org/mine") == first
+
+
+def test_study_that_is_not_finished_or_broken_is_named(study):
+    (study / "sources/b1.json").write_text("[]")
+    with pytest.raises(UserError, match=r"b1\.json: no record of sources"):
+        ro_crate.describe(study, licence="CC0-1.0")
+    (study / "report.html").unlink()
+    with pytest.raises(UserError, match="run the study first"):
+        ro_crate.describe(study, licence="CC0-1.0")
