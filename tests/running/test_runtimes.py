@@ -114,3 +114,31 @@ def test_verb_takes_the_names_from_the_config(tmp_path):
         ("fit_linear", 1, 4),
         ("preprocess", 1, 5),
     ]
+
+
+REPORT = """,JobID,JobName,RuleName,Elapsed_sec,CPU Efficiency (%),Memory Usage (%)
+0,7.0,x,rule_train_cnn_wildcards_cnn_train-a,300,50.0,20.0
+1,8.0,x,rule_train_cnn_wildcards_cnn_train-b,100,90.0,40.5
+2,9.0,x,train_roi_train_roi,60,99.0,10.0
+"""
+
+
+def test_efficiency_of_slurm_is_added_by_rule(tmp_path):
+    (tmp_path / "efficiency.csv").write_text(REPORT)
+    rows = [
+        dict.fromkeys(runtimes.COLUMNS, 1.0) | {"rule": rule}
+        for rule in ("train_cnn", "train_roi", "auc")
+    ]
+    found = runtimes.with_efficiency(rows, tmp_path / "efficiency.csv")
+    cnn, roi, auc = [[row[key] for key in runtimes.EFFICIENCY] for row in found]
+    assert (cnn, roi) == ([60.0, 40.5], [99.0, 10.0])  # (300 x 50 + 100 x 90) / 400
+    assert all(number != number for number in auc)  # it ran where Snakemake did
+    runtimes.write(found, tmp_path / "runtimes.tsv")
+    assert runtimes.read(tmp_path / "runtimes.tsv")[0]["cpu_used_percent"] == 60.0
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", REPORT.replace("RuleName", "Comment")])
+def test_other_reports_of_efficiency_are_named(tmp_path, text):
+    (tmp_path / "other.csv").write_text(text)
+    with pytest.raises(UserError, match=r"other\.csv: not an efficiency report"):
+        runtimes.with_efficiency([], tmp_path / "other.csv")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import yaml
+from checkout import ROOT, Checkout
 
 
 def test_the_study_runs_verbatim_each_job_once(undisturbed):
@@ -45,20 +49,45 @@ def test_members_of_a_group_share_memory_and_add_their_time(undisturbed):
     assert (train.memory, train.minutes) == (2000, 4 * 90)
 
 
-def test_gpus_by_gres_in_a_partition_of_their_own(undisturbed, allocations):
-    """The block of the profile, filled in as its comment says."""
-    work = undisturbed.copy("gres")
-    profile = work.folder / "slurm" / "config.yaml"
-    text = profile.read_text()
-    (gres,) = re.findall(r"`(gpu: 0, gres: .*?)`", text)
-    block = re.sub(r"^#(set-resources:|  \w+: \{slurm_partition)", r"\1", text, flags=re.M)
-    profile.write_text(
-        block.replace("{slurm_partition: gpu}", f"{{slurm_partition: urgent, {gres}}}")
+def test_jobs_go_to_the_partitions_that_plan_writes(undisturbed, allocations):
+    """Both have GPUs here; with those of one taken out, networks of images go to the other."""
+    work = undisturbed.copy("partitions")
+    planned = ("plan", "--configfile", "study.yaml", "--profile", "slurm", "--write-partitions")
+    done = subprocess.run(
+        [sys.executable, "-m", "mesodecode", *planned],
+        cwd=work.folder,
+        env=os.environ | {"PYTHONPATH": str(work.folder / "workflow")},
+        capture_output=True,
+        text=True,
     )
-    assert set(yaml.safe_load(profile.read_text())["set-resources"]) >= {"train_cnn", "finetune"}
-    work.forget("cnn", allocations[0])
-    model = f"results/cluster/models/cnn/{allocations[0]}.pt"
-    assert work.run(model) == 0, work.said()
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = work.folder / "slurm" / "partitions.yaml"
+    written = yaml.safe_load(path.read_text())
+    cluster = undisturbed.cluster
+    nodes = {"max_threads": cluster.cpus, "max_mem_mb": cluster.memory, "max_gpu": cluster.gpus}
+    assert set(written["partitions"]) == {"main", "urgent"}
+    assert all(limits.items() >= nodes.items() for limits in written["partitions"].values())
+    del written["partitions"]["main"]["max_gpu"]
+    path.write_text(yaml.safe_dump(written))
+    assert_cnn_in_urgent(work, allocations[0])
+
+
+def test_gpus_by_gres_in_a_partition_of_their_own(undisturbed, allocations):
+    """`set-resources` of the profile, as docs/hpc.md has it."""
+    work = undisturbed.copy("gres")
+    page = (ROOT / "docs" / "hpc.md").read_text()
+    (line,) = re.findall(r"`train_cnn: (\{slurm_partition: gpu, gpu: 0, gres: .*?\})`", page)
+    asked = yaml.safe_load(line) | {"slurm_partition": "urgent"}
+    profile = work.folder / "slurm" / "config.yaml"
+    settings = yaml.safe_load(profile.read_text())
+    settings["set-resources"] = {"train_cnn": asked, "pass_images": asked}
+    profile.write_text(yaml.safe_dump(settings))
+    assert_cnn_in_urgent(work, allocations[0])
+
+
+def assert_cnn_in_urgent(work: Checkout, allocation: str) -> None:
+    work.forget("cnn", allocation)
+    assert work.run(f"results/cluster/models/cnn/{allocation}.pt") == 0, work.said()
     asked = {(job.rule, job.gpus, job.partition) for job in work.jobs()}
     choosing = ("choose_and_predict", 0, "main")
     assert asked == {("train_cnn", 1, "urgent"), ("pass_images", 1, "urgent"), choosing}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ COLUMNS = (
     *("rule", "jobs", "missing", "unmeasured", "wall_hours", "longest_hours"),
     *("cpu_hours", "max_memory_mb"),
 )
+# What the SLURM executor's efficiency report adds, in percent of what was reserved.
+EFFICIENCY = ("cpu_used_percent", "memory_used_percent")
 CLIENT_MB = 20.0  # more than a client of `mesodecode warm` takes, less than a Python of one's own
 
 
@@ -47,26 +50,59 @@ def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[s
     ]
 
 
+def with_efficiency(rows: Iterable[dict[str, Any]], path: str | Path) -> list[dict[str, Any]]:
+    """Return rows of `collect` with `EFFICIENCY`, from a report of the SLURM executor (CSV).
+
+    cpu_used_percent is the mean over a rule's submissions by their time, memory_used_percent the
+    largest; NaN for rules that were not submitted. Submissions of a group count for its rule.
+    Raises UserError for another file, and for one in which accounting kept no names of rules.
+    """
+    columns = ("RuleName", "Elapsed_sec", "CPU Efficiency (%)", "Memory Usage (%)")
+    found: dict[str, list[list[float]]] = {}
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file):
+                name, *numbers = (line[column] for column in columns)
+                rule = name.removeprefix("rule_").partition("_wildcards_")[0]
+                rule = re.sub(r"^(\w+)_\1$", r"\1", rule)  # a group: its name, and its rule's
+                found.setdefault(rule, []).append([float(number) for number in numbers])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: not an efficiency report of the SLURM executor, with names of rules "
+            f"({error}); set slurm-efficiency-report in the profile, on a cluster with comments"
+        ) from None
+    return [row | _efficiency(found.get(row["rule"], [])) for row in rows]
+
+
+def _efficiency(jobs: Sequence[Sequence[float]]) -> dict[str, float]:
+    if not jobs:
+        return dict.fromkeys(EFFICIENCY, math.nan)
+    total = sum(seconds for seconds, _, _ in jobs)
+    cpu = sum(seconds * used for seconds, used, _ in jobs) / total if total else math.nan
+    return dict(zip(EFFICIENCY, (cpu, max(memory for _, _, memory in jobs)), strict=True))
+
+
 def write(rows: Iterable[dict[str, Any]], path: str | Path) -> None:
-    """Write rows of `collect` as TSV; without rows the header only."""
+    """Write rows of `collect` or `with_efficiency` as TSV; without rows the header only."""
+    rows = list(rows)
+    columns = (*COLUMNS, *(EFFICIENCY if rows and EFFICIENCY[0] in rows[0] else ()))
     with atomic_path(path) as part, open(part, "w", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(COLUMNS)
+        table.writerow(columns)
         for row in rows:
-            cells = (row[name] for name in COLUMNS)
+            cells = (row[name] for name in columns)
             table.writerow([f"{c:.6g}" if isinstance(c, float) else c for c in cells])
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:
     """Read what `write` wrote; rows may be none. Raises UserError if the file is another."""
     with open(path, encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file, delimiter="\t"))
-        file.seek(0)
-        header = file.readline().rstrip("\n").split("\t")
-    if header != list(COLUMNS):
+        table = csv.DictReader(file, delimiter="\t")
+        lines, header = list(table), tuple(table.fieldnames or ())
+    if header not in (COLUMNS, (*COLUMNS, *EFFICIENCY)):
         raise UserError(f"{path}: not a table of `mesodecode runtimes`; make it again")
     return [
-        {"rule": line["rule"]} | {name: float(line[name]) for name in COLUMNS[1:]} for line in lines
+        {"rule": line["rule"]} | {name: float(line[name]) for name in header[1:]} for line in lines
     ]
 
 

@@ -5,6 +5,8 @@ Example: mesodecode runtimes --config results/demo/config.json --benchmarks resu
 
 Columns: jobs; missing (jobs without a file); unmeasured (jobs that ended before Snakemake looked at
 their CPU time and memory); wall_hours, summed over jobs; longest_hours; cpu_hours; max_memory_mb.
+With --efficiency also cpu_used_percent and memory_used_percent of what was reserved on SLURM: the
+executor writes its report when Snakemake ends, after report.html, so call this once more then.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study: names of its jobs")
     add("--benchmarks", type=Path, required=True, help="folder of benchmark files; may be absent")
+    words = "efficiency_report_….csv of the SLURM executor (default: none)"
+    add("--efficiency", type=Path, metavar="FILE", help=words)
     add("--out", type=Path, required=True, help="TSV to write")
 
 
@@ -38,4 +42,7 @@ def run(args: argparse.Namespace) -> None:
         tables = (study.config["importance"], study.config["comparisons"])
         known = [study.allocations, study.mouse_of, study.decoders, *tables]
         known += [*study.ceilings.values(), study.variants]
-    runtimes.write(runtimes.collect(args.benchmarks, known), args.out)
+    rows = runtimes.collect(args.benchmarks, known)
+    if args.efficiency:
+        rows = runtimes.with_efficiency(rows, args.efficiency)
+    runtimes.write(rows, args.out)
