@@ -24,7 +24,15 @@ PAGES = {  # file of the repository -> page of the site; those of docs/ keep the
 }
 NAV = {  # pages that nobody names here are added to the last but one
     "Start": ["index.md", "tutorial.md", "install.md"],
-    "How to": ["own-data.md", "behavior.md", "axes.md", "running.md", "hpc.md", "results.md"],
+    "How to": [
+        "own-data.md",
+        "behavior.md",
+        "targets.md",
+        "axes.md",
+        "running.md",
+        "hpc.md",
+        "results.md",
+    ],
     "Reference": ["reference/config.md", "reference/commands.md"],
     "Science": [
         "decoders.md",
