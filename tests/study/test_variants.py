@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from mesodecode.base.files import UserError
+from mesodecode.report import methods
 from mesodecode.study import decoder_table
 from mesodecode.study import study as studies
 
@@ -135,3 +136,26 @@ def test_two_variants_that_are_alike_and_names_that_are_taken_are_refused():
     made["decoders"]["mine"] = {"like": "gru", "variant": "x"}
     with pytest.raises(UserError, match=r"mine.variant: x, but cnn, .*is of study; start it"):
         studies.resolve(made)
+
+
+def test_methods_say_in_what_each_variant_differs():
+    study = studies.resolve(config())
+    text = methods.variants(study.config)
+    assert "dff (dff: mean); small (" in text and "z (dff: mean, normalise: zscore)" in text
+    assert "image size: 32, pixels: 8, C: 0.5" in text
+
+
+def test_a_search_of_variants_is_told_where_it_is():
+    made = config()
+    made["tune"] = {"linear": {"search": {"variant": ["dff", "small"]}}}
+    with pytest.raises(UserError, match=r"tune.linear.search.variant: .*adaptive_of: .*validation"):
+        studies.resolve(made)
+
+
+def test_variants_with_recordings_of_their_own_do_not_go_with_cohorts_brought_together():
+    made = config(x={"image_size": 32, "decoders": ["linear"]})
+    made["frame_rate"] = 10
+    with pytest.raises(UserError, match=r"variants.x: .*do not go together with settings of"):
+        studies.resolve(made)
+    made["variants"] = {"x": {"settings": {"pixels": 8}, "decoders": ["linear"]}}
+    assert "linear_x" in studies.resolve(made).decoders

@@ -40,6 +40,7 @@ def blocks(
     made = [
         ("Recordings", recordings_words.recordings(config, cohort)),
         ("Corrections of the movies", recordings_words.corrections(config)),
+        ("Variants of the study", variants(config)),
         ("Exclusions", exclusions(config)),
         ("Training, validation and test mice", allocations(config, n_allocations)),
         *decoders(config),
@@ -55,6 +56,22 @@ def blocks(
         ("Software", software(config, versions)),
     ]
     return [(heading, text) for heading, text in made if text]
+
+
+def variants(config: Mapping[str, Any]) -> str:
+    """Return in what each variant differs from the study; empty if there are none."""
+    named = []
+    for name, line in config["variants"].items():
+        unlike = {k: v for k, v in line["corrections"].items() if config["corrections"][k] != v}
+        if line["image_size"] != config["image_size"]:
+            unlike["image_size"] = line["image_size"]
+        named.append(f"{name} ({listed(unlike | line['settings'])})")
+    if not named:
+        return ""
+    return (
+        "The same sessions were also preprocessed, or decoded, in other ways, with everything else "
+        f"as in the study: {'; '.join(named)}."
+    )
 
 
 def exclusions(config: Mapping[str, Any]) -> str:

@@ -33,6 +33,11 @@ def check(line: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> dict[
             f"config: {where}: decoders of kind {kind} are not searched, of kinds "
             f"{searched} they are; search the decoder that it starts from"
         )
+    if "variant" in line["search"]:
+        raise UserError(
+            f"config: {where}.search.variant: variants are searched, for each test mouse anew, by "
+            "a decoder of their decoders: {adaptive_of: [...], by: validation}"
+        )
     for key, values in line["search"].items():
         spec = schema.flags(kind).get(key)
         if spec is None or spec.get("type") == "array":
