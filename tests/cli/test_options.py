@@ -36,7 +36,7 @@ TOY = {
         "shift": {"type": "number", "default": -0.5, "description": "100 % of s"},
         "deep": {"type": "boolean", "default": True, "description": "yes or no"},
         "areas": {"type": "array", "items": {"type": "string"}, "default": ["a"]},
-        "rates": {"type": "array", "items": {"type": "number", "minimum": 0}, "default": [1.0]},
+        "rates": {"type": "array", "items": {"type": "number"}, "default": [1.0]},
         "cell": {"enum": ["gru", "lstm"], "default": "gru", "description": "cell"},
         "wired": {"type": "string", "flag": False, "description": "is no flag"},
     }
@@ -84,7 +84,7 @@ def parse(name: str, words: list[str]) -> dict:
         "shift": -1e-05,  # argparse alone takes this for a flag
         "deep": False,
         "areas": ["", "a b", "c"],
-        "rates": [1e-300, 1.5],
+        "rates": [1e-300, -1.5e-05],  # nor in a list
         "cell": "lstm",
     }
 )

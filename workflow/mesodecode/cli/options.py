@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -201,12 +202,18 @@ def as_flags(settings: dict[str, Any], name: str) -> str:
         values = value if isinstance(value, list) else [value]
         if not values:  # an empty list is the default
             continue
-        texts = ["none" if v is None else str(v) for v in values]
+        texts = ["none" if v is None else _text(v) for v in values]
         if len(texts) == 1 and texts[0].startswith("-"):  # argparse takes -1e-05 for a flag
             words.append(f"{flag}={texts[0]}")
         else:
             words += [flag, *texts]
     return shlex.join(words)
+
+
+def _text(value: Any) -> str:
+    """Return a value as a word; argparse takes -1e-05 for a flag, and -0.00001 for a number."""
+    negative = isinstance(value, float) and value < 0
+    return format(Decimal(str(value)), "f") if negative else str(value)
 
 
 def add_compute(parser: argparse.ArgumentParser) -> None:
