@@ -55,7 +55,7 @@ benchmark-suite: $(READY) ## run the ground-truth benchmark (docs/benchmark-suit
 
 # What cohorts of suite 2 share stands in the file of their first word: failures.yaml of failures_gone.
 COHORTS2 := failures_gone failures_kept failures_slow ceilings_own ceilings_alike ceilings_drift \
-	first_turned first_alike
+	first_turned first_alike labs_unlike labs_alike
 benchmark-suite2: $(READY) ## run the ground-truth benchmark's suite 2
 	OMP_NUM_THREADS=1 $(BIN)/mesodecode warm bash -ec 'for cohort in $(COHORTS2); do \
 		$(BIN)/snakemake $(RUN) benchmark --configfile benchmarks/suite2/$${cohort%%_*}.yaml \

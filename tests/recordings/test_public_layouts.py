@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import shlex
+import shutil
 import sys
 
 import h5py
@@ -14,10 +16,11 @@ from pynwb.epoch import TimeIntervals
 from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, RoiResponseSeries
 
 import fresh
-from make import ROOT
+from make import ROOT, plan
 from make_movies import photon_series
 from mesodecode.base.tables import read_table
 from mesodecode.cli import main
+from mesodecode.recordings.recording import read_recording
 from mesodecode.study import study as studies
 
 N, HEIGHT, WIDTH = 60, 12, 16
@@ -223,6 +226,46 @@ def test_the_examples_are_studies(example):
     config["mice"] |= {f"{i}": ["s1"] for i in range(5)}
     study = studies.resolve(config)
     assert set(study.decoders) == set(config["comparisons"]["decoders"]["decoders"])
+
+
+def test_two_public_cohorts_are_one_study(tmp_path, monkeypatch):
+    """Planned on files in both layouts; a recording of each comes out at one size and rate."""
+    config = yaml.safe_load((ROOT / "examples/two-labs.yaml").read_text())
+    study = studies.resolve(config)
+    writers = {"braidyn": write_braidyn, "ibl": write_ibl}
+    (tmp_path / "data").mkdir()
+    for cohort, mice in study.config["cohorts"].items():
+        first, *others = (tmp_path / study.source("movie", *study.mice[mouse]) for mouse in mice)
+        writers[cohort](first)
+        for other in others:
+            shutil.copy(first, other)
+    jobs, lines = plan(tmp_path, config=config | {"fetch": None} | without_fetch(config))
+    assert (jobs["preprocess"], jobs["harmonise"], jobs["cohorts"]) == (12, 12, 1)
+    assert jobs["fit_linear"] <= 12  # trainings of a cohort are shared by the mice of both
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for session in (study.mice["48"][0], study.mice["FD-28"][0]):
+        for verb in ("preprocess", "harmonise"):
+            words = [line for line in lines if line.startswith(f"mesodecode {verb} ")]
+            (line,) = [line for line in words if f"recordings/{session}.h5" in line or (
+                verb == "preprocess" and f"recorded/{session}.h5" in line)]  # fmt: skip
+            (tmp_path / "results/two-labs/recordings").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "results/two-labs/recorded").mkdir(exist_ok=True)
+            assert main(shlex.split(line)[1:]) == 0
+        made.append(read_recording(f"results/two-labs/recordings/{session}.h5"))
+    braidyn, ibl = made
+    assert braidyn.frame_rate == ibl.frame_rate == 30
+    assert braidyn.shape == (N, 64, 64) and ibl.shape == (N * 30 // 31.23, 64, 64)
+    assert braidyn.labels.tolist() == PULLS.tolist()
+    # a pull of 8 frames every 20: at 30 of 31.23 frames/s as many pulls, as long to a frame
+    assert np.sum(np.diff(ibl.labels.astype(int)) == 1) == np.sum(np.diff(PULLS) == 1)
+    assert ibl.labels.mean() == pytest.approx(PULLS.mean(), abs=0.03)
+
+
+def without_fetch(config):
+    """The same cohorts, whose files are there."""
+    own = config["by_cohort"]["ibl"] | {"fetch": None}
+    return {"by_cohort": {"ibl": own}}
 
 
 @pytest.mark.e2e

@@ -138,6 +138,25 @@ def test_what_first_minutes_gain_is_of_the_frames_that_both_decoders_have(tmp_pa
     assert gains == {"m1": pytest.approx(1 - 4 / 6)}
 
 
+def test_what_is_lost_between_labs_is_spoken_of_where_a_study_has_some():
+    config = merged("labs", "labs_alike", folder=SUITE2)
+
+    def expects(decoder="linear", **unlike):
+        own = {"b": {"simulate": config["by_cohort"]["b"]["simulate"] | unlike}}
+        found = suite.expected_of(studies.resolve(config | {"by_cohort": own}), decoder)
+        assert {("shift", "a1"), ("shift", "b5")} <= found.may
+        return suite.words(found.should), ("cohorts", "loss") in found.may
+
+    assert expects() == ("-", False)  # rate, size and light are brought together
+    assert expects(scale=0.9) == ("cohorts loss", False)
+    assert expects("roi_logistic", scale=0.9) == ("-", True)
+    assert expects("roi_logistic", signal_rois=[1, 26]) == ("cohorts loss", False)
+    assert expects(tau_decay_s=2.0) == ("-", True)
+    low = pd.DataFrame({"decoder": ["net"] * 3, "loss_low": [np.nan, 0.005, 0.02]})
+    assert suite.said({"cohorts": low}, "net") == {("cohorts", "loss"): True}
+    assert suite.said({"cohorts": low[:2]}, "net") == {("cohorts", "loss"): False}
+
+
 def test_what_is_said_stands_in_the_tables():
     def said(**verdicts):
         found = suite.said(tables(**verdicts), "net")
@@ -344,6 +363,7 @@ COHORTS2 = {
     **{"failures_gone": "shift m1", "failures_kept": "shift m1", "failures_slow": "shift m1"},
     **{"ceilings_own": "ceilings gap", "ceilings_alike": "-", "ceilings_drift": "ceilings days"},
     **{"first_turned": "shift m1", "first_alike": "-"},
+    **{"labs_unlike": "cohorts loss", "labs_alike": "-"},
 }
 
 

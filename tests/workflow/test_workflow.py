@@ -200,7 +200,7 @@ VARIANTS = {
         # each mouse trains for the mouse before it, and for one of the other cohort: it passes
         # that validates, those that are tested
         {"fit_linear": 6, "keep_linear": 12, "pass_pixels": 18, "recordings_of_mouse": 6}
-        | {"cohorts": 1}
+        | {"cohorts": 1, "cohort_shift": 1}
         | ONE,
     ),
     "ceilings of a CNN by dates": (  # of two sessions of four the others are as far

@@ -1,7 +1,7 @@
 """How well decoders of one cohort of mice do in another, if the config names cohorts.
 
-REQUIRED INPUTS: tables/auc.tsv
-OUTPUTS: tables/cohorts.tsv, figures/cohorts.svg and .png
+REQUIRED INPUTS: tables/auc.tsv; tables/shift.tsv, for what goes with a loss
+OUTPUTS: tables/cohorts.tsv, figures/cohorts.svg and .png; tables/cohort_shift.tsv
 """
 
 # AUCs by cohort: not of another target.
@@ -43,3 +43,33 @@ if STUDY.config["cohorts"] and STUDY.decoders and STUDY.config["target"] == "run
         shell:
             "mesodecode cohorts --config {input.config} --auc {input.auc} --out {output.table} "
             "--figure {params.prefix} 2> {log}"
+
+    if SHIFTED:
+        SHOWN_TABLES += [RESULTS / "tables/cohort_shift.tsv"]
+
+        rule cohort_shift:
+            input:
+                config=RESULTS / "config.json",
+                shift=RESULTS / "tables/shift.tsv",
+            output:
+                report(
+                    RESULTS / "tables/cohort_shift.tsv",
+                    category="Cohorts",
+                    caption="../report/cohort_shift.rst",
+                    labels={"kind": "what goes with a loss"},
+                ),
+            log:
+                RESULTS / "logs/cohort_shift.log",
+            localrule: True
+            conda:
+                "../../envs/mesodecode.yaml"
+            resources:
+                mem_mb=grows(1000),
+                runtime=grows(10),
+            params:
+                code=code_version("cohort_shift"),
+            message:
+                "Ranking what goes with a loss across cohorts"
+            shell:
+                "mesodecode cohort-shift --config {input.config} --shift {input.shift} "
+                "--out {output} 2> {log}"

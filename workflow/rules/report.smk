@@ -244,6 +244,7 @@ rule benchmark:
                 "shift": SHIFTED,
                 "confounds": control_windows(),
                 "ceilings_gaps": CEILINGS,
+                "cohorts": STUDY.config["cohorts"],
             }.items()
             if made
         ],

@@ -78,6 +78,7 @@ FOR_WORKFLOW = {
     "sweep-encoding",
     "cohort-figure",
     "cohorts",
+    "cohort-shift",
     "report",
     "runtimes",
 }

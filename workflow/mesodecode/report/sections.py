@@ -37,8 +37,8 @@ from mesodecode.scores import (
     reproduction,
     target_tables,
 )
+from mesodecode.shift import cohort_losses, predicted_auc
 from mesodecode.shift import columns as shift
-from mesodecode.shift import predicted_auc
 from mesodecode.study import session_ids, targets
 
 Tables = Mapping[str, Any]  # name -> DataFrame; the run times are rows
@@ -297,7 +297,11 @@ def _ceilings(config: Mapping[str, Any], tables: Tables) -> Words:
 def _across_cohorts(config: Mapping[str, Any], tables: Tables) -> Words:
     if "cohorts" not in tables:
         return None
-    return _rows(tables["cohorts"]) | {"headlines": cohort_matrix.headlines(tables["cohorts"])}
+    words = {"headlines": cohort_matrix.headlines(tables["cohorts"]), "differences": []}
+    if (found := tables.get("cohort_shift")) is not None:
+        words |= {"differences": summaries.records(found)}
+        words |= {"goes_with": cohort_losses.headlines(found)}
+    return _rows(tables["cohorts"]) | words
 
 
 def _cohort(config: Mapping[str, Any], tables: Tables) -> Words:
@@ -475,7 +479,10 @@ SECTIONS = [
         name="across-cohorts",
         title="Across cohorts",
         template="cohorts.html.j2",
-        tables={"cohorts": _table(cohort_matrix.COLUMNS, cohort_matrix.NUMBERS)},
+        tables={
+            "cohorts": _table(cohort_matrix.COLUMNS, cohort_matrix.NUMBERS),
+            "cohort_shift": _table(cohort_losses.COLUMNS, cohort_losses.NUMBERS),
+        },
         figures=("cohorts",),
         summarise=_across_cohorts,
     ),

@@ -11,6 +11,8 @@ speaks of, a mouse or, as "", the whole decoder:
 - ceilings, where a study asks for them: a gap (the decoder is better after training on other
   sessions of its test mouse than on as many of other mice), and days (better after training on a
   mouse's own sessions near in days than far), both with a 95 % interval above 0;
+- cohorts, where a study names some: a loss (mice of one cohort are decoded worse after training in
+  another than in their own, with a 95 % interval above .01);
 - first, of a decoder that knows its mouse's first minutes: they helped (`first_minutes`).
 
 docs/benchmark-suite.md says what each cohort of the suite is for.
@@ -34,7 +36,7 @@ from mesodecode.confounds import control_verdicts as confound_verdicts
 from mesodecode.decoders import predictions
 from mesodecode.explain import cutout_masks, map_measures
 from mesodecode.recordings.recording import read_recording
-from mesodecode.scores import calibration, ceiling_gaps, chance_tests
+from mesodecode.scores import calibration, ceiling_gaps, chance_tests, cohort_matrix
 from mesodecode.scores.mouse_tests import LEVEL, by_mouse, mean_interval
 from mesodecode.shift import columns as shift_columns
 from mesodecode.shift.columns import VERDICTS
@@ -46,7 +48,7 @@ from mesodecode.simulation.truth import (
     true_labels,
 )
 from mesodecode.study import study as studies
-from mesodecode.suite import first_minutes
+from mesodecode.suite import across_cohorts, first_minutes
 
 STAGES = ("qc", "shift", "confounds", "chance")
 CEILINGS = {"gap": ("own", "others_equal"), "days": ("own_near", "own_far")}
@@ -136,6 +138,9 @@ def expected_of(study: studies.Study, decoder: str) -> Expected:
             found.should | {(first_minutes.STAGE, mouse) for mouse in helped},
             found.may | {(first_minutes.STAGE, mouse) for mouse in others},
         )
+    if study.config["cohorts"]:
+        should, may = across_cohorts.expected(study, decoder)
+        found = Expected(found.should | should, found.may | (may - found.should))
     if decoder not in study.config["ceilings"]["decoders"]:
         return found
     each = [settings | settings["by_mouse"].get(mouse, {}) for mouse in study.mice]
@@ -173,7 +178,7 @@ def score(expects: Expected, spoken: Mapping[Statement, bool]) -> dict[str, Any]
 def words(statements: set[Statement] | frozenset[Statement]) -> str:
     """Return statements as text, such as "qc m1, m2; confounds"; "-" if there are none."""
     parts = []
-    for stage in (*STAGES, "ceilings", first_minutes.STAGE):
+    for stage in (*STAGES, "ceilings", across_cohorts.STAGE, first_minutes.STAGE):
         about = sorted((what for s, what in statements if s == stage), key=natural)
         if about:
             parts.append(f"{stage} {', '.join(about)}".strip())
@@ -183,7 +188,8 @@ def words(statements: set[Statement] | frozenset[Statement]) -> str:
 def said(tables: Mapping[str, pd.DataFrame], decoder: str) -> dict[Statement, bool]:
     """Return every statement that a study's tables could make on a decoder -> whether they do.
 
-    `tables`: those of qc, shift, confounds, chance and ceilings_gaps, as far as they are there.
+    `tables`: those of qc, shift, confounds, chance, ceilings_gaps and cohorts, as far as they are
+    there.
     """
     found: dict[Statement, bool] = {}
     if "qc" in tables:
@@ -206,6 +212,8 @@ def said(tables: Mapping[str, pd.DataFrame], decoder: str) -> dict[Statement, bo
     if len(mine.get("ceilings_gaps", ())):
         low = mine["ceilings_gaps"].set_index(["a", "b"])["ci_low"]
         found |= {("ceilings", name): bool(low[pair] > 0) for name, pair in CEILINGS.items()}
+    if len(mine.get("cohorts", ())):
+        found[across_cohorts.LOSS] = across_cohorts.said(mine["cohorts"])
     return found
 
 
@@ -261,6 +269,8 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     tables |= {name: _read(folder, name) for name in STAGES[1:] if _path(folder, name).exists()}
     if study.config["ceilings"]["decoders"]:
         tables["ceilings_gaps"] = _read(folder, "ceilings_gaps")
+    if study.config["cohorts"]:
+        tables["cohorts"] = _read(folder, "cohorts")
     rows = []
     for name, decoder in study.decoders.items():
         if decoder.settings.get("labels", "own") != "own":
@@ -306,6 +316,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         "shift": shift_columns.NUMBERS,
         "chance": chance_tests.NUMBERS,
         "ceilings_gaps": ceiling_gaps.GAP_NUMBERS,
+        "cohorts": cohort_matrix.NUMBERS,
     }
     if not _path(folder, name).exists():
         raise UserError(

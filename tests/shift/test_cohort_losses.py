@@ -1,0 +1,113 @@
+"""Which difference goes with a loss across cohorts: ranks by hand, and simulated tables."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from mesodecode.shift import cohort_losses, columns
+
+COHORTS = {"lab": [f"l{i}" for i in range(5)], "rig": [f"r{i}" for i in range(5)]}
+RATES = {m: 30.0 if m[0] == "l" else 15.0 for members in COHORTS.values() for m in members}
+
+
+def shift_of(loss, rng=None, n=5, **differences):
+    """A table of shift: each mouse from its own cohort (AUC .9) and from the other, less `loss`.
+
+    `differences`: measure -> value of each mouse (lab, then rig) across; 0 within.
+    """
+    rng = rng or np.random.default_rng(0)
+    rows = []
+    mice = [(c, m) for c, members in COHORTS.items() for m in members[:n]]
+    for at, (cohort, mouse) in enumerate(mice):
+        for train, members in COHORTS.items():
+            across = train != cohort
+            row = dict.fromkeys(columns.COLUMNS, np.nan)
+            known = [m for m in members if m != mouse][:2]
+            row |= {"decoder": "cnn", "allocation": f"{train}-{mouse}", "session": mouse}
+            row |= {"train_mice": "+".join(known), "test_mouse": mouse}
+            row["auc"] = 0.9 - (loss[at] if across else 0)
+            for name in columns.OF_IMAGES:
+                drawn = float(rng.random())
+                value = differences.get(name, [drawn] * len(mice))[at]
+                row[f"{name}_shift"] = value if across else 0.1
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def found(table):
+    return cohort_losses.table(table, COHORTS, RATES).set_index("difference")
+
+
+def test_ranks_within_each_way_by_hand():
+    loss = [0.1, 0.2, 0.3, 0.4, 0.5, 0.05, 0.01, 0.02, 0.03, 0.04]
+    # of lab in the order of the loss, of rig in reverse but for one: cohorts' levels say nothing
+    rotation = [1, 2, 3, 4, 5, 101, 105, 104, 103, 102]
+    row = found(shift_of(loss, rotation=rotation)).loc["rotation"]
+    lab, rig = spearmanr(loss[:5], rotation[:5])[0], spearmanr(loss[5:], rotation[5:])[0]
+    assert (lab, rig) == (pytest.approx(1), pytest.approx(-1))
+    assert row["rho"] == pytest.approx((lab + rig) / 2, abs=1e-9)  # ranks of five vary alike
+    assert row["n_mice"] == 10 and row["p"] > 0.9
+    assert (row["within"], row["across"]) == (pytest.approx(0.1), np.median(rotation))
+    assert "not shown to go with the loss" in row["sentence"]
+
+
+def test_the_planted_difference_is_named_and_no_other():
+    loss = np.random.default_rng(1).permutation(np.linspace(0, 0.3, 10))
+    dark = [2.0] * 5 + [2.5] * 5  # the same in all mice of a cohort
+    table = found(shift_of(loss, rotation=20 + 50 * loss, brightness=dark))
+    row = table.loc["rotation"]
+    assert row["rho"] == pytest.approx(1) and row["p"] < 0.001 and row["p_holm"] < 0.01
+    assert "mice that differ more lose more (rank correlation 1.00 over 10 mice" in row["sentence"]
+    for name in ("brightness", "rate"):
+        assert (
+            np.isnan(table.loc[name, "rho"])
+            and "cannot be told from" in (table.loc[name, "sentence"])
+        )
+    assert table.loc["rate", "across"] == 1 and table.loc["rate", "within"] == 0  # 15 of 30: octave
+    (text,) = cohort_losses.headlines(table.reset_index())
+    assert text.startswith("cnn: mice of a cohort lose more that differ more in rotation (1.00)")
+    assert "over 10 mice, which prove no cause. Every mouse is further" in text
+    assert "rate (1 against 0 octaves of the frame rate as recorded)" in text
+    assert "brightness (2.25 against 0.1 octaves)" in text and "cannot be told apart" in text
+    assert table.loc["rate", ["n_both", "n_larger"]].tolist() == [10, 10]
+
+
+def test_p_is_the_share_of_exchanges_that_reach_as_much():
+    """Three and three mice: all 36 exchanges within cohorts, slowly."""
+    loss, far = [0.1, 0.3, 0.2, 0.5, 0.4, 0.6], [1, 3, 2, 6, 4, 5]
+    few = shift_of(loss, n=3, position=far)
+    row = found(few).loc["position"]
+    centred = np.array([-1, 1, 0, 1, -1, 0])  # ranks of far
+    ranks = [(-1, 1, 0), (0, -1, 1)]
+    reached = [
+        abs(centred @ np.array([*a, *b])) >= abs(centred @ np.array([*ranks[0], *ranks[1]]))
+        for a in itertools.permutations(ranks[0])
+        for b in itertools.permutations(ranks[1])
+    ]
+    assert row["p"] == pytest.approx(np.mean(reached), abs=0.02)
+
+
+def test_nothing_is_shown_where_nothing_was_planted():
+    """At most about one in twenty studies names a difference that has nothing to do with it."""
+    named = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        drawn = {name: rng.random(10) for name in columns.OF_IMAGES}
+        table = found(shift_of(rng.random(10), rng, **drawn))
+        named += bool((table["p_holm"] < 0.05).any())
+    assert named <= 4  # of 20 at .05: more than four once in four hundred
+
+
+def test_few_mice_are_not_ranked():
+    table = found(shift_of([0.1, 0.2, 0.3, 0.4], n=2))
+    assert table["rho"].isna().all()
+    assert table.loc["noise", "sentence"] == (
+        "cnn, noise: 0 mice tested from another cohort are too few to rank."
+    )
+    (text,) = cohort_losses.headlines(table.reset_index())
+    assert "what goes with the loss is not known" in text
