@@ -382,6 +382,27 @@ def test_words_of_other_settings():
     assert "circularly, 199 times" in blocks(STUDY | {"circular_shifts": 199})["Chance"]
 
 
+def test_cohorts():
+    mice = list(MICE)
+    cohorts = {"lab": mice[:3], "rig": mice[3:]}
+    rig = {"recordings": {"frame_rate": 20, "speed_threshold": 2.5}}
+    rig |= {"corrections": {"bleaching": True}}
+    allocation = {"train": 1, "choose": "each_test", "cohorts": "leave_out"}
+    study = STUDY | {"cohorts": cohorts, "allocation": allocation, "frame_rate": 20}
+    study |= {"by_cohort": {"rig": rig}, "areas": "common"}
+    found = blocks(study)
+    text = " ".join(found.values())
+    assert "Of cohort lab: In every frame the mouse either runs or rests" in text
+    assert "Of cohort rig: In every frame" in text and "it runs above 2.5 cm/s" in text
+    assert "Recordings of 30 and 20 frames/s were brought to 20 frames/s by means over" in text
+    assert "ROIs were matched by their names (those that all recordings have)." in text
+    assert found["Corrections of the movies"].startswith("Of cohort rig: ")
+    assert "each cohort tested by decoders trained and validated in the others" in text
+    assert f"Mice are of 2 cohorts: lab (n = 3 mice) and rig (n = {len(mice) - 3} mice)." in text
+    plain = " ".join(blocks().values())
+    assert "ohort" not in plain and "brought to" not in plain
+
+
 def test_ceilings():
     assert "Ceilings" not in blocks(STUDY)
     mice = {mouse: [f"{mouse}{i}" for i in (1, 2, 3)] for mouse in STUDY["mice"]}

@@ -54,6 +54,16 @@ def test_each_cohort_has_its_own_files_and_settings():
     assert again.config == study.config and list(again.allocations) == list(study.allocations)
 
 
+def test_a_cohort_may_have_a_record_of_its_own_or_none():
+    own = CONFIG["by_cohort"]["rig"] | {"fetch": None}
+    study = studies.resolve(CONFIG | {"fetch": "zenodo:1", "by_cohort": {"rig": own}})
+    assert study.of_session("a_s1")["fetch"] == "zenodo:1"
+    assert study.of_session("x_s1")["fetch"] is None
+    own |= {"fetch": "zenodo:2"}
+    study = studies.resolve(CONFIG | {"fetch": "zenodo:1", "by_cohort": {"rig": own}})
+    assert study.of_session("x_s1")["fetch"] == "zenodo:2"
+
+
 def test_all_cohorts_may_name_their_files_themselves():
     own = {"lab": {"recordings": CONFIG["recordings"]}} | CONFIG["by_cohort"]
     study = studies.resolve(CONFIG | {"recordings": {}, "by_cohort": own})
@@ -87,8 +97,10 @@ def test_simulated_cohorts_may_differ_in_rate_and_size():
     config["mice"] = {mouse: [f"{mouse}1"] for mouse in MICE}
     config["simulate"] = {"n_frames": 600, "by_mouse": {"x": {"rotation": 5}}}
     own = {"frame_rate": 15, "image_size": 64, "n_frames": 300, "tau_decay_s": 0.8}
-    config |= {"by_cohort": {"rig": {"simulate": own}}, "frame_rate": 15}
+    rig = {"rig": {"simulate": own | {"run_shares": [0.25]}}}
+    config |= {"by_cohort": rig, "frame_rate": 15}
     study = studies.resolve(config)
+    assert (study.run_share("a1"), study.run_share("x1")) == (0.36, 0.25)
     made = study.simulation("x1")
     assert {key: made[key] for key in own} == own and made["rotation"] == 5
     assert study.simulation("a1")["frame_rate"] == 30

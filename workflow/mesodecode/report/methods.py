@@ -16,7 +16,7 @@ from mesodecode.report import decoder_words, recordings_words
 from mesodecode.report.decoder_words import listed, options
 from mesodecode.report.phrases import counted, every, joined, value
 from mesodecode.scores import mouse_tests
-from mesodecode.study import decoder_table, session_ids, targets
+from mesodecode.study import cohort_table, decoder_table, session_ids, targets
 from mesodecode.study.kinds import KINDS
 
 # What kinds of decoders are made with -> the work to cite.
@@ -391,7 +391,7 @@ def software(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     used = [("mesodecode", ""), ("snakemake", "molder2021")]
     used += [(name, work) for name, work in LIBRARIES.items() if name in libraries]
     used.append(("scipy", "virtanen2020"))
-    if config["corrections"]["motion"]:
+    if any(table["corrections"]["motion"] for table in cohort_table.all_tables(config)):
         used.append(("scikit-image", "vanderwalt2014"))
     names = {"snakemake": "Snakemake", "torch": "PyTorch", "scipy": "SciPy"}
     listed = [

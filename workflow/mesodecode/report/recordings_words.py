@@ -5,7 +5,7 @@ Works are cited as `mesodecode.report.references` reads them: ``[@chen2013]``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -34,13 +34,19 @@ def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
             common = config["simulate"]
             unlike = {k: v for k, v in own["simulate"].items() if v != common.get(k)}
             text += f" Cohort {name} differs on purpose: {listed(unlike)}."
-    elif config["by_cohort"]:
-        for name in config["cohorts"]:
-            own = config["by_cohort"].get(name, config)
-            text += f"Of cohort {name}: {_behavior(own['recordings'])} "
     else:
-        text += _behavior(config["recordings"])
-    return text + _rois(config) + _harmonised(config)
+        text += _of_cohorts(config, lambda one: _behavior(one["recordings"]))
+    return text + _of_cohorts(config, _rois) + _harmonised(config)
+
+
+def _of_cohorts(config: Mapping[str, Any], words: Callable[[Mapping[str, Any]], str]) -> str:
+    """Return what `words` say of a config; where they differ between cohorts, of each."""
+    each = {name: config | config["by_cohort"].get(name, {}) for name in config["cohorts"]}
+    texts = {name: words(one) for name, one in each.items()} or {"all": words(config)}
+    if len({*texts.values()}) == 1:
+        return next(iter(texts.values()))
+    said = [f"Of cohort {name}: {text.strip()}" for name, text in texts.items() if text]
+    return f" {' '.join(said)}"
 
 
 def _harmonised(config: Mapping[str, Any]) -> str:
@@ -115,7 +121,12 @@ def _behavior(settings: Mapping[str, Any]) -> str:
 
 
 def corrections(config: Mapping[str, Any]) -> str:
-    """Return what was done to the movies; empty if nothing was."""
+    """Return what was done to the movies, of each cohort if not the same; empty if nothing was."""
+    return _of_cohorts(config, _corrections).strip()
+
+
+def _corrections(config: Mapping[str, Any]) -> str:
+    """Return what was done to the movies of a cohort."""
     by_light = config["recordings"].get("light_sources") is not None
     return corrections_words.corrections(
         config["corrections"], by_light=by_light, wavelengths=config["recordings"]["wavelengths"]
@@ -124,7 +135,7 @@ def corrections(config: Mapping[str, Any]) -> str:
 
 def _rois(config: Mapping[str, Any]) -> str:
     """Return whence ROI signals are, where that is not plain."""
-    corrected = corrections(config)
+    corrected = _corrections(config)
     if config["recordings"]["roi_masks"]:
         after = ["after the corrections below"] if corrected else []
         after += ["before frames are resized"] if config["image_size"] else []

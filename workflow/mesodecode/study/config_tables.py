@@ -111,11 +111,9 @@ def _by_cohort(
                 "none; set simulate too"
             )
         merged = plain | {"allocation": {}}
-        for key in cohort_table.OWN:
-            value = own.get(key, plain.get(key))
-            if key in own and isinstance(plain.get(key), dict):
-                value = plain[key] | own[key]
-            merged |= {} if value is None else {key: value}
+        for key in own.keys() & {*cohort_table.OWN}:
+            both = isinstance(own[key], dict) and isinstance(plain.get(key), dict)
+            merged[key] = plain[key] | own[key] if both else own[key]
         try:
             found = with_defaults(merged)
         except UserError as error:

@@ -138,7 +138,7 @@ class Study:
 
     def run_share(self, session: str) -> float:
         """Return the share of frames in which the mouse of a simulated session runs."""
-        shares = self.config["simulate"]["run_shares"]
+        shares = self.of_session(session)["simulate"]["run_shares"]
         # in the order of the config, so that excluding a mouse simulates no other one anew
         return shares[list(self.config["mice"]).index(self.mouse_of[session]) % len(shares)]
 
