@@ -233,7 +233,8 @@ def _count(recordings: Sequence[Recording]) -> int:
         if recording.rois.shape[1] != first.rois.shape[1]:
             raise UserError(
                 f"{recording.path}: {recording.rois.shape[1]} ROIs, but {first.path} has "
-                f"{first.rois.shape[1]}; all sessions need the same ROIs in the same order"
+                f"{first.rois.shape[1]}; all sessions need the same ROIs in the same order "
+                "(areas in the config matches them by name)"
             )
         if recording.roi_names and first.roi_names and recording.roi_names != first.roi_names:
             pairs = zip(recording.roi_names, first.roi_names, strict=True)
@@ -241,7 +242,7 @@ def _count(recordings: Sequence[Recording]) -> int:
             raise UserError(
                 f"{recording.path}: ROI {column + 1} is '{recording.roi_names[column]}', but "
                 f"'{first.roi_names[column]}' in {first.path}; all sessions need the same ROIs in "
-                "the same order"
+                "the same order (areas in the config matches them by name)"
             )
     return first.rois.shape[1]
 
