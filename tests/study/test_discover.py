@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from pathlib import Path, PurePosixPath
 
 import h5py
+import jsonschema
 import numpy as np
 import pytest
 import yaml
@@ -540,7 +542,8 @@ def test_what_is_missing_is_said(tmp_path):
     assert "ROI signals for 3 of 4 sessions only" in text
     assert study.config["recordings"]["rois"] is None
     assert "Files not used: mask.png, notes.txt" in text and "hidden" not in text
-    assert study.config["allocation"] == {"train": 2, "valid": 1, "test": 1, "choose": "all"}
+    chosen = {"train": 2, "valid": 1, "test": 1, "choose": "all"}
+    assert study.config["allocation"] | chosen == study.config["allocation"]
 
 
 def test_of_many_mice_each_is_tested_once(tmp_path):
@@ -764,7 +767,12 @@ def test_the_verb_writes_a_config_once(tmp_path, capsys):
     assert main(["init", str(folder), "--out", str(out)]) == 1
     assert "is there already" in capsys.readouterr().err
     assert main(["init", str(folder)]) == 0
-    assert capsys.readouterr().out == out.read_text()
+    # beside the file of a config lies the schema that its first line names, for editors
+    first, rest = out.read_text().split("\n", 1)
+    assert capsys.readouterr().out == rest
+    assert first.startswith("# yaml-language-server: $schema=")
+    described = json.loads((tmp_path / first.partition("=")[2]).read_text())
+    jsonschema.validate(yaml.safe_load(rest), described)
     (tmp_path / "empty").mkdir()
     for bad, words in (
         (tmp_path / "none", "no such folder"),
