@@ -298,3 +298,10 @@ def test_whole_numbers_and_choices_are_suggested_as_the_decoder_takes_them():
     assert tune.suggest(trial, "epochs", [1, 5]) == 3
     assert tune.suggest(trial, "rnn", ["gru", "lstm"]) == "lstm"
     assert tune.suggest(trial, "max_lr", [0.001, 0.1]) == 0.01
+
+
+def test_windows_are_searched_in_seconds_too():
+    found = study({"gru": {"search": {"half_window": ["0.1 s", "0.5 s"]}}})
+    assert found.config["tune"]["gru"]["search"]["half_window"] == [3, 15]  # at 30 frames/s
+    with pytest.raises(UserError, match=r"tune.gru.search.half_window: 0.01 s is no frame at 30"):
+        study({"gru": {"search": {"half_window": ["0.01 s", "0.5 s"]}}})

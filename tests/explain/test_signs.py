@@ -248,6 +248,9 @@ def test_planted_times_by_hand(tmp_path):
     expected = [0, 0, 1, np.nan, np.nan, np.nan, 0]
     np.testing.assert_array_equal(found[:, 1], expected)
     assert (found[:, 0] == 0).all()
+    # brought to half the rate, frames are 0.2 s apart: t = -0.4 ... 0.8 s: 0 0 0 .47 .07 .01 0
+    slow = truth.planted_times([path], [2], range(-3, 4), frame_rate=5.0)[:, 0]
+    np.testing.assert_array_equal(slow, [0, 0, 0, np.nan, np.nan, 0, 0])
     led = truth_of(tmp_path / "led.h5", signal_leads_s=[0.1, -0.2])
     found = truth.planted_times([led], [3, 2], range(-3, 4))
     np.testing.assert_array_equal(found[:, 1], [0, 1, np.nan, np.nan, np.nan, 0, 0])  # earlier

@@ -220,3 +220,11 @@ def test_another_frame_rate_keeps_the_target(tmp_path):
     (one,), (other,) = read_recordings([trace]), read_recordings([coded])
     assert one.target.name == "pupil" and one.decoded.tolist() == [0.5, 2.5, 4.5]
     assert other.target.states == ("jump", "run", "rest") and other.decoded.tolist() == [2, 1, 2]
+
+
+def test_a_trace_of_a_few_whole_numbers_is_told_of_named_states(tmp_path, capsys):
+    for values, told in (([0, 1, 2, 2, 1, 0], True), ([0, 1, 2, 2, 1, 0.5], False)):
+        path = behavior(tmp_path, state=values)
+        _, found = read_target(path, "state", FRAMES, {}, {})
+        assert found.tolist() == values  # some traces are counts
+        assert ("if they are states, take target: states" in capsys.readouterr().err) == told

@@ -126,6 +126,20 @@ def test_the_choice_of_a_test_mouse_is_blind_to_its_labels_and_is_what_is_scored
     pd.testing.assert_frame_equal(table[mine], again[mine])
 
 
+def test_decoders_are_held_against_each_other_in_sessions_that_all_of_them_decode(tmp_path):
+    allocations, recordings = files(tmp_path, tmp_path)
+    words = (tmp_path, recordings, "--by", "validation")
+    before = choose(*words)
+    for one in allocations:  # as where another member has that session labelled
+        path, mouse = tmp_path / "validation/bad" / f"{one.id}.h5", one.valid[0]
+        sessions = validation.read(path, one.id, mouse)
+        old = sessions[mouse]
+        right = SessionPredictions(mouse, old.frame, old.label, old.label.astype("f4"))
+        sessions = {**sessions, f"{mouse}_2": right}
+        validation.write(path, sessions, decoder="bad", allocation=one.id, valid_mouse=mouse)
+    pd.testing.assert_frame_equal(choose(*words), before)
+
+
 @pytest.mark.parametrize(
     ("by", "protocol"), [("recording", "transductive"), ("validation", "strict")]
 )
@@ -178,3 +192,6 @@ def test_an_adaptive_decoder_is_of_two_or_more_and_its_protocol_is_named():
     ):
         with pytest.raises(UserError, match=message):
             study(best={"adaptive_of": members})
+    settings = {"adaptive_of": both, "by": "validation"}
+    with pytest.raises(UserError, match=r"decoders.best.margin: is what choosing by the recording"):
+        study(best=settings | {"margin": 0.2})

@@ -9,6 +9,7 @@ import pytest
 from make import plan
 from mesodecode.base.files import UserError
 from mesodecode.study import study as studies
+from mesodecode.study import tuning
 
 MICE = {"a": ["s1"], "b": ["s2"], "x": ["s1"], "y": ["s2"], "z": ["s3"], "c": ["s3"]}
 CONFIG = {
@@ -86,6 +87,14 @@ def test_windows_may_be_in_seconds_of_the_common_rate():
     assert studies.resolve(plain | {"decoders": decoders}).decoders["gru"].settings[
         "half_window"
     ] == 15  # fmt: skip
+    short = {"gru": {"start_from": "cnn", "rnn": "gru", "half_window": "0.02 s"}}
+    assert refusal(decoders=decoders | short) == (
+        "config: decoders.gru.half_window: 0.02 s is no frame at 20 frames/s; give 0.05 s or more, "
+        "or 0"
+    )
+    none = {"gru": {"start_from": "cnn", "rnn": "gru", "half_window": "0 s"}}
+    study = studies.resolve(CONFIG | {"decoders": decoders | none})
+    assert study.decoders["gru"].settings["half_window"] == 0
     for wrong in ("0.5", "half", "1 min", "-1 s"):
         assert "decoders.gru.half_window" in refusal(
             decoders=decoders | {"gru": {"start_from": "cnn", "rnn": "gru", "half_window": wrong}}
@@ -126,7 +135,14 @@ def test_simulated_cohorts_may_differ_in_rate_and_size():
         ({"by_cohort": {"rig": {"corrections": {"channels": 0}}}},
          "config: by_cohort.rig: corrections.channels"),
         ({"areas": "all"}, "config: areas: 'all'"),
+        ({"by_cohort": {"rig": CONFIG["by_cohort"]["rig"] | {"area_names": {"3": "M1"}}}},
+         "config: by_cohort.rig.area_names: only areas are matched by name; set areas (common, or"),
+        ({"areas": "common"}, "config: areas: recordings has no ROI signals to match by name; set"),
+        ({"areas": ["M1"]}, "config: areas: recordings has no ROI signals to match by name; set"),
         ({"areas": ["a", "a"]}, "config: areas"),
+        ({"areas": [""]}, "config: areas"),
+        ({"areas": ["M1"], "by_cohort": {"rig": {"area_names": {"1": "M1", "2": "M1"}}}},
+         "config: by_cohort.rig.area_names: two areas are called 'M1'; name them apart"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_one_line(changes, words):
@@ -159,3 +175,58 @@ def test_the_workflow_harmonises_each_recording_once(tmp_path):
     plain = {k: v for k, v in config.items() if k not in ("by_cohort", "areas", "frame_rate")}
     jobs, lines = plan(tmp_path, config=plain)
     assert "harmonise" not in jobs and "common_areas" not in jobs
+
+
+def test_areas_of_the_list_are_asked_of_one_cohort_but_common_ones_of_all():
+    rois = CONFIG["recordings"] | {"rois": "lab/{mouse}/{session}.csv"}
+    own = {"rig": {"recordings": CONFIG["by_cohort"]["rig"]["recordings"] | {"rois": None}}}
+    changes = {"recordings": rois, "by_cohort": own}
+    assert studies.resolve(CONFIG | changes | {"areas": ["M1"]}).harmonised
+    assert "areas: by_cohort.rig.recordings has no ROI" in refusal(**changes, areas="common")
+
+
+def test_numbers_of_areas_are_not_of_areas_that_a_mouse_more_may_change():
+    rois = {"recordings": CONFIG["recordings"] | {"rois": "{mouse}/{session}.csv"}}
+    decoders = {"decoders": {"gru": {"input": "rois", "rnn": "gru", "rois": [2]}}}
+    assert "config: decoders.gru.rois: numbers of areas, which with areas: common hang" in refusal(
+        **rois, **decoders, areas="common"
+    )
+    assert studies.resolve(CONFIG | rois | decoders | {"areas": ["M1", "M2"]}).roi_decoders
+    assert "decoders.gru.rois: 2, but areas are 1" in refusal(**rois, **decoders, areas=["M1"])
+    plain = {"decoders": {"gru": {"input": "rois", "rnn": "gru"}}}
+    plain["importance"] = {"shap": {"decoder": "gru", "mirror": 1}}
+    assert "importance.shap.mirror: numbers" in refusal(**rois, **plain, areas="common")
+    assert studies.resolve(CONFIG | rois | plain | {"areas": ["M1", "M2"]})
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ({"tune": {"linear": {"search": {"C": [0.1, 1]}}}}, "config: tune.linear: "),
+        ({"decoders": {"a": {"model": "logistic_regression"}, "b": {"like": "a", "C": 2},
+                       "best": {"adaptive_of": ["a", "b"]}}}, "config: decoders.best.adaptive_of"),
+    ],
+)  # fmt: skip
+def test_nothing_is_chosen_for_a_cohort_that_is_to_be_new_by_its_own_mice(more, key):
+    found = refusal(**more)
+    assert found.startswith(key) and "allocation.cohorts: across are of its own cohort" in found
+    for how in ("leave_out", "mixed", None):
+        assert studies.resolve(CONFIG | more | {"allocation": {"train": 1, "cohorts": how}})
+
+
+def test_a_search_of_settings_knows_of_cohorts(tmp_path):
+    """Its config is a part of the study's, which has to be whole: sessions, rates, allocations."""
+    config = {k: v for k, v in CONFIG.items() if k != "recordings"}
+    config |= {"simulate": {"n_frames": 600}, "mice": {mouse: [f"{mouse}1"] for mouse in MICE}}
+    config |= {"by_cohort": {"rig": {"simulate": {"frame_rate": 15}}}, "frame_rate": 15}
+    config |= {"allocation": CONFIG["allocation"] | {"cohorts": "leave_out"}}
+    config |= {"tune": {"linear": {"trials": 2, "search": {"C": [0.1, 1]}}}}
+    own = {"rig": CONFIG["by_cohort"]["rig"] | {"area_names": {"3": "M1"}}}
+    files = CONFIG | {"recordings": {}, "tune": config["tune"], "allocation": config["allocation"]}
+    files |= {"areas": ["M1"], "by_cohort": own | {"lab": {"recordings": CONFIG["recordings"]}}}
+    own["rig"]["recordings"] = own["rig"]["recordings"] | {"rois": "{mouse}/{session}.csv"}
+    for one in (config, files):
+        whole = studies.resolve(one)
+        part = studies.resolve(tuning.part_of(whole.config, "linear"))
+        assert part.config["tune"] == whole.config["tune"] and part.decoders == whole.decoders
+        assert (part.mice, part.allocations) == (whole.mice, whole.allocations)

@@ -48,6 +48,7 @@ STUDY = {"study": "lab", "mice": {"a": ["s1"]}}
         ({"corrections": {"motin": True}}, "motin"),
         ({"decoders": {"cnn": {"epoch": 3}}}, "epoch"),
         ({"decoders": {"cnn": {"epochs": "three"}}}, "three"),
+        ({"decoders": {"cnn": {"baseline": "30 frames"}}}, "30 frames"),
         ({"importance": {"x": {"decoder": "cnn", "mask": "squares"}}}, "mask"),
         ({"importance": {"x": {"decoder": "cnn", "checks": {"frame": 3}}}}, "frame"),
         ({"simulate": {"fotons": 3}}, "fotons"),
@@ -65,6 +66,8 @@ def test_mistakes_are_marked(more, where):
         {"decoders": {"a": {"like": "b", "rnn": "lstm"}, "b": {"average_of": ["a", "c"]}}},
         {"decoders": {"a": {"adapted_from": "b", "normalise": "past"}}},
         {"importance": {"x": {"decoder": "a", "masks": "edges"}}},
+        {"decoders": {"a": {"half_window": "0.5 s", "baseline": "30 s", "shift": "-0.1 s"}}},
+        {"decoders": {"a": {"half_window": 3, "baseline": None, "shift": -2}}},
         {"kind": "encoding", "sessions": ["s"], "models": {"m": {"like": "n"}}},
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from make import STUDY
 from mesodecode.base.files import UserError
+from mesodecode.report import methods
 from mesodecode.study import study
 from mesodecode.study.targets import RUN, Target, kind_of
 
@@ -63,6 +64,10 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ("states", {"recordings": {}}, "recordings.target_states: name the states"),
         ("states", {"recordings": {"target_states": ["a", "b"]}}, "recordings.target_states: 2"),
         ("speed", {"recordings": THREE}, "is for target: states"),
+        ("States", {}, "config: target: 'States' would be a trace of that name; write states"),
+        ("RUN", {}, "config: target: 'RUN' would be a trace of that name; write run"),
+        (" pupil", {}, "config: target: ' pupil' is not"),
+        ("a\nb", {}, "config: target: 'a\\nb' is not"),
         ("run", {"recordings": {"behavior_target": "x"}}, "recordings.behavior_target"),
         ("speed", {"shift": {"decoders": ["linear"]}}, "shift.decoders: of decoders of run and"),
         ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
@@ -87,3 +92,41 @@ def test_an_adapted_decoder_of_another_target_is_refused():
     decoders = {"linear": RIDGE, "past": {"adapted_from": "linear", "normalise": "past"}}
     with pytest.raises(UserError, match=r"decoders.past.adapted_from: decoders of run and rest"):
         resolve("speed", decoders)
+
+
+LABS = {"cohorts": {"x": ["a", "b"], "y": ["c", "d", "e"]}}
+FOUR = ["rest=0", "walk=3", "groom=2"]
+
+
+def of_cohorts(target, own, shared=None):
+    decoders = STUDY["decoders"] if target != "speed" else None
+    return resolve(
+        target, decoders, shared, **LABS, by_cohort={k: {"recordings": v} for k, v in own.items()}
+    )
+
+
+def test_cohorts_may_write_the_same_states_in_their_own_words():
+    found = of_cohorts("states", {"y": {"target_states": FOUR}}, THREE)
+    assert found.of_session("c1")["recordings"]["target_states"] == FOUR
+    each = {"x": {"target_states": ["rest", "walk", "groom"]}, "y": {"target_states": FOUR}}
+    assert methods.decoded(of_cohorts("states", each).config) == "rest, walk or groom"
+
+
+@pytest.mark.parametrize(
+    ("target", "own", "shared", "said"),
+    [
+        # a state's code is its place in the list: another order would be another state
+        ("states", {"y": {"target_states": ["walk", "rest", "groom"]}}, THREE,
+         "config: by_cohort.y.recordings.target_states: walk, rest, groom, but rest, walk, groom "
+         "in recordings; give all cohorts the same states"),
+        ("states", {"y": {"target_states": ["rest", "walk", "sit"]}}, THREE, "walk, sit, but rest"),
+        ("states", {"y": {"target_states": ["a", "b"]}}, THREE, "by_cohort.y.recordings.target_s"),
+        ("states", {"y": {"target_states": FOUR}}, None, "config: recordings.target_states: name"),
+        ("run", {"y": {"behavior_target": "pupil"}}, None, "config: by_cohort.y.recordings.behav"),
+        ("speed", {"y": {"target_states": FOUR}}, None, "config: by_cohort.y.recordings.target_st"),
+    ],
+)  # fmt: skip
+def test_what_a_cohort_says_of_a_target_has_to_fit_it(target, own, shared, said):
+    with pytest.raises(UserError) as error:
+        of_cohorts(target, own, shared)
+    assert said in str(error.value) and "\n" not in str(error.value)

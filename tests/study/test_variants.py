@@ -159,3 +159,27 @@ def test_variants_with_recordings_of_their_own_do_not_go_with_cohorts_brought_to
         studies.resolve(made)
     made["variants"] = {"x": {"settings": {"pixels": 8}, "decoders": ["linear"]}}
     assert "linear_x" in studies.resolve(made).decoders
+
+
+def test_a_variant_is_searched_as_its_decoder_is():
+    search = {"linear": {"search": {"C": [0.1, 1]}}, "cnn": {"search": {"epochs": [1, 3]}}}
+    made = config(x={"image_size": 32, "decoders": ["linear", "gru"]}) | {"tune": search}
+    study = studies.resolve(made)
+    assert list(study.config["tune"]) == ["linear", "cnn", "linear_x", "cnn_x"]
+    assert study.config["tune"]["linear_x"] == study.config["tune"]["linear"]
+    for name in ("linear", "linear_x", "gru", "gru_x"):
+        assert all(".tuned-" in training for training in study.trainings(name))
+    assert studies.resolve(json.loads(json.dumps(study.config))) == study
+    own = {"search": {"pixels": [4, 8]}}
+    study = studies.resolve(made | {"tune": search | {"linear_x": own}})
+    assert study.config["tune"]["linear_x"]["search"] == own["search"]
+    made["variants"]["x"]["settings"] = {"C": 0.5}
+    with pytest.raises(UserError, match=r"variants.x.settings.C: tune.linear searches it, which"):
+        studies.resolve(made)
+    assert studies.resolve(made | {"tune": search | {"linear_x": own}})
+    lone = config(x={"settings": {"C": 0.5}, "decoders": []}) | {"tune": search}
+    lone["decoders"]["other"] = {
+        "like": "linear",
+        "variant": "x",
+    }  # a line of its own
+    assert "other" not in studies.resolve(lone).config["tune"]

@@ -171,7 +171,12 @@ def check_shap(
         moved_random=moves[1:],
         apart=parts[:1],
         apart_random=parts[1:],
-        planted_times=planted_times(truth, [rois[column] for column in columns], random_map.frame),
+        planted_times=planted_times(
+            truth,
+            [rois[column] for column in columns],
+            random_map.frame,
+            recordings[0].frame_rate,
+        ),
         planted_signs=planted_signs(truth, [rois[column] for column in columns]),
         noisy=np.array(noisy).reshape(-1, len(rois))[:, columns],
     )

@@ -181,7 +181,8 @@ def decoded(config: Mapping[str, Any]) -> str:
     if config["target"] == "run":
         return "run or rest"
     if config["target"] == "states":
-        names, _ = targets.read_states(config["recordings"]["target_states"])
+        tables = cohort_table.all_tables(config)  # the same states in all
+        names, _ = targets.read_states(tables[0]["recordings"]["target_states"])
         return ", ".join(names[:-1]) + f" or {names[-1]}"
     return config["target"]
 

@@ -44,11 +44,15 @@ def planted_signs(truth: Sequence[str | Path], rois: Sequence[int]) -> np.ndarra
 
 
 def planted_times(
-    truth: Sequence[str | Path], rois: Sequence[int], frame: Sequence[int]
+    truth: Sequence[str | Path],
+    rois: Sequence[int],
+    frame: Sequence[int],
+    frame_rate: float | None = None,
 ) -> np.ndarray:
     """Return 1 where an ROI answers the decoded frame's state (frames, ROIs), 0 where it does not.
 
-    `frame` is relative to the decoded one. A planted signal leads the behaviour, or lags, and the
+    `frame` is relative to the decoded one, `frame_rate` (frames/s) that of what is decoded; None:
+    as simulated. A planted signal leads the behaviour, or lags, and the
     indicator answers it for a while: 1 where that answer to the state at the decoded frame is
     `ANSWERS` of its peak or more, 0 where it is below `SILENT` of it (signals there are of the
     states of other frames, which may be the same state) and in ROIs without a signal. NaN between
@@ -64,7 +68,7 @@ def planted_times(
         leads = dict(zip(about["signal_rois"].tolist(), about["leads_s"], strict=True))
         for column, roi in enumerate(rois):
             if roi in leads:
-                time = np.asarray(frame) / about["frame_rate"] + leads[roi]
+                time = np.asarray(frame) / (frame_rate or about["frame_rate"]) + leads[roi]
                 answer = calcium(time, rise, decay) / peak
                 one[:, column] = np.select([answer >= ANSWERS, answer < SILENT], [1, 0], np.nan)
     return np.where((found == found[0]).all(axis=0), found[0], np.nan)

@@ -85,6 +85,21 @@ def check_size(name: str, members: Sequence[str], *, train: int, valid: int, tes
         )
 
 
+def check_choices(how: str | None, choosing: Sequence[str]) -> None:
+    """Raise UserError if what is chosen for a test mouse would know its cohort where none may.
+
+    `choosing`: keys of the config by which settings or decoders are chosen once for a test mouse,
+    by the labelled mice that validate in all its allocations. With `across`, some of these are of
+    its own cohort, so that a decoder of another one would be chosen by them.
+    """
+    if how == "across" and choosing:
+        raise UserError(
+            f"config: {choosing[0]}: is chosen for each test mouse by the mice that validate in "
+            "all its allocations, which with allocation.cohorts: across are of its own cohort too, "
+            "so that a loss across cohorts would be too small; take leave_out, or leave it out"
+        )
+
+
 def _tests(mice: Sequence[str], test: int, choose: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the test mice of allocations, with the first of them."""
     if choose != "each_test":

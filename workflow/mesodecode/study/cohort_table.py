@@ -73,6 +73,42 @@ def all_tables(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [others.get(name, config) for name in config.get("cohorts", {})] or [config]
 
 
+def recordings(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the table `recordings` of each cohort by its key in the config; those of all first."""
+    others, names = config["by_cohort"], list(config["cohorts"])
+    shared = not names or any(name not in others for name in names)
+    found = {"recordings": config["recordings"]} if shared else {}
+    own = {f"by_cohort.{n}.recordings": others[n]["recordings"] for n in names if n in others}
+    return found | own
+
+
+def check_areas(config: Mapping[str, Any]) -> None:
+    """Raise UserError if areas are named to no effect, or cannot be in all recordings."""
+    areas = config["areas"]
+    for name, own in config["by_cohort"].items():
+        if own["area_names"] and areas is None:
+            raise UserError(
+                f"config: by_cohort.{name}.area_names: only areas are matched by name; set areas "
+                "(common, or a list of names), or leave it out"
+            )
+        called = list(own["area_names"].values())
+        for word in called:
+            if called.count(word) > 1:
+                raise UserError(
+                    f"config: by_cohort.{name}.area_names: two areas are called '{word}'; name "
+                    "them apart"
+                )
+    if areas is None or not config["decoders"]:
+        return
+    tables = recordings(config)
+    lacking = [key for key, one in tables.items() if not (one["rois"] or one["roi_masks"])]
+    if lacking and (areas == "common" or len(lacking) == len(tables)):
+        raise UserError(
+            f"config: areas: {lacking[0]} has no ROI signals to match by name; set its rois or "
+            "roi_masks, or leave areas out"
+        )
+
+
 def check_rates(config: Mapping[str, Any]) -> None:
     """Raise UserError if recordings have unlike frame rates, or less than `frame_rate`."""
     names = list(config["cohorts"]) or ["all"]

@@ -82,7 +82,8 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         check_pattern(config["confounds"][kind], f"confounds.{kind}", one_file=True)
     if config["recordings"]["rois"] and config["recordings"]["roi_masks"]:
         raise UserError(
-            "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of them"
+            "config: recordings: ROI signals come from 'rois' or from 'roi_masks'; give one of "
+            "them (null takes the other away)"
         )
     cohort_table.check_rates(config)
     return config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +64,11 @@ def kind_of(settings: dict[str, Any]) -> str:
 def _decoder(name: str, config: dict[str, Any], rate: float) -> Decoder:
     settings = decoder_lines.merged(name, config["decoders"], config["variants"])
     kind = kind_of(settings)
-    settings = _in_frames(settings, kind, rate)
+    specs, where = schema.properties(kind), f"config: decoders.{name}"
+    settings = {
+        key: schema.in_frames(value, specs.get(key, {}), rate, f"{where}.{key}")
+        for key, value in settings.items()
+    }
     schema.check(settings, kind, f"decoders.{name}")
     decoder = Decoder(name, kind, schema.defaults(kind, **settings))
     if decoder.settings.get("rnn") == "tcn" and decoder.settings["bidirectional"]:
@@ -80,16 +83,6 @@ def _decoder(name: str, config: dict[str, Any], rate: float) -> Decoder:
             "without augmentation; set it for the CNN, or cnn_weights: finetuned"
         )
     return decoder
-
-
-def _in_frames(settings: dict[str, Any], kind: str, rate: float) -> dict[str, Any]:
-    """Return settings in which times that are given in seconds, such as 0.5 s, are frames."""
-    specs, made = schema.properties(kind), dict(settings)
-    for key, value in settings.items():
-        told = isinstance(value, str) and specs.get(key, {}).get("unit") == "frames"
-        if told and (seconds := re.fullmatch(r"(-?\d+(\.\d+)?) ?s", value)):
-            made[key] = round(float(seconds[1]) * rate)
-    return made
 
 
 def _check_start(decoder: Decoder, decoders: dict[str, Decoder]) -> None:
@@ -158,6 +151,12 @@ def _check_members(decoder: Decoder, decoders: dict[str, Decoder], n_test: int) 
             )
     if decoder.kind == "adaptive" and len(members) < 2:
         raise UserError(f"{where}: {len(members)}, but it chooses among two or more decoders")
+    default = schema.defaults(decoder.kind).get("margin")
+    if decoder.settings.get("by") == "validation" and decoder.settings["margin"] != default:
+        raise UserError(
+            f"config: decoders.{decoder.name}.margin: is what choosing by the recording has to "
+            "gain, but by is validation; leave one of them out"
+        )
     if decoder.kind == "adaptive" and n_test != 1:
         raise UserError(
             f"{where}: chooses for one test mouse, but allocation.test is {n_test}; set it to 1"
@@ -243,4 +242,16 @@ def _check_rois(decoder: Decoder, config: dict[str, Any]) -> None:
         raise UserError(
             f"config: decoders.{decoder.name}: input rois needs ROI signals; set recordings.rois "
             "or recordings.roi_masks"
+        )
+    rois, areas = decoder.settings["rois"], config["areas"]
+    if isinstance(areas, list) and max(rois, default=0) > len(areas):
+        raise UserError(
+            f"config: decoders.{decoder.name}.rois: {max(rois)}, but areas are {len(areas)}; rois "
+            "are numbers in their list, from 1"
+        )
+    if rois and areas == "common":
+        raise UserError(
+            f"config: decoders.{decoder.name}.rois: numbers of areas, which with areas: common "
+            "hang on what all recordings have, so that a mouse more may shift them; list areas by "
+            "name, and rois are numbers in that list"
         )

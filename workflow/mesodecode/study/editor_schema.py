@@ -80,11 +80,19 @@ def _lines(config: dict[str, Any], key: str, kinds: Iterable[str]) -> None:
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in kinds:
         for name, spec in _plain(schema.load(kind))["properties"].items():
-            found.setdefault(name, []).append(spec)
+            found.setdefault(name, []).append(_or_seconds(spec))
     like = {"description": "name of a line to take all other settings from", "type": "string"}
     settings = {"like": like} | {name: _any_of(specs) for name, specs in found.items()}
     line = {"type": "object", "additionalProperties": False, "properties": settings}
     config["properties"][key]["additionalProperties"] = line
+
+
+def _or_seconds(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the spec of a setting; a number of frames may be a time, such as 0.5 s."""
+    if spec.get("unit") != "frames":
+        return spec
+    types = spec["type"] if isinstance(spec["type"], list) else [spec["type"]]
+    return spec | {"type": [*types, "string"], "pattern": f"^{schema.SECONDS}$"}
 
 
 def _any_of(specs: list[dict[str, Any]]) -> dict[str, Any]:

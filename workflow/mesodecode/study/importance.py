@@ -35,6 +35,16 @@ def check_name(where: str, name: str, names: Container[str]) -> None:
             raise UserError(f"{where}: the name of a table of '{other}'; choose another name")
 
 
+def check_mirrors(table: Mapping[str, Mapping[str, Any]], areas: Any) -> None:
+    """Raise UserError if a line pairs ROIs by numbers that another mouse may shift."""
+    for name, line in table.items():
+        if line.get("mirror") is not None and areas == "common":
+            raise UserError(
+                f"config: importance.{name}.mirror: numbers of areas, which with areas: common "
+                "hang on what all recordings have; list areas by name, and mirror is of that list"
+            )
+
+
 def check_shap(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
     """Raise UserError unless the decoder is a recurrent one of ROIs; `kinds`: decoder -> kind."""
     known = [name for name, kind in kinds.items() if kind in explained_by("importance_shap")]

@@ -13,6 +13,7 @@ import copy
 import difflib
 import functools
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from mesodecode.base.files import WORKFLOW, UserError
 from mesodecode.study.kinds import KINDS
 
 FOLDER = WORKFLOW / "schemas"
+SECONDS = r"(-?\d+(\.\d+)?) ?s"  # what a config may give where a setting's unit is frames
 IMPORTANCE = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.explained_by))
 
 
@@ -116,6 +118,25 @@ def check_flags(values: dict[str, Any], name: str) -> None:
 def check_value(value: Any, name: str, key: str, where: str) -> None:
     """Raise UserError naming `where` in the config if `value` is none that setting `key` takes."""
     _check(value, properties(name)[key], where, name)
+
+
+def in_frames(value: Any, spec: dict[str, Any], rate: float, where: str) -> Any:
+    """Return the value of a setting, frames (of which there are `rate` a second) for a time.
+
+    A setting whose unit is frames may be given as seconds, such as 0.5 s; others stay as they are.
+    Raises UserError, which begins with `where`, for a time so short that it is no frame.
+    """
+    told = isinstance(value, str) and spec.get("unit") == "frames"
+    seconds = re.fullmatch(SECONDS, value) if told else None
+    if seconds is None:
+        return value
+    frames = round(float(seconds[1]) * rate)
+    if not frames and float(seconds[1]):
+        raise UserError(
+            f"{where}: {value} is no frame at {rate:g} frames/s; give {1 / rate:.2g} s or more, "
+            "or 0"
+        )
+    return frames
 
 
 def check_name(name: str, kind: str) -> None:

@@ -336,8 +336,10 @@ def load(path: str | Path) -> Study:
 def resolve(config: dict[str, Any]) -> Study:
     """Check a config and fill in its defaults (see `load`)."""
     config = config_tables.with_defaults(config)
+    cohort_table.check_areas(config)
     config["variants"] = variants.filled(config)
     config["decoders"] = variants.with_lines(config)
+    config["tune"] = variants.with_searches(config)
     mice = session_ids.included(config)
     if not config["decoders"]:
         _importance(config["importance"], {})
@@ -353,9 +355,14 @@ def resolve(config: dict[str, Any]) -> Study:
         )
     decoders = decoder_table.resolve(config, mice, allocations.values())
     config["importance"] = _importance(config["importance"], decoders)
+    importance.check_mirrors(config["importance"], config["areas"])
     kinds = {name: decoder.kind for name, decoder in decoders.items()}
-    config["tune"] = {k: tuning.check(line, k, kinds) for k, line in config["tune"].items()}
-    targets.check(config, decoders)
+    rate = cohort_table.decoded_rate(config)
+    config["tune"] = {k: tuning.check(line, k, kinds, rate) for k, line in config["tune"].items()}
+    chosen = [f"decoders.{k}.adaptive_of" for k, kind in kinds.items() if kind == "adaptive"]
+    chosen += [f"tune.{name}" for name in config["tune"]]
+    cohort_allocations.check_choices(config["allocation"]["cohorts"], chosen)
+    targets.check(config, decoders, cohort_table.recordings(config))
     control_table.check(config["confounds"], decoders, config["allocation"]["test"])
     ceilings.check(config["ceilings"]["decoders"], decoders, mice, config["tune"])
     config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], decoders)

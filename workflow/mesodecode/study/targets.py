@@ -203,36 +203,37 @@ def read_states(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
     return tuple(names), codes
 
 
-def check(config: dict[str, Any], decoders: Mapping[str, Any]) -> None:
+def check(
+    config: dict[str, Any],
+    decoders: Mapping[str, Any],
+    recordings: Mapping[str, Mapping[str, Any]],
+) -> None:
     """Raise UserError, in one line, for what a study cannot do with its target.
 
-    `decoders`: name -> `decoder_table.Decoder`. The shift report, of all decoders by default, is
-    left out of a study of another target than run and rest.
+    `decoders`: name -> `decoder_table.Decoder`; `recordings`: as of `cohort_table.recordings`. The
+    shift report, of all decoders by default, is left out of a study of another target than run and
+    rest.
     """
-    target, recordings = config["target"], config["recordings"]
+    target = config["target"]
     kind = kind_of(target)
+    meant = target.lower()
+    if meant != target and kind_of(meant) != "regression":
+        raise UserError(f"config: target: '{target}' would be a trace of that name; write {meant}")
     for name, decoder in decoders.items():
         model = decoder.settings.get("model")
         if why := CANNOT[kind].get((decoder.kind, model)):
             raise UserError(f"config: decoders.{name}.model: {model} {why} (target: {target})")
-    if kind != "states" and recordings["target_states"]:
-        raise UserError("config: recordings.target_states: is for target: states; leave it out")
-    if kind == "states":
-        if not recordings["target_states"]:
+    for where, table in recordings.items():
+        if kind != "states" and table["target_states"]:
+            raise UserError(f"config: {where}.target_states: is for target: states; leave it out")
+        if kind == "run" and table["behavior_target"]:
             raise UserError(
-                "config: recordings.target_states: name the states that target: states decodes, "
-                "such as [rest, walk, groom]"
-            )
-        try:
-            read_states(recordings["target_states"])
-        except UserError as error:
-            raise UserError(f"config: recordings.{error}") from None
-    if kind == "run":
-        if recordings["behavior_target"]:
-            raise UserError(
-                "config: recordings.behavior_target: is the trace or states of a `target`; set "
+                f"config: {where}.behavior_target: is the trace or states of a `target`; set "
                 "target, or leave it out"
             )
+    if kind == "states":
+        _check_states(recordings)
+    if kind == "run":
         return
     for name, decoder in decoders.items():
         if key := {"adapted": "adapted_from", "adaptive": "adaptive_of"}.get(decoder.kind):
@@ -249,6 +250,29 @@ def check(config: dict[str, Any], decoders: Mapping[str, Any]) -> None:
     if config["stack"]:
         _refuse("stack", target)
     config["shift"] = config["shift"] | {"decoders": []}
+
+
+def _check_states(recordings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise UserError unless all recordings have the same states: codes are places in the list."""
+    known: dict[str, tuple[str, ...]] = {}
+    for where, table in recordings.items():
+        if not table["target_states"]:
+            raise UserError(
+                f"config: {where}.target_states: name the states that target: states decodes, "
+                "such as [rest, walk, groom]"
+            )
+        try:
+            known[where], _ = read_states(table["target_states"])
+        except UserError as error:
+            raise UserError(f"config: {where}.{error}") from None
+    first, names = next(iter(known.items()))
+    for where, own in known.items():
+        if own != names:
+            raise UserError(
+                f"config: {where}.target_states: {', '.join(own)}, but {', '.join(names)} in "
+                f"{first}; give all cohorts the same states in one order, with NAME=VALUE where a "
+                "file has another word"
+            )
 
 
 def _refuse(key: str, target: str) -> None:

@@ -17,8 +17,12 @@ from mesodecode.study.kinds import KINDS
 LOG_FROM = 10  # a range whose ends differ by this factor is searched on a log scale
 
 
-def check(line: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> dict[str, Any]:
+def check(
+    line: Mapping[str, Any], name: str, kinds: Mapping[str, str], rate: float
+) -> dict[str, Any]:
     """Return a line of the table with its defaults; `kinds`: decoder -> its kind.
+
+    Times such as 0.5 s are made frames, of which there are `rate` a second.
 
     Raises UserError naming the key unless the decoder can be searched, and every value of the
     search could stand in its line.
@@ -38,7 +42,8 @@ def check(line: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> dict[
             f"config: {where}.search.variant: variants are searched, for each test mouse anew, by "
             "a decoder of their decoders: {adaptive_of: [...], by: validation}"
         )
-    for key, values in line["search"].items():
+    search: dict[str, list[Any]] = {}
+    for key, given in line["search"].items():
         spec = schema.flags(kind).get(key)
         if spec is None or spec.get("type") == "array":
             known = [k for k, s in schema.flags(kind).items() if s.get("type") != "array"]
@@ -46,12 +51,37 @@ def check(line: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> dict[
                 f"config: {where}.search.{key}: no setting of {kind} that can be searched; "
                 f"known: {', '.join(known)}"
             )
+        at = f"config: {where}.search.{key}"
+        values = search[key] = [schema.in_frames(value, spec, rate, at) for value in given]
         for value in values:
             schema.check_value(value, kind, key, f"{where}.search.{key}")
         if is_range(values) and values[0] > values[1]:
             raise UserError(f"config: {where}.search.{key}: {values} is no [low, high]")
     words = schema.properties("config")["tune"]["additionalProperties"]["properties"]
-    return {k: word["default"] for k, word in words.items() if "default" in word} | dict(line)
+    return {k: word["default"] for k, word in words.items() if "default" in word} | {
+        **line,
+        "search": search,
+    }
+
+
+def part_of(config: Mapping[str, Any], decoder: str) -> dict[str, Any]:
+    """Return what of a resolved config a search reads: mice, allocations and one decoder.
+
+    Cohorts too, where there are some, as they make allocations and ids of sessions; without their
+    `simulate`, since recordings say where simulated files are.
+    """
+    tables = ("study", "mice", "exclude", "allocation", "recordings")
+    part = {key: config[key] for key in tables}
+    of_cohorts = ("cohorts", "by_cohort", "frame_rate", "areas")
+    part |= {key: config[key] for key in of_cohorts if config[key]}
+    if "by_cohort" in part:
+        part["by_cohort"] = {
+            name: {key: value for key, value in own.items() if key != "simulate"}
+            for name, own in part["by_cohort"].items()
+        }
+    # its settings are in the line, the recordings of its variant are handed over
+    line = {key: value for key, value in config["decoders"][decoder].items() if key != "variant"}
+    return part | {"decoders": {decoder: line}, "tune": {decoder: config["tune"][decoder]}}
 
 
 def is_range(values: Sequence[Any]) -> bool:

@@ -80,6 +80,31 @@ def with_lines(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return table
 
 
+def with_searches(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the table `tune` in which {decoder}_{variant} is searched as its decoder is.
+
+    Else a variant would be held against settings that were searched for without it. `config` has
+    the decoders of `with_lines`. Raises UserError if a variant sets what is searched.
+    """
+    table = dict(config["tune"])
+    for name, line in config["tune"].items():
+        for variant, about in config["variants"].items():
+            made = f"{name}_{variant}"
+            if made in table or made not in config["decoders"]:
+                continue
+            settings = decoder_lines.merged(made, config["decoders"], config["variants"])
+            if settings.get("variant") != variant:
+                continue
+            for key in line["search"].keys() & about["settings"].keys():
+                raise UserError(
+                    f"config: variants.{variant}.settings.{key}: tune.{name} searches it, which "
+                    f"{made} would be too; leave one of them out, or search {made} in a line of "
+                    f"its own: tune.{made}"
+                )
+            table[made] = line
+    return table
+
+
 def _add(name: Any, variant: str, table: dict[str, Any], variants: Mapping[str, Any]) -> str:
     """Add a decoder's line of a variant, and those that it is made of; return its name."""
     where = f"config: variants.{variant}.decoders"

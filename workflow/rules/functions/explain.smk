@@ -43,7 +43,11 @@ def truth_of_test(wildcards):
     masks = [
         t["recordings"]["roi_masks"] for t in cohort_table.all_tables(STUDY.config)
     ]
-    if "simulate" not in STUDY.config or any(masks):
+    # numbers of ROIs are those of the simulation, unless recordings are brought to areas
+    other = any(masks) or (
+        STUDY.config["areas"] is not None and wildcards.importance not in CUTOUTS
+    )
+    if "simulate" not in STUDY.config or other:
         return []
     return expand(
         RESULTS / "simulated/{session}_truth.h5",
@@ -108,7 +112,10 @@ def cutout_picture(wildcards):
 def shap_picture(wildcards):
     """What the signed figure of SHAP is drawn on, where it is known where ROIs are."""
     session = next(iter(STUDY.mouse_of))
-    rois = place_of_rois(session)
+    brought = (
+        STUDY.config["areas"] is not None
+    )  # in another order than its file has them
+    rois = [] if brought else place_of_rois(session)
     recording = RESULTS / f"recordings/{session}.h5"
     return {"recording": [recording] if rois else [], "rois": rois}
 

@@ -1,19 +1,12 @@
 """Searches: what they read and give. No rules."""
 
+from mesodecode.study import tuning
 from mesodecode.study.allocation import split_ids
 
 
 def searched_config(wildcards):
     """What a search of settings reads of the config, as JSON: mice, and one decoder."""
-    tables = ("study", "mice", "exclude", "allocation", "recordings")
-    config = {key: STUDY.config[key] for key in tables}
-    line = dict(STUDY.config["decoders"][wildcards.decoder])
-    line.pop(
-        "variant", None
-    )  # its settings are in the line, its recordings are handed over
-    config["decoders"] = {wildcards.decoder: line}
-    config["tune"] = {wildcards.decoder: STUDY.config["tune"][wildcards.decoder]}
-    return json.dumps(config)
+    return json.dumps(tuning.part_of(STUDY.config, wildcards.decoder))
 
 
 def tuned_for(wildcards):

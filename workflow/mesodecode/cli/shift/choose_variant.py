@@ -72,15 +72,19 @@ def _rows(
     from mesodecode.shift import measures
     from mesodecode.study.allocation import split_ids
 
-    found = []
+    found, read = [], {}
     for name in args.decoders:
         item = predictions.read(args.predictions / name / f"{allocation}.h5")
         path = args.validation / name / f"{allocation}.h5"
-        checked = validation.read(path, item.allocation, item.valid_mouse)
+        read[name] = item, validation.read(path, item.allocation, item.valid_mouse)
+    # some may have labels of a session, which they are then not scored in
+    shared = set.intersection(*(set(checked) for _, checked in read.values()))
+    for name, (item, checked) in read.items():
         known = {*split_ids(item.train_mice), *split_ids(item.valid_mouse)}
         bout = measures.median_bout([one for one in recordings.values() if one.mouse in known])
         about = {"test_mouse": item.test_mouse, "decoder": name}
-        for sessions, labelled in ((checked, True), (item.sessions, False)):
+        scored = {session: one for session, one in checked.items() if session in shared}
+        for sessions, labelled in ((scored, True), (item.sessions, False)):
             found += [about | row for row in _of_mice(sessions, labelled, by, recordings, bout)]
     return found
 

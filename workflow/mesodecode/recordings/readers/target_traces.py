@@ -21,9 +21,10 @@ from mesodecode.recordings.readers.clocks import Frames, say
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import bridged
 from mesodecode.recordings.readers.traces import read_variables
-from mesodecode.study.targets import Target, read_states
+from mesodecode.study.targets import FEWEST, Target, read_states
 
 USUAL = ("states", "labels", "runrest")  # where states are looked for that nothing names
+MOST_CODES = 10  # whole numbers of a trace that may be those of states
 NAMED = ("behavior_labels", "behavior_speed", "behavior_encoder", "behavior_position")
 
 
@@ -88,7 +89,9 @@ def read_target(
         unit, values = "cm/s", behavior["speed"]
     else:
         trace = _trace(path, [variable or target], frames, labelling)
-        values = trace.trace_at_frames(bridged(trace))
+        held = bridged(trace)
+        values = trace.trace_at_frames(held)
+        _look_for_codes(path, variable or target, held)
         unit = getattr(trace.data, "unit", None) or ""
     if len(values) and np.ptp(values) == 0:
         raise UserError(
@@ -101,6 +104,16 @@ def read_target(
             "target: run (behavior_labels), with an AUC"
         )
     return Target(target, unit=unit), np.asarray(values, np.float32)
+
+
+def _look_for_codes(path: str | Path, name: str, values: np.ndarray) -> None:
+    """Say so if a trace looks like the numbers of states, between which there is nothing."""
+    codes = np.unique(values)
+    if FEWEST <= len(codes) <= MOST_CODES and not np.any(codes % 1):
+        say(
+            f"{path}: {name} has {len(codes)} values only, all whole numbers, and is decoded as a "
+            "trace; if they are states, take target: states (behavior_target, target_states)"
+        )
 
 
 def _trace(
