@@ -5,17 +5,16 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from make_browser import BROWSER
 from make_tables import draw, run, write_report
 from mesodecode.running import runtimes
 from mesodecode.study import session_ids
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no chromium, google-chrome or chrome on the PATH to open a report in"
 )

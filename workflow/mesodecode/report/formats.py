@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import math
 import platform
@@ -24,9 +25,16 @@ PACKAGES = (
 )
 
 
-def picture(path: str | Path, prefix: str) -> dict[str, Any]:
+# What a thousandth of a point on paper leaves of a coordinate; matplotlib writes a millionth.
+COORDINATES = re.compile(r'\s(?:d|x|y)="[^"]*"')
+DECIMALS = re.compile(r"(?<=\.\d{3})\d+")
+
+
+def picture(path: str | Path, prefix: str, *, packed: bool = False) -> dict[str, Any]:
     """Return `image` (safe HTML), title and caption of an SVG or PNG file.
 
+    A `packed` SVG is a gzip of a third of its size, drawn by the script of base.html.j2 when it
+    comes into view or is printed.
     Title and caption are those inside an SVG file (`figures.save` writes them), else the file's
     name and none. `prefix` makes the ids of an SVG its own among those of a page.
     """
@@ -44,11 +52,15 @@ def picture(path: str | Path, prefix: str) -> dict[str, Any]:
     svg = text[max(text.find("<svg"), 0) :]  # without the XML prologue, which HTML has not
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(\sid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    svg = COORDINATES.sub(lambda found: DECIMALS.sub("", found[0]), svg)
     box = re.search(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+)', svg)
     # Drawn for paper at 7 point: enlarge for a screen; scroll rather than shrink on a phone.
     width = float(box[1]) if box else 0
     style = f'style="min-width:{1.45 * width:.0f}px; max-width:{2.2 * width:.0f}px" ' if box else ""
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(title)}" {style}', 1)
+    if packed:
+        data = base64.b64encode(gzip.compress(svg.encode(), mtime=0)).decode()
+        svg = f'<script type="application/gzip">{data}</script>'
     return {"image": Markup(svg), "title": title, "caption": caption}
 
 

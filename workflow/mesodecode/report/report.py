@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from mesodecode.base.files import UserError
-from mesodecode.report import decoder_words, formats, methods, summaries
+from mesodecode.report import decoder_words, formats, front, methods, summaries
 from mesodecode.report.sections import SECTIONS
 from mesodecode.scores import published_tests
 from mesodecode.study import schema, targets
@@ -78,4 +78,5 @@ def render(
     pages = [
         Markup(environment.get_template(part["template"]).render(part)) for part in parts.values()
     ]
-    return environment.get_template("report.html.j2").render(parts=parts, pages=pages)
+    first = front.page(config, parts, tables)
+    return environment.get_template("report.html.j2").render(parts=parts, pages=pages, front=first)

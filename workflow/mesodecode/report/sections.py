@@ -85,8 +85,10 @@ class Section:
         words = self.summarise(config, tables)
         if words is None:
             return None
+        # One a decoder or session is many, and in a fold: packed, until the reader unfolds it.
+        many = names([n for n in self.figures if "{decoder}" in n or "{session}" in n], config)
         drawn = {
-            name: formats.picture(figures[name], f"{self.name}{index}-")
+            name: formats.picture(figures[name], f"{self.name}{index}-", packed=name in many)
             for index, name in enumerate(pictures)
         }
         template = self.template or f"{self.name}.html.j2"

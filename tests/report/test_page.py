@@ -1,0 +1,190 @@
+"""The page as it is used: its first minute, by keyboard, on a telephone, in the dark, on paper."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from make import ROOT
+from make_browser import BROWSER, Browser
+from make_large_study import drawing, make
+from make_tables import draw, published_auc, text_of, write_report
+from mesodecode.base.tables import read_table, write_table
+from mesodecode.report import formats, front
+from mesodecode.shift import columns as shift
+
+AXE = Path(os.environ.get("AXE_CORE") or ROOT / "node_modules/axe-core/axe.min.js")
+browser_only = pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Path:
+    """The report of a study of 37 decoders in 20 allocations."""
+    return make(tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+def tabbed_to(browser: Browser, start: str, most: int = 400) -> None:
+    """Press Tab until what has the focus is labelled so."""
+    for _ in range(most):
+        browser.press("Tab")
+        words = "(e => e.getAttribute('aria-label') ?? e.textContent)(document.activeElement)"
+        if browser.run(words).startswith(start):
+            return
+    raise AssertionError(f"never reached by the keyboard: {start}")
+
+
+def test_mean_of_mice_and_its_interval_by_hand():
+    table = pd.DataFrame({"decoder": "a", "test_mouse": list("112"), "auc": [0.6, 0.8, 0.9]})
+    row = front.over_mice(table, "auc").loc["a"]  # mice .7 and .9: SD √.02, t(1) = 12.706
+    assert row["mean"] == pytest.approx(0.8) and row["mice"] == 2
+    assert row["high"] - row["mean"] == pytest.approx(
+        12.7062 * np.sqrt(0.02) / np.sqrt(2), rel=1e-4
+    )
+
+
+def first_page(page: str) -> str:
+    return text_of(page).partition("AUC on mice that a decoder has never seen")[0]
+
+
+def test_first_page_says_the_answer_how_sure_and_what_to_worry_about(study):
+    page = first_page(write_report(study, *draw(study, "auc_all.svg")))
+    auc = published_auc()
+    means = auc[auc["decoder"] == "roi_gru"].groupby("test_mouse")["auc"].mean()
+    assert "Yes, above chance in mice that the decoder has never seen." in page
+    assert f"is roi_gru: AUC {means.mean():.3f}, mean of 5 test mice (95 % CI 0." in page
+    assert f"{means.min():.3f} (mouse {means.idxmin()}) to {means.max():.3f}" in page
+    assert "3 of 3 decoders above chance with mice as the unit" in page
+    assert "Not asked of this study: the quality of the recordings" in page
+
+
+def test_first_page_does_not_say_yes_to_chance_and_to_one_mouse(study):
+    auc = read_table(study / "auc.tsv")
+    rank = auc["test_mouse"].astype(int) - 3
+    write_table(auc.assign(auc=0.5 + 0.1 * rank), study / "auc.tsv")
+    assert "Not shown" in first_page(write_report(study))
+    write_table(auc[auc["test_mouse"].astype(str) == "1"], study / "auc.tsv")
+    page = first_page(write_report(study))
+    assert "Not known: one test mouse says nothing of other mice." in page and "CI" not in page
+    assert "Allocations or sessions are missing" in page
+
+
+def test_first_page_names_flags_and_shifted_sessions_of_the_best_decoder(study):
+    checks = pd.DataFrame([("seeds", "flag", 0.1, "Alone."), ("deletion", "pass", 1.0, "Good.")])
+    checks.columns = ["check", "verdict", "value", "sentence"]
+    write_table(checks, study / "importance_shap_checks.tsv")
+    words = {name: "x" for name in shift.COLUMNS if name not in shift.NUMBERS}
+    table = pd.DataFrame([dict.fromkeys(shift.COLUMNS, 1.0) | words for _ in range(6)])
+    table["decoder"] = ["cnn", "cnn", "roi_gru", "roi_gru", "roi_gru", "roi_gru"]
+    table["test_mouse"] = table["session"] = list("121123")  # two allocations test mouse 1
+    table["verdict"] = ["unusable"] * 2 + ["in distribution", "shifted", *["in distribution"] * 2]
+    write_table(table, study / "shift.tsv")
+    page = first_page(write_report(study, "importance_shap_checks.tsv", "shift.tsv"))
+    assert "The map shap is flagged by: seeds." in page
+    assert "1 of 3 test sessions are shifted for roi_gru." in page and "unusable" not in page
+    assert "how far each test mouse" not in page and "controls without neurons" in page
+
+
+def test_packed_figures_keep_what_they_show_to_a_thousandth_of_a_point(tmp_path):
+    path = tmp_path / "a.svg"
+    path.write_text(drawing(np.random.default_rng(1), 5, 200))
+    image = str(formats.picture(path, "p")["image"])
+    before, after = (
+        np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", text), float)
+        for text in (path.read_text(), image)
+    )
+    assert before.shape == after.shape == (1000, 2)
+    assert 0 < np.abs(before - after).max() < 0.001
+    assert len(formats.picture(path, "p", packed=True)["image"]) < len(path.read_text()) / 2
+
+
+def test_large_report_is_a_file_for_a_mailbox(large):
+    assert large.stat().st_size < 15e6
+    figures = sum(f.stat().st_size for f in large.parent.glob("figures/**/*.svg"))
+    assert figures > 20e6  # bytes
+
+
+@browser_only
+def test_figures_are_drawn_when_unfolded_and_for_paper(large, browser):
+    assert browser.open(large) < 20  # 1 s on a desk
+    folded, left = "document.querySelectorAll('details svg').length", "packed().length"
+    assert browser.run(folded) == 0 and browser.run(left) > 120
+    fold = "document.querySelector('#decoder-quality details')"
+    browser.run(f"{fold}.open = true; {fold}.scrollIntoView()")
+    browser.wait("document.querySelector('#decoder-quality details svg')")
+    browser.wait("unpacked.size === packed().length")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert browser.run(left) == 0 and browser.run(folded) > 120
+    assert not browser.faults()
+
+
+@browser_only
+def test_figure_is_enlarged_and_a_table_saved_by_the_keyboard_alone(study, browser):
+    write_report(study, "comparisons.tsv", *draw(study, "auc_all.svg"))
+    browser.open(study / "report.html")
+    width = "document.querySelector('#zoom svg')?.getBoundingClientRect().width ?? 0"
+    assert browser.run(width) == 0
+    tabbed_to(browser, "Enlarge the figure")
+    browser.press("Enter")
+    first = browser.run(width)
+    assert first > 300
+    browser.press("+")
+    assert browser.run(width) == pytest.approx(1.5 * first, abs=2)
+    browser.press("ArrowRight")
+    browser.press("Escape")
+    browser.wait("document.querySelector('figure svg')")
+    assert browser.run(width) == 0
+    assert browser.run("document.activeElement.textContent") == "Enlarge"
+    browser.run("URL.createObjectURL = blob => { window.saved = blob; return '#'; }")
+    browser.run("document.querySelector('#comparisons').scrollIntoView()")
+    tabbed_to(browser, "Save the table as ajioka_2024__comparisons_1.csv")
+    browser.press("Enter")
+    rows = list(csv.reader(io.StringIO(browser.run("window.saved.text()"))))
+    assert rows[0][:4] == ["Family", "Test", "A", "B"] and len(rows) == 4
+    expected = read_table(study / "comparisons.tsv")
+    np.testing.assert_allclose([float(row[-1]) for row in rows[1:]], expected["p_holm"], rtol=1e-9)
+    assert rows[1][4] == "20, 20"
+    assert not browser.faults()
+
+
+@browser_only
+@pytest.mark.parametrize(("width", "dark"), [(380, True), (1400, False)])
+def test_page_fits_and_keeps_the_rules_of_axe(large, browser, width, dark):
+    browser.open(large, width, dark)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    paper = browser.run("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") != dark
+    if not AXE.exists():
+        pytest.skip("no axe-core: npm install --no-save axe-core, or its axe.min.js in AXE_CORE")
+    browser.run("document.querySelector('#decoder-quality details').open = true; reach()")
+    browser.run(AXE.read_text() + "; 0")
+    # The pictures' inside is matplotlib's; as a whole each has a role and a name.
+    found = browser.run(
+        "axe.run({exclude: [['figure svg *']]}, {resultTypes: ['violations']}).then(r => "
+        "r.violations.map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 200)]))"
+    )
+    assert found == []
+
+
+@browser_only
+def test_paper_is_white_in_dark_mode_too(study, browser):
+    write_report(study, *draw(study, "auc_all.svg"))
+    browser.open(study / "report.html", dark=True, media="print")
+    paper, ink = (
+        browser.run(f"getComputedStyle(document.body).{name}")
+        for name in ("backgroundColor", "color")
+    )
+    assert paper == "rgb(255, 255, 255)" and ink == "rgb(28, 36, 48)"
+    assert browser.run("getComputedStyle(document.querySelector('.tool')).display") == "none"

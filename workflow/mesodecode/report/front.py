@@ -1,0 +1,168 @@
+"""The first page of the report: the answer, how sure it is, and what to worry about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from mesodecode.report.formats import format_auc
+from mesodecode.scores.mouse_tests import LEVEL, mean_interval
+from mesodecode.study import targets
+
+FEW = 6  # mice; an interval over fewer hangs on each of them
+LISTED = 6  # sentences of a kind; more are counted
+# Sections that question a result -> what is not known without them.
+QUESTIONS = {
+    "recordings": "the quality of the recordings",
+    "confounds": "controls without neurons",
+    "chance": "decoders of permuted labels",
+    "shift": "how far each test mouse is from the others",
+}
+
+
+def page(
+    config: Mapping[str, Any],
+    parts: Mapping[str, Mapping[str, Any]],
+    tables: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what a reader should know in a minute.
+
+    `parts` are the sections shown, name -> words, `tables` those that they were made of. `answer`
+    and `certainty` are sentences, the first answer in one; `worries` are (sentence, section that
+    says more); `unasked`: what no section of this report looks at.
+    """
+    scored = targets.KINDS[targets.kind_of(config["target"])]
+    table = tables[scored.table].dropna(subset=[scored.metric])
+    answer, best = _answer(table, scored) if len(table) else (["Nothing is scored yet."], None)
+    worries = _worries(parts, tables, best)
+    if best is not None and _protocol(table, best) == "transductive":
+        words = (
+            f"{best} has the whole unlabelled recording of its test mouse, as the published "
+            "normalisation does; frame by frame, as a recording runs, it may do worse."
+        )
+        worries.append((words, "auc" if "auc" in parts else "scores"))
+    return {
+        "answer": answer,
+        "certainty": [] if best is None else _certainty(table, scored, tables, best),
+        "worries": worries,
+        "unasked": [words for name, words in QUESTIONS.items() if name not in parts],
+    }
+
+
+def over_mice(table: pd.DataFrame, metric: str, level: float = 1 - LEVEL) -> pd.DataFrame:
+    """Return decoder -> mean, low, high, mice: of the means of its test mice, with interval.
+
+    `low` and `high` are NaN of fewer than two mice.
+    """
+    rows = {}
+    for decoder, mine in table.groupby("decoder", sort=False):
+        means = mine.groupby("test_mouse", sort=False)[metric].mean()
+        low, high, _ = mean_interval(means.to_numpy(), level)
+        rows[decoder] = {"mean": means.mean(), "low": low, "high": high, "mice": len(means)}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _answer(table: pd.DataFrame, scored: targets.Kind) -> tuple[list[str], str]:
+    found = over_mice(table, scored.metric)
+    best = str(found["mean"].idxmax())
+    row, count = found.loc[best], len(found)
+    # The best of many is chosen by what it is judged by: Bonferroni's interval, for this one word.
+    sure = over_mice(table[table["decoder"] == best], scored.metric, 1 - LEVEL / count).loc[best]
+    if row["mice"] < 2:
+        first = "Not known: one test mouse says nothing of other mice."
+    elif sure["low"] > scored.chance:
+        first = "Yes, above chance in mice that the decoder has never seen."
+    else:
+        first = "Not shown: over test mice the best decoder is not surely above chance."
+    name = f"The best of {count} decoders is {best}" if count > 1 else best
+    interval = f"95 % CI {_number(row['low'], scored)} to {_number(row['high'], scored)}, "
+    second = (
+        f"{name}{':' if count > 1 else ' has'} {scored.axis} {format_auc(row['mean'])}, mean of "
+        f"{row['mice']:.0f} test {'mice' if row['mice'] > 1 else 'mouse'} "
+        f"({interval if row['mice'] > 1 else ''}chance {scored.chance:g})."
+    )
+    means = table[table["decoder"] == best].groupby("test_mouse")[scored.metric].mean()
+    third = (
+        f"In single mice {format_auc(means.min())} (mouse {means.idxmin()}) to "
+        f"{format_auc(means.max())} (mouse {means.idxmax()})."
+    )
+    return [first, second, *([third] if len(means) > 1 else [])], best
+
+
+def _number(value: float, scored: targets.Kind) -> str:
+    """A limit of an interval; Student's knows no bounds, the scores do."""
+    return format_auc(min(max(value, 0 if scored.metric.endswith("auc") else value), 1))
+
+
+def _certainty(
+    table: pd.DataFrame, scored: targets.Kind, tables: Mapping[str, Any], best: str
+) -> list[str]:
+    found = over_mice(table, scored.metric)
+    above, mice = int((found["low"] > scored.chance).sum()), int(found["mice"].max())
+    words = []
+    if mice > 1:
+        words.append(
+            f"{above} of {len(found)} decoder{'s' if len(found) > 1 else ''} above chance with "
+            "mice as the unit: 95 % intervals of the mean over test mice, each for itself."
+        )
+    if mice < FEW:
+        words.append(f"{mice} test {'mice' if mice > 1 else 'mouse'}: every one of them weighs.")
+    if len(found) > 1:
+        words.append("The best of several, chosen by its score, looks a little better than it is.")
+    tests = tables.get("inference")
+    if tests is not None and len(tests):
+        published, exact = (
+            int((tests[f"p_{test}_holm"] < LEVEL).sum()) for test in ("rank_sum", "sign_flip")
+        )
+        words.append(
+            f"Of {len(tests)} pairs of decoders {published} differ as the paper tests "
+            f"(allocations as the unit), {exact} with mice as the unit (exact test, which "
+            f"cannot go below p = {tests['smallest_p'].min():.3g})."
+        )
+    nulls = tables.get("chance")
+    if nulls is not None and (nulls["decoder"] == best).any():
+        words.append(str(nulls.loc[nulls["decoder"] == best, "sentence"].iloc[0]))
+    return words
+
+
+def _worries(
+    parts: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Any], best: str | None
+) -> list[tuple[str, str]]:
+    said = [(sentence, "confounds") for sentence in _of(parts, "confounds", "flag")]
+    lost = [(sentence, "across-cohorts") for sentence in _of(parts, "across-cohorts", "loss")]
+    maps = []
+    for name, rows in parts.get("importance", {}).get("checks", {}).items():
+        if flagged := [row["check"] for row in rows if row["verdict"] == "flag"]:
+            maps.append((f"The map {name} is flagged by: {', '.join(flagged)}.", "importance"))
+    other = []
+    if warned := parts.get("recordings", {}).get("warned"):
+        words = f"{len(warned)} session{'s' if len(warned) > 1 else ''} with warnings of quality."
+        other.append((words, "recordings"))
+    if "shift" in parts:
+        shift = tables["shift"]
+        name = best if (shift["decoder"] == best).any() else str(shift["decoder"].iloc[0])
+        of_one = shift[shift["decoder"] == name]
+        sessions = of_one.groupby(["test_mouse", "session"])["verdict"]
+        for verdict in ("unusable", "shifted"):
+            if found := int(sessions.agg(lambda v, what=verdict: (v == what).any()).sum()):
+                words = f"{found} of {len(sessions)} test sessions are {verdict} for {name}."
+                other.append((words, "shift"))
+    return [*_few(said), *_few(lost), *_few(maps), *other]
+
+
+def _of(parts: Mapping[str, Mapping[str, Any]], name: str, verdict: str) -> list[str]:
+    return [words for found, words in parts.get(name, {}).get("headlines", []) if found == verdict]
+
+
+def _few(worries: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    if len(worries) <= LISTED:
+        return worries
+    return [*worries[:LISTED], (f"And {len(worries) - LISTED} more like it.", worries[0][1])]
+
+
+def _protocol(table: pd.DataFrame, decoder: str) -> str:
+    if "protocol" not in table:
+        return ""
+    return str(table.loc[table["decoder"] == decoder, "protocol"].iloc[0])
