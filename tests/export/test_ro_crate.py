@@ -76,3 +76,22 @@ def test_study_that_is_not_finished_or_broken_is_named(study):
     (study / "report.html").unlink()
     with pytest.raises(UserError, match="run the study first"):
         ro_crate.describe(study, licence="CC0-1.0")
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("{}", "Running and rest of mice decoded"),
+        ('{"target": "states"}', "Behavioural states of mice decoded"),
+        ('{"target": "pupil"}', "A trace of the behaviour (pupil) of mice decoded"),
+        ('{"kind": "encoding"}', "Responses of neurons to images, predicted"),
+    ],
+)
+def test_crate_says_what_was_decoded(study, config, said):
+    (study / "config.json").write_text(config)
+    made = ro_crate.describe(study, licence="CC0-1.0")["@graph"]
+    (root,) = [one for one in made if one["@id"] == "./"]
+    assert root["description"].startswith(said)
+    (study / "config.json").write_text("[1")
+    with pytest.raises(UserError, match=r"config\.json: no config that a run wrote"):
+        ro_crate.describe(study, licence="CC0-1.0")

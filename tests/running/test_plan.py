@@ -359,6 +359,7 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     name = "train-b+c+d.valid-e.test-a"
     outputs = [
         *(f"recordings/{session}.h5" for session in study.mouse_of),
+        "recorded/b1.h5",  # before it is brought to another frame rate
         f"features/cnn/{name}.h5",  # links
         "features/cnn/train-b+c+d/a.h5",
         f"predictions/cnn/{name}.h5",
@@ -373,6 +374,7 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     jobs = [Job("rule", (f"results/lab/{output}",), None, 1, {}) for output in outputs]
     expected = {
         "recordings": 75 * 256,  # frames of all sessions
+        "recorded": 12 * 256,
         "features": 2 * 21 * 1280 * 2,  # of two validation mice, which choose an epoch each
         "predictions": 21 * 13,  # those of mouse a
         "models": 20_000_000 + 200_000,

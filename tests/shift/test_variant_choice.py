@@ -195,3 +195,6 @@ def test_an_adaptive_decoder_is_of_two_or_more_and_its_protocol_is_named():
     settings = {"adaptive_of": both, "by": "validation"}
     with pytest.raises(UserError, match=r"decoders.best.margin: is what choosing by the recording"):
         study(best=settings | {"margin": 0.2})
+    for name in ("small", "study"):  # what rows of tables/variants.tsv are called
+        with pytest.raises(UserError, match=rf"decoders.{name}: stands beside variants"):
+            study(**{name: {"adaptive_of": both}})

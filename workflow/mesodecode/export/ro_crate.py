@@ -73,8 +73,8 @@ def describe(
         "@id": "./",
         "@type": "Dataset",
         "name": f"mesodecode study {study.name}",
-        "description": "Running and rest of mice decoded from widefield calcium imaging, across "
-        f"mice: tables, figures, models and predictions of the study {study.name}",
+        "description": f"{_subject(study / 'config.json')}: tables, figures, models and "
+        f"predictions of the study {study.name}",
         "datePublished": _date(dates[-1])[:10],
         "license": {"@id": given["@id"]},
         "conformsTo": {"@id": PROFILE},
@@ -93,6 +93,20 @@ def describe(
     about = [descriptor, root, profile | {"version": "0.5"}, given, *people, action, tool]
     graph = [*about, *software, *inputs, *files]
     return {"@context": [f"{CRATE}/context", TERMS], "@graph": graph}
+
+
+def _subject(config: Path) -> str:
+    """Return what a study is about, by its resolved config. Raises UserError for no config."""
+    try:
+        found = dict(json.loads(config.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise UserError(f"{config}: no config that a run wrote; run the study again") from None
+    if found.get("kind") == "encoding":
+        return "Responses of neurons to images, predicted from the images"
+    target = found.get("target", "run")
+    named = {"run": "Running and rest", "states": "Behavioural states"}
+    what = named.get(target, f"A trace of the behaviour ({target})")
+    return f"{what} of mice decoded from widefield calcium imaging, across mice"
 
 
 def _is_kept(path: Path) -> bool:

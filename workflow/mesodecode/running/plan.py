@@ -27,7 +27,7 @@ from mesodecode.study.study import Study
 
 # folders of results/
 LARGE = ("simulated", "recordings", "trained", "passed", "features", "models", "predictions")
-LARGE += ("ceilings", "variants")
+LARGE += ("ceilings", "variants", "recorded")
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
 PASSED_BYTES = 9, 4  # frame and label of a frame, and its logit of an epoch, before compression
@@ -274,7 +274,10 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
 
     if folder == "variants" and output.parent.name != "recordings":
         return 0
-    if folder in ("recordings", "simulated", "variants") and output.suffix in (".h5", ".tif"):
+    if folder in ("recordings", "recorded", "simulated", "variants") and output.suffix in (
+        ".h5",
+        ".tif",
+    ):
         return movies.get(output.stem, (0, 0))[1]
     if folder == "features":  # of a mouse; those of an allocation are links
         if output.parent.parent.name == "features":

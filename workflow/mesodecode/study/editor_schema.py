@@ -29,6 +29,7 @@ def build(address: str = "") -> dict[str, Any]:
     for name, path in schema.files().items():
         if path.parent.name == "tables" and name in decoding["properties"]:
             _fill(decoding["properties"][name], name)
+    _tables(decoding)
     _lines(decoding, "decoders", KINDS)
     _lines(decoding, "importance", schema.IMPORTANCE)
     lines = decoding["properties"]["importance"]["additionalProperties"]["properties"]
@@ -73,6 +74,15 @@ def _fill(spec: dict[str, Any], name: str) -> None:
     own = spec.get("properties", {})
     more = {k: v for k, v in table.items() if k not in ("title", "description", *spec)}
     spec |= more | {"properties": table["properties"] | own}
+
+
+def _tables(config: dict[str, Any]) -> None:
+    """Let cohorts and variants say in their lines what the tables of the config may."""
+    tables = config["properties"]
+    for key in ("by_cohort", "variants"):
+        own = tables[key]["additionalProperties"]["properties"]
+        for name in own.keys() & {"recordings", "corrections", "simulate"}:
+            own[name] = copy.deepcopy(tables[name]) | {"description": own[name]["description"]}
 
 
 def _lines(config: dict[str, Any], key: str, kinds: Iterable[str]) -> None:

@@ -172,6 +172,12 @@ def check(decoders: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     `decoders`: name -> `decoder_table.Decoder`, all of them.
     """
     _check_used(decoders, config["variants"])
+    for name, decoder in decoders.items():
+        if decoder.kind == "adaptive" and name in (OWN, *config["variants"]):
+            raise UserError(
+                f"config: decoders.{name}: stands beside variants in their table under its name, "
+                f"and '{name}' is one of them; rename it"
+            )
     known: dict[str, str] = {}
     # the study's own first: it is the variant that is told to differ
     for name in sorted(decoders, key=lambda n: of(n, decoders) is not None):
