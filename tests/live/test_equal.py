@@ -42,8 +42,11 @@ def test_a_compiled_network_gives_the_same_within_a_bound(tmp_path, capfd):
     path = write(tmp_path / "t1.h5", segment=CUT)
     frames, probability = offline(files, read_recording(path))
     out = tmp_path / "live.tsv"
+    counted = torch._dynamo.utils.counters["stats"]
+    counted.clear()
     assert live("--weights", *files, "--source", path, "--out", out, compile="--compile") == 0
     assert "compiled in" in capfd.readouterr().err
+    assert counted["unique_graphs"] == 1  # none again for the first frame
     found = table(out)
     assert found.frame.tolist() == frames.tolist()
     np.testing.assert_allclose(found.probability, probability, atol=1e-3)

@@ -18,6 +18,7 @@ from mesodecode.decoders.steps import Steps
 # Seconds that an image of 128 × 128 px gains in a compiled step of EfficientNet-B0 against a
 # captured one (H200: 23 µs in batches of 512, 39 µs in runs of 16), and that compiling takes.
 GAIN, COST = 3e-5, 90.0
+WARM = 5  # passes before the first frame
 
 
 def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> None:
@@ -55,13 +56,14 @@ def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
     Features differ in the last bits from those that are not compiled. Where compiling fails, a line
     says so and the network stays as it is.
     """
-    image = torch.zeros(1, 3, *size).to(memory_format=torch.channels_last)
     print(f"compiling {' x '.join(map(str, size))} px", file=sys.stderr, flush=True)
     start = time.monotonic()
     try:
         made = torch.compile(cnn.features, dynamic=False, options={"freezing": True})
-        with torch.inference_mode():
-            made(image)
+        with torch.inference_mode():  # the image too: of another, it would be compiled again
+            image = torch.zeros(3, *size)[None].to(memory_format=torch.channels_last)
+            for _ in range(WARM):
+                made(image)
     except Exception as error:  # no compiler on this machine, and much else
         print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
         return
