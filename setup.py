@@ -21,8 +21,8 @@ class WithWorkflow(build_py):
         package = Path(self.build_lib, "mesodecode")
         for name in ("schemas", "reference", "report", "rules"):
             shutil.copytree(f"workflow/{name}", package / "workflow" / name, dirs_exist_ok=True)
-        for name in ("Snakefile", "demo.yaml"):
-            shutil.copy(name, package)
+        for name in ("Snakefile", "demo.yaml", "workflow/Snakefile"):
+            shutil.copy(name, package / name)
 
 
 setup(cmdclass={"build_py": WithWorkflow})

@@ -396,7 +396,8 @@ def test_jobs_read_the_mice_that_the_config_names(tmp_path):
     (null,) = [line for line in lines if f"--out {folder}/null/{name}.h5" in line]
     assert "--decoder null" in null and f"--weights {results}/models/null/{name}.pt " in null
     check = next(line for line in lines if f"--out {folder}/gru/{name}.check.h5" in line)
-    assert check.count(f"{folder}/gru/") == 6 and "--truth" not in check  # 5 maps, its own file
+    assert f"--maps {folder}/maps.txt " in check and "--truth" not in check
+    assert jobs["maps_of_analysis"] == 2
     (judge,) = [line for line in lines if "map-checks" in line and "--name published" in line]
     for flag, start in (("--maps", "gru/"), ("--null-maps", "null/"), ("--seed-maps", "s2/")):
         assert f"{flag} {folder}/{start}train-c+d+e.valid-b.test-a.h5" in judge

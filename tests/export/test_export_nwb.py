@@ -303,7 +303,7 @@ def other_masks(folder):
         (lambda f: (f / f"predictions/ridge/{TESTS_A[0]}.h5").unlink(), "run the decoder first"),
         (no_recording, "not a preprocessed recording"),
         (lambda f: (f / f"recordings/{FIRST}.h5").unlink(), "No such file"),
-        (other_labels, "has other frames or labels"),
+        (other_labels, "has other frames, labels or target"),
         (other_training_mice, "of other mice than their allocation"),
         (other_masks, "not the masks that"),
     ],

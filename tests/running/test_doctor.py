@@ -12,7 +12,7 @@ import torch
 
 from mesodecode import cli
 from mesodecode.base.files import write_checksum
-from mesodecode.running import doctor, preflight
+from mesodecode.running import doctor, partitions, preflight
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN, Check
 
 
@@ -153,7 +153,8 @@ def test_cluster(monkeypatch):
         "sinfo": "main*|up|1-00:00:00|(null)|16|64000\ngpu|up|12:00:00|gpu:a100:4|32|256000\n",
     }
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(preflight, "_ask", lambda command, *words: said[command])
+    for module in (preflight, partitions):
+        monkeypatch.setattr(module, "ask", lambda command, *words: said[command])
     state, words = doctor.slurm()
     assert state == OK and words.startswith("partitions: main, gpu with GPUs; default: main; ")
     said["scontrol"] = "Slurmctld(primary) at head is DOWN\n"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mesodecode import __version__
 from mesodecode.base.files import WORKFLOW, UserError, sha256, verify_checksum
-from mesodecode.running import preflight
+from mesodecode.running import partitions, preflight
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN, Check, gigabytes
 
 LOCK = WORKFLOW.parent / "envs/requirements.txt"
@@ -186,14 +186,14 @@ def slurm() -> tuple[str, str]:
         metadata.version("snakemake-executor-plugin-slurm")
     except metadata.PackageNotFoundError:
         return FAIL, "Snakemake cannot submit: `pip install snakemake-executor-plugin-slurm`"
-    nodes, default = preflight.partitions()
+    nodes, default = partitions.nodes()
     names = {n.partition: "with GPUs" if n.gpus else "" for n in sorted(nodes, key=_has_gpu)}
     listed = ", ".join(f"{name} {gpus}".strip() for name, gpus in names.items())
     words = f"partitions: {listed}; default: {default or 'none'}"
     return OK, f"{words}; `mesodecode plan --profile slurm` holds a study against them"
 
 
-def _has_gpu(nodes: preflight.Nodes) -> bool:
+def _has_gpu(nodes: partitions.Nodes) -> bool:
     return bool(nodes.gpus)
 
 
