@@ -160,6 +160,28 @@ def test_figure_is_enlarged_and_a_table_saved_by_the_keyboard_alone(study, brows
 
 
 @browser_only
+def test_cells_of_a_saved_table_are_numbers_and_words_that_programs_read(study, browser):
+    write_report(study)
+    browser.open(study / "report.html")
+    cells = {
+        '<td class="n" data-value="0.12345">0.123</td>': "0.12345",
+        '<td class="n" data-value="2.563e-07">2.6 × 10⁻⁷</td>': "2.563e-07",
+        '<td class="n">18,000</td>': "18000",
+        '<td class="n">−0.5</td>': "-0.5",
+        '<td class="n" data-value="0.2">36%</td>': "0.2",
+        '<td class="n" data-value="nan">–</td>': "",
+        '<td class="n" data-value="0.1">0.1 to 0.2</td>': "0.1 to 0.2",
+        "<td>1, 2</td>": '"1, 2"',
+        '<td>said "so"</td>': '"said ""so"""',
+        "<td>1,2</td>": '"1,2"',  # names of mice, no number
+    }
+    for html, expected in cells.items():
+        row = f"<table><tr>{html}</tr></table>".replace("'", "\\'")
+        made = f"(d => (d.innerHTML = '{row}', cell(d.querySelector('td'))))"
+        assert browser.run(f"{made}(document.createElement('div'))") == expected, html
+
+
+@browser_only
 @pytest.mark.parametrize(("width", "dark"), [(380, True), (1400, False)])
 def test_page_fits_and_keeps_the_rules_of_axe(large, browser, width, dark):
     browser.open(large, width, dark)
