@@ -399,6 +399,14 @@ def test_cohorts():
     assert found["Corrections of the movies"].startswith("Of cohort rig: ")
     assert "each cohort tested by decoders trained and validated in the others" in text
     assert f"Mice are of 2 cohorts: lab (n = 3 mice) and rig (n = {len(mice) - 3} mice)." in text
+    assert "AUCs of cohorts are means over their test mice" in text and "is lost" not in text
+    plainly = study | {"allocation": allocation | {"cohorts": None}}
+    text = methods.cohorts(studies.resolve(plainly).config)
+    assert "What is lost between cohorts is the mean over test mice of their AUC after" in text
+    other = {"target": "pupil", "cohorts": cohorts, "allocation": {"train": 1}}
+    study = STUDY | other | {"decoders": {"x": {"model": "ridge"}}, "comparisons": {}}
+    text = methods.cohorts(studies.resolve(study | {"importance": {}}).config)
+    assert text.endswith(" mice).") and "AUC" not in text
     plain = " ".join(blocks().values())
     assert "ohort" not in plain and "brought to" not in plain
 

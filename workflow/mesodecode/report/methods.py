@@ -83,7 +83,10 @@ def exclusions(config: Mapping[str, Any]) -> str:
 
 
 def cohorts(config: Mapping[str, Any]) -> str:
-    """Return which mice are of which cohort; none where there are no cohorts."""
+    """Return which mice are of which cohort, and what is made of it; none without cohorts.
+
+    The matrix of cohorts is of run and rest, and a loss of mice that their own cohort decoded too.
+    """
     taken = session_ids.included(config)
     named = [
         f"{name} (n = {len([m for m in mice if m in taken])} mice)"
@@ -91,10 +94,15 @@ def cohorts(config: Mapping[str, Any]) -> str:
     ]
     if not named:
         return ""
+    text = f" Mice are of {counted(len(named), 'cohort')}: {joined(named)}."
+    if config["target"] != "run":
+        return text
+    intervals = "with 95 % intervals of Student's t over mice"
+    if config["allocation"]["cohorts"] in ("leave_out", "mixed"):
+        return f"{text} AUCs of cohorts are means over their test mice, {intervals}."
     return (
-        f" Mice are of {counted(len(named), 'cohort')}: {joined(named)}. What is lost between "
-        "cohorts is the mean over test mice of their AUC after training in their own cohort less "
-        "that after training in another, with 95 % intervals of Student's t over mice."
+        f"{text} What is lost between cohorts is the mean over test mice of their AUC after "
+        f"training in their own cohort less that after training in another, {intervals}."
     )
 
 
