@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env docs demo benchmark-suite benchmark-suite2 test test-e2e test-gpu test-slurm lint lock clean
+.PHONY: help env docs audit demo benchmark-suite benchmark-suite2 test test-e2e test-gpu test-slurm lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,16 @@ docs: .venv-docs/.ready ## build the documentation site into site/, with a refer
 	$(PYTHON) -m venv --clear .venv-docs
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r envs/docs.txt
 	@touch $@
+
+# What a database says on the day is of no commit, so that nothing fails by it.
+AUDIT = .venv-audit/bin/pip-audit
+audit: ## list known vulnerabilities of the locked packages (a report: never fails; needs the network)
+	@if ! { test -x $(AUDIT) || { $(PYTHON) -m venv --clear .venv-audit && \
+		.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }; }; then \
+		echo 'make audit: no report: pip-audit could not be installed (no network?)'; \
+	elif ! $(AUDIT) --requirement envs/requirements.txt --no-deps --disable-pip --progress-spinner off; then \
+		echo 'make audit: see above: vulnerabilities, or a database that was not reached (no network?)'; \
+	fi
 
 demo: $(READY) ## run the whole workflow on the simulated cohort and print the AUC table
 	$(BIN)/mesodecode warm --progress $(BIN)/snakemake --cores $(CORES) --configfile demo.yaml

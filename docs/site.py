@@ -43,7 +43,14 @@ NAV = {  # pages that nobody names here are added to the last but one
         "encoding.md",
         "live.md",
     ],
-    "Project": ["changed-results.md", "changes.md", "benchmarks.md", "house.md", "adding.md"],
+    "Project": [
+        "changed-results.md",
+        "changes.md",
+        "benchmarks.md",
+        "security.md",
+        "house.md",
+        "adding.md",
+    ],
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 OF_RESULTS = re.compile(r"results|runs again", re.IGNORECASE)

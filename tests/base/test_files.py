@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mesodecode.base.files import atomic_path, sha256
+from mesodecode.base.files import UserError, atomic_path, sha256
 
 
 def test_file_appears_whole_when_the_block_ends(tmp_path):
@@ -102,3 +102,10 @@ def test_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256(tmp_path / "a") == digest
+
+
+def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/stdout", tmp_path / "pipe"):  # as root, any could be
+        with pytest.raises(UserError, match="a pipe or device"), atomic_path(path):
+            pytest.fail("was opened")

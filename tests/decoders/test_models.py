@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 import fresh
+from make import Hostile
 from mesodecode import models
 from mesodecode.base.files import UserError
 from mesodecode.decoders.backbones import create_backbone
+from mesodecode.decoders.linear import read_weights
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
 from mesodecode.decoders.timm_import import timm
 from mesodecode.decoders.weights import Trained, load_trained
@@ -331,16 +334,6 @@ def test_a_missing_file_is_named(tmp_path):
             create_backbone(TINY, f"file:{tmp_path}/{name}")
 
 
-class Hostile:
-    """Unpickled, it would make a file."""
-
-    def __init__(self, sentinel):
-        self.sentinel = sentinel
-
-    def __reduce__(self):
-        return (Path.touch, (Path(self.sentinel),))
-
-
 def test_code_in_a_weights_file_is_never_run(tmp_path):
     sentinel = tmp_path / "sentinel"
     torch.save({"conv_stem.weight": Hostile(sentinel)}, tmp_path / "zip.pth")
@@ -357,6 +350,77 @@ def test_code_in_a_weights_file_is_never_run(tmp_path):
             assert not sentinel.exists()
     pickle.loads((tmp_path / "plain.pth").read_bytes())  # the trap itself works
     assert sentinel.exists()
+
+
+GRU = {"rnn": "gru", "hidden_size": 4, "num_layers": 2, "dropout": 0.0, "bidirectional": True}
+
+
+def gru_state(change=lambda value: value):
+    return {name: change(value) for name, value in rnn_decoder(3, GRU).state_dict().items()}
+
+
+CLAIMS = {
+    # what a file claims: (what of it is another, words of the line)
+    "units": ({"settings": GRU | {"hidden_size": 10**8}}, "other sizes than its settings"),
+    "units past all numbers": ({"settings": GRU | {"hidden_size": 10**18}}, "no network"),
+    "layers": ({"settings": GRU | {"num_layers": 10**9}}, "other sizes than its settings"),
+    "no units": ({"settings": {}}, "no network"),
+    "one value for all": (
+        {"state": gru_state(lambda value: torch.zeros(1).expand(value.shape))},
+        "no tensor that has all its values",
+    ),
+    "a table of features": (
+        {"state": gru_state() | {"rnn.weight_ih_l0": torch.zeros(1).expand(12, 10**12)}},
+        "no tensor that has all its values",
+    ),
+    "a sparse tensor": (
+        {
+            "state": {
+                "a": torch.sparse_coo_tensor([[0], [0]], [1.0], (9**9, 9**9), check_invariants=True)
+            }
+        },
+        "no tensor that has all its values",
+    ),
+    "text": ({"state": {"a": "b"}}, "no tensor"),
+    "a list": ({"state": [torch.zeros(1)]}, "no tensor"),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+@pytest.mark.parametrize("kind", ["roi_rnn", "finetuned"])
+def test_weights_that_claim_more_than_is_in_the_file_are_refused(tmp_path, case, kind):
+    changes, words = CLAIMS[case]
+    mice = {"train_mice": ("a",), "valid_mice": ("b",)}
+    content = {"kind": kind, "settings": GRU, "state": gru_state()} | mice | changes
+    if kind == "finetuned" and isinstance(content["state"], dict):
+        content["state"] = {f"rnn.{name}": value for name, value in content["state"].items()}
+    torch.save(content, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=words) as caught:
+        load_trained(tmp_path / "w.pt", kind)
+    assert str(tmp_path / "w.pt") in str(caught.value)
+
+
+def test_weights_that_unpack_to_more_than_their_bytes_are_refused(tmp_path):
+    torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "w.pt") as given,
+        zipfile.ZipFile(tmp_path / "z.pt", "w", zipfile.ZIP_DEFLATED) as out,
+    ):
+        for item in given.infolist():
+            held = given.read(item)
+            out.writestr(item.filename, bytes(len(held)) if "/data/" in item.filename else held)
+    with pytest.raises(UserError, match=r"z.pt: .* bytes that say to hold 4,"):
+        create_backbone(TINY, f"file:{tmp_path}/z.pt")
+    np.savez_compressed(tmp_path / "w.npz", coef=np.zeros(10**5))
+    with pytest.raises(UserError, match=r"w.npz: .* bytes that say to hold 800,"):
+        read_weights(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("name", ["hf-hub:someone/net", "local-dir:/tmp", "../net", ""])
+def test_a_backbone_that_could_be_fetched_from_a_stranger_is_refused(name, monkeypatch):
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("was asked for"))
+    with pytest.raises(UserError, match="no name of a model of timm"):
+        CNNDecoder(name)
 
 
 # --- ImageNet weights without a network --------------------------------------------------------

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
+
+import joblib
 import numpy as np
 import pytest
 import torch
 
+from make import Hostile
 from make_recordings import LEAD, PLANTED, recordings, write_rois
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.decoders import predictions
 from mesodecode.decoders.networks import RNNDecoder
 from mesodecode.decoders.predictions import bind
 from mesodecode.decoders.roi_classical import (
+    Fitted,
     decodable,
     fit_classical,
     flat_windows,
+    load_fitted,
+    make_model,
     predict_classical,
 )
 from mesodecode.decoders.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
@@ -166,3 +174,39 @@ def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
     foreign = ["--labels-of", "m3_s1=m1_s1"]
     assert main([*map(str, ["train-roi", *roles, *gru_out, *small, *foreign])]) == 1
     assert "two sessions of one mouse" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "model", ["logistic_regression", "linear_svm", "ridge", "gradient_boosting"]
+)
+def test_a_fitted_model_reads_back_as_it_was(tmp_path, model):
+    rows = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    settings = {"model": model, "C": 1.0, "seed": 1, "trees": 5}
+    fitted = make_model(settings).fit(rows.copy(), rows[:, 0] > 0)  # which scales in place
+    Fitted(fitted, settings, ("a", "b"), ("c",)).save(tmp_path / "m.joblib")
+    back = load_fitted(tmp_path / "m.joblib")
+    assert (back.settings, back.train_mice, back.valid_mice) == (settings, ("a", "b"), ("c",))
+    np.testing.assert_array_equal(back.model.predict(rows.copy()), fitted.predict(rows.copy()))
+
+
+@pytest.mark.parametrize(
+    "dump", [lambda content, path: path.write_bytes(pickle.dumps(content)), joblib.dump]
+)
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: np.array([one], object)])
+def test_code_in_a_fitted_model_is_never_run(tmp_path, dump, wrap):
+    path, sentinel = tmp_path / "m.joblib", tmp_path / "sentinel"
+    dump({"model": wrap(Hostile(sentinel)), "settings": {}, "train_mice": ("a",)}, path)
+    with pytest.raises(UserError, match=r"m.joblib: not a model .*fit it again"):
+        load_fitted(path)
+    assert not sentinel.exists()
+    joblib.load(path)  # the trap itself works
+    assert sentinel.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04", b"text", pickle.dumps([1]), pickle.dumps({})]
+)
+def test_a_fitted_model_of_something_else_is_refused(tmp_path, content):
+    (tmp_path / "m.joblib").write_bytes(content)
+    with pytest.raises(UserError, match=r"m.joblib: .*fit it again"):
+        load_fitted(tmp_path / "m.joblib")

@@ -24,9 +24,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from make import ROOT
+from make import ROOT, Hostile
 from make_movies import FRAMES as WHOLE
 from make_movies import photon_series, save_h5, save_nwb, save_v73, save_video, save_zarr
+from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings.readers import open_movie
@@ -179,6 +180,13 @@ def cut_video(path):
     path.write_bytes(content[: len(content) // 2])
 
 
+def zarr_of_large_frames(path):
+    import zarr
+
+    array = zarr.create_array(str(path), shape=(T, 10**5, 10**5), chunks=(1, 999, 999), dtype="u2")
+    array[0, :9, :9] = 1
+
+
 MOVIES = {
     # what is wrong: (file name, how to write it, words of the line)
     "a file of nothing": ("x.tif", lambda p: p.touch(), "not a TIFF file"),
@@ -235,6 +243,22 @@ MOVIES = {
             "f", FRAMES.shape, "u2", external=[("gone.raw", 0, FRAMES.nbytes)]
         ),
         "cannot be read",
+    ),
+    "HDF5 of frames that no camera takes": (
+        "x.h5",
+        lambda p: h5py.File(p, "w").create_dataset(
+            "f", (T, 10**5, 10**5), "u2", external=[("gone.raw", 0, T * 2 * 10**10)]
+        ),
+        "frames of 100000 x 100000 px, 20.0 GB each",
+    ),
+    "Zarr of frames that no camera takes": ("x.zarr", zarr_of_large_frames, "20.0 GB each"),
+    "a name of sides whose product is 0 in 64 bits": (
+        "x_4294967296_4294967296_uint16.dat",
+        lambda p: p.write_bytes(bytes(100)),
+        "no whole number of frames",
+    ),
+    "a name of frames without pixels": (
+        *("x_0_9_uint16.dat", lambda p: p.write_bytes(bytes(100)), "frames without pixels"),
     ),
     "Zarr with a missing chunk": ("x.zarr", damaged_zarr("c/2/*/*", None), "10 of 40 frames are 0"),
     "Zarr with a damaged chunk": (
@@ -569,16 +593,6 @@ def test_bad_time_stamps(lab, capsys, case):
 # --- files that hold code ----------------------------------------------------------------------
 
 
-class Hostile:
-    """Unpickled, it would make a file."""
-
-    def __init__(self, sentinel):
-        self.sentinel = sentinel
-
-    def __reduce__(self):
-        return (Path.touch, (Path(self.sentinel),))
-
-
 def save_pickle(path, sentinel):
     path.write_bytes(pickle.dumps(Hostile(sentinel)))
 
@@ -610,6 +624,49 @@ def test_a_pickle_in_a_zarr_chunk_is_never_opened(lab, capsys, place):
     save_pickle(lab / "x.zarr" / "0.0.0", lab / "sentinel")
     assert "not a readable Zarr folder" in refused(lab, capsys, movie=lab / "x.zarr")
     assert not (lab / "sentinel").exists()
+
+
+# --- files that claim more than there is memory ------------------------------------------------
+
+
+def sparse_npy(path):
+    """A whole file of 80 MB, hardly a block of which is on the disk."""
+    header = {"descr": "<f8", "fortran_order": False, "shape": (10**7,)}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 8 * 10**7)
+
+
+CLAIMS = {
+    "HDF5": ("x.h5", lambda p: h5py.File(p, "w").create_dataset("runrest", (10**7,), "f8")),
+    "MAT v5": (
+        "x.mat",
+        lambda p: scipy.io.savemat(p, {"runrest": np.zeros(10**7)}, do_compression=True),
+    ),
+    "NPY": ("x.npy", sparse_npy),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_a_variable_larger_than_memory_is_told_before_it_is_read(lab, capsys, monkeypatch, case):
+    name, save = CLAIMS[case]
+    save(lab / name)
+    monkeypatch.setattr(files, "free_memory", lambda: 70 * 10**6)
+    line = refused(lab, capsys, behavior=lab / name)
+    assert line.startswith(f"{lab / name}: ") and "takes 0.1 GB of memory, and 0.1 GB are" in line
+    monkeypatch.setattr(files, "free_memory", lambda: 81 * 10**6)
+    assert "GB of memory" not in refused(lab, capsys, behavior=lab / name)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.tif"])
+def test_a_mask_larger_than_memory_is_told_before_it_is_read(lab, capsys, monkeypatch, name):
+    if name == "x.npy":
+        sparse_npy(lab / name)
+    else:
+        tifffile.imwrite(lab / name, np.zeros((8500, 8500), np.uint8), compression="zlib")
+    monkeypatch.setattr(files, "free_memory", lambda: 70 * 10**6)
+    line = refused(lab, capsys, roi_masks=lab / name)
+    assert str(lab / name) in line and "GB of memory" in line
 
 
 # --- cut at any byte ---------------------------------------------------------------------------

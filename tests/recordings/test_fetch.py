@@ -14,6 +14,7 @@ import pytest
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import fetch
+from mesodecode.study import file_formats
 
 CONTENT = {
     "s1.tif": np.random.default_rng(0).bytes(3_500_000),
@@ -221,3 +222,29 @@ def test_a_disk_without_room_is_said_before_the_download(server, tmp_path, monke
     with pytest.raises(UserError, match="4 MB to download, but 1 MB are free"):
         fetch.fetch(fetch.record_files("zenodo:7", site=site), tmp_path)
     assert not downloads(server)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/etc/x.mat", "folder that Snakemake"),
+        ("../x.mat", "folder that Snakemake"),
+        ("data/../../x.mat", "folder that Snakemake"),
+        ("data/sitecustomize.py", "name of data"),
+        (".bashrc", "name of data"),
+        ("data/authorized_keys", "name of data"),
+        (".", "folder that Snakemake"),
+    ],
+)
+def test_a_config_has_no_other_file_written_by_a_record(tmp_path, monkeypatch, path, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=words):
+        file_formats.check_fetched(path)
+
+
+@pytest.mark.parametrize("path", ["x.mat", "data/s1.TIF", "./a/../b/x.nwb", "link/x.csv"])
+def test_a_record_fills_the_folder_of_the_study(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("/tmp")  # the data are on another disk
+    file_formats.check_fetched(path)
+    file_formats.check_fetched(tmp_path / path)

@@ -230,3 +230,9 @@ def test_a_search_of_settings_knows_of_cohorts(tmp_path):
         part = studies.resolve(tuning.part_of(whole.config, "linear"))
         assert part.config["tune"] == whole.config["tune"] and part.decoders == whole.decoders
         assert (part.mice, part.allocations) == (whole.mice, whole.allocations)
+
+
+def test_the_record_of_a_cohort_is_no_other_command():
+    own = CONFIG["by_cohort"]["rig"] | {"fetch": "zenodo:1; touch x"}
+    with pytest.raises(UserError, match=r"by_cohort.rig.*fetch"):
+        studies.resolve(CONFIG | {"by_cohort": {"rig": own}})

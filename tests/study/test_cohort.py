@@ -757,6 +757,24 @@ FILES = {
         STUDY + "exclude: {2026-01-01: dark}\n",
         "YAML reads the key 2026-01-01 as the date 2026-01-01; write it in quotes",
     ),
+    "a program": ("__use_yte__: true\nnote: ?1 / 0\n" + STUDY, "line 1: __use_yte__ makes a con"),
+    "a program, switched off": (STUDY + "__use_yte__: false\n", "makes a config a program"),
+    "a list that holds itself": (STUDY + "note: &a [*a]\n", "its anchors stand for"),
+    "a table that holds itself": (STUDY + "note: &a {b: *a}\n", "its anchors stand for"),
+    "anchors of anchors": (
+        STUDY
+        + "x0: &x0 [a]\n"
+        + "".join(f"x{n + 1}: &x{n + 1} [{', '.join([f'*x{n}'] * 10)}]\n" for n in range(20)),
+        "its anchors stand for",
+    ),
+    "merges of merges": (
+        STUDY
+        + "x0: &x0 {a: 1}\n"
+        + "".join(f"x{n + 1}: &x{n + 1} {{<<: [*x{n}, *x{n}]}}\n" for n in range(40)),
+        "its anchors stand for",
+    ),
+    "lists in lists": (STUDY + "note: " + "[" * 5000, "tables in tables without end"),
+    "an object of Python": (STUDY + "note: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
     "open bracket": (STUDY + "note: [b\n", "not valid YAML"),
     "tab": (STUDY + "\tnote: b\n", "not valid YAML"),
     "unknown anchor": (STUDY + "note: *nothing\n", "not valid YAML"),

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from make import ALL, LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, snakemake
 from mesodecode.report import given, sections
@@ -541,6 +542,21 @@ def test_missing_recordings_are_fetched_by_name(lab):
         f"mesodecode fetch zenodo:10408334 --only {name} --out 'my data'"
         for name in ("a2.tif", "c1.mat")
     ]
+
+
+def test_a_record_writes_into_the_folder_of_the_study_only(lab):
+    recordings = STUDY["recordings"] | {"movie": "../{session}.tif"}
+    config = STUDY | {"fetch": "zenodo:10408334", "recordings": recordings}
+    assert "fetch: ../a1.tif is missing, and is downloaded into" in fails(lab, config=config)
+    for session in ("a1", "a2", "b1", "c1", "d1", "e1"):
+        (lab.parent / f"{session}.tif").touch()
+    jobs, _ = plan(lab, config=config)
+    assert "fetch" not in jobs
+
+
+def test_a_config_that_is_a_program_is_refused(lab):
+    (lab / "theirs.yaml").write_text(yaml.safe_dump({"__use_yte__": True} | STUDY))
+    assert "__use_yte__ makes a config a program" in fails(lab, config=lab / "theirs.yaml")
 
 
 def test_masks_and_exchanged_labels_reach_the_verbs(lab):

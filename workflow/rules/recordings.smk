@@ -20,6 +20,7 @@ from mesodecode.base.files import matching
 from mesodecode.study import (
     cohort_table,
     correction_table,
+    file_formats,
     schema,
     session_ids,
     variants,
@@ -88,7 +89,7 @@ if FETCHED_FILES:
         message:
             "Fetching {wildcards.source_file}"
         shell:
-            "mesodecode fetch {params.record} "
+            "mesodecode fetch {params.record:q} "
             "--only {params.name:q} --out {params.folder:q} 2> {log:q}"
 
 

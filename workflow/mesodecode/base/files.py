@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 # Schemas, rules and the published tables: beside the package, or in it where a wheel was installed.
 _PACKAGE = Path(__file__).parents[1]
 WORKFLOW = _PACKAGE / "workflow" if (_PACKAGE / "workflow").is_dir() else _PACKAGE.parent
+GB = 1_000_000_000
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the device is full, or a user's share of it
 
 
@@ -43,6 +45,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+        raise UserError(f"{path}: a pipe or device, which a file would replace; name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -100,6 +104,50 @@ def verify_checksum(path: str | Path) -> None:
         raise UserError(
             f"{path}: does not have the SHA-256 in {beside.name}: damaged or replaced; delete both "
             "and fetch or copy them again"
+        )
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that are free, within the limit of a job of SLURM."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    limit = os.environ.get("SLURM_MEM_PER_NODE")  # MB
+    return min(free, int(limit) << 20) if limit and limit.isdigit() else free
+
+
+def check_memory(n_bytes: int, path: str | Path, what: str) -> None:
+    """Raise UserError if what a file says to hold is more than the memory that is free.
+
+    Asked before it is read: a header of some bytes may claim any size.
+    """
+    if n_bytes > 1 << 26 and n_bytes > (free := free_memory()):
+        raise UserError(
+            f"{path}: {what} takes {n_bytes / GB:,.1f} GB of memory, and {free / GB:,.1f} GB are "
+            "free; damaged? if not, read it where there is more"
+        )
+
+
+def unpacked_size(path: str | Path) -> int:
+    """Return the bytes that a zip archive says to hold; 0 of any other file.
+
+    Raises zipfile.BadZipFile if its list of content cannot be read.
+    """
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return sum(item.file_size for item in archive.infolist())
+
+
+def check_stored(path: str | Path) -> None:
+    """Raise UserError if a zip archive says to hold more than its own bytes.
+
+    Weights are not compressed, neither by torch nor by `numpy.savez`.
+    """
+    if (held := unpacked_size(path)) > os.path.getsize(path):
+        raise UserError(
+            f"{path}: {os.path.getsize(path):,} bytes that say to hold {held:,}; weights are not "
+            "compressed: not read"
         )
 
 

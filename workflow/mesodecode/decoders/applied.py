@@ -187,8 +187,8 @@ def load(
 ) -> Loaded:
     """Read a trained decoder: .pt of a network, .npz of the linear baseline, .joblib of fit-roi.
 
-    A .joblib is a pickle, which runs code: load only what your own run wrote. `cnn`: that of a
-    decoder of a frozen CNN. Raises UserError if the file is none of these, or `cnn` does not fit.
+    `cnn`: that of a decoder of a frozen CNN. Raises UserError if the file is none of these, or
+    `cnn` does not fit.
     """
     suffix = Path(path).suffix
     if cnn and suffix != ".pt":

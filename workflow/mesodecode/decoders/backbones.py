@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from mesodecode.base.files import UserError, atomic_path, file_of, verify_checksum, write_checksum
+from mesodecode.base.files import (
+    UserError,
+    atomic_path,
+    check_stored,
+    file_of,
+    verify_checksum,
+    write_checksum,
+)
 
 
 def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Module:
@@ -26,6 +34,8 @@ def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Modu
     """
     from mesodecode.decoders.timm_import import timm
 
+    if not re.fullmatch(r"\w+(\.\w+)*", name, re.ASCII):  # timm would ask a hub for hf-hub:NAME
+        raise UserError(f"backbone {name!r}: no name of a model of timm")
     # no line for each of its client's retries: the last error is reported
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
@@ -144,8 +154,9 @@ def _load_backbone(net: nn.Module, path: Path, head: bool) -> None:
 
 def _load_safely(path: Path) -> dict[str, Any]:
     try:
+        check_stored(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+    except (OSError, UserError):
         raise
     except Exception as error:  # unpickling a damaged or hostile file raises many kinds
         first = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -5,15 +5,14 @@ Wherever they are kept, it is in as many bytes as recorded, as `kept` says; netw
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
-import psutil
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.recordings.recording import Recording
 
@@ -24,9 +23,7 @@ def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on a device; on the CPU, within the limit of a job."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = psutil.virtual_memory().available
-    limit = os.environ.get("SLURM_MEM_PER_NODE")  # MB
-    return min(free, int(limit) << 20) if limit and limit.isdigit() else free
+    return files.free_memory()
 
 
 def open_frames(

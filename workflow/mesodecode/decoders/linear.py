@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, check_stored
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
 from mesodecode.decoders.fitted_models import check_labels, predicted_by
@@ -189,6 +189,7 @@ def _of_states(
 def read_weights(path: str | Path) -> LinearWeights:
     """Read the file of `mesodecode fit-linear`. Raises UserError if it is none."""
     try:
+        check_stored(path)
         with np.load(path, allow_pickle=False) as file:
             content = dict(file)
         mice = {key: tuple(map(str, content.pop(key))) for key in ("train_mice", "valid_mice")}

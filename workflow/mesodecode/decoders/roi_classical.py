@@ -8,12 +8,12 @@ logistic regression and boosted trees (`mesodecode.study.targets`).
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -29,6 +29,28 @@ from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.roi_signals import SessionSignals
 from mesodecode.study.targets import Target
 
+# Module -> what of it a file of a fitted model may name: models of `make_model`, and arrays.
+TREES = "sklearn.ensemble._hist_gradient_boosting"
+PARTS = {
+    "numpy": "dtype ndarray",
+    "numpy._core.multiarray": "_reconstruct scalar",
+    "numpy.random._pcg64": "PCG64",
+    "numpy.random._pickle": "__bit_generator_ctor __generator_ctor",
+    "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+    "sklearn._loss._loss": "CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError "
+    "__pyx_unpickle_CyHalfMultinomialLoss",
+    "sklearn._loss.link": "IdentityLink Interval LogitLink MultinomialLogit",
+    "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
+    f"{TREES}.binning": "_BinMapper",
+    f"{TREES}.gradient_boosting": "HistGradientBoostingClassifier HistGradientBoostingRegressor",
+    f"{TREES}.predictor": "TreePredictor",
+    "sklearn.linear_model._logistic": "LogisticRegression",
+    "sklearn.linear_model._ridge": "Ridge RidgeClassifier",
+    "sklearn.pipeline": "Pipeline",
+    "sklearn.preprocessing._data": "StandardScaler",
+    "sklearn.preprocessing._label": "LabelBinarizer LabelEncoder",
+    "sklearn.svm._classes": "LinearSVC",
+}
 BLOCK = 4096  # windows of one prediction
 
 
@@ -43,19 +65,38 @@ class Fitted:
 
     def save(self, path: str | Path) -> None:
         """Write to `path` (.joblib), whole or not at all."""
-        with atomic_path(path) as part:
-            joblib.dump(vars(self), part)
+        with atomic_path(path) as part, open(part, "wb") as file:
+            pickle.dump(vars(self), file, protocol=4)  # whose names `PARTS` has
+
+
+class _Reader(pickle.Unpickler):
+    """Makes the parts of fitted models alone: a pickle may name any function, and call it."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a part of a model. Raises UnpicklingError if a name is of none."""
+        if name not in PARTS.get(module, "").split():
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+        return super().find_class(module, name)
 
 
 def load_fitted(path: str | Path) -> Fitted:
-    """Read what `Fitted.save` wrote: a pickle, which runs code; load what your own run wrote.
+    """Read what `Fitted.save` wrote: a pickle, of which nothing but `PARTS` is made.
 
-    Raises UserError if it does not say which mice it has seen.
+    Raises UserError if it is something else, or does not say which mice it has seen.
     """
-    content = joblib.load(path)
-    if "train_mice" not in content:
-        raise UserError(f"{path}: does not say which mice it has seen; fit it again")
-    return Fitted(**content)
+    try:
+        with open(path, "rb") as file:
+            content = _Reader(file).load()
+        if "train_mice" not in content:
+            raise UserError(f"{path}: does not say which mice it has seen; fit it again")
+        return Fitted(**content)
+    except (OSError, MemoryError, UserError):
+        raise
+    except Exception as error:  # unpickling raises many kinds
+        raise UserError(
+            f"{path}: not a model of `mesodecode fit-roi` of this version "
+            f"({' '.join(str(error).split())}); fit it again"
+        ) from error
 
 
 def make_model(settings: dict[str, Any]) -> ClassifierMixin:

@@ -135,6 +135,7 @@ def load_epochs(path: str | Path, *kinds: str) -> TrainedEpochs:
         ) from error
     if kinds and trained.kind not in kinds:
         raise UserError(f"{path}: of a '{trained.kind}' decoder; needs '{kinds[0]}'")
+    _check_states(path, trained, trained.states)
     return trained
 
 
@@ -148,4 +149,46 @@ def load_trained(path: str | Path, *kinds: str) -> Trained:
     if trained.kind not in kinds:
         needed = " or ".join(f"'{kind}'" for kind in kinds)
         raise UserError(f"{path}: weights of a '{trained.kind}' decoder; needs {needed}")
+    _check_states(path, trained, [trained.state])
     return trained
+
+
+def _check_states(
+    path: str | Path, trained: Trained | TrainedEpochs, states: list[dict[str, torch.Tensor]]
+) -> None:
+    """Raise UserError unless each weight has all its values in the file, and the network no more.
+
+    A tensor may claim any shape over one value, and settings any number of units.
+    """
+    for state in states:
+        for name, value in state.items() if isinstance(state, dict) else [("state", None)]:
+            if not _is_whole(value):
+                raise UserError(f"{path}: weight '{name}' is no tensor that has all its values")
+    if trained.kind == "cnn" or not states:
+        return
+    prefix = "rnn." if trained.kind == "finetuned" else ""
+    shapes = {
+        name.removeprefix(prefix): value.shape
+        for name, value in states[0].items()
+        if name.startswith(prefix)
+    }
+    try:
+        n_features = next(iter(shapes.values()))[1]
+        fits = trained.settings["num_layers"] <= len(shapes)
+        if fits:
+            with torch.device("meta"):  # which takes no memory
+                wanted = rnn_decoder(n_features, trained.settings).state_dict()
+            fits = {name: value.shape for name, value in wanted.items()} == shapes
+    except (LookupError, StopIteration, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: settings that are those of no network ({error!r})") from error
+    if not fits:
+        raise UserError(f"{path}: weights of other sizes than its settings say; train it anew")
+
+
+def _is_whole(value: Any) -> bool:
+    return (
+        isinstance(value, torch.Tensor)
+        and value.device.type == "cpu"
+        and value.layout == torch.strided
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )

@@ -19,7 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory, unpacked_size
 from mesodecode.recordings.readers import hdf5, npy
 
 ALLEN = "processing/brain_observatory_pipeline"
@@ -201,6 +201,7 @@ def _events(path: str | Path) -> np.ndarray:
     loaded: Any = npy.load(Path(path)) if str(path).endswith(".npy") else None
     if loaded is None:
         try:
+            check_memory(unpacked_size(path), path, "all in it")
             with np.load(path, allow_pickle=False) as file:
                 loaded = file["ev"]
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

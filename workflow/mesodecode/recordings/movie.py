@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import GB, UserError
 from mesodecode.recordings.axes import Axes
 
+LARGEST = 1 << 30  # bytes of a frame: 16384 x 16384 px of 32 bits
 SLAB = 256 << 20  # bytes read at a time where a file's chunks hold many frames
 
 
@@ -68,6 +69,16 @@ def check_pixels(dtype: np.dtype, path: str | Path) -> None:
     """Raise UserError unless pixels are whole or real numbers."""
     if dtype.kind not in "uif":
         raise UserError(f"{path}: pixels of type {dtype}; needs whole or real numbers")
+
+
+def check_frame(movie: Movie) -> None:
+    """Raise UserError if a frame is larger than that of any camera, before one is read."""
+    size = math.prod(movie.shape[1:]) * np.dtype(movie.dtype).itemsize
+    if size > LARGEST:
+        raise UserError(
+            f"{movie.path}: frames of {' x '.join(map(str, movie.shape[1:]))} px, {size / GB:,.1f} "
+            "GB each; damaged, or is time another axis? see movie_axes"
+        )
 
 
 class ArrayMovie(Movie):

@@ -11,6 +11,7 @@ import yaml
 
 from mesodecode.base.files import UserError
 
+MOST = 1_000_000  # values of a config; a study of 100 mice has some thousands
 # What YAML makes of a word without quotes, by its tag.
 READ_AS = {
     "int": "the number {}",
@@ -33,7 +34,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def check_duplicate_keys(path: str | Path) -> None:
-    """Raise UserError if YAML would change a name of the file or drop a key, or if it is no YAML.
+    """Raise UserError if YAML would change a name of the file or drop a key, or if it is no config.
 
     YAML takes the last of two equal keys without a word; a mouse listed twice would vanish. It
     also takes 0123 for 83 and 2026-01-01 for a date, so that a mouse or session would lose its
@@ -42,10 +43,13 @@ def check_duplicate_keys(path: str | Path) -> None:
     with open(path, encoding="utf-8") as file:
         try:
             root = yaml.compose(file, Loader=yaml.SafeLoader)
+            _check_plain(root, path)
             file.seek(0)
             yaml.safe_load(file)
         except yaml.YAMLError as error:
             raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        except RecursionError as error:
+            raise UserError(f"{path}: no config: tables in tables without end") from error
     for what, node in _names(root):
         _check_letters(node, what, path)
     todo, seen = [root] if root else [], set()
@@ -59,6 +63,35 @@ def check_duplicate_keys(path: str | Path) -> None:
             continue
         _check_keys(node, path)
         todo += [value for _, value in node.value]
+
+
+def _check_plain(root: yaml.Node | None, path: str | Path) -> None:
+    """Raise UserError if a config is a program, or its anchors stand for more than a config has.
+
+    Snakemake takes a config with `__use_yte__` for a template and evaluates the Python in it
+    (YTE), before any rule is read.
+    """
+    for key, _ in root.value if isinstance(root, yaml.MappingNode) else []:
+        if key.value == "__use_yte__":
+            raise UserError(
+                f"{path}: line {key.start_mark.line + 1}: __use_yte__ makes a config a program, "
+                "whose Python Snakemake runs as it reads it; write the values themselves, and run "
+                "no config that you did not read"
+            )
+    if root is not None and (n := _count(root, {})) > MOST:
+        raise UserError(f"{path}: no config: its anchors stand for {n:,} values; write fewer")
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node stands for, those behind anchors each time."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST + 1  # of a node that holds itself
+        pairs = isinstance(node, yaml.MappingNode)
+        inside = [each for pair in node.value for each in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_count(each, known) for each in inside)
+    return known[id(node)]
 
 
 def _check_keys(node: yaml.MappingNode, path: str | Path) -> None:

@@ -7,6 +7,7 @@ of it. Which module reads a format is said by imports where it is opened
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -100,6 +101,25 @@ def is_trial(path: PurePath) -> bool:
 def suffixes(*names: str) -> tuple[str, ...]:
     """Return the suffixes of formats."""
     return tuple(suffix for one in FORMATS if one.name in names for suffix in one.suffixes)
+
+
+def check_fetched(path: str | Path) -> None:
+    """Raise UserError if a file of a record is not to be written there.
+
+    What is missing is downloaded, so that a config and a record could write any file: it is one of
+    data, by its suffix, and in the folder of the study (a link in it may lead to another disk).
+    """
+    if Path.cwd() not in Path(os.path.abspath(path)).parents:
+        raise UserError(
+            f"config: fetch: {path} is missing, and is downloaded into the folder that Snakemake "
+            "runs in only; name it there (its folder may be a link to another disk)"
+        )
+    known = [suffix for one in FORMATS for suffix in one.suffixes]
+    if Path(path).suffix.lower() not in known:
+        raise UserError(
+            f"config: fetch: {path} is missing, and is downloaded only under a name of data "
+            f"({', '.join(known)})"
+        )
 
 
 def listed(what: str) -> str:

@@ -28,7 +28,10 @@ def on_disk(paths):
 
 
 def files_to_fetch():
-    """The files of all sessions that the config names one by one -> the record of each."""
+    """The files of all sessions that the config names one by one -> the record of each.
+
+    Those that are there, and elsewhere than in this folder, are not asked for.
+    """
     records = {s: STUDY.of_session(s)["fetch"] for s in STUDY.mouse_of}
     named = {
         path: record
@@ -37,7 +40,15 @@ def files_to_fetch():
         for path in STUDY.sources(kind, session)
         if record and not glob.has_magic(path)
     }
-    return dict(sorted(named.items()))
+    wanted = {}
+    for path, record in sorted(named.items()):
+        try:
+            file_formats.check_fetched(path)
+            wanted[path] = record
+        except UserError as error:
+            if not os.path.lexists(path):
+                raise WorkflowError(str(error)) from None
+    return wanted
 
 
 def preprocess_flags(wildcards):

@@ -3,10 +3,10 @@
 Example: mesodecode adapt --weights cnn.pt --train m2_s1.h5 --valid m5_s1.h5 --test m1_s1.h5
 --decoder cnn_past --normalise past --out cnn_past.h5 --validation cnn_past_valid.h5
 
-Decoders of images (networks, the linear baseline) and of ROI signals (recurrent, classical; a
-.joblib is a pickle, so only of your own run). The validation mouse is treated as the test mouse is,
-for thresholds and calibration. The protocol that tables carry (strict, first_unlabelled with its
-minutes, transductive, few_shot with its minutes or sessions) follows from the settings.
+Decoders of images (networks, the linear baseline) and of ROI signals (recurrent, classical). The
+validation mouse is treated as the test mouse is, for thresholds and calibration. The protocol that
+tables carry (strict, first_unlabelled with its minutes, transductive, few_shot with its minutes or
+sessions) follows from the settings.
 """
 
 from __future__ import annotations

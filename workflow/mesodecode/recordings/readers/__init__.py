@@ -21,6 +21,7 @@ from mesodecode.recordings.movie import (
     JoinedMovie,
     Movie,
     check_begins,
+    check_frame,
     check_opens,
 )
 from mesodecode.recordings.readers.behavior import read_behavior
@@ -266,6 +267,7 @@ def _open_one(
 ) -> Iterator[Movie]:
     """Open a file as a movie. Raises UserError if it holds other channels than are asked for."""
     with _of_format(file, names, asked, alone) as movie:
+        check_frame(movie)
         if movie.channels not in (1, channels) and channels is not None:
             raise UserError(
                 f"{file}: a stack of {movie.channels} channels; needs frames of one channel: set "

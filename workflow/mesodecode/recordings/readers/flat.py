@@ -8,6 +8,7 @@ pixels; Umit (github.com/LabeoTech) has a MAT file of the same name, with datSiz
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Layout:
     @property
     def frame_bytes(self) -> int:
         """Bytes of a frame of all channels."""
-        return int(np.prod([*self.lengths.values()])) * self.dtype.itemsize
+        return math.prod(self.lengths.values()) * self.dtype.itemsize
 
 
 @contextmanager
@@ -52,6 +53,8 @@ def open_flat(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
     """Open a file of pixels without a header. Raises UserError if its size or type is open."""
     layout = layout_of(path, asked)
     n_bytes = path.stat().st_size - layout.offset
+    if min(layout.lengths.values()) < 1:
+        raise UserError(f"{path}: frames without pixels, by {layout.by}; see movie_shape")
     n_frames, rest = divmod(n_bytes, layout.frame_bytes)
     size = " x ".join(f"{n} {letter}" for letter, n in layout.lengths.items())
     words = f"frames of {size} {layout.dtype} ({layout.frame_bytes} bytes each, by {layout.by})"

@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
 from mesodecode.recordings.readers import pixels
@@ -98,6 +98,7 @@ def _field(item: h5py.Dataset, field: str, path: str | Path) -> np.ndarray:
 
 def _words(item: h5py.Dataset, path: str | Path) -> np.ndarray:
     check_filters(item, path)
+    check_memory((item.size or 0) * item.dtype.itemsize, path, item.name)
     try:
         return np.asarray(item.asstr(errors="replace")[()], object)
     except Exception as error:
@@ -237,6 +238,7 @@ def dataset_movie(
 def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:
     """Return the whole of a dataset."""
     check_filters(item, path)
+    check_memory((item.size or 0) * item.dtype.itemsize, path, item.name)
     try:
         return item[()]
     except Exception as error:

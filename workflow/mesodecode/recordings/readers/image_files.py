@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.readers import hdf5, mat
 from mesodecode.study import file_formats
 
@@ -28,11 +28,15 @@ def read_image(
         if known in ("MAT", "HDF5"):
             return _held(Path(path), known == "MAT", dataset, setting)
         if known == "NPY":
-            return np.load(path, allow_pickle=False)
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            check_memory(array.nbytes, path, "its array")
+            return np.array(array)
         if known == "PNG":
             with Image.open(path) as image:
                 return np.asarray(image)
-        return tifffile.imread(path)
+        with tifffile.TiffFile(path) as tif:
+            check_memory(tif.series[0].nbytes if tif.series else 0, path, "its image")
+            return tif.asarray()
     except (FileNotFoundError, UserError):
         raise
     except Exception as error:  # the readers raise whatever they meet

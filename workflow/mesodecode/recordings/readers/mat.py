@@ -13,13 +13,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, words
 from mesodecode.recordings.readers import hdf5, pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, note_of, unreadable
 
 OBJECT = 0xDD000000  # with which the numbers that stand for an object begin
+# MATLAB's types whose values take what their shape says, and bytes of one.
+BYTES = {f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)}
+BYTES |= {"double": 8, "single": 4, "logical": 1, "char": 4}
 USUAL = "YXT"  # height x width x frames: how MATLAB keeps a movie
 
 
@@ -136,11 +139,12 @@ def _read_v5(path: str | Path) -> dict[str, np.ndarray | Held]:
 
     try:
         with warnings.catch_warnings(action="ignore", category=MatReadWarning):  # of objects, below
+            check_memory(_bytes_v5(path), path, "all in it")
             variables = scipy.io.loadmat(path, squeeze_me=False)
         objects = [value for value in variables.values() if isinstance(value, MatlabOpaque)]
         if objects:  # all of them have one name in scipy, under which the last is found
             objects = _objects_v5(path)
-    except MemoryError:
+    except (MemoryError, UserError):
         raise
     except Exception as error:  # scipy raises many kinds on a damaged file
         raise UserError(f"{path}: not a readable MAT file ({words(error)})") from error
@@ -152,6 +156,14 @@ def _read_v5(path: str | Path) -> dict[str, np.ndarray | Held]:
         name, kind = (item[key].item().decode("latin-1") for key in ("s0", "s2"))
         found[name] = _object(name, kind)
     return found
+
+
+def _bytes_v5(path: str | Path) -> int:
+    """Return the bytes that the numbers of a file take, by the heads of its variables."""
+    import scipy.io
+
+    heads = scipy.io.whosmat(path)
+    return sum(math.prod(shape) * BYTES.get(kind, 0) for _, shape, kind in heads)
 
 
 def _objects_v5(path: str | Path) -> list[np.ndarray]:

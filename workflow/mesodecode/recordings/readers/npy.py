@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
 from mesodecode.recordings.readers import mapped, pixels
@@ -59,11 +59,17 @@ def load(path: str | Path, *, whole: bool = True) -> np.ndarray:
     """Return the array of an NPY file. Raises UserError if it is none, or holds pickled objects."""
     check_opens(path)
     try:
-        return np.load(path, mmap_mode=None if whole else "r", allow_pickle=False)
+        # Mapped, a header that promises more than the file has is told before memory is taken.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        size = array.nbytes
     except MemoryError:
         raise
     except Exception as error:  # of damaged headers, numpy raises more than its own kind
         raise UserError(f"{path}: not a readable NPY file of numbers ({words(error)})") from error
+    if not whole:
+        return array
+    check_memory(size, path, "its array")
+    return np.array(array)
 
 
 def _of_folder(file: Path) -> np.ndarray:

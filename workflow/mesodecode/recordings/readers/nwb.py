@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.axes import Axes, axes_of
 from mesodecode.recordings.movie import Movie, words
 from mesodecode.recordings.readers import hdf5
@@ -126,7 +126,7 @@ def _components(nwb: pynwb.NWBFile, names: Sequence[str], path: Path, axes: str 
     if series.rois.table is not table:
         raise UserError(f"{path}: {names[1]} is of {series.rois.table.name}, not of {names[0]}")
     masks = np.stack([np.asarray(table["image_mask"][int(row)]) for row in series.rois.data[:]])
-    svt = np.asarray(series.data[:])
+    svt = whole(series)
     svt = (svt if svt.ndim == 2 else svt[:, None]) * series.conversion + series.offset
     movie = SvdMovie(path, masks, svt.T, axes or "KXY")
     movie.axes = replace(movie.axes, by="movie_axes" if axes else None)
@@ -191,7 +191,7 @@ def read_rois(path: str | Path, name: str | None) -> tuple[np.ndarray, tuple[str
                 "roi_dataset"
             )
         series = found[wanted]
-        values = np.asarray(series.data[:]) * series.conversion + series.offset
+        values = whole(series) * series.conversion + series.offset
         rows, table = np.asarray(series.rois.data[:]), series.rois.table
         if values.ndim == 2 and values.shape[0] == len(rows) != values.shape[1]:
             values = values.T  # some write it so; pynwb lets them
@@ -208,8 +208,16 @@ def read_rois(path: str | Path, name: str | None) -> tuple[np.ndarray, tuple[str
         return values, None
 
 
+def whole(series: pynwb.TimeSeries) -> np.ndarray:
+    """Return all samples of a series, as they are stored."""
+    size = getattr(series.data, "nbytes", 0)
+    check_memory(size, series.container_source or "", series.name)
+    return np.asarray(series.data[:])
+
+
 def times_of(series: pynwb.TimeSeries) -> np.ndarray:
     """Return the time stamp (s) of each sample of a series."""
+    check_memory(8 * len(series.data), series.container_source or "", f"times of {series.name}")
     if series.timestamps is not None:
         return np.asarray(series.timestamps[:], np.float64)
     return series.starting_time + np.arange(len(series.data)) / series.rate
@@ -291,7 +299,7 @@ def _held(item: pynwb.TimeSeries) -> Held:
     """Return a time series in its unit."""
 
     def read() -> np.ndarray:
-        values = np.asarray(item.data[:])
+        values = whole(item)
         if values.dtype.kind not in "buif":
             return values
         return values * item.conversion + item.offset

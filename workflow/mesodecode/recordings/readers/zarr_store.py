@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, words
 from mesodecode.recordings.readers import nwb_zarr, pixels
@@ -52,6 +53,7 @@ def open_zarr(path: Path, dataset: str | None, asked: Asked) -> Iterator[Movie]:
 def _written(path: Path, array: zarr.Array) -> zarr.Array:
     if array.nchunks_initialized == 0:
         raise UserError(f"{path}: no frames were written; is the recording unfinished?")
+    check_memory(math.prod(array.chunks) * array.dtype.itemsize, path, "one of its chunks")
     return array
 
 
