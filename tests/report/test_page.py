@@ -81,6 +81,28 @@ def test_first_page_does_not_say_yes_to_chance_and_to_one_mouse(study):
     assert "Allocations or sessions are missing" in page
 
 
+def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the_mouse():
+    table = pd.DataFrame({"decoder": list("aabbcc"), "test_mouse": list("121212")})
+    table["auc"] = [0.7, 0.8, 0.95, 0.96, 0.98, 0.99]
+    decoders = {"a": {"labels": "true"}, "b": {"few_shot": 2}}
+    decoders["c"] = {"labels": "permuted_between_sessions"}
+    cohort = {"target": "run", "decoders": decoders}
+    page = front.page(cohort, {}, {"auc": table})
+    assert page["answer"][1].startswith("a has AUC 0.750, mean of 2 test mice")
+    page = front.page(cohort, {}, {"auc": table[table["decoder"] == "b"]})
+    assert page["answer"][1].startswith("b has AUC 0.955") and len(page["answer"]) == 3
+    exact = table.assign(auc=[*table["auc"][:2], 0.955, 0.9551, 0.9, 0.9])
+    page = front.page(cohort, {}, {"auc": exact[exact["decoder"] == "b"]})
+    assert (
+        page["answer"][0] == "Yes, above chance in mice of which the decoder had labelled frames."
+    )
+    sets = table.assign(test_mouse=["1+2", "3+4"] * 3)
+    page = front.page(cohort, {}, {"auc": sets})
+    assert (
+        "mean of 2 sets of test mice" in page["answer"][1] and "(mouse 1, 2)" in page["answer"][2]
+    )
+
+
 def test_first_page_names_flags_and_shifted_sessions_of_the_best_decoder(study):
     checks = pd.DataFrame([("seeds", "flag", 0.1, "Alone."), ("deletion", "pass", 1.0, "Good.")])
     checks.columns = ["check", "verdict", "value", "sentence"]

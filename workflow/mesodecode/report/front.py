@@ -35,7 +35,10 @@ def page(
     """
     scored = targets.KINDS[targets.kind_of(config["target"])]
     table = tables[scored.table].dropna(subset=[scored.metric])
-    answer, best = _answer(table, scored) if len(table) else (["Nothing is scored yet."], None)
+    table, known = _asked(config, table)
+    answer, best = (
+        _answer(table, scored, known) if len(table) else (["Nothing is scored yet."], None)
+    )
     worries = _worries(parts, tables, best)
     if best is not None and _protocol(table, best) == "transductive":
         words = (
@@ -64,7 +67,29 @@ def over_mice(table: pd.DataFrame, metric: str, level: float = 1 - LEVEL) -> pd.
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _answer(table: pd.DataFrame, scored: targets.Kind) -> tuple[list[str], str]:
+def _asked(config: Mapping[str, Any], table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the scores that answer the question, and what their decoders know of test mice.
+
+    Those of permuted labels do not; those with labels of the test mouse do if there are no others.
+    """
+    every = config["decoders"]
+    permuted = {n for n, one in every.items() if str(one.get("labels")).startswith("permuted")}
+    tuned = {n for n, one in every.items() if one.get("few_shot")}
+    table = table[~table["decoder"].isin(permuted)]
+    unseen = table[~table["decoder"].isin(tuned)]
+    if len(unseen) or not len(table):
+        return unseen, "mice that the decoder has never seen"
+    return table, "mice of which the decoder had labelled frames"
+
+
+def _mice(table: pd.DataFrame, n: int) -> str:
+    """Of allocations with several test mice, a set of them is one unit."""
+    several = table["test_mouse"].astype(str).str.contains("+", regex=False).any()
+    one, more = ("set of test mice", "sets of test mice") if several else ("mouse", "mice")
+    return f"{n} {'' if several else 'test '}{one if n == 1 else more}"
+
+
+def _answer(table: pd.DataFrame, scored: targets.Kind, known: str) -> tuple[list[str], str]:
     found = over_mice(table, scored.metric)
     best = str(found["mean"].idxmax())
     row, count = found.loc[best], len(found)
@@ -73,22 +98,26 @@ def _answer(table: pd.DataFrame, scored: targets.Kind) -> tuple[list[str], str]:
     if row["mice"] < 2:
         first = "Not known: one test mouse says nothing of other mice."
     elif sure["low"] > scored.chance:
-        first = "Yes, above chance in mice that the decoder has never seen."
+        first = f"Yes, above chance in {known}."
     else:
         first = "Not shown: over test mice the best decoder is not surely above chance."
     name = f"The best of {count} decoders is {best}" if count > 1 else best
     interval = f"95 % CI {_number(row['low'], scored)} to {_number(row['high'], scored)}, "
     second = (
         f"{name}{':' if count > 1 else ' has'} {scored.axis} {format_auc(row['mean'])}, mean of "
-        f"{row['mice']:.0f} test {'mice' if row['mice'] > 1 else 'mouse'} "
+        f"{_mice(table, int(row['mice']))} "
         f"({interval if row['mice'] > 1 else ''}chance {scored.chance:g})."
     )
     means = table[table["decoder"] == best].groupby("test_mouse")[scored.metric].mean()
     third = (
-        f"In single mice {format_auc(means.min())} (mouse {means.idxmin()}) to "
-        f"{format_auc(means.max())} (mouse {means.idxmax()})."
+        f"In single mice {format_auc(means.min())} (mouse {_named(means.idxmin())}) to "
+        f"{format_auc(means.max())} (mouse {_named(means.idxmax())})."
     )
     return [first, second, *([third] if len(means) > 1 else [])], best
+
+
+def _named(mouse: object) -> str:
+    return str(mouse).replace("+", ", ")
 
 
 def _number(value: float, scored: targets.Kind) -> str:
@@ -108,7 +137,7 @@ def _certainty(
             "mice as the unit: 95 % intervals of the mean over test mice, each for itself."
         )
     if mice < FEW:
-        words.append(f"{mice} test {'mice' if mice > 1 else 'mouse'}: every one of them weighs.")
+        words.append(f"{_mice(table, mice)}: every one of them weighs.")
     if len(found) > 1:
         words.append("The best of several, chosen by its score, looks a little better than it is.")
     tests = tables.get("inference")
