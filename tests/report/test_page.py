@@ -84,8 +84,8 @@ def test_first_page_does_not_say_yes_to_chance_and_to_one_mouse(study):
 def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the_mouse():
     table = pd.DataFrame({"decoder": list("aabbcc"), "test_mouse": list("121212")})
     table["auc"] = [0.7, 0.8, 0.95, 0.96, 0.98, 0.99]
-    decoders = {"a": {"labels": "true"}, "b": {"few_shot": 2}}
-    decoders["c"] = {"labels": "permuted_between_sessions"}
+    decoders = {"a": {"labels": "own"}, "b": {"few_shot": 2}}
+    decoders["c"] = {"labels": "published"}
     cohort = {"target": "run", "decoders": decoders}
     page = front.page(cohort, {}, {"auc": table})
     assert page["answer"][1].startswith("a has AUC 0.750, mean of 2 test mice")

@@ -73,7 +73,7 @@ def _asked(config: Mapping[str, Any], table: pd.DataFrame) -> tuple[pd.DataFrame
     Those of permuted labels do not; those with labels of the test mouse do if there are no others.
     """
     every = config["decoders"]
-    permuted = {n for n, one in every.items() if str(one.get("labels")).startswith("permuted")}
+    permuted = {n for n, one in every.items() if one.get("labels", "own") != "own"}
     tuned = {n for n, one in every.items() if one.get("few_shot")}
     table = table[~table["decoder"].isin(permuted)]
     unseen = table[~table["decoder"].isin(tuned)]
