@@ -559,6 +559,25 @@ def test_a_config_that_is_a_program_is_refused(lab):
     assert "__use_yte__ makes a config a program" in fails(lab, config=lab / "theirs.yaml")
 
 
+def test_no_word_of_a_config_reaches_the_shell_without_quotes(lab):
+    recordings = {
+        "movie": "my data/{session}.tif",
+        "movie_dataset": "$(touch x)",
+        "behavior": "my data/{session}.mat",
+        "behavior_labels": "`touch x`; touch x",
+        "rois": "my $(touch x)'&data/{session}.mat",
+    }
+    (lab / "my $(touch x)'&data").mkdir()
+    for session in ("a1", "a2", "b1", "c1", "d1", "e1"):
+        (lab / f"my $(touch x)'&data/{session}.mat").touch()
+    more = {"note": "$(touch x)", "decoders": {"svm": {"input": "rois", "model": "linear_svm"}}}
+    jobs, lines = plan(lab, config=STUDY | {"recordings": recordings} | more)
+    check_commands(lines, jobs)
+    assert sum("touch x" in line for line in lines) >= jobs["preprocess"] == 6
+    for line in lines:
+        assert not re.search(r"[`$;&|(]", re.sub(r"'[^']*'", "", line.replace("'\"'\"'", ""))), line
+
+
 def test_masks_and_exchanged_labels_reach_the_verbs(lab):
     (lab / "my data" / "masks.tsv").touch()
     mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
