@@ -512,6 +512,8 @@ def test_maps_of_both_kinds_become_one_table(tmp_path):
     listed = tmp_path / "maps.txt"
     listed.write_text("".join(f"{path}\n" for path in paths))
     pd.testing.assert_frame_equal(maps_of.read([listed]), scores)
+    whole = maps_of.timed([listed])
+    assert [one.allocation for one in whole] == scores.index.get_level_values(0).tolist()
     listed.write_text("\n")
     with pytest.raises(UserError, match=r"maps\.txt: lists no maps"):
         maps_of.read([listed])

@@ -20,7 +20,7 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
     files, one a line.
     Raises UserError if a list is empty, or a unit lacks a score in one of the allocations.
     """
-    paths = [file for path in paths for file in _listed(path)]
+    paths = _files(paths)
     tables = [path for path in paths if Path(path).suffix == ".tsv"]
     if tables and len(tables) < len(paths):
         raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
@@ -35,8 +35,15 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def timed(paths: Sequence[str | Path]) -> list[shap_maps.ShapMap]:
-    """Return the maps of `mesodecode shap` whole, with frames and signs; none of a cut-out."""
-    return [shap_maps.read(path) for path in paths if Path(path).suffix != ".tsv"]
+    """Return the maps of `mesodecode shap` whole, with frames and signs; none of a cut-out.
+
+    Paths are as of `read`.
+    """
+    return [shap_maps.read(path) for path in _files(paths) if path.suffix != ".tsv"]
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    return [file for path in paths for file in _listed(path)]
 
 
 def _listed(path: str | Path) -> list[Path]:
