@@ -65,7 +65,8 @@ def load(path: str | Path, *, whole: bool = True) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:  # of damaged headers, numpy raises more than its own kind
-        raise UserError(f"{path}: not a readable NPY file of numbers ({words(error)})") from error
+        why = "Object arrays are not read" if "Python objects" in str(error) else words(error)
+        raise UserError(f"{path}: not a readable NPY file of numbers ({why})") from error
     if not whole:
         return array
     check_memory(size, path, "its array")
