@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_planted_signal_is_decoded_and_the_second_run_does_nothing(tmp_path):
     assert {verdicts.pop("seeds"), verdicts.pop("noise")} == {"not made"}
     assert set(verdicts.values()) == {"pass"}, checks["sentence"].tolist()
     assert checks["value"][0] == 1  # average precision of the planted ROIs
-    assert all(sentence in report for sentence in checks["sentence"])
+    assert all(sentence in html.unescape(report) for sentence in checks["sentence"])
     assert {"mean_null", "p_holm"} <= set(shap)
     quality = pd.read_csv(results / "tables" / "quality.tsv", sep="\t")
     assert (quality.groupby("decoder").size() == 20).all() and quality["threshold"].notna().all()
