@@ -1,5 +1,6 @@
 """What all tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -29,3 +30,14 @@ def lab(tmp_path) -> Path:
     """A folder with the source files of `make.STUDY`."""
     add_files(tmp_path, STUDY)
     return tmp_path
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, as tests that train have it: beside each other more would wait."""
+    import torch  # which most tests need not import
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

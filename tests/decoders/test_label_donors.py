@@ -8,7 +8,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -26,9 +25,7 @@ NULL = {"labels": "permuted_between_sessions"}
 SWAP = [f"{mouse}{a}={mouse}{b}" for mouse in "abc" for a, b in ((1, 2), (2, 1))]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def labels_of(session: str) -> np.ndarray:

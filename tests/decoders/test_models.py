@@ -25,9 +25,11 @@ TINY = "test_efficientnet"
 SRC = Path(models.__file__).parents[1]
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+def seeded():
     torch.manual_seed(0)
 
 

@@ -40,10 +40,7 @@ from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ from mesodecode.decoders.train import Epoch, fit, write_history
 SETTINGS = {"epochs": 3, "batch_size": 32, "max_lr": 0.05, "frame_step": 1, "seed": 7}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def flat(lists):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-import torch
 
 from make_decoders import (
     N_FEATURES,
@@ -29,9 +28,7 @@ from mesodecode.study.allocation import Allocation
 NAME = "train-m1.valid-m2.test-m3"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

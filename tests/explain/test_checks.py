@@ -40,12 +40,7 @@ ANALYSIS = schema.defaults("importance_shap", background=50, windows=60, output=
 MICE = ("d", "e", "f", "g", "h", "i")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # The numbers, by hand
@@ -512,7 +507,7 @@ def test_maps_of_both_kinds_become_one_table(tmp_path):
     listed = tmp_path / "maps.txt"
     listed.write_text("".join(f"{path}\n" for path in paths))
     pd.testing.assert_frame_equal(maps_of.read([listed]), scores)
-    whole = maps_of.timed([listed])
+    _, whole = maps_of.read_whole([listed])
     assert [one.allocation for one in whole] == scores.index.get_level_values(0).tolist()
     listed.write_text("\n")
     with pytest.raises(UserError, match=r"maps\.txt: lists no maps"):

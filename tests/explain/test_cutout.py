@@ -29,9 +29,7 @@ from mesodecode.recordings.recording import read_recording
 SIDE = 32
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def movie(n_frames=40, side=SIDE, seed=0):

@@ -34,10 +34,7 @@ from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study import importance, study
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_recording(path, *, mouse="d", labels=None, n_frames=60, shape=(SIDE, SIDE), **attrs):

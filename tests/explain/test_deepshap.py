@@ -20,9 +20,11 @@ from mesodecode.explain.deepshap import deep_shap, explain_deep
 KINDS = ["gru", "lstm", "rnn"]
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+def seeded():
     torch.manual_seed(0)
 
 

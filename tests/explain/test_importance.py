@@ -33,12 +33,7 @@ SETTINGS = schema.defaults(
 ANALYSIS = schema.defaults("importance_shap", background=20, windows=10, output="logit")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @functools.cache

@@ -39,12 +39,7 @@ WEIGHTS = np.array([3.0, -2.0, 1.0, *np.zeros(N_ROIS - 3)])
 MICE = ("d", "e", "f")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def recording(mouse: str, like: tuple[int, int] | None = None) -> Recording:

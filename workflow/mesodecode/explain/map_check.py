@@ -111,7 +111,7 @@ def check_shap(
 
     Arguments as of `shap_map`; `maps`, scores of all allocations as of `maps.read`, of which
     those with other test mice are averaged to order the ROIs; `signed`, the maps of all allocations
-    as of `maps.timed`, of which these give the signs; `truth`, files of `mesodecode
+    as of `maps.read_whole`, of which these give the signs; `truth`, files of `mesodecode
     simulate` of the test recordings; `limit`, of the windows explained and scored and of the
     background; `draws`, K; `noise_draws`, D: maps of windows with noise (`recording_noise`).
 

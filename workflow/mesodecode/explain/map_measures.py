@@ -141,8 +141,7 @@ def moved_gain(moved: np.ndarray, moved_random: np.ndarray) -> tuple[float, int]
     Citation: Jang, Kim & Yang 2025 (arXiv:2506.05035), ICML.
     Failure: what the map puts on top does not move this decoder's output more than anything else.
     """
-    gain, as_much = deletion_gain(-moved, -moved_random)
-    return gain, as_much
+    return deletion_gain(-moved, -moved_random)
 
 
 def apart_gain(apart: np.ndarray, apart_random: np.ndarray) -> tuple[float, int]:

@@ -98,7 +98,7 @@ def gather(
     seeds: Sequence[pd.DataFrame] = (),
     timed: Sequence[ShapMap] = (),
 ) -> Evidence:
-    """Put together maps (`maps.read`, with frames `maps.timed`) and checks of the same allocations.
+    """Put together maps and checks of the same allocations; `scores`, `timed`: `maps.read_whole`.
 
     Raises UserError if an allocation or a unit is missing somewhere.
     """

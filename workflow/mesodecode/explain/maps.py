@@ -20,26 +20,27 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
     files, one a line.
     Raises UserError if a list is empty, or a unit lacks a score in one of the allocations.
     """
+    return read_whole(paths)[0]
+
+
+def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_maps.ShapMap]]:
+    """Return what `read` does, and maps of SHAP whole, with frames and signs; none of a cut-out.
+
+    Raises UserError as `read` does.
+    """
     paths = _files(paths)
-    tables = [path for path in paths if Path(path).suffix == ".tsv"]
+    tables = [path for path in paths if path.suffix == ".tsv"]
     if tables and len(tables) < len(paths):
         raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
-    scores = _of_cutout(tables) if tables else _of_shap(paths)
+    whole = [] if tables else [shap_maps.read(path) for path in paths]
+    scores = _of_cutout(tables) if tables else _of_shap(whole)
     lacking = scores.columns[scores.isna().any()]
     if len(lacking):
         raise UserError(
             f"maps: {scores.columns.name} {lacking[0]} has no score in some allocation; give "
             "complete maps of one analysis"
         )
-    return scores
-
-
-def timed(paths: Sequence[str | Path]) -> list[shap_maps.ShapMap]:
-    """Return the maps of `mesodecode shap` whole, with frames and signs; none of a cut-out.
-
-    Paths are as of `read`.
-    """
-    return [shap_maps.read(path) for path in _files(paths) if path.suffix != ".tsv"]
+    return scores, whole
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
@@ -55,8 +56,7 @@ def _listed(path: str | Path) -> list[Path]:
     return files
 
 
-def _of_shap(paths: Sequence[str | Path]) -> pd.DataFrame:
-    maps = [shap_maps.read(path) for path in paths]
+def _of_shap(maps: Sequence[shap_maps.ShapMap]) -> pd.DataFrame:
     rows = [pd.Series(one.mean_abs.sum(axis=0), [str(roi) for roi in one.roi]) for one in maps]
     about = [(one.allocation, one.test_mouse) for one in maps]
     index = pd.MultiIndex.from_tuples(about, names=["allocation", "test_mouse"])

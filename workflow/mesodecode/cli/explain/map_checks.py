@@ -42,12 +42,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.tables import write_table
     from mesodecode.explain import checks_figure, map_check, map_verdicts, maps
 
+    scores, whole = maps.read_whole(args.maps)
     evidence = map_verdicts.gather(
-        maps.read(args.maps),
+        scores,
         [map_check.read(path) for path in args.checks],
         maps.read(args.null_maps) if args.null_maps else None,
         [maps.read(paths) for paths in args.seed_maps],
-        maps.timed(args.maps),
+        whole,
     )
     plots.save(
         checks_figure.draw(evidence),

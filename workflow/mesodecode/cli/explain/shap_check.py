@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_trained
     from mesodecode.explain import map_check
-    from mesodecode.explain import maps as maps_of
+    from mesodecode.explain.maps import read_whole
     from mesodecode.recordings.recording import read_recordings
     from mesodecode.study.targets import Target
 
@@ -43,14 +43,14 @@ def run(args: argparse.Namespace) -> None:
     test = read_recordings(args.recordings, same_size=False)
     drawn_from = args.background_recordings
     background = read_recordings(drawn_from, same_size=False) if drawn_from else []
-    maps = maps_of.read(args.maps)
+    maps, whole = read_whole(args.maps)
     found = map_check.check_shap(
         trained,
         test,
         background,
         settings,
         maps=maps,
-        signed=maps_of.timed(args.maps),
+        signed=whole,
         truth=args.truth,
         limit=checks["frames"],
         draws=checks["draws"] or map_check.DRAWS,
