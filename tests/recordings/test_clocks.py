@@ -9,10 +9,11 @@ import scipy.io
 
 from make_movies import save_h5, save_table
 from mesodecode.base.files import UserError
-from mesodecode.recordings.intake import Sources, frames_of
+from mesodecode.recordings.intake import frames_of
 from mesodecode.recordings.movie import Movie
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
+from mesodecode.recordings.session_sources import Sources
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
 TIME = np.arange(2050) / 100

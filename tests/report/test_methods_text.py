@@ -15,6 +15,7 @@ from mesodecode.recordings.corrections import motion
 from mesodecode.report import (
     corrections_words,
     decoder_words,
+    importance_words,
     methods,
     recordings_words,
     references,
@@ -454,13 +455,15 @@ def test_importance():
     assert "Its checks: frames: 77." in text
     text = blocks(with_setting("importance", "shap", method="integrated"))["Importance: shap"]
     assert "[@sundararajan2017]" in text and "SHAP" not in text
-    text = methods.importance({"decoder": "seq", "masks": "squares", "size": 32})
+    text = importance_words.importance({"decoder": "seq", "masks": "squares", "size": 32})
     assert "[@zeiler2014]" in text and "masks: squares, size: 32" in text
     assert "interpolated" not in text
-    text = methods.importance({"decoder": "seq", "masks": "squares", "fill": "road"})
+    text = importance_words.importance({"decoder": "seq", "masks": "squares", "fill": "road"})
     assert "Hidden pixels were interpolated linearly" in text and "[@rong2022]" in text
     assert "tested together against 0 by sign flips over mice" in text and "[@nichols2002]" in text
-    text = methods.importance({"decoder": "seq", "masks": "squares", "null_decoder": "null"})
+    text = importance_words.importance(
+        {"decoder": "seq", "masks": "squares", "null_decoder": "null"}
+    )
     assert "tested together against permuted labels" in text
     text = blocks()["Importance: shap"]
     assert "the mean of its allocations)." in text and "tested together" not in text
@@ -511,7 +514,8 @@ def test_works_are_those_cited_and_no_others():
 
 
 def test_every_work_that_the_words_can_cite_is_known():
-    parts = (corrections_words, recordings_words, decoder_words, methods, encoding_methods)
+    parts = (corrections_words, recordings_words, decoder_words, importance_words, methods)
+    parts += (encoding_methods,)
     source = "".join(Path(part.__file__).read_text() for part in parts)
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_words.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))

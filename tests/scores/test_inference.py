@@ -18,7 +18,7 @@ from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
 from mesodecode.scores import chance_tests, mouse_tests, paired_tests, published_tests
-from mesodecode.study import study
+from mesodecode.study import mouse_allocations
 
 FAMILIES = {  # analysis -> column of the groups
     **{"image": "model", "roi_models": "model", "roi_window": "half_window_frames"},
@@ -307,7 +307,7 @@ def test_false_positive_rates_under_mouse_level_correlation(correlation, draws, 
 def test_chance_by_shifts_reads_the_predictions(tmp_path):
     rng = np.random.default_rng(0)
     rows = []
-    for allocation in study.allocate("abcde", choose="each_test"):
+    for allocation in mouse_allocations.allocate("abcde", choose="each_test"):
         label = rng.integers(0, 2, 200)
         probability = np.clip(0.3 + 0.3 * label + 0.1 * rng.normal(size=200), 0, 1)
         mouse = allocation.test[0]

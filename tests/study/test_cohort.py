@@ -20,7 +20,8 @@ from make import ROOT
 from mesodecode.base.files import UserError
 from mesodecode.study import config_file, decoder_table, schema
 from mesodecode.study import study as studies
-from mesodecode.study.study import Allocation, allocate
+from mesodecode.study.allocation import Allocation
+from mesodecode.study.mouse_allocations import allocate
 
 STUDY = """
 study: lab

@@ -180,13 +180,7 @@ def fit(
                 run.r2[-1][1],
             )
             if not quiet:
-                line, r2 = run.history[-1], run.r2[-1]
-                print(
-                    f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, valid loss "
-                    f"{line.valid_loss:.4f}, train R2 {r2[0]:.3f}, valid R2 {r2[1]:.3f}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                _say(run.history[-1], epochs, *run.r2[-1])
             run.next_epoch()
     table = pd.DataFrame([vars(line) for line in run.history])
     table["train_r2"], table["valid_r2"] = zip(*run.r2, strict=True)
@@ -194,6 +188,15 @@ def fit(
     if checkpoint:
         checkpoint.finish({"state": run.best_state, "history": table.to_dict("list")})
     return Fit(run.best_state, table)
+
+
+def _say(line: engine.Epoch, epochs: int, train_r2: float, valid_r2: float) -> None:
+    print(
+        f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, valid loss "
+        f"{line.valid_loss:.4f}, train R2 {train_r2:.3f}, valid R2 {valid_r2:.3f}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def mean_r2(outputs: torch.Tensor, labels: torch.Tensor) -> float:

@@ -14,9 +14,10 @@ from mesodecode.base.files import UserError, atomic_path
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.chunks import Writer, ahead, each, threads
 from mesodecode.recordings.corrections.chain import Chain
-from mesodecode.recordings.intake import Intake, Sources, opened
+from mesodecode.recordings.intake import Intake, opened
 from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.resizing import resize
+from mesodecode.recordings.session_sources import Sources
 from mesodecode.running.fingerprints import Watched
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time

@@ -285,13 +285,9 @@ def listed(settings: Mapping[str, Any]) -> str:
 
 def _trained(settings: Mapping[str, Any], noun: str) -> str:
     """Return how a network was trained, as the end of a sentence."""
-    cycle = settings.get("schedule", "one_cycle") == "one_cycle"
-    rate = f"{settings['max_lr']:g}"
-    rate = (
-        f"a one-cycle learning rate [@smith2019] of at most {rate}"
-        if cycle
-        else (f"a learning rate of {rate}")
-    )
+    rate = f"a learning rate of {settings['max_lr']:g}"
+    if settings.get("schedule", "one_cycle") == "one_cycle":
+        rate = f"a one-cycle learning rate [@smith2019] of at most {settings['max_lr']:g}"
     smoothing = settings.get("label_smoothing", 0)
     smooth = f" and label smoothing of {smoothing:g} [@szegedy2016]" if smoothing else ""
     return (

@@ -199,9 +199,6 @@ def _stream(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *np.frombuffer(digest, "<u4").tolist()])
 
 
-# --- the behaviour -----------------------------------------------------------------------------
-
-
 def _behavior(s: Settings, run_share: float, rng: np.random.Generator):
     """Return speed (T,) float32 in cm/s and label (T,) uint8, 1 where speed > 0.5 cm/s."""
     running, bout = _bouts(s, run_share, rng)
@@ -249,9 +246,6 @@ def _flipped(label: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
         flipped = label ^ chosen[bout]
         if np.ptp(flipped):
             return flipped
-
-
-# --- the movie ---------------------------------------------------------------------------------
 
 
 def _calcium_kernel(s: Settings) -> np.ndarray:

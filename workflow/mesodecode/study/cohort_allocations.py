@@ -27,7 +27,7 @@ def allocate(
     `across`: trained and validated in one cohort and tested in another, for each pair of them, and
     `within` each cohort, which a loss across cohorts is measured from. `mixed`: all mice, so that
     training mice are of all cohorts as evenly as their numbers allow. Where mice of several cohorts
-    train, they are taken as evenly. `choose` is that of `study.allocate`: each_pair and
+    train, they are taken as evenly. `choose` is that of `mouse_allocations`: each_pair and
     shared_pairs are here every pair of validation and test mice, all of which share trainings as
     the test mouse is none of the mice that train; of each_test, the validation and training mice
     go round with the test mice.

@@ -19,15 +19,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         raise UserError("config: the file must hold keys and values, such as 'study: mine'")
     config = copy.deepcopy(dict(config))
     given = copy.deepcopy(config)
-    if isinstance(config.get("mice"), dict):
-        config["mice"] = _named(config["mice"])
-    if isinstance(config.get("cohorts"), dict):
-        config["cohorts"] = {
-            _name(name): [_name(m) for m in mice] if isinstance(mice, list) else mice
-            for name, mice in config["cohorts"].items()
-        }
-    if isinstance(config.get("exclude"), dict):
-        config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
+    _write_names(config)
     schema.check(config, "config", "")
     _check_tables_only(config)
     config = {"mice": {}, "decoders": {}} | schema.defaults("config", **config)
@@ -41,29 +33,12 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     filled = {k: v["default"] for k, v in words.items() if "default" in v}
     config["comparisons"] = {k: filled | v for k, v in config["comparisons"].items()}
     if "simulate" in config:
-        specs = tables["simulate"]["properties"]
-        more = {k: config["simulate"].pop(k, spec["default"]) for k, spec in specs.items()}
-        schema.check(config["simulate"], "simulate", "simulate")
-        settings = schema.defaults("simulate", **config["simulate"])
-        signal_table.check(settings, "config: simulate.")
-        more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"], settings)
-        config["simulate"] = settings | more
-        folder = f"results/{config['study']}/simulated"
-        config["recordings"] |= {
-            "movie": folder + "/{session}.tif",
-            "behavior": folder + "/{session}_behavior.mat",
-            "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
-            "frame_rate": settings["frame_rate"],
-        }
+        _simulate(config, tables["simulate"]["properties"])
     elif _lacks_files(config):
         raise UserError(
             "config: recordings: 'movie' and 'behavior' say where a session's files are"
         )
-    for kind in ("movie", "behavior", "rois", "frame_times", "light_sources"):
-        patterns = config["recordings"].get(kind)
-        for pattern in patterns if isinstance(patterns, list) else [patterns]:
-            check_pattern(pattern, f"recordings.{kind}")
-    check_pattern(config["recordings"]["roi_masks"], "recordings.roi_masks", one_file=True)
+    _check_files(config["recordings"])
     config["corrections"] = corrections(config["corrections"], config["recordings"])
     config["qc"] = _thresholds(config["qc"])
     config["shift"] = _shift(config["shift"])
@@ -87,6 +62,48 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         )
     cohort_table.check_rates(config)
     return config
+
+
+def _write_names(config: dict[str, Any]) -> None:
+    """Write mice, sessions and cohorts by their names: YAML reads `1:` as a number."""
+    if isinstance(config.get("mice"), dict):
+        config["mice"] = _named(config["mice"])
+    if isinstance(config.get("cohorts"), dict):
+        config["cohorts"] = {
+            _name(name): [_name(m) for m in mice] if isinstance(mice, list) else mice
+            for name, mice in config["cohorts"].items()
+        }
+    if isinstance(config.get("exclude"), dict):
+        config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
+
+
+def _simulate(config: dict[str, Any], specs: dict[str, Any]) -> None:
+    """Check and fill in a simulation, and name the files that it writes as those to read.
+
+    `specs`: what `simulate` has beside the settings of a recording.
+    """
+    more = {k: config["simulate"].pop(k, spec["default"]) for k, spec in specs.items()}
+    schema.check(config["simulate"], "simulate", "simulate")
+    settings = schema.defaults("simulate", **config["simulate"])
+    signal_table.check(settings, "config: simulate.")
+    more["by_mouse"] = _by_mouse(more["by_mouse"], config["mice"], settings)
+    config["simulate"] = settings | more
+    folder = f"results/{config['study']}/simulated"
+    config["recordings"] |= {
+        "movie": folder + "/{session}.tif",
+        "behavior": folder + "/{session}_behavior.mat",
+        "rois": None if config["recordings"]["roi_masks"] else folder + "/{session}_roi.mat",
+        "frame_rate": settings["frame_rate"],
+    }
+
+
+def _check_files(recordings: dict[str, Any]) -> None:
+    """Raise UserError unless each path of a session's files stands for one of each session."""
+    for kind in ("movie", "behavior", "rois", "frame_times", "light_sources"):
+        patterns = recordings.get(kind)
+        for pattern in patterns if isinstance(patterns, list) else [patterns]:
+            check_pattern(pattern, f"recordings.{kind}")
+    check_pattern(recordings["roi_masks"], "recordings.roi_masks", one_file=True)
 
 
 def _lacks_files(config: dict[str, Any]) -> bool:
@@ -197,7 +214,7 @@ def _check_tables_only(config: dict[str, Any]) -> None:
 
 
 def _named(mice: dict[Any, Any]) -> dict[Any, Any]:
-    """Return mice and sessions under their names: YAML reads `1:` as a number."""
+    """Return mice and sessions under their names."""
     named: dict[Any, Any] = {}
     for mouse, sessions in mice.items():
         name = _name(mouse)

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
     from mesodecode.base.files import UserError, atomic_path
-    from mesodecode.report import given, references, report, sections
+    from mesodecode.report import given, references, report, section_words
 
     try:
         config = json.loads(Path(args.config).read_text(encoding="utf-8"))
@@ -49,5 +49,5 @@ def run(args: argparse.Namespace) -> None:
         temporary.write_text(page, encoding="utf-8")
     if args.references:
         with atomic_path(args.references) as temporary:
-            works = sections.works(config, tables)
+            works = section_words.works(config, tables)
             temporary.write_text(references.bibtex(works), encoding="utf-8")

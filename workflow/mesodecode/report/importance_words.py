@@ -1,0 +1,64 @@
+"""Importance analyses in plain words, numbers as set.
+
+Works are cited as `mesodecode.report.references` reads them: ``[@holm1979]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesodecode.report.decoder_words import listed, options
+
+
+def importance(settings: Mapping[str, Any]) -> str:
+    """Return the words for an importance analysis: attributions, or areas hidden."""
+    decoder = settings["decoder"]
+    checks = {key: item for key, item in settings.get("checks", {}).items() if item}
+    checked = f" Its checks: {listed(checks)}." if checks not in ({}, {"frames": 500}) else ""
+    settings = {key: item for key, item in settings.items() if key != "checks"}
+    if "masks" in settings:
+        rest = {key: item for key, item in settings.items() if key != "decoder"}
+        filled = ""
+        if settings.get("fill") == "road":
+            filled = (
+                " Hidden pixels were interpolated linearly from those around them, with noise of a "
+                "tenth of the SD of the visible pixels [@rong2022]."
+            )
+        return (
+            f"Areas of the images of {decoder} were hidden one after another (occlusion "
+            "[@zeiler2014]); the score of an area is the AUC of the whole images less that of the "
+            f"images without it.{filled} Settings: {listed(rest)}.{checked}{_over_mice(settings)}"
+        )
+    method = {
+        "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
+        "within recurrent units [@chen2022]",
+        "gradient": "expected gradients [@erion2021]",
+        "integrated": "integrated gradients [@sundararajan2017], averaged over the background",
+    }[settings["method"]]
+    mice = {"train": "training mice", "test": "test mouse"}[settings["background_from"]]
+    return (
+        f"The {settings['output']} of {decoder} was attributed to its inputs by {method}; maps "
+        "were checked by what ROIs removed at once, one by one and by sign take from the decoder "
+        f"[@jang2025]. Explained were up to {settings['windows']:,} windows of each test mouse, "
+        f"evenly spaced, against a background of up to {settings['background']:,} windows of the "
+        f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute value; "
+        "with signs, the mean of values where a signal is above its mean over the background, and "
+        "of their negatives where it is below."
+        f"{options('importance_shap', settings)}{checked}{_over_mice(settings)}"
+    )
+
+
+def _over_mice(settings: Mapping[str, Any]) -> str:
+    """Return the words for the intervals of a map over mice, and for its test, if it has one."""
+    against = "permuted labels" if settings.get("null_decoder") else "0"
+    words = (
+        " With mice as the unit, areas have 95 % intervals (Student's t over test mice, of each "
+    )
+    words += "the mean of its allocations)"
+    if against == "0" and "masks" not in settings:
+        return f"{words}."
+    return (
+        f"{words} and were tested together against {against} by sign flips over mice and the "
+        "largest |t| of all areas [@nichols2002]."
+    )
