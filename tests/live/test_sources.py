@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -98,6 +99,18 @@ def test_a_finished_tiff_file_is_read_whatever_wrote_it(tmp_path, imagej):
     path = tmp_path / "m.tif"
     tifffile.imwrite(path, FRAMES, imagej=imagej)
     check(taken(open_source(str(path)), 0.05))
+
+
+def test_frames_of_a_file_that_is_over_do_not_wait(tmp_path):
+    """Its rows are not late; those of a file that is being written are, until it is caught up."""
+    path = tmp_path / "m_6_8_uint16.dat"
+    FRAMES.tofile(path)
+    for written, waits in ((time.time(), True), (time.time() - 60, False)):
+        os.utime(path, (written, written))
+        opened = open_source(str(path), timeout=30)
+        frames = list(itertools.islice(opened.frames, len(FRAMES)))
+        check(frames)
+        assert {frame.arrived > 0 for frame in frames} == {waits}
 
 
 # --- replays --------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ import scipy.io
 import tifffile
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
-from mesodecode.live.stream_corrections import Corrected
+from mesodecode.live.frame_sources import HELD, Feed, Frame, Opened
+from mesodecode.live.outputs import Hysteresis
+from mesodecode.live.rig import Rig
+from mesodecode.live.stream_corrections import Corrected, Corrections
 from mesodecode.live.watch import Watch, known_of
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study import schema
@@ -69,6 +74,77 @@ def test_a_stuck_camera_is_seen_at_its_second_repeat():
     frames[31:35] = frames[30]
     reasons = seen(frames)
     assert [t for t, why in enumerate(reasons) if "stuck" in why] == [32, 33, 34]
+
+
+# --- a decoder that falls behind ------------------------------------------------------------------
+
+
+class Sure:
+    """A decoder that says run of every frame, and calls `before` each."""
+
+    members = (SimpleNamespace(read=None),)
+
+    def __init__(self, before=int):
+        self.push = lambda values, begins: before() or 0.9
+
+    def learn(self, values):
+        """Nothing is learnt."""
+
+
+def rows_of(frames, engine, **limits):
+    """The rows that come of frames, with limits of the defaults but for some."""
+    out = SimpleNamespace(rows=[])
+    out.write = out.rows.append
+    corrections = Corrections(schema.defaults("corrections"), RATE, "camera")
+    watch = Watch(schema.defaults("live") | limits, RATE)
+    rig = Rig(corrections, engine, Hysteresis(0.6, 0.4), watch, [out])
+    rig.run(frames)
+    return out.rows, rig.words()
+
+
+def came(ages):
+    """Frames that have come so many s ago, when they are taken; below 0 of the future."""
+    for i, age in enumerate(ages):
+        yield Frame(i, movie()[i], arrived=time.monotonic() - age)
+
+
+def test_a_row_that_comes_late_is_unsure_and_no_other():
+    ages = [-600, 0.051, -600, 2, -600]  # the future leaves a busy machine ten minutes
+    rows, words = rows_of(came(ages), Sure())
+    late = [age > 0 for age in ages]
+    assert [row["unsure_why"] for row in rows] == ["latency" if one else "" for one in late]
+    assert [row["state"] for row in rows] == ["unsure" if one else "run" for one in late]
+    assert [row["latency_ms"] > 50 for row in rows] == late
+    assert "5 decoded (2 unsure; latency 2)" in words
+    rows, _ = rows_of(came(ages), Sure(), latency=None)
+    assert {row["state"] for row in rows} == {"run"}
+
+
+@pytest.mark.parametrize(("limit", "named"), [(HELD // 2, "waiting"), (None, "")])
+def test_frames_that_come_faster_than_they_are_decoded_are_unsure(limit, named):
+    full = threading.Event()
+
+    def camera():
+        for i in range(3 * HELD):
+            if i == HELD:
+                full.set()
+            yield Frame(i, movie()[i % 9], arrived=time.monotonic() + 600)  # never late by its age
+
+    with Feed(Opened("camera", camera()), 60) as feed:
+        rows, _ = rows_of(feed, Sure(lambda: full.wait(60) and None), waiting=limit)
+    assert len(rows) == 3 * HELD
+    assert rows[1]["unsure_why"] == named  # the first took as long as all others take to come
+    assert (rows[-1]["state"], rows[-1]["unsure_why"]) == ("run", "")  # none waits any more
+
+
+def test_rows_that_are_late_say_so_in_the_table(tmp_path, capsys):
+    files = make_weights(tmp_path, "gru")
+    words = ["--weights", *files, "--source", write(tmp_path / "t1.h5"), "--rate", 1e6]
+    assert live(*words, "--out", tmp_path / "o.tsv", "--latency", 1e-6, "--waiting", "none") == 0
+    found = table(tmp_path / "o.tsv")
+    assert set(found.state) == {"unsure"} and set(found.unsure_why) == {"latency"}
+    n = len(found)
+    assert f"{n} decoded ({n} unsure; latency {n})" in capsys.readouterr().err.splitlines()[-1]
 
 
 # --- against mice that the decoder knows ----------------------------------------------------------

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -37,7 +37,8 @@ class Frame:
 
     number: by the camera, from 0, of all wavelengths; pixels (H, W), or signals (R,); time: s by
     the source's clock, or None; arrived: s of `time.monotonic`, 0 of what waits; light: light
-    source, or None; begins: another segment begins, though no number is missing.
+    source, or None; begins: another segment begins, though no number is missing; waiting: frames
+    that had come after it when it was taken to be decoded.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Frame:
     arrived: float = 0.0
     light: str | None = None
     begins: bool = False
+    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def open_source(
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
     max_message: int = 64,
+    timeout: float = 10.0,
 ) -> Opened:
     """Open the source that `text` names.
 
@@ -81,7 +84,9 @@ def open_source(
     or an address such as "tcp://127.0.0.1:5555" is ZeroMQ, of messages of `max_message` MB at most.
     Else it is a file: TIFF and flat binary are followed as they grow; any other format, and with
     `rate` (frames/s of all wavelengths, or "own": `frame_rate` × `channels`) any at all, is
-    replayed. `signals`: ROI signals of a recording, not its frames. Raises UserError if it is none.
+    replayed. A followed file that was not written for `timeout` s is over: its frames do not wait,
+    but arrive when they are asked for. `signals`: ROI signals of a recording, not its frames.
+    Raises UserError if it is none.
     """
     if text == "-":
         if shape is None or dtype is None:
@@ -104,7 +109,8 @@ def open_source(
     asked = Asked(None, tuple(shape) if shape else None, dtype, None, None)
     tail = None if rate is not None else growing.tail_of(path, asked)
     if tail is not None:
-        return Opened(text, _followed(tail), endless=True, rest=tail.rest)
+        over = path.exists() and time.time() - path.stat().st_mtime > timeout
+        return Opened(text, _followed(tail, over), endless=True, rest=tail.rest)
     if rate == "own" and frame_rate is None:
         raise UserError(f"{path}: --rate own needs --frame-rate")
     pace = frame_rate * channels if rate == "own" else rate
@@ -163,20 +169,18 @@ def _paced(frames: Iterator[Frame], rate: float | None) -> Iterator[Frame]:
         if index == 0:
             start = due = time.monotonic()  # opening took its time
         time.sleep(max(0.0, due - time.monotonic()))
-        yield frame if rate is None else _arrived(frame, due)
+        yield frame if rate is None else replace(frame, arrived=due)
 
 
-def _arrived(frame: Frame, when: float) -> Frame:
-    return Frame(frame.number, frame.pixels, frame.time, when, frame.light, frame.begins)
-
-
-def _followed(tail: growing.Tail) -> Iterator[Frame | None]:
+def _followed(tail: growing.Tail, over: bool) -> Iterator[Frame | None]:
+    """Yield frames as they are written; those of a file that is `over` as fast as it goes."""
     number, quiet = 0, time.monotonic()
     while True:
         for pixels in tail.frames():
             quiet = time.monotonic()
-            yield Frame(number, pixels, arrived=quiet)
+            yield Frame(number, pixels, arrived=0.0 if over else quiet)
             number += 1
+        over = False
         time.sleep(growing.POLL)
         if time.monotonic() - quiet > PATIENCE:
             yield None
@@ -285,6 +289,8 @@ class Feed:
                     raise UserError(f"{self._opened.name}: ends within a frame, {rest}; cut off?")
                 return
             last = time.monotonic()
-            # what is replayed as fast as it is decoded arrives when it is asked for
-            yield item if item.arrived else _arrived(item, last)
+            if item.arrived:
+                yield replace(item, waiting=self._queue.qsize())
+            else:  # replayed as fast as it is decoded: it arrives when it is asked for
+                yield replace(item, arrived=last)
             last = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,16 +22,21 @@ LATENCIES = 100_000  # of the last frames, in memory
 
 @dataclass
 class Counts:
-    """Frames so far: `taken` of the camera, `decoded`, `unsure` of these; latencies in ms."""
+    """Frames so far: `taken` of the camera, `decoded`, `unsure` of these; latencies in ms.
+
+    `why`: of how many decoded frames each reason was given.
+    """
 
     taken: int = 0
     decoded: int = 0
     unsure: int = 0
+    why: Counter[str] = field(default_factory=Counter)
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
 
     def words(self, corrections: Corrections) -> str:
         """Return all in a line."""
-        line = f"{self.taken} frames, {self.decoded} decoded ({self.unsure} unsure)"
+        why = "".join(f"; {name} {n}" for name, n in self.why.most_common())
+        line = f"{self.taken} frames, {self.decoded} decoded ({self.unsure} unsure{why})"
         line += f", {corrections.lost} lost, {corrections.late} out of order"
         if self.latencies:
             p50, p95, p99, worst = self.percentiles()
@@ -62,7 +67,7 @@ class Rig:
         self._corrections, self._engine, self._state = corrections, engine, state
         self._watch, self._outputs, self._stop_after = watch, outputs, stop_after
         self._start = time.monotonic()
-        self._lost = 0
+        self._lost = self._waiting = 0
         self.counts = Counts()
 
     def words(self) -> str:
@@ -80,6 +85,7 @@ class Rig:
         try:
             for frame in frames:
                 self.counts.taken += 1
+                self._waiting = frame.waiting
                 for corrected in self._corrections.push(frame):
                     self._decode(corrected)
                 if self._stop_after is not None and self.counts.decoded >= self._stop_after:
@@ -91,6 +97,8 @@ class Rig:
         probability = self._engine.push(frame.values, frame.begins)
         lost, self._lost = self._corrections.lost - self._lost, self._corrections.lost
         why = self._watch.see(frame, lost, self._engine.members[0].read)
+        latency = 1000 * (time.monotonic() - frame.arrived)
+        why += self._watch.behind(latency, self._waiting)
         state = UNSURE
         if probability is not None:
             state = self._state(probability)
@@ -98,12 +106,12 @@ class Rig:
         else:
             why = ["no window", *why]
         when = frame.arrived - self._start if frame.time is None else frame.time
-        latency = 1000 * (time.monotonic() - frame.arrived)
         row = Row(frame.number, when, probability, state, latency, why).message()
         for output in self._outputs:
             output.write(row)
         if probability is not None:
             self.counts.decoded += 1
             self.counts.unsure += state == UNSURE
+            self.counts.why.update(why)
             self.counts.latencies.append(latency)
         self._engine.learn(frame.values)  # what the frames after it need, once it is out

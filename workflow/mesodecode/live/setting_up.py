@@ -61,6 +61,7 @@ def prepared(
         shape=args.shape,
         dtype=args.dtype,
         max_message=settings["max_message"],
+        timeout=settings["timeout"],
     )
     if opened.recording is not None:  # corrected already
         _check_replay(opened.recording, corrections, args)

@@ -23,6 +23,7 @@ from mesodecode.shift.images import dynamics
 
 SLOW = 60.0  # s that a pixel's mean is taken over, for its variance
 RUN_LENGTH = 10  # windows in a run of known frames
+COUNTED = ("stuck", "waiting")  # frames: unsure at the limit, and not only beyond it
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,20 @@ class Watch:
             if read is not None:
                 found["distance"] = self._distance(read)
         self.measures = found
+        return self._beyond(found)
+
+    def behind(self, latency: float, waiting: int) -> list[str]:
+        """Return why a row is too late: by its `latency` (ms), or the frames that are `waiting`."""
+        self.measures["waiting"] = waiting
+        return self._beyond({"latency": latency, "waiting": waiting})
+
+    def _beyond(self, found: Mapping[str, float]) -> list[str]:
         limits = self._limits
         return [
             name
             for name, value in found.items()
             if limits[name] is not None
-            and (value >= limits[name] if name == "stuck" else value > limits[name])
+            and (value >= limits[name] if name in COUNTED else value > limits[name])
         ]
 
     def _stuck(self, raw: np.ndarray) -> int:
