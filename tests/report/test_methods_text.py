@@ -517,6 +517,7 @@ def test_every_work_that_the_words_can_cite_is_known():
     parts = (corrections_words, recordings_words, decoder_words, importance_words, methods)
     parts += (encoding_methods,)
     source = "".join(Path(part.__file__).read_text() for part in parts)
+    source += schema.files()["corrections"].read_text()
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_words.WORKS_OF.values())
     software = set(re.findall(r'"([a-z]+(?:19|20)\d\d)"', source))
     assert keys | software == references.WORKS.keys()

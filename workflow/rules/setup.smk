@@ -94,13 +94,14 @@ def gpus(study):
 
 
 def report_files():
-    """The templates of the report and the works that it cites, as files of the package."""
+    """What the report is made of beside code: templates, works cited, words of corrections."""
     package = PACKAGE / "mesodecode"
     found = [
         package / "report/references.bib",
         *sorted((package / "report/templates").glob("*.j2")),
     ]
-    return [str(path.relative_to(package)) for path in found]
+    words = "../schemas/tables/corrections.yaml"
+    return [words, *(str(path.relative_to(package)) for path in found)]
 
 
 def grows(amount):

@@ -1,5 +1,7 @@
 """What was done to the movies before they were decoded, in plain words, numbers as set.
 
+The words of most stand beside their settings (`methods` in `tables/corrections.yaml`); here are
+those that hang on several settings.
 Works are cited as `mesodecode.report.references` reads them: ``[@holm1979]``.
 """
 
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesodecode.recordings.corrections.dff import DARK, STEPS, WHOLE_STEPS
+from mesodecode.study import schema
 
 
 def corrections(
@@ -19,9 +22,18 @@ def corrections(
     `settings` has every key of `tables/corrections.yaml`; empty where all are off. `by_light`:
     channels were told by recordings.light_sources; `wavelengths`: else how, as recordings has it.
     """
-    steps = (_dark, _motion, _brain, _binning, _bleaching, _dff, _hemodynamics)
-    first = _lights(settings) if by_light else _channels(settings, wavelengths)
-    made = [text for text in (first, *(step(settings) for step in steps)) if text]
+    channels = _lights(settings) if by_light else _channels(settings, wavelengths)
+    own = {
+        "channels": channels,
+        "brain_mask": _brain(settings),
+        "dff": _dff(settings),
+        "hemodynamics": _hemodynamics(settings),
+    }
+    made = []
+    for key, spec in schema.properties("corrections").items():
+        if "methods" in spec and settings[key] != spec["default"]:
+            made.append(spec["methods"].format(**settings))
+        made += filter(None, [own.get(key)])
     if not made:
         return ""
     return (
@@ -55,46 +67,11 @@ def _channels(s: Mapping[str, Any], wavelengths: str) -> str:
     )
 
 
-def _dark(s: Mapping[str, Any]) -> str:
-    if s["dark_frame"] is not None:
-        return "An image of the camera without light was subtracted from each frame."
-    if s["dark_offset"]:
-        return f"{s['dark_offset']:g} counts, the camera's without light, were subtracted."
-    return ""
-
-
-def _motion(s: Mapping[str, Any]) -> str:
-    if not s["motion"]:
-        return ""
-    return (
-        "Each frame was shifted onto the mean image, rigidly and by linear interpolation; shifts "
-        "are those of the highest cross-correlation of the signal channel, band-passed to vessels, "
-        "upsampled to 1/20 px [@guizar2008] (scikit-image [@vanderwalt2014]); those above "
-        f"{s['max_shift']:g} px were replaced by interpolation between frames."
-    )
-
-
 def _brain(s: Mapping[str, Any]) -> str:
     if s["brain_mask"] is None:
         return ""
     became = {"zero": "set to 0", "mean": "set to their own means over time"}[s["outside"]]
     return f"Pixels outside a mask of the brain were {became}."
-
-
-def _binning(s: Mapping[str, Any]) -> str:
-    if s["binning"] == 1:
-        return ""
-    return f"Squares of {s['binning']} × {s['binning']} px were averaged."
-
-
-def _bleaching(s: Mapping[str, Any]) -> str:
-    if not s["bleaching"]:
-        return ""
-    return (
-        "Bleaching was divided out of each pixel: an exponential decay over a constant, its time "
-        "constant fitted to the mean of all pixels by variable projection [@golub1973], its "
-        "amplitude to each pixel by least squares."
-    )
 
 
 def _dff(s: Mapping[str, Any]) -> str:
