@@ -24,7 +24,8 @@ from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.linear import LinearWeights, fit_linear
 from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.decoders.networks import CNNDecoder
-from mesodecode.explain.cutout import FILLS, cutout_session
+from mesodecode.explain.cutout import cutout_session
+from mesodecode.explain.cutout_fill import FILLS
 from mesodecode.explain.cutout_masks import squares
 from mesodecode.explain.map_measures import planted_truth
 from mesodecode.recordings.sample import Sample

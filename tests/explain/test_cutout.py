@@ -21,7 +21,7 @@ from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import predict_cnn, predict_finetuned, predict_rnn
 from mesodecode.decoders.weights import Trained, load_trained
-from mesodecode.explain import cutout, cutout_masks
+from mesodecode.explain import cutout_fill, cutout_logits, cutout_masks
 from mesodecode.explain.cutout import cutout_importance, cutout_session
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
@@ -211,7 +211,7 @@ def mean_read_out(half_window):
     return rnn
 
 
-@pytest.mark.parametrize("fill", cutout.FILLS)
+@pytest.mark.parametrize("fill", cutout_fill.FILLS)
 def test_only_what_covers_the_one_pixel_that_is_read_has_a_score(fill):
     frames, labels = movie(60)
     masks = cutout_masks.squares(SIDE, SIDE)
@@ -384,7 +384,7 @@ def decoders(kind):
     [*itertools.product(("cnn", "pair", "finetuned"), ("zero", "blur", "mean")), ("cnn", "road")],
 )
 def test_scores_are_those_of_one_window_at_a_time(kind, fill, monkeypatch):
-    monkeypatch.setattr(cutout, "NOISE", 0.0)  # of "road", for which see below
+    monkeypatch.setattr(cutout_fill, "NOISE", 0.0)  # of "road", for which see below
     decoder = decoders(kind)
     frames, labels = movie(28, seed=1)
     segment = np.repeat([0, 1, 2], [14, 3, 11])
@@ -424,7 +424,7 @@ def test_what_is_interpolated_is_noisy_and_a_frame_has_the_same_noise_in_all_its
     at = torch.arange(101, 108)
 
     def made(images, at, size):
-        hide = cutout._Fill(areas, "road", 0.1, torch.device("cpu"))
+        hide = cutout_fill.Fill(areas, "road", 0.1, torch.device("cpu"))
         return torch.cat([*hide.passes(images, at, size)]).view(3, len(at), 3, 20, 20)
 
     found = made(images, at, 4)
@@ -494,7 +494,7 @@ def test_neither_segments_nor_batches_change_a_score(
 @pytest.mark.parametrize("kind", ["pair", "finetuned"])
 @torch.no_grad()
 def test_an_area_is_hidden_in_one_image_of_the_window_alone(kind, monkeypatch):
-    monkeypatch.setattr(cutout, "WINDOWS", 7)
+    monkeypatch.setattr(cutout_logits, "WINDOWS", 7)
     decoder = decoders(kind)
     cnn, rnn = decoder if kind == "pair" else (decoder.cnn, decoder.rnn)
     frames, labels = movie(30, seed=1)

@@ -287,7 +287,7 @@ BEHIND = {
     "train_roi": 35,
     "fit_linear": 16,
     "hold_out": 39,  # all kinds that are trained in one step
-    "cutout": 58,  # through the one door to decoders of all kinds
+    "cutout": 60,  # through the one door to decoders of all kinds; fills and logits apart
     "shap": 37,  # two ways through a network
     "adapt": 55,  # base.records reads the measures of a movie
     "shift": 65,  # as adapt, and images are resized
