@@ -20,7 +20,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import shap_figure, shap_maps
+from mesodecode.explain import shap_figure, shap_files, shap_maps
 from mesodecode.explain.attributions import explain
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import importance, schema, study
@@ -170,12 +170,12 @@ def test_a_map_is_read_as_it_was_written(tmp_path):
     for names in ((), ("V1", "M1", "S1")):
         written = dataclasses.replace(run(trained(half_window=1)), names=names)
         written.write(tmp_path / "map.h5")
-        read = dataclasses.asdict(shap_maps.read(tmp_path / "map.h5"))
+        read = dataclasses.asdict(shap_files.read(tmp_path / "map.h5"))
         for key, value in dataclasses.asdict(written).items():
             assert np.array_equal(read[key], value), key
     (tmp_path / "bad.h5").write_text("no HDF5")
     with pytest.raises(UserError, match=r"bad\.h5: not a file of `mesodecode shap`"):
-        shap_maps.read(tmp_path / "bad.h5")
+        shap_files.read(tmp_path / "bad.h5")
 
 
 # Tables and figures
@@ -229,7 +229,7 @@ def test_summary_tests_against_permuted_labels_and_marks_what_differs(tmp_path):
     assert cli.main([*words, *out]) == 0
     table = pd.read_csv(tmp_path / "t.tsv", sep="\t")
     assert table["statistic"][0] == 400 and table["p_holm"][0] < 1e-6 < 0.05 < table["p_holm"][1]
-    null = np.array([shap_maps.read(path).mean_abs.sum(axis=0) for path in files["null"]])
+    null = np.array([shap_files.read(path).mean_abs.sum(axis=0) for path in files["null"]])
     np.testing.assert_allclose(table["mean_null"], null.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(table["sd_null"], null.std(axis=0, ddof=1), rtol=1e-5)
     svg = (tmp_path / "f.svg").read_text()
@@ -269,7 +269,7 @@ def test_verb_takes_its_background_from_the_recordings_named_so(tmp_path):
     words += ["--windows", 10, "--background", 20, "--output", "logit", "--decoder", "x"]
     words += ["--background-recordings", files["a"], files["b"], "--out", tmp_path / "map.h5"]
     assert cli.main([str(word) for word in words]) == 0
-    found = shap_maps.read(tmp_path / "map.h5")
+    found = shap_files.read(tmp_path / "map.h5")
     expected = run(trained(), [mice["d"]], [mice["a"], mice["b"]])
     np.testing.assert_allclose(found.mean_abs, expected.mean_abs, rtol=1e-5)
     assert found.base == pytest.approx(expected.base)

@@ -23,6 +23,7 @@ from mesodecode.explain import (
     map_check,
     map_measures,
     map_verdicts,
+    shap_files,
     shap_maps,
     signed_figure,
 )
@@ -120,7 +121,7 @@ def test_a_map_of_one_state_has_nothing_of_the_other(tmp_path):
     found = shap_maps.shap_map(reader(WEIGHTS), [one], [], ANALYSIS, decoder="x")
     assert np.isnan(found.in_rest).all() and np.isfinite(found.in_run).all()
     found.write(tmp_path / "m.h5")
-    np.testing.assert_array_equal(shap_maps.read(tmp_path / "m.h5").in_rest, found.in_rest)
+    np.testing.assert_array_equal(shap_files.read(tmp_path / "m.h5").in_rest, found.in_rest)
     both = [found, mapped(WEIGHTS, "e")]
     np.testing.assert_array_equal(shap_maps.mean_of(both, "in_rest"), both[1].in_rest)
 

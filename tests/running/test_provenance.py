@@ -288,7 +288,7 @@ BEHIND = {
     "fit_linear": 16,
     "hold_out": 39,  # all kinds that are trained in one step
     "cutout": 60,  # through the one door to decoders of all kinds; fills and logits apart
-    "shap": 37,  # two ways through a network
+    "shap": 39,  # two ways through a network; what of it is explained, and kept
     "adapt": 55,  # base.records reads the measures of a movie
     "shift": 65,  # as adapt, and images are resized
 }

@@ -36,14 +36,15 @@ def draw(evidence: Evidence) -> Figure:
 def caption(evidence: Evidence) -> str:
     """Return the figure's caption, in plain text."""
     n, kind = len(evidence.real), evidence.kind
+    one, other = evidence.target.kind.speaks
     parts = []
     if evidence.auc.size:
         what = "ROIs" if kind == "ROI" else "the image's area"
         draws = evidence.auc_random.shape[1]
         parts.append(
-            f"test AUC while a growing share of {what} is removed, in the order of the map of "
-            f"other mice (blue, circles) and in {draws} random orders (grey, thin; their mean "
-            f"orange, squares); mean over allocations (n = {n}); dashed: chance"
+            f"test {evidence.target.kind.axis} while a growing share of {what} is removed, in the "
+            f"order of the map of other mice (blue, circles) and in {draws} random orders (grey, "
+            f"thin; their mean orange, squares); mean over allocations (n = {n}); dashed: chance"
         )
     parts.append(
         f"Spearman's rank correlation over {len(evidence.units)} {kind}s of an allocation's map "
@@ -63,9 +64,9 @@ def caption(evidence: Evidence) -> str:
         )
     if evidence.apart.size:
         parts.append(
-            "the output without the ROIs that speak for rest in a window less that without those "
-            "that speak for run, by the signed map of other mice (blue), and with the signed maps "
-            "of ROIs exchanged at random (grey; their mean orange)"
+            f"the output without the ROIs that speak for {other} in a window less that without "
+            f"those that speak for {one}, by the signed map of other mice (blue), and with the "
+            "signed maps of ROIs exchanged at random (grey; their mean orange)"
         )
     words = [f"{letter}: {part}." for letter, part in zip(ascii_uppercase, parts, strict=False)]
     return "Is the map right? " + " ".join(words)
@@ -74,21 +75,22 @@ def caption(evidence: Evidence) -> str:
 def _deletion(axes: Axes, e: Evidence) -> None:
     intact = float(np.nanmean(e.auc_intact))
     _curves(axes, e, e.auc, e.auc_random, intact, ("order of the map", "random order"))
-    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(e.target.kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     axes.set_ylim(top=1.02)
-    axes.set_ylabel("Test AUC")
+    axes.set_ylabel(f"Test {e.target.kind.axis}")
 
 
 def _moved(axes: Axes, e: Evidence) -> None:
     _curves(axes, e, e.moved, e.moved_random, 0, ("order of the map", "random order"))
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("Output moved (logits)")
+    axes.set_ylabel(f"Output moved ({e.target.steps})")
 
 
 def _apart(axes: Axes, e: Evidence) -> None:
     _curves(axes, e, e.apart, e.apart_random, 0, ("signs of the map", "exchanged"))
     axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
-    axes.set_ylabel("Without rest less without run (logits)")
+    one, other = (words.removeprefix("the ").split()[0] for words in e.target.kind.speaks)
+    axes.set_ylabel(f"Without {other} less without {one} ({e.target.steps})")
 
 
 def _curves(

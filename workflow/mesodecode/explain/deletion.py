@@ -7,11 +7,11 @@ removed apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 BATCH = 4096  # windows passed at once
 
@@ -24,13 +24,16 @@ def evidence(signed: Tensor, windows: Tensor, mean: Tensor) -> Tensor:
     return (signed * torch.sign(windows - mean)).sum(1)
 
 
+Model = Callable[[Tensor], Tensor]  # windows (N, T, F) to outputs (N,)
+
+
 def moved(
-    model: nn.Module, windows: Tensor, mean: Tensor, order: np.ndarray, shares: Sequence[float]
+    model: Model, windows: Tensor, mean: Tensor, order: np.ndarray, shares: Sequence[float]
 ) -> np.ndarray:
     """Return how far the output of windows has moved when shares of the ROIs are removed (S,).
 
     One by one in an order (U,) of columns of windows (N, T, F); a removed ROI has its mean (F,). A
-    mean over windows of the sum of the sizes of all changes, in units of the logit.
+    mean over windows of the sum of the sizes of all changes, in units of the output.
     """
     steps = torch.zeros(len(order) + 1, windows.shape[2], dtype=torch.bool, device=windows.device)
     for step, column in enumerate(order, start=1):
@@ -41,7 +44,7 @@ def moved(
 
 
 def apart(
-    model: nn.Module,
+    model: Model,
     windows: Tensor,
     mean: Tensor,
     says: Tensor,
@@ -51,7 +54,7 @@ def apart(
     """Return the output without what speaks for rest, less that without what speaks for run (S,).
 
     says (N, F), as of `evidence`; of each window up to a share of its ROIs `columns` (U,) is
-    removed, those that speak loudest first. A mean over windows, in units of the logit.
+    removed, those that speak loudest first. A mean over windows, in units of the output.
     """
     of = says[:, torch.as_tensor(columns, device=says.device)]
     removed = []
@@ -69,8 +72,8 @@ def apart(
 
 
 @torch.inference_mode()
-def _outputs(model: nn.Module, windows: Tensor, mean: Tensor, hidden: Tensor) -> np.ndarray:
-    """Return the logits (M, N) of windows under each of M removals (M, N, F)."""
+def _outputs(model: Model, windows: Tensor, mean: Tensor, hidden: Tensor) -> np.ndarray:
+    """Return the outputs (M, N) of windows under each of M removals (M, N, F)."""
     found = []
     for part in hidden.split(max(1, BATCH // len(windows))):
         inputs = torch.where(part[:, :, None], mean, windows).flatten(0, 1)

@@ -15,24 +15,27 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from mesodecode.base import records
 from mesodecode.base.files import UserError
-from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders.objectives import score_of
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import deletion
+from mesodecode.explain import deletion, explained
 from mesodecode.explain.cutout import Decoder, cutout_session, frames_used
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
-from mesodecode.explain.shap_maps import ShapMap, evenly, mean_of, shap_map, windows_as_trained
+from mesodecode.explain.shap_files import Map, ShapMap, by_output
+from mesodecode.explain.shap_maps import evenly, mean_of, shap_map, windows_as_trained
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.simulation.truth import (
     planted_masks,
@@ -41,6 +44,7 @@ from mesodecode.simulation.truth import (
     planted_times,
 )
 from mesodecode.study.allocation import Allocation, split_ids
+from mesodecode.study.targets import Target
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS, DRAWS_OF_MASKS = 20, 5  # random orders: p of the deletion check can reach 1/21, 1/6
@@ -83,14 +87,42 @@ class MapCheck:
     planted_signs: np.ndarray
     noisy: np.ndarray
 
+    @property
+    def target(self) -> Target:
+        """What is decoded."""
+        return Target()
+
     def write(self, path: str | Path) -> None:
         """Write to `path` (HDF5), whole or not at all."""
         records.write(self, path)
 
 
+@dataclass(frozen=True)
+class TargetCheck(MapCheck):
+    """The same of another target: what is called AUC is its score (`Kind.metric`)."""
+
+    target_name: str
+    target_unit: str
+    target_states: tuple[str, ...]
+
+    @property
+    def target(self) -> Target:
+        """What is decoded."""
+        return Target(self.target_name, self.target_states, self.target_unit)
+
+
 def read(path: str | Path) -> MapCheck:
     """Read what `MapCheck.write` wrote. Raises UserError if the file is none."""
-    return records.read(path, MapCheck, "shap-check")
+    with records.reading(path, "a file of `mesodecode shap-check`", "shap-check") as file:
+        return records.take(file, TargetCheck if "target_name" in file.attrs else MapCheck)
+
+
+def _checked(target: Target, **found: Any) -> MapCheck:
+    """Return what is found, of a decoder of a target."""
+    if target == Target():
+        return MapCheck(**found)
+    about = {"target_name": target.name, "target_unit": target.unit}
+    return TargetCheck(**found, **about, target_states=target.states)
 
 
 def check_shap(
@@ -100,7 +132,7 @@ def check_shap(
     settings: Mapping[str, Any],
     *,
     maps: pd.DataFrame | None = None,
-    signed: Sequence[ShapMap] = (),
+    signed: Sequence[Map] = (),
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
     draws: int = DRAWS,
@@ -117,16 +149,16 @@ def check_shap(
 
     A removed ROI has at every frame its mean over the windows scored. (Zero would be its minimum,
     where signals are scaled from 0 to 1: an input that means something.) ROIs that the decoder does
-    not read stay out: units are the others.
+    not read stay out: units are the others. Of states how far outputs move is a mean over them.
     """
     allocation = trained.allocate(mice_of(recordings))
-    rng = _generator(settings["seed"], allocation.id)
+    rng, target = _generator(settings["seed"], allocation.id), Target.of_settings(trained.settings)
     model = trained.build(device)
     untrained = trained.with_state(randomised(model, int(rng.integers(2**31))).state_dict())
     sizes = {key: min(settings[key], limit) for key in ("windows", "background")}
     options, about = {**settings, **sizes}, {"decoder": "", "device": device}
 
-    def made(network: Trained, noise: np.random.Generator | None = None) -> ShapMap:
+    def made(network: Trained, noise: np.random.Generator | None = None) -> Map:
         return shap_map(network, recordings, background_recordings, options, noise=noise, **about)
 
     random_map = made(untrained)
@@ -135,7 +167,7 @@ def check_shap(
     noisy = [made(trained, noise).mean_abs.sum(axis=0) for noise in noises]
     source, rois = windows_as_trained(trained, recordings, device)
     at = source.centres[evenly(len(source.centres), limit)]
-    windows, labels = source.batch(at), source.labels[at].cpu().numpy()
+    windows, labels = source.batch(at), source.labels[at]
     mean = windows.mean((0, 1))
     read_rois = (windows != mean).any(1).any(0).cpu().numpy()
     columns = np.flatnonzero(read_rois)
@@ -145,23 +177,28 @@ def check_shap(
     def auc(removed: np.ndarray) -> float:
         hidden = torch.zeros(len(rois), dtype=torch.bool)
         hidden[columns[removed]] = True
-        return roc_auc(labels, model(torch.where(hidden.to(device), mean, windows)).cpu().numpy())
+        return score_of(labels, model(torch.where(hidden.to(device), mean, windows)), target)
 
     orders = _orders(maps, allocation.test, units, draws, rng)
     curves = np.array([[auc(step) for step in removals(scores)] for scores in orders])
     curves = curves.reshape(-1, len(SHARES))
     few = torch.as_tensor(evenly(len(windows), ONE_BY_ONE), device=device)
-    by_one = {"model": model, "windows": windows[few], "mean": mean, "shares": SHARES}
-    moves = [deletion.moved(order=columns[_descending(one)], **by_one) for one in orders]
-    says = _says(signed, allocation.test, rois, columns, by_one, draws, rng)
-    parts = [deletion.apart(says=one, columns=columns, **by_one) for one in says]
-    moves, parts = (np.array(one).reshape(-1, len(SHARES)) for one in (moves, parts))
-    return MapCheck(
+    by_one = {"windows": windows[few], "mean": mean, "shares": SHARES}
+    others = [one for one in signed if _of_others(one.test_mouse, allocation.test)]
+    moves, parts = [], []
+    for output, theirs in zip_longest(explained.outputs(target), by_output(others), fillvalue=()):
+        by_one["model"] = _only(explained.network_of(model, target), output)
+        moves.append([deletion.moved(order=columns[_descending(one)], **by_one) for one in orders])
+        says = _says(theirs, rois, columns, by_one, draws, rng)
+        parts.append([deletion.apart(says=one, columns=columns, **by_one) for one in says])
+    moves, parts = (np.mean(one, axis=0).reshape(-1, len(SHARES)) for one in (moves, parts))
+    return _checked(
+        target,
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
         unit=units,
         randomised=random_map.mean_abs.sum(axis=0)[columns],
-        planted=planted_rois(truth, [rois[column] for column in columns]),
+        planted=planted_rois(truth, [rois[column] for column in columns], target.name),
         share=np.array(SHARES),
         auc_intact=auc(np.zeros(len(columns), bool)),
         auc=curves[:1],
@@ -176,25 +213,33 @@ def check_shap(
             [rois[column] for column in columns],
             random_map.frame,
             recordings[0].frame_rate,
+            target.name,
         ),
-        planted_signs=planted_signs(truth, [rois[column] for column in columns]),
+        planted_signs=planted_signs(truth, [rois[column] for column in columns], target.name),
         noisy=np.array(noisy).reshape(-1, len(rois))[:, columns],
     )
 
 
+def _of_others(tested: str, mice: Sequence[str]) -> bool:
+    """Tell whether a map is of none of some mice; `tested`: its own, joined."""
+    return set(mice).isdisjoint(split_ids(tested))
+
+
+def _only(network: nn.Module, output: explained.Output) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda windows: output.of(network(windows))
+
+
 def _says(
-    signed: Sequence[ShapMap],
-    test_mice: Sequence[str],
+    others: Sequence[ShapMap],
     rois: Sequence[int],
     columns: np.ndarray,
     by_one: Mapping[str, Any],
     draws: int,
     rng: np.random.Generator,
 ) -> list[torch.Tensor]:
-    """Return how ROIs speak in windows (N, F): by the signed map of other mice, and `draws` times
-    with the maps of its ROIs `columns` exchanged. Nothing where no map is of other mice only.
+    """Return how ROIs speak in windows (N, F): by the signed map of `others`, of an output, and
+    `draws` times with the maps of its ROIs `columns` exchanged. Nothing without maps.
     """
-    others = [one for one in signed if set(test_mice).isdisjoint(split_ids(one.test_mouse))]
     if not others:
         return []
     windows, mean = by_one["windows"], by_one["mean"]
@@ -339,7 +384,7 @@ def _orders(
     if maps is None:
         return []
     tested = maps.index.get_level_values("test_mouse")
-    others = maps[[set(test_mice).isdisjoint(split_ids(mice)) for mice in tested]]
+    others = maps[[_of_others(mice, test_mice) for mice in tested]]
     if others.empty:
         return []
     missing = [unit for unit in units if unit not in maps.columns]

@@ -15,8 +15,9 @@ import pandas as pd
 from mesodecode.base.files import UserError
 from mesodecode.explain import map_measures, steady_verdicts, timed_verdicts
 from mesodecode.explain.map_check import MapCheck
-from mesodecode.explain.shap_maps import ShapMap
+from mesodecode.explain.shap_files import Map, by_output
 from mesodecode.explain.verdict_rows import Row, not_made, verdict
+from mesodecode.study.targets import RUN, Target
 
 COLUMNS = ("check", "verdict", "value", "limit", "n", "sentence")
 NUMBERS = ("value", "limit", "n")
@@ -38,7 +39,8 @@ class Evidence:
     were made; auc_intact (A,). Of maps with frames, else with F = 0 and S = 0: size and signed
     (A, F, U), mean |SHAP| and with its sign; moved, apart (A, S), moved_random, apart_random
     (A, K, S), planted_times (A, F, U) and planted_signs (A, U), as of `MapCheck`. noisy
-    (A, 1 + D, U), maps without and with noise, empty where they were not made.
+    (A, 1 + D, U), maps without and with noise, empty where they were not made. target: what is
+    decoded, whose score stands for the AUC; of states no `signed`, as each has its own.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Evidence:
     planted_times: np.ndarray
     planted_signs: np.ndarray
     noisy: np.ndarray
+    target: Target = RUN
 
     @property
     def mean(self) -> np.ndarray:
@@ -96,7 +99,7 @@ def gather(
     made: Sequence[MapCheck],
     null: pd.DataFrame | None = None,
     seeds: Sequence[pd.DataFrame] = (),
-    timed: Sequence[ShapMap] = (),
+    timed: Sequence[Map] = (),
 ) -> Evidence:
     """Put together maps and checks of the same allocations; `scores`, `timed`: `maps.read_whole`.
 
@@ -119,12 +122,14 @@ def gather(
             found = [one[:1, :0] if len(one) else np.empty((1, 0)) for one in found]
         return np.array(found if name.endswith("_random") else [one[0] for one in found])
 
-    whole = {one.allocation: one for one in timed}
-    _complete(allocations if timed else (), whole, "maps")
+    of_output = by_output(timed)
+    one_output = of_output[0] if len(of_output) == 1 else ()
 
-    def cells(name: str) -> np.ndarray:
+    def cells(name: str, timed: Sequence[Map]) -> np.ndarray:
+        whole = {one.allocation: one for one in timed}
         if not timed:
             return np.empty((len(ordered), 0, len(units)))
+        _complete(allocations, whole, "maps")
         each = [whole[allocation] for allocation in allocations]
         tables = [pd.DataFrame(getattr(one, name), columns=map(str, one.roi)) for one in each]
         return np.array([table[units].to_numpy() for table in tables])
@@ -148,11 +153,12 @@ def gather(
         share=ordered[0].share if auc.size else np.empty(0),
         auc_intact=np.array([one.auc_intact for one in ordered]),
         auc=auc,
-        size=cells("mean_abs"),
-        signed=cells("signed"),
+        size=cells("mean_abs", timed),
+        signed=cells("signed", one_output),
         planted_times=column("planted_times"),
         planted_signs=column("planted_signs")[:, 0],
         noisy=column("noisy") if all(len(one.noisy) for one in ordered) else np.empty(0),
+        target=ordered[0].target,
         **{name: curve(name) for name in ("auc_random", *MOVES)},
     )
 
@@ -259,15 +265,16 @@ def _deletion(e: Evidence) -> Row:
         return not_made("deletion", "Not made: no map is of other mice than those tested.")
     gain, as_fast = map_measures.deletion_gain(e.auc, e.auc_random)
     draws, what = e.auc_random.shape[1], "ROIs" if e.kind == "ROI" else "areas"
+    score = e.target.kind.axis
     numbers = f"by {gain:.2f} on average while {e.share[0]:.0%} to {e.share[-1]:.0%} are removed"
     if as_fast == 0:
         words = (
-            f"Without the {what} on top of the map of other mice the AUC falls faster than without "
-            f"random {what}: {numbers}, in none of {draws} random orders as fast."
+            f"Without the {what} on top of the map of other mice the {score} falls faster than "
+            f"without random {what}: {numbers}, in none of {draws} random orders as fast."
         )
     else:
         words = (
-            f"Without the {what} on top of the map of other mice the AUC falls no faster than "
+            f"Without the {what} on top of the map of other mice the {score} falls no faster than "
             f"without random {what}: {numbers}, in {as_fast} of {draws} random orders as fast. "
             "What the map puts on top is not what the decoder needs, or not in every mouse."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesodecode.base.files import UserError
-from mesodecode.explain import cutout_tables, shap_maps
+from mesodecode.explain import cutout_tables, shap_files
 
 
 def read(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
     return read_whole(paths)[0]
 
 
-def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_maps.ShapMap]]:
+def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_files.Map]]:
     """Return what `read` does, and maps of SHAP whole, with frames and signs; none of a cut-out.
 
     Raises UserError as `read` does.
@@ -32,7 +32,7 @@ def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_map
     tables = [path for path in paths if path.suffix == ".tsv"]
     if tables and len(tables) < len(paths):
         raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
-    whole = [] if tables else [shap_maps.read(path) for path in paths]
+    whole = [] if tables else [shap_files.read(path) for path in paths]
     scores = _of_cutout(tables) if tables else _of_shap(whole)
     lacking = scores.columns[scores.isna().any()]
     if len(lacking):
@@ -56,7 +56,7 @@ def _listed(path: str | Path) -> list[Path]:
     return files
 
 
-def _of_shap(maps: Sequence[shap_maps.ShapMap]) -> pd.DataFrame:
+def _of_shap(maps: Sequence[shap_files.Map]) -> pd.DataFrame:
     rows = [pd.Series(one.mean_abs.sum(axis=0), [str(roi) for roi in one.roi]) for one in maps]
     about = [(one.allocation, one.test_mouse) for one in maps]
     index = pd.MultiIndex.from_tuples(about, names=["allocation", "test_mouse"])

@@ -12,8 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.explain.explained import told
 from mesodecode.explain.map_measures import smallest_p_holm
-from mesodecode.explain.shap_maps import ShapMap
+from mesodecode.explain.shap_files import Map
 
 SIGNIFICANT = 0.05
 
@@ -87,7 +88,7 @@ def _permuted(bars: Axes, columns: np.ndarray, table: pd.DataFrame) -> None:
     bars.legend(frameon=False, fontsize=6, loc="upper right")
 
 
-def caption(maps: Sequence[ShapMap], table: pd.DataFrame) -> str:
+def caption(maps: Sequence[Map], table: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text; `table` as of `draw`."""
     first, n = maps[0], len(maps)
     windows, drawn = (
@@ -100,11 +101,13 @@ def caption(maps: Sequence[ShapMap], table: pd.DataFrame) -> str:
         "integrated": "integrated gradients",
     }[first.method]
     mice = {"train": "training mice", "test": "test mouse"}[first.background_from]
+    mean = ", mean over states" if first.target.states else ""
     return (
-        f"What {first.decoder} looks at: mean |SHAP| of the {first.output} of run by {method}, "
-        f"over {windows} windows of the test mouse of an allocation against {drawn} windows of its "
-        f"{mice}. A: mean over allocations (n = {n}), by ROI and time of the window; dashed: the "
-        f"decoded frame. B: summed over the window, mean ± sample SD over allocations."
+        f"What {first.decoder} looks at: mean |SHAP| of the {told(first.target, first.output)} by "
+        f"{method}{mean}, over {windows} windows of the test mouse of an allocation against "
+        f"{drawn} windows of its {mice}. A: mean over allocations (n = {n}), by ROI and time of "
+        f"the window; dashed: the decoded frame. B: summed over the window, mean ± sample SD over "
+        f"allocations."
         f"{_tested(table)} Values miss the output by at most {missed:.1e}. A decoder uses what is "
         "large here; whether behaviour depends on it, or another decoder would, this does not say."
     )

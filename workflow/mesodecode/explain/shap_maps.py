@@ -11,75 +11,36 @@ Where `in_run` is above `in_rest`, it speaks for the state that is; below, it mi
 A large value says that the decoder uses
 this signal, right or wrong, for run as for rest; it does not say that behaviour depends on it. A
 decoder near chance has maps too, which mean nothing: read the AUC first.
+
+Decoders of other targets have such maps of each of their outputs (`explained`); in the place of run
+and rest stand high and low values of a trace, or a state and the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from mesodecode.base import records
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import offsets
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.roi_rnn import windows as windows_of
 from mesodecode.decoders.weights import Trained
+from mesodecode.explain import explained
 from mesodecode.explain.attributions import explain
+from mesodecode.explain.deepshap import Explanation
 from mesodecode.explain.recording_noise import with_noise
+from mesodecode.explain.shap_files import VALUES, Map, ShapMap, TargetMap, by_output
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.roi_signals import SessionSignals, session_signals
+from mesodecode.study.targets import RUN, Target
 
-VALUES = ("mean_abs", "signed", "in_run", "in_rest")  # of a map, each (frames, ROIs)
 BATCH = 100  # windows explained at once; between two, progress is told
-
-
-@dataclass(frozen=True)
-class ShapMap:
-    """Mean SHAP values of one decoder in one allocation, and all that they depend on.
-
-    mean_abs, and with their sign (see the module's words) signed, in_run and in_rest (frames, ROIs)
-    float64, in units of the output, NaN without a window of that state; frame (frames,), relative
-    to the decoded one; roi (ROIs,), numbers from 1; names, where ROIs have some; frame_rate in
-    frames/s, 0 if the sessions differ; n_run, those of n_windows that are labelled run; base, the
-    mean output over the background; completeness_error, the largest |base + sum of a window's
-    values - its output|.
-    """
-
-    decoder: str
-    allocation: str
-    test_mouse: str
-    mean_abs: np.ndarray
-    signed: np.ndarray
-    in_run: np.ndarray
-    in_rest: np.ndarray
-    frame: np.ndarray
-    roi: np.ndarray
-    names: tuple[str, ...]
-    frame_rate: float
-    method: str
-    output: str
-    n_windows: int
-    n_run: int
-    n_background: int
-    background_from: str
-    base: float
-    completeness_error: float
-
-    def write(self, path: str | Path) -> None:
-        """Write the map to `path` (HDF5), whole or not at all."""
-        records.write(self, path)
-
-
-def read(path: str | Path) -> ShapMap:
-    """Read a map. Raises UserError if the file is none."""
-    return records.read(path, ShapMap, "shap")
 
 
 def shap_map(
@@ -91,7 +52,7 @@ def shap_map(
     decoder: str,
     noise: np.random.Generator | None = None,
     device: torch.device | str = "cpu",
-) -> ShapMap:
+) -> Map:
     """Explain windows of test `recordings`, evenly spaced over their decodable frames.
 
     The background is drawn, without replacement, from recordings of training mice, or from the
@@ -108,66 +69,106 @@ def shap_map(
             f"background: mouse {', '.join(sorted(strangers))} did not train this decoder "
             f"({', '.join(allocation.train)} did); leave these recordings out to draw from the test"
         )
+    target = Target.of_settings(trained.settings)
     source, rois = windows_as_trained(trained, recordings, device, noise)
     pool = source
     if background_recordings or noise is not None:
         pool, _ = windows_as_trained(trained, background_recordings or recordings, device)
-    explained = source.centres[evenly(len(source.centres), settings["windows"])]
+    at = source.centres[evenly(len(source.centres), settings["windows"])]
     drawn = _draw(len(pool.centres), settings["background"], settings["seed"])
     background = pool.batch(pool.centres[drawn])
-    model = trained.build(device)
+    made = _explained(trained, source, at, background, settings, device)
 
-    sums, bases, errors = _Sums(background), [], []
-    with Progress(len(explained), "windows", "SHAP") as progress:
-        for part in explained.split(BATCH):
-            windows = source.batch(part)
-            found = explain(
-                model,
-                windows,
-                background,
-                **{key: settings[key] for key in ("method", "output", "seed")},
-            )
-            sums.add(found.values, windows, source.labels[part])
-            bases.append(found.base)
-            errors.append(found.completeness_error)
-            progress.update(len(part))
     half, shift = trained.settings["half_window"], trained.settings["shift"]
     rates = {recording.frame_rate for recording in recordings}
     names = recordings[0].roi_names or ()
-    return ShapMap(
-        decoder=decoder,
-        allocation=allocation.id,
-        test_mouse=allocation.joined("test"),
-        **sums.means(),
-        frame=offsets(half, shift, bool(trained.settings.get("causal"))),
-        roi=np.array(rois),
-        names=tuple(names[roi - 1] for roi in rois) if names else (),
-        frame_rate=rates.pop() if len(rates) == 1 else 0.0,
-        **{key: settings[key] for key in ("method", "output")},
-        n_windows=len(explained),
-        n_run=sums.n_run,
-        n_background=len(background),
-        background_from="train" if background_recordings else "test",
-        base=bases[0],
-        completeness_error=max(errors),
+    about = {
+        **{"decoder": decoder, "allocation": allocation.id},
+        **{"test_mouse": allocation.joined("test"), "method": settings["method"]},
+        "output": target.kind.explained or settings["output"],
+        "frame": offsets(half, shift, bool(trained.settings.get("causal"))),
+        "roi": np.array(rois),
+        "names": tuple(names[roi - 1] for roi in rois) if names else (),
+        "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
+        **{"n_windows": len(at), "n_background": len(background)},
+        "background_from": "train" if background_recordings else "test",
+    }
+    return _map_of(made, target, about)
+
+
+def _map_of(made: Sequence[_Sums], target: Target, about: Mapping[str, Any]) -> Map:
+    """Return the map of what was made of each output; `about`: the rest of it."""
+    error = max(one.error for one in made)
+    if target == RUN:
+        (one,) = made
+        numbers = {"n_run": one.n_run, "base": one.base, "completeness_error": error}
+        return ShapMap(**one.means(), **about, **numbers)
+    found = [one.means() for one in made]
+    each = {key: np.array([means[key] for means in found]) for key in VALUES}
+    return TargetMap(
+        **about,
+        **{"target_name": target.name, "target_unit": target.unit},
+        target_states=target.states,
+        mean_abs=each["mean_abs"].mean(axis=0),
+        each_abs=each["mean_abs"],
+        signed=each["signed"],
+        one_side=each["in_run"],
+        other_side=each["in_rest"],
+        n_one_side=np.array([one.n_run for one in made]),
+        base=np.array([one.base for one in made]),
+        completeness_error=error,
     )
 
 
-class _Sums:
-    """Sums over windows of what a map holds, made a batch at a time."""
+def _explained(
+    trained: Trained,
+    source: Windows,
+    at: torch.Tensor,
+    background: torch.Tensor,
+    settings: Mapping[str, Any],
+    device: torch.device | str,
+) -> list[_Sums]:
+    """Explain each output for the windows of the positions `at`; return the sums of each."""
+    target = Target.of_settings(trained.settings)
+    outputs = explained.outputs(target)
+    model = explained.network_of(trained.build(device), target)
+    how = {key: settings[key] for key in ("method", "seed")}
+    how["output"] = "logit" if target.kind.explained else settings["output"]
+    sums = [_Sums(background, one) for one in outputs]
+    sides = explained.one_side(source.labels[at], target)
+    with Progress(len(at) * len(outputs), "windows", "SHAP") as progress:
+        for part, side in zip(at.split(BATCH), sides.split(BATCH, dim=1), strict=True):
+            windows = source.batch(part)
+            for one, mine in zip(sums, side, strict=True):
+                found = explain(model, windows, background, index=one.output.index, **how)
+                one.add(found, windows, mine)
+                progress.update(len(part))
+    return sums
 
-    def __init__(self, background: torch.Tensor) -> None:
+
+class _Sums:
+    """Sums over windows of what the map of an output holds, made a batch at a time.
+
+    `base`: its mean over the background; `error`: the largest completeness error; in its unit.
+    """
+
+    def __init__(self, background: torch.Tensor, output: explained.Output) -> None:
+        self.output, self.base, self.error = output, 0.0, 0.0
         self._usual = background.mean(0)
         shape = (4, *background.shape[1:])
         self._sums = torch.zeros(shape, dtype=torch.float64, device=background.device)
         self._n = self.n_run = 0
 
-    def add(self, values: torch.Tensor, windows: torch.Tensor, labels: torch.Tensor) -> None:
-        """Add the values of windows (n, frames, ROIs) with labels (n,), 1 where the mouse runs."""
-        values, run = values.double(), labels > 0.5
+    def add(self, found: Explanation, windows: torch.Tensor, run: torch.Tensor) -> None:
+        """Add what is found of windows (n, frames, ROIs); run (n,): which the mouse runs in."""
+        scale = self.output.scale
+        values = found.values.double() * scale
         direction = torch.sign(windows - self._usual)
         parts = values.abs(), values * direction, values[run], values[~run]
         self._sums += torch.stack([part.sum(0) for part in parts])
+        if not self._n:
+            self.base = found.base * scale + self.output.offset
+        self.error = max(self.error, found.completeness_error * scale)
         self._n += len(values)
         self.n_run += int(run.sum())
 
@@ -178,7 +179,7 @@ class _Sums:
         return dict(zip(VALUES, means, strict=True))
 
 
-def mean_map(maps: Sequence[ShapMap]) -> np.ndarray:
+def mean_map(maps: Sequence[Map]) -> np.ndarray:
     """Return the mean over allocations (frames, ROIs). Raises UserError if they do not match."""
     check_alike(maps, "decoder")
     return mean_of(maps, "mean_abs")
@@ -192,11 +193,11 @@ def mean_of(maps: Sequence[ShapMap], value: str) -> np.ndarray:
     return np.ma.masked_invalid([getattr(one, value) for one in maps]).mean(axis=0).filled(np.nan)
 
 
-def check_alike(maps: Sequence[ShapMap], *also: str) -> None:
-    """Raise UserError unless maps are of the same ROIs, frames and output (and `also`)."""
+def check_alike(maps: Sequence[Map], *also: str) -> None:
+    """Raise UserError unless maps are of the same ROIs, frames, output and target (and `also`)."""
     first = maps[0]
     for other in maps:
-        for key in ("frame", "roi", "output", *also):
+        for key in ("frame", "roi", "output", "target", *also):
             if not np.array_equal(getattr(first, key), getattr(other, key)):
                 raise UserError(
                     f"maps of allocations {first.allocation} and {other.allocation}: of other "
@@ -204,12 +205,12 @@ def check_alike(maps: Sequence[ShapMap], *also: str) -> None:
                 )
 
 
-def roi_sums(maps: Sequence[ShapMap]) -> np.ndarray:
+def roi_sums(maps: Sequence[Map]) -> np.ndarray:
     """Return mean |SHAP| of ROIs summed over the frames of the window (allocations, ROIs)."""
     return np.array([one.mean_abs.sum(axis=0) for one in maps])
 
 
-def roi_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
+def roi_table(maps: Sequence[Map]) -> pd.DataFrame:
     """Return roi, name, n (allocations), mean and sd (sample SD), a row an ROI.
 
     Of each ROI's mean |SHAP| summed over the frames of the window (Ajioka et al. 2024, Fig 6B).
@@ -226,13 +227,43 @@ def roi_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
     )
 
 
-def signed_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
+def signed_table(maps: Sequence[Map]) -> pd.DataFrame:
     """Return a row an ROI, over allocations, of values summed over the frames of the window.
 
     roi, name, n (allocations); mean_abs; signed and its sample SD; in_run and in_rest (see the
     module's words); toward, "run" where signed is above 0, "rest" where it is below, "-" at 0;
     peak_frame, the frame of the largest mean |SHAP| relative to the decoded one, and peak_s, in s.
+    Of another target `Kind.sides` stand for run and rest, and of states a column `state` before
+    roi, and a row a state and ROI.
     """
+    return _of_outputs(maps, _signed_rows)
+
+
+def time_table(maps: Sequence[Map]) -> pd.DataFrame:
+    """Return a row an ROI and frame of the window: roi, name, frame, time_s, n and `VALUES`.
+
+    Means over allocations, not summed; frame is relative to the decoded one, time_s in s (NaN where
+    frame rates differ). Of another target as `signed_table`.
+    """
+    return _of_outputs(maps, _time_rows)
+
+
+def _of_outputs(
+    maps: Sequence[Map], rows: Callable[[Sequence[ShapMap]], pd.DataFrame]
+) -> pd.DataFrame:
+    target, tables = maps[0].target, []
+    run, rest = target.kind.sides
+    for output, mine in zip(explained.outputs(target), by_output(maps), strict=True):
+        table = rows(mine).rename(columns={"in_run": f"in_{run}", "in_rest": f"in_{rest}"})
+        if "toward" in table:
+            table["toward"] = table["toward"].replace({"run": run, "rest": rest})
+        if target.states:
+            table.insert(0, "state", output.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _signed_rows(maps: Sequence[ShapMap]) -> pd.DataFrame:
     first = maps[0]
     sums = {key: mean_of(maps, key).sum(axis=0) for key in VALUES}
     each = np.array([one.signed.sum(axis=0) for one in maps])
@@ -255,12 +286,7 @@ def signed_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
     )
 
 
-def time_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
-    """Return a row an ROI and frame of the window: roi, name, frame, time_s, n and `VALUES`.
-
-    Means over allocations, not summed; frame is relative to the decoded one, time_s in s (NaN where
-    frame rates differ).
-    """
+def _time_rows(maps: Sequence[ShapMap]) -> pd.DataFrame:
     first = maps[0]
     n_frames, n_rois = first.mean_abs.shape
     names = first.names or [str(roi) for roi in first.roi]
@@ -277,7 +303,7 @@ def time_table(maps: Sequence[ShapMap]) -> pd.DataFrame:
     )
 
 
-def common_rate(maps: Sequence[ShapMap]) -> float:
+def common_rate(maps: Sequence[Map]) -> float:
     """Return the frame rate of all maps in frames/s, 0 if there is none."""
     rates = {one.frame_rate for one in maps}
     return rates.pop() if len(rates) == 1 else 0.0

@@ -23,7 +23,7 @@ from mesodecode.scores.mouse_tests import by_mouse, sign_flip, signed_rank
 from mesodecode.scores.published_tests import holm
 
 if TYPE_CHECKING:  # it imports torch
-    from mesodecode.explain.shap_maps import ShapMap
+    from mesodecode.explain.shap_files import Map
 
 COLUMNS = (
     *("unit", "mirror", "n", "n_mice", "mean_left", "mean_right"),
@@ -64,7 +64,7 @@ def of_masks(masks: pd.DataFrame) -> Pairs:
     return [(one, other) for one, other in names if x[one] < x[other]]
 
 
-def roi_sums(maps: Sequence[ShapMap]) -> pd.DataFrame:
+def roi_sums(maps: Sequence[Map]) -> pd.DataFrame:
     """Return mean |SHAP| summed over the window (ROIs × allocations), by ROI number as text."""
     units = [str(roi) for roi in maps[0].roi]
     return pd.DataFrame({one.allocation: one.mean_abs.sum(axis=0) for one in maps}, index=units)

@@ -15,19 +15,25 @@ from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.plots import MM, STYLE
 from mesodecode.explain.cortex import COLOURS, Cortex, paint
-from mesodecode.explain.shap_maps import ShapMap, common_rate, mean_of
+from mesodecode.explain.explained import told
+from mesodecode.explain.shap_files import Map, by_output
+from mesodecode.explain.shap_maps import common_rate, mean_of
+from mesodecode.study.targets import RUN, Target
 
 PANELS = 6  # times of the window that are drawn one by one
-SPEAKS = "\u2190 rest    more activity speaks for    run \u2192"
 
 
-def draw(maps: Sequence[ShapMap], cortex: Cortex | None = None) -> Figure:
+def draw(maps: Sequence[Map], cortex: Cortex | None = None) -> Figure:
     """Draw the mean signed map of allocations: by ROI and frame, and on a cortex if there is one.
 
-    `cortex` has the outlines of the maps' ROIs, in their order. All colours are centred on 0.
+    `cortex` has the outlines of the maps' ROIs, in their order. All colours are centred on 0. Of
+    named states a row a state.
     """
-    signed, rate = mean_of(maps, "signed"), common_rate(maps)
-    each = centred(signed)
+    of_outputs = [mean_of(one, "signed") for one in by_output(maps)]
+    if len(of_outputs) > 1:
+        return _states(maps, of_outputs, cortex)
+    (signed,), rate = of_outputs, common_rate(maps)
+    each, speaks = centred(signed), _speaks(maps[0].target)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(174 * MM, (112 if cortex else 62) * MM), layout="constrained")
         FigureCanvasAgg(figure)
@@ -38,7 +44,7 @@ def draw(maps: Sequence[ShapMap], cortex: Cortex | None = None) -> Figure:
         whole, by_time = (part.subplots() for part in top.subfigures(1, 2, width_ratios=(1, 2)))
         total = signed.sum(axis=0)
         paint(whole, cortex, total, centred(total))
-        bar(whole, centred(total), "bottom", f"SHAP, sum over the window\n{SPEAKS}")
+        bar(whole, centred(total), "bottom", f"SHAP, sum over the window\n{speaks}")
         _rois(by_time, maps[0], signed, rate, each)
         parts = np.array_split(np.arange(len(signed)), min(PANELS, len(signed)))
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
@@ -53,11 +59,39 @@ def draw(maps: Sequence[ShapMap], cortex: Cortex | None = None) -> Figure:
     return figure
 
 
-def _rois(axes: Axes, about: ShapMap, signed: np.ndarray, rate: float, norm: Normalize) -> None:
+def _states(maps: Sequence[Map], of_states: Sequence[np.ndarray], cortex: Cortex | None) -> Figure:
+    """Draw a row a state: on the cortex, summed over the window, and by ROI and frame."""
+    target, rate = maps[0].target, common_rate(maps)
+    totals = [signed.sum(axis=0) for signed in of_states]
+    each, whole = centred(np.array(of_states)), centred(np.array(totals))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(174 * MM, 54 * len(of_states) * MM), layout="constrained")
+        FigureCanvasAgg(figure)
+        rows = figure.subfigures(len(of_states), 1)
+        for row, state, signed, total in zip(rows, target.states, of_states, totals, strict=True):
+            row.suptitle(state, x=0.01, ha="left", fontweight="bold", fontsize=8)
+            if cortex is None:
+                _rois(row.subplots(), maps[0], signed, rate, each)
+                continue
+            left, right = row.subplots(1, 2, width_ratios=(1, 2))
+            paint(left, cortex, total, whole)
+            bar(left, whole, "bottom", f"SHAP, sum over the window\n{_speaks(target)}")
+            _rois(right, maps[0], signed, rate, each)
+    return figure
+
+
+def _speaks(target: Target) -> str:
+    if target.states:  # whose rows are named, and low
+        return "\u2190 against        for \u2192"
+    one, other = target.kind.speaks
+    return f"\u2190 {other}    more activity speaks for    {one} \u2192"
+
+
+def _rois(axes: Axes, about: Map, signed: np.ndarray, rate: float, norm: Normalize) -> None:
     names = about.names or [str(roi) for roi in about.roi]
     heat(axes, names, about.frame, signed, rate, norm)
     axes.set_xlabel("ROI" if about.names else "ROI number")
-    bar(axes, norm, "right", f"SHAP a frame\n{SPEAKS}")
+    bar(axes, norm, "right", f"SHAP a frame\n{_speaks(about.target)}")
 
 
 def heat(
@@ -110,18 +144,25 @@ def span(frame: np.ndarray, rate: float) -> str:
     return f"{words} {unit}".replace("-", "\u2212")
 
 
-def caption(maps: Sequence[ShapMap], session: str | None) -> str:
+def caption(maps: Sequence[Map], session: str | None) -> str:
     """Return the figure's caption, in plain text; the image is that of `session`, if there is."""
-    first = maps[0]
-    runs = sum(one.n_run for one in maps) / sum(one.n_windows for one in maps)
+    first, target = maps[0], maps[0].target
+    one, other = target.kind.speaks
+    side, what = "", "Which way" if target.kind.name == "regression" else "Which state"
+    if target == RUN:
+        runs = sum(one.n_run for one in maps) / sum(one.n_windows for one in maps)
+        side = f" ({runs:.0%} of them run)"
     about = (
-        f"Which state the activity of an area speaks for, as {first.decoder} reads it: SHAP values "
-        f"of the {first.output} of run where an ROI's signal is above its mean over the "
-        "background, and with the other sign where it is below; mean over windows "
-        f"({runs:.0%} of them run) and allocations (n = {len(maps)}). Red: more activity speaks "
-        "for run, blue: for rest, white: neither, or now one and now the other. "
+        f"{what} the activity of an area speaks for, as {first.decoder} reads it: SHAP values "
+        f"of the {told(target, first.output)} where an ROI's signal is above its mean over the "
+        f"background, and with the other sign where it is below; mean over windows{side} and "
+        f"allocations (n = {len(maps)}). Red: more activity speaks for {one}, blue: for {other}, "
+        "white: neither, or now one and now the other. "
     )
     heat = "by ROI and time of the window; dashed: the decoded frame."
+    if target.states:
+        where = f"on the mean image of session {session}, summed over the window, and "
+        return f"{about}A row a state: {where if session else ''}{heat}"
     if session is None:
         return f"{about}Colours: {heat}"
     return (

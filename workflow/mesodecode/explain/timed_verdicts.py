@@ -31,8 +31,8 @@ def _moved(e: Evidence) -> Row:
     if not e.moved.size:
         return not_made(name, "Not made: no map is of other mice than those tested.")
     gain, as_much = map_measures.moved_gain(e.moved, e.moved_random)
-    draws = e.moved_random.shape[1]
-    numbers = f"by {gain:.2f} logits on average, in {as_much} of {draws} random orders as far"
+    draws, steps = e.moved_random.shape[1], e.target.steps
+    numbers = f"by {gain:.2f} {steps} on average, in {as_much} of {draws} random orders as far"
     words = (
         "Without one ROI after another, those on top of the map of other mice first, the output "
         f"moves farther than in random order: {numbers}."
@@ -52,17 +52,19 @@ def _apart(e: Evidence) -> Row:
         return not_made(name, "Not made: no signed map is of other mice than those tested.")
     gain, as_well = map_measures.apart_gain(e.apart, e.apart_random)
     passed = gain > 0 and as_well == 0
+    one, other = e.target.kind.speaks
     numbers = (
-        f"{gain:.2f} logits apart on average, with the maps of ROIs exchanged as far in {as_well} "
-        f"of {e.apart_random.shape[1]} draws"
+        f"{gain:.2f} {e.target.steps} apart on average, with the maps of ROIs exchanged as far in "
+        f"{as_well} of {e.apart_random.shape[1]} draws"
     )
     words = (
-        "Without the ROIs that speak for rest, by the signed map of other mice, the output is "
-        f"above that without those that speak for run: {numbers}."
+        f"Without the ROIs that speak for {other}, by the signed map of other mice, the output is "
+        f"above that without those that speak for {one}: {numbers}."
     )
     if not passed:
         words = (
-            f"Removing ROIs that speak for run and for rest does not tell them apart: {numbers}. "
+            f"Removing ROIs that speak for {one} and for {other} does not tell them apart: "
+            f"{numbers}. "
             "The signs of the map are not those of the decoder, or not of every mouse: read its "
             "size only."
         )
@@ -97,9 +99,10 @@ def _signs(e: Evidence, truth: np.ndarray) -> Row:
     sums = e.signed.mean(axis=0).sum(axis=0)
     right = np.sign(sums[planted]) == truth[planted]
     wrong = [unit for unit, ok in zip(np.array(e.units)[planted], right, strict=True) if not ok]
+    one, other = e.target.kind.speaks
     words = (
         f"The sign of all {len(right)} planted ROIs is right: more activity of "
-        f"{int((truth == 1).sum())} speaks for run, of {int((truth == -1).sum())} for rest."
+        f"{int((truth == 1).sum())} speaks for {one}, of {int((truth == -1).sum())} for {other}."
     )
     if wrong:
         words = (

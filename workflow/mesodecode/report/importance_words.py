@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesodecode.report.decoder_words import listed, options
+from mesodecode.study import targets
 
 
-def importance(settings: Mapping[str, Any]) -> str:
+def importance(settings: Mapping[str, Any], target: str = "run") -> str:
     """Return the words for an importance analysis: attributions, or areas hidden."""
-    decoder = settings["decoder"]
+    decoder, kind = settings["decoder"], targets.KINDS[targets.kind_of(target)]
     checks = {key: item for key, item in settings.get("checks", {}).items() if item}
     checked = f" Its checks: {listed(checks)}." if checks not in ({}, {"frames": 500}) else ""
     settings = {key: item for key, item in settings.items() if key != "checks"}
@@ -27,8 +28,9 @@ def importance(settings: Mapping[str, Any]) -> str:
             )
         return (
             f"Areas of the images of {decoder} were hidden one after another (occlusion "
-            "[@zeiler2014]); the score of an area is the AUC of the whole images less that of the "
-            f"images without it.{filled} Settings: {listed(rest)}.{checked}{_over_mice(settings)}"
+            f"[@zeiler2014]); the score of an area is the {kind.axis} of the whole images less "
+            f"that of the images without it.{filled} Settings: {listed(rest)}.{checked}"
+            f"{_over_mice(settings)}"
         )
     method = {
         "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
@@ -37,14 +39,20 @@ def importance(settings: Mapping[str, Any]) -> str:
         "integrated": "integrated gradients [@sundararajan2017], averaged over the background",
     }[settings["method"]]
     mice = {"train": "training mice", "test": "test mouse"}[settings["background_from"]]
+    explained = {
+        "": f"The {settings['output']}",
+        "value": f"The value of {target}, in its unit,",
+        "log-probability": "The log-probability of each state, less the mean over states,",
+    }[kind.explained]
+    mean = ", of states also their mean over all," if kind.name == "states" else ""
     return (
-        f"The {settings['output']} of {decoder} was attributed to its inputs by {method}; maps "
+        f"{explained} of {decoder} was attributed to its inputs by {method}; maps "
         "were checked by what ROIs removed at once, one by one and by sign take from the decoder "
         f"[@jang2025]. Explained were up to {settings['windows']:,} windows of each test mouse, "
         f"evenly spaced, against a background of up to {settings['background']:,} windows of the "
-        f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute value; "
-        "with signs, the mean of values where a signal is above its mean over the background, and "
-        "of their negatives where it is below."
+        f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute "
+        f"value{mean}; with signs, the mean of values where a signal is above its mean over the "
+        "background, and of their negatives where it is below."
         f"{options('importance_shap', settings)}{checked}{_over_mice(settings)}"
     )
 

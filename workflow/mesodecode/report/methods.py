@@ -53,7 +53,7 @@ def blocks(
         ("Confounds", confounds(config)),
         ("Ceilings", ceilings(config)),
         *[
-            (f"Importance: {name}", importance_words.importance(one))
+            (f"Importance: {name}", importance_words.importance(one, config["target"]))
             for name, one in config["importance"].items()
         ],
         ("Software", software(config, versions)),

@@ -26,6 +26,10 @@ class Kind:
     predictions (of states one a state: made_{state}). `metric` is the column of tables/{table}.tsv
     by which decoders are compared, `chance` its value by chance and `axis` its name in figures and
     the report, as `loss_axis` is that of the loss.
+
+    Of importance maps: `explained` is what of a network's outputs they explain, "" what an analysis
+    asks for; `steps` the unit of that, "" that of the trace. Windows lie on one of two `sides`,
+    which are in names of columns; `speaks` are words for what activity speaks for, of each.
     """
 
     name: str
@@ -39,6 +43,10 @@ class Kind:
     table: str
     axis: str
     loss_axis: str
+    explained: str
+    steps: str
+    sides: tuple[str, str]
+    speaks: tuple[str, str]
 
 
 _LINES = (
@@ -54,6 +62,10 @@ _LINES = (
         table="auc",
         axis="AUC",
         loss_axis="Cross-entropy loss (nats)",
+        explained="",
+        steps="logits",
+        sides=("run", "rest"),
+        speaks=("run", "rest"),
     ),
     Kind(
         name="regression",
@@ -67,6 +79,10 @@ _LINES = (
         table="regression",
         axis="R²",
         loss_axis="Squared error (training SD²)",
+        explained="value",
+        steps="",
+        sides=("high", "low"),
+        speaks=("high values", "low values"),
     ),
     Kind(
         name="states",
@@ -80,6 +96,10 @@ _LINES = (
         table="states",
         axis="macro AUC",
         loss_axis="Cross-entropy loss (nats)",
+        explained="log-probability",
+        steps="nats",
+        sides=("state", "others"),
+        speaks=("the state", "the others"),
     ),
 )
 KINDS = {kind.name: kind for kind in _LINES}
@@ -158,12 +178,26 @@ class Target:
         kept = settings.get("target") or {}
         return cls(**kept | {"states": tuple(kept.get("states", ()))})
 
+    @property
+    def steps(self) -> str:
+        """The unit in which maps explain its outputs; its name, of a trace without one."""
+        return self.kind.steps or self.unit or f"units of {self.name}"
+
+    def check_same(self, recorded: Target, path: Any) -> None:
+        """Raise UserError unless a decoder, of the file `path`, is of the target of recordings."""
+        if self.attributes() != recorded.attributes():
+            raise UserError(
+                f"{path}: decodes {self.name}, but the target of the recordings is "
+                f"{recorded.name}; preprocess them for the same (target, target_states), in one "
+                "unit"
+            )
+
     def check_run(self, path: Any) -> None:
         """Raise UserError if a decoder, of the file `path`, is not of run and rest."""
         if self.name != "run":
             raise UserError(
-                f"{path}: decodes {self.name}; adapted, explained and run live are decoders of run "
-                "and rest only (docs/targets.md)"
+                f"{path}: decodes {self.name}; adapted, run live and reported for shifts are "
+                "decoders of run and rest only (docs/targets.md)"
             )
 
 
@@ -244,9 +278,12 @@ def check(
     for key in ("shift", "confounds", "ceilings"):
         if config[key]["decoders"]:
             _refuse(f"{key}.decoders", target)
-    for key in ("reproduction", "importance", "tune", "variants"):
+    for key in ("reproduction", "tune", "variants"):
         if config[key]:
             _refuse(key, target)
+    for name, line in config["importance"].items():
+        if "masks" in line:
+            _refuse(f"importance.{name}", target)
     if config["stack"]:
         _refuse("stack", target)
     config["shift"] = config["shift"] | {"decoders": []}

@@ -5,7 +5,8 @@ m2_s1.h5 --decoder roi_gru --out shap.h5
 
 Windows are taken evenly over the decodable frames of --recordings (the test mouse), the background
 is drawn with --seed from --background-recordings (training mice; without them, the test mouse).
-Of fewer frames than asked for, all are used; the file says how many.
+Of fewer frames than asked for, all are used; the file says how many. Of a decoder of a trace its
+value is explained, in its unit; of named states the log-probability of each (docs/targets.md).
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_trained
     from mesodecode.explain.shap_maps import shap_map
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import read_recordings, target_of, with_labels_of
     from mesodecode.study.targets import Target
 
     settings = options.settings_of(args, "importance_shap")
     device = resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "roi_rnn")
-    Target.of_settings(trained.settings).check_run(args.weights)
-    test = read_recordings(args.recordings, same_size=False)
+    test = with_labels_of(read_recordings(args.recordings, same_size=False), None)
+    Target.of_settings(trained.settings).check_same(target_of(test), args.weights)
     drawn_from = args.background_recordings
     background = read_recordings(drawn_from, same_size=False) if drawn_from else []
     found = shap_map(trained, test, background, settings, decoder=args.decoder, device=device)

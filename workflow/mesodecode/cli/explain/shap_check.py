@@ -6,6 +6,7 @@ m1_s1.h5 m2_s1.h5 --maps importance/shap/roi_gru/*[0-9].h5 --out check.h5
 Makes the map of the same network with random weights, and the test AUC as growing shares of the
 ROIs are removed: in the order of the mean of --maps that are of other test mice, and in random
 orders; also how far the output moves (in logits) as ROIs are removed one by one, and by sign.
+Of a trace R² stands for the AUC and its unit for logits, of named states macro AUC and nats.
 `mesodecode map-checks` judges them, over all allocations.
 """
 
@@ -32,15 +33,15 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import load_trained
     from mesodecode.explain import map_check
     from mesodecode.explain.maps import read_whole
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import read_recordings, target_of, with_labels_of
     from mesodecode.study.targets import Target
 
     settings = options.settings_of(args, "importance_shap")
     checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     trained = load_trained(args.weights, "roi_rnn")
-    Target.of_settings(trained.settings).check_run(args.weights)
-    test = read_recordings(args.recordings, same_size=False)
+    test = with_labels_of(read_recordings(args.recordings, same_size=False), None)
+    Target.of_settings(trained.settings).check_same(target_of(test), args.weights)
     drawn_from = args.background_recordings
     background = read_recordings(drawn_from, same_size=False) if drawn_from else []
     maps, whole = read_whole(args.maps)

@@ -7,12 +7,14 @@ Example: mesodecode shap-summary --maps results/demo/importance/shap/*.h5 --name
 Writes --out (roi, name, n allocations, mean and sd of mean |SHAP| summed over the window's frames)
 and the figure as PREFIX.svg and PREFIX.png. With --null-maps also n_null, mean_null and sd_null,
 and statistic, p and p_holm of the rank-sum test between the two, Holm-corrected over the ROIs; the
-figure marks ROIs that differ.
+figure marks ROIs that differ. Of named states, all of that is the mean over states.
 
 What keeps the sign: --signed, a row an ROI (signed: above 0, more activity speaks for run, below 0
 for rest; in_run, in_rest: what the ROI says while the mouse runs or rests; peak_s in s after the
 decoded frame); --times, the same for each frame of the window; and --signed-figure, on the mean
-image of --recording where --rois says where the ROIs lie. Values are in units of the output.
+image of --recording where --rois says where the ROIs lie. Values are in units of the output. Of a
+trace, high and low values stand for run and rest; of states each state and the others, a row an ROI
+and state.
 """
 
 from __future__ import annotations
@@ -46,12 +48,12 @@ def run(args: argparse.Namespace) -> None:
     """Write tables and figures."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
-    from mesodecode.explain import map_measures, shap_figure, shap_maps
+    from mesodecode.explain import map_measures, shap_figure, shap_files, shap_maps
 
-    maps = [shap_maps.read(path) for path in args.maps]
+    maps = [shap_files.read(path) for path in args.maps]
     mean, table = shap_maps.mean_map(maps), shap_maps.roi_table(maps)
     if args.null_maps:
-        null = [shap_maps.read(path) for path in args.null_maps]
+        null = [shap_files.read(path) for path in args.null_maps]
         shap_maps.check_alike([*maps, *null])
         sums = shap_maps.roi_sums(maps), shap_maps.roi_sums(null)
         table = table.join(map_measures.real_against_permuted(*sums))

@@ -74,11 +74,11 @@ def _masks(args: argparse.Namespace) -> tuple:
 
 def _rois(args: argparse.Namespace) -> tuple:
     from mesodecode.base.files import UserError
-    from mesodecode.explain import shap_maps, sides
+    from mesodecode.explain import shap_files, shap_maps, sides
 
     if args.mirror is None:
         raise UserError("--maps: needs --mirror, which ROIs are mirror images")
-    maps = [shap_maps.read(path) for path in args.maps]
+    maps = [shap_files.read(path) for path in args.maps]
     shap_maps.mean_map(maps)  # refuses maps of different analyses
     values = sides.roi_sums(maps)
     pairs = sides.of_rois(list(values.index), args.mirror)
