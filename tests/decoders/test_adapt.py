@@ -271,6 +271,45 @@ def test_few_shot_scores_no_labelled_frame_and_reads_no_other_label(cnn, finetun
     assert loss(made["t2"]) < loss(plain) - 0.005
 
 
+FEW = {"few_shot": 4 / 60, "passes": 3, "max_lr": 0.05}  # 40 frames at 10 frames/s
+
+
+def tuned(model, recordings, half_window=None, **settings):
+    """The network that was fine-tuned."""
+    decoder = applied.ImageDecoder(model, half_window)
+    made = adapting.adapted(decoder, recordings, (), DEFAULTS | FEW | settings)
+    return made.decoder.network.state_dict()
+
+
+def alike(a, b):
+    return {key for key, value in a.items() if torch.equal(value, b[key])}
+
+
+@pytest.mark.parametrize("what", ["head", "norm", "all"])
+def test_what_is_fine_tuned_is_what_was_asked_for_and_statistics_stay(cnn, what):
+    before = copy.deepcopy(cnn.state_dict())
+    layers = {"head": ["head"], "norm": ["head", "layer.1"], "all": ["head", "layer.1", "layer.0"]}
+    names = {f"net.{layer}.{kind}" for layer in layers[what] for kind in ("weight", "bias")}
+    changed = before.keys() - alike(before, tuned(cnn, [recording()], finetune=what))
+    assert changed == names
+
+
+def test_batches_of_labelled_frames_are_drawn_by_the_seed(cnn):
+    first, again, other = (tuned(cnn, [recording()], finetune="head", seed=s) for s in (1, 1, 2))
+    assert alike(first, again) == first.keys()
+    assert "net.head.weight" not in alike(first, other)
+
+
+@pytest.mark.parametrize("half_window", [None, 2])
+def test_nothing_is_learned_from_frames_that_are_scored(cnn, gru, half_window):
+    model, mine = (gru, recording()) if half_window else (cnn, recording())
+    later = mine.frames.copy()
+    later[40:] = 4000 - later[40:]
+    other = replace(mine, frames=later)  # normalised by the same mean and SD
+    first, second = (tuned(model, [one], half_window, finetune="all") for one in (mine, other))
+    assert alike(first, second) == first.keys()
+
+
 def test_windows_of_labelled_frames_do_not_reach_into_the_score(gru):
     made = run(gru, [recording()], 2, few_shot=4 / 60)
     assert made["t1"].frame[0] == 40 + 3

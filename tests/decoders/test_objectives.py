@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -32,6 +34,30 @@ def test_losses_and_outputs_are_those_of_the_formulas():
     by_hand = -(np.log(2 / 4) + np.log(1 / 3)) / 2
     assert loss_of(made, state, 0.0, NAMED).item() == pytest.approx(by_hand)
     np.testing.assert_allclose(predicted(made, NAMED), [[0.25, 0.5, 0.25], [1 / 3] * 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_labels_are_moved_inwards_by_the_smoothing(smoothing):
+    """Of run and rest to s/2 and 1 - s/2; of K states s/K of each, and what is left of the own."""
+    made, label = torch.tensor([0.4, -1.0, 2]), torch.tensor([1.0, 0, 0])
+    p = 1 / (1 + np.exp([-0.4, 1, -2]))
+    run = np.array([1 - smoothing / 2, smoothing / 2, smoothing / 2])
+    by_hand = -(run * np.log(p) + (1 - run) * np.log(1 - p)).mean()
+    assert loss_of(made, label, smoothing).item() == pytest.approx(by_hand, rel=1e-5)
+    made, state = torch.tensor([[0.2, 1, -1], [0.5, 0, 2]]), torch.tensor([2.0, 0])
+    log = np.log(np.exp(made.numpy()) / np.exp(made.numpy()).sum(1, keepdims=True))
+    share = smoothing / 3 + (1 - smoothing) * np.eye(3)[[2, 0]]
+    by_hand = -(share * log).sum(1).mean()
+    assert loss_of(made, state, smoothing, NAMED).item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_a_trace_is_standardised_by_all_training_frames():
+    sessions = [
+        SimpleNamespace(session=name, target=Target("pupil", unit="px"), labels=np.array(values))
+        for name, values in (("a", [0.0, 2]), ("b", [4.0, 6, 8]))
+    ]
+    found = trained_on(sessions)
+    assert (found.mean, found.unit) == (4, "px") and found.sd == pytest.approx(np.sqrt(8))
 
 
 def test_scores_are_those_of_the_formulas():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -453,6 +454,16 @@ def test_noise_is_as_large_as_the_steps_within_segments():
     assert added[:, 1].std() == pytest.approx(3, rel=0.05)
     assert abs(np.corrcoef(added[1:, 1], added[:-1, 1])[0, 1]) < 0.05
     assert recording_noise.with_noise(signals, None, rng)[:, 2].std() > 1e4
+
+
+def test_the_noise_of_a_pixel_is_the_root_of_half_its_mean_square_step():
+    batches = torch.zeros(4, 3, 1, 2)
+    batches[:, 0, 0, 0] = torch.tensor([5.0, 5, 5, 5])
+    batches[:, 1, 0, 0] = torch.tensor([8.0, 4, 6, 5])  # steps 3, -1, 1, 0
+    batches[:, 2] = 99  # of no matter
+    images = SimpleNamespace(batches=lambda parts: (batches[part] for part in parts))
+    found = recording_noise.pixel_sd(images, torch.arange(4), 3)
+    assert found[0].tolist() == pytest.approx([np.sqrt(11 / 8), 0])
 
 
 def test_a_map_that_singles_nothing_out_is_flagged(graded):

@@ -57,6 +57,13 @@ def test_planted_areas_are_found_and_a_map_of_luck_finds_none():
     assert map_mice.in_words(wrong, "areas").endswith("p < 0.05): none.")
 
 
+def test_an_area_that_is_below_in_all_mice_is_not_said_to_be_above():
+    table = map_mice.over_mice(planted(8, effect=-0.1))
+    assert (table["p_max_t"] < 0.05).sum() == 2
+    words = map_mice.in_words(table, "areas")
+    assert "0 of 20 areas are above 0" in words and words.endswith("none.")
+
+
 def test_five_mice_show_intervals_and_say_that_no_test_can():
     table = map_mice.over_mice(planted(5, effect=1.0))
     assert (table["low"][:2] > 0).all() and (table["p_smallest"] == 0.0625).all()

@@ -145,6 +145,23 @@ def test_tables_by_hand():
     assert shap_maps.time_table(rates)["time_s"].isna().all()
 
 
+def test_the_peak_is_of_the_size_whatever_its_sign():
+    one = map_of([[1, 0], [5, 0], [3, 1]], signed=np.array([[1, 0], [-5, 0], [3, -1.0]]))
+    assert shap_maps.signed_table([one])["peak_frame"].tolist() == [0, 1]
+
+
+def test_noise_is_in_what_is_explained_and_not_in_the_background():
+    plain = mapped(WEIGHTS, "d")
+    one = recording("d")
+    noisy = shap_maps.shap_map(
+        *(reader(WEIGHTS), [one], [], ANALYSIS),
+        decoder="x",
+        noise=np.random.default_rng(0),
+    )
+    assert noisy.base == plain.base
+    assert not np.allclose(noisy.mean_abs, plain.mean_abs, rtol=0.05)
+
+
 # Removing
 
 
@@ -163,6 +180,25 @@ def test_the_output_moves_by_the_size_of_each_removal():
     order, shares = np.array([2, 0, 1, 3]), (0.25, 0.5, 0.75, 1)
     found = deletion.moved(network, windows, mean, order, shares)
     np.testing.assert_allclose(found, np.cumsum(sizes[order]), rtol=1e-3)
+
+
+def test_evidence_counts_the_side_of_the_mean_and_not_how_far_it_is():
+    signed = torch.tensor([[1.0, -2], [3, 4]])
+    windows = torch.tensor([[[15.0, 1.9], [0, 3]], [[5, 2.1], [5.1, 2]]])
+    # (1 - 3, 2 + 4); at the mean itself nothing is said: (0 + 3, -2 + 0)
+    found = deletion.evidence(signed, windows, torch.tensor([5.0, 2]))
+    assert found.tolist() == [[-2, 6], [3, -2]]
+
+
+def test_without_all_that_speaks_for_one_state_what_speaks_for_the_other_is_left():
+    signals = np.random.default_rng(3).standard_normal((60, N_ROIS))
+    network, windows, mean = removing(WEIGHTS, signals)
+    parts = WEIGHTS * (signals - signals.mean(axis=0))
+    says = torch.as_tensor(parts, dtype=torch.float32)
+    found = deletion.apart(network, windows, mean, says, np.arange(3), (1 / 3, 1))
+    loudest = [[np.sort(np.clip(sign * row[:3], 0, None))[-1] for row in parts] for sign in (1, -1)]
+    expected = np.sum(loudest, axis=0).mean(), np.abs(parts).sum(axis=1).mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
 def test_what_cancels_is_seen_one_by_one_and_not_in_the_auc():

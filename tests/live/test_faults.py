@@ -184,6 +184,54 @@ def test_the_state_stays_between_both_thresholds():
         Hysteresis(0.6, 0.7)
 
 
+# --- the loop -------------------------------------------------------------------------------------
+
+
+def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeypatch):
+    from types import SimpleNamespace
+
+    from mesodecode.live import rig as loop
+    from mesodecode.live.stream_corrections import Corrected
+
+    now, seen, rows = [50.0], [], []
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    corrections = SimpleNamespace(lost=0, late=2)
+    engine = SimpleNamespace(
+        push=lambda values, begins: values[0],
+        learn=lambda values: None,
+        members=[SimpleNamespace(read=None)],
+    )
+
+    def see(frame, lost, read):
+        seen.append(lost)
+        return ["lost"] if lost else []
+
+    made = loop.Rig(
+        *(corrections, engine, Hysteresis(0.6, 0.4)),
+        *(SimpleNamespace(see=see), [SimpleNamespace(write=rows.append)]),
+    )
+    # arrival and end (s), time of the source, probability, frames lost so far
+    for arrived, end, time_, p, lost in (
+        (50.5, 50.53, None, 0.7, 3),
+        (51.0, 51.01, 9.25, 0.7, 3),
+        (52.0, 52.02, None, None, 5),
+    ):
+        now[0], corrections.lost = end, lost
+        made._decode(Corrected(len(rows), [p], None, None, time_, arrived, False))
+    assert seen == [3, 0, 2]
+    assert [row["time_s"] for row in rows] == pytest.approx([0.5, 9.25, 2])
+    assert [row["latency_ms"] for row in rows] == pytest.approx([30, 10, 20])
+    assert [row["state"] for row in rows] == ["unsure", "run", "unsure"]
+    assert [row["unsure_why"] for row in rows] == ["lost", "", "no window,lost"]
+    assert (made.counts.decoded, made.counts.unsure) == (2, 1)
+    made.counts.latencies.clear()
+    made.counts.latencies.extend(range(101))
+    assert made.words() == (
+        "0 frames, 2 decoded (1 unsure), 5 lost, 2 out of order; latency ms: p50 50.0, p95 95.0, "
+        "p99 99.0, worst 100.0"
+    )
+
+
 # --- sources that fail ----------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ import tifffile
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
 from mesodecode.base.files import UserError
-from mesodecode.live import frame_sources, zeromq
+from mesodecode.live import frame_sources, growing, zeromq
 from mesodecode.live.frame_sources import Feed, Frame, Opened, open_source
 from mesodecode.recordings.recording import read_recording
 
@@ -65,6 +65,22 @@ def test_a_growing_tiff_file_is_followed(tmp_path, big, compression):
         thread.join()
     check(frames)
     assert np.diff([frame.arrived for frame in frames]).sum() > 0.1  # as they came
+
+
+def test_a_page_whose_pixels_are_still_being_written_is_not_read(tmp_path):
+    """Its place is known before its pixels are there."""
+    whole, path = tmp_path / "whole.tif", tmp_path / "m.tif"
+    with tifffile.TiffWriter(whole) as tif:
+        for frame in FRAMES[:3]:
+            tif.write(frame, contiguous=False, metadata=None)
+    held = whole.read_bytes()
+    with tifffile.TiffFile(whole) as tif:
+        first, last = ([page.offset, *page.dataoffsets] for page in (tif.pages[1], tif.pages[2]))
+    assert first[0] < first[1] and last[0] < last[1]  # pages before their pixels
+    tail = growing.TiffTail(path)
+    for size, n in ((first[1] + 5, 1), (last[1] + 95, 1), (len(held), 1), (len(held), 0)):
+        path.write_bytes(held[:size])
+        assert len(list(tail.frames())) == n
 
 
 def test_a_flat_file_is_followed_and_a_frame_is_read_once_whole(tmp_path):

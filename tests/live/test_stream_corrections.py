@@ -69,6 +69,24 @@ def test_corrections_are_those_of_the_whole_movie(changed, dtype, files):
     assert not any(one.begins for one in found)
 
 
+@pytest.mark.parametrize("changed", [RATIO, SWAPPED])
+def test_a_pair_of_wavelengths_arrives_with_the_later_one(changed):
+    raw = interleave(channel(1), channel(2))
+    made = Corrections(DEFAULTS | changed, RATE, "camera")
+    found = [one for t in range(len(raw)) for one in made.push(Frame(t, raw[t], arrived=100.0 + t))]
+    later = [one for one in found if one.number > 2]  # the first wait for the first F0
+    assert [one.arrived for one in later] == [100.0 + 2 * one.number + 1 for one in later]
+
+
+def test_single_frames_that_are_late_are_no_camera_begun_anew():
+    made = Corrections(DEFAULTS, RATE, "camera")
+    raw = channel(1)
+    for t in range(1, 60):
+        assert len(made.push(Frame(t, raw[t]))) == 1
+        assert not made.push(Frame(t - 1, raw[t - 1]))
+    assert (made.late, made.lost) == (59, 0)
+
+
 def test_masks_and_dark_frames_are_those_of_the_whole_movie(files):
     for changed in ({"brain_mask": files["brain_mask"]}, files):
         settings = DEFAULTS | changed

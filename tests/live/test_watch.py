@@ -59,6 +59,20 @@ def test_lost_frames_are_counted_for_a_while():
     assert named[0] == 50 and 60 < named[-1] < 150
 
 
+def test_lost_frames_are_a_share_of_all_those_that_were_taken():
+    watch = Watch(LIMITS | {"watched_over": 10.0}, RATE)
+    for t, frame in enumerate(movie(12)):
+        watch.see(Corrected(t, frame, frame, frame, None, 0.0, t == 5), 4 * (t == 5), None)
+        assert watch.measures["lost"] == pytest.approx(4 / (t + 5) if t >= 5 else 0)
+
+
+def test_nothing_is_said_of_the_light_of_what_is_no_light():
+    frames = movie(200).astype(np.float32)
+    frames[100:] /= 5
+    assert first(seen(frames, watch=Watch(LIMITS, RATE)), "brightness") is not None
+    assert first(seen(frames, watch=Watch(LIMITS, RATE, light=False)), "brightness") is None
+
+
 @pytest.mark.parametrize("full", [4095, 65535, 65520])
 def test_a_saturated_camera_is_seen_at_once(full):
     frames = movie(60).astype(np.uint16)
@@ -192,6 +206,12 @@ def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
     assert space.distance > 0 and len(space.noise) == 2
     usual = seen(movie(150, seed=3), watch=Watch(LIMITS, RATE, space))
     assert first(usual, "brightness") is None and first(usual, "noise") is None
+    white = Watch(LIMITS, RATE, space)
+    for t, frame in enumerate(movie(150, seed=3)):
+        white.see(Corrected(t, frame, frame, frame, None, 0.0, False), 0, None)
+        known = t >= 40  # twice the memory of 20 frames
+        assert (white.measures["noise"] > 0) == known
+    assert white.measures["noise"] < 0.15  # white noise is all noise, as in the mice known
     dim = (movie(150, seed=3) // 4).astype(np.uint16)
     assert first(seen(dim, watch=Watch(LIMITS, RATE, space)), "brightness") == 0
     smooth = movie(150, seed=3).astype(float)

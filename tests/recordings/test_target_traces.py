@@ -228,3 +228,31 @@ def test_a_trace_of_a_few_whole_numbers_is_told_of_named_states(tmp_path, capsys
         _, found = read_target(path, "state", FRAMES, {}, {})
         assert found.tolist() == values  # some traces are counts
         assert ("if they are states, take target: states" in capsys.readouterr().err) == told
+
+
+@pytest.mark.parametrize(("n", "told"), [(3, True), (10, True), (11, False)])
+def test_ten_whole_numbers_may_be_states_and_eleven_are_a_trace(tmp_path, capsys, n, told):
+    path = behavior(tmp_path, state=np.arange(n))
+    read_target(path, "state", Frames(n, 10.0), {}, {})
+    assert ("take target: states" in capsys.readouterr().err) == told
+
+
+def test_times_of_a_trace_are_in_the_unit_that_is_said(tmp_path):
+    time = np.arange(24) * 25  # ms: four samples a frame of 0.1 s
+    path = behavior(tmp_path, t=time, whisking=np.repeat(np.arange(6.0), 4))
+    how = {"behavior_time": "t", "behavior_time_unit": "ms"}
+    _, values = read_target(path, "whisking", FRAMES, {}, how)
+    np.testing.assert_allclose(values, np.arange(6))
+
+
+def test_what_labels_and_segments_are_called_is_asked_for(tmp_path):
+    path = behavior(
+        tmp_path,
+        states=STATES * 2,
+        phase=["groom", *STATES, "rest", "rest"],
+        part=[0, 0, 1, 1, 2, 2],
+    )
+    assert states(path, variable=None)[1] == [0, 1, 2] * 2
+    assert states(path, variable=None, behavior_labels="phase")[1] == [2, 0, 1, 2, 0, 0]
+    found = read_beside(path, 0.5, FRAMES, "states", "phase", {"behavior_segment": "part"})
+    assert found["segment"].tolist() == [0, 0, 1, 1, 2, 2]

@@ -60,6 +60,28 @@ def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
     assert rows.iloc[1]["loss"] == pytest.approx(-0.01) and np.isnan(rows.iloc[1]["loss_low"])
 
 
+def test_allocations_of_the_own_cohort_are_averaged_and_limits_are_those_of_an_auc():
+    rows = cohort_matrix.table(
+        auc_of(
+            ("1+2", "3", 0.9), ("2+3", "1", 0.1), ("1+3", "2", 0.9), ("1+3", "2", 0.7),
+            ("x+y", "3", 0.5), ("x+y", "1", 0.5), ("x+y", "2", 0.5),
+        ),
+        COHORTS,
+    )  # fmt: skip
+    own, across = rows.to_dict("records")
+    assert own["auc"] == pytest.approx((0.9 + 0.1 + 0.8) / 3)
+    assert (own["ci_low"], own["ci_high"]) == (0, 1)  # of Student's t beyond both
+    assert across["loss"] == pytest.approx((0.4 - 0.4 + 0.3) / 3)
+
+
+@pytest.mark.parametrize(("n", "few"), [(4, True), (5, False)])
+def test_fewer_than_five_mice_are_said_to_be_few(n, few):
+    cohorts = {"lab": [*"abcde"[:n]], "rig": ["x", "y"]}
+    rows = cohort_matrix.table(auc_of(*(("x+y", m, 0.8) for m in cohorts["lab"])), cohorts)
+    ((_, text),) = cohort_matrix.headlines(rows)
+    assert ("With fewer than 5 mice of a cohort" in text) == few
+
+
 def test_verdicts():
     ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS))
     assert verdict == "loss" and "rig to lab 0.123 less" in text

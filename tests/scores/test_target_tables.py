@@ -71,6 +71,14 @@ def test_shifted_r2_is_that_of_rolled_values():
     np.testing.assert_allclose(fast, slow, atol=1e-5)
 
 
+def test_chance_is_the_mean_of_shifted_values():
+    sessions = {"a": trace(0), "b": trace(1, n=31)}
+    pooled, *_ = target_tables.tables(made(sessions, Target("pupil")), 30)
+    null = target_tables.shifted_r2(sessions, 30)
+    assert pooled["null_r2"].item() == pytest.approx(null.mean())
+    assert abs(null.mean() - np.median(null)) > 1e-3
+
+
 def test_ceiling_is_the_share_of_variance_that_has_memory():
     rng = np.random.default_rng(0)
     slow = np.sin(np.arange(20000) / 200)

@@ -111,3 +111,22 @@ def test_few_mice_are_not_ranked():
     )
     (text,) = cohort_losses.headlines(table.reset_index())
     assert "what goes with the loss is not known" in text
+
+
+def test_mice_that_differ_more_and_lose_less_explain_no_loss():
+    loss = np.random.default_rng(1).permutation(np.linspace(0, 0.3, 10))
+    table = found(shift_of(loss, rotation=20 - 50 * loss))
+    row = table.loc["rotation"]
+    assert row["rho"] == pytest.approx(-1) and row["p"] >= 1 / 10_000  # the own order counts
+    assert "mice that differ more lose less" in row["sentence"]
+    (text,) = cohort_losses.headlines(table.reset_index())
+    assert "lose more" not in text and "differences is shown to go with the loss" in text
+
+
+def test_a_difference_is_from_the_nearest_training_mouse_and_its_median_of_mice():
+    mixed = RATES | {"l0": 15.0, "l4": 7.5}
+    table = shift_of([0.1] * 10)
+    table["train_mice"] = "l0+l1"  # of 15 and 30 frames/s
+    rows = cohort_losses.table(table, COHORTS, mixed).set_index("difference")
+    # lab: 0, 0, 0, 0 and an octave; rig, of 15: 0
+    assert rows.loc["rate", ["within", "across"]].tolist() == [0, 0]

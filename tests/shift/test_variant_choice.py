@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from make_decoders import write_recording
 from mesodecode.base.files import UserError
@@ -65,6 +65,34 @@ def test_few_mice_say_what_is_best_and_no_more():
     made = variant_choice.choose(two, own(-3, 3), 0.0)
     assert made["n_mice"].tolist() == [1, 1] and made["worth"].isna().all()
     assert made.loc[made["chosen"], "decoder"].item() == "a"
+
+
+def by_hand(auc):
+    """Rows of mice in which nothing is seen; `auc`: mouse -> AUCs of a and b, a row or more."""
+    rows = [
+        {"mouse": mouse, "decoder": name, "auc": value, "two_states": 0.5, "slow": 0.5}
+        for mouse, both in auc.items()
+        for name, values in zip("ab", both, strict=True)
+        for value in np.atleast_1d(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_gain_is_the_difference_of_levels_drawn_to_none_by_hand():
+    known = by_hand({"x": (0.9, 0.6), "y": ([0.7, 0.9], 0.7), "z": (0.7, 0.8)})
+    made = variant_choice.choose(known, own(0, 0), 0.0)
+    # rows of one mouse are averaged; of three mice, as if a fourth had no difference
+    apart = logit([0.9, 0.8, 0.7]) - logit([0.6, 0.7, 0.8])
+    np.testing.assert_allclose(made["gain"], [0, -apart.sum() / 4])
+    np.testing.assert_allclose(made["validation_auc"], [0.8, 0.7])
+
+
+def test_what_choosing_is_worth_is_held_against_the_best_of_the_same_other_mice():
+    # without x, b is the better on average; with nothing to see, both ways are one
+    made = variant_choice.choose(
+        by_hand({"x": (0.9, 0.7), "y": (0.6, 0.65), "z": (0.6, 0.65)}), own(0, 0), None
+    )
+    assert made["worth"].tolist() == [0, 0] and made["chosen"].tolist() == [True, False]
 
 
 def test_a_mouse_that_one_decoder_has_no_auc_of_does_not_count():

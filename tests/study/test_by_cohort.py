@@ -101,6 +101,17 @@ def test_windows_may_be_in_seconds_of_the_common_rate():
         )
 
 
+def test_rates_of_two_clocks_are_one_rate():
+    own = CONFIG["by_cohort"]["rig"]
+    for rate, alike in ((30.2, True), (29.8, True), (30.6, False)):
+        rig = own | {"recordings": own["recordings"] | {"frame_rate": rate}}
+        changes = {"frame_rate": None, "by_cohort": {"rig": rig}}
+        if alike:
+            assert studies.resolve(CONFIG | changes).of_session("x_s1")
+        else:
+            assert "30 frames/s in lab, 30.6 in rig; set frame_rate" in refusal(**changes)
+
+
 def test_simulated_cohorts_may_differ_in_rate_and_size():
     config = {k: v for k, v in CONFIG.items() if k != "recordings"}
     config["mice"] = {mouse: [f"{mouse}1"] for mouse in MICE}

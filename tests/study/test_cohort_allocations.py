@@ -80,6 +80,31 @@ def test_mixed_trains_on_both_labs():
     assert all({mouse[0] for mouse in one.train} == {"a", "b"} for one in every)
 
 
+def test_mixed_goes_round_the_cohorts_in_turn():
+    # the ring is a1 b1 a2 b2 a3 b3, from the test mouse on
+    assert ids(how="mixed") == [
+        "train-a2.valid-b1.test-a1",
+        "train-a3.valid-b2.test-a2",
+        "train-a1.valid-b3.test-a3",
+        "train-b2.valid-a2.test-b1",
+        "train-b3.valid-a3.test-b2",
+        "train-b1.valid-a1.test-b3",
+    ]
+
+
+def test_training_mice_follow_the_last_of_several_that_validate():
+    four = {"a": ["a1", "a2", "a3"], "b": ["b1", "b2", "b3", "b4"]}
+    found = [one for one in ids(four, "leave_out", valid=2, choose="each_pair") if "test-a1" in one]
+    assert found == [
+        "train-b3.valid-b1+b2.test-a1",
+        "train-b4.valid-b1+b3.test-a1",
+        "train-b2.valid-b1+b4.test-a1",
+        "train-b4.valid-b2+b3.test-a1",
+        "train-b1.valid-b2+b4.test-a1",
+        "train-b1.valid-b3+b4.test-a1",
+    ]
+
+
 @given(
     st.lists(st.integers(3, 5), min_size=2, max_size=3),
     st.sampled_from(["leave_out", "across", "mixed"]),

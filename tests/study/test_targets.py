@@ -39,6 +39,7 @@ def test_a_target_survives_its_file_and_its_settings():
     assert target.datasets == ("probability_rest", "probability_walk", "probability_groom")
     trace = Target("pupil", unit="px", mean=2.0, sd=0.5)
     assert Target.of_settings(trace.settings()) == trace and trace.datasets == ("predicted",)
+    assert Target.of_attributes(trace.attributes()) == Target("pupil", unit="px")
     assert kind_of("speed") == kind_of("anything") == "regression"
 
 
@@ -78,6 +79,19 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
             {"variants": {"small": {"image_size": 32, "decoders": ["linear"]}}},
             "variants: of decoders of run and rest only",
         ),
+        (
+            "speed",
+            {"importance": {"m": {"decoder": "linear", "masks": "squares"}}},
+            "importance: of decoders of run and rest only",
+        ),
+        (
+            "speed",
+            {
+                "ceilings": {"decoders": ["linear"]},
+                "mice": {m: [f"{m}1", f"{m}2"] for m in "abcde"},
+            },
+            "ceilings.decoders: of decoders of run and",
+        ),
     ],
 )
 def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):
@@ -91,6 +105,9 @@ def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):
 def test_an_adapted_decoder_of_another_target_is_refused():
     decoders = {"linear": RIDGE, "past": {"adapted_from": "linear", "normalise": "past"}}
     with pytest.raises(UserError, match=r"decoders.past.adapted_from: decoders of run and rest"):
+        resolve("speed", decoders)
+    decoders = {"a": RIDGE, "b": RIDGE | {"pixels": 8}, "best": {"adaptive_of": ["a", "b"]}}
+    with pytest.raises(UserError, match=r"decoders.best.adaptive_of: decoders of run and rest"):
         resolve("speed", decoders)
 
 
