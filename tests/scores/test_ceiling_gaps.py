@@ -62,6 +62,7 @@ def rows(dates=DATES):
 def test_table_of_arms_by_hand():
     found = rows().set_index(["arm", "session"])
     assert list(found.loc["own", "a1"][["n_train", "days", "auc"]]) == [2, (3 + 8) / 2, 1.0]
+    assert found.loc["own", "a2"]["days"] == (3 + 5) / 2  # before it and after it
     assert found.loc[("own_near", "a1"), "train_sessions"] == "a/a2"
     others = found.loc["others", "a1"]
     # one training mouse in one allocation, two in the other, of three sessions each
@@ -85,6 +86,12 @@ def test_gaps_are_means_of_mice_with_their_interval():
     assert (days["days_a"], days["days_b"], days["n_train_a"]) == (3, 8, 1)
     assert np.isnan(found.loc[("own", "others_equal"), "difference"])  # of one mouse
     assert "net: not made, " in found.loc[("others_near", "others_far"), "sentence"]
+
+
+def test_a_mouse_of_two_sessions_counts_once():
+    table = ceiling_gaps.table(HELD, study_auc(a1=0.9, a2=0.7, b1=0.5, c1=0.6), SESSIONS, DATES)
+    gap = ceiling_gaps.gaps(table).set_index(["a", "b"]).loc["own", "others"]
+    assert gap["auc_b"] == pytest.approx((0.8 + 0.5 + 0.6) / 3)
 
 
 def test_the_answer_is_one_sentence_a_decoder():

@@ -16,6 +16,7 @@ from mesodecode.decoders.predictions import SessionPredictions, bind
 from mesodecode.shift import variant_choice
 from mesodecode.study import decoder_table
 from mesodecode.study import study as studies
+from mesodecode.study.mouse_allocations import allocate
 
 
 def mice(seen, n=6, seed=0):
@@ -109,7 +110,7 @@ def files(folder, tmp_path):
     rng = np.random.default_rng(0)
     label = (np.arange(240) // 20 % 2).astype("u1")
     paths = {m: write_recording(tmp_path / f"{m}.h5", m, n_frames=240, labels=label) for m in MICE}
-    allocations = list(studies.allocate(MICE, choose="all"))
+    allocations = list(allocate(MICE, choose="all"))
     for name in ("good", "bad"):
         for one in allocations:
             made = {}

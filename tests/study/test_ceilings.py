@@ -60,7 +60,8 @@ def test_arms_of_a_network_choose_by_a_session_that_does_nothing_else():
     assert roles(splits, "own.test-20240102a") == [["01a", "15a"], ["09a"]]
     assert roles(splits, "own.test-20240115a") == [["02a", "09a"], ["01a"]]
     trained, chosen = roles(splits, "others_equal.test-20240115a")
-    assert [name[2:] for name in chosen] == ["b"]  # mouse b follows a, and so trains nothing
+    assert chosen == ["01b"]  # mouse b follows a, and so trains nothing; of three the fourth
+    assert roles(splits, "others_equal.test-20240102a")[1] == ["03b"]  # the second, as of a
     assert sorted(name[2:] for name in trained) == ["c", "d"]
 
 
