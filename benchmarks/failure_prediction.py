@@ -38,7 +38,7 @@ from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.scores import calibration
 from mesodecode.shift import failure_prediction, measures, predicted_auc
-from mesodecode.study import schema, study
+from mesodecode.study import mouse_allocations, schema
 from mesodecode.study.allocation import Allocation
 from shift import COHORT, SHIFTED, conditions
 
@@ -178,7 +178,7 @@ def outputs(
     Mice other than the shifted one are tested in the first cohort only.
     """
     first = next(iter(cohorts.values()))
-    for allocation in study.allocate(sorted({r.mouse for r in first}), choose=choose):
+    for allocation in mouse_allocations.allocate(sorted({r.mouse for r in first}), choose=choose):
         applied = fit(allocation, first)
         of_valid = applied([r for r in first if r.mouse in allocation.valid]).values()
         label, source = (

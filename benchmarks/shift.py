@@ -36,7 +36,7 @@ from mesodecode.shift import columns, images, measures, shift_verdicts
 from mesodecode.shift.features import Features
 from mesodecode.simulation.simulate import cohort as sessions_of
 from mesodecode.simulation.simulate import simulate_session
-from mesodecode.study import schema, study
+from mesodecode.study import mouse_allocations, schema
 from mesodecode.study.allocation import Allocation
 
 GRADES = {
@@ -139,7 +139,9 @@ def measured(
 
 def judged(decoder: str, choose: str, cohorts: Mapping[tuple, list[Recording]]) -> pd.DataFrame:
     """Return kind, value and `columns.COLUMNS` of the test sessions of every cohort."""
-    allocations = study.allocate(sorted({r.mouse for r in cohorts["none", 0.0]}), choose=choose)
+    allocations = mouse_allocations.allocate(
+        sorted({r.mouse for r in cohorts["none", 0.0]}), choose=choose
+    )
     found = list(measured(decoder, allocations, cohorts))
     settings, parts, described = schema.defaults("shift"), [], {}
     for recording in (one for recordings in cohorts.values() for one in recordings):

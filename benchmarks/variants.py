@@ -34,7 +34,7 @@ from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.shift import measures, variant_choice
 from mesodecode.simulation.simulate import RUN_SHARES, simulate_session, write_session
-from mesodecode.study import schema, study
+from mesodecode.study import mouse_allocations, schema
 
 MARGIN = schema.properties("adaptive")["margin"]["default"]
 
@@ -90,7 +90,7 @@ def passed(cohort: Cohort) -> pd.DataFrame:
     rows: dict[tuple, dict] = {}  # of sets of training mice that allocations share
     bouts = {mouse: measures.median_bout([of["raw"]]) for mouse, of in cohort.items()}
     found = []
-    for one in study.allocate(cohort, choose="each_pair"):
+    for one in mouse_allocations.allocate(cohort, choose="each_pair"):
         for variant, (_, pixels) in VARIANTS.items():
             if (one.train, variant) not in rows:
                 train = [cohort[mouse][variant] for mouse in one.train]

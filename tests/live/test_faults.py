@@ -193,7 +193,7 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
     from mesodecode.live import rig as loop
     from mesodecode.live.stream_corrections import Corrected
 
-    now, seen, rows = [50.0], [], []
+    now, seen, late, rows = [50.0], [], [], []
     monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
     corrections = SimpleNamespace(lost=0, late=2)
     engine = SimpleNamespace(
@@ -206,9 +206,13 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
         seen.append(lost)
         return ["lost"] if lost else []
 
+    def behind(latency, waiting):
+        late.append((round(latency, 6), waiting))
+        return ["behind"] if latency > 25 else []
+
     made = loop.Rig(
         *(corrections, engine, Hysteresis(0.6, 0.4)),
-        *(SimpleNamespace(see=see), [SimpleNamespace(write=rows.append)]),
+        *(SimpleNamespace(see=see, behind=behind), [SimpleNamespace(write=rows.append)]),
     )
     # arrival and end (s), time of the source, probability, frames lost so far
     for arrived, end, time_, p, lost in (
@@ -218,17 +222,17 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
     ):
         now[0], corrections.lost = end, lost
         made._decode(Corrected(len(rows), [p], None, None, time_, arrived, False))
-    assert seen == [3, 0, 2]
+    assert seen == [3, 0, 2] and late == [(30, 0), (10, 0), (20, 0)]
     assert [row["time_s"] for row in rows] == pytest.approx([0.5, 9.25, 2])
     assert [row["latency_ms"] for row in rows] == pytest.approx([30, 10, 20])
     assert [row["state"] for row in rows] == ["unsure", "run", "unsure"]
-    assert [row["unsure_why"] for row in rows] == ["lost", "", "no window,lost"]
+    assert [row["unsure_why"] for row in rows] == ["lost,behind", "", "no window,lost"]
     assert (made.counts.decoded, made.counts.unsure) == (2, 1)
     made.counts.latencies.clear()
     made.counts.latencies.extend(range(101))
     assert made.words() == (
-        "0 frames, 2 decoded (1 unsure), 5 lost, 2 out of order; latency ms: p50 50.0, p95 95.0, "
-        "p99 99.0, worst 100.0"
+        "0 frames, 2 decoded (1 unsure; lost 1; behind 1), 5 lost, 2 out of order; latency ms: p50 "
+        "50.0, p95 95.0, p99 99.0, worst 100.0"
     )
 
 

@@ -19,6 +19,7 @@ from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
 from mesodecode.shift import columns as shift
 from mesodecode.study import study as studies
+from mesodecode.study.mouse_allocations import allocate
 
 DECODERS = {
     "cnn": {},
@@ -45,7 +46,7 @@ def study(tmp_path) -> Path:
     rows = [
         (name, a.id, *map(a.joined, ("train", "valid", "test")), 2000, 1200, auc, 0.8)
         for name in NAMES.values()
-        for a, auc in zip(studies.allocate(MICE), rng.uniform(0.7, 0.99, 20), strict=True)
+        for a, auc in zip(allocate(MICE), rng.uniform(0.7, 0.99, 20), strict=True)
     ]
     auc = pd.DataFrame(rows, columns=auc_tables.COLUMNS)
     sessions = pd.concat([auc.assign(session=f"m{i}") for i in (1, 2)])

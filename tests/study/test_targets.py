@@ -82,7 +82,7 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         (
             "speed",
             {"importance": {"m": {"decoder": "linear", "masks": "squares"}}},
-            "importance: of decoders of run and rest only",
+            "importance.m: of decoders of run and rest only",
         ),
         (
             "speed",

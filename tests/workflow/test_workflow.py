@@ -16,6 +16,7 @@ import yaml
 from make import ALL, LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, snakemake
 from mesodecode.report import given, sections
 from mesodecode.study import study as studies
+from mesodecode.study.mouse_allocations import allocate
 
 GRU = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}
 
@@ -666,7 +667,7 @@ def test_fourth_mouse_leaves_existing_allocations_alone(finished):
     }
     follow |= CONFIG | TABLES | {"allocations": 1, "figure_loss": 1, "quality_table": 1}
     assert jobs == new | follow | quality(3)
-    old = [a.id for a in studies.allocate("abc", train=1)]
+    old = [a.id for a in allocate("abc", train=1)]
     assert len(old) == 6
     assert not [line for line in lines for name in old if name in line]
 
