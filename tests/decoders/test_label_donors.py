@@ -18,7 +18,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
 from mesodecode.decoders.feature_files import read_features
-from mesodecode.explain import cutout_tables, map_check, map_verdicts
+from mesodecode.explain import check_files, cutout_tables, map_verdicts
 from mesodecode.study import study as studies
 
 NULL = {"labels": "permuted_between_sessions"}
@@ -96,7 +96,7 @@ def test_a_linear_decoder_learns_the_labels_of_the_donors_and_its_map_is_checked
             tmp_path / f"{name}.check.h5",
         ]
         assert run("cutout-check", *decoder, *check) == 0
-        checked = map_check.read(check[-1])
+        checked = check_files.read(check[-1])
         assert checked.auc_intact > 0.95 and 20 < checked.n_windows <= 40
         rows = cutout_tables.read_rows([table]).set_index(["session", "mask"])
         assert (rows["auc_intact"] > 0.95).all()

@@ -18,9 +18,11 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import (
+    check_files,
     checks_figure,
     cutout_masks,
     cutout_tables,
+    deletion,
     map_check,
     map_measures,
     map_verdicts,
@@ -125,7 +127,7 @@ def test_five_allocations_cannot_differ_in_any_of_50_rois():
 
 
 def test_removals_take_the_highest_first_and_the_unknown_last():
-    steps = map_check.removals(np.array([1, np.nan, 3, 2.0]), (0.25, 0.5, 0.75))
+    steps = deletion.removals(np.array([1, np.nan, 3, 2.0]), (0.25, 0.5, 0.75))
     assert steps.astype(int).tolist() == [[0, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 1]]
 
 
@@ -202,7 +204,7 @@ ONE = np.eye(N_ROIS)[3]  # reads ROI 4 only
 GRADED = 0.7 ** np.arange(N_ROIS)
 
 
-def check(mouse: str, network: Trained, scores=None, **options) -> map_check.MapCheck:
+def check(mouse: str, network: Trained, scores=None, **options) -> check_files.MapCheck:
     """Check on a mouse, with a map of another mouse that gives the order."""
     index = pd.MultiIndex.from_tuples([("x", "m")], names=["allocation", "test_mouse"])
     columns = pd.Index([str(roi) for roi in range(1, N_ROIS + 1)], name="ROI")
@@ -269,14 +271,14 @@ def test_checks_are_the_same_twice_and_read_as_written(tmp_path):
     again = check("d", reader(GRADED), GRADED, limit=50)
     other = check("e", reader(GRADED), GRADED, limit=50)
     found.write(tmp_path / "c.h5")
-    read = map_check.read(tmp_path / "c.h5")
+    read = check_files.read(tmp_path / "c.h5")
     for key, value in dataclasses.asdict(found).items():
         assert np.array_equal(getattr(again, key), value, equal_nan=key.startswith("planted")), key
         assert np.array_equal(getattr(read, key), value, equal_nan=key.startswith("planted")), key
     assert not np.array_equal(found.randomised, other.randomised)
     (tmp_path / "bad.h5").write_text("no HDF5")
     with pytest.raises(UserError, match=r"bad\.h5: not a file of `mesodecode shap-check`"):
-        map_check.read(tmp_path / "bad.h5")
+        check_files.read(tmp_path / "bad.h5")
 
 
 # Verdicts

@@ -18,6 +18,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import (
+    check_files,
     cortex,
     deletion,
     map_check,
@@ -27,6 +28,7 @@ from mesodecode.explain import (
     shap_maps,
     signed_figure,
 )
+from mesodecode.explain.removed_rois import Rois, evidence
 from mesodecode.recordings.recording import Recording
 from mesodecode.simulation import truth
 from mesodecode.study import schema
@@ -77,7 +79,7 @@ def mapped(weights: np.ndarray, mouse: str, like=None) -> shap_maps.ShapMap:
     return shap_maps.shap_map(reader(weights), [recording(mouse, like)], [], ANALYSIS, decoder="x")
 
 
-def checked(weights, mouse, maps, like=None, scores=None) -> map_check.MapCheck:
+def checked(weights, mouse, maps, like=None, scores=None) -> check_files.MapCheck:
     """Check the decoder on a mouse, by maps of other mice."""
     index = pd.MultiIndex.from_tuples([(m.allocation, m.test_mouse) for m in maps])
     index.names = ["allocation", "test_mouse"]
@@ -165,39 +167,40 @@ def test_noise_is_in_what_is_explained_and_not_in_the_background():
 # Removing
 
 
-def removing(weights, windows, **options):
-    network = reader(np.asarray(weights, float)).build()
-    windows = torch.as_tensor(windows, dtype=torch.float32)[:, None]
-    mean = windows.mean((0, 1))
-    return network, windows, mean
-
-
 def test_the_output_moves_by_the_size_of_each_removal():
-    rng = np.random.default_rng(0)
-    signals = rng.standard_normal((50, N_ROIS))
-    network, windows, mean = removing(WEIGHTS, signals)
+    signals = np.random.default_rng(0).standard_normal((50, N_ROIS))
+    windows = torch.as_tensor(signals, dtype=torch.float32)[:, None]
+    rois = Rois(reader(WEIGHTS).build(), windows, torch.arange(50) % 2, np.arange(50))
     sizes = np.abs(WEIGHTS * (signals - signals.mean(axis=0))).mean(axis=0)
-    order, shares = np.array([2, 0, 1, 3]), (0.25, 0.5, 0.75, 1)
-    found = deletion.moved(network, windows, mean, order, shares)
-    np.testing.assert_allclose(found, np.cumsum(sizes[order]), rtol=1e-3)
+    order = [2, 0, 1]
+    scores = np.zeros(N_ROIS)
+    scores[order] = 3, 2, 1
+    ((gone, logits),) = rois.one_by_one([scores])
+    found = deletion.moved(gone, logits, np.array([1, 2, 3, N_ROIS]) / N_ROIS)
+    np.testing.assert_allclose(found, np.cumsum(sizes[[*order, 3]]), rtol=1e-3)
+    half = deletion.moved(gone, logits, [1.5 / N_ROIS])
+    np.testing.assert_allclose(half, sizes[2] + sizes[0] / 2, rtol=1e-3)
 
 
 def test_evidence_counts_the_side_of_the_mean_and_not_how_far_it_is():
     signed = torch.tensor([[1.0, -2], [3, 4]])
     windows = torch.tensor([[[15.0, 1.9], [0, 3]], [[5, 2.1], [5.1, 2]]])
     # (1 - 3, 2 + 4); at the mean itself nothing is said: (0 + 3, -2 + 0)
-    found = deletion.evidence(signed, windows, torch.tensor([5.0, 2]))
+    found = evidence(signed, windows, torch.tensor([5.0, 2]))
     assert found.tolist() == [[-2, 6], [3, -2]]
 
 
 def test_without_all_that_speaks_for_one_state_what_speaks_for_the_other_is_left():
     signals = np.random.default_rng(3).standard_normal((60, N_ROIS))
-    network, windows, mean = removing(WEIGHTS, signals)
+    windows = torch.as_tensor(signals, dtype=torch.float32)[:, None]
+    rois = Rois(reader(WEIGHTS).build(), windows, torch.arange(60) % 2, np.arange(60))
+    without_rest, without_run = rois.by_sign([WEIGHTS[None]])[0].mean(axis=-1)
     parts = WEIGHTS * (signals - signals.mean(axis=0))
-    says = torch.as_tensor(parts, dtype=torch.float32)
-    found = deletion.apart(network, windows, mean, says, np.arange(3), (1 / 3, 1))
-    loudest = [[np.sort(np.clip(sign * row[:3], 0, None))[-1] for row in parts] for sign in (1, -1)]
-    expected = np.sum(loudest, axis=0).mean(), np.abs(parts).sum(axis=1).mean()
+    says = np.sign(parts) * np.abs(WEIGHTS)
+    loudest = [np.abs(parts)[range(60), (sign * says).argmax(axis=1)] for sign in (1, -1)]
+    none = [(sign * says).max(axis=1) <= 0 for sign in (1, -1)]
+    expected = np.sum(np.where(none, 0, loudest), axis=0).mean(), np.abs(parts).sum(axis=1).mean()
+    found = (without_rest - without_run)[[0, -1]]  # one of twelve ROIs, and all that speak
     np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
@@ -206,10 +209,10 @@ def test_what_cancels_is_seen_one_by_one_and_not_in_the_auc():
     weights = np.array([0.5, 4.0, -4.0, *np.zeros(N_ROIS - 3)])
     maps = [mapped(weights, mouse, (2, 3)) for mouse in MICE]
     made = [checked(weights, mouse, maps, (2, 3)) for mouse in MICE]
-    evidence = gathered(maps, made)
-    table = map_verdicts.table(evidence).set_index("check")
+    found = gathered(maps, made)
+    table = map_verdicts.table(found).set_index("check")
     # 17 % are ROIs 2 and 3: both gone, the decoder is as good as before
-    np.testing.assert_allclose(evidence.auc[:, 1], evidence.auc_intact, atol=0.01)
+    np.testing.assert_allclose(found.auc[:, 1], found.auc_intact, atol=0.01)
     row = table.loc["deletion one by one"]
     assert row["verdict"] == "pass" and row["value"] > 1
     wrong = [checked(weights, mouse, maps, (2, 3), scores=-np.abs(weights)) for mouse in MICE]

@@ -37,12 +37,13 @@ def caption(evidence: Evidence) -> str:
     """Return the figure's caption, in plain text."""
     n, kind = len(evidence.real), evidence.kind
     one, other = evidence.target.kind.speaks
+    what = "ROIs" if kind == "ROI" else "areas"
     parts = []
     if evidence.auc.size:
-        what = "ROIs" if kind == "ROI" else "the image's area"
+        of = "ROIs" if kind == "ROI" else "the image's area"
         draws = evidence.auc_random.shape[1]
         parts.append(
-            f"test {evidence.target.kind.axis} while a growing share of {what} is removed, in the "
+            f"test {evidence.target.kind.axis} while a growing share of {of} is removed, in the "
             f"order of the map of other mice (blue, circles) and in {draws} random orders (grey, "
             f"thin; their mean orange, squares); mean over allocations (n = {n}); dashed: chance"
         )
@@ -59,14 +60,14 @@ def caption(evidence: Evidence) -> str:
         )
     if evidence.moved.size:
         parts.append(
-            "how far the output has moved as ROIs are removed one by one, the sum of the sizes of "
-            "all changes, in the order of the map of other mice and in random orders as in A"
+            f"how far the output has moved as {what} are removed one by one, the sum of the sizes "
+            "of all changes, in the order of the map of other mice and in random orders as in A"
         )
     if evidence.apart.size:
         parts.append(
-            f"the output without the ROIs that speak for {other} in a window less that without "
+            f"the output without the {what} that speak for {other} in a window less that without "
             f"those that speak for {one}, by the signed map of other mice (blue), and with the "
-            "signed maps of ROIs exchanged at random (grey; their mean orange)"
+            f"signed maps of {what} exchanged at random (grey; their mean orange)"
         )
     words = [f"{letter}: {part}." for letter, part in zip(ascii_uppercase, parts, strict=False)]
     return "Is the map right? " + " ".join(words)

@@ -24,7 +24,7 @@ class Fill:
     """Hide areas of images on the device. Mask 0 hides nothing, the others are those given."""
 
     def __init__(self, areas: np.ndarray, fill: str, sigma: float, device: torch.device) -> None:
-        areas = np.concatenate([np.zeros_like(areas[:1]), areas])
+        areas = np.concatenate([np.zeros((1, *areas.shape[1:]), bool), areas])
         self._areas = torch.as_tensor(areas, device=device)[..., None]  # (M + 1, H, W, 1)
         self._fill = fill
         if fill == "blur":

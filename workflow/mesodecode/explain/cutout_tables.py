@@ -145,13 +145,18 @@ def times_table(rows: pd.DataFrame, frame_rate: float) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def inside(masks: CutoutMasks) -> np.ndarray:
+    """Return which masks (M,) hide an area, and not all but one."""
+    return np.array([not name.startswith("all but ") for name in masks.names])
+
+
 def pixel_map(masks: CutoutMasks, scores: Sequence[float]) -> np.ndarray:
     """Return for each pixel the mean score of the masks that hide it (H, W), NaN where none does.
 
     Masks of "all but" an area are left out.
     """
-    inside = [not name.startswith("all but ") for name in masks.names]
-    areas = masks.areas[inside].astype(np.float64)
-    total = np.tensordot(np.asarray(scores, dtype=np.float64)[inside], areas, axes=1)
+    kept = inside(masks)
+    areas = masks.areas[kept].astype(np.float64)
+    total = np.tensordot(np.asarray(scores, dtype=np.float64)[kept], areas, axes=1)
     count = areas.sum(axis=0)
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -1,81 +1,123 @@
-"""Removing ROIs from a decoder's windows one by one: what each removal does to the output.
+"""Removing units from what a decoder reads, ROIs or areas of the image: what each removal does.
 
-Where the top ones are removed at once, contributions of either sign cancel (Jang, Kim & Yang 2025,
-arXiv:2506.05035). Here each removal counts by itself, and those that speak for run and for rest are
-removed apart.
+At once, one by one, and by sign. Where the top ones are removed at once, contributions of either
+sign cancel (Jang, Kim & Yang 2025, arXiv:2506.05035). So each removal also counts by itself, and
+what speaks for run and for rest is removed apart. What is removed, and from which windows or
+frames, says a `Subject`: `removed_rois`, `removed_areas`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
-
-BATCH = 4096  # windows passed at once
 
 
-def evidence(signed: Tensor, windows: Tensor, mean: Tensor) -> Tensor:
-    """Return how strongly ROIs speak for run in windows (N, F), below 0 for rest, by a signed map.
+class Subject(Protocol):
+    """A decoder of Q outputs, and windows or frames, of which n are used one by one and by sign.
 
-    signed (T, F), the map of other mice; windows (N, T, F); mean (F,), that of each ROI's signal.
+    `shares` (S,) of all that can be removed. Removals are of orders, scores (U,) of units that say
+    what goes first, or of maps (…, U) that say for which state units speak.
     """
-    return (signed * torch.sign(windows - mean)).sum(1)
+
+    shares: Sequence[float]
+
+    def __len__(self) -> int:
+        """Return the number of windows or frames."""
+
+    def intact(self) -> float:
+        """Return the AUC, or score of another target, with all units there."""
+
+    def at_once(self, orders: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the AUC (O, S) without the first shares of units in each order."""
+
+    def one_by_one(self, orders: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return what share is gone (K + 1,) as units go, and outputs (Q, K + 1, n), by order."""
+
+    def by_sign(self, maps: Sequence[np.ndarray], output: int) -> np.ndarray:
+        """Return an output (O, 2, S, n) without what speaks against, and for it, by map."""
 
 
-Model = Callable[[Tensor], Tensor]  # windows (N, T, F) to outputs (N,)
+@dataclass(frozen=True)
+class Curves:
+    """What removals of growing shares of units do: in the first row by the map, below at random.
 
-
-def moved(
-    model: Model, windows: Tensor, mean: Tensor, order: np.ndarray, shares: Sequence[float]
-) -> np.ndarray:
-    """Return how far the output of windows has moved when shares of the ROIs are removed (S,).
-
-    One by one in an order (U,) of columns of windows (N, T, F); a removed ROI has its mean (F,). A
-    mean over windows of the sum of the sizes of all changes, in units of the output.
+    auc (1 + K, S); moved (1 + K, S) and apart (1 + K, S) in units of the output, means over
+    outputs, see `moved` and `map_measures`; all without rows where no map gave an order. `n`
+    windows or frames, auc_intact their AUC.
     """
-    steps = torch.zeros(len(order) + 1, windows.shape[2], dtype=torch.bool, device=windows.device)
-    for step, column in enumerate(order, start=1):
-        steps[step:, int(column)] = True
-    found = _outputs(model, windows, mean, steps[:, None].expand(-1, len(windows), -1))
-    changes = np.abs(np.diff(found, axis=0)).mean(axis=1).cumsum()
-    return np.array([changes[max(0, round(share * len(order)) - 1)] for share in shares])
+
+    auc_intact: float
+    n: int
+    auc: np.ndarray
+    moved: np.ndarray
+    apart: np.ndarray
+
+    def parts(self) -> dict[str, np.ndarray]:
+        """Return the rows by the map and those at random as of `check_files.MapCheck`."""
+        rows = {name: getattr(self, name) for name in ("auc", "moved", "apart")}
+        own = {name: found[:1] for name, found in rows.items()}
+        return own | {f"{name}_random": found[1:] for name, found in rows.items()}
 
 
-def apart(
-    model: Model,
-    windows: Tensor,
-    mean: Tensor,
-    says: Tensor,
-    columns: np.ndarray,
-    shares: Sequence[float],
-) -> np.ndarray:
-    """Return the output without what speaks for rest, less that without what speaks for run (S,).
+def curves(
+    subject: Subject, orders: Sequence[np.ndarray], maps: Sequence[Sequence[np.ndarray]] = ()
+) -> Curves:
+    """Remove units from a subject, in each of `orders` (U,) and by signed `maps` (…, U).
 
-    says (N, F), as of `evidence`; of each window up to a share of its ROIs `columns` (U,) is
-    removed, those that speak loudest first. A mean over windows, in units of the output.
+    `maps`: of each output those by which units are removed, or none.
     """
-    of = says[:, torch.as_tensor(columns, device=says.device)]
-    removed = []
-    for sign in (-1, 1):
-        place = (-sign * of).argsort(dim=1, stable=True).argsort(dim=1)
-        for share in shares:
-            hidden = torch.zeros_like(says, dtype=torch.bool)
-            hidden[:, torch.as_tensor(columns, device=says.device)] = (
-                place < round(share * len(columns))
-            ) & (sign * of > 0)
-            removed.append(hidden)
-    found = _outputs(model, windows, mean, torch.stack(removed)).mean(axis=1)
-    without_rest, without_run = found.reshape(2, -1)
-    return without_rest - without_run
+    rows = {"auc": [], "moved": [], "apart": []}
+    if len(orders):
+        rows["auc"] = subject.at_once(orders)
+        steps = subject.one_by_one(orders)
+        rows["moved"] = [moved(*one, subject.shares) for one in steps]
+    if len(maps):
+        signs = [subject.by_sign(one, output).mean(axis=-1) for output, one in enumerate(maps)]
+        rows["apart"] = np.mean([one[:, 0] - one[:, 1] for one in signs], axis=0)
+    found = {name: np.reshape(one, (-1, len(subject.shares))) for name, one in rows.items()}
+    return Curves(auc_intact=subject.intact(), n=len(subject), **found)
 
 
-@torch.inference_mode()
-def _outputs(model: Model, windows: Tensor, mean: Tensor, hidden: Tensor) -> np.ndarray:
-    """Return the outputs (M, N) of windows under each of M removals (M, N, F)."""
-    found = []
-    for part in hidden.split(max(1, BATCH // len(windows))):
-        inputs = torch.where(part[:, :, None], mean, windows).flatten(0, 1)
-        found.append(model(inputs).view(len(part), len(windows)))
-    return torch.cat(found).double().cpu().numpy()
+def mean(found: Sequence[Curves]) -> Curves:
+    """Return the mean over sessions, and all their windows together."""
+    names = ("auc_intact", "auc", "moved", "apart")
+    means = {name: np.mean([getattr(one, name) for one in found], axis=0) for name in names}
+    means["auc_intact"] = float(means["auc_intact"])
+    return Curves(n=sum(one.n for one in found), **means)
+
+
+def moved(gone: np.ndarray, outputs: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Return how far the output has moved when shares of all are removed (S,).
+
+    gone (K + 1,), 0 and then the share that is gone after each removal; outputs (Q, K + 1, n). The
+    mean over outputs and windows of the sum of the sizes of all changes; between two removals in
+    proportion.
+    """
+    changes = np.abs(np.diff(outputs, axis=1)).mean(axis=2).cumsum(axis=1).mean(axis=0)
+    return np.interp(shares, gone, [0, *changes])
+
+
+def exchanged(
+    own: np.ndarray, columns: np.ndarray, draws: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return a map (…, U), and `draws` times with those of its units `columns` exchanged."""
+    maps = [own]
+    for _ in range(draws):
+        maps.append(own.copy())
+        maps[-1][..., columns] = own[..., rng.permutation(columns)]
+    return maps
+
+
+def removals(scores: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Return what is removed at each share (S, U): units of the highest scores (U,), NaN last."""
+    place = np.empty(len(scores), int)
+    place[descending(scores)] = np.arange(len(scores))
+    return place < np.rint(np.array(shares) * len(scores))[:, None]
+
+
+def descending(scores: np.ndarray) -> np.ndarray:
+    """Return the places of scores (U,) from the highest down, NaN at the end."""
+    return np.argsort(-scores, kind="stable")

@@ -1,9 +1,9 @@
 """What a decoder itself says about its importance map, in one allocation.
 
 Made here and judged later, over all allocations (`map_measures`): the map of the same
-network with random weights, and how the test AUC falls as units are removed, in the map's order and
-in random ones; of ROIs also how far the output moves as they are removed one by one, and by sign;
-where asked for, the map of what is read with noise.
+network with random weights, and what is left as units are removed, in the map's order and in random
+ones (`deletion`): the test AUC without all of them at once, how far the output moves as they are
+removed one by one, and by sign; where asked for, the map of what is read with noise.
 
 The order of removal is that of the mean map of allocations that test OTHER mice. So it says whether
 the map holds beyond the mouse that it was made from; and for cut-out, whose scores are losses of
@@ -15,25 +15,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
-from mesodecode.base import records
 from mesodecode.base.files import UserError
-from mesodecode.decoders.objectives import score_of
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import deletion, explained
-from mesodecode.explain.cutout import Decoder, cutout_session, frames_used
+from mesodecode.explain import deletion
+from mesodecode.explain.check_files import MapCheck, checked
+from mesodecode.explain.cutout import cutout_session, frames_used
+from mesodecode.explain.cutout_logits import Decoder, Masked
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.explain.cutout_tables import pixel_map
+from mesodecode.explain.cutout_tables import inside
+from mesodecode.explain.removed_areas import Areas
+from mesodecode.explain.removed_rois import ONE_BY_ONE, Rois
 from mesodecode.explain.shap_files import Map, ShapMap, by_output
 from mesodecode.explain.shap_maps import evenly, mean_of, shap_map, windows_as_trained
 from mesodecode.recordings.recording import Recording, mice_of
@@ -48,81 +47,11 @@ from mesodecode.study.targets import Target
 
 LIMIT = 500  # windows or frames of a test mouse (and windows of the background) that are looked at
 DRAWS, DRAWS_OF_MASKS = 20, 5  # random orders: p of the deletion check can reach 1/21, 1/6
-SHARES = tuple(share / 10 for share in range(1, 10))  # of the units, or of the image's area
-ONE_BY_ONE = 50  # windows of which ROIs are removed one by one
 RUN = 60  # consecutive frames, whose windows share their images
+FEW = 10  # of so many images that are looked at one: one by one, and by sign
+STATES = ("in_rest", "in_run")  # as labels are 0 and 1
 
 Network = TypeVar("Network")
-
-
-@dataclass(frozen=True)
-class MapCheck:
-    """What one allocation gives to the checks of a map over U units.
-
-    unit, their names (U,); randomised (U,), the scores of the network with random weights;
-    planted (U,), 1 where a simulation planted a signal, 0 where not, NaN where neither or unknown;
-    share (S,) of units or area removed; auc (1, S) in the map's order, auc_random (K, S) in random
-    orders, both without rows if no map of other mice gave an order; auc_intact; n_windows scored.
-    Of ROIs, else without rows: moved (1, S) and moved_random (K, S), apart (1, S) and apart_random
-    (K, S), as of `explain.deletion`, in the map's order and at random; planted_times (frames, U)
-    and planted_signs (U,), as of `simulation.truth`. noisy (1 + D, U), the map of the check's
-    windows or frames, then D maps of them with noise, without rows if D is 0.
-    """
-
-    allocation: str
-    test_mouse: str
-    unit: tuple[str, ...]
-    randomised: np.ndarray
-    planted: np.ndarray
-    share: np.ndarray
-    auc_intact: float
-    auc: np.ndarray
-    auc_random: np.ndarray
-    n_windows: int
-    moved: np.ndarray
-    moved_random: np.ndarray
-    apart: np.ndarray
-    apart_random: np.ndarray
-    planted_times: np.ndarray
-    planted_signs: np.ndarray
-    noisy: np.ndarray
-
-    @property
-    def target(self) -> Target:
-        """What is decoded."""
-        return Target()
-
-    def write(self, path: str | Path) -> None:
-        """Write to `path` (HDF5), whole or not at all."""
-        records.write(self, path)
-
-
-@dataclass(frozen=True)
-class TargetCheck(MapCheck):
-    """The same of another target: what is called AUC is its score (`Kind.metric`)."""
-
-    target_name: str
-    target_unit: str
-    target_states: tuple[str, ...]
-
-    @property
-    def target(self) -> Target:
-        """What is decoded."""
-        return Target(self.target_name, self.target_states, self.target_unit)
-
-
-def read(path: str | Path) -> MapCheck:
-    """Read what `MapCheck.write` wrote. Raises UserError if the file is none."""
-    with records.reading(path, "a file of `mesodecode shap-check`", "shap-check") as file:
-        return records.take(file, TargetCheck if "target_name" in file.attrs else MapCheck)
-
-
-def _checked(target: Target, **found: Any) -> MapCheck:
-    """Return what is found, of a decoder of a target."""
-    if target == Target():
-        return MapCheck(**found)
-    about = {"target_name": target.name, "target_unit": target.unit}
-    return TargetCheck(**found, **about, target_states=target.states)
 
 
 def check_shap(
@@ -147,9 +76,8 @@ def check_shap(
     simulate` of the test recordings; `limit`, of the windows explained and scored and of the
     background; `draws`, K; `noise_draws`, D: maps of windows with noise (`recording_noise`).
 
-    A removed ROI has at every frame its mean over the windows scored. (Zero would be its minimum,
-    where signals are scaled from 0 to 1: an input that means something.) ROIs that the decoder does
-    not read stay out: units are the others. Of states how far outputs move is a mean over them.
+    What is removed and how: `removed_rois`. ROIs that the decoder does not read stay out: units
+    are the others. Of states how far outputs move is a mean over them.
     """
     allocation = trained.allocate(mice_of(recordings))
     rng, target = _generator(settings["seed"], allocation.id), Target.of_settings(trained.settings)
@@ -167,56 +95,29 @@ def check_shap(
     noisy = [made(trained, noise).mean_abs.sum(axis=0) for noise in noises]
     source, rois = windows_as_trained(trained, recordings, device)
     at = source.centres[evenly(len(source.centres), limit)]
-    windows, labels = source.batch(at), source.labels[at]
-    mean = windows.mean((0, 1))
-    read_rois = (windows != mean).any(1).any(0).cpu().numpy()
-    columns = np.flatnonzero(read_rois)
-    units = tuple(str(rois[column]) for column in columns)
-
-    @torch.inference_mode()
-    def auc(removed: np.ndarray) -> float:
-        hidden = torch.zeros(len(rois), dtype=torch.bool)
-        hidden[columns[removed]] = True
-        return score_of(labels, model(torch.where(hidden.to(device), mean, windows)), target)
-
+    few = evenly(len(at), ONE_BY_ONE)
+    windows = Rois(model, source.batch(at), source.labels[at], few, target)
+    numbers = [rois[column] for column in windows.columns]
+    units = tuple(map(str, numbers))
     orders = _orders(maps, allocation.test, units, draws, rng)
-    curves = np.array([[auc(step) for step in removals(scores)] for scores in orders])
-    curves = curves.reshape(-1, len(SHARES))
-    few = torch.as_tensor(evenly(len(windows), ONE_BY_ONE), device=device)
-    by_one = {"windows": windows[few], "mean": mean, "shares": SHARES}
     others = [one for one in signed if _of_others(one.test_mouse, allocation.test)]
-    moves, parts = [], []
-    for output, theirs in zip_longest(explained.outputs(target), by_output(others), fillvalue=()):
-        by_one["model"] = _only(explained.network_of(model, target), output)
-        moves.append([deletion.moved(order=columns[_descending(one)], **by_one) for one in orders])
-        says = _says(theirs, rois, columns, by_one, draws, rng)
-        parts.append([deletion.apart(says=one, columns=columns, **by_one) for one in says])
-    moves, parts = (np.mean(one, axis=0).reshape(-1, len(SHARES)) for one in (moves, parts))
-    return _checked(
+    says = [_says(theirs, rois, windows.columns, draws, rng) for theirs in by_output(others)]
+    found = deletion.curves(windows, orders, says if others else ())
+    about, frame, rate = target.name, random_map.frame, recordings[0].frame_rate
+    return checked(
         target,
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
         unit=units,
-        randomised=random_map.mean_abs.sum(axis=0)[columns],
-        planted=planted_rois(truth, [rois[column] for column in columns], target.name),
-        share=np.array(SHARES),
-        auc_intact=auc(np.zeros(len(columns), bool)),
-        auc=curves[:1],
-        auc_random=curves[1:],
-        n_windows=len(at),
-        moved=moves[:1],
-        moved_random=moves[1:],
-        apart=parts[:1],
-        apart_random=parts[1:],
-        planted_times=planted_times(
-            truth,
-            [rois[column] for column in columns],
-            random_map.frame,
-            recordings[0].frame_rate,
-            target.name,
-        ),
-        planted_signs=planted_signs(truth, [rois[column] for column in columns], target.name),
-        noisy=np.array(noisy).reshape(-1, len(rois))[:, columns],
+        randomised=random_map.mean_abs.sum(axis=0)[windows.columns],
+        planted=planted_rois(truth, numbers, about),
+        share=np.array(windows.shares),
+        auc_intact=found.auc_intact,
+        n_windows=found.n,
+        **found.parts(),
+        planted_times=planted_times(truth, numbers, frame, rate, about),
+        planted_signs=planted_signs(truth, numbers, about),
+        noisy=np.array(noisy).reshape(-1, len(rois))[:, windows.columns],
     )
 
 
@@ -225,31 +126,16 @@ def _of_others(tested: str, mice: Sequence[str]) -> bool:
     return set(mice).isdisjoint(split_ids(tested))
 
 
-def _only(network: nn.Module, output: explained.Output) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda windows: output.of(network(windows))
-
-
 def _says(
     others: Sequence[ShapMap],
     rois: Sequence[int],
     columns: np.ndarray,
-    by_one: Mapping[str, Any],
     draws: int,
     rng: np.random.Generator,
-) -> list[torch.Tensor]:
-    """Return how ROIs speak in windows (N, F): by the signed map of `others`, of an output, and
-    `draws` times with the maps of its ROIs `columns` exchanged. Nothing without maps.
-    """
-    if not others:
-        return []
-    windows, mean = by_one["windows"], by_one["mean"]
+) -> list[np.ndarray]:
+    """Return the signed map (T, F) of `others`, and `draws` times with `columns` exchanged."""
     own = pd.DataFrame(mean_of(others, "signed"), columns=others[0].roi)[list(rois)]
-    own = own.to_numpy(copy=True)
-    maps = [own]
-    for _ in range(draws):
-        maps.append(own.copy())
-        maps[-1][:, columns] = own[:, rng.permutation(columns)]
-    return [deletion.evidence(torch.as_tensor(one).to(windows), windows, mean) for one in maps]
+    return deletion.exchanged(own.to_numpy(copy=True), columns, draws, rng)
 
 
 def check_cutout(
@@ -261,6 +147,7 @@ def check_cutout(
     allocation: Allocation,
     half_window: int | None = None,
     maps: pd.DataFrame | None = None,
+    signed: Mapping[str, pd.DataFrame] | None = None,
     truth: Sequence[str | Path] = (),
     limit: int = LIMIT,
     draws: int = DRAWS_OF_MASKS,
@@ -271,66 +158,99 @@ def check_cutout(
     """Check the cut-out map of an image decoder.
 
     `decoder` and half_window as of `cutout_session`; `masks`, those of each recording; `settings`,
-    its fill, blur_sigma, frame_step and run_length; the rest as of `check_shap`. Where the frames
-    of the map are many, fewer are used, about `limit` in all sessions together, in runs of `RUN` at
-    most; a session of one state is left out. Scores and AUCs are means over sessions.
+    its fill, blur_sigma, frame_step and run_length; `signed`, what masks say in all allocations, as
+    of `maps.read_cutout`; the rest as of `check_shap`. Where the frames of the map are many, fewer
+    are used, about `limit` in all sessions together, in runs of `RUN` at most; a session of one
+    state is left out. Scores and curves are means over sessions.
 
-    Units are masks. Since masks overlap, what is removed is not so many of them but a share of the
-    image: the pixels of the highest score, a pixel's score being the mean over the masks that cover
-    it ("all but" masks apart). In random orders the masks have random ranks for scores, so that the
-    same area is removed, as smoothly. Every second of `SHARES` is taken; removed pixels are filled
-    as in the map.
+    Units are masks; what is removed and how: `removed_areas`. In random orders the masks have
+    random ranks for scores, so that the same area is removed, as smoothly. One by one and by sign
+    about every `FEW`-th frame is used, in runs as long as a window. Removed pixels are filled as in
+    the map.
     Raises UserError if no session has both states.
     """
     rng = _generator(seed, allocation.id)
-    untrained = randomised(decoder, int(rng.integers(2**31)))
-    units, shares = masks[0].names, SHARES[::2]
-    orders = _orders(maps, allocation.test, units, draws, rng)
-    scores, noisy, intact, curves, n_frames = [], [], [], [], 0
+    networks = decoder, randomised(decoder, int(rng.integers(2**31)))
+    orders = _orders(maps, allocation.test, masks[0].names, draws, rng)
+    says = _said(signed or {}, allocation.test, masks[0], draws, rng)
     luck = _generator(seed, f"noise of {allocation.id}")
     seeds = [None, *luck.integers(2**31, size=noise_draws).tolist()] if noise_draws else []
-    for recording, areas in zip(recordings, masks, strict=True):
-        frames = _frames(recording, half_window, settings, limit / len(recordings))
-        if frames is None:
-            continue
-        options = {key: settings[key] for key in ("fill", "blur_sigma")}
-        options |= {"half_window": half_window, "device": device, **frames}
-        scores.append(cutout_session(untrained, recording, areas, **options)["score"])
-        for_noise = (
-            cutout_session(decoder, recording, areas, noise_seed=one, **options) for one in seeds
-        )
-        noisy.append([found["score"] for found in for_noise])
-        pixels = [pixel_map(areas, order) for order in orders]
-        hidden = [step for one in pixels for step in removals(one.ravel(), shares)]
-        hidden = np.array(hidden, bool).reshape(-1, *areas.areas.shape[1:])
-        # without an order any mask will do: only the intact AUC is asked for
-        removed = CutoutMasks(tuple(map(str, range(len(hidden)))), hidden) if orders else areas[:1]
-        found = cutout_session(decoder, recording, removed, **options)
-        intact.append(found["auc_intact"].iloc[0])
-        curves.append(found["auc_masked"][: len(hidden)])
-        n_frames += int(found["n_frames"].iloc[0])
-    if not n_frames:
+    wanted = limit / len(recordings)
+    options = {key: settings[key] for key in ("fill", "blur_sigma")}
+    options |= {"half_window": half_window, "device": device}
+    found = [
+        _check_session(networks, recording, areas, frames, wanted, options, seeds, orders, says)
+        for recording, areas in zip(recordings, masks, strict=True)
+        if (frames := _frames(recording, half_window, settings, wanted)) is not None
+    ]
+    if not found:
         raise UserError(
             f"{', '.join(str(r.path) for r in recordings)}: no session has both run and rest, so "
             "there is no AUC to check a map by"
         )
-    auc = np.mean(curves, axis=0).reshape(-1, len(shares))
+    scores, noisy, removed = zip(*found, strict=True)
+    curves = deletion.mean(removed)
     return MapCheck(
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
-        unit=units,
+        unit=masks[0].names,
         randomised=np.mean(scores, axis=0),
         planted=planted_masks(truth, masks[0].areas),
-        share=np.array(shares),
-        auc_intact=float(np.mean(intact)),
-        auc=auc[:1],
-        auc_random=auc[1:],
-        n_windows=n_frames,
-        **dict.fromkeys(("moved", "moved_random", "apart", "apart_random"), auc[:0]),
-        planted_times=np.empty((0, len(units))),
-        planted_signs=np.full(len(units), np.nan),
-        noisy=np.mean(noisy, axis=0).reshape(-1, len(units)),
+        share=np.array(Areas.shares),
+        auc_intact=curves.auc_intact,
+        n_windows=curves.n,
+        **curves.parts(),
+        planted_times=np.empty((0, len(masks[0]))),
+        planted_signs=np.full(len(masks[0]), np.nan),
+        noisy=np.mean(noisy, axis=0).reshape(-1, len(masks[0])),
     )
+
+
+def _check_session(
+    networks: tuple[Decoder, Decoder],
+    recording: Recording,
+    masks: CutoutMasks,
+    frames: Mapping[str, int],
+    wanted: float,
+    options: Mapping[str, Any],
+    seeds: Sequence[int | None],
+    orders: Sequence[np.ndarray],
+    says: Sequence[np.ndarray],
+) -> tuple[np.ndarray, list[np.ndarray], deletion.Curves]:
+    """Return the scores (U,) of random weights, those with noise of `seeds`, and the curves.
+
+    `networks`: the decoder, and with random weights; `frames`: which are used, as of `_frames`.
+    """
+    decoder, untrained = networks
+    scores = cutout_session(untrained, recording, masks, **options, **frames)["score"]
+    noisy = [
+        cutout_session(decoder, recording, masks, noise_seed=one, **options, **frames)["score"]
+        for one in seeds
+    ]
+    session = Masked(decoder, recording, **options)
+    half = session.half_window
+    at, n = frames_used(recording, half, **frames)
+    few, _ = frames_used(recording, half, math.ceil(n / math.ceil(wanted / FEW)), 2 * half + 1)
+    areas = Areas(session, masks, recording.labels, at, few)
+    return scores.to_numpy(), noisy, deletion.curves(areas, orders, [says] if says else ())
+
+
+def _said(
+    signed: Mapping[str, pd.DataFrame],
+    test_mice: Sequence[str],
+    masks: CutoutMasks,
+    draws: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Return what masks say in rest and in run (2, U), and `draws` times with masks exchanged.
+
+    By maps of other mice; nothing where there is none.
+    """
+    others = [_other_maps(signed[state], test_mice) for state in STATES if state in signed]
+    if not others or others[0].empty:
+        return []
+    own = np.array([one[list(masks.names)].mean().to_numpy() for one in others])
+    return deletion.exchanged(own, np.flatnonzero(inside(masks)), draws, rng)
 
 
 @torch.no_grad()
@@ -353,18 +273,6 @@ def randomised(network: Network, seed: int) -> Network:
     return drawn
 
 
-def removals(scores: np.ndarray, shares: Sequence[float] = SHARES) -> np.ndarray:
-    """Return what is removed at each share (S, U): units of the highest scores (U,), NaN last."""
-    place = np.empty(len(scores), int)
-    place[_descending(scores)] = np.arange(len(scores))
-    return place < np.rint(np.array(shares) * len(scores))[:, None]
-
-
-def _descending(scores: np.ndarray) -> np.ndarray:
-    """Return the places of scores (U,) from the highest down, NaN at the end."""
-    return np.argsort(-scores, kind="stable")
-
-
 def _generator(seed: int, allocation: str) -> np.random.Generator:
     """Return a stream of an allocation's own: luck then evens out over allocations."""
     return np.random.default_rng([seed, *allocation.encode()])
@@ -383,8 +291,7 @@ def _orders(
     """
     if maps is None:
         return []
-    tested = maps.index.get_level_values("test_mouse")
-    others = maps[[_of_others(mice, test_mice) for mice in tested]]
+    others = _other_maps(maps, test_mice)
     if others.empty:
         return []
     missing = [unit for unit in units if unit not in maps.columns]
@@ -396,6 +303,11 @@ def _orders(
     scores = others[list(units)].mean().to_numpy()
     # Ranks, not the scores exchanged: ties would be removed in the order of the units.
     return [scores, *(rng.permutation(len(units)).astype(float) for _ in range(draws))]
+
+
+def _other_maps(maps: pd.DataFrame, test_mice: Sequence[str]) -> pd.DataFrame:
+    tested = maps.index.get_level_values("test_mouse")
+    return maps[[_of_others(mice, test_mice) for mice in tested]]
 
 
 def _frames(

@@ -151,9 +151,8 @@ def apart_gain(apart: np.ndarray, apart_random: np.ndarray) -> tuple[float, int]
     those that speak for run there; apart_random (A, K, S) where the units' signed maps are
     exchanged at random. The second result is the number of these that do as well or better.
 
-    Method: deletion by sign (Jang, Kim & Yang 2025, arXiv:2506.05035). A unit speaks for run in a
-    window if its signal is above its mean where the signed map is above 0, or below where it is
-    below, summed over the window; the map is of other mice.
+    Method: deletion by sign (Jang, Kim & Yang 2025, arXiv:2506.05035), by the map of other mice;
+    when a unit speaks for run says `removed_rois`, of masks `removed_areas`.
     Failure, 0 or less: the signs of the map are not those of the decoder, or not the same in other
     mice: read its size, not its direction.
     """

@@ -14,7 +14,7 @@ import pandas as pd
 
 from mesodecode.base.files import UserError
 from mesodecode.explain import map_measures, steady_verdicts, timed_verdicts
-from mesodecode.explain.map_check import MapCheck
+from mesodecode.explain.check_files import MapCheck
 from mesodecode.explain.shap_files import Map, by_output
 from mesodecode.explain.verdict_rows import Row, not_made, verdict
 from mesodecode.study.targets import RUN, Target
@@ -182,9 +182,8 @@ def table(evidence: Evidence) -> pd.DataFrame:
         _allocations(evidence, untaught),
         _seeds(evidence, untaught),
         *steady_verdicts.rows(evidence, max(AGREES, untaught)),
+        *timed_verdicts.rows(evidence),
     ]
-    if evidence.kind == "ROI":  # cut-outs have no frames, and their sign is that of a loss
-        rows += timed_verdicts.rows(evidence)
     if len(evidence.units) < FEWEST:
         words = f"Not made: the ranks of {len(evidence.units)} {evidence.kind}s say too little."
         ranked = ("random weights", "permuted labels", "allocations", "seeds", "mice")

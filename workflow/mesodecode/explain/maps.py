@@ -32,15 +32,36 @@ def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_fil
     tables = [path for path in paths if path.suffix == ".tsv"]
     if tables and len(tables) < len(paths):
         raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
-    whole = [] if tables else [shap_files.read(path) for path in paths]
-    scores = _of_cutout(tables) if tables else _of_shap(whole)
+    if tables:
+        return read_cutout(tables)[0], []
+    whole = [shap_files.read(path) for path in paths]
+    return _complete(_of_shap(whole)), whole
+
+
+def read_cutout(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Return what `read` does of a cut-out, and such tables of what masks say, by `SIGNED`.
+
+    None of these where the files are of a version that did not keep them.
+    """
+    rows = cutout_tables.read_rows(_files(paths))
+    mice = rows.drop_duplicates("allocation").set_index("allocation")["test_mouse"]
+
+    def table(value: str) -> pd.DataFrame:
+        scores = cutout_tables.allocation_scores(rows, value).T
+        return scores.set_index(pd.Index(mice[scores.index], name="test_mouse"), append=True)
+
+    signed = {value: table(value) for value in cutout_tables.SIGNED if value in rows}
+    return _complete(table("score")), signed
+
+
+def _complete(scores: pd.DataFrame) -> pd.DataFrame:
     lacking = scores.columns[scores.isna().any()]
     if len(lacking):
         raise UserError(
             f"maps: {scores.columns.name} {lacking[0]} has no score in some allocation; give "
             "complete maps of one analysis"
         )
-    return scores, whole
+    return scores
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
@@ -61,10 +82,3 @@ def _of_shap(maps: Sequence[shap_files.Map]) -> pd.DataFrame:
     about = [(one.allocation, one.test_mouse) for one in maps]
     index = pd.MultiIndex.from_tuples(about, names=["allocation", "test_mouse"])
     return pd.DataFrame(rows).set_index(index).rename_axis(columns="ROI")
-
-
-def _of_cutout(paths: Sequence[str | Path]) -> pd.DataFrame:
-    rows = cutout_tables.read_rows(paths)
-    scores = cutout_tables.allocation_scores(rows).T
-    mice = rows.drop_duplicates("allocation").set_index("allocation")["test_mouse"]
-    return scores.set_index(pd.Index(mice[scores.index], name="test_mouse"), append=True)

@@ -1,4 +1,4 @@
-"""The checks of what a map keeps beside its size: the sign, and the time within the window.
+"""The checks of single units and of what a map keeps beside its size: sign, time in the window.
 
 What they are made of and what a failure means: `map_measures`.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rows(evidence: Evidence) -> list[Row]:
-    """Return the rows of a map of ROIs with frames; of what is planted, where something is."""
+    """Return the rows of a map; of what is planted in ROIs with frames, where something is."""
     found = [_moved(evidence), _apart(evidence)]
     if evidence.true_times is not None and evidence.size.size:
         found.append(_times(evidence, evidence.true_times))
@@ -33,15 +33,18 @@ def _moved(e: Evidence) -> Row:
     gain, as_much = map_measures.moved_gain(e.moved, e.moved_random)
     draws, steps = e.moved_random.shape[1], e.target.steps
     numbers = f"by {gain:.2f} {steps} on average, in {as_much} of {draws} random orders as far"
+    first = "those on top of the map of other mice first"
+    if e.kind != "ROI":
+        first = "those of the largest score in the map of other mice first, whatever its sign"
     words = (
-        "Without one ROI after another, those on top of the map of other mice first, the output "
-        f"moves farther than in random order: {numbers}."
+        f"Without one {_unit(e)} after another, {first}, the output moves farther than in random "
+        f"order: {numbers}."
     )
     if as_much:
         words = (
-            "Without one ROI after another, those on top of the map of other mice first, the "
-            f"output moves no farther than in random order: {numbers}. What the map puts on top "
-            "does not move this decoder, or not in every mouse."
+            f"Without one {_unit(e)} after another, {first}, the output moves no farther than in "
+            f"random order: {numbers}. What the map puts on top does not move this decoder, or not "
+            "in every mouse."
         )
     return name, verdict(as_much == 0), gain, 0.0, words
 
@@ -52,23 +55,27 @@ def _apart(e: Evidence) -> Row:
         return not_made(name, "Not made: no signed map is of other mice than those tested.")
     gain, as_well = map_measures.apart_gain(e.apart, e.apart_random)
     passed = gain > 0 and as_well == 0
-    one, other = e.target.kind.speaks
+    (one, other), what = e.target.kind.speaks, f"{_unit(e)}s"
     numbers = (
-        f"{gain:.2f} {e.target.steps} apart on average, with the maps of ROIs exchanged as far in "
-        f"{as_well} of {e.apart_random.shape[1]} draws"
+        f"{gain:.2f} {e.target.steps} apart on average, with the maps of {what} exchanged as far "
+        f"in {as_well} of {e.apart_random.shape[1]} draws"
     )
     words = (
-        f"Without the ROIs that speak for {other}, by the signed map of other mice, the output is "
-        f"above that without those that speak for {one}: {numbers}."
+        f"Without the {what} that speak for {other}, by the signed map of other mice, the output "
+        f"is above that without those that speak for {one}: {numbers}."
     )
     if not passed:
         words = (
-            f"Removing ROIs that speak for {one} and for {other} does not tell them apart: "
+            f"Removing {what} that speak for {one} and for {other} does not tell them apart: "
             f"{numbers}. "
             "The signs of the map are not those of the decoder, or not of every mouse: read its "
             "size only."
         )
     return name, verdict(passed), gain, 0.0, words
+
+
+def _unit(e: Evidence) -> str:
+    return "ROI" if e.kind == "ROI" else "area"
 
 
 def _times(e: Evidence, truth: np.ndarray) -> Row:

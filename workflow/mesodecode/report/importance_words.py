@@ -29,8 +29,9 @@ def importance(settings: Mapping[str, Any], target: str = "run") -> str:
         return (
             f"Areas of the images of {decoder} were hidden one after another (occlusion "
             f"[@zeiler2014]); the score of an area is the {kind.axis} of the whole images less "
-            f"that of the images without it.{filled} Settings: {listed(rest)}.{checked}"
-            f"{_over_mice(settings)}"
+            f"that of the images without it.{filled} The map was checked by what areas hidden at "
+            "once, one after another and by sign take from the decoder [@jang2025]. Settings: "
+            f"{listed(rest)}.{checked}{_over_mice(settings)}"
         )
     method = {
         "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "

@@ -5,7 +5,8 @@ Example: mesodecode cutout-check --weights cnn.pt --recordings m4_s1.h5 m4_s2.h5
 
 Makes the map of the same network with random weights, and the test AUC as growing shares of the
 image are hidden: in the order of the mean of --maps that are of other test mice, and in random
-orders. `mesodecode map-checks` judges them, over all allocations.
+orders; also how far the output moves (in logits) as areas are hidden one after another, and by
+sign. `mesodecode map-checks` judges them, over all allocations.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
     recordings = list(prepared(recordings, decoder.normalising))
+    scores, signed = maps.read_cutout(args.maps)
     found = map_check.check_cutout(
         decoder.network,
         recordings,
@@ -49,7 +51,8 @@ def run(args: argparse.Namespace) -> None:
         settings,
         allocation=decoder.allocation,
         half_window=decoder.half_window,
-        maps=maps.read(args.maps),
+        maps=scores,
+        signed=signed,
         truth=args.truth,
         limit=checks["frames"],
         draws=checks["draws"] or map_check.DRAWS_OF_MASKS,

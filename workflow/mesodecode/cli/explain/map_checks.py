@@ -40,12 +40,12 @@ def run(args: argparse.Namespace) -> None:
     """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
-    from mesodecode.explain import checks_figure, map_check, map_verdicts, maps
+    from mesodecode.explain import check_files, checks_figure, map_verdicts, maps
 
     scores, whole = maps.read_whole(args.maps)
     evidence = map_verdicts.gather(
         scores,
-        [map_check.read(path) for path in args.checks],
+        [check_files.read(path) for path in args.checks],
         maps.read(args.null_maps) if args.null_maps else None,
         [maps.read(paths) for paths in args.seed_maps],
         whole,
