@@ -506,7 +506,7 @@ def test_defaults_fill_in():
     ("line", "message"),
     [
         ({"decoder": "x"}, "cut.decoder: no decoder of images 'x'; known: linear, cnn, gru"),
-        ({"decoder": "avg"}, "cut.decoder: 'avg' is an average, of which there is no cut-out yet"),
+        ({"decoder": "avg"}, "cut.decoder: 'avg' is an average, of which there is no map yet"),
         ({"masks": "square"}, "cut.masks: 'square' is none of squares, circles, pairs, edges, "),
         ({"masks": "a_{day}.npy"}, "cut.masks: 'a_{day}.npy' may hold {session} and {mouse}, no "),
         ({"masks": "edges", "stride": 2}, "cut.stride: edges have no stride; leave it out"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import jsonschema
 import pytest
 
 from mesodecode.report import decoder_words
-from mesodecode.study import kinds, schema
+from mesodecode.study import importance, kinds, schema
 from mesodecode.study.kinds import KINDS, TRAINED
 
 # Settings that a study has to give, and no more
@@ -66,10 +65,6 @@ def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
     half, shift = kind.window(filled(name))
     assert half >= 0 and shift == 0
     assert kind.network == ("epochs" in schema.properties(name))
-    assert all(
-        jsonschema.Draft202012Validator.check_schema(schema.load(a)) is None
-        for a in kind.explained_by
-    )
 
 
 @pytest.mark.parametrize(
@@ -83,3 +78,24 @@ def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
 def test_what_is_made_of_others_names_them(name, settings, members):
     assert KINDS[name].members(settings) == members
     assert KINDS["cnn"].members({"input": "images"}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "family", "explained"),
+    [
+        ({"decoder": "a"}, "importance_shap", {"roi_rnn"}),
+        ({"decoder": "a", "masks": "squares"}, "importance_cutout", {"linear", "cnn", "cnn_rnn"}),
+    ],
+)
+def test_each_family_of_maps_says_which_lines_and_decoders_it_has(line, family, explained):
+    schema.check(line, family, "importance.x")
+    assert importance.kind_of(line) == family
+    assert importance.kind_of(schema.defaults(family, **line)) == family
+    assert {
+        k for k, kind in KINDS.items() if importance.FAMILIES[family].explains(kind)
+    } == explained
+
+
+def test_each_schema_of_maps_is_a_family():
+    found = {name for name in schema.files() if name.startswith("importance_")}
+    assert found - {"importance_checks"} == set(importance.FAMILIES)

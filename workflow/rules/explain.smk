@@ -18,7 +18,6 @@ include: "functions/explain.smk"
 
 
 from mesodecode.study import importance
-from mesodecode.study.kinds import explained_by
 
 IMPORTANCE = STUDY.config["importance"]
 # Decoders that have maps: those explained, and those whose maps these are compared with.
@@ -161,7 +160,7 @@ rule cutout:
         / "benchmarks/cutout/{importance}/{decoder}/{allocation}/block{block}.tsv"
     wildcard_constraints:
         importance="|".join(CUTOUTS) or "no importance",
-        decoder=names_of(lambda d: d.kind in explained_by("importance_cutout")),
+        decoder=names_of(lambda d: KINDS[d.kind].of_images),
         block=r"\d+",
     conda:
         "../../envs/mesodecode.yaml"

@@ -43,7 +43,7 @@ def load_decoder(
     Raises UserError if the decoder has seen a mouse of `recordings`, or the files do not fit.
     """
     loaded = load(weights, cnn)
-    if "importance_cutout" not in KINDS[loaded.kind].explained_by:
+    if not KINDS[loaded.kind].of_images:
         raise UserError(f"{weights}: a '{loaded.kind}' decoder reads no images, to cut areas from")
     decoder, network = loaded.decoder, loaded.decoder.network
     if isinstance(network, Pixels):

@@ -1,16 +1,17 @@
-"""The lines of the importance table: which kind each is, and whether it fits its decoder.
+"""The families of importance maps, a line a family, and whether a line of the config fits one.
 
 The Snakefile imports this module: nothing heavy here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.study import file_formats, schema
-from mesodecode.study.kinds import explained_by
+from mesodecode.study.kinds import KINDS, Kind
 
 # The masks that a cut-out makes, with the lengths they have, and the files it reads others from.
 MASKS = {
@@ -20,11 +21,6 @@ MASKS = {
 SIDED = ("squares", "circles")  # masks of which each has its mirror image among the others
 # tables/importance_{name}_sessions.tsv
 TABLES = ("sessions", "signed", "times", "sides", "checks", "mice")
-
-
-def kind_of(settings: Mapping[str, Any]) -> str:
-    """Return the schema that a line must fit: a cut-out has masks."""
-    return "importance_cutout" if "masks" in settings else "importance_shap"
 
 
 def check_name(where: str, name: str, names: Container[str]) -> None:
@@ -45,41 +41,6 @@ def check_mirrors(table: Mapping[str, Mapping[str, Any]], areas: Any) -> None:
             )
 
 
-def check_shap(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
-    """Raise UserError unless the decoder is a recurrent one of ROIs; `kinds`: decoder -> kind."""
-    known = [name for name, kind in kinds.items() if kind in explained_by("importance_shap")]
-    if settings["decoder"] not in known:
-        raise UserError(
-            f"{where}.decoder: no recurrent decoder of ROI signals '{settings['decoder']}'; "
-            f"known: {', '.join(known) or 'none'}"
-        )
-
-
-def check_cutout(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
-    """Raise UserError unless decoder, masks and lengths fit; `kinds`: decoder -> its kind."""
-    decoder = settings["decoder"]
-    known = [name for name, kind in kinds.items() if kind in explained_by("importance_cutout")]
-    if kinds.get(decoder) == "average":
-        raise UserError(
-            f"{where}.decoder: '{decoder}' is an average, of which there is no cut-out yet; name "
-            "one of its members"
-        )
-    if decoder not in known:
-        raise UserError(
-            f"{where}.decoder: no decoder of images '{decoder}'; "
-            f"known: {', '.join(known) or 'none'}"
-        )
-    if settings.get("times") and "half_window" not in schema.properties(kinds[decoder]):
-        raise UserError(
-            f"{where}.times: '{decoder}' reads one image, not a window of them; name a decoder "
-            "with an RNN, or leave times out"
-        )
-    check_masks(f"{where}.", settings)
-
-
-CHECKS = {"importance_shap": check_shap, "importance_cutout": check_cutout}  # by `kind_of`
-
-
 def check_masks(where: str, settings: Mapping[str, Any]) -> None:
     """Raise UserError unless masks are known or a file, and have the lengths that are given.
 
@@ -95,6 +56,71 @@ def check_masks(where: str, settings: Mapping[str, Any]) -> None:
         if settings.get(key) is not None and key not in MASKS.get(masks, ()):
             what = masks if masks in MASKS else "areas of a file"
             raise UserError(f"{where}{key}: {what} have no {key}; leave it out")
+
+
+def check_cutout(where: str, settings: Mapping[str, Any], kind: str) -> None:
+    """Raise UserError unless masks and lengths fit a decoder of a kind."""
+    if settings.get("times") and "half_window" not in schema.properties(kind):
+        raise UserError(
+            f"{where}.times: '{settings['decoder']}' reads one image, not a window of them; name a "
+            "decoder with an RNN, or leave times out"
+        )
+    check_masks(f"{where}.", settings)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of maps; `name` is its schema's.
+
+    `told_by`: whether a line of the config is of it; the first family that says so has it.
+    `explains`: whether decoders of a kind have such maps, `of` what these are; `check` raises
+    UserError for what else does not fit a line, given its place in the config and the kind.
+    """
+
+    name: str
+    of: str
+    told_by: Callable[[Mapping[str, Any]], bool]
+    explains: Callable[[Kind], bool]
+    check: Callable[[str, Mapping[str, Any], str], None] = lambda where, settings, kind: None
+
+
+_LINES = (
+    Family(
+        name="importance_cutout",
+        of="decoder of images",
+        told_by=lambda line: "masks" in line,
+        explains=lambda kind: kind.of_images,
+        check=check_cutout,
+    ),
+    Family(
+        name="importance_shap",
+        of="recurrent decoder of ROI signals",
+        told_by=lambda line: True,
+        explains=lambda kind: kind.network and not kind.of_images,
+    ),
+)
+FAMILIES = {family.name: family for family in _LINES}
+
+
+def kind_of(settings: Mapping[str, Any]) -> str:
+    """Return the family of a line, which is the schema that it must fit."""
+    return next(name for name, family in FAMILIES.items() if family.told_by(settings))
+
+
+def check(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+    """Raise UserError unless a line fits its decoder; `kinds`: decoder -> its kind."""
+    decoder, family = settings["decoder"], FAMILIES[kind_of(settings)]
+    if kinds.get(decoder) == "average":
+        raise UserError(
+            f"{where}.decoder: '{decoder}' is an average, of which there is no map yet; name one "
+            "of its members"
+        )
+    known = [name for name, kind in kinds.items() if family.explains(KINDS[kind])]
+    if decoder not in known:
+        raise UserError(
+            f"{where}.decoder: no {family.of} '{decoder}'; known: {', '.join(known) or 'none'}"
+        )
+    family.check(where, settings, kinds[decoder])
 
 
 def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[str, Any]) -> None:

@@ -21,9 +21,9 @@ class Kind:
     `made_of`: the setting that names the decoders whose models or predictions it uses; such a kind
     is not trained itself. `input`: "images" or "rois". `network`: PyTorch's, that trains for epochs
     and runs on a GPU if it is of images. `suffix`: how files of its models end. `tunable`: trained
-    in one step, so that its settings can be searched. `explained_by`: schemas of the importance
-    analyses that it has. `window`: half-width and shift (frames) of the recorded frames that it
-    sees. `libraries` are named in the Methods; `draws`: whether training draws random numbers.
+    in one step, so that its settings can be searched. `window`: half-width and shift (frames) of
+    the recorded frames that it sees. `libraries` are named in the Methods; `draws`: whether
+    training draws random numbers.
     """
 
     name: str
@@ -35,7 +35,6 @@ class Kind:
     network: bool = False
     suffix: str = ""
     tunable: bool = False
-    explained_by: tuple[str, ...] = ()
     window: Callable[[Settings], tuple[int, int]] | None = None
     libraries: tuple[str, ...] = ()
     draws: bool = True
@@ -115,7 +114,6 @@ _LINES = (
         network=True,
         suffix=".pt",
         tunable=True,
-        explained_by=("importance_shap",),
         window=_shifted,
         libraries=("torch",),
     ),
@@ -127,7 +125,6 @@ _LINES = (
         input="images",
         suffix=".npz",
         tunable=True,
-        explained_by=("importance_cutout",),
         window=lambda settings: (0, 0),
         libraries=("scikit-learn",),
         draws=False,
@@ -140,7 +137,6 @@ _LINES = (
         input="images",
         network=True,
         suffix=".pt",
-        explained_by=("importance_cutout",),
         window=lambda settings: _of_images(settings["half_window"] + 1, settings),
         libraries=("torch",),
     ),
@@ -153,7 +149,6 @@ _LINES = (
         network=True,
         suffix=".pt",
         tunable=True,
-        explained_by=("importance_cutout",),
         window=lambda settings: _of_images(1, settings),  # an image has three frames as channels
         libraries=("torch", "timm"),
     ),
@@ -165,8 +160,3 @@ TRAINED = {name: kind for name, kind in KINDS.items() if not kind.made_of}
 def kind_of(settings: Settings) -> Kind:
     """Return the kind of a decoder by its settings in the config."""
     return next(kind for kind in KINDS.values() if kind.told_by(settings))
-
-
-def explained_by(analysis: str) -> list[str]:
-    """Return the names of the kinds that have an importance analysis, named as its schema."""
-    return [name for name, kind in KINDS.items() if analysis in kind.explained_by]

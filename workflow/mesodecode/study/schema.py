@@ -25,7 +25,6 @@ from mesodecode.study.kinds import KINDS
 
 FOLDER = WORKFLOW / "schemas"
 SECONDS = r"(-?\d+(\.\d+)?) ?s"  # what a config may give where a setting's unit is frames
-IMPORTANCE = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.explained_by))
 
 
 def _is_integer(checker: Any, value: Any) -> bool:
@@ -161,8 +160,9 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         guesses = list(known)
         if schema_name in KINDS:  # a typo may be why it was taken for another kind of decoder
             guesses += ["like", *(key for kind in KINDS for key in properties(kind))]
-        if schema_name in IMPORTANCE:
-            guesses += [key for kind in IMPORTANCE for key in properties(kind)]
+        maps = [n for n in files() if n.startswith("importance_") and n != "importance_checks"]
+        if schema_name in maps:
+            guesses += [key for kind in maps for key in properties(kind)]
         near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)
         near = [] if near == unknown[:1] else near
         name = f"{key}.{unknown[0]}" if key else str(unknown[0])

@@ -319,7 +319,7 @@ def _importance(
         where, kind = f"config: importance.{name}", importance.kind_of(settings)
         schema.check(settings, kind, f"importance.{name}")
         importance.check_name(where, name, table)
-        importance.CHECKS[kind](where, settings, kinds)
+        importance.check(where, settings, kinds)
         if "masks" in settings:
             masks = f"importance.{name}.masks"
             config_tables.check_pattern(settings["masks"], masks, one_file=True)
