@@ -82,7 +82,7 @@ def test_module_imported_inside_a_function_counts(package):
     with open(package / "decoders/linear.py", "a") as file:
         file.write("\nX = 1\n")
     users = {"fit_linear", "pass_pixels", "keep_fitted", "cutout", "cutout_check", "shift"}
-    assert changed(before) == users | {"tune", "adapt", "hold_out", "live"}
+    assert changed(before) == users | {"pass_signals", "tune", "adapt", "hold_out", "live"}
 
 
 def test_module_imported_by_an_imported_module_counts(package):
@@ -276,6 +276,7 @@ def test_imports_are_followed_to_the_end():
 # Modules behind a verb, as an upper bound: what they hold runs again when one of them is edited.
 # Networks are trained by `train`; its steps, and what compiles them, are modules of their own.
 # Verbs that predict write files of test mice (`predictions`) and of validation mice (`validation`).
+# Fitted models are read by one door (`fitted_files`) wherever decoders are applied.
 # A recording says whether its corrections take later frames: study.correction_table.
 BEHIND = {
     "preprocess": 60,  # a module a format
@@ -287,10 +288,10 @@ BEHIND = {
     "train_roi": 35,
     "fit_linear": 16,
     "hold_out": 39,  # all kinds that are trained in one step
-    "cutout": 60,  # through the one door to decoders of all kinds; fills and logits apart
+    "cutout": 61,  # through the one door to decoders of all kinds; fills and logits apart
     "shap": 39,  # two ways through a network; what of it is explained, and kept
-    "adapt": 55,  # base.records reads the measures of a movie
-    "shift": 65,  # as adapt, and images are resized
+    "adapt": 56,  # base.records reads the measures of a movie
+    "shift": 66,  # as adapt, and images are resized
 }
 
 

@@ -20,6 +20,7 @@ from torch import nn
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders import fitted_files
 from mesodecode.decoders.inputs import (
     SAMPLED,
     Images,
@@ -27,7 +28,7 @@ from mesodecode.decoders.inputs import (
     Source,
     Windows,
 )
-from mesodecode.decoders.linear import read_weights
+from mesodecode.decoders.linear import LinearWeights
 from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder
 from mesodecode.decoders.past import AdaptedImages
@@ -190,19 +191,10 @@ def load(
     `cnn`: that of a decoder of a frozen CNN. Raises UserError if the file is none of these, or
     `cnn` does not fit.
     """
-    suffix = Path(path).suffix
-    if cnn and suffix != ".pt":
-        raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
-    if suffix == ".npz":
-        fitted = read_weights(path)
-        fitted.target.check_run(path)
-        settings = {"model": "logistic_regression"} | fitted.normalising
-        network = Pixels(fitted).to(device).eval()
-        mice = fitted.train_mice, fitted.valid_mice
-        decoder = ImageDecoder(network, None, device, fitted.normalising)
-        return Loaded(decoder, "linear", settings, *mice)
-    if suffix == ".joblib":
-        return _classical(path, device)
+    if Path(path).suffix in (".npz", ".joblib"):
+        if cnn:
+            raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
+        return _fitted(Path(path), device)
     trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
     mice = tuple(trained.train_mice), tuple(trained.valid_mice)
     Target.of_settings(trained.settings).check_run(path)
@@ -225,14 +217,17 @@ def load(
     return Loaded(decoder, kind, settings, *mice)
 
 
-def _classical(path: str | Path, device: torch.device | str) -> Loaded:
-    from mesodecode.decoders.roi_classical import load_fitted  # which networks need not import
-
-    fitted = load_fitted(path)
+def _fitted(path: Path, device: torch.device | str) -> Loaded:
+    fitted = fitted_files.load(path)
     Target.of_settings(fitted.settings).check_run(path)
-    network = of_windows(fitted.model).to(device).eval()
-    decoder, settings = SignalDecoder(network, fitted.settings, device), fitted.settings
     mice = tuple(fitted.train_mice), tuple(fitted.valid_mice)
+    if isinstance(fitted, LinearWeights):
+        network = Pixels(fitted).to(device).eval()
+        settings = {"model": "logistic_regression"} | fitted.normalising
+        decoder = ImageDecoder(network, None, device, fitted.normalising)
+        return Loaded(decoder, "linear", settings, *mice)
+    network, settings = of_windows(fitted.model).to(device).eval(), fitted.settings
+    decoder = SignalDecoder(network, settings, device)
     return Loaded(decoder, "roi_classical", settings | {"input": "rois"}, *mice)
 
 

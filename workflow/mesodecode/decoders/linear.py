@@ -118,6 +118,21 @@ class LinearWeights:
         """Its settings of `mesodecode.recordings.baseline.prepared`."""
         return normalising(vars(self))
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those of how its pixels are normalised, and of its target."""
+        return self.normalising | self.target.settings()
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """The size (height, width) of the frames that it was fitted to."""
+        return {"size": self.size}
+
+    def predict(self, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
+        """Return its predictions of recordings, all decodable frames."""
+        how = {"pixels": self.pixels} | self.normalising
+        return predict_linear(self.pipeline(), recordings, **how)
+
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
         return Allocation(self.train_mice, self.valid_mice, tuple(test_mice))

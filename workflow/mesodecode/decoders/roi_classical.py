@@ -26,7 +26,8 @@ from mesodecode.base import windows
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.decoders.fitted_models import check_labels, check_model, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.recordings.roi_signals import SessionSignals
+from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import SessionSignals, signals_of
 from mesodecode.study.targets import Target
 
 # Module -> what of it a file of a fitted model may name: models of `make_model`, and arrays.
@@ -62,6 +63,15 @@ class Fitted:
     settings: dict[str, Any]
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...] = ()
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """The names of the ROIs that it was fitted to."""
+        return {"rois": self.settings["roi_names"]}
+
+    def predict(self, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
+        """Return its predictions of recordings, all decodable frames."""
+        return predict_classical(self.model, signals_of(recordings, self.settings), self.settings)
 
     def save(self, path: str | Path) -> None:
         """Write to `path` (.joblib), whole or not at all."""

@@ -27,16 +27,9 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from dataclasses import replace
 
+    from mesodecode.decoders import fitted_files
+
     valid, test = _passing.read_passed(args)
-    if args.trained.suffix == ".npz":
-        from mesodecode.decoders.linear import read_weights
-
-        fitted = read_weights(args.trained)
-        settings = fitted.normalising | fitted.target.settings()
-    else:
-        from mesodecode.decoders.roi_classical import load_fitted
-
-        fitted = load_fitted(args.trained)
-        settings = fitted.settings
+    fitted = fitted_files.load(args.trained)
     replace(fitted, valid_mice=tuple(one.mouse for one in valid)).save(args.out)
-    _passing.write_predictions(args, fitted.train_mice, valid, test, settings)
+    _passing.write_predictions(args, fitted.train_mice, valid, test, fitted.settings)

@@ -20,12 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.decoders.linear import predict_linear, read_weights
-    from mesodecode.decoders.passed import of_fitted
+    from mesodecode.decoders import fitted_files, passed
 
-    weights = read_weights(args.trained)
-    recordings = _passing.read(args, weights.train_mice, size=weights.size or ())
-    how = {"pixels": weights.pixels} | weights.normalising
-    _passing.write(
-        args, recordings, of_fitted(predict_linear(weights.pipeline(), recordings, **how))
-    )
+    fitted = fitted_files.load(args.trained)
+    recordings = _passing.read(args, fitted.train_mice, **fitted.trained_on)
+    _passing.write(args, recordings, passed.of_fitted(fitted.predict(recordings)))

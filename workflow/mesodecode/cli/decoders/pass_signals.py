@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _passing
+from mesodecode.cli.decoders import _passing, pass_pixels
 
 HELP = "all epochs of an ROI decoder + a mouse's recordings → what each makes of it"
 
@@ -22,21 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.decoders import pass_mice, passed, roi_rnn
+    from mesodecode.decoders import pass_mice, roi_rnn
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_epochs
     from mesodecode.recordings.roi_signals import signals_of
 
     device = resolve_device(args.device, args.threads)
-    if args.trained.suffix == ".joblib":
-        from mesodecode.decoders.roi_classical import load_fitted, predict_classical
-
-        fitted = load_fitted(args.trained)
-        rois = fitted.settings["roi_names"]
-        recordings = _passing.read(args, fitted.train_mice, rois=rois)
-        signals = signals_of(recordings, fitted.settings)
-        made = predict_classical(fitted.model, signals, fitted.settings)
-        _passing.write(args, recordings, passed.of_fitted(made))
+    if args.trained.suffix != ".pt":
+        pass_pixels.run(args)  # a fitted model, of whatever it reads
         return
     trained = load_epochs(args.trained, "roi_rnn")
     rois = trained.settings["roi_names"]

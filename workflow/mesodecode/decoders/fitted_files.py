@@ -1,0 +1,26 @@
+"""Models that are fitted, not trained for epochs, from their files: one door, by suffix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesodecode.decoders.linear import LinearWeights
+    from mesodecode.decoders.roi_classical import Fitted
+
+
+def load(path: Path) -> LinearWeights | Fitted:
+    """Read a fitted model: .joblib of `fit-roi`, else that of `fit-linear`.
+
+    Whatever its kind, it has `settings`, the mice that it has seen (`train_mice`, `valid_mice`),
+    `trained_on` (the size of frames, or ROIs, that recordings must have), `predict(recordings)` and
+    `save(path)`. Raises UserError if it is none.
+    """
+    if path.suffix == ".joblib":
+        from mesodecode.decoders.roi_classical import load_fitted
+
+        return load_fitted(path)
+    from mesodecode.decoders.linear import read_weights
+
+    return read_weights(path)
