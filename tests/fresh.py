@@ -13,11 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 from subprocess import CompletedProcess
+from unittest import mock
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["snakemake.cli", "torch", "h5py", "tqdm", "sklearn.linear_model", "seaborn", "statsmodels.api"]
-)
+SERVER.set_forkserver_preload(["heavy"])
 
 
 def _enter(
@@ -54,7 +53,8 @@ class Process:
         streams = list(map(str, self.streams))
         arguments = (main, list(map(str, words)), str(folder), streams, dict(os.environ))
         self.process = SERVER.Process(target=_enter, args=arguments)
-        self.process.start()
+        with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # of the server
+            self.process.start()
 
     def finish(self) -> CompletedProcess:
         """Wait for its end; return status and text."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import yaml
 
@@ -42,13 +41,13 @@ def snakemake(
     *words: str,
     config: dict | Path | None = None,
     project: Path = ROOT,
-    code: str | None = None,
+    main: str = "snakemake.cli:main",
     warm: bool = False,
-) -> subprocess.CompletedProcess:
+) -> CompletedProcess:
     """Run snakemake in `folder` with a config of its own, so that no lock or result is shared.
 
-    `code` is run in the place of Snakemake's command, by a new interpreter; with `warm`, jobs
-    share the imports of one process.
+    `main` is run in the place of Snakemake's command; with `warm`, jobs share the imports of one
+    process.
     """
     if isinstance(config, dict):
         path = folder / "study.yaml"
@@ -56,13 +55,7 @@ def snakemake(
         config = path
     chosen = ["--configfile", config] if config else []
     line = ["--snakefile", project / "Snakefile", "--directory", folder, *chosen, *words]
-    if code is None:
-        main, *served = ["snakemake.cli:main"]
-        if warm:
-            main, *served = "mesodecode.cli:main", "warm", sys.executable, "-m", "snakemake"
-        return fresh.Process(main, *served, *line, folder=folder).finish()
-    command = [sys.executable, "-c", code, *map(str, line)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    return fresh.Process("light_warm:snakemake" if warm else main, *line, folder=folder).finish()
 
 
 def plan(folder: Path, *words: str, **where) -> tuple[dict[str, int], list[str]]:
@@ -139,7 +132,7 @@ def with_importance(**line) -> dict:
 # Whole runs
 
 
-def run_study(folder: Path, config: dict, *extra: str) -> subprocess.CompletedProcess:
+def run_study(folder: Path, config: dict, *extra: str) -> CompletedProcess:
     """Run the workflow for `config` in `folder`, on two cores; its jobs share one start."""
     words = ("--cores", "2", "--show-failed-logs", *extra)
     return snakemake(folder, *words, config=config, warm=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import fresh
 from mesodecode import cli
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
@@ -142,8 +143,7 @@ def run(args):
 summary.run = run
 sys.exit(cli.main(["summary", "--auc", "a", "--report", "r"]))
 """
-    env = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    done = fresh.Process("fresh:execute", code).finish()
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"mesodecode summary: error: {full_disk}/out.dat: no space left (")
     assert done.returncode == 1
@@ -159,12 +159,7 @@ def test_preprocess_on_a_full_disk(full_disk, tmp_path):
     simulate.write_session(made, tmp_path)
     words = f"--movie {tmp_path}/s.tif --behavior {tmp_path}/s_behavior.mat --session s --mouse m "
     words += f"--out {full_disk}/s.h5"
-    done = subprocess.run(
-        [sys.executable, "-m", "mesodecode", "preprocess", *words.split()],
-        env=os.environ | {"PYTHONPATH": str(SRC)},
-        capture_output=True,
-        text=True,
-    )
+    done = fresh.Process("mesodecode.cli:main", "preprocess", *words.split()).finish()
     (line,) = done.stderr.splitlines()
     assert f"{full_disk}/s.h5: no space left" in line
     assert done.returncode == 1

@@ -9,7 +9,7 @@ import pytest
 
 from make import demo, plan, run_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 MICE = ("m1", "m2", "m3")
 N_FRAMES = 400
 DECODERS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import h5py
@@ -348,19 +349,18 @@ def slow_scores(
         return torch.from_numpy(np.stack(channels))[None]
 
     @torch.no_grad()
-    def logit(t, mask):
-        if isinstance(decoder, tuple) or hasattr(decoder, "rnn"):
-            cnn, rnn = decoder if isinstance(decoder, tuple) else (decoder.cnn, decoder.rnn)
-            window = torch.cat(
-                [cnn.features(image(s, mask)) for s in range(t - half_window, t + half_window + 1)]
-            )
+    def auc(mask):
+        if not (isinstance(decoder, tuple) or hasattr(decoder, "rnn")):
+            return roc_auc_score(labels[used], [decoder(image(t, mask)).item() for t in used])
+        cnn, rnn = decoder if isinstance(decoder, tuple) else (decoder.cnn, decoder.rnn)
+        seen = functools.cache(lambda t: cnn.features(image(t, mask)))  # of several windows
+        logits = []
+        for t in used:
+            window = torch.cat([seen(s) for s in range(t - half_window, t + half_window + 1)])
             if isinstance(decoder, tuple):
                 window = window.to(torch.float16).to(torch.float32)
-            return rnn(window[None]).item()
-        return decoder(image(t, mask)).item()
-
-    def auc(mask):
-        return roc_auc_score(labels[used], [logit(t, mask) for t in used])
+            logits.append(rnn(window[None]).item())
+        return roc_auc_score(labels[used], logits)
 
     intact = auc(np.zeros(frames.shape[1:], bool))
     return intact, np.array([auc(mask) for mask in masks.areas]), len(used)

@@ -11,8 +11,6 @@ import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -20,11 +18,10 @@ import numpy as np
 import pytest
 import scipy.io
 import tifffile
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from make import ROOT, Hostile
+from make import Hostile, snakemake
 from make_movies import FRAMES as WHOLE
 from make_movies import photon_series, save_h5, save_nwb, save_v73, save_video, save_zarr
 from mesodecode.base import files
@@ -754,14 +751,9 @@ def test_a_bad_session_leaves_the_others_alone(lab):
         "allocation": {"train": 2},
         "decoders": {"linear": {"model": "logistic_regression"}},
     }
-    (lab / "study.yaml").write_text(yaml.safe_dump(study))
     results = lab / "results" / "lab"
-    words = ["--snakefile", ROOT / "Snakefile", "--configfile", "study.yaml", "--cores", "1"]
-    words += ["--directory", lab, "--keep-going"]
-    words += [f"results/lab/recordings/{session}.h5" for session in ("b1", "a1", "c1")]
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *words], cwd=lab, capture_output=True, text=True
-    )
+    files = [f"results/lab/recordings/{session}.h5" for session in ("b1", "a1", "c1")]
+    done = snakemake(lab, "--cores", "1", "--keep-going", *files, config=study, warm=True)
     assert done.returncode != 0
     assert sorted(p.name for p in (results / "recordings").iterdir()) == ["a1.h5", "c1.h5"]
     (line,) = (results / "logs/preprocess/b1.log").read_text().splitlines()

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tifffile
 
+import fresh
 from make import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -35,32 +36,36 @@ def site(tmp_path_factory) -> Path:
     return folder / "site"
 
 
-def python(site: Path, folder: Path, *words: object) -> str:
-    """What an interpreter that has the wheel, and not this checkout, prints."""
-    environment = os.environ | {"PYTHONPATH": str(site)}
-    line = [sys.executable, *map(str, words)]
-    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def elsewhere(site, tmp_path, monkeypatch):
+    """A function that runs `main` in a process that has the wheel, and not this checkout."""
+    monkeypatch.setenv("PYTHONPATH", str(site))
+
+    def run(main: str, *words: object) -> str:
+        done = fresh.Process(main, *words, folder=tmp_path).finish()
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.mark.slow
-def test_a_wheel_makes_a_report_elsewhere(site, study):
-    where = python(site, study, "-c", "import mesodecode; print(mesodecode.__file__)")
+def test_a_wheel_makes_a_report_elsewhere(site, study, elsewhere):
+    where = elsewhere("fresh:execute", "import mesodecode; print(mesodecode.__file__)")
     assert where.startswith(str(site))
     inputs = ["--config", "config.json", "--tables", ".", "--figures", "."]
     out = ["--out", "report.html", "--references", "references.bib"]
-    python(site, study, "-m", "mesodecode", "report", *inputs, *out)
+    elsewhere("mesodecode.cli:main", "report", *inputs, *out)
     page = (study / "report.html").read_text(encoding="utf-8")
     assert "ajioka&lt;2024&gt;" in page and "cnn_gru" in page
     assert "Ajioka" in (study / "references.bib").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_a_wheel_plans_the_demo_elsewhere(site, tmp_path):
+def test_a_wheel_plans_the_demo_elsewhere(site, elsewhere):
     package = site / "mesodecode"
     line = ["qc", "-n", "--cores", "1", "--configfile", package / "demo.yaml"]
-    said = python(site, tmp_path, "-m", "snakemake", "--snakefile", package / "Snakefile", *line)
+    said = elsewhere("snakemake.cli:main", "--snakefile", package / "Snakefile", *line)
     assert "preprocess" in said
 
 
@@ -90,7 +95,11 @@ def alone(site: Path, folder: Path, extras: list[str], code: str) -> str:
     names = list(PROJECT["dependencies"])
     for extra in extras:
         names += PROJECT["optional-dependencies"][extra]
-    return python(site, folder, "-c", ONLY.format(names=names) + code)
+    line = [sys.executable, "-c", ONLY.format(names=names) + code]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from make import ROOT
+from make import ROOT, snakemake
 
 ENVS = ROOT / "envs"
 
@@ -163,7 +161,7 @@ def test_docker_builder_is_sent_what_it_copies_and_no_data():
 
 
 @pytest.mark.slow
-def test_what_containers_copy_is_enough_to_plan_the_demo(tmp_path):
+def test_what_containers_copy_is_enough_to_plan_the_demo(tmp_path, monkeypatch):
     image, study = tmp_path / "image", tmp_path / "study"
     study.mkdir()
     copies = apptainer_copies(image)
@@ -177,17 +175,8 @@ def test_what_containers_copy_is_enough_to_plan_the_demo(tmp_path):
             shutil.copytree(ROOT / source, to, dirs_exist_ok=True)
         else:
             shutil.copy(ROOT / source, to)
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(image / "Snakefile")),
-            *("-n", "-p", "--configfile", str(image / "demo.yaml")),
-        ],
-        cwd=study,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    done = snakemake(study, "-n", "-p", config=image / "demo.yaml", project=image)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mesodecode train-cnn" in done.stdout + done.stderr
 

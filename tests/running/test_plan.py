@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter, namedtuple
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import h5py
 import numpy as np
@@ -16,7 +15,8 @@ import pytest
 import tifffile
 import yaml
 
-from make import ROOT
+import fresh
+from make import ROOT, snakemake
 from mesodecode.base.files import UserError, write_checksum
 from mesodecode.recordings import source_files
 from mesodecode.running import partitions, plan, preflight
@@ -86,13 +86,8 @@ def states(checks) -> dict[str, str]:
 # The whole verb
 
 
-def mesodecode_plan(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mesodecode", "plan", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
+def mesodecode_plan(folder: Path, *words: str) -> CompletedProcess:
+    return fresh.Process("mesodecode.cli:main", "plan", *words, folder=folder).finish()
 
 
 @pytest.mark.slow
@@ -104,8 +99,7 @@ def test_demo_on_a_cluster_has_the_jobs_that_snakemake_counts(tmp_path, cluster)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"^(\w+) +(\d+) +(\d*) .* (limit|measured|local)", done.stdout, re.MULTILINE)
     found = {rule: int(jobs) for rule, jobs, _, _ in rows}
-    snakemake = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile"), *words]
-    other = subprocess.run(snakemake, cwd=tmp_path, capture_output=True, text=True)
+    other = snakemake(tmp_path, "-n", *words)
     text = (other.stdout + other.stderr).split("Job stats:")[-1].split("\ntotal")[0]
     counted = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
     assert found == counted and found["predict_features"] == 40

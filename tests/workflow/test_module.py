@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import http.server
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
+import fresh
 import mesodecode
 from make import ROOT, STUDY, add_files, plan
 
@@ -60,8 +59,7 @@ def url():
 
 
 def dry_run(folder: Path) -> str:
-    line = [sys.executable, "-m", "snakemake", "-n", "-p"]
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
+    done = fresh.Process("snakemake.cli:main", "-n", "-p", folder=folder).finish()
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -102,8 +103,8 @@ WAYS_OUT = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all verbs."""
+def parser(chosen: Collection[str] = VERBS) -> argparse.ArgumentParser:
+    """Return the parser of all verbs, or of `chosen` ones, whose modules alone are imported."""
     top = argparse.ArgumentParser(
         prog="mesodecode",
         usage="mesodecode [-h] [--version] VERB ...",
@@ -116,8 +117,8 @@ def parser() -> argparse.ArgumentParser:
         prog="mesodecode", dest="verb", required=True, metavar="VERB", help=argparse.SUPPRESS
     )
     words = {}
-    for verb, name in VERBS.items():
-        module = importlib.import_module(f"mesodecode.cli.{name}")
+    for verb in chosen:
+        module = importlib.import_module(f"mesodecode.cli.{VERBS[verb]}")
         words[verb] = module.HELP
         sub = verbs.add_parser(
             verb,
@@ -192,7 +193,8 @@ def _alone(args: argparse.Namespace) -> AbstractContextManager:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return its exit status (0 done, 1 bad input, 2 bad usage, 143 stopped)."""
-    top, words = parser(), sys.argv[1:] if argv is None else argv
+    words = sys.argv[1:] if argv is None else argv
+    top = parser(words[:1] if words and words[0] in VERBS else VERBS)
     _known(top, words)
     args = top.parse_args(words)
     try:

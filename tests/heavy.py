@@ -1,0 +1,15 @@
+"""What the fork server of `fresh` imports: libraries of the verbs, and Snakemake with its plugins.
+
+The package itself is not kept: each process imports it anew, some of them from a copy.
+"""
+
+import importlib
+import sys
+
+from mesodecode.running import warm
+
+for name in (*warm.HEAVY, "seaborn", "statsmodels.api", "jsonschema", "snakemake.cli"):
+    importlib.import_module(name)
+sys.modules["snakemake.cli"].get_argument_parser()  # imports all plugins
+for name in [name for name in sys.modules if name.split(".")[0] == "mesodecode"]:
+    del sys.modules[name]
