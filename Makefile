@@ -73,11 +73,13 @@ benchmark-suite2: $(READY) ## run the ground-truth benchmark's suite 2
 	$(BIN)/mesodecode suite --studies $(COHORTS2:%=results/suite2_%) \
 		--out results/suite2/suite.tsv --figure results/suite2/suite
 
-# The files of tests side by side, in their order; one thread each, or they wait for each other.
-PARALLEL = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --no-loadscope-reorder
+# The files of tests side by side, in their order; one thread each, or they wait for each other; and
+# bytecode is kept, or each of hundreds of processes would compile the package again.
+PARALLEL = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --no-loadscope-reorder
 test: $(READY) ## run the fast tests (about 5 minutes on two cores)
 	$(PARALLEL) --dist loadfile -m 'not slurm and not gpu and not e2e and not alone'
-	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark[.]alone' tests)
+	@files=$$(grep -rl --include='test_*.py' 'mark[.]alone' tests); \
+		test -z "$$files" || $(BIN)/python -m pytest -m alone $$files
 
 test-e2e: $(READY) ## run whole studies: the demo, real mice, no signal, the suite, encoding
 	$(PARALLEL) --dist load -m e2e

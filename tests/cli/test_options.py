@@ -100,7 +100,8 @@ def values_of(spec: dict) -> st.SearchStrategy:
         return st.sampled_from(spec.get("enum", [spec.get("const")]))
     (kind, *more) = spec["type"] if isinstance(spec["type"], list) else [spec["type"]]
     if more:
-        return st.one_of(*(values_of(spec | {"type": kind}) for kind in spec["type"]))
+        found = st.one_of(*(values_of(spec | {"type": kind}) for kind in spec["type"]))
+        return found.filter(lambda value: value != "none")  # as a flag, this is null
     low, high = spec.get("minimum"), spec.get("maximum")
     if kind == "number":
         open_low, open_high = "exclusiveMinimum" in spec, "exclusiveMaximum" in spec

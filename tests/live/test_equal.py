@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -40,10 +41,8 @@ def test_probabilities_are_those_offline(tmp_path, kind, base):
 @pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.e2e)])
 def test_a_compiled_network_gives_the_same_within_a_bound(tmp_path, capfd, monkeypatch, backend):
     if backend == "eager":  # no C++ is compiled, which takes many seconds
-        compiled = torch.compile
-        monkeypatch.setattr(
-            torch, "compile", lambda f, options, **how: compiled(f, backend=backend, **how)
-        )
+        compiled = functools.partial(torch.compile, backend=backend)
+        monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiled(f, **how))
     files = make_weights(tmp_path, "finetuned")
     path = write(tmp_path / "t1.h5", segment=CUT)
     frames, probability = offline(files, read_recording(path))

@@ -27,7 +27,7 @@ sys.path.insert(0, str(PACKAGE))
 from mesodecode.running import fingerprints, job_progress, slurm, warm
 from mesodecode.study.config_file import check_duplicate_keys
 from mesodecode.running.failures import Failures
-from mesodecode.base.files import UserError
+from mesodecode.base.files import WORKFLOW, UserError
 from mesodecode.running.locks import Lock
 from mesodecode.running.provenance import code_version
 
@@ -100,7 +100,7 @@ def report_files():
         package / "report/references.bib",
         *sorted((package / "report/templates").glob("*.j2")),
     ]
-    words = "../schemas/tables/corrections.yaml"
+    words = str(WORKFLOW / "schemas/tables/corrections.yaml")  # elsewhere in a wheel
     return [words, *(str(path.relative_to(package)) for path in found)]
 
 
