@@ -115,6 +115,32 @@ def test_before_the_first_change_to_run_the_mouse_rests(tmp_path, capsys):
     assert "add what holds" not in refusal(tmp_path / "b.csv", short)
 
 
+def test_a_frame_in_whose_middle_the_mouse_runs_is_run(tmp_path):
+    columns = {"t": [0.31, 0.64, 0.97], "labels": [1, 0, 1]}
+    frames = Frames(10, 10.0)  # in the middle of the fourth, at 0.35 s, it has begun
+    assert labels(tmp_path / "b.csv", columns, frames).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_a_frame_lasts_as_long_as_most_do():
+    assert Frames(5, 9.0, np.array([0, 0.1, 0.2, 5, 5.1])).lasts == pytest.approx(0.1)
+    assert Frames(5, 10.0).lasts == Frames(1, 10.0).lasts == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("counts", "told"), [(2, False), (3, True)])
+def test_a_wheel_may_turn_in_a_gap_by_half_more_than_between_samples(tmp_path, counts, told):
+    t = np.arange(2000) / 100
+    there = (t < 5) | (t > 8)
+    steps = np.where(np.arange(there.sum()) < 600, 1, 0)
+    steps[500] = counts  # of the first sample after the gap
+    columns = {"t": t[there], "c": 7 + np.cumsum(steps)}
+    wheel = {"behavior_encoder": "c", "counts_per_turn": 4096, "wheel_circumference": 47}
+    if told:
+        line = refusal(tmp_path / "b.csv", columns, **wheel)
+        assert "turned by 3 counts meanwhile" in line
+    else:
+        labels(tmp_path / "b.csv", columns, **wheel)
+
+
 @pytest.mark.parametrize("form", ["iso", "zone", "clock"])
 def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
     def text(seconds):

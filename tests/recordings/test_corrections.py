@@ -393,6 +393,17 @@ def test_the_reference_channel_is_kept_as_its_means_over_tiles(hemodynamics):
     assert "reference" not in chain.arrays
 
 
+def test_what_is_said_of_bleaching_is_that_of_the_signal():
+    decay = np.exp(-np.arange(600) / 200)[:, None, None]
+    signal, reference = (
+        1000 * (1 - lost + lost * decay) + noise(600, 3, 4, seed=n)
+        for n, lost in enumerate((0.1, 0.5))
+    )
+    _, chain = correct(interleave(signal, reference), **TWO, bleaching=True)
+    (effect,) = (one for one in chain.effects() if one["step"] == "bleaching")
+    assert effect["value"] == pytest.approx(0.1 * (1 - np.exp(-3)), rel=0.05)
+
+
 @pytest.mark.parametrize("dff", ["mean", "none"])
 def test_planted_blood_is_regressed_out(dff):
     frames, calcium = two_channels()

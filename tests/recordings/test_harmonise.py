@@ -75,6 +75,11 @@ def test_any_rate_weighs_frames_by_their_time_and_keeps_their_mean(tmp_path):
     ]
 
 
+def test_a_new_frame_begins_within_a_recorded_one(tmp_path):
+    path = recorded(tmp_path / "s.h5", time=5 + np.arange(N) / 30)
+    np.testing.assert_allclose(run(path, "--frame-rate", 12.5).time, 5 + np.arange(5) / 12.5)
+
+
 def test_new_frames_begin_with_each_segment_and_cross_none(tmp_path):
     segment = np.repeat([7, 9, 9], [5, 4, 3])  # 5 and 7 frames
     time = np.concatenate([np.arange(5) / 30, 100 + np.arange(7) / 30])
