@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -50,6 +51,7 @@ def test_crate_lists_results_inputs_and_software(study, capsys):
     run = by_id[root["mentions"]["@id"]]
     (movie,) = [by_id[one["@id"]] for one in run["object"]]
     assert (movie["name"], movie["sha256"]) == ("data/a1.tif", "ab" * 32)
+    assert movie["contentSize"] == "12" and movie["description"] == "movie of session a1"
     assert {one["@id"] for one in run["result"]} == files
     tool = by_id[run["instrument"]["@id"]]
     assert tool["version"] == mesodecode.__version__
@@ -61,6 +63,21 @@ def test_crate_lists_results_inputs_and_software(study, capsys):
     text = json.dumps(crate)
     for reference in ("#mesodecode", "#run", ro_crate.PROFILE):
         assert reference in by_id and reference in text
+
+
+def test_crate_says_from_when_to_when_results_were_made_and_by_whom(study):
+    for path in study.rglob("*.*"):
+        os.utime(path, (0, 1.2e9))
+    os.utime(study / "report.html", (0, 1.3e9))
+    os.utime(study / "tables/auc.tsv", (0, 1.1e9))
+    os.utime(study / "logs/auc.log", (0, 1.0e9))  # no result
+    for orcid in ("0000-0002-1825-0097", "https://orcid.org/0000-0002-1825-0097"):
+        graph = ro_crate.describe(study, licence="CC0-1.0", author="A. B.", orcid=orcid)["@graph"]
+        by_id = {entity["@id"]: entity for entity in graph}
+        run = by_id["#run"]
+        assert run["startTime"] == "2004-11-09T11:33:20+00:00"
+        assert run["endTime"][:10] == by_id["./"]["datePublished"] == "2011-03-13"
+        assert run["agent"]["@id"] == "https://orcid.org/0000-0002-1825-0097"
 
 
 def test_crate_describes_itself_when_made_again(study):

@@ -257,7 +257,7 @@ def benchmark_file(folder: str, name: str, *seconds: float) -> None:
 def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     benchmark_file("train_cnn/cnn", "one", 3600)
-    benchmark_file("train_cnn/cnn", "two", 7200)
+    benchmark_file("train_cnn/cnn", "two", 3600, 9000)  # 1.5 h: their median is 1 h
     benchmark_file("train_cnn/killed", "one")  # a header only
     base = "results/lab/benchmarks"
     settings = {"threads": 4, "gpu": 1, "runtime": 120}
@@ -382,6 +382,14 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     made.write_bytes(bytes(777))
     plan._mean_size.cache_clear()
     assert plan.disk(jobs, study, movies)["features"] == 777
+
+
+def test_passed_frames_are_those_that_a_decoder_looks_at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = studies.resolve(STUDY | {"decoders": {"cnn": {"frame_step": 2, "epochs": 5}}})
+    job_ = Job("rule", ("results/lab/passed/cnn/train-b+c+d/a.h5",), None, 1, {})
+    movies = {"a1": (10, 0), "a2": (11, 0)}
+    assert plan.disk([job_], study, movies) == {"passed": 10 * (9 + 5 * 4)}
 
 
 def test_broken_movie_is_named(tmp_path, monkeypatch):

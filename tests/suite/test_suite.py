@@ -118,6 +118,10 @@ def test_first_minutes_should_help_a_turned_mouse_and_a_decoder_that_registers()
     assert expects("linear_first") == ("shift m1; first m1", "-")
     assert expects("linear_whole") == ("shift m1", "-")  # it has all of the recording
     assert expects("roi_first") == ("shift m1", "first m1")  # ROI signals turn with the brain
+    assert expects("linear_first", by_mouse={"m3": {"rotation": -25}}) == (
+        "shift m3; first m3",
+        "-",
+    )
     assert expects("linear_first", by_mouse={}) == ("-", "-")
     assert expects("linear_first", by_mouse={"m2": {"rotation": 4}}) == ("shift m2", "first m2")
 
