@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from make_decoders import TINY, refused, run
+from mesodecode.base.files import UserError
 from mesodecode.base.metrics import correlation, macro_auc, r2, state_aucs
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders import predictions, validation
@@ -58,6 +59,18 @@ def test_a_trace_is_standardised_by_all_training_frames():
     ]
     found = trained_on(sessions)
     assert (found.mean, found.unit) == (4, "px") and found.sd == pytest.approx(np.sqrt(8))
+
+
+@pytest.mark.parametrize(
+    "other", [Target("pupil", unit="mm"), Target("speed", unit="px"), Target("states", STATES)]
+)
+def test_sessions_of_two_targets_or_units_are_not_trained_on_together(other):
+    made = [
+        SimpleNamespace(session=name, target=target, labels=np.arange(3.0))
+        for name, target in (("a", Target("pupil", unit="px")), ("b", other))
+    ]
+    with pytest.raises(UserError, match=r"b: decodes .*, but a pupil; preprocess both"):
+        trained_on(made)
 
 
 def test_scores_are_those_of_the_formulas():

@@ -445,6 +445,7 @@ def test_times_are_averaged_over_sessions_and_then_over_allocations(tmp_path):
     table = cutout_tables.times_table(rows, 20.0).set_index(["mask", "frame"])
     assert len(table) == 6 and table.loc[("left", -1), "time_s"] == -0.05
     assert table.loc[("left", -1), "mean"] == pytest.approx(1 / 3)
+    assert table.loc[("left", -1), "sd"] == pytest.approx(np.std([0.2, 0.3, 0.5], ddof=1))
     assert table.loc[("right", 0)].tolist() == pytest.approx([0, 3, 0.1, 0])
     signed = cutout_tables.signed_table(rows).set_index("mask")
     assert signed.loc["left", ["n", "score", "in_run", "in_rest"]].tolist() == pytest.approx(

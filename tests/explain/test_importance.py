@@ -116,6 +116,12 @@ def test_batches_change_nothing_and_the_largest_error_is_kept(monkeypatch):
     assert run(network, windows=23).completeness_error == 9e-7
 
 
+def test_windows_lie_in_the_middle_of_equal_parts():
+    assert shap_maps.evenly(10, 2).tolist() == [2, 7]
+    assert shap_maps.evenly(9, 3).tolist() == [1, 4, 7]
+    assert shap_maps.evenly(3, 5).tolist() == [0, 1, 2]
+
+
 def test_seed_draws_the_background_and_nothing_else():
     network = trained(half_window=1, hidden_size=4)
     first, again, other = (run(network, seed=seed) for seed in (1, 1, 2))

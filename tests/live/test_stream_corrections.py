@@ -78,6 +78,13 @@ def test_a_pair_of_wavelengths_arrives_with_the_later_one(changed):
     assert [one.arrived for one in later] == [100.0 + 2 * one.number + 1 for one in later]
 
 
+def test_a_segment_that_begins_with_another_wavelength_begins_with_the_next_frame():
+    raw = interleave(channel(1), channel(2))
+    made = Corrections(DEFAULTS | {"channels": 2}, RATE, "camera")
+    found = [one for t in range(80) for one in made.push(Frame(t, raw[t], begins=t in (41, 60)))]
+    assert [one.number for one in found if one.begins] == [21, 30]
+
+
 def test_single_frames_that_are_late_are_no_camera_begun_anew():
     made = Corrections(DEFAULTS, RATE, "camera")
     raw = channel(1)

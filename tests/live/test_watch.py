@@ -204,6 +204,9 @@ def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
     ((loaded, _),) = open_members(files)
     space = known_of(loaded, [read_recording(path) for path in known])
     assert space.distance > 0 and len(space.noise) == 2
+    means = [read_recording(path).pixel_mean for path in known]
+    np.testing.assert_allclose(space.brightness, [np.log2(one.mean()) for one in means])
+    assert abs(np.log2(means[0].mean() / np.median(means[0]))) > 1e-4
     usual = seen(movie(150, seed=3), watch=Watch(LIMITS, RATE, space))
     assert first(usual, "brightness") is None and first(usual, "noise") is None
     white = Watch(LIMITS, RATE, space)

@@ -256,3 +256,16 @@ def test_what_labels_and_segments_are_called_is_asked_for(tmp_path):
     assert states(path, variable=None, behavior_labels="phase")[1] == [2, 0, 1, 2, 0, 0]
     found = read_beside(path, 0.5, FRAMES, "states", "phase", {"behavior_segment": "part"})
     assert found["segment"].tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_the_unit_of_a_trace_is_that_of_its_file(tmp_path):
+    path = tmp_path / "b.csv"
+    path.write_text("pupil,x\n[px],[mm]\n1.5,0\n2,0\n3,1\n4,1\n5,0\n6,0\n")
+    target, values = read_target(path, "pupil", FRAMES, {}, {})
+    assert target.unit == "px" and values.tolist() == [1.5, 2, 3, 4, 5, 6]
+
+
+def test_a_trace_of_two_values_is_told_of_run_and_rest(tmp_path, capsys):
+    for values, told in (([0, 1, 0, 1, 0, 1], True), ([0, 1, 0, 1, 0, 0.5], False)):
+        read_target(behavior(tmp_path, gate=values), "gate", FRAMES, {}, {})
+        assert ("a state against rest is decoded by target: run" in capsys.readouterr().err) == told

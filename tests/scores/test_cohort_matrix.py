@@ -74,6 +74,22 @@ def test_allocations_of_the_own_cohort_are_averaged_and_limits_are_those_of_an_a
     assert across["loss"] == pytest.approx((0.4 - 0.4 + 0.3) / 3)
 
 
+def test_rows_are_in_the_order_of_the_config_and_a_loss_must_be_shown():
+    cohorts = {"west": ["1", "2", "3"], "east": ["x", "y"]}
+    rows = cohort_matrix.table(
+        auc_of(
+            ("x+y", "1", 0.6), ("x+y", "2", 0.8), ("x+y", "3", 0.7), ("1+2", "x", 0.7),
+            ("2+3", "1", 0.9), ("1+3", "2", 0.8), ("1+2", "3", 0.7),
+        ),
+        cohorts,
+    )  # fmt: skip
+    pairs = list(zip(rows["train_cohort"], rows["test_cohort"], strict=True))
+    assert pairs == [("west", "west"), ("west", "east"), ("east", "west")]
+    assert rows["loss"].iloc[2] == pytest.approx(0.1) and rows["loss_low"].iloc[2] < 0
+    ((verdict, text),) = cohort_matrix.headlines(rows)
+    assert verdict == "none" and "no loss against training in their own cohort is shown" in text
+
+
 @pytest.mark.parametrize(("n", "few"), [(4, True), (5, False)])
 def test_fewer_than_five_mice_are_said_to_be_few(n, few):
     cohorts = {"lab": [*"abcde"[:n]], "rig": ["x", "y"]}

@@ -72,7 +72,8 @@ def test_sentences_say_what_holds_in_all_variants():
     linear, roi, both = multiverse.sentences(table())
     assert "goes from 0.500 (small) to 0.833 (best)" in linear
     assert "in 2 of 3 (not in small)" in linear and "in all 2" in roi
-    assert "best differs from the study's own by 0.033" in linear
+    # .1, 0, 0 of three mice: SD .0577, t of 2 degrees of freedom 4.303
+    assert "best differs from the study's own by 0.033 (-0.110 to 0.177)" in linear
     assert both == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
 
 

@@ -87,6 +87,12 @@ def test_ceiling_is_the_share_of_variance_that_has_memory():
     assert target_tables.ceiling([kept]) == pytest.approx(0.5 / 1.5, abs=0.02)
     smooth = SessionPredictions("m3", np.arange(20000), slow, slow)
     assert target_tables.ceiling([smooth]) == 1
+    # the noise of both, 1, of a variance of 25 between them and 1/4 within
+    two = [
+        SessionPredictions("m3", np.arange(4), level + np.array([0.0, 1, 0, 1]), None)
+        for level in (0, 10)
+    ]
+    assert target_tables.ceiling(two) == pytest.approx(1 - 1 / 25.25)
     # by hand: g(1) of 0 1 0 1 is 1/2, g(2) is 0; frames apart are no neighbours
     square = SessionPredictions("m3", np.array([0, 1, 2, 3]), np.array([0.0, 1, 0, 1]), None)
     assert target_tables.ceiling([square]) == 0
@@ -109,6 +115,20 @@ def test_states_are_scored_one_against_all_others_and_confused():
     cell = confusion[(confusion["state"] == "walk") & (confusion["predicted"] == "groom")]
     assert cell["n_frames"].item() == ((state == 1) & (probability.argmax(1) == 2)).sum()
     np.testing.assert_allclose(confusion.groupby("state")["share"].sum(), 1)
+
+
+def test_a_row_of_the_confusion_is_a_state_and_what_it_was_taken_for():
+    state, taken = np.array([0, 0, 0, 1, 2], np.uint8), [1, 1, 0, 1, 2]
+    one = SessionPredictions("m3", np.arange(5), state, np.eye(3, dtype=np.float32)[taken])
+    _, _, confusion = target_tables.tables(made({"a": one}, Target("states", STATES)), 9)
+    table = confusion.pivot(index="state", columns="predicted", values="n_frames")
+    assert table.loc[list(STATES), list(STATES)].to_numpy().tolist() == [
+        [1, 2, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+    ]
+    shares = confusion.pivot(index="state", columns="predicted", values="share")
+    assert shares.loc["rest", "walk"] == pytest.approx(2 / 3)
 
 
 def test_sessions_without_a_state_or_a_frame_are_nan_not_wrong():

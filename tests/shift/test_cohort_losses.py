@@ -130,3 +130,38 @@ def test_a_difference_is_from_the_nearest_training_mouse_and_its_median_of_mice(
     rows = cohort_losses.table(table, COHORTS, mixed).set_index("difference")
     # lab: 0, 0, 0, 0 and an octave; rig, of 15: 0
     assert rows.loc["rate", ["within", "across"]].tolist() == [0, 0]
+
+
+def test_a_mouse_that_is_as_far_from_both_cohorts_is_no_further_from_the_other():
+    row = found(shift_of([0.1] * 10, rotation=[0.1] * 9 + [0.2])).loc["rotation"]
+    assert (row["n_both"], row["n_larger"]) == (10, 1)
+
+
+def test_where_one_mouse_has_no_auc_of_its_own_cohort_all_are_ranked_by_their_auc():
+    rng = np.random.default_rng(2)
+    table = shift_of(list(np.linspace(0, 0.3, 10)), rng, rotation=rng.random(10))
+    own = table["allocation"].str[0] == table["test_mouse"].str[0]
+    table.loc[own, "auc"] = 0.6 + 0.4 * rng.random(10)
+    lacking = own & (table["test_mouse"] == "r4")
+    whole, one, none = (found(table[~gone]).loc["rotation"] for gone in (own & False, lacking, own))
+    assert one["n_mice"] == none["n_mice"] == 10
+    assert one["rho"] == none["rho"] != whole["rho"]
+
+
+def test_losses_go_to_the_same_other_mice_in_all_ways_that_test_them():
+    """Two cohorts train for one whose six mice lose alike from both: 2 of 720 orders reach it."""
+    cohorts = {name: [f"{name}{i}" for i in range(6)] for name in "abc"}
+    rows = [
+        dict.fromkeys(columns.COLUMNS, 0.1)
+        | {"decoder": "cnn", "train_mice": f"{train}0", "test_mouse": mouse, "session": mouse}
+        | {"auc": 0.9 - 0.02 * at * (train != "a"), "rotation_shift": at * (train != "a")}
+        for train in "abc"
+        for at, mouse in enumerate(cohorts["a"])
+        if mouse != f"{train}0"
+    ]
+    rates = dict.fromkeys((m for members in cohorts.values() for m in members), 30.0)
+    own = [dict(rows[0]) | {"train_mice": "a1", "test_mouse": "a0", "session": "a0", "auc": 0.9}]
+    table = cohort_losses.table(pd.DataFrame(own + rows), cohorts, rates)
+    row = table.set_index("difference").loc["rotation"]
+    assert row["rho"] == pytest.approx(1) and row["n_mice"] == 6
+    assert row["p"] == pytest.approx(2 / 720, abs=0.0015)

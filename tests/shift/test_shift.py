@@ -159,6 +159,24 @@ def test_mahalanobis_is_in_sds_of_known_mice_and_one_for_their_like():
     assert moved == pytest.approx(math.sqrt(1 + 16 / k), rel=0.05)
 
 
+def test_neighbours_are_as_far_as_the_tenth_known_frame():
+    rows = np.arange(20.0)[:, None]
+    one = np.eye(1)
+    space = distances.Known(np.zeros(1), one, one, rows, rows[:2])
+    assert distances.neighbours(space, np.array([[0.0], [-1]])) == pytest.approx((9 + 10) / 2)
+
+
+def test_samples_of_a_recording_are_kept_for_one_way_to_normalise(monkeypatch):
+    monkeypatch.setattr(features, "ready", lambda one, settings: settings["baseline"])
+    monkeypatch.setattr(features, "sample", lambda made, *how: (made, *how))
+    kept, one = features.Features(7), SimpleNamespace(session="s")
+    for settings in ({"baseline": None}, {"baseline": 20}, {"baseline": None}):
+        assert kept._sample(one, settings, 3, 1) == (settings["baseline"], 7, 3, 1)
+    assert kept._sample(one, settings, 4, 1) == (None, 7, 4, 1)
+    again = kept._sample(one, settings, 4, 1)
+    assert again is kept._sample(one, settings, 4, 1)
+
+
 def test_neighbours_and_two_sample_grow_with_the_shift():
     space = distances.known(*cloud())
     near, far, further = (cloud(shift=s, seed=1)[0] for s in (0, 3, 6))

@@ -88,6 +88,14 @@ def test_gain_is_the_difference_of_levels_drawn_to_none_by_hand():
     np.testing.assert_allclose(made["validation_auc"], [0.8, 0.7])
 
 
+def test_decoders_may_stand_in_any_order():
+    known, mine = mice(0.4), own(0.4, -0.4)
+    made = variant_choice.choose(known, mine, 0.01)
+    turned = variant_choice.choose(known[::-1], mine[::-1], 0.01)
+    assert turned["decoder"].tolist() == ["b", "a"]
+    pd.testing.assert_frame_equal(turned[::-1].reset_index(drop=True), made)
+
+
 def test_what_choosing_is_worth_is_held_against_the_best_of_the_same_other_mice():
     # without x, b is the better on average; with nothing to see, both ways are one
     made = variant_choice.choose(
@@ -150,6 +158,9 @@ def test_the_choice_of_a_test_mouse_is_blind_to_its_labels_and_is_what_is_scored
                     for k, s in item.sessions.items()
                 }
                 bind(name, one, flipped, "strict").write(path)
+    write_recording(  # nor does it matter how long its bouts are
+        tmp_path / "e.h5", "e", n_frames=240, labels=(np.arange(240) // 3 % 2).astype("u1")
+    )
     again = choose(tmp_path, recordings, "--margin", "0")
     mine = table["test_mouse"] == "e"
     pd.testing.assert_frame_equal(table[mine], again[mine])

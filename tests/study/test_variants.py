@@ -157,6 +157,11 @@ def test_variants_with_recordings_of_their_own_do_not_go_with_cohorts_brought_to
     made["frame_rate"] = 10
     with pytest.raises(UserError, match=r"variants.x: .*do not go together with settings of"):
         studies.resolve(made)
+    del made["frame_rate"]
+    made["areas"] = ["M1"]
+    with pytest.raises(UserError, match=r"variants.x: .*do not go together with settings of"):
+        studies.resolve(made)
+    del made["areas"]
     made["variants"] = {"x": {"settings": {"pixels": 8}, "decoders": ["linear"]}}
     assert "linear_x" in studies.resolve(made).decoders
 
