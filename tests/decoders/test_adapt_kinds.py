@@ -433,6 +433,23 @@ def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
         assert "two roles" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("which", ["t1", "t2"])
+def test_a_protocol_knows_that_any_of_the_test_recordings_was_corrected(
+    recorded, monkeypatch, which
+):
+    monkeypatch.chdir(recorded)
+    monkeypatch.setattr(applied, "sample", sample.sample)
+    with h5py.File(f"{which}.h5", "a") as file:
+        file.create_group("corrections")  # of an older version: taken to see later frames
+    words = ["--model", "logistic_regression", "--half-window", "3", "--normalise", "none"]
+    files = ["--predictions", "p.h5", "--out", "m.joblib"]
+    assert verb(recorded, "fit-roi", *words, "--baseline", "none", *files) == 0
+    assert predictions.read("p.h5").protocol == "transductive"
+    apply = ["adapt", "--weights", "m.joblib", "--out", "o.h5", "--validation", "v.h5"]
+    assert verb(recorded, *apply, "--first-unlabelled", "0.1", "--coral") == 0
+    assert predictions.read("o.h5").protocol == "transductive"
+
+
 # --- what the shift report reads ------------------------------------------------------------------
 
 

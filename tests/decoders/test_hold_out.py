@@ -79,6 +79,26 @@ def test_a_session_or_mouse_in_two_roles_is_refused_before_any_work(paths, tmp_p
     assert "not trained in one step" in fault(["m1_0"], ["m1_1"], settings=frozen)
 
 
+@pytest.mark.parametrize(
+    ("train", "n_frames", "said"),
+    [
+        ("still", 30, "its training sessions are all of one state"),
+        ("m1_0", 2, "its test session is shorter than a window"),
+    ],
+)
+def test_what_has_no_auc_is_said_and_does_not_stop_the_others(
+    paths, tmp_path, capsys, train, n_frames, said
+):
+    still = [0] * 30
+    paths["still"] = write_recording(tmp_path / "still.h5", "m1", seed=7, labels=still)
+    paths["test"] = write_recording(tmp_path / "test.h5", "m1", seed=8, n_frames=n_frames)
+    assert run(*words(paths, [train], ["test"])) == 0
+    assert f"own.test-test: has no AUC, as {said}\n" in capsys.readouterr().err
+    found = held_out.read(tmp_path / "out.h5")
+    assert len(found.predictions.frame) == len(found.predictions.probability) == 0
+    assert found.split.train == (Member("m1", train),)
+
+
 def test_one_movie_under_two_names_is_refused(paths, tmp_path, capsys):
     for name, digest in (("m1_0", "a" * 64), ("m1_1", "b" * 64), ("m1_2", "b" * 64)):
         with h5py.File(paths[name], "a") as file:

@@ -118,7 +118,11 @@ def test_ceilings_answer_in_a_sentence(study):
     text = text_of(page)
     assert "cnn reaches an AUC of 0.860 in a mouse it never saw, and 0.960 if trained on" in text
     assert "0.100 (95 % interval 0.100 to 0.100, 3 mice) below its ceiling" in text
-    assert "no dates of sessions are known (set nwb.session_start or nwb.sessions)" in text
+    assert "no dates of sessions are known (set nwb.session_start, or nwb.sessions to a" in text
+    assert "The ceiling of each mouse" not in page
+    write_table(rows, study / "ceilings.tsv")
+    text = text_of(write_report(study, "ceilings.tsv", "ceilings_gaps.tsv", "ceilings.svg"))
+    assert "The ceiling of each mouse" in text and "cnn 2 1 0.960 0.860 0.100" in text
     assert "How good could it be" not in text_of(write_report(study))
 
 

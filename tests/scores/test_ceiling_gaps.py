@@ -94,6 +94,26 @@ def test_a_mouse_of_two_sessions_counts_once():
     assert gap["auc_b"] == pytest.approx((0.8 + 0.5 + 0.6) / 3)
 
 
+def test_the_ceiling_of_each_mouse_by_hand():
+    found = ceiling_gaps.of_mice(rows()).set_index("test_mouse")
+    assert list(found.index) == ["a", "b", "c"] and list(found["n_sessions"]) == [2, 1, 1]
+    # of a: own 1 and .75, others .9 and .45; one session has as many of others, .5
+    assert list(found.loc["a"])[2:] == pytest.approx([0.875, 0.675, 0.2, 0.5, 0.5])
+    assert found.loc["b", "gap"] == pytest.approx(0.1)
+    assert np.isnan(found.loc["b", ["others_equal", "gap_equal"]].astype(float)).all()
+    empty = rows().assign(auc=np.nan)
+    assert list(ceiling_gaps.of_mice(empty)["n_sessions"]) == [0, 0, 0]
+
+
+def test_a_session_that_nothing_was_decoded_of_is_a_row_without_an_auc():
+    none = HeldOut("net", HELD[0].split, SessionPredictions("a", *[np.empty(0)] * 3))
+    table = ceiling_gaps.table([none, *HELD[1:]], study_auc(**STUDY), SESSIONS, DATES)
+    row = table.set_index(["arm", "session"]).loc["own", "a1"]
+    assert np.isnan(row["auc"]) and row["n_frames"] == 0
+    gap = ceiling_gaps.gaps(table).set_index(["a", "b"]).loc["own", "others"]
+    assert gap["n_sessions"] == 3
+
+
 def test_the_answer_is_one_sentence_a_decoder():
     ((verdict, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(rows()))
     assert verdict == "none"  # the interval of three mice holds 0
@@ -107,7 +127,7 @@ def test_the_answer_is_one_sentence_a_decoder():
     plain = [one for one in HELD if one.split.arm in ("own", "others_equal")]
     table = ceiling_gaps.table(plain, study_auc(**STUDY), SESSIONS, {})
     ((_, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(table))
-    assert "no dates of sessions are known (set nwb.session_start or nwb.sessions)" in text
+    assert "no dates of sessions are known (set nwb.session_start, or nwb.sessions to a" in text
 
 
 def test_sessions_of_one_day_in_training_are_warned_of():

@@ -145,6 +145,13 @@ def test_any_table_with_aucs_of_mice_is_read(tmp_path):
     assert made["smallest_difference"][0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_column_of_mice_may_have_any_name(tmp_path):
+    table = aucs(np.random.default_rng(0).normal(0, 0.05, (4, 2)))
+    known = written(tmp_path, table, "--mice", 5)
+    named = table.rename(columns={"test_mouse": "animal"}).assign(mouse="one")
+    assert written(tmp_path, named, "--mice", 5, "--mouse", "animal").equals(known)
+
+
 def test_rows_without_an_auc_are_left_out_aloud(tmp_path, capsys):
     table = aucs(np.random.default_rng(0).normal(0, 0.05, (4, 3)))
     table.loc[table["valid_mouse"] == "v2", "auc"] = np.nan
@@ -168,7 +175,13 @@ def test_as_many_mice_as_were_measured_are_among_the_numbers(tmp_path):
         (lambda t: t[t["test_mouse"] < "m2"], [], "AUCs of 2 test mice; a spread .* 3 or more"),
         (lambda t: t.assign(auc=np.nan), [], "auc.csv: no row has an AUC"),
         (lambda t: t.drop(columns="auc"), [], "auc.csv: no column auc"),
-        (lambda t: t.drop(columns="test_mouse"), [], "auc.csv: no column test_mouse"),
+        (
+            lambda t: t.drop(columns="test_mouse"),
+            [],
+            "auc.csv: no column test_mouse .*--mouse, of deco",
+        ),
+        (lambda t: t, ["--mouse", "animal"], "no column animal; .* of decoder, test_mouse"),
+        (lambda t: t.replace("m1", ""), [], "4 rows have no value in column test_mouse; fill"),
         (lambda t: t.assign(test_mouse="m1+m2"), [], r"m1\+m2: allocations with several"),
         (lambda t: t[:-1], [], "decoder a and b do not share all"),
         (lambda t: t.drop(columns="valid_mouse"), [], "test_mouse m0 twice; choose rows"),

@@ -122,6 +122,30 @@ def test_days_come_from_a_table_before_names_and_may_be_missing(tmp_path):
     assert "20240102a" not in both.dates  # its cell says that nobody knows
 
 
+def test_a_line_that_lacks_cells_knows_no_day(tmp_path):
+    table = tmp_path / "sessions.tsv"
+    table.write_text("session_start_time\tsession\n2024-01-01\n2024-01-02\t20240101a\n\n")
+    study = studies.resolve(config(nwb={"sessions": str(table)}))
+    assert study.dates == {"20240101a": datetime.date(2024, 1, 2)}
+
+
+@pytest.mark.parametrize(("pattern", "what"), [("%m%d", "year"), ("%H%M", "year"), ("%Y", "day")])
+def test_a_pattern_that_tells_no_whole_date_is_refused(pattern, what):
+    """By day and month alone, New Year's Eve and New Year's Day would be 364 days apart."""
+    mice = {mouse: [f"1231{mouse}", f"0101{mouse}", f"0102{mouse}"] for mouse in "abc"}
+    study = studies.resolve(config(mice=mice, nwb={"session_start": pattern}))
+    with pytest.raises(UserError, match=f"nwb.session_start: '{pattern}' tells no {what}; write"):
+        _ = study.ceilings
+
+
+def test_days_are_counted_over_the_end_of_a_year():
+    days = ("311223", "010124", "090124")
+    mice = {mouse: [f"{day}_{mouse}" for day in days] for mouse in "abc"}
+    found = studies.resolve(config(mice=mice, nwb={"session_start": "%d%m%y"})).ceilings["linear"]
+    for arm, day in (("own_near", "010124_a"), ("own_far", "090124_a")):
+        assert [one.session for one in found[f"{arm}.test-311223_a"].train] == [day]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -129,12 +153,14 @@ def test_days_come_from_a_table_before_names_and_may_be_missing(tmp_path):
         ("name\tday\nx\t1\n", "no column session; the columns are name, day"),
         ("session\tsession_start_time\n20240101a\t1.2.24\n", "session 20240101a: session_start_ti"),
         ("session\n20240101a\n20240101a\n", "session '20240101a' is there twice"),
+        ("session\tsex\n20240101a\té\n".encode("utf-16"), "not a TSV or CSV table in UTF-8"),
+        (b"PK\x03\x04\xff\xfe", "not a TSV or CSV table in UTF-8"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_named(tmp_path, text, words):
     table = tmp_path / "sessions.tsv"
     if text:
-        table.write_text(text)
+        table.write_bytes(text if isinstance(text, bytes) else text.encode())
     study = studies.resolve(config(nwb={"sessions": str(table)}))
     with pytest.raises(UserError) as caught:
         _ = study.ceilings
@@ -203,6 +229,16 @@ BAD = [
     (
         {"decoders": {"gru": GRU, "linear": {"average_of": ["gru", "two"]}, "two": GRU}},
         "'linear' is an average of decoders; only",
+    ),
+    (
+        {
+            "mice": MICE | {"d": ["d1", "d2"]},
+            "decoders": {
+                "linear": LINEAR | {"causal": True, "normalise_from": "reference"},
+                "gru": GRU,
+            },
+        },
+        "'linear' is normalised by a reference session of its mouse, which is never scored; name",
     ),
     (
         {"tune": {"gru": {"search": {"hidden_size": [8, 64]}}}},

@@ -106,5 +106,7 @@ rule ceilings:
 
 
 if CEILINGS:
-    SHOWN_TABLES += [RESULTS / "tables/ceilings_gaps.tsv"]
+    SHOWN_TABLES += expand(
+        RESULTS / "tables/{name}.tsv", name=("ceilings", "ceilings_gaps")
+    )
     SHOWN_FIGURES += [RESULTS / "figures/ceilings.svg"]

@@ -2,8 +2,9 @@
 
 A file `results/{study}/ceilings/{decoder}/{split}.h5` has the root attributes `decoder`, `arm`,
 `train`, `valid` and `test` (sessions as MOUSE/SESSION, several joined by "+"), and the datasets
-`frame`, `label` and `probability` of the session tested, as in a predictions file. It is none: what
-reads those by allocation cannot take it for one.
+`frame`, `label` and `probability` of the session tested, as in a predictions file; of no frame if
+its training had one state only, or the session is too short. It is none: what reads those by
+allocation cannot take it for one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.base.records import creating
-from mesodecode.decoders.predictions import SessionPredictions, nothing
+from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.validation import ARRAYS
 from mesodecode.study.allocation import join_ids, split_ids
 from mesodecode.study.ceilings import Member, SessionSplit
@@ -33,9 +34,7 @@ class HeldOut:
     predictions: SessionPredictions
 
     def write(self, path: str | Path) -> None:
-        """Write to `path`, whole or not at all. Raises UserError if no frame was decoded."""
-        if not len(self.predictions.frame):
-            raise UserError(nothing(path, [self.split.test[0].session]))
+        """Write to `path`, whole or not at all."""
         with creating(path) as file:
             file.attrs.update(decoder=self.decoder, arm=self.split.arm)
             for role in ROLES:

@@ -219,8 +219,9 @@ def ceilings(config: Mapping[str, Any], tables: Tables) -> Words:
     """Decoders against their ceilings."""
     if "ceilings_gaps" not in tables:
         return None
-    table = tables["ceilings_gaps"]
+    table, each = tables["ceilings_gaps"], tables.get("ceilings")
     return _rows(table) | {
+        "mice": [] if each is None else summaries.records(ceiling_gaps.of_mice(each)),
         "headlines": ceiling_gaps.headlines(table),
         "words": ceiling_gaps.WORDS,
     }

@@ -224,7 +224,10 @@ SECTIONS = [
     Section(
         name="ceilings",
         title="Ceilings",
-        tables={"ceilings_gaps": _table(ceiling_gaps.GAP_COLUMNS, ceiling_gaps.GAP_NUMBERS)},
+        tables={
+            "ceilings_gaps": _table(ceiling_gaps.GAP_COLUMNS, ceiling_gaps.GAP_NUMBERS),
+            "ceilings": _table(ceiling_gaps.COLUMNS, ceiling_gaps.NUMBERS),
+        },
         figures=("ceilings",),
         summarise=section_words.ceilings,
     ),

@@ -39,6 +39,8 @@ GAP_NUMBERS = (
     *("n_mice", "n_sessions", "auc_a", "auc_b", "difference", "ci_low", "ci_high"),
     *("n_train_a", "n_train_b", "days_a", "days_b", "n_same_day_a"),
 )
+MOUSE_COLUMNS = ("decoder", "test_mouse", "n_sessions", "own", "others", "gap")
+MOUSE_COLUMNS += ("others_equal", "gap_equal")
 GAP_COLUMNS = ("decoder", "a", "b", *GAP_NUMBERS, "sentence")
 WORDS = {
     "own": "other sessions of the same mouse",
@@ -49,7 +51,9 @@ WORDS = {
     "others_near": "sessions of other mice near in days",
     "others_far": "sessions of other mice far in days",
 }
-NO_DATES = "no dates of sessions are known (set nwb.session_start or nwb.sessions)"
+NO_DATES = (
+    "no dates of sessions are known (set nwb.session_start, or nwb.sessions to a table of them)"
+)
 
 
 def table(
@@ -115,6 +119,24 @@ def _days(names: Iterable[str], test: str, dates: Mapping[str, datetime.date]) -
 def _mean(values: Iterable[float]) -> float:
     kept = [value for value in values if not np.isnan(value)]
     return float(np.mean(kept)) if kept else np.nan
+
+
+def of_mice(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `MOUSE_COLUMNS`, the ceiling of each test mouse, of a `table`.
+
+    Means over the `n_sessions` that `own` and `others` have an AUC of; `gap`: how far `others` is
+    below `own`; `gap_equal`: how far `others_equal`, over the sessions that both have. NaN where
+    there is none.
+    """
+    found = []
+    for (decoder, mouse), mine in rows.groupby(["decoder", "test_mouse"], sort=False):
+        arms = mine.pivot(index="session", columns="arm", values="auc")
+        both, equal = (arms.reindex(columns=list(pair)).dropna() for pair in CONTRASTS[:2])
+        means = dict(both.mean()) | {"others_equal": equal["others_equal"].mean()}
+        apart = [(pair["own"] - pair.iloc[:, 1]).mean() for pair in (both, equal)]
+        row = {"decoder": decoder, "test_mouse": mouse, "n_sessions": len(both), **means}
+        found.append(row | dict(zip(("gap", "gap_equal"), apart, strict=True)))
+    return pd.DataFrame(found, columns=list(MOUSE_COLUMNS))
 
 
 def gaps(rows: pd.DataFrame) -> pd.DataFrame:

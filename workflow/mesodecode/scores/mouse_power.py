@@ -60,6 +60,7 @@ def smallest_differences(
     table: pd.DataFrame,
     *,
     by: str | None = None,
+    mouse: str | None = None,
     only: Sequence[str] | None = None,
     mice: Sequence[int] | None = None,
     allocations: Sequence[int] = (),
@@ -68,19 +69,17 @@ def smallest_differences(
 ) -> pd.DataFrame:
     """Return the smallest difference of each pair by mice and allocations, with `COLUMNS`.
 
-    `table`: auc, test_mouse (or mouse) and, to pair decoders, those of `KEYS` that it has; a row an
-    allocation. `by`: the column of what is compared (None: all is one); each is compared with every
-    other, and with chance. `mice`: `MICE` and as many as were measured if None; `allocations`: of
-    each test mouse, as many as were measured if empty. `low` and `high`: from the 95 % interval of
-    the SD, as if only the means of the mice were known. NaN where nothing varies, and for other
-    allocations than were measured where each mouse has one.
+    `table`: auc, a column `mouse` (None: test_mouse, or mouse) and, to pair decoders, those of
+    `KEYS` that it has; a row an allocation. `by`: the column of what is compared (None: all is
+    one); each is compared with every other, and with chance. `mice`: `MICE` and as many as were
+    measured if None; `allocations`: of each test mouse, as many as were measured if empty. `low`
+    and `high`: from the 95 % interval of the SD, as if only the means of the mice were known. NaN
+    where nothing varies, and for other allocations than were measured where each mouse has one.
 
-    Raises UserError for no AUC, fewer than three mice, several test mice in one allocation, and
-    pairs that do not share their allocations.
+    Raises UserError for no AUC, a row without its mouse, fewer than three mice, several test mice
+    in one allocation, and pairs that do not share their allocations.
     """
-    mouse = next((name for name in ("test_mouse", "mouse") if name in table), None)
-    if mouse is None:
-        raise UserError("no column test_mouse (or mouse); the spread between mice needs it")
+    mouse = _column_of_mice(table, mouse)
     several = table[mouse].astype(str).str.contains("+", regex=False)
     if several.any():
         raise UserError(
@@ -100,6 +99,24 @@ def smallest_differences(
             )
         rows += _by_numbers(a, b, values, of, mice, allocations, power, level)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _column_of_mice(table: pd.DataFrame, mouse: str | None) -> str:
+    """Return the column of mice: `mouse`, or what it is called here.
+
+    Raises UserError if there is none, or a row has none.
+    """
+    names = [name for name in ([mouse] if mouse else ("test_mouse", "mouse")) if name in table]
+    if not names:
+        wanted = mouse or "test_mouse (or mouse)"
+        raise UserError(
+            f"no column {wanted}; the spread between mice needs it: name it with --mouse, of "
+            f"{', '.join(table.columns)}"
+        )
+    empty = int(table[names[0]].astype(str).str.strip().isin(["", "nan"]).sum())
+    if empty:
+        raise UserError(f"{empty} rows have no value in column {names[0]}; fill them in")
+    return names[0]
 
 
 def of_interval(low: float, high: float, n: int, mice: int) -> float:

@@ -121,6 +121,11 @@ def check(
             )
         if decoder.settings["labels"] != "own":
             raise UserError(f"{where}: '{name}' has permuted labels, and is at chance")
+        if decoder.settings.get("normalise_from") == "reference" and decoder.settings["causal"]:
+            raise UserError(
+                f"{where}: '{name}' is normalised by a reference session of its mouse, which is "
+                "never scored; name a decoder with normalise_from: past"
+            )
         if name in tune:
             raise UserError(
                 f"{where}: '{name}' has other settings for each test mouse (tune.{name}); name "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from mesodecode.study import session_ids
 from mesodecode.study.session_ids import Session
 
 COLUMN = "session_start_time"
+# What tells a day in a pattern of strptime; without a year it would be one of 1900.
+YEAR, DAY = re.compile("%[YyGcx]"), re.compile("%[djcxAauw]")
 
 
 def of_sessions(
@@ -43,11 +46,17 @@ def of_sessions(
 def _rows(table: str) -> list[dict[str, str]]:
     if not Path(table).is_file():
         raise UserError(f"config: nwb.sessions: no file {table}; correct its path")
-    with open(table, encoding="utf-8-sig", newline="") as file:
-        separator = "," if Path(table).suffix.lower() == ".csv" else "\t"
-        lines = csv.reader(file, delimiter=separator)
-        header = [name.strip() for name in next(lines, [])]
-        rows = [dict(zip(header, line, strict=False)) for line in lines if any(line)]
+    separator = "," if Path(table).suffix.lower() == ".csv" else "\t"
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            header, *lines = [*csv.reader(file, delimiter=separator)] or [[]]
+    except (UnicodeDecodeError, csv.Error):
+        raise UserError(
+            f"{table}: not a TSV or CSV table in UTF-8; save it as one of these (nwb.sessions)"
+        ) from None
+    header = [name.strip() for name in header]
+    unknown = dict.fromkeys(header, "")  # cells that a short line lacks
+    rows = [unknown | dict(zip(header, line, strict=False)) for line in lines if any(line)]
     if "session" not in header:
         raise UserError(f"{table}: no column session; the columns are {', '.join(header)}")
     return rows
@@ -86,8 +95,14 @@ def of_text(text: str, name: str, table: str | None) -> datetime.datetime:
 def of_name(name: str, pattern: str) -> datetime.datetime:
     """Return the time that a name begins with: of its longest beginning that is one.
 
-    Raises UserError if it begins with none.
+    Raises UserError if it begins with none, and for a pattern that tells no year or day.
     """
+    for what, told in (("year", YEAR), ("day", DAY)):
+        if not told.search(pattern):
+            raise UserError(
+                f"config: nwb.session_start: '{pattern}' tells no {what}; write how names begin "
+                "with their whole date, such as %Y%m%d, or name a table in nwb.sessions"
+            )
     for length in range(len(name), 0, -1):
         try:
             return _aware(datetime.datetime.strptime(name[:length], pattern))

@@ -69,7 +69,9 @@ def write(
     from mesodecode.recordings.recording import is_corrected
 
     tell_short({name: len(one.frame) for name, one in sessions.items()})
-    Passed(recordings[0].mouse, is_corrected(recordings[0].path), sessions).write(args.out)
+    Passed(recordings[0].mouse, any(is_corrected(r.path) for r in recordings), sessions).write(
+        args.out
+    )
 
 
 def add_passed(parser: argparse.ArgumentParser) -> None:

@@ -58,5 +58,5 @@ def protocol(args: argparse.Namespace, settings: dict[str, Any]) -> str:
     from mesodecode.recordings.recording import is_corrected, listed
     from mesodecode.study import protocols
 
-    corrected = is_corrected(listed(args.test[0])[0])
+    corrected = any(is_corrected(name) for path in args.test for name in listed(path))
     return protocols.of(settings | {"input": "rois"}, corrected)

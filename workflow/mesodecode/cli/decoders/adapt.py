@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         if args.adapted_weights and mouse in allocation.test:
             state = made.decoder.network.cpu().state_dict()
             load_trained(args.weights, *OF_ONE_FILE).with_state(state).save(args.adapted_weights)
-    protocol = protocols.of(settings, test[0].corrected, trained.settings)
+    protocol = protocols.of(settings, any(one.corrected for one in test), trained.settings)
     write_roles(sessions, args.decoder, allocation, args.out, args.validation, protocol)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
+    from mesodecode.base.files import UserError
     from mesodecode.decoders import one_step
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.held_out import HeldOut
+    from mesodecode.decoders.predictions import SessionPredictions
     from mesodecode.recordings.recording import read_roles
     from mesodecode.study.ceilings import Member, SessionSplit
 
@@ -54,8 +57,17 @@ def run(args: argparse.Namespace) -> None:
     _check_movies(roles)
     device = resolve_device(args.device, args.threads)
     dropped = json.loads(args.dropped.read_text()) if args.dropped else None
-    predict, _ = one_step.fit(kind.name, settings, *roles[:2], device, dropped)
-    made = predict(roles[2])[split.test[0].session]
+    made = SessionPredictions(split.test[0].mouse, *[()] * 3)
+    fault = "its training sessions are all of one state"
+    if len({state for one in roles[0] for state in set(one.labels.tolist())}) > 1:
+        try:
+            predict, _ = one_step.fit(kind.name, settings, *roles[:2], device, dropped)
+        except UserError as error:
+            raise UserError(f"{split.id}: {error}") from None
+        made = predict(roles[2])[split.test[0].session]
+        fault = "" if len(made.frame) else "its test session is shorter than a window"
+    if fault:
+        print(f"{split.id}: has no AUC, as {fault}", file=sys.stderr)
     HeldOut(args.decoder, split, made).write(args.out)
 
 

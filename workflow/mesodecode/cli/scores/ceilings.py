@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> None:
                 raise UserError(f"{path}: of another decoder or other sessions; make it again")
     found = read_table(args.session_auc, auc.SESSION_COLUMNS)
     rows = ceiling_gaps.table(held, found, study.mice, study.dates)
+    if rows["auc"].isna().all():
+        raise UserError(f"{args.config}: ceilings: no session has an AUC; see logs of hold_out")
     gaps = ceiling_gaps.gaps(rows)
     for sentence in gaps["sentence"][gaps["difference"].isna()]:
         print(sentence, file=sys.stderr)

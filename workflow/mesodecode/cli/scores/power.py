@@ -5,7 +5,8 @@ against chance: the difference that a t test of mouse means shows with a power o
 of mice and of allocations a mouse. Few mice say little of their spread: `low` and `high` are by its
 95 % interval.
 
-The table is any CSV or TSV file with columns auc and test_mouse (or mouse), a row an allocation;
+The table is any CSV or TSV file with columns auc and test_mouse, mouse or what --mouse names, a row
+an allocation;
 pairs are matched by allocation, valid_mouse and session, as far as it has them.
 """
 
@@ -24,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     options.add_auc(parser, "CSV or TSV with columns auc and test_mouse, or mouse")
     add("--by", metavar="COLUMN", help="column of what is compared (default: decoder)")
+    words = "column of the test mice (default: test_mouse, or mouse)"
+    add("--mouse", metavar="COLUMN", help=words)
     add("--only", nargs="+", metavar="VALUE", help="keep these values of --by")
     add_where(parser)
     add("--across-protocols", action="store_true", help="compare AUCs of different protocols")
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace) -> None:
         result = smallest_differences(
             table,
             by=by,
+            mouse=args.mouse,
             only=args.only,
             mice=args.mice,
             allocations=args.allocations,
