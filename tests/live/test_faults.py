@@ -17,8 +17,12 @@ import pytest
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
 from mesodecode.base.files import UserError
+from mesodecode.decoders.weights import load_trained
+from mesodecode.live.frame_sources import Frame
 from mesodecode.live.outputs import COLUMNS, Hysteresis, Osc, Row, Table
+from mesodecode.live.stream_corrections import Corrections
 from mesodecode.recordings.recording import read_recording
+from mesodecode.study import schema
 
 HEAD = "\t".join(COLUMNS) + "\n"
 ROW = Row(7, 0.25, 0.5, "run", 1.5, ["lost", "stuck"]).message()
@@ -195,7 +199,7 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
 
     now, seen, late, rows = [50.0], [], [], []
     monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
-    corrections = SimpleNamespace(lost=0, late=2)
+    order = SimpleNamespace(lost=0, late=2)
     engine = SimpleNamespace(
         push=lambda values, begins: values[0],
         learn=lambda values: None,
@@ -211,7 +215,7 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
         return ["behind"] if latency > 25 else []
 
     made = loop.Rig(
-        *(corrections, engine, Hysteresis(0.6, 0.4)),
+        *(SimpleNamespace(order=order), engine, Hysteresis(0.6, 0.4)),
         *(SimpleNamespace(see=see, behind=behind), [SimpleNamespace(write=rows.append)]),
     )
     # arrival and end (s), time of the source, probability, frames lost so far
@@ -220,7 +224,7 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
         (51.0, 51.01, 9.25, 0.7, 3),
         (52.0, 52.02, None, None, 5),
     ):
-        now[0], corrections.lost = end, lost
+        now[0], order.lost = end, lost
         made._decode(Corrected(len(rows), [p], None, None, time_, arrived, False))
     assert seen == [3, 0, 2] and late == [(30, 0), (10, 0), (20, 0)]
     assert [row["time_s"] for row in rows] == pytest.approx([0.5, 9.25, 2])
@@ -243,32 +247,21 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
     "other", [np.zeros((4, 4), np.uint16), np.zeros((32, 32), np.uint8), np.zeros(32, np.uint16)]
 )
 def test_frames_of_another_size_or_type_end_it_with_a_line(tmp_path, other):
-    from mesodecode.live.frame_sources import Frame
-    from mesodecode.live.stream_corrections import Corrections
-    from mesodecode.study import schema
-
     made = Corrections(schema.defaults("corrections"), RATE, "tcp://127.0.0.1:5")
     assert len(made.push(Frame(0, movie()[0]))) == 1
     with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:5: frame 1 is of .* camera set anew"):
         made.push(Frame(1, other))
 
 
-def test_frames_out_of_order_are_left_out_and_counted(capsys):
-    from mesodecode.live.frame_sources import Frame
-    from mesodecode.live.stream_corrections import Corrections
-    from mesodecode.study import schema
-
-    made = Corrections(schema.defaults("corrections"), RATE, "camera")
-    order = [5, 6, 9, 7, 9, 8, 10, 11]
-    got = [one for t in order for one in made.push(Frame(t, movie()[t]))]
-    assert [(one.number, one.begins) for one in got] == [
-        *((5, False), (6, False), (9, True), (10, False), (11, False)),
-    ]
-    assert (made.lost, made.late) == (2, 3)
-    assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(UserError, match=r"camera: frames count from .* again, after 11"):
-        for t in range(40):
-            made.push(Frame(t % 11, movie()[0]))
+def test_weights_that_give_no_number_end_it(tmp_path, capsys):
+    files = make_weights(tmp_path, "gru")
+    trained = load_trained(files[0], "roi_rnn")
+    trained.state["head.weight"][:] = np.nan
+    trained.save(files[0])
+    out = ["--out", tmp_path / "o.tsv"]
+    assert live("--weights", *files, "--source", write(tmp_path / "t1.h5"), *out) == 1
+    assert "the decoder gives no number" in capsys.readouterr().err
+    assert len(whole(tmp_path / "o.tsv")) == 0
 
 
 def test_a_source_that_stalls_ends_with_status_1_and_whole_rows(tmp_path, monkeypatch, capsys):
@@ -307,11 +300,9 @@ def test_a_signal_ends_it_with_whole_rows(tmp_path, capsys, number, status):
 def test_memory_does_not_grow(tmp_path):
     """Frames, rows and messages go through; nothing of them stays (of a minute)."""
     from mesodecode.live.engine import Engine, Member, open_members
-    from mesodecode.live.frame_sources import Feed, Frame, Opened
+    from mesodecode.live.frame_sources import Feed, Opened
     from mesodecode.live.rig import Rig
-    from mesodecode.live.stream_corrections import Corrections
     from mesodecode.live.watch import Watch
-    from mesodecode.study import schema
 
     ((loaded, _),) = open_members(make_weights(tmp_path, "gru", base=50))
     settings = schema.defaults("live")

@@ -110,6 +110,76 @@ def test_flat_files_of_another_layout(tmp_path):
     check(taken(open_source(str(two), channels=2), 0.05), FRAMES[:8])
 
 
+def pages(path, frames, **options):
+    with tifffile.TiffWriter(path) as tif:
+        for frame in frames:
+            tif.write(frame, contiguous=False, metadata=None, **options)
+
+
+WRITERS = {"m_6_8_uint16.dat": lambda path, frames: frames.tofile(path), "m.tif": pages}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_written_anew_ends_it(tmp_path, name, replaced):
+    """Its frames would go on in the middle of others."""
+    path, write_ = tmp_path / name, WRITERS[name]
+    write_(path, FRAMES[:5])
+    opened = open_source(str(path))
+    assert len(list(itertools.islice(opened.frames, 5))) == 5
+    new = tmp_path / f"new_{name}" if replaced else path
+    write_(new, FRAMES[:7] if replaced else FRAMES[:2])
+    new.replace(path)
+    with pytest.raises(UserError, match=f"{name}: written anew while it was followed"):
+        next(opened.frames)
+
+
+def test_a_file_that_is_put_elsewhere_is_read_to_its_end(tmp_path):
+    path = tmp_path / "m_6_8_uint16.dat"
+    with open(path, "wb", buffering=0) as file:
+        file.write(FRAMES[:5].tobytes())
+        opened = open_source(str(path))
+        frames = list(itertools.islice(opened.frames, 5))
+        path.rename(tmp_path / "done")
+        file.write(FRAMES[5:].tobytes())
+        check([*frames, *itertools.islice(opened.frames, 4)])
+
+
+def test_a_damaged_or_missing_page_of_a_tiff_file_is_named(tmp_path):
+    path = tmp_path / "m.tif"
+    pages(path, FRAMES, compression="zlib")
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages[5].dataoffsets[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:at] + b"\xff" * 9 + whole[at + 9 :])
+    with pytest.raises(UserError, match=r"m\.tif: page 6 is damaged"):
+        taken(open_source(str(path)), 0.05)
+    path.write_bytes(whole[:at])
+    with pytest.raises(UserError, match=r"m\.tif: ends within a frame, page 5 is not whole"):
+        taken(open_source(str(path)), 0.05)
+
+
+def test_a_tiff_file_that_grows_as_it_is_opened_is_followed(tmp_path, monkeypatch):
+    path, before = tmp_path / "m.tif", growing.open_movie
+    pages(path, FRAMES[:4])
+
+    def then_grows(*args, **options):
+        movie = before(*args, **options)
+        tifffile.imwrite(path, FRAMES[4], append=True, contiguous=False, metadata=None)
+        return movie
+
+    monkeypatch.setattr(growing, "open_movie", then_grows)
+    opened = open_source(str(path))
+    assert opened.endless
+    check(list(itertools.islice(opened.frames, 5)), FRAMES[:5])
+
+
+@pytest.mark.parametrize("name", ["typo.tif", "typo_6_8_uint16.dat"])
+def test_a_file_that_never_comes_is_an_error(tmp_path, name):
+    with pytest.raises(UserError, match=rf"{name}: no frame for 0\.05 s"):
+        taken(open_source(str(tmp_path / name)), 0.05)
+
+
 @pytest.mark.parametrize("imagej", [False, True])
 def test_a_finished_tiff_file_is_read_whatever_wrote_it(tmp_path, imagej):
     path = tmp_path / "m.tif"
@@ -144,6 +214,13 @@ def test_a_replay_at_its_own_rate_counts_wavelengths(tmp_path):
     opened = open_source(f"{tmp_path}/m.npy", rate="own", frame_rate=50.0, channels=2)
     arrived = [frame.arrived for frame in taken(opened)]
     np.testing.assert_allclose(np.diff(arrived), 0.01, atol=1e-6)
+
+
+def test_a_replay_that_waits_can_be_ended(tmp_path):
+    np.save(tmp_path / "m.npy", FRAMES)
+    frames = open_source(f"{tmp_path}/m.npy", rate=0.001).frames
+    assert next(frames).number == 0
+    assert next(frames) is None  # and not a quarter of an hour later
 
 
 def test_a_recording_is_replayed_with_its_segments_and_times(tmp_path):
@@ -284,6 +361,7 @@ GOOD = {"frame": 0, "shape": [2, 3], "dtype": "uint8"}
         (GOOD | {"dtype": ["uint8"]}, "dtype"),
         (GOOD | {"dtype": "uint16"}, "6 bytes of pixels"),
         (GOOD | {"time": "now"}, "time"),
+        (GOOD | {"time": 10**400}, "time"),
         (GOOD | {"light": [1]}, "light"),
     ],
 )
@@ -302,6 +380,9 @@ def test_not_a_number_as_time_is_no_time():
 def test_a_port_is_one_of_this_machine():
     assert zeromq.local("5555") == "tcp://127.0.0.1:5555"
     assert zeromq.local("tcp://10.0.0.2:5") == "tcp://10.0.0.2:5"
+    for none in ("0", "70000", "tcp://10.0.0.2:70000"):  # ZeroMQ would take port 4464
+        with pytest.raises(UserError, match=f"{none}: a port is a number from 1 to 65535"):
+            zeromq.local(none)
     assert not zeromq.is_address("movie.tif")
 
 

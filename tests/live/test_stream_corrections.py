@@ -91,7 +91,7 @@ def test_single_frames_that_are_late_are_no_camera_begun_anew():
     for t in range(1, 60):
         assert len(made.push(Frame(t, raw[t]))) == 1
         assert not made.push(Frame(t - 1, raw[t - 1]))
-    assert (made.late, made.lost) == (59, 0)
+    assert (made.order.late, made.order.lost) == (59, 0)
 
 
 def test_masks_and_dark_frames_are_those_of_the_whole_movie(files):
@@ -129,7 +129,7 @@ def test_a_dropped_frame_of_either_wavelength_ends_a_segment():
     np.testing.assert_array_equal(
         [one.values for one in found], raw[::2][[o.number for o in found]]
     )
-    assert made.lost == 4
+    assert made.order.lost == 4
     found, _ = pushed(raw, DEFAULTS | RATIO, numbers)
     assert [one.number for one in found if one.begins] == [11, 21, 46]
     kept = np.delete(np.arange(N), [10, 20, 45])  # frames follow each other in time, as offline
@@ -154,7 +154,7 @@ def test_a_frame_that_is_not_a_number_is_lost(files):
     raw[9, 3, 4] = np.nan
     raw[:, 0, 0] = np.nan  # outside the brain
     found, made = pushed(raw, DEFAULTS | {"brain_mask": files["brain_mask"]})
-    assert [one.number for one in found if one.begins] == [10] and made.lost == 1
+    assert [one.number for one in found if one.begins] == [10] and made.order.lost == 1
     assert np.isfinite([one.values for one in found]).all() and len(found) == N - 1
 
 
@@ -174,3 +174,30 @@ def test_a_frame_that_is_not_a_number_is_lost(files):
 def test_what_needs_later_frames_is_refused_by_name(changed, named):
     with pytest.raises(UserError, match=f"not causal.*{named}"):
         Corrections(schema.defaults("corrections") | changed, RATE, "camera")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_values_that_no_camera_gives_are_a_lost_frame(dtype, value, capsys, recwarn):
+    made = Corrections(DEFAULTS, RATE, "camera")
+    with np.errstate(over="ignore"):
+        odd = np.full((H, W), value).astype(dtype)
+    frames = [channel(0, dtype)[0], odd, channel(0, dtype)[1]]
+    got = [one for t, frame in enumerate(frames) for one in made.push(Frame(t, frame))]
+    assert [(one.number, one.begins) for one in got] == [(0, False), (2, True)]
+    assert made.order.lost == 1 and not recwarn.list
+    assert "frame 1 has NaN, infinite or huge values" in capsys.readouterr().err
+
+
+def test_light_that_nobody_asked_for_is_said(capsys):
+    made = Corrections(DEFAULTS, RATE, "camera")
+    for t in range(250):
+        assert made.push(Frame(t, channel(0)[0], light="470")) == []
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "(light 470), make none of signal_channel 1" in said[0]
+
+
+def test_frames_in_colour_are_refused():
+    made = Corrections(DEFAULTS, RATE, "m.tif")
+    with pytest.raises(UserError, match=r"m\.tif: frames of \(8, 8, 3\) px"):
+        made.push(Frame(0, np.zeros((8, 8, 3), np.uint8)))

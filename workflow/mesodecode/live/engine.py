@@ -23,6 +23,7 @@ from mesodecode.decoders.applied import (
     load,
 )
 from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.device import first_line
 from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
@@ -134,6 +135,7 @@ class Member:
         """
         if self._normal is None:
             self._prepare(values)
+            self._try(values)
         if begins or self._count < self.skip:
             self._n_rows, self._images, self._state = 0, [], None
         self._count += 1
@@ -195,6 +197,31 @@ class Member:
             raise UserError(f"--weights: trained on {len(names)} ROIs, but {len(values)} come")
         self._normal = PastSignals(settings, self._rate, len(values), self._reference)
 
+    def _try(self, values: np.ndarray) -> None:
+        """Pass zeros of the size of a frame, which says whether it fits; first passes take longer.
+
+        Raises UserError if the decoder cannot read it.
+        """
+        device = self._decoder.device
+        if isinstance(self._normal, PastSignals):
+            features = torch.zeros(1, self._normal.n_features, device=device)
+        else:
+            images = torch.zeros(1, IMAGE, *values.shape, device=device)
+            images = images.to(memory_format=torch.channels_last)
+            features = self._decoder.frame_network.features(images)
+        window = features[:, None].expand(-1, len(self._offsets), -1)
+        try:
+            self._decoder.read(window)
+        except RuntimeError as error:
+            what = f"{features.shape[1]} values of a frame" if values.ndim == 1 else "its features"
+            raise UserError(
+                f"--weights: the decoder cannot read {what} ({first_line(error)})"
+            ) from error
+        if len(self._offsets) > 1 and self._recurrent is not None:
+            self._recurrent.resumed(self._recurrent.state_of(window[:, :-1]), window[:, -1])
+        if self._read:
+            self._read.clear()
+
     def _features(self, values: np.ndarray) -> torch.Tensor | None:
         """Return the features (F,) of a frame; None without the frames of its image."""
         device = self._decoder.device
@@ -227,10 +254,15 @@ class Engine:
         self.members = members
 
     def push(self, values: np.ndarray, begins: bool) -> float | None:
-        """Return the probability of run at a frame, None without a whole window of each decoder."""
+        """Return the probability of run at a frame, None without a whole window of each decoder.
+
+        Raises UserError if a decoder gives NaN or infinity.
+        """
         logits = [member.push(values, begins) for member in self.members]
         if None in logits:
             return None
+        if not np.isfinite(logits).all():
+            raise UserError("--weights: the decoder gives no number; are its weights whole?")
         return float(np.mean(expit(np.array(logits, np.float64))))
 
     def learn(self, values: np.ndarray) -> None:

@@ -94,6 +94,8 @@ def open_source(
                 "--source -: frames on standard input have no header; give --shape HEIGHT WIDTH "
                 "and --dtype, such as uint16"
             )
+        if sys.stdin is None:
+            raise UserError("--source -: standard input is closed")
         stdin = _Stdin(sys.stdin.fileno(), tuple(shape), np.dtype(dtype))
         return Opened("standard input", stdin.frames(), rest=stdin.rest)
     if zeromq.is_address(text):
@@ -161,14 +163,17 @@ def _of_movie(
                 yield Frame(number, pixels, when, begins=bool(begins))
 
 
-def _paced(frames: Iterator[Frame], rate: float | None) -> Iterator[Frame]:
+def _paced(frames: Iterator[Frame], rate: float | None) -> Iterator[Frame | None]:
     """Yield frames when they are due: `rate` a second; as fast as it goes if it is None."""
     start = time.monotonic()
     for index, frame in enumerate(frames):
         due = time.monotonic() if rate is None else start + index / rate
         if index == 0:
             start = due = time.monotonic()  # opening took its time
-        time.sleep(max(0.0, due - time.monotonic()))
+        while (left := due - time.monotonic()) > PATIENCE:
+            time.sleep(PATIENCE)
+            yield None
+        time.sleep(max(0.0, left))
         yield frame if rate is None else replace(frame, arrived=due)
 
 
@@ -218,6 +223,7 @@ class _Stdin:
             self._got += n
             if self._got == self._bytes:
                 pixels = np.frombuffer(bytes(held), self._dtype).reshape(self._shape)
+                pixels = pixels.astype(self._dtype.newbyteorder("="), copy=False)
                 yield Frame(self._number, pixels, arrived=time.monotonic())
                 self._got, self._number = 0, self._number + 1
 
@@ -229,8 +235,8 @@ class Feed:
     """A source that runs in a thread; `HELD` frames wait at most, then it waits.
 
     Iterate over it in a ``with`` block. Ends where the source does, or where nothing has come for
-    `timeout` s of a source that is `endless`; of another, UserError is raised, as where it ends
-    within a frame. What the source raises is raised here.
+    `timeout` s of a source that is `endless`; of another, or before its first frame, UserError is
+    raised, as where it ends within a frame. What the source raises is raised here.
     """
 
     def __init__(self, opened: Opened, timeout: float) -> None:
@@ -269,14 +275,14 @@ class Feed:
                 continue
 
     def __iter__(self) -> Iterator[Frame]:
-        last = time.monotonic()
+        last, came = time.monotonic(), False
         while True:
             try:
                 item = self._queue.get(timeout=PATIENCE)
             except queue.Empty:
                 if time.monotonic() - last < self._timeout:
                     continue
-                if not self._opened.endless:
+                if not (self._opened.endless and came):
                     raise UserError(
                         f"{self._opened.name}: no frame for {self._timeout:g} s; is the camera's "
                         "program running? see --timeout"
@@ -288,7 +294,7 @@ class Feed:
                 if rest := self._opened.rest():
                     raise UserError(f"{self._opened.name}: ends within a frame, {rest}; cut off?")
                 return
-            last = time.monotonic()
+            last, came = time.monotonic(), True
             if item.arrived:
                 yield replace(item, waiting=self._queue.qsize())
             else:  # replayed as fast as it is decoded: it arrives when it is asked for

@@ -12,6 +12,7 @@ import tifffile
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Asked
+from mesodecode.recordings.movie import words
 from mesodecode.recordings.readers import flat, open_movie
 from mesodecode.study.file_formats import format_of
 
@@ -42,13 +43,37 @@ def tail_of(path: Path, asked: Asked) -> FlatTail | TiffTail | None:
         return None
     if not path.exists():
         return TiffTail(path)
+    size = path.stat().st_size
     try:
         with open_movie(path, channels=None) as movie:
             n_frames = movie.shape[0]
     except UserError:
         return TiffTail(path)  # not whole yet
     n_pages = sum(1 for _ in TiffTail(path).pages())
-    return TiffTail(path) if n_pages == n_frames else None
+    grew = path.stat().st_size > size  # meanwhile
+    return TiffTail(path) if n_pages == n_frames or (grew and n_pages > n_frames) else None
+
+
+class _Same:
+    """A file that stays the one it was: `size` of it, None where it is not there (any more)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._known = path, None
+
+    def size(self, taken: int) -> int | None:
+        """Return its bytes. Raises UserError if `taken` bytes of it are not there any more."""
+        try:
+            now = self._path.stat()
+        except FileNotFoundError:
+            return None
+        known = now.st_dev, now.st_ino
+        if now.st_size < taken or self._known not in (None, known):
+            raise UserError(
+                f"{self._path}: written anew while it was followed; start `mesodecode live` anew "
+                "too, with --append"
+            )
+        self._known = known
+        return now.st_size
 
 
 class FlatTail:
@@ -56,12 +81,13 @@ class FlatTail:
 
     def __init__(self, path: Path, layout: flat.Layout) -> None:
         self._path, self._layout, self._file = path, layout, None
-        self._rest = 0
+        self._same, self._rest = _Same(path), 0
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield the frames (H, W) that are new and whole; channels of a time follow each other."""
+        there = self._same.size(0 if self._file is None else self._file.tell())
         if self._file is None:
-            if not self._path.exists():
+            if there is None:
                 return
             self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115
             self._file.seek(self._layout.offset)
@@ -92,24 +118,31 @@ class TiffTail:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._size = path, 0
-        self._link = 0  # where the offset of the next page is written
+        self._path, self._same, self._size = path, _Same(path), 0
+        self._link = self._end = 0  # where the next page's offset is written; of what was read
+        self._count, self._rest = 0, ""
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield the frames (H, W) that are new and whole."""
         for page in self.pages():
-            yield np.asarray(page.asarray())
+            try:
+                pixels = np.asarray(page.asarray())
+            except Exception as error:  # of a codec, or of what a page says that cannot be
+                why = f"page {self._count} is damaged ({words(error)})"
+                raise UserError(f"{self._path}: {why}") from error
+            yield pixels
 
     def pages(self) -> Iterator[tifffile.TiffPage]:
         """Yield the pages that are new and whole."""
-        if not self._path.exists() or self._path.stat().st_size == self._size:
+        size = self._same.size(self._end)
+        if size in (None, self._size):
             return
-        size = self._path.stat().st_size
         try:  # anew, as tifffile takes a file for as long as it was when it was opened
             tif = tifffile.TiffFile(self._path, is_ome=False)
         except Exception:  # not even a header yet
             return
         with tif:
+            self._rest = ""
             while (page := self._next(tif, size)) is not None:
                 yield page
         self._size = size
@@ -118,7 +151,10 @@ class TiffTail:
         about = tif.tiff
         link = self._link or (8 if about.offsetsize == 8 else 4)
         offset = _number(tif, link, about.offsetformat, about.offsetsize)
-        count = _number(tif, offset, about.tagnoformat, about.tagnosize) if offset else None
+        if not offset:
+            return None
+        self._rest = f"page {self._count} is not whole"
+        count = _number(tif, offset, about.tagnoformat, about.tagnosize)
         if count is None:
             return None
         link = offset + about.tagnosize + count * about.tagsize
@@ -132,12 +168,13 @@ class TiffTail:
         ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
         if not ends or max(ends) > size:
             return None
-        self._link = link
+        self._link, self._end = link, max(*ends, link + about.offsetsize)
+        self._count, self._rest = self._count + 1, ""
         return page
 
     def rest(self) -> str:
-        """Return "": what is behind the last whole page may be anything."""
-        return ""
+        """Return which page there should be; what else is behind the last one may be anything."""
+        return self._rest
 
 
 def _number(tif: tifffile.TiffFile, offset: int, kind: str, size: int) -> int | None:

@@ -143,7 +143,10 @@ class Osc:
         host, _, port = text.rpartition(":")
         if not port.isdigit() or not 0 < int(port) < 1 << 16:
             raise UserError(f"--osc {text}: needs a port, or HOST:PORT")
-        self._client, self._failed = UDPClient(host or "127.0.0.1", int(port)), False
+        try:
+            self._client, self._failed = UDPClient(host or "127.0.0.1", int(port)), False
+        except OSError as error:
+            raise UserError(f"--osc {text}: {error}; needs a port, or HOST:PORT") from error
         self._message = OscMessageBuilder
 
     def write(self, row: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from mesodecode.base.files import Stopped
 from mesodecode.live.engine import Engine
 from mesodecode.live.frame_sources import Frame
+from mesodecode.live.order import Order
 from mesodecode.live.outputs import UNSURE, Output, Row
 from mesodecode.live.stream_corrections import Corrected, Corrections
 from mesodecode.live.watch import Watch
@@ -33,11 +34,11 @@ class Counts:
     why: Counter[str] = field(default_factory=Counter)
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
 
-    def words(self, corrections: Corrections) -> str:
+    def words(self, order: Order) -> str:
         """Return all in a line."""
         why = "".join(f"; {name} {n}" for name, n in self.why.most_common())
         line = f"{self.taken} frames, {self.decoded} decoded ({self.unsure} unsure{why})"
-        line += f", {corrections.lost} lost, {corrections.late} out of order"
+        line += f", {order.lost} lost, {order.late} out of order"
         if self.latencies:
             p50, p95, p99, worst = self.percentiles()
             line += f"; latency ms: p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, worst {worst:.1f}"
@@ -72,12 +73,12 @@ class Rig:
 
     def words(self) -> str:
         """Return what has been done, in a line."""
-        return self.counts.words(self._corrections)
+        return self.counts.words(self._corrections.order)
 
     def told(self) -> dict[str, Any]:
         """Return what a view shows beside the last row."""
-        corrections, counts = self._corrections, self.counts
-        shown = {"decoded": counts.decoded, "lost": corrections.lost, "late": corrections.late}
+        order, counts = self._corrections.order, self.counts
+        shown = {"decoded": counts.decoded, "lost": order.lost, "late": order.late}
         return shown | {k: f"{v:.3g}" for k, v in list(self._watch.measures.items())}
 
     def run(self, frames: Iterable[Frame]) -> None:
@@ -95,7 +96,7 @@ class Rig:
 
     def _decode(self, frame: Corrected) -> None:
         probability = self._engine.push(frame.values, frame.begins)
-        lost, self._lost = self._corrections.lost - self._lost, self._corrections.lost
+        lost, self._lost = self._corrections.order.lost - self._lost, self._corrections.order.lost
         why = self._watch.see(frame, lost, self._engine.members[0].read)
         latency = 1000 * (time.monotonic() - frame.arrived)
         why += self._watch.behind(latency, self._waiting)

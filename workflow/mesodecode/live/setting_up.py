@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import h5py
+import numpy as np
 import torch
 
 from mesodecode.base.files import UserError
@@ -23,11 +25,14 @@ from mesodecode.live.outputs import Hysteresis, Osc, Output, Table
 from mesodecode.live.rig import Rig
 from mesodecode.live.stream_corrections import Corrections
 from mesodecode.live.view import View
-from mesodecode.live.watch import Watch, known_of
+from mesodecode.live.watch import Known, Watch, known_of
 from mesodecode.live.zeromq import Publisher
+from mesodecode.recordings.movie import LARGEST
 from mesodecode.recordings.recording import Recording, read_recording, read_recordings
 from mesodecode.study import schema
 from mesodecode.study.correction_table import FILES
+
+SAME_RATE = 0.05  # that frame rates may differ by
 
 
 def prepared(
@@ -41,10 +46,7 @@ def prepared(
     `args`: flags of `mesodecode live` beside its `settings` and `corrections`. Raises UserError if
     they do not fit together.
     """
-    if not (args.out or args.publish or args.osc or args.show):
-        raise UserError(
-            "--out, --publish, --osc or --show: give one, or nobody sees what is decoded"
-        )
+    _check(args)
     device = resolve_device(args.device, args.threads)
     found = open_members(args.weights, device)
     signals = isinstance(found[0][0].decoder, SignalDecoder)
@@ -52,24 +54,14 @@ def prepared(
     reference = read_recording(args.reference) if args.reference else None
     alike = known[0] if known else reference
     how, size = _as_known(corrections, args.image_size, alike)
-    opened = open_source(
-        args.source,
-        signals=signals,
-        rate=settings["rate"],
-        frame_rate=args.frame_rate or (alike and alike.frame_rate),
-        channels=how["channels"],
-        shape=args.shape,
-        dtype=args.dtype,
-        max_message=settings["max_message"],
-        timeout=settings["timeout"],
-    )
+    opened = _source(args, settings, how["channels"], signals, alike)
     if opened.recording is not None:  # corrected already
         _check_replay(opened.recording, corrections, args)
         how, size = schema.defaults("corrections"), None
     for mouse in {one.mouse for one in (opened.recording, reference) if one is not None}:
         for loaded, _ in found:
             loaded.allocate([mouse])  # refuses a mouse that it has seen
-    rate = _frame_rate(args.frame_rate, opened.recording, alike)
+    rate = _frame_rate(args.frame_rate, [opened.recording, *known, reference])
     _compile(found, settings, device, opened.recording or alike, size)
     made = Corrections(
         how,
@@ -79,32 +71,66 @@ def prepared(
         roi_masks=args.roi_masks if signals else None,
         roi_dataset=args.roi_dataset,
     )
-    watched = known_of(found[0][0], known) if known else None
-    if not known:
-        print(
-            "no --known: distance and noise are not watched, and brightness only against the "
-            "session so far",
-            file=sys.stderr,
-        )
+    light = how["dff"] == "none" and all(
+        one is None or one.unit == "counts" for one in (opened.recording, alike)
+    )
+    watch = Watch(settings, rate, _known_of(found[0][0], known), light=light)
     members = [
         Member(loaded, rate, reference, half=half, watched=bool(known) and i == 0)
         for i, (loaded, half) in enumerate(found)
     ]
-    light = how["dff"] == "none" and all(
-        one is None or one.unit == "counts" for one in (opened.recording, alike)
-    )
     outputs: list[Output] = []
     state = Hysteresis(settings["enter"], settings["leave"])
-    rig = Rig(
-        made,
-        Engine(members),
-        state,
-        Watch(settings, rate, watched, light=light),
-        outputs,
-        args.frames,
-    )
+    rig = Rig(made, Engine(members), state, watch, outputs, args.frames)
     outputs += _opened(args, rig, stack)
     return opened, rig
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise UserError for flags that say nothing, or what cannot be."""
+    if not (args.out or args.publish or args.osc or args.show):
+        raise UserError(
+            "--out, --publish, --osc or --show: give one, or nobody sees what is decoded"
+        )
+    for flag, value in (("frames", args.frames), ("image-size", args.image_size)):
+        if value is not None and value < 1:
+            raise UserError(f"--{flag} {value}: needs 1 or more")
+    schema.check_value(args.shape, "recordings", "movie_shape", "--shape")
+    schema.check_value(args.dtype, "recordings", "movie_dtype", "--dtype")
+    if args.shape and math.prod(args.shape) > LARGEST:
+        raise UserError(f"--shape {args.shape[0]} {args.shape[1]}: no camera has such frames")
+
+
+def _source(
+    args: argparse.Namespace,
+    settings: Mapping[str, Any],
+    channels: int,
+    signals: bool,
+    alike: Recording | None,
+) -> Opened:
+    return open_source(
+        args.source,
+        signals=signals,
+        rate=settings["rate"],
+        frame_rate=args.frame_rate or (alike and alike.frame_rate),
+        channels=channels,
+        shape=args.shape,
+        dtype=args.dtype,
+        max_message=settings["max_message"],
+        timeout=settings["timeout"],
+    )
+
+
+def _known_of(loaded: Loaded, known: Sequence[Recording]) -> Known | None:
+    """Return what the decoder's mice look like; say what is not watched without them."""
+    if known:
+        return known_of(loaded, known)
+    print(
+        "no --known: distance and noise are not watched, and brightness only against the session "
+        "so far",
+        file=sys.stderr,
+    )
+    return None
 
 
 def _compile(
@@ -143,11 +169,26 @@ def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output
     return outputs
 
 
-def _frame_rate(given: float | None, replayed: Recording | None, alike: Recording | None) -> float:
-    found = given or next((one.frame_rate for one in (replayed, alike) if one is not None), None)
-    if not found or found <= 0:
+def _frame_rate(given: float | None, recordings: Sequence[Recording | None]) -> float:
+    """Return the frame rate that is given, or that of recordings.
+
+    Raises UserError if they differ: windows are counted in frames, and would last another time.
+    """
+    if given is not None and not 0 < given < np.inf:
+        raise UserError(f"--frame-rate {given:g}: needs frames/s, above 0")
+    rates = [(one.frame_rate, str(one.path)) for one in recordings if one is not None]
+    if given is not None:
+        rates.insert(0, (given, "--frame-rate"))
+    if not rates:
         raise UserError("--frame-rate: give it (frames/s of one channel), or --known recordings")
-    return found
+    rate, first = rates[0]
+    for other, where in rates[1:]:
+        if abs(other / rate - 1) > SAME_RATE:
+            raise UserError(
+                f"{first}: {rate:g} frames/s, but {where} has {other:g}; a decoder's windows are "
+                "counted in frames, and would last another time"
+            )
+    return rate
 
 
 def _as_known(
@@ -174,6 +215,8 @@ def _as_known(
                 "the flag out, or --known"
             )
         made[key] = value
+    if size not in (None, known.shape[1]):
+        raise UserError(f"--image-size {size}: {known.path} has {known.shape[1]}; leave it out")
     if known.recorded_size is not None:
         size = size or (None if known.shape[1:] == known.recorded_size else known.shape[1])
     return made, size

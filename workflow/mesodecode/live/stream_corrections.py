@@ -18,6 +18,7 @@ import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.live.frame_sources import Frame
+from mesodecode.live.order import Order
 from mesodecode.recordings.corrections.chain import KEEP_TYPE
 from mesodecode.recordings.corrections.dff import STEPS, dff, floor_of
 from mesodecode.recordings.corrections.hemodynamics import ratio
@@ -60,8 +61,8 @@ class Corrections:
     """What makes frames `Corrected`; `push` is given one after the other.
 
     `settings` are those of `tables/corrections.yaml`, `frame_rate` that of one channel.
-    `roi_masks`: a file of ROIs, whose means are then the values. `lost` counts frames of the camera
-    that have not come, `late` those that came after a later one, or again, and are left out.
+    `roi_masks`: a file of ROIs, whose means are then the values. `order` counts what is lost, also
+    frames whose values are no numbers, and what came late.
     """
 
     def __init__(
@@ -90,11 +91,12 @@ class Corrections:
         changed = {k for k, v in settings.items() if v != schema.defaults("corrections")[k]}
         self._keeps_type = changed <= KEEP_TYPE
         self._first: Frame | None = None
-        self._last = self._cycle = -1  # numbers: of the camera's frame, and of the signal's
+        self._cycle = -1  # number of the last signal's frame
         self._broken = False
         self._waiting: dict[str, tuple[int, Frame]] = {}
         self._held: list[tuple[int, Frame, bool]] = []  # signal frames whose F0 is not yet known
-        self.lost = self.late = 0
+        self.order = Order(source)
+        self._n_unused = self._n_strange = 0
 
     def push(self, frame: Frame) -> list[Corrected]:
         """Take in a frame; return what is known of the signal's frames with it, mostly one or none.
@@ -102,22 +104,19 @@ class Corrections:
         Raises UserError if it has another size or type than the first, or the camera began anew.
         """
         self._check(frame)
-        if frame.number <= self._last:
-            self._out_of_order(frame)
+        if not self.order(frame):
             return []
-        self.late_in_turn = 0
-        self.lost += max(0, frame.number - self._last - 1) if self._last >= 0 else 0
-        self._last = frame.number
         self._broken |= frame.begins
-        if frame.pixels.dtype.kind == "f" and not np.isfinite(self._seen(frame.pixels)).all():
-            self.lost += 1
+        if frame.pixels.dtype.kind == "f" and self._is_strange(frame):
+            self.order.lost += 1
             return []
         cycle, channel = self._place(frame)
-        if channel not in self._channels:
+        if channel is not None:
+            self._waiting[channel] = cycle, frame
+        if channel is None or any(self._waiting.get(c, (-1,))[0] != cycle for c in self._channels):
+            self._tell_unused(frame)
             return []
-        self._waiting[channel] = cycle, frame
-        if any(self._waiting.get(c, (-1,))[0] != cycle for c in self._channels):
-            return []
+        self._n_unused = 0
         _, signal = self._waiting["signal"]
         begins = self._broken or (self._cycle >= 0 and cycle != self._cycle + 1)
         self._cycle, self._broken = cycle, False
@@ -128,23 +127,31 @@ class Corrections:
             for number, frame_, values, begins_ in self._relative(cycle, signal, flat, begins)
         ]
 
-    late_in_turn = 0  # frames with numbers of before, one after the other
+    def _is_strange(self, frame: Frame) -> bool:
+        """Tell whether a frame has values, where it is seen, that no camera gives; say it once."""
+        pixels = self._seen(frame.pixels)
+        if (np.abs(pixels) <= min(LARGEST_VALUE, float(np.finfo(pixels.dtype).max))).all():
+            return False
+        self._n_strange += 1
+        if self._n_strange == 1:
+            self._tell(f"frame {frame.number} has NaN, infinite or huge values; it counts as lost")
+        return True
 
-    def _out_of_order(self, frame: Frame) -> None:
-        self.late += 1
-        self.late_in_turn += 1
-        if self.late == 1:
-            print(
-                f"{self._source}: frame {frame.number} came after frame {self._last}; it is left "
-                "out, and so are others that come too late",
-                file=sys.stderr,
-                flush=True,
+    def _tell_unused(self, frame: Frame) -> None:
+        """Say once that frames come, but none of the signal."""
+        self._n_unused += 1
+        if self._n_unused == UNUSED:
+            here = f"light {frame.light}" if frame.light is not None else "by its turn"
+            wanted = " and ".join(
+                f"{c}_channel {self._settings[f'{c}_channel']}" for c in self._channels
             )
-        if self.late_in_turn == HELD_BACK:
-            raise UserError(
-                f"{self._source}: frames count from {frame.number} again, after {self._last}: was "
-                "the camera started anew? start `mesodecode live` anew too, with --append"
+            self._tell(
+                f"{UNUSED} frames in a row, up to {frame.number} ({here}), make none of {wanted}; "
+                "see --channels"
             )
+
+    def _tell(self, words: str) -> None:
+        print(f"{self._source}: {words}", file=sys.stderr, flush=True)
 
     def _check(self, frame: Frame) -> None:
         if self._first is None:
@@ -161,6 +168,8 @@ class Corrections:
         s, size = self._settings, frame.pixels.shape
         if frame.pixels.dtype.kind not in "uif":
             raise UserError(f"{self._source}: pixels of type {frame.pixels.dtype}; needs numbers")
+        if len(size) > 2:
+            raise UserError(f"{self._source}: frames of {size} px; needs height x width, no colour")
         self._inside = self._dark = None
         if len(size) == 2:
             if s["brain_mask"] is not None:
@@ -181,11 +190,11 @@ class Corrections:
         return pixels if self._inside is None else pixels[self._inside]
 
     def _place(self, frame: Frame) -> tuple[int, str | None]:
-        """Return the number of the cycle that a frame is of, and its channel's role."""
+        """Return the number of the cycle that a frame is of, and its channel's role or None."""
         s = self._settings
         cycle, turn = divmod(frame.number, s["channels"])
         here = turn + 1 if frame.light is None else frame.light
-        for role in ("signal", "reference"):
+        for role in self._channels:
             if str(s[f"{role}_channel"]) == str(here):
                 return cycle, role
         return cycle, None
@@ -229,7 +238,8 @@ class Corrections:
         return Corrected(number, values, image, frame.pixels, frame.time, arrived, begins)
 
 
-HELD_BACK = 30  # frames in a row with numbers of before: the camera began anew
+UNUSED = 100  # frames in a row that make none of the signal: something is set wrongly
+LARGEST_VALUE = 1e15  # of a pixel; above, sums of squares of float32 may be infinite
 
 
 class RunningF0:

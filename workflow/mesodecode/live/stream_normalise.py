@@ -70,6 +70,7 @@ class PastSignals:
         self._n_rois, self._chosen = n_rois, chosen
         self._kept = [column for column in chosen if column + 1 not in settings["dropped"]]
         self._drops, self._how = settings["others"] == "drop", settings["normalise"]
+        self.n_features = len(chosen) if self._drops else n_rois
         baseline = settings["baseline"]
         raw = self._how == "none" and baseline is None
         by_reference = of_reference(settings)

@@ -31,7 +31,13 @@ def is_address(text: str) -> bool:
 
 
 def local(text: str) -> str:
-    """Return the address of a port on this machine only; others are returned as they are."""
+    """Return the address of a port on this machine only; others are returned as they are.
+
+    Raises UserError for a port that cannot be: ZeroMQ would take another.
+    """
+    port = re.search(r":(\d+)$", f":{text}")
+    if port and not 0 < int(port[1]) < 1 << 16:
+        raise UserError(f"{text}: a port is a number from 1 to 65535")
     return f"tcp://127.0.0.1:{text}" if text.isdigit() else text
 
 
@@ -108,7 +114,7 @@ def frame_of(parts: list[bytes]) -> tuple[dict[str, Any], np.ndarray] | None:
     if dtype not in DTYPES:
         raise ValueError(f'"dtype" is none of {", ".join(DTYPES)}')
     when, light = header.get("time"), header.get("light")
-    if when is not None and (type(when) not in (int, float) or not math.isfinite(when)):
+    if when is not None and (type(when) not in (int, float) or not abs(when) < 1e300):
         raise ValueError('"time" is no number of s')
     if light is not None and not isinstance(light, str | int):
         raise ValueError('"light" is neither a number nor a word')
