@@ -84,6 +84,15 @@ def test_imports_that_the_picture_shows_go_down(house):
     assert [pair for pair in found if at[pair[0]] <= at[pair[1]]] == []
 
 
+def test_adding_lists_as_many_files_as_its_headings_say():
+    text = (ROOT / "docs/adding.md").read_text(encoding="utf-8")
+    parts = re.findall(r"^## (.+): (\d+) files?.*\n((?:(?!^## ).*\n)*)", text, re.MULTILINE)
+    listed = {name: len(re.findall(r"^\d+\. ", part, re.MULTILINE)) for name, _, part in parts}
+    assert len(parts) > 5 and listed["A correction"] == 3
+    said = {name: int(count) for name, count, _ in parts}
+    assert {name: n for name, n in listed.items() if n} == {n: said[n] for n in said if listed[n]}
+
+
 def test_docs_say_what_is_read_from_which_formats():
     text = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
     missing = [line for line in file_formats.table().splitlines() if line not in text]

@@ -257,12 +257,13 @@ rule predict_images:
         gpu=GPU,
         device=STUDY.config["device"],
     params:
+        verb="predict",
         labels=labels_of("valid", "test"),
         code=code_version("predict"),
     message:
         "Predicting with {wildcards.decoder} on {wildcards.allocation}"
     shell:
-        "mesodecode predict --weights {input.weights} --recordings {input.recordings} "
+        "mesodecode {params.verb} --weights {input.weights} --recordings {input.recordings} "
         "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
         "--out {output.predictions} --validation {output.validation} 2> {log}"
 
@@ -595,32 +596,19 @@ use rule keep_linear as keep_classical with:
 
 
 # ROI networks that were judged by every so many frames predict all of them.
-rule predict_rois:
-    input:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        recordings=recordings_of("valid", "test"),
-    output:
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+use rule predict_images as predict_rois with:
     log:
         RESULTS / "logs/predict_rois/{decoder}/{allocation}.log",
     benchmark:
         RESULTS / "benchmarks/predict_rois/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names("roi_rnn", lambda d: trains_once(d) and predicts_after_choice(d)),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(2000),  # 0.8 GB
         runtime=grows(30),  # a minute
         device="cpu",
     params:
+        verb="predict-rois",
         labels=labels_of("valid", "test"),
         code=code_version("predict_rois"),
-    message:
-        "Predicting with {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode predict-rois --weights {input.weights} --recordings {input.recordings} "
-        "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
-        "--out {output.predictions} --validation {output.validation} 2> {log}"

@@ -61,11 +61,6 @@ class Passed:
                     if values is not None:
                         group.create_dataset(key, data=values, compression="gzip", shuffle=True)
 
-    @property
-    def has_epochs(self) -> bool:
-        """Whether it was passed through the epochs of a network."""
-        return any(session.logit is not None for session in self.sessions.values())
-
     @classmethod
     def read(cls, path: str | Path) -> Passed:
         """Read what `write` wrote. Raises UserError if the file is something else."""
