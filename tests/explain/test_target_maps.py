@@ -10,13 +10,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import softmax
+from sklearn.metrics import r2_score
+from torch import nn
 
 from make import STUDY
+from make_decoders import SIDE, TINY
 from mesodecode import cli
 from mesodecode.base.files import UserError
-from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.base.metrics import macro_auc
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, rnn_decoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import explained, map_check, map_verdicts, shap_files, shap_maps
+from mesodecode.explain import (
+    check_files,
+    cutout_masks,
+    explained,
+    map_check,
+    map_measures,
+    map_verdicts,
+    shap_files,
+    shap_maps,
+)
+from mesodecode.explain.cutout import cutout_importance
 from mesodecode.recordings.recording import Recording
 from mesodecode.simulation import truth
 from mesodecode.simulation.simulate import PUPIL, simulate_session, write_session
@@ -262,11 +277,12 @@ def test_carriers_of_a_target_are_those_that_the_simulation_gave_it(tmp_path):
 # The verbs
 
 
-def write(path: Path, one: Recording) -> Path:
+def write(path: Path, one: Recording, made: np.ndarray | None = None) -> Path:
+    frames = np.zeros((len(one.rois), 8, 8), np.uint16) if made is None else made
     with h5py.File(path, "w") as file:
-        file["frames"] = np.zeros((len(one.rois), 8, 8), np.uint16)
-        file["labels"] = np.zeros(len(one.rois), np.uint8)
-        file["pixel_mean"], file["stack_sd"] = np.zeros((8, 8), np.float32), np.float32(1)
+        file["frames"], file["labels"] = frames, np.zeros(len(one.rois), np.uint8)
+        file["pixel_mean"] = frames.mean(axis=0, dtype=np.float64).astype(np.float32)
+        file["stack_sd"] = np.float32(frames.std(dtype=np.float64))
         file["rois"], file["target"] = one.rois, one.labels
         file["target"].attrs.update(one.target.attributes())
         file.attrs.update(session=one.session, mouse=one.mouse, frame_rate=30.0)
@@ -309,14 +325,174 @@ def test_verbs_map_check_and_summarise(tmp_path, target):
     assert cli.main(["shap", *map(str, few), "--out", str(tmp_path / "none.h5")]) == 1
 
 
-def test_shap_is_asked_for_in_the_config_of_a_target_and_cut_outs_are_refused():
+def test_importance_is_asked_for_in_the_config_of_a_target():
     config = STUDY | {
         "target": "pupil",
         "recordings": STUDY["recordings"] | {"rois": "{session}_roi.mat"},
         "decoders": {"gru": {"input": "rois", "rnn": "gru"}, "linear": {"model": "ridge"}},
-        "importance": {"shap": {"decoder": "gru"}},
+        "importance": {
+            "shap": {"decoder": "gru"},
+            "cut": {"decoder": "linear", "masks": "squares"},
+        },
     }
-    assert [*study.resolve(config).config["importance"]] == ["shap"]
-    config["importance"] = {"cut": {"decoder": "linear", "masks": "squares"}}
-    with pytest.raises(UserError, match=r"importance.cut: of decoders of run and rest only"):
-        study.resolve(config)
+    assert [*study.resolve(config).config["importance"]] == ["shap", "cut"]
+
+
+# Cut-outs
+
+
+class Reads(nn.Module):
+    """Outputs are the values of pixels (y, x) of frame t; of one pixel (N,)."""
+
+    def __init__(self, *at):
+        super().__init__()
+        self.at = np.array(at).T
+
+    def forward(self, images):
+        found = images[:, 1, self.at[0], self.at[1]]
+        return found[:, 0] if found.shape[1] == 1 else found
+
+
+def small_movie(labels, *at):
+    """Frames (T, 6, 6) whose pixels `at` rise with what labels (T, K) say; as they are read."""
+    rng = np.random.default_rng(1)
+    frames = rng.normal(2000, 60, (len(labels), 6, 6))
+    for column, (y, x) in enumerate(at):
+        frames[:, y, x] += 60 * labels[:, column]
+    frames = frames.astype(np.uint16)
+    read = (frames - frames.mean(axis=0)) / frames.std()
+    return frames, np.stack([read[1:-1, y, x] for y, x in at], axis=1)
+
+
+def pixel_masks(*at):
+    areas = np.zeros((len(at), 6, 6), bool)
+    for area, (y, x) in zip(areas, at, strict=True):
+        area[y, x] = True
+    return areas
+
+
+def test_a_cut_out_of_a_trace_is_scored_by_r2_and_says_by_how_much():
+    trace = np.random.default_rng(2).normal(40, 5, 120)
+    frames, read = small_movie((trace[:, None] - 40) / 5, (1, 2))
+    gain = 1 / read.std()  # of the pixel, to what the network learned
+    target = Target("pupil", unit="px", mean=40.0, sd=5.0 * gain)
+    table = cutout_importance(
+        Reads((1, 2)), frames, trace, pixel_masks((1, 2), (4, 4)), target=target
+    )
+    assert [*table] == [
+        *("mask", "r2_intact", "r2_masked", "score", "n_frames", "n_decodable"),
+        *("in_high", "in_low"),
+    ]
+    made, known = 40 + 5 * gain * read[:, 0], trace[1:-1]
+    intact, masked = r2_score(known, made), r2_score(known, np.full(118, 40.0))
+    np.testing.assert_allclose(table["r2_intact"], intact, rtol=1e-5)
+    np.testing.assert_allclose(table["r2_masked"], [masked, intact], rtol=1e-4, atol=1e-5)
+    assert table["score"][0] > 0.2 and table["score"][1] == 0
+    high = known > known.mean()
+    np.testing.assert_allclose(
+        table.loc[0, ["in_high", "in_low"]].astype(float),
+        [(made - 40)[high].mean(), (made - 40)[~high].mean()],
+        rtol=1e-4,
+    )
+    with pytest.raises(UserError, match="all alike in pupil; R² needs two values"):
+        cutout_importance(
+            Reads((1, 2)), frames, np.full(120, 3.0), pixel_masks((1, 2)), target=target
+        )
+
+
+def test_a_cut_out_of_states_is_scored_by_macro_auc_and_says_for_which():
+    codes = np.random.default_rng(3).integers(0, 3, 120)
+    at = ((0, 0), (2, 3), (5, 1))
+    frames, read = small_movie(np.eye(3)[codes], *at)
+    table = cutout_importance(
+        Reads(*at), frames, codes.astype(np.uint8), pixel_masks(*at, (4, 4)), target=NAMED
+    )
+    in_states = [f"in_{state}" for state in NAMED.states]
+    assert [*table][:4] == ["mask", "macro_auc_intact", "macro_auc_masked", "score"]
+    assert [*table][6:] == in_states
+    known = codes[1:-1]
+    for mask, hidden in enumerate(np.vstack([np.eye(3), np.zeros(3)])):
+        made = softmax(read * (1 - hidden), axis=1)
+        assert table["macro_auc_masked"][mask] == pytest.approx(macro_auc(known, made), abs=1e-4)
+        change = read * hidden - (read * hidden).mean(axis=1, keepdims=True)
+        expected = [change[known == code, code].mean() for code in range(3)]
+        np.testing.assert_allclose(table.loc[mask, in_states].astype(float), expected, atol=1e-4)
+    assert (table["score"][:3] > 0.02).all() and table["score"][3] == 0
+    assert (np.diag(table[in_states].to_numpy()[:3]) > 0.2).all()
+
+
+def test_states_of_windows_and_of_each_image_alone(monkeypatch):
+    codes = np.random.default_rng(3).integers(0, 3, 40).astype(np.uint8)
+    frames = np.random.default_rng(4).normal(2000, 60, (40, SIDE, SIDE)).astype(np.uint16)
+    torch.manual_seed(0)
+    cnn = CNNDecoder(TINY)
+    rnn = RNNDecoder(cnn.n_features, cell="gru", hidden_size=4, outputs=3)
+    areas = np.zeros((2, SIDE, SIDE), bool)
+    areas[0, :16], areas[1, 16:] = True, True
+    how = {"half_window": 1, "times": True, "target": NAMED}
+    found, other = (
+        cutout_importance(CNNRNNDecoder(cnn, rnn), frames, codes, areas, batch_size=n, **how)
+        for n in (7, 64)
+    )
+    assert [*found][-3:] == ["-1", "0", "1"] and (found[["-1", "0", "1"]] != 0).any(axis=None)
+    np.testing.assert_allclose(found.drop(columns="mask"), other.drop(columns="mask"), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["pupil", "states"])
+def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, kind):
+    """Through all verbs: fitted, cut out, summarised, compared and checked."""
+    target = Target("pupil", unit="px") if kind == "pupil" else NAMED
+    files = {}
+    for mouse in ("a", "b", *MICE):
+        made, _ = simulated(mouse, tmp_path)
+        one = planted(mouse, target, tmp_path)
+        files[mouse] = write(tmp_path / f"{mouse}.h5", one, made.frames)
+
+    def run(verb, *words):
+        assert cli.main([verb, *map(str, words)]) == 0
+
+    run("fit-linear", "--train", files["a"], files["b"], "--valid", files["f"], "--test",
+        files["d"], "--pixels", 16, "--C", 0.001, "--frame-step", 1, "--out", tmp_path / "p.h5",
+        "--weights", tmp_path / "w.npz")  # fmt: skip
+    made = [tmp_path / f"{mouse}.tsv" for mouse in MICE[:2]]
+    about = ["--masks", "squares", "--size", 8, "--stride", 4]
+    for mouse, out in zip(MICE, made, strict=False):
+        words = ["--weights", tmp_path / "w.npz", "--recordings", files[mouse], *about]
+        run("cutout", *words, "--decoder", "lin", "--out", out)
+        checked = ["--maps", *made] if out == made[-1] else ["--maps", out]
+        checked += ["--truth", tmp_path / f"{mouse}_s1_truth.h5", "--frames", 200, "--draws", 3]
+        run("cutout-check", *words, *checked, "--out", tmp_path / f"{mouse}.check.h5")
+    run("cutout-summary", "--scores", *made, "--recording", files["d"], *about, "--out",
+        tmp_path / "t.tsv", "--sessions", tmp_path / "se.tsv", "--signed", tmp_path / "s.tsv",
+        "--figure", tmp_path / "f")  # fmt: skip
+    run("sides", "--sessions", tmp_path / "se.tsv", "--masks", tmp_path / "t.tsv",
+        "--out", tmp_path / "sides.tsv", "--figure", tmp_path / "sides")  # fmt: skip
+    run("map-mice", "--maps", *made, "--decoder", "lin", "--out", tmp_path / "m.tsv",
+        "--figure", tmp_path / "m")  # fmt: skip
+    metric, axis = ("r2", "R²") if kind == "pupil" else ("macro_auc", "macro AUC")
+    table = pd.read_csv(tmp_path / "t.tsv", sep="\t")
+    assert {f"{metric}_intact", f"{metric}_masked", "n_decodable"} < {*table}
+    assert "n_run" not in table and table[f"{metric}_intact"][0] > (0.3 if kind == "pupil" else 0.7)
+    for name in ("f", "sides", "m"):
+        assert f"{axis} lost when hidden" in (tmp_path / f"{name}.svg").read_text(), name
+    sides = {*pd.read_csv(tmp_path / "s.tsv", sep="\t")} & {"in_run", "in_high", "in_walk"}
+    assert sides == ({"in_high"} if kind == "pupil" else {"in_walk"})
+    squares = cutout_masks.squares(32, 32, size=8, stride=4).areas
+    path = [tmp_path / "d_s1_truth.h5"]
+    found = {
+        name: map_measures.planted_truth(
+            table["mean"].to_numpy(), truth.planted_masks(path, squares, name)
+        ).average_precision
+        for name in ("run", kind)
+    }
+    assert found[kind] > 0.8 and (kind == "states" or found["run"] < 0.6), found
+    last = check_files.read(tmp_path / "e.check.h5")
+    assert last.target.name == kind and last.auc.shape == (1, 5)
+    assert last.auc.mean() < last.auc_random.mean()
+    assert last.moved.shape == last.apart.shape == (1, 5)
+    assert last.moved.mean() > last.moved_random.mean()
+    assert last.apart.mean() > max(0, last.apart_random.mean())
+    # recordings of another target than the decoder's
+    other = write(tmp_path / "other.h5", planted("d", Target("x"), tmp_path), made=None)
+    words = ["--weights", tmp_path / "w.npz", "--recordings", other, *about, "--decoder", "lin"]
+    assert cli.main(["cutout", *map(str, words), "--out", str(tmp_path / "none.tsv")]) == 1

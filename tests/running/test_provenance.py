@@ -288,7 +288,7 @@ BEHIND = {
     "train_roi": 35,
     "fit_linear": 16,
     "hold_out": 39,  # all kinds that are trained in one step
-    "cutout": 61,  # through the one door to decoders of all kinds; fills and logits apart
+    "cutout": 62,  # through the one door to decoders of all kinds; fills, logits, outputs apart
     "shap": 39,  # two ways through a network; what of it is explained, and kept
     "adapt": 56,  # base.records reads the measures of a movie
     "shift": 66,  # as adapt, and images are resized

@@ -81,11 +81,6 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ),
         (
             "speed",
-            {"importance": {"m": {"decoder": "linear", "masks": "squares"}}},
-            "importance.m: of decoders of run and rest only",
-        ),
-        (
-            "speed",
             {
                 "ceilings": {"decoders": ["linear"]},
                 "mice": {m: [f"{m}1", f"{m}2"] for m in "abcde"},

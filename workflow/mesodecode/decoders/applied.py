@@ -109,7 +109,7 @@ class ImageDecoder:
         return torch.cat([self.frame_network.features(batch) for batch in images.batches(parts)])
 
     def read(self, windows: torch.Tensor) -> torch.Tensor:
-        """Map windows of features (N, L, F) to logits (N,)."""
+        """Map windows of features (N, L, F) to logits (N,), of K states (N, K)."""
         if self.half_window is None:
             return self.network.classify(windows[:, 0])
         return self.network.rnn(windows)
@@ -161,7 +161,7 @@ class SignalDecoder:
         return source.frames(at)
 
     def read(self, windows: torch.Tensor) -> torch.Tensor:
-        """Map windows of signals (N, L, R) to logits (N,)."""
+        """Map windows of signals (N, L, R) to logits (N,), of K states (N, K)."""
         return self.network(windows)
 
 
@@ -177,6 +177,11 @@ class Loaded:
     settings: Mapping[str, Any]
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...]
+
+    @property
+    def target(self) -> Target:
+        """What it decodes; mean and SD of a trace are those that its output is standardised by."""
+        return Target.of_settings(self.settings)
 
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
@@ -197,7 +202,6 @@ def load(
         return _fitted(Path(path), device)
     trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
     mice = tuple(trained.train_mice), tuple(trained.valid_mice)
-    Target.of_settings(trained.settings).check_run(path)
     network, settings = trained.build(device), trained.settings
     if (trained.kind == "cnn_rnn") != (cnn is not None):
         raise UserError("--cnn: a decoder of train-rnn needs the CNN that it reads, others none")
@@ -211,6 +215,7 @@ def load(
         if bool(first.settings.get("causal")) != bool(settings.get("causal")):
             raise UserError(f"{cnn}: of it and {path} one is causal and the other is not")
         network = CNNRNNDecoder(first.build(device), network)
+        Target.of_settings(settings).check_same(Target.of_settings(first.settings), path)
         settings = settings | normalising(first.settings)
     kind, w = ("cnn", None) if trained.kind == "cnn" else ("cnn_rnn", settings["half_window"])
     decoder = ImageDecoder(network, w, device, normalising(settings))
@@ -219,16 +224,17 @@ def load(
 
 def _fitted(path: Path, device: torch.device | str) -> Loaded:
     fitted = fitted_files.load(path)
-    Target.of_settings(fitted.settings).check_run(path)
+    target = Target.of_settings(fitted.settings)
+    in_unit = replace(target, mean=0.0, sd=1.0).settings()  # a model gives values as they are
     mice = tuple(fitted.train_mice), tuple(fitted.valid_mice)
     if isinstance(fitted, LinearWeights):
         network = Pixels(fitted).to(device).eval()
-        settings = {"model": "logistic_regression"} | fitted.normalising
+        settings = {"model": "logistic_regression"} | fitted.normalising | in_unit
         decoder = ImageDecoder(network, None, device, fitted.normalising)
         return Loaded(decoder, "linear", settings, *mice)
-    network, settings = of_windows(fitted.model).to(device).eval(), fitted.settings
+    network, settings = of_windows(fitted.model, target).to(device).eval(), fitted.settings
     decoder = SignalDecoder(network, settings, device)
-    return Loaded(decoder, "roi_classical", settings | {"input": "rois"}, *mice)
+    return Loaded(decoder, "roi_classical", settings | {"input": "rois"} | in_unit, *mice)
 
 
 def last_layer(network: nn.Module) -> nn.Linear:

@@ -177,20 +177,18 @@ def weights_of(
     `size` of the frames that it was fitted to (height, width).
     """
     scaler, regression = model.named_steps.values()
-    coef, intercept = np.atleast_2d(regression.coef_), np.atleast_1d(regression.intercept_)
-    fitted = (*_of_states(coef, intercept, regression, target), scaler.mean_, scaler.scale_)
+    fitted = (*of_states(regression, target), scaler.mean_, scaler.scale_)
     mice = tuple(train), tuple(valid)
     about = (*fitted, settings["pixels"], *mice)
     return LinearWeights(*about, size=tuple(size), target=target, **normalising(settings))
 
 
-def _of_states(
-    coef: np.ndarray, intercept: np.ndarray, model: Any, target: Target
-) -> tuple[np.ndarray, np.ndarray]:
+def of_states(model: Any, target: Target) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (P,) and intercept (1,) of a model; of states a row each, (K, P) and (K,).
 
     A state that no training frame was of is never predicted.
     """
+    coef, intercept = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
     if not target.states:
         return coef[0], intercept
     if len(model.classes_) == 2:  # one logit: that of the second against the first

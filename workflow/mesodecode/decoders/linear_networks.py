@@ -10,39 +10,44 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from torch import nn
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.linear import LinearWeights, averaging
+from mesodecode.decoders.fitted_models import predicted_by
+from mesodecode.decoders.linear import LinearWeights, averaging, of_states
+from mesodecode.study.targets import RUN, Target
 
 
 class Readout(nn.Module):
     """A linear model: logit = (x - mean) / scale · weights + intercept.
 
     `forward` maps inputs (N, …), P numbers each, to logits (N,); mean, scale and coef are (P,).
+    Of K states coef is (K, P), intercept (K,), and logits (N, K); of a trace logits are values in
+    its unit.
     """
 
     def __init__(
-        self, mean: np.ndarray, scale: np.ndarray, coef: np.ndarray, intercept: float
+        self, mean: np.ndarray, scale: np.ndarray, coef: np.ndarray, intercept: float | np.ndarray
     ) -> None:
         super().__init__()
         for name, value in (("mean", mean), ("scale", scale)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
-        self.head = nn.Linear(len(coef), 1)
+        self.head = nn.Linear(coef.shape[-1], coef.size // coef.shape[-1])
         set_weights(self.head, coef, intercept)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map inputs (N, …) to logits (N,)."""
-        return self.head((x.flatten(1) - self.mean) / self.scale)[:, 0]
+        """Map inputs (N, …) to logits (N,), (N, K) of states."""
+        made = self.head((x.flatten(1) - self.mean) / self.scale)
+        return made[:, 0] if made.shape[1] == 1 else made
 
 
 class Pixels(Readout):
     """The linear baseline of `mesodecode.decoders.linear` on pseudo-RGB images (N, 3, H, W)."""
 
     def __init__(self, fitted: LinearWeights) -> None:
-        super().__init__(fitted.mean, fitted.scale, fitted.coef, float(fitted.intercept[0]))
+        super().__init__(fitted.mean, fitted.scale, fitted.coef, fitted.intercept)
         # frame t itself is the last channel of a causal decoder's images
         self.pixels, self._channel = fitted.pixels, 2 if fitted.causal else 1
 
@@ -78,38 +83,41 @@ class Pixels(Readout):
 class NotLinear(nn.Module):
     """A model that is not linear: windows (N, T, F) to logits (N,). What `head` reads are windows.
 
-    The logit of a model that gives probabilities only is theirs, at most ±16.
+    The logit of a model that gives probabilities only is theirs, at most ±16. Of a trace outputs
+    are values, of states the logarithms of their probabilities (N, K).
     """
 
-    def __init__(self, model: ClassifierMixin) -> None:
+    def __init__(self, model: BaseEstimator, target: Target = RUN) -> None:
         super().__init__()
-        self.model, self.head = model, nn.Identity()
+        self.model, self.head, self.target = model, nn.Identity(), target
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
         rows = self.head(x.flatten(1)).cpu().numpy()
-        if hasattr(self.model, "decision_function"):
+        if self.target != RUN:
+            found = predicted_by(self.model, rows, self.target)
+            found = np.log(np.clip(found, 1e-7, 1)) if self.target.states else found
+        elif hasattr(self.model, "decision_function"):
             found = self.model.decision_function(rows)
         else:
             found = logit(np.clip(self.model.predict_proba(rows)[:, 1], 1e-7, 1 - 1e-7))
         return torch.as_tensor(found, dtype=torch.float32, device=x.device)
 
 
-def of_windows(model: ClassifierMixin) -> Readout | NotLinear:
+def of_windows(model: BaseEstimator, target: Target = RUN) -> Readout | NotLinear:
     """Return the network of a fitted model of `mesodecode.decoders.roi_classical`."""
     linear = isinstance(model, Pipeline) and hasattr(model[-1], "coef_")
     if not linear:
-        return NotLinear(model)
+        return NotLinear(model, target)
     scaler, fitted = model.named_steps.values()
-    coef, intercept = np.ravel(fitted.coef_), float(np.ravel(fitted.intercept_)[0])
-    return Readout(scaler.mean_, scaler.scale_, coef, intercept)
+    return Readout(scaler.mean_, scaler.scale_, *of_states(fitted, target))
 
 
-def set_weights(head: nn.Linear, coef: np.ndarray, intercept: float) -> None:
-    """Give a layer of one output these weights (P,) and intercept."""
+def set_weights(head: nn.Linear, coef: np.ndarray, intercept: float | np.ndarray) -> None:
+    """Give a layer these weights (P,) and intercept; of K outputs (K, P) and (K,)."""
     with torch.no_grad():
-        head.weight.copy_(torch.as_tensor(coef)[None])
-        head.bias.fill_(intercept)
+        head.weight.copy_(torch.as_tensor(np.atleast_2d(coef)))
+        head.bias.copy_(torch.as_tensor(np.atleast_1d(intercept)))
 
 
 def refit(

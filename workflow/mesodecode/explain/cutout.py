@@ -2,7 +2,8 @@
 
 Ajioka et al. 2024, Fig 3 and Fig S3; occlusion as of Zeiler & Fergus 2014. The score of a mask is
 AUC(intact) - AUC(masked) over a session: 0, the decoder does without the area; above 0, it needs
-it; AUC(intact) - 0.5, it needs nothing else. Below 0, the area misleads it.
+it; AUC(intact) - 0.5, it needs nothing else. Below 0, the area misleads it. Of a trace R² stands
+for the AUC, of named states macro AUC.
 
 What a low score does not say: that the area holds no information. If another area holds the same,
 each is dispensable on its own (mirror pairs and "all but this area" show that). And a filled-in
@@ -21,13 +22,15 @@ import pandas as pd
 import torch
 
 from mesodecode.base.files import UserError
-from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.windows import IMAGE_REACH, decoded
+from mesodecode.decoders.objectives import SCORES, predicted
+from mesodecode.explain import explained
 from mesodecode.explain.cutout_logits import Decoder, Masked
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.explain.cutout_tables import SCORES, SIGNED
+from mesodecode.explain.cutout_tables import scores_of, signed_of
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.sample import Sample
+from mesodecode.study.targets import RUN, Target
 
 
 def cutout_importance(
@@ -84,6 +87,7 @@ def cutout_session(
     feed: str = "auto",
     noise_seed: int | None = None,
     times: bool = False,
+    target: Target = RUN,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """Score masks by what a decoder loses on a session when they hide its images.
@@ -131,6 +135,8 @@ def cutout_session(
     times
         Score also masks that hide the area in one image of the window alone. Images pass the CNN no
         more often, windows the RNN masks x images times.
+    target
+        What the decoder decodes; of states its logits are (N, K).
 
     Returns one row a mask: mask (its name), auc_intact, auc_masked, score (AUC(intact) -
     AUC(masked)), n_frames used, n_run, those of them that are labelled run, and n_decodable, the
@@ -138,6 +144,10 @@ def cutout_session(
     the logit less that of the masked images, mean over frames of run and of rest: what the area
     says, above 0 for run. With `times` a column for each image of the window, named by its frame
     relative to the decoded one: the score of hiding the area there alone.
+    Of another target auc is its metric, there is no n_run, and for in_run and in_rest stand, of a
+    trace, in_high and in_low, in its unit, over frames above its mean over these frames and below;
+    of states in_{state}, what the area says for each over its frames: of the logits, less their
+    mean over states.
     Raises UserError if masks and images differ in size, an option is out of range, a decoder lacks
     its half_window or has no use for it, or the frames used are none or of one state.
     """
@@ -157,41 +167,78 @@ def cutout_session(
         blur_sigma=blur_sigma,
         batch_size=batch_size,
         feed=feed,
+        outputs=target.outputs,
         device=device,
     )
     at, n_decodable = frames_used(recording, session.half_window, frame_step, run_length)
     labels = recording.labels[at]
     if len(np.unique(labels)) < 2:
-        states = f" ({'run' if labels[0] else 'rest'})" if len(labels) else ""
-        raise UserError(
-            f"{recording.path}: {len(at)} frames to decode, of fewer than two states{states}; an "
-            "AUC needs both: lower frame_step or run_length"
-        )
+        raise UserError(f"{recording.path}: {len(at)} frames to decode, {_alike(labels, target)}")
     logits, alone = session.logits(masks.areas, at, noise_seed=noise_seed, times=times)
-    scores = _scores(masks, labels, logits).assign(n_decodable=n_decodable)
+    scores = _scores(masks, labels, logits, target).assign(n_decodable=n_decodable)
+    columns = scores_of(target.kind)
+    intact = scores[columns[0]].iloc[0]
     by_image = {
-        str(frame): [scores["auc_intact"].iloc[0] - roc_auc(labels, row) for row in rows]
+        str(frame): [intact - score(labels, row, target) for row in rows]
         for frame, rows in zip(session.window.tolist(), alone, strict=False)
     }
-    return scores.assign(**by_image)[["mask", *SCORES, *SIGNED, *by_image]]
+    return scores.assign(**by_image)[["mask", *columns, *signed_of(scores), *by_image]]
 
 
-def _scores(masks: CutoutMasks, labels: np.ndarray, logits: np.ndarray) -> pd.DataFrame:
-    """Return a row a mask: what logits (M + 1, N) of labels (N,), intact and masked, say of it."""
-    intact, *masked = (roc_auc(labels, row) for row in logits)
-    says = (logits[:1] - logits[1:]).astype(np.float64)
+def _alike(labels: np.ndarray, target: Target) -> str:
+    """Return what is wrong with labels (N,) that are all the same, and what to do."""
+    if target != RUN:
+        return (
+            f"all alike in {target.name}; {target.kind.axis} needs two values: lower frame_step or "
+            "run_length"
+        )
+    states = f" ({'run' if labels[0] else 'rest'})" if len(labels) else ""
+    return f"of fewer than two states{states}; an AUC needs both: lower frame_step or run_length"
+
+
+def score(labels: np.ndarray, logits: np.ndarray, target: Target = RUN) -> float:
+    """Return the score of a target of logits (N,), of states (N, K), with labels (N,)."""
+    made = logits if target == RUN else predicted(torch.from_numpy(logits), target)
+    return SCORES[target.kind.metric](labels, made)
+
+
+def _scores(
+    masks: CutoutMasks, labels: np.ndarray, logits: np.ndarray, target: Target
+) -> pd.DataFrame:
+    """Return a row a mask: what logits (M + 1, N) of labels (N,), intact and masked, say of it.
+
+    Of states logits are (M + 1, N, K).
+    """
+    intact_by, masked_by, *_ = scores_of(target.kind)
+    intact, *masked = (score(labels, row, target) for row in logits)
     return pd.DataFrame(
         {
             "mask": masks.names,
-            "auc_intact": intact,
-            "auc_masked": masked,
+            intact_by: intact,
+            masked_by: masked,
             "score": intact - np.array(masked),
             "n_frames": len(labels),
-            "n_run": int(labels.sum()),
-            "in_run": says[:, labels == 1].mean(axis=1),
-            "in_rest": says[:, labels == 0].mean(axis=1),
+            "n_run": int((labels == 1).sum()),
+            **_says((logits[:1] - logits[1:]).astype(np.float64), labels, target),
         }
     )
+
+
+def _says(change: np.ndarray, labels: np.ndarray, target: Target) -> dict[str, np.ndarray]:
+    """Return what areas (M,) say, by the logits (M, N), or (M, N, K), less those without them."""
+    sides = explained.one_side(torch.as_tensor(labels), target).numpy()
+    if target.states:
+        change = change - change.mean(axis=-1, keepdims=True)
+        return {
+            f"in_{state}": change[:, there, code].mean(axis=1) if there.any() else np.nan
+            for code, (state, there) in enumerate(zip(target.states, sides, strict=True))
+        }
+    (there,), (one, other) = sides, target.kind.sides
+    change = change * target.sd
+    return {
+        f"in_{one}": change[:, there].mean(axis=1),
+        f"in_{other}": change[:, ~there].mean(axis=1),
+    }
 
 
 def frames_used(

@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 from mesodecode.base.plots import MM, PALETTE, STYLE
 from mesodecode.explain.cortex import COLOURS, is_truth, mean_image
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.explain.cutout_tables import pixel_map
+from mesodecode.explain.cutout_tables import kind_of, pixel_map
 from mesodecode.recordings.masks import read_masks
 from mesodecode.recordings.recording import Recording
 
@@ -66,11 +66,15 @@ def draw(
             aspect=40,
             shrink=0.5,
             ticks=MaxNLocator(5),
-            label="AUC lost when hidden",
+            label=_lost(table),
         )
         for axes, letter in ((left, "A"), (right, "B")):
             axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
     return figure
+
+
+def _lost(table: pd.DataFrame) -> str:
+    return f"{kind_of(table.columns).axis} lost when hidden"
 
 
 def grid(names: tuple[str, ...]) -> np.ndarray | None:
@@ -160,7 +164,7 @@ def _points(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
     axes.set_xlim(-0.6, len(inside) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel(inside[0].split(" ")[0].capitalize())
-    axes.set_ylabel("AUC lost when hidden")
+    axes.set_ylabel(_lost(table))
     if paired:
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
 
@@ -206,11 +210,11 @@ def caption(
         each = (
             f"mean ± sample SD for each of {len(masks)} {kind} of {masks.areas[0].any(1).sum()} px"
         )
-    counts = table.iloc[0]
+    counts, score = table.iloc[0], kind_of(table.columns).axis
     frames, decodable = (f"{counts[key]:,}" for key in ("n_frames", "n_decodable"))
     return (
-        f"How much {decoder} loses when an area of its images is hidden: AUC(intact) - "
-        "AUC(masked), mean over the test sessions of an allocation; hidden pixels show "
+        f"How much {decoder} loses when an area of its images is hidden: {score}(intact) - "
+        f"{score}(masked), mean over the test sessions of an allocation; hidden pixels show "
         f"{fill}. A: on the mean image of session {session}, by pixel the mean over the masks that "
         "hide it; the stronger the colour, the larger the loss. Numbers: ROIs, where known. B: "
         f"{each}, over allocations (n = {counts['n']}). Used: {frames} of {decodable} decodable "

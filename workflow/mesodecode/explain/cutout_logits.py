@@ -48,12 +48,13 @@ class Masked:
         blur_sigma: float = 0.0625,
         batch_size: int | None = None,
         feed: str = "auto",
+        outputs: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         if fill not in FILLS:
             raise UserError(f"fill '{fill}': must be one of {', '.join(FILLS)}")
         self._recording, self._feed, self._device = recording, feed, torch.device(device)
-        self._fill = fill, blur_sigma
+        self._fill, self._more = (fill, blur_sigma), (outputs,) if outputs > 1 else ()
         self._cnn, self._read_out, width = _stages(decoder, half_window, self._device)
         self._batch = BATCH[self._device.type] if batch_size is None else batch_size
         if self._batch < 1:
@@ -77,7 +78,8 @@ class Masked:
         """Return the logits (M + 1, N) of frames `at` (N,): intact, then under each mask.
 
         at, ascending; areas (M, H, W), True where a mask hides the image. With `times` also the
-        logits (T, M, N) under each mask in one image of the window alone; else (0, M, N).
+        logits (T, M, N) under each mask in one image of the window alone; else (0, M, N). Of a
+        decoder of several `outputs` both have one axis more, of these.
         """
         images, hide = self._images, Fill(areas, *self._fill, self._device)
         needed, windows = torch.unique(
@@ -87,9 +89,9 @@ class Masked:
         if noise_seed is not None:
             own = recording_noise.pixel_sd(images, needed, self._batch)
         firsts, lasts = windows[:, 0].contiguous(), windows[:, -1].contiguous()
-        logits = torch.empty(len(hide), len(at), device=images.device)
+        logits = torch.empty(len(hide), len(at), *self._more, device=images.device)
         n_times = len(self.window) if times else 0
-        alone = torch.empty(n_times, len(hide) - 1, len(at), device=images.device)
+        alone = torch.empty(n_times, len(hide) - 1, len(at), *self._more, device=images.device)
         kept, begin, done = None, 0, 0  # features (M + 1, n, F) from needed image `begin` on
         parts = needed.split(self._batch)
         with Progress(len(hide) * len(needed), "masked images", "cut-out") as progress:
@@ -105,7 +107,7 @@ class Masked:
                 whole = windows[done:ready] - begin
                 logits[:, done:ready] = _read(self._read_out, kept, whole)
                 if times and len(whole):
-                    alone[..., done:ready] = _read_alone(self._read_out, kept, whole)
+                    alone[:, :, done:ready] = _read_alone(self._read_out, kept, whole)
                 if ready < len(at):
                     kept, begin = kept[:, firsts[ready] - begin :], int(firsts[ready])
                 done = ready
@@ -128,7 +130,7 @@ def _stages(
     if not pair and not isinstance(decoder, CNNRNNDecoder):
         if half_window:
             raise UserError(f"half_window {half_window}: this decoder takes one image, not windows")
-        return (lambda images: decoder(images)[:, None]), (lambda windows: windows[:, 0, 0]), 1
+        return (lambda images: decoder(images).reshape(len(images), -1)), _only_image, 1
     if half_window is None or half_window < 0:
         raise UserError(f"half_window: {half_window}; a decoder with an RNN needs 0 or more images")
     cnn, rnn = decoder if pair else (decoder.cnn, decoder.rnn)
@@ -144,14 +146,20 @@ def _stages(
     return features, rnn, 2 * half_window + 1
 
 
+def _only_image(windows: Tensor) -> Tensor:
+    """Return the logits of windows of one image (N, 1, K): (N,), or (N, K) of several outputs."""
+    made = windows[:, 0]
+    return made[:, 0] if made.shape[1] == 1 else made
+
+
 def _read(read_out: Stage, features: Tensor, windows: Tensor) -> Tensor:
     """Return the logits (M, n) of windows (n, T) of numbers of features (M, K, F)."""
     n_masks, n_images, _ = features.shape
     starts = torch.arange(n_masks)[:, None, None] * n_images
     rows = (starts + windows).flatten(0, 1).to(features.device)
     flat = features.flatten(0, 1)
-    parts = [read_out(flat[part]) for part in rows.split(WINDOWS)]
-    return torch.cat(parts).view(n_masks, len(windows))
+    made = torch.cat([read_out(flat[part]) for part in rows.split(WINDOWS)])
+    return made.view(n_masks, len(windows), *made.shape[1:])
 
 
 def _read_alone(read_out: Stage, features: Tensor, windows: Tensor) -> Tensor:
@@ -161,10 +169,10 @@ def _read_alone(read_out: Stage, features: Tensor, windows: Tensor) -> Tensor:
     """
     windows = windows.to(features.device)
     intact = features[0][windows]
-    found = intact.new_empty(windows.shape[1], len(features) - 1, len(windows))
+    found = []
     for place, images in enumerate(windows.T):
-        for mask, masked in enumerate(features[1:]):
+        for masked in features[1:]:
             mixed = intact.clone()
             mixed[:, place] = masked[images]
-            found[place, mask] = torch.cat([read_out(part) for part in mixed.split(WINDOWS)])
-    return found
+            found.append(torch.cat([read_out(part) for part in mixed.split(WINDOWS)]))
+    return torch.stack(found).unflatten(0, (windows.shape[1], len(features) - 1))

@@ -17,10 +17,11 @@ from mesodecode.decoders.applied import load
 from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.explain import cutout
 from mesodecode.explain.cutout_masks import masks_of, part
-from mesodecode.explain.cutout_tables import COLUMNS, SIGNED, frames_of
-from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.explain.cutout_tables import columns_of, counts_of, frames_of, signed_of
+from mesodecode.recordings.recording import Recording, mice_of, target_of
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.kinds import KINDS
+from mesodecode.study.targets import RUN, Target
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ImageDecoder:
     half_window: int | None
     allocation: Allocation
     normalising: Mapping[str, Any]
+    target: Target = RUN
 
 
 def load_decoder(
@@ -40,18 +42,22 @@ def load_decoder(
 
     `weights` of train-cnn, finetune, fit-linear (.npz), or of train-rnn together with those of the
     frozen CNN that it reads, `cnn`.
-    Raises UserError if the decoder has seen a mouse of `recordings`, or the files do not fit.
+    Raises UserError if the decoder has seen a mouse of `recordings`, or is of another target, or
+    the files do not fit.
     """
     loaded = load(weights, cnn)
     if not KINDS[loaded.kind].of_images:
         raise UserError(f"{weights}: a '{loaded.kind}' decoder reads no images, to cut areas from")
+    loaded.target.check_same(target_of(recordings), weights)
     decoder, network = loaded.decoder, loaded.decoder.network
     if isinstance(network, Pixels):
         network.check_size(*recordings[0].shape[1:])
     if cnn:  # which makes features that are rounded as in the files of `mesodecode extract`
         network = network.cnn, network.rnn
     allocation = loaded.allocate(mice_of(recordings))
-    return ImageDecoder(network, decoder.half_window, allocation, decoder.normalising)
+    return ImageDecoder(
+        network, decoder.half_window, allocation, decoder.normalising, loaded.target
+    )
 
 
 def score_sessions(
@@ -63,13 +69,13 @@ def score_sessions(
     block: tuple[int, int] = (1, 1),
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
-    """Score a block of masks on every test session; return the `COLUMNS` of `cutout_tables`.
+    """Score a block of masks on every test session; return the columns of `cutout_tables`.
 
-    And `SIGNED`, and with `times` a column for each image of a window (see `cutout_session`).
+    Also what areas say, and with `times` each image of a window (see `cutout_session`).
 
     `settings` are those of importance/cutout.yaml; `name` is the decoder's.
     Raises UserError as `cutout_session` does, if sessions of one allocation have other masks, or
-    if none of them has both states among the frames that are used.
+    if none of them has both states, or two values, among the frames that are used.
     """
     masks = [masks_of(settings, recording) for recording in recordings]
     for recording, other in zip(recordings, masks, strict=True):
@@ -85,26 +91,30 @@ def score_sessions(
         chosen = part(all_masks, *block)
         at, n_decodable = cutout.frames_used(recording, decoder.half_window or 0, **frames)
         labels = recording.labels[at]
-        if len(np.unique(labels)) == 2:
+        if len(np.unique(labels)) >= 2:
             table = cutout.cutout_session(
                 decoder.network,
                 recording,
                 chosen,
                 **{"half_window": decoder.half_window, "device": device, **hiding, **frames},
                 times=settings["times"],
+                target=decoder.target,
             )
         else:
             counts = {"n_frames": len(at), "n_run": int(labels.sum()), "n_decodable": n_decodable}
+            counts = {key: counts[key] for key in counts_of(decoder.target.kind)}
             table = pd.DataFrame({"mask": chosen.names}).assign(**counts)
         tables.append(table.assign(session=recording.session))
     tell_short({one["session"].iloc[0]: int(one["n_decodable"].iloc[0]) for one in tables})
     rows = pd.concat(tables, ignore_index=True)
-    rows = rows.reindex(columns=[*COLUMNS, *SIGNED, *frames_of(rows)])
-    if rows["score"].isna().all():
+    columns = columns_of(decoder.target.kind)
+    if "score" not in rows:
+        what = "have both states" if decoder.target == RUN else f"differ in {decoder.target.name}"
         raise UserError(
-            f"{decoder.allocation.id}: in no test session do the frames used have both states; "
-            "lower frame_step or run_length"
+            f"{decoder.allocation.id}: in no test session do the frames used {what}; lower "
+            "frame_step or run_length"
         )
+    rows = rows.reindex(columns=[*columns, *signed_of(rows), *frames_of(rows)])
     about = {
         "decoder": name,
         "allocation": decoder.allocation.id,

@@ -1,14 +1,15 @@
 """Tables of cut-out scores: those of all sessions, a row a mask over allocations, a map of pixels.
 
 The score of a mask in an allocation is the mean over its test sessions of AUC(intact) -
-AUC(masked), see `cutout`. A session whose decoded frames are all of one state has no AUC; it
-stays in the table of sessions, with NaN, and counts nowhere else.
+AUC(masked), see `cutout`, or of what else scores a target (`Kind.metric`). A session whose decoded
+frames are all of one state has no AUC; it stays in the table of sessions, with NaN, and counts
+nowhere else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,38 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.decoders.predictions import ATTRIBUTES
 from mesodecode.explain.cutout_masks import CutoutMasks
+from mesodecode.study.targets import KINDS, Kind
 
-COUNTS = ("n_frames", "n_run", "n_decodable")
-SCORES = ("auc_intact", "auc_masked", "score", *COUNTS)
-COLUMNS = (*ATTRIBUTES, "session", "mask", *SCORES)
-SIGNED = ("in_run", "in_rest")  # further columns of the file of an allocation; see `cutout_session`
+
+def counts_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of how many frames a score of a kind of target is of."""
+    return (
+        ("n_frames", "n_run", "n_decodable") if kind.name == "run" else ("n_frames", "n_decodable")
+    )
+
+
+def scores_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of numbers of a kind of target."""
+    return f"{kind.metric}_intact", f"{kind.metric}_masked", "score", *counts_of(kind)
+
+
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of the table of sessions of a kind of target."""
+    return *ATTRIBUTES, "session", "mask", *scores_of(kind)
+
+
+COLUMNS = columns_of(KINDS["run"])
+
+
+def kind_of(columns: Collection[str]) -> Kind:
+    """Return the kind of target that a table is of, by its columns; run and rest if of none."""
+    found = (kind for kind in KINDS.values() if f"{kind.metric}_intact" in columns)
+    return next(found, KINDS["run"])
+
+
+def signed_of(columns: Iterable[str]) -> list[str]:
+    """Return the further columns that say what areas say; see `cutout_session`."""
+    return [name for name in columns if name.startswith("in_")]
 
 
 def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -49,7 +77,9 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def _read(path: str | Path) -> pd.DataFrame:
-    table = read_table(path, COLUMNS, (*SCORES, *SIGNED))
+    header = read_table(path).columns
+    kind = kind_of(header)
+    table = read_table(path, columns_of(kind), (*scores_of(kind), *signed_of(header)))
     frames = frames_of(table)
     return table.assign(**table[frames].apply(pd.to_numeric, errors="coerce"))
 
@@ -62,7 +92,7 @@ def frames_of(rows: pd.DataFrame) -> list[str]:
 def allocation_scores(rows: pd.DataFrame, value: str = "score") -> pd.DataFrame:
     """Return the scores (masks × allocations): means over the sessions that have one.
 
-    `value`: of `SIGNED` or `frames_of`, in their place.
+    `value`: of `signed_of` or `frames_of`, in their place.
     """
     scores = rows.groupby(["mask", "allocation"], sort=False)[value].mean().unstack()
     return scores.loc[rows["mask"].unique(), rows["allocation"].unique()]
@@ -73,7 +103,8 @@ def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False
 
     mask; mirror (the mask on the other side, "" if none is, or not `mirrored`); x, y (centre) and
     area in px; n (allocations), mean, sd (sample SD), lowest and highest score; mean auc_intact and
-    auc_masked; n_sessions with a score, and their n_frames used, n_run of them and n_decodable.
+    auc_masked (or of the target's metric); n_sessions with a score, and their n_frames used, n_run
+    of them (of run and rest) and n_decodable.
     Raises UserError if rows are of other masks.
     """
     if set(masks.names) != set(rows["mask"]):
@@ -81,7 +112,8 @@ def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False
             "the scores are of other masks than these; give the settings of the cut-out"
         )
     scores = allocation_scores(rows).loc[list(masks.names)]
-    aucs = rows.groupby(["mask", "allocation"], sort=False)[["auc_intact", "auc_masked"]].mean()
+    kind = kind_of(rows.columns)
+    aucs = rows.groupby(["mask", "allocation"], sort=False)[[*scores_of(kind)[:2]]].mean()
     aucs = aucs.groupby("mask").mean().loc[scores.index]
     scored = rows[rows["score"].notna()].drop_duplicates("session")
     centres = masks.centres()
@@ -99,7 +131,7 @@ def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False
             },
             **{key: aucs[key].to_numpy() for key in aucs},
             "n_sessions": len(scored),
-            **{key: int(scored[key].sum()) for key in COUNTS},
+            **{key: int(scored[key].sum()) for key in counts_of(kind)},
         }
     ).rename(columns={"std": "sd", "min": "lowest", "max": "highest"})
 
@@ -107,13 +139,13 @@ def mask_table(rows: pd.DataFrame, masks: CutoutMasks, *, mirrored: bool = False
 def signed_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row a mask, over allocations: mask, n, score, sd (sample SD), in_run and in_rest.
 
-    in_run and in_rest in logits, see `cutout_session`.
+    in_run and in_rest in logits, see `cutout_session`, which has other sides for other targets.
     """
     scores = allocation_scores(rows)
     table = pd.DataFrame({"mask": scores.index, "n": scores.notna().sum(axis=1).to_numpy()})
     table = table.assign(score=scores.mean(axis=1).to_numpy(), sd=scores.std(axis=1).to_numpy())
     return table.assign(
-        **{key: allocation_scores(rows, key).mean(axis=1).to_numpy() for key in SIGNED}
+        **{key: allocation_scores(rows, key).mean(axis=1).to_numpy() for key in signed_of(rows)}
     )
 
 

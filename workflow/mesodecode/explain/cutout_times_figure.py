@@ -14,11 +14,14 @@ from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
 from mesodecode.explain.signed_figure import PANELS, bar, centred, heat, span
 
-LABEL = "AUC lost when hidden in one image"
 
+def draw(
+    table: pd.DataFrame, masks: CutoutMasks, image: np.ndarray, rate: float, score: str = "AUC"
+) -> Figure:
+    """Draw a `cutout_tables.times_table` by mask and time, and on a mean image (H, W).
 
-def draw(table: pd.DataFrame, masks: CutoutMasks, image: np.ndarray, rate: float) -> Figure:
-    """Draw a `cutout_tables.times_table` by mask and time, and on a mean image (H, W)."""
+    `score`: what is lost, in words.
+    """
     values = table.pivot(index="frame", columns="mask", values="mean")[list(masks.names)]
     frame, mean = values.index.to_numpy(), values.to_numpy()
     norm = centred(mean)
@@ -33,7 +36,7 @@ def draw(table: pd.DataFrame, masks: CutoutMasks, image: np.ndarray, rate: float
         heat(axes, names, frame, mean[:, shown], rate, norm)
         axes.set_xlabel(masks.names[0].split(" ")[0].capitalize())
         axes.set_title("A", loc="left", fontweight="bold", fontsize=8)
-        bar(axes, norm, "right", LABEL)
+        bar(axes, norm, "right", f"{score} lost when hidden in one image")
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
         for panel, part in zip(panels, parts, strict=True):
             on_image(panel, pixel_map(masks, mean[part].mean(axis=0)), image, None, norm)
@@ -44,11 +47,11 @@ def draw(table: pd.DataFrame, masks: CutoutMasks, image: np.ndarray, rate: float
     return figure
 
 
-def caption(table: pd.DataFrame, decoder: str, session: str) -> str:
+def caption(table: pd.DataFrame, decoder: str, session: str, score: str = "AUC") -> str:
     """Return the figure's caption, in plain text; the image is that of `session`."""
     return (
-        f"When {decoder} needs an area: AUC(intact) - AUC(masked) with the area hidden in one "
-        f"image of the window alone, mean over allocations (n = {table['n'].max()}). Red: the "
+        f"When {decoder} needs an area: {score}(intact) - {score}(masked) with the area hidden in "
+        f"one image of the window alone, mean over allocations (n = {table['n'].max()}). Red: the "
         "decoder loses, blue: the area misled it, white: it does without. A: by area and time of "
         f"the image; dashed: the decoded frame. B: on the mean image of session {session}, mean "
         "over the images of each part of the window; by pixel the mean over the masks that hide "

@@ -12,10 +12,11 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mesodecode.study.targets import Target
+from mesodecode.study.targets import RUN, Target
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ def network_of(network: nn.Module, target: Target) -> nn.Module:
     return network
 
 
+def numbers(logits: np.ndarray, target: Target) -> np.ndarray:
+    """Return what is explained (Q, …) of logits (…), or of states (…, K), in its unit."""
+    if target.states:
+        return np.moveaxis(logits - logits.mean(axis=-1, keepdims=True), -1, 0)
+    return logits[None] if target == RUN else logits[None] * target.sd + target.mean
+
+
 def one_side(labels: Tensor, target: Target) -> Tensor:
     """Return which windows are on the first of `Kind.sides`, bool (K, N), a row an output.
 
@@ -61,7 +69,7 @@ def one_side(labels: Tensor, target: Target) -> Tensor:
     """
     if target.states:
         return labels == torch.arange(target.outputs, device=labels.device)[:, None]
-    middle = 0.5 if target.kind.name == "run" else labels.mean()
+    middle = 0.5 if target.kind.name == "run" else labels.double().mean()
     return (labels > middle)[None]
 
 

@@ -49,7 +49,6 @@ LIMIT = 500  # windows or frames of a test mouse (and windows of the background)
 DRAWS, DRAWS_OF_MASKS = 20, 5  # random orders: p of the deletion check can reach 1/21, 1/6
 RUN = 60  # consecutive frames, whose windows share their images
 FEW = 10  # of so many images that are looked at one: one by one, and by sign
-STATES = ("in_rest", "in_run")  # as labels are 0 and 1
 
 Network = TypeVar("Network")
 
@@ -153,49 +152,54 @@ def check_cutout(
     draws: int = DRAWS_OF_MASKS,
     noise_draws: int = 0,
     seed: int = 0,
+    target: Target | None = None,
     device: torch.device | str = "cpu",
 ) -> MapCheck:
     """Check the cut-out map of an image decoder.
 
     `decoder` and half_window as of `cutout_session`; `masks`, those of each recording; `settings`,
     its fill, blur_sigma, frame_step and run_length; `signed`, what masks say in all allocations, as
-    of `maps.read_cutout`; the rest as of `check_shap`. Where the frames of the map are many, fewer
-    are used, about `limit` in all sessions together, in runs of `RUN` at most; a session of one
-    state is left out. Scores and curves are means over sessions.
+    of `maps.read_cutout`; `target`, what is decoded, None: run and rest; the rest as of
+    `check_shap`. Where the frames of the map are many, fewer are used, about `limit` in all
+    sessions together, in runs of `RUN` at most; a session of one state is left out. Scores and
+    curves are means over sessions.
 
     Units are masks; what is removed and how: `removed_areas`. In random orders the masks have
     random ranks for scores, so that the same area is removed, as smoothly. One by one and by sign
     about every `FEW`-th frame is used, in runs as long as a window. Removed pixels are filled as in
     the map.
-    Raises UserError if no session has both states.
+    Raises UserError if no session has both states, or two values.
     """
-    rng = _generator(seed, allocation.id)
+    rng, target = _generator(seed, allocation.id), target or Target()
     networks = decoder, randomised(decoder, int(rng.integers(2**31)))
     orders = _orders(maps, allocation.test, masks[0].names, draws, rng)
-    says = _said(signed or {}, allocation.test, masks[0], draws, rng)
+    says = _said(signed or {}, allocation.test, masks[0], target, draws, rng)
     luck = _generator(seed, f"noise of {allocation.id}")
     seeds = [None, *luck.integers(2**31, size=noise_draws).tolist()] if noise_draws else []
     wanted = limit / len(recordings)
     options = {key: settings[key] for key in ("fill", "blur_sigma")}
     options |= {"half_window": half_window, "device": device}
+    about = options, seeds, orders, says, target
     found = [
-        _check_session(networks, recording, areas, frames, wanted, options, seeds, orders, says)
+        _check_session(networks, recording, areas, frames, wanted, *about)
         for recording, areas in zip(recordings, masks, strict=True)
         if (frames := _frames(recording, half_window, settings, wanted)) is not None
     ]
     if not found:
         raise UserError(
-            f"{', '.join(str(r.path) for r in recordings)}: no session has both run and rest, so "
-            "there is no AUC to check a map by"
+            f"{', '.join(str(r.path) for r in recordings)}: no session has "
+            f"{'both run and rest' if target == Target() else f'two values of {target.name}'}, so "
+            f"there is no {target.kind.axis} to check a map by"
         )
     scores, noisy, removed = zip(*found, strict=True)
     curves = deletion.mean(removed)
-    return MapCheck(
+    return checked(
+        target,
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
         unit=masks[0].names,
         randomised=np.mean(scores, axis=0),
-        planted=planted_masks(truth, masks[0].areas),
+        planted=planted_masks(truth, masks[0].areas, target.name),
         share=np.array(Areas.shares),
         auc_intact=curves.auc_intact,
         n_windows=curves.n,
@@ -215,42 +219,48 @@ def _check_session(
     options: Mapping[str, Any],
     seeds: Sequence[int | None],
     orders: Sequence[np.ndarray],
-    says: Sequence[np.ndarray],
+    says: Sequence[Sequence[np.ndarray]],
+    target: Target,
 ) -> tuple[np.ndarray, list[np.ndarray], deletion.Curves]:
     """Return the scores (U,) of random weights, those with noise of `seeds`, and the curves.
 
     `networks`: the decoder, and with random weights; `frames`: which are used, as of `_frames`.
     """
     decoder, untrained = networks
-    scores = cutout_session(untrained, recording, masks, **options, **frames)["score"]
+    how = {**options, **frames, "target": target}
+    scores = cutout_session(untrained, recording, masks, **how)["score"]
     noisy = [
-        cutout_session(decoder, recording, masks, noise_seed=one, **options, **frames)["score"]
-        for one in seeds
+        cutout_session(decoder, recording, masks, noise_seed=one, **how)["score"] for one in seeds
     ]
-    session = Masked(decoder, recording, **options)
+    session = Masked(decoder, recording, outputs=target.outputs, **options)
     half = session.half_window
     at, n = frames_used(recording, half, **frames)
     few, _ = frames_used(recording, half, math.ceil(n / math.ceil(wanted / FEW)), 2 * half + 1)
-    areas = Areas(session, masks, recording.labels, at, few)
-    return scores.to_numpy(), noisy, deletion.curves(areas, orders, [says] if says else ())
+    areas = Areas(session, masks, recording.labels, at, few, target)
+    return scores.to_numpy(), noisy, deletion.curves(areas, orders, says)
 
 
 def _said(
     signed: Mapping[str, pd.DataFrame],
     test_mice: Sequence[str],
     masks: CutoutMasks,
+    target: Target,
     draws: int,
     rng: np.random.Generator,
-) -> list[np.ndarray]:
+) -> list[list[np.ndarray]]:
     """Return what masks say in rest and in run (2, U), and `draws` times with masks exchanged.
 
-    By maps of other mice; nothing where there is none.
+    A list for each output: of a trace in low and high values; of states each in its own frames, and
+    nothing in others. By maps of other mice; nothing where there is none.
     """
-    others = [_other_maps(signed[state], test_mice) for state in STATES if state in signed]
+    sides = target.states or target.kind.sides[::-1]
+    others = [_other_maps(signed[f"in_{side}"], test_mice) for side in sides if signed]
     if not others or others[0].empty:
         return []
-    own = np.array([one[list(masks.names)].mean().to_numpy() for one in others])
-    return deletion.exchanged(own, np.flatnonzero(inside(masks)), draws, rng)
+    found = np.array([one[list(masks.names)].mean().to_numpy() for one in others])
+    of_outputs = [np.array([0 * one, one]) for one in found] if target.states else [found]
+    kept = np.flatnonzero(inside(masks))
+    return [deletion.exchanged(own, kept, draws, rng) for own in of_outputs]
 
 
 @torch.no_grad()
@@ -318,6 +328,6 @@ def _frames(
     _, n = frames_used(recording, half_window or 0, 1, run_length)
     for step in range(max(settings["frame_step"], math.ceil(n / wanted)), 0, -1):
         at, _ = frames_used(recording, half_window or 0, step, run_length)
-        if len(np.unique(recording.labels[at])) == 2:
+        if len(np.unique(recording.labels[at])) >= 2:
             return {"frame_step": step, "run_length": run_length}
     return None

@@ -12,13 +12,12 @@ from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
 from mesodecode.explain.map_mice import PERMUTED, ZERO
 from mesodecode.scores.mouse_tests import LEVEL
 
-QUANTITY = {"ROI": "Mean |SHAP|,\nsummed over frames", "mask": "AUC lost when hidden"}
 
-
-def draw(table: pd.DataFrame, means: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, means: pd.DataFrame, score: str = "AUC") -> Figure:
     """Draw what `map_mice.over_mice` returned, and the means of mice (mice × units) behind it.
 
-    `means` are those of the maps, or of their differences to `permuted labels`.
+    `means` are those of the maps, or of their differences to `permuted labels`; `score`: what is
+    lost when a mask hides its area, in words.
     """
     kind, tested = str(means.columns.name), bool(table["against"].iloc[0])
     prefix = "difference_" if tested else ""
@@ -68,14 +67,17 @@ def draw(table: pd.DataFrame, means: pd.DataFrame) -> Figure:
         axes.tick_params(axis="x", length=0)
         axes.set_xlabel(kind if kind == "ROI" else kind.capitalize())
         less = "\nless that with permuted labels" if table["against"].iloc[0] == PERMUTED else ""
-        axes.set_ylabel(f"{QUANTITY[kind]}{less}")
+        quantity = {"ROI": "Mean |SHAP|,\nsummed over frames", "mask": f"{score} lost when hidden"}
+        axes.set_ylabel(f"{quantity[kind]}{less}")
     return figure
 
 
-def caption(table: pd.DataFrame, decoder: str, kind: str, words: str) -> str:
+def caption(table: pd.DataFrame, decoder: str, kind: str, words: str, score: str = "AUC") -> str:
     """Return the figure's caption, in plain text; `words` as of `map_mice.in_words`."""
     first = table.iloc[0]
-    what = {"ROI": "ROI's mean |SHAP|, summed over the window", "mask": "mask's loss of AUC"}[kind]
+    what = {"ROI": "ROI's mean |SHAP|, summed over the window", "mask": f"mask's loss of {score}"}[
+        kind
+    ]
     less = ", less that of the decoder of permuted labels" if first["against"] == PERMUTED else ""
     stars = ""
     if first["p_smallest"] < LEVEL:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
 from mesodecode.explain import cutout_tables, shap_files
 
 
@@ -39,7 +40,7 @@ def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_fil
 
 
 def read_cutout(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Return what `read` does of a cut-out, and such tables of what masks say, by `SIGNED`.
+    """Return what `read` does of a cut-out, and such tables of what masks say, by column.
 
     None of these where the files are of a version that did not keep them.
     """
@@ -50,7 +51,7 @@ def read_cutout(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, dict[str, pd
         scores = cutout_tables.allocation_scores(rows, value).T
         return scores.set_index(pd.Index(mice[scores.index], name="test_mouse"), append=True)
 
-    signed = {value: table(value) for value in cutout_tables.SIGNED if value in rows}
+    signed = {value: table(value) for value in cutout_tables.signed_of(rows)}
     return _complete(table("score")), signed
 
 
@@ -62,6 +63,13 @@ def _complete(scores: pd.DataFrame) -> pd.DataFrame:
             "complete maps of one analysis"
         )
     return scores
+
+
+def scored_by(paths: Sequence[str | Path]) -> str:
+    """Return what maps of a cut-out are losses of, in words; those of SHAP are of none: AUC."""
+    first = _files(paths)[0]
+    columns = read_table(first).columns if first.suffix == ".tsv" else ()
+    return cutout_tables.kind_of(columns).axis
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
-from mesodecode.base.roc_auc import roc_auc
+from mesodecode.explain import explained
+from mesodecode.explain.cutout import score
 from mesodecode.explain.cutout_logits import Masked
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import inside, pixel_map
 from mesodecode.explain.deletion import descending, removals
+from mesodecode.study.targets import RUN, Target
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the image's area
 
@@ -23,7 +26,8 @@ SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the image's area
 class Areas:
     """Frames `at` (N,) of a session and their labels; masks of "all but" an area stay out.
 
-    `few`: the frames of which areas are removed one by one and by sign. A `deletion.Subject`.
+    `few`: the frames of which areas are removed one by one and by sign. A `deletion.Subject`, whose
+    outputs are those that maps explain (`explained`).
     """
 
     shares = SHARES
@@ -35,41 +39,44 @@ class Areas:
         labels: np.ndarray,
         at: np.ndarray,
         few: np.ndarray,
+        target: Target = RUN,
     ) -> None:
         """Take the labels (T,) of all frames of the session, and those that are used."""
-        self._labels = labels[at]
+        self._labels, self._target = labels[at], target
         self._session, self._masks, self._at, self._few = session, masks, at, few
-        self._few_labels = labels[few].astype(int)
+        sides = explained.one_side(torch.as_tensor(labels[few]), target)
+        self._few_sides = sides.numpy().astype(int)  # (Q, n)
         self._intact: float | None = None
 
     def __len__(self) -> int:
         return len(self._at)
 
     def intact(self) -> float:
-        """Return the AUC of the frames as they are."""
+        """Return the score of the frames as they are."""
         if self._intact is None:
             self.at_once([])
         return self._intact
 
     def at_once(self, orders: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the AUC (O, S) without the first shares of the image in orders (U,)."""
+        """Return the score (O, S) without the first shares of the image in orders (U,)."""
         pixels = [pixel_map(self._masks, order) for order in orders]
         hidden = [step for one in pixels for step in removals(one.ravel(), SHARES)]
         hidden = np.array(hidden, bool).reshape(-1, *self._masks.areas.shape[1:])
         logits, _ = self._session.logits(hidden, self._at)
-        self._intact, *masked = (roc_auc(self._labels, row) for row in logits)
+        self._intact, *masked = (score(self._labels, row, self._target) for row in logits)
         return np.reshape(masked, (-1, len(SHARES)))
 
     def one_by_one(self, orders: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return which share of the image is gone (K + 1,), and logits (1, K + 1, n), by order.
+        """Return which share of the image is gone (K + 1,), and outputs (Q, K + 1, n), by order.
 
         The masks of the largest score first, whatever its sign, up to the largest of `SHARES`. A
         mask that hides nothing more is passed by, and one that would leave nothing.
         """
         steps = [self._one_by_one(np.abs(scores)) for scores in orders]
-        logits = np.split(self._few_logits(np.concatenate(steps)), np.cumsum(list(map(len, steps))))
+        ends = np.cumsum(list(map(len, steps)))
+        made = np.split(self._outputs(np.concatenate(steps)), ends, axis=1)
         gone = [one.mean(axis=(1, 2)) for one in steps]
-        return [(share, found[None]) for share, found in zip(gone, logits[:-1], strict=True)]
+        return list(zip(gone, made[:-1], strict=True))
 
     def _one_by_one(self, scores: np.ndarray) -> np.ndarray:
         """Return what is hidden (K + 1, H, W), nothing first, as masks are added by scores (U,)."""
@@ -82,16 +89,17 @@ class Areas:
         return np.array(hidden)
 
     def by_sign(self, maps: Sequence[np.ndarray], output: int = 0) -> np.ndarray:
-        """Return the logits (O, 2, S, n) without what speaks for rest, and for run.
+        """Return an output (O, 2, S, n) without what speaks for rest, and for run.
 
         Maps (2, U), in rest and in run, as of a frame's label: what masks say in logits. Up to a
-        share of the image is hidden, the pixels that say most first.
+        share of the image is hidden, the pixels that say most first. Of other targets on the
+        second and the first of `Kind.sides`.
         """
         hidden = np.concatenate([self._by_sign(one) for one in maps])  # (O 2, S 2, H, W)
-        logits = self._few_logits(hidden.reshape(-1, *hidden.shape[-2:]))
-        logits = logits.reshape(len(maps), 2, len(SHARES), 2, -1)
-        chosen = self._few_labels[None, None, None, None]
-        return np.take_along_axis(logits, chosen, axis=3)[..., 0, :]
+        made = self._outputs(hidden.reshape(-1, *hidden.shape[-2:]))[output]
+        made = made.reshape(len(maps), 2, len(SHARES), 2, -1)
+        chosen = self._few_sides[output][None, None, None, None]
+        return np.take_along_axis(made, chosen, axis=3)[..., 0, :]
 
     def _by_sign(self, one: np.ndarray) -> np.ndarray:
         """Return what is hidden by sign, share and state (2, S, 2, H, W) of a map (2, U)."""
@@ -106,8 +114,8 @@ class Areas:
             found.append(steps)
         return np.stack(found, axis=2)
 
-    def _few_logits(self, hidden: np.ndarray) -> np.ndarray:
-        """Return the logits (M, n) of the few frames under M removals (M, H, W), each made once."""
+    def _outputs(self, hidden: np.ndarray) -> np.ndarray:
+        """Return outputs (Q, M, n) of the few frames under M removals (M, H, W), each made once."""
         rows, back = np.unique(hidden.reshape(len(hidden), -1), axis=0, return_inverse=True)
         logits, _ = self._session.logits(rows.reshape(-1, *hidden.shape[1:]), self._few)
-        return logits[1:][back.ravel()].astype(np.float64)
+        return explained.numbers(logits[1:][back.ravel()].astype(np.float64), self._target)

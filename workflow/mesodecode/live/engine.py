@@ -71,6 +71,7 @@ def _paired(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
 
 def _opened(path: Path, cnn: Path | None, device: torch.device | str) -> tuple[Loaded, bool]:
     loaded = load(path, cnn, device)
+    loaded.target.check_run(path)
     decoder, settings = loaded.decoder, loaded.settings
     raw = settings.get("normalise") == "none" and settings.get("baseline") is None
     if not decoder.causal and (decoder.after or not raw):

@@ -47,7 +47,9 @@ class Features:
             w, network = trained.settings["half_window"], trained.build(self.device)
             made = (Windows([each], w, w + IMAGE_REACH, self.device) for each in sources)
         else:
-            decoder = load(model, device=self.device).decoder
+            loaded = load(model, device=self.device)
+            loaded.target.check_run(model)
+            decoder = loaded.decoder
             network, made = decoder.network, (self._source(decoder, each) for each in sources)
         network, found = for_use(network), []
         for session, source in zip(sources, made, strict=True):

@@ -281,9 +281,6 @@ def check(
     for key in ("reproduction", "tune", "variants"):
         if config[key]:
             _refuse(key, target)
-    for name, line in config["importance"].items():
-        if "masks" in line:
-            _refuse(f"importance.{name}", target)
     if config["stack"]:
         _refuse("stack", target)
     config["shift"] = config["shift"] | {"decoders": []}

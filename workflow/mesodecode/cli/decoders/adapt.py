@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "adapted")
     device = resolve_device(args.device, args.threads)
     trained = load(args.weights, args.cnn, device)
+    trained.target.check_run(args.weights)
     adaptation.check(settings, trained.kind, trained.settings, str(args.weights), "--")
     images = KINDS[trained.kind].of_images
     roles = args.train, args.valid, args.test

@@ -4,7 +4,8 @@ Example: mesodecode cutout --weights cnn.pt --recordings m4_s1.h5 m4_s2.h5 --mas
 --decoder cnn --frame-step 10 --run-length 30 --out scores.tsv
 
 Score of a mask and session: AUC(intact) - AUC(masked), of the same frames. Writes --out (a row a
-session and mask). A session whose frames used are all run or all rest has no score: nan.
+session and mask). A session whose frames used are all run or all rest has no score: nan. Of a
+decoder of a trace R² stands for the AUC, of named states macro AUC (docs/targets.md).
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
         limit=checks["frames"],
         draws=checks["draws"] or map_check.DRAWS_OF_MASKS,
         noise_draws=checks["noise_draws"],
+        target=decoder.target,
         device=device,
     )
     found.write(args.out)

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
         caption=cutout_figure.caption(table, decoder, masks, settings, recording.session),
     )
     write_table(table, args.out)
-    write_table(rows[list(cutout_tables.COLUMNS)], args.sessions)
+    columns = cutout_tables.columns_of(cutout_tables.kind_of(rows.columns))
+    write_table(rows[list(columns)], args.sessions)
     if args.signed:
         write_table(cutout_tables.signed_table(rows), args.signed)

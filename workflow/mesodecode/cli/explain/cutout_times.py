@@ -40,11 +40,11 @@ def run(args: argparse.Namespace) -> None:
     rows = cutout_tables.read_rows(args.scores)
     masks = cutout_masks.masks_of(options.settings_of(args, "importance_cutout"), recording)
     table = cutout_tables.times_table(rows, recording.frame_rate)
-    decoder = rows["decoder"][0]
+    decoder, score = rows["decoder"][0], cutout_tables.kind_of(rows.columns).axis
     plots.save(
-        cutout_times_figure.draw(table, masks, recording.pixel_mean, recording.frame_rate),
+        cutout_times_figure.draw(table, masks, recording.pixel_mean, recording.frame_rate, score),
         args.figure,
         title=f"{args.name}: when {decoder} needs areas",
-        caption=cutout_times_figure.caption(table, decoder, recording.session),
+        caption=cutout_times_figure.caption(table, decoder, recording.session, score),
     )
     write_table(table, args.out)

@@ -41,13 +41,13 @@ def run(args: argparse.Namespace) -> None:
     scores = maps.read(args.maps)
     null = maps.read(args.null_maps) if args.null_maps else None
     table = map_mice.over_mice(scores, null)
-    kind = str(scores.columns.name)
+    kind, score = str(scores.columns.name), maps.scored_by(args.maps)
     plots.save(
-        map_mice_figure.draw(table, map_mice.tested(scores, null)),
+        map_mice_figure.draw(table, map_mice.tested(scores, null), score),
         args.figure,
         title=f"{args.name}: intervals over mice",
         caption=map_mice_figure.caption(
-            table, args.decoder, kind, map_mice.in_words(table, f"{kind}s")
+            table, args.decoder, kind, map_mice.in_words(table, f"{kind}s"), score
         ),
     )
     write_table(table, args.out)

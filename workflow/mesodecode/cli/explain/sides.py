@@ -69,7 +69,8 @@ def _masks(args: argparse.Namespace) -> tuple:
     values = cutout_tables.allocation_scores(rows)
     mice = rows.groupby("allocation", sort=False)["test_mouse"].first().loc[values.columns]
     what = "every mask of the image's left half"
-    return values, pairs, mice.tolist(), rows["decoder"][0], "AUC lost when hidden", what
+    score = cutout_tables.kind_of(rows.columns).axis
+    return values, pairs, mice.tolist(), rows["decoder"][0], f"{score} lost when hidden", what
 
 
 def _rois(args: argparse.Namespace) -> tuple:

@@ -140,7 +140,9 @@ def _measure(
     model = _model_file(args.models, item.allocation)
     if isinstance(features, AdaptedFeatures):
         cnn = args.cnn and _model_file(args.cnn, item.allocation)
-        decoder = load(model, cnn, device).decoder
+        loaded = load(model, cnn, device)
+        loaded.target.check_run(model)
+        decoder = loaded.decoder
         featured = features.of(decoder, mine, split_ids(item.train_mice))
         return measures.rows(item, sessions, featured, own)
     sources = mine
