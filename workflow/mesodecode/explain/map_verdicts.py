@@ -125,15 +125,6 @@ def gather(
     of_output = by_output(timed)
     one_output = of_output[0] if len(of_output) == 1 else ()
 
-    def cells(name: str, timed: Sequence[Map]) -> np.ndarray:
-        whole = {one.allocation: one for one in timed}
-        if not timed:
-            return np.empty((len(ordered), 0, len(units)))
-        _complete(allocations, whole, "maps")
-        each = [whole[allocation] for allocation in allocations]
-        tables = [pd.DataFrame(getattr(one, name), columns=map(str, one.roi)) for one in each]
-        return np.array([table[units].to_numpy() for table in tables])
-
     def of(table: pd.DataFrame) -> np.ndarray:
         _complete(units, table.columns, "maps")
         table = table.droplevel("test_mouse")
@@ -153,14 +144,27 @@ def gather(
         share=ordered[0].share if auc.size else np.empty(0),
         auc_intact=np.array([one.auc_intact for one in ordered]),
         auc=auc,
-        size=cells("mean_abs", timed),
-        signed=cells("signed", one_output),
+        size=_cells(timed, "mean_abs", allocations, units),
+        signed=_cells(one_output, "signed", allocations, units),
         planted_times=column("planted_times"),
         planted_signs=column("planted_signs")[:, 0],
         noisy=column("noisy") if all(len(one.noisy) for one in ordered) else np.empty(0),
         target=ordered[0].target,
         **{name: curve(name) for name in ("auc_random", *MOVES)},
     )
+
+
+def _cells(
+    timed: Sequence[Map], name: str, allocations: Sequence[str], units: list[str]
+) -> np.ndarray:
+    """Return what maps of allocations hold of units (A, F, U); with F = 0 if there are none."""
+    if not timed:
+        return np.empty((len(allocations), 0, len(units)))
+    whole = {one.allocation: one for one in timed}
+    _complete(allocations, whole, "maps")
+    each = [whole[allocation] for allocation in allocations]
+    tables = [pd.DataFrame(getattr(one, name), columns=map(str, one.roi)) for one in each]
+    return np.array([table[units].to_numpy() for table in tables])
 
 
 def table(evidence: Evidence) -> pd.DataFrame:

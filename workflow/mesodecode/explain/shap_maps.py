@@ -38,6 +38,7 @@ from mesodecode.explain.recording_noise import with_noise
 from mesodecode.explain.shap_files import VALUES, Map, ShapMap, TargetMap, by_output
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.roi_signals import SessionSignals, session_signals
+from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
 
 BATCH = 100  # windows explained at once; between two, progress is told
@@ -63,20 +64,15 @@ def shap_map(
     mouse than it was trained on, or the ROIs do not fit it.
     """
     allocation = trained.allocate(mice_of(recordings))
-    strangers = {*mice_of(background_recordings)} - {*allocation.train}
-    if strangers:
-        raise UserError(
-            f"background: mouse {', '.join(sorted(strangers))} did not train this decoder "
-            f"({', '.join(allocation.train)} did); leave these recordings out to draw from the test"
-        )
+    check_background(allocation, background_recordings)
     target = Target.of_settings(trained.settings)
     source, rois = windows_as_trained(trained, recordings, device, noise)
     pool = source
     if background_recordings or noise is not None:
         pool, _ = windows_as_trained(trained, background_recordings or recordings, device)
     at = source.centres[evenly(len(source.centres), settings["windows"])]
-    drawn = _draw(len(pool.centres), settings["background"], settings["seed"])
-    background = pool.batch(pool.centres[drawn])
+    chosen = drawn(len(pool.centres), settings["background"], settings["seed"])
+    background = pool.batch(pool.centres[chosen])
     made = _explained(trained, source, at, background, settings, device)
 
     half, shift = trained.settings["half_window"], trained.settings["shift"]
@@ -96,7 +92,17 @@ def shap_map(
     return _map_of(made, target, about)
 
 
-def _map_of(made: Sequence[_Sums], target: Target, about: Mapping[str, Any]) -> Map:
+def check_background(allocation: Allocation, recordings: Sequence[Recording]) -> None:
+    """Raise UserError if recordings to draw the background from are of no training mouse."""
+    strangers = {*mice_of(recordings)} - {*allocation.train}
+    if strangers:
+        raise UserError(
+            f"background: mouse {', '.join(sorted(strangers))} did not train this decoder "
+            f"({', '.join(allocation.train)} did); leave these recordings out to draw from the test"
+        )
+
+
+def _map_of(made: Sequence[Sums], target: Target, about: Mapping[str, Any]) -> Map:
     """Return the map of what was made of each output; `about`: the rest of it."""
     error = max(one.error for one in made)
     if target == RUN:
@@ -127,14 +133,14 @@ def _explained(
     background: torch.Tensor,
     settings: Mapping[str, Any],
     device: torch.device | str,
-) -> list[_Sums]:
+) -> list[Sums]:
     """Explain each output for the windows of the positions `at`; return the sums of each."""
     target = Target.of_settings(trained.settings)
     outputs = explained.outputs(target)
     model = explained.network_of(trained.build(device), target)
     how = {key: settings[key] for key in ("method", "seed")}
     how["output"] = "logit" if target.kind.explained else settings["output"]
-    sums = [_Sums(background, one) for one in outputs]
+    sums = [Sums(background, one) for one in outputs]
     sides = explained.one_side(source.labels[at], target)
     with Progress(len(at) * len(outputs), "windows", "SHAP") as progress:
         for part, side in zip(at.split(BATCH), sides.split(BATCH, dim=1), strict=True):
@@ -146,7 +152,7 @@ def _explained(
     return sums
 
 
-class _Sums:
+class Sums:
     """Sums over windows of what the map of an output holds, made a batch at a time.
 
     `base`: its mean over the background; `error`: the largest completeness error; in its unit.
@@ -360,6 +366,6 @@ def evenly(n: int, wanted: int) -> np.ndarray:
     return (2 * np.arange(wanted) + 1) * n // (2 * wanted)
 
 
-def _draw(n: int, wanted: int, seed: int) -> np.ndarray:
+def drawn(n: int, wanted: int, seed: int) -> np.ndarray:
     """Return `wanted` different numbers below n, in ascending order; all if there are fewer."""
     return np.sort(np.random.default_rng(seed).choice(n, min(n, wanted), replace=False))
