@@ -25,9 +25,11 @@ from mesodecode.decoders.applied import (
 from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.device import first_line
 from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.weights import load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
 from mesodecode.recordings.recording import Recording
+from mesodecode.study.targets import RUN, Target
 
 IMAGE = 2 * IMAGE_REACH + 1  # frames of an image
 
@@ -38,12 +40,15 @@ def open_members(
     """Read the decoders of some files: each with whether its features are kept as float16.
 
     One file, that of a decoder of a frozen CNN followed by its CNN's, or those of several decoders,
-    whose probabilities are averaged. Raises UserError if one is not causal, or they do not fit.
+    whose predictions are averaged. Raises UserError if one is not causal, or they do not fit.
     """
     found = [_opened(path, cnn, device) for path, cnn in _paired(paths)]
     inputs = {isinstance(loaded.decoder, SignalDecoder) for loaded, _ in found}
     if len(inputs) > 1:
         raise UserError("--weights: decoders of images and of ROI signals; give those of one input")
+    targets = {loaded.target.told for loaded, _ in found}
+    if len(targets) > 1:
+        raise UserError(f"--weights: decoders of {' and of '.join(sorted(targets))}; give one's")
     return found
 
 
@@ -71,7 +76,6 @@ def _paired(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
 
 def _opened(path: Path, cnn: Path | None, device: torch.device | str) -> tuple[Loaded, bool]:
     loaded = load(path, cnn, device)
-    loaded.target.check_run(path)
     decoder, settings = loaded.decoder, loaded.settings
     raw = settings.get("normalise") == "none" and settings.get("baseline") is None
     if not decoder.causal and (decoder.after or not raw):
@@ -129,8 +133,10 @@ class Member:
         return self._normal.skip if self._normal is not None else 0
 
     @torch.inference_mode()
-    def push(self, values: np.ndarray, begins: bool) -> float | None:
+    def push(self, values: np.ndarray, begins: bool) -> np.ndarray | None:
         """Return the logit at a frame (H, W) or signals (R,); None where there is no whole window.
+
+        A number, or of states one a state (K,), float64.
 
         `begins`: no frame before it is of its segment.
         """
@@ -152,8 +158,10 @@ class Member:
             return None
         window = self._window()
         if self._state is None:
-            return float(self._decoder.read(window)[0])
-        return float(self._recurrent.resumed(self._state, window[:, -1])[0])
+            made = self._decoder.read(window)
+        else:
+            made = self._recurrent.resumed(self._state, window[:, -1])
+        return made[0].double().cpu().numpy()
 
     @torch.inference_mode()
     def learn(self, values: np.ndarray) -> None:
@@ -249,22 +257,35 @@ class Member:
 
 
 class Engine:
-    """The mean probability of some decoders, frame by frame."""
+    """The mean prediction of some decoders of one `target`, frame by frame."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = members
 
-    def push(self, values: np.ndarray, begins: bool) -> float | None:
-        """Return the probability of run at a frame, None without a whole window of each decoder.
+    @property
+    def target(self) -> Target:
+        """What is decoded."""
+        return self.members[0].loaded.target
 
-        Raises UserError if a decoder gives NaN or infinity.
+    def push(self, values: np.ndarray, begins: bool) -> float | tuple[float, ...] | None:
+        """Return what is predicted of a frame, None without a whole window of each decoder.
+
+        The probability of run, the value of a trace, or the probability of each state. Raises
+        UserError if a decoder gives NaN or infinity.
         """
         logits = [member.push(values, begins) for member in self.members]
-        if None in logits:
+        if any(one is None for one in logits):
             return None
         if not np.isfinite(logits).all():
             raise UserError("--weights: the decoder gives no number; are its weights whole?")
-        return float(np.mean(expit(np.array(logits, np.float64))))
+        if self.target == RUN:  # SciPy's, as ever: torch's may differ in the last bit
+            return float(np.mean(expit(np.array(logits))))
+        made = [
+            predicted(torch.from_numpy(one), member.loaded.target)
+            for one, member in zip(map(np.asarray, logits), self.members, strict=True)
+        ]
+        mean = np.mean(made, axis=0)
+        return tuple(mean.tolist()) if self.target.states else float(mean)
 
     def learn(self, values: np.ndarray) -> None:
         """Let the last frame normalise those after it."""

@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from mesodecode.base.files import NO_SPACE, UserError
+from mesodecode.study import schema, targets
+from mesodecode.study.targets import Target
 
 RUN, REST, UNSURE = "run", "rest", "unsure"
-COLUMNS = ("frame", "time_s", "probability", "state", "latency_ms", "unsure_why")
+Made = float | tuple[float, ...]  # what is predicted of a frame
+
+
+def columns_of(target: Target) -> tuple[str, ...]:
+    """Return the columns of a target: a trace has no state, and each of named states a number."""
+    state = ("state",) if target.kind.state_by else ()
+    return ("frame", "time_s", *target.datasets, *state, "latency_ms", "unsure_why")
+
+
+COLUMNS = columns_of(targets.RUN)
 OSC = "/mesodecode"  # address of its messages
+NONE = {"predicted": math.nan}  # where there is none, in OSC; of a probability -1
+FORMATS = {
+    "time_s": ".6f",
+    "latency_ms": ".3f",
+    **dict.fromkeys(("frame", "state", "unsure_why"), ""),
+}
 
 
 @dataclass(frozen=True)
 class Row:
     """What is known of a frame.
 
-    frame: its number, of the decoded wavelength; time: s; probability of run, None without a whole
-    window; state: "run", "rest" or "unsure"; latency: ms from its arrival; why: reasons of unsure.
+    frame: its number, of the decoded wavelength; time: s; made: the probability of run, the value
+    of a trace or the probability of each state, None without a whole window; state: "run", "rest"
+    or "unsure", of named states the likeliest; latency: ms from its arrival; why: reasons of
+    unsure; target: what is decoded.
     """
 
     frame: int
     time: float
-    probability: float | None
+    made: Made | None
     state: str
     latency: float
     why: Sequence[str] = ()
+    target: Target = targets.RUN
 
     def message(self) -> dict[str, Any]:
-        """Return the columns as JSON has them; no probability is null."""
-        values = self.frame, self.time, self.probability, self.state, self.latency
-        return dict(zip(COLUMNS, (*values, ",".join(self.why)), strict=True))
+        """Return the columns as JSON has them; no probability or value is null."""
+        made = self.made if isinstance(self.made, tuple) else (self.made,)
+        if self.made is None:
+            made = (None,) * self.target.outputs
+        state = (self.state,) if self.target.kind.state_by else ()
+        values = self.frame, self.time, *made, *state, self.latency, ",".join(self.why)
+        return dict(zip(columns_of(self.target), values, strict=True))
 
 
 class Output(Protocol):
@@ -68,15 +93,33 @@ class Hysteresis:
         return self._state
 
 
+def state_of(target: Target, settings: Mapping[str, Any]) -> Callable[[Made], str]:
+    """Return what makes a state of what is predicted; `settings` of tables/live.yaml.
+
+    Raises UserError if the thresholds of run are given for another target.
+    """
+    if target.kind.state_by == "hysteresis":
+        return Hysteresis(settings["enter"], settings["leave"])
+    for key in ("enter", "leave"):
+        if settings[key] != schema.defaults("live")[key]:
+            raise UserError(f"--{key} {settings[key]:g}: of run and rest only, not {target.name}")
+    if target.kind.state_by == "likeliest":
+        return lambda made: target.states[max(range(len(made)), key=made.__getitem__)]
+    return lambda made: ""
+
+
 class Table:
-    """A TSV of `COLUMNS`, a row for every frame with a probability; each line is whole or absent.
+    """A TSV of `columns_of` a target, a row for every frame that is decoded.
+
+    Each line is whole or absent.
 
     `append` goes on with a file of an earlier run, without a line that it did not finish. Raises
     UserError if the file is there and not to be gone on with, is another, or the disk is full.
     """
 
-    def __init__(self, path: Path, *, append: bool = False) -> None:
+    def __init__(self, path: Path, *, append: bool = False, target: Target = targets.RUN) -> None:
         self._path, self._rows = path, 0
+        self._columns, self._made = columns_of(target), target.datasets
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = path.is_file() and path.stat().st_size > 0
         if begun and not append:
@@ -85,10 +128,10 @@ class Table:
         if begun:
             self._go_on()
         else:
-            self._line(COLUMNS)
+            self._line(self._columns)
 
     def _go_on(self) -> None:
-        head = "\t".join(COLUMNS) + "\n"
+        head = "\t".join(self._columns) + "\n"
         if os.pread(self._fd, len(head), 0) != head.encode():
             os.close(self._fd)
             raise UserError(f"{self._path}: no table of `mesodecode live` with these columns")
@@ -97,11 +140,10 @@ class Table:
         os.ftruncate(self._fd, size - len(last) + last.rfind(b"\n") + 1)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Write a row; one without a probability is left out."""
-        if row["probability"] is None:
+        """Write a row; one without a probability or value is left out."""
+        if row[self._made[0]] is None:
             return
-        texts = str(row["frame"]), f"{row['time_s']:.6f}", f"{row['probability']:.9g}"
-        self._line((*texts, row["state"], f"{row['latency_ms']:.3f}", row["unsure_why"]))
+        self._line([f"{row[name]:{FORMATS.get(name, '.9g')}}" for name in self._columns])
         self._rows += 1
 
     def _line(self, cells: Sequence[str]) -> None:
@@ -128,6 +170,7 @@ class Table:
 class Osc:
     """Messages of OSC by UDP: /mesodecode, frame, time (s), probability (-1: none), state, why.
 
+    Of named states the probability of each; of a trace its value (NaN: none), and no state.
     The time is an OSC double: as a float, as which python-osc sends numbers, seconds since 1970 are
     right to a minute or so.
     """
@@ -154,9 +197,9 @@ class Osc:
         message = self._message(OSC)
         message.add_arg(row["frame"])
         message.add_arg(row["time_s"], message.ARG_TYPE_DOUBLE)
-        message.add_arg(-1.0 if row["probability"] is None else row["probability"])
-        message.add_arg(row["state"])
-        message.add_arg(row["unsure_why"])
+        for name, value in row.items():
+            if name not in ("frame", "time_s", "latency_ms"):
+                message.add_arg(NONE.get(name, -1.0) if value is None else value)
         try:
             self._client.send(message.build())
         except OSError as error:

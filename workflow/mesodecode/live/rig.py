@@ -14,9 +14,10 @@ from mesodecode.base.files import Stopped
 from mesodecode.live.engine import Engine
 from mesodecode.live.frame_sources import Frame
 from mesodecode.live.order import Order
-from mesodecode.live.outputs import UNSURE, Output, Row
+from mesodecode.live.outputs import UNSURE, Made, Output, Row
 from mesodecode.live.stream_corrections import Corrected, Corrections
 from mesodecode.live.watch import Watch
+from mesodecode.study.targets import RUN, Target
 
 LATENCIES = 100_000  # of the last frames, in memory
 
@@ -52,19 +53,21 @@ class Counts:
 class Rig:
     """Decodes frames of a source to outputs.
 
-    `state` gives the state at a probability; `watch` says when not to trust it; `stop_after` so
-    many decoded frames, None: as long as they come.
+    `state` gives the state of what is predicted; `watch` says when not to trust it; `stop_after` so
+    many decoded frames, None: as long as they come; `target`: what is decoded.
     """
 
     def __init__(
         self,
         corrections: Corrections,
         engine: Engine,
-        state: Callable[[float], str],
+        state: Callable[[Made], str],
         watch: Watch,
         outputs: Sequence[Output],
         stop_after: int | None = None,
+        target: Target = RUN,
     ) -> None:
+        self.target = target
         self._corrections, self._engine, self._state = corrections, engine, state
         self._watch, self._outputs, self._stop_after = watch, outputs, stop_after
         self._start = time.monotonic()
@@ -95,22 +98,22 @@ class Rig:
             raise type(error)(f"stopped; {self.words()}") from None
 
     def _decode(self, frame: Corrected) -> None:
-        probability = self._engine.push(frame.values, frame.begins)
+        made = self._engine.push(frame.values, frame.begins)
         lost, self._lost = self._corrections.order.lost - self._lost, self._corrections.order.lost
         why = self._watch.see(frame, lost, self._engine.members[0].read)
         latency = 1000 * (time.monotonic() - frame.arrived)
         why += self._watch.behind(latency, self._waiting)
         state = UNSURE
-        if probability is not None:
-            state = self._state(probability)
+        if made is not None:
+            state = self._state(made)
             state = UNSURE if why else state
         else:
             why = ["no window", *why]
         when = frame.arrived - self._start if frame.time is None else frame.time
-        row = Row(frame.number, when, probability, state, latency, why).message()
+        row = Row(frame.number, when, made, state, latency, why, self.target).message()
         for output in self._outputs:
             output.write(row)
-        if probability is not None:
+        if made is not None:
             self.counts.decoded += 1
             self.counts.unsure += state == UNSURE
             self.counts.why.update(why)

@@ -21,7 +21,7 @@ from mesodecode.decoders.device import resolve_device
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.live.engine import Engine, Member, open_members
 from mesodecode.live.frame_sources import Opened, open_source
-from mesodecode.live.outputs import Hysteresis, Osc, Output, Table
+from mesodecode.live.outputs import Osc, Output, Table, state_of
 from mesodecode.live.rig import Rig
 from mesodecode.live.stream_corrections import Corrections
 from mesodecode.live.view import View
@@ -80,8 +80,9 @@ def prepared(
         for i, (loaded, half) in enumerate(found)
     ]
     outputs: list[Output] = []
-    state = Hysteresis(settings["enter"], settings["leave"])
-    rig = Rig(made, Engine(members), state, watch, outputs, args.frames)
+    target = found[0][0].target
+    state = state_of(target, settings)
+    rig = Rig(made, Engine(members), state, watch, outputs, args.frames, target)
     outputs += _opened(args, rig, stack)
     return opened, rig
 
@@ -156,7 +157,7 @@ def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output
     """Return what the states of a rig go to, each closed by `stack`."""
     outputs: list[Output] = []
     for make, asked in (
-        (lambda a: Table(a, append=args.append), args.out),
+        (lambda a: Table(a, append=args.append, target=rig.target), args.out),
         (Publisher, args.publish),
         (Osc, args.osc),
     ):

@@ -1,4 +1,4 @@
-"""What a live decoder does, on a terminal: probability, state, latency, frames lost."""
+"""What a live decoder does, on a terminal: what is predicted, state, latency, frames lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mesodecode.base.files import UserError
 from mesodecode.live.outputs import UNSURE
 
 WIDTH = 40  # characters of the bar
+OTHERS = ("frame", "time_s", "state", "latency_ms", "unsure_why")
 COLOURS = {"run": "green", "rest": "blue", UNSURE: "yellow"}
 
 
@@ -42,15 +43,24 @@ class View:
         table = Table.grid(padding=(0, 2))
         row = self._row
         if row is not None:
-            p, state = row["probability"], row["state"]
-            bar = "no whole window yet"
-            if p is not None:
-                bar = "█" * round(p * WIDTH) + "░" * (WIDTH - round(p * WIDTH)) + f" {p:.2f}"
             table.add_row("frame", f"{row['frame']}   {row['time_s']:.2f} s")
-            table.add_row("probability", bar)
+            for name, made in row.items():
+                if name not in OTHERS:
+                    table.add_row(name, _bar(name, made))
+            state = row.get("state", UNSURE if row["unsure_why"] else "")
             why = f" ({row['unsure_why']})" if row["unsure_why"] else ""
-            table.add_row("state", f"[bold {COLOURS[state]}]{state}[/]{why}")
+            table.add_row("state", f"[bold {COLOURS.get(state, 'green')}]{state}[/]{why}")
             table.add_row("latency", f"{row['latency_ms']:.1f} ms")
         for name, value in self._told().items():
             table.add_row(name, f"{value}")
         return Panel(table, title="mesodecode live", expand=False)
+
+
+def _bar(name: str, made: float | None) -> str:
+    """Return a probability as a bar, a value as it is."""
+    if made is None:
+        return "no whole window yet"
+    if name == "predicted":
+        return f"{made:.4g}"
+    full = round(made * WIDTH)
+    return "█" * full + "░" * (WIDTH - full) + f" {made:.2f}"

@@ -262,13 +262,8 @@ def target_of(recordings: Sequence[Recording]) -> Target:
     for one in recordings:
         if one.target != first.target:
             raise UserError(
-                f"{one.path}: its target is {_told(one.target)}, but {_told(first.target)} in "
+                f"{one.path}: its target is {one.target.told}, but {first.target.told} in "
                 f"{first.path}; preprocess both for the same (target, behavior_target, "
                 "target_states), in one unit"
             )
     return first.target
-
-
-def _told(target: Target) -> str:
-    more = ", ".join(target.states) or target.unit
-    return f"{target.name} ({more})" if more else target.name

@@ -29,7 +29,8 @@ class Kind:
 
     Of importance maps: `explained` is what of a network's outputs they explain, "" what an analysis
     asks for; `steps` the unit of that, "" that of the trace. Windows lie on one of two `sides`,
-    which are in names of columns; `speaks` are words for what activity speaks for, of each.
+    which are in names of columns; `speaks` are words for what activity speaks for, of each. Live,
+    `state_by` names in `mesodecode.live.outputs` what makes a state of what is predicted, "" none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Kind:
     steps: str
     sides: tuple[str, str]
     speaks: tuple[str, str]
+    state_by: str
 
 
 _LINES = (
@@ -66,6 +68,7 @@ _LINES = (
         steps="logits",
         sides=("run", "rest"),
         speaks=("run", "rest"),
+        state_by="hysteresis",
     ),
     Kind(
         name="regression",
@@ -83,6 +86,7 @@ _LINES = (
         steps="",
         sides=("high", "low"),
         speaks=("high values", "low values"),
+        state_by="",
     ),
     Kind(
         name="states",
@@ -100,6 +104,7 @@ _LINES = (
         steps="nats",
         sides=("state", "others"),
         speaks=("the state", "the others"),
+        state_by="likeliest",
     ),
 )
 KINDS = {kind.name: kind for kind in _LINES}
@@ -183,6 +188,12 @@ class Target:
         """The unit in which maps explain its outputs; its name, of a trace without one."""
         return self.kind.steps or self.unit or f"units of {self.name}"
 
+    @property
+    def told(self) -> str:
+        """What is decoded, in words."""
+        more = ", ".join(self.states) or self.unit
+        return f"{self.name} ({more})" if more else self.name
+
     def check_same(self, recorded: Target, path: Any) -> None:
         """Raise UserError unless a decoder, of the file `path`, is of the target of recordings."""
         if self.attributes() != recorded.attributes():
@@ -196,8 +207,8 @@ class Target:
         """Raise UserError if a decoder, of the file `path`, is not of run and rest."""
         if self.name != "run":
             raise UserError(
-                f"{path}: decodes {self.name}; adapted, run live and reported for shifts are "
-                "decoders of run and rest only (docs/targets.md)"
+                f"{path}: decodes {self.name}; adapted and reported for shifts are decoders of "
+                "run and rest only (docs/targets.md)"
             )
 
 

@@ -1,5 +1,7 @@
 """Decode frames as they come: the probability of run, its state and time, within milliseconds.
 
+Of a decoder of another target the value of a trace, or the probability of each state.
+
 Examples:
   mesodecode live --weights gru.pt --source movie.tif --known m*_s1.h5 --out live.tsv
   mesodecode live --weights rnn.pt cnn.pt --source 5555 --frame-rate 30 --osc 9000 --show
@@ -34,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="TSV to write: frame, time_s, probability, state, latency_ms, unsure_why",
+        help="TSV to write: frame, time_s, probability (of a trace predicted, of named states "
+        "probability_STATE), state (of no trace), latency_ms, unsure_why",
     )
     add("--append", action="store_true", help="go on with --out of an earlier run")
     add(
