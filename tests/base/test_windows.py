@@ -45,6 +45,16 @@ def test_hand_worked_cases(n_frames, reach, segment, expected):
     assert centres(n_frames, reach, segment).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("skip", "expected"),
+    [(0, [1, 4, 5, 6, 7, 8]), (2, [4, 5, 6, 7, 8]), (5, [6, 7, 8]), (10, []), (30, [])],
+)
+def test_no_window_reaches_into_frames_that_are_skipped_whatever_segments_end_there(skip, expected):
+    assert centres(10, 1, np.repeat([0, 1], [3, 7]), skip=skip).tolist() == expected
+    alone = [t for t in range(1, 9) if t - 1 >= skip]
+    assert centres(10, 1, skip=skip).tolist() == alone
+
+
 def test_an_image_is_three_frames():
     assert IMAGE_REACH == 1
 

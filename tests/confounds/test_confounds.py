@@ -114,6 +114,16 @@ def test_vessels_are_found_and_activity_that_tissue_shows_too_is_left_out(tmp_pa
     np.testing.assert_allclose(given, found, atol=1e-6)
 
 
+def test_tissue_beside_a_vessel_is_of_the_brain(tmp_path):
+    """A vessel along the brain's edge, beyond which light flickers."""
+    frames, vessel = still(), np.zeros((SIDE, SIDE), bool)
+    frames[:, ~brain_of()] += 50 * (np.arange(30) % 3)[:, None]
+    vessel[8:11, 8:32] = True
+    recording = write_recording(tmp_path / "a.h5", frames)
+    found = control_signals(recording, brain=brain_of(), vessels=vessel).signals["vessels"]
+    np.testing.assert_allclose(found, 0, atol=1e-6)
+
+
 def test_movement_is_registered_or_that_which_was_corrected(tmp_path):
     rng = np.random.default_rng(0)
     image = np.kron(rng.uniform(500, 1500, (SIDE // 4, SIDE // 4)), np.ones((4, 4)))
@@ -204,6 +214,22 @@ def test_controls_are_decoded_from_training_mice_in_the_windows_of_each_decoder(
     sessions[3] = session("d", known=1, missing=True)
     table = controls.decode(sessions, allocation, windows, settings).set_index("decoder")
     assert table["auc"]["outside"].isna().all() and table["auc"]["mean"].notna().all()
+
+
+def test_a_control_is_less_its_moving_mean_where_that_is_asked_for():
+    """What drifts by ten times the state's size tells it only once the drift is gone."""
+    sessions = [session(mouse, known=0) for mouse in "abcde"]
+    for one in sessions:
+        drift = 10 * np.linspace(0, 1, 400)[:, None]
+        one.signals["outside"][:] = one.labels[:, None] + drift
+    allocation = Allocation(("a", "b", "c"), ("d",), ("e",))
+    auc = [
+        controls.decode(
+            sessions, allocation, {"net": (0, 0)}, SETTINGS | {"baseline": baseline}
+        ).set_index("decoder")["auc"]["outside"]
+        for baseline in (None, 40)
+    ]
+    assert auc[0] < 0.7 and auc[1] > 0.95
 
 
 def test_no_control_is_fitted_to_the_test_or_validation_mouse():

@@ -70,7 +70,7 @@ def test_table_of_arms_by_hand():
     assert others["days"] == pytest.approx((0 + 3 + 8) / 3)
     assert len(found) == len(HELD) + 4
     undated = rows({}).set_index(["arm", "session"])
-    assert np.isnan(undated.loc[("own", "a1"), "days"])
+    assert undated.loc[("own", "a1"), ["days", "n_same_day"]].isna().all()
 
 
 def test_gaps_are_means_of_mice_with_their_interval():

@@ -317,6 +317,10 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path):
         ("decoder,auc\na,0.5\na,0.4\nb,-0.1\n", "line 4: auc is -0.1, but an AUC is between"),
         ("decoder,auc\na,50\na,inf\nb,1\n", "line 2: auc is 50, but an AUC"),
         ("decoder,auc\na,95\na,97.5\nb,\nb,100\n", "these look like percent: divide by 100"),
+        (
+            "decoder,auc\na,.9\na,12\nb,.8\nb,.7\n",
+            "line 3: auc is 12, but an AUC is between 0 and 1; cor",
+        ),
     ],
 )
 def test_verb_refuses_bad_files_and_leaves_none(tmp_path, content, words):

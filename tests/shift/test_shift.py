@@ -385,8 +385,12 @@ def test_words_say_whether_a_prediction_was_worth_more_than_the_other_mice():
         "is nearer than the mean of the other mice."
     )
     # as near, and in the wrong order; in order, and farther
-    for predicted in ([0.75, 0.8, 0.85], [0.99, 0.97, 0.96]):
-        bad = good.assign(predicted_auc=predicted, others_auc=[0.7, 0.8, 0.7])
+    for predicted, others in (
+        ([0.75, 0.8, 0.85], [0.7, 0.8, 0.7]),
+        ([0.75, 0.8, 0.85], [0.5, 0.8, 0.9]),  # nearer, and in the wrong order
+        ([0.99, 0.97, 0.96], [0.7, 0.8, 0.7]),
+    ):
+        bad = good.assign(predicted_auc=predicted, others_auc=others)
         (words,) = predicted_auc.in_words(bad)
         assert "worth no more than the mean of the other mice" in words
 
