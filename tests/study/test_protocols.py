@@ -313,3 +313,12 @@ def test_verbs_refuse_what_the_config_would(tmp_path, capsys, verb):
     assert main([*words, "b", "--across-protocols"]) == 0
     write_table(table.drop(columns="protocol"), tmp_path / "auc.tsv")
     assert main([*words, "b"]) == 0  # tables of other tools say nothing of protocols
+
+
+def test_a_correction_that_nobody_spoke_of_is_taken_to_look_ahead(monkeypatch):
+    properties = schema.properties("corrections")
+    monkeypatch.setitem(properties, "despeckle", {"default": "none"})
+    assert correction_table.looks_ahead(schema.defaults("corrections")) == []
+    (named,) = correction_table.looks_ahead(schema.defaults("corrections", despeckle="median"))
+    assert named.startswith("despeckle (not known")
+    assert set(properties) >= correction_table.KNOWN  # no word that no setting has

@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesodecode.base.files import UserError
+from mesodecode.study import schema
 
 FILES = ("dark_frame", "brain_mask")  # settings that name a file of a session, or of all
+# Settings of which `looks_ahead` knows whether they need later frames; of others it is taken so.
+KNOWN = {
+    *("channels", "signal_channel", "reference_channel", "dark_offset", "dark_frame", "motion"),
+    *("max_shift", "brain_mask", "outside", "binning", "bleaching", "dff", "baseline_window"),
+    *("baseline_percentile", "baseline_causal", "hemodynamics", "reference_lowpass"),
+}
 
 
 def check(settings: dict[str, Any], where: str = "corrections", *, by_light: bool = False) -> None:
@@ -51,7 +58,8 @@ def looks_ahead(settings: Mapping[str, Any]) -> list[str]:
 
     `settings` are keys of `tables/corrections.yaml`, others at their defaults. Channels, the dark,
     masks filled with 0 and binning are of a frame alone; ΔF/F is of the past if its baseline is
-    causal, and the ratio of two channels if both are ΔF/F of this kind.
+    causal, and the ratio of two channels if both are ΔF/F of this kind. What is not in `KNOWN` is
+    taken to look ahead.
     """
     dff, blood = (settings.get(key, "none") for key in ("dff", "hemodynamics"))
     mean = settings.get("brain_mask") and settings.get("outside") == "mean"
@@ -63,5 +71,11 @@ def looks_ahead(settings: Mapping[str, Any]) -> list[str]:
         "hemodynamics: regression (a fit to the recording)": blood == "regression",
         "hemodynamics: ratio without dff": blood == "ratio" and dff == "none",
         "reference_lowpass (a filter to both sides)": settings.get("reference_lowpass"),
+    }
+    off = schema.defaults("corrections")
+    found |= {
+        f"{k} (not known to need no later frame)": v != off.get(k)
+        for k, v in settings.items()
+        if k not in KNOWN
     }
     return [name for name, asked in found.items() if asked]
