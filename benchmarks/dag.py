@@ -2,6 +2,9 @@
 
 python benchmarks/dag.py          the study of config.yaml, and 20 mice x 13 sessions
 python benchmarks/dag.py --grow   also half the mice, twice the sessions, one decoder more
+python benchmarks/dag.py --against CHECKOUT
+                                  config.yaml of this and of another version, as each has it, in
+                                  turns: CPU seconds a job, and their ratio
 
 The large study has every pair of a validation and a test mouse (`choose: each_pair`, 380), four
 decoders (linear, CNN, frozen CNN-GRU, ROI-GRU), one comparison and Deep SHAP. Its files are empty:
@@ -11,7 +14,9 @@ a dry-run looks only whether they are there.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,20 +51,21 @@ def study(mice: int, sessions: int, **more: dict) -> dict:
     }
 
 
-def measure(config: dict, folder: Path) -> tuple[int, float, float]:
-    """Return jobs, wall and CPU seconds of a dry-run in an empty folder."""
+def measure(config: dict, folder: Path, root: Path = ROOT) -> tuple[int, float, float]:
+    """Return jobs, wall and CPU seconds of a dry-run in an empty folder, of a version (`root`)."""
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    checked = studies.load(folder / "study.yaml")
-    for session in checked.mouse_of:
-        for kind in ("movie", "behavior", "rois"):
-            path = folder / checked.source(kind, session)
-            path.parent.mkdir(exist_ok=True)
-            path.touch()
+    for mouse, sessions in config["mice"].items():
+        for session in sessions:
+            for kind in ("movie", "behavior", "rois"):
+                path = folder / config["recordings"][kind].format(session=session, mouse=mouse)
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
     words = ["-n", "--quiet", "rules", "--configfile", "study.yaml"]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words],
+        [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), *words],
         cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(root / "workflow")},
         capture_output=True,
         text=True,
     )
@@ -69,14 +75,36 @@ def measure(config: dict, folder: Path) -> tuple[int, float, float]:
     return jobs, seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def against(other: Path, times: int = 3) -> None:
+    """Print CPU seconds a job of config.yaml, as this and another version have it, in turns."""
+    a_job: dict[Path, list[float]] = {other: [], ROOT: []}
+    for _ in range(times):
+        for root, found in a_job.items():
+            with tempfile.TemporaryDirectory() as folder:
+                config = yaml.safe_load((root / "config.yaml").read_text())
+                jobs, _, cpu = measure(config, Path(folder), root)
+            found.append(cpu / jobs)
+            print(
+                f"{root}: {jobs} jobs, {cpu:.1f} CPU s, {1000 * cpu / jobs:.2f} ms a job",
+                flush=True,
+            )
+    ratio = statistics.median(a_job[ROOT]) / statistics.median(a_job[other])
+    print(f"a job takes {ratio:.2f} of what it took (medians of {times})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grow", action="store_true", help="also other sizes")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another version")
+    args = parser.parse_args()
+    if args.against:
+        against(args.against.resolve())
+        return
     configs = {
         "config.yaml (goal 15 s)": PUBLISHED,
         "20 mice x 13 sessions (goal 60 s)": study(20, 13),
     }
-    if parser.parse_args().grow:
+    if args.grow:
         configs |= {
             "10 mice x 13 sessions": study(10, 13),
             "20 mice x 26 sessions": study(20, 26),

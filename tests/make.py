@@ -94,6 +94,7 @@ def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
         "recordings_of_mouse",
         "recordings_of_mouse_of_variant",
         "maps_of_analysis",
+        "predictions_of_decoder",
         "comparisons",
         "inference",
         "quality_table",

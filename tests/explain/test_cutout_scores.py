@@ -417,6 +417,8 @@ def test_summary_writes_tables_and_figure(tmp_path):
     scores = [tmp_path / f"scores_{mouse}.tsv" for mouse in "de"]
     names = {"out": "t.tsv", "sessions": "s.tsv", "figure": "f"}
     out = [word for flag, name in names.items() for word in (f"--{flag}", tmp_path / name)]
+    (tmp_path / "maps.txt").write_text("".join(f"{path}\n" for path in scores))
+    scores = [tmp_path / "maps.txt"]
     words = ["--scores", *scores, "--recording", tmp_path / "d1.h5", "--masks", "squares"]
     more = ["--signed", tmp_path / "g.tsv"]
     assert run("cutout-summary", *words, "--name", "fig3", *out, *more) == 0

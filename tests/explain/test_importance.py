@@ -211,7 +211,8 @@ def test_summary_writes_table_and_figure(tmp_path):
     paths = [tmp_path / f"{one.allocation}.h5" for one in MAPS]
     for one, path in zip(MAPS, paths, strict=True):
         one.write(path)
-    words = ["shap-summary", "--maps", *map(str, paths), "--name", "fig6"]
+    (tmp_path / "maps.txt").write_text("".join(f"{path}\n" for path in paths))
+    words = ["shap-summary", "--maps", str(tmp_path / "maps.txt"), "--name", "fig6"]
     out = ["--out", str(tmp_path / "t.tsv"), "--figure", str(tmp_path / "f")]
     assert cli.main([*words, *out]) == 0
     assert pd.read_csv(tmp_path / "t.tsv", sep="\t")["mean"].tolist() == [4, 3]
@@ -400,7 +401,8 @@ def test_jobs_read_the_mice_that_the_config_names(tmp_path):
     assert f"--maps {folder}/maps.txt " in check and "--truth" not in check
     assert jobs["maps_of_analysis"] == 2
     (judge,) = [line for line in lines if "map-checks" in line and "--name published" in line]
-    for flag, start in (("--maps", "gru/"), ("--null-maps", "null/"), ("--seed-maps", "s2/")):
+    assert f"--maps {folder}/maps.txt " in judge
+    for flag, start in (("--null-maps", "null/"), ("--seed-maps", "s2/")):
         assert f"{flag} {folder}/{start}train-c+d+e.valid-b.test-a.h5" in judge
     assert judge.count(".check.h5") == 5
     (plain,) = [line for line in lines if "map-checks" in line and "--name shap" in line]

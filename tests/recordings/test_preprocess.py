@@ -526,7 +526,15 @@ def test_what_is_no_recording_is_named(tmp_path):
 
 def test_the_cohort_table_counts_frames_and_run(tmp_path):
     paths = [make_recording(tmp_path, "m1_a", "m1"), make_recording(tmp_path, "m2_a", "m2")]
-    assert main(["cohort", "--recordings", *map(str, paths), "--out", str(tmp_path / "c.tsv")]) == 0
+    (tmp_path / "m2.txt").write_text(f"{paths[1]}\n")
+    words = [
+        "--recordings",
+        str(paths[0]),
+        str(tmp_path / "m2.txt"),
+        "--out",
+        str(tmp_path / "c.tsv"),
+    ]
+    assert main(["cohort", *words]) == 0
     assert (tmp_path / "c.tsv").read_text().splitlines() == [
         "mouse\tsession\tn_frames\tn_run\tframe_rate\theight\twidth",
         f"m1\tm1_a\t{T}\t20\t30.0\t{H}\t{W}",

@@ -46,12 +46,12 @@ TESTS = {"compare": 1, "comparisons": 1, "infer": 1, "inference": 1}  # of one c
 # mice share a training, through which their other mice are passed: 10 sets of three mice, 2 others.
 
 FETCH = {"fetch_weights": 1}  # one download for all allocations
-ONE = {"quality": 1, "shift": 1}  # of one decoder
+ONE = {"predictions_of_decoder": 1, "quality": 1, "shift": 1}  # of one decoder
 
 
 def quality(decoders: int) -> dict[str, int]:
-    """Jobs of the quality of decoders, and of the shift report, one each."""
-    return {"quality": decoders, "shift": decoders}
+    """Jobs of the quality of decoders, of the shift report, and a list of predictions, one each."""
+    return dict.fromkeys(ONE, decoders)
 
 
 VARIANTS = {

@@ -40,9 +40,9 @@ rule average:
 # For all test mice in one job: what is known of one are the mice that validate beside it.
 rule choose_variant:
     input:
-        unpack(files_of_members),
+        predictions=lambda wildcards: predicted_by(members_of(wildcards.decoder)),
         allocations=RESULTS / "allocations.tsv",
-        recordings=expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        recordings=lists_of(STUDY.mice),
     output:
         RESULTS / "adaptive/{decoder}.tsv",
     log:

@@ -1,17 +1,36 @@
 """Decoders that are trained: the linear baseline, CNNs and CNN-RNNs of images, and ROI decoders.
 
+Beside them frozen.smk, predict.smk and stack.smk, where the study has decoders of theirs.
+
 REQUIRED INPUTS: recordings/{mouse}.txt; results/weights/{backbone}.pt for `pretrained: imagenet`
 OUTPUTS: trained/{decoder}/{training}.pt (.npz if linear, .joblib if classical), all epochs of a
     training, which belongs to its training mice; passed/{decoder}/{training}/{mouse}.h5, other mice
     passed through them; models/{decoder}/{allocation}.pt (…), what an allocation keeps, and of
     networks .history.tsv; predictions/{decoder}/{allocation}.h5 of test mice, validation/… of
-    validation mice; of CNNs that a frozen decoder starts from features/{decoder}/{training}/{mouse}.h5
-    and, as links to them, features/{decoder}/{allocation}.h5
+    validation mice
 """
 
 
+include: "functions/tune.smk"
+include: "functions/stack.smk"
 include: "functions/decoders.smk"
-include: "stack.smk"
+
+
+# Snakemake compares each file with the patterns of all rules that may make it: those of decoders
+# that the study has not are left out.
+if STACKED:
+
+    include: "stack.smk"
+
+
+if has(is_frozen):
+
+    include: "frozen.smk"
+
+
+if has(predicts_after_choice):
+
+    include: "predict.smk"
 
 
 # The linear baseline: logistic regression on pixels.
@@ -136,169 +155,6 @@ rule made_by:
         "Writing how {wildcards.decoder} is made"
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
-
-
-# What frozen decoders read: features of each mouse, under the epochs that allocations have chosen.
-rule extract:
-    input:
-        trained=training_passed,
-        valid=passed_by_choosers,
-        recordings=recordings_of_one,
-    output:
-        RESULTS / "features/{decoder}/{training}/{mouse}.h5",
-    log:
-        RESULTS / "logs/extract/{decoder}/{training}/{mouse}.log",
-    benchmark:
-        RESULTS / "benchmarks/extract/{decoder}/{training}.{mouse}.tsv"
-    wildcard_constraints:
-        decoder=names("cnn", feeds_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: STUDY.config["threads"]
-    resources:
-        mem_mb=grows(4000),  # 1.4 GB
-        runtime=grows(240),  # on a CPU 6 min a session, core and epoch
-        gpu=GPU,
-        device=STUDY.config["device"],
-    params:
-        labels=labels_of_one,
-        chosen_by=choosers,
-        code=code_version("extract"),
-    message:
-        "Extracting features of {wildcards.mouse} under {wildcards.decoder} of {wildcards.training}"
-    shell:
-        "mesodecode extract --trained {input.trained} {params.chosen_by} "
-        "--recordings {input.recordings} {params.labels} --device {resources.device} "
-        "--threads {threads} --features {output} 2> {log}"
-
-
-rule join_features:
-    input:
-        epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
-        features=settled(features_of("train", "valid", "test")),
-        recordings=recordings_of("train", "valid", "test"),
-        made_by=RESULTS / "trained/{decoder}/made_by.txt",
-    output:
-        RESULTS / "features/{decoder}/{allocation}.h5",
-    log:
-        RESULTS / "logs/join_features/{decoder}/{allocation}.log",
-    wildcard_constraints:
-        decoder=names("cnn", feeds_frozen),
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        seen=mice_with("train", "valid"),
-        code=code_version("join_features"),
-    message:
-        "Joining features of {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode join-features --features {input.features} --epoch {input.epoch} "
-        "--seen {params.seen} --out {output} 2> {log}"
-
-
-# Recurrent decoders over windows of frozen CNN features, from each of these epochs.
-rule train_rnn:
-    input:
-        features_of("train"),
-    output:
-        # what was trained from other epochs is kept, when a mouse more adds one
-        update(RESULTS / "trained/{decoder}/{training}.pt"),
-    log:
-        RESULTS / "logs/train_rnn/{decoder}/{training}.log",
-    benchmark:
-        RESULTS / "benchmarks/train_rnn/{decoder}/{training}.tsv"
-    wildcard_constraints:
-        decoder=names("cnn_rnn", is_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: STUDY.config["threads"]
-    resources:
-        mem_mb=grows(6000),  # 3.3 GB: the features of 53 sessions
-        runtime=grows(240),  # no GPU timed; out of time, it goes on from its checkpoint
-        gpu=GPU,
-        device=STUDY.config["device"],
-    params:
-        settings=settings_flags,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
-        code=code_version("train_rnn"),
-    message:
-        "Training {wildcards.decoder} on {wildcards.training}"
-    shell:
-        "mesodecode train-rnn --features {input} {params.settings} "
-        "--device {resources.device} --threads {threads} "
-        "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
-
-
-# What an allocation predicts of images, where the pass that chose its epoch has not seen all.
-rule predict_images:
-    input:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        recordings=recordings_of("valid", "test"),
-    output:
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
-    log:
-        RESULTS / "logs/predict_images/{decoder}/{allocation}.log",
-    benchmark:
-        RESULTS / "benchmarks/predict_images/{decoder}/{allocation}.tsv"
-    wildcard_constraints:
-        decoder=names_of(
-            lambda d: predicts_after_choice(d)
-            and passes_images(d)
-            and not feeds_frozen(d)
-        ),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: STUDY.config["threads"]
-    resources:
-        mem_mb=grows(4000),  # 2.5 GB
-        runtime=grows(240),  # on a CPU 5 min a session and core
-        gpu=GPU,
-        device=STUDY.config["device"],
-    params:
-        verb="predict",
-        labels=labels_of("valid", "test"),
-        code=code_version("predict"),
-    message:
-        "Predicting with {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode {params.verb} --weights {input.weights} --recordings {input.recordings} "
-        "{params.labels} --decoder {wildcards.decoder} --device {resources.device} --threads {threads} "
-        "--out {output.predictions} --validation {output.validation} 2> {log}"
-
-
-# The same of features, by a frozen CNN and by what reads it.
-rule predict_features:
-    input:
-        weights=RESULTS / "models/{decoder}/{allocation}.pt",
-        features=features_joined,
-    output:
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
-    log:
-        RESULTS / "logs/predict_features/{decoder}/{allocation}.log",
-    benchmark:
-        RESULTS / "benchmarks/predict_features/{decoder}/{allocation}.tsv"
-    wildcard_constraints:
-        decoder=names_of(lambda d: predicts_after_choice(d) and reads_features(d)),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: STUDY.config["threads"]
-    resources:
-        mem_mb=grows(2000),  # 0.7 GB
-        runtime=grows(30),  # 1 min
-        device="cpu",
-    params:
-        test_mice=mice_with("test"),
-        code=code_version("predict"),
-    message:
-        "Predicting with {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode predict --weights {input.weights} --features {input.features} "
-        "--test-mice {params.test_mice} --decoder {wildcards.decoder} "
-        "--device {resources.device} --threads {threads} --out {output.predictions} "
-        "--validation {output.validation} 2> {log}"
 
 
 # Recurrent and classical decoders of windows of ROI signals.
@@ -454,69 +310,7 @@ use rule pass_signals as pass_pixels with:
         code=code_version("pass_pixels"),
 
 
-rule pass_features:
-    input:
-        trained=training_passed,
-        features=features_of_one,
-    output:
-        RESULTS / "passed/{decoder}/{training}/{mouse}.h5",
-    log:
-        RESULTS / "logs/pass/{decoder}/{training}/{mouse}.log",
-    benchmark:
-        RESULTS / "benchmarks/pass/{decoder}/{training}.{mouse}.tsv"
-    wildcard_constraints:
-        decoder=names("cnn_rnn", is_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: STUDY.config["threads"]
-    resources:
-        mem_mb=grows(4000),  # 1 GB: the features of 13 sessions
-        runtime=grows(60),  # minutes
-        gpu=GPU,
-        device=STUDY.config["device"],
-    params:
-        code=code_version("pass_features"),
-    message:
-        "Passing {wildcards.mouse} through {wildcards.decoder} of {wildcards.training}"
-    shell:
-        "mesodecode pass-features --trained {input.trained} --features {input.features} "
-        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
-
-
 # What an allocation keeps of a training that it shares: its own best epoch.
-rule choose_epoch:
-    input:
-        trained=unless_started(trained_file),
-        start=epoch_of_start,
-        behind=behind_start,
-        valid=passed_to("valid", network=True),
-    output:
-        model=RESULTS / "models/{decoder}/{allocation}.pt",
-        epoch=RESULTS / "models/{decoder}/{allocation}.epoch.txt",
-        history=RESULTS / "models/{decoder}/{allocation}.history.tsv",
-    log:
-        RESULTS / "logs/choose/{decoder}/{allocation}.log",
-    benchmark:
-        RESULTS / "benchmarks/choose/{decoder}/{allocation}.tsv"
-    wildcard_constraints:
-        decoder=names_of(
-            lambda d: trains_once(d) and is_network(d) and predicts_after_choice(d)
-        ),
-    conda:
-        "../../envs/mesodecode.yaml"
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(15),  # seconds
-    params:
-        start=start_flag,
-        code=code_version("choose"),
-    message:
-        "Choosing the epoch of {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode choose --trained {input.trained} --valid {input.valid} {params.start} "
-        "--epoch {output.epoch} --out {output.model} --history {output.history} 2> {log}"
-
-
 rule choose_and_predict:
     input:
         trained=unless_started(trained_file),
@@ -593,22 +387,3 @@ use rule keep_linear as keep_classical with:
         validation=RESULTS / "validation/{decoder}/{allocation}.h5",
     wildcard_constraints:
         decoder=names_of(lambda d: KINDS[d.kind].suffix == ".joblib"),
-
-
-# ROI networks that were judged by every so many frames predict all of them.
-use rule predict_images as predict_rois with:
-    log:
-        RESULTS / "logs/predict_rois/{decoder}/{allocation}.log",
-    benchmark:
-        RESULTS / "benchmarks/predict_rois/{decoder}/{allocation}.tsv"
-    wildcard_constraints:
-        decoder=names("roi_rnn", lambda d: trains_once(d) and predicts_after_choice(d)),
-    threads: 1
-    resources:
-        mem_mb=grows(2000),  # 0.8 GB
-        runtime=grows(30),  # a minute
-        device="cpu",
-    params:
-        verb="predict-rois",
-        labels=labels_of("valid", "test"),
-        code=code_version("predict_rois"),

@@ -100,7 +100,7 @@ rule shap:
 rule shap_summary:
     input:
         unpack(shap_picture),
-        maps=maps_of("decoder"),
+        maps=RESULTS / "importance/{importance}/maps.txt",
         null=maps_of("null_decoder"),
     output:
         table=report(
@@ -188,7 +188,7 @@ rule cutout:
 rule cutout_summary:
     input:
         unpack(cutout_picture),
-        scores=maps_of("decoder"),
+        maps=RESULTS / "importance/{importance}/maps.txt",
     output:
         table=RESULTS / "tables/importance_{importance}.tsv",
         sessions=RESULTS / "tables/importance_{importance}_sessions.tsv",
@@ -217,7 +217,7 @@ rule cutout_summary:
     message:
         "Summarising the importance {wildcards.importance}"
     shell:
-        "mesodecode cutout-summary --scores {input.scores} "
+        "mesodecode cutout-summary --scores {input.maps} "
         "{params.place} {params.settings} --name {wildcards.importance} --out {output.table} "
         "--sessions {output.sessions} --signed {output.signed} --figure {params.prefix} 2> {log}"
 
@@ -225,7 +225,7 @@ rule cutout_summary:
 rule cutout_times:
     input:
         unpack(cutout_picture),
-        scores=maps_of("decoder"),
+        maps=RESULTS / "importance/{importance}/maps.txt",
     output:
         table=RESULTS / "tables/importance_{importance}_times.tsv",
         svg=report(
@@ -251,7 +251,7 @@ rule cutout_times:
     message:
         "Summarising when areas matter in the importance {wildcards.importance}"
     shell:
-        "mesodecode cutout-times --scores {input.scores} --recording {input.recording} "
+        "mesodecode cutout-times --scores {input.maps} --recording {input.recording} "
         "{params.settings} --name {wildcards.importance} --out {output.table} "
         "--figure {params.prefix} 2> {log}"
 
@@ -288,6 +288,7 @@ rule sides:
         "--out {output.table} --figure {params.prefix} 2> {log}"
 
 
+# One list in the place of all maps, in each job that reads them.
 rule maps_of_analysis:
     input:
         maps_of("decoder"),
@@ -309,7 +310,7 @@ rule shap_check:
         weights=RESULTS / "models/{decoder}/{allocation}.pt",
         test=recordings_of("test"),
         background=background_recordings,
-        maps=rules.maps_of_analysis.output,  # n lines of one list, not n x n inputs
+        maps=RESULTS / "importance/{importance}/maps.txt",
         truth=truth_of_test,
     output:
         RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
@@ -346,7 +347,7 @@ rule shap_check:
 rule cutout_check:
     input:
         unpack(cutout_inputs),
-        maps=rules.maps_of_analysis.output,
+        maps=RESULTS / "importance/{importance}/maps.txt",
         truth=truth_of_test,
     output:
         RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
@@ -383,7 +384,7 @@ rule cutout_check:
 
 rule map_checks:
     input:
-        maps=maps_of("decoder"),
+        maps=RESULTS / "importance/{importance}/maps.txt",
         checks=checks_of,
         null=maps_of("null_decoder"),
         seeds=maps_of("seeds"),
@@ -416,7 +417,7 @@ rule map_checks:
 
 rule map_mice:
     input:
-        maps=maps_of("decoder"),
+        maps=RESULTS / "importance/{importance}/maps.txt",
         null=maps_of("null_decoder"),
     output:
         table=RESULTS / "tables/importance_{importance}_mice.tsv",

@@ -30,14 +30,7 @@ if STUDY.decoders and SCORED.name == "run":
     rule quality:
         input:
             allocations=RESULTS / "allocations.tsv",
-            predictions=expand(
-                RESULTS / "predictions/{{decoder}}/{allocation}.h5",
-                allocation=STUDY.allocations,
-            ),
-            validation=expand(
-                RESULTS / "validation/{{decoder}}/{allocation}.h5",
-                allocation=STUDY.allocations,
-            ),
+            predictions=RESULTS / "predicted/{decoder}.txt",
             recordings=lists_of(STUDY.mice),
         output:
             table=RESULTS / "tables/quality/{decoder}.tsv",
@@ -91,16 +84,7 @@ if STUDY.decoders and SCORED.name == "run":
     rule calibrate:
         input:
             allocations=RESULTS / "allocations.tsv",
-            predictions=expand(
-                RESULTS / "predictions/{decoder}/{allocation}.h5",
-                decoder=CALIBRATED,
-                allocation=STUDY.allocations,
-            ),
-            validation=expand(
-                RESULTS / "validation/{decoder}/{allocation}.h5",
-                decoder=CALIBRATED,
-                allocation=STUDY.allocations,
-            ),
+            predictions=predicted_by(CALIBRATED),
         output:
             table=RESULTS / "tables/calibration.tsv",
             sets=RESULTS / "tables/prediction_sets.tsv",

@@ -229,7 +229,7 @@ use rule recordings_of_mouse as recordings_of_mouse_of_variant with:
 
 rule cohort:
     input:
-        expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        lists_of(STUDY.mice),
     output:
         report(
             RESULTS / "tables/cohort.tsv",
@@ -302,7 +302,7 @@ rule qc:
 
 rule roi_correlation:
     input:
-        expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        lists_of(STUDY.mice),
     output:
         table=RESULTS / "tables/roi_correlation.tsv",
         summary=report(

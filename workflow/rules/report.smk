@@ -83,7 +83,7 @@ rule figures:
 rule cohort_figure:
     input:
         cohort=RESULTS / "tables/cohort.tsv",
-        recordings=expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+        recordings=lists_of(STUDY.mice),
     output:
         svg=report(
             RESULTS / "figures/cohort.svg",

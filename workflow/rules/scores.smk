@@ -1,7 +1,8 @@
 """From predictions to AUC tables and tests.
 
 REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, or the source of a comparison
-OUTPUTS: config.json (all defaults filled in), allocations.tsv, tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
+OUTPUTS: config.json (all defaults filled in), allocations.tsv, predicted/{decoder}.txt (a list of its
+predictions), tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
 tables/inference.tsv, tables/chance.tsv; of another target tables/regression.tsv or tables/states.tsv
 in the place of auc.tsv, with session_… and figures/target_….svg, and tables/confusion.tsv; all of them is the target `tables`
 """
@@ -68,14 +69,32 @@ rule allocations:
         "printf '%s\\n' {params.table:q} > {output} 2> {log}"
 
 
+rule predictions_of_decoder:
+    input:
+        expand(
+            RESULTS / "{role}/{{decoder}}/{allocation}.h5",
+            role=["predictions", "validation"],
+            allocation=STUDY.allocations,
+        ),
+    output:
+        RESULTS / "predicted/{decoder}.txt",
+    log:
+        RESULTS / "logs/predictions_of_decoder/{decoder}.log",
+    wildcard_constraints:
+        decoder="|".join(STUDY.decoders) or "no decoder",
+    localrule: True
+    conda:
+        "../../envs/mesodecode.yaml"
+    message:
+        "Listing the predictions of {wildcards.decoder}"
+    shell:
+        "printf '%s\\n' {input:q} > {output} 2> {log}"
+
+
 rule auc:
     input:
         allocations=RESULTS / "allocations.tsv",
-        predictions=expand(
-            RESULTS / "predictions/{decoder}/{allocation}.h5",
-            decoder=STUDY.decoders,
-            allocation=STUDY.allocations,
-        ),
+        predictions=predicted_by(STUDY.decoders),
     output:
         auc=report(
             RESULTS / "tables/auc.tsv",
@@ -114,11 +133,7 @@ if SCORED.name != "run":
     rule score:
         input:
             allocations=RESULTS / "allocations.tsv",
-            predictions=expand(
-                RESULTS / "predictions/{decoder}/{allocation}.h5",
-                decoder=STUDY.decoders,
-                allocation=STUDY.allocations,
-            ),
+            predictions=predicted_by(STUDY.decoders),
         output:
             table=report(
                 SCORE_TABLE,
@@ -213,11 +228,7 @@ rule infer:
 rule chance:
     input:
         auc=SCORE_TABLE,
-        predictions=expand(
-            RESULTS / "predictions/{decoder}/{allocation}.h5",
-            decoder=STUDY.decoders if SHIFTS else [],
-            allocation=STUDY.allocations,
-        ),
+        predictions=predicted_by(STUDY.decoders if SHIFTS else []),
     output:
         report(
             RESULTS / "tables/chance.tsv",

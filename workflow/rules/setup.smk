@@ -2,7 +2,9 @@
 
 import atexit
 import functools
+import gc
 import importlib.util
+import inspect
 import os
 import re
 import shlex
@@ -30,6 +32,10 @@ from mesodecode.running.failures import Failures
 from mesodecode.base.files import WORKFLOW, UserError
 from mesodecode.running.locks import Lock
 from mesodecode.running.provenance import code_version
+
+# Snakemake holds all jobs of a study until it ends: Python's collector of cycles, which looks through
+# them each time that there are some hundred objects more, finds next to nothing.
+gc.set_threshold(100_000)
 
 
 def checked(resolve):
@@ -111,7 +117,21 @@ def grows(amount):
     Snakemake takes in a job. The figure beside one is what benchmarks/resources.py measured on
     fewer or shorter sessions and extrapolates to the largest allocation of config.yaml.
     """
-    return lambda wildcards, attempt: amount * (attempt + 1) // 2
+    return known(lambda wildcards, attempt: amount * (attempt + 1) // 2)
+
+
+def known(function):
+    """The function, with its parameters written on it: Snakemake asks for them at every job."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
+def all_known(functions):
+    """The same of all functions of the rules among these."""
+    for function in functions:
+        if inspect.isfunction(function):
+            if function.__code__.co_filename.endswith(".smk"):
+                known(function)
 
 
 def start_alone(logfiles):

@@ -20,7 +20,7 @@ if SHIFTED:
     # Once for all decoders: images are compared, whatever decodes them.
     rule image_shift:
         input:
-            expand(RESULTS / "recordings/{session}.h5", session=STUDY.mouse_of),
+            lists_of(STUDY.mice),
         output:
             RESULTS / "tables/image_shift.tsv",
         log:
@@ -44,16 +44,9 @@ if SHIFTED:
         input:
             allocations=RESULTS / "allocations.tsv",
             models=model_files,
-            recordings=recordings_of_decoder,
+            recordings=lambda wildcards: lists_of(STUDY.mice, wildcards.decoder),
             features=features_files,
-            predictions=expand(
-                RESULTS / "predictions/{{decoder}}/{allocation}.h5",
-                allocation=STUDY.allocations,
-            ),
-            validation=expand(
-                RESULTS / "validation/{{decoder}}/{allocation}.h5",
-                allocation=STUDY.allocations,
-            ),
+            predictions=RESULTS / "predicted/{decoder}.txt",
         output:
             RESULTS / "tables/shift/{decoder}.tsv",
         log:

@@ -6,9 +6,6 @@ OUTPUTS: stacks/{decoder}/{mouse}.pt: weights of all epochs, of every set of tra
 """
 
 
-include: "functions/stack.smk"
-
-
 rule stack_roi:
     input:
         lambda wildcards: lists_of(mice_of_group(wildcards), wildcards.decoder),

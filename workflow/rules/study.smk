@@ -55,6 +55,11 @@ def passes_images(decoder):
     return KINDS[decoder.kind].image_network and not is_frozen(decoder)
 
 
+def has(wanted):
+    """Whether the study has a decoder that is `wanted`."""
+    return any(map(wanted, STUDY.decoders.values()))
+
+
 def names(kind, wanted=lambda decoder: True):
     """A wildcard pattern of the decoders of a kind that are `wanted`."""
     return names_of(lambda decoder: decoder.kind == kind and wanted(decoder))
@@ -103,6 +108,14 @@ def lists_of(mice, decoder=None):
     """
     folder = recordings_folder(decoder) if decoder else f"{RESULTS}/recordings"
     return [f"{folder}/{mouse}.txt" for mouse in mice]
+
+
+def predicted_by(decoders):
+    """The list of predictions of each decoder, of all allocations.
+
+    A list a decoder in the place of its predictions in each job that reads all of them.
+    """
+    return [RESULTS / f"predicted/{decoder}.txt" for decoder in decoders]
 
 
 def allocation_of(wildcards):

@@ -6,9 +6,6 @@ OUTPUTS: tune/{decoder}/config.json, tune/{decoder}/test-{test}.json (the best s
 """
 
 
-include: "functions/tune.smk"
-
-
 # What a search reads of the config, in a file of its own: config.json is another with every edit.
 rule tune_config:
     output:

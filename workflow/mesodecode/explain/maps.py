@@ -29,7 +29,7 @@ def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_fil
 
     Raises UserError as `read` does.
     """
-    paths = _files(paths)
+    paths = listed(paths)
     tables = [path for path in paths if path.suffix == ".tsv"]
     if tables and len(tables) < len(paths):
         raise UserError(f"maps: {tables[0]} and others are of different kinds; give maps of one")
@@ -44,7 +44,7 @@ def read_cutout(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, dict[str, pd
 
     None of these where the files are of a version that did not keep them.
     """
-    rows = cutout_tables.read_rows(_files(paths))
+    rows = cutout_tables.read_rows(listed(paths))
     mice = rows.drop_duplicates("allocation").set_index("allocation")["test_mouse"]
 
     def table(value: str) -> pd.DataFrame:
@@ -67,16 +67,20 @@ def _complete(scores: pd.DataFrame) -> pd.DataFrame:
 
 def scored_by(paths: Sequence[str | Path]) -> str:
     """Return what maps of a cut-out are losses of, in words; those of SHAP are of none: AUC."""
-    first = _files(paths)[0]
+    first = listed(paths)[0]
     columns = read_table(first).columns if first.suffix == ".tsv" else ()
     return cutout_tables.kind_of(columns).axis
 
 
-def _files(paths: Sequence[str | Path]) -> list[Path]:
-    return [file for path in paths for file in _listed(path)]
+def listed(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the files of maps that paths stand for: themselves, or the lines of lists (.txt).
+
+    Raises UserError if a list is empty.
+    """
+    return [file for path in paths for file in _lines(path)]
 
 
-def _listed(path: str | Path) -> list[Path]:
+def _lines(path: str | Path) -> list[Path]:
     if Path(path).suffix != ".txt":
         return [Path(path)]
     files = [Path(line) for line in Path(path).read_text().splitlines() if line]

@@ -3,13 +3,11 @@
 
 def files_of_members(wildcards):
     """What the job's decoder is made of: predictions of test mice, and of validation mice."""
-    allocation = wildcards.get("allocation", STUDY.allocations)
     return {
-        role: expand(
-            RESULTS / role / "{member}/{allocation}.h5",
-            member=members_of(wildcards.decoder),
-            allocation=allocation,
-        )
+        role: [
+            RESULTS / role / member / f"{wildcards.allocation}.h5"
+            for member in members_of(wildcards.decoder)
+        ]
         for role in ("predictions", "validation")
     }
 

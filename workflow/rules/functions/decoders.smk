@@ -140,6 +140,10 @@ def dropped_flag(wildcards, input):
     return flag_if("--dropped", input.dropped)
 
 
+if not has(lambda decoder: decoder.settings.get("drop")):
+    dropped_rois_of, dropped_flag = [], ""
+
+
 def drop_flags(wildcards):
     """The settings that say which ROIs a decoder could drop, as flags."""
     settings = STUDY.decoders[wildcards.decoder].settings

@@ -143,7 +143,7 @@ def sided_inputs(wildcards):
     if name in CUTOUTS:
         table = RESULTS / f"tables/importance_{name}"
         return {"sessions": [f"{table}_sessions.tsv"], "masks": [f"{table}.tsv"]}
-    return {"maps": maps_of("decoder")(wildcards)}
+    return {"maps": [f"{RESULTS}/importance/{name}/maps.txt"]}
 
 
 def sided_flags(wildcards, input):

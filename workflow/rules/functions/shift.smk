@@ -14,12 +14,6 @@ def model_files(wildcards):
     ]
 
 
-def recordings_of_decoder(wildcards):
-    """The recordings of all sessions, as the job's decoder reads them."""
-    folder = recordings_folder(wildcards.decoder)
-    return [f"{folder}/{session}.h5" for session in STUDY.mouse_of]
-
-
 def features_folder(decoder):
     """The folder of kept features, where a decoder or a frozen one on it reads some; None if not."""
     settings = STUDY.decoders[decoder].settings

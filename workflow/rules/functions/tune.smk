@@ -21,6 +21,10 @@ def tuned_flag(wildcards, input):
     return flag_if("--tuned", input.tuned)
 
 
+if not STUDY.config["tune"]:  # functions of rules are called for every job
+    tuned_for, tuned_flag = [], ""
+
+
 def mice_beside(test):
     """The mice that train or validate where `test`, mice joined by "+", are the test mice."""
     beside = [a for a in STUDY.allocations.values() if a.joined("test") == test]

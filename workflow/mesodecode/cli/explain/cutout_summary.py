@@ -23,7 +23,8 @@ HELP = "cut-out scores of allocations → importance of each area (tables, figur
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--scores", type=Path, nargs="+", required=True, help="all tables of `mesodecode cutout`")
+    words = "all tables of `mesodecode cutout`, or a list (.txt) of them"
+    add("--scores", type=Path, nargs="+", required=True, metavar="FILE", help=words)
     add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
     add("--rois", type=Path, help="masks of ROIs, or truth of a simulated session, to draw on it")
     add("--roi-dataset", metavar="NAME", help="array of --rois, if a MAT or HDF5 file holds many")
@@ -39,13 +40,13 @@ def run(args: argparse.Namespace) -> None:
     """Write tables and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
-    from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables
+    from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables, maps
     from mesodecode.recordings.recording import read_recording
     from mesodecode.study import importance
 
     settings = options.settings_of(args, "importance_cutout")
     recording = read_recording(args.recording)
-    rows = cutout_tables.read_rows(args.scores)
+    rows = cutout_tables.read_rows(maps.listed(args.scores))
     masks = cutout_masks.masks_of(settings, recording)
     mirrored = settings["masks"] in importance.SIDED
     table = cutout_tables.mask_table(rows, masks, mirrored=mirrored)

@@ -21,7 +21,8 @@ HELP = "cut-out scores by image of the window → when areas matter (table, figu
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--scores", type=Path, nargs="+", required=True, help="all tables of `mesodecode cutout`")
+    words = "all tables of `mesodecode cutout`, or a list (.txt) of them"
+    add("--scores", type=Path, nargs="+", required=True, metavar="FILE", help=words)
     add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write, a row a mask and image")
@@ -33,11 +34,11 @@ def run(args: argparse.Namespace) -> None:
     """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
-    from mesodecode.explain import cutout_masks, cutout_tables, cutout_times_figure
+    from mesodecode.explain import cutout_masks, cutout_tables, cutout_times_figure, maps
     from mesodecode.recordings.recording import read_recording
 
     recording = read_recording(args.recording)
-    rows = cutout_tables.read_rows(args.scores)
+    rows = cutout_tables.read_rows(maps.listed(args.scores))
     masks = cutout_masks.masks_of(options.settings_of(args, "importance_cutout"), recording)
     table = cutout_tables.times_table(rows, recording.frame_rate)
     decoder, score = rows["decoder"][0], cutout_tables.kind_of(rows.columns).axis

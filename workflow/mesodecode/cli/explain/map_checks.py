@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--maps", **files, required=True, help="maps of all allocations")
+    add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
     add("--checks", **files, required=True, help="files of `mesodecode shap-check`")
     add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")
     add(

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--maps", **files, required=True, help="maps of all allocations")
+    add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
     add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")
     add("--decoder", default="the decoder", help="its name in the figure's caption")
     add("--name", default="importance", help="name in the figure's title (default: importance)")

@@ -30,7 +30,8 @@ HELP = "SHAP maps of allocations → importance of each ROI (tables, figures)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--maps", type=Path, nargs="+", required=True, help="files of `mesodecode shap`")
+    words = "files of `mesodecode shap`, or a list (.txt) of them"
+    add("--maps", type=Path, nargs="+", required=True, metavar="FILE", help=words)
     null = "maps of the same decoder trained on permuted labels"
     add("--null-maps", type=Path, nargs="+", default=[], help=null)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
@@ -49,8 +50,9 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import map_measures, shap_figure, shap_files, shap_maps
+    from mesodecode.explain.maps import listed
 
-    maps = [shap_files.read(path) for path in args.maps]
+    maps = [shap_files.read(path) for path in listed(args.maps)]
     mean, table = shap_maps.mean_map(maps), shap_maps.roi_table(maps)
     if args.null_maps:
         null = [shap_files.read(path) for path in args.null_maps]

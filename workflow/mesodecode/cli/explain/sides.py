@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     sources = parser.add_mutually_exclusive_group(required=True)
     sources.add_argument("--sessions", type=Path, help="table of sessions of cutout-summary")
-    sources.add_argument("--maps", type=Path, nargs="+", help="files of `mesodecode shap`")
+    words = "files of `mesodecode shap`, or a list (.txt) of them"
+    sources.add_argument("--maps", type=Path, nargs="+", metavar="FILE", help=words)
     add("--masks", type=Path, help="table of masks of cutout-summary (with --sessions)")
     add(
         "--mirror",
@@ -76,10 +77,11 @@ def _masks(args: argparse.Namespace) -> tuple:
 def _rois(args: argparse.Namespace) -> tuple:
     from mesodecode.base.files import UserError
     from mesodecode.explain import shap_files, shap_maps, sides
+    from mesodecode.explain.maps import listed
 
     if args.mirror is None:
         raise UserError("--maps: needs --mirror, which ROIs are mirror images")
-    maps = [shap_files.read(path) for path in args.maps]
+    maps = [shap_files.read(path) for path in listed(args.maps)]
     shap_maps.mean_map(maps)  # refuses maps of different analyses
     values = sides.roi_sums(maps)
     pairs = sides.of_rois(list(values.index), args.mirror)

@@ -14,7 +14,7 @@ HELP = "recordings → table of sessions"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    options.add_recordings(parser)
+    options.add_recordings(parser, "recordings, or lists (.txt) of them")
     options.add_out(parser, "TSV to write")
 
 
@@ -23,13 +23,12 @@ def run(args: argparse.Namespace) -> None:
     import csv
 
     from mesodecode.base.files import atomic_path
-    from mesodecode.recordings.recording import read_recording
+    from mesodecode.recordings.recording import read_recordings
 
     with atomic_path(args.out) as part, open(part, "w", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(["mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width"])
-        for path in args.recordings:
-            r = read_recording(path)
+        for r in read_recordings(args.recordings, same_size=False):
             n_frames, height, width = r.shape
             n_run = int(r.labels.sum())
             table.writerow([r.mouse, r.session, n_frames, n_run, r.frame_rate, height, width])

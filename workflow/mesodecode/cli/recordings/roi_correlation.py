@@ -18,7 +18,7 @@ HELP = "ROI signals → correlation with run/rest by session (table, figure)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
-    options.add_recordings(parser)
+    options.add_recordings(parser, "recordings, or lists (.txt) of them")
     parser.add_argument(
         "--baseline",
         type=int,

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--predictions", help="FOLDER/{decoder}/{allocation}.h5", **folder)
     add("--validation", help="FOLDER/{decoder}/{allocation}.h5, of validation mice", **folder)
     add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all mice")
+    add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
     options.add_out(parser, "TSV to write, a row a test mouse and decoder")
     options.add_settings(parser, "adaptive")
 

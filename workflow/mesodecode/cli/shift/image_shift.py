@@ -17,7 +17,7 @@ HELP = "recordings → where the brain lies and how its images look (table)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all mice")
+    add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
     add("--out", required=True, metavar="FILE", help="table, a row a recording")
 
 

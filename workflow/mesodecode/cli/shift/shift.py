@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="FOLDER/{allocation}.pt (.npz, .joblib), of the decoder; of an average none",
     )
     add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings of all its mice")
+    add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
     add(
         "--features",
         type=Path,
