@@ -37,9 +37,15 @@ def tiny(target: str) -> dict:
     if target == "states":
         states = ["rest=0", "small=1", "large=2"]
         config["recordings"] = {"behavior_target": "state", "target_states": states}
+    few = {"frames": 100, "draws": 3}
+    cut = {"decoder": "linear", "masks": "squares", "size": 8, "blocks": 1, "checks": few}
+    importance = {"cut": cut | {"stride": 8}}
+    if target == "pupil":
+        importance["shap"] = {"decoder": "gru", "background": 40, "windows": 60, "checks": few}
     if len(DECODERS[target]) > 1:
         config["comparisons"] = {"two": {"decoders": [*DECODERS[target]]}}
-    return {k: v for k, v in config.items() if k not in ("importance", "shift", "confounds")}
+    kept = {k: v for k, v in config.items() if k not in ("shift", "confounds")}
+    return kept | {"importance": {} if target == "speed" else importance}
 
 
 @pytest.fixture(scope="module", params=["speed", "pupil", "states"])
@@ -85,4 +91,11 @@ def test_planted_truth_is_found_in_mice_never_seen_and_told_in_the_report(study)
         confusion = pd.read_csv(results / "tables/confusion.tsv", sep="\t")
         assert len(confusion) == 9 * len(table)
     assert not (results / "tables/auc.tsv").exists()
+    for name in tiny(target)["importance"]:
+        checks = pd.read_csv(results / f"tables/importance_{name}_checks.tsv", sep="\t")
+        found = checks.set_index("check")["value"]
+        assert found["planted truth"] > 0.5 and found["deletion"] > 0, checks
+        assert f"<h3>{name}</h3>" in report
+    if target != "speed":
+        assert {"pupil": "R²", "states": "macro AUC"}[target] + "(intact)" in report
     assert plan(folder, config=tiny(target))[0] == {}

@@ -83,7 +83,7 @@ def _states(maps: Sequence[Map], of_states: Sequence[np.ndarray], cortex: Cortex
 def _speaks(target: Target) -> str:
     if target.states:  # whose rows are named, and low
         return "\u2190 against        for \u2192"
-    one, other = target.kind.speaks
+    one, other = (words.removesuffix(" values") for words in target.kind.speaks)
     return f"\u2190 {other}    more activity speaks for    {one} \u2192"
 
 
