@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import re
 import shlex
+import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -17,14 +19,17 @@ import pytest
 
 from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
 from mesodecode.base.files import UserError
+from mesodecode.base.metrics import macro_auc, r2
 from mesodecode.cli import main
-from mesodecode.decoders import tune
+from mesodecode.decoders import one_step, tune
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import read_recordings
+from mesodecode.report import methods
 from mesodecode.simulation import simulate
 from mesodecode.study import schema, tuning
 from mesodecode.study import study as studies
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import Target
 
 GRU = {"input": "rois", "rnn": "gru"}
 ROIS = {"recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}}
@@ -217,6 +222,71 @@ def test_every_kind_is_scored_on_its_validation_mice(recordings, kind, settings)
     c.labels[:] = 1  # without a state there is no AUC
     with pytest.raises(UserError) if "epochs" in settings else nullcontext():
         assert np.isnan(score([a, b], [c], settings))
+
+
+PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "slow", "fast"))
+
+
+def values_of(one, target):
+    """A trace that all ROIs carry, or states of it: rest, and run where it is low or high."""
+    trace = one.rois.mean(axis=1)
+    trace = (trace - trace.mean()) / trace.std()
+    if target is PX:
+        return (40 + 5 * trace).astype(np.float32)
+    return np.where(one.labels, 1 + (trace > np.median(trace)), 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("target", [PX, NAMED])
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("linear", {"C": 1e-4}),
+        ("cnn", {"backbone": "test_efficientnet", "pretrained": "none", "epochs": 1}),
+        ("roi_rnn", {"rnn": "gru", "epochs": 8, "half_window": 1, "max_lr": 0.03}),
+        ("roi_classical", {"half_window": 1, "C": 1e-3}),
+    ],
+)
+def test_every_kind_is_scored_by_the_metric_of_its_target(recordings, kind, settings, target):
+    read = read_recordings([recordings / f"{mouse}.txt" for mouse in "abc"])
+    a, b, c = (replace(one, labels=values_of(one, target), target=target) for one in read)
+    if kind == "roi_classical":
+        settings = settings | {"model": "ridge" if target is PX else "logistic_regression"}
+    settings = schema.defaults(kind, **settings, **({} if kind == "linear" else {"baseline": None}))
+    found = tune.scorer(kind, "cpu")([a, b], [c], settings)
+    predict, _ = one_step.fit(kind, settings, [a, b], [c], "cpu")
+    (one,) = predict([c]).values()
+    assert one.probability.shape[1:] == (() if target is PX else (3,))
+    score = r2 if target is PX else macro_auc
+    assert found == pytest.approx(score(one.label, one.probability), abs=1e-4)
+    if kind == "linear" and target is PX:  # the mean of the training mice: no AUC, which is 0.5
+        nothing = tune.scorer(kind, "cpu")([a, b], [c], settings | {"C": 1e-12})
+        assert -0.1 < nothing < 0.01
+
+
+def test_a_search_of_a_trace_is_kept_by_its_metric(recordings, tmp_path, capsys):
+    files = {}
+    for mouse in "abcde":
+        files[mouse] = str(shutil.copy(recordings / f"{mouse}1.h5", tmp_path))
+        (one,) = read_recordings([files[mouse]])
+        with h5py.File(files[mouse], "a") as file:
+            file["target"] = values_of(one, PX)
+            file["target"].attrs.update(PX.attributes())
+    line = {"trials": 2, "search": {"C": [1e-12, 1e-3]}}
+    config = STUDY | {"decoders": {"linear": {"model": "ridge"}}, "target": "pupil"}
+    config |= {"mice": {m: [f"{m}1"] for m in "abcde"}, "tune": {"linear": line}}
+    part = tuning.part_of(studies.resolve(config).config, "linear")
+    assert part["target"] == "pupil"
+    (tmp_path / "study.json").write_text(json.dumps(part))
+    words = ["tune", "--config", tmp_path / "study.json", "--decoder", "linear", "--test-mice", "e"]
+    words += ["--recordings", *(files[m] for m in "abcd"), "--out", tmp_path / "best.json"]
+    assert main([str(word) for word in [*words, "--trials-table", tmp_path / "t.tsv"]]) == 0
+    assert ", R² " in capsys.readouterr().err
+    trials = pd.read_csv(tmp_path / "t.tsv", sep="\t")
+    best = json.loads((tmp_path / "best.json").read_text())
+    assert [*trials][:4] == ["trial", "state", "r2", "n_splits"]
+    assert best["valid_r2"] == pytest.approx(trials["r2"].max(), rel=1e-5)
+    found = studies.resolve(part).config
+    assert "mean R² of the validation mice" in methods.searches(found)
 
 
 def test_splits_are_of_the_mice_of_each_allocation(recordings):

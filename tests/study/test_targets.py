@@ -72,7 +72,6 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ("run", {"recordings": {"behavior_target": "x"}}, "recordings.behavior_target"),
         ("speed", {"shift": {"decoders": ["linear"]}}, "shift.decoders: of decoders of run and"),
         ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
-        ("speed", {"tune": {"linear": {"search": {"C": [0.1, 1]}}}}, "tune: of decoders of run"),
         ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
         (
             "speed",

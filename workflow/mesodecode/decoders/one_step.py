@@ -14,11 +14,13 @@ from mesodecode.decoders import linear, predict, roi_classical, roi_rnn, train
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.objectives import trained_on
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings.baseline import normalising, prepared
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import check_rois, roi_names, session_signals, signals_of
+from mesodecode.study.targets import Target
 
 Predict = Callable[[Sequence[Recording]], dict[str, SessionPredictions]]
 
@@ -35,8 +37,10 @@ def fit(
 
     `kind` and `settings` are those of its line (kinds that are `tunable`); networks keep the epoch
     of lowest loss in `validation`. `dropped`: ROIs (from 1) to do without; None: with `drop`, those
-    that one of these recordings lacks. Raises UserError as what fits does.
+    that one of these recordings lacks. It decodes the target of the recordings. Raises UserError as
+    what fits does.
     """
+    settings = settings | trained_on(training).settings()
     if kind == "linear":
         return _pixels(settings, training), []
     if kind == "cnn":
@@ -57,13 +61,15 @@ def _images(
     validation: Sequence[Recording],
     device: torch.device,
 ) -> tuple[Predict, list[train.Epoch]]:
+    target = Target.of_settings(settings)
     augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
     sets = [list(prepared(one, settings)) for one in (training, validation)]
     fitted = train.fit(
-        lambda: CNNDecoder(settings["backbone"], settings["pretrained"]),
+        lambda: CNNDecoder(settings["backbone"], settings["pretrained"], target.outputs),
         Images(sets[0], device=device, augment=augment if augment else None),
         Images(sets[1], device=device),
         device=device,
+        target=target,
         **{key: settings[key] for key in train.SETTINGS},
     )
     trained = Trained("cnn", settings, (), (), fitted.state)

@@ -21,14 +21,16 @@ import torch
 from optuna.trial import TrialState
 
 from mesodecode.base.files import UserError
-from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders import one_step, train
+from mesodecode.decoders.objectives import SCORES
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import tuning
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import RUN, Kind, Target
 
-# Fits a decoder to training recordings; returns its AUC on validation recordings.
+# Fits a decoder to training recordings; returns its AUC on validation recordings, or what else
+# scores their target.
 Score = Callable[[Sequence[Recording], Sequence[Recording], dict[str, Any]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 STARTUP = 5  # trials before the worse half of those that follow may be stopped early
@@ -41,9 +43,11 @@ def search(
     splits: Sequence[tuple[Sequence[Recording], Sequence[Recording]]],
     storage: str | Path,
     identity: Sequence[str] = (),
+    kind: Kind = RUN.kind,
 ) -> optuna.Study:
     """Try `line["trials"]` settings, each scored by its mean AUC over `splits`; return the study.
 
+    (Or what else scores a target of `kind`, whose name is said.)
     Settings come from a tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS 24); the
     first trial is the decoder as the config has it, where the search holds that. A trial whose
     mean AUC after some split is below the median of the others' is stopped. Trials are kept in
@@ -78,7 +82,7 @@ def search(
         drawn = np.random.SeedSequence([line["seed"], len(done)]).generate_state(1)
         study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]), constant_liar=False)
         study.optimize(objective, n_trials=1, catch=(UserError,))
-        said = f"trial {len(done) + 1}/{line['trials']}: {_said(ended(study)[-1])}"
+        said = f"trial {len(done) + 1}/{line['trials']}: {_said(ended(study)[-1], kind)}"
         print(said, file=sys.stderr, flush=True)
     if not any(trial.state == TrialState.COMPLETE for trial in study.trials):
         raise UserError(f"{storage}: none of {line['trials']} settings could be scored; see above")
@@ -105,9 +109,9 @@ def _kept(storage: str | Path, name: str) -> optuna.Study:
     )
 
 
-def _said(trial: optuna.trial.FrozenTrial) -> str:
-    auc = "-" if trial.value is None else f"{trial.value:.4f}"
-    return f"{trial.params} {trial.state.name.lower()}, AUC {auc}"
+def _said(trial: optuna.trial.FrozenTrial, kind: Kind) -> str:
+    score = "-" if trial.value is None else f"{trial.value:.4f}"
+    return f"{trial.params} {trial.state.name.lower()}, {kind.axis} {score}"
 
 
 def suggest(trial: optuna.Trial, key: str, values: Sequence[Any]) -> Any:
@@ -125,20 +129,23 @@ def ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return [t for t in trials if t.state != TrialState.FAIL or "error" in t.user_attrs]
 
 
-def table(study: optuna.Study) -> pd.DataFrame:
-    """Return a row a trial: its number, state, AUC (of the splits it came to) and settings."""
+def table(study: optuna.Study, kind: Kind = RUN.kind) -> pd.DataFrame:
+    """Return a row a trial: its number, state, score (of the splits it came to) and settings.
+
+    The score is in the column that a kind of target has for it.
+    """
     rows = []
     for number, trial in enumerate(ended(study)):
-        auc = list(trial.intermediate_values.values())[-1:] or [np.nan]
-        about = {"trial": number, "state": trial.state.name.lower(), "auc": auc[0]}
+        score = list(trial.intermediate_values.values())[-1:] or [np.nan]
+        about = {"trial": number, "state": trial.state.name.lower(), kind.metric: score[0]}
         rows.append(about | {"n_splits": len(trial.intermediate_values)} | trial.params)
     return pd.DataFrame(rows)
 
 
-def write_best(study: optuna.Study, mice: Sequence[str], path: Path) -> None:
-    """Write the best settings, their AUC, and the mice that chose them (JSON)."""
+def write_best(study: optuna.Study, mice: Sequence[str], path: Path, kind: Kind = RUN.kind) -> None:
+    """Write the best settings, their score, and the mice that chose them (JSON)."""
     best = study.best_trial
-    found = {"settings": best.params, "valid_auc": best.value, "mice": list(mice)}
+    found = {"settings": best.params, f"valid_{kind.metric}": best.value, "mice": list(mice)}
     path.write_text(json.dumps(found | {"trials": len(ended(study))}, indent=1) + "\n")
 
 
@@ -169,19 +176,21 @@ def scorer(kind: str, device: torch.device) -> Score:
 
     def score(training, validation, settings):
         predict, history = one_step.fit(kind, settings, training, validation, device)
-        return of_best_epoch(history) if history else pooled(predict(validation))
+        if history:
+            return of_best_epoch(history)
+        return pooled(predict(validation), validation[0].target)
 
     return score
 
 
 def of_best_epoch(history: Sequence[train.Epoch]) -> float:
-    """Return the validation AUC of the epoch whose weights a network keeps."""
+    """Return the validation score of the epoch whose weights a network keeps."""
     return min(history, key=lambda epoch: epoch.valid_loss).valid_auc
 
 
-def pooled(predictions: Mapping[str, SessionPredictions]) -> float:
-    """Return the AUC of all frames of sessions together."""
+def pooled(predictions: Mapping[str, SessionPredictions], target: Target = RUN) -> float:
+    """Return the score of all frames of sessions together."""
     parts = predictions.values()
-    return roc_auc(
+    return SCORES[target.kind.metric](
         *(np.concatenate([getattr(p, k) for p in parts]) for k in ("label", "probability"))
     )

@@ -178,12 +178,13 @@ def searches(config: Mapping[str, Any]) -> str:
     ]
     if not made:
         return ""
+    score = targets.KINDS[targets.kind_of(config["target"])].axis
     return (
         f"{'. '.join(made)}. First tried are the settings above, where the search holds them; "
         "the others come from a tree-structured Parzen estimator [@bergstra2011] of Optuna "
         "[@akiba2019], and those below the median are stopped early. Each test mouse has a search "
-        "of its own, scored by the mean AUC of the validation mice of its allocations: no choice "
-        "saw the mouse that it is tested on [@varma2006]."
+        f"of its own, scored by the mean {score} of the validation mice of its allocations: no "
+        "choice saw the mouse that it is tested on [@varma2006]."
     )
 
 

@@ -289,7 +289,7 @@ def check(
     for key in ("shift", "confounds", "ceilings"):
         if config[key]["decoders"]:
             _refuse(f"{key}.decoders", target)
-    for key in ("reproduction", "tune", "variants"):
+    for key in ("reproduction", "variants"):
         if config[key]:
             _refuse(key, target)
     if config["stack"]:

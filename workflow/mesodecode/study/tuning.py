@@ -67,13 +67,14 @@ def check(
 def part_of(config: Mapping[str, Any], decoder: str) -> dict[str, Any]:
     """Return what of a resolved config a search reads: mice, allocations and one decoder.
 
-    Cohorts too, where there are some, as they make allocations and ids of sessions; without their
-    `simulate`, since recordings say where simulated files are.
+    Another target than run and rest too; cohorts, where there are some, as they make allocations
+    and ids of sessions; without their `simulate`, since recordings say where simulated files are.
     """
     tables = ("study", "mice", "exclude", "allocation", "recordings")
     part = {key: config[key] for key in tables}
     of_cohorts = ("cohorts", "by_cohort", "frame_rate", "areas")
     part |= {key: config[key] for key in of_cohorts if config[key]}
+    part |= {key: config[key] for key in ("target",) if config[key] != "run"}
     if "by_cohort" in part:
         part["by_cohort"] = {
             name: {key: value for key, value in own.items() if key != "simulate"}

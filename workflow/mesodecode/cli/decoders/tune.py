@@ -76,7 +76,10 @@ def run(args: argparse.Namespace) -> None:
     score = tune.scorer(decoder.kind, device)
     splits = tune.splits_of(mine, recordings)
     identity = [*fingerprint(recordings), *(one.id for one in mine), code_version("tune")]
-    found = tune.search(score, decoder.settings | first, line, splits, storage, identity)
-    write_table(tune.table(found), args.trials_table)
+    target = recordings[0].target
+    identity += [f"{key}={value}" for key, value in target.attributes().items()]
+    chosen = decoder.settings | first
+    found = tune.search(score, chosen, line, splits, storage, identity, target.kind)
+    write_table(tune.table(found, target.kind), args.trials_table)
     with atomic_path(args.out) as part:
-        tune.write_best(found, mice_of(recordings), part)
+        tune.write_best(found, mice_of(recordings), part, target.kind)
