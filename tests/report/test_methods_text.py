@@ -407,7 +407,7 @@ def test_cohorts():
     other = {"target": "pupil", "cohorts": cohorts, "allocation": {"train": 1}}
     study = STUDY | other | {"decoders": {"x": {"model": "ridge"}}, "comparisons": {}}
     text = methods.cohorts(studies.resolve(study | {"importance": {}}).config)
-    assert text.endswith(" mice).") and "AUC" not in text
+    assert "the mean over test mice of their R² after training" in text and "AUC" not in text
     plain = " ".join(blocks().values())
     assert "ohort" not in plain and "brought to" not in plain
 

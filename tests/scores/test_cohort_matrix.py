@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from scipy import stats
 
+from make import STUDY, add_files, check_commands, plan
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.cli import main
+from mesodecode.report import formats, methods, report, section_words
 from mesodecode.scores import cohort_matrix, cohort_matrix_figure
+from mesodecode.study import study as studies
+from mesodecode.study import targets
 
 COHORTS = {"lab": ["1", "2", "3"], "rig": ["x", "y", "z"]}
 
@@ -123,6 +128,59 @@ def test_verdicts():
     assert "(95 % interval 0.089 to 0.118, 3 mice)" in text
 
 
+@pytest.mark.parametrize(("target", "metric", "axis"), [
+    ("pupil", "r2", "R²"), ("states", "macro_auc", "macro AUC"),
+])  # fmt: skip
+def test_another_target_has_its_own_score_in_column_words_and_figure(
+    tmp_path, target, metric, axis
+):
+    model = "ridge" if target == "pupil" else "logistic_regression"
+    states = {"target_states": ["rest", "walk", "groom"]} if target == "states" else {}
+    config = {
+        "study": "labs",
+        "recordings": {"movie": "{session}.tif", "behavior": "{session}.mat"} | states,
+        "mice": {m: [f"{m}_1"] for members in COHORTS.values() for m in members},
+        "cohorts": COHORTS,
+        "allocation": {"train": 1, "choose": "each_test", "cohorts": "across"},
+        **{"target": target, "decoders": {"cnn": {"model": model}}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    scores = BOTH.drop(columns=["n_run", "accuracy"]).rename(columns={"auc": metric})
+    if target == "pupil":  # worse than the mean of the test mouse, and below 0 in the interval too
+        scores.loc[3:6, "r2"] = [-0.4, -0.5, 0.1, -0.3]
+    else:
+        scores["auc_rest"] = 0.5
+    write_table(scores, tmp_path / "s.tsv")
+    words = ["cohorts", "--auc", str(tmp_path / "s.tsv"), "--out", str(tmp_path / "c.tsv")]
+    words += ["--figure", str(tmp_path / "c"), "--config", str(tmp_path / "config.yaml")]
+    assert main(words) == 0
+    kind = targets.KINDS[targets.kind_of(target)]
+    rows = read_table(
+        tmp_path / "c.tsv", cohort_matrix.columns_of(kind), cohort_matrix.numbers_of(kind)
+    )
+    assert "auc" not in rows and cohort_matrix.kind_of(rows.columns) is kind
+    row = rows.iloc[2]
+    if target == "pupil":
+        means = [-0.45, 0.1, -0.3]  # of mice 3, 2 and 1
+        assert row["r2"] == pytest.approx(np.mean(means), rel=1e-4)
+        half = stats.t.ppf(0.975, 2) * stats.sem(means)
+        assert row["ci_low"] == pytest.approx(np.mean(means) - half, rel=1e-4)
+        assert row["loss"] == pytest.approx(np.mean([1.35, 0.82, 1.24]), rel=1e-4)
+    else:
+        assert row["macro_auc"] == pytest.approx((0.75 + 0.80 + 0.84) / 3, rel=1e-4)
+        assert row["ci_high"] <= 1
+    assert f"has a mean {axis} of {row[metric]:.3f}" in row["sentence"]
+    ((_, text),) = cohort_matrix.headlines(rows)
+    assert text.startswith(f"cnn, {axis} of mice of the second: ")
+    assert f"Mean {axis} of mice" in (tmp_path / "c.svg").read_text()
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))
+    environment.filters |= {"auc": formats.format_auc, "p": formats.format_p}
+    parts = section_words.across_cohorts(config, {"cohorts": rows}) | {"figures": {}}
+    page = environment.get_template("cohorts.html.j2").render(parts, scored=kind, significant=0.05)
+    assert f"its mean {axis} after training" in page and f"{row[metric]:.3f}" in page
+    assert f"test mice of their {axis} after" in methods.cohorts(studies.resolve(config).config)
+
+
 def test_the_verb_reads_a_studys_config_and_leaves_permuted_labels_out(tmp_path, capsys):
     config = {
         "study": "labs",
@@ -146,3 +204,20 @@ def test_the_verb_reads_a_studys_config_and_leaves_permuted_labels_out(tmp_path,
     (tmp_path / "config.yaml").write_text(json.dumps(plain))
     assert main(words) != 0
     assert "no cohorts; name groups of mice in `cohorts:`" in capsys.readouterr().err
+
+
+def test_a_study_of_a_trace_plans_the_matrix_of_its_score(tmp_path):
+    config = STUDY | {
+        **{"target": "speed", "decoders": {"linear": {"model": "ridge"}}},
+        "mice": {m: [f"{m}1"] for members in COHORTS.values() for m in members},
+        "cohorts": COHORTS,
+        "allocation": {"train": 1, "choose": "each_test", "cohorts": "across"},
+    }
+    add_files(tmp_path, config)
+    jobs, lines = plan(tmp_path, config=config)
+    check_commands(lines, jobs)
+    assert jobs["cohorts"] == 1 and "cohort_shift" not in jobs
+    (made,) = [line for line in lines if line.startswith("mesodecode cohorts ")]
+    assert "--auc results/lab/tables/regression.tsv " in made
+    (page,) = [line for line in lines if line.startswith("mesodecode report ")]
+    assert "results/lab/tables/cohorts.tsv" in page and "results/lab/figures/cohorts.svg" in page

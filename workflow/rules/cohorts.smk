@@ -1,18 +1,17 @@
 """How well decoders of one cohort of mice do in another, if the config names cohorts.
 
-REQUIRED INPUTS: tables/auc.tsv; tables/shift.tsv, for what goes with a loss
+REQUIRED INPUTS: tables/auc.tsv, regression.tsv or states.tsv; tables/shift.tsv, for what goes with a loss
 OUTPUTS: tables/cohorts.tsv, figures/cohorts.svg and .png; tables/cohort_shift.tsv
 """
 
-# AUCs by cohort: not of another target.
-if STUDY.config["cohorts"] and STUDY.decoders and STUDY.config["target"] == "run":
+if STUDY.config["cohorts"] and STUDY.decoders:
     SHOWN_TABLES += [RESULTS / "tables/cohorts.tsv"]
     SHOWN_FIGURES += [RESULTS / "figures/cohorts.svg"]
 
     rule cohorts:
         input:
             config=RESULTS / "config.json",
-            auc=RESULTS / "tables/auc.tsv",
+            auc=SCORE_TABLE,
         output:
             table=report(
                 RESULTS / "tables/cohorts.tsv",

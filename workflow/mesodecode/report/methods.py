@@ -88,7 +88,7 @@ def exclusions(config: Mapping[str, Any]) -> str:
 def cohorts(config: Mapping[str, Any]) -> str:
     """Return which mice are of which cohort, and what is made of it; none without cohorts.
 
-    The matrix of cohorts is of run and rest, and a loss of mice that their own cohort decoded too.
+    A loss is of mice that their own cohort decoded too.
     """
     taken = session_ids.included(config)
     named = [
@@ -98,13 +98,13 @@ def cohorts(config: Mapping[str, Any]) -> str:
     if not named:
         return ""
     text = f" Mice are of {counted(len(named), 'cohort')}: {joined(named)}."
-    if config["target"] != "run":
-        return text
+    axis = targets.KINDS[targets.kind_of(config["target"])].axis
     intervals = "with 95 % intervals of Student's t over mice"
     if config["allocation"]["cohorts"] in ("leave_out", "mixed"):
-        return f"{text} AUCs of cohorts are means over their test mice, {intervals}."
+        scores = "AUCs" if axis == "AUC" else f"Scores ({axis})"
+        return f"{text} {scores} of cohorts are means over their test mice, {intervals}."
     return (
-        f"{text} What is lost between cohorts is the mean over test mice of their AUC after "
+        f"{text} What is lost between cohorts is the mean over test mice of their {axis} after "
         f"training in their own cohort less that after training in another, {intervals}."
     )
 

@@ -97,6 +97,11 @@ def _table(columns: Iterable[str], numbers: Iterable[str] = NUMBERS) -> Callable
     return functools.partial(read_table, columns=columns, numbers=numbers)
 
 
+def _cohorts_table(path: Path) -> pd.DataFrame:
+    kind = cohort_matrix.kind_of(read_table(path).columns)
+    return read_table(path, cohort_matrix.columns_of(kind), cohort_matrix.numbers_of(kind))
+
+
 def _scores_table(metric: str) -> Callable[[Path], Any]:
     def read(path: Path) -> pd.DataFrame:
         columns = read_table(path).columns
@@ -236,7 +241,7 @@ SECTIONS = [
         title="Across cohorts",
         template="cohorts.html.j2",
         tables={
-            "cohorts": _table(cohort_matrix.COLUMNS, cohort_matrix.NUMBERS),
+            "cohorts": _cohorts_table,
             "cohort_shift": _table(cohort_losses.COLUMNS, cohort_losses.NUMBERS),
         },
         figures=("cohorts",),

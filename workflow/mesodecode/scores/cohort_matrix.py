@@ -1,13 +1,14 @@
 """Cohort by cohort: how well decoders of one do in mice of another, with mice as the unit.
 
 A loss is taken in the same test mouse: its AUC after training in its own cohort less that after
-training in another, averaged over allocations first. Intervals are `mouse_tests.mean_interval`,
+training in another, averaged over allocations first. Of another target its own score stands for the
+AUC, in words as in the column. Intervals are `mouse_tests.mean_interval`,
 which overlapping training mice make a little narrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,28 @@ import pandas as pd
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.study.allocation import join_ids, split_ids
 from mesodecode.study.cohort_table import cohorts_of
+from mesodecode.study.targets import KINDS, RUN, Kind
 
-NUMBERS = (
-    *("n_mice", "n_allocations", "auc", "ci_low", "ci_high"),
-    *("n_paired", "loss", "loss_low", "loss_high"),
-)
-COLUMNS = ("decoder", "train_cohort", "test_cohort", *NUMBERS, "sentence", "protocol")
+
+def numbers_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of numbers of a kind of target."""
+    return (
+        *("n_mice", "n_allocations", kind.metric, "ci_low", "ci_high"),
+        *("n_paired", "loss", "loss_low", "loss_high"),
+    )
+
+
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of a `table` of a kind of target."""
+    return "decoder", "train_cohort", "test_cohort", *numbers_of(kind), "sentence", "protocol"
+
+
+def kind_of(columns: Collection[str]) -> Kind:
+    """Return the kind of target that a table is of, by its columns; run and rest if of none."""
+    return next((kind for kind in KINDS.values() if kind.metric in columns), RUN.kind)
+
+
+NUMBERS, COLUMNS = numbers_of(RUN.kind), columns_of(RUN.kind)
 FEW = 5  # mice; of fewer, an interval over mice hangs on each of them
 
 
@@ -36,10 +53,13 @@ def with_cohorts(auc: pd.DataFrame, cohorts: Mapping[str, Sequence[str]]) -> pd.
     return auc.assign(**named)
 
 
-def table(auc: pd.DataFrame, cohorts: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Return `COLUMNS`, a row a decoder, cohort of training and cohort of test mice.
+def table(
+    auc: pd.DataFrame, cohorts: Mapping[str, Sequence[str]], kind: Kind = RUN.kind
+) -> pd.DataFrame:
+    """Return `columns_of` a kind, a row a decoder, cohort of training and cohort of test mice.
 
-    `auc` as of `mesodecode.scores.auc.auc_table`; `cohorts`: cohort -> its mice. auc is the mean
+    `auc` as of `mesodecode.scores.auc.auc_table`, with the score of another target as its column
+    auc (`base.tables.read_scores`); `cohorts`: cohort -> its mice. auc, or the score, is the mean
     over test mice of the means of their allocations, with a 95 % interval over mice; loss the mean
     over those that were tested from their own cohort too, NaN where there are none.
     """
@@ -57,12 +77,15 @@ def table(auc: pd.DataFrame, cohorts: Mapping[str, Sequence[str]]) -> pd.DataFra
             means = part.groupby("test_mouse", sort=False)["auc"].mean()
             low, high, _ = mean_interval(means.to_numpy())
             row = {"decoder": decoder, "train_cohort": train, "test_cohort": test}
-            row |= {"n_mice": len(means), "n_allocations": len(part), "auc": means.mean()}
-            row |= {"ci_low": np.maximum(low, 0), "ci_high": np.minimum(high, 1)}
+            row |= {"n_mice": len(means), "n_allocations": len(part)}
+            row |= {kind.metric: means.mean()}
+            row |= {"ci_low": np.maximum(low, kind.lowest), "ci_high": np.minimum(high, 1)}
             own = pairs.get((test, test)) if train != test else None
             row |= _loss(means, None if own is None else own.groupby("test_mouse")["auc"].mean())
-            rows.append(row | {"sentence": _sentence(row), "protocol": part["protocol"].iloc[0]})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows.append(
+                row | {"sentence": _sentence(row, kind), "protocol": part["protocol"].iloc[0]}
+            )
+    return pd.DataFrame(rows, columns=list(columns_of(kind)))
 
 
 def _loss(means: pd.Series, own: pd.Series | None) -> dict[str, float]:
@@ -76,12 +99,12 @@ def _loss(means: pd.Series, own: pd.Series | None) -> dict[str, float]:
     return {"n_paired": len(lost), "loss": lost.mean(), "loss_low": low, "loss_high": high}
 
 
-def _sentence(row: Mapping[str, float | str]) -> str:
+def _sentence(row: Mapping[str, float | str], kind: Kind) -> str:
     other = "other " * (row["train_cohort"] == row["test_cohort"])
     where = f"in {other}mice of {_joined(row['test_cohort'])}"
     text = (
-        f"{row['decoder']}, trained in {_joined(row['train_cohort'])}, has a mean AUC of "
-        f"{row['auc']:.3f} {where} ({_mice(row['n_mice'])})"
+        f"{row['decoder']}, trained in {_joined(row['train_cohort'])}, has a mean {kind.axis} of "
+        f"{row[kind.metric]:.3f} {where} ({_mice(row['n_mice'])})"
     )
     return f"{text}; {_lost(row)}." if row["n_paired"] else f"{text}."
 
@@ -108,7 +131,7 @@ def headlines(rows: pd.DataFrame) -> list[tuple[str, str]]:
     What is lost between cohorts, or where that was not measured the AUCs in cohorts that were not
     trained in, or where there are none in each cohort.
     """
-    found = []
+    found, kind = [], kind_of(rows.columns)
     for decoder, mine in rows.groupby("decoder", sort=False):
         each = mine.to_dict("records")
         across = [row for row in each if row["n_paired"]]
@@ -119,13 +142,14 @@ def headlines(rows: pd.DataFrame) -> list[tuple[str, str]]:
         ]
         if across:
             parts = [f"from {_way(row)} {_lost(row)}" for row in across]
-            what = "AUC of mice of the second"
+            what = f"{kind.axis} of mice of the second"
         else:
             chosen = new or each
             parts = [
-                f"{row['auc']:.3f} from {_way(row)} ({_mice(row['n_mice'])})" for row in chosen
+                f"{row[kind.metric]:.3f} from {_way(row)} ({_mice(row['n_mice'])})"
+                for row in chosen
             ]
-            what = "mean AUC"
+            what = f"mean {kind.axis}"
         few = [row for row in across or new or each if row["n_mice"] < FEW]
         text = f"{decoder}, {what}: {'; '.join(parts)}."
         if new and not across:

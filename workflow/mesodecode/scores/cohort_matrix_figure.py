@@ -8,13 +8,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.plots import MM, STYLE, heat_map
+from mesodecode.scores.cohort_matrix import kind_of
 
 ACROSS = 3  # matrices side by side
 PANEL = 58  # mm
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    """Draw mean AUCs with their numbers of mice; `rows` as of `cohort_matrix.table`."""
+    """Draw mean scores with their numbers of mice; `rows` as of `cohort_matrix.table`."""
+    kind = kind_of(rows.columns)
     decoders = list(rows["decoder"].unique())
     across = min(ACROSS, len(decoders))
     down = -(-len(decoders) // across)
@@ -27,12 +29,12 @@ def draw(rows: pd.DataFrame) -> Figure:
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for axes, decoder in zip(panels, decoders, strict=False):
             mine = rows[rows["decoder"] == decoder].set_index(["train_cohort", "test_cohort"])
-            text = mine["auc"].map("{:.3f}".format) + mine["n_mice"].map("\n{:.0f} mice".format)
+            score = mine[kind.metric]
+            text = score.map("{:.3f}".format) + mine["n_mice"].map("\n{:.0f} mice".format)
             values, cells = (
-                column.unstack().reindex(index=trained, columns=tested)
-                for column in (mine["auc"], text)
+                column.unstack().reindex(index=trained, columns=tested) for column in (score, text)
             )
-            heat_map(axes, values, cells, cmap="Blues", vmin=0.4, vmax=1.2)
+            heat_map(axes, values, cells, cmap="Blues", vmin=kind.chance - 0.1, vmax=1.2)
             axes.set_title(decoder, fontsize=7)
             axes.set_xlabel("Tested in")
         for axes in panels[::across]:
@@ -46,8 +48,8 @@ def caption(rows: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text."""
     n = int(rows["n_allocations"].groupby(rows["decoder"]).sum().max())
     return (
-        "Mean AUC of mice of the cohort in the column, decoded after training in that of the row "
-        "(means over test mice of the means of their allocations; "
+        f"Mean {kind_of(rows.columns).axis} of mice of the cohort in the column, decoded after "
+        "training in that of the row (means over test mice of the means of their allocations; "
         f"{n} allocations). On the diagonal test mice are others of the same cohort. A cohort that "
         "was not tested from another has an empty cell."
     )

@@ -6,6 +6,7 @@ names in `mesodecode.decoders.objectives`. The Snakefile imports this module: no
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,8 +25,8 @@ class Kind:
     `loss` and `output` (what makes of a network's outputs what is predicted) are names of
     `mesodecode.decoders.objectives`. `truth` (of type `dtype`) and `made` are the datasets of
     predictions (of states one a state: made_{state}). `metric` is the column of tables/{table}.tsv
-    by which decoders are compared, `chance` its value by chance and `axis` its name in figures and
-    the report, as `loss_axis` is that of the loss.
+    by which decoders are compared, `chance` its value by chance, `lowest` the least that it can be,
+    and `axis` its name in figures and the report, as `loss_axis` is that of the loss.
 
     Of importance maps: `explained` is what of a network's outputs they explain, "" what an analysis
     asks for; `steps` the unit of that, "" that of the trace. Windows lie on one of two `sides`,
@@ -41,6 +42,7 @@ class Kind:
     made: str
     metric: str
     chance: float
+    lowest: float
     table: str
     axis: str
     loss_axis: str
@@ -61,6 +63,7 @@ _LINES = (
         made="probability",
         metric="auc",
         chance=0.5,
+        lowest=0.0,
         table="auc",
         axis="AUC",
         loss_axis="Cross-entropy loss (nats)",
@@ -79,6 +82,7 @@ _LINES = (
         made="predicted",
         metric="r2",
         chance=0.0,
+        lowest=-math.inf,
         table="regression",
         axis="R²",
         loss_axis="Squared error (training SD²)",
@@ -97,6 +101,7 @@ _LINES = (
         made="probability",
         metric="macro_auc",
         chance=0.5,
+        lowest=0.0,
         table="states",
         axis="macro AUC",
         loss_axis="Cross-entropy loss (nats)",

@@ -6,7 +6,7 @@ Example: mesodecode cohorts --config results/lab/config.json --auc results/lab/t
 `cohorts:` of the config says which mice are of which cohort. Writes --out (a row a decoder, cohort
 of training and cohort of test mice: AUC, 0 to 1, with a 95 % interval over mice, what is lost
 against training in the test mouse's own cohort, and a sentence) and the figure as PREFIX.svg and
-PREFIX.png.
+PREFIX.png. Of another target the config's R² or macro AUC, of its table of `mesodecode score`.
 """
 
 from __future__ import annotations
@@ -32,17 +32,20 @@ def run(args: argparse.Namespace) -> None:
     """Write the table and the figure."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
-    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.base.tables import read_scores, write_table
     from mesodecode.scores import auc, cohort_matrix, cohort_matrix_figure
     from mesodecode.study import study as studies
+    from mesodecode.study import targets
 
     study = studies.load(args.config)
     cohorts = study.config["cohorts"]
     if not cohorts:
         raise UserError(f"{args.config}: no cohorts; name groups of mice in `cohorts:`")
-    found = read_table(args.auc, [*auc.COLUMNS, "protocol"])
+    kind = targets.KINDS[targets.kind_of(study.config["target"])]
+    known = auc.COLUMNS if kind.name == "run" else auc.ATTRIBUTES
+    found = read_scores(args.auc, kind.metric, [*known, "protocol"])
     own = [d.name for d in study.decoders.values() if d.settings.get("labels", "own") == "own"]
-    rows = cohort_matrix.table(found[found["decoder"].isin(own)], cohorts)
+    rows = cohort_matrix.table(found[found["decoder"].isin(own)], cohorts, kind)
     plots.save(
         cohort_matrix_figure.draw(rows),
         args.figure,
