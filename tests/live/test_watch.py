@@ -12,12 +12,14 @@ import scipy.io
 import tifffile
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
+from mesodecode.live import watch as watching
 from mesodecode.live.frame_sources import HELD, Feed, Frame, Opened
 from mesodecode.live.outputs import Hysteresis
 from mesodecode.live.rig import Rig
 from mesodecode.live.stream_corrections import Corrected, Corrections
 from mesodecode.live.watch import Watch, known_of
 from mesodecode.recordings.recording import read_recording
+from mesodecode.shift import distances
 from mesodecode.study import schema
 
 LIMITS = schema.defaults("live") | {"watched_over": 2.0}
@@ -195,6 +197,23 @@ def slow_states(probability, enter=0.6, leave=0.4):
         state = "run" if p >= enter else "rest" if p < leave else state
         states.append(state)
     return states
+
+
+def test_mice_are_as_far_apart_as_each_is_from_all_others_on_average():
+    rng = np.random.default_rng(4)
+    mice = ["a", "b", "a", "c"]  # of a two recordings
+    rows = [rng.normal(2 * ord(mouse), 1, (60, 4)) for mouse in mice]
+    labels = [np.arange(60) // 9 % 2] * 4
+    each = []
+    for own in ([0, 2], [1], [3]):
+        others = [i for i in range(4) if i not in own]
+        space = distances.known(
+            *(np.concatenate([one[i] for i in others]) for one in (rows, labels))
+        )
+        each.append(distances.mahalanobis(space, np.concatenate([rows[i] for i in own])))
+    assert watching._apart(rows, labels, mice) == pytest.approx(np.mean(each))
+    assert max(each) > 1.1 * np.mean(each)
+    assert watching._apart(rows[:1], labels[:1], mice[:1]) == 1
 
 
 def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):

@@ -361,6 +361,14 @@ def test_a_camera_is_full_at_the_top_of_its_bits_wherever_they_lie(most, dtype):
     assert f"at full scale, {most} counts" in row["words"]
 
 
+def test_a_frame_is_a_full_one_above_a_hundredth_of_its_pixels():
+    recorded = SimpleNamespace(
+        saturated=np.array([0, 1, 2, 100]), mean=np.zeros((10, 10)), full_scale=255.0
+    )
+    found = qc.saturated_frames(SimpleNamespace(light=True, recorded=recorded))
+    assert found == (0.5, "2 of 4 frames")
+
+
 def test_a_highest_value_that_comes_once_is_no_full_camera():
     frames = np.minimum(brain(10), 4000)
     frames[4, 3, 3] = 4095
