@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import struct
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import open_movie
@@ -41,6 +43,26 @@ def save_h5(path, **arrays):
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
             file[name.replace("__", "/")] = array
+
+
+def save_v5(path, objects=(), compress=False, **variables):
+    """Write a MAT file of version 5; `objects` are (name, class) of MATLAB objects in it."""
+
+    def element(code, data):
+        return struct.pack("<II", code, len(data)) + data.ljust(-(-len(data) // 8) * 8, b"\0")
+
+    def matrix(kind, *parts):
+        return element(14, element(6, struct.pack("<II", kind, 0)) + b"".join(parts))
+
+    scipy.io.savemat(path, variables, do_compression=compress)
+    plain, held = path.read_bytes(), b""
+    for name, kind in objects:
+        numbers = np.array([0xDD000000, 2, 1, 1, 1, 1], "<u4").tobytes()
+        inner = matrix(
+            13, element(5, struct.pack("<ii", 6, 1)), element(1, b""), element(6, numbers)
+        )
+        held += matrix(17, *(element(1, text.encode()) for text in (name, "MCOS", kind)), inner)
+    path.write_bytes(plain[:128] + held + plain[128:])
 
 
 def save_v73(path, **variables):

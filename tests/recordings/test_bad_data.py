@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from make import Hostile, snakemake
 from make_movies import FRAMES as WHOLE
-from make_movies import photon_series, save_h5, save_nwb, save_v73, save_video, save_zarr
+from make_movies import photon_series, save_h5, save_nwb, save_v5, save_v73, save_video, save_zarr
 from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
@@ -636,9 +636,16 @@ def sparse_npy(path):
 
 CLAIMS = {
     "HDF5": ("x.h5", lambda p: h5py.File(p, "w").create_dataset("runrest", (10**7,), "f8")),
-    "MAT v5": (
+    "MAT v5": ("x.mat", lambda p: save_v5(p, compress=True, runrest=np.zeros(10**7))),
+    "MAT v5, plain": ("x.mat", lambda p: save_v5(p, runrest=np.zeros(10**7))),
+    "MAT v5 with an object": (
         "x.mat",
-        lambda p: scipy.io.savemat(p, {"runrest": np.zeros(10**7)}, do_compression=True),
+        lambda p: save_v5(p, [("o", "string")], True, runrest=np.zeros(10**7)),
+    ),
+    "MAT v5, in a struct": ("x.mat", lambda p: save_v5(p, compress=True, s={"x": np.zeros(10**7)})),
+    "MAT v5, in a cell": (
+        "x.mat",
+        lambda p: save_v5(p, compress=True, c=np.array([np.zeros(10**7), 1], object)),
     ),
     "NPY": ("x.npy", sparse_npy),
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
 
+from make_movies import save_v5 as v5
 from mesodecode.base.files import UserError
 from mesodecode.recordings.readers.behavior import Frames, read_behavior
 
@@ -37,26 +36,6 @@ def v73(path, **variables):
             item.attrs.update(attributes)
     with open(path, "r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
-
-
-def v5(path, objects=(), **variables):
-    """Write a MAT file of version 5; `objects` are (name, class) of MATLAB objects in it."""
-
-    def element(code, data):
-        return struct.pack("<II", code, len(data)) + data.ljust(-(-len(data) // 8) * 8, b"\0")
-
-    def matrix(kind, *parts):
-        return element(14, element(6, struct.pack("<II", kind, 0)) + b"".join(parts))
-
-    scipy.io.savemat(path, variables)
-    plain, held = path.read_bytes(), b""
-    for name, kind in objects:
-        numbers = np.array([0xDD000000, 2, 1, 1, 1, 1], "<u4").tobytes()
-        inner = matrix(
-            13, element(5, struct.pack("<ii", 6, 1)), element(1, b""), element(6, numbers)
-        )
-        held += matrix(17, *(element(1, text.encode()) for text in (name, "MCOS", kind)), inner)
-    path.write_bytes(plain[:128] + held + plain[128:])
 
 
 def h5(path, **variables):

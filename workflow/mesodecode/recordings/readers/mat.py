@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +22,7 @@ from mesodecode.recordings.movie import ArrayMovie, Movie, words
 from mesodecode.recordings.readers import hdf5, pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, note_of, unreadable
 
+COMPRESSED = 15  # type of a variable of version 5
 OBJECT = 0xDD000000  # with which the numbers that stand for an object begin
 # MATLAB's types whose values take what their shape says, and bytes of one.
 BYTES = {f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -159,23 +163,40 @@ def _read_v5(path: str | Path) -> dict[str, np.ndarray | Held]:
 
 
 def _bytes_v5(path: str | Path) -> int:
-    """Return the bytes that the numbers of a file take, by the heads of its variables."""
+    """Return the bytes that a file takes as its variables say, with all that is in them.
+
+    A variable begins with its size. A compressed one has the size that it unpacks to inside, as
+    the first that is unpacked ("MAT-File Format", The MathWorks, tables 1-1 and 1-2).
+    """
     import scipy.io
 
-    try:
-        heads = scipy.io.whosmat(path)
-    except TypeError:  # of a file with objects scipy cannot list the shapes
-        return 0
-    return sum(math.prod(shape) * BYTES.get(kind, 0) for _, shape, kind in heads)
+    with open(path, "rb") as file:
+        order = {b"IM": "<II", b"MI": ">II"}.get(file.read(128)[126:])
+        if order is None:  # version 4: numbers only
+            heads = scipy.io.whosmat(path)
+            return sum(math.prod(shape) * BYTES.get(kind, 0) for _, shape, kind in heads)
+        total, end = 0, os.fstat(file.fileno()).st_size
+        while len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(order, tag)
+            following = min(file.tell() + size, end)
+            if kind == COMPRESSED:
+                start = zlib.decompressobj().decompress(file.read(min(size, 4096)), 8)
+                total += struct.unpack(order, start)[1] if len(start) == 8 else 0
+            else:
+                total += following - file.tell()
+            file.seek(following)
+    return total
 
 
 def _objects_v5(path: str | Path) -> list[np.ndarray]:
     import scipy.io
     from scipy.io.matlab import MatlabOpaque, varmats_from_mat
 
+    found = []
     with open(path, "rb") as file:
-        each = [scipy.io.loadmat(part) for _, part in varmats_from_mat(file)]
-    return [v for one in each for v in one.values() if isinstance(v, MatlabOpaque)]
+        for _, part in varmats_from_mat(file):  # one at a time is unpacked
+            found += [v for v in scipy.io.loadmat(part).values() if isinstance(v, MatlabOpaque)]
+    return found
 
 
 def _add_v5(found: dict[str, np.ndarray | Held], name: str, value: object) -> None:
