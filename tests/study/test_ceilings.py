@@ -264,7 +264,7 @@ def test_what_has_no_ceiling_is_refused_in_one_line(change, words):
 
 def test_without_days_places_in_the_list_stand_for_them():
     mice = {m: [f"{m}{i}" for i in range(4)] for m in "abc"}
-    found = {one.id: one.train for one in ceilings.splits(mice, {}, False)}
+    found = {one.id: one.train for one in ceilings.splits(mice, {}, False, {})}
     # a1, a2 and a3 are one, two and three places after a0; b comes first, then c and b
     assert [one.session for one in found["others_equal.test-a0"]] == ["b1", "c2", "b3"]
     assert [one.session for one in found["others_equal.test-a3"]] == ["c0", "b1", "c2"]
@@ -272,8 +272,24 @@ def test_without_days_places_in_the_list_stand_for_them():
 
 def test_fewer_sessions_of_other_mice_leave_an_arm_out():
     mice = {"a": [f"a{i}" for i in range(9)], "b": ["b1", "b2"], "c": ["c1", "c2"]}
-    arms = [one.arm + one.test[0].mouse for one in ceilings.splits(mice, {}, False)]
+    arms = [one.arm + one.test[0].mouse for one in ceilings.splits(mice, {}, False, {})]
     assert "others_equala" not in arms and "others_equalb" in arms and "owna" in arms
+
+
+def test_other_mice_are_of_the_same_cohort():
+    """Else own sessions would seem to be worth what two labs differ in."""
+    mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcdx"}
+    cohorts = {"lab": ["a", "c"], "rig": ["b", "d"], "alone": ["x"]}
+    lab = config(mice=mice, cohorts=cohorts, nwb={}, ceilings={"decoders": ["linear"]})
+    study = studies.resolve(lab)
+    lab_of = {mouse: name for name, members in cohorts.items() for mouse in members}
+    found = study.ceilings["linear"].values()
+    for split in found:
+        assert {lab_of[one.mouse] for one in (*split.train, *split.test)} == {
+            lab_of[split.test[0].mouse]
+        }
+    arms = [split.arm for split in found]
+    assert arms.count("own") == 10 and arms.count("others_equal") == 8  # x has no other mouse
 
 
 def test_simulated_sessions_know_their_day():

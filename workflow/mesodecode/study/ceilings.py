@@ -153,25 +153,31 @@ def tested(mice: Mapping[str, Sequence[str]], choosing: bool) -> list[str]:
 
 
 def splits(
-    mice: Mapping[str, Sequence[str]], dates: Mapping[str, datetime.date], choosing: bool
+    mice: Mapping[str, Sequence[str]],
+    dates: Mapping[str, datetime.date],
+    choosing: bool,
+    cohort_of: Mapping[str, str],
 ) -> list[SessionSplit]:
     """Return the splits of all tested sessions of a decoder, in the order of `mice`.
 
     `mice`: mouse -> sessions; `dates`: session -> its day, where known; `choosing`: whether an
-    epoch is chosen. Arms that a session cannot have are left out: near and far without days, or
-    where the two are as far, those of others where other mice have too few sessions.
+    epoch is chosen; `cohort_of`: mouse -> its cohort, of those that have one. Other mice are those
+    of the same cohort, so that no gap is one between labs. Arms that a session cannot have are left
+    out: near and far without days, or where the two are as far, those of others where other mice
+    have too few sessions.
     """
     order = list(mice)
     found = []
     for mouse in tested(mice, choosing):
         at = order.index(mouse)
         ring = order[at + 1 :] + order[:at]
+        ring = [one for one in ring if cohort_of.get(one) == cohort_of.get(mouse)]
         judges, others = ring[:choosing], ring[choosing:]
         for index, name in enumerate(mice[mouse]):
             test = Member(mouse, name)
             left = [*mice[mouse][index + 1 :], *mice[mouse][:index]]
             own = [Member(mouse, each) for each in mice[mouse] if each in left[choosing:]]
-            turn = index % len(others)  # other mice first for each session
+            turn = index % max(1, len(others))  # other mice first for each session
             pool = [Member(m, s) for m in others[turn:] + others[:turn] for s in mice[m]]
             sets = {"own": own, "others_equal": _spread(test, own, pool, mice, dates)}
             sets |= _by_days(test, own, pool, dates)

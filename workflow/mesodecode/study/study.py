@@ -74,9 +74,10 @@ class Study:
     @functools.cached_property
     def ceilings(self) -> dict[str, dict[str, SessionSplit]]:
         """Decoder -> splits of sessions by their ids, of those that ceilings are made of."""
-        made = {}
+        made, cohort_of = {}, cohort_table.of_mice(self.config["cohorts"])
         for name in self.config["ceilings"]["decoders"]:
-            found = ceilings.splits(self.mice, self.dates, ceilings.chooses(self.decoders[name]))
+            choosing = ceilings.chooses(self.decoders[name])
+            found = ceilings.splits(self.mice, self.dates, choosing, cohort_of)
             made[name] = {split.id: split for split in found}
         return made
 
