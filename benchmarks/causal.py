@@ -31,7 +31,7 @@ from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.inputs import Images, Windows
 from mesodecode.decoders.networks import CNNDecoder, rnn_decoder
-from mesodecode.decoders.predict import predict_rnn
+from mesodecode.decoders.predict import predict_cnn, predict_rnn
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings.baseline import prepared
@@ -58,7 +58,6 @@ DECODERS = {
         "linear": {"model": "logistic_regression", "pixels": 50},
         "linear_baseline": {"model": "logistic_regression", "pixels": 50, "baseline": 100},
         "cnn": CNN | {"epochs": 3, "batch_size": 32},
-        "cnn_gru": {"start_from": "cnn", "rnn": "gru", "half_window": 1, "epochs": 3},
     },
 }
 WARM_UP = {"simulated": 5.0, "jedi1p": 0.2}  # s; a real mouse here has .75 s in all
@@ -94,17 +93,21 @@ def jedi1p(folder: Path, data: Path) -> list[Recording]:
     return read_recordings(paths)
 
 
+def fitted_cnn(settings: dict[str, Any], sets: Sequence[Sequence[Recording]]) -> Trained:
+    """Return a CNN of the first two of three sets: to train, choose, test."""
+    sources = [Images(list(prepared(one, settings))) for one in sets[:2]]
+    about = {key: settings[key] for key in train.SETTINGS}
+    make = lambda: CNNDecoder(settings["backbone"], settings["pretrained"])  # noqa: E731
+    return Trained("cnn", settings, (), (), train.fit(make, *sources, **about).state)
+
+
 def cnn_gru(
-    cnn: Mapping[str, Any],
+    trained: Trained,
     settings: dict[str, Any],
     sets: Sequence[Sequence[Recording]],
     folder: Path,
 ) -> dict[str, SessionPredictions]:
-    """Return what a GRU on a frozen CNN makes of the last of three sets: to train, choose, test."""
-    sources = [Images(list(prepared(one, cnn))) for one in sets[:2]]
-    about = {key: cnn[key] for key in train.SETTINGS}
-    fitted = train.fit(lambda: CNNDecoder(cnn["backbone"], cnn["pretrained"]), *sources, **about)
-    trained = Trained("cnn", dict(cnn), (), (), fitted.state)
+    """Return what a GRU on a frozen CNN makes of the last of three sets."""
     read = []
     for number, one in enumerate(sets):
         extract({None: trained}, one, folder / f"{number}.h5")
@@ -123,14 +126,22 @@ def predictions(
     how: Mapping[str, Any],
     sets: Sequence[Sequence[Recording]],
     folder: Path,
+    cnns: dict[bool, Trained],
 ) -> dict[str, SessionPredictions]:
-    """Return the predictions of a decoder of the table, causal or not by `how`."""
+    """Return the predictions of a decoder of the table, causal or not by `how`.
+
+    `cnns`: the mouse's CNNs, by whether they are causal, of which each is trained once.
+    """
     line = table[name]
     kind = kind_of(line).name
-    if kind == "cnn_rnn":
-        cnn = schema.defaults("cnn", **table[line["start_from"]], **how)
+    if kind in ("cnn", "cnn_rnn"):
+        if bool(how) not in cnns:
+            cnn = table[line.get("start_from", name)]
+            cnns[bool(how)] = fitted_cnn(schema.defaults("cnn", **cnn, **how), sets)
+        if kind == "cnn":
+            return predict_cnn(cnns[bool(how)], sets[2])
         settings = schema.defaults(kind, **line, causal=bool(how))
-        return cnn_gru(cnn, settings, sets, folder)
+        return cnn_gru(cnns[bool(how)], settings, sets, folder)
     settings = schema.defaults(kind, **line, **how)
     predict, _ = one_step.fit(kind, settings, *sets[:2], CPU)
     return predict(sets[2])
@@ -157,13 +168,13 @@ def rows(study: str, names: Sequence[str], folder: Path, data: Path) -> Iterator
     recordings = {"simulated": simulated, "jedi1p": jedi1p}[study](folder, data)
     mice = list(dict.fromkeys(one.mouse for one in recordings))
     how = {"causal": True, "warm_up": WARM_UP[study]}
-    for name in names:
-        for place, mouse in enumerate(mice):
-            valid = mice[(place + 1) % len(mice)]
-            roles = [[m for m in mice if m not in (mouse, valid)], [valid], [mouse]]
-            sets = [[one for one in recordings if one.mouse in role] for role in roles]
+    for place, mouse in enumerate(mice):
+        valid, cnns = mice[(place + 1) % len(mice)], {}
+        roles = [[m for m in mice if m not in (mouse, valid)], [valid], [mouse]]
+        sets = [[one for one in recordings if one.mouse in role] for role in roles]
+        for name in names:
             start = time.process_time()
-            pair = [predictions(table, name, side, sets, folder) for side in ({}, how)]
+            pair = [predictions(table, name, side, sets, folder, cnns) for side in ({}, how)]
             offline, causal, n = on_common(*pair)
             found = {"decoder": name, "mouse": mouse, "offline": offline, "causal": causal}
             yield found | {"frames": n, "CPU s": time.process_time() - start}

@@ -215,7 +215,7 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
         return ["behind"] if latency > 25 else []
 
     made = loop.Rig(
-        *(SimpleNamespace(order=order), engine, Hysteresis(0.6, 0.4)),
+        *(SimpleNamespace(order=order, settle=int), engine, Hysteresis(0.6, 0.4)),
         *(SimpleNamespace(see=see, behind=behind), [SimpleNamespace(write=rows.append)]),
     )
     # arrival and end (s), time of the source, probability, frames lost so far
@@ -349,6 +349,26 @@ def test_the_terminal_shows_it(tmp_path, capsys):
     assert all(word in shown for word in ("probability", "state", "latency", "lost"))
     frames, _ = offline([tmp_path / "gru.pt"], read_recording(path))
     assert len(whole(tmp_path / "o.tsv")) == len(frames)
+
+
+def test_the_terminal_is_drawn_by_who_decodes_four_times_a_second(monkeypatch):
+    """A thread that draws would delay frames in their midst."""
+    pytest.importorskip("rich")
+    from mesodecode.live import view
+
+    now, drawn = [100.0], []
+    monkeypatch.setattr(view.time, "monotonic", lambda: now[0])
+    threads = threading.active_count()
+    made = view.View(lambda: drawn.append(now[0]) or {})
+    try:
+        assert threading.active_count() == threads
+        drawn.clear()
+        for _ in range(60):  # a second of frames
+            made.write(ROW)
+            now[0] += 1 / 60
+        assert len(drawn) == pytest.approx(4, abs=1)
+    finally:
+        made.close()
 
 
 @pytest.mark.parametrize(

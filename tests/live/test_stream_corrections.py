@@ -7,8 +7,9 @@ import pytest
 
 from make_recordings import DEFAULTS, Stack, interleave
 from mesodecode.base.files import UserError
+from mesodecode.live import stream_corrections
 from mesodecode.live.frame_sources import Frame
-from mesodecode.live.stream_corrections import Corrections
+from mesodecode.live.stream_corrections import Corrections, percentile
 from mesodecode.recordings.corrections.chain import corrected
 from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.resizing import resize
@@ -102,6 +103,30 @@ def test_masks_and_dark_frames_are_those_of_the_whole_movie(files):
         found, _ = pushed(channel(1), settings)
         np.testing.assert_array_equal([one.values for one in found], expected)
         assert found[0].values.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 31, 32])
+def test_the_percentile_is_that_of_numpy_to_the_bit(n):
+    images = np.random.default_rng(n).normal(1000, 40, (n, 9, 11)).astype(np.float32)
+    for q in (0, 0.1, 5, 10, 33.3, 50, 50.01, 66, 99.9, 100):
+        expected = np.percentile(images, q, axis=0).astype(np.float32)
+        np.testing.assert_array_equal(percentile(list(images), q).astype(np.float32), expected)
+
+
+def test_a_baseline_is_made_between_frames(monkeypatch):
+    """What the end of a step costs does not delay the frame there, nor the one after it."""
+    settings = DEFAULTS | CAUSAL | {"dff": "percentile"}  # steps of a frame of 4 s at 10/s
+    made, calls = Corrections(settings, 80.0, "camera"), []
+    monkeypatch.setattr(
+        stream_corrections, "percentile", lambda *of: calls.append("f0") or percentile(*of)
+    )
+    for t, frame in enumerate(channel(1)[:60]):
+        made.push(Frame(t, frame))
+        calls.append("row")
+        made.settle()
+    assert calls.count("f0") == 6
+    # steps of ten frames; of the first one alone, which is its own baseline, before its row
+    assert calls[9:12] == ["f0", "row", "row"] and calls[20:22] == ["row", "f0"]
 
 
 def test_frames_are_resized_and_rois_taken_as_in_preprocessing(tmp_path):

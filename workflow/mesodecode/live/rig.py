@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -86,6 +87,8 @@ class Rig:
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Decode all frames that come. Stopped and KeyboardInterrupt say what was done."""
+        gc.collect()  # once: what is loaded by now is not looked through again while frames come
+        gc.freeze()
         try:
             for frame in frames:
                 self.counts.taken += 1
@@ -96,6 +99,8 @@ class Rig:
                     return
         except (KeyboardInterrupt, Stopped) as error:
             raise type(error)(f"stopped; {self.words()}") from None
+        finally:
+            gc.unfreeze()
 
     def _decode(self, frame: Corrected) -> None:
         made = self._engine.push(frame.values, frame.begins)
@@ -119,3 +124,4 @@ class Rig:
             self.counts.why.update(why)
             self.counts.latencies.append(latency)
         self._engine.learn(frame.values)  # what the frames after it need, once it is out
+        self._corrections.settle()

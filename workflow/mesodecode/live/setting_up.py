@@ -154,12 +154,12 @@ def _compile(
 
 
 def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output]:
-    """Return what the states of a rig go to, each closed by `stack`."""
+    """Return what the states of a rig go to, each closed by `stack`; first what never waits."""
     outputs: list[Output] = []
     for make, asked in (
-        (lambda a: Table(a, append=args.append, target=rig.target), args.out),
         (Publisher, args.publish),
         (Osc, args.osc),
+        (lambda a: Table(a, append=args.append, target=rig.target), args.out),
     ):
         if asked:
             outputs.append(make(asked))

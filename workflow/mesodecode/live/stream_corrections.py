@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,11 @@ class Corrections:
             for number, frame_, values, begins_ in self._relative(cycle, signal, flat, begins)
         ]
 
+    def settle(self) -> None:
+        """Make what the frames after the last one need, once that is out."""
+        for f0 in self._f0.values():
+            f0.settle()
+
     def _is_strange(self, frame: Frame) -> bool:
         """Tell whether a frame has values, where it is seen, that no camera gives; say it once."""
         pixels = self._seen(frame.pixels)
@@ -242,8 +247,24 @@ UNUSED = 100  # frames in a row that make none of the signal: something is set w
 LARGEST_VALUE = 1e15  # of a pixel; above, sums of squares of float32 may be infinite
 
 
+def percentile(images: Sequence[np.ndarray], q: float) -> np.ndarray:
+    """Return what `np.percentile` gives of images (n, H, W) float32, to the bit but faster.
+
+    It sorts whole rows of few numbers, where that picks out two of each column.
+    """
+    values = np.sort(np.stack(images, axis=-1), axis=-1)
+    at = q / 100 * (len(images) - 1)
+    share = at - int(at)
+    low, high = values[..., int(at)], values[..., min(int(at) + 1, len(images) - 1)]
+    gap = high - low
+    return high - gap * (1 - share) if share >= 0.5 else low + gap * share
+
+
 class RunningF0:
-    """ΔF/F over the running causal baseline of `recordings.corrections.dff.Dff`, frame by frame."""
+    """ΔF/F over the running causal baseline of `recordings.corrections.dff.Dff`, frame by frame.
+
+    F0 at the end of a step is for the frames after it: `settle` makes it, if the next one does not.
+    """
 
     def __init__(self, settings: Mapping[str, Any], window: float) -> None:
         self._step = max(1, round(window / STEPS))
@@ -256,25 +277,31 @@ class RunningF0:
 
     def push(self, frame: np.ndarray) -> list[np.ndarray]:
         """Take in a frame (H, W); return ΔF/F of it. Of the first step, of all at its end."""
+        self.settle()
         self._frames.append(frame)
-        made = [] if self._here is None else [self._relative(frame, len(self._frames) - 1)]
+        if self._here is not None:
+            return [self._relative(frame, len(self._frames) - 1)]
+        held = self._frames
+        self.settle()
+        return (
+            [] if self._here is None else [dff(f[None], self._here, self._floor)[0] for f in held]
+        )
+
+    def settle(self) -> None:
+        """Bring F0 to the end of a step that is whole."""
         if len(self._frames) < self._step:
-            return made
+            return
         mean = np.stack(self._frames).mean(axis=0, dtype=np.float64).astype(np.float32)
         self._means.append(mean)
-        first, held = self._here is None, self._frames
         self._before, self._here, self._frames = self._here, self._f0(), []
-        if first:
+        if self._before is None:
             self._before = self._here
         self._floor = floor_of(self._baseline(0))
-        if first:
-            return [dff(f[None], self._here, self._floor)[0] for f in held]
-        return made
 
     def _f0(self) -> np.ndarray:
         if self._percentile is None:
             return np.mean(self._means, axis=0)
-        return np.percentile(self._means, self._percentile, axis=0).astype(np.float32)
+        return percentile(self._means, self._percentile).astype(np.float32)
 
     def _baseline(self, index: int) -> np.ndarray:
         share = np.float32(index + 0.5) / np.float32(self._step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,12 +10,16 @@ from mesodecode.base.files import UserError
 from mesodecode.live.outputs import UNSURE
 
 WIDTH = 40  # characters of the bar
+EVERY = 0.25  # s between two panels
 OTHERS = ("frame", "time_s", "state", "latency_ms", "unsure_why")
 COLOURS = {"run": "green", "rest": "blue", UNSURE: "yellow"}
 
 
 class View:
-    """A panel that is drawn anew four times a second, by a thread of its own."""
+    """A panel that is drawn anew four times a second, by who decodes, once a row is out.
+
+    A thread of its own would take turns with the decoder in the middle of a frame.
+    """
 
     def __init__(self, told: Callable[[], dict[str, Any]]) -> None:
         try:
@@ -22,15 +27,18 @@ class View:
             from rich.live import Live
         except ImportError as error:
             raise UserError("--show needs rich: pip install 'mesodecode[live]' or rich") from error
-        self._told, self._row = told, None
+        self._told, self._row, self._due = told, None, 0.0
         self._live = Live(
-            get_renderable=self._table, console=Console(stderr=True), refresh_per_second=4
+            get_renderable=self._table, console=Console(stderr=True), auto_refresh=False
         )
         self._live.start()
 
     def write(self, row: dict[str, Any]) -> None:
-        """Show a row from now on."""
-        self._row = row
+        """Show a row, if the last panel is not of just now."""
+        self._row, now = row, time.monotonic()
+        if now >= self._due:
+            self._live.refresh()
+            self._due = now + EVERY
 
     def close(self) -> None:
         """Leave the last panel on the terminal."""
