@@ -290,7 +290,7 @@ def test_windows_of_labelled_frames_do_not_reach_into_the_score():
     assert run(decoder, [recording()], few_shot=4 / 60)["t1"].frame[0] == 40 + 1
     fit = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapted, "fine_tune", lambda network, sources, parts, _: fit.append(parts[0]))
+        patch.setattr(adapted, "fine_tune", lambda network, sources, parts, *_: fit.extend(parts))
         run(decoder, [recording()], few_shot=4 / 60)
     assert fit[0].max() == 39 - 5
 

@@ -96,13 +96,20 @@ def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
-def test_an_adapted_decoder_of_another_target_is_refused():
-    decoders = {"linear": RIDGE, "past": {"adapted_from": "linear", "normalise": "past"}}
-    with pytest.raises(UserError, match=r"decoders.past.adapted_from: decoders of run and rest"):
-        resolve("speed", decoders)
-    decoders = {"a": RIDGE, "b": RIDGE | {"pixels": 8}, "best": {"adaptive_of": ["a", "b"]}}
-    with pytest.raises(UserError, match=r"decoders.best.adaptive_of: decoders of run and rest"):
-        resolve("speed", decoders)
+def test_adapted_decoders_of_another_target_are_taken_but_for_few_labels_of_linear_models():
+    gru = {**ROI, "rnn": "gru"}
+    decoders = {
+        **{"linear": RIDGE, "past": {"adapted_from": "linear", "normalise": "past"}},
+        **{"gru": gru, "few": {"adapted_from": "gru", "few_shot": 1}},
+    }
+    assert [*resolve("speed", decoders).decoders] == [*decoders]
+    linear = STUDY["decoders"]["linear"]
+    few = {"linear": linear, "few": {"adapted_from": "linear", "few_shot": 1}}
+    with pytest.raises(UserError, match=r"decoders.few.few_shot: of target: states networks are"):
+        resolve("states", few, THREE)
+    one_of = {"a": linear, "b": linear | {"C": 2.0}, "best": {"adaptive_of": ["a", "b"]}}
+    with pytest.raises(UserError, match=r"decoders.best.adaptive_of: of decoders of run and rest"):
+        resolve("states", one_of, THREE)
 
 
 LABS = {"cohorts": {"x": ["a", "b"], "y": ["c", "d", "e"]}}

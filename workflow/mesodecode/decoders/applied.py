@@ -229,7 +229,8 @@ def _fitted(path: Path, device: torch.device | str) -> Loaded:
     mice = tuple(fitted.train_mice), tuple(fitted.valid_mice)
     if isinstance(fitted, LinearWeights):
         network = Pixels(fitted).to(device).eval()
-        settings = {"model": "logistic_regression"} | fitted.normalising | in_unit
+        model = "ridge" if target.kind.name == "regression" else "logistic_regression"
+        settings = {"model": model} | fitted.normalising | in_unit
         decoder = ImageDecoder(network, None, device, fitted.normalising)
         return Loaded(decoder, "linear", settings, *mice)
     network, settings = of_windows(fitted.model, target).to(device).eval(), fitted.settings

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mesodecode.base.files import UserError
+from mesodecode.study.kinds import KINDS as KIND_OF_DECODER
 
 STATE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,30})(?:=(.+))?")
 FEWEST = 3  # named states; two are run and rest
@@ -212,8 +213,8 @@ class Target:
         """Raise UserError if a decoder, of the file `path`, is not of run and rest."""
         if self.name != "run":
             raise UserError(
-                f"{path}: decodes {self.name}; adapted and reported for shifts are decoders of "
-                "run and rest only (docs/targets.md)"
+                f"{path}: decodes {self.name}; decoders of run and rest only are reported for "
+                "shifts (docs/targets.md)"
             )
 
 
@@ -286,11 +287,15 @@ def check(
     if kind == "run":
         return
     for name, decoder in decoders.items():
-        if key := {"adapted": "adapted_from", "adaptive": "adaptive_of"}.get(decoder.kind):
-            raise UserError(
-                f"config: decoders.{name}.{key}: decoders of run and rest are adapted, not yet of "
-                f"target: {target}; leave it out"
-            )
+        if decoder.kind == "adaptive":
+            _refuse(f"decoders.{name}.adaptive_of", target)
+        if decoder.kind == "adapted" and decoder.settings["few_shot"]:
+            base = decoders[decoder.settings["adapted_from"]]
+            if not KIND_OF_DECODER[base.kind].network:
+                raise UserError(
+                    f"config: decoders.{name}.few_shot: of target: {target} networks are "
+                    f"fine-tuned, not {base.name}; leave it out"
+                )
     for key in ("shift", "confounds", "ceilings"):
         if config[key]["decoders"]:
             _refuse(f"{key}.decoders", target)

@@ -50,18 +50,20 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import load_trained
-    from mesodecode.recordings.recording import mice_of, read_recordings
+    from mesodecode.recordings.recording import mice_of, read_recordings, target_of, with_labels_of
     from mesodecode.study import adaptation, protocols
     from mesodecode.study.kinds import KINDS
 
     settings = options.settings_of(args, "adapted")
     device = resolve_device(args.device, args.threads)
     trained = load(args.weights, args.cnn, device)
-    trained.target.check_run(args.weights)
     adaptation.check(settings, trained.kind, trained.settings, str(args.weights), "--")
     images = KINDS[trained.kind].of_images
     roles = args.train, args.valid, args.test
-    known, valid, test = (read_recordings(paths, same_size=images) for paths in roles)
+    known, valid, test = (
+        with_labels_of(read_recordings(paths, same_size=images), None) for paths in roles
+    )
+    trained.target.check_same(target_of([*known, *valid, *test]), args.weights)
     allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
     for what, mice, given in (
         ("--train", trained.train_mice, known),
@@ -74,13 +76,14 @@ def run(args: argparse.Namespace) -> None:
     sessions, both = {}, [*valid, *test]
     for mouse in mice_of(both):
         mine = [recording for recording in both if recording.mouse == mouse]
-        made = adapted.adapted(trained.decoder, mine, known, settings)
-        sessions |= adapted.predictions_of(made, mine)
+        made = adapted.adapted(trained.decoder, mine, known, settings, trained.target)
+        sessions |= adapted.predictions_of(made, mine, trained.target)
         if args.adapted_weights and mouse in allocation.test:
             state = made.decoder.network.cpu().state_dict()
             load_trained(args.weights, *OF_ONE_FILE).with_state(state).save(args.adapted_weights)
     protocol = protocols.of(settings, any(one.corrected for one in test), trained.settings)
-    write_roles(sessions, args.decoder, allocation, args.out, args.validation, protocol)
+    files = args.out, args.validation
+    write_roles(sessions, args.decoder, allocation, *files, protocol, trained.target)
 
 
 def _check_kept(args: argparse.Namespace, settings: dict[str, Any], mice: Sequence[str]) -> None:

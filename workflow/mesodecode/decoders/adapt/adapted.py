@@ -33,10 +33,12 @@ from mesodecode.decoders.adapt.few_shot import fine_tune, labelled_frames
 from mesodecode.decoders.applied import Decoder, SignalDecoder
 from mesodecode.decoders.inputs import SAMPLED, Source, spread
 from mesodecode.decoders.networks import copied
+from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.past import by_first, onto
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import BLOCK
 from mesodecode.recordings.recording import Recording
+from mesodecode.study.targets import RUN, Target
 
 BATCH = 256  # windows of one pass
 
@@ -71,10 +73,12 @@ def adapted(
     recordings: Sequence[Recording],
     known: Sequence[Recording],
     settings: Mapping[str, Any],
+    target: Target = RUN,
 ) -> Adapted:
     """Return a decoder adapted to one mouse by `settings` of decoders/adapted.yaml.
 
-    `known`: recordings of the training mice. `decoder` is left as it is.
+    `known`: recordings of the training mice. `decoder`, of a `target`, is left as it is; labels of
+    recordings are values of that.
     """
     decoder = replace(decoder, network=copied(decoder.network).eval())
     past = settings["normalise"] == "past"
@@ -88,7 +92,7 @@ def adapted(
         # no frame of a labelled window reaches into what is scored
         both = zip(sources, counts, strict=True)
         parts = [s.centres[s.centres < n - decoder.after] for s, n in both]
-        fine_tune(decoder.network, sources, parts, settings)
+        fine_tune(decoder.network, sources, parts, settings, target)
     first = []
     for recording, *ends_of in zip(recordings, counts, ends, strict=True):
         warm = warm_up(settings) * recording.frame_rate if past else 0
@@ -185,12 +189,14 @@ def predict(
     known: Sequence[Recording],
     settings: Mapping[str, Any],
 ) -> dict[str, SessionPredictions]:
-    """Return the predictions of recordings of one mouse, by session (see `adapted`)."""
+    """Return the predictions of run, of recordings of one mouse, by session (see `adapted`)."""
     return predictions_of(adapted(decoder, recordings, known, settings), recordings)
 
 
-def predictions_of(made: Adapted, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
-    """Return the predictions of an adapted decoder for its recordings, by session.
+def predictions_of(
+    made: Adapted, recordings: Sequence[Recording], target: Target = RUN
+) -> dict[str, SessionPredictions]:
+    """Return the predictions of an adapted decoder of a target for its recordings, by session.
 
     Raises UserError if no frame is left to decode.
     """
@@ -198,8 +204,12 @@ def predictions_of(made: Adapted, recordings: Sequence[Recording]) -> dict[str, 
     for recording, source, at in zip(recordings, made.sources, made.scored(), strict=True):
         if len(at) or not len(source.centres):  # all of it labelled, or too short
             logits, frames = made.logits(source, at).cpu().numpy(), at.cpu().numpy()
+            if target == RUN:  # SciPy's, as ever: torch's may differ in the last bit
+                probability = expit(logits.astype("f8"))
+            else:
+                probability = predicted(torch.from_numpy(logits), target)
             predictions[recording.session] = SessionPredictions(
-                recording.mouse, frames, recording.labels[frames], expit(logits.astype("f8"))
+                recording.mouse, frames, recording.labels[frames], probability
             )
         else:
             print(

@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mesodecode.base.files import UserError
 from mesodecode.decoders.applied import last_layer, read_by_last_layer
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.linear_networks import Readout, refit, set_weights
+from mesodecode.decoders.objectives import loss_of
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import adaptation, protocols
+from mesodecode.study.targets import RUN, Target
 
 TUNE_BATCH = 32
 NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
@@ -40,18 +41,22 @@ def fine_tune(
     sources: Sequence[Source],
     parts: Sequence[torch.Tensor],
     settings: Mapping[str, Any],
+    target: Target = RUN,
 ) -> None:
     """Fit a network to the labelled positions `parts`, one tensor a source.
 
     Networks by Adam, of which BatchNorm keeps its statistics: a minute has too few frames for
-    others. Linear models by `refit`. Raises UserError if the labels are of one state.
+    others. Linear models by `refit`, of run and rest. Raises UserError if the labels are of one
+    state, or a linear model is of another target.
     """
     labels = torch.cat([s.labels[at] for s, at in zip(sources, parts, strict=True)])
     if labels.unique().numel() < 2:
         raise UserError(
-            f"few_shot: {len(labels)} labelled frames to decode, of fewer than two states; give "
-            "more minutes"
+            f"few_shot: {len(labels)} labelled frames to decode, of fewer than two "
+            f"{'values' if target.kind.name == 'regression' else 'states'}; give more minutes"
         )
+    if target != RUN and isinstance(network, Readout):
+        raise UserError(f"few_shot: of {target.name} networks are fine-tuned, no linear models")
     used = [(s, at) for s, at in zip(sources, parts, strict=True) if len(at)]
     if isinstance(network, Readout):
         x = [read_by_last_layer(network, source, at) for source, at in used]
@@ -75,7 +80,7 @@ def fine_tune(
         for source, split in batches:
             for at in split:
                 logits = network(source.batch(at))
-                loss = binary_cross_entropy_with_logits(logits, source.labels[at])
+                loss = loss_of(logits, source.labels[at], target=target)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
