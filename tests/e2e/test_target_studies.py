@@ -13,7 +13,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 MICE = ("m1", "m2", "m3")
 N_FRAMES = 400
 DECODERS = {
-    "speed": {"linear": {"model": "ridge", "pixels": 8, "C": 0.001}},
+    "speed": {
+        "linear": {"model": "ridge", "pixels": 8, "C": 0.001},
+        "aligned": {"adapted_from": "linear", "coral": True},
+    },
     "pupil": {
         "linear": {"model": "ridge", "pixels": 16, "C": 0.001},
         "gru": {
@@ -44,6 +47,8 @@ def tiny(target: str) -> dict:
         importance["shap"] = {"decoder": "gru", "background": 40, "windows": 60, "checks": few}
     if len(DECODERS[target]) > 1:
         config["comparisons"] = {"two": {"decoders": [*DECODERS[target]]}}
+    if target == "speed":
+        config["tune"] = {"linear": {"trials": 2, "search": {"C": [0.0003, 0.003]}}}
     kept = {k: v for k, v in config.items() if k not in ("shift", "confounds")}
     return kept | {"importance": {} if target == "speed" else importance}
 
