@@ -16,6 +16,7 @@ from mesodecode.decoders.weights import Trained
 from mesodecode.explain import pixel_shap
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.recordings.recording import Recording, read_recording
+from mesodecode.study.targets import Target
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -135,6 +136,16 @@ def test_the_verb_explains_networks_of_images_end_to_end(tmp_path, monkeypatch, 
             network = networks["finetuned"]
             expected = network.rnn(network.cnn.features(images)[None]).item()
     assert found.base + total.sum(dtype=np.float64) == pytest.approx(expected, abs=2e-5)
+
+
+def test_decoders_of_other_targets_are_refused_by_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    network, one = whole(tmp_path)["cnn"], session(tmp_path, side=32)
+    settings = {"backbone": "test_efficientnet", **Target("pupil", unit="mm").settings()}
+    Trained("cnn", settings, ("a", "b"), ("c",), network.state_dict()).save("pupil.pt")
+    line = ["shap-pixels", "--weights", "pupil.pt", "--recordings", str(one.path)]
+    assert cli.main([*line, "--out", "m.h5", "--figure", "m", "--threads", "1"]) != 0
+    assert "pupil.pt: decodes pupil; " in capsys.readouterr().err
 
 
 def test_values_of_frames_are_those_of_the_networks_own_frames():

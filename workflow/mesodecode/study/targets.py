@@ -214,7 +214,7 @@ class Target:
         if self.name != "run":
             raise UserError(
                 f"{path}: decodes {self.name}; decoders of run and rest only are reported for "
-                "shifts (docs/targets.md)"
+                "shifts and explained by pixels (docs/targets.md)"
             )
 
 

@@ -52,16 +52,19 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.device import resolve_device
     from mesodecode.explain import pixel_figure, pixel_shap
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import read_recordings, target_of
 
     for name, least in (("windows", 1), ("background", 2), ("seed", 0)):
         if getattr(args, name) < least:
             raise UserError(f"--{name}: {getattr(args, name)}; needs {least} or more")
     loaded = load(args.weights, args.cnn, resolve_device(args.device, args.threads))
+    recordings = read_recordings(args.recordings)
+    loaded.target.check_run(args.weights)
+    loaded.target.check_same(target_of(recordings), args.weights)
     drawn_from = args.background_recordings
     found = pixel_shap.pixel_shap(
         loaded,
-        read_recordings(args.recordings),
+        recordings,
         read_recordings(drawn_from) if drawn_from else [],
         decoder=args.decoder,
         **{key: getattr(args, key) for key in ("windows", "background", "output", "seed")},
