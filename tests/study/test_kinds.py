@@ -58,6 +58,14 @@ def test_a_kind_without_words_of_its_own_is_told_by_its_line(monkeypatch):
     assert decoder_words.describe({"k": 3}) == "nearest neighbours of ROI signals"
 
 
+def test_a_model_without_words_of_its_own_is_told_by_its_name():
+    new = filled("roi_classical") | {"model": "nearest_neighbours"}
+    assert "decoded by nearest neighbours (scikit-learn" in decoder_words.words(
+        "roi_classical", new
+    )
+    assert decoder_words.describe(new).startswith("nearest neighbours of all ROIs")
+
+
 @pytest.mark.parametrize("name", TRAINED)
 def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
     kind = TRAINED[name]

@@ -131,9 +131,10 @@ def roi_rnn(settings: Mapping[str, Any]) -> str:
 def roi_classical(settings: Mapping[str, Any]) -> str:
     """Return the words for a classical decoder of ROI signals."""
     boosted = settings["model"] == "gradient_boosting"
+    model = CLASSICAL.get(settings["model"], settings["model"].replace("_", " "))
     how = f"{settings['trees']} trees" if boosted else f"standardised, C = {settings['C']:g}"
     return (
-        f"{_signals(settings)}, decoded by {CLASSICAL[settings['model']]} (scikit-learn "
+        f"{_signals(settings)}, decoded by {model} (scikit-learn "
         f"[@pedregosa2011]; {how}; seed {settings['seed']}), fitted to "
         f"{every(settings, 'window')}.{_labels(settings)}"
     )
