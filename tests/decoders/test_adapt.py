@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -320,3 +321,26 @@ def test_nothing_left_to_score_is_said(cnn):
         run(cnn, [recording()], few_shot=1)
     with pytest.raises(UserError, match="fewer than two states"):
         run(cnn, [recording()], few_shot=0.5 / 60)
+
+
+def test_statistics_of_a_mouse_are_of_frames_spread_over_its_recording(monkeypatch):
+    """Of seven, three: the first, the middle and the last."""
+    monkeypatch.setattr(adapting, "SAMPLED", 3)
+    monkeypatch.setattr(domain, "SAMPLED", 3)
+    frames = torch.arange(7)
+    decoder = SimpleNamespace(features=lambda _, at: at.tolist())
+    assert adapting._sampled(decoder, ["one", "none"], [frames, frames[:0]]) == [[0, 3, 6]]
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.BatchNorm2d(1)
+
+    model = Layer()
+    images = SimpleNamespace(
+        centres=frames, device=torch.device("cpu"), batch=lambda at: at.float().view(-1, 1, 1, 1)
+    )
+    domain.set_batch_norm(model, [images])
+    assert model.features.running_mean.item() == pytest.approx(3)
+    assert model.features.running_var.item() == pytest.approx(9)
+    assert not model.features.training and model.features.momentum == 0.1

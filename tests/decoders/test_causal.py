@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -368,6 +369,25 @@ def test_a_frozen_pair_is_causal_in_both_files(tmp_path, capsys):
         *("finetune", "--start", tmp_path / "old.pt", "--train", paths[0], "--valid", paths[1]),
         *("--rnn", "gru", "--causal", "--out", tmp_path / "x.pt", "--history", tmp_path / "x.tsv"),
     )
+
+
+@pytest.mark.parametrize(
+    ("corrections", "protocol"),
+    [(None, "strict"), ({"binning": 2}, "strict"), ({"bleaching": True}, "transductive")],
+)
+def test_a_causal_decoder_of_a_test_mouse_corrected_by_later_frames_is_not_strict(
+    tmp_path, corrections, protocol
+):
+    import h5py
+
+    one, other, test = (write(tmp_path, each) for each in (*TRAINING, recording()))
+    if corrections:
+        with h5py.File(test, "a") as file:
+            file.create_group("corrections").attrs["settings"] = json.dumps(corrections)
+    words = ["fit-linear", "--pixels", 8, "--causal", "--warm-up", WARM, "--decoder", "linear"]
+    words += ["--train", one, "--valid", other, "--test", test]
+    assert verb(*words, "--weights", tmp_path / "w.npz", "--out", tmp_path / "p.h5") == 0
+    assert predictions.read(tmp_path / "p.h5").protocol == protocol
 
 
 CHAINS = {  # verb that trains alone, its flags; verb that passes a mouse; verb that keeps; reach

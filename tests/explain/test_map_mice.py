@@ -81,7 +81,9 @@ def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
     assert "name a null_decoder" in map_mice.in_words(alone, "ROIs")
     table = map_mice.over_mice(scores, null.iloc[::-1, ::-1])  # in whatever order
     assert (table["p_max_t"] < 0.05).tolist() == [True] * 2 + [False] * 18
-    np.testing.assert_allclose(table["difference"], table["mean"] - 1)
+    for more in ("", "_low", "_high"):
+        of = more[1:] or "mean"
+        np.testing.assert_allclose(table[f"difference{more}"], table[of] - 1)
     assert "2 of 20 ROIs are above with permuted labels" in map_mice.in_words(table, "ROIs")
     with pytest.raises(UserError, match="permuted labels: nothing of allocation h31; give"):
         map_mice.over_mice(scores, null[:-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -229,6 +230,26 @@ def test_a_recording_is_replayed_with_its_segments_and_times(tmp_path):
     check(frames, movie())
     assert [frame.number for frame in frames if frame.begins] == [30]
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(80) / RATE)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_movie_is_replayed_with_the_segments_and_times_of_its_file(monkeypatch, known):
+    class Movie(contextlib.nullcontext):
+        shape = FRAMES.shape
+        time = np.arange(9) / 7 if known else None
+        segment = np.repeat([0, 2, 3], 3) if known else None
+
+        def __enter__(self):
+            return self
+
+        def blocks(self, _):
+            yield from ((0, FRAMES[:2]), (2, FRAMES[2:]))
+
+    monkeypatch.setattr(frame_sources, "open_movie", lambda *_, **__: Movie())
+    frames = list(frame_sources._of_movie("m.nwb", 1, None, None))
+    check(frames)
+    assert [frame.number for frame in frames if frame.begins] == [3, 6] * known
+    assert [frame.time for frame in frames] == [n / 7 if known else None for n in range(9)]
 
 
 # --- standard input -------------------------------------------------------------------------------

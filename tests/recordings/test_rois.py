@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pynwb import TimeSeries
 
+import make_recordings
 from make_movies import photon_series, save_nwb
 from mesodecode.base.files import UserError
 from mesodecode.cli import main, options
@@ -169,6 +171,22 @@ def test_constant_and_missing_rois_are_named_or_dropped_from_all_mice(kind, why)
     assert "every ROI" in refusal(
         roi_signals.session_signals, [good, bad], SETTINGS | {"rois": [2], "drop": True}
     )
+
+
+def test_what_is_dropped_hangs_on_how_the_decoder_normalises(tmp_path):
+    """Signals around 0 have no ΔF/F; told to the verb as to the decoder."""
+    signals = np.random.default_rng(0).normal(9, 1, (T, R)).astype(np.float32)
+    signals[:, 1] -= signals[:, 1].mean()
+    path, out = tmp_path / "s.h5", tmp_path / "dropped.json"
+    make_recordings.write_recording(path, np.ones((T, 4, 4), np.float32))
+    with h5py.File(path, "a") as file:
+        file["rois"] = signals
+    words = ["dropped-rois", "--recordings", str(path), "--out", str(out)]
+    for how, dropped in ([], []), (["--normalise", "dff"], [2]):
+        assert main([*words, *how]) == 0
+        assert json.loads(out.read_text()) == dropped
+    assert main([*words, "--normalise", "dff", "--rois", "1", "3"]) == 0
+    assert json.loads(out.read_text()) == []
 
 
 def test_other_bad_recordings_are_named():

@@ -268,4 +268,12 @@ def test_the_unit_of_a_trace_is_that_of_its_file(tmp_path):
 def test_a_trace_of_two_values_is_told_of_run_and_rest(tmp_path, capsys):
     for values, told in (([0, 1, 0, 1, 0, 1], True), ([0, 1, 0, 1, 0, 0.5], False)):
         read_target(behavior(tmp_path, gate=values), "gate", FRAMES, {}, {})
-        assert ("a state against rest is decoded by target: run" in capsys.readouterr().err) == told
+        said = capsys.readouterr().err
+        assert ("a state against rest is decoded by target: run" in said) == told
+        assert "take target: states" not in said  # which are three or more
+
+
+def test_a_trace_without_times_may_have_a_rate_of_its_own(tmp_path):
+    path = behavior(tmp_path, whisking=np.repeat(np.arange(6.0), 4) + [0, 1, 2, 3] * 6)
+    _, values = read_target(path, "whisking", FRAMES, {}, {"behavior_rate": 40.0})
+    np.testing.assert_allclose(values, np.arange(6) + 1.5)

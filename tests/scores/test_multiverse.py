@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from mesodecode.scores import multiverse, multiverse_figure
+from mesodecode.base.tables import write_table
+from mesodecode.cli import main
+from mesodecode.recordings import qc
+from mesodecode.scores import auc, multiverse, multiverse_figure
 
 
 def decoders(**lines):
@@ -83,3 +87,50 @@ def test_the_figure_has_variants_by_their_means():
     figure = multiverse_figure.draw(rows)
     labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert labels == ["small", "study", "best"] and "3 test mice" in multiverse_figure.caption(rows)
+
+
+def test_which_family_is_higher_in_a_variant_is_of_the_mean_over_its_mice():
+    rows = [
+        {"family": name, "variant": variant, "test_mouse": mouse, "auc": auc}
+        for variant in ("study", "small")
+        for name, each in (("linear", (0.7, 0.7, 0.7)), ("roi", (0.71, 0.71, 0.6)))
+        for mouse, auc in zip("abc", each, strict=True)
+    ]
+    words = multiverse._against(pd.DataFrame(rows), "linear", "roi")
+    assert words == "linear has the higher mean AUC of linear and roi in 2 of 2 variants."
+
+
+def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr("mesodecode.base.plots.save", lambda *_, **__: None)  # tested by itself
+    line = {"model": "logistic_regression"}
+    config = {
+        "study": "s",
+        "recordings": {"movie": "{session}.tif", "behavior": "{session}.mat"},
+        "mice": {m: [f"{m}1", f"{m}2"] for m in "abcde"},
+        "decoders": {"linear": line, "best": {"adaptive_of": ["linear", "linear_small"]}},
+        "variants": {"small": {"image_size": 32, "decoders": ["linear"]}},
+    }
+    (tmp_path / "s.json").write_text(json.dumps(config))
+    write_table(pd.DataFrame([*qc_rows("warn", "pass")]), tmp_path / "qc.tsv")
+    write_table(pd.DataFrame([*qc_rows("pass", "fail")]), tmp_path / "small.tsv")
+    aucs = table().query("family == 'linear'").assign(allocation="x", auc=0.8)
+    write_table(aucs.reindex(columns=auc.COLUMNS, fill_value="1"), tmp_path / "auc.tsv")
+    chosen = [
+        {"test_mouse": "a", "decoder": d, "chosen": d == "linear"} for d in config["decoders"]
+    ]
+    write_table(pd.DataFrame(chosen), tmp_path / "choice.tsv")
+    words = ["variants", "--config", tmp_path / "s.json", "--auc", tmp_path / "auc.tsv"]
+    words += ["--qc", tmp_path / "qc.tsv", f"small={tmp_path / 'small.tsv'}"]
+    words += ["--adaptive", f"best={tmp_path / 'choice.tsv'}"]
+    assert main([*map(str, words), "--out", f"{tmp_path}/o.tsv", "--figure", f"{tmp_path}/f"]) == 0
+    made = pd.read_csv(tmp_path / "o.tsv", sep="\t").set_index(["decoder", "test_mouse"])
+    assert made.loc[("linear", "a"), "qc"] == "warn"
+    assert made.loc[("linear_small", "a"), "qc"] == "fail"
+    assert made.loc[("best", "a"), "chosen"] == "linear"
+
+
+def qc_rows(*verdicts):
+    """A row a session of mouse a."""
+    for at, verdict in enumerate(verdicts, 1):
+        about = {"mouse": "a", "session": f"a{at}", "check": "frames", "verdict": verdict}
+        yield dict.fromkeys(qc.COLUMNS, 1) | about

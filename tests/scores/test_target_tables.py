@@ -206,3 +206,13 @@ def test_predictions_of_other_targets_come_back_and_what_cannot_be_is_refused(tm
     wrong.label[0] = 3
     with pytest.raises(UserError, match="labels must be 0 to 2, not 3"):
         made({"a": wrong}, Target("states", STATES)).write(path)
+
+
+def test_predictions_that_are_given_twice_are_refused(tmp_path, capsys):
+    item = made({"a": trace()}, Target("pupil"))
+    for name in ("p.h5", "q.h5"):
+        item.write(tmp_path / name)
+    words = ["score", "--predictions", tmp_path / "p.h5", tmp_path / "q.h5", "--shifts", 9]
+    words += ["--out", tmp_path / "t.tsv", "--sessions", tmp_path / "s.tsv"]
+    line = refused(capsys, *words, "--figure", tmp_path / "f")
+    assert f"q.h5: decoder and allocation are also in {tmp_path / 'p.h5'}" in line

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from mesodecode.cli import main
 from mesodecode.shift import cohort_losses, columns
 
 COHORTS = {"lab": [f"l{i}" for i in range(5)], "rig": [f"r{i}" for i in range(5)]}
@@ -165,3 +167,37 @@ def test_losses_go_to_the_same_other_mice_in_all_ways_that_test_them():
     row = table.set_index("difference").loc["rotation"]
     assert row["rho"] == pytest.approx(1) and row["n_mice"] == 6
     assert row["p"] == pytest.approx(2 / 720, abs=0.0015)
+
+
+def test_mice_of_a_cohort_that_was_trained_with_another_are_not_tested_across():
+    table = shift_of(np.linspace(0, 0.3, 10))
+    across = table["allocation"].str[0] != table["test_mouse"].str[0]
+    table.loc[across, "train_mice"] = "l1+r1"
+    rows = found(table)
+    assert rows["n_mice"].eq(0).all() and rows["rho"].isna().all()
+
+
+def test_where_all_lose_alike_no_difference_goes_with_it():
+    row = found(shift_of([0.1] * 10, rotation=range(10))).loc["rotation"]
+    assert (row["n_mice"], row["rho"], row["p"], row["p_holm"]) == (10, 0, 1, 1)
+
+
+def test_the_verb_knows_the_frame_rate_of_each_cohort(tmp_path):
+    files = {"movie": "{session}.tif", "behavior": "{session}.csv", "frame_rate": 30}
+    config = {
+        "study": "s",
+        "recordings": files,
+        "mice": {mouse: [f"{mouse}_1"] for mouse in RATES},
+        "cohorts": COHORTS,
+        "by_cohort": {"rig": {"recordings": {"frame_rate": 15}}},
+        "frame_rate": 15,
+        "allocation": {"train": 2, "cohorts": "across"},
+        "decoders": {"linear": {"model": "logistic_regression"}},
+    }
+    (tmp_path / "s.json").write_text(json.dumps(config))
+    shift_of([0.1] * 10).to_csv(tmp_path / "shift.tsv", sep="\t", index=False, na_rep="NaN")
+    out = tmp_path / "out.tsv"
+    words = ["--config", tmp_path / "s.json", "--shift", tmp_path / "shift.tsv", "--out", out]
+    assert main(["cohort-shift", *map(str, words)]) == 0
+    row = pd.read_csv(out, sep="\t").set_index("difference").loc["rate"]
+    assert (row["within"], row["across"]) == (0, 1)

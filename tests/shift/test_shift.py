@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import math
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -614,3 +615,23 @@ def test_a_mouse_counts_once_however_many_sessions_it_has():
     expected = np.mean([np.mean(each), distances.mahalanobis(both, other.features)])
     found = measures._reference([*two, other], ["a", "b"], [])
     assert found["mahalanobis"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("limits", "verdict"), [([25, 40], "shifted"), ([31, 40], None)])
+def test_the_verb_judges_by_the_thresholds_that_it_is_given(tmp_path, monkeypatch, limits, verdict):
+    monkeypatch.setattr("mesodecode.base.plots.save", lambda *_, **__: None)  # tested by itself
+    table = cohort_table()
+    files = {"shift": table[columns.MEASURE_COLUMNS], "images": pictures(rotation=31.0)}
+    usual = table[["test_mouse", "session"]].set_axis(["mouse", "session"], axis=1)[1:]
+    usual = usual.assign(**dict.fromkeys(columns.IMAGE_NUMBERS, 1.0))
+    files["images"] = pd.concat([files["images"], usual])
+    files["sessions"] = table.assign(n_frames=9, n_run=3, accuracy=0.5)
+    words = ["--thresholds", json.dumps({"rotation": limits}), "--figure", tmp_path / "f"]
+    for name, rows in files.items():
+        rows.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+        words += [f"--{name}", tmp_path / f"{name}.tsv"]
+    assert main(["shift-report", *map(str, words), "--out", str(tmp_path / "o.tsv")]) == 0
+    made = pd.read_csv(tmp_path / "o.tsv", sep="\t").set_index("session")
+    turned = made["why"].str.contains("turned by 30")
+    assert turned[turned].index.tolist() == (["m0_0"] if verdict else [])
+    assert not verdict or made.loc["m0_0", "verdict"] == verdict

@@ -181,15 +181,16 @@ def test_decoders_are_held_against_each_other_in_sessions_that_all_of_them_decod
 
 
 @pytest.mark.parametrize(
-    ("by", "protocol"), [("recording", "transductive"), ("validation", "strict")]
+    ("by", "protocol", "names"),
+    [("recording", "transductive", ("good", "bad")), ("validation", "strict", ("bad", "good"))],
 )
-def test_predictions_and_validation_are_those_of_the_chosen_decoder(tmp_path, by, protocol):
+def test_predictions_and_validation_are_those_of_the_chosen_decoder(tmp_path, by, protocol, names):
     allocations, recordings = files(tmp_path, tmp_path)
     choose(tmp_path, recordings, "--by", by)
     one = next(a for a in allocations if a.test == ("a",) and a.valid != ("e",))
     words = ["--choice", tmp_path / "choice.tsv", "--decoder", "best", "--by", by]
     for flag, kind in (("--predictions", "predictions"), ("--of-validation", "validation")):
-        words += [flag, *(tmp_path / kind / n / f"{one.id}.h5" for n in ("good", "bad"))]
+        words += [flag, *(tmp_path / kind / n / f"{one.id}.h5" for n in names)]
     words += ["--out", tmp_path / "p.h5", "--validation", tmp_path / "v.h5"]
     assert main(["adaptive", *map(str, words)]) == 0
     made = predictions.read(tmp_path / "p.h5")

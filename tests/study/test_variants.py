@@ -188,3 +188,23 @@ def test_a_variant_is_searched_as_its_decoder_is():
         "variant": "x",
     }  # a line of its own
     assert "other" not in studies.resolve(lone).config["tune"]
+
+
+def test_a_line_that_differs_in_nothing_is_refused_where_it_stands_before_its_like():
+    made = config(x={"settings": {"pixels": 16}})
+    made["decoders"] = {"mine": {"like": "linear", "variant": "x"}, **made["decoders"]}
+    with pytest.raises(UserError, match="mine differs in nothing from linear"):
+        studies.resolve(made)
+
+
+def test_names_of_decoders_of_variants_are_of_at_most_64_characters():
+    made = config()
+    for n, fits in ((62, True), (63, False)):
+        name = "a" * n
+        made["decoders"] = {name: {"model": "logistic_regression"}}
+        made["variants"] = {"x": {"image_size": 32, "decoders": [name]}}
+        if fits:
+            assert f"{name}_x" in studies.resolve(made).decoders
+        else:
+            with pytest.raises(UserError, match="has more than 64 characters; shorten a name"):
+                studies.resolve(made)
