@@ -104,6 +104,12 @@ def test_one_movie_under_two_names_is_refused(paths, tmp_path, capsys):
         with h5py.File(paths[name], "a") as file:
             file.attrs["movie_sha256"] = digest
     assert "made of the same movie as" in refused(capsys, *words(paths, ["m1_2"], ["m1_1"]))
+    settings = json.dumps({"backbone": TINY, "pretrained": "none", "epochs": 1})
+    line = words(paths, ["m1_0"], ["m1_1"], settings=settings)
+    with h5py.File(paths["m1_2"], "a") as file:
+        file.attrs["movie_sha256"] = "a" * 64  # that of m1_0, which trains
+    text = refused(capsys, *line, "--valid", paths["m1_2"])
+    assert "no session has two roles, under whatever name: leave one" in text
     assert run(*words(paths, ["m1_0"], ["m1_1"])) == 0
 
 

@@ -97,15 +97,17 @@ def _check_epoch(kind: Any, split: Any) -> None:
 
 
 def _check_movies(roles: Any) -> None:
-    """Raise UserError if the tested movie is that of another session, under another name."""
+    """Raise UserError if a movie is that of a session of another role, under another name."""
     from mesodecode.base.files import UserError
     from mesodecode.recordings.recording import movie_digest
 
-    (test,) = roles[2]
-    tested = movie_digest(test.path)
-    for one in (*roles[0], *roles[1]):
-        if tested and movie_digest(one.path) == tested:
-            raise UserError(
-                f"{one.path}: made of the same movie as {test.path}; a decoder is never tested on "
-                "a session that it saw: leave one of the two out of the config"
-            )
+    known: dict[str, tuple[int, Path]] = {}
+    for role, sessions in enumerate(roles):
+        for one in sessions:
+            digest = movie_digest(one.path)
+            first, path = known.setdefault(digest, (role, one.path))
+            if digest and first != role:
+                raise UserError(
+                    f"{path}: made of the same movie as {one.path}; no session has two roles, "
+                    "under whatever name: leave one of the two out of the config"
+                )
