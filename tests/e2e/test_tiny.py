@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+
 import h5py
 import pandas as pd
 import pytest
 
-from make import demo, plan, run_study
+from make import demo, plan, run_study, snakemake
 
 pytestmark = pytest.mark.slow
 MICE = ("m1", "m2", "m3")
@@ -59,6 +62,37 @@ def test_the_report_says_what_the_tables_do(finished):
         assert f"{mean:.3f}" in report
     for words in ("Quality of roi_gru", "Frames in which the mouse runs", "Pearson", "3 mice"):
         assert words in report
+
+
+def test_snakemakes_own_report_has_captions_categories_figures_and_tables(finished):
+    done = snakemake(finished, "--report", "report.zip", config=tiny())
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(finished / "report.zip") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    page = held.pop("report/report.html").decode()
+
+    def data(name: str) -> dict:
+        script = page.partition(f'<script id="{name}">')[2].partition("= ")[2]
+        return json.JSONDecoder().raw_decode(script)[0]
+
+    shown = {path.removeprefix("results/demo/"): about for path, about in data("results").items()}
+    wanted = {"figures/auc_two.svg", "figures/qc.svg", "figures/quality_roi_gru.svg"}
+    wanted |= {"figures/loss_roi_gru.svg", "figures/cohort.svg", "figures/shift.svg"}
+    wanted |= {f"tables/{name}.tsv" for name in ("auc", "session_auc", "comparisons", "inference")}
+    assert wanted | {"allocations.tsv", "tables/cohort.tsv", "tables/runtimes.tsv"} <= set(shown)
+    for path, about in shown.items():
+        assert (
+            held.pop("report/" + about["data_uri"])
+            == (finished / "results/demo" / path).read_bytes()
+        )
+        assert about["caption"].startswith("<p>")
+        assert about["labels"]  # by which the page lists them
+    assert held == {}  # and no file that the page does not name
+    listed = data("categories")
+    assert {*listed} == {"AUC", "Cohort", "Quality", "ROIs", "Run", "Shift", "Tests", "Training"}
+    paths = [path for subs in listed.values() for names in subs.values() for path in names]
+    assert sorted(paths) == sorted(data("results"))
+    assert "in mice that a decoder has never seen" in page  # workflow/report/workflow.rst
 
 
 def test_a_second_run_has_nothing_to_do_and_a_lost_file_is_made_again_alone(finished):

@@ -89,6 +89,7 @@ rule cohort_figure:
             RESULTS / "figures/cohort.svg",
             category="Cohort",
             caption="../report/cohort_figure.rst",
+            labels={"figure": "cohort"},
         ),
         png=RESULTS / "figures/cohort.png",
     log:
@@ -119,6 +120,7 @@ rule reproduction:
             RESULTS / "figures/reproduction.svg",
             category="AUC",
             caption="../report/reproduction.rst",
+            labels={"figure": "beside the published AUC"},
         ),
         png=RESULTS / "figures/reproduction.png",
     log:
