@@ -11,7 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+AXE = Path(
+    os.environ.get("AXE_CORE") or Path(__file__).parents[1] / "node_modules/axe-core/axe.min.js"
+)
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "+": 187}
 
 
@@ -99,6 +104,22 @@ class Browser:
         while not self.run(f"Boolean({condition})"):
             assert time.monotonic() < end, f"never: {condition}"
             time.sleep(0.02)
+
+    def breaks_of_axe(self) -> list[list[Any]]:
+        """Return rules of axe-core that the page breaks, how often, and where first.
+
+        The pictures' inside is matplotlib's; as a whole each has a role and a name. Skips the test
+        where there is no axe-core.
+        """
+        if not AXE.exists():
+            pytest.skip(
+                "no axe-core: npm install --no-save axe-core, or its axe.min.js in AXE_CORE"
+            )
+        self.run(AXE.read_text() + "; 0")
+        return self.run(
+            "axe.run({exclude: [['figure svg *']]}, {resultTypes: ['violations']}).then(r => "
+            "r.violations.map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 200)]))"
+        )
 
     def faults(self) -> list[dict[str, Any]]:
         """Exceptions in the page since it was opened."""

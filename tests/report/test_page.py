@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from make import ROOT
 from make_browser import BROWSER, Browser
 from make_large_study import drawing, make
 from make_tables import draw, published_auc, text_of, write_report
@@ -20,7 +18,6 @@ from mesodecode.base.tables import read_table, write_table
 from mesodecode.report import formats, front
 from mesodecode.shift import columns as shift
 
-AXE = Path(os.environ.get("AXE_CORE") or ROOT / "node_modules/axe-core/axe.min.js")
 browser_only = pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH")
 
 
@@ -210,16 +207,8 @@ def test_page_fits_and_keeps_the_rules_of_axe(large, browser, width, dark):
     assert browser.run("document.documentElement.scrollWidth") <= width
     paper = browser.run("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") != dark
-    if not AXE.exists():
-        pytest.skip("no axe-core: npm install --no-save axe-core, or its axe.min.js in AXE_CORE")
     browser.run("document.querySelector('#decoder-quality details').open = true; reach()")
-    browser.run(AXE.read_text() + "; 0")
-    # The pictures' inside is matplotlib's; as a whole each has a role and a name.
-    found = browser.run(
-        "axe.run({exclude: [['figure svg *']]}, {resultTypes: ['violations']}).then(r => "
-        "r.violations.map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 200)]))"
-    )
-    assert found == []
+    assert browser.breaks_of_axe() == []
 
 
 @browser_only
