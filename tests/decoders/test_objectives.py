@@ -207,7 +207,7 @@ def test_classical_roi_decoders_find_what_is_planted(planted, tmp_path, kind, mo
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_recurrent_roi_decoder_finds_what_is_planted(planted, tmp_path, kind):
+def test_recurrent_roi_decoder_finds_what_is_planted(planted, tmp_path, capsys, kind):
     a, b, valid, test = planted[kind]
     words = ["--train", a, b, *ROI, *GRU, "--epochs", 12, "--all-epochs", tmp_path / "t.pt"]
     assert run("train-roi", *words) == 0
@@ -230,6 +230,16 @@ def test_recurrent_roi_decoder_finds_what_is_planted(planted, tmp_path, kind):
         for path in (out, tmp_path / "q.h5")
     )
     np.testing.assert_allclose(one.probability, other.probability, rtol=1e-4, atol=1e-5)
+    # labels of another target are no truth of it
+    (stranger,) = {*KINDS} - {kind}
+    words = ["--recordings", planted[stranger][3], "--out", tmp_path / "no.h5"]
+    for verb in (
+        ["predict-rois", "--weights", tmp_path / "m.pt", "--decoder", "gru"],
+        ["pass-signals", "--trained", tmp_path / "t.pt"],
+    ):
+        assert run(*verb, *words) == 1
+        assert "but the target of the recordings is" in capsys.readouterr().err
+        assert not (tmp_path / "no.h5").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)

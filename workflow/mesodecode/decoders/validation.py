@@ -23,6 +23,7 @@ from mesodecode.decoders.predictions import (
     nothing,
     session_of,
 )
+from mesodecode.recordings.recording import mice_of
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
 from mesodecode.study.targets import RUN, Target
@@ -65,12 +66,20 @@ def check_given(allocation: Allocation, mice: Iterable[str]) -> None:
         )
 
 
-def allocated(trained: Any, mice: Sequence[str], *, validates: bool) -> Allocation:
-    """Return the allocation of a trained decoder with `mice`, those that it validated on apart.
+def allocated(
+    trained: Any, sessions: Sequence[Any], weights: Path, *, validates: bool
+) -> Allocation:
+    """Return the allocation of a trained decoder with the mice of recordings or features.
 
-    `validates`: whether predictions of these are asked for. Raises UserError if the decoder has
-    seen a mouse to test, or a validation mouse is not among `mice`.
+    `trained` is of the file `weights`; `validates`: whether predictions of the mice that it
+    validated on are asked for, which are apart from those to test. Raises UserError if the decoder
+    has seen a mouse to test, decodes another target than `sessions` have, or a validation mouse is
+    not among them.
     """
+    target = Target.of_settings(trained.settings)
+    for one in sessions:
+        target.check_same(one.target, weights)
+    mice = mice_of(sessions)
     known = trained.valid_mice if validates else ()
     allocation = trained.allocate([mouse for mouse in mice if mouse not in known])
     if validates:

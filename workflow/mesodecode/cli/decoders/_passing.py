@@ -27,19 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser, trained: str) -> None:
 
 def read(
     args: argparse.Namespace,
-    train_mice: Sequence[str],
+    trained: Any,
     *,
     size: Sequence[int] | None = None,
     rois: Sequence[str] | None = None,
 ) -> list[Recording]:
     """Return the recordings.
 
-    `size` (height, width) of the frames or names of the `rois` that were trained on; None: of a
-    file that does not say it. Raises UserError unless they are of one mouse, not a seen one, and
-    of this size or these ROIs.
+    `trained` is the model of `args.trained`; `size` (height, width) of the frames or names of the
+    `rois` that it was trained on; None: of a file that does not say it. Raises UserError unless
+    they are of one mouse, not a seen one, of its target, and of this size or these ROIs.
     """
     from mesodecode.recordings.recording import mice_of, read_recordings
     from mesodecode.recordings.roi_signals import check_rois
+    from mesodecode.study.targets import Target
 
     recordings = read_recordings(args.recordings, same_size=size is not None)
     recordings = _label_donors.exchange(recordings, args.labels_of)
@@ -53,8 +54,11 @@ def read(
     mice = mice_of(recordings)
     if len(mice) > 1:
         raise UserError(f"--recordings: of mice {', '.join(mice)}; give those of one mouse")
-    if mice[0] in train_mice:
+    if mice[0] in trained.train_mice:
         raise UserError(f"{args.trained}: has seen mouse {mice[0]}; a decoder never tests it")
+    target = Target.of_settings(trained.settings)
+    for one in recordings:
+        target.check_same(one.target, args.trained)
     return recordings
 
 

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     device = resolve_device(args.device, args.threads)
     trained = load_epochs(args.trained, "cnn", "finetuned")
     size = trained.settings["frame_size"]
-    recordings = _passing.read(args, trained.train_mice, size=size)
+    recordings = _passing.read(args, trained, size=size)
     based = prepared(recordings, trained.settings)
     make = Images
     if trained.kind == "finetuned":

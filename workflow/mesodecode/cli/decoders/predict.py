@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.feature_files import read_features
     from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
-    from mesodecode.recordings.recording import mice_of, read_recordings
+    from mesodecode.recordings.recording import read_recordings
     from mesodecode.study import protocols
     from mesodecode.study.targets import Target
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         valid = trained.valid_mice if args.validation else ()
         sessions = read_features(args.features, args.test_mice and [*args.test_mice, *valid])
     # before any work: refuses a mouse that it saw
-    allocation = allocated(trained, mice_of(sessions), validates=bool(args.validation))
+    allocation = allocated(trained, sessions, args.weights, validates=bool(args.validation))
     predictions = predict.predict(trained, sessions, device)
     corrected = any(one.corrected for one in sessions if one.mouse in allocation.test)
     protocol = protocols.of(trained.settings, corrected)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
-    from mesodecode.recordings.recording import is_corrected, mice_of, read_recordings
+    from mesodecode.recordings.recording import is_corrected, read_recordings
     from mesodecode.recordings.roi_signals import check_rois, signals_of
     from mesodecode.study import protocols
     from mesodecode.study.targets import Target
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     recordings = read_recordings(args.recordings, same_size=False)
     recordings = _label_donors.exchange(recordings, args.labels_of)
     # before any work: refuses a mouse that it saw
-    allocation = allocated(trained, mice_of(recordings), validates=bool(args.validation))
+    allocation = allocated(trained, recordings, args.weights, validates=bool(args.validation))
     if rois := trained.settings.get("roi_names"):
         check_rois(rois, recordings, args.weights)
     signals = signals_of(recordings, trained.settings)
