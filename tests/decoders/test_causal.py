@@ -390,6 +390,19 @@ def test_a_causal_decoder_of_a_test_mouse_corrected_by_later_frames_is_not_stric
     assert predictions.read(tmp_path / "p.h5").protocol == protocol
 
 
+def test_rois_that_another_recording_of_the_study_lacks_are_left_out(tmp_path):
+    one, other, test = (write(tmp_path, each) for each in (*TRAINING, recording()))
+    (tmp_path / "dropped.json").write_text("[2]")
+    words = ["--train", one, "--valid", other, "--test", test, "--decoder", "d", "--drop"]
+    words += ["--half-window", 0, "--frame-step", 1, "--predictions", tmp_path / "p.h5"]
+    for n, (more, dropped) in enumerate(
+        (([], []), (["--dropped", tmp_path / "dropped.json"], [2]))
+    ):
+        out = tmp_path / f"{n}.joblib"
+        assert verb("fit-roi", "--model", "logistic_regression", *words, *more, "--out", out) == 0
+        assert applied.load(out).settings["dropped"] == dropped
+
+
 CHAINS = {  # verb that trains alone, its flags; verb that passes a mouse; verb that keeps; reach
     "cnn": (
         (

@@ -335,3 +335,14 @@ def test_target_of_the_workflow(lab):
     (line,) = [line for line in lines if line.startswith("mesodecode export-nwb")]
     assert "--species 'Mus musculus'" in line and "--sessions 'my sessions.tsv'" in line
     assert "--indicator GCaMP6f --excitation none" in line
+
+
+def test_light_and_indicator_are_those_of_the_settings(study):
+    from pynwb import NWBHDF5IO
+
+    light = ["--excitation", "470", "--emission", "525", "--indicator", "GCaMP6f"]
+    assert export(study, "--session-start=%Y%m%d", *light, sessions=(FIRST,), out="light") == 0
+    with NWBHDF5IO(study / f"light/{FIRST}.nwb", "r") as io:
+        plane = io.read().imaging_planes["cortex"]
+        assert (plane.excitation_lambda, plane.indicator) == (470, "GCaMP6f")
+        assert [channel.emission_lambda for channel in plane.optical_channel] == [525]

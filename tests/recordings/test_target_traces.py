@@ -10,6 +10,7 @@ import scipy.io
 import tifffile
 
 from mesodecode.base.files import UserError
+from mesodecode.cli import main
 from mesodecode.recordings import preprocess
 from mesodecode.recordings.harmonise import harmonise
 from mesodecode.recordings.readers.clocks import Frames
@@ -277,3 +278,12 @@ def test_a_trace_without_times_may_have_a_rate_of_its_own(tmp_path):
     path = behavior(tmp_path, whisking=np.repeat(np.arange(6.0), 4) + [0, 1, 2, 3] * 6)
     _, values = read_target(path, "whisking", FRAMES, {}, {"behavior_rate": 40.0})
     np.testing.assert_allclose(values, np.arange(6) + 1.5)
+
+
+def test_the_verb_is_told_what_is_decoded(tmp_path):
+    recorded(tmp_path, "a")  # its files
+    words = ["--movie", tmp_path / "a.tif", "--behavior", tmp_path / "a.mat", "--frame-rate", 10]
+    words += ["--session", "b", "--mouse", "m1", "--target", "pupil", "--out", tmp_path / "b.h5"]
+    assert main(["preprocess", *map(str, words)]) == 0
+    (one,) = read_recordings([tmp_path / "b.h5"])
+    assert one.target.name == "pupil" and one.decoded.tolist() == [0, 1, 2, 3, 4, 5]

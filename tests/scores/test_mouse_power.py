@@ -202,3 +202,10 @@ def test_what_cannot_be_known_is_refused_in_one_line(tmp_path, change, words, fa
     with pytest.raises(UserError, match=fault) as error:
         written(tmp_path, table, *words)
     assert "\n" not in str(error.value)
+
+
+def test_power_and_level_may_be_others(tmp_path):
+    table = pd.DataFrame({"mouse": [*"abc", *"abc"], "auc": [0.7, 0.8, 0.9, 0.72, 0.78, 0.9]})
+    made = written(tmp_path, table, "--mice", 8, "--level", 0.01, "--power", 0.9)
+    expected = np.std([0.71, 0.79, 0.9], ddof=1) * mouse_power.smallest_effect(8, 0.9, 0.01)
+    assert made["smallest_difference"][0] == pytest.approx(expected, rel=1e-5)
