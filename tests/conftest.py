@@ -13,9 +13,10 @@ hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=25
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100)
 hypothesis.settings.load_profile("unhurried")
 
-# Files of many starts of Snakemake or trainings: begun last, one of them would end alone.
-LONGEST = ("test_workflow", "test_tiny", "test_device", "test_options", "test_plan")
-LONGEST += ("test_encoding_study", "test_inference", "test_checkpoint", "test_environment")
+# Files of ten seconds and more: begun last, one of them would end alone.
+LONGEST = ("test_workflow", "test_tiny", "test_provenance", "test_predict", "test_device")
+LONGEST += ("test_cutout", "test_equal", "test_steps", "test_wheel", "test_report", "test_plan")
+LONGEST += ("test_checkpoint", "test_label_donors", "test_page", "test_tables", "test_options")
 
 
 @pytest.hookimpl(tryfirst=True)
