@@ -87,8 +87,7 @@ class Rig:
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Decode all frames that come. Stopped and KeyboardInterrupt say what was done."""
-        gc.collect()  # once: what is loaded by now is not looked through again while frames come
-        gc.freeze()
+        gc.freeze()  # what is loaded by now is not looked through while frames come
         try:
             for frame in frames:
                 self.counts.taken += 1
