@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from mesodecode.base.files import UserError
-from mesodecode.study import ceilings
+from mesodecode.study import ceilings, session_dates
 from mesodecode.study import study as studies
 from mesodecode.study.ceilings import Member, SessionSplit
 
@@ -136,6 +136,27 @@ def test_a_pattern_that_tells_no_whole_date_is_refused(pattern, what):
     study = studies.resolve(config(mice=mice, nwb={"session_start": pattern}))
     with pytest.raises(UserError, match=f"nwb.session_start: '{pattern}' tells no {what}; write"):
         _ = study.ceilings
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("2024111", "%Y%m%d"), ("01012024", "%d%m%y"), ("112024_a", "%d%m%Y")]
+)
+def test_digits_that_may_be_another_day_are_refused(name, pattern):
+    with pytest.raises(UserError, match=rf"'{name}' is not a date as in '{pattern}' without doubt"):
+        session_dates.of_name(name, pattern)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "day"),
+    [
+        ("2024-1-11", "%Y-%m-%d", (2024, 1, 11)),
+        ("202401111430", "%Y%m%d", (2024, 1, 11)),
+        ("11012401", "%d%m%y", (2024, 1, 11)),  # the first session of a day
+        ("110120_02", "%d%m%y", (2020, 1, 11)),
+    ],
+)
+def test_a_name_begins_with_its_day(name, pattern, day):
+    assert session_dates.of_name(name, pattern).date() == datetime.date(*day)
 
 
 def test_days_are_counted_over_the_end_of_a_year():

@@ -95,7 +95,8 @@ def of_text(text: str, name: str, table: str | None) -> datetime.datetime:
 def of_name(name: str, pattern: str) -> datetime.datetime:
     """Return the time that a name begins with: of its longest beginning that is one.
 
-    Raises UserError if it begins with none, and for a pattern that tells no year or day.
+    Raises UserError if it begins with none, or with digits that may be another day, and for a
+    pattern that tells no year or day.
     """
     for what, told in (("year", YEAR), ("day", DAY)):
         if not told.search(pattern):
@@ -105,13 +106,28 @@ def of_name(name: str, pattern: str) -> datetime.datetime:
             )
     for length in range(len(name), 0, -1):
         try:
-            return _aware(datetime.datetime.strptime(name[:length], pattern))
+            time = datetime.datetime.strptime(name[:length], pattern)
         except ValueError:
             continue
+        _check_digits(name, length, time, pattern)
+        return _aware(time)
     raise UserError(
         f"session_start: the name of session '{name}' does not begin with a date as in "
         f"'{pattern}'; give its start in the table that nwb.sessions names"
     )
+
+
+def _check_digits(name: str, length: int, time: datetime.datetime, pattern: str) -> None:
+    """Raise UserError if a date of digits alone may be another: 2024111, or 010124 of 01012024."""
+    date, rest = name[:length], name[length:]
+    short = date.isdigit() and date != time.strftime(pattern)
+    century = pattern.endswith("%y") and date[-2:] in ("19", "20") and rest[:2].isdigit()
+    if short or century:
+        raise UserError(
+            f"session_start: the name of session '{name}' is not a date as in '{pattern}' without "
+            "doubt: days and months need two digits each, and a year of four is %Y; correct "
+            "nwb.session_start, or name a table in nwb.sessions"
+        )
 
 
 def _aware(time: datetime.datetime) -> datetime.datetime:
