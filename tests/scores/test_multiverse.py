@@ -134,3 +134,9 @@ def qc_rows(*verdicts):
     for at, verdict in enumerate(verdicts, 1):
         about = {"mouse": "a", "session": f"a{at}", "check": "frames", "verdict": verdict}
         yield dict.fromkeys(qc.COLUMNS, 1) | about
+
+
+def test_of_one_mouse_there_is_no_interval():
+    linear, _, _ = multiverse.sentences(table().query("test_mouse == 'a'"))
+    assert "goes from 0.500 (small) to 0.800 (best)" in linear
+    assert "hindsight" not in linear and "nan" not in linear

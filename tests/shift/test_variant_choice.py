@@ -88,6 +88,13 @@ def test_gain_is_the_difference_of_levels_drawn_to_none_by_hand():
     np.testing.assert_allclose(made["validation_auc"], [0.8, 0.7])
 
 
+def test_a_perfect_decoder_is_no_more_than_nearly_perfect():
+    made = variant_choice.choose(by_hand({"x": (1.0, 0.6), "y": (0.9, 0.0)}), own(0, 0), 0.0)
+    clip = variant_choice.CLIP
+    apart = logit([1 - clip, 0.9]) - logit([0.6, clip])
+    np.testing.assert_allclose(made["gain"], [0, -apart.sum() / 3])
+
+
 def test_decoders_may_stand_in_any_order():
     known, mine = mice(0.4), own(0.4, -0.4)
     made = variant_choice.choose(known, mine, 0.01)
