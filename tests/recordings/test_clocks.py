@@ -389,3 +389,12 @@ def test_spike2_gives_times_itself(tmp_path):
     scipy.io.savemat(tmp_path / "b.mat", {"V_Wheel": wheel})
     with pytest.raises(UserError, match=r"covers 100 to 120\.49 s, but the movie 0 to 19\.967 s"):
         read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed="V_Wheel/values")
+
+
+@pytest.mark.parametrize(("late", "rests"), [(0.2, 0), (0.4, 12)])
+def test_before_a_change_to_run_is_rest_unless_it_comes_within_a_quarter_of_a_second(
+    tmp_path, late, rests
+):
+    columns = {"t": [late, 5.0, 10.0, 15.0, 19.9], "runrest": [1, 0, 1, 0, 1]}
+    got = labels(tmp_path / "b.csv", columns)
+    assert got[:150].tolist() == [0] * rests + [1] * (150 - rests)
