@@ -78,6 +78,8 @@ def test_scores_are_those_of_the_formulas():
     assert r2(value, made) == pytest.approx(1 - 4 / 5)
     assert r2(value, np.full(4, 1.5)) == 0 and np.isnan(r2(made * 0, made))
     assert correlation(value, 7 - 2 * value) == pytest.approx(-1)
+    assert correlation([1, 2], [5, 9]) == pytest.approx(1)  # two values are enough
+    assert np.isnan(correlation([1], [5]))
     rng = np.random.default_rng(0)
     state, probability = rng.integers(0, 3, 60), rng.random((60, 3))
     slow = [roc_auc(state == k, probability[:, k]) for k in range(3)]

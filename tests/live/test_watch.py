@@ -216,6 +216,15 @@ def test_mice_are_as_far_apart_as_each_is_from_all_others_on_average():
     assert watching._apart(rows[:1], labels[:1], mice[:1]) == 1
 
 
+def test_a_distance_is_in_that_of_known_mice_from_each_other():
+    rng = np.random.default_rng(5)
+    space = distances.known(rng.normal(0, 1, (60, 4)), np.arange(60) // 9 % 2)
+    watch = SimpleNamespace(_known=SimpleNamespace(space=space, distance=4.0), _far=lambda x: x)
+    read = np.full(4, 9.0)
+    expected = distances.mahalanobis(space, read[None]) / 4
+    assert Watch._distance(watch, read) == pytest.approx(expected)
+
+
 def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
     from mesodecode.live.engine import open_members
 

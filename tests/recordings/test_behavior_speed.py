@@ -142,6 +142,7 @@ def test_a_speed_of_no_mouse_names_the_unit(read, capsys):
     assert "goes up to 0.8 cm/s: taken to be in cm/s; if it is in m/s" in capsys.readouterr().err
     read(values=SPEED / 25, speed_unit="cm/s")
     read(values=np.where(np.arange(T) == 70, 900.0, SPEED))  # one glitch
+    read(values=SPEED * 500 / SPEED.max(), speed_unit="cm/s")  # as fast as any, and no faster
     read(values=0 * SPEED)  # at rest in any unit
     assert capsys.readouterr().err == ""
 
