@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,15 @@ hypothesis.settings.load_profile("unhurried")
 LONGEST = ("test_workflow", "test_tiny", "test_provenance", "test_predict", "test_device")
 LONGEST += ("test_cutout", "test_equal", "test_steps", "test_wheel", "test_report", "test_plan")
 LONGEST += ("test_checkpoint", "test_label_donors", "test_page", "test_tables", "test_options")
+
+
+gc.disable()  # while modules are imported and tests collected, all of which stay
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, but not among what is there already."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,6 +3,7 @@
 The package itself is not kept: each process imports it anew, some of them from a copy.
 """
 
+import gc
 import importlib
 import sys
 
@@ -13,3 +14,4 @@ for name in (*warm.HEAVY, "seaborn", "statsmodels.api", "jsonschema", "snakemake
 sys.modules["snakemake.cli"].get_argument_parser()  # imports all plugins
 for name in [name for name in sys.modules if name.split(".")[0] == "mesodecode"]:
     del sys.modules[name]
+gc.freeze()  # what is imported stays, and need not be looked through in each process

@@ -336,24 +336,25 @@ def slow_scores(
         if len(set(segment[t - reach : t + reach + 1])) == 1
     ]
 
-    def image(t, mask):
-        channels = []
-        for frame in normal[t - 1 : t + 2]:
+    @torch.no_grad()
+    def auc(mask):
+        @functools.cache
+        def channel(t):  # of three images
             filler = {
                 "zero": lambda f: np.zeros_like(f),
                 "blur": lambda f: gaussian_filter(f, sigma),
-                "mean": lambda f, mask=mask: np.full_like(f, f[~mask].mean()),
-                "road": lambda f, mask=mask: interpolated(f, mask),
-            }[fill](frame)
-            channels.append(np.where(mask, filler, frame))
-        return torch.from_numpy(np.stack(channels))[None]
+                "mean": lambda f: np.full_like(f, f[~mask].mean()),
+                "road": lambda f: interpolated(f, mask),
+            }[fill](normal[t])
+            return np.where(mask, filler, normal[t])
 
-    @torch.no_grad()
-    def auc(mask):
+        def image(t):
+            return torch.from_numpy(np.stack([channel(s) for s in (t - 1, t, t + 1)]))[None]
+
         if not (isinstance(decoder, tuple) or hasattr(decoder, "rnn")):
-            return roc_auc_score(labels[used], [decoder(image(t, mask)).item() for t in used])
+            return roc_auc_score(labels[used], [decoder(image(t)).item() for t in used])
         cnn, rnn = decoder if isinstance(decoder, tuple) else (decoder.cnn, decoder.rnn)
-        seen = functools.cache(lambda t: cnn.features(image(t, mask)))  # of several windows
+        seen = functools.cache(lambda t: cnn.features(image(t)))  # of several windows
         logits = []
         for t in used:
             window = torch.cat([seen(s) for s in range(t - half_window, t + half_window + 1)])
