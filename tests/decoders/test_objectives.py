@@ -69,7 +69,7 @@ def test_sessions_of_two_targets_or_units_are_not_trained_on_together(other):
         SimpleNamespace(session=name, target=target, labels=np.arange(3.0))
         for name, target in (("a", Target("pupil", unit="px")), ("b", other))
     ]
-    with pytest.raises(UserError, match=r"b: decodes .*, but a pupil; preprocess both"):
+    with pytest.raises(UserError, match=r"b: decodes .*\), but a pupil \(px\); preprocess"):
         trained_on(made)
 
 

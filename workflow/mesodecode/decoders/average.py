@@ -37,7 +37,7 @@ def average(paths: Sequence[str | Path], decoder: str) -> Predictions:
                 )
         if member.target != first.target:
             raise UserError(
-                f"{path}: decodes {member.target.name}, but {paths[0]} {first.target.name}; "
+                f"{path}: decodes {member.target.told}, but {paths[0]} {first.target.told}; "
                 "average decoders of one target"
             )
         if member.sessions.keys() != first.sessions.keys():

@@ -91,8 +91,8 @@ def trained_on(sessions: Sequence[Any]) -> Target:
     for one in sessions:
         if one.target != target:
             raise UserError(
-                f"{one.session}: decodes {one.target.name}, but {sessions[0].session} "
-                f"{target.name}; preprocess both for the same target"
+                f"{one.session}: decodes {one.target.told}, but {sessions[0].session} "
+                f"{target.told}; preprocess both for the same target"
             )
     labels = np.concatenate([one.labels for one in sessions])
     if target.states:

@@ -204,8 +204,8 @@ class Target:
         """Raise UserError unless a decoder, of the file `path`, is of the target of recordings."""
         if self.attributes() != recorded.attributes():
             raise UserError(
-                f"{path}: decodes {self.name}, but the target of the recordings is "
-                f"{recorded.name}; preprocess them for the same (target, target_states), in one "
+                f"{path}: decodes {self.told}, but the target of the recordings is "
+                f"{recorded.told}; preprocess them for the same (target, target_states), in one "
                 "unit"
             )
 
