@@ -172,7 +172,10 @@ def test_a_map_is_read_as_written_and_its_tables_say_what_they_are_of(tmp_path, 
 
 
 def test_a_decoder_explains_recordings_of_its_own_target_alone():
-    with pytest.raises(UserError, match=r"w.pt: decodes pupil, but the target of the recordings"):
+    with pytest.raises(
+        UserError,
+        match=r"w.pt: decodes pupil \(px\), but the target of the recordings is pupil \(mm\)",
+    ):
         PX.check_same(Target("pupil", unit="mm"), "w.pt")
     PX.check_same(Target("pupil", unit="px"), "w.pt")  # whatever mean and SD it was trained with
 
