@@ -132,6 +132,35 @@ def test_counts_of_16_bits_do_not_overflow(tmp_path):
     np.testing.assert_allclose(got["speed"], SPEED)
 
 
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [
+        ("speed_mm_s", 10),
+        ("wheel_speed_mmps", 10),
+        ("v_mms", 10),
+        ("Velocity_mm_per_sec", 10),
+        ("speed_m_s", 0.01),
+        ("velocity (m.s-1)", 0.01),
+        ("speed_mps", 0.01),
+        ("speed_cm_s", 1),
+        ("speed_cmps", 1),
+        ("arm_s", 1),  # none of these says a unit of speed
+        ("speed_ms", 1),
+        ("platform_s", 1),
+    ],
+)
+def test_a_unit_at_the_end_of_a_name_is_taken(read, name, factor):
+    np.testing.assert_allclose(read(name, factor * SPEED)["speed"], SPEED, rtol=1e-6)
+
+
+@pytest.mark.parametrize("key", ["unit", "units", "Unit", "Units"])
+def test_the_unit_of_hdf5_is_taken_by_either_case(tmp_path, key):
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["speed"] = 10 * SPEED
+        file["speed"].attrs[key] = "mm/s"
+    np.testing.assert_allclose(read_behavior(tmp_path / "b.h5")["speed"], SPEED, rtol=1e-6)
+
+
 def test_a_speed_of_no_mouse_names_the_unit(read, capsys):
     with pytest.raises(UserError, match=r"up to 2e\+03 cm/s.*faster than any mouse.*speed_unit"):
         read(values=100 * SPEED)
@@ -211,6 +240,25 @@ def test_counts_that_leave_open_how_far_the_wheel_turned(read, counts, words):
 def test_a_wheel_that_hardly_moves_is_no_counter_that_begins_anew(read, counts):
     got = read("counts", counts, counts_per_turn=4096, **(WHEEL | {"wheel_circumference": 40.0}))
     assert got["speed"].max() < 10
+
+
+@pytest.mark.parametrize(("hz", "said"), [(30, False), (2, True)])
+def test_a_wheel_that_is_sampled_too_rarely_for_its_turns_is_said(tmp_path, capsys, hz, said):
+    """A disc of 12 cm, at 2 samples/s: 20 cm/s is .83 turns a sample, or .17 the other way."""
+    time = np.arange(0, 11, 1 / hz)
+    counts = np.round(np.clip(time - 3, 0, 3) * 20 / 12 * 1024) % 1024
+    pd.DataFrame({"time": time, "counts": counts}).to_csv(tmp_path / "b.csv", index=False)
+    read_behavior(
+        tmp_path / "b.csv",
+        frames=FRAMES,
+        behavior_time="time",
+        counts_per_turn=1024,
+        speed_threshold=0.5,
+        **WHEEL,
+    )
+    line = capsys.readouterr().err
+    assert ("every 0.5 s, which tells speeds up to 12 cm/s" in line) == said
+    assert ("which tells speeds" in line) == said
 
 
 def test_counts_since_the_last_sample_are_no_position(read):

@@ -118,7 +118,8 @@ def text_of(item: h5py.Dataset | h5py.Group, attribute: str) -> str:
 
 
 def _unit(item: h5py.Dataset) -> str | None:
-    return next((text for key in ("unit", "units") if (text := text_of(item, key).strip())), None)
+    known = ("unit", "units", "Unit", "Units")
+    return next((text for key in known if (text := text_of(item, key).strip())), None)
 
 
 def choose(

@@ -14,6 +14,11 @@ from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.traces import finite
 
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
+# A unit at the end of a name, without "/": speed_mm_s, v_cmps, velocity_m_per_sec, wheel_cms
+AT_END = re.compile(
+    r"(?<![a-z0-9])(?:(?P<unit>[cm]?m)(?:ps|[ _.]?per[ _]?s(?:ec(?:onds?)?)?|[ _.]s(?:ec)?"
+    r"|[ _.]?s-1)|(?P<short>[cm]m)s)$"
+)
 OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
     r"(/|per)\s*(s|sec|seconds?|min|minutes?|h|hr|hours?|frames?|samples?)$"
     r"|^(rpm|rps|mph|kmh|m?v|volts?|counts?|ticks|a\.?u\.?)$"
@@ -21,6 +26,7 @@ OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
 UNKNOWN = 0.2  # share of the samples of a position that may be interpolated
+CLEAR = 100.0  # cm/s; a wheel whose turns are told up to less may be told wrong
 USUAL = 2.0, 150.0  # cm/s; between them is the fastest of nearly every session
 
 
@@ -28,7 +34,7 @@ def in_cm_s(unit: str) -> float | None:
     """Return how many cm/s one of a unit of speed is; None if it is none that is known."""
     match = re.fullmatch(
         r"(c|centi|m|milli)?(?:m|met(?:er|re)s?)\s*"
-        r"(?:(?:/|per)\s*s(?:ec(?:ond)?s?)?|[*·]?\s*s(?:\^?-1|⁻¹))",
+        r"(?:(?:/|per)\s*s(?:ec(?:ond)?s?)?|[*·.]?\s*s(?:(?:\^|\*\*)?-1|⁻¹))",
         unit.strip().lower(),
     )
     return None if match is None else IN_CM_S[match[1]]
@@ -83,12 +89,15 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
 
 
 def _named(name: str) -> str | None:
-    """Return the unit in the name of a column: "speed (m/s)", "Speed_m/s", "v [deg/s]"."""
+    """Return the unit in the name of a column: "speed (m/s)", "speed_mm_s", "v [deg/s]"."""
     bracketed = re.search(r"[(\[]([^()\[\]]+)[)\]]$", name)
     if bracketed and (in_cm_s(bracketed[1]) or OTHER.search(bracketed[1].strip().lower())):
         return bracketed[1]
     last = re.split(r"[ _,]", name)[-1]
-    return last if "/" in last and in_cm_s(last) else None
+    if "/" in last and in_cm_s(last):
+        return last
+    at_end = AT_END.search(name.lower())
+    return f"{at_end['unit'] or at_end['short']}/s" if at_end else None
 
 
 def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
@@ -144,6 +153,14 @@ def speed_of_wheel(
         raise UserError(f"{trace.path}: {trace.name} {error}") from error
     if size is not None:
         say(f"{trace.path}: {trace.name} begins anew every {size:,.6g} counts and is run on")
+        every = float(np.median(np.diff(time)))
+        told = size / 2 / counts_per_turn * turn / every
+        if told < CLEAR:
+            say(
+                f"{trace.path}: {trace.name} has a sample every {every:.3g} s, which tells speeds "
+                f"up to {told:.3g} cm/s; a faster mouse would seem slower, or to run backwards: "
+                "write it more often, or counts that run on"
+            )
     if locomotion.are_ways(counts, counts_per_turn / turn):
         raise UserError(
             f"{trace.path}: {trace.name} is 0 whenever the wheel stands still: counts since the "
