@@ -132,7 +132,7 @@ def test_states_are_published_and_a_subscriber_that_hangs_delays_nobody(tmp_path
         start = time.monotonic()
         for _ in range(5000):
             out.write(ROW)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 60  # it would wait for ever; a busy machine is slow
         heard.close()  # dies
         out.write(ROW)
     finally:
@@ -268,10 +268,10 @@ def test_a_source_that_stalls_ends_with_status_1_and_whole_rows(tmp_path, monkey
     ours, theirs = os.pipe()
     monkeypatch.setattr(sys, "stdin", os.fdopen(ours, "rb"))
     threading.Thread(target=os.write, args=(theirs, movie()[:40].tobytes()), daemon=True).start()
-    files = words(tmp_path, "--timeout", "0.3", "--frame-rate", RATE, kind="cnn")
+    files = words(tmp_path, "--timeout", "1", "--frame-rate", RATE, kind="cnn")
     assert live(*files, "--source", "-", "--shape", 32, 32, "--dtype", "uint16") == 1
     said = capsys.readouterr().err.splitlines()
-    assert said[-1].startswith("mesodecode live: error: standard input: no frame for 0.3 s")
+    assert said[-1].startswith("mesodecode live: error: standard input: no frame for 1 s")
     os.close(theirs)
     assert len(whole(tmp_path / "o.tsv")) == 40 - 15 - 2
 
