@@ -297,6 +297,40 @@ def test_missing_values_stay_for_the_decoder_to_judge(tmp_path):
         assert np.argwhere(np.isnan(got)).tolist() == [[2, 1], [3, 1]]
 
 
+@pytest.mark.parametrize("name", ["runrest", "Label", "state", "speed_rs", "speed (cm/s)", "own"])
+def test_a_column_of_behaviour_is_no_signal_and_said(tmp_path, capsys, name):
+    table = pd.DataFrame(SIGNALS, columns=["a", "b", "stated"])
+    table.insert(1, name, np.arange(T) % 2)
+    table.to_csv(tmp_path / "r.csv", index=False)
+    got, names = read_signals(tmp_path / "r.csv", T, behavior={"own"})
+    assert names == ("a", "b", "stated")
+    np.testing.assert_allclose(got, SIGNALS, rtol=1e-6)
+    assert f"{name} taken for behaviour" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (lambda run, speed: run, "ROI 2 is the labels"),
+        (lambda run, speed: 100 - 40 * run, "ROI 2 is the labels"),
+        (lambda run, speed: speed, "ROI 2 is the speed"),
+        (lambda run, speed: np.roll(run, 1), None),  # a flicker of its own
+        (lambda run, speed: 0 * run, None),  # constant, which decoders refuse
+    ],
+)
+def test_an_roi_that_is_behaviour_itself_is_refused(behaviour, words):
+    from mesodecode.recordings.intake import check_leak
+
+    run, speed = np.arange(T) % 4 // 2, np.sin(np.arange(T)).astype("f4")
+    rois = SIGNALS.astype("f4").copy()
+    rois[:, 1] = behaviour(run, speed)
+    traces = {"labels": run.astype("u1"), "speed": speed, "rois": rois}
+    if words is None:
+        check_leak(traces, None, "r.npy")
+    else:
+        assert words in refusal(check_leak, traces, None, "r.npy")
+
+
 def test_columns_that_count_frames_are_no_signals(tmp_path):
     pd.DataFrame(SIGNALS, columns=["a", "b", "c"]).assign(Frame=range(T)).to_csv(tmp_path / "r.csv")
     got, names = read_signals(tmp_path / "r.csv", T)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,9 +93,13 @@ def opened(sources: Sources) -> Iterator[Intake]:
             traces["segment"] = of_both(movie.segment[taken], traces.get("segment"))
         names, masks = None, _roi_masks(sources, stack, filled)
         if sources.rois is not None:
-            signals = read_signals(sources.rois, stack.shape[0], sources.roi_dataset)
+            signals = read_signals(
+                sources.rois, stack.shape[0], sources.roi_dataset, sources.behavior_names
+            )
             traces["rois"], names = signals
         check_session(stack, traces, sources, frames.orders)
+        if sources.rois is not None:
+            check_leak(traces, names, sources.rois)
         if target == RUN:
             check_states(traces, sources, frames)
         names = names if masks is None else masks.names
@@ -286,6 +290,28 @@ def check_session(
                 f"{path}: {name} of {len(values)} frames, but {stack.path} has {n_frames} of "
                 f"{stack.shape[1]} x {stack.shape[2]} px; {ask(other(orders, len(values)))}"
                 f"{of_another_length(name, len(values), n_frames, left)}"
+            )
+
+
+def check_leak(
+    traces: Mapping[str, np.ndarray], names: Sequence[str] | None, path: str | Path
+) -> None:
+    """Raise UserError if an ROI signal is behaviour itself, which decoders would read off.
+
+    That is the speed or the target in every frame, or two values, one of run and one of rest.
+    """
+    for at, signal in enumerate(traces["rois"].T):
+        high, low = signal == signal.max(), signal == signal.min()
+        steps = (high | low).all() and not high.all()
+        found = "labels" if steps and len({*zip(high, traces["labels"], strict=True)}) == 2 else ""
+        for name in ("speed", "target"):
+            if name in traces and np.array_equal(signal, traces[name].astype(signal.dtype)):
+                found = name
+        if found:
+            shown = f"ROI {at + 1}" + (f" '{names[at]}'" if names else "")
+            raise UserError(
+                f"{path}: {shown} is the {found} of every frame, which decoders would read off "
+                "instead of brain activity; take it out"
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ NO_ROI = (
     r"|(frame|time|t) ?[\[(](s|ms|sec|seconds|us|min)[\])]"
 )
 
+# Columns that are behaviour, and would tell a decoder what it decodes
+BEHAVIOR = r"run_?rest|labels?|states?|segments?|(speed|velocity)([ _(\[].*)?"
 MANY = 20  # frames in which no signal grows without an end
 # Of ImageJ's Multi Measure: Mean3 or Mean(V1), and what stands beside it
 MEAN = r"Mean(\d+|\(.+\))"
@@ -34,14 +37,15 @@ MEASURES = (
 
 
 def read_signals(
-    path: str | Path, n_frames: int, dataset: str | None = None
+    path: str | Path, n_frames: int, dataset: str | None = None, behavior: Collection[str] = ()
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Return ROI signals (T, R) float32, NaN where missing, and their names (R,) if they have any.
 
     By suffix: .mat, variable `dataset` (default dat_roi), ROIs x frames, as MATLAB shows it; .h5,
     .hdf5, dataset `dataset` (default dat_roi or rois); .npy; .nwb, RoiResponseSeries `dataset`
-    (default the only one); .csv, .tsv, a row a frame and a named column an ROI. Of HDF5 and NPY the
-    axis of `n_frames` (T of the movie) is time.
+    (default the only one); .csv, .tsv, a row a frame and a named column an ROI, but for those that
+    count frames or time and those of behaviour, as their names say or `behavior` does. Of HDF5 and
+    NPY the axis of `n_frames` (T of the movie) is time.
     Raises UserError if it is no such file or its size leaves open which axis is time.
     """
     known = file_formats.format_of(path, "rois")
@@ -57,7 +61,7 @@ def read_signals(
         values, names = nwb.read_rois(path, dataset)
         return checked_rois(values, path), names
     if known == "table":
-        signals = _signals_of_table(path)
+        signals = _signals_of_table(path, behavior)
         values = np.stack(list(signals.values()), axis=1).astype(np.float64)
         return checked_rois(values, path), tuple(signals)
     raise file_formats.unknown(path, "rois", "ROI signals are")
@@ -91,12 +95,16 @@ def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
         return hdf5.read_array(found[name], path)
 
 
-def _signals_of_table(path: str | Path) -> dict[str, np.ndarray]:
-    """Return the signals of a table by name, without the columns that count frames or time.
+def _signals_of_table(path: str | Path, behavior: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the signals of a table by name, without the columns of frames, time and behaviour.
 
     Of ImageJ's results, with several measures of each ROI, the means are the signals.
     """
     table = read_table(path)
+    known = [n for n in table if n in behavior or re.fullmatch(BEHAVIOR, n.lower())]
+    if known:
+        say(f"{path}: {', '.join(known)} taken for behaviour, not for an ROI")
+        table = {name: column for name, column in table.items() if name not in known}
     means = {name: match[1].strip("()") for name in table if (match := re.fullmatch(MEAN, name))}
     measured = {name for name in table if re.fullmatch(MEASURES, name)}
     if means and measured:

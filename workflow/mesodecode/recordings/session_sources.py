@@ -81,6 +81,14 @@ class Sources:
         }
 
     @property
+    def behavior_names(self) -> set[str]:
+        """What the config calls behaviour, and the target: no names of ROIs."""
+        keys = ("labels", "speed", "segment", "encoder", "position", "time")
+        given = [self.labelling.get(f"behavior_{key}") for key in keys]
+        given += [self.behavior_target, None if self.target == "run" else self.target]
+        return {n for one in given if one for n in ([one] if isinstance(one, str) else one)}
+
+    @property
     def channels(self) -> int:
         """Number of wavelengths that the movie holds."""
         return (self.corrections or {}).get("channels", 1)
