@@ -8,7 +8,7 @@ READY := .venv/.ready
 .PHONY: help env docs audit demo benchmark-suite benchmark-suite2 test test-e2e test-gpu test-slurm lint lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(READY) ## make the environment in .venv from envs/requirements.txt
 

@@ -590,12 +590,19 @@ def mice(*names: str) -> list[str]:
         *[("m1_01-Jan-2024_09h15", "m1"), ("240101_GC5", "GC5"), ("m1_20240101T091500", "m1")],
         *[("GC5_2_20240101", "GC5_2"), ("m1_pre_20240101b", "m1"), ("m1_blue_dff", "m1")],
         *[("Jan01_2024_m1_Session1", "m1"), ("mouse 3 day2", "mouse 3"), ("s3_day2", "s3")],
+        *[("mouseA_rest_0412", "mouseA"), ("ratB_0412", "ratB_0412")],
         *[("mouse_1T091500", "mouse_1"), ("mouse_3aT091500", "mouse_3a"), ("mouse_T1", "mouse_T1")],
         *[("501729_20240101", "501729"), ("20240101143005_m1", "m1"), ("m1_awake_rest", "m1")],
     ],
 )
 def test_mouse_in_a_name(session, mouse):
     assert mice(session, session + "_run9")[0] == mouse
+
+
+@pytest.mark.parametrize("word", ["mouse", "Mouse", "mouse_", "MOUSE", "animal", "subject"])
+def test_letters_tell_mice_of_one_day_apart(word):
+    named = [f"{word}{letter}" for letter in "ABCD"]
+    assert mice(*[f"{name}/{name}_0412" for name in named]) == named
 
 
 def test_numbers_behind_a_name_count_sessions_unless_they_do_not_begin_as_counts_do():

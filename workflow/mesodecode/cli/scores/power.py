@@ -6,8 +6,7 @@ of mice and of allocations a mouse. Few mice say little of their spread: `low` a
 95 % interval.
 
 The table is any CSV or TSV file with columns auc and test_mouse, mouse or what --mouse names, a row
-an allocation;
-pairs are matched by allocation, valid_mouse and session, as far as it has them.
+an allocation; pairs are matched by allocation, valid_mouse and session, as far as it has them.
 """
 
 from __future__ import annotations

@@ -87,6 +87,7 @@ COUNTED = {
     *("chunk", "split", "v", "version"),
 }
 SUBJECTS = {"sub", "subj", "subject", "mouse", "maus", "animal", "id", "rat"}
+LETTERED = re.compile(r"(?i:subj|subject|mouse|maus|animal|rat)[A-Z]")  # mouseA
 GROUPS = re.compile(  # what holds several animals, as a folder's name
     r"(cohort|group|grp|batch|line|strain|rig|setup|box|lab|project|study|set|user|drive|vol)\w?\d*"
     r"|wt|ko|het|hom|ctrl|control|controls|mutants?|males?|females?|c57\w*|bl6\w*|(ai|gp|emx|thy|"
@@ -283,6 +284,8 @@ def _kind(chunk: str) -> str:
         return "light"
     if low.isdecimal():
         return "number"
+    if LETTERED.fullmatch(chunk):
+        return "subject"
     pieces = [piece.lower() for piece in CAMEL.findall(chunk)]
     letters = [piece for piece in pieces if not piece.isdecimal()]
     known = BEHAVIOR | RECORDERS | ROIS | TIMES | ASIDE | MOVIE | SVD | FOLDERS | CAMERAS
