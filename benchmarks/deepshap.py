@@ -1,8 +1,8 @@
 """Deep SHAP of a recurrent decoder: its rate beside an earlier version's, and other methods.
 
 python benchmarks/deepshap.py [--against FOLDER] [--cell lstm] [--threads 1]
-python benchmarks/deepshap.py methods       needs `pip install shap`, and `--no-deps captum==0.9.0`
-python benchmarks/deepshap.py gradient      expected gradients at comparable completeness
+python benchmarks/deepshap.py methods       needs `pip install --no-deps captum==0.9.0`, see below
+python benchmarks/deepshap.py gradient      shap.GradientExplainer at comparable completeness
 python benchmarks/deepshap.py memory        10,000 references
 
 The decoder is the ROI decoder of Ajioka et al. 2024 (GRU, 32 units), trained for some seconds, so
@@ -135,7 +135,7 @@ def one_turn(args: argparse.Namespace) -> str:
 
 
 def gradient(args: argparse.Namespace) -> None:
-    """Print the rate of expected gradients at a completeness error of 2 %."""
+    """Print the rate of shap.GradientExplainer at a completeness error of 2 %."""
     from mesodecode.explain.attributions import explain
 
     warnings.filterwarnings("ignore", module="shap")

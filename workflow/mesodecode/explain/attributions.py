@@ -36,8 +36,8 @@ def explain(
 
     `method`:
     - "deep": Deep SHAP (`mesodecode.explain.deepshap`), complete to 1e-5;
-    - "gradient": expected gradients at `samples` random points a window between it and the
-      background, drawn with `seed` (Erion et al. 2021);
+    - "gradient": `shap.GradientExplainer`, expected gradients at `samples` random points a window
+      between it and the background, drawn with `seed` (Erion et al. 2021);
     - "integrated": integrated gradients from every reference, at `steps` points of Gauss-Legendre
       quadrature, averaged over the background (Sundararajan et al. 2017).
 
@@ -61,27 +61,30 @@ def explain(
     return Explanation(values, base, missed.max().item())
 
 
+class _Column(nn.Module):
+    """The explained output as shap wants it, (N, 1)."""
+
+    def __init__(self, explained: Explained) -> None:
+        super().__init__()
+        self.explained = explained
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return self.explained(windows)[:, None]
+
+
 def _expected_gradients(
     explained: Explained, windows: Tensor, background: Tensor, samples: int, seed: int
 ) -> Tensor:
-    """Return the mean of gradient × (window - reference) at random points between the two.
+    import shap  # seconds, and only here
 
-    A reference and a place between are drawn by turns, as `shap.GradientExplainer` draws them, of
-    which these are the values.
-    """
-    rng = np.random.RandomState(seed)
-    explained, values = explained.float(), torch.zeros_like(windows)
-    for value, window in zip(values, windows.float(), strict=True):
-        drawn = [(rng.choice(len(background)), rng.uniform()) for _ in range(samples)]
-        chosen, places = zip(*drawn, strict=True)
-        references = background.float()[list(chosen)]
-        difference = window - references
-        points = references + torch.tensor(places).to(window)[:, None, None] * difference
-        for part, along in zip(points.split(BATCH), difference.split(BATCH), strict=True):
-            part.requires_grad_()
-            (gradient,) = torch.autograd.grad(explained(part).sum(), part)
-            value += (gradient * along).sum(0) / samples
-    return values
+    column = _Column(explained.float())
+    explainer = shap.GradientExplainer(column, background.float(), batch_size=BATCH)
+    state = np.random.get_state()  # shap seeds numpy's global generator
+    try:
+        values = explainer.shap_values(windows.float(), nsamples=samples, rseed=seed)
+    finally:
+        np.random.set_state(state)
+    return torch.as_tensor(np.asarray(values)).reshape(windows.shape).to(windows)
 
 
 def _integrated_gradients(

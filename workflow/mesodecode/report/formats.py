@@ -21,7 +21,7 @@ from mesodecode.report import references
 
 PACKAGES = (
     *("mesodecode", "snakemake", "torch", "timm", "numpy", "scipy", "pandas", "scikit-learn"),
-    *("scikit-image", "h5py", "tifffile", "matplotlib"),
+    *("scikit-image", "h5py", "tifffile", "matplotlib", "shap"),
 )
 
 
