@@ -11,6 +11,7 @@ from make_recordings import DEFAULTS, RATE, Stack, interleave
 from mesodecode.base.files import UserError
 from mesodecode.recordings.corrections.turns import InTurn
 from mesodecode.recordings.preprocess import preprocess
+from mesodecode.study import correction_table, schema
 
 T, H, W = 200, 20, 24
 
@@ -170,6 +171,27 @@ def test_a_recording_with_a_dropped_frame_is_refused_and_mended_by_its_light_sou
         preprocess(tmp_path / "o.h5", **files, **given)
     with pytest.raises(UserError, match="wavelengths is separate"):
         preprocess(tmp_path / "o.h5", **files, **given, wavelengths="separate")
+
+
+def test_light_sources_from_0_are_taken_by_their_numbers_and_others_are_said(tmp_path, capsys):
+    frames = two().astype(np.uint16)
+    files = sources(tmp_path, frames, np.arange(T) // 20 % 2)
+    np.save(tmp_path / "lights.npy", np.tile([0, 1], T))
+    lights = {"light_sources": tmp_path / "lights.npy"}
+    for signal in (0, 1):
+        settings = DEFAULTS | {"signal_channel": signal}
+        preprocess(tmp_path / "o.h5", **files, **lights, corrections=settings)
+        with h5py.File(tmp_path / "o.h5") as file:
+            np.testing.assert_array_equal(file["frames"], frames[signal::2])
+        words = f"light source {signal} (200 frames) is taken for calcium"
+        assert f"{words} (signal_channel); left out: {1 - signal} (200" in capsys.readouterr().err
+    settings = DEFAULTS | {"signal_channel": 0, "reference_channel": 1}
+    preprocess(tmp_path / "o.h5", **files, **lights, corrections=settings)
+    assert "left out" not in capsys.readouterr().err
+    schema.check(settings, "corrections", "corrections")
+    correction_table.check(settings, by_light=True)
+    with pytest.raises(UserError, match="signal_channel 0 of 2 channels; give 1 to 2"):
+        correction_table.check(settings | {"channels": 2})
 
 
 @pytest.mark.parametrize(

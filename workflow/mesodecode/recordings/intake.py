@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -136,6 +137,8 @@ def _with_lights(sources: Sources, movie: Movie) -> tuple[Sources, Lights | None
     corrections = sources.corrections or {}
     signal = corrections.get("signal_channel", 1)
     lights = movie_lights(sources.light_sources, sources.light_sources_dataset, movie, signal)
+    if lights.values is not None:
+        say_left_out(sources.light_sources, lights.values, signal, corrections)
     if lights.values is not None or not corrections:
         return sources, lights
     if corrections["reference_channel"] is not None:
@@ -145,6 +148,21 @@ def _with_lights(sources: Sources, movie: Movie) -> tuple[Sources, Lights | None
         )
     alone = {**corrections, "channels": 1, "signal_channel": 1}
     return replace(sources, corrections=alone), lights
+
+
+def say_left_out(
+    path: str | Path, lights: np.ndarray, signal: int | str, corrections: Mapping[str, Any]
+) -> None:
+    """Say which light sources (T,) are taken for calcium, and which no setting names."""
+    held, counts = np.unique(lights, return_counts=True)
+    count = {str(light): f"{light} ({n} frames)" for light, n in zip(held, counts, strict=True)}
+    shown = count.pop(str(signal), None)
+    count.pop(str(corrections.get("reference_channel")), None)
+    if shown and count:
+        say(
+            f"{path}: light source {shown} is taken for calcium (signal_channel); left out: "
+            f"{', '.join(count.values())}"
+        )
 
 
 def movie_lights(
@@ -197,7 +215,9 @@ def of_used_channels(movie: Movie, sources: Sources) -> np.ndarray | None:
     if "C" not in movie.axes.letters or corrections is None:
         return None
     used = [corrections[f"{role}_channel"] for role in ("signal", "reference")]
-    return np.isin(np.arange(movie.shape[0]) % movie.channels + 1, [n for n in used if n])
+    return np.isin(
+        np.arange(movie.shape[0]) % movie.channels + 1, [n for n in used if n is not None]
+    )
 
 
 def of_both(segment: np.ndarray, other: np.ndarray | None) -> np.ndarray:

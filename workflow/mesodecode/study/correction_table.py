@@ -32,7 +32,7 @@ def check(settings: dict[str, Any], where: str = "corrections", *, by_light: boo
                 f"{where}: {key} '{settings[key]}' is a word of light_sources, and none are given; "
                 f"give 1 to {n}"
             )
-        if settings[key] > n:
+        if not 1 <= settings[key] <= n:
             raise UserError(f"{where}: {key} {settings[key]} of {n} channels; give 1 to {n}")
     if settings["hemodynamics"] != "none" and settings["reference_channel"] is None:
         raise UserError(
