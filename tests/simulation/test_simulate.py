@@ -148,6 +148,24 @@ def test_counts_fill_the_camera_without_saturating():
     assert 300 < frames.max() < 20_000
 
 
+@pytest.mark.parametrize("kind", ["slow", "fast"])
+def test_noise_lasts_and_reaches_as_far_as_its_own_settings_say(kind):
+    def seen(**settings):
+        """Return the correlation of ROIs with themselves 0.5 s later, and with those 0.2 away."""
+        own = {f"{kind}_{name}": value for name, value in settings.items()}
+        made = quiet(run_signal=0, **own)
+        rois = made.rois - made.rois.mean(1, keepdims=True)
+        apart = made.truth.roi_xy[:, None] - made.truth.roi_xy[None]
+        distance = np.linalg.norm(apart, axis=-1) / 64
+        others = np.corrcoef(rois)[(distance > 0.15) & (distance < 0.25)]
+        return np.mean(rois[:, 15:] * rois[:, :-15]) / np.mean(rois**2), others.mean()
+
+    later, away = seen(amplitude=0.05, time_s=0.5, length=0.03)
+    assert later > 0.25 and away < 0.1
+    later, away = seen(amplitude=0.05, time_s=0.05, length=0.3)
+    assert later < 0.15 and away > 0.8
+
+
 # --- behaviour ---------------------------------------------------------------------------------
 
 
@@ -159,6 +177,15 @@ def test_run_share_is_close_and_label_is_speed_above_threshold(share):
         assert np.array_equal(made.label, made.speed > 0.5)
         starts = np.flatnonzero(np.diff(made.label.astype(int)) == 1)
         assert 3 <= len(starts) <= 8  # cycles of about 8 s in 40 s
+
+
+def test_run_share_strays_as_far_as_the_jitter_says():
+    def strays(jitter):
+        made = [make(session=f"s{i}", share_jitter=jitter, n_frames=600) for i in range(8)]
+        return max(abs(one.label.mean() - 0.5) for one in made)
+
+    assert strays(0) < 0.005  # whole frames
+    assert 0.1 < strays(0.2) < 0.205
 
 
 @hypothesis_settings(max_examples=25, deadline=None)

@@ -67,7 +67,10 @@ def run(args: argparse.Namespace) -> None:
         recordings,
         read_recordings(drawn_from) if drawn_from else [],
         decoder=args.decoder,
-        **{key: getattr(args, key) for key in ("windows", "background", "output", "seed")},
+        windows=args.windows,
+        background=args.background,
+        output=args.output,
+        seed=args.seed,
     )
     plots.save(
         pixel_figure.draw(found),

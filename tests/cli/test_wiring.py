@@ -1,0 +1,340 @@
+"""What is given to a flag of a verb arrives where it is meant, under the right name."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import inspect
+import os
+import pkgutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mesodecode import cli
+from mesodecode.cli import options
+from mesodecode.decoders.applied import SignalDecoder
+from mesodecode.running import job_progress
+
+SOURCES = Path(cli.__file__).parents[2]
+
+
+class Reached(Exception):
+    """The function that a verb does its work by was called."""
+
+
+def arguments(monkeypatch, line: str, target: str, stubs: dict[str, Any]) -> dict[str, Any]:
+    """Run a verb until it calls `target`; return the arguments of that call by name.
+
+    `stubs` stand in for functions that need files: a function, a value to return, or None for
+    an object that says in `made_of` what the function was called with first.
+    """
+    signature = inspect.signature(pkgutil.resolve_name(target))
+
+    def reach(*args, **kwargs):
+        raise Reached(signature.bind(*args, **kwargs))
+
+    def make(*args, **_):
+        return mock.MagicMock(made_of=args[0])
+
+    for name, stub in stubs.items():
+        stub = make if stub is None else stub if callable(stub) else mock.Mock(return_value=stub)
+        monkeypatch.setattr(name, stub)
+    monkeypatch.setattr(target, reach)
+    words = line.split()
+    args = cli.parser(words[:1]).parse_args(words)
+    with pytest.raises(Reached) as reached:
+        args.run(args)
+    found = dict(reached.value.args[0].arguments)
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            found |= found.pop(parameter.name, {})
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return a value, or the file that a stub made it of."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return getattr(value, "made_of", value)
+
+
+def of(*names: str) -> dict[str, None]:
+    """Return stubs of functions of the package."""
+    return {f"mesodecode.{name}": None for name in names}
+
+
+def recording(mouse: str, session: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        mouse=mouse, session=session, made_of=session, labels=np.array([0, 1]), path=session
+    )
+
+
+ROLES = [[recording("a", "a1")], [recording("a", "a3")], [recording("a", "a2")]]
+SHAP = of(
+    "explain.shap_files.read",
+    "explain.shap_maps.mean_map",
+    "explain.shap_maps.roi_table",
+    "explain.shap_maps.common_rate",
+    "explain.shap_figure.draw",
+    "explain.shap_figure.caption",
+    "base.plots.save",
+    "base.tables.write_table",
+    "recordings.recording.read_recording",
+)
+CUTOUT = of(
+    "recordings.recording.read_recording",
+    "explain.cutout_tables.read_rows",
+    "explain.cutout_masks.masks_of",
+    "explain.cutout_tables.mask_table",
+    "explain.cutout_tables.allocation_scores",
+)
+LIVE = {
+    "mesodecode.live.setting_up.open_members": [
+        (mock.Mock(decoder=mock.Mock(spec=SignalDecoder)), False)
+    ],
+    "mesodecode.live.setting_up.open_source": mock.NonCallableMock(recording=None),
+}
+RESPONSES = of("encoding.readers.read_session", "encoding.responses.make_responses") | {
+    "mesodecode.encoding.responses.write_responses": None,
+    "mesodecode.running.fingerprints.Watched.fingerprints": None,
+}
+CEILINGS = of("base.tables.read_table", "scores.ceiling_gaps.gaps")
+CEILINGS |= of("base.plots.save", "scores.ceilings_figure.draw", "scores.ceilings_figure.caption")
+CEILINGS |= {
+    "mesodecode.study.study.load": SimpleNamespace(
+        ceilings={"cnn": {"own": "split"}}, mice="mice", dates="dates"
+    ),
+    "mesodecode.decoders.held_out.read": lambda path: SimpleNamespace(
+        decoder="cnn", split="split", made_of=path
+    ),
+}
+TUNE = of("decoders.tune.scorer", "decoders.tune.splits_of", "recordings.recording.read_recordings")
+TUNE |= of("recordings.recording.with_labels_of") | {
+    "mesodecode.study.study.load": SimpleNamespace(
+        config={"tune": {"cnn": {"trials": 3}}},
+        allocations={"x": SimpleNamespace(test=("m1",), id="x")},
+        decoders={"cnn": SimpleNamespace(settings={"pretrained": "none"}, kind="kind")},
+        label_donors=lambda decoder: [],
+    ),
+    "mesodecode.recordings.recording.mice_of": ["m2"],
+    "mesodecode.cli.decoders._training.fingerprint": [],
+}
+NETWORK = ("settings", "device", "data", "split")
+
+# line, function that does the work, what stands in for files, what must arrive
+WIRED = {
+    "shap-summary": (
+        "--maps a.h5 --out o --figure f --signed-figure g --recording r.h5 --rois m.mat "
+        "--roi-dataset second",
+        "explain.cortex.read_cortex",
+        SHAP,
+        {"path": Path("m.mat"), "recording": Path("r.h5"), "dataset": "second"},
+    ),
+    "cutout-summary": (
+        "--scores a.tsv --recording r.h5 --rois m.mat --roi-dataset second --masks squares --out o "
+        "--sessions s --figure f",
+        "explain.cutout_figure.roi_centres",
+        CUTOUT,
+        {"path": Path("m.mat"), "recording": Path("r.h5"), "dataset": "second"},
+    ),
+    "live": (
+        "--weights gru.pt --source m.tif --show --frame-rate 30 --image-size 48 --roi-masks m.mat "
+        "--roi-dataset second",
+        "live.setting_up.Corrections",
+        LIVE,
+        {
+            "frame_rate": 30.0,
+            "image_size": 48,
+            "roi_masks": Path("m.mat"),
+            "roi_dataset": "second",
+        },
+    ),
+    "live: source": (
+        "--weights gru.pt --source m.dat --show --frame-rate 30 --shape 8 6 --dtype uint8 --rate 2",
+        "live.setting_up.open_source",
+        {"mesodecode.live.setting_up.open_members": LIVE[next(iter(LIVE))]},
+        {"shape": [8, 6], "dtype": "uint8", "rate": 2.0, "frame_rate": 30.0, "signals": True},
+    ),
+    "responses": (
+        "--file f.h5 --events e.npz --session s --signal events --covariates speed --out o",
+        "encoding.readers.read_session",
+        {},
+        {
+            "path": Path("f.h5"),
+            "signal": "events",
+            "covariates": ["speed"],
+            "events": Path("e.npz"),
+        },
+    ),
+    "responses: watched": (
+        "--file f.h5 --events e.npz --session s --out o",
+        "running.fingerprints.Watched",
+        {},
+        {"sources": {"file": Path("f.h5"), "events": Path("e.npz")}},
+    ),
+    "responses: record": (
+        "--file f.h5 --session s --out o --record r.json --revision third",
+        "running.fingerprints.Watched.write",
+        RESPONSES,
+        {"path": Path("r.json"), "revision": "third"},
+    ),
+    "hold-out": (
+        "--arm own --train a1 --valid a3 --test a2 --decoder d --dropped dropped.json --out o "
+        '--settings {"input":"rois","rnn":"gru","hidden_size":7}',
+        "decoders.one_step.fit",
+        {
+            "mesodecode.recordings.recording.read_roles": ROLES,
+            "mesodecode.recordings.recording.movie_digest": str,
+        },
+        {"dropped": [3, 5], "training": ["a1"], "validation": ["a3"]},
+    ),
+    "ceilings": (
+        "--config c.json --held-out held --session-auc s.tsv --out o --gaps g.tsv --figure f",
+        "scores.ceiling_gaps.table",
+        CEILINGS,
+        {
+            "held": [Path("held/cnn/own.h5")],
+            "session_auc": "s.tsv",
+            "sessions": "mice",
+            "dates": "dates",
+        },
+    ),
+    "ceilings: gaps": (
+        "--config c.json --held-out held --session-auc s.tsv --out o --gaps g.tsv --figure f",
+        "base.tables.write_table",
+        CEILINGS | {"mesodecode.scores.ceiling_gaps.table": pd.DataFrame({"auc": [0.9]})},
+        {"path": Path("g.tsv")},
+    ),
+    "tune": (
+        "--config c.json --decoder cnn --test-mice m1 --recordings r --out o --trials-table t "
+        "--pretrained w.pt --storage kept/trials.journal",
+        "decoders.tune.search",
+        TUNE,
+        {"storage": Path("kept/trials.journal"), "settings": {"pretrained": "file:w.pt"}},
+    ),
+    "encoding-report": (
+        "--config c.json --summary s.tsv --neurons n.tsv --sweep w.tsv --runtimes t.tsv "
+        "--diagnosis net d.tsv --figures f.svg --out o",
+        "encoding.report.render",
+        of("base.tables.read_table", "running.runtimes.read"),
+        {
+            "summary": Path("s.tsv"),
+            "neurons": Path("n.tsv"),
+            "sweep": Path("w.tsv"),
+            "runtimes": Path("t.tsv"),
+            "figures": ["f.svg"],
+        },
+    ),
+    "simulate-encoding": (
+        "--out o --session s --number 3 --complex-share 0.25 --speed-effect 0.75",
+        "encoding.simulate.simulate_population",
+        {},
+        {"number": 3, "complex_share": 0.25, "speed_effect": 0.75},
+    ),
+    "sweep-encoding": (
+        "--responses r.h5 --fold s.fold-1 --learning-rates 0.1 0.2 0.3 0.4 0.5 --momenta 0.9 "
+        "--l2s 0.01 --initialisations xavier --chunk 2 --chunks 3 --out o --partial p",
+        "encoding.sweep.train_all",
+        {"mesodecode.cli.encoding._data.of_network": NETWORK, "mesodecode.base.files.sha256": str},
+        {},
+    ),
+    "preprocess": (
+        "--movie m.tif --behavior b.mat --frame-rate 30 --session s --session-name n --mouse m "
+        "--image-size 48 --target speed --light-sources l.h5 --light-sources-dataset second "
+        "--measures q.h5 --record r.json --revision third --out o",
+        "recordings.preprocess.preprocess",
+        {},
+        {
+            "session": "s",
+            "session_name": "n",
+            "mouse": "m",
+            "image_size": 48,
+            "target": "speed",
+            "light_sources": "l.h5",
+            "light_sources_dataset": "second",
+            "measures": Path("q.h5"),
+            "record": Path("r.json"),
+            "revision": "third",
+        },
+    ),
+    "runtimes": (
+        "--config c.json --benchmarks b --efficiency e.csv --out o",
+        "running.runtimes.with_efficiency",
+        of("study.config_file.read", "encoding.study.resolve", "running.runtimes.collect")
+        | {"mesodecode.encoding.study.is_encoding": True},
+        {"rows": Path("b"), "path": Path("e.csv")},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WIRED)
+def test_flags_arrive_under_their_names(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("dropped.json").write_text("[3, 5]")
+    Path("c.json").write_text("{}")
+    words, target, stubs, expected = WIRED[name]
+    line = f"{name.partition(':')[0]} {words}"
+    found = arguments(monkeypatch, line, f"mesodecode.{target}", stubs)
+    assert {key: plain(found[key]) for key in expected} == expected
+    if name == "sweep-encoding":  # the second of three parts
+        assert [line["learning_rate"] for line in found["lines"]] == [0.2, 0.5]
+
+
+@pytest.mark.parametrize(("words", "said"), [("--progress ", "1"), ("", "0")])
+def test_warm_tells_snakemake_to_show_one_line(monkeypatch, words, said):
+    monkeypatch.setenv(job_progress.VARIABLE, "0")
+    line = f"warm {words}snakemake --cores 2"
+    found = arguments(monkeypatch, line, "mesodecode.running.warm.serve", {})
+    assert found["command"] == ["snakemake", "--cores", "2"]
+    assert os.environ[job_progress.VARIABLE] == said
+
+
+# --- all verbs: no flag that does nothing --------------------------------------------------------
+
+
+def read_of(module: str, done: set[str]) -> tuple[set[str], set[str]]:
+    """Return flags and schemas that a module of a verb, or one that its flags go to, reads."""
+    flags, schemas = set(), set()
+    path = SOURCES / (module.replace(".", "/") + ".py")
+    if module in done or not path.is_file():
+        return flags, schemas
+    done.add(module)
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Attribute(value=ast.Name(id="args"), attr=name):
+                flags.add(name)
+            case ast.Attribute(value=ast.Name(id="options"), attr="with_measures"):
+                flags |= {"recordings", "measures"}
+            case ast.Call(
+                func=ast.Attribute(attr="settings_of"), args=[_, ast.Constant(value=name)]
+            ):
+                schemas.add(name)
+                flags.add("tuned")  # which it reads
+            case ast.ImportFrom(module=str(room), names=names) if room.startswith(
+                ("mesodecode.cli", "mesodecode.live.setting_up")
+            ):
+                for one in [room, *(f"{room}.{name.name}" for name in names)]:
+                    if one != "mesodecode.cli.options":
+                        more = read_of(one, done)
+                        flags |= more[0]
+                        schemas |= more[1]
+    return flags, schemas
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_flag_of_a_verb_is_read(verb, monkeypatch):
+    name = f"mesodecode.cli.{cli.VERBS[verb]}"
+    asked = set()
+    monkeypatch.setattr(options, "add_settings", lambda parser, schema: asked.add(schema))
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module(name).add_arguments(parser)
+    flags, schemas = read_of(name, set())
+    assert {action.dest for action in parser._actions} - flags == set()
+    assert asked - schemas == set()
