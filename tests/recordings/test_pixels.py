@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
 
 from make_movies import FRAMES, H, T, W, read, refusal, save_h5, save_v73, save_zarr
+from make_recordings import DEFAULTS
+from mesodecode.recordings.readers import open_movie
 
 BRAIN = np.zeros((H, W), bool)
 BRAIN[1:5, 2:8] = BRAIN[3, 1] = True
@@ -96,6 +99,27 @@ def error(path, mask):
     return caught.value
 
 
+def test_an_order_of_pixels_that_nothing_tells_is_said(tmp_path, capsys):
+    """Rows one after the other are usual in NPY; an image of the same size does not tell."""
+    from mesodecode.recordings.preprocess import preprocess
+
+    np.save(tmp_path / "m.npy", FRAMES.reshape(T, -1).astype("u2") + 1)
+    np.save(tmp_path / "columns.npy", FRAMES.transpose(0, 2, 1).reshape(T, -1).astype("u2") + 1)
+    np.save(tmp_path / "brain.npy", np.ones((H, W)))
+    np.save(tmp_path / "labels.npy", np.arange(T) // 3 % 2)
+    given = {"session": "s", "mouse": "m", "frame_rate": 10, "behavior": tmp_path / "labels.npy"}
+    given |= {
+        "movie_shape": [H, W],
+        "corrections": DEFAULTS | {"brain_mask": str(tmp_path / "brain.npy")},
+    }
+    for name, axes, said in (("m", None, True), ("m", "TYX", False), ("columns", "TXY", False)):
+        preprocess(tmp_path / "o.h5", movie=tmp_path / f"{name}.npy", movie_axes=axes, **given)
+        with h5py.File(tmp_path / "o.h5") as file:
+            np.testing.assert_array_equal(file["frames"], FRAMES.astype("u2") + 1)
+            assert (file.attrs["movie_axes_by"] == "nothing") == said
+        assert ("scrambled, set movie_axes: TXY" in capsys.readouterr().err) == said
+
+
 # --- SVD components ------------------------------------------------------------------------------
 
 U = np.random.default_rng(0).normal(size=(H, W, 4))
@@ -110,6 +134,12 @@ def test_u_without_rows_and_columns(tmp_path, mask):
     np.testing.assert_allclose(read(files, shape=(H, W)), PRODUCT, atol=1e-5)
     with pytest.raises(Exception, match="set movie_shape"):
         read(files)
+    np.save(files[0], U.transpose(1, 0, 2).reshape(-1, 4))
+    np.testing.assert_allclose(read(files, shape=(H, W), axes="XYK"), PRODUCT, atol=1e-5)
+    np.save(files[0], U.reshape(-1, 4))
+    for axes, by in ((None, None), ("YXK", "movie_shape")):
+        with open_movie(files, shape=(H, W), axes=axes) as movie:
+            assert movie.axes.by == by
     np.save(tmp_path / "frames_average.npy", np.zeros((2, H, W)))  # wfield's, of two wavelengths
     np.testing.assert_allclose(read(files), PRODUCT, atol=1e-5)
     np.save(files[0], U[BRAIN])
@@ -131,8 +161,6 @@ def test_components_that_svt_lacks_are_cut_from_u(tmp_path, capsys, order):
 
 @pytest.mark.parametrize("save", [save_v5, save_v73])
 def test_svt_of_trials_is_joined_each_a_segment(tmp_path, save):
-    from mesodecode.recordings.readers import open_movie
-
     trials = SVT[:, :20].reshape(4, 2, 10).transpose(0, 2, 1)  # K x frames x trials
     save(tmp_path / "s.mat", U=U, Vc=trials)
     got = read(tmp_path / "s.mat", dataset=["U", "Vc"])
@@ -143,8 +171,6 @@ def test_svt_of_trials_is_joined_each_a_segment(tmp_path, save):
 
 def test_frames_without_values_are_left_out_of_all(tmp_path, capsys):
     """Of 23 frames, 5 between two trials have no components: labels keep to their frames."""
-    import h5py
-
     from mesodecode.recordings.preprocess import preprocess
 
     gaps = SVT.copy()

@@ -18,13 +18,14 @@ class Axes:
     T time, Y rows, X columns, C channels that take turns, others for axes of length 1. `shape` is
     that of the array as its program shows it. `by` is what said so: the file, movie_axes, or None
     where nothing did and `letters` are what is usual. `movies`: of so many such arrays, frames take
-    turns.
+    turns. `flat`: rows and columns are one axis, whose order no image of the same size tells.
     """
 
     letters: str = "TYX"
     by: str | None = "the file"
     shape: tuple[int, ...] = ()
     movies: int = 1
+    flat: bool = False
 
     def others(self, channels: int = 1) -> dict[str, int]:
         """Return the orders with another axis as time, and how many frames a channel then has."""

@@ -235,17 +235,19 @@ def axes_of(sources: Sources, movie: Movie) -> Axes:
     images = [sources.files[kind] for kind in ("brain_mask", "dark_frame", "roi_masks")]
     axes, (height, width) = movie.axes, movie.shape[1:]
     told = [path for path in images if path is not None and format_of(path, "masks") in IMAGES]
-    return replace(axes, by=str(told[0])) if told and not axes.by and height != width else axes
+    open_ = not axes.by and not axes.flat and height != width
+    return replace(axes, by=str(told[0])) if told and open_ else axes
 
 
 def say_axes(movie: Movie, axes: Axes) -> None:
     """Say which axes were taken, in one line on standard error."""
     n_frames, height, width = movie.shape
+    looks = "scrambled" if axes.flat else "turned"
     exchanged = axes.letters.translate(str.maketrans("XY", "YX"))
     say(
         f"{movie.path}: axes taken as {axes.letters}, the usual order, since nothing in the files "
         f"says which: {n_frames} frames of {height} rows x {width} columns; if the mean image on "
-        f"the page of `mesodecode qc` is turned, set movie_axes: {exchanged}"
+        f"the page of `mesodecode qc` is {looks}, set movie_axes: {exchanged}"
     )
 
 

@@ -17,12 +17,17 @@ from mesodecode.recordings.movie import ArrayMovie, Movie
 class Places:
     """Where pixels are: `where` (P,) indices into the rows of an image of `size` (H, W).
 
-    `by` is what said so.
+    `by` is what said so; `told` whether anything said their order, in rows or in columns.
     """
 
     size: tuple[int, int]
     where: np.ndarray
     by: str
+    told: bool = True
+
+    def axes(self, letters: str) -> Axes:
+        """Return the axes of an array of such pixels, YX one of them: `letters` if none is told."""
+        return replace(Axes(), by=self.by) if self.told else Axes(letters, None, flat=True)
 
     def placed(self, values: np.ndarray) -> np.ndarray:
         """Return values (n, P) as images (n, H, W): NaN elsewhere, 0 of whole numbers."""
@@ -54,7 +59,8 @@ def asked_for(asked: Asked, fastest: str, path: Path) -> Places | None:
         shown, by = np.ones(asked.shape, bool), "movie_shape"
     else:
         return None
-    return placed_in(shown, fastest_of(asked.axes, fastest), by)
+    places = placed_in(shown, fastest_of(asked.axes, fastest), by)
+    return replace(places, told={*"YX"} <= {*(asked.axes or "")} or 1 in shown.shape)
 
 
 def fastest_of(axes: str | None, fastest: str) -> str:
@@ -97,7 +103,7 @@ class PixelsMovie(Movie):
         turned: bool = False,
     ) -> None:
         self.path, self._places = Path(path), places
-        letters = _letters(path, shape, places, axes)
+        letters = seen = _letters(path, shape, places, axes)
         if turned:
             letters, shape = letters[::-1], shape[::-1]
         flat = Axes(f"{letters}Y", "the file", (*shape, 1))  # a row of pixels is an image
@@ -108,7 +114,7 @@ class PixelsMovie(Movie):
         self._flat = ArrayMovie(path, dtype, flat, part, depth)
         self.dtype = self._flat.dtype
         self.shape = (self._flat.shape[0], *places.size)
-        self.axes = replace(Axes(), by=places.by)
+        self.axes = places.axes(seen.replace("X", "YX"))
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""

@@ -82,7 +82,9 @@ class SvdMovie(Movie):
         n_pixels = len(places.where)
         if n_pixels not in u.shape:
             raise UserError(f"{self.path}: U {u.shape}, but {places.by} shows {n_pixels} pixels")
-        return (u if u.shape[0] == n_pixels else u.T), places.size
+        upright = u.shape[0] == n_pixels
+        self.axes = places.axes("YXK" if upright else "KYX")
+        return (u if upright else u.T), places.size
 
     def _of_one_rank(self, u: np.ndarray, svt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return U (pixels, K) and SVT (K, T) with the first components that both have."""
