@@ -328,7 +328,7 @@ def nwb(tmp_path_factory):
         ({"behavior_labels": "running"}, [0, 1, 1, 0]),
         ({"behavior_labels": "bouts/kind"}, [0, 1, 1, 0]),
         ({"behavior_labels": "bouts/kind", "run_label": "rest"}, [1, 0, 0, 1]),
-        ({"behavior_labels": "bouts"}, [1, 1, 1, 1]),
+        ({"behavior_labels": "bouts", "run_label": "walk"}, [1, 1, 1, 1]),  # all intervals
         ({"behavior_labels": "state"}, [0, 1, 1, 1]),  # held from 1.2 s on: middles at 0.5, 1.5, …
         ({"behavior_speed": "milli"}, [0, 1, 1, 0]),
         ({"behavior_speed": "both:1"}, [0, 1, 1, 0]),
@@ -339,6 +339,11 @@ def test_series_and_intervals_of_nwb(nwb, options, labels):
     got = read_behavior(nwb, frames=FRAMES, **options)
     assert got["labels"].tolist() == labels
     np.testing.assert_allclose(got["speed"], [0.1, 20, 3, 0], atol=1e-5)
+
+
+def test_a_table_of_several_states_is_not_taken_for_run(nwb):
+    with pytest.raises(UserError, match=r"run and of others, by its column kind: .* bouts/kind"):
+        read_behavior(nwb, frames=FRAMES, behavior_labels="bouts")
 
 
 def test_what_is_not_in_an_nwb_file_is_answered_by_what_is(nwb):

@@ -19,11 +19,15 @@ class Variable:
 
 @dataclass(frozen=True)
 class Bouts:
-    """Intervals from start (n,) to stop (n,), in s; words (n,): what each is, if that is told."""
+    """Intervals from start (n,) to stop (n,), in s; words (n,): what each is, if that is told.
+
+    `several`: the column of their table in which run stands and other words too, None if none does.
+    """
 
     start: np.ndarray
     stop: np.ndarray
     words: np.ndarray | None = None
+    several: str | None = None
 
 
 @dataclass(frozen=True)

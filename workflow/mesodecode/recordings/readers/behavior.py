@@ -272,6 +272,11 @@ def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None
 
 
 def _of_bouts(trace: Trace) -> np.ndarray:
+    if trace.data.several:
+        raise UserError(
+            f"{trace.path}: {trace.name} holds intervals of run and of others, by its column "
+            f"{trace.data.several}: name it in behavior_labels, {trace.name}/{trace.data.several}"
+        )
     return locomotion.within(*bouts_of(trace), trace.frames.starts)
 
 

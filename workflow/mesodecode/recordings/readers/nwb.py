@@ -26,6 +26,7 @@ from mesodecode.recordings.readers.arrays import (
 from mesodecode.recordings.readers.traces import listed, named, vector
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pynwb
 
 # Columns of a PlaneSegmentation in which converters write what an ROI is called
@@ -260,8 +261,18 @@ def read_variables(
                     rows = rows[rows[key].astype(str) == run_label]
                 start, stop = rows["start_time"].to_numpy(), rows["stop_time"].to_numpy()
                 words = rows[key].astype(str).to_numpy() if key and run_label is None else None
-                found[name] = Bouts(start, stop, words)
+                several = None if key else _of_several(rows, run_label)
+                found[name] = Bouts(start, stop, words, several)
         return found, sorted([*inside, *shown_tables])
+
+
+def _of_several(rows: pd.DataFrame, run_label: str | None) -> str | None:
+    """Return the column of intervals in which `run_label` stands, and other words too."""
+    for name in rows.columns.drop(["start_time", "stop_time"], errors="ignore"):
+        words = set(rows[name].map(str))
+        if run_label in words and len(words) > 1:
+            return name
+    return None
 
 
 def _bouts(times: np.ndarray, edges: np.ndarray, *, told: bool) -> Bouts:
