@@ -24,7 +24,7 @@ SPEED = np.where(RUN, 20.0, 0.0)  # cm/s
 def read(tmp_path):
     def read(name="speed", values=SPEED, **options):
         pd.DataFrame({name: values}).to_csv(tmp_path / "b.csv", index=False)
-        if name != "speed" and "behavior_encoder" not in options:
+        if name != "speed" and not {"behavior_encoder", "behavior_position"} & {*options}:
             options["behavior_speed"] = name
         return read_behavior(tmp_path / "b.csv", frames=FRAMES, **options)
 
@@ -259,6 +259,22 @@ def test_a_wheel_that_is_sampled_too_rarely_for_its_turns_is_said(tmp_path, caps
     line = capsys.readouterr().err
     assert ("every 0.5 s, which tells speeds up to 12 cm/s" in line) == said
     assert ("which tells speeds" in line) == said
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("lap", [15.0, 25.0])
+def test_a_position_that_begins_anew_in_each_lap_is_refused_and_read_as_an_encoder(
+    read, lap, direction
+):
+    """On a belt or a virtual track; 20 cm/s is .67 cm a frame, back by 15 cm would be 430 cm/s."""
+    position = direction * 12 * TURNS % lap
+    with pytest.raises(UserError, match=r"cm between two samples, \d+ times so.*behavior_encoder"):
+        read("x", position, behavior_position="x", speed_unit="cm/s")
+    wheel = {"counts_per_turn": lap, "wheel_circumference": lap}
+    got = read("x", position, behavior_encoder="x", **wheel)
+    np.testing.assert_allclose(got["speed"][:-1], SPEED[:-1], atol=1e-3)
+    there_and_back = np.where(np.arange(T) == 30, 99.0, 12 * TURNS)  # a point that was lost once
+    read("x", there_and_back, behavior_position="x", speed_unit="cm/s")
 
 
 def test_counts_since_the_last_sample_are_no_position(read):

@@ -209,6 +209,7 @@ def speed_of_position(
     for trace in traces:
         way, time = bridged(trace) * factor, _times(trace)
         trace.check_way(way, "cm")
+        _check_laps(trace, way, time)
         ways.append(
             locomotion.velocity_of_encoder(
                 way, time, trace.frames.starts, counts_per_turn=1.0, wheel_circumference=1.0
@@ -220,6 +221,27 @@ def speed_of_position(
         for trace, velocity in zip(traces, ways, strict=True):
             _say_noise(trace, velocity, threshold)
     return speed
+
+
+def _check_laps(trace: Trace, way: np.ndarray, time: np.ndarray) -> None:
+    """Raise UserError if a position (n,) cm begins anew, as that on a belt or a virtual track does.
+
+    Then it goes back by most of its range, always the same way, faster than any mouse or
+    time and again far more than in any other step.
+    """
+    steps, span = np.diff(way), float(np.ptp(way))
+    size, jumps = np.abs(steps), np.abs(steps) > span / 2
+    back = np.flatnonzero(jumps)
+    one_way = abs(np.sign(steps[jumps]).sum()) == len(back) > 0
+    fast = (size[jumps] > FASTEST * np.diff(time)[jumps]).all()
+    apart = len(back) > 1 and size[jumps].min() > 3 * size[~jumps].max(initial=0)
+    if one_way and (fast or apart):
+        raise UserError(
+            f"{trace.path}: {trace.name} goes from {way[back[0]]:.4g} to {way[back[0] + 1]:.4g} cm "
+            f"between two samples, {back.size} times so: a position that begins anew in each lap? "
+            "name it in behavior_encoder, with a lap's length in its own unit as counts_per_turn "
+            "and in cm as wheel_circumference, or write one that runs on"
+        )
 
 
 def _times(trace: Trace) -> np.ndarray:
