@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import ast
-import importlib
 import inspect
 import os
 import pkgutil
@@ -18,11 +15,8 @@ import pandas as pd
 import pytest
 
 from mesodecode import cli
-from mesodecode.cli import options
 from mesodecode.decoders.applied import SignalDecoder
 from mesodecode.running import job_progress
-
-SOURCES = Path(cli.__file__).parents[2]
 
 
 class Reached(Exception):
@@ -76,6 +70,10 @@ def recording(mouse: str, session: str) -> SimpleNamespace:
     )
 
 
+def named(path: Path) -> SimpleNamespace:
+    return SimpleNamespace(session=str(path), made_of=path)
+
+
 ROLES = [[recording("a", "a1")], [recording("a", "a3")], [recording("a", "a2")]]
 SHAP = of(
     "explain.shap_files.read",
@@ -126,6 +124,7 @@ TUNE |= of("recordings.recording.with_labels_of") | {
     "mesodecode.recordings.recording.mice_of": ["m2"],
     "mesodecode.cli.decoders._training.fingerprint": [],
 }
+
 NETWORK = ("settings", "device", "data", "split")
 
 # line, function that does the work, what stands in for files, what must arrive
@@ -271,6 +270,138 @@ WIRED = {
         | {"mesodecode.encoding.study.is_encoding": True},
         {"rows": Path("b"), "path": Path("e.csv")},
     ),
+    "live: reference": (
+        "--weights gru.pt --source m.tif --show --reference r.h5",
+        "live.setting_up.Member",
+        LIVE
+        | of("live.setting_up.read_recording", "live.setting_up._compile")
+        | of("live.setting_up.Corrections", "live.setting_up.Watch")
+        | {
+            "mesodecode.live.setting_up._as_known": ({"channels": 1, "dff": "none"}, None),
+            "mesodecode.live.setting_up._frame_rate": 25.0,
+        },
+        {"rate": 25.0, "reference": Path("r.h5")},
+    ),
+    "map-mice": (
+        "--maps a.h5 --null-maps n1.h5 n2.h5 --out o --figure f",
+        "explain.map_mice.over_mice",
+        of("explain.maps.read"),
+        {"scores": [Path("a.h5")], "null": [Path("n1.h5"), Path("n2.h5")]},
+    ),
+    "shap-pixels": (
+        "--weights w.pt --recordings r.h5 --background-recordings b.h5 --decoder cnn --windows 5 "
+        "--background 6 --output logit --seed 7 --out o --figure f",
+        "explain.pixel_shap.pixel_shap",
+        of("decoders.applied.load", "recordings.recording.read_recordings")
+        | of("recordings.recording.target_of"),
+        {
+            "loaded": Path("w.pt"),
+            "recordings": [Path("r.h5")],
+            "background_recordings": [Path("b.h5")],
+            "decoder": "cnn",
+            "windows": 5,
+            "background": 6,
+            "output": "logit",
+            "seed": 7,
+        },
+    ),
+    "shap-pixels: decoder": (
+        "--weights w.pt --cnn c.pt --recordings r.h5 --device cuda --threads 3 --out o --figure f",
+        "decoders.applied.load",
+        {"mesodecode.decoders.device.resolve_device": lambda *asked: asked},
+        {"path": Path("w.pt"), "cnn": Path("c.pt"), "device": ("cuda", 3)},
+    ),
+    "shap-pixels: figure": (
+        "--weights w.pt --recordings r.h5 --decoder net --name mine --out o --figure f",
+        "base.plots.save",
+        of("decoders.applied.load", "recordings.recording.read_recordings")
+        | of("recordings.recording.target_of", "explain.pixel_figure.draw")
+        | of("explain.pixel_figure.caption", "explain.pixel_shap.pixel_shap"),
+        {"prefix": "f", "title": "mine: pixels that move net"},
+    ),
+    "cutout-times": (
+        "--scores a.tsv b.tsv --recording r.h5 --masks squares --name mine --out o --figure f",
+        "base.plots.save",
+        {**CUTOUT, "mesodecode.explain.cutout_tables.read_rows": pd.DataFrame({"decoder": ["net"]})}
+        | of("explain.cutout_tables.times_table", "explain.cutout_times_figure.draw")
+        | of("explain.cutout_tables.kind_of", "explain.cutout_times_figure.caption"),
+        {"prefix": "f", "title": "mine: when net needs areas"},
+    ),
+    "image-shift": (
+        "--recordings a.h5 b.h5 --out o.tsv",
+        "base.tables.write_table",
+        of("recordings.recording.read_recordings")
+        | {"mesodecode.shift.images.table": lambda found: found},
+        {"table": [Path("a.h5"), Path("b.h5")], "path": "o.tsv"},
+    ),
+    "encoding-report: truth": (
+        "--config c.json --summary s.tsv --neurons n.tsv --truth t1.h5 t2.h5 --out o",
+        "encoding.truth.sentences",
+        of("base.tables.read_table"),
+        {"neurons": Path("n.tsv"), "truths": [Path("t1.h5"), Path("t2.h5")]},
+    ),
+    "score-encoding": (
+        "--predictions p --models net --folds s.fold-1 --permutations 5 --seed 7 --out o",
+        "encoding.scores.score_session",
+        of("encoding.predictions.read_predictions"),
+        {"parts": [Path("p/net/s.fold-1.h5")], "permutations": 5, "seed": 7},
+    ),
+    "train-encoding: folds": (
+        "--responses a b --by sessions --folds 4 --fold test-b --out o --weights w --history h",
+        "encoding.study.make_folds",
+        {"mesodecode.encoding.responses.read_responses": named},
+        {"sessions": ["a", "b"], "by": "sessions", "k": 4},
+    ),
+    "train-encoding: images": (
+        "--responses a --folds 4 --fold-seed 7 --fold a.fold-3 --out o --weights w --history h",
+        "encoding.folds.split_images",
+        {"mesodecode.encoding.responses.read_responses": named},
+        {"data": Path("a"), "number": 3, "k": 4, "seed": 7},
+    ),
+    "train-encoding: checkpoint": (
+        "--responses a --fold f --out o --weights w --history h --checkpoint k.pt "
+        "--checkpoint-every 9",
+        "decoders.checkpoint.Checkpoint",
+        {
+            "mesodecode.cli.encoding._data.of_network": ({}, *NETWORK[1:]),
+            "mesodecode.base.files.sha256": str,
+        },
+        {"path": Path("k.pt"), "every": 9.0},
+    ),
+    "power": (
+        "--auc a.tsv --by kind --mouse animal --only x --mice 5 6 --allocations 2 --power 0.7 "
+        "--level 0.01 --out o",
+        "scores.mouse_power.smallest_differences",
+        {"mesodecode.base.tables.read_table": pd.DataFrame({"auc": [0.9], "kind": ["x"]})},
+        {
+            "by": "kind",
+            "mouse": "animal",
+            "only": ["x"],
+            "mice": [5, 6],
+            "allocations": [2],
+            "power": 0.7,
+            "level": 0.01,
+        },
+    ),
+    "power: where": (
+        "--auc a.tsv --where kind=x --out o",
+        "scores.published_tests.select",
+        of("base.tables.read_table"),
+        {"table": "a.tsv", "where": {"kind": "x"}},
+    ),
+    "power: protocols": (
+        "--auc a.tsv --by kind --only x --across-protocols --out o",
+        "cli.scores.power.check_protocols",
+        {"mesodecode.base.tables.read_table": pd.DataFrame({"auc": [0.9], "kind": ["x"]})},
+        {"by": "kind", "only": ["x"], "across": True},
+    ),
+    "variants": (
+        "--config c.json --auc a.tsv --qc q.tsv --shift s.tsv --out o --figure f",
+        "scores.multiverse.table",
+        of("base.tables.read_table", "scores.multiverse.families")
+        | {"mesodecode.study.study.load": SimpleNamespace(decoders={}, variant=str)},
+        {"auc": "a.tsv", "shift": "s.tsv"},
+    ),
 }
 
 
@@ -294,47 +425,3 @@ def test_warm_tells_snakemake_to_show_one_line(monkeypatch, words, said):
     found = arguments(monkeypatch, line, "mesodecode.running.warm.serve", {})
     assert found["command"] == ["snakemake", "--cores", "2"]
     assert os.environ[job_progress.VARIABLE] == said
-
-
-# --- all verbs: no flag that does nothing --------------------------------------------------------
-
-
-def read_of(module: str, done: set[str]) -> tuple[set[str], set[str]]:
-    """Return flags and schemas that a module of a verb, or one that its flags go to, reads."""
-    flags, schemas = set(), set()
-    path = SOURCES / (module.replace(".", "/") + ".py")
-    if module in done or not path.is_file():
-        return flags, schemas
-    done.add(module)
-    for node in ast.walk(ast.parse(path.read_text())):
-        match node:
-            case ast.Attribute(value=ast.Name(id="args"), attr=name):
-                flags.add(name)
-            case ast.Attribute(value=ast.Name(id="options"), attr="with_measures"):
-                flags |= {"recordings", "measures"}
-            case ast.Call(
-                func=ast.Attribute(attr="settings_of"), args=[_, ast.Constant(value=name)]
-            ):
-                schemas.add(name)
-                flags.add("tuned")  # which it reads
-            case ast.ImportFrom(module=str(room), names=names) if room.startswith(
-                ("mesodecode.cli", "mesodecode.live.setting_up")
-            ):
-                for one in [room, *(f"{room}.{name.name}" for name in names)]:
-                    if one != "mesodecode.cli.options":
-                        more = read_of(one, done)
-                        flags |= more[0]
-                        schemas |= more[1]
-    return flags, schemas
-
-
-@pytest.mark.parametrize("verb", cli.VERBS)
-def test_every_flag_of_a_verb_is_read(verb, monkeypatch):
-    name = f"mesodecode.cli.{cli.VERBS[verb]}"
-    asked = set()
-    monkeypatch.setattr(options, "add_settings", lambda parser, schema: asked.add(schema))
-    parser = argparse.ArgumentParser(add_help=False)
-    importlib.import_module(name).add_arguments(parser)
-    flags, schemas = read_of(name, set())
-    assert {action.dest for action in parser._actions} - flags == set()
-    assert asked - schemas == set()
