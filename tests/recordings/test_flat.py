@@ -36,6 +36,25 @@ def test_frames_are_read_upright(tmp_path, case):
     np.testing.assert_array_equal(read(tmp_path / name, **options), FRAMES)
 
 
+@pytest.mark.parametrize("level", [150, 4000, 60000])
+@pytest.mark.parametrize("bright", [0.0, 0.5])
+def test_bytes_the_other_way_are_said(tmp_path, capsys, level, bright):
+    """A vignette and noise of 1 %, as LabVIEW writes it, and an image that is noise alone."""
+    rows, columns = np.mgrid[:64, :80]
+    shade = 1 - bright * ((rows - 32) ** 2 + (columns - 40) ** 2) / 2624
+    noise = 1 + 0.01 * np.random.default_rng(0).normal(size=(64, 80))
+    frame = np.clip(level * shade * noise, 0, 65535).astype("u2")
+    for written, asked in (("<u2", ">u2"), (">u2", "uint16"), (">u2", ">u2"), ("<u2", "uint16")):
+        frame.astype(written).tofile(tmp_path / "a.bin")
+        read(tmp_path / "a.bin", shape=(64, 80), dtype=asked)
+        wrong = (asked == ">u2") != (written == ">u2")
+        line = capsys.readouterr().err
+        if bright and level > 256:
+            assert (f"movie_dtype: '{written}'" in line) == wrong
+        else:
+            assert not line or wrong  # of noise, and of one byte, either is as likely
+
+
 def test_wavelengths_and_colours_take_turns(tmp_path):
     two = np.stack([FRAMES, FRAMES + 1], axis=1)
     two.tofile(tmp_path / f"m_2_{H}_{W}_uint16.dat")

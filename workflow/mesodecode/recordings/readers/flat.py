@@ -22,8 +22,10 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie
 from mesodecode.recordings.readers import mapped, mat
+from mesodecode.recordings.readers.clocks import say
 from mesodecode.study import file_formats
 
+SEEN = 1 << 20  # pixels of a first frame by which the order of their bytes is judged
 _TYPES = {"single": "float32", "double": "float64"}  # as MATLAB calls them
 TRIAL = re.compile(rf"Frames_(?:\d+_\d+_\d+_(?:{file_formats.PIXEL_TYPES})_)?(?P<trial>\d+)")
 
@@ -70,7 +72,33 @@ def open_flat(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
     shape = tuple(n_frames if axis == "T" else layout.lengths[axis] for axis in layout.letters)
     by = "movie_axes" if asked.axes else "the file" if layout.by != "movie_shape" else None
     read = mapped.reader(path, layout.dtype, shape, layout.offset)
+    _say_bytes(path, layout)
     yield ArrayMovie(path, layout.dtype, Axes(layout.letters, by, shape), read)
+
+
+def _say_bytes(path: Path, layout: Layout) -> None:
+    """Say so if whole numbers differ less from their neighbours with their bytes exchanged.
+
+    LabVIEW writes the high byte first.
+    """
+    if layout.dtype.kind not in "iu" or layout.dtype.itemsize < 2:
+        return
+    count = min(layout.frame_bytes // layout.dtype.itemsize, SEEN)
+    values = np.fromfile(path, layout.dtype, count, offset=layout.offset)
+    if _rough(values.byteswap()) < 0.5 * _rough(values):
+        other = "<>"[layout.dtype.newbyteorder("=") == layout.dtype] + layout.dtype.str[1:]
+        say(
+            f"{path}: read as {layout.dtype}, neighbouring pixels differ as noise does, and far "
+            f"less with their bytes the other way: if the mean image on the page of `mesodecode "
+            f"qc` is noise, set movie_dtype: '{other}'"
+        )
+
+
+def _rough(values: np.ndarray) -> float:
+    """Return how much each value differs from the next, by how much all differ; noise: about 1."""
+    values = values.astype(np.float64)
+    spread = np.abs(values - np.median(values)).mean()
+    return float(np.abs(np.diff(values)).mean() / spread) if spread and len(values) > 1 else 0.0
 
 
 def layout_of(path: Path, asked: Asked) -> Layout:
