@@ -51,6 +51,30 @@ def test_trace_is_read_in_its_own_unit_and_as_it_is(tmp_path):
     assert values.tolist() == [1.5, -2, 3, 4, 5, 6.25]  # signed, unlike a speed
 
 
+@pytest.mark.parametrize(
+    ("name", "unit"), [("pupil (mm)", "mm"), ("pupil [px²]", "px²"), ("pupil", ""), ("pupil_2", "")]
+)
+def test_the_unit_of_a_trace_is_that_in_its_columns_name(tmp_path, name, unit):
+    path = behavior(tmp_path, **{name: np.arange(6.0)})
+    target, _ = read_target(path, "pupil", FRAMES, {}, {}, variable=name)
+    assert target.unit == unit
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"), [([4, 5, 12], "up to 2 in a row"), ([0, 1, 2], "up to 3 in a row (held at")]
+)
+def test_how_long_a_trace_is_unknown_is_said(tmp_path, capsys, lost, words):
+    values = np.arange(20.0)
+    values[lost] = np.nan
+    path = behavior(tmp_path, pupil=values)
+    _, got = read_target(path, "pupil", Frames(20, 10.0), {}, {})
+    expected = np.arange(20.0) if lost[0] else np.maximum(np.arange(20.0), 3)
+    np.testing.assert_allclose(got, expected)
+    line = capsys.readouterr().err
+    assert f"interpolated in 15.0% of its samples (NaN), {words}" in line
+    assert ("held" in line) == (lost[0] == 0)
+
+
 def test_faster_samples_are_averaged_within_a_frame(tmp_path):
     time = np.arange(24) / 40  # four samples a frame of 0.1 s
     path = behavior(tmp_path, t=time, whisking=np.repeat(np.arange(6.0), 4) + [0, 1, 2, 3] * 6)

@@ -268,6 +268,12 @@ def bridged(trace: Trace) -> np.ndarray:
             "or unlikely by the table's likelihood); name another point, or cut these parts out"
         )
     if lost:
-        say(f"{trace.path}: {trace.name} is interpolated in {lost:.1%} of its samples (NaN)")
+        at = np.flatnonzero(known)
+        longest = np.diff(at, prepend=-1, append=len(values)).max() - 1
+        ends = " (held at an end)" if at[0] or at[-1] + 1 < len(values) else ""
+        say(
+            f"{trace.path}: {trace.name} is interpolated in {lost:.1%} of its samples (NaN), up to "
+            f"{longest} in a row{ends}"
+        )
     numbers = finite(values[known], trace.name, trace.path).astype(np.float64)
     return np.interp(np.arange(len(values)), np.flatnonzero(known), numbers)
