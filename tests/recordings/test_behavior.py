@@ -355,3 +355,15 @@ def test_what_is_not_in_an_nwb_file_is_answered_by_what_is(nwb):
         read_behavior(nwb, frames=FRAMES, behavior_speed="odd")
     with pytest.raises(UserError, match="bouts holds intervals; needs a value a sample"):
         read_behavior(nwb, frames=FRAMES, behavior_speed="bouts")
+
+
+@pytest.mark.parametrize("rate", [30.0, 15.0])
+def test_a_sample_a_frame_tells_a_wrong_frame_rate(tmp_path, rate):
+    time, speed = np.arange(900) / 20, np.arange(900) % 2
+    save_table(tmp_path / "b.csv", speed=speed, time=time)
+    names = {"behavior_speed": "speed", "behavior_time": "time"}
+    with pytest.raises(UserError, match=r"as the movie has frames, 900, but 20 a second, not"):
+        read_behavior(tmp_path / "b.csv", **names, frames=Frames(900, rate))
+    for frames in (Frames(900, 20.0), Frames(899, 30.0)):
+        got = read_behavior(tmp_path / "b.csv", **names, frames=frames)
+        assert len(got["speed"]) == frames.count

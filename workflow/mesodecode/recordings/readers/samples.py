@@ -316,6 +316,8 @@ def check_spans(
             f"s, but the movie lasts {movie:.4g} s ({frames.count} frames); {hint} (s, if it is)"
         )
     check_part(lasts, frames, name, path)
+    if fits(1.0) or not (guessed and any(map(fits, UNITS.values()))):
+        _check_rate(time, frames, name, path)
     spare = max(usual, frames.lasts)
     if time[0] > starts[0] + spare or time[-1] < starts[-1] - spare:
         words = "both need one clock and one span"
@@ -354,6 +356,19 @@ def check_part(lasts: float, frames: Frames, name: str, path: str | Path) -> Non
     if frames.time is None and share < SMALL_PART:
         letters = other(frames.orders, lasts * frames.rate, NEAR)
         _refuse_part(share, letters, lasts, frames, name, path)
+
+
+def _check_rate(time: np.ndarray, frames: Frames, name: str, path: str | Path) -> None:
+    """Raise UserError if samples are one a frame by their number, but not by `frame_rate`."""
+    steps = np.diff(time)
+    usual, mean = float(np.median(steps)), float(steps.mean())
+    one_each = frames.time is None and len(time) == frames.count and abs(usual / mean - 1) < NEAR
+    if one_each and min(abs(step * frames.rate - 1) for step in (usual, mean)) > NEAR:
+        raise UserError(
+            f"{path}: {name} has as many samples as the movie has frames, {frames.count}, but "
+            f"{1 / mean:.4g} a second, not {frames.rate:g}: correct frame_rate, or say in "
+            "frame_times when the frames were taken"
+        )
 
 
 def _refuse_part(
