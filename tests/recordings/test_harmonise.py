@@ -11,6 +11,7 @@ import pytest
 from make_recordings import write_recording
 from mesodecode.cli import main
 from mesodecode.recordings import harmonise
+from mesodecode.recordings.harmonise import common_areas
 from mesodecode.recordings.recording import read_recording
 
 N = 12
@@ -141,6 +142,17 @@ def test_common_areas_are_those_of_all_in_the_order_of_the_first(tmp_path, capsy
         "3.h5: no area in common with the recordings before it: it has x, y, z, they a, b, c"
         in (error)
     )
+
+
+def test_areas_that_are_not_in_all_are_said_and_those_that_look_like_one(tmp_path, capsys):
+    first = recorded(tmp_path / "1.h5", names=("V1", "M1_L", "M1_R"))
+    second = recorded(tmp_path / "2.h5", names=("m1 left", "V1", "RSP"))
+    assert common_areas([first, second], {}) == ["V1"]
+    line = capsys.readouterr().err
+    assert "of all recordings: 1; left out, since not in all: M1_L, M1_R, m1 left, RSP;" in line
+    assert "'M1_L' and 'm1 left' look like one area: name them alike" in line and "RSP'" not in line
+    assert common_areas([first], {}) == ["V1", "M1_L", "M1_R"]
+    assert capsys.readouterr().err == ""
 
 
 def test_what_corrections_kept_of_each_frame_follows(tmp_path):

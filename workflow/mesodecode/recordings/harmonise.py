@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -29,6 +31,7 @@ MADE = ("frames", "labels", "pixel_mean", "stack_sd", "segment", "time", "speed"
 MADE += ("target",)
 KEPT = ("shifts", "reference")  # of each frame, by corrections
 SHOWN = 10  # names in an error
+SIDES = {"left": "l", "lh": "l", "right": "r", "rh": "r"}  # as names of areas have hemispheres
 
 
 class Resampled:
@@ -232,9 +235,11 @@ def own_areas(recording: Recording, names: Mapping[str, str]) -> list[str]:
 def common_areas(paths: Iterable[str | Path], names: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Return the areas that all recordings have, in the order of the first.
 
-    `names`: session -> what areas of it are called by all. Raises UserError if there are none.
+    `names`: session -> what areas of it are called by all. A line says which others there are, and
+    which of them look like one under two names. Raises UserError if there are none.
     """
     common: list[str] | None = None
+    seen: dict[str, None] = {}
     for path in paths:
         recording = read_recording(path)
         here = own_areas(recording, names.get(recording.session, {}))
@@ -245,7 +250,26 @@ def common_areas(paths: Iterable[str | Path], names: Mapping[str, Mapping[str, s
                 f"they {_shown(common or [])}; name areas alike in by_cohort: area_names"
             )
         common = left
+        seen |= dict.fromkeys(here)
+    others = [area for area in seen if area not in (common or [])]
+    if others:
+        alike = defaultdict(list)
+        for area in seen:
+            alike[_plain(area)].append(f"'{area}'")
+        several = "; ".join(" and ".join(one) for one in alike.values() if len(one) > 1)
+        more = f"; {several} look like one area: name them alike in by_cohort: area_names"
+        print(
+            f"areas of all recordings: {len(common or [])}; left out, since not in all: "
+            f"{_shown(others)}{more if several else ''}",
+            file=sys.stderr,
+        )
     return common or []
+
+
+def _plain(area: str) -> str:
+    """Return an area's name without case, marks and ways to write a hemisphere: M1_L, m1 left."""
+    words = re.findall(r"[a-z]+|\d+", area.lower())
+    return "".join(SIDES.get(word, word) for word in words)
 
 
 def _shown(names: Sequence[str]) -> str:
