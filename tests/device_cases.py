@@ -386,6 +386,18 @@ CASES = {
             needs=("cutout",),
         ),
     ],
+    "shap-pixels": [
+        case(
+            f"shap-pixels --weights {weights} --recordings {TEST} --windows 2 --background 2 "
+            f"--figure {{here}}/pixels --out {{here}}/{out}",
+            out,
+            needs=needs,
+        )
+        for weights, out, needs in (
+            (FINE, "pixels.h5", ("finetune",)),
+            (f"{LSTM} --cnn {CNN}", "pixels_frozen.h5", ("train-rnn",)),
+        )
+    ],
     "shift": [
         case(f"{SHIFT} --out {{here}}/shift.tsv", "shift.tsv", needs=SHIFTED),
         case(
