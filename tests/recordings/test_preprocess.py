@@ -497,7 +497,7 @@ def test_recordings_of_one_size_are_read_together(tmp_path):
 def test_a_list_stands_for_its_recordings(tmp_path):
     m1 = [make_recording(tmp_path, s, "m1") for s in ("b", "a")]
     m2 = make_recording(tmp_path, "c", "m2")
-    (tmp_path / "m1.txt").write_text(f"{m1[0]}\n{m1[1]}\n\n")
+    (tmp_path / "m1.txt").write_text(f"# 2026-11-28T20:00:00Z\n{m1[0]}\n{m1[1]}\n\n")
     train, test = read_roles([tmp_path / "m1.txt"], [m2])
     assert ([r.session for r in train], [r.session for r in test]) == (["b", "a"], ["c"])
     assert [r.session for r in read_recordings([m2, tmp_path / "m1.txt"])] == ["c", "b", "a"]
@@ -506,7 +506,7 @@ def test_a_list_stands_for_its_recordings(tmp_path):
     m1[1].unlink()
     with pytest.raises(UserError, match=r"m1\.txt: lists .*a\.h5, which is not there"):
         read_recordings([tmp_path / "m1.txt"])
-    (tmp_path / "m1.txt").write_text("\n")
+    (tmp_path / "m1.txt").write_text("# 2026-11-28T20:00:00Z\n\n")
     with pytest.raises(UserError, match=r"m1\.txt: lists no recordings"):
         read_recordings([tmp_path / "m1.txt"])
 

@@ -154,7 +154,7 @@ def test_another_target_has_its_own_score_in_column_words_and_figure(
     words = ["cohorts", "--auc", str(tmp_path / "s.tsv"), "--out", str(tmp_path / "c.tsv")]
     words += ["--figure", str(tmp_path / "c"), "--config", str(tmp_path / "config.yaml")]
     assert main(words) == 0
-    kind = targets.KINDS[targets.kind_of(target)]
+    kind = targets.kind_named(target)
     rows = read_table(
         tmp_path / "c.tsv", cohort_matrix.columns_of(kind), cohort_matrix.numbers_of(kind)
     )

@@ -13,7 +13,7 @@ include: "functions/scores.smk"
 
 from mesodecode.study import targets
 
-SCORED = targets.KINDS[targets.kind_of(STUDY.config["target"])]
+SCORED = targets.kind_named(STUDY.config["target"])
 SCORE_TABLE = RESULTS / f"tables/{SCORED.table}.tsv"
 CONFUSION = [RESULTS / "tables/confusion.tsv"] if SCORED.name == "states" else []
 COMPARISONS = STUDY.config["comparisons"]

@@ -156,6 +156,21 @@ def file_of(value: str) -> str | None:
     return value.removeprefix("file:") if value.startswith("file:") else None
 
 
+def listed(path: str | Path, what: str) -> list[Path]:
+    """Return the files that a path stands for: itself, or the lines of a list (.txt).
+
+    Lines that begin with # are words. Raises UserError if a list names nothing; `what`: such as
+    "recordings".
+    """
+    if Path(path).suffix != ".txt":
+        return [Path(path)]
+    lines = (line.strip() for line in Path(path).read_text().splitlines())
+    paths = [Path(line) for line in lines if line and not line.startswith("#")]
+    if not paths:
+        raise UserError(f"{path}: lists no {what}; write one path a line")
+    return paths
+
+
 def matching(path: str | Path) -> list[Path]:
     """Return the files that `path` names: itself, or those that match it as a pattern (* ? []).
 

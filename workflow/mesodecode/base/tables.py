@@ -73,9 +73,19 @@ def read_scores(path: str | Path, metric: str, columns: Iterable[str] = ()) -> p
     return table[[*names, metric]].rename(columns={metric: "auc"})
 
 
+def header(path: str | Path) -> list[str]:
+    """Return the names of a table's columns, without reading it; [] if it is none."""
+    path = Path(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file, delimiter=_separator(path)), [])
+    except (ValueError, csv.Error):
+        return []  # no table: `read_table` says so
+    return [name.strip() for name in names]
+
+
 def _check_header(path: Path) -> None:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        names = [name.strip() for name in next(csv.reader(file, delimiter=_separator(path)), [])]
+    names = header(path)
     twice = {name for name in names if name and names.count(name) > 1}
     if twice:
         raise UserError(f"{path}: two columns are called {min(twice)}; rename one")

@@ -66,6 +66,13 @@ def check_given(allocation: Allocation, mice: Iterable[str]) -> None:
         )
 
 
+def check_target(trained: Any, sessions: Sequence[Any], path: Path) -> None:
+    """Raise UserError unless a model, of the file `path`, decodes the target of all sessions."""
+    target = Target.of_settings(trained.settings)
+    for one in sessions:
+        target.check_same(one.target, path)
+
+
 def allocated(
     trained: Any, sessions: Sequence[Any], weights: Path, *, validates: bool
 ) -> Allocation:
@@ -76,9 +83,7 @@ def allocated(
     has seen a mouse to test, decodes another target than `sessions` have, or a validation mouse is
     not among them.
     """
-    target = Target.of_settings(trained.settings)
-    for one in sessions:
-        target.check_same(one.target, weights)
+    check_target(trained, sessions, weights)
     mice = mice_of(sessions)
     known = trained.valid_mice if validates else ()
     allocation = trained.allocate([mouse for mouse in mice if mouse not in known])

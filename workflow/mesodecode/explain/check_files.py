@@ -78,5 +78,9 @@ def checked(target: Target, **found: Any) -> MapCheck:
     """Return what is found, of a decoder of a target."""
     if target == Target():
         return MapCheck(**found)
-    about = {"target_name": target.name, "target_unit": target.unit}
-    return TargetCheck(**found, **about, target_states=target.states)
+    return TargetCheck(
+        **found,
+        target_name=target.name,
+        target_unit=target.unit,
+        target_states=target.states,
+    )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import UserError
-from mesodecode.base.tables import read_table
+from mesodecode.base.tables import header, read_table
 from mesodecode.decoders.predictions import ATTRIBUTES
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.study.targets import KINDS, Kind
@@ -77,9 +77,9 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def _read(path: str | Path) -> pd.DataFrame:
-    header = read_table(path).columns
-    kind = kind_of(header)
-    table = read_table(path, columns_of(kind), (*scores_of(kind), *signed_of(header)))
+    columns = header(path)
+    kind = kind_of(columns)
+    table = read_table(path, columns_of(kind), (*scores_of(kind), *signed_of(columns)))
     frames = frames_of(table)
     return table.assign(**table[frames].apply(pd.to_numeric, errors="coerce"))
 

@@ -102,20 +102,21 @@ def check_shap(
     others = [one for one in signed if _of_others(one.test_mouse, allocation.test)]
     says = [_says(theirs, rois, windows.columns, draws, rng) for theirs in by_output(others)]
     found = deletion.curves(windows, orders, says if others else ())
-    about, frame, rate = target.name, random_map.frame, recordings[0].frame_rate
     return checked(
         target,
         allocation=allocation.id,
         test_mouse=allocation.joined("test"),
         unit=units,
         randomised=random_map.mean_abs.sum(axis=0)[windows.columns],
-        planted=planted_rois(truth, numbers, about),
+        planted=planted_rois(truth, numbers, target.name),
         share=np.array(windows.shares),
         auc_intact=found.auc_intact,
         n_windows=found.n,
         **found.parts(),
-        planted_times=planted_times(truth, numbers, frame, rate, about),
-        planted_signs=planted_signs(truth, numbers, about),
+        planted_times=planted_times(
+            truth, numbers, random_map.frame, recordings[0].frame_rate, target.name
+        ),
+        planted_signs=planted_signs(truth, numbers, target.name),
         noisy=np.array(noisy).reshape(-1, len(rois))[:, windows.columns],
     )
 

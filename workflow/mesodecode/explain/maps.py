@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mesodecode.base import files
 from mesodecode.base.files import UserError
-from mesodecode.base.tables import read_table
+from mesodecode.base.tables import header
 from mesodecode.explain import cutout_tables, shap_files
 
 
@@ -68,8 +69,7 @@ def _complete(scores: pd.DataFrame) -> pd.DataFrame:
 def scored_by(paths: Sequence[str | Path]) -> str:
     """Return what maps of a cut-out are losses of, in words; those of SHAP are of none: AUC."""
     first = listed(paths)[0]
-    columns = read_table(first).columns if first.suffix == ".tsv" else ()
-    return cutout_tables.kind_of(columns).axis
+    return cutout_tables.kind_of(header(first) if first.suffix == ".tsv" else ()).axis
 
 
 def listed(paths: Sequence[str | Path]) -> list[Path]:
@@ -77,16 +77,7 @@ def listed(paths: Sequence[str | Path]) -> list[Path]:
 
     Raises UserError if a list is empty.
     """
-    return [file for path in paths for file in _lines(path)]
-
-
-def _lines(path: str | Path) -> list[Path]:
-    if Path(path).suffix != ".txt":
-        return [Path(path)]
-    files = [Path(line) for line in Path(path).read_text().splitlines() if line]
-    if not files:
-        raise UserError(f"{path}: lists no maps; write one path a line")
-    return files
+    return [file for path in paths for file in files.listed(path, "maps")]
 
 
 def _of_shap(maps: Sequence[shap_files.Map]) -> pd.DataFrame:

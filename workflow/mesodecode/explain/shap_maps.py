@@ -79,14 +79,17 @@ def shap_map(
     rates = {recording.frame_rate for recording in recordings}
     names = recordings[0].roi_names or ()
     about = {
-        **{"decoder": decoder, "allocation": allocation.id},
-        **{"test_mouse": allocation.joined("test"), "method": settings["method"]},
+        "decoder": decoder,
+        "allocation": allocation.id,
+        "test_mouse": allocation.joined("test"),
+        "method": settings["method"],
         "output": target.kind.explained or settings["output"],
         "frame": offsets(half, shift, bool(trained.settings.get("causal"))),
         "roi": np.array(rois),
         "names": tuple(names[roi - 1] for roi in rois) if names else (),
         "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
-        **{"n_windows": len(at), "n_background": len(background)},
+        "n_windows": len(at),
+        "n_background": len(background),
         "background_from": "train" if background_recordings else "test",
     }
     return _map_of(made, target, about)
@@ -113,7 +116,8 @@ def _map_of(made: Sequence[Sums], target: Target, about: Mapping[str, Any]) -> M
     each = {key: np.array([means[key] for means in found]) for key in VALUES}
     return TargetMap(
         **about,
-        **{"target_name": target.name, "target_unit": target.unit},
+        target_name=target.name,
+        target_unit=target.unit,
         target_states=target.states,
         mean_abs=each["mean_abs"].mean(axis=0),
         each_abs=each["mean_abs"],

@@ -23,6 +23,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
@@ -177,17 +178,13 @@ def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:
 
 
 def listed(path: str | Path) -> list[Path]:
-    """Return the recordings that a path stands for: itself, or the lines of a list (.txt).
+    """Return the recordings that a path stands for, as `files.listed`.
 
-    Raises UserError if a list names nothing, or a file that is not there.
+    Raises UserError as that, and if a list names a file that is not there.
     """
-    if Path(path).suffix != ".txt":
-        return [Path(path)]
-    paths = [Path(line) for line in Path(path).read_text().splitlines() if line.strip()]
-    if not paths:
-        raise UserError(f"{path}: lists no recordings; write one path a line")
+    paths = files.listed(path, "recordings")
     missing = [recording for recording in paths if not recording.exists()]
-    if missing:
+    if missing and Path(path) not in paths:
         raise UserError(
             f"{path}: lists {missing[0]}, which is not there; make it again, with "
             f"`snakemake --forcerun preprocess`, or correct the list"

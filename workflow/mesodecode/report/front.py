@@ -33,7 +33,7 @@ def page(
     and `certainty` are sentences, the first answer in one; `worries` are (sentence, section that
     says more); `unasked`: what no section of this report looks at.
     """
-    scored = targets.KINDS[targets.kind_of(config["target"])]
+    scored = targets.kind_named(config["target"])
     table = tables[scored.table].dropna(subset=[scored.metric])
     table, known = _asked(config, table)
     answer, best = (

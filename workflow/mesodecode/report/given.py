@@ -19,7 +19,7 @@ def read_tables(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[
     Raises UserError if one that every report needs is not among them, and for what `by_name`
     refuses.
     """
-    scored = targets.KINDS[targets.kind_of(config["target"])].table
+    scored = targets.kind_named(config["target"]).table
     needed = ("allocations", scored, f"session_{scored}", "cohort")
     readers = {
         name: read

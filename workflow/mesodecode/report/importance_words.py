@@ -14,7 +14,7 @@ from mesodecode.study import targets
 
 def importance(settings: Mapping[str, Any], target: str = "run") -> str:
     """Return the words for an importance analysis: attributions, or areas hidden."""
-    decoder, kind = settings["decoder"], targets.KINDS[targets.kind_of(target)]
+    decoder, kind = settings["decoder"], targets.kind_named(target)
     checks = {key: item for key, item in settings.get("checks", {}).items() if item}
     checked = f" Its checks: {listed(checks)}." if checks not in ({}, {"frames": 500}) else ""
     settings = {key: item for key, item in settings.items() if key != "checks"}

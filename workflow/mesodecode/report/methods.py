@@ -98,7 +98,7 @@ def cohorts(config: Mapping[str, Any]) -> str:
     if not named:
         return ""
     text = f" Mice are of {counted(len(named), 'cohort')}: {joined(named)}."
-    axis = targets.KINDS[targets.kind_of(config["target"])].axis
+    axis = targets.kind_named(config["target"]).axis
     intervals = "with 95 % intervals of Student's t over mice"
     if config["allocation"]["cohorts"] in ("leave_out", "mixed"):
         scores = "AUCs" if axis == "AUC" else f"Scores ({axis})"
@@ -178,7 +178,7 @@ def searches(config: Mapping[str, Any]) -> str:
     ]
     if not made:
         return ""
-    score = targets.KINDS[targets.kind_of(config["target"])].axis
+    score = targets.kind_named(config["target"]).axis
     return (
         f"{'. '.join(made)}. First tried are the settings above, where the search holds them; "
         "the others come from a tree-structured Parzen estimator [@bergstra2011] of Optuna "

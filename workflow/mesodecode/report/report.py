@@ -42,7 +42,7 @@ def render(
     `given.find_figures`. Raises UserError if the config lacks a setting or a figure is of
     another kind.
     """
-    scored = targets.KINDS[targets.kind_of(config["target"])]
+    scored = targets.kind_named(config["target"])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

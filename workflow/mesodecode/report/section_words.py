@@ -90,15 +90,21 @@ def auc(config: Mapping[str, Any], tables: Tables) -> Words:
 
 
 SCORE_NAMES = {
-    **{"n_frames": "Frames", "r2": "R²", "correlation": "Correlation", "ceiling": "Ceiling of R²"},
-    **{"null_r2": "R² of shifted values", "p_shift": "p of shifts", "macro_auc": "Macro AUC"},
-    **{"null_macro_auc": "Macro AUC of shifted states", "accuracy": "Accuracy"},
+    "n_frames": "Frames",
+    "r2": "R²",
+    "correlation": "Correlation",
+    "ceiling": "Ceiling of R²",
+    "null_r2": "R² of shifted values",
+    "p_shift": "p of shifts",
+    "macro_auc": "Macro AUC",
+    "null_macro_auc": "Macro AUC of shifted states",
+    "accuracy": "Accuracy",
 }
 
 
 def scores(config: Mapping[str, Any], tables: Tables) -> Words:
     """The scores of a target that is not run and rest, as blocks of tables."""
-    kind = targets.KINDS[targets.kind_of(config["target"])]
+    kind = targets.kind_named(config["target"])
     if kind.table not in tables:
         return None
     table, sessions = tables[kind.table], tables[f"session_{kind.table}"]

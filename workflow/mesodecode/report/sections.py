@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from mesodecode.base.tables import NUMBERS, read_table
+from mesodecode.base.tables import NUMBERS, header, read_table
 from mesodecode.confounds import control_verdicts
 from mesodecode.explain import map_mice
 from mesodecode.recordings import qc
@@ -98,14 +98,14 @@ def _table(columns: Iterable[str], numbers: Iterable[str] = NUMBERS) -> Callable
 
 
 def _cohorts_table(path: Path) -> pd.DataFrame:
-    kind = cohort_matrix.kind_of(read_table(path).columns)
+    kind = cohort_matrix.kind_of(header(path))
     return read_table(path, cohort_matrix.columns_of(kind), cohort_matrix.numbers_of(kind))
 
 
 def _scores_table(metric: str) -> Callable[[Path], Any]:
     def read(path: Path) -> pd.DataFrame:
-        columns = read_table(path).columns
-        return read_table(path, ("decoder", metric), (*NUMBERS, *target_tables.measures(columns)))
+        numbers = (*NUMBERS, *target_tables.measures(header(path)))
+        return read_table(path, ("decoder", metric), numbers)
 
     return read
 

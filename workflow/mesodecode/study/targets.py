@@ -152,7 +152,7 @@ class Target:
     @property
     def kind(self) -> Kind:
         """The line of the table."""
-        return KINDS[kind_of(self.name)]
+        return kind_named(self.name)
 
     @property
     def outputs(self) -> int:
@@ -224,6 +224,11 @@ RUN = Target()
 def kind_of(name: str) -> str:
     """Return the kind of a target by its name in the config."""
     return name if name in ("run", "states") else "regression"
+
+
+def kind_named(name: str) -> Kind:
+    """Return the line of the table of a target by its name in the config."""
+    return KINDS[kind_of(name)]
 
 
 def read_states(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:

@@ -38,9 +38,8 @@ def read(
     `rois` that it was trained on; None: of a file that does not say it. Raises UserError unless
     they are of one mouse, not a seen one, of its target, and of this size or these ROIs.
     """
-    from mesodecode.recordings.recording import mice_of, read_recordings
+    from mesodecode.recordings.recording import read_recordings
     from mesodecode.recordings.roi_signals import check_rois
-    from mesodecode.study.targets import Target
 
     recordings = read_recordings(args.recordings, same_size=size is not None)
     recordings = _label_donors.exchange(recordings, args.labels_of)
@@ -51,15 +50,26 @@ def read(
         )
     if rois:
         check_rois(rois, recordings, args.trained)
-    mice = mice_of(recordings)
-    if len(mice) > 1:
-        raise UserError(f"--recordings: of mice {', '.join(mice)}; give those of one mouse")
-    if mice[0] in trained.train_mice:
-        raise UserError(f"{args.trained}: has seen mouse {mice[0]}; a decoder never tests it")
-    target = Target.of_settings(trained.settings)
-    for one in recordings:
-        target.check_same(one.target, args.trained)
+    check_mouse(args.trained, trained, recordings, "--recordings")
     return recordings
+
+
+def check_mouse(path: Path, trained: Any, sessions: Sequence[Any], where: str) -> str:
+    """Return the mouse of recordings or features, to be passed through the model of a file.
+
+    Raises UserError, with `where` they are from, unless it is one mouse, which the model has not
+    seen, with the model's target.
+    """
+    from mesodecode.decoders.validation import check_target
+    from mesodecode.recordings.recording import mice_of
+
+    mice = mice_of(sessions)
+    if len(mice) > 1:
+        raise UserError(f"{where}: of mice {', '.join(mice)}; give those of one mouse")
+    if mice[0] in trained.train_mice:
+        raise UserError(f"{path}: has seen mouse {mice[0]}; a decoder never tests it")
+    check_target(trained, sessions, path)
+    return mice[0]
 
 
 def write(

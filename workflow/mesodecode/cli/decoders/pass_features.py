@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from mesodecode.cli import options
+from mesodecode.cli.decoders import _passing
 
 HELP = "all epochs of a decoder of features + a mouse's features → what each makes of it"
 
@@ -29,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
-    from mesodecode.base.files import UserError
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.feature_files import read_features
@@ -41,11 +41,7 @@ def run(args: argparse.Namespace) -> None:
     device = resolve_device(args.device, args.threads)
     trained = load_epochs(args.trained, "cnn_rnn")
     sessions = read_features(args.features, epoch=trained.starts[0])
-    mice = sorted({one.mouse for one in sessions})
-    if len(mice) > 1:
-        raise UserError(f"{args.features}: of mice {', '.join(mice)}; give those of one mouse")
-    if mice[0] in trained.train_mice:
-        raise UserError(f"{args.trained}: has seen mouse {mice[0]}; a decoder never tests it")
+    mouse = _passing.check_mouse(args.trained, trained, sessions, args.features)
     w = trained.settings["half_window"]
 
     def sources_of(epoch: int) -> dict[str, Windows]:
@@ -53,4 +49,4 @@ def run(args: argparse.Namespace) -> None:
         return {one.session: Windows([one], w, w + IMAGE_REACH, device) for one in made}
 
     passed = pass_starts(trained, sources_of, device)
-    Passed(mice[0], any(one.corrected for one in sessions), passed).write(args.out)
+    Passed(mouse, any(one.corrected for one in sessions), passed).write(args.out)

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     cohorts = study.config["cohorts"]
     if not cohorts:
         raise UserError(f"{args.config}: no cohorts; name groups of mice in `cohorts:`")
-    kind = targets.KINDS[targets.kind_of(study.config["target"])]
+    kind = targets.kind_named(study.config["target"])
     known = auc.COLUMNS if kind.name == "run" else auc.ATTRIBUTES
     found = read_scores(args.auc, kind.metric, [*known, "protocol"])
     own = [d.name for d in study.decoders.values() if d.settings.get("labels", "own") == "own"]

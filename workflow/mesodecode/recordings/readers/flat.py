@@ -25,7 +25,9 @@ from mesodecode.recordings.readers import mapped, mat
 from mesodecode.recordings.readers.clocks import say
 from mesodecode.study import file_formats
 
-SEEN = 1 << 20  # pixels of a first frame by which the order of their bytes is judged
+# Pixels in the middle of the first frame of a file, by which the order of their bytes is judged: a
+# movie may have hundreds of files.
+SEEN = 1 << 16
 _TYPES = {"single": "float32", "double": "float64"}  # as MATLAB calls them
 TRIAL = re.compile(rf"Frames_(?:\d+_\d+_\d+_(?:{file_formats.PIXEL_TYPES})_)?(?P<trial>\d+)")
 
@@ -83,8 +85,10 @@ def _say_bytes(path: Path, layout: Layout) -> None:
     """
     if layout.dtype.kind not in "iu" or layout.dtype.itemsize < 2:
         return
-    count = min(layout.frame_bytes // layout.dtype.itemsize, SEEN)
-    values = np.fromfile(path, layout.dtype, count, offset=layout.offset)
+    n_pixels = layout.frame_bytes // layout.dtype.itemsize
+    count = min(n_pixels, SEEN)
+    middle = layout.offset + (n_pixels - count) // 2 * layout.dtype.itemsize
+    values = np.fromfile(path, layout.dtype, count, offset=middle)
     if _rough(values.byteswap()) < 0.5 * _rough(values):
         other = "<>"[layout.dtype.newbyteorder("=") == layout.dtype] + layout.dtype.str[1:]
         say(

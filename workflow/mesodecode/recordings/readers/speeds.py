@@ -11,7 +11,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.samples import Trace
-from mesodecode.recordings.readers.traces import finite
+from mesodecode.recordings.readers.traces import bracketed, finite
 
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
 # A unit at the end of a name, without "/": speed_mm_s, v_cmps, velocity_m_per_sec, wheel_cms
@@ -90,9 +90,9 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
 
 def _named(name: str) -> str | None:
     """Return the unit in the name of a column: "speed (m/s)", "speed_mm_s", "v [deg/s]"."""
-    bracketed = re.search(r"[(\[]([^()\[\]]+)[)\]]$", name)
-    if bracketed and (in_cm_s(bracketed[1]) or OTHER.search(bracketed[1].strip().lower())):
-        return bracketed[1]
+    unit = bracketed(name)
+    if unit and (in_cm_s(unit) or OTHER.search(unit.lower())):
+        return unit
     last = re.split(r"[ _,]", name)[-1]
     if "/" in last and in_cm_s(last):
         return last

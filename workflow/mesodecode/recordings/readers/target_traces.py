@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from mesodecode.recordings.readers.behavior import (
 from mesodecode.recordings.readers.clocks import Frames, say
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import bridged
-from mesodecode.recordings.readers.traces import read_variables
+from mesodecode.recordings.readers.traces import bracketed, read_variables
 from mesodecode.study.targets import FEWEST, Target, read_states
 
 USUAL = ("states", "labels", "runrest")  # where states are looked for that nothing names
@@ -93,7 +92,7 @@ def read_target(
         held = bridged(trace)
         values = trace.trace_at_frames(held)
         _look_for_codes(path, variable or target, held)
-        unit = getattr(trace.data, "unit", None) or _unit_of(trace.name)
+        unit = getattr(trace.data, "unit", None) or bracketed(trace.name)
     if len(values) and np.ptp(values) == 0:
         raise UserError(
             f"{path}: {variable or target} is {values[0]:g} in every frame, so there is nothing to "
@@ -105,12 +104,6 @@ def read_target(
             "target: run (behavior_labels), with an AUC"
         )
     return Target(target, unit=unit), np.asarray(values, np.float32)
-
-
-def _unit_of(name: str) -> str:
-    """Return the unit in the name of a column: "pupil (mm)", "pupil [mm]"; "" if there is none."""
-    found = re.search(r"[(\[]([^()\[\]]+)[)\]]$", name)
-    return found[1].strip() if found else ""
 
 
 def _look_for_codes(path: str | Path, name: str, values: np.ndarray) -> None:

@@ -148,6 +148,12 @@ def _column(value: np.ndarray, column: int) -> np.ndarray | Unreadable:
     return matrix[:, column - 1]
 
 
+def bracketed(name: str) -> str:
+    """Return the unit in a name of a column, "pupil (mm)" or "pupil [mm]"; "" if there is none."""
+    found = re.search(r"[(\[]([^()\[\]]+)[)\]]$", name)
+    return found[1].strip() if found else ""
+
+
 def finite(variable: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     """Return numbers as they are. Raises UserError if they are text, NaN or infinite."""
     if variable.dtype.kind not in "buif":
