@@ -103,6 +103,20 @@ def test_a_second_run_has_nothing_to_do_and_a_lost_file_is_made_again_alone(fini
     kept.rename(report)
 
 
+@pytest.mark.e2e  # two more runs
+def test_what_a_stopped_run_had_not_made_anew_is_made_by_the_next(finished):
+    """What stands for all predictions must not pass for unchanged where these are others."""
+    changed = tiny()
+    changed["decoders"]["linear"] |= {"C": 7}
+    there = "results/demo/predicted/linear.txt"
+    done = snakemake(finished, "--cores", "2", there, config=changed)  # and is stopped
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs, _ = plan(finished, config=changed)
+    assert {"auc", "quality", "shift", "report"} <= {*jobs} and "fit_linear" not in jobs
+    done = run_study(finished, tiny())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_bad_recording_is_named_and_the_others_go_on(finished, tmp_path):
     simulated = finished / "results/demo/simulated"
     config = tiny() | {"study": "real", "decoders": {"linear": tiny()["decoders"]["linear"]}}

@@ -299,10 +299,12 @@ rule maps_of_analysis:
     localrule: True
     conda:
         "../../envs/mesodecode.yaml"
+    params:
+        time=TIME,
     message:
         "Listing the maps of {wildcards.importance}"
     shell:
-        "printf '%s\\n' {input:q} > {output} 2> {log}"
+        "{{ {params.time}; printf '%s\\n' {input:q}; }} > {output} 2> {log}"
 
 
 rule shap_check:

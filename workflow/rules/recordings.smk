@@ -208,10 +208,12 @@ rule recordings_of_mouse:
     localrule: True
     conda:
         "../../envs/mesodecode.yaml"
+    params:
+        time=TIME,
     message:
         "Listing the recordings of mouse {wildcards.mouse}"
     shell:
-        "printf '%s\\n' {input:q} > {output} 2> {log}"
+        "{{ {params.time}; printf '%s\\n' {input:q}; }} > {output} 2> {log}"
 
 
 use rule recordings_of_mouse as recordings_of_mouse_of_variant with:

@@ -110,10 +110,15 @@ def lists_of(mice, decoder=None):
     return [f"{folder}/{mouse}.txt" for mouse in mice]
 
 
-def predicted_by(decoders):
-    """The list of predictions of each decoder, of all allocations.
+# The time is the first line of a list: Snakemake takes what is newer and says the same for unchanged, so
+# that after a run that was stopped what it had not made anew would stay as it was.
+TIME = "date -u '+# %Y-%m-%dT%H:%M:%SZ'"
 
-    A list a decoder in the place of its predictions in each job that reads all of them.
+
+def predicted_by(decoders):
+    """The file of each decoder that says when its predictions were there, of all allocations.
+
+    One in the place of them in each job that reads all.
     """
     return [RESULTS / f"predicted/{decoder}.txt" for decoder in decoders]
 
