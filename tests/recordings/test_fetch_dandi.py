@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import re
@@ -93,6 +94,9 @@ class Archive(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
+    # This process is server and client at once. h5py holds its lock while it reads from the server:
+    # were the server's thread to collect garbage of h5py meanwhile, each would wait for the other.
+    gc.disable()
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Archive) as httpd:
         httpd.files, httpd.asked, httpd.cuts, httpd.sha, httpd.refuses = dict(FILES), [], [], 1, 404
@@ -104,6 +108,7 @@ def server(monkeypatch):
         yield httpd
         httpd.shutdown()
         thread.join()
+    gc.enable()
 
 
 def run(server, folder, *words, source="dandi:001425@0.250101.1200"):
