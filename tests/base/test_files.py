@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mesodecode.base.files import UserError, atomic_path, sha256
+from mesodecode.base.files import UserError, atomic_path, keep_with, sha256
 
 
 def test_file_appears_whole_when_the_block_ends(tmp_path):
@@ -109,3 +109,22 @@ def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path):
     for path in ("/dev/stdout", tmp_path / "pipe"):  # as root, any could be
         with pytest.raises(UserError, match="a pipe or device"), atomic_path(path):
             pytest.fail("was opened")
+
+
+def test_a_list_is_there_only_while_its_files_are(tmp_path):
+    listing, files = tmp_path / "a.txt", [tmp_path / "1.h5", tmp_path / "2.h5"]
+    keep_with(listing, files)
+    assert not list(tmp_path.iterdir())
+    for path in (*files, listing):
+        path.write_text(path.name)
+    os.utime(listing, (1, 1))
+    keep_with(listing, files)
+    assert listing.exists()
+    files[0].rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        keep_with(listing, files)
+        assert not listing.exists()
+    (tmp_path / "elsewhere").rename(files[0])
+    keep_with(listing, files)
+    assert listing.read_text() == "a.txt" and listing.stat().st_mtime == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.h5", "2.h5", "a.txt"]

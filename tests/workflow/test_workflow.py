@@ -731,3 +731,24 @@ def test_edited_code_runs_its_stage_again(finished, tmp_path):
     found, _ = plan(folder, config=copy.deepcopy(FINISHED), project=tmp_path)
     linear = FITTED | {"quality_table": 1, "calibrate": 1} | ONE
     assert found == linear | {"shift": 3} | TABLES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gone", "jobs"),
+    [  # of what the decoder that is edited is trained on; of another, for the table of scores
+        ("recordings/a1.h5", {"preprocess": 1, "recordings_of_mouse": 1}),
+        (
+            "predictions/gru/train-a.valid-b.test-c.h5",
+            {"choose_and_predict": 1, "predictions_of_decoder": 2},
+        ),
+    ],
+)
+def test_what_was_deleted_is_made_again_for_a_job_that_needs_it(finished, tmp_path, gone, jobs):
+    """Also where that depends on a list of files, which is still there."""
+    folder, project = finished
+    shutil.copytree(folder, tmp_path / "lab")
+    (tmp_path / "lab/results/lab" / gone).unlink()
+    decoders = FINISHED["decoders"] | {"linear": LINEAR | {"C": 0.1}}
+    found, _ = plan(tmp_path / "lab", config=FINISHED | {"decoders": decoders}, project=project)
+    assert found.items() >= (FITTED | jobs).items()

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Schemas, rules and the published tables: beside the package, or in it where a wheel was installed.
@@ -169,6 +169,19 @@ def listed(path: str | Path, what: str) -> list[Path]:
     if not paths:
         raise UserError(f"{path}: lists no {what}; write one path a line")
     return paths
+
+
+def keep_with(listing: str | Path, named: Iterable[str | Path]) -> None:
+    """Put a list of files aside while one of them is gone, and back, with its time, once all are there.
+
+    Where the folder may not be written the list stays as it is.
+    """
+    listing = Path(listing)
+    aside = listing.with_name(f".{listing.name}.aside")
+    at, other = (listing, aside) if listing.exists() else (aside, listing)
+    if at.exists() and all(map(os.path.exists, named)) != (at == listing):
+        with suppress(OSError):
+            at.replace(other)
 
 
 def matching(path: str | Path) -> list[Path]:
