@@ -172,7 +172,7 @@ def listed(path: str | Path, what: str) -> list[Path]:
 
 
 def keep_with(listing: str | Path, named: Iterable[str | Path]) -> None:
-    """Put a list of files aside while one of them is gone, and back, with its time, once all are there.
+    """Put a list of files aside while one of them is gone, and back, as it was, once all are there.
 
     Where the folder may not be written the list stays as it is.
     """
