@@ -18,6 +18,7 @@ import pytest
 from make_live import RATE, live, make_weights, movie, offline, table, write
 from mesodecode.base.files import UserError
 from mesodecode.decoders.weights import load_trained
+from mesodecode.live import written
 from mesodecode.live.frame_sources import Frame
 from mesodecode.live.outputs import COLUMNS, Hysteresis, Osc, Row, Table
 from mesodecode.live.stream_corrections import Corrections
@@ -89,6 +90,113 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
             out.write(ROW)
     monkeypatch.undo()
     assert (tmp_path / "o.tsv").read_text() == HEAD + 2 * LINE
+
+
+# --- the thread that writes it --------------------------------------------------------------------
+
+
+class Disk:
+    """Takes rows while it is not hanging."""
+
+    def __init__(self):
+        self.rows, self.works, self.closed = [], threading.Event(), False
+
+    def write(self, row):
+        assert self.works.wait(60)
+        self.rows.append(row)
+
+    def close(self):
+        self.closed = True
+
+
+def rows_of(n):
+    return [Row(i, i / 10, 0.5, "run", 1.5).message() for i in range(n)]
+
+
+def test_rows_are_those_of_the_table_in_their_order(tmp_path):
+    for path, out in (
+        (tmp_path / "a.tsv", Table(tmp_path / "a.tsv")),
+        (tmp_path / "b.tsv", written.Written(Table(tmp_path / "b.tsv"), "b.tsv")),
+    ):
+        for row in [*rows_of(300), Row(300, 30.0, None, "unsure", 1.0).message()]:
+            out.write(row)
+        out.close()
+        assert len(whole(path)) == 300
+    assert (tmp_path / "a.tsv").read_text() == (tmp_path / "b.tsv").read_text()
+
+
+def test_a_disk_that_hangs_delays_no_frame_and_keeps_all_rows():
+    disk = Disk()
+    out = written.Written(disk, "o.tsv")
+    for row in rows_of(5000):
+        out.write(row)  # would wait for ever
+    assert disk.rows == []
+    disk.works.set()
+    out.close()
+    assert disk.rows == rows_of(5000) and disk.closed
+
+
+def test_where_no_more_rows_can_wait_frames_do_and_none_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(written, "HELD", 3)
+    disk = Disk()
+    out = written.Written(disk, "o.tsv")
+
+    def write_all():
+        for row in rows_of(9):
+            out.write(row)
+
+    who_decodes = threading.Thread(target=write_all, daemon=True)
+    who_decodes.start()
+    who_decodes.join(0.1)
+    assert who_decodes.is_alive()
+    disk.works.set()
+    who_decodes.join(60)
+    out.close()
+    assert disk.rows == rows_of(9)
+    assert capsys.readouterr().err.count("o.tsv: 3 rows wait for the disk") == 1
+
+
+@pytest.mark.parametrize("held", [3, 100])
+def test_a_disk_that_hangs_at_the_end_is_given_up_and_rows_are_counted(monkeypatch, held):
+    monkeypatch.setattr(written, "HELD", held)
+    monkeypatch.setattr(written, "HANGS", 0.05)
+    disk = Disk()
+    out = written.Written(disk, "o.tsv")
+    for row in rows_of(4):  # of which one is being written
+        out.write(row)
+    with pytest.raises(UserError, match=r"o\.tsv: took no row for 0\.05 s, and the last 4 are"):
+        out.close()
+    disk.works.set()
+
+
+def test_a_slow_disk_is_waited_for_as_long_as_it_takes_rows(monkeypatch):
+    monkeypatch.setattr(written, "HELD", 3)
+    monkeypatch.setattr(written, "HANGS", 0.5)
+    disk = Disk()
+    disk.write = lambda row: time.sleep(0.1) or disk.rows.append(row)
+    out = written.Written(disk, "o.tsv")
+    for row in rows_of(9):  # of .9 s
+        out.write(row)
+    out.close()
+    assert disk.rows == rows_of(9)
+
+
+def test_a_disk_that_is_full_in_the_midst_ends_it_with_a_line_and_whole_rows(
+    tmp_path, monkeypatch, capsys
+):
+    files, path, write_ = words(tmp_path), write(tmp_path / "t1.h5"), os.write
+
+    def short(fd, data):
+        if not os.fstat(fd).st_size or os.fstat(fd).st_size + len(data) < 900:
+            return write_(fd, data)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", short)
+    assert live(*files, "--source", path) == 1
+    monkeypatch.undo()
+    said, found = capsys.readouterr().err.splitlines(), whole(tmp_path / "o.tsv")
+    assert 5 < len(found) < 40
+    assert f"o.tsv: no space left (No space left on device); the {len(found)} rows" in said[-1]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -9,7 +9,8 @@ frames (tests/live). A frame goes its way once:
 3. `stream_normalise`: by the frames before, or by a reference recording of the mouse.
 4. `engine`: features of a frame are made once and kept; the window of the last ones gives a logit.
 5. `watch`: what of the frame, so far, says that the decoder is not to be trusted.
-6. `outputs`: a row of a table, a message of ZeroMQ, one of OSC.
+6. `outputs`: a row of a table, which a thread of its own writes (`written`), a message of ZeroMQ,
+   one of OSC.
 
 `rig` is the loop around them.
 """

@@ -26,6 +26,7 @@ from mesodecode.live.rig import Rig
 from mesodecode.live.stream_corrections import Corrections
 from mesodecode.live.view import View
 from mesodecode.live.watch import Known, Watch, known_of
+from mesodecode.live.written import Written
 from mesodecode.live.zeromq import Publisher
 from mesodecode.recordings.movie import LARGEST
 from mesodecode.recordings.recording import Recording, read_recording, read_recordings
@@ -159,7 +160,10 @@ def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output
     for make, asked in (
         (Publisher, args.publish),
         (Osc, args.osc),
-        (lambda a: Table(a, append=args.append, target=rig.target), args.out),
+        (
+            lambda a: Written(Table(a, append=args.append, target=rig.target), str(a)),
+            args.out,
+        ),
     ):
         if asked:
             outputs.append(make(asked))
