@@ -17,6 +17,7 @@ import pytest
 from mesodecode import cli
 from mesodecode.decoders.applied import SignalDecoder
 from mesodecode.running import job_progress
+from mesodecode.study.targets import RUN
 
 
 class Reached(Exception):
@@ -125,6 +126,11 @@ TUNE |= of("recordings.recording.with_labels_of") | {
     "mesodecode.cli.decoders._training.fingerprint": [],
 }
 
+SIZED = [[SimpleNamespace(mouse=mouse, shape=(9, 4, 4))] for mouse in "ab"]
+TRAINING = {
+    "mesodecode.decoders.objectives.trained_on": RUN,
+    "mesodecode.cli.decoders._training.fingerprint": [],
+}
 NETWORK = ("settings", "device", "data", "split")
 
 # line, function that does the work, what stands in for files, what must arrive
@@ -365,6 +371,44 @@ WIRED = {
         {
             "mesodecode.cli.encoding._data.of_network": ({}, *NETWORK[1:]),
             "mesodecode.base.files.sha256": str,
+        },
+        {"path": Path("k.pt"), "every": 9.0},
+    ),
+    "train-cnn: tuned": (
+        "--train a --valid b --batch-size 9 --tuned best.json --out o --history h",
+        "decoders.train.fit",
+        TRAINING
+        | {"mesodecode.study.tuning.read": lambda path: {"batch_size": {"best.json": 7}[path]}}
+        | {"mesodecode.cli.decoders._label_donors.read_roles": lambda *_, **__: SIZED}
+        | {"mesodecode.cli.decoders._training.image_sets": [1, 2]},
+        {"batch_size": 7},
+    ),
+    "train-rnn: checkpoint": (
+        "--rnn gru --features f --train-mice a --valid-mice b --out o --history h "
+        "--checkpoint k.pt --checkpoint-every 9",
+        "decoders.checkpoint.Checkpoint",
+        TRAINING
+        | {
+            "mesodecode.cli.decoders.train_rnn._read": [],
+            "mesodecode.decoders.inputs.normalising_of": {},
+        },
+        {"path": Path("k.pt"), "every": 9.0},
+    ),
+    "train-rnn: every mouse's features are asked how they were normalised": (
+        "--rnn gru --features f --train-mice a --valid-mice b --out o --history h --checkpoint k",
+        "decoders.inputs.normalising_of",
+        {"mesodecode.cli.decoders.train_rnn._read": lambda paths, mice, epoch: mice},
+        {"sessions": ["a", "b"]},
+    ),
+    "stack-roi: checkpoint": (
+        "--rnn gru --recordings r --sets a --decoders d --out o --checkpoint k.pt "
+        "--checkpoint-every 9",
+        "decoders.checkpoint.Checkpoint",
+        TRAINING
+        | {
+            "mesodecode.recordings.recording.read_recordings": [],
+            "mesodecode.recordings.recording.target_of": RUN,
+            "mesodecode.recordings.roi_signals.session_signals": ([], []),
         },
         {"path": Path("k.pt"), "every": 9.0},
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import joblib
@@ -153,17 +154,33 @@ def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
     paths = [write_rois(tmp_path, one) for one in recordings()[:6]]
     roles = ["--train", *paths[:2], "--valid", *paths[2:4], "--test", *paths[4:]]
     out = ["--predictions", tmp_path / "p.h5", "--decoder", "d"]
-    small = ["--epochs", 1, "--frame-step", 20, "--half-window", 3, "--threads", 1]
+    for half in (1, 3):  # as `mesodecode tune` writes what it found
+        (tmp_path / f"{half}.json").write_text(json.dumps({"settings": {"half_window": half}}))
+    small = ["--epochs", 1, "--frame-step", 20, "--half-window", 5, "--threads", 1]
+    small += ["--tuned", tmp_path / "3.json", "--checkpoint", tmp_path / "c.pt"]
     gru_out = [*out, "--out", tmp_path / "d.pt", "--history", tmp_path / "d.tsv", "--rnn", "gru"]
     swap = ["--labels-of", "m3_s1=m3_s2", "m3_s2=m3_s1"]
-    assert main([*map(str, ["train-roi", *roles, *gru_out, *small, *swap])]) == 0
+    line = [*map(str, ["train-roi", *roles, *gru_out, *small, *swap])]
+    assert main(line) == 0
     found = predictions.read(tmp_path / "p.h5")
     assert found.allocation == "train-m1.valid-m2.test-m3"
     other = recordings()[5]  # m3_s2, whose labels m3_s1 was given
     np.testing.assert_array_equal(found.sessions["m3_s1"].label, other.labels[3:-3])
     assert load_trained(tmp_path / "d.pt", "roi_rnn").train_mice == ("m1",)
 
-    classical = [*out, "--out", tmp_path / "d.joblib", "--model", "ridge", "--half-window", 1]
+    capsys.readouterr()
+    assert main(line) == 0  # what a job did before it was killed is not done again
+    assert f"trained before: taken from {tmp_path / 'c.finished.pt'}" in capsys.readouterr().err
+    again = ["predict-rois", "--weights", tmp_path / "d.pt", "--recordings", *paths[4:], *swap]
+    again += ["--decoder", "d", "--out", tmp_path / "again.h5", "--threads", 1]
+    assert main([*map(str, again)]) == 0
+    same = predictions.read(tmp_path / "again.h5").sessions
+    for name, session in found.sessions.items():
+        for key in ("frame", "label", "probability"):
+            np.testing.assert_array_equal(getattr(session, key), getattr(same[name], key))
+
+    classical = [*out, "--out", tmp_path / "d.joblib", "--model", "ridge", "--half-window", 4]
+    classical += ["--tuned", tmp_path / "1.json"]
     assert main([*map(str, ["fit-roi", *roles, *classical])]) == 0
     assert len(predictions.read(tmp_path / "p.h5").sessions["m3_s1"].frame) == 898
 

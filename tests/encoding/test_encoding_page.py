@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,15 +14,15 @@ import yaml
 from make import ROOT
 from make_browser import BROWSER, Browser
 from make_large_study import drawing
+from mesodecode.cli import main
 from mesodecode.encoding import columns, report, scores, study
+from mesodecode.report import references
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """A report with all sections: two models, a failed diagnosis, a sweep, two figures."""
-    folder = tmp_path_factory.mktemp("encoding")
+def tables() -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+    """The demo's config, and tables of scores of two of its models."""
     config = study.resolve(
         yaml.safe_load((ROOT / "examples/encoding-demo.yaml").read_text())
     ).config
@@ -34,6 +36,31 @@ def page(tmp_path_factory):
     neurons = pd.DataFrame(RNG.random((40, len(scores.NEURONS))), columns=scores.NEURONS)
     neurons = neurons.assign(model=np.repeat(models, 20), neuron=[*range(20)] * 2, session="s1")
     neurons["responsive"] = neurons["neuron"] < 12
+    return config, summary, neurons
+
+
+def test_works_that_the_methods_cite_are_written_for_a_manuscript(tmp_path):
+    config, *scored = tables()
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    words = ["encoding-report", "--config", tmp_path / "c.json", "--out", tmp_path / "r.html"]
+    for flag, table in zip(("--summary", "--neurons"), scored, strict=True):
+        table.to_csv(tmp_path / f"{flag}.tsv", sep="\t", index=False)
+        words += [f"{flag}={tmp_path / flag}.tsv"]
+    assert main([*map(str, words), "--references", str(tmp_path / "r.bib")]) == 0
+    page, works = (
+        (tmp_path / "r.html").read_text(),
+        references.read((tmp_path / "r.bib").read_text()),
+    )
+    assert {"sahani2003", "hoerl1970"} < set(works)
+    assert set(re.findall('<li id="ref-([^"]*)">', page)) == set(works)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A report with all sections: two models, a failed diagnosis, a sweep, two figures."""
+    folder = tmp_path_factory.mktemp("encoding")
+    config, summary, neurons = tables()
+    models = summary["model"].unique()
     checks = [
         columns.check_row("data", True, "data", 1.0, 0.5, "The data are good."),
         columns.check_row("conclusion", False, "optimisation", 0.1, 0.5, "It is not trained."),

@@ -19,6 +19,7 @@ from mesodecode.explain.cutout_tables import COLUMNS
 from mesodecode.explain.removed_areas import SHARES, Areas
 from mesodecode.recordings.sample import Sample
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import Target
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -169,6 +170,23 @@ def test_what_is_hidden_by_sign_is_that_of_the_frames_state():
         for step in hidden[sign, :, state]:
             np.testing.assert_array_equal(step, MASKS.areas[mask])
     assert not hidden[0, :, 1].any()
+
+
+def test_luck_exchanges_areas_and_not_what_hides_all_but_one():
+    masks = MASKS + CutoutMasks(("all but x",), ~MASKS.areas[:1])
+    index = pd.MultiIndex.from_tuples([("x", "m")], names=["allocation", "test_mouse"])
+    values = np.arange(2.0 * len(masks)).reshape(2, 1, -1)
+    signed = {
+        name: pd.DataFrame(one, index, pd.Index(masks.names, name="mask"))
+        for name, one in zip(("in_rest", "in_run"), values, strict=True)
+    }
+    rng = np.random.default_rng(0)
+    ((own, *drawn),) = map_check._said(signed, ("d",), masks, Target(), 4, rng)
+    np.testing.assert_array_equal(own, values[:, 0])
+    for one in drawn:
+        np.testing.assert_array_equal(one[:, -1], own[:, -1])
+        np.testing.assert_array_equal(np.sort(one), own)
+        assert (one != own)[:, :-1].sum() > 16
 
 
 def test_each_removal_is_made_once_and_few_frames_are_enough(monkeypatch):

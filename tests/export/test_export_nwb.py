@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import shutil
@@ -63,14 +64,14 @@ def predicted(decoder, allocation, session, labels):
     return SessionPredictions("a", frame, other[frame], rng.random(len(frame), np.float32))
 
 
-def write_recording(path, masks=None, **more):
+def write_recording(path, masks=None, mouse="a", **more):
     with h5py.File(path, "w") as file:
         file["frames"] = np.zeros((T, 2, 2), np.uint16)  # as with an image_size of 2 px
         file["labels"], file["pixel_mean"] = LABELS, np.zeros((2, 2))
         file["stack_sd"] = 1.0
         for name, values in more.items():
             file[name] = values
-        file.attrs.update(session=path.stem, mouse="a", frame_rate=RATE)
+        file.attrs.update(session=path.stem, mouse=mouse, frame_rate=RATE)
         if masks is not None:
             file.attrs.update(roi_masks=str(masks), roi_masks_sha256=sha256(masks))
             file["rois"].attrs["names"] = ["1", "2", "5"]
@@ -160,6 +161,41 @@ def test_predictions_of_every_decoder_and_allocation(study):
                 assert "ever fitted to the test mouse, a" in item.description
                 assert f"{len(made.frame)} of {T} frames" in item.description
                 assert ("permuted" in item.description) == (decoder == "ridge_null")
+
+
+def test_without_names_every_session_and_decoder_of_the_folders_is_written(tmp_path):
+    mice = {mouse: [f"{mouse}1"] for mouse in "abc"}
+    config = CONFIG | {"mice": mice, "decoders": {"first": ROI, "second": ROI}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "recordings").mkdir()
+    for mouse, (session,) in mice.items():
+        write_recording(tmp_path / f"recordings/{session}.h5", mouse=mouse)
+        for name, allocation in studies.resolve(config).allocations.items():
+            found = predicted("ridge", name, session, LABELS)
+            for decoder in config["decoders"] if allocation.test == (mouse,) else ():
+                made = {session: dataclasses.replace(found, mouse=mouse)}
+                (tmp_path / "predictions" / decoder).mkdir(parents=True, exist_ok=True)
+                bind(decoder, allocation, made).write(tmp_path / f"predictions/{decoder}/{name}.h5")
+    words = [
+        "export-nwb",
+        "--config",
+        str(tmp_path / "config.json"),
+        "--out",
+        str(tmp_path / "nwb"),
+    ]
+    for name in ("recordings", "predictions"):
+        words += [f"--{name}", str(tmp_path / name)]
+    assert main(words) == 0
+    assert sorted(path.name for path in (tmp_path / "nwb").iterdir()) == [
+        "a1.nwb",
+        "b1.nwb",
+        "c1.nwb",
+    ]
+    with open_nwb(tmp_path / "nwb/b1.nwb") as nwb:
+        assert nwb.subject.subject_id == "b"
+        made = ("train-a.valid-c.test-b", "train-c.valid-a.test-b")
+        expected = {f"{decoder}.{name}" for decoder in config["decoders"] for name in made}
+        assert set(nwb.processing["behavior"]["decoding"].time_series) == expected
 
 
 def test_roi_signals_and_masks(study):

@@ -13,7 +13,7 @@ from pynwb import TimeSeries
 
 from make_movies import photon_series, save_nwb
 from mesodecode.cli import main
-from mesodecode.recordings.first_look import look_at
+from mesodecode.recordings.first_look import calcium_first, look_at
 from mesodecode.study import study as studies
 
 H, W, T = 6, 8, 60
@@ -318,3 +318,17 @@ def test_a_layout_that_needs_links_is_proved_before_they_are_made(tmp_path, monk
     _, text, _ = init(tmp_path, capsys)
     words = " ".join(text.replace("#", "").split())
     assert "could not be read: links/" in words and "/tmp" not in words.partition("study:")[2]
+
+
+@pytest.mark.parametrize(
+    ("lights", "first", "by"),
+    [
+        ((1, 2), [1, 2], ""),  # nothing says it
+        (("violet", "blue"), ["blue", "violet"], "its word"),
+        (("415", "470", "560"), ["470", "415", "560"], "its word"),
+        (("frame", "blue"), ["blue", "frame"], "its word"),  # a word that says nothing comes last
+        (("one", "two"), ["one", "two"], ""),
+    ],
+)
+def test_light_of_calcium_comes_first_then_that_of_blood(tmp_path, lights, first, by):
+    assert calcium_first(list(lights), tmp_path / "lights.npy") == (first, by)

@@ -72,7 +72,8 @@ def test_a_machine_without_slurm_has_no_jobs(monkeypatch, tmp_path):
 def test_the_name_of_a_run_is_taken_from_the_log(tmp_path):
     log = tmp_path / "run.log"
     log.write_text("Using shell: /bin/bash\nSLURM run ID: me_5f9c\nBuilding DAG\n")
-    assert slurm.run_name([str(log)]) == "me_5f9c"
+    (tmp_path / "other.log").write_text("Using shell: /bin/bash\n")  # of another logger
+    assert slurm.run_name([str(tmp_path / "other.log"), str(log)]) == "me_5f9c"
     log.write_text("nothing\n")
     with pytest.raises(UserError, match=r"names no SLURM run ID.*leave out --quiet all"):
         slurm.run_name([str(log)])
