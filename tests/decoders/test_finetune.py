@@ -16,7 +16,7 @@ from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import load_epochs, load_trained
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import Recording, told_frames
 
 torch.set_num_threads(1)
 
@@ -178,6 +178,7 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(
     assert main([*map(str, words), "--start-epoch", str(tmp_path / "chosen.txt")]) == 0
     kept = load_trained(tmp_path / "d.pt", "finetuned")
     assert (kept.train_mice, kept.valid_mice) == (("m1",), ("m2",))
+    assert told_frames(kept.settings) == ((32, 32), 30.0)
     epoch = int((tmp_path / "d.txt").read_text())
     assert_same(kept.state, together.states[1 + epoch])  # the epochs of the second start
 

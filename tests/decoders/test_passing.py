@@ -1,12 +1,17 @@
 """A mouse is passed through a training of others only if its recordings are like theirs."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
 
 from make_decoders import TINY, refused, run, write_recording
+from mesodecode.decoders.fitted_files import load
 from mesodecode.decoders.linear import read_weights
 from mesodecode.decoders.passed import Passed
+from mesodecode.decoders.weights import load_epochs
+from mesodecode.recordings.recording import told_frames
 
 ONE_EPOCH = ["--epochs", 1, "--batch-size", 8]
 CNN = ["train-cnn", "--backbone", TINY, "--pretrained", "none", *ONE_EPOCH]
@@ -47,6 +52,31 @@ def test_a_mouse_of_another_frame_size_is_refused(tmp_path, capsys, mice, train,
     assert "c.h5: frames of (48, 48) px" in said and "on (32, 32)" in said
     assert run(*line, write_recording(tmp_path / "d.h5", "d")) == 0
     assert Passed.read(tmp_path / "c.out.h5").mouse == "d"
+    assert "frames/s" not in capsys.readouterr().err
+    fast = write_recording(tmp_path / "e.h5", "e")
+    with h5py.File(fast, "a") as file:
+        file.attrs["frame_rate"] *= 2
+    assert run(*line, fast) == 0
+    assert re.search(r"e\.h5: 60 frames/s, but .* was trained at 30", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("train", "name", "size"),
+    [
+        ([*CNN, "--all-epochs"], "t.pt", (32, 32)),
+        (["fit-linear", "--pixels", 8, "--alone"], "t.npz", (32, 32)),
+        ([*ROI, "--all-epochs"], "t.pt", None),
+        ([*SVM, "--alone"], "t.joblib", None),
+    ],
+)
+def test_what_is_trained_says_size_and_rate_of_its_frames(tmp_path, mice, train, name, size):
+    for path, rate in zip(mice, (20.0, 20.4), strict=True):
+        with h5py.File(path, "a") as file:
+            file.attrs["frame_rate"] = rate
+    assert run(*train, tmp_path / name, "--train", *mice) == 0
+    trained = load_epochs(tmp_path / name) if name == "t.pt" else load(tmp_path / name)
+    found = told_frames(trained.settings)
+    assert found == (size, pytest.approx(20.2))
 
 
 @pytest.mark.parametrize(("train", "out"), [(ROI, "--all-epochs t.pt"), (SVM, "--alone t.joblib")])

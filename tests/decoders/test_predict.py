@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -173,6 +174,25 @@ def test_extract_and_predict_say_the_same(paths, tmp_path):
         np.testing.assert_array_equal(session.frame, b.sessions[name].frame)
         np.testing.assert_array_equal(session.label, b.sessions[name].label)
         np.testing.assert_allclose(session.probability, b.sessions[name].probability, atol=1e-6)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_frames_of_another_size_than_in_training_are_refused_where_weights_say_it(
+    tmp_path, capsys, told
+):
+    trained = trained_cnn()
+    size = {"frame_size": [32, 32]} if told else {}  # older weights do not
+    replace(trained, settings=trained.settings | size).save(tmp_path / "cnn.pt")
+    larger = write_recording(tmp_path / "m3_a.h5", "m3", side=48)
+    line = ["--weights", tmp_path / "cnn.pt", "--recordings", larger]
+    for verb in (["predict", "--decoder", "c", "--out"], ["extract", "--features"]):
+        words = *verb, tmp_path / "out.h5", *line
+        if told:
+            said = refused(capsys, *words)
+            assert "m3_a.h5: frames of (48, 48) px" in said
+            assert "cnn.pt was trained on (32, 32)" in said
+        else:
+            assert run(*words) == 0
 
 
 # --- a recurrent decoder -----------------------------------------------------------------------

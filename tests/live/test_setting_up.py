@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from make_live import live, make_weights, write
+from make_live import RATE, SIDE, live, make_weights, movie, offline, table, write
 from mesodecode.live.outputs import COLUMNS
+from mesodecode.recordings.recording import read_recording
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,68 @@ def test_signals_of_another_number_of_rois_are_refused(tmp_path, capsys):
     write(path, rois=np.ones((80, 4), np.float32))
     assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
     assert "the decoder cannot read 4 values of a frame" in capsys.readouterr().err
+
+
+# --- what weights say of frames -------------------------------------------------------------------
+
+TOLD = {"frame_size": [SIDE, SIDE], "frame_rate": RATE}
+
+
+@pytest.mark.parametrize("kind", ["cnn", "frozen", "finetuned"])
+def test_frames_as_in_training_need_neither_known_recordings_nor_a_rate(tmp_path, capsys, kind):
+    files = make_weights(tmp_path, kind, **TOLD)
+    movie().tofile(tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat")
+    source = ["--source", tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat", "--timeout", "0.3"]
+    assert live("--weights", *files, *source, "--out", tmp_path / "o.tsv") == 0
+    assert "frames are taken to come at 10/s" in capsys.readouterr().err
+    frames, probability = offline(files, read_recording(write(tmp_path / "t1.h5")))
+    found = table(tmp_path / "o.tsv")
+    assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (
+            ["m_16_64_uint16.dat"],
+            r"frames of \(16, 64\) px once corrected, but --weights was trained",
+        ),
+        (["m_32_32_uint16.dat", "--binning", "2"], r"frames of \(16, 16\) px once corrected"),
+        (["m_32_32_uint16.dat", "--image-size", "24"], r"frames of \(24, 24\) px once corrected"),
+        (["m_32_32_uint16.dat", "--frame-rate", "12"], "--frame-rate: 12 frames/s, but --weights"),
+        (
+            ["large.h5"],
+            r"large.h5: frames of \(48, 48\) px, but --weights was trained on \(32, 32\)",
+        ),
+        (["m_32_32_uint16.dat", "--known", "large.h5"], r"large.h5: frames of \(48, 48\) px"),
+        (["fast.h5"], "fast.h5: 20 frames/s, but --weights has 10"),
+    ],
+)
+def test_frames_unlike_those_of_training_are_refused_in_a_line(
+    tmp_path, capsys, monkeypatch, flags, says
+):
+    monkeypatch.chdir(tmp_path)
+    files = make_weights(tmp_path, "cnn", **TOLD)
+    for name in ("m_32_32_uint16.dat", "m_16_64_uint16.dat"):
+        movie().tofile(name)
+    write(tmp_path / "large.h5", movie(side=48), mouse="a" if "--known" in flags else "t")
+    write(tmp_path / "fast.h5", frame_rate=20.0)
+    assert live("--weights", *files, "--out", "o.tsv", "--timeout", "0.3", "--source", *flags) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert re.search(says, said[-1])
+    assert sum("error" in line for line in said) == 1
+
+
+@pytest.mark.parametrize("told", [{"frame_size": "x", "frame_rate": "y"}, {"frame_rate": -1.0}, {}])
+def test_weights_that_do_not_say_it_take_frames_of_any_size(tmp_path, told):
+    files = make_weights(tmp_path, "cnn", **told)
+    path = write(tmp_path / "t1.h5", movie(side=48), frame_rate=20.0)
+    assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 0
+
+
+def test_signals_at_another_rate_than_in_training_are_refused(tmp_path, capsys):
+    files = make_weights(tmp_path, "gru", frame_rate=2 * RATE)
+    path = write(tmp_path / "t1.h5")
+    assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
+    assert "t1.h5: 10 frames/s, but --weights has 20" in capsys.readouterr().err

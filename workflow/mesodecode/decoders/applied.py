@@ -35,7 +35,7 @@ from mesodecode.decoders.past import AdaptedImages
 from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.baseline import fixed, normalising, past_statistics, ready
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import FRAMES, Recording
 from mesodecode.recordings.roi_signals import normalised, past_normalised, signals_of
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.study.allocation import Allocation
@@ -216,7 +216,8 @@ def load(
             raise UserError(f"{cnn}: of it and {path} one is causal and the other is not")
         network = CNNRNNDecoder(first.build(device), network)
         Target.of_settings(settings).check_same(Target.of_settings(first.settings), path)
-        settings = settings | normalising(first.settings)
+        of_frames = {key: first.settings[key] for key in FRAMES if key in first.settings}
+        settings = settings | normalising(first.settings) | of_frames
     kind, w = ("cnn", None) if trained.kind == "cnn" else ("cnn_rnn", settings["half_window"])
     decoder = ImageDecoder(network, w, device, normalising(settings))
     return Loaded(decoder, kind, settings, *mice)
@@ -230,7 +231,7 @@ def _fitted(path: Path, device: torch.device | str) -> Loaded:
     if isinstance(fitted, LinearWeights):
         network = Pixels(fitted).to(device).eval()
         model = "ridge" if target.kind.name == "regression" else "logistic_regression"
-        settings = {"model": model} | fitted.normalising | in_unit
+        settings = {"model": model} | fitted.settings | in_unit
         decoder = ImageDecoder(network, None, device, fitted.normalising)
         return Loaded(decoder, "linear", settings, *mice)
     network, settings = of_windows(fitted.model, target).to(device).eval(), fitted.settings

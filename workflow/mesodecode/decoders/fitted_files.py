@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def load(path: Path) -> LinearWeights | Fitted:
     """Read a fitted model: .joblib of `fit-roi`, else that of `fit-linear`.
 
-    Whatever its kind, it has `settings`, the mice that it has seen (`train_mice`, `valid_mice`),
-    `trained_on` (the size of frames, or ROIs, that recordings must have), `predict(recordings)` and
-    `save(path)`. Raises UserError if it is none.
+    Whatever its kind, it has `settings` (with the size of frames, or the names of ROIs, that
+    recordings must have), the mice that it has seen (`train_mice`, `valid_mice`),
+    `predict(recordings)` and `save(path)`. Raises UserError if it is none.
     """
     if path.suffix == ".joblib":
         from mesodecode.decoders.roi_classical import load_fitted

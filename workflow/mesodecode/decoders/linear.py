@@ -24,7 +24,7 @@ from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
 from mesodecode.decoders.fitted_models import check_labels, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import normalising, prepared
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import Recording, told_frames
 from mesodecode.recordings.resizing import resize
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
@@ -95,8 +95,9 @@ class LinearWeights:
 
     coef, mean and scale (P,), intercept (1,); `pixels`, which P comes from, `baseline`, `causal`,
     `normalise_from` and `warm_up` are its settings (older files lack the last three, and are not
-    causal); `size` that of the frames (height, width), () where the file does not say it; `target`
-    what it decodes: of K states coef is (K, P) and intercept (K,).
+    causal); `size` that of the frames (height, width), () where the file does not say it;
+    `frame_rate`, frames/s, None where it does not; `target` what it decodes: of K states coef is
+    (K, P) and intercept (K,).
     """
 
     coef: np.ndarray
@@ -112,6 +113,7 @@ class LinearWeights:
     normalise_from: str = "past"
     warm_up: float = 5.0
     target: Target = RUN
+    frame_rate: float | None = None
 
     @property
     def normalising(self) -> dict[str, Any]:
@@ -120,13 +122,9 @@ class LinearWeights:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Those of how its pixels are normalised, and of its target."""
-        return self.normalising | self.target.settings()
-
-    @property
-    def trained_on(self) -> dict[str, Any]:
-        """The size (height, width) of the frames that it was fitted to."""
-        return {"size": self.size}
+        """Those of how its pixels are normalised, of its target, and of its frames."""
+        frames = {"frame_size": self.size, "frame_rate": self.frame_rate}
+        return self.normalising | self.target.settings() | frames
 
     def predict(self, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
         """Return its predictions of recordings, all decodable frames."""
@@ -155,7 +153,8 @@ class LinearWeights:
         with atomic_path(path) as part, open(part, "wb") as file:  # a path would gain ".npz"
             kept = {key: value for key, value in vars(self).items() if key != "target"}
             about = {key: json.dumps(value) for key, value in self.target.settings().items()}
-            np.savez(file, **kept | {"baseline": self.baseline or 0} | about)
+            zeros = {key: kept[key] or 0 for key in ("baseline", "frame_rate")}  # of None
+            np.savez(file, **kept | zeros | about)
 
 
 @functools.cache
@@ -169,18 +168,20 @@ def weights_of(
     settings: Mapping[str, Any],
     train: Sequence[str],
     valid: Sequence[str] = (),
-    size: Sequence[int] = (),
+    frames: Mapping[str, Any] | None = None,
     target: Target = RUN,
 ) -> LinearWeights:
     """Return what a fitted model is, with the settings of decoders/linear.yaml and its mice.
 
-    `size` of the frames that it was fitted to (height, width).
+    `frames` that it was fitted to: see `mesodecode.recordings.recording.frames_of`.
     """
     scaler, regression = model.named_steps.values()
     fitted = (*of_states(regression, target), scaler.mean_, scaler.scale_)
     mice = tuple(train), tuple(valid)
     about = (*fitted, settings["pixels"], *mice)
-    return LinearWeights(*about, size=tuple(size), target=target, **normalising(settings))
+    size, rate = told_frames(frames or {})
+    how = normalising(settings) | {"size": size or (), "frame_rate": rate}
+    return LinearWeights(*about, target=target, **how)
 
 
 def of_states(model: Any, target: Target) -> tuple[np.ndarray, np.ndarray]:
@@ -209,6 +210,7 @@ def read_weights(path: str | Path) -> LinearWeights:
         baseline = int(content.pop("baseline", 0)) or None
         size = tuple(map(int, content.pop("size", ())))
         numbers = {"pixels": int(content["pixels"]), "baseline": baseline, "size": size}
+        numbers["frame_rate"] = float(content.pop("frame_rate", 0)) or None
         if "target" in content:
             kept = json.loads(str(content.pop("target")))
             numbers["target"] = Target.of_settings({"target": kept})

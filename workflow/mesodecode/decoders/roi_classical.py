@@ -64,11 +64,6 @@ class Fitted:
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...] = ()
 
-    @property
-    def trained_on(self) -> dict[str, Any]:
-        """The names of the ROIs that it was fitted to."""
-        return {"rois": self.settings["roi_names"]}
-
     def predict(self, recordings: Sequence[Recording]) -> dict[str, SessionPredictions]:
         """Return its predictions of recordings, all decodable frames."""
         return predict_classical(self.model, signals_of(recordings, self.settings), self.settings)

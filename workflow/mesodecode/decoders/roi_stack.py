@@ -21,7 +21,7 @@ from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.stacked import Kept
 from mesodecode.decoders.train import Epoch, Fit
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import FRAMES, Recording, check_frames
 from mesodecode.recordings.roi_signals import SessionSignals, check_rois
 from mesodecode.study.allocation import join_ids
 
@@ -94,8 +94,10 @@ def write(
 
 def read(
     path: str | Path, name: str, settings: Mapping[str, Any], recordings: Sequence[Recording]
-) -> Kept:
+) -> tuple[Kept, dict[str, Any]]:
     """Return the model `name` of a file, all epochs, for `recordings` of other mice.
+
+    And what the file keeps of the frames that it was trained on.
 
     Raises UserError if it is no such file or lacks the model, or if the model was trained with
     other settings or on other ROIs.
@@ -117,9 +119,11 @@ def read(
     if differ:
         raise UserError(f"{path}: trained with {'; '.join(differ)}; train it anew")
     check_rois(own, recordings, path)
+    check_frames(other, recordings, path)
     model = models[name]
     weights = {key: value.clone() for key, value in model["weights"].items()}
-    return Kept(weights, [Epoch(**line) for line in model["history"]])
+    frames = {key: other[key] for key in FRAMES if key in other}
+    return Kept(weights, [Epoch(**line) for line in model["history"]]), frames
 
 
 def best_epoch(

@@ -23,7 +23,7 @@ from mesodecode.decoders.predictions import (
     nothing,
     session_of,
 )
-from mesodecode.recordings.recording import mice_of
+from mesodecode.recordings.recording import Recording, check_frames, mice_of
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
 from mesodecode.study.targets import RUN, Target
@@ -66,11 +66,16 @@ def check_given(allocation: Allocation, mice: Iterable[str]) -> None:
         )
 
 
-def check_target(trained: Any, sessions: Sequence[Any], path: Path) -> None:
-    """Raise UserError unless a model, of the file `path`, decodes the target of all sessions."""
+def check_alike(trained: Any, sessions: Sequence[Any], path: Path) -> None:
+    """Raise UserError unless a model, of the file `path`, decodes the target of all sessions.
+
+    And frames of their size, of recordings (see `check_frames`).
+    """
     target = Target.of_settings(trained.settings)
     for one in sessions:
         target.check_same(one.target, path)
+    recordings = [one for one in sessions if isinstance(one, Recording)]
+    check_frames(trained.settings, recordings, path)
 
 
 def allocated(
@@ -80,10 +85,10 @@ def allocated(
 
     `trained` is of the file `weights`; `validates`: whether predictions of the mice that it
     validated on are asked for, which are apart from those to test. Raises UserError if the decoder
-    has seen a mouse to test, decodes another target than `sessions` have, or a validation mouse is
-    not among them.
+    has seen a mouse to test, decodes another target than `sessions` have or frames of another size,
+    or a validation mouse is not among them.
     """
-    check_target(trained, sessions, weights)
+    check_alike(trained, sessions, weights)
     mice = mice_of(sessions)
     known = trained.valid_mice if validates else ()
     allocation = trained.allocate([mouse for mouse in mice if mouse not in known])

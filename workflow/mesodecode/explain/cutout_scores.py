@@ -18,7 +18,7 @@ from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.explain import cutout
 from mesodecode.explain.cutout_masks import masks_of, part
 from mesodecode.explain.cutout_tables import columns_of, counts_of, frames_of, signed_of
-from mesodecode.recordings.recording import Recording, mice_of, target_of
+from mesodecode.recordings.recording import Recording, check_frames, mice_of, target_of
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.kinds import KINDS
 from mesodecode.study.targets import RUN, Target
@@ -49,6 +49,7 @@ def load_decoder(
     if not KINDS[loaded.kind].of_images:
         raise UserError(f"{weights}: a '{loaded.kind}' decoder reads no images, to cut areas from")
     loaded.target.check_same(target_of(recordings), weights)
+    check_frames(loaded.settings, recordings, weights)
     decoder, network = loaded.decoder, loaded.decoder.network
     if isinstance(network, Pixels):
         network.check_size(*recordings[0].shape[1:])

@@ -28,7 +28,7 @@ from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.weights import load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import Recording, told_frames
 from mesodecode.study.targets import RUN, Target
 
 IMAGE = 2 * IMAGE_REACH + 1  # frames of an image
@@ -192,6 +192,12 @@ class Member:
         if isinstance(self._decoder, ImageDecoder):
             if values.ndim != 2:
                 raise UserError("--source: ROI signals come, but the decoder reads images")
+            size, _ = told_frames(settings)
+            if size not in (None, values.shape):
+                raise UserError(
+                    f"--source: frames of {values.shape} px once corrected, but --weights was "
+                    f"trained on {size}; see --image-size and --binning, or give --known"
+                )
             if self._reference is not None and self._reference.shape[1:] != values.shape:
                 raise UserError(
                     f"{self._reference.path}: frames of {self._reference.shape[1:]} px, but those "

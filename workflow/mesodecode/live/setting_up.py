@@ -29,11 +29,16 @@ from mesodecode.live.watch import Known, Watch, known_of
 from mesodecode.live.written import Written
 from mesodecode.live.zeromq import Publisher
 from mesodecode.recordings.movie import LARGEST
-from mesodecode.recordings.recording import Recording, read_recording, read_recordings
+from mesodecode.recordings.recording import (
+    SAME_RATE,
+    Recording,
+    check_frames,
+    read_recording,
+    read_recordings,
+    told_frames,
+)
 from mesodecode.study import schema
 from mesodecode.study.correction_table import FILES
-
-SAME_RATE = 0.05  # that frame rates may differ by
 
 
 def prepared(
@@ -62,7 +67,10 @@ def prepared(
     for mouse in {one.mouse for one in (opened.recording, reference) if one is not None}:
         for loaded, _ in found:
             loaded.allocate([mouse])  # refuses a mouse that it has seen
-    rate = _frame_rate(args.frame_rate, [opened.recording, *known, reference])
+    recordings = [one for one in (opened.recording, *known, reference) if one is not None]
+    rate = _frame_rate(args.frame_rate, recordings, [loaded for loaded, _ in found])
+    for loaded, _ in found:
+        check_frames(loaded.settings, recordings, "--weights")
     _compile(found, settings, device, opened.recording or alike, size)
     made = Corrections(
         how,
@@ -147,11 +155,12 @@ def _compile(
     cnns = [cnn for cnn in cnns if isinstance(cnn, CNNDecoder)]
     if not (settings["compile"] and cnns and device.type == "cpu"):
         return
-    if size is None and alike is None:
+    shape = told_frames(found[0][0].settings)[0] if alike is None else alike.shape[1:]
+    if size is None and shape is None:
         print("not compiled, slower: no --known or --image-size", file=sys.stderr)
         return
     for cnn in cnns:
-        compile_for_one(cnn, alike.shape[1:] if size is None else (size, size))
+        compile_for_one(cnn, shape if size is None else (size, size))
 
 
 def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output]:
@@ -174,16 +183,23 @@ def _opened(args: argparse.Namespace, rig: Rig, stack: ExitStack) -> list[Output
     return outputs
 
 
-def _frame_rate(given: float | None, recordings: Sequence[Recording | None]) -> float:
-    """Return the frame rate that is given, or that of recordings.
+def _frame_rate(
+    given: float | None, recordings: Sequence[Recording], decoders: Sequence[Loaded]
+) -> float:
+    """Return the frame rate that is given, that of recordings, or that of training.
 
     Raises UserError if they differ: windows are counted in frames, and would last another time.
     """
     if given is not None and not 0 < given < np.inf:
         raise UserError(f"--frame-rate {given:g}: needs frames/s, above 0")
-    rates = [(one.frame_rate, str(one.path)) for one in recordings if one is not None]
-    if given is not None:
-        rates.insert(0, (given, "--frame-rate"))
+    rates = [] if given is None else [(given, "--frame-rate")]
+    rates += [(one.frame_rate, str(one.path)) for one in recordings]
+    trained = [told_frames(one.settings)[1] for one in decoders]
+    trained = [(rate, "--weights") for rate in trained if rate is not None]
+    if trained and not rates:
+        words = f"frames are taken to come at {trained[0][0]:g}/s, as those that --weights was"
+        print(f"{words} trained on; --frame-rate says another", file=sys.stderr)
+    rates += trained
     if not rates:
         raise UserError("--frame-rate: give it (frames/s of one channel), or --known recordings")
     rate, first = rates[0]

@@ -15,6 +15,9 @@ rest, is a trace float32, or codes of states uint8; its attributes say which (`t
 from __future__ import annotations
 
 import json
+import math
+import statistics
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +32,9 @@ from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
 from mesodecode.study.targets import RUN, Target
+
+SAME_RATE = 0.05  # that frame rates may differ by
+FRAMES = ("frame_size", "frame_rate")  # what trained decoders keep of frames
 
 
 @dataclass(frozen=True)
@@ -251,6 +257,52 @@ def with_labels_of(
         labels = donor.labels if donor.decoded is None else donor.decoded
         exchanged.append(replace(recording, labels=labels))
     return exchanged
+
+
+def frames_of(recordings: Sequence[Recording], *, images: bool = True) -> dict[str, Any]:
+    """Return what a trained decoder keeps of the frames of its training recordings.
+
+    frame_rate, frames/s, the median; of decoders of `images` frame_size, height and width in px.
+    """
+    rate = statistics.median(one.frame_rate for one in recordings)
+    size = {"frame_size": list(map(int, recordings[0].shape[1:]))} if images else {}
+    return size | {"frame_rate": float(rate)}
+
+
+def told_frames(settings: Mapping[str, Any]) -> tuple[tuple[int, int] | None, float | None]:
+    """Return size and rate that a trained decoder keeps (`frames_of`), None what it does not say.
+
+    As of older weights, or of what is no size or rate.
+    """
+    size, rate = settings.get("frame_size"), settings.get("frame_rate")
+    is_size = isinstance(size, list | tuple) and len(size) == 2
+    is_size = is_size and all(type(n) is int and n > 0 for n in size)
+    is_rate = isinstance(rate, float | int) and math.isfinite(rate) and rate > 0
+    return (tuple(size) if is_size else None), (float(rate) if is_rate else None)
+
+
+def check_frames(
+    settings: Mapping[str, Any], recordings: Iterable[Recording], path: str | Path
+) -> None:
+    """Raise UserError unless recordings have frames of the size that a decoder was trained on.
+
+    `settings`: those of the decoder, of the file `path`. A line says where frames come at another
+    rate, so that windows, which are counted in frames, last another time.
+    """
+    size, rate = told_frames(settings)
+    for one in recordings:
+        if size and one.shape[1:] != size:
+            raise UserError(
+                f"{one.path}: frames of {one.shape[1:]} px, but {path} was trained on {size}; set "
+                "image_size in the config"
+            )
+        if rate and abs(one.frame_rate / rate - 1) > SAME_RATE:
+            print(
+                f"{one.path}: {one.frame_rate:g} frames/s, but {path} was trained at {rate:g}; its "
+                "windows are counted in frames, and last another time here",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def target_of(recordings: Sequence[Recording]) -> Target:

@@ -28,26 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser, trained: str) -> None:
 def read(
     args: argparse.Namespace,
     trained: Any,
-    *,
-    size: Sequence[int] | None = None,
     rois: Sequence[str] | None = None,
 ) -> list[Recording]:
     """Return the recordings.
 
-    `trained` is the model of `args.trained`; `size` (height, width) of the frames or names of the
-    `rois` that it was trained on; None: of a file that does not say it. Raises UserError unless
-    they are of one mouse, not a seen one, of its target, and of this size or these ROIs.
+    `trained` is the model of `args.trained`; names of the `rois` that it was trained on, None of
+    images. Raises UserError unless they are of one mouse, not a seen one, of its target, and of the
+    size of its frames or these ROIs.
     """
     from mesodecode.recordings.recording import read_recordings
     from mesodecode.recordings.roi_signals import check_rois
 
-    recordings = read_recordings(args.recordings, same_size=size is not None)
+    recordings = read_recordings(args.recordings, same_size=rois is None)
     recordings = _label_donors.exchange(recordings, args.labels_of)
-    if size and (own := recordings[0]).shape[1:] != tuple(size):
-        raise UserError(
-            f"{own.path}: frames of {own.shape[1:]} px, but {args.trained} was trained on "
-            f"{tuple(size)}; set image_size in the config"
-        )
     if rois:
         check_rois(rois, recordings, args.trained)
     check_mouse(args.trained, trained, recordings, "--recordings")
@@ -58,9 +51,9 @@ def check_mouse(path: Path, trained: Any, sessions: Sequence[Any], where: str) -
     """Return the mouse of recordings or features, to be passed through the model of a file.
 
     Raises UserError, with `where` they are from, unless it is one mouse, which the model has not
-    seen, with the model's target.
+    seen, with the model's target and frames.
     """
-    from mesodecode.decoders.validation import check_target
+    from mesodecode.decoders.validation import check_alike
     from mesodecode.recordings.recording import mice_of
 
     mice = mice_of(sessions)
@@ -68,7 +61,7 @@ def check_mouse(path: Path, trained: Any, sessions: Sequence[Any], where: str) -
         raise UserError(f"{where}: of mice {', '.join(mice)}; give those of one mouse")
     if mice[0] in trained.train_mice:
         raise UserError(f"{path}: has seen mouse {mice[0]}; a decoder never tests it")
-    check_target(trained, sessions, path)
+    check_alike(trained, sessions, path)
     return mice[0]
 
 

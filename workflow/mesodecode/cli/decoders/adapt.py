@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.adapt import adapted
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.validation import write_roles
+    from mesodecode.decoders.validation import check_alike, write_roles
     from mesodecode.decoders.weights import load_trained
-    from mesodecode.recordings.recording import mice_of, read_recordings, target_of, with_labels_of
+    from mesodecode.recordings.recording import mice_of, read_recordings, with_labels_of
     from mesodecode.study import adaptation, protocols
     from mesodecode.study.kinds import KINDS
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     known, valid, test = (
         with_labels_of(read_recordings(paths, same_size=images), None) for paths in roles
     )
-    trained.target.check_same(target_of([*known, *valid, *test]), args.weights)
+    check_alike(trained, [*known, *valid, *test], args.weights)
     allocation = trained.allocate(mice_of(test))  # before any work: refuses a mouse it saw
     for what, mice, given in (
         ("--train", trained.train_mice, known),

@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> None:
     allocation = Allocation(tuple(args.train_mice), mice_of(valid), mice_of(test))
     signals, _ = session_signals([*valid, *test], settings)
     name = roi_stack.name_of(args.decoder, args.train_mice)
-    kept = roi_stack.read(args.stack, name, settings, [*valid, *test])
-    known = settings | {"dropped": [], "roi_names": roi_names([*valid, *test])}
+    kept, frames = roi_stack.read(args.stack, name, settings, [*valid, *test])
+    known = settings | {"dropped": [], "roi_names": roi_names([*valid, *test])} | frames
     trained = Trained("roi_rnn", known, allocation.train, allocation.valid, kept.state(-1))
     choice = {key: settings[key] for key in ("frame_step", "label_smoothing", "early_stopping")}
     source = roi_rnn.windows(signals[: len(valid)], settings, device)

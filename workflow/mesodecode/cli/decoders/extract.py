@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.extraction import extract
     from mesodecode.decoders.weights import load_epochs, load_trained
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import check_frames, read_recordings
 
     device = resolve_device(args.device, args.threads)
     if args.trained:
@@ -47,4 +47,6 @@ def run(args: argparse.Namespace) -> None:
     else:
         networks = {None: load_trained(args.weights, "cnn")}
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
+    first, *_ = networks.values()
+    check_frames(first.settings, recordings, args.trained or args.weights)
     extract(networks, recordings, args.features, device)

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.weights import Trained, digest
     from mesodecode.recordings.baseline import normalising
-    from mesodecode.recordings.recording import mice_of
+    from mesodecode.recordings.recording import frames_of, mice_of
     from mesodecode.study import causality
     from mesodecode.study.allocation import join_ids
     from mesodecode.study.targets import Target
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
     target = trained_on(sets[0])
     if Target.of_settings(first.settings) != target:
         raise UserError(f"{args.start}: of another target than the recordings ({target.name})")
-    settings |= {"frame_size": list(sets[0][0].shape[1:])} | target.settings()
+    settings |= frames_of(sets[0]) | target.settings()
     trained = Trained("finetuned", settings, *mice, state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
 

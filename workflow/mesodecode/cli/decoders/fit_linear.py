@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders import linear
     from mesodecode.decoders.validation import write_roles
     from mesodecode.recordings.baseline import normalising
-    from mesodecode.recordings.recording import mice_of
+    from mesodecode.recordings.recording import frames_of, mice_of
     from mesodecode.study import protocols
     from mesodecode.study.allocation import Allocation
 
@@ -56,9 +56,8 @@ def run(args: argparse.Namespace) -> None:
     valid_mice = tuple(args.valid_mice or mice_of(valid_set))
     allocation = Allocation(mice_of(train_set), valid_mice, mice_of(test_set))
     model = linear.fit_linear(train_set, **settings)
-    mice, size = (allocation.train, allocation.valid), train_set[0].shape[1:]
-    target = train_set[0].target
-    weights = linear.weights_of(model, settings, *mice, size, target)
+    mice, target = (allocation.train, allocation.valid), train_set[0].target
+    weights = linear.weights_of(model, settings, *mice, frames_of(train_set), target)
     weights.save(args.alone if alone else args.weights)
     if alone:
         return

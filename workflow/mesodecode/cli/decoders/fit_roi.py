@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders.roi_classical import Fitted, fit_classical, predict_classical
     from mesodecode.decoders.validation import write_roles
+    from mesodecode.recordings.recording import frames_of
     from mesodecode.recordings.roi_signals import roi_names
 
     of_allocation = ("valid", "test", "decoder", "out", "predictions")
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> None:
     target = recordings[0].target
     settings |= target.settings()
     model = fit_classical(train_set, settings)
+    training = [one for one in recordings if one.mouse in allocation.train]
     kept = settings | {"dropped": dropped, "roi_names": roi_names(recordings)}
+    kept |= frames_of(training, images=False)
     fitted = Fitted(model, kept, allocation.train, allocation.valid)
     fitted.save(args.alone if alone else args.out)
     if alone:

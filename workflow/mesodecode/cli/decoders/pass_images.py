@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> None:
 
     device = resolve_device(args.device, args.threads)
     trained = load_epochs(args.trained, "cnn", "finetuned")
-    size = trained.settings["frame_size"]
-    recordings = _passing.read(args, trained, size=size)
+    recordings = _passing.read(args, trained)
     based = prepared(recordings, trained.settings)
     make = Images
     if trained.kind == "finetuned":

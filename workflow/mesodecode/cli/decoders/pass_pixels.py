@@ -23,5 +23,5 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders import fitted_files, passed
 
     fitted = fitted_files.load(args.trained)
-    recordings = _passing.read(args, fitted, **fitted.trained_on)
+    recordings = _passing.read(args, fitted, fitted.settings.get("roi_names"))
     _passing.write(args, recordings, passed.of_fitted(fitted.predict(recordings)))

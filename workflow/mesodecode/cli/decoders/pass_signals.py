@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
         return
     trained = load_epochs(args.trained, "roi_rnn")
     rois = trained.settings["roi_names"]
-    recordings = _passing.read(args, trained, rois=rois)
+    recordings = _passing.read(args, trained, rois)
     signals = signals_of(recordings, trained.settings)
     sources = {one.session: roi_rnn.windows([one], trained.settings, device) for one in signals}
     _passing.write(args, recordings, pass_mice.pass_sessions(trained, sources, device))

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     from mesodecode.decoders import roi_stack
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.recordings.recording import read_recordings, target_of
+    from mesodecode.recordings.recording import frames_of, read_recordings, target_of
     from mesodecode.recordings.roi_signals import roi_names, session_signals
     from mesodecode.study.allocation import split_ids
     from mesodecode.study.targets import RUN
@@ -68,4 +68,5 @@ def run(args: argparse.Namespace) -> None:
         args, lambda: _training.identity_of(settings, inputs, "stack_roi")
     )
     kept = roi_stack.fit(signals, members, settings, device, checkpoint)
-    roi_stack.write(args.out, settings, roi_names(recordings), kept)
+    frames = frames_of(recordings, images=False)
+    roi_stack.write(args.out, settings | frames, roi_names(recordings), kept)

@@ -36,14 +36,14 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.networks import CNNDecoder
     from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.weights import Trained
-    from mesodecode.recordings.recording import mice_of
+    from mesodecode.recordings.recording import frames_of, mice_of
 
     alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn")
     device = resolve_device(args.device, args.threads)
     sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
     target = trained_on(sets[0])
-    settings |= {"frame_size": list(sets[0][0].shape[1:])} | target.settings()
+    settings |= frames_of(sets[0]) | target.settings()
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
     if weights := file_of(settings["pretrained"]):

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.objectives import trained_on
     from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import Trained
+    from mesodecode.recordings.recording import frames_of
     from mesodecode.recordings.roi_signals import roi_names
 
     alone = _alone.check_outputs(
@@ -42,8 +43,10 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "roi_rnn")
     device = resolve_device(args.device, args.threads)
     allocation, recordings, sets, dropped = _roi_inputs.read(args, settings)
-    target = trained_on([one for one in recordings if one.mouse in allocation.train])
+    training = [one for one in recordings if one.mouse in allocation.train]
+    target = trained_on(training)
     settings |= {"dropped": dropped, "roi_names": roi_names(recordings)} | target.settings()
+    settings |= frames_of(training, images=False)
     trained = Trained("roi_rnn", settings, allocation.train, allocation.valid, state={})
     inputs = [*_training.fingerprint(recordings), *args.labels_of]
     checkpoint = _training.checkpoint_of(

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.device import resolve_device
     from mesodecode.explain import pixel_figure, pixel_shap
-    from mesodecode.recordings.recording import read_recordings, target_of
+    from mesodecode.recordings.recording import check_frames, read_recordings, target_of
 
     for name, least in (("windows", 1), ("background", 2), ("seed", 0)):
         if getattr(args, name) < least:
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
     recordings = read_recordings(args.recordings)
     loaded.target.check_run(args.weights)
     loaded.target.check_same(target_of(recordings), args.weights)
+    check_frames(loaded.settings, recordings, args.weights)
     drawn_from = args.background_recordings
     found = pixel_shap.pixel_shap(
         loaded,

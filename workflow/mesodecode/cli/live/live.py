@@ -51,7 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_recordings(parser, words, "--known", required=False)
     add("--reference", type=Path, metavar="FILE", help="recording of this mouse to normalise by")
     add("--frames", type=int, metavar="N", help="end after N decoded frames (default: at the end)")
-    add("--frame-rate", type=float, metavar="HZ", help="frames/s of a channel (default: --known's)")
+    add(
+        "--frame-rate",
+        type=float,
+        metavar="HZ",
+        help="frames/s of a channel (default: --known's, else that of training)",
+    )
     add(
         "--image-size",
         type=int,
