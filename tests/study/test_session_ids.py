@@ -114,6 +114,52 @@ def test_what_would_mix_sessions_is_one_line(change, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+ALIKE = {
+    "capitals": ("m1", "M1"),
+    "a sign": ("mouse-1", "mouse1"),
+    "another sign": ("mouse_a", "mouse-a"),
+    "a zero": ("m1", "m01"),
+    "all of it": ("Mouse_007", "mouse7"),
+    "at the end": ("anna_", "Anna"),
+}
+APART = {
+    "other numbers": ("m1", "m10"),
+    "cage and mouse": ("1-12", "11-2"),  # with a sign between numbers
+    "day in the name": ("m1_20260101", "m12_0260101"),
+    "letters": ("C12a", "C12b"),
+    "nothing but zeros": ("m0", "m10"),
+}
+
+
+@pytest.mark.parametrize("pair", ALIKE.values(), ids=ALIKE)
+def test_one_animal_in_two_spellings_is_refused_unless_it_is_said_to_be_two(pair):
+    mice = dict.fromkeys([*pair, "x", "y", "z"], DAYS)
+    with pytest.raises(UserError) as caught:
+        study(mice=mice)
+    message, named = str(caught.value), ", ".join(pair)
+    assert message.startswith(f"config: mice: '{pair[0]}' and '{pair[1]}' differ in spelling alone")
+    assert f"different_mice: [{named}]" in message and "\n" not in message
+    with pytest.raises(UserError, match="differ in spelling"):  # one of the two does not say it
+        study(mice=mice, different_mice=[pair[0]])
+    assert len(study(mice=mice, different_mice=[*pair]).mice) == 5
+
+
+@pytest.mark.parametrize("pair", APART.values(), ids=APART)
+def test_different_names_are_different_mice(pair):
+    assert len(study(mice=dict.fromkeys([*pair, "x", "y", "z"], DAYS)).mice) == 5
+
+
+def test_a_spelling_that_is_excluded_takes_no_part():
+    mice = dict.fromkeys(["m1", "M1", "x", "y", "z", "w"], DAYS)
+    assert len(study(mice=mice, exclude={"M1": "the same animal"}).mice) == 5
+
+
+def test_different_mice_are_mice():
+    mice = dict.fromkeys(["m1", "x", "y", "z", "w"], DAYS)
+    with pytest.raises(UserError, match="different_mice: no mouse 'M1'; known: m1, x"):
+        study(mice=mice, different_mice=["M1"])
+
+
 def test_a_dark_frame_of_the_day_may_be_that_of_all_mice():
     found = study(corrections={"dark_frame": "dark/{session}.tif"})
     assert found.source("dark_frame", "m2_20260101") == "dark/20260101.tif"

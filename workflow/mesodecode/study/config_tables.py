@@ -73,6 +73,8 @@ def _write_names(config: dict[str, Any]) -> None:
             _name(name): [_name(m) for m in mice] if isinstance(mice, list) else mice
             for name, mice in config["cohorts"].items()
         }
+    if isinstance(config.get("different_mice"), list):
+        config["different_mice"] = [_name(mouse) for mouse in config["different_mice"]]
     if isinstance(config.get("exclude"), dict):
         config["exclude"] = {_name(key): reason for key, reason in config["exclude"].items()}
 

@@ -8,6 +8,8 @@ that results stay valid when one is added.
 from __future__ import annotations
 
 import difflib
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -32,6 +34,39 @@ class Session(NamedTuple):
     def address(self) -> str:
         """The words that name it among the sessions of all mice."""
         return f"{self.mouse}/{self.name}"
+
+
+def plain(name: str) -> str:
+    """Return a name as it is the same however it is spelled: M-01, m_1 and m1 are m1.
+
+    Without capitals, zeros in front of numbers and signs between words. Of signs between two
+    numbers some is left: 1-12 is not 11-2.
+    """
+    name = re.sub(r"(?<=\d)[\W_]+(?=\d)", "-", name.casefold())
+    name = re.sub(r"[\W_]+(?!\d)|(?<!\d)[\W_]+", "", name)
+    return re.sub(r"\d+", lambda number: str(int(number[0])), name)
+
+
+def check_mice(mice: Iterable[str], different: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UserError if two of `mice` may be one animal, which no unseen mouse would be then.
+
+    That is where their names are one but for their spelling (`plain`), unless both are among
+    `different`, mice of which the config says that they are others than those that look like them;
+    if one of these is not `known`.
+    """
+    different = set(different)
+    for name in sorted(different - set(known)):
+        raise UserError(f"config: different_mice: no mouse '{name}'; known: {', '.join(known)}")
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for mouse in mice:
+        spelled[plain(mouse)].append(mouse)
+    for names in spelled.values():
+        if len(names) > 1 and not different.issuperset(names):
+            raise UserError(
+                f"config: mice: {' and '.join(repr(name) for name in names)} differ in spelling "
+                "alone: one animal would train and test; list its sessions under one name or, if "
+                f"they are different animals, set different_mice: [{', '.join(names)}]"
+            )
 
 
 def hold_mouse(recordings: Mapping[str, Any]) -> bool:

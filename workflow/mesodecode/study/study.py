@@ -266,6 +266,7 @@ def resolve(config: dict[str, Any]) -> Study:
     config["decoders"] = variants.with_lines(config)
     config["tune"] = variants.with_searches(config)
     mice = session_ids.included(config)
+    session_ids.check_mice(mice, config["different_mice"], list(config["mice"]))
     if not config["decoders"]:
         _importance(config["importance"], {})
         _check_reproduction(config, {})

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from mesodecode.study.discovery.file_names import EARS, GROUPS, Token, text_of
+from mesodecode.study.session_ids import plain
 
 NAMING = ("subject", "name", "number")  # kinds of words that may name an animal
 LONG_PAUSE = 28  # days between sessions of one name, after which it may be another animal's
@@ -307,10 +308,8 @@ def _alike(mice: list[str], named: list[list[Token]]) -> Iterator[str]:
     """Yield notes on mice that may be one animal, by their names."""
     spelled = defaultdict(set)
     for mouse in filter(None, mice):
-        plain = re.sub(r"(?<=[A-Z0-9])[a-z]$", "", mouse).lower()  # C12a, C12b
-        plain = re.sub(r"\d+", lambda n: str(int(n[0])), plain)
-        plain = re.sub(r"[^\w]|_", "", plain)
-        spelled[re.sub(r"(?<=\d)(left|right)$", "", plain)].add(mouse)  # ears, or hemispheres?
+        whole = plain(re.sub(r"(?<=[A-Z0-9])[a-z]$", "", mouse))  # C12a, C12b
+        spelled[re.sub(r"(?<=\d)(left|right)$", "", whole)].add(mouse)  # ears, or hemispheres?
     words = dict(zip(mice, named, strict=True))
     first = _first_difference(list(words.values()))
     shared = defaultdict(set)
