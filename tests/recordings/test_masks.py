@@ -65,6 +65,89 @@ def test_labels_of_real_numbers_are_whole_and_nan_outside(tmp_path, suffix, dtyp
         np.testing.assert_array_equal(pixels, np.flatnonzero(int(name) == LABELS))
 
 
+def png(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+def palette(first, colours=((200, 0, 0), (0, 200, 0))):
+    """Labels in place of LABELS' 2, 3 and 7, shown in colours; `first` is that of place 0."""
+    image = Image.fromarray(LABELS).convert("P")
+    image.putdata(LABELS.ravel().tolist())
+    image.putpalette([*first, *(value for colour in colours for value in colour), *[9] * 30])
+    return image
+
+
+def grey_rgba(values=LABELS, shown=255):
+    return Image.fromarray(np.dstack([values] * 3 + [np.full_like(values, 1) * shown]))
+
+
+WAYS = {
+    "a palette": (palette((0, 0, 0)), {}),
+    "a palette, transparent outside": (palette((255, 255, 255)), {"transparency": 0}),
+    "RGB": (Image.fromarray(np.dstack([LABELS] * 3)), {}),
+    "RGBA": (grey_rgba(), {}),
+    "RGBA, transparent outside": (grey_rgba(shown=np.where(LABELS, 255, 0).astype(np.uint8)), {}),
+    "grey and alpha": (Image.fromarray(np.dstack([LABELS, np.full_like(LABELS, 255)])), {}),
+}
+
+
+@pytest.mark.parametrize(("image", "options"), WAYS.values(), ids=WAYS)
+def test_labels_are_those_of_the_image_however_a_png_holds_them(tmp_path, image, options):
+    masks = read_masks(png(tmp_path / "m.png", image, **options), H, W)
+    assert masks.names == ("2", "3", "7")
+    for name, pixels in zip(masks.names, masks.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, np.flatnonzero(int(name) == LABELS))
+
+
+def test_a_mask_of_one_bit_and_one_of_a_palette_that_begins_with_white(tmp_path):
+    """Programs that reduce colours number them as they come: here white is 0."""
+    brain = LABELS == 7
+    for image in (Image.fromarray(brain), Image.fromarray((brain * 255).astype(np.uint8))):
+        masks = read_masks(png(tmp_path / "m.png", image), H, W)
+        np.testing.assert_array_equal(masks.pixels[0], np.flatnonzero(brain))
+    image = Image.new("P", (W, H))
+    image.putdata((~brain).astype(int).ravel().tolist())
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    (pixels,) = read_masks(png(tmp_path / "m.png", image), H, W).pixels
+    np.testing.assert_array_equal(pixels, np.flatnonzero(brain))
+
+
+COLOURED = np.zeros((H, W, 3), np.uint8)
+COLOURED[LABELS == 7] = 200, 0, 0
+COLOURED[LABELS == 3] = 0, 200, 0
+
+
+def test_images_of_colours_are_no_labels_and_no_stacks_of_masks(tmp_path):
+    half = grey_rgba(shown=np.where(LABELS == 7, 128, 255).astype(np.uint8))
+    hidden = grey_rgba(np.full_like(LABELS, 0), np.where(LABELS == 7, 255, 0).astype(np.uint8))
+    for image in (Image.fromarray(COLOURED), palette((255, 255, 255)), half):
+        message = refusal(png(tmp_path / "m.png", image))
+        assert "an image of colours; save it as numbers of one channel" in message
+    assert "no ROI" in refusal(png(tmp_path / "m.png", hidden))
+    tifffile.imwrite(tmp_path / "c.tif", COLOURED, photometric="rgb", metadata=None)
+    assert "an image of colours" in refusal(tmp_path / "c.tif")
+
+
+def test_tiff_images_of_grey_colours_are_their_grey_and_white_is_not_0(tmp_path):
+    grey = np.dstack([LABELS] * 3)
+    for planar in ("contig", "separate"):
+        image = grey if planar == "contig" else np.moveaxis(grey, -1, 0)
+        tifffile.imwrite(tmp_path / "g.tif", image, photometric="rgb", planarconfig=planar)
+        assert read_masks(tmp_path / "g.tif", H, W).names == ("2", "3", "7")
+    tifffile.imwrite(tmp_path / "w.tif", LABELS, photometric="miniswhite")
+    assert "an image whose 0 is white, not black" in refusal(tmp_path / "w.tif")
+
+
+def test_three_masks_that_tifffile_took_for_colours_are_three(tmp_path):
+    masks = np.stack([n == LABELS for n in (2, 3, 7)]).astype(np.uint8)
+    for stack in (masks, np.moveaxis(masks, 0, -1)):
+        tifffile.imwrite(tmp_path / "m.tif", stack)
+        found = read_masks(tmp_path / "m.tif", H, W)
+        for pixels, mask in zip(found.pixels, masks, strict=True):
+            np.testing.assert_array_equal(pixels, np.flatnonzero(mask))
+
+
 SIGNED = np.zeros((H, W), np.int16)
 SIGNED[1:3, 1:3], SIGNED[1:3, 6:8] = 12, -12
 SIGNED[4, 0:3], SIGNED[4, 6:9] = 3, -3
@@ -316,7 +399,7 @@ POLYGON = [[0, 0], [3, 0], [0, 3]]
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("m.tif", np.zeros((H, W, 3), np.uint8), "an image of shape (6, 9, 3)"),
+        ("m.tif", np.zeros((H, W, 3), np.uint8), "no ROI in it"),
         (
             "m.npy",
             np.full((H, W), 0.5),

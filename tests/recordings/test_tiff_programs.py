@@ -13,6 +13,7 @@ from make_movies import FRAMES, GRAY, read, refusal
 from mesodecode.base.files import UserError
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
+from mesodecode.recordings.readers.image_files import read_image
 from mesodecode.study.schema import defaults
 
 T, H, W = FRAMES.shape
@@ -256,3 +257,37 @@ def test_channels_of_a_hyperstack_are_those_of_the_corrections(tmp_path):
     tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "ZCYX"})
     assert "set movie_axes" in refusal(path, channels=2)
     np.testing.assert_array_equal(read(path, axes="TCYX", channels=2), FRAMES[:22])
+
+
+def ring(path, n_pages, back, **options):
+    """A TIFF file whose last page says that page `back` follows, as of a writer that was killed."""
+    big = options.pop("bigtiff", False)
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for number in range(n_pages):
+            page = np.full((4, 4), number, np.uint16)
+            writer.write(page, contiguous=False, metadata=None, **options)
+    with tifffile.TiffFile(path) as tif:
+        offsets, form = [page.offset for page in tif.pages], tif.tiff
+    content = bytearray(path.read_bytes())
+    (n_tags,) = struct.unpack_from(form.tagnoformat, content, offsets[-1])
+    at = offsets[-1] + form.tagnosize + n_tags * form.tagsize
+    struct.pack_into(form.offsetformat, content, at, offsets[back])
+    path.write_bytes(content)
+
+
+RINGS = {
+    "to the first": (6, 0, {}),
+    "to itself": (150, 149, {}),
+    "longer than tifffile looks": (150, 20, {}),
+    "compressed": (150, 0, {"compression": "zlib"}),
+    "BigTIFF": (150, 75, {"bigtiff": True}),
+}
+
+
+@pytest.mark.parametrize(("n_pages", "back", "options"), RINGS.values(), ids=RINGS)
+def test_pages_in_a_ring_are_refused_and_not_read_for_ever(tmp_path, n_pages, back, options):
+    ring(tmp_path / "m.tif", n_pages, back, **options)
+    said = f"a damaged TIFF file (page {n_pages - 1} is followed by page {back} again)"
+    assert said in refusal(tmp_path / "m.tif")
+    with pytest.raises(UserError, match="is followed by page"):
+        read_image(tmp_path / "m.tif")

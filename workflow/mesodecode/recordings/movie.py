@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from struct import unpack
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +66,35 @@ def check_opens(path: str | Path) -> None:
     except OSError as error:
         error.filename = str(path)  # reading, not opening, leaves it out
         raise
+
+
+def check_chain(tif: Any, path: str | Path) -> None:
+    """Raise UserError if the pages of a TIFF file (`tifffile.TiffFile`) follow each other wrongly.
+
+    Each page says where the next one is, the last one 0. Pages in a ring have no last one: tifffile
+    looks for them only while it knows 100 pages, and counts on without end else. Asked before it
+    counts them.
+    """
+    form, seen = tif.tiff, dict[int, int]()
+    at, n_tags = tif.pages.first.offset if tif.pages else 0, 16
+    with open(path, "rb", buffering=0) as file:
+        while at:
+            if at in seen:
+                raise UserError(
+                    f"{path}: a damaged TIFF file (page {len(seen) - 1} is followed by page "
+                    f"{seen[at]} again); write it anew"
+                )
+            seen[at] = len(seen)
+            size = form.tagnosize + n_tags * form.tagsize + form.offsetsize
+            page = os.pread(file.fileno(), size, at)  # at once, if it has as many tags as the last
+            if len(page) < form.tagnosize:  # tifffile says so, and what else is damaged
+                return
+            (n_tags,) = unpack(form.tagnoformat, page[: form.tagnosize])
+            end = form.tagnosize + n_tags * form.tagsize
+            found = page[end : end + form.offsetsize]
+            if len(found) < form.offsetsize:
+                found = os.pread(file.fileno(), form.offsetsize, at + end)
+            at = unpack(form.offsetformat, found)[0] if len(found) == form.offsetsize else 0
 
 
 def check_pixels(dtype: np.dtype, path: str | Path) -> None:

@@ -85,8 +85,11 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
 def _pages(path: str) -> tuple[int, int, int]:
     import tifffile
 
+    from mesodecode.recordings.movie import check_chain
+
     try:
         with tifffile.TiffFile(path) as tif:
+            check_chain(tif, path)
             page = tif.pages[0]
             # counting 18,000 pages takes a second; those of an uncompressed stack are its size
             plain = page.compression == tifffile.COMPRESSION.NONE

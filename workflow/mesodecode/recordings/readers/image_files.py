@@ -9,9 +9,11 @@ import tifffile
 from PIL import Image
 
 from mesodecode.base.files import UserError, check_memory
+from mesodecode.recordings.movie import check_chain
 from mesodecode.recordings.readers import hdf5, mat
 from mesodecode.study import file_formats
 
+AS_GREY = "save it as numbers of one channel (greyscale), 0 outside"
 IMAGES = ("TIFF", "NPY", "PNG", "MAT", "HDF5")
 
 
@@ -19,6 +21,9 @@ def read_image(
     path: str | Path, dataset: str | None = None, *, setting: str | None = None
 ) -> np.ndarray:
     """Return an image file as an array: NPY, PNG, MAT (as MATLAB shows it), HDF5, else TIFF.
+
+    Images of colours that are all grey are read as their grey, others refused; of a palette, the
+    places of its colours.
 
     `dataset` names an array of a MAT or HDF5 file, and `setting` the setting that says so; None
     takes the only one of two axes or more. Raises UserError if there is none.
@@ -33,15 +38,58 @@ def read_image(
             return np.array(array)
         if known == "PNG":
             with Image.open(path) as image:
-                return np.asarray(image)
+                return _values(image, path)
         with tifffile.TiffFile(path) as tif:
+            check_chain(tif, path)
             check_memory(tif.series[0].nbytes if tif.series else 0, path, "its image")
-            return tif.asarray()
+            array, page = tif.asarray(), tif.pages.first
+            if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not tif.is_imagej:
+                raise UserError(f"{path}: an image whose 0 is white, not black; {AS_GREY}")
+            if "S" not in (axes := tif.series[0].axes):
+                return array
+            samples = np.moveaxis(array, axes.index("S"), -1)
+            if tif.is_shaped and (samples != samples[..., :1]).any():
+                return array  # of three masks tifffile makes colours, and says their shape
+            return _grey(samples, path)
     except (FileNotFoundError, UserError):
         raise
     except Exception as error:  # the readers raise whatever they meet
         words = " ".join(str(error).split())
         raise UserError(f"{path}: not a readable image ({words})") from error
+
+
+def _values(image: Image.Image, path: str | Path) -> np.ndarray:
+    """Return the numbers of a PNG image (H, W): of a palette's colours, their places in it.
+
+    Place 0 is outside, as black or transparent as it is shown; in a palette of greys that begins
+    with another, what is shown counts. Raises UserError if colours say what no number does.
+    """
+    if image.mode != "P":
+        array = np.asarray(image)
+        return _grey(array, path) if array.ndim == 3 else array
+    places, colours = np.asarray(image), np.asarray(image.convert("RGBA"))
+    outside = colours[places == 0]
+    if not (outside[:, :3].any(axis=-1) & (outside[:, 3] > 0)).any():
+        return places
+    return _grey(colours, path)
+
+
+def _grey(colours: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return what is the same in the colours of an image (…, samples), 0 where nothing is shown.
+
+    Two and four samples have a last one that says how much is shown, in full where it says
+    nothing. Raises UserError if colours differ or are shown in part.
+    """
+    n = colours.shape[-1]
+    grey, shown = colours[..., 0], colours[..., -1] if n in (2, 4) else None
+    same = all((colours[..., i] == grey).all() for i in range(1, n - (n in (2, 4))))
+    full = shown is None or np.isin(shown[grey != 0], (0, shown.max())).all()
+    if not (same and full):
+        raise UserError(f"{path}: an image of colours; {AS_GREY}")
+    hidden = shown is not None and ((shown == 0) & (grey != 0)).any()
+    if hidden and not ((shown != 0) & (grey != 0)).any():
+        raise UserError(f"{path}: an image of which nothing but black is shown; {AS_GREY}")
+    return np.where(shown == 0, 0, grey) if hidden else grey
 
 
 def _held(path: Path, of_mat: bool, dataset: str | None, setting: str | None) -> np.ndarray:

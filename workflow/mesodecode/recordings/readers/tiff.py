@@ -15,7 +15,14 @@ import tifffile
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import axes_of
-from mesodecode.recordings.movie import SLAB, ArrayMovie, Movie, check_pixels, words
+from mesodecode.recordings.movie import (
+    SLAB,
+    ArrayMovie,
+    Movie,
+    check_chain,
+    check_pixels,
+    words,
+)
 from mesodecode.recordings.readers import micromanager
 
 TIMELESS = ("QQYX", "ZCYX", "CZYX")  # frames may be called slices
@@ -216,10 +223,11 @@ def open_tiff(
     paged = axes is None or axes.endswith("YX")
     try:
         tif = tifffile.TiffFile(path, **({"is_ome": False} if alone else {}))
+        check_chain(tif, path)
         if alone and _has_channels(tif):
             tif.close()
             tif = tifffile.TiffFile(path)
-    except OSError:
+    except (OSError, UserError):
         raise
     except Exception as error:  # of a file of a few bytes, tifffile raises more than its own kind
         raise UserError(f"{path}: not a TIFF file ({words(error)})") from error
@@ -297,6 +305,7 @@ def set_of(path: Path) -> set[Path]:
     """Return the files of the Micro-Manager set that a file is of, which are read with it."""
     try:
         with tifffile.TiffFile(path) as tif, _damage_is_an_error(path):
+            check_chain(tif, path)
             return micromanager.files_of(tif) if micromanager.is_set(tif) else set()
     except Exception:  # whatever it is, opening the file as a movie says it
         return set()
