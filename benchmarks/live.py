@@ -1,18 +1,21 @@
 """How long a frame takes from its arrival to its row, live, and by passing each window anew.
 
-python benchmarks/live.py --seconds 60                       all three decoders, on this machine
-python benchmarks/live.py --decoder roi_gru --seconds 600    ten minutes of one
+python benchmarks/live.py --seconds 60                      all three decoders, on this machine
+python benchmarks/live.py --decoder b0_gru --minutes 10     ten minutes of one: memory, lost frames
 python benchmarks/live.py --backends                         ways to pass one image through a CNN
 
 Frames come at their rate from memory, through the queue, the corrections (a mask and binning by 2),
 the network, the watch and a table on disk, as in `mesodecode live`. "Each window" is the offline
 network, called on all images of the window of every frame. Weights are random: they cost the same.
-The processor's time says what a frame costs where other programs slow this one down.
+The processor's time says what a frame costs where other programs slow this one down; the stages say
+where the slowest frames (1 % of them) spent theirs. Exits with 1 if a frame was lost, or if memory
+grew by more than 20 MB after the first tenth of the time.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +38,7 @@ from mesodecode.live.outputs import Hysteresis, Table
 from mesodecode.live.rig import Rig
 from mesodecode.live.stream_corrections import Corrections
 from mesodecode.live.watch import Watch
+from mesodecode.live.written import Written
 from mesodecode.study import schema
 
 SIZE, W, N_ROIS = 128, 5, 50  # px of images as decoded; half-window; ROIs
@@ -73,6 +77,69 @@ def frames(name: str, rate: float, seconds: float) -> Iterator[Frame]:
         yield Frame(i, made[i % 100], arrived=due)
 
 
+class Stages:
+    """Times (ms) that each decoded frame spends in each of its stages, by the clock on the wall."""
+
+    def __init__(self, rig: Rig, table: Written) -> None:
+        self._now: dict[str, float] = {}
+        self.frames: list[dict[str, float]] = []
+        for owner, name, stage in (
+            (rig._corrections, "push", "corrections"),
+            (rig._engine, "push", "network"),
+            (rig._watch, "see", "watch"),
+            (table, "write", "hand over row"),
+        ):
+            setattr(owner, name, self._timed(getattr(owner, name), stage))
+
+    def _timed(self, call: Callable[..., Any], stage: str) -> Callable[..., Any]:
+        def timed(*args: Any) -> Any:
+            start = time.monotonic()
+            if stage == "corrections":
+                self._now = {"until it is taken": 1000 * (start - args[0].arrived)}
+            made = call(*args)
+            self._now[stage] = 1000 * (time.monotonic() - start)
+            return made
+
+        return timed
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Keep those of a decoded frame."""
+        if row["probability"] is not None:
+            self.frames.append({"latency": row["latency_ms"]} | self._now)
+
+    def words(self) -> str:
+        """Return median and 99th percentile of each stage, and its mean in the slowest frames."""
+        whole = np.array([frame["latency"] for frame in self.frames])
+        slowest = np.argsort(whole)[-max(1, len(whole) // 100) :]
+        lines = []
+        for stage in self.frames[0]:
+            taken = np.array([frame[stage] for frame in self.frames])
+            p50, p99 = np.percentile(taken, [50, 99])
+            tail = f"slowest 1 % {taken[slowest].mean():.2f} ms"
+            lines.append(f"  {stage}: p50 {p50:.2f}, p99 {p99:.2f}, {tail}")
+        return "\n".join(lines)
+
+
+class Memory:
+    """Resident memory (MB) of this process over the frames, once a second of them."""
+
+    def __init__(self, rate: float) -> None:
+        self._process, self._every, self._n = psutil.Process(), round(rate), 0
+        self.found: list[float] = []
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Look now and then."""
+        if self._n % self._every == 0:
+            self.found.append(self._process.memory_info().rss / 2**20)
+        self._n += 1
+
+    @property
+    def grown(self) -> float:
+        """The most after the first tenth of the time, less what it was then."""
+        late = self.found[len(self.found) // 10 :]
+        return max(late) - late[0]
+
+
 class Spent:
     """The decoding thread's processor time from taking a frame to its row, ms: without others'."""
 
@@ -90,8 +157,13 @@ class Spent:
             self.found.append(1000 * (time.thread_time() - self._start))
 
 
-def live(name: str, args: argparse.Namespace, device: torch.device, folder: Path) -> float:
-    """Decode at the rate of the camera; print what it took; return the processor's ms a frame."""
+def live(
+    name: str, args: argparse.Namespace, device: torch.device, folder: Path
+) -> tuple[float, bool]:
+    """Decode at the rate of the camera and print what it took.
+
+    Returns the processor's ms a frame, and whether all frames came through in the same memory.
+    """
     ((loaded, _),) = open_members([weights(name, folder)], device)
     corrections = schema.defaults("corrections")
     if name != "roi_gru":
@@ -99,7 +171,7 @@ def live(name: str, args: argparse.Namespace, device: torch.device, folder: Path
             compile_for_one(loaded.decoder.frame_network, (SIZE, SIZE))
         np.save(folder / "mask.npy", np.ones((2 * SIZE, 2 * SIZE), np.uint8))
         corrections |= {"binning": 2, "brain_mask": f"{folder}/mask.npy"}
-    table = Table(folder / f"{name}.tsv")
+    table = Written(Table(folder / f"{name}.tsv"), f"{name}.tsv")
     outputs: list[Any] = [table]
     rig = Rig(
         Corrections(corrections, args.rate, "camera"),
@@ -108,25 +180,26 @@ def live(name: str, args: argparse.Namespace, device: torch.device, folder: Path
         Watch(schema.defaults("live"), args.rate),
         outputs,
     )
-    before = psutil.Process().memory_info().rss
+    outputs += [stages := Stages(rig, table), memory := Memory(args.rate)]
     spent = time.process_time()
     with Feed(Opened("camera", frames(name, args.rate, args.seconds)), 10) as feed:
         outputs.append(own := Spent(feed))
         rig.run(own)
     spent = 1000 * (time.process_time() - spent) / rig.counts.taken
     table.close()
-    grown = (psutil.Process().memory_info().rss - before) / 2**20
     found, counts = rig.counts.percentiles(), rig.counts
     expected = round(args.rate * args.seconds)
+    lost = expected - counts.taken
     late = float(np.mean(np.array(counts.latencies) > 1000 / args.rate))
     print(
         f"{name}: p50 {found[0]:.1f}, p95 {found[1]:.1f}, p99 {found[2]:.1f}, worst "
-        f"{found[3]:.1f} ms; {expected - counts.taken} of {expected} frames lost, {late:.2%} later "
-        f"than the next one came; {grown:+.0f} MB; processor {spent:.1f} ms a frame"
+        f"{found[3]:.1f} ms; {lost} of {expected} frames lost, {late:.2%} later than the next one "
+        f"came; {memory.grown:+.1f} MB; processor {spent:.1f} ms a frame"
     )
+    print(stages.words())
     p50, p99, worst = np.percentile(own.found, [50, 99, 100])
     print(f"  frame to row, this thread alone: p50 {p50:.1f}, p99 {p99:.1f}, worst {worst:.1f} ms")
-    return spent
+    return spent, lost == 0 and memory.grown < 20
 
 
 @torch.inference_mode()
@@ -234,6 +307,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--decoder", choices=DECODERS, nargs="+", default=DECODERS)
     parser.add_argument("--seconds", type=float, default=60, help="of frames (default: 60)")
+    parser.add_argument("--minutes", type=float, help="of frames, in the place of --seconds")
     parser.add_argument("--rate", type=float, default=30, help="frames/s (default: 30)")
     words = "compile the CNN, as `mesodecode live` does (default: yes)"
     parser.add_argument(
@@ -243,6 +317,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--threads", type=int, help="CPU cores (default: all)")
     args = parser.parse_args()
+    args.seconds = 60 * args.minutes if args.minutes else args.seconds
     device = resolve_device(args.device, args.threads)
     busy = psutil.getloadavg()[0]
     print(f"{torch.get_num_threads()} threads, {device}, load of the machine before: {busy:.1f}")
@@ -250,10 +325,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             return backends(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
+        whole = True
         for name in args.decoder:
-            spent = live(name, args, device, Path(folder))
+            spent, held = live(name, args, device, Path(folder))
+            whole &= held
             anew = each_window(name, device, Path(folder))
             print(f"{anew / spent:.1f} times the processor's time of live")
+    sys.exit(not whole)
 
 
 if __name__ == "__main__":

@@ -348,6 +348,22 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
     )
 
 
+def test_another_thread_keeps_the_decoder_waiting_for_half_a_millisecond_at_most():
+    """What was set before is set again, however it ends."""
+    from mesodecode.live.rig import Rig
+
+    found, before = [], sys.getswitchinterval()
+
+    def frames():
+        found.append(sys.getswitchinterval())
+        raise UserError("over")
+        yield
+
+    with pytest.raises(UserError, match="over"):
+        Rig(*[None] * 4, []).run(frames())
+    assert found == [pytest.approx(5e-4)] and sys.getswitchinterval() == before
+
+
 # --- sources that fail ----------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from mesodecode.recordings.corrections import motion, movies
 from mesodecode.recordings.corrections.bleaching import fit_tau
 from mesodecode.recordings.corrections.chain import Chain, corrected
 from mesodecode.recordings.corrections.dff import Dff, dff
-from mesodecode.recordings.corrections.movies import Smoothed, pairs, whole_blocks
+from mesodecode.recordings.corrections.movies import Smoothed, binned, pairs, whole_blocks
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.recording import read_recording
@@ -166,6 +166,23 @@ def test_outside_the_brain_nothing_is_left(tmp_path):
             made[:, mask == 0], np.broadcast_to(fill, stack.shape)[:, mask == 0]
         )
     assert chain.effects()[0]["value"] == 6 / 20
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "float32", "int64"]
+)
+@pytest.mark.parametrize("side", [2, 3, 16, 17])
+def test_means_of_squares_are_those_of_numpy_to_the_bit(dtype, side):
+    rng = np.random.default_rng(side)
+    dtype = np.dtype(dtype)
+    low, high = (-9.5, 9.5) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    frames = rng.uniform(low, high, (3, 40, 71)).astype(dtype)
+    frames[1] = high  # the largest sums
+    height, width = 40 // side, 71 // side
+    cut = frames[:, : height * side, : width * side].reshape(3, height, side, width, side)
+    found = binned(frames, side)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, cut.mean(axis=(2, 4), dtype=np.float32))
 
 
 def test_binning_averages_squares():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,9 @@ from mesodecode.live.watch import Watch
 from mesodecode.study.targets import RUN, Target
 
 LATENCIES = 100_000  # of the last frames, in memory
+SWITCH = (
+    5e-4  # s that a thread (source, rows) may hold the interpreter while the decoder waits for it
+)
 
 
 @dataclass
@@ -88,6 +92,8 @@ class Rig:
     def run(self, frames: Iterable[Frame]) -> None:
         """Decode all frames that come. Stopped and KeyboardInterrupt say what was done."""
         gc.freeze()  # what is loaded by now is not looked through while frames come
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH)
         try:
             for frame in frames:
                 self.counts.taken += 1
@@ -99,6 +105,7 @@ class Rig:
         except (KeyboardInterrupt, Stopped) as error:
             raise type(error)(f"stopped; {self.words()}") from None
         finally:
+            sys.setswitchinterval(interval)
             gc.unfreeze()
 
     def _decode(self, frame: Corrected) -> None:

@@ -211,7 +211,7 @@ class Corrections:
         if self._dark is not None:
             pixels = (pixels - self._dark).astype(np.float32)
         if self._inside is not None:
-            pixels = np.where(self._inside, pixels, 0).astype(pixels.dtype)
+            pixels = np.where(self._inside, pixels, pixels.dtype.type(0))
         if self._settings["binning"] > 1:
             pixels = binned(pixels[None], self._settings["binning"])[0]
         return pixels if self._keeps_type else pixels.astype(np.float32, copy=False)
