@@ -6,8 +6,10 @@ import argparse
 import ast
 import dataclasses
 import functools
+import importlib
 import inspect
 import itertools
+import re
 import shlex
 from pathlib import Path
 from unittest import mock
@@ -212,6 +214,47 @@ def test_value_out_of_range_names_the_flag(name, words, start):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train-cnn --train t --valid v", "--out, --history or --all-epochs: needed; see --help"),
+        (
+            "train-roi --rnn gru --train t --all-epochs a --predictions p",
+            "--all-epochs: reads training mice alone; leave out --predictions",
+        ),
+        ("fit-roi --model ridge --train t --valid v --alone a", "--alone: reads training mice"),
+        (
+            "decode-controls --signals s --train-mice a --valid-mice b --test-mice c --out o "
+            "--windows gru",
+            "--windows gru: needs DECODER=N or DECODER=N,SHIFT",
+        ),
+        ("export-crate --study s --licence MIT --orcid 0", "--orcid: whose? give --author too"),
+        (
+            "shift-report --shift s --sessions s --images i --out o --figure f --thresholds x",
+            "--thresholds: not JSON",
+        ),
+        ("simulate --out o --mouse m", "--run-share; missing: --session, --run-share"),
+        (
+            "simulate --out o --mouse m --session s --run-share 0.5 --mice 3",
+            "--mice and --sessions make a cohort; leave them out with --mouse",
+        ),
+        (
+            "stack-roi --recordings r --sets a --decoders d --out o --rnn gru --drop",
+            "decoders with drop or precision: mixed train alone",
+        ),
+        (
+            "sweep-encoding --responses r --fold f --learning-rates 1 --momenta 0 --l2s 0 "
+            "--out o --initialisations default --chunk 3 --chunks 2",
+            "--chunk 3: there are chunks 1 to 2",
+        ),
+    ],
+)
+def test_flags_that_do_not_go_together_are_said_before_a_file_is_read(line, words, capsys):
+    assert cli.main(line.split()) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert words in said
+
+
 def test_verb_reports_a_bad_value_in_one_line_and_fails(capsys, tmp_path):
     status = cli.main(["simulate", "--out", str(tmp_path), "--n-frames", "3"])
     assert status == 1
@@ -404,3 +447,15 @@ def strings_of_code() -> set[str]:
 def test_no_setting_is_ignored(name):
     unread = set(schema.flags(name)) - strings_of_code()
     assert not unread, f"no code reads {unread}"
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_default_that_the_help_names_is_the_default(verb):
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module(f"mesodecode.cli.{cli.VERBS[verb]}").add_arguments(parser)
+    for action in parser._actions:
+        said = re.search(r"\(default: ([^)]+)\)", action.help or "")
+        if said and isinstance(action.default, int | float | str):
+            words = re.split("[;,]", said[1])[0].lower()
+            number = format(action.default, "g" * (action.type is float))
+            assert {words, words.split()[0]} & {str(action.default).lower(), number}, action

@@ -94,10 +94,9 @@ CUTOUT = of(
     "explain.cutout_tables.mask_table",
     "explain.cutout_tables.allocation_scores",
 )
+LIVE_MEMBER = mock.Mock(decoder=mock.Mock(spec=SignalDecoder)), False
 LIVE = {
-    "mesodecode.live.setting_up.open_members": [
-        (mock.Mock(decoder=mock.Mock(spec=SignalDecoder)), False)
-    ],
+    "mesodecode.live.setting_up.open_members": [LIVE_MEMBER],
     "mesodecode.live.setting_up.open_source": mock.NonCallableMock(recording=None),
 }
 RESPONSES = of("encoding.readers.read_session", "encoding.responses.make_responses") | {
@@ -287,6 +286,20 @@ WIRED = {
             "mesodecode.live.setting_up._frame_rate": 25.0,
         },
         {"rate": 25.0, "reference": Path("r.h5")},
+    ),
+    "live: the first decoder is watched": (
+        "--weights a.pt b.pt --source m.tif --show --known r.h5",
+        "live.setting_up.Engine",
+        LIVE
+        | of("live.setting_up._compile", "live.setting_up.Corrections", "live.setting_up.Watch")
+        | of("live.setting_up.read_recordings", "live.setting_up._known_of")
+        | {
+            "mesodecode.live.setting_up.open_members": 2 * [LIVE_MEMBER],
+            "mesodecode.live.setting_up._as_known": ({"channels": 1, "dff": "none"}, None),
+            "mesodecode.live.setting_up._frame_rate": 25.0,
+            "mesodecode.live.setting_up.Member": lambda *_, watched, **__: watched,
+        },
+        {"members": [True, False]},
     ),
     "map-mice": (
         "--maps a.h5 --null-maps n1.h5 n2.h5 --out o --figure f",

@@ -81,7 +81,7 @@ def test_a_name_that_could_be_a_path_is_refused(hub, tmp_path, capsys, name):
 def test_no_network_is_one_line_and_no_file(tmp_path, capsys, monkeypatch):
     def offline(*_, **__):
         try:
-            raise ConnectionError("Name or service not known")
+            raise ConnectionError("Name or service not known\n(see the log)")
         except ConnectionError as error:
             raise OSError("We cannot find the requested files in the local cache") from error
 

@@ -19,7 +19,7 @@ from mesodecode.decoders.backbones import create_backbone
 from mesodecode.decoders.linear import read_weights
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
 from mesodecode.decoders.timm_import import timm
-from mesodecode.decoders.weights import Trained, load_trained
+from mesodecode.decoders.weights import Trained, digest, load_trained
 
 TINY = "test_efficientnet"
 SRC = Path(models.__file__).parents[1]
@@ -598,3 +598,11 @@ def test_dropout_between_layers_is_drawn_from_torchs_generator_as_on_a_cpu(cell,
     assert all(map(torch.equal, *gradients))
     decoder.rnn.forward = None  # not called in training: its own dropout never acts
     decoder(x)
+
+
+def test_weights_are_told_apart_by_their_names_and_values():
+    """Features are read by the decoder that was trained on those of the same CNN."""
+    a, b = torch.arange(6.0).view(2, 3), torch.zeros(2)
+    one = digest({"w": a, "b": b})
+    assert one == digest({"w": a.T.contiguous().T, "b": b.clone()})
+    assert len({one, *map(digest, ({"v": a, "b": b}, {"w": a + 1, "b": b}, {"w": a}))}) == 4

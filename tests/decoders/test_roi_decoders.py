@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -14,7 +15,7 @@ from make import Hostile
 from make_recordings import LEAD, PLANTED, recordings, write_rois
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.decoders import predictions
+from mesodecode.decoders import predictions, roi_classical
 from mesodecode.decoders.networks import RNNDecoder
 from mesodecode.decoders.predictions import bind
 from mesodecode.decoders.roi_classical import (
@@ -148,6 +149,20 @@ def test_classical_windows_are_those_of_recurrent_decoders():
     assert decodable(signals[0], line).tolist() == source.centres.tolist()
     rows = flat_windows(signals[0], decodable(signals[0], line), line)
     np.testing.assert_array_equal(rows, source.batch(source.centres).flatten(1).numpy())
+
+
+def test_a_classical_decoder_is_fitted_to_every_nth_window_from_the_first_on(monkeypatch):
+    line = study(model="ridge", half_window=3, frame_step=20).decoders["d"].settings
+    signals, _ = session_signals(recordings()[:2], line)
+    given = []
+    model = SimpleNamespace(fit=lambda *rows_and_labels: given.append(rows_and_labels))
+    monkeypatch.setattr(roi_classical, "make_model", lambda settings: model)
+    fit_classical(signals, line)
+    ((rows, labels),) = given
+    at = range(3, 897, 20)
+    assert labels.tolist() == [one.labels[t] for one in signals for t in at]
+    expected = [one.features[t - 3 : t + 4].ravel() for one in signals for t in at]
+    np.testing.assert_array_equal(rows, expected)
 
 
 def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):

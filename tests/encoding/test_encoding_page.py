@@ -15,7 +15,7 @@ from make import ROOT
 from make_browser import BROWSER, Browser
 from make_large_study import drawing
 from mesodecode.cli import main
-from mesodecode.encoding import columns, report, scores, study
+from mesodecode.encoding import columns, figures, report, scores, study
 from mesodecode.report import references
 
 RNG = np.random.default_rng(0)
@@ -37,6 +37,15 @@ def tables() -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     neurons = neurons.assign(model=np.repeat(models, 20), neuron=[*range(20)] * 2, session="s1")
     neurons["responsive"] = neurons["neuron"] < 12
     return config, summary, neurons
+
+
+def test_bars_of_a_figure_are_the_intervals_of_the_table():
+    _, summary, neurons = tables()
+    shown = summary["neurons"] == "responsive"
+    summary.loc[shown, ["mean", "ci_low", "ci_high"]] = (0.5, 0.4, 0.8)
+    bars = figures.scores_figure(neurons, summary).axes[1].collections
+    drawn = [segment[:, 0] for one in bars for segment in one.get_segments()]
+    np.testing.assert_allclose(drawn, [[0.4, 0.8]] * 4)  # two scores of two models
 
 
 def test_works_that_the_methods_cite_are_written_for_a_manuscript(tmp_path):

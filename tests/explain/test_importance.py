@@ -170,6 +170,8 @@ def test_what_does_not_fit_is_refused():
     flat = dataclasses.replace(recording("d"), rois=flat)
     with pytest.raises(UserError, match=r"ROI 2: constant or missing in one of d\.h5"):
         run(trained(drop=True), [flat])
+    # a mouse that lacks what the decoder was trained without is as any other
+    assert (run(trained(drop=True, dropped=[2]), [flat]).mean_abs[:, [0, 2]] > 0).all()
 
 
 def test_a_map_is_read_as_it_was_written(tmp_path):

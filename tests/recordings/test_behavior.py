@@ -308,7 +308,7 @@ def nwb(tmp_path_factory):
         TimeSeries(name="state", data=[0, 1, 0], unit="n.a.", timestamps=[0.0, 1.2, 3.6]),
     ]
     module.add(BehavioralTimeSeries(time_series=series))
-    edges = IntervalSeries(name="running", data=[1, -1], timestamps=[0.9, 2.9])
+    edges = IntervalSeries(name="running", data=[0, 1, 0, -1], timestamps=[0.2, 0.9, 1.5, 2.9])
     module.add(BehavioralEpochs(interval_series=[edges]))
     bouts = TimeIntervals(name="bouts", description="d")
     bouts.add_column("kind", "run or rest")

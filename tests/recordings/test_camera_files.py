@@ -13,7 +13,7 @@ import pytest
 
 from make_movies import FRAMES, H, T, W, read, refusal
 from mesodecode.base.files import UserError
-from mesodecode.recordings.readers import open_movie
+from mesodecode.recordings.readers import open_movie, video
 
 
 def sif_header(n_frames, ticks, image=(1, H, W, 1, 1, 1)):
@@ -193,3 +193,16 @@ def test_motion_jpeg_2000_says_whether_it_keeps_all(tmp_path, capsys, wavelet, k
     (tmp_path / "a.mj2").write_bytes(b"x")
     with pytest.raises(UserError, match="not a readable video"):
         read(tmp_path / "a.mj2")
+
+
+@pytest.mark.parametrize(
+    ("before", "style", "lossless"),
+    [(b"", 1, True), (b"", 0, False), (b"\xff\x52" + b"\1" * 20, 0, False), (b"", None, False)],
+)
+def test_a_wavelet_of_whole_numbers_is_told_by_the_image_and_not_by_what_is_before_it(
+    tmp_path, before, style, lossless
+):
+    """Markers SOC and SIZ begin an image; the 14th byte of its segment COD is its wavelet."""
+    coding = b"" if style is None else b"\xff\x52" + bytes(11) + bytes([style])
+    (tmp_path / "a.mj2").write_bytes(b"mdat" + before + b"\xff\x4f\xff\x51" + bytes(40) + coding)
+    assert video._reversible(tmp_path / "a.mj2") == lossless

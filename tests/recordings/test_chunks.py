@@ -125,3 +125,11 @@ def test_the_next_item_is_made_while_one_is_looked_at(monkeypatch, n_threads):
             got.append(i)
             assert begun[i + 1].wait(0 if n_threads == 1 else 20) == (n_threads == 2)
     assert got == [0, 1, 2]
+
+
+def test_a_plane_that_is_noise_in_part_only_is_deflated():
+    noise = np.random.default_rng(0).integers(0, 256, 1 << 16, np.uint8)
+    flat = np.zeros_like(noise)
+    assert chunks._is_noise(noise) and not chunks._is_noise(flat)
+    for halves in ((noise, flat), (flat, noise)):
+        assert not chunks._is_noise(np.concatenate(halves))

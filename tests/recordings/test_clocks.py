@@ -369,11 +369,11 @@ def test_spike2_gives_times_itself(tmp_path):
     events = {"times": STARTS[:, None], "resolution": 1e-5, "length": 600.0}
     edges = {"times": [[0.0], [5.0], [10.0], [15.0]], "level": [[0], [1], [0], [1]]}
     kept = {"times": TIME[:, None], "values": 20.0 * RUNS[:, None], "interval": 9.0, "start": 9.0}
-    scipy.io.savemat(
-        tmp_path / "b.mat", {"V_Wheel": wheel, "V_TTL": events, "V_Door": edges, "V_Kept": kept}
-    )
+    torn = wheel | {"times": np.arange(len(RUNS) + 1)[:, None] * 1.0}  # of another channel
+    channels = {"Wheel": wheel, "TTL": events, "Door": edges, "Kept": kept, "Torn": torn}
+    scipy.io.savemat(tmp_path / "b.mat", {f"V_{name}": one for name, one in channels.items()})
     np.testing.assert_allclose(read_times(tmp_path / "b.mat", "V_TTL/times", 600, 30.0), STARTS)
-    for name in ("V_Wheel", "V_Kept"):
+    for name in ("V_Wheel", "V_Kept", "V_Torn"):
         got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_speed=f"{name}/values")
         assert (got["labels"] == RAN).mean() > 0.99
     got = read_behavior(tmp_path / "b.mat", frames=TWENTY, behavior_labels="V_Door/level")

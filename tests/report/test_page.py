@@ -93,10 +93,11 @@ def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the
     assert (
         page["answer"][0] == "Yes, above chance in mice of which the decoder had labelled frames."
     )
-    sets = table.assign(test_mouse=["1+2", "3+4"] * 3)
+    sets = table.assign(test_mouse=["1+2+5", "3+4"] * 3)
     page = front.page(cohort, {}, {"auc": sets})
     assert (
-        "mean of 2 sets of test mice" in page["answer"][1] and "(mouse 1, 2)" in page["answer"][2]
+        "mean of 2 sets of test mice" in page["answer"][1]
+        and "(mouse 1, 2, 5)" in page["answer"][2]
     )
 
 

@@ -143,6 +143,10 @@ def test_published_decoders_are_named_by_what_is_one(where, words):
     config["reproduction"] = {"other": {"analysis": "image"}}
     with pytest.raises(UserError, match=r"reproduction\.other: no such decoder; known: linear"):
         studies.resolve(config)
+    paper = {"paper": {"source": "aucs.tsv", "by": "model", "decoders": ["GRU", "RNN"]}}
+    tables_only = {"study": "x", "comparisons": paper, "reproduction": config["reproduction"]}
+    with pytest.raises(UserError, match=r"reproduction\.other: no such decoder; known: none"):
+        studies.resolve(tables_only)
     config["reproduction"] = {"linear": {"half_window_frames": 5}}
     with pytest.raises(UserError, match="5 is not of type 'string'; write it in quotes"):
         studies.resolve(config)

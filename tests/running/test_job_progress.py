@@ -13,13 +13,13 @@ from make import STUDY, snakemake
 from mesodecode.running.job_progress import VARIABLE, JobProgress
 
 
-def job(number: int, rule: str, allocation: str | None = None, runtime: int = 10):
+def job(number: int, rule: str, allocation: str | None = None, runtime: int | None = 10):
     return SimpleNamespace(
         jobid=number,
         rule=SimpleNamespace(name=rule),
         message=f"{rule} {allocation or number}",
         wildcards={"allocation": allocation} if allocation else {},
-        resources={"runtime": runtime},
+        resources={} if runtime is None else {"runtime": runtime},
     )
 
 
@@ -56,6 +56,13 @@ def test_the_time_left_is_that_of_the_same_rule_or_goes_with_the_runtime_asked_f
     run.start(3)
     run.end(3, 30)
     assert run.progress.line() == "0:35: 2 of 4 jobs done, about 0:10 left"
+
+
+def test_jobs_that_ask_for_no_runtime_count_alike():
+    run = Run(*(job(n, rule, runtime=None) for n, rule in enumerate(("fit", "fit", "train"), 1)))
+    run.start(1)
+    run.end(1, 5)
+    assert run.progress.line() == "0:05: 1 of 3 jobs done, about 0:10 left"
 
 
 def test_no_time_is_told_while_most_of_the_work_is_of_unknown_rules():

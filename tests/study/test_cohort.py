@@ -560,7 +560,11 @@ BAD = [
     ("allocation", {"train": 0}, "config: allocation.train: 0 is less than the minimum of 1"),
     ("allocation", {"train": 3.0}, "config: allocation.train: 3.0 is not of type 'integer'; write"),
     ("allocation", {"choose": "some"}, "config: allocation.choose: 'some' is not one of all, each"),
-    ("comparisons.all.decoders", ["cnn", "rgu"], "config: comparisons.all.decoders: no decoder 'r"),
+    (
+        "comparisons.all.decoders",
+        ["cnn", "rgu"],
+        "config: comparisons.all.decoders: no decoder 'rgu'; known: linear, cnn, gru",
+    ),
     ("comparisons.all.decoders", ["cnn"], "config: comparisons.all.decoders: "),
     ("comparisons.all.decoders", ["cnn", "cnn"], "config: comparisons.all.decoders: "),
     ("comparisons.all.tests", ["t"], "config: comparisons.all.tests.0: 't' is not one of rank_sum"),
@@ -570,7 +574,7 @@ BAD = [
     (
         "decoders.gru.start_from",
         "cnm",
-        "config: decoders.gru.start_from: no CNN decoder 'cnm'; kno",
+        "config: decoders.gru.start_from: no CNN decoder 'cnm'; known: cnn",
     ),
     ("decoders.gru.start_from", "linear", "config: decoders.gru.start_from: no CNN decoder 'linea"),
     (
@@ -654,6 +658,16 @@ BAD = [
     ("corrections", {"motoin": True}, "config: corrections.motoin: no such key; did you mean 'mo"),
     ("corrections", {"channels": 2.5}, "config: corrections.channels: 2.5 is not of type"),
     ("corrections", {"hemodynamics": "ratio"}, "config: corrections: hemodynamics needs a second"),
+    (
+        "corrections",
+        {"dark_offset": 3, "dark_frame": "dark.tif"},
+        "config: corrections: dark_offset and dark_frame both subtract the dark; give one",
+    ),
+    (
+        "corrections",
+        {"reference_lowpass": 3},
+        "config: corrections: reference_lowpass is of hemodynamics, which is none; set it too",
+    ),
     ("corrections", {"brain_mask": "{day}.tif"}, "config: corrections.brain_mask: '{day}.tif' may"),
     ("qc", {"drift": [3, 1]}, "config: qc.drift: [3, 1] fails before it warns"),
     ("qc", {"bouts": [2, 4]}, "config: qc.bouts: [2, 4] fails before it warns"),

@@ -151,7 +151,9 @@ def test_mice_and_decoders_are_left_out_together_and_with_sources_only(key):
     one = copy.deepcopy(STUDY) | {"comparisons": {"paper": SOURCE}}
     del one[key]
     own = {"study": "x", "comparisons": {"own": {"decoders": ["a", "b"]}}}
-    for config, missing in ((one, key), (own, "mice"), ({"study": "x"}, "mice")):
+    some = {"study": "x", "comparisons": {"paper": SOURCE} | own["comparisons"]}
+    configs = ((one, key), (own, "mice"), ({"study": "x"}, "mice"), (some, "mice"))
+    for config, missing in configs:
         with pytest.raises(UserError, match=f"config: top level: '{missing}' is missing"):
             study.resolve(config)
 
