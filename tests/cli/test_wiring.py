@@ -125,7 +125,7 @@ TUNE |= of("recordings.recording.with_labels_of") | {
     "mesodecode.cli.decoders._training.fingerprint": [],
 }
 
-SIZED = [[SimpleNamespace(mouse=mouse, shape=(9, 4, 4))] for mouse in "ab"]
+SIZED = [[SimpleNamespace(mouse=m, shape=(9, 4, 4), frame_rate=30.0)] for m in "ab"]
 TRAINING = {
     "mesodecode.decoders.objectives.trained_on": RUN,
     "mesodecode.cli.decoders._training.fingerprint": [],
