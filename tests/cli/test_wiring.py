@@ -195,7 +195,7 @@ WIRED = {
         "decoders.one_step.fit",
         {
             "mesodecode.recordings.recording.read_roles": ROLES,
-            "mesodecode.recordings.recording.movie_digest": str,
+            "mesodecode.recordings.same_frames.check_apart": len,
         },
         {"dropped": [3, 5], "training": ["a1"], "validation": ["a3"]},
     ),

@@ -103,13 +103,15 @@ def test_one_movie_under_two_names_is_refused(paths, tmp_path, capsys):
     for name, digest in (("m1_0", "a" * 64), ("m1_1", "b" * 64), ("m1_2", "b" * 64)):
         with h5py.File(paths[name], "a") as file:
             file.attrs["movie_sha256"] = digest
-    assert "made of the same movie as" in refused(capsys, *words(paths, ["m1_2"], ["m1_1"]))
+    assert "its movie has the same bytes as that of" in refused(
+        capsys, *words(paths, ["m1_2"], ["m1_1"])
+    )
     settings = json.dumps({"backbone": TINY, "pretrained": "none", "epochs": 1})
     line = words(paths, ["m1_0"], ["m1_1"], settings=settings)
     with h5py.File(paths["m1_2"], "a") as file:
         file.attrs["movie_sha256"] = "a" * 64  # that of m1_0, which trains
     text = refused(capsys, *line, "--valid", paths["m1_2"])
-    assert "no session has two roles, under whatever name: leave one" in text
+    assert "one recording under two names; list one session under exclude" in text
     assert run(*words(paths, ["m1_0"], ["m1_1"])) == 0
 
 

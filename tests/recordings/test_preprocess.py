@@ -70,6 +70,7 @@ def test_the_recording_has_the_layout_of_the_contract(tmp_path):
         "rois": ((T, R), np.float32),
         "pixel_mean": ((H, W), np.float32),
         "stack_sd": ((), np.float32),
+        "frame_codes": ((T,), np.uint64),
     }
     np.testing.assert_array_equal(data["frames"], stack)
     np.testing.assert_array_equal(data["labels"], np.arange(T) // 5 % 2)
@@ -90,7 +91,7 @@ def test_the_recording_has_the_layout_of_the_contract(tmp_path):
 
 def test_what_a_session_lacks_is_not_in_the_file(tmp_path):
     data, attributes = run(tmp_path, random_stack())
-    assert set(data) == {"frames", "labels", "pixel_mean", "stack_sd"}
+    assert set(data) == {"frames", "labels", "pixel_mean", "stack_sd", "frame_codes"}
     assert not any(key.startswith("rois") for key in attributes)
 
 
@@ -475,8 +476,8 @@ def test_a_recording_reads_back(tmp_path):
     np.testing.assert_allclose(recording.stack_sd, stack.std(), rtol=1e-6)
 
 
-def make_recording(folder, session, mouse, shape=(T, H, W)):
-    files = write_sources(folder, random_stack(shape=shape))
+def make_recording(folder, session, mouse, shape=(T, H, W), seed=0):
+    files = write_sources(folder, random_stack(shape=shape, seed=seed))
     path = folder / f"{session}.h5"
     preprocess(path, **files, session=session, mouse=mouse, frame_rate=30)
     return path
@@ -525,7 +526,8 @@ def test_what_is_no_recording_is_named(tmp_path):
 
 
 def test_the_cohort_table_counts_frames_and_run(tmp_path):
-    paths = [make_recording(tmp_path, "m1_a", "m1"), make_recording(tmp_path, "m2_a", "m2")]
+    second = make_recording(tmp_path, "m2_a", "m2", seed=1)
+    paths = [make_recording(tmp_path, "m1_a", "m1"), second]
     (tmp_path / "m2.txt").write_text(f"{paths[1]}\n")
     words = [
         "--recordings",

@@ -17,6 +17,7 @@ include: "functions/recordings.smk"
 import glob
 
 from mesodecode.base.files import matching
+from mesodecode.recordings.source_files import check_apart
 from mesodecode.study import (
     cohort_table,
     correction_table,
@@ -61,6 +62,7 @@ if "simulate" in STUDY.config:
             "--run-share {params.run_share} --out {params.out} {params.settings} 2> {log}"
 
 
+check_files_apart()
 TABLES = cohort_table.all_tables(STUDY.config)
 FETCHED_FILES = files_to_fetch()
 NATIVE = (

@@ -73,6 +73,7 @@ def write_session(file: h5py.File, taken_in: Intake, image_size: int | None) -> 
         traces["rois"] = np.concatenate(means)
     file["pixel_mean"] = pixel_mean.astype(np.float32)
     file["stack_sd"] = np.float32(stack_sd)
+    file["frame_codes"] = taken_in.raw.codes
     for name, values in traces.items():
         file[name] = values
     if "target" in traces:

@@ -6,6 +6,7 @@ makes every recording, and all that follows, again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,7 @@ BRIGHT = 0.5  # share of the brightest pixels' mean from which a pixel counts as
 # SDs over time that bright pixels lie above 0, at least, if they count light: shot noise alone has
 # a tenth of 100 electrons, and ΔF/F over its 10th percentile a mean of 1.3 SD.
 ABOVE = 3.0
+MIDDLE = 8  # px, rows and columns in the middle of a frame by which it is known again
 
 
 def ceilings(dtype: np.dtype | type) -> set[int]:
@@ -72,6 +74,42 @@ def of_light(mean: np.ndarray, sd: np.ndarray, lowest: float) -> bool:
     return bool(np.median(mean[bright] / sd[bright]) >= ABOVE)
 
 
+def frame_codes(block: np.ndarray) -> np.ndarray:
+    """Return a number (n,) uint64 for each of some frames (n, H, W), by which it is known again.
+
+    Of the `MIDDLE` x `MIDDLE` pixels in its middle (one more where a side is odd), whatever the
+    type of their values: frames that were mirrored or turned by right angles, or saved as other
+    numbers, keep it. 0 where these are all one value.
+    """
+    rows, columns = (slice(low, n - low) for n in block.shape[1:] for low in [_margin(n)])
+    middle = block[:, rows, columns].astype(np.float32) + 0  # no -0
+    flat = middle.reshape(len(block), -1)
+    bits = _mixed(flat.view(np.uint32).astype(np.uint64)) @ _weights(middle.shape[1:])
+    codes = _mixed(bits).sum(axis=1, dtype=np.uint64)
+    return np.where(np.ptp(flat, axis=1) > 0, codes, np.uint64(0))
+
+
+def _margin(length: int) -> int:
+    return max(0, (length - MIDDLE) // 2)
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """Return bits (…) uint64 that all hang on all (SplitMix64: Steele et al. 2014, OOPSLA)."""
+    bits = bits + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
+    return bits ^ (bits >> np.uint64(31))
+
+
+@functools.cache
+def _weights(shape: tuple[int, int]) -> np.ndarray:
+    """Return weights of pixels (P, 4 or 8) uint64, a column for each way to turn a frame."""
+    grid = _mixed(np.arange(np.prod(shape), dtype=np.uint64)).reshape(sorted(shape)) | np.uint64(1)
+    turned = [grid, grid.T] if shape[0] == shape[1] else [grid if shape == grid.shape else grid.T]
+    ways = [one[::up, ::left] for one in turned for up in (1, -1) for left in (1, -1)]
+    return np.stack([way.ravel() for way in ways], axis=1)
+
+
 @dataclass(frozen=True)
 class Measures:
     """What `Measured` found in a movie of T frames of height H and width W.
@@ -112,13 +150,14 @@ class Measured:
     """A movie that is measured the first time its frames are read, and passed on unchanged.
 
     Attributes: path, shape (T, H, W), dtype, as those of the movie it wraps. `channels` that its
-    frames cycle through.
+    frames cycle through; `codes` (T,) of the frames (`frame_codes`), once these are read.
     """
 
     def __init__(self, source, channels: int = 1) -> None:
         self.source, self.path, self.channels = source, source.path, channels
         self.shape, self.dtype = source.shape, source.dtype
         n_frames, height, width = source.shape
+        self.codes = np.zeros(n_frames, np.uint64)
         self._seen = 0
         self._last: np.ndarray | None = None  # frames, one of each channel
         self._offset: np.ndarray | None = None  # near the mean: keeps the sums of squares exact
@@ -149,6 +188,7 @@ class Measured:
         for first in range(0, len(block), step):
             self._add(start + first, block[first : first + step])
         self._find_repeated(start, block)
+        self.codes[start : start + len(block)] = frame_codes(block)
         if self.dtype.kind in "ui":
             self._count_saturated(start, block)
         if self.dtype.kind != "u":

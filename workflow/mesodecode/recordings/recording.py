@@ -2,9 +2,10 @@
 
 `frames` (T, H, W) in the recording's own type; `labels` (T,) 0 rest, 1 run; `speed` (T,) cm/s,
 `segment` (T,), `time` (T,) s, `target` (T,) and `rois` (T, R; with the attribute `names` if they
-have names) where known; `pixel_mean` (H, W); `stack_sd` scalar; `outside` (height and width of the
-movie) bool where pixels of it were NaN, outside the brain, and are 0; attributes session (its id),
-session_name where that is another, mouse, frame_rate, recorded_size
+have names) where known; `pixel_mean` (H, W); `stack_sd` scalar; `frame_codes` (frames of the movie,
+of all channels) uint64, by which they are known again in a copy (see `same_frames`); `outside`
+(height and width of the movie) bool where pixels of it were NaN, outside the brain, and are 0;
+attributes session (its id), session_name where that is another, mouse, frame_rate, recorded_size
 (height and width of the movie in px, before image_size), movie_axes (the order that its array was
 read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or
 nothing) and the source files with their SHA-256; unit, dff, of a movie that was ΔF/F already (of a
@@ -155,12 +156,6 @@ def is_corrected(path: str | Path) -> bool:
             return False
         said = file["corrections"].attrs.get("settings")
         return said is None or bool(looks_ahead(json.loads(said)))
-
-
-def movie_digest(path: str | Path) -> str:
-    """Return the SHA-256 of the movie that a recording was made of, "" where it is not known."""
-    with h5py.File(path) as file:
-        return str(file.attrs.get("movie_sha256", ""))
 
 
 def _names(file: h5py.File) -> tuple[str, ...] | None:

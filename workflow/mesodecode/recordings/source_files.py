@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,41 @@ def _pages(path: str) -> tuple[int, int, int]:
 FILES = (*OWN_FILES, *correction_table.FILES)  # of a session, by their keys in the config
 
 
+def check_apart(study: Study) -> None:
+    """Raise UserError if two sessions have one movie, by whatever links or names of the file.
+
+    A file of behaviour or ROI signals that two sessions have is said: it may hold both. Files that
+    are still to be fetched are passed over.
+    """
+    if "simulate" in study.config:
+        return
+    known: dict[tuple[str, ...], str] = {}
+    for kind in ("movie", "behavior", "rois"):
+        for session, mouse in study.mouse_of.items():
+            paths = [file for path in study.sources(kind, session) for file in matching(path)]
+            try:
+                files = (kind, *map(_identity, paths))
+            except OSError:
+                continue
+            other = known.setdefault(files, session)
+            if not paths or other == session:
+                continue
+            words = f"session '{session}' of mouse '{mouse}' and '{other}' of mouse "
+            words += f"'{study.mouse_of[other]}'"
+            if kind == "movie":
+                raise UserError(
+                    f"{paths[0]}: is the movie of {words}: one recording under two names; list one "
+                    "of them under exclude"
+                )
+            print(f"{paths[0]}: {kind} of {words}; do its times tell them apart?", file=sys.stderr)
+
+
+def _identity(path: Path) -> str:
+    """Return what tells a file from others, whatever it is called. Raises OSError without it."""
+    found = os.stat(path)
+    return f"{found.st_dev}:{found.st_ino}" if found.st_ino else os.path.realpath(path)
+
+
 def data(study: Study) -> Check:
     """Check that the files of all sessions are there that have no recording yet."""
     from mesodecode.recordings.readers import movie_files
@@ -123,6 +159,7 @@ def data(study: Study) -> Check:
     try:
         for path in [path for path, kind in paths.items() if kind == "movie"]:
             movie_files(path)
+        check_apart(study)
     except UserError as error:
         return Check("data", FAIL, str(error))
     return Check("data", OK, f"{len(paths)} files of {len(todo)} sessions to preprocess")

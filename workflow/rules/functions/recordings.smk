@@ -15,6 +15,15 @@ def source_files(wildcards):
     }
 
 
+def check_files_apart():
+    """Stop if two sessions have one movie: asked once a run, not in each job."""
+    if workflow.is_main_process:
+        try:
+            check_apart(STUDY)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+
 def session_files(session, variant=None):
     """The files of a session as the config names them, None where it has none of a kind."""
     kinds = (*SOURCES, *CORRECTION_FILES)

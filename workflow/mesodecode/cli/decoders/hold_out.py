@@ -97,17 +97,7 @@ def _check_epoch(kind: Any, split: Any) -> None:
 
 
 def _check_movies(roles: Any) -> None:
-    """Raise UserError if a movie is that of a session of another role, under another name."""
-    from mesodecode.base.files import UserError
-    from mesodecode.recordings.recording import movie_digest
+    """Raise UserError if a movie is that of another session, under another name."""
+    from mesodecode.recordings.same_frames import check_apart
 
-    known: dict[str, tuple[int, Path]] = {}
-    for role, sessions in enumerate(roles):
-        for one in sessions:
-            digest = movie_digest(one.path)
-            first, path = known.setdefault(digest, (role, one.path))
-            if digest and first != role:
-                raise UserError(
-                    f"{path}: made of the same movie as {one.path}; no session has two roles, "
-                    "under whatever name: leave one of the two out of the config"
-                )
+    check_apart([one.path for sessions in roles for one in sessions])

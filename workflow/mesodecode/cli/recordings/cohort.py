@@ -1,4 +1,4 @@
-"""Describe the recordings of a study: one line a session.
+"""Describe the recordings of a study: one line a session. No two may be of one movie.
 
 Example: mesodecode cohort --recordings results/demo/recordings/*.h5 --out cohort.tsv
 """
@@ -24,11 +24,14 @@ def run(args: argparse.Namespace) -> None:
 
     from mesodecode.base.files import atomic_path
     from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.same_frames import check_apart
 
+    recordings = read_recordings(args.recordings, same_size=False)
+    check_apart([recording.path for recording in recordings])
     with atomic_path(args.out) as part, open(part, "w", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(["mouse", "session", "n_frames", "n_run", "frame_rate", "height", "width"])
-        for r in read_recordings(args.recordings, same_size=False):
+        for r in recordings:
             n_frames, height, width = r.shape
             n_run = int(r.labels.sum())
             table.writerow([r.mouse, r.session, n_frames, n_run, r.frame_rate, height, width])
