@@ -36,6 +36,42 @@ def save_each(folder, *names):
 
 # --- order and belonging -----------------------------------------------------------------------
 
+IN_TIME = {  # over New Year and the turn of a month, as names sort otherwise
+    "month first": "m1_12-30-2023 m1_12-31-2023 m1_01-01-2024 m1_02-01-2024",
+    "day first": "m1_30.12.2023 m1_31.12.2023 m1_01.01.2024 m1_02.01.2024",
+    "without signs": "12302023 12312023 01012024",
+    "a time behind": "12-31-2023_2350 12-31-2023_2355 01-01-2024_0001",
+    "a time glued to it": "31122023235500 01012024000100",
+    "one digit": "r_12-31-2023 r_1-1-2024",
+    "letters": "31Dec2023_a 01Jan2024_a 02Feb2024_a",
+    "letters first": "Nov-30-2023 Dec-01-2023 Jan-02-2024",
+    "a year and letters": "2023-Nov-30 2023-Dec-01",
+}
+
+
+@pytest.mark.parametrize("ordered", IN_TIME.values(), ids=IN_TIME)
+def test_parts_are_in_the_order_of_their_dates(ordered):
+    expected = paths(ordered)
+    assert of_one_series(in_order(expected), "rec") == (expected, [])
+    assert in_order(expected) != expected
+
+
+def test_dates_that_tell_no_order_are_refused():
+    with pytest.raises(UserError) as caught:
+        of_one_series(paths("01-12-2023 02-11-2023 03-01-2024"), "rec")
+    message = str(caught.value)
+    assert message.startswith("rec: 01-12-2023.tif and 02-11-2023.tif may be of other days")
+    assert "name the files of the movie in a list" in message
+    same = paths("01-02-2024 02-03-2024")  # February and March, or January and February
+    assert of_one_series(same, "rec") == (same, [])
+
+
+@pytest.mark.parametrize(
+    "ordered", ["2023-12-31 2024-01-01", "20231231 20240101", "s_99_2023 s_100_2022", "a_2 a_10"]
+)
+def test_other_numbers_are_no_dates(ordered):
+    assert of_one_series(in_order(paths(ordered)), "rec") == (paths(ordered), [])
+
 
 @pytest.mark.parametrize(
     "ordered",

@@ -288,7 +288,7 @@ BEHIND = {
     "predict": 28,
     "train_roi": 35,
     "fit_linear": 16,
-    "hold_out": 39,  # all kinds that are trained in one step
+    "hold_out": 40,  # all kinds that are trained in one step; movies of sessions are compared
     "cutout": 62,  # through the one door to decoders of all kinds; fills, logits, outputs apart
     "shap": 39,  # two ways through a network; what of it is explained, and kept
     "adapt": 56,  # base.records reads the measures of a movie

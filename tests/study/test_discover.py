@@ -636,6 +636,27 @@ def test_what_may_be_one_animal_is_said(tmp_path, names, said):
     assert said in spoken(text)
 
 
+@pytest.mark.parametrize("name", ["{}/{}/rec{}", "{}_{}{}", "{}/{}{}"])
+@pytest.mark.parametrize(
+    "days", [("12-30-2023", "01-02-2024"), ("31.12.2023", "01.01.2024"), ("30Nov2023", "01Dec2023")]
+)
+def test_sessions_are_listed_in_order_of_time(tmp_path, name, days):
+    names = [name.format(m, day, end) for m in M for day in days for end in (".tif", ".csv")]
+    config, text = made_text(tree(tmp_path, *names))
+    assert list(config["mice"]) == [*M]
+    for sessions in config["mice"].values():
+        assert [next(day for day in days if day in one) for one in sessions] == [*days]
+    assert "order of time" not in text
+
+
+def test_dates_that_tell_no_order_of_sessions_are_said(tmp_path):
+    names = [f"{m}_{day}{end}" for m in M for day in ("03-01-2024", "02-02-2024")
+             for end in (".tif", ".csv")]  # fmt: skip
+    assert "CHECK: dates in names begin with the month or with the day" in spoken(
+        made_text(tree(tmp_path, *names))[1]
+    )
+
+
 def test_light_that_is_not_paired_names_a_movie_not_a_session(tmp_path):
     names = in_each(DAILY, "blue.tif", "violet.tif", "speed.csv")
     config, text = made_text(tree(tmp_path, *(set(names) - {"m2/20240102/violet.tif"})))

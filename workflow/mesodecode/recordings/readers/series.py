@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from mesodecode.base import name_dates
 from mesodecode.base.files import UserError, stem
 
 PROJECTIONS = r"(?:MAX|MIN|AVG|SUM|STD|MED)_"  # put before a name by ImageJ's Z projections
@@ -41,6 +42,8 @@ _REFERENCE += r"|isos|reference|ref|ha?emo|ha?emodynamics?|reflectance)(?![A-Za-
 _REFERENCE += "|(?<=[a-z])(?:Violet|Purple|UV|Isosbestic|Reference|Ref|Hemo|Reflectance)(?![a-z])"
 MOST = 16  # wavelengths
 APART = 15  # nm between two
+_MONTHS = rf"(?:{'|'.join(name_dates.MONTHS)})[a-z]*[-_. ]?"
+_MONTH = rf"(?i:(?<=\d)[-_. ]?{_MONTHS}(?=\d)|(?<![a-z]){_MONTHS}(?=\d\d?[-_. ,]+20\d\d))"
 _PLACES = (  # of single images: (position, plane)
     r"img_channel\d+_position(?P<position>\d+)_time\d+_z(?P<plane>\d+)$",
     r"img_\d{9}_.+_(?P<plane>\d{3})$",
@@ -52,8 +55,9 @@ def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path],
     """Return the files whose names are those of one series, in their order, and all others.
 
     `named`: the folder or pattern that the files were found by. A series is what most names have in
-    common but for numbers and wavelengths. Raises UserError where none is clearly the series, and
-    where the names say that images were taken at several positions or planes.
+    common but for numbers, months and wavelengths. Raises UserError where none is clearly the
+    series, where dates in the names tell no order, and where the names say that images were taken
+    at several positions or planes.
     """
     letters = all(len(stem(file)) == 1 for file in files)  # a.tif, b.tif
     names = {stem(file) for file in files}
@@ -68,9 +72,22 @@ def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path],
             f"{named}: {one.name} and {other.name} do not look like parts of one series; name the "
             "files of the movie in a list, in order of time, or by a pattern"
         )
-    kept = [file for file in files if base in (None, bases[file])]
+    kept = _in_time([file for file in files if base in (None, bases[file])], named)
     _check_places(kept, named)
     return kept, [file for file in files if file not in set(kept)]
+
+
+def _in_time(files: list[Path], named: str | Path) -> list[Path]:
+    """Return files in the order of dates in their names, where these do not sort as text does."""
+    found = name_dates.orders([stem(file) for file in files])
+    if len(found) > 1:
+        at = next(i for i, (a, b) in enumerate(zip(*found, strict=True)) if a != b)
+        one, other = (files[order[at]].name for order in found)
+        raise UserError(
+            f"{named}: {one} and {other} may be of other days, as their dates begin with the month "
+            "or with the day; name the files of the movie in a list, in order of time"
+        )
+    return [files[i] for i in found[0]] if found else files
 
 
 def by_wavelength(files: Sequence[Path]) -> dict[str, list[Path]] | None:
@@ -140,8 +157,9 @@ def _base(name: str) -> str:
     """Return what the parts of a series have in common in their names."""
     for kind in ("filter", "word", "Micro-Manager"):  # the others are numbers or letters
         name = re.sub(WAVELENGTHS[kind], "%", name)
+    name = re.sub(_MONTH, "#", name)
     name = _without_parts(re.sub(_LETTER, "", _without_parts(name)))
-    return re.sub(r"\d+", "#", name).casefold()
+    return re.sub(r"[\d#]+", "#", name).casefold()
 
 
 def _without_parts(name: str) -> str:

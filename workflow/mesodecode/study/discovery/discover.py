@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from mesodecode.base import name_dates
 from mesodecode.base.files import UserError
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.discovery.by_clock import pair_by_clock
@@ -56,6 +57,7 @@ def look(folder: str | Path) -> Found:
     guess = mice_of([session.place for session in sessions])
     for session, mouse in zip(sessions, guess.mice, strict=True):
         session.mouse = mouse
+    sessions = _in_time(sessions, found)
     if not roles["behavior"] and all(session.path.suffix == ".nwb" for session in sessions):
         for session in sessions:  # NWB files hold both
             session.files["behavior"] = session.path
@@ -103,6 +105,25 @@ def _sessions(roles: dict[str, dict[PurePosixPath, int]]) -> list[Session]:
         told = tuple(value for part in key for value in part if value not in everywhere)
         sessions.append(Session(movie, Place((*unit.folder.parts, unit.stem), unit.words), told))
     return sessions
+
+
+def _in_time(sessions: list[Session], found: Found) -> list[Session]:
+    """Return sessions, those of each mouse in the order of the dates in their names.
+
+    Where these do not sort as numbers do: a mouse's first session may be a decoder's reference.
+    """
+    mice = list(dict.fromkeys(session.mouse for session in sessions))
+    orders = []
+    for order in name_dates.orders(["/".join(session.place.parts) for session in sessions]):
+        ordered = sorted((sessions[i] for i in order), key=lambda one: mice.index(one.mouse))
+        if ordered not in orders:
+            orders.append(ordered)
+    if len(orders) > 1:
+        found.notes.append(
+            "CHECK: dates in names begin with the month or with the day, who knows: list the "
+            "sessions of each mouse in order of time."
+        )
+    return orders[0] if orders else sessions
 
 
 def _match(
