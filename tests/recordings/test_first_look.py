@@ -13,7 +13,7 @@ from pynwb import TimeSeries
 
 from make_movies import photon_series, save_nwb
 from mesodecode.cli import main
-from mesodecode.recordings.first_look import calcium_first, look_at
+from mesodecode.recordings.first_look import calcium_first, in_turn, look_at
 from mesodecode.study import study as studies
 
 H, W, T = 6, 8, 60
@@ -69,6 +69,91 @@ def test_ten_frames_of_the_signal_their_times_and_the_speed(lab, capsys):
     np.testing.assert_allclose(seen.time, np.arange(T) / 10)
     np.testing.assert_array_equal(seen.labels, np.arange(T) // 20 % 2)
     assert seen.speed.max() == 20
+
+
+WALK = np.arange(T) // 15 % 2 * 12.0
+COLUMNS = {  # of behaviour with a row a frame: its time and its speed, with units or without
+    "underscores": ("time_s", "speed_cm_s", 1, 1),
+    "brackets": ("Time (s)", "Running speed [cm/s]", 1, 1),
+    "a slash": ("Timestamp", "velocity cm/s", 1, 1),
+    "other units": ("t_ms", "wheel_speed_mm_s", 1000, 10),
+    "words": ("timestamps", "treadmill_velocity", 1, 1),
+}
+
+
+@pytest.fixture
+def plain(lab):
+    """Three mice with a TIFF stack each, and a function that writes their behaviour."""
+    for mouse in ("m1", "m2", "m3"):
+        day = lab / "data" / mouse / "20240101"
+        for file in day.iterdir():
+            file.unlink()
+        tifffile.imwrite(day / "movie.tif", FRAMES[:, 0], photometric="minisblack")
+
+    def write(**columns):
+        for day in lab.glob("data/*/*"):
+            table = np.stack(list(columns.values()), axis=1)
+            header = ",".join(columns)
+            np.savetxt(day / "wheel.csv", table, "%.6g", ",", header=header, comments="")
+
+    return write
+
+
+@pytest.mark.parametrize(("time", "speed", "ticks", "scale"), COLUMNS.values(), ids=COLUMNS)
+def test_rate_and_speed_by_columns_with_units(lab, plain, capsys, time, speed, ticks, scale):
+    plain(**{"frame": np.arange(T), time: np.arange(T) * ticks / 20, speed: WALK * scale})
+    config, text, _ = init(lab, capsys)
+    found = config["recordings"]
+    assert (found["behavior_time"], found["behavior_speed"]) == (time, speed)
+    assert found["frame_rate"] == 20 and "frame_rate: 20.0   # CHECK: frames/s, by time" in text
+    seen = look_at(studies.resolve(config), "m1_20240101")
+    assert seen.wrong == [] and seen.speed.max() == pytest.approx(12)
+
+
+def test_uneven_stamps_and_those_of_another_number_tell_no_rate(lab, plain, capsys):
+    uneven = np.cumsum(np.where(np.arange(T) % 7, 0.05, 0.2))
+    for time, n in ((uneven, T), (np.arange(2 * T) / 60, 2 * T)):
+        plain(time=time, speed_cm_s=np.resize(WALK, n))
+        config, text, _ = init(lab, capsys)
+        assert config["recordings"]["frame_rate"] == 30 and "frame_rate: 30   # CHECK" in text
+        for file in (lab / "lab.yaml", lab / "lab.png"):
+            file.unlink(missing_ok=True)
+
+
+def test_two_columns_that_may_be_the_speed_are_left_to_the_user(lab, plain, capsys):
+    plain(time=np.arange(T) / 20, left_speed=WALK, right_speed=WALK)
+    config, text, _ = init(lab, capsys)
+    assert "behavior_speed" not in config["recordings"]
+    assert "FILL IN: m1_20240101 could not be read" in text
+
+
+def test_times_of_frames_in_a_table_by_the_name_of_their_column(lab, plain, capsys):
+    plain(speed_cm_s=WALK)
+    for day in lab.glob("data/*/*"):
+        rows = np.c_[np.arange(T), np.arange(T) * 50.0]
+        np.savetxt(day / "frame_times.csv", rows, "%g", ",", header="n,timestamp_ms", comments="")
+    config, text, _ = init(lab, capsys)
+    found = config["recordings"]
+    assert (found["frame_times_dataset"], found["frame_times_unit"]) == ("timestamp_ms", "ms")
+    assert found["frame_rate"] == 20 and "could not be read" not in text
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_wavelengths_in_turn_are_said(lab, plain, capsys, n):
+    plain(speed_cm_s=WALK)
+    for day in lab.glob("data/*/*"):
+        light = (FRAMES[:, 0] * (1 + np.arange(T) % n / 4)[:, None, None]).astype(np.uint16)
+        tifffile.imwrite(day / "movie.tif", light, photometric="minisblack")
+    _, text, said = init(lab, capsys)
+    words = f"CHECK: {n} wavelengths seem to take turns in the frames of m1_20240101"
+    assert words in " ".join(text.replace("#", "").split()) and words in said
+
+
+def test_activity_and_bleaching_are_no_wavelengths():
+    rng, time = np.random.default_rng(3), np.arange(10)
+    for course in (1 + 0.2 * np.sin(time), np.exp(-time / 5), 1 + 0.1 * rng.normal(size=10)):
+        assert in_turn(1000 * course[:, None, None] * np.ones((10, 4, 4))) == 1
+    assert in_turn(np.resize([1000.0, 800], 10)[:, None, None] * np.ones((10, 4, 4))) == 2
 
 
 def test_what_cannot_be_read_is_written_into_the_config(lab, capsys):

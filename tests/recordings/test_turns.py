@@ -144,6 +144,33 @@ def sources(folder, frames, labels):
     }
 
 
+@pytest.mark.parametrize(
+    ("settings", "taken"),
+    [
+        (
+            {"channels": 2, "reference_channel": 2},
+            "frames 0, 2, 4 … for calcium (signal_channel), frames 1, 3, 5 … for blood",
+        ),
+        (
+            {"channels": 2, "signal_channel": 2},
+            "frames 0, 2, 4 … for none of both and left out, frames 1, 3, 5 … for calcium",
+        ),
+    ],
+)
+def test_which_frames_are_taken_for_calcium_is_said(tmp_path, capsys, settings, taken):
+    files = sources(tmp_path, two(), np.arange(T) // 20 % 2)
+    corrections = DEFAULTS | settings
+    preprocess(tmp_path / "s1.h5", **files, corrections=corrections)
+    said = capsys.readouterr().err
+    assert f"s.tif: 2 channels take turns in its frames; taken are {taken}" in said
+    with h5py.File(tmp_path / "s1.h5") as file:  # as the table of quality control has it
+        words = file["corrections"].attrs["effects"]
+    assert f"channel {corrections['signal_channel']} of 2: 200 of 400 frames are taken for" in words
+    one = sources(tmp_path, channel(1000), np.arange(T) // 20 % 2)
+    preprocess(tmp_path / "s1.h5", **one, corrections=DEFAULTS)
+    assert "take turns" not in capsys.readouterr().err
+
+
 def test_a_recording_with_a_dropped_frame_is_refused_and_mended_by_its_light_sources(
     tmp_path, capsys
 ):

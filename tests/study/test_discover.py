@@ -657,6 +657,16 @@ def test_dates_that_tell_no_order_of_sessions_are_said(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "copy", ["rec_backup.tif", "rec - Copy.tif", "rec_bak.tif", "rec copy.tif"]
+)
+def test_a_copy_beside_a_movie_is_no_session(tmp_path, copy):
+    config, text = made_text(tree(tmp_path, *in_each(DAILY, "rec.tif", copy, "speed.csv")))
+    assert [len(sessions) for sessions in config["mice"].values()] == [2, 2, 2]
+    assert config["recordings"]["movie"].endswith("/rec.tif")
+    assert "sessions have several movies" in spoken(text)
+
+
 def test_light_that_is_not_paired_names_a_movie_not_a_session(tmp_path):
     names = in_each(DAILY, "blue.tif", "violet.tif", "speed.csv")
     config, text = made_text(tree(tmp_path, *(set(names) - {"m2/20240102/violet.tif"})))

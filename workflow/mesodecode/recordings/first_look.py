@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,27 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.intake import movie_lights, numbers_of, of_another_length
 from mesodecode.recordings.movie import Movie, WithoutBlank
+from mesodecode.recordings.readers.arrays import Variable
 from mesodecode.recordings.readers.behavior import read_behavior
-from mesodecode.recordings.readers.clocks import Frames, stamps_of
+from mesodecode.recordings.readers.clocks import UNITS as UNITS_OF_TIME
+from mesodecode.recordings.readers.clocks import Frames, seconds, stamps_of
 from mesodecode.recordings.readers.light_sources import read_light_sources
-from mesodecode.recordings.readers.traces import read_variables
+from mesodecode.recordings.readers.speeds import AT_END
+from mesodecode.recordings.readers.traces import bracketed, read_variables
 from mesodecode.recordings.source_files import session_movie
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.study import Study
 
 FRAMES = 10
 RATES = 1.0, 500.0  # frames/s of one wavelength, of imaging
-GUESSED = {  # key of `recordings` -> how a variable of a behaviour file may be named
-    "behavior_time": ("time", "times", "timestamps", "timestamp", "time_s", "t", "seconds"),
+GUESSED = {  # key of `recordings` -> how a variable of a behaviour file may be named, but for units
+    "behavior_time": ("time", "times", "timestamps", "timestamp", "t", "seconds", "frame_time"),
     "behavior_speed": ("speed", "velocity", "running_speed", "wheel_speed", "running", "wheel"),
 }
+WITHIN = {"behavior_speed": ("speed", "velocity")}  # else the only name that has such a word
+TIME_UNIT = re.compile(r"(?<=[a-z])[ _](?:in[ _])?(s|sec|secs|seconds?|ms|msec|us|ns|min)$")
+EVEN = 0.1  # of their median, by which intervals of even time stamps differ at most
+TURNS = 0.05  # share of the brightness by which frames of wavelengths in turn differ at least
 UNITS = (None, "ms", "us", "ns", "day")  # of time stamps, in the order in which they are tried
 
 
@@ -39,7 +47,9 @@ class FirstLook:
     None without any; time (T,) s, speed (T,) cm/s where known, labels (T,); `lights`: the
     values of light sources, that of calcium first, `lights_by` what said so, and `alone`: the movie
     holds the frames of that one only; `guessed`: keys of `recordings` without which behaviour could
-    not be read; `wrong`: why movie or behaviour could not be, a line each.
+    not be read, and `guessed_times` those of time stamps; `turns`: how many wavelengths seem to
+    take turns in the first frames (see `in_turn`); `wrong`: why movie or behaviour could not be, a
+    line each.
     """
 
     session: str
@@ -55,6 +65,8 @@ class FirstLook:
     lights_by: str = ""
     alone: bool = False
     guessed: dict[str, str] = field(default_factory=dict)
+    guessed_times: dict[str, str] = field(default_factory=dict)
+    turns: int = 1
     wrong: list[str] = field(default_factory=list)
 
 
@@ -75,11 +87,32 @@ def look_at(study: Study, session: str) -> FirstLook:
     except (UserError, OSError) as error:
         guessed = _guessed(settings)
         try:
-            _look_at_behavior(seen, settings | guessed, frames)
+            _look_at_behavior(seen, settings | guessed, _at_rate(seen, settings | guessed, frames))
             seen.guessed = guessed
         except (UserError, OSError):
             seen.wrong.append(_line(error))
     return seen
+
+
+def _at_rate(seen: FirstLook, settings: dict[str, Any], frames: Frames) -> Frames:
+    """Return frames at the rate of behaviour's time stamps, if these are even and one a frame.
+
+    Where nothing else tells the rate: it is `seen` then.
+    """
+    name = settings["behavior_time"]
+    if seen.rate is not None or name is None:
+        return frames
+    held, _ = read_variables(settings["behavior"], [name])
+    values = held[name].values if isinstance(held.get(name), Variable) else np.empty(0)
+    if len(values) != frames.count:
+        return frames
+    unit = settings["behavior_time_unit"] or _unit_of_time(name)
+    steps = np.diff(seconds(values, unit, name, settings["behavior"]))
+    usual = float(np.median(steps))
+    if np.abs(steps - usual).max() > EVEN * usual or not RATES[0] <= 1 / usual <= RATES[1]:
+        return frames
+    seen.rate = 1 / usual
+    return replace(frames, rate=seen.rate)
 
 
 def _look_at_behavior(seen: FirstLook, settings: dict[str, Any], frames: Frames) -> None:
@@ -103,14 +136,36 @@ def _guessed(settings: dict[str, Any]) -> dict[str, str]:
         _, inside = read_variables(settings["behavior"], [])
     except (UserError, OSError):
         return {}
-    held = {name.rpartition("/")[2].lower(): name for name in inside}
+    held = {_plain(name): name for name in reversed(inside)}
     found = {}
     for key, usual in GUESSED.items():
         said = settings.get(key) or (key == "behavior_speed" and settings.get("behavior_encoder"))
         name = next((held[word] for word in usual if word in held), None)
+        if name is None:
+            parts = set(WITHIN.get(key, ()))
+            having = [name for plain, name in held.items() if parts & set(plain.split("_"))]
+            name = having[0] if len(having) == 1 else None
         if not said and name is not None:
             found[key] = name
+    time = found.get("behavior_time")
+    if time and not settings["behavior_time_unit"] and (unit := _unit_of_time(time)):
+        found["behavior_time_unit"] = unit
     return found
+
+
+def _plain(name: str) -> str:
+    """Return a variable's name in lower case, without its unit and what it is in: Speed [cm/s]."""
+    name = re.sub(r"([(\[][^()\[\]]*[)\]]|\b[cm]?m/s(ec)?)$", "", name.lower()).strip()
+    name = TIME_UNIT.sub("", AT_END.sub("", name) or name).rpartition("/")[2]
+    return "_".join(re.findall(r"[^\W_]+", name))
+
+
+def _unit_of_time(name: str) -> str | None:
+    """Return the unit that the name of time stamps ends in, None of s and of none."""
+    found = TIME_UNIT.search(name.lower())
+    unit = bracketed(name.lower()) or (found[1] if found else "")
+    unit = {"msec": "ms", "msecs": "ms", "milliseconds": "ms", "µs": "us"}.get(unit, unit)
+    return unit if unit in UNITS_OF_TIME and unit != "s" else None
 
 
 def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
@@ -129,6 +184,7 @@ def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
     first = taken[:FRAMES]
     _, block = next(source.blocks(int(first[-1]) + 1))
     seen.image = block[first].mean(axis=0, dtype=np.float64)
+    seen.turns = in_turn(block) if corrections["channels"] == 1 and lights is None else 1
     numbers, n_raw = numbers_of(source, taken, lights)
     frames = Frames(len(taken), tables["recordings"]["frame_rate"], None, numbers, n_raw)
     seen.time = _times(seen, study, source.time, taken, frames)
@@ -136,6 +192,24 @@ def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
         seen.time = numbers / n_raw * len(taken) / frames.rate
         return frames
     return Frames(frames.count, seen.rate, seen.time, numbers, n_raw)
+
+
+def in_turn(block: np.ndarray) -> int:
+    """Return how many wavelengths seem to take turns in frames (n, H, W): 2, 3, or 1 if none do.
+
+    Those of each are of one brightness, those of two differ by `TURNS` of it or more.
+    """
+    bright = block.mean(axis=(1, 2), dtype=np.float64)
+    for n in (2, 3):
+        each = [bright[i::n] for i in range(n)]
+        if min(map(len, each)) < 3:
+            break
+        within = max(float(np.ptp(one)) for one in each)
+        means = sorted(float(one.mean()) for one in each)
+        apart = min(b - a for a, b in pairwise(means))
+        if apart > max(TURNS * abs(float(bright.mean())), 3 * within):
+            return n
+    return 1
 
 
 def calcium_first(lights: list[int | str], path: Path) -> tuple[list[int | str], str]:
@@ -187,6 +261,8 @@ def _times(
     settings = study.of_session(seen.session)["recordings"]
     if path is None and own is None:
         return None
+    if path is not None and settings["frame_times_dataset"] is None:
+        settings = settings | {"frame_times_dataset": _named_times(seen, path)}
     for unit in (settings["frame_times_unit"],) if settings["frame_times_unit"] else UNITS:
         if path is None:
             time = own[taken]
@@ -200,6 +276,20 @@ def _times(
             return time
     path = path or study.source("movie", seen.session)
     raise UserError(f"{path}: time stamps of {rate:.4g} frames/s; see frame_times_unit")
+
+
+def _named_times(seen: FirstLook, path: str) -> str | None:
+    """Return the variable of time stamps in a file in which readers look for another, by name."""
+    if Path(path).suffix.lower() == ".npy":
+        return None
+    _, inside = read_variables(path, [])
+    if {"frame_times", "time"} & set(inside):
+        return None
+    held = {_plain(name): name for name in reversed(inside)}
+    name = next((held[word] for word in GUESSED["behavior_time"] if word in held), None)
+    if name is not None:
+        seen.guessed_times["frame_times_dataset"] = name
+    return name
 
 
 def _line(error: Exception) -> str:

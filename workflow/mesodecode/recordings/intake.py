@@ -165,6 +165,21 @@ def say_left_out(
         )
 
 
+def say_in_turn(movie: Movie, corrections: Mapping[str, Any]) -> None:
+    """Say which frames are taken for calcium where channels take turns and no file tells them."""
+    n, signal, reference = (
+        corrections[key] for key in ("channels", "signal_channel", "reference_channel")
+    )
+    told = {signal: "calcium (signal_channel)", reference: "blood (reference_channel)"}
+    taken = [
+        f"frames {i - 1}, {i - 1 + n}, {i - 1 + 2 * n} … "
+        + (f"({movie.names[i - 1]}) " if len(movie.names) == n else "")
+        + (f"for {told[i]}" if i in told else "for none of both and left out")
+        for i in range(1, n + 1)
+    ]
+    say(f"{movie.path}: {n} channels take turns in its frames; taken are {', '.join(taken)}")
+
+
 def movie_lights(
     path: str | Path, name: str | None, movie: Movie, signal: int | str | None
 ) -> Lights:
@@ -188,6 +203,8 @@ def _measured(
     if told:
         channels = len(np.unique(lights.values))
     elif channels > 1:
+        if not isinstance(movie, InterleavedMovie):  # whose files or datasets are said by name
+            say_in_turn(movie, sources.corrections)
         checked = InTurn(checked, channels, apart=isinstance(movie, InterleavedMovie))
     return Measured(checked, channels)
 

@@ -101,7 +101,7 @@ def prove(found: Found, figure: Path | None) -> None:
         seen = look_at(study, next(iter(study.mouse_of)))
     seen.wrong = [line.replace(f"{folder}/", "") for line in seen.wrong]
     found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]
-    for key, name in seen.guessed.items():
+    for key, name in (seen.guessed_times | seen.guessed).items():
         found.settings[key] = name, "CHECK: by its name"
     if seen.lights:
         _say_lights(found, seen)
@@ -109,6 +109,12 @@ def prove(found: Found, figure: Path | None) -> None:
         found.settings["frame_rate"] = float(f"{seen.rate:.4g}"), "CHECK: frames/s, by time stamps"
     if seen.unit is not None:
         found.settings["frame_times_unit"] = seen.unit, "CHECK: as of imaging, 1 to 500 frames/s"
+    if seen.turns > 1:
+        found.notes.append(
+            f"CHECK: {seen.turns} wavelengths seem to take turns in the frames of {seen.session}, "
+            "by their brightness; which one is of calcium is not known: set channels, "
+            "signal_channel and reference_channel under corrections."
+        )
     if seen.image is None or figure is None:
         return
     found.notes.append(

@@ -168,6 +168,7 @@ class Chain:
             self.reference = Channel(raw, reference_frames(n_raw, s, lights))
         if lights is None:
             words = f"channel {s['signal_channel']} of {s['channels']}: {frames} of {n_raw} frames"
+            words += " are taken for calcium (signal_channel)"
             words += f", the last {self.left} of an incomplete cycle left out" if self.left else ""
         else:
             words = f"light source {s['signal_channel']}: {frames} of {n_raw} frames"

@@ -49,6 +49,7 @@ FOLDERS = {
 }
 # What was done to a movie -> how far it has come; of two versions the later one is taken.
 MADE = {
+    **dict.fromkeys(("backup", "bak", "copy", "kopie", "duplicate"), -1),
     **dict.fromkeys(("raw", "orig", "original", "unprocessed"), 0),
     **dict.fromkeys(("uncorrected",), 1),
     **dict.fromkeys(("registered", "reg", "aligned", "mc", "moco", "motion", "cropped"), 2),

@@ -20,7 +20,8 @@ MOVIES = (*STACKS, *CAMERAS, *file_formats.suffixes("NWB"), *VIDEOS)
 ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "areas", "aside")
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
-_MOVIE_WORDS = set(names.MADE) | {word for word in names.LIGHTS if word.isalpha()}
+_MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
+_MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
 WEAK = 1  # rank of movies by what was done to them or their light: no sessions beside others
 
 
