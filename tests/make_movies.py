@@ -45,6 +45,32 @@ def save_h5(path, **arrays):
             file[name.replace("__", "/")] = array
 
 
+def save_h5_of_parts(path, frames, n_parts=2, n_frames=None):
+    """Write frames to files beside `path`, which joins them as one virtual dataset.
+
+    `n_frames`: of the last part only as many are there.
+    """
+    layout, start = h5py.VirtualLayout(frames.shape, frames.dtype), 0
+    for i, part in enumerate(np.array_split(frames, n_parts)):
+        last = i == n_parts - 1
+        save_h5(path.with_suffix(f".{i}.h5"), part=part[: n_frames if last else None])
+        layout[start : start + len(part)] = h5py.VirtualSource(
+            path.with_suffix(f".{i}.h5").name, "part", part.shape, part.dtype
+        )
+        start += len(part)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("frames", layout)
+
+
+def save_h5_of_raw(path, frames, n_bytes=None):
+    """Write frames as plain numbers, which `path` points to; of them only `n_bytes`."""
+    raw = path.with_suffix(".raw")
+    raw.write_bytes(frames.tobytes()[:n_bytes])
+    with h5py.File(path, "w") as file:
+        stored = [(str(raw), 0, frames.nbytes)]
+        file.create_dataset("frames", frames.shape, frames.dtype, external=stored)
+
+
 def save_v5(path, objects=(), compress=False, **variables):
     """Write a MAT file of version 5; `objects` are (name, class) of MATLAB objects in it."""
 

@@ -23,7 +23,17 @@ from hypothesis import strategies as st
 
 from make import Hostile, snakemake
 from make_movies import FRAMES as WHOLE
-from make_movies import photon_series, save_h5, save_nwb, save_v5, save_v73, save_video, save_zarr
+from make_movies import (
+    photon_series,
+    save_h5,
+    save_h5_of_parts,
+    save_h5_of_raw,
+    save_nwb,
+    save_v5,
+    save_v73,
+    save_video,
+    save_zarr,
+)
 from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
@@ -119,6 +129,11 @@ def missing_filter(path):
         dataset = h5py.h5d.create(file.id, b"frames", h5py.h5t.NATIVE_UINT16, space, create)
         for start in range(0, T, 10):
             dataset.write_direct_chunk((start, 0, 0), b"compressed")
+
+
+def h5_of_lost_part(path):
+    save_h5_of_parts(path, FRAMES)
+    path.with_suffix(".1.h5").unlink()
 
 
 def unfinished_h5(path):
@@ -241,6 +256,15 @@ MOVIES = {
         ),
         "cannot be read",
     ),
+    "HDF5 of files of which one is missing": (
+        *("x.h5", h5_of_lost_part, "x.1.h5, which is not there; copy that file to"),
+    ),
+    "HDF5 of files of which one ends early": (
+        *("x.h5", lambda p: save_h5_of_parts(p, FRAMES, n_frames=3), "part of x.1.h5, which ends"),
+    ),
+    "HDF5 of a raw file that was not copied whole": (
+        *("x.h5", lambda p: save_h5_of_raw(p, FRAMES, n_bytes=1001), "which has 1001 of 4320"),
+    ),
     "HDF5 of frames that no camera takes": (
         "x.h5",
         lambda p: h5py.File(p, "w").create_dataset(
@@ -284,6 +308,17 @@ def test_a_bad_movie(lab, capsys, case):
     line = refused(lab, capsys, movie=lab / name)
     assert words in line
     assert str(lab / name) in line
+
+
+def test_a_trace_of_files_of_which_one_is_missing(tmp_path):
+    """HDF5 would give zeros for it: rest."""
+    path = tmp_path / "b.h5"
+    save_h5_of_parts(path, LABELS * 3.0)
+    found, _ = read_variables(path, ["frames"])
+    np.testing.assert_array_equal(found["frames"].values, LABELS * 3.0)
+    path.with_suffix(".1.h5").unlink()
+    with pytest.raises(UserError, match=r"dataset part of b\.1\.h5, which is not there"):
+        read_variables(path, ["frames"])
 
 
 # --- axes that are not the usual ones ------------------------------------------------------------

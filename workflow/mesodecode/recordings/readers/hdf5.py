@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -16,6 +18,9 @@ from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
 from mesodecode.recordings.readers import pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
+
+if TYPE_CHECKING:
+    from h5py._hl.vds import VDSmap
 
 
 @contextmanager
@@ -98,6 +103,7 @@ def _field(item: h5py.Dataset, field: str, path: str | Path) -> np.ndarray:
 
 def _words(item: h5py.Dataset, path: str | Path) -> np.ndarray:
     check_filters(item, path)
+    check_elsewhere(item, path)
     check_memory((item.size or 0) * item.dtype.itemsize, path, item.name)
     try:
         return np.asarray(item.asstr(errors="replace")[()], object)
@@ -174,15 +180,73 @@ def check_filters(dataset: h5py.Dataset, path: str | Path) -> None:
 
 def check_whole(dataset: h5py.Dataset, path: str | Path) -> None:
     """Raise UserError if parts of the dataset were never written: they would read as zeros."""
+    if dataset.external or dataset.is_virtual:
+        check_elsewhere(dataset, path)
+        return
     if dataset.chunks:
         wanted = math.prod(map(math.ceil, np.divide(dataset.shape, dataset.chunks)))
         part = dataset.id.get_num_chunks() / max(1, wanted)
     else:
         part = dataset.id.get_space_status() == h5py.h5d.SPACE_STATUS_ALLOCATED
-    if dataset.size and part < 1 and not (dataset.external or dataset.is_virtual):
+    if dataset.size and part < 1:
         raise UserError(
             f"{path}: {dataset.name} is {part:.0%} written; is the recording unfinished?"
         )
+
+
+def check_elsewhere(dataset: h5py.Dataset, path: str | Path) -> None:
+    """Raise UserError if values that lie in other files are not there: they would read as zeros.
+
+    A raw file that is missing as a whole is left to HDF5, which raises an error when it is read.
+    """
+    left = dataset.nbytes if dataset.external else 0
+    for name, offset, size in dataset.external or ():
+        prefix = os.environ.get("HDF5_EXTFILE_PREFIX", "").replace("${ORIGIN}", f"{_folder(path)}")
+        raw, needed = Path(prefix, name), offset + min(size, left)
+        left -= min(size, left)
+        there = raw.stat().st_size if raw.is_file() else needed
+        if there < needed:
+            raise UserError(
+                f"{path}: the values of {dataset.name} are in {raw}, which has {there} of {needed} "
+                "bytes; copy it whole"
+            )
+    for source in dataset.virtual_sources() if dataset.is_virtual else ():
+        if "%" not in source.file_name:  # else of as many files as there are
+            _check_source(source, dataset, path)
+
+
+def _check_source(source: VDSmap, dataset: h5py.Dataset, path: str | Path) -> None:
+    """Raise UserError if the part of a virtual dataset that lies in one source is not there."""
+    prefix = os.environ.get("HDF5_VDS_PREFIX", "").replace("${ORIGIN}", f"{_folder(path)}")
+    places = [Path(place, source.file_name) for place in (prefix, _folder(path), "")]
+    place = next((place for place in places if place.is_file()), None)
+    here = source.file_name == "."  # this file
+    of = "this file" if here else source.file_name
+    said = f"{path}: a part of {dataset.name} is dataset {source.dset_name} of {of}"
+    if not (here or place):
+        raise UserError(f"{said}, which is not there; copy that file to {_folder(path)}")
+    with nullcontext(dataset.file) if here else open_file(place) as file:
+        if not isinstance(part := file.get(source.dset_name), h5py.Dataset):
+            raise UserError(f"{said}, which has no such dataset")
+        if _reaches_beyond(source, part):
+            raise UserError(f"{said}, which ends early: its shape is {part.shape}; copy it whole")
+        if not part.is_virtual:  # which may be made of this one
+            check_whole(part, path if here else place)
+
+
+def _reaches_beyond(source: VDSmap, part: h5py.Dataset) -> bool:
+    """Return whether more of a source is mapped than there is."""
+    if source.src_space.get_select_type() == h5py.h5s.SEL_ALL:
+        return part.size < source.vspace.get_select_npoints()
+    try:
+        _, last = source.src_space.get_select_bounds()
+    except RuntimeError:  # without an end: as much as there is
+        return False
+    return any(np.greater_equal(last, part.shape))
+
+
+def _folder(path: str | Path) -> Path:
+    return Path(path).absolute().parent
 
 
 def checked(item: h5py.Dataset, path: str | Path) -> h5py.Dataset:
@@ -239,6 +303,7 @@ def dataset_movie(
 def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:
     """Return the whole of a dataset."""
     check_filters(item, path)
+    check_elsewhere(item, path)
     check_memory((item.size or 0) * item.dtype.itemsize, path, item.name)
     try:
         return item[()]
