@@ -31,10 +31,10 @@ def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[s
     decoders, …). A file counts if all parts of its path below the rule are known. Of a folder with
     a file for one member of a set, the others are expected: `missing` says how many are not there.
     wall_hours is the sum over jobs, from start to end each; cpu_hours and max_memory_mb (largest
-    resident set of a job among samples, which are 30 s apart after the first quarter of a minute) are over the jobs that Snakemake could measure: `unmeasured` ended
-    before it looked, or were done by the server of `mesodecode warm`. Only the last run of a
-    job is known; what a job that was killed had used is not. Raises UserError
-    for a file that is no benchmark.
+    resident set of a job, of samples that are 30 s apart after its first quarter of a minute) are
+    over the jobs that Snakemake could measure: `unmeasured` ended before it looked, or were done by
+    the server of `mesodecode warm`. Only the last run of a job is known; what a job that was killed
+    had used is not. Raises UserError for a file that is no benchmark.
     """
     folder = Path(folder)
     everything = {name for names in known for name in names}
