@@ -646,7 +646,7 @@ def test_sessions_are_listed_in_order_of_time(tmp_path, name, days):
     assert list(config["mice"]) == [*M]
     for sessions in config["mice"].values():
         assert [next(day for day in days if day in one) for one in sessions] == [*days]
-    assert "order of time" not in text
+    assert "order of time" not in text and "pause for" not in text
 
 
 def test_dates_that_tell_no_order_of_sessions_are_said(tmp_path):

@@ -26,26 +26,35 @@ DATES = [
 ]
 
 
-def orders(names: Sequence[str]) -> list[list[int]]:
-    """Return the orders of names in time by their dates, one for each way to read these.
+def readings(names: Sequence[str]) -> list[list[datetime.date]]:
+    """Return the dates of names, once for each way to read them.
 
-    Indices into `names`: with the month first or with the day first, as far as all dates are of the
-    calendar, each order once. Empty unless each name has a date that ends in its year, or with its
-    month in letters.
+    With the month first or with the day first, as far as all are of the calendar; once where it is
+    all the same. Empty unless each name has a date that ends in its year, or with its month in
+    letters.
     """
     found = [next(filter(None, (one.search(name) for one in DATES)), None) for name in names]
     if not names or None in found:
         return []
-    orders: list[list[int]] = []
+    ways: list[list[datetime.date]] = []
     for month_first in (True, False):
         try:
             days = [_day(match, month_first) for match in found]
         except ValueError:
             continue
+        if days not in ways:
+            ways.append(days)
+    return ways
+
+
+def orders(names: Sequence[str]) -> list[list[int]]:
+    """Return the orders of names in time by their `readings`, each once: indices into `names`."""
+    found: list[list[int]] = []
+    for days in readings(names):
         order = sorted(range(len(names)), key=lambda i, days=days: (days[i], natural(names[i])))
-        if order not in orders:
-            orders.append(order)
-    return orders
+        if order not in found:
+            found.append(order)
+    return found
 
 
 def _day(match: re.Match[str], month_first: bool) -> datetime.date:

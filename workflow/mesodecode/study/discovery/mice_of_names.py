@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from mesodecode.base import name_dates
 from mesodecode.study.discovery.file_names import EARS, GROUPS, Token, text_of
 from mesodecode.study.session_ids import plain
 
@@ -336,9 +337,12 @@ def _first_difference(names: list[list[Token]]) -> int:
 def _pauses(mice: list[str], places: Sequence[Place]) -> Iterator[str]:
     """Yield a note for each mouse whose sessions come in two times of the year."""
     days = defaultdict(list)
-    for mouse, place in zip(mice, places, strict=True):
+    ways = name_dates.readings(["/".join(place.parts) for place in places])
+    if len(ways) > 1:  # whether the month or the day comes first is said with the sessions' order
+        return
+    for i, (mouse, place) in enumerate(zip(mice, places, strict=True)):
         full = [day for day in place.dates if re.fullmatch(r"\d{4}-\d\d-\d\d", day)]
-        days[mouse] += [date.fromisoformat(day) for day in full[:1]]
+        days[mouse] += [ways[0][i]] if ways else [date.fromisoformat(day) for day in full[:1]]
     for mouse, found in days.items():
         gaps = [(b - a, a, b) for a, b in itertools.pairwise(sorted(found))]
         if gaps and max(gaps)[0].days > LONG_PAUSE:
