@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from mesodecode.base.files import UserError, atomic_path, keep_with, sha256
+from mesodecode.base.files import UserError, atomic_path, keep_with, listed, sha256
+from mesodecode.base.tables import write_table
 
 
 def test_file_appears_whole_when_the_block_ends(tmp_path):
@@ -128,3 +131,22 @@ def test_a_list_is_there_only_while_its_files_are(tmp_path):
     keep_with(listing, files)
     assert listing.read_text() == "a.txt" and listing.stat().st_mtime == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.h5", "2.h5", "a.txt"]
+
+
+def test_a_list_names_a_file_a_line_and_words_behind_a_hash(tmp_path):
+    path = tmp_path / "m1.txt"
+    path.write_text("# made at noon\na.h5\n\n  data/b.h5 \n")
+    assert [str(one) for one in listed(path, "recordings")] == ["a.h5", "data/b.h5"]
+    assert listed("m1.h5", "recordings") == [Path("m1.h5")]
+    path.write_text("# made at noon\n")
+    with pytest.raises(UserError, match=r"m1\.txt: lists no recordings; write one path a line"):
+        listed(path, "recordings")
+
+
+def test_numbers_of_a_table_have_digits_that_count(tmp_path):
+    """A p value of 1e-7 is no 0."""
+    table = pd.DataFrame({"p": [1.23456789e-7, 123456.789, None], "name": list("abc")})
+    for name, between in (("t.tsv", "\t"), ("t.csv", ",")):
+        write_table(table, tmp_path / name)
+        rows = [line.split(between) for line in (tmp_path / name).read_text().splitlines()]
+        assert rows == [["p", "name"], ["1.23457e-07", "a"], ["123457", "b"], ["nan", "c"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -406,3 +408,19 @@ def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path, 
     assert again["epochs"].tolist() == [7, 20]
     other = sweep.train_all(data, split, settings, lines[:1], partial=partial, identity="b")
     assert other["epochs"].tolist() == [20]
+
+
+def test_held_out_presentations_have_no_part_in_what_standardises():
+    one = responses()
+    rows = np.flatnonzero(one.image < one.image.max())
+    given = np.arange(len(one.image))[:, None] * 1.0
+    scaler = fit_scaler(dataclasses.replace(one, covariates=given), rows)
+    held = one.image == one.image.max()
+    images, response, covariates = one.images.copy(), one.response.copy(), given.copy()
+    images[one.image.max()] = response[held] = covariates[held] = 100
+    other = dataclasses.replace(one, images=images, response=response, covariates=covariates)
+    again = fit_scaler(other, rows)
+    assert scaler.pixel == again.pixel
+    for name in ("response", "covariate"):
+        np.testing.assert_array_equal(getattr(scaler, name), getattr(again, name))
+    np.testing.assert_allclose(scaler.covariate, [given[rows].mean(0), given[rows].std(0)])

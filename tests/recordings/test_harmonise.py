@@ -185,3 +185,10 @@ def test_what_corrections_kept_of_each_frame_follows(tmp_path):
 def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
     assert run(recorded(tmp_path / "s.h5"), *words) is None
     assert said in (error := capsys.readouterr().err) and error.count("\n") == 1
+
+
+def test_a_new_frame_has_of_each_recorded_one_what_lies_in_it():
+    shares = harmonise.overlaps(np.array([0.0, 0.995, 0.5]), 1.0, 3)
+    np.testing.assert_allclose(shares, [[1, 0, 0], [0.005, 0.995, 0], [0.5, 0.5, 0]])
+    rounded = harmonise.overlaps(np.array([1 - 1e-9]), 1.0, 3)
+    assert (rounded > 0).tolist() == [[False, True, False]]

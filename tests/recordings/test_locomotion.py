@@ -28,6 +28,12 @@ def test_a_faster_trace_is_averaged_within_each_frame():
     assert locomotion.at_frames(values, time, FRAMES).tolist() == [2, 15, 0, 8]
 
 
+def test_a_frame_of_one_sample_has_its_value():
+    time = np.array([0.1, 0.4, 0.9, 1.5, 2.1, 2.4, 2.8, 3.1, 3.4, 3.9])
+    values = np.array([0, 0, 0, 6, 0, 0, 0, 9, 9, 9.0])
+    assert locomotion.at_frames(values, time, FRAMES).tolist() == [0, 6, 0, 9]
+
+
 def test_a_frame_without_a_sample_is_interpolated():
     time = np.array([0.1, 0.4, 0.9, 1.5, 1.9, 3.1, 3.4, 3.9])  # none in frame 2
     values = np.array([0, 0, 0, 6, 6, 18, 18, 18.0])

@@ -499,6 +499,18 @@ def test_software_is_that_of_the_decoders():
     assert "scikit-image [@vanderwalt2014]" in moved["Software"]
 
 
+@pytest.mark.parametrize(
+    ("authors", "cited"),
+    [
+        ("Holm, S.", "Holm 1979"),
+        ("Lundberg, S. M. and Lee, S.-I.", "Lundberg & Lee 1979"),
+        ("Cho, K. and Courville, A. and Bengio, Y.", "Cho et al. 1979"),
+    ],
+)
+def test_a_text_cites_one_author_two_or_the_first_of_more(authors, cited):
+    assert references.Work("article", authors, "T", "J", 1979).cited() == cited
+
+
 def test_works_are_those_cited_and_no_others():
     cited = references.cited_in(blocks().values())
     assert {"ajioka2024", "tan2019", "cho2014", "hochreiter1997", "holm1979"} <= cited.keys()

@@ -275,3 +275,11 @@ def test_the_report_says_what_predictions_of_auc_were_worth(study):
     assert "rank correlation 1.00" in page and "Other mice" in page
     write_table(table.assign(predicted_auc=np.nan), study / "shift.tsv")
     assert "Too few test mice have an AUC" in write_report(study, "shift.tsv")
+
+
+def test_decoders_are_summed_up_in_their_order_by_hand():
+    table = pd.DataFrame({"decoder": list("bbba"), "auc": [0.5, 0.6, 1.0, 0.9]})
+    b, a = summaries.decoder_summary(table.assign(accuracy=table["auc"] - 0.1)).to_dict("records")
+    assert (b["decoder"], b["n"], b["min"], b["max"]) == ("b", 3, 0.5, 1)
+    assert (b["mean"], b["accuracy"]) == (pytest.approx(0.7), pytest.approx(0.6))
+    assert (a["decoder"], a["n"], a["accuracy"]) == ("a", 1, pytest.approx(0.8))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +227,20 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         fingerprints.Watched({"movie": tmp_path / "x.tif"}),
     ):
         raise UserError("said by the reader")
+
+
+def test_what_fails_does_not_wait_for_its_files_to_be_hashed(monkeypatch):
+    told = threading.Event()
+
+    def hashing(source, stopped):
+        for _ in range(500):
+            if stopped():
+                told.set()
+                break
+            time.sleep(0.002)
+        return source, ""
+
+    monkeypatch.setattr(fingerprints, "fingerprint", hashing)
+    with pytest.raises(UserError), Watched({"movie": "m.tif"}):
+        raise UserError("no frames in it")
+    assert told.is_set()

@@ -18,6 +18,7 @@ import yaml
 import fresh
 from make import ROOT, snakemake
 from mesodecode.base.files import UserError, write_checksum
+from mesodecode.cli.running import plan as verb
 from mesodecode.recordings import source_files
 from mesodecode.running import partitions, plan, preflight
 from mesodecode.running.plan import DryRun, Job
@@ -630,3 +631,16 @@ def test_command_that_fails_is_a_warning_with_its_last_words(cluster, tmp_path):
 )
 def test_time_limits(limit, minutes):
     assert partitions.minutes(limit) == minutes
+
+
+def test_the_disk_that_a_run_fills_is_said_by_folder(monkeypatch, capsys):
+    needed = {"tmp": 2e6, "results": 5.04e9}
+    monkeypatch.setattr(source_files, "movie_sizes", lambda study: {})
+    monkeypatch.setattr(plan, "disk", lambda jobs, study, movies: needed)
+    monkeypatch.setattr(preflight, "space", lambda needed: needed)
+    dry = DryRun([], [], "local")
+    assert verb._disk_checks(dry, None) == [needed]
+    assert capsys.readouterr().out == "disk: results 5.0 GB, tmp 2 MB\n\n"
+    needed.clear()
+    verb._disk_checks(dry, None)
+    assert capsys.readouterr().out == ""

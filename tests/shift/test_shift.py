@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from make import ROOT
@@ -33,6 +34,7 @@ from mesodecode.shift import (
     images,
     measures,
     predicted_auc,
+    shift_figure,
     shift_verdicts,
 )
 from mesodecode.simulation import simulate
@@ -635,3 +637,13 @@ def test_the_verb_judges_by_the_thresholds_that_it_is_given(tmp_path, monkeypatc
     turned = made["why"].str.contains("turned by 30")
     assert turned[turned].index.tolist() == (["m0_0"] if verdict else [])
     assert not verdict or made.loc["m0_0", "verdict"] == verdict
+
+
+def test_the_figure_counts_the_sessions_of_each_verdict():
+    verdicts = ["shifted", "in distribution", "shifted", "unusable"]
+    table = pd.DataFrame({"decoder": "net", "test_mouse": list("aaab"), "verdict": verdicts})
+    axes = Figure().subplots()
+    shift_figure.verdicts(axes, table, ["net"], ["a", "b"])
+    assert [text.get_text() for text in axes.texts] == ["1 / 2 / 0", "0 / 0 / 1"]
+    (cells,) = axes.collections
+    assert np.ravel(cells.get_array()).tolist() == [1, 2]  # the median

@@ -233,6 +233,8 @@ BAD = [
         for how in ("trial", "frame", "block")
     ],
     ({"mice": one_each}, "'linear' needs 3 mice or more, for an interval over mice, with two"),
+    ({"mice": one_each}, "others to train on) or more each; there are none; add sessions"),
+    ({"mice": one_each | {"a": MICE["a"]}}, "there is a; add sessions"),
     ({"mice": MICE | {"c": ["c1"]}}, "there are a, b; add sessions, or leave 'linear' out"),
     (
         {"mice": MICE | {"c": ["c1", "c2"]}},
