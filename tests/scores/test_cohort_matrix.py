@@ -158,7 +158,7 @@ def test_another_target_has_its_own_score_in_column_words_and_figure(
     rows = read_table(
         tmp_path / "c.tsv", cohort_matrix.columns_of(kind), cohort_matrix.numbers_of(kind)
     )
-    assert "auc" not in rows and cohort_matrix.kind_of(rows.columns) is kind
+    assert "auc" not in rows and targets.kind_scored(rows.columns) is kind
     row = rows.iloc[2]
     if target == "pupil":
         means = [-0.45, 0.1, -0.3]  # of mice 3, 2 and 1

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from mesodecode.base.tables import write_table
 from mesodecode.cli import main
 from mesodecode.recordings import qc
 from mesodecode.scores import auc, multiverse, multiverse_figure
+from mesodecode.study.targets import kind_named
 
 
 def decoders(**lines):
@@ -127,6 +129,26 @@ def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(tmp_pat
     assert made.loc[("linear", "a"), "qc"] == "warn"
     assert made.loc[("linear_small", "a"), "qc"] == "fail"
     assert made.loc[("best", "a"), "chosen"] == "linear"
+
+
+@pytest.mark.parametrize(("target", "chance"), [("pupil", 0.0), ("states", 0.5)])
+def test_of_another_target_its_own_score_stands_for_the_auc(target, chance):
+    kind = kind_named(target)
+    plain = table()
+    rows = plain.rename(columns={"auc": kind.metric})
+    assert list(rows) == list(multiverse.columns_of(kind))
+    raw = pd.DataFrame({"decoder": ["linear"] * 2, "test_mouse": ["a", "a"], "auc": [0.25, -0.75]})
+    made = multiverse.table(raw, {"linear": {"study": "linear"}}, None, {}, {}, kind)
+    assert made[kind.metric].tolist() == [-0.25]
+    linear, _, both = multiverse.sentences(rows)
+    assert f"linear: the mean {kind.axis} over 3 mice goes from 0.500 (small)" in linear
+    # chance is 0 of R²: .5, .5, .5 of small are above it, as they are not above .5
+    assert ("in all 3" if target == "pupil" else "in 2 of 3 (not in small)") in linear
+    assert both.startswith(f"roi has the higher mean {kind.axis} of linear")
+    assert multiverse.order(rows[rows["family"] == "linear"]) == ["small", "study", "best"]
+    figure = multiverse_figure.draw(rows)
+    assert figure.axes[0].get_ylabel() == f"{kind.axis} of the test mouse"
+    assert f"chance ({chance:g})" in multiverse_figure.caption(rows)
 
 
 def qc_rows(*verdicts):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit, logit
+from scipy.special import expit, logit, softmax
 
 from make_decoders import write_recording
 from mesodecode.base.files import UserError
+from mesodecode.base.metrics import macro_auc, r2
 from mesodecode.base.tables import read_table
 from mesodecode.cli import main
 from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.predictions import SessionPredictions, bind
-from mesodecode.shift import variant_choice
+from mesodecode.shift import measures, predicted_auc, variant_choice
 from mesodecode.study import decoder_table
 from mesodecode.study import study as studies
 from mesodecode.study.mouse_allocations import allocate
+from mesodecode.study.targets import RUN, Target
 
 
 def mice(seen, n=6, seed=0):
@@ -90,7 +96,7 @@ def test_gain_is_the_difference_of_levels_drawn_to_none_by_hand():
 
 def test_a_perfect_decoder_is_no_more_than_nearly_perfect():
     made = variant_choice.choose(by_hand({"x": (1.0, 0.6), "y": (0.9, 0.0)}), own(0, 0), 0.0)
-    clip = variant_choice.CLIP
+    clip = predicted_auc.CLIP
     apart = logit([1 - clip, 0.9]) - logit([0.6, clip])
     np.testing.assert_allclose(made["gain"], [0, -apart.sum() / 3])
 
@@ -120,11 +126,30 @@ def test_a_mouse_that_one_decoder_has_no_auc_of_does_not_count():
 MICE = ("a", "b", "c", "d", "e")
 
 
-def files(folder, tmp_path):
+def of_trace(sd):
+    """Return what decoders make of a trace of 0 and 1, right or not: then noise of `sd`."""
+
+    def predict(right, label, noise):
+        return label * 0.8 + 0.1 * noise if right else label + sd * noise
+
+    return predict
+
+
+def of_states(right, label, noise):
+    """Return probabilities (N, 3) of the states 0 and 1, of three."""
+    z = np.stack([(label == code) * 3.0 * right + np.roll(noise, 7 * code) for code in range(3)], 1)
+    return softmax(z, 1)
+
+
+def files(folder, tmp_path, target=RUN, predict=lambda r, s, z: expit((s * 4 - 2.0) * r + z)):
     """Two decoders of five mice: `good` decodes all, `bad` none but mouse e."""
     rng = np.random.default_rng(0)
     label = (np.arange(240) // 20 % 2).astype("u1")
     paths = {m: write_recording(tmp_path / f"{m}.h5", m, n_frames=240, labels=label) for m in MICE}
+    for path in paths.values() if target != RUN else ():
+        with h5py.File(path, "a") as file:
+            file["target"] = label.astype(target.kind.dtype)
+            file["target"].attrs.update(target.attributes())
     allocations = list(allocate(MICE, choose="all"))
     for name in ("good", "bad"):
         for one in allocations:
@@ -132,23 +157,25 @@ def files(folder, tmp_path):
             for mouse in one.valid + one.test:
                 right = (name == "good") != (mouse == "e")
                 noise = rng.normal(0, 1, 240)
-                z = (label * 4 - 2.0) * right + noise
-                made[mouse] = SessionPredictions(mouse, np.arange(240), label, expit(z))
+                guess = predict(right, label, noise)
+                made[mouse] = SessionPredictions(mouse, np.arange(240), label, guess)
             (folder / "predictions" / name).mkdir(parents=True, exist_ok=True)
             (folder / "validation" / name).mkdir(parents=True, exist_ok=True)
             out, valid = (folder / f / name / f"{one.id}.h5" for f in ("predictions", "validation"))
-            validation.write_roles(made, name, one, out, valid, "strict")
+            validation.write_roles(made, name, one, out, valid, "strict", target)
     table = ["allocation", *(one.id for one in allocations)]
     (folder / "allocations.tsv").write_text("\n".join(table) + "\n")
     return allocations, list(paths.values())
 
 
-def choose(folder, recordings, *more):
+def choose(folder, recordings, *more, kind=RUN.kind):
     words = ["--predictions", folder / "predictions", "--validation", folder / "validation"]
     words += ["--allocations", folder / "allocations.tsv", "--recordings", *recordings]
     words += ["--decoders", "good", "bad", *more, "--out", folder / "choice.tsv"]
     assert main(["choose-variant", *map(str, words)]) == 0
-    return read_table(folder / "choice.tsv", variant_choice.COLUMNS, variant_choice.NUMBERS)
+    return read_table(
+        folder / "choice.tsv", variant_choice.columns_of(kind), variant_choice.numbers_of(kind)
+    )
 
 
 def test_the_choice_of_a_test_mouse_is_blind_to_its_labels_and_is_what_is_scored(tmp_path):
@@ -208,6 +235,104 @@ def test_predictions_and_validation_are_those_of_the_chosen_decoder(tmp_path, by
     of_good = validation.read(tmp_path / f"validation/good/{one.id}.h5", one.id, one.valid[0])
     for name, session in of_good.items():
         np.testing.assert_array_equal(valid[name].probability, session.probability)
+
+
+@pytest.mark.parametrize(
+    ("target", "predict"),
+    [
+        (Target("pupil", unit="px"), of_trace(3.0)),
+        (Target("states", ("rest", "walk", "groom")), of_states),
+    ],
+)
+@pytest.mark.parametrize("by", ["recording", "validation"])
+def test_decoders_of_another_target_are_chosen_among_by_its_own_score(
+    tmp_path, target, predict, by
+):
+    allocations, recordings = files(tmp_path, tmp_path, target, predict)
+    table = choose(tmp_path, recordings, "--by", by, kind=target.kind)
+    assert {variant_choice.chosen_of(table, mouse) for mouse in MICE[:4]} == {"good"}
+    mine = table[table["test_mouse"] == "e"].set_index("decoder")  # the others' scores, by hand
+    for name in ("good", "bad"):
+        found = {mouse: [] for mouse in MICE[:4]}
+        for one in allocations:
+            if one.test == ("e",):
+                path = tmp_path / f"validation/{name}/{one.id}.h5"
+                (session,) = validation.read(path, one.id, one.valid[0]).values()
+                score = {"r2": r2, "macro_auc": macro_auc}[target.kind.metric]
+                found[one.valid[0]].append(score(session.label, session.probability))
+        mean = np.mean([np.mean(scores) for scores in found.values()])
+        assert mine.loc[name, f"validation_{target.kind.metric}"] == pytest.approx(mean, rel=1e-4)
+    one = next(a for a in allocations if a.test == ("a",) and a.valid != ("e",))
+    words = ["--choice", tmp_path / "choice.tsv", "--decoder", "best", "--by", by]
+    for flag, kind in (("--predictions", "predictions"), ("--of-validation", "validation")):
+        words += [flag, *(tmp_path / kind / n / f"{one.id}.h5" for n in ("good", "bad"))]
+    words += ["--out", tmp_path / "p.h5", "--validation", tmp_path / "v.h5"]
+    assert main(["adaptive", *map(str, words)]) == 0
+    made = predictions.read(tmp_path / "p.h5", of_any=True)
+    good = predictions.read(tmp_path / f"predictions/good/{one.id}.h5", of_any=True)
+    assert (made.decoder, made.target) == ("best", target)
+    np.testing.assert_array_equal(made.sessions["a"].probability, good.sessions["a"].probability)
+    np.testing.assert_array_equal(
+        validation.read(tmp_path / "v.h5", one.id, one.valid[0])[one.valid[0]].probability,
+        validation.read(tmp_path / f"validation/good/{one.id}.h5", one.id, one.valid[0])[
+            one.valid[0]
+        ].probability,
+    )
+
+
+def test_decoders_of_two_targets_are_not_chosen_among(tmp_path, capsys):
+    allocations, recordings = files(tmp_path, tmp_path)
+    path = tmp_path / f"predictions/bad/{allocations[0].id}.h5"
+    item = predictions.read(path)
+    replace(item, target=Target("pupil")).write(path)
+    words = ["--predictions", tmp_path / "predictions", "--validation", tmp_path / "validation"]
+    words += ["--allocations", tmp_path / "allocations.tsv", "--recordings", *recordings]
+    words += ["--decoders", "good", "bad", "--out", tmp_path / "choice.tsv"]
+    assert main(["choose-variant", *map(str, words)]) == 1
+    assert (
+        "predictions of run and of pupil; choose among decoders of one" in capsys.readouterr().err
+    )
+
+
+def test_gain_in_r2_is_of_the_log_of_the_error_by_hand():
+    known = by_hand({"x": (0.9, 0.5), "y": (0.75, 0.75), "z": (0.5, -1.0)}).assign(far=1.0)
+    made = variant_choice.choose(known, own(0, 0).assign(far=1.0), 0.0, Target("pupil").kind)
+    # errors of b are 5, 1 and 4 times those of a: of three mice, as if a fourth had no difference
+    np.testing.assert_allclose(made["gain"], [0, -np.log(5 * 4) / 4])
+    np.testing.assert_allclose(made["validation_r2"], [2.15 / 3, 0.25 / 3])
+    assert list(made) == ["decoder", "validation_r2", "n_mice", "gain", "worth", "chosen"]
+
+
+def test_a_trace_lasts_for_twice_the_time_of_its_autocorrelation():
+    # two states of 20 frames: 1 - k / 10 of neighbours' .9, below 1/e of that first at 7 frames
+    states = np.arange(800) // 20 % 2
+    assert measures.lasting(states) == 14
+    noise = np.random.default_rng(0).normal(size=800)
+    assert measures.lasting(states * 10.0 + noise) == 14  # noise of each frame does not count
+    assert np.isnan(measures.lasting(np.ones(9)))
+
+
+def test_what_is_seen_of_a_trace_is_how_far_and_how_slow_its_prediction_is():
+    recording = SimpleNamespace(frame_rate=10.0, segment=None)
+    one = SessionPredictions("m", np.arange(400), np.zeros(400), np.tile([5.0, 1.0], 200))
+    found = measures.of_output(one, recording, measures.Usual(4.0, 3.0, 2.0), Target("pupil"))
+    # 1 SD to each side of the mean; a mean over 10 frames of 1 and -1 in turn is 0, but at the ends
+    assert found["far"] == 1 and found["slow"] < 0.1 and set(found) == {"far", "slow"}
+    lasts = SessionPredictions("m", one.frame, one.label, np.repeat([5.0, 1.0], 200))
+    found = measures.of_output(lasts, recording, measures.Usual(4.0, 3.0, 2.0), Target("pupil"))
+    assert found["slow"] > 0.95
+
+
+def test_what_is_seen_of_states_is_the_mean_of_each_against_the_others():
+    recording = SimpleNamespace(frame_rate=10.0, segment=None)
+    rng = np.random.default_rng(0)
+    made = rng.dirichlet(np.ones(3), 200)
+    one = SessionPredictions("m", np.arange(200), np.zeros(200, "u1"), made)
+    three = Target("states", ("rest", "walk", "groom"))
+    found = measures.of_output(one, recording, measures.Usual(4.0), three)
+    each = [measures.of_probabilities(replace(one, probability=p), recording, 4.0) for p in made.T]
+    assert found["two_states"] == pytest.approx(np.mean([e["two_states"] for e in each]))
+    assert found["slow"] == pytest.approx(np.mean([e["slow"] for e in each]))
 
 
 def study(**lines):

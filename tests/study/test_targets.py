@@ -75,11 +75,6 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
         (
             "speed",
-            {"variants": {"small": {"image_size": 32, "decoders": ["linear"]}}},
-            "variants: of decoders of run and rest only",
-        ),
-        (
-            "speed",
             {
                 "ceilings": {"decoders": ["linear"]},
                 "mice": {m: [f"{m}1", f"{m}2"] for m in "abcde"},
@@ -107,9 +102,20 @@ def test_adapted_decoders_of_another_target_are_taken_but_for_few_labels_of_line
     few = {"linear": linear, "few": {"adapted_from": "linear", "few_shot": 1}}
     with pytest.raises(UserError, match=r"decoders.few.few_shot: of target: states networks are"):
         resolve("states", few, THREE)
-    one_of = {"a": linear, "b": linear | {"C": 2.0}, "best": {"adaptive_of": ["a", "b"]}}
-    with pytest.raises(UserError, match=r"decoders.best.adaptive_of: of decoders of run and rest"):
-        resolve("states", one_of, THREE)
+
+
+@pytest.mark.parametrize("target", ["speed", "states"])
+def test_variants_and_adaptive_decoders_are_of_any_target(target):
+    line = {"speed": RIDGE, "states": STUDY["decoders"]["linear"]}[target]
+    lines = {"linear": line, "best": {"adaptive_of": ["linear", "linear_small"]}}
+    more = {"variants": {"small": {"image_size": 32, "decoders": ["linear"]}}}
+    found = resolve(target, lines, THREE if target == "states" else None, **more)
+    assert [*found.decoders] == ["linear", "best", "linear_small"] and found.variants == ["small"]
+    words = dict(methods.decoders(found.config))["One of several decoders for each mouse"]
+    axis = {"speed": "R²", "states": "macro AUC"}[target]
+    assert f"more than 0.01 of {axis} in these mice" in words and "AUCs" not in words.replace(
+        "logit macro AUCs", ""
+    )
 
 
 LABS = {"cohorts": {"x": ["a", "b"], "y": ["c", "d", "e"]}}

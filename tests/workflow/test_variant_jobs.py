@@ -32,3 +32,17 @@ def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_pat
     assert "--binning 2" in binned and "--record results/v/variants/bin/sources/" in binned
     read = {part for line in lines for part in line.split() if part.endswith("m1.txt")}
     assert read == {"results/v/recordings/m1.txt", "results/v/variants/bin/recordings/m1.txt"}
+
+
+def test_variants_of_a_trace_have_its_target_and_are_put_side_by_side_by_its_score(tmp_path):
+    lines = {"linear": {"model": "ridge", "pixels": 16}, "best": CONFIG["decoders"]["best"]}
+    config = CONFIG | {"target": "pupil", "decoders": lines}
+    config["simulate"] = CONFIG["simulate"] | {"pupil_signal": 0.1}
+    del config["shift"]
+    jobs, lines = plan(tmp_path, config=config)
+    check_commands(lines, jobs)
+    assert (jobs["choose_variant"], jobs["adaptive"], jobs["variants"]) == (1, 5, 1)
+    (table,) = [line for line in lines if "mesodecode variants" in line]
+    assert "--auc results/v/tables/regression.tsv" in table
+    made = [line for line in lines if "mesodecode preprocess" in line]
+    assert len(made) == 10 and all("--target=pupil" in line for line in made)

@@ -1,6 +1,6 @@
 """Variants of the study side by side.
 
-REQUIRED INPUTS: tables/auc.tsv; tables/qc.tsv, recordings and measures of variants; tables/shift.tsv
+REQUIRED INPUTS: tables/auc.tsv, regression.tsv or states.tsv; tables/qc.tsv, recordings and measures of variants; tables/shift.tsv
     and adaptive/{decoder}.tsv where they are made
 OUTPUTS: variants/{variant}/qc.tsv, tables/variants.tsv, figures/variants.svg and .png
 """
@@ -44,7 +44,7 @@ if STUDY.config["variants"]:
     rule variants:
         input:
             config=RESULTS / "config.json",
-            auc=RESULTS / "tables/auc.tsv",
+            auc=SCORE_TABLE,
             qc=RESULTS / "tables/qc.tsv",
             variants=expand(
                 RESULTS / "variants/{variant}/qc.tsv", variant=STUDY.variants

@@ -1,6 +1,8 @@
-"""Scores of decoders of traces and of named states: R², correlation, macro AUC."""
+"""Scores of decoders, by the names that targets have for them (`study.targets`), and others."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -40,3 +42,10 @@ def macro_auc(state: np.ndarray, probability: np.ndarray) -> float:
     """Return the mean of `state_aucs`, over the states that are there; NaN if but one is."""
     aucs = state_aucs(state, probability)
     return float(np.nanmean(aucs)) if np.isfinite(aucs).any() else float("nan")
+
+
+SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "auc": roc_auc,
+    "r2": r2,
+    "macro_auc": macro_auc,
+}

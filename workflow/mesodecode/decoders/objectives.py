@@ -1,4 +1,4 @@
-"""Losses, outputs and scores of targets, by the names that their table has (`study.targets`)."""
+"""Losses and outputs of targets, by the names that their table has (`study.targets`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 from mesodecode.base.files import UserError
-from mesodecode.base.metrics import macro_auc, r2
-from mesodecode.base.roc_auc import roc_auc
+from mesodecode.base.metrics import SCORES
 from mesodecode.study.targets import RUN, Target
 
 Loss = Callable[[torch.Tensor, torch.Tensor, Target, float], torch.Tensor]
@@ -39,11 +38,6 @@ OUTPUTS: dict[str, Callable[[torch.Tensor, Target], torch.Tensor]] = {
     "sigmoid": lambda made, _: torch.sigmoid(made),
     "scaled": lambda made, target: made * target.sd + target.mean,
     "softmax": lambda made, _: torch.softmax(made, -1),
-}
-SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "auc": roc_auc,
-    "r2": r2,
-    "macro_auc": macro_auc,
 }
 
 

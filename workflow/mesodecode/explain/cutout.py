@@ -22,8 +22,9 @@ import pandas as pd
 import torch
 
 from mesodecode.base.files import UserError
+from mesodecode.base.metrics import SCORES
 from mesodecode.base.windows import IMAGE_REACH, decoded
-from mesodecode.decoders.objectives import SCORES, predicted
+from mesodecode.decoders.objectives import predicted
 from mesodecode.explain import explained
 from mesodecode.explain.cutout_logits import Decoder, Masked
 from mesodecode.explain.cutout_masks import CutoutMasks

@@ -12,6 +12,7 @@ from typing import Any
 from mesodecode.report.phrases import LONGEST_LIST, counted, every, joined, value
 from mesodecode.study import decoder_table, protocols, schema
 from mesodecode.study.kinds import KINDS
+from mesodecode.study.targets import RUN, Kind
 
 # Works behind a setting of decoders that are told apart by it.
 WORKS_OF = {
@@ -183,23 +184,36 @@ def adapted(settings: Mapping[str, Any]) -> str:
     return f"the models of {settings['adapted_from']}, applied: {'; '.join(parts)}."
 
 
-def adaptive(settings: Mapping[str, Any]) -> str:
+SEEN = {  # kind of target -> what of outputs an adaptive decoder chooses by
+    "run": "how far their outputs fall into two states and how slow these are",
+    "states": (
+        "how far the probability of each state falls into two and how slow it is, means over states"
+    ),
+    "regression": (
+        "how slow their outputs are and how far these lie from the mean of the mice that are known"
+    ),
+}
+
+
+def adaptive(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for what takes one of several decoders for each test mouse."""
     members = joined(settings["adaptive_of"])
-    best = "the one with the best mean AUC in the mice that validated beside that test mouse"
+    best = (
+        "the one with the best mean {scored.axis} in the mice that validated beside that test mouse"
+    )
     if settings["by"] == "validation":
         return f"for each test mouse one of {members}: {best}."
+    on = f"logit {scored.axis}s" if scored.scale == "logit" else f"the log of 1 - {scored.axis}"
     return (
         f"for each test mouse one of {members}, never by its labels. A ridge regression over the "
         "mice that validated beside it, of differences between decoders within a mouse, predicts "
-        "logit AUCs from how far their outputs fall into two states and how slow these are; the "
-        f"highest is taken if choosing so won more than {settings['margin']:g} of AUC in these "
-        f"mice, each left out in turn, else {best}."
+        f"{on} from {SEEN[scored.name]}; the highest is taken if choosing so won more than "
+        f"{settings['margin']:g} of {scored.axis} in these mice, each left out in turn, else "
+        f"{best}."
     )
 
 
 WORDS = {
-    "adaptive": adaptive,
     "linear": linear,
     "cnn": cnn,
     "cnn_rnn": cnn_rnn,
@@ -209,8 +223,10 @@ WORDS = {
 }
 
 
-def words(kind: str, settings: Mapping[str, Any]) -> str:
+def words(kind: str, settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a decoder of a kind; those of the table of kinds where it has no own."""
+    if kind == "adaptive":
+        return adaptive(settings, scored)
     return WORDS[kind](settings) if kind in WORDS else f"{KINDS[kind].words}."
 
 

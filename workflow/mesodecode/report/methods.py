@@ -142,14 +142,14 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name, settings in config["decoders"].items():
         found.setdefault(decoder_table.kind_of(settings), {})[name] = settings
-    made = []
+    made, scored = [], targets.kind_named(config["target"])
     for kind, members in found.items():
         if kind == "average":
             texts = [decoder_words.average(name, settings) for name, settings in members.items()]
             made.append((KINDS[kind].title, " ".join(texts)))
             continue
         (name, first), *others = members.items()
-        text = f"{name}: {decoder_words.words(kind, first)}{options(kind, first)}"
+        text = f"{name}: {decoder_words.words(kind, first, scored)}{options(kind, first)}"
         if others:
             unlike = [f"{other} ({decoder_words.differences(first, one)})" for other, one in others]
             text += f" Unlike it: {'; '.join(unlike)}."

@@ -187,11 +187,12 @@ def variants(config: Mapping[str, Any], tables: Tables) -> Words:
     if "variants" not in tables:
         return None
     table = tables["variants"]
+    kind = targets.kind_scored(table.columns)
     means = table.groupby(["family", "variant"], sort=False).agg(
         n=("test_mouse", "size"),
-        auc=("auc", "mean"),
-        low=("auc", "min"),
-        high=("auc", "max"),
+        score=(kind.metric, "mean"),
+        low=(kind.metric, "min"),
+        high=(kind.metric, "max"),
         difference=("difference", "mean"),
         shifted=("shifted", "mean"),
         qc=("qc", qc.worst),
@@ -203,7 +204,7 @@ def variants(config: Mapping[str, Any], tables: Tables) -> Words:
         "columns": [
             ("Decoder", 0, "family"),
             ("Variant", 0, "variant"),
-            ("AUC, mean over mice", 1, "auc"),
+            (f"{kind.axis}, mean over mice", 1, "score"),
             ("lowest", 1, "low"),
             ("highest", 1, "high"),
             ("Difference", 1, "difference"),

@@ -36,7 +36,7 @@ from mesodecode.scores import (
 )
 from mesodecode.shift import cohort_losses
 from mesodecode.shift import columns as shift
-from mesodecode.study import session_ids
+from mesodecode.study import session_ids, targets
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,14 @@ def _table(columns: Iterable[str], numbers: Iterable[str] = NUMBERS) -> Callable
     return functools.partial(read_table, columns=columns, numbers=numbers)
 
 
-def _cohorts_table(path: Path) -> pd.DataFrame:
-    kind = cohort_matrix.kind_of(header(path))
-    return read_table(path, cohort_matrix.columns_of(kind), cohort_matrix.numbers_of(kind))
+def _of_target(module: Any) -> Callable[[Path], Any]:
+    """Return what reads a table whose `columns_of` and `numbers_of` hang on the kind of target."""
+
+    def read(path: Path) -> pd.DataFrame:
+        kind = targets.kind_scored(header(path))
+        return read_table(path, module.columns_of(kind), module.numbers_of(kind))
+
+    return read
 
 
 def _scores_table(metric: str) -> Callable[[Path], Any]:
@@ -191,7 +196,7 @@ SECTIONS = [
         name="variants",
         title="Variants",
         template="table.html.j2",
-        tables={"variants": _table(multiverse.COLUMNS, multiverse.NUMBERS)},
+        tables={"variants": _of_target(multiverse)},
         figures=("variants",),
         summarise=section_words.variants,
     ),
@@ -241,7 +246,7 @@ SECTIONS = [
         title="Across cohorts",
         template="cohorts.html.j2",
         tables={
-            "cohorts": _cohorts_table,
+            "cohorts": _of_target(cohort_matrix),
             "cohort_shift": _table(cohort_losses.COLUMNS, cohort_losses.NUMBERS),
         },
         figures=("cohorts",),

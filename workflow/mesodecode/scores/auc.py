@@ -17,9 +17,15 @@ import pandas as pd
 from mesodecode.base.files import UserError
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.predictions import ATTRIBUTES, Predictions
+from mesodecode.study.targets import Kind
 
 COLUMNS = [*ATTRIBUTES, "n_frames", "n_run", "auc", "accuracy"]
 SESSION_COLUMNS = [*ATTRIBUTES, "session", "n_frames", "n_run", "auc", "accuracy"]
+
+
+def columns_of(kind: Kind) -> list[str]:
+    """Return the columns that the table of a kind of target has, besides its score."""
+    return COLUMNS if kind.name == "run" else [*ATTRIBUTES]
 
 
 def auc_table(predictions: Iterable[Predictions]) -> pd.DataFrame:

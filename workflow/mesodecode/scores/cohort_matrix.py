@@ -8,7 +8,7 @@ which overlapping training mice make a little narrow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pandas as pd
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.study.allocation import join_ids, split_ids
 from mesodecode.study.cohort_table import cohorts_of
-from mesodecode.study.targets import KINDS, RUN, Kind
+from mesodecode.study.targets import RUN, Kind, kind_scored
 
 
 def numbers_of(kind: Kind) -> tuple[str, ...]:
@@ -30,11 +30,6 @@ def numbers_of(kind: Kind) -> tuple[str, ...]:
 def columns_of(kind: Kind) -> tuple[str, ...]:
     """Return the columns of a `table` of a kind of target."""
     return "decoder", "train_cohort", "test_cohort", *numbers_of(kind), "sentence", "protocol"
-
-
-def kind_of(columns: Collection[str]) -> Kind:
-    """Return the kind of target that a table is of, by its columns; run and rest if of none."""
-    return next((kind for kind in KINDS.values() if kind.metric in columns), RUN.kind)
 
 
 NUMBERS, COLUMNS = numbers_of(RUN.kind), columns_of(RUN.kind)
@@ -131,7 +126,7 @@ def headlines(rows: pd.DataFrame) -> list[tuple[str, str]]:
     What is lost between cohorts, or where that was not measured the AUCs in cohorts that were not
     trained in, or where there are none in each cohort.
     """
-    found, kind = [], kind_of(rows.columns)
+    found, kind = [], kind_scored(rows.columns)
     for decoder, mine in rows.groupby("decoder", sort=False):
         each = mine.to_dict("records")
         across = [row for row in each if row["n_paired"]]

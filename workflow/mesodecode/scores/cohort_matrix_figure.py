@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.plots import MM, STYLE, heat_map
-from mesodecode.scores.cohort_matrix import kind_of
+from mesodecode.study.targets import kind_scored
 
 ACROSS = 3  # matrices side by side
 PANEL = 58  # mm
@@ -16,7 +16,7 @@ PANEL = 58  # mm
 
 def draw(rows: pd.DataFrame) -> Figure:
     """Draw mean scores with their numbers of mice; `rows` as of `cohort_matrix.table`."""
-    kind = kind_of(rows.columns)
+    kind = kind_scored(rows.columns)
     decoders = list(rows["decoder"].unique())
     across = min(ACROSS, len(decoders))
     down = -(-len(decoders) // across)
@@ -48,7 +48,7 @@ def caption(rows: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text."""
     n = int(rows["n_allocations"].groupby(rows["decoder"]).sum().max())
     return (
-        f"Mean {kind_of(rows.columns).axis} of mice of the cohort in the column, decoded after "
+        f"Mean {kind_scored(rows.columns).axis} of mice of the cohort in the column, decoded after "
         "training in that of the row (means over test mice of the means of their allocations; "
         f"{n} allocations). On the diagonal test mice are others of the same cohort. A cohort that "
         "was not tested from another has an empty cell."

@@ -15,12 +15,18 @@ import pandas as pd
 
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.study import variants
+from mesodecode.study.targets import RUN, Kind, kind_scored
 
-COLUMNS = [
-    *("family", "variant", "decoder", "test_mouse", "n_allocations", "auc", "difference"),
-    *("shifted", "qc", "chosen"),
-]
-NUMBERS = ("n_allocations", "auc", "difference", "shifted")
+
+def numbers_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of numbers of a kind of target."""
+    return "n_allocations", kind.metric, "difference", "shifted"
+
+
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of a `table` of a kind of target."""
+    about = ("family", "variant", "decoder", "test_mouse")
+    return *about, *numbers_of(kind), "qc", "chosen"
 
 
 def families(decoders: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -50,10 +56,12 @@ def table(
     shift: pd.DataFrame | None,
     verdicts: Mapping[str, Mapping[str, str]],
     chosen: Mapping[str, Mapping[str, str]],
+    kind: Kind = RUN.kind,
 ) -> pd.DataFrame:
-    """Return `COLUMNS`, a row a variant of a family and test mouse.
+    """Return `columns_of` a kind, a row a variant of a family and test mouse.
 
-    `auc`: table of allocations; `lines` as of `families`; `shift`: the shift report, if it was
+    `auc`: table of allocations, with the score of another target as its column auc
+    (`base.tables.read_scores`); `lines` as of `families`; `shift`: the shift report, if it was
     made; `verdicts`: decoder -> mouse -> worst verdict of the quality of what it reads; `chosen`:
     adaptive decoder -> test mouse -> the decoder taken. `difference` is from the study's own line
     (NaN without one), `shifted` the share of rows of the shift report that are not in distribution.
@@ -67,11 +75,11 @@ def table(
                 base = means["mean"].get((own, mouse), np.nan)
                 about = {"family": family, "variant": variant, "decoder": decoder}
                 about |= {"test_mouse": mouse, "n_allocations": int(row["count"])}
-                about |= {"auc": row["mean"], "difference": row["mean"] - base}
+                about |= {kind.metric: row["mean"], "difference": row["mean"] - base}
                 about["shifted"] = _shifted(shift, decoder, mouse)
                 about["qc"] = verdicts.get(decoder, {}).get(mouse, "")
                 rows.append(about | {"chosen": chosen.get(decoder, {}).get(mouse, "")})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(columns_of(kind)))
 
 
 def _shifted(shift: pd.DataFrame | None, decoder: str, mouse: Any) -> float:
@@ -94,16 +102,17 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 
 def _against_chance(family: str, rows: pd.DataFrame) -> str:
-    means = rows.groupby("variant", sort=False)["auc"].mean().sort_values()
+    kind = kind_scored(rows.columns)
+    means = rows.groupby("variant", sort=False)[kind.metric].mean().sort_values()
     above = []
     for variant, mine in rows.groupby("variant", sort=False):
-        low, _, _ = mean_interval(mine["auc"].to_numpy() - 0.5)
+        low, _, _ = mean_interval(mine[kind.metric].to_numpy() - kind.chance)
         above += [variant] if low > 0 else []
     n, last = len(means), means.index[-1]
     rest = ", ".join(sorted(set(means.index) - set(above)))
     holds = f"in all {n}" if len(above) == n else f"in {len(above)} of {n} (not in {rest})"
     text = (
-        f"{family}: the mean AUC over {rows['test_mouse'].nunique()} mice goes from "
+        f"{family}: the mean {kind.axis} over {rows['test_mouse'].nunique()} mice goes from "
         f"{means.iloc[0]:.3f} ({means.index[0]}) to {means.iloc[-1]:.3f} ({last}); it is above "
         f"chance, by the 95 % interval over mice, {holds}."
     )
@@ -119,17 +128,22 @@ def _against_chance(family: str, rows: pd.DataFrame) -> str:
 
 def _against(rows: pd.DataFrame, a: str, b: str) -> str:
     """Return in how many variants one family is above another; empty for fewer than two."""
+    kind = kind_scored(rows.columns)
     both = rows[rows["family"].isin((a, b))].pivot_table(
-        index=["variant", "test_mouse"], columns="family", values="auc"
+        index=["variant", "test_mouse"], columns="family", values=kind.metric
     )
     differences = (both[a] - both[b]).dropna().groupby("variant").mean()
     if len(differences) < 2:
         return ""
     higher = a if (differences > 0).sum() * 2 >= len(differences) else b
     n = int(((differences > 0) == (higher == a)).sum())
-    return f"{higher} has the higher mean AUC of {a} and {b} in {n} of {len(differences)} variants."
+    return (
+        f"{higher} has the higher mean {kind.axis} of {a} and {b} in {n} of {len(differences)} "
+        "variants."
+    )
 
 
 def order(rows: pd.DataFrame) -> Sequence[str]:
-    """Return the variants of one family by their mean AUC, the lowest first."""
-    return list(rows.groupby("variant")["auc"].mean().sort_values(kind="stable").index)
+    """Return the variants of one family by their mean score, the lowest first."""
+    metric = kind_scored(rows.columns).metric
+    return list(rows.groupby("variant")[metric].mean().sort_values(kind="stable").index)

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from mesodecode.base.files import natural
 from mesodecode.base.plots import MM, STYLE, mouse_legend, strip
 from mesodecode.scores import multiverse
+from mesodecode.study.targets import kind_scored
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     """Draw a `multiverse.table`."""
     mice = sorted(rows["test_mouse"].unique(), key=natural)
-    families = list(rows["family"].unique())
+    families, kind = list(rows["family"].unique()), kind_scored(rows.columns)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(174 * MM, 62 * len(families) * MM), layout="constrained")
         FigureCanvasAgg(figure)
@@ -23,24 +24,26 @@ def draw(rows: pd.DataFrame) -> Figure:
         for axes, family in zip(panels, families, strict=True):
             mine = rows[rows["family"] == family]
             names = multiverse.order(mine)
-            axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+            axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
             for x, name in enumerate(names):
-                strip(axes, x, mine[mine["variant"] == name], mice)
+                strip(axes, x, mine[mine["variant"] == name], mice, kind.metric)
             axes.set_xlim(-0.6, len(names) - 0.4)
             axes.set_xticks(range(len(names)), names, rotation=25 if len(names) > 6 else 0)
             axes.tick_params(axis="x", length=0)
-            axes.set_ylim(min(0.45, rows["auc"].min()) - 0.02, 1.02)
+            axes.set_ylim(min(kind.chance - 0.05, rows[kind.metric].min()) - 0.02, 1.02)
             axes.set_title(family, fontsize=7)
-            axes.set_ylabel("AUC of the test mouse")
+            axes.set_ylabel(f"{kind.axis} of the test mouse")
         mouse_legend(figure, mice)
     return figure
 
 
 def caption(rows: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text."""
+    kind = kind_scored(rows.columns)
     return (
-        f"AUC of {rows['test_mouse'].nunique()} test mice (means over allocations, one point each; "
-        "bar: mean ± sample SD over mice) of each decoder on each variant of the study, by their "
-        "means. Adaptive decoders, which take one of them for each mouse, stand under their names. "
-        "Dashed: chance (0.5)."
+        f"{kind.axis} of {rows['test_mouse'].nunique()} test mice (means over allocations, one "
+        "point each; bar: mean ± sample SD over mice) of each decoder on each variant of the "
+        "study, by their means. Adaptive decoders, which take one of them for each mouse, stand "
+        "under their names. "
+        f"Dashed: chance ({kind.chance:g})."
     )

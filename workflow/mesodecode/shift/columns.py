@@ -23,6 +23,7 @@ IMAGE_NUMBERS = IMAGE_COLUMNS[2:]
 # Of a test session of an allocation, each beside that of known mice.
 OF_FEATURES = ("mahalanobis", "neighbours", "two_sample")
 OF_PROBABILITIES = ("energy", "two_states", "slow")
+OF_VALUES = ("slow", "far")
 MEASURE_NUMBERS = [
     "n_frames",
     *(f"{name}{what}" for name in OF_FEATURES + OF_PROBABILITIES for what in ("", "_reference")),

@@ -9,6 +9,7 @@ surer of mice that it was trained on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from mesodecode.recordings.locomotion import bouts
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores import calibration
 from mesodecode.shift import distances
-from mesodecode.shift.columns import OF_FEATURES, OF_PROBABILITIES
+from mesodecode.shift.columns import OF_FEATURES, OF_PROBABILITIES, OF_VALUES
 from mesodecode.shift.distances import Featured
 from mesodecode.study.allocation import split_ids
+from mesodecode.study.targets import RUN, Target
 
 TAIL = 0.02  # less than the share of the rarer state that quality control warns of
 PARTS = 0.1, 0.25  # of a bout: what logits are averaged over, for `two_states` and for `slow`
@@ -78,7 +80,18 @@ def of_probabilities(
     """
     if not len(session.frame):
         return dict.fromkeys(OF_PROBABILITIES, float("nan"))
-    z, frames = calibration.logits(session.probability), bout * recording.frame_rate
+    z = calibration.logits(session.probability)
+    return {
+        "energy": distances.energy(session.probability),
+        **_lasting(session, z, recording, bout),
+    }
+
+
+def _lasting(
+    session: SessionPredictions, z: np.ndarray, recording: Recording, bout: float
+) -> dict[str, float]:
+    """Return two_states and slow of what is predicted, z (N,)."""
+    frames = bout * recording.frame_rate
     z = np.clip(z, *np.quantile(z, [TAIL, 1 - TAIL]))
     fast, slow = (
         distances.averaged(session.frame, z, round(frames * part), recording.segment)
@@ -86,10 +99,70 @@ def of_probabilities(
     )
     known = frames * PARTS[1] >= 2 and np.std(z) > 0
     return {
-        "energy": distances.energy(session.probability),
         "two_states": distances.two_states(fast),
         "slow": float(np.std(slow) / np.std(z)) if known else float("nan"),
     }
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What mice that a decoder knows do: how long it lasts, s, and of a trace its mean and SD."""
+
+    bout: float
+    mean: float = 0.0
+    sd: float = 1.0
+
+
+def usual(recordings: Sequence[Recording], target: Target = RUN) -> Usual:
+    """Return what is usual in recordings of known mice, by their labels.
+
+    A state lasts for its median bout. A trace lasts for twice the time in which its autocorrelation
+    falls to 1/e of that of neighbouring frames, as that of two states does that last so long: its
+    median over recordings.
+    """
+    if target == RUN:
+        return Usual(median_bout(recordings))
+    if target.states:
+        return Usual(median_bout([replace(one, labels=one.decoded) for one in recordings]))
+    lasts = [lasting(one.decoded) / one.frame_rate for one in recordings]
+    values = np.concatenate([one.decoded for one in recordings]).astype(np.float64)
+    return Usual(float(np.nanmedian(lasts)), float(values.mean()), float(values.std()))
+
+
+def lasting(values: np.ndarray) -> float:
+    """Return twice the frames in which the autocorrelation of values (T,) falls to 1/e.
+
+    Of that of neighbours, so that noise from frame to frame does not count; all of them where it
+    never does, NaN of a constant.
+    """
+    values = np.asarray(values, np.float64) - np.mean(values)
+    power = np.abs(np.fft.rfft(values, 2 * len(values))) ** 2
+    covariance = np.fft.irfft(power)[: len(values)]
+    if len(values) < 2 or not covariance[1] > 0:
+        return float("nan") if not values.any() else 2.0
+    below = np.flatnonzero(covariance[1:] < covariance[1] / np.e)
+    return 2.0 * (below[0] + 1 if len(below) else len(values))
+
+
+def of_output(
+    session: SessionPredictions, recording: Recording, known: Usual, target: Target = RUN
+) -> dict[str, float]:
+    """Return what is seen of a decoder's output in a session, without labels.
+
+    Of run and rest `OF_PROBABILITIES`; of states the same, each state against all others, and their
+    mean over states. Of a trace `OF_VALUES`: slow, of the prediction itself, and far, its mean
+    squared distance from the mean of known mice in their SDs, at most about 1 of a good decoder.
+    """
+    if target == RUN:
+        return of_probabilities(session, recording, known.bout)
+    if target.states:
+        each = (replace(session, probability=p) for p in np.transpose(session.probability))
+        return _mean([of_probabilities(one, recording, known.bout) for one in each])
+    if not len(session.frame):
+        return dict.fromkeys(OF_VALUES, float("nan"))
+    z = (np.asarray(session.probability, np.float64) - known.mean) / known.sd
+    slow = _lasting(session, z, recording, known.bout)["slow"]
+    return {"slow": slow, "far": float((z**2).mean())}
 
 
 def median_bout(recordings: Sequence[Recording]) -> float:

@@ -10,9 +10,15 @@ stands beside a prediction that looks at nothing, the mean of the other mice (`h
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+
+from mesodecode.study.targets import RUN, Kind
 
 COLUMNS = ["predicted_auc", "predicted_error", "predicted_from", "others_auc"]
 FEWEST = 3  # other mice with an AUC; with fewer nothing is predicted
@@ -22,11 +28,37 @@ PRIOR = {"two_states": (1.38, 0.4), "slow": (0.75, 0.5)}
 LEVEL = -0.22
 STRENGTH = 3.0  # of the prior, in mice of usual spread
 CLIP = 0.002  # an AUC of 1 has no logit
+# Of other targets nobody has measured slopes: they are drawn to 0. kind of target -> as PRIOR.
+PRIORS = {
+    "run": PRIOR,
+    "states": {"two_states": (0.0, 0.4), "slow": (0.0, 0.5)},
+    "regression": {"slow": (0.0, 0.5), "far": (0.0, 0.5)},
+}
 
 
-def evidence(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of `PRIOR`, a row a row of `MEASURE_COLUMNS`; NaN where not known."""
-    return pd.DataFrame({name: logit(table[name].clip(0.01, 0.99)) for name in PRIOR}, table.index)
+@dataclass(frozen=True)
+class Scale:
+    """What scores are regressed on, as differences of it mean about the same everywhere."""
+
+    of: Callable[[Any], Any]
+    back: Callable[[Any], Any]
+
+
+SCALES = {
+    "logit": Scale(lambda auc: logit(np.clip(auc, CLIP, 1 - CLIP)), expit),
+    # of R², minus the log of the squared error over the variance
+    "error": Scale(lambda r2: -np.log1p(-np.minimum(r2, 1 - CLIP)), lambda y: -np.expm1(-y)),
+}
+
+
+def evidence(table: pd.DataFrame, kind: Kind = RUN.kind) -> pd.DataFrame:
+    """Return the columns of the prior of a kind, a row a row of measures; NaN where not known."""
+    seen = {
+        # an output that knows nothing adds its square to the error, which is 1 + far then
+        name: -np.log1p(table[name]) if name == "far" else logit(table[name].clip(0.01, 0.99))
+        for name in PRIORS[kind.name]
+    }
+    return pd.DataFrame(seen, table.index)
 
 
 def predict(table: pd.DataFrame) -> pd.DataFrame:

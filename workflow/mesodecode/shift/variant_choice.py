@@ -14,29 +14,39 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
 
 from mesodecode.base.files import UserError
-from mesodecode.shift.predicted_auc import CLIP, PRIOR, STRENGTH, evidence
+from mesodecode.shift.predicted_auc import PRIORS, SCALES, STRENGTH, evidence
+from mesodecode.study.targets import RUN, Kind
 
-COLUMNS = [
-    *("decoder", "validation_auc", "n_mice", "gain", "worth", "chosen"),
-]
-NUMBERS = ("validation_auc", "n_mice", "gain", "worth")
 LEVEL_STRENGTH = 1.0  # of no difference between decoders, in mice
 FEWEST = 3  # other mice, to leave one out and know slopes
 
 
+def numbers_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of numbers of a kind of target."""
+    return f"validation_{kind.metric}", "n_mice", "gain", "worth"
+
+
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of a choice among decoders of a kind of target."""
+    return "decoder", *numbers_of(kind), "chosen"
+
+
 @dataclass(frozen=True)
 class Known:
-    """N mice with labels and K decoders: AUC (N, K), and evidence (N, K, E) within each mouse."""
+    """N mice with labels and K decoders: scores (N, K), and evidence (N, K, E) within each mouse.
+
+    Scores are AUCs or those of another `kind` of target.
+    """
 
     auc: np.ndarray
     seen: np.ndarray
+    kind: Kind = RUN.kind
 
     def without(self, at: int) -> Known:
         """Return the same without one mouse."""
-        return Known(np.delete(self.auc, at, 0), np.delete(self.seen, at, 0))
+        return Known(np.delete(self.auc, at, 0), np.delete(self.seen, at, 0), self.kind)
 
     @property
     def best(self) -> int:
@@ -44,10 +54,10 @@ class Known:
         return int(np.argmax(self.auc.mean(axis=0))) if len(self.auc) else 0
 
     def gains(self, own: np.ndarray) -> np.ndarray:
-        """Return predicted logit AUCs (K,) less that of `best`, in a mouse of evidence (K, E)."""
-        spread = np.array([sd for _, sd in PRIOR.values()])
+        """Return predicted scores (K,) less that of `best`, on their scale, of evidence (K, E)."""
+        spread = np.array([sd for _, sd in PRIORS[self.kind.name].values()])
         n_mice, n, _ = self.seen.shape
-        y = _within(logit(self.auc.clip(CLIP, 1 - CLIP)))
+        y = _within(SCALES[self.kind.scale].of(self.auc))
         # slopes are of what is left once each decoder has its own level
         z = ((self.seen - self.seen.mean(axis=0)) / spread).reshape(n_mice * n, -1)
         left = (y - y.mean(axis=0)).ravel()
@@ -68,23 +78,28 @@ class Known:
         return float(np.mean(gained))
 
 
-def choose(known: pd.DataFrame, own: pd.DataFrame, margin: float | None) -> pd.DataFrame:
-    """Return `COLUMNS`, a row a decoder in the order of `own`, one of them chosen.
+def choose(
+    known: pd.DataFrame, own: pd.DataFrame, margin: float | None, kind: Kind = RUN.kind
+) -> pd.DataFrame:
+    """Return `columns_of` a kind, a row a decoder in the order of `own`, one of them chosen.
 
-    `known` has mouse, decoder, auc, two_states and slow, rows of mice with labels that the decoders
-    have not seen; `own` decoder, two_states and slow, rows of the mouse to choose for. Rows of one
-    mouse and decoder are averaged; a mouse without an AUC of each decoder does not count.
+    `known` has mouse, decoder, auc (or another score under that name) and what is seen of outputs
+    (`PRIORS`: two_states and slow, or slow and far), rows of mice with labels that the decoders
+    have not seen; `own` the same without mouse and auc, rows of the mouse to choose for. Rows of
+    one mouse and decoder are averaged; a mouse without an AUC of each decoder does not count.
     validation_auc is the mean over mice, gain the predicted difference of logit AUCs from the best
     mean, worth what choosing by gain wins in the other mice (mean AUC, each left out; NaN for fewer
     than `FEWEST`). It is done if that is above `margin`; None never does it.
     """
     names = list(dict.fromkeys(own["decoder"]))
-    each = known.assign(**evidence(known)).groupby(["mouse", "decoder"])[["auc", *PRIOR]].mean()
+    seen = [*PRIORS[kind.name]]
+    each = known.assign(**evidence(known, kind))
+    each = each.groupby(["mouse", "decoder"])[["auc", *seen]].mean()
     wide = each.unstack("decoder")
     auc = wide["auc"].reindex(columns=names).dropna()
-    rows = [wide[key].reindex(index=auc.index, columns=names).to_numpy(float) for key in PRIOR]
-    found = Known(auc.to_numpy(), np.stack([_within(row) for row in rows], axis=-1))
-    mine = evidence(own).groupby(own["decoder"]).mean().reindex(names).to_numpy(float)
+    rows = [wide[key].reindex(index=auc.index, columns=names).to_numpy(float) for key in seen]
+    found = Known(auc.to_numpy(), np.stack([_within(row) for row in rows], axis=-1), kind)
+    mine = evidence(own, kind).groupby(own["decoder"]).mean().reindex(names).to_numpy(float)
     gain, worth, taken = np.full(len(names), np.nan), float("nan"), found.best
     if len(auc):
         gain, worth = found.gains(_within(mine.T).T), found.worth()
@@ -93,13 +108,13 @@ def choose(known: pd.DataFrame, own: pd.DataFrame, margin: float | None) -> pd.D
     return pd.DataFrame(
         {
             "decoder": names,
-            "validation_auc": auc.mean().to_numpy(float),
+            f"validation_{kind.metric}": auc.mean().to_numpy(float),
             "n_mice": len(auc),
             "gain": gain,
             "worth": worth,
             "chosen": [at == taken for at in range(len(names))],
         },
-        columns=COLUMNS,
+        columns=list(columns_of(kind)),
     )
 
 
@@ -111,7 +126,7 @@ def _within(values: np.ndarray) -> np.ndarray:
 
 
 def chosen_of(table: pd.DataFrame, mouse: str) -> str:
-    """Return the decoder chosen for a test mouse, of a table of `COLUMNS` with test_mouse, as read.
+    """Return the decoder chosen for a test mouse, of a table of `choose` with test_mouse, as read.
 
     Raises UserError unless the table names one.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +27,8 @@ class Kind:
     `mesodecode.decoders.objectives`. `truth` (of type `dtype`) and `made` are the datasets of
     predictions (of states one a state: made_{state}). `metric` is the column of tables/{table}.tsv
     by which decoders are compared, `chance` its value by chance, `lowest` the least that it can be,
-    and `axis` its name in figures and the report, as `loss_axis` is that of the loss.
+    `scale` the name in `mesodecode.shift.predicted_auc` of what it is regressed on, and `axis` its
+    name in figures and the report, as `loss_axis` is that of the loss.
 
     Of importance maps: `explained` is what of a network's outputs they explain, "" what an analysis
     asks for; `steps` the unit of that, "" that of the trace. Windows lie on one of two `sides`,
@@ -44,6 +45,7 @@ class Kind:
     metric: str
     chance: float
     lowest: float
+    scale: str
     table: str
     axis: str
     loss_axis: str
@@ -65,6 +67,7 @@ _LINES = (
         metric="auc",
         chance=0.5,
         lowest=0.0,
+        scale="logit",
         table="auc",
         axis="AUC",
         loss_axis="Cross-entropy loss (nats)",
@@ -84,6 +87,7 @@ _LINES = (
         metric="r2",
         chance=0.0,
         lowest=-math.inf,
+        scale="error",
         table="regression",
         axis="R²",
         loss_axis="Squared error (training SD²)",
@@ -103,6 +107,7 @@ _LINES = (
         metric="macro_auc",
         chance=0.5,
         lowest=0.0,
+        scale="logit",
         table="states",
         axis="macro AUC",
         loss_axis="Cross-entropy loss (nats)",
@@ -231,6 +236,11 @@ def kind_named(name: str) -> Kind:
     return KINDS[kind_of(name)]
 
 
+def kind_scored(columns: Collection[str]) -> Kind:
+    """Return the kind of target whose score a table has as a column; run and rest if of none."""
+    return next((kind for kind in KINDS.values() if kind.metric in columns), RUN.kind)
+
+
 def read_states(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the names of states, and which of them (from 0) a word or number of the file is.
 
@@ -292,8 +302,6 @@ def check(
     if kind == "run":
         return
     for name, decoder in decoders.items():
-        if decoder.kind == "adaptive":
-            _refuse(f"decoders.{name}.adaptive_of", target)
         if decoder.kind == "adapted" and decoder.settings["few_shot"]:
             base = decoders[decoder.settings["adapted_from"]]
             if not KIND_OF_DECODER[base.kind].network:
@@ -304,11 +312,9 @@ def check(
     for key in ("shift", "confounds", "ceilings"):
         if config[key]["decoders"]:
             _refuse(f"{key}.decoders", target)
-    for key in ("reproduction", "variants"):
+    for key in ("reproduction", "stack"):
         if config[key]:
             _refuse(key, target)
-    if config["stack"]:
-        _refuse("stack", target)
     config["shift"] = config["shift"] | {"decoders": []}
 
 

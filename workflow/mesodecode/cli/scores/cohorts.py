@@ -42,8 +42,7 @@ def run(args: argparse.Namespace) -> None:
     if not cohorts:
         raise UserError(f"{args.config}: no cohorts; name groups of mice in `cohorts:`")
     kind = targets.kind_named(study.config["target"])
-    known = auc.COLUMNS if kind.name == "run" else auc.ATTRIBUTES
-    found = read_scores(args.auc, kind.metric, [*known, "protocol"])
+    found = read_scores(args.auc, kind.metric, [*auc.columns_of(kind), "protocol"])
     own = [d.name for d in study.decoders.values() if d.settings.get("labels", "own") == "own"]
     rows = cohort_matrix.table(found[found["decoder"].isin(own)], cohorts, kind)
     plots.save(

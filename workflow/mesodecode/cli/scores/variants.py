@@ -1,12 +1,13 @@
-"""Put the variants of a study side by side: AUC, shift and quality by mouse (table, figure).
+"""Put the variants of a study side by side: scores, shift and quality by mouse (table, figure).
 
 Example: mesodecode variants --config results/lab/config.json --auc results/lab/tables/auc.tsv
 --qc results/lab/tables/qc.tsv small=results/lab/variants/small/qc.tsv --out variants.tsv
 --figure variants
 
-Columns, a row a variant of a decoder and test mouse: auc, mean over n_allocations; difference from
-the study's own preprocessing; shifted, the share of its rows in the shift report that are not in
-distribution; qc, the worst verdict on its recordings; chosen, what an adaptive decoder took.
+Columns, a row a variant of a decoder and test mouse: auc (of another target r2 or macro_auc), mean
+over n_allocations; difference from the study's own preprocessing; shifted, the share of its rows in
+the shift report that are not in distribution; qc, the worst verdict on its recordings; chosen, what
+an adaptive decoder took.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
-    add("--auc", required=True, metavar="FILE", help="AUCs by allocation, of `mesodecode auc`")
+    add(
+        "--auc",
+        required=True,
+        metavar="FILE",
+        help="AUCs by allocation, of `mesodecode auc`, or of `score`",
+    )
     words = "tables of `mesodecode qc`, of variants as VARIANT=FILE"
     add("--qc", nargs="+", required=True, metavar="[VARIANT=]FILE", help=words)
     add("--shift", metavar="FILE", help="table of `mesodecode shift-report`")
@@ -41,10 +47,11 @@ def run(args: argparse.Namespace) -> None:
     """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
-    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.base.tables import read_scores, read_table, write_table
     from mesodecode.recordings import qc
     from mesodecode.scores import auc, multiverse, multiverse_figure
     from mesodecode.study import study as studies
+    from mesodecode.study import targets
 
     study = studies.load(args.config)
     lines = multiverse.families(study.decoders)
@@ -61,12 +68,14 @@ def run(args: argparse.Namespace) -> None:
         table = read_table(path, ["test_mouse", "decoder", "chosen"], ())
         taken = table[table["chosen"] == "True"]
         chosen[name] = dict(zip(taken["test_mouse"], taken["decoder"], strict=True))
+    kind = targets.kind_named(study.config["target"])
     rows = multiverse.table(
-        read_table(args.auc, auc.COLUMNS),
+        read_scores(args.auc, kind.metric, auc.columns_of(kind)),
         lines,
         read_table(args.shift, ["decoder", "test_mouse", "verdict"]) if args.shift else None,
         {name: worst.get(study.variant(name) or "", {}) for name in study.decoders},
         chosen,
+        kind,
     )
     caption = multiverse_figure.caption(rows)
     figure = multiverse_figure.draw(rows)

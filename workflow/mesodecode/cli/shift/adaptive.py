@@ -38,9 +38,8 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.study import protocols
 
     settings = options.settings_of(args, "adaptive")
-    columns = ["test_mouse", *variant_choice.COLUMNS]
-    table = read_table(args.choice, columns, variant_choice.NUMBERS)
-    members = [predictions.read(path) for path in args.predictions]
+    table = read_table(args.choice, ["test_mouse", "decoder", "chosen"], ())
+    members = [predictions.read(path, of_any=True) for path in args.predictions]
     name = variant_choice.chosen_of(table, members[0].test_mouse)
     made = {one.decoder: one for one in members}
     files = dict(zip(made, args.of_validation, strict=True))
@@ -51,5 +50,6 @@ def run(args: argparse.Namespace) -> None:
     if args.validation:
         sessions = validation.read(files[name], taken.allocation, taken.valid_mouse)
         about = {"decoder": args.decoder, "allocation": taken.allocation}
-        validation.write(args.validation, sessions, **about, valid_mouse=taken.valid_mouse)
+        about["valid_mouse"] = taken.valid_mouse
+        validation.write(args.validation, sessions, taken.target, **about)
     replace(taken, decoder=args.decoder, protocol=protocol).write(args.out)
