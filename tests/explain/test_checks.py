@@ -579,7 +579,9 @@ def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
 
 def test_the_figure_has_no_panel_for_what_was_not_made(graded):
     maps, made = graded
-    whole = checks_figure.draw(map_verdicts.gather(scores_of(maps), made))
+    evidence = map_verdicts.gather(scores_of(maps), made)
+    np.testing.assert_allclose(evidence.mean, np.sum(maps, axis=0) / len(maps))  # what is shown
+    whole = checks_figure.draw(evidence)
     assert len(whole.axes) == 3  # no truth, no signs
     nothing = dict.fromkeys(("auc", "auc_random", "moved", "moved_random"), made[0].auc[:0])
     bare = [dataclasses.replace(one, **nothing) for one in made]

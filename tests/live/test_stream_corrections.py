@@ -220,6 +220,7 @@ def test_light_that_nobody_asked_for_is_said(capsys):
         assert made.push(Frame(t, channel(0)[0], light="470")) == []
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and "(light 470), make none of signal_channel 1" in said[0]
+    assert said[0].startswith("camera: ")  # several may be live
 
 
 def test_frames_in_colour_are_refused():
