@@ -6,10 +6,12 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 import sys
 import threading
 import time
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -49,13 +51,22 @@ def grow(write_one, n=9, pause=0.02):
     return thread
 
 
-@pytest.mark.parametrize("big", [False, True])
-@pytest.mark.parametrize("compression", [None, "zlib"])
-def test_a_growing_tiff_file_is_followed(tmp_path, big, compression):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ({}, {"metadata": None}),
+        ({"bigtiff": True}, {"metadata": None, "compression": "zlib"}),
+        ({"byteorder": ">"}, {"metadata": None, "compression": "zlib"}),
+        ({"bigtiff": True, "byteorder": ">"}, {"rowsperstrip": 2}),
+        ({"bigtiff": True, "ome": True}, {}),
+        ({}, {"subifds": 0, "tile": (16, 16)}),
+    ],
+)
+def test_a_growing_tiff_file_is_followed(tmp_path, capfd, kind, options):
     path = tmp_path / "m.tif"
-    options = {"contiguous": False, "metadata": None, "compression": compression}
+    options = {"contiguous": False, "photometric": "minisblack"} | options
     opened = open_source(str(path))  # before it is there
-    with tifffile.TiffWriter(path, bigtiff=big) as tif:
+    with tifffile.TiffWriter(path, **kind) as tif:
 
         def one(i):
             tif.write(FRAMES[i], **options)
@@ -66,6 +77,7 @@ def test_a_growing_tiff_file_is_followed(tmp_path, big, compression):
         thread.join()
     check(frames)
     assert np.diff([frame.arrived for frame in frames]).sum() > 0.1  # as they came
+    assert capfd.readouterr().err == ""  # tifffile's log knows no file that is not whole
 
 
 def test_a_page_whose_pixels_are_still_being_written_is_not_read(tmp_path):
@@ -230,6 +242,23 @@ def test_a_recording_is_replayed_with_its_segments_and_times(tmp_path):
     check(frames, movie())
     assert [frame.number for frame in frames if frame.begins] == [30]
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(80) / RATE)
+
+
+def test_a_frame_whose_clock_gave_no_time_has_that_of_its_arrival(tmp_path, capsys):
+    pytest.importorskip("zmq")
+    path, out = write(tmp_path / "t1.h5"), tmp_path / "o.tsv"
+    times = 1000 + np.arange(80) / RATE
+    times[40:43] = np.nan
+    with h5py.File(path, "a") as file:
+        file["time"] = times
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    files = make_weights(tmp_path, "gru")
+    assert live("--weights", *files, "--source", path, "--out", out, "--publish", port) == 0
+    found = table(out).set_index("frame").time_s
+    assert (found.loc[40:42] < 500).all() and found[43] == times[43]
+    assert "goes back" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -141,7 +141,7 @@ def _of_recording(recording: Recording, signals: bool) -> Iterator[Frame]:
         )
     frames = recording.rois if signals else _rows(recording)
     for number, pixels in enumerate(frames):
-        yield Frame(number, pixels, float(times[number]), begins=bool(begins[number]))
+        yield Frame(number, pixels, _when(times, number), begins=bool(begins[number]))
 
 
 def _rows(recording: Recording) -> Iterator[np.ndarray]:
@@ -158,9 +158,14 @@ def _of_movie(
         step = max(1, BLOCK // (movie.shape[1] * movie.shape[2] * 4))
         for start, block in movie.blocks(step):
             for number, pixels in enumerate(block, start):
-                when = None if times is None else float(times[number])
+                when = _when(times, number)
                 begins = segment is not None and number and segment[number] != segment[number - 1]
                 yield Frame(number, pixels, when, begins=bool(begins))
+
+
+def _when(times: np.ndarray | None, number: int) -> float | None:
+    """Return the time (s) of a frame; None where its clock gave none (NaN)."""
+    return float(times[number]) if times is not None and np.isfinite(times[number]) else None
 
 
 def _paced(frames: Iterator[Frame], rate: float | None) -> Iterator[Frame | None]:

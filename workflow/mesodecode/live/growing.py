@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -52,6 +54,17 @@ def tail_of(path: Path, asked: Asked) -> FlatTail | TiffTail | None:
     n_pages = sum(1 for _ in TiffTail(path).pages())
     grew = path.stat().st_size > size  # meanwhile
     return TiffTail(path) if n_pages == n_frames or (grew and n_pages > n_frames) else None
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep what tifffile logs of a file that is not whole yet, such as "contains no pages"."""
+    log = logging.getLogger("tifffile")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 class _Same:
@@ -138,7 +151,8 @@ class TiffTail:
         if size in (None, self._size):
             return
         try:  # anew, as tifffile takes a file for as long as it was when it was opened
-            tif = tifffile.TiffFile(self._path, is_ome=False)
+            with _unsaid():
+                tif = tifffile.TiffFile(self._path, is_ome=False)
         except Exception:  # not even a header yet
             return
         with tif:
