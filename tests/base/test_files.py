@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mesodecode.base.files import UserError, atomic_path, keep_with, listed, sha256
+from mesodecode.base.files import UserError, atomic_path, in_words, keep_with, listed, sha256
 from mesodecode.base.tables import write_table
 
 
@@ -150,3 +150,9 @@ def test_numbers_of_a_table_have_digits_that_count(tmp_path):
         write_table(table, tmp_path / name)
         rows = [line.split(between) for line in (tmp_path / name).read_text().splitlines()]
         assert rows == [["p", "name"], ["1.23457e-07", "a"], ["123457", "b"], ["nan", "c"]]
+
+
+def test_a_mouse_is_called_one_once():
+    assert in_words("4") == "mouse 4" and in_words("WT-7") == "mouse WT-7"
+    assert in_words("mouseA") == "mouseA" and in_words("Mouse_21") == "Mouse_21"
+    assert in_words("1+4") == "mice 1, 4"

@@ -13,7 +13,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders.applied import ImageDecoder, Loaded
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import pixel_shap
+from mesodecode.explain import pixel_figure, pixel_shap
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.study.targets import Target
@@ -180,3 +180,21 @@ def test_what_does_not_fit_gets_one_line(tmp_path, monkeypatch, capsys, change, 
     assert cli.main([*line, "--figure", "m", "--threads", "1", *change]) != 0
     assert message in capsys.readouterr().err
     assert not (tmp_path / "m.h5").exists()
+
+
+def test_the_bar_of_sizes_begins_at_0():
+    values = np.random.default_rng(0).normal(size=(3, 4, 4))
+    maps = {"mean_abs": np.abs(values), "signed": values, "in_run": values, "in_rest": values}
+    counts = {"n_windows": 4, "n_run": 2, "n_background": 4}
+    found = pixel_shap.PixelMap(
+        **{"decoder": "cnn", "allocation": "a", "test_mouse": "mouseA", "session": "s"},
+        **{**maps, **counts, "frame": np.arange(-1, 2), "image": np.ones((4, 4))},
+        **{"frame_rate": 20.0, "output": "probability", "background_from": "train"},
+        **{"base": 0.5, "completeness_error": 0.0},
+    )
+    bars = {a.get_ylabel().split(",")[0]: a.get_ylim() for a in pixel_figure.draw(found).axes}
+    low, high = bars["Mean |SHAP|"]
+    assert low == 0 < high
+    low, high = bars["SHAP"]
+    assert low == -high
+    assert "windows of mouseA (50%" in pixel_figure.caption(found)

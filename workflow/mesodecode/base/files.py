@@ -218,3 +218,11 @@ def stem(path: Path) -> str:
 
 def _ends(path: Path) -> tuple[str, str]:
     return stem(path), path.suffix  # apart: '.' sorts after '-' and before '2'
+
+
+def in_words(mouse: str) -> str:
+    """Return a mouse, or mice joined with +, as a sentence has it: mouse 4, mouse WT-7, mouseA."""
+    mice = str(mouse).split("+")
+    if any(one.lower().startswith(("mouse", "mice", "animal")) for one in mice):
+        return ", ".join(mice)  # says itself what it is
+    return f"{'mouse' if len(mice) == 1 else 'mice'} {', '.join(mice)}"

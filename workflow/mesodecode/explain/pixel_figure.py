@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from mesodecode.base.files import in_words
 from mesodecode.base.plots import MM, STYLE
 from mesodecode.explain.cutout_figure import on_image
 from mesodecode.explain.pixel_shap import PixelMap
@@ -21,18 +22,23 @@ def draw(found: PixelMap) -> Figure:
     parts = np.array_split(np.arange(len(found.frame)), min(PANELS, len(found.frame)))
     by_time = np.array([found.signed[part].mean(axis=0) for part in parts])
     whole = {
-        "A": (found.mean_abs.sum(axis=0), "Mean |SHAP|, sum over the window"),
-        "B": (found.signed.sum(axis=0), "SHAP, sum over the window\n> 0: brighter speaks for run"),
+        "A": (found.mean_abs.sum(axis=0), "Mean |SHAP|, sum over the window", 0),
+        "B": (
+            found.signed.sum(axis=0),
+            "SHAP, sum over the window\n> 0: brighter speaks for run",
+            None,
+        ),
     }
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(174 * MM, 118 * MM), layout="constrained")
         FigureCanvasAgg(figure)
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.9, 1))
-        for axes, (letter, (values, label)) in zip(top.subplots(1, 2), whole.items(), strict=True):
+        for axes, letter in zip(top.subplots(1, 2), whole, strict=True):
+            values, label, low = whole[letter]
             norm = _scale(values)
             on_image(axes, np.clip(values, norm.vmin, norm.vmax), found.image, None, norm)
             axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
-            bar(axes, norm, "right", label)
+            bar(axes, norm, "right", label, low)
         norm = _scale(by_time)
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
         for axes, part, values in zip(panels, parts, by_time, strict=True):
@@ -55,8 +61,8 @@ def caption(found: PixelMap) -> str:
     runs = found.n_run / found.n_windows
     return (
         f"Which pixels move the {found.output} of run of {found.decoder}, by Deep SHAP from pixels "
-        f"to output: mean over {found.n_windows} windows of mouse {found.test_mouse} ({runs:.0%} "
-        f"of them run) against {found.n_background} windows of the "
+        f"to output: mean over {found.n_windows} windows of {in_words(found.test_mouse)} "
+        f"({runs:.0%} of them run) against {found.n_background} windows of the "
         f"{'training mice' if found.background_from == 'train' else 'test mouse'}, on the mean "
         f"image of session {found.session}. A: size. B: where a pixel is brighter than its mean "
         "over the background, and with the other sign where it is darker; red: brighter speaks for "

@@ -114,18 +114,20 @@ def heat(
     axes.set_ylabel(f"Time ({'s' if rate else 'frames'})\nafter decoded frame")
 
 
-def bar(axes: Axes, norm: Normalize, location: str, label: str) -> None:
-    """Draw the colour bar of a panel."""
+def bar(axes: Axes, norm: Normalize, location: str, label: str, low: float | None = None) -> None:
+    """Draw the colour bar of a panel, from `low` on where values are no smaller."""
     drawn = axes.figure.colorbar(
         ScalarMappable(norm, COLOURS),
         ax=axes,
         location=location,
-        ticks=MaxNLocator(4, symmetric=True),
+        ticks=MaxNLocator(4, symmetric=low is None),
         fraction=0.05,
         pad=0.03,
         aspect=25,
     )
     drawn.set_label(label, fontsize=6)
+    if low is not None:
+        drawn.ax.set_ylim(low, norm.vmax)
     drawn.outline.set_linewidth(0.4)
     drawn.ax.tick_params(labelsize=5.5, width=0.4, length=2)
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from mesodecode.base.files import in_words
 from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map
 from mesodecode.recordings.qc import CHECKS, Session, by_session, drift_path
 
@@ -44,7 +45,9 @@ def session_page(session: Session, table: pd.DataFrame) -> Figure:
             return figure.add_axes((left / WIDTH, low / height, width / WIDTH, tall / height))
 
         verdict = by_session(table)[0]["verdict"]
-        figure.text(2 / WIDTH, 1 - 5 / height, f"{r.session} (mouse {r.mouse}): {verdict}", size=8)
+        figure.text(
+            2 / WIDTH, 1 - 5 / height, f"{r.session} ({in_words(r.mouse)}): {verdict}", size=8
+        )
         _images(place, session)
         _checks(place(88, 9, WIDTH - 90, LINE * len(lines)), lines)
         at, axes = 9 + top, []

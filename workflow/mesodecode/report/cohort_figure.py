@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import in_words, natural
 from mesodecode.base.plots import MM, PALETTE, STYLE, markers
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import busiest_stretch
@@ -110,7 +110,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
         dff.set_ylabel("Global ΔF/F (%)")
         dff.set_xlim(np.nanmin(example.seconds), np.nanmax(example.seconds))
         dff.set_xlabel(
-            f"Time in session {example.session} of mouse {example.mouse} (s); run shaded"
+            f"Time in session {example.session} of {in_words(example.mouse)} (s); run shaded"
         )
         for axes, letter in ((share, "A"), (speed, "B")):
             axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mesodecode.base.files import in_words
 from mesodecode.report.formats import format_auc
 from mesodecode.scores.mouse_tests import LEVEL, mean_interval
 from mesodecode.study import targets
@@ -110,14 +111,10 @@ def _answer(table: pd.DataFrame, scored: targets.Kind, known: str) -> tuple[list
     )
     means = table[table["decoder"] == best].groupby("test_mouse")[scored.metric].mean()
     third = (
-        f"In single mice {format_auc(means.min())} (mouse {_named(means.idxmin())}) to "
-        f"{format_auc(means.max())} (mouse {_named(means.idxmax())})."
+        f"In single mice {format_auc(means.min())} ({in_words(means.idxmin())}) to "
+        f"{format_auc(means.max())} ({in_words(means.idxmax())})."
     )
     return [first, second, *([third] if len(means) > 1 else [])], best
-
-
-def _named(mouse: object) -> str:
-    return str(mouse).replace("+", ", ")
 
 
 def _number(value: float, scored: targets.Kind) -> str:

@@ -24,6 +24,9 @@ from mesodecode.base.files import WORKFLOW, UserError
 from mesodecode.study.kinds import KINDS
 
 FOLDER = WORKFLOW / "schemas"
+# Tables of the config with a schema of their own.
+OWN_SCHEMA = ("corrections", "qc", "shift", "nwb", "confounds", "ceilings", "simulate")
+TYPO = 0.8  # likeness from which a key is another misspelt, whatever stands elsewhere
 SECONDS = r"(-?\d+(\.\d+)?) ?s"  # what a config may give where a setting's unit is frames
 
 
@@ -166,6 +169,9 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)
         near = [] if near == unknown[:1] else near
         name = f"{key}.{unknown[0]}" if key else str(unknown[0])
+        typo = difflib.get_close_matches(str(unknown[0]), near, cutoff=TYPO)
+        if not typo and (home := _home(str(unknown[0]), schema_name, where)):
+            return f"{name}: no such key here; {unknown[0]} is a key of {home}"
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
         return f"{name}: no such key; {hint}"
     if error.validator == "required":
@@ -179,6 +185,27 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
     if error.validator == "type":
         return f"{key}: {error.message}{_type_hint(error.instance, error.validator_value)}"
     return f"{key}: {error.message}"
+
+
+def _home(key: str, schema_name: str, where: str) -> str:
+    """Return where in a study's config a key stands that is not where it was found; "" if nowhere.
+
+    So what is indented too much or too little is told, beside what is taken for another table's.
+    """
+    of_decoders = any(key in properties(kind) for kind in KINDS)
+    if where.startswith("--") or schema_name.startswith("encoding"):
+        return ""
+    if schema_name in KINDS and of_decoders:  # of another kind of decoder
+        return ""
+    top = properties("config")
+    if key in top:
+        return "the whole config: begin its line at the margin"
+    inside = {name: top[name]["properties"] for name in ("recordings", "allocation")}
+    inside |= {name: properties(name) for name in OWN_SCHEMA}
+    homes = [f"`{name}`" for name, settings in inside.items() if key in settings]
+    if of_decoders:
+        homes.append("lines of `decoders`")
+    return f"{' and '.join(homes)}: indent it below" if homes else ""
 
 
 def _type_hint(value: Any, wanted: str | list[str]) -> str:
