@@ -86,6 +86,29 @@ def test_the_same_batch_of_one_gives_the_same(tmp_path, kind):
         assert abs(float(alone) - probability) < 1e-6
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"rnn": "lstm"},
+        {"rnn": "rnn"},
+        {"bidirectional": True},
+        {"num_layers": 2},
+        {"rnn": "lstm", "bidirectional": True, "num_layers": 2},
+        {"half_window": 0},
+        {"shift": -3},
+    ],
+    ids=str,
+)
+def test_windows_are_read_as_offline_by_networks_of_every_shape(tmp_path, how):
+    files = make_weights(tmp_path, "gru", **how)
+    path = write(tmp_path / "t1.h5", segment=CUT)
+    frames, probability = offline(files, read_recording(path))
+    found = decoded(tmp_path, files, path)
+    assert found.frame.tolist() == frames.tolist()
+    assert probability.std() > 1e-3
+    np.testing.assert_allclose(found.probability, probability, atol=1e-6)
+
+
 @pytest.mark.parametrize("normalise", ["minmax", "zscore", "dff", "none"])
 @pytest.mark.parametrize("base", [None, 20])
 def test_signals_normalised_in_every_way(tmp_path, normalise, base):
