@@ -96,8 +96,7 @@ def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the
     sets = table.assign(test_mouse=["1+2+5", "3+4"] * 3)
     page = front.page(cohort, {}, {"auc": sets})
     assert (
-        "mean of 2 sets of test mice" in page["answer"][1]
-        and "(mouse 1, 2, 5)" in page["answer"][2]
+        "mean of 2 sets of test mice" in page["answer"][1] and "(mice 1, 2, 5)" in page["answer"][2]
     )
 
 

@@ -143,7 +143,8 @@ def _certainty(
             int((tests[f"p_{test}_holm"] < LEVEL).sum()) for test in ("rank_sum", "sign_flip")
         )
         words.append(
-            f"Of {len(tests)} pairs of decoders {published} differ as the paper tests "
+            f"Of {len(tests)} pair{'s' if len(tests) > 1 else ''} of decoders {published} "
+            f"differ{'s' if published == 1 else ''} as the paper tests "
             f"(allocations as the unit), {exact} with mice as the unit (exact test, which "
             f"cannot go below p = {tests['smallest_p'].min():.3g})."
         )
