@@ -169,7 +169,9 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         near = difflib.get_close_matches(str(unknown[0]), guesses, n=1)
         near = [] if near == unknown[:1] else near
         name = f"{key}.{unknown[0]}" if key else str(unknown[0])
-        typo = difflib.get_close_matches(str(unknown[0]), near, cutoff=TYPO)
+        typo = (near if schema_name in maps else []) or difflib.get_close_matches(
+            str(unknown[0]), near, cutoff=TYPO
+        )
         if not typo and (home := _home(str(unknown[0]), schema_name, where)):
             return f"{name}: no such key here; {unknown[0]} is a key of {home}"
         hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
