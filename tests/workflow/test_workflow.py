@@ -752,3 +752,14 @@ def test_what_was_deleted_is_made_again_for_a_job_that_needs_it(finished, tmp_pa
     decoders = FINISHED["decoders"] | {"linear": LINEAR | {"C": 0.1}}
     found, _ = plan(tmp_path / "lab", config=FINISHED | {"decoders": decoders}, project=project)
     assert found.items() >= (FITTED | jobs).items()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("gone", "rule"), [("tables/auc.tsv", "auc"), ("figures/qc.svg", "qc")])
+def test_a_table_or_figure_that_was_deleted_is_made_again(finished, tmp_path, gone, rule):
+    """Also where the report that shows it is there."""
+    folder, project = finished
+    shutil.copytree(folder, tmp_path / "lab")
+    (tmp_path / "lab/results/lab" / gone).unlink()
+    found, _ = plan(tmp_path / "lab", config=FINISHED, project=project)
+    assert found.get(rule) == 1 and "preprocess" not in found
