@@ -610,21 +610,34 @@ BAD = [
     (
         "decoders.cnn.epochs",
         3.0,
-        "config: decoders.cnn.epochs: 3.0 is not of type 'integer'; write",
+        "config: decoders.cnn.epochs: 3.0 is not of type 'integer'; write 3",
     ),
     ("decoders.cnn.epochs", True, "config: decoders.cnn.epochs: True is not of type 'integer'"),
-    ("decoders.cnn.epochs", "3", "config: decoders.cnn.epochs: '3' is not of type 'integer'"),
+    (
+        "decoders.cnn.epochs",
+        "3",
+        "config: decoders.cnn.epochs: '3' is not of type 'integer'; YAML takes it for text, "
+        "write 3",
+    ),
     (
         "decoders.cnn.max_lr",
         "1e-3",
-        "config: decoders.cnn.max_lr: '1e-3' is not of type 'number'; ",
+        "config: decoders.cnn.max_lr: '1e-3' is not of type 'number'; YAML takes it for text, "
+        "write 0.001",
     ),
+    (
+        "recordings.frame_rate",
+        "20 Hz",
+        "config: recordings.frame_rate: '20 Hz' is not of type 'number'; YAML takes it for text, "
+        "write 20.0, the number alone",
+    ),
+    ("mice.a", "a1", "config: mice.a: 'a1' is not of type 'array'; write a list: [a1]"),
     ("decoders.cnn.max_lr", math.nan, "config: decoders.cnn.max_lr: nan is not of type 'number'"),
     ("decoders.cnn.max_lr", math.inf, "config: decoders.cnn.max_lr: inf is not of type 'number'"),
     ("decoders.cnn.pretrained", "file:", "config: decoders.cnn.pretrained: 'file:' is not "),
     ("decoders.cnn", None, "config: decoders.cnn: None is not of type 'object'"),
     ("decoders", {}, "config: decoders: "),
-    ("decoders", None, "config: decoders: None is not of type 'object'"),
+    ("decoders", None, "config: decoders: None is not of type 'object'; write a key: value a line"),
     ("recordings", {"movie": "{session}"}, "config: recordings: 'movie' and 'behavior' say where"),
     ("recordings.movie", "all.tif", "config: recordings.movie: 'all.tif' must hold {session}"),
     ("recordings.movie", "{{session}}.tif", "config: recordings.movie: "),

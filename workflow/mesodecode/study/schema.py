@@ -211,13 +211,22 @@ def _home(key: str, schema_name: str, where: str) -> str:
 
 
 def _type_hint(value: Any, wanted: str | list[str]) -> str:
-    if "string" in wanted and not isinstance(value, dict | list | None):
+    """Return what to write in the place of a value of another type; "" if nothing can be told."""
+    scalar = not isinstance(value, dict | list | None)
+    if "string" in wanted and scalar:
         return "; write it in quotes"
-    if isinstance(value, str) and "number" in wanted:
-        try:
-            return f"; YAML takes it for text, write {float(value)}"
-        except ValueError:
+    if isinstance(value, str) and ("number" in wanted or "integer" in wanted):
+        number = re.match(r"\s*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)", value, re.IGNORECASE)
+        if number is None or not ("number" in wanted or float(number[1]).is_integer()):
             return ""
+        found = float(number[1])
+        alone = ", the number alone" if value.strip() != number[1] else ""
+        shown = int(found) if "integer" in wanted else found
+        return f"; YAML takes it for text, write {shown}{alone}"
     if isinstance(value, float) and value.is_integer() and "integer" in wanted:
         return f"; write {int(value)}"
+    if "array" in wanted and scalar:
+        return f"; write a list: [{value}]"
+    if "object" in wanted:
+        return "; write a key: value a line below it, indented"
     return ""
