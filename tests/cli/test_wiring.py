@@ -17,7 +17,7 @@ import pytest
 from mesodecode import cli
 from mesodecode.decoders.applied import SignalDecoder
 from mesodecode.running import job_progress
-from mesodecode.study.targets import RUN
+from mesodecode.study.targets import KINDS, RUN
 
 
 class Reached(Exception):
@@ -455,9 +455,13 @@ WIRED = {
     "variants": (
         "--config c.json --auc a.tsv --qc q.tsv --shift s.tsv --out o --figure f",
         "scores.multiverse.table",
-        of("base.tables.read_table", "scores.multiverse.families")
-        | {"mesodecode.study.study.load": SimpleNamespace(decoders={}, variant=str)},
-        {"auc": "a.tsv", "shift": "s.tsv"},
+        of("base.tables.read_table", "base.tables.read_scores", "scores.multiverse.families")
+        | {
+            "mesodecode.study.study.load": SimpleNamespace(
+                decoders={}, variant=str, config={"target": "states"}
+            )
+        },
+        {"auc": "a.tsv", "shift": "s.tsv", "kind": KINDS["states"]},
     ),
 }
 

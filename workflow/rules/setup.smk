@@ -5,6 +5,7 @@ import functools
 import gc
 import importlib.util
 import inspect
+import itertools
 import os
 import re
 import shlex
@@ -127,8 +128,9 @@ def known(function):
 
 
 def all_known(functions):
-    """The same of all functions of the rules among these."""
-    for function in functions:
+    """The same of all functions of the rules among these, and of what rules call for each job."""
+    of_rules = [[*rule.input, *rule.params] for rule in workflow.rules]
+    for function in itertools.chain(functions, *of_rules):
         if inspect.isfunction(function):
             if function.__code__.co_filename.endswith(".smk"):
                 known(function)
