@@ -342,7 +342,7 @@ def test_defaults_fill_in():
             "shap.seeds: 'gru' differs from gru by nothing; name one that differs by its seed, "
             "such as {like: gru, seed: 2}",
         ),
-        ({"seeds": "s2"}, "shap.seeds: 's2' is not of type 'array'"),
+        ({"seeds": "s2"}, "shap.seeds: 's2' is not of type 'array'; write a list: [s2]"),
         ({"seeds": ["s2", "s2"]}, "shap.seeds: ['s2', 's2'] has non-unique elements"),
     ],
 )
