@@ -13,6 +13,7 @@ from mesodecode.cli import options
 from mesodecode.encoding import methods as encoding_methods
 from mesodecode.recordings.corrections import motion
 from mesodecode.report import (
+    applied_words,
     corrections_words,
     decoder_words,
     importance_words,
@@ -20,7 +21,7 @@ from mesodecode.report import (
     recordings_words,
     references,
 )
-from mesodecode.study import decoder_table, schema
+from mesodecode.study import decoder_table, schema, targets
 from mesodecode.study import study as studies
 from mesodecode.study.kinds import KINDS
 
@@ -113,7 +114,7 @@ def test_adapted_decoders_are_described_with_their_protocols():
     assert text.endswith(
         "Protocols: past, strict; day, few_shot 1 session; first, first_unlabelled 5 min."
     )
-    words = decoder_words.adapted(schema.defaults("adapted", **lines["first"]))
+    words = applied_words.adapted(schema.defaults("adapted", **lines["first"]))
     assert "is of its first 5 min, without labels, which are not scored" in words
     assert "Only day had a labelled part of it" in made["Training, validation and test mice"]
     alone = blocks(STUDY | {"decoders": DECODERS | {"day": lines["day"]}})
@@ -527,7 +528,7 @@ def test_works_are_those_cited_and_no_others():
 
 def test_every_work_that_the_words_can_cite_is_known():
     parts = (corrections_words, recordings_words, decoder_words, importance_words, methods)
-    parts += (encoding_methods,)
+    parts += (encoding_methods, applied_words)
     source = "".join(Path(part.__file__).read_text() for part in parts)
     source += schema.files()["corrections"].read_text()
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_words.WORKS_OF.values())
@@ -646,3 +647,12 @@ def test_decoder_in_a_few_words(name, words):
     assert decoder_words.describe(roi) == (
         "LSTM on 2 ROIs (no baseline subtracted), ±1 frame about 30 frames earlier"
     )
+
+
+@pytest.mark.parametrize("by", ["recording", "validation"])
+@pytest.mark.parametrize(("target", "score"), [("run", "AUC"), ("states", "macro AUC")])
+def test_an_adaptive_decoder_is_said_to_take_the_best_mean_of_its_targets_score(by, target, score):
+    settings = schema.defaults("adaptive", adaptive_of=["a", "b"], by=by)
+    words = decoder_words.words("adaptive", settings, targets.KINDS[target])
+    assert f"the one with the best mean {score} in the mice that validated beside" in words
+    assert "{" not in words

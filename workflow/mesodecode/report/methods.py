@@ -12,7 +12,12 @@ from typing import Any
 import pandas as pd
 
 from mesodecode.confounds import control_verdicts
-from mesodecode.report import decoder_words, importance_words, recordings_words
+from mesodecode.report import (
+    applied_words,
+    decoder_words,
+    importance_words,
+    recordings_words,
+)
 from mesodecode.report.decoder_words import listed, options
 from mesodecode.report.phrases import counted, every, joined, value
 from mesodecode.scores import mouse_tests
@@ -145,7 +150,7 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     made, scored = [], targets.kind_named(config["target"])
     for kind, members in found.items():
         if kind == "average":
-            texts = [decoder_words.average(name, settings) for name, settings in members.items()]
+            texts = [applied_words.average(name, settings) for name, settings in members.items()]
             made.append((KINDS[kind].title, " ".join(texts)))
             continue
         (name, first), *others = members.items()
