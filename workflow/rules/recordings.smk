@@ -199,10 +199,7 @@ use rule preprocess as preprocess_variant with:
 
 rule recordings_of_mouse:
     input:
-        lambda wildcards: expand(
-            RESULTS / "recordings/{session}.h5",
-            session=STUDY.mice[wildcards.mouse],
-        ),
+        lambda wildcards: recordings_listed(wildcards.mouse),
     output:
         RESULTS / "recordings/{mouse}.txt",
     log:
@@ -220,11 +217,7 @@ rule recordings_of_mouse:
 
 use rule recordings_of_mouse as recordings_of_mouse_of_variant with:
     input:
-        lambda wildcards: expand(
-            RESULTS / "variants/{variant}/recordings/{session}.h5",
-            variant=wildcards.variant,
-            session=STUDY.mice[wildcards.mouse],
-        ),
+        lambda wildcards: recordings_listed(wildcards.mouse, wildcards.variant),
     output:
         RESULTS / "variants/{variant}/recordings/{mouse}.txt",
     log:

@@ -71,11 +71,7 @@ rule allocations:
 
 rule predictions_of_decoder:
     input:
-        expand(
-            RESULTS / "{role}/{{decoder}}/{allocation}.h5",
-            role=["predictions", "validation"],
-            allocation=STUDY.allocations,
-        ),
+        lambda wildcards: predictions_listed(wildcards.decoder),
     output:
         RESULTS / "predicted/{decoder}.txt",
     log:

@@ -90,12 +90,18 @@ def applied(decoder):
 
 def recordings_folder(decoder):
     """The folder of the recordings that a decoder reads: the study's own, or those of a variant."""
-    variant = STUDY.variant(decoder)
-    return (
-        f"{RESULTS}/recordings"
-        if variant is None
-        else f"{RESULTS}/variants/{variant}/recordings"
-    )
+    return folder_of(STUDY.variant(decoder))
+
+
+def folder_of(variant=None):
+    """The folder of the recordings of the study itself, or of a variant."""
+    inside = "" if variant is None else f"variants/{variant}/"
+    return f"{RESULTS}/{inside}recordings"
+
+
+def recordings_listed(mouse, variant=None):
+    """The recordings that the list of a mouse stands for, as the study or a variant has them."""
+    return expand(folder_of(variant) + "/{session}.h5", session=STUDY.mice[mouse])
 
 
 def lists_of(mice, decoder=None):
@@ -106,7 +112,7 @@ def lists_of(mice, decoder=None):
     Five lists in the place of 64 recordings: what Snakemake takes to plan a study grows with the
     jobs times their inputs.
     """
-    folder = recordings_folder(decoder) if decoder else f"{RESULTS}/recordings"
+    folder = recordings_folder(decoder) if decoder else folder_of()
     return [f"{folder}/{mouse}.txt" for mouse in mice]
 
 
@@ -121,6 +127,16 @@ def predicted_by(decoders):
     One in the place of them in each job that reads all.
     """
     return [RESULTS / f"predicted/{decoder}.txt" for decoder in decoders]
+
+
+def predictions_listed(decoder):
+    """The files that stand behind that one."""
+    return expand(
+        RESULTS / "{role}/{decoder}/{allocation}.h5",
+        role=["predictions", "validation"],
+        decoder=decoder,
+        allocation=STUDY.allocations,
+    )
 
 
 def allocation_of(wildcards):

@@ -5,6 +5,7 @@ files a job has. It looks behind no file that is there: recordings, predictions 
 deleted would not be made again for a job that needs them.
 """
 
+import itertools
 from types import SimpleNamespace
 
 from mesodecode.base.files import keep_with
@@ -12,22 +13,15 @@ from mesodecode.base.files import keep_with
 
 def put_aside():
     """Have each list of this study there only while what it stands for is."""
-    for variant in [None, *STUDY.variants]:
-        folder = RESULTS if variant is None else RESULTS / f"variants/{variant}"
-        for mouse, sessions in STUDY.mice.items():
-            recordings = expand(folder / "recordings/{session}.h5", session=sessions)
-            keep_with(folder / f"recordings/{mouse}.txt", recordings)
+    for variant, mouse in itertools.product([None, *STUDY.variants], STUDY.mice):
+        listing = f"{folder_of(variant)}/{mouse}.txt"
+        keep_with(listing, recordings_listed(mouse, variant))
     for decoder in STUDY.decoders:
-        predictions = expand(
-            RESULTS / "{role}/{decoder}/{allocation}.h5",
-            role=["predictions", "validation"],
-            decoder=decoder,
-            allocation=STUDY.allocations,
-        )
-        keep_with(RESULTS / f"predicted/{decoder}.txt", predictions)
+        (listing,) = predicted_by([decoder])
+        keep_with(listing, predictions_listed(decoder))
     for importance in IMPORTANCE:
-        maps = maps_of("decoder")(SimpleNamespace(importance=importance))
-        keep_with(RESULTS / f"importance/{importance}/maps.txt", maps)
+        listing = RESULTS / f"importance/{importance}/maps.txt"
+        keep_with(listing, maps_of("decoder")(SimpleNamespace(importance=importance)))
 
 
 if workflow.is_main_process:  # jobs see the study as it was planned
