@@ -90,11 +90,13 @@ def _pages(path: str) -> tuple[int, int, int]:
 
     try:
         with tifffile.TiffFile(path) as tif:
-            check_chain(tif, path)
             page = tif.pages[0]
             # counting 18,000 pages takes a second; those of an uncompressed stack are its size
-            plain = page.compression == tifffile.COMPRESSION.NONE
-            frames = os.path.getsize(path) // page.nbytes if plain else len(tif.pages)
+            if page.compression == tifffile.COMPRESSION.NONE:
+                frames = os.path.getsize(path) // page.nbytes
+            else:
+                check_chain(tif, path)
+                frames = len(tif.pages)
             return frames, page.size, page.dtype.itemsize
     except (tifffile.TiffFileError, IndexError) as error:
         raise UserError(f"{path}: no TIFF stack ({error}); copy it again") from error

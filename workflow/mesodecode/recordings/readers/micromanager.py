@@ -17,9 +17,14 @@ WHAT = {"R": "positions", "P": "positions", "Z": "planes"}
 HEADER = 162  # bytes from a page's directory to its pixels in an MMStack, as tifffile takes them
 
 
+def is_named(tif: tifffile.TiffFile) -> bool:
+    """Return whether the first page of an open file says that a set's program wrote it."""
+    return tif.is_mmstack or tif.is_ndtiff
+
+
 def is_set(tif: tifffile.TiffFile) -> bool:
     """Return whether an open file is one of a set, or alone but by a set's program."""
-    return (tif.is_mmstack or tif.is_ndtiff) and tif.series[0].kind in ("mmstack", "ndtiff")
+    return is_named(tif) and tif.series[0].kind in ("mmstack", "ndtiff")
 
 
 def files_of(tif: tifffile.TiffFile) -> set[Path]:

@@ -305,6 +305,8 @@ def set_of(path: Path) -> set[Path]:
     """Return the files of the Micro-Manager set that a file is of, which are read with it."""
     try:
         with tifffile.TiffFile(path) as tif, _damage_is_an_error(path):
+            if not micromanager.is_named(tif):  # a plan asks each file: no other page is looked for
+                return set()
             check_chain(tif, path)
             return micromanager.files_of(tif) if micromanager.is_set(tif) else set()
     except Exception:  # whatever it is, opening the file as a movie says it
