@@ -887,3 +887,9 @@ def test_allocations_of_the_same_training_mice_share_a_training():
     assert (
         study.training("tuned", name) == study.training("gru", name) == ("train-m0+m1+m2.tuned-m4")
     )
+
+
+@pytest.mark.parametrize("value", ["1,5", "2026-11-28", "10:30", "1.2.3"])
+def test_no_number_is_proposed_for_what_is_more_than_a_number_and_its_unit(value):
+    message = error_of(studies.resolve, study_with("recordings.frame_rate", value))
+    assert message == f"config: recordings.frame_rate: '{value}' is not of type 'number'"

@@ -27,6 +27,7 @@ FOLDER = WORKFLOW / "schemas"
 # Tables of the config with a schema of their own.
 OWN_SCHEMA = ("corrections", "qc", "shift", "nwb", "confounds", "ceilings", "simulate")
 TYPO = 0.8  # likeness from which a key is another misspelt, whatever stands elsewhere
+NUMBER_AND_UNIT = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)( ?[a-zµ°%/ ]*)"
 SECONDS = r"(-?\d+(\.\d+)?) ?s"  # what a config may give where a setting's unit is frames
 
 
@@ -216,12 +217,11 @@ def _type_hint(value: Any, wanted: str | list[str]) -> str:
     if "string" in wanted and scalar:
         return "; write it in quotes"
     if isinstance(value, str) and ("number" in wanted or "integer" in wanted):
-        number = re.match(r"\s*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)", value, re.IGNORECASE)
+        number = re.fullmatch(NUMBER_AND_UNIT, value.strip(), re.IGNORECASE)
         if number is None or not ("number" in wanted or float(number[1]).is_integer()):
             return ""
-        found = float(number[1])
-        alone = ", the number alone" if value.strip() != number[1] else ""
-        shown = int(found) if "integer" in wanted else found
+        shown = int(float(number[1])) if "integer" in wanted else float(number[1])
+        alone = ", the number alone" if number[2] else ""
         return f"; YAML takes it for text, write {shown}{alone}"
     if isinstance(value, float) and value.is_integer() and "integer" in wanted:
         return f"; write {int(value)}"
