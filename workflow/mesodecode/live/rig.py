@@ -22,9 +22,8 @@ from mesodecode.live.watch import Watch
 from mesodecode.study.targets import RUN, Target
 
 LATENCIES = 100_000  # of the last frames, in memory
-SWITCH = (
-    5e-4  # s that a thread (source, rows) may hold the interpreter while the decoder waits for it
-)
+# s that a thread (source, rows) may hold the interpreter while the decoder waits for it
+SWITCH = 5e-4
 
 
 @dataclass

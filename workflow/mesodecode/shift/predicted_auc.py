@@ -11,8 +11,6 @@ stands beside a prediction that looks at nothing, the mean of the other mice (`h
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,18 +34,11 @@ PRIORS = {
 }
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What scores are regressed on, as differences of it mean about the same everywhere."""
-
-    of: Callable[[Any], Any]
-    back: Callable[[Any], Any]
-
-
-SCALES = {
-    "logit": Scale(lambda auc: logit(np.clip(auc, CLIP, 1 - CLIP)), expit),
+# What scores are regressed on, as differences of it mean about the same everywhere.
+SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "logit": lambda auc: logit(np.clip(auc, CLIP, 1 - CLIP)),
     # of R², minus the log of the squared error over the variance
-    "error": Scale(lambda r2: -np.log1p(-np.minimum(r2, 1 - CLIP)), lambda y: -np.expm1(-y)),
+    "error": lambda r2: -np.log1p(-np.minimum(r2, 1 - CLIP)),
 }
 
 

@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.held_out import HeldOut
     from mesodecode.decoders.predictions import SessionPredictions
     from mesodecode.recordings.recording import read_roles
+    from mesodecode.recordings.same_frames import check_apart
     from mesodecode.study.ceilings import Member, SessionSplit
 
     kind, settings = _decoder(args.settings)
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     members = [tuple(Member(one.mouse, one.session) for one in role) for role in roles]
     split = SessionSplit(args.arm, *members)
     _check_epoch(kind, split)
-    _check_movies(roles)
+    check_apart([one.path for sessions in roles for one in sessions])
     device = resolve_device(args.device, args.threads)
     dropped = json.loads(args.dropped.read_text()) if args.dropped else None
     made = SessionPredictions(split.test[0].mouse, *[()] * 3)
@@ -94,10 +95,3 @@ def _check_epoch(kind: Any, split: Any) -> None:
         raise UserError("--valid: needed, as a network chooses its epoch by them")
     if split.valid and not kind.network:
         raise UserError(f"--valid: {kind.words} chooses nothing by them; leave them out")
-
-
-def _check_movies(roles: Any) -> None:
-    """Raise UserError if a movie is that of another session, under another name."""
-    from mesodecode.recordings.same_frames import check_apart
-
-    check_apart([one.path for sessions in roles for one in sessions])

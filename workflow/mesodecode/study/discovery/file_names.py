@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 
+from mesodecode.base.name_dates import MONTHS
+
 # Words of names, in lower case.
 BEHAVIOR = {
     *("behavior", "behaviour", "behav", "beh", "labels", "states", "runrest", "running", "speed"),
@@ -97,7 +99,6 @@ GROUPS = re.compile(  # what holds several animals, as a folder's name
 )
 EARS = re.compile(r"\d?[lrbn]{1,2}\d?|l\d?r\d?|r\d?l\d?|non?e?|left|right|both|nt|nm", re.I)
 
-MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = (
     r"(?P<b>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
