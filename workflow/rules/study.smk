@@ -101,7 +101,7 @@ def folder_of(variant=None):
 
 def recordings_listed(mouse, variant=None):
     """The recordings that the list of a mouse stands for, as the study or a variant has them."""
-    return expand(folder_of(variant) + "/{session}.h5", session=STUDY.mice[mouse])
+    return [f"{folder_of(variant)}/{session}.h5" for session in STUDY.mice[mouse]]
 
 
 def lists_of(mice, decoder=None):
