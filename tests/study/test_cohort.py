@@ -806,8 +806,17 @@ FILES = {
     ),
     "lists in lists": (STUDY + "note: " + "[" * 5000, "tables in tables without end"),
     "an object of Python": (STUDY + "note: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
-    "open bracket": (STUDY + "note: [b\n", "not valid YAML"),
-    "tab": (STUDY + "\tnote: b\n", "not valid YAML"),
+    "open bracket": (
+        "a: 1\nnote: [b\nc: 2\n",
+        "line 3 (in what begins at line 2): not valid YAML: ",
+    ),
+    "tab": (
+        STUDY + "\tnote: b\n",
+        f"line {STUDY.count(chr(10)) + 1}: not valid YAML: a tab; use spaces",
+    ),
+    "tab behind a key": ("a: 1\nnote:\tb\n", "line 2: not valid YAML: a tab; use spaces"),
+    "value with a colon": ("a: 1\nnote: b: c\n", "line 2: not valid YAML: mapping values"),
+    "open quote": ("a: 1\nnote: 'b\n", "close the quote"),
     "unknown anchor": (STUDY + "note: *nothing\n", "not valid YAML"),
     "list as a key": (STUDY + "? [a, b]\n: 1\n", "not valid YAML"),
     "empty": ("", "must hold keys and values"),
@@ -825,6 +834,14 @@ def test_bad_file_gets_one_line(text, words, tmp_path):
     message = error_of(studies.load, path)
     assert words in message
     assert "\n" not in message
+
+
+def test_a_config_in_letters_of_windows_is_named(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_bytes("study: s\nnote: Müller\n".encode("cp1252"))
+    assert "c.yaml: line 2: not UTF-8" in error_of(studies.load, path)
+    path.write_bytes((STUDY + "note: Müller\n").encode("utf-8-sig"))  # as Windows' editor saves it
+    assert studies.load(path).config["note"] == "Müller"
 
 
 def test_every_default_fits_its_own_schema():

@@ -21,11 +21,21 @@ READ_AS = {
     "null": "nothing",
 }
 
+# What a problem that YAML names mostly comes of.
+HINTS = {
+    "mapping values are not allowed": " (a value with ': ' in it? write it in quotes)",
+    "<block end>": " (indented otherwise than the lines above, or a value that begins with {, [, "
+    "\" or ' and goes on behind its end? write it in quotes)",
+    "that cannot start any token": "; write the value in quotes",
+    "expected alphabetic or numeric": "; write a value that begins with * or & in quotes",
+    "expected ',' or": "; close the bracket",
+    "unexpected end of stream": "; close the quote",
+}
+
 
 def read(path: str | Path) -> dict[str, Any]:
     """Read a config file as it is."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = _text(path)
     try:
         return json.loads(text)  # first, as Snakemake does: YAML reads JSON's 1e-05 as text
     except ValueError:
@@ -40,16 +50,15 @@ def check_duplicate_keys(path: str | Path) -> None:
     also takes 0123 for 83 and 2026-01-01 for a date, so that a mouse or session would lose its
     name.
     """
-    with open(path, encoding="utf-8") as file:
-        try:
-            root = yaml.compose(file, Loader=yaml.SafeLoader)
-            _check_plain(root, path)
-            file.seek(0)
-            yaml.safe_load(file)
-        except yaml.YAMLError as error:
-            raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-        except RecursionError as error:
-            raise UserError(f"{path}: no config: tables in tables without end") from error
+    text = _text(path)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _check_plain(root, path)
+        yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: {_fault(error)}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: no config: tables in tables without end") from error
     for what, node in _names(root):
         _check_letters(node, what, path)
     todo, seen = [root] if root else [], set()
@@ -63,6 +72,35 @@ def check_duplicate_keys(path: str | Path) -> None:
             continue
         _check_keys(node, path)
         todo += [value for _, value in node.value]
+
+
+def _text(path: str | Path) -> str:
+    """Return the text of a config. Raises UserError, naming the line, if it is not UTF-8."""
+    held = Path(path).read_bytes()
+    try:
+        return held.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = held.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}: line {line}: not UTF-8 (an umlaut of Windows, such as ü?); save the file as "
+            "UTF-8"
+        ) from error
+
+
+def _fault(error: yaml.YAMLError) -> str:
+    """Return where a text is no YAML, and what to do."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    if mark is None:
+        return f"not valid YAML: {problem}"
+    where = f"line {mark.line + 1}"
+    if "'\\t'" in problem:
+        return f"{where}: not valid YAML: a tab; use spaces, for indents too"
+    begun = getattr(error, "context_mark", None)
+    if begun is not None and begun.line != mark.line:
+        where += f" (in what begins at line {begun.line + 1})"
+    hint = next((words for sign, words in HINTS.items() if sign in problem), "")
+    return f"{where}: not valid YAML: {problem}{hint}"
 
 
 def _check_plain(root: yaml.Node | None, path: str | Path) -> None:
