@@ -154,6 +154,31 @@ def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
     assert read_behavior(path, frames=dated, **options)["labels"].tolist() == LABELS
 
 
+def test_a_waveform_of_tdms_that_was_recorded_in_pieces_has_a_gap(tmp_path):
+    """1 s, then from 20 s on 1 s more; a channel that says its start again goes on without one."""
+    nptdms = pytest.importorskip("nptdms")
+    path, begin = tmp_path / "b.tdms", np.datetime64("2024-01-31T12:00:00")
+    half = len(RUNS) // 2
+    for piece, at in enumerate((0, 20)):
+        start = begin + np.timedelta64(at, "s")
+        with nptdms.TdmsWriter(str(path), mode="a" if piece else "w") as file:
+            for values in (RUNS[:half], RUNS[half:]):  # a segment each, of which one says no start
+                wave = {"wf_increment": 0.01, "wf_start_offset": 0.5, "wf_start_time": start}
+                again = wave | {"wf_start_time": begin}
+                file.write_segment(
+                    [
+                        nptdms.ChannelObject("rig", "wheel", 20.0 * values, properties=wave),
+                        nptdms.ChannelObject("rig", "whole", 20.0 * values, properties=again),
+                    ]
+                )
+    held, _ = read_variables(path, ["rig/wheel", "rig/whole"])
+    n = len(RUNS)
+    expected = 0.5 + np.r_[np.arange(n) / 100, 20 + np.arange(n) / 100]
+    np.testing.assert_allclose(held["rig/wheel"].time, expected, atol=1e-9)
+    np.testing.assert_allclose(held["rig/whole"].time, 0.5 + np.arange(2 * n) / 100, atol=1e-9)
+    assert held["rig/wheel"].values.tolist() == [*(20.0 * RUNS), *(20.0 * RUNS)]
+
+
 def save_wavesurfer(path, sweeps, **head):
     with h5py.File(path, "w") as file:
         file["header/AcquisitionSampleRate"] = [[100.0]]
