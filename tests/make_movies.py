@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+import tifffile
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import open_movie
@@ -171,3 +172,19 @@ def save_video(path, frames, codec="ffv1", pixels="gray"):
 
 def save_table(path, **columns):
     pd.DataFrame(columns).to_csv(path, sep="\t" if path.suffix == ".tsv" else ",", index=False)
+
+
+def ring(path, n_pages, back, **options):
+    """A TIFF file whose last page says that page `back` follows, as of a writer that was killed."""
+    big = options.pop("bigtiff", False)
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for number in range(n_pages):
+            page = np.full((4, 4), number, np.uint16)
+            writer.write(page, contiguous=False, metadata=None, **options)
+    with tifffile.TiffFile(path) as tif:
+        offsets, form = [page.offset for page in tif.pages], tif.tiff
+    content = bytearray(path.read_bytes())
+    (n_tags,) = struct.unpack_from(form.tagnoformat, content, offsets[-1])
+    at = offsets[-1] + form.tagnosize + n_tags * form.tagsize
+    struct.pack_into(form.offsetformat, content, at, offsets[back])
+    path.write_bytes(content)

@@ -17,6 +17,7 @@ import pytest
 import tifffile
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
+from make_movies import ring
 from mesodecode.base.files import UserError
 from mesodecode.live import frame_sources, growing, zeromq
 from mesodecode.live.frame_sources import Feed, Frame, Opened, open_source
@@ -94,6 +95,17 @@ def test_a_page_whose_pixels_are_still_being_written_is_not_read(tmp_path):
     for size, n in ((first[1] + 5, 1), (last[1] + 95, 1), (len(held), 1), (len(held), 0)):
         path.write_bytes(held[:size])
         assert len(list(tail.frames())) == n
+
+
+@pytest.mark.parametrize(("n_pages", "back"), [(6, 0), (3, 2)])
+def test_pages_of_a_growing_tiff_in_a_ring_are_refused(tmp_path, n_pages, back):
+    ring(tmp_path / "m.tif", n_pages, back)
+    said = f"page {n_pages - 1} is followed by page {back} again"
+    with pytest.raises(UserError, match=said):
+        for n, _ in enumerate(growing.TiffTail(tmp_path / "m.tif").frames()):
+            assert n < n_pages
+    with pytest.raises(UserError, match=said):
+        taken(open_source(str(tmp_path / "m.tif")))
 
 
 def test_a_flat_file_is_followed_and_a_frame_is_read_once_whole(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from make_movies import FRAMES, GRAY, read, refusal
+from make_movies import FRAMES, GRAY, read, refusal, ring
 from mesodecode.base.files import UserError
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
@@ -257,22 +257,6 @@ def test_channels_of_a_hyperstack_are_those_of_the_corrections(tmp_path):
     tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "ZCYX"})
     assert "set movie_axes" in refusal(path, channels=2)
     np.testing.assert_array_equal(read(path, axes="TCYX", channels=2), FRAMES[:22])
-
-
-def ring(path, n_pages, back, **options):
-    """A TIFF file whose last page says that page `back` follows, as of a writer that was killed."""
-    big = options.pop("bigtiff", False)
-    with tifffile.TiffWriter(path, bigtiff=big) as writer:
-        for number in range(n_pages):
-            page = np.full((4, 4), number, np.uint16)
-            writer.write(page, contiguous=False, metadata=None, **options)
-    with tifffile.TiffFile(path) as tif:
-        offsets, form = [page.offset for page in tif.pages], tif.tiff
-    content = bytearray(path.read_bytes())
-    (n_tags,) = struct.unpack_from(form.tagnoformat, content, offsets[-1])
-    at = offsets[-1] + form.tagnosize + n_tags * form.tagsize
-    struct.pack_into(form.offsetformat, content, at, offsets[back])
-    path.write_bytes(content)
 
 
 RINGS = {

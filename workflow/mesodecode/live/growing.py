@@ -134,6 +134,7 @@ class TiffTail:
         self._path, self._same, self._size = path, _Same(path), 0
         self._link = self._end = 0  # where the next page's offset is written; of what was read
         self._count, self._rest = 0, ""
+        self._seen: dict[int, int] = {}  # where a page is -> its number
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield the frames (H, W) that are new and whole."""
@@ -167,6 +168,11 @@ class TiffTail:
         offset = _number(tif, link, about.offsetformat, about.offsetsize)
         if not offset:
             return None
+        if offset in self._seen:
+            raise UserError(
+                f"{self._path}: a damaged TIFF file (page {self._count - 1} is followed by page "
+                f"{self._seen[offset]} again); write it anew"
+            )
         self._rest = f"page {self._count} is not whole"
         count = _number(tif, offset, about.tagnoformat, about.tagnosize)
         if count is None:
@@ -182,6 +188,7 @@ class TiffTail:
         ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
         if not ends or max(ends) > size:
             return None
+        self._seen[offset] = self._count
         self._link, self._end = link, max(*ends, link + about.offsetsize)
         self._count, self._rest = self._count + 1, ""
         return page
