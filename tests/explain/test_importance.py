@@ -284,6 +284,21 @@ def test_verb_takes_its_background_from_the_recordings_named_so(tmp_path):
     assert found.base == pytest.approx(expected.base)
 
 
+@pytest.mark.parametrize("verb", ["shap", "shap-check"])
+def test_windows_that_last_another_time_than_in_training_are_said(tmp_path, capsys, verb):
+    files = {mouse: write_rois(tmp_path, recording(mouse)) for mouse in "abd"}
+    known = trained()
+    settings = known.settings | {"frame_rate": 2 * recording("d").frame_rate}
+    dataclasses.replace(known, settings=settings).save(tmp_path / "gru.pt")
+    words = ["--weights", tmp_path / "gru.pt", "--recordings", files["d"], "--threads", 1]
+    words += ["--background-recordings", files["a"], files["b"], "--out", tmp_path / "map.h5"]
+    few = ["--windows", 5, "--background", 5, "--decoder", "x"]
+    if verb == "shap-check":  # which needs maps of all allocations, and speaks before it reads them
+        few = ["--maps", tmp_path / "none.h5"]
+    cli.main([verb, *(str(word) for word in [*words, *few])])
+    assert "its windows are counted in frames" in capsys.readouterr().err
+
+
 # Config and jobs
 
 
