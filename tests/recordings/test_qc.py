@@ -464,6 +464,15 @@ def test_table_and_pages_of_two_sessions(tmp_path):
     assert (tmp_path / "figures" / "qc.png").exists()
 
 
+def test_two_sessions_of_one_movie_are_said(tmp_path, capsys):
+    paths = [preprocessed(tmp_path, name) for name in ("s1", "s2")]
+    words = ["--recordings", *next(zip(*paths, strict=True)), "--table", tmp_path / "t.tsv"]
+    words += ["--measures", *(measures for _, measures in paths), "--out", tmp_path / "qc"]
+    assert main(["qc", *map(str, words)]) == 0
+    assert "session s2 of mouse m1: its movie has the same bytes" in capsys.readouterr().err
+    assert (tmp_path / "qc" / "s2.svg").exists()
+
+
 def test_the_page_says_which_axes_were_taken(tmp_path):
     recording, measures = preprocessed(tmp_path)
     for by, title, told in (

@@ -2,7 +2,8 @@
 
 Writes TABLE (a row a session and check: value, unit, thresholds, verdict, words), a page a session,
 OUT/{session}.svg and .png, and one of all sessions, OUT.svg and .png (174 mm wide). Exit status 0
-whatever the verdicts: a session that fails stays in the study until the config leaves it out.
+whatever the verdicts: a session that fails stays in the study until the config leaves it out. Two
+sessions of one movie are said, which a study refuses.
 
 Example: mesodecode qc --recordings r/*.h5 --measures qc/*.h5 --table qc.tsv --out figures/qc
 """
@@ -10,6 +11,7 @@ Example: mesodecode qc --recordings r/*.h5 --measures qc/*.h5 --table qc.tsv --o
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from mesodecode.cli import options
@@ -32,9 +34,11 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode.base import plots
+    from mesodecode.base.files import UserError
     from mesodecode.base.progress import Progress
     from mesodecode.base.tables import write_table
     from mesodecode.recordings import qc, qc_figure
+    from mesodecode.recordings.same_frames import check_apart
 
     settings = options.settings_of(args, "qc")
     pairs, tables = options.with_measures(args), []
@@ -51,6 +55,10 @@ def run(args: argparse.Namespace) -> None:
             )
             tables.append(table)
             progress.update(1)
+    try:
+        check_apart([recording for recording, _ in pairs])
+    except UserError as error:  # each page is right by itself
+        print(error, file=sys.stderr)
     table = pd.concat(tables, ignore_index=True)
     plots.save(
         qc_figure.cohort_page(table),
