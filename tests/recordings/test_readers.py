@@ -35,7 +35,7 @@ from make_movies import (
 )
 from mesodecode.base.files import UserError, in_order
 from mesodecode.recordings import axes, movie
-from mesodecode.recordings.readers import open_movie
+from mesodecode.recordings.readers import open_movie, read_mat
 from mesodecode.running.fingerprints import fingerprint
 
 
@@ -350,6 +350,17 @@ def test_tiff_across_four_gigabytes(tmp_path, kind):
     with open(path, "r+b") as file:
         file.truncate((1 << 32) + 5)
     assert "truncated" in refusal(path)
+
+
+def test_an_empty_array_of_matlab_is_not_the_size_that_is_kept_of_it(tmp_path):
+    path = tmp_path / "s.mat"
+    save_v73(path, mov=FRAMES.transpose(1, 2, 0))
+    with h5py.File(path, "r+") as file:
+        file["R"] = np.array([0, 0], np.uint64)
+        file["R"].attrs["MATLAB_empty"] = np.uint8(1)
+    np.testing.assert_array_equal(read(path), FRAMES)
+    assert "R" not in read_mat(path)
+    assert "no dataset 'R' in it, or an empty one; it holds: mov" in refusal(path, dataset="R")
 
 
 U = np.random.default_rng(0).normal(size=(H, W, 4))

@@ -60,6 +60,7 @@ def datasets(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset]:
             and item.shape is not None
             and item.dtype.kind in "buif"
             and "MATLAB_object_decode" not in item.attrs  # numbers of an object, not its values
+            and "MATLAB_empty" not in item.attrs  # numbers that are the size of nothing
         }
     except UserError:
         raise
@@ -144,7 +145,9 @@ def choose(
     if name is not None:
         if name.strip("/") in shapes:
             return name.strip("/")
-        raise UserError(f"{path}: no dataset '{name}' in it; it holds: {listed(shapes)}")
+        raise UserError(
+            f"{path}: no dataset '{name}' in it, or an empty one; it holds: {listed(shapes)}"
+        )
     stacks = [key for key, shape in shapes.items() if len(shape) >= 3]
     if n_pixels is not None:
         stacks = [key for key, shape in shapes.items() if len(shape) == 2 and n_pixels in shape]
