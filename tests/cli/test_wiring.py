@@ -17,7 +17,7 @@ import pytest
 from mesodecode import cli
 from mesodecode.decoders.applied import SignalDecoder
 from mesodecode.running import job_progress
-from mesodecode.study.targets import KINDS, RUN
+from mesodecode.study.targets import KINDS, RUN, Target
 
 
 class Reached(Exception):
@@ -66,9 +66,8 @@ def of(*names: str) -> dict[str, None]:
 
 
 def recording(mouse: str, session: str) -> SimpleNamespace:
-    return SimpleNamespace(
-        mouse=mouse, session=session, made_of=session, labels=np.array([0, 1]), path=session
-    )
+    known = {"mouse": mouse, "session": session, "path": session, "target": RUN}
+    return SimpleNamespace(**known, made_of=session, labels=np.array([0, 1]))
 
 
 def named(path: Path) -> SimpleNamespace:
@@ -107,10 +106,10 @@ CEILINGS = of("base.tables.read_table", "scores.ceiling_gaps.gaps")
 CEILINGS |= of("base.plots.save", "scores.ceilings_figure.draw", "scores.ceilings_figure.caption")
 CEILINGS |= {
     "mesodecode.study.study.load": SimpleNamespace(
-        ceilings={"cnn": {"own": "split"}}, mice="mice", dates="dates"
+        ceilings={"cnn": {"own": "split"}}, mice="mice", dates="dates", config={"target": "pupil"}
     ),
     "mesodecode.decoders.held_out.read": lambda path: SimpleNamespace(
-        decoder="cnn", split="split", made_of=path
+        decoder="cnn", split="split", made_of=path, target=Target("pupil")
     ),
 }
 TUNE = of("decoders.tune.scorer", "decoders.tune.splits_of", "recordings.recording.read_recordings")
@@ -195,6 +194,7 @@ WIRED = {
         "decoders.one_step.fit",
         {
             "mesodecode.recordings.recording.read_roles": ROLES,
+            "mesodecode.recordings.recording.with_labels_of": lambda role, _: role,
             "mesodecode.recordings.same_frames.check_apart": len,
         },
         {"dropped": [3, 5], "training": ["a1"], "validation": ["a3"]},
@@ -208,12 +208,13 @@ WIRED = {
             "session_auc": "s.tsv",
             "sessions": "mice",
             "dates": "dates",
+            "kind": KINDS["regression"],
         },
     ),
     "ceilings: gaps": (
         "--config c.json --held-out held --session-auc s.tsv --out o --gaps g.tsv --figure f",
         "base.tables.write_table",
-        CEILINGS | {"mesodecode.scores.ceiling_gaps.table": pd.DataFrame({"auc": [0.9]})},
+        CEILINGS | {"mesodecode.scores.ceiling_gaps.table": pd.DataFrame({"r2": [0.9]})},
         {"path": Path("g.tsv")},
     ),
     "tune": (

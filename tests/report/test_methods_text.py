@@ -419,6 +419,7 @@ def test_ceilings():
     text = blocks(STUDY | {"mice": mice, "ceilings": {"decoders": ["lin", "net"]}})["Ceilings"]
     assert "How good lin and net could be was measured by training on the other" in text
     assert "The epoch of net was chosen by one session" in text
+    assert "Differences of AUC are averaged over" in text
 
 
 def test_confounds():

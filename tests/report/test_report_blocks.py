@@ -101,6 +101,7 @@ def test_confounds_are_said_in_words_and_those_that_reach_a_decoder_stand_out(st
 
 def test_ceilings_answer_in_a_sentence(study):
     from mesodecode.scores import ceiling_gaps
+    from mesodecode.study import targets
 
     arms = [("own", 0.95), ("others", 0.85)]
     rows = pd.DataFrame(
@@ -109,7 +110,7 @@ def test_ceilings_answer_in_a_sentence(study):
             for at, mouse in enumerate("123")
             for arm, auc in arms
         ],
-        columns=ceiling_gaps.COLUMNS,
+        columns=ceiling_gaps.columns_of(targets.RUN.kind),
     )
     write_table(ceiling_gaps.gaps(rows), study / "ceilings_gaps.tsv")
     (study / "ceilings.svg").write_text('<svg viewBox="0 0 9 9"></svg>')

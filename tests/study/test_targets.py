@@ -73,14 +73,6 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ("speed", {"shift": {"decoders": ["linear"]}}, "shift.decoders: of decoders of run and"),
         ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
         ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
-        (
-            "speed",
-            {
-                "ceilings": {"decoders": ["linear"]},
-                "mice": {m: [f"{m}1", f"{m}2"] for m in "abcde"},
-            },
-            "ceilings.decoders: of decoders of run and",
-        ),
     ],
 )
 def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):

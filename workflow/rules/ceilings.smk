@@ -1,6 +1,6 @@
 """Ceilings: decoders trained on other sessions of the mouse that they are tested on.
 
-REQUIRED INPUTS: recordings/{session}.h5; tables/session_auc.tsv
+REQUIRED INPUTS: recordings/{session}.h5; tables/session_auc.tsv, or that of another target
 OUTPUTS: ceilings/{decoder}/{split}.h5, predictions of the session that a training has left out;
     tables/ceilings.tsv, tables/ceilings_gaps.tsv, figures/ceilings.svg and .png. Nothing of it is in
     predictions/ or tables/auc.tsv, whose decoders never saw their test mice
@@ -69,7 +69,7 @@ rule ceilings:
     input:
         config=RESULTS / "config.json",
         held_out=held_out_files(),
-        sessions=RESULTS / "tables/session_auc.tsv",
+        sessions=RESULTS / f"tables/session_{SCORED.table}.tsv",
         dates=dates_table(),
     output:
         table=RESULTS / "tables/ceilings.tsv",

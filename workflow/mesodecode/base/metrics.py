@@ -47,5 +47,6 @@ def macro_auc(state: np.ndarray, probability: np.ndarray) -> float:
 SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "auc": roc_auc,
     "r2": r2,
+    "correlation": correlation,
     "macro_auc": macro_auc,
 }

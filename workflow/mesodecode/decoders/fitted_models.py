@@ -20,10 +20,9 @@ def check_model(kind: str, model: str, target: Target) -> None:
 def check_labels(labels: np.ndarray, target: Target, lower: str) -> None:
     """Raise UserError if the training labels (N,) are all the same; `lower`: what else to do."""
     if len(np.unique(labels)) < 2:
-        what = "values" if target.kind.name == "regression" else "states"
         raise UserError(
-            f"{len(labels)} training frames to decode, of fewer than two {what}; use longer "
-            f"recordings, or lower {lower}"
+            f"{len(labels)} training frames to decode, of fewer than two {target.kind.level}s; use "
+            f"longer recordings, or lower {lower}"
         )
 
 

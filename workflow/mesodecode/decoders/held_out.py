@@ -1,10 +1,11 @@
 """Predictions of a session that was left out of a training on other sessions (ceilings).
 
 A file `results/{study}/ceilings/{decoder}/{split}.h5` has the root attributes `decoder`, `arm`,
-`train`, `valid` and `test` (sessions as MOUSE/SESSION, several joined by "+"), and the datasets
-`frame`, `label` and `probability` of the session tested, as in a predictions file; of no frame if
-its training had one state only, or the session is too short. It is none: what reads those by
-allocation cannot take it for one.
+`train`, `valid` and `test` (sessions as MOUSE/SESSION, several joined by "+"), those of another
+target than run and rest, and the datasets of the session tested, as in a predictions file: `frame`,
+`label` and `probability`, or those of the target; of no frame if its training cannot have taught
+what it holds, or the session is too short. It is none: what reads those by allocation cannot take
+it for one.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.base.records import creating
-from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.decoders.validation import ARRAYS
+from mesodecode.decoders.predictions import SessionPredictions, arrays_of, session_of
 from mesodecode.study.allocation import join_ids, split_ids
 from mesodecode.study.ceilings import Member, SessionSplit
+from mesodecode.study.targets import RUN, Target
 
 ROLES = ("train", "valid", "test")
 
@@ -32,6 +32,7 @@ class HeldOut:
     decoder: str
     split: SessionSplit
     predictions: SessionPredictions
+    target: Target = RUN
 
     def write(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""
@@ -39,8 +40,8 @@ class HeldOut:
             file.attrs.update(decoder=self.decoder, arm=self.split.arm)
             for role in ROLES:
                 file.attrs[role] = join_ids(one.address for one in getattr(self.split, role))
-            for key, dtype in ARRAYS.items():
-                values = np.asarray(getattr(self.predictions, key)).astype(dtype)
+            file.attrs.update(self.target.attributes())
+            for key, values in arrays_of(self.predictions, self.target).items():
                 file.create_dataset(key, data=values, compression="gzip", shuffle=True)
 
 
@@ -54,14 +55,15 @@ def read(path: str | Path) -> HeldOut:
         with h5py.File(path) as file:
             roles = [_members(str(file.attrs[role])) for role in ROLES]
             split = SessionSplit(str(file.attrs["arm"]), *roles)
-            arrays = [file[key][()] for key in ARRAYS]
+            target = Target.of_attributes(file.attrs)
+            made = session_of(file, target, split.test[0].mouse)
             decoder = str(file.attrs["decoder"])
     except FileNotFoundError:
         raise
     except (OSError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not of `mesodecode hold-out` ({reason}); make it again") from None
-    return HeldOut(decoder, split, SessionPredictions(split.test[0].mouse, *arrays))
+    return HeldOut(decoder, split, made, target)
 
 
 def _members(text: str) -> tuple[Member, ...]:

@@ -66,10 +66,9 @@ def score_of(truth: torch.Tensor, made: torch.Tensor, target: Target = RUN) -> f
 def check_states(labels: torch.Tensor, name: str, target: Target = RUN) -> None:
     """Raise UserError if `labels` (N,) of the mice `name` are all the same."""
     if labels.unique().numel() < 2:
-        what = "values" if target.kind.name == "regression" else "states"
         raise UserError(
-            f"{len(labels)} {name} frames to decode, of fewer than two {what}; use longer "
-            "recordings, or lower frame_step or half_window"
+            f"{len(labels)} {name} frames to decode, of fewer than two {target.kind.level}s; use "
+            "longer recordings, or lower frame_step or half_window"
         )
 
 

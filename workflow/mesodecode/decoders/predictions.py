@@ -91,12 +91,15 @@ def arrays_of(session: SessionPredictions, target: Target) -> dict[str, np.ndarr
     }
 
 
-def session_of(group: h5py.Group, target: Target) -> SessionPredictions:
-    """Return the session that `arrays_of` made the datasets of a group of."""
+def session_of(group: h5py.Group, target: Target, mouse: str | None = None) -> SessionPredictions:
+    """Return the session that `arrays_of` made the datasets of a group of.
+
+    `mouse`: whose it is, where the group does not say so.
+    """
     made = [group[name][()] for name in target.datasets]
     frame, truth = group["frame"][()], group[target.kind.truth][()]
     made = np.stack(made, 1) if target.states else made[0]
-    return SessionPredictions(str(group.attrs["mouse"]), frame, truth, made)
+    return SessionPredictions(mouse or str(group.attrs["mouse"]), frame, truth, made)
 
 
 def bind(

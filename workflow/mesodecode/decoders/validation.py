@@ -29,7 +29,6 @@ from mesodecode.study.allocation import Allocation, split_ids
 from mesodecode.study.targets import RUN, Target
 
 ATTRIBUTES = ("decoder", "allocation", "valid_mouse")
-ARRAYS = {"frame": "i8", "label": "u1", "probability": "f4"}
 
 
 def write(

@@ -19,14 +19,12 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import header, read_table
 from mesodecode.decoders.predictions import ATTRIBUTES
 from mesodecode.explain.cutout_masks import CutoutMasks
-from mesodecode.study.targets import KINDS, Kind
+from mesodecode.study.targets import KINDS, Kind, kind_scored
 
 
 def counts_of(kind: Kind) -> tuple[str, ...]:
     """Return the columns of how many frames a score of a kind of target is of."""
-    return (
-        ("n_frames", "n_run", "n_decodable") if kind.name == "run" else ("n_frames", "n_decodable")
-    )
+    return "n_frames", *kind.counts, "n_decodable"
 
 
 def scores_of(kind: Kind) -> tuple[str, ...]:
@@ -44,8 +42,7 @@ COLUMNS = columns_of(KINDS["run"])
 
 def kind_of(columns: Collection[str]) -> Kind:
     """Return the kind of target that a table is of, by its columns; run and rest if of none."""
-    found = (kind for kind in KINDS.values() if f"{kind.metric}_intact" in columns)
-    return next(found, KINDS["run"])
+    return kind_scored(columns, "_intact")
 
 
 def signed_of(columns: Iterable[str]) -> list[str]:

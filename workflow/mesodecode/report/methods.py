@@ -336,6 +336,8 @@ def ceilings(config: Mapping[str, Any]) -> str:
         if networks
         else ""
     )
+    scored = targets.kind_named(config["target"])
+    beside = "".join(f", and of the {name}," for name in scored.beside)
     return (
         f"How good {value(names)} could be was measured by training on the other sessions of the "
         "test mouse, one session left out at a time as a whole, and tested. As many sessions of "
@@ -344,8 +346,8 @@ def ceilings(config: Mapping[str, Any]) -> str:
         "on the half of the own training sessions nearest to the tested one in days and on the "
         "farthest half, other mice on as "
         f"many sessions from as many days away as they have.{epoch} No session has two roles, and "
-        "in decoders of other mice no mouse. Differences of AUC are averaged over the sessions of "
-        "a mouse; 95 % intervals are Student's t over mice."
+        f"in decoders of other mice no mouse. Differences of {scored.axis}{beside} are averaged "
+        "over the sessions of a mouse; 95 % intervals are Student's t over mice."
     )
 
 

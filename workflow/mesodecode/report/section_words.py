@@ -227,10 +227,13 @@ def ceilings(config: Mapping[str, Any], tables: Tables) -> Words:
     if "ceilings_gaps" not in tables:
         return None
     table, each = tables["ceilings_gaps"], tables.get("ceilings")
+    kind = targets.kind_scored(table.columns, "_a")
     return _rows(table) | {
         "mice": [] if each is None else summaries.records(ceiling_gaps.of_mice(each)),
         "headlines": ceiling_gaps.headlines(table),
         "words": ceiling_gaps.WORDS,
+        "kind": kind,
+        "beside": [(f"Difference of {name}, 95 % CI", 1) for name in kind.beside],
     }
 
 

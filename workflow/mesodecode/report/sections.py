@@ -93,16 +93,19 @@ def names(patterns: Iterable[str], config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+_OfKind = Callable[[targets.Kind], Iterable[str]]
+
+
 def _table(columns: Iterable[str], numbers: Iterable[str] = NUMBERS) -> Callable[[Path], Any]:
     return functools.partial(read_table, columns=columns, numbers=numbers)
 
 
-def _of_target(module: Any) -> Callable[[Path], Any]:
-    """Return what reads a table whose `columns_of` and `numbers_of` hang on the kind of target."""
+def _of_target(columns_of: _OfKind, numbers_of: _OfKind, end: str = "") -> Callable[[Path], Any]:
+    """Return what reads a table whose columns hang on the kind of target (`kind_scored`)."""
 
     def read(path: Path) -> pd.DataFrame:
-        kind = targets.kind_scored(header(path))
-        return read_table(path, module.columns_of(kind), module.numbers_of(kind))
+        kind = targets.kind_scored(header(path), end)
+        return read_table(path, columns_of(kind), numbers_of(kind))
 
     return read
 
@@ -196,7 +199,7 @@ SECTIONS = [
         name="variants",
         title="Variants",
         template="table.html.j2",
-        tables={"variants": _of_target(multiverse)},
+        tables={"variants": _of_target(multiverse.columns_of, multiverse.numbers_of)},
         figures=("variants",),
         summarise=section_words.variants,
     ),
@@ -235,8 +238,10 @@ SECTIONS = [
         name="ceilings",
         title="Ceilings",
         tables={
-            "ceilings_gaps": _table(ceiling_gaps.GAP_COLUMNS, ceiling_gaps.GAP_NUMBERS),
-            "ceilings": _table(ceiling_gaps.COLUMNS, ceiling_gaps.NUMBERS),
+            "ceilings_gaps": _of_target(
+                ceiling_gaps.gap_columns_of, ceiling_gaps.gap_numbers_of, "_a"
+            ),
+            "ceilings": _of_target(ceiling_gaps.columns_of, ceiling_gaps.numbers_of),
         },
         figures=("ceilings",),
         summarise=section_words.ceilings,
@@ -246,7 +251,7 @@ SECTIONS = [
         title="Across cohorts",
         template="cohorts.html.j2",
         tables={
-            "cohorts": _of_target(cohort_matrix),
+            "cohorts": _of_target(cohort_matrix.columns_of, cohort_matrix.numbers_of),
             "cohort_shift": _table(cohort_losses.COLUMNS, cohort_losses.NUMBERS),
         },
         figures=("cohorts",),

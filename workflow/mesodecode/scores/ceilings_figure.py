@@ -1,4 +1,4 @@
-"""The figure of ceilings: a panel a decoder, its AUC by what it was trained on."""
+"""The figure of ceilings: a panel a decoder, its score by what it was trained on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mesodecode.base.files import natural
 from mesodecode.base.plots import MM, STYLE, mouse_legend, strip
 from mesodecode.scores.ceiling_gaps import ARMS
+from mesodecode.study.targets import Kind, kind_scored
 
 ROW = 2  # panels side by side
 LABELS = {
@@ -25,8 +26,9 @@ LABELS = {
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    """Draw the AUCs of tested sessions; `rows` as of `ceiling_gaps.table`."""
-    rows = rows.dropna(subset=["auc"])
+    """Draw the scores of tested sessions; `rows` as of `ceiling_gaps.table`."""
+    kind = kind_scored(rows.columns)
+    rows = rows.dropna(subset=[kind.metric])
     decoders = list(rows["decoder"].unique())
     mice = sorted(rows["test_mouse"].unique(), key=natural)
     across = min(ROW, len(decoders))
@@ -36,21 +38,21 @@ def draw(rows: pd.DataFrame) -> Figure:
         FigureCanvasAgg(figure)
         panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
         for axes, decoder in zip(panels, decoders, strict=False):
-            _panel(axes, decoder, rows[rows["decoder"] == decoder], mice)
-            axes.set_ylim(min(0.45, rows["auc"].min()) - 0.02, 1.02)
+            _panel(axes, decoder, rows[rows["decoder"] == decoder], mice, kind)
+            axes.set_ylim(min(kind.chance - 0.05, rows[kind.metric].min()) - 0.02, 1.02)
         for axes in panels[len(decoders) :]:
             axes.set_axis_off()
         for axes in panels[::across]:
-            axes.set_ylabel("AUC of the session left out")
+            axes.set_ylabel(f"{kind.axis} of the session left out")
         mouse_legend(figure, mice)
     return figure
 
 
-def _panel(axes: Axes, decoder: str, rows: pd.DataFrame, mice: list[str]) -> None:
-    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+def _panel(axes: Axes, decoder: str, rows: pd.DataFrame, mice: list[str], kind: Kind) -> None:
+    axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
     arms = [arm for arm in ARMS if (rows["arm"] == arm).any()]
     for x, arm in enumerate(arms):
-        strip(axes, x, rows[rows["arm"] == arm], mice)
+        strip(axes, x, rows[rows["arm"] == arm], mice, kind.metric)
     axes.set_title(decoder, fontsize=7)
     axes.set_xlim(-0.6, len(arms) - 0.4)
     axes.set_xticks(range(len(arms)), [LABELS[arm] for arm in arms])
@@ -59,6 +61,7 @@ def _panel(axes: Axes, decoder: str, rows: pd.DataFrame, mice: list[str]) -> Non
 
 def caption(rows: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text."""
+    kind = kind_scored(rows.columns)
     n, n_mice = rows["session"].nunique(), rows["test_mouse"].nunique()
     near = ""
     if rows["arm"].isin(["own_near"]).any():
@@ -68,9 +71,9 @@ def caption(rows: pd.DataFrame) -> str:
             "away."
         )
     return (
-        f"AUC of the session left out (n = {n} sessions of {n_mice} mice, one point each, by "
-        "colour and symbol of its mouse; bar: mean ± sample SD over sessions), by what the decoder "
-        "was trained on. Own: the mouse's other sessions; others: the study's decoders of other "
-        "mice, mean over allocations; equal n: as many sessions of other mice as of its own."
-        f"{near} Dashed: chance (0.5)."
+        f"{kind.axis} of the session left out (n = {n} sessions of {n_mice} mice, one point each, "
+        "by colour and symbol of its mouse; bar: mean ± sample SD over sessions), by what the "
+        "decoder was trained on. Own: the mouse's other sessions; others: the study's decoders of "
+        "other mice, mean over allocations; equal n: as many sessions of other mice as of its own."
+        f"{near} Dashed: chance ({kind.chance:g})."
     )

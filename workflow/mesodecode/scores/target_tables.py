@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.metrics import correlation, macro_auc, r2, state_aucs
+from mesodecode.base.metrics import SCORES, correlation, macro_auc, r2, state_aucs
 from mesodecode.decoders.predictions import ATTRIBUTES, Predictions, SessionPredictions
 from mesodecode.scores.chance_tests import circular_shift, empirical_p
 from mesodecode.scores.mouse_tests import SEED
+from mesodecode.study.targets import Kind
 
 REGRESSION = ["n_frames", "r2", "correlation", "ceiling"]
 CONFUSION = [*ATTRIBUTES, "state", "predicted", "n_frames", "share"]
@@ -164,6 +165,21 @@ def _confusion(item: Predictions) -> pd.DataFrame:
             for other, n, share in zip(names, taken, shares, strict=True)
         ]
     return pd.DataFrame(rows, columns=CONFUSION)
+
+
+def scored(truth: np.ndarray, made: np.ndarray, kind: Kind) -> dict[str, float]:
+    """Return `scored_columns` of frames (N,), of any kind of target, run and rest too.
+
+    `made` is what was predicted of them, (N,) or of states (N, K).
+    """
+    counts = {name: int(np.sum(truth)) for name in kind.counts}
+    scores = {name: SCORES[name](truth, made) for name in kind.scores}
+    return {"n_frames": len(truth), **counts, **scores}
+
+
+def scored_columns(kind: Kind) -> tuple[str, ...]:
+    """Return the columns of `scored`: numbers of frames, and scores."""
+    return "n_frames", *kind.counts, *kind.scores
 
 
 def measures(columns: Iterable[str]) -> list[str]:

@@ -28,7 +28,9 @@ class Kind:
     predictions (of states one a state: made_{state}). `metric` is the column of tables/{table}.tsv
     by which decoders are compared, `chance` its value by chance, `lowest` the least that it can be,
     `scale` the name in `mesodecode.shift.predicted_auc` of what it is regressed on, and `axis` its
-    name in figures and the report, as `loss_axis` is that of the loss.
+    name in figures and the report, as `loss_axis` is that of the loss. `beside` are columns of
+    other scores that stand next to it where decoders are held against others, `counts` columns of
+    frames of a state, and `level` is what one value of the truth is called.
 
     Of importance maps: `explained` is what of a network's outputs they explain, "" what an analysis
     asks for; `steps` the unit of that, "" that of the trace. Windows lie on one of two `sides`,
@@ -49,11 +51,24 @@ class Kind:
     table: str
     axis: str
     loss_axis: str
+    beside: tuple[str, ...]
+    counts: tuple[str, ...]
+    level: str
     explained: str
     steps: str
     sides: tuple[str, str]
     speaks: tuple[str, str]
     state_by: str
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The columns of scores, that by which decoders are compared first."""
+        return self.metric, *self.beside
+
+    @property
+    def a_score(self) -> str:
+        """The name of its score with an article."""
+        return f"{'a' if self.axis.startswith('m') else 'an'} {self.axis}"
 
 
 _LINES = (
@@ -71,6 +86,9 @@ _LINES = (
         table="auc",
         axis="AUC",
         loss_axis="Cross-entropy loss (nats)",
+        beside=(),
+        counts=("n_run",),
+        level="state",
         explained="",
         steps="logits",
         sides=("run", "rest"),
@@ -91,6 +109,9 @@ _LINES = (
         table="regression",
         axis="R²",
         loss_axis="Squared error (training SD²)",
+        beside=("correlation",),  # which forgives a wrong mean and scale
+        counts=(),
+        level="value",
         explained="value",
         steps="",
         sides=("high", "low"),
@@ -111,6 +132,9 @@ _LINES = (
         table="states",
         axis="macro AUC",
         loss_axis="Cross-entropy loss (nats)",
+        beside=(),
+        counts=(),
+        level="state",
         explained="log-probability",
         steps="nats",
         sides=("state", "others"),
@@ -236,9 +260,12 @@ def kind_named(name: str) -> Kind:
     return KINDS[kind_of(name)]
 
 
-def kind_scored(columns: Collection[str]) -> Kind:
-    """Return the kind of target whose score a table has as a column; run and rest if of none."""
-    return next((kind for kind in KINDS.values() if kind.metric in columns), RUN.kind)
+def kind_scored(columns: Collection[str], end: str = "") -> Kind:
+    """Return the kind of target whose score a table has as a column; run and rest if of none.
+
+    `end`: what follows the score in the column's name, such as ``_intact``.
+    """
+    return next((kind for kind in KINDS.values() if f"{kind.metric}{end}" in columns), RUN.kind)
 
 
 def read_states(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -309,7 +336,7 @@ def check(
                     f"config: decoders.{name}.few_shot: of target: {target} networks are "
                     f"fine-tuned, not {base.name}; leave it out"
                 )
-    for key in ("shift", "confounds", "ceilings"):
+    for key in ("shift", "confounds"):
         if config[key]["decoders"]:
             _refuse(f"{key}.decoders", target)
     for key in ("reproduction", "stack"):

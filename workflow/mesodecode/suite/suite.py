@@ -48,6 +48,7 @@ from mesodecode.simulation.truth import (
     true_labels,
 )
 from mesodecode.study import study as studies
+from mesodecode.study.targets import RUN
 from mesodecode.suite import across_cohorts, first_minutes
 
 STAGES = ("qc", "shift", "confounds", "chance")
@@ -315,7 +316,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
         "confounds": confound_verdicts.NUMBERS,
         "shift": shift_columns.NUMBERS,
         "chance": chance_tests.NUMBERS,
-        "ceilings_gaps": ceiling_gaps.GAP_NUMBERS,
+        "ceilings_gaps": ceiling_gaps.gap_numbers_of(RUN.kind),
         "cohorts": cohort_matrix.NUMBERS,
     }
     if not _path(folder, name).exists():

@@ -4,7 +4,8 @@ Example: mesodecode hold-out --arm own --train m1_s1.h5 m1_s2.h5 --test m1_s3.h5
 --settings '{"model": "logistic_regression", "pixels": 16}' --out own.test-m1_s3.h5
 
 Sessions of the tested mouse may train it, which is what a ceiling is of; the session that is tested
-never does. Networks choose their epoch by --valid. No model is kept.
+never does. Networks choose their epoch by --valid. No model is kept. What is decoded is the
+recordings' target.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.held_out import HeldOut
     from mesodecode.decoders.predictions import SessionPredictions
-    from mesodecode.recordings.recording import read_roles
+    from mesodecode.recordings.recording import read_roles, target_of
     from mesodecode.recordings.same_frames import check_apart
     from mesodecode.study.ceilings import Member, SessionSplit
 
@@ -59,8 +62,9 @@ def run(args: argparse.Namespace) -> None:
     device = resolve_device(args.device, args.threads)
     dropped = json.loads(args.dropped.read_text()) if args.dropped else None
     made = SessionPredictions(split.test[0].mouse, *[()] * 3)
-    fault = "its training sessions are all of one state"
-    if len({state for one in roles[0] for state in set(one.labels.tolist())}) > 1:
+    target, roles = target_of([one for role in roles for one in role]), _labelled(roles)
+    fault = _unlearnt(target, roles[0], roles[2])
+    if not fault:
         try:
             predict, _ = one_step.fit(kind.name, settings, *roles[:2], device, dropped)
         except UserError as error:
@@ -68,8 +72,30 @@ def run(args: argparse.Namespace) -> None:
         made = predict(roles[2])[split.test[0].session]
         fault = "" if len(made.frame) else "its test session is shorter than a window"
     if fault:
-        print(f"{split.id}: has no AUC, as {fault}", file=sys.stderr)
-    HeldOut(args.decoder, split, made).write(args.out)
+        print(f"{split.id}: has no {target.kind.axis}, as {fault}", file=sys.stderr)
+    HeldOut(args.decoder, split, made, target).write(args.out)
+
+
+def _labelled(roles: Sequence[Any]) -> list[Any]:
+    """Return the recordings of each role with the values of their target as labels."""
+    from mesodecode.recordings.recording import with_labels_of
+
+    return [with_labels_of(role, None) if role else [] for role in roles]
+
+
+def _unlearnt(target: Any, training: Sequence[Any], tested: Sequence[Any]) -> str:
+    """Return why training recordings cannot teach what those tested hold; "" if they can.
+
+    A state that some arm of a ceiling never saw would make a difference of arms that is none of
+    mice.
+    """
+    seen, held = ({*chain(*(one.labels.tolist() for one in role))} for role in (training, tested))
+    if len(seen) < 2:
+        return f"its training sessions are all of one {target.kind.level}"
+    unseen = [state for code, state in enumerate(target.states) if code in held - seen]
+    if unseen:
+        return f"no frame of its training sessions is {' or '.join(unseen)}, which it is tested on"
+    return ""
 
 
 def _decoder(text: str) -> tuple[Any, dict[str, Any]]:

@@ -4,8 +4,8 @@ Example: mesodecode ceilings --config results/lab/config.json --held-out results
 --session-auc session_auc.tsv --out ceilings.tsv --gaps ceilings_gaps.tsv --figure ceilings
 
 Writes --out (a row a decoder, arm and tested session: what it was trained on, how many days away,
-its AUC), --gaps (differences of arms with 95 % intervals over mice, and a sentence each) and the
-figure as PREFIX.svg and PREFIX.png.
+its AUC, or the score of the study's target), --gaps (differences of arms with 95 % intervals over
+mice, and a sentence each) and the figure as PREFIX.svg and PREFIX.png.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
     options.add_folder(parser, "--held-out", "FOLDER/{decoder}/{split}.h5 of `hold-out`")
-    words = "AUCs of sessions, of `mesodecode auc --sessions`"
+    words = "scores of sessions, of `mesodecode auc --sessions` (`mesodecode score` of a target)"
     add("--session-auc", required=True, metavar="FILE", help=words)
     options.add_out(parser, "TSV to write, a row a tested session")
     options.add_out(parser, "TSV to write, a row a difference", "--gaps")
@@ -37,10 +37,15 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table, write_table
     from mesodecode.decoders import held_out
-    from mesodecode.scores import auc, ceiling_gaps, ceilings_figure
+    from mesodecode.decoders.predictions import ATTRIBUTES
+    from mesodecode.scores import ceiling_gaps, ceilings_figure
+    from mesodecode.scores.target_tables import scored_columns
     from mesodecode.study import study as studies
+    from mesodecode.study import targets
 
     study = studies.load(args.config)
+    target = study.config["target"]
+    kind = targets.kind_named(target)
     if not study.ceilings:
         raise UserError(f"{args.config}: ceilings.decoders: names none; name decoders there")
     held = []
@@ -50,10 +55,14 @@ def run(args: argparse.Namespace) -> None:
             held.append(held_out.read(path))
             if (held[-1].decoder, held[-1].split) != (decoder, split):
                 raise UserError(f"{path}: of another decoder or other sessions; make it again")
-    found = read_table(args.session_auc, auc.SESSION_COLUMNS)
-    rows = ceiling_gaps.table(held, found, study.mice, study.dates)
-    if rows["auc"].isna().all():
-        raise UserError(f"{args.config}: ceilings: no session has an AUC; see logs of hold_out")
+            if (decoded := held[-1].target.name) != target:
+                raise UserError(f"{path}: decodes {decoded}, not {target}; make it again")
+    numbers = scored_columns(kind)
+    found = read_table(args.session_auc, [*ATTRIBUTES, "session", *numbers], numbers)
+    rows = ceiling_gaps.table(held, found, study.mice, study.dates, kind)
+    if rows[kind.metric].isna().all():
+        words = f"no session has {kind.a_score}"
+        raise UserError(f"{args.config}: ceilings: {words}; see logs of hold_out")
     gaps = ceiling_gaps.gaps(rows)
     for sentence in gaps["sentence"][gaps["difference"].isna()]:
         print(sentence, file=sys.stderr)

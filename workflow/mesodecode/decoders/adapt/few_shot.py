@@ -53,7 +53,7 @@ def fine_tune(
     if labels.unique().numel() < 2:
         raise UserError(
             f"few_shot: {len(labels)} labelled frames to decode, of fewer than two "
-            f"{'values' if target.kind.name == 'regression' else 'states'}; give more minutes"
+            f"{target.kind.level}s; give more minutes"
         )
     if target != RUN and isinstance(network, Readout):
         raise UserError(f"few_shot: of {target.name} networks are fine-tuned, no linear models")
