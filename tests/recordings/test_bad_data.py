@@ -157,9 +157,9 @@ def npy_that_promises_more(path):
         file.write(FRAMES.tobytes())
 
 
-def damaged_zarr(part, content):
+def damaged_zarr(part, content, chunks=(10, H, W)):
     def save(path):
-        save_zarr(path, FRAMES, chunks=(10, H, W))
+        save_zarr(path, FRAMES, chunks=chunks)
         for file in path.glob(part):
             file.unlink() if content is None else file.write_bytes(content)
 
@@ -282,6 +282,11 @@ MOVIES = {
         *("x_0_9_uint16.dat", lambda p: p.write_bytes(bytes(100)), "frames without pixels"),
     ),
     "Zarr with a missing chunk": ("x.zarr", damaged_zarr("c/2/*/*", None), "10 of 40 frames are 0"),
+    "Zarr with half of some frames missing": (
+        "x.zarr",
+        damaged_zarr("c/2/1/*", None, (10, H // 2, W)),
+        "1 of 8 chunks are not there, the first c/2/1/0",
+    ),
     "Zarr with a damaged chunk": (
         "x.zarr",
         damaged_zarr("c/2/*/*", b"no chunk"),

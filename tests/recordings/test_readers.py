@@ -536,6 +536,13 @@ def test_nwb_in_zarr_is_read_as_nwb(tmp_path, version):
         np.testing.assert_allclose(opened.time, np.arange(T) / 30 + 1)
 
 
+def test_zarr_that_writes_no_zeros_outside_the_brain(tmp_path):
+    masked = FRAMES * (np.arange(H) < H // 2)[:, None]
+    save_zarr(tmp_path / "s.zarr", masked, chunks=(4, H // 2, W))
+    assert not list((tmp_path / "s.zarr").glob("c/*/1/0"))
+    np.testing.assert_array_equal(read(tmp_path / "s.zarr"), masked)
+
+
 def test_nwb_in_zarr_whose_dimension_is_height_first(tmp_path):
     path = tmp_path / "s.nwb.zarr"
     save_nwb_zarr(path, dimension=np.array([H, W]))

@@ -103,7 +103,7 @@ class PixelsMovie(Movie):
         turned: bool = False,
     ) -> None:
         self.path, self._places = Path(path), places
-        letters = seen = _letters(path, shape, places, axes)
+        letters = seen = letters_of(path, shape, places, axes)
         if turned:
             letters, shape = letters[::-1], shape[::-1]
         flat = Axes(f"{letters}Y", "the file", (*shape, 1))  # a row of pixels is an image
@@ -122,7 +122,7 @@ class PixelsMovie(Movie):
             yield start, self._places.placed(block.reshape(len(block), -1))
 
 
-def _letters(path: Path, shape: tuple[int, ...], places: Places, axes: str | None) -> str:
+def letters_of(path: Path, shape: tuple[int, ...], places: Places, axes: str | None) -> str:
     """Return which axis is time, T, and which are pixels, X."""
     n_pixels, (height, width) = len(places.where), places.size
     fits = [at for at, length in enumerate(shape) if length == n_pixels]

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mesodecode.base.files import UserError, check_memory
 from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, words
@@ -34,8 +36,10 @@ def open_zarr(path: Path, dataset: str | None, asked: Asked) -> Iterator[Movie]:
         raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
     places = pixels.asked_for(asked, "X", path)
     name = choose(shapes, dataset, path, "movie_dataset", len(places.where) if places else None)
-    array = _written(path, arrays[name])
+    array = arrays[name]
     if places:
+        letters = pixels.letters_of(path, array.shape, places, asked.axes)
+        check_whole(path, array, letters.index("T"))
         read = array.__getitem__
         yield pixels.PixelsMovie(path, array.dtype, array.shape, places, asked.axes, read)
         return
@@ -43,18 +47,39 @@ def open_zarr(path: Path, dataset: str | None, asked: Asked) -> Iterator[Movie]:
         taken = nwb_zarr.axes(path, series[name], shapes[name], asked.axes)
     else:
         taken = axes_of(shapes[name], asked.axes, "TYX", path)
-    depth = (array.shards or array.chunks)[taken.letters.index("T")]
+    time = taken.letters.index("T")
+    check_whole(path, array, time)
+    depth = (array.shards or array.chunks)[time]
     movie = ArrayMovie(path, array.dtype, taken, array.__getitem__, depth)
     if series:
         movie.time = nwb_zarr.times(series[name], movie.shape[0])
     yield movie
 
 
-def _written(path: Path, array: zarr.Array) -> zarr.Array:
-    if array.nchunks_initialized == 0:
-        raise UserError(f"{path}: no frames were written; is the recording unfinished?")
+def check_whole(path: Path, array: zarr.Array, time: int) -> None:
+    """Raise UserError if an array has no chunks, lacks some, or they are too large for the memory.
+
+    What is missing reads as zeros. Zarr writes no chunk of zeros either, so that a part of the
+    image may lack all its chunks (outside a mask), but not those of some moments only; moments
+    without any chunk are left to the check of frames. `time`: which axis that is.
+    """
+    stored = array.shards or array.chunks
     check_memory(math.prod(array.chunks) * array.dtype.itemsize, path, "one of its chunks")
-    return array
+    folder = array.store.root / array.path
+    grid = [math.ceil(n / size) for n, size in zip(array.shape, stored, strict=True)]
+    there = np.zeros(grid, bool)
+    for at in np.ndindex(there.shape):
+        there[at] = (folder / array.metadata.encode_chunk_key(at)).is_file()
+    if not there.any():
+        raise UserError(f"{path}: no frames were written; is the recording unfinished?")
+    others = tuple(axis for axis in range(there.ndim) if axis != time)
+    gone = ~there & there.any(time, keepdims=True) & there.any(others, keepdims=True)
+    if gone.any():
+        first = array.metadata.encode_chunk_key(tuple(np.argwhere(gone)[0]))
+        raise UserError(
+            f"{path}: {gone.sum()} of {there.sum() + gone.sum()} chunks are not there, the first "
+            f"{first}: they would read as 0; copy the folder whole"
+        )
 
 
 def _arrays(found: zarr.Array | zarr.Group) -> dict[str, zarr.Array]:
