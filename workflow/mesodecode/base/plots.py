@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_uppercase
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -29,6 +32,23 @@ STYLE = {
 # Okabe & Ito's colours for all kinds of colour vision, without the yellow, which white swallows.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+DASHED = {"color": "0.45", "lw": 0.6, "ls": (0, (4, 3)), "zorder": 0}  # chance, or no difference
+
+
+@contextmanager
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Iterator[Figure]:
+    """Yield an empty figure of `width` x `height` mm, in whose block the common style holds."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * MM, height * MM), layout=layout)
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def letters(*panels: Axes) -> None:
+    """Name panels A, B, … at their upper left."""
+    for axes, letter in zip(panels, ascii_uppercase, strict=False):
+        axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
 
 
 def save(figure: Figure, prefix: str | Path, *, title: str, caption: str) -> list[Path]:

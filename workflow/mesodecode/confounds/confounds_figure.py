@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, STYLE, mouse_legend, strip
+from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
 from mesodecode.confounds.control_verdicts import mice_of
 from mesodecode.confounds.signals import SIGNALS
 
@@ -23,10 +21,7 @@ def draw(controls: pd.DataFrame, auc: pd.DataFrame, rows: pd.DataFrame) -> Figur
     decoders, mice = list(rows["decoder"].unique()), mice_of(controls)
     across = min(ROW, len(decoders))
     down = -(-len(decoders) // ROW)
-    with mpl.rc_context(STYLE):
-        size = (max(90, 88 * across) * MM, 66 * down * MM)
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(max(90, 88 * across), 66 * down) as figure:
         panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
         lowest = min(0.45, controls["auc"].min(), auc["auc"].min())
         for axes, decoder in zip(panels, decoders, strict=False):
@@ -63,7 +58,7 @@ def _panel(
     rows: pd.DataFrame,
     mice: list[str],
 ) -> None:
-    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(0.5, **DASHED)
     axes.axhline(own["auc"].mean(), color="0.45", lw=0.6, ls=":", zorder=0)
     strip(axes, 0, own, mice)
     labels = [decoder]

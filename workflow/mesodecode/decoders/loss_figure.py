@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.base.plots import MARKERS, PALETTE, new_figure
 from mesodecode.study.targets import KINDS, Kind
 
 
@@ -43,9 +41,7 @@ def curves(history: pd.DataFrame, unit: str, panels: Mapping[str, Sequence[str]]
 
     `panels`: the label of its y axis -> the columns that it shows. Losses begin at 0.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 60 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 60) as figure:
         for axes, (label, columns) in zip(
             figure.subplots(1, len(panels)), panels.items(), strict=True
         ):

@@ -9,21 +9,14 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE, heat_map
+from mesodecode.base.plots import DASHED, MARKERS, PALETTE, STYLE, heat_map, letters, new_figure
 from mesodecode.decoders.loss_figure import curves
 from mesodecode.encoding.columns import useful_rates
 
 INITIALISATIONS = {"default": "Default", "kaiming": "Kaiming", "xavier": "Xavier"}
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width * MM, height * MM), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
@@ -33,8 +26,7 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     are left out.
     """
     models = [m for m, g in neurons.groupby("model", sort=False) if g["r2_average"].notna().any()]
-    with mpl.rc_context(STYLE):
-        figure = _figure(174, 30 + 7 * len(models))
+    with new_figure(174, 30 + 7 * len(models)) as figure:
         each, share = figure.subplots(1, 2, sharey=True, width_ratios=(1.5, 1))
         rng = np.random.default_rng(0)
         for y, model in enumerate(models):
@@ -42,8 +34,8 @@ def scores_figure(neurons: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             _shares(share, y, summary[summary["model"] == model])
         for index, label in enumerate(("R² over its ceiling", "correlation over its ceiling")):
             share.plot([], [], "D^"[index], color=PALETTE[2 + index], ms=3.2, label=label)
-        each.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
-        share.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        each.axvline(0, **DASHED)
+        share.axvline(0, **DASHED)
         share.axvline(1, color="black", lw=0.6, zorder=0)
         share.axvline(0.8, color="0.6", lw=0.6, ls=":", zorder=0)
         each.set_yticks(range(len(models)), models)
@@ -123,7 +115,7 @@ def loss_figure(history: pd.DataFrame) -> Figure:
     _, r2 = figure.axes
     with mpl.rc_context(STYLE):
         r2.set_ylim(bottom=max(history[panels["R²"]].min().min(), -1) - 0.05)
-        r2.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        r2.axhline(0, **DASHED)
     return figure
 
 
@@ -145,8 +137,7 @@ def sweep_figure(table: pd.DataFrame) -> Figure:
     r2, loss = table["valid_r2"], table["valid_loss"]
     low, high = min(-0.05, r2.quantile(0.05)), max(0.05, r2.max())
     starts = list(table["initialisation"].unique())
-    with mpl.rc_context(STYLE):
-        figure = _figure(30 + 48 * max(len(starts), 2), 100)
+    with new_figure(30 + 48 * max(len(starts), 2), 100) as figure:
         top, bottom = figure.subplots(2, len(starts), squeeze=False, sharex=True, sharey=True)
         _sweep_row(top, table, "valid_r2", "max", cmap="cividis", vmin=low, vmax=high)
         low, high = loss.min(), loss.quantile(0.9)
@@ -196,8 +187,7 @@ def sweep_caption(table: pd.DataFrame) -> str:
 
 def diagnosis_figure(neurons: pd.DataFrame, layers: pd.DataFrame, rates: pd.DataFrame) -> Figure:
     """Draw explainable variance, gradients by layer and the learning-rate range test."""
-    with mpl.rc_context(STYLE):
-        figure = _figure(174, 62)
+    with new_figure(174, 62) as figure:
         variance, gradient, rate = figure.subplots(1, 3)
         bins = np.linspace(
             min(0, neurons["explainable"].min()), max(neurons["explainable"].max(), 0.05), 25
@@ -232,8 +222,7 @@ def diagnosis_figure(neurons: pd.DataFrame, layers: pd.DataFrame, rates: pd.Data
         rate.set_ylim(0, 2 * rates["loss"].iloc[0])
         rate.set_xlabel("Learning rate (useful range shaded)")
         rate.set_ylabel("Loss, one step at each rate")
-        for axes, letter in ((variance, "A"), (gradient, "B"), (rate, "C")):
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(variance, gradient, rate)
     return figure
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 from string import ascii_uppercase
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.base.plots import DASHED, MARKERS, PALETTE, letters, new_figure
 from mesodecode.explain import map_measures
 from mesodecode.explain.map_verdicts import SURVIVES, Evidence
 
@@ -23,13 +21,10 @@ def draw(evidence: Evidence) -> Figure:
     panels += [_moved] * bool(evidence.moved.size) + [_apart] * bool(evidence.apart.size)
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(58 * columns * MM, 62 * rows * MM), layout="constrained")
-        FigureCanvasAgg(figure)
-        for number, (panel, letter) in enumerate(zip(panels, ascii_uppercase, strict=False), 1):
-            axes = figure.add_subplot(rows, columns, number)
-            panel(axes, evidence)
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+    with new_figure(58 * columns, 62 * rows) as figure:
+        for number, panel in enumerate(panels, 1):
+            panel(figure.add_subplot(rows, columns, number), evidence)
+        letters(*figure.axes)
     return figure
 
 
@@ -76,7 +71,7 @@ def caption(evidence: Evidence) -> str:
 def _deletion(axes: Axes, e: Evidence) -> None:
     intact = float(np.nanmean(e.auc_intact))
     _curves(axes, e, e.auc, e.auc_random, intact, ("order of the map", "random order"))
-    axes.axhline(e.target.kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(e.target.kind.chance, **DASHED)
     axes.set_ylim(top=1.02)
     axes.set_ylabel(f"Test {e.target.kind.axis}")
 
@@ -89,7 +84,7 @@ def _moved(axes: Axes, e: Evidence) -> None:
 
 def _apart(axes: Axes, e: Evidence) -> None:
     _curves(axes, e, e.apart, e.apart_random, 0, ("signs of the map", "exchanged"))
-    axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(0, **DASHED)
     one, other = (words.removeprefix("the ").split()[0] for words in e.target.kind.speaks)
     axes.set_ylabel(f"Without {other} less without {one} ({e.target.steps})")
 

@@ -15,13 +15,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import DASHED, PALETTE, letters, new_figure
 from mesodecode.explain.cortex import COLOURS, is_truth, mean_image
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import kind_of, pixel_map
@@ -48,9 +47,7 @@ def draw(
     drawn = table.loc[~table["mask"].str.startswith(BUT), "mean"]
     largest = float(drawn.abs().max()) or 1.0
     norm = Normalize(-largest, largest)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 96 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 96) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1))
         on_image(left, pixel_map(masks, table["mean"]), image, rois, norm)
         if layout is None:
@@ -68,8 +65,7 @@ def draw(
             ticks=MaxNLocator(5),
             label=_lost(table),
         )
-        for axes, letter in ((left, "A"), (right, "B")):
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(left, right)
     return figure
 
 
@@ -156,7 +152,7 @@ def _points(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
             elinewidth=0.7,
             label=label,
         )
-    axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(0, **DASHED)
     short = [name.split(" ", 1)[-1] for name in inside]  # without its kind
     many = sum(map(len, short)) > 60
     ticks = {"rotation": 90, "fontsize": 5} if many else {}

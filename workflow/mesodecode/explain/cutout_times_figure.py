@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, STYLE
+from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cutout_figure import BUT, on_image
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.explain.cutout_tables import pixel_map
@@ -26,16 +24,14 @@ def draw(
     frame, mean = values.index.to_numpy(), values.to_numpy()
     norm = centred(mean)
     parts = np.array_split(np.arange(len(frame)), min(PANELS, len(frame)))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 104 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 104) as figure:
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.6, 1))
         axes = top.subplots()
         shown = [not name.startswith(BUT) for name in masks.names]
         names = [name.split(" ", 1)[-1] for name in np.array(masks.names)[shown]]
         heat(axes, names, frame, mean[:, shown], rate, norm)
         axes.set_xlabel(masks.names[0].split(" ")[0].capitalize())
-        axes.set_title("A", loc="left", fontweight="bold", fontsize=8)
+        letters(axes)
         bar(axes, norm, "right", f"{score} lost when hidden in one image")
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
         for panel, part in zip(panels, parts, strict=True):

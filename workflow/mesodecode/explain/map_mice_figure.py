@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MARKERS, MM, PALETTE, STYLE
+from mesodecode.base.plots import DASHED, MARKERS, PALETTE, new_figure
 from mesodecode.explain.map_mice import PERMUTED, ZERO
 from mesodecode.scores.mouse_tests import LEVEL
 
@@ -25,9 +23,7 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, score: str = "AUC") -> Figure
     low, high = (table[f"{prefix}{end}"].to_numpy() for end in ("low", "high"))
     x = np.arange(len(table))
     width = float(np.clip(3.2 * len(table) + 30, 85, 174))  # mm: one column to two of a journal
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MM, 66 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(width, 66) as figure:
         axes = figure.add_subplot()
         for number, (_, values) in enumerate(means.iterrows()):
             axes.plot(
@@ -59,7 +55,7 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, score: str = "AUC") -> Figure
                 textcoords="offset points",
                 ha="center",
             )
-        axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes.axhline(0, **DASHED)
         axes.margins(y=0.1)
         axes.set_xlim(-0.7, len(table) - 0.3)
         names = [str(unit).split(" ", 1)[-1] for unit in table["unit"]]  # masks without their kind

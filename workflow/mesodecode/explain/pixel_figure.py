@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import in_words
-from mesodecode.base.plots import MM, STYLE
+from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cutout_figure import on_image
 from mesodecode.explain.pixel_shap import PixelMap
 from mesodecode.explain.signed_figure import PANELS, bar, span
@@ -21,24 +19,18 @@ def draw(found: PixelMap) -> Figure:
     """Draw a map on its mean image: size and sign summed over the window, and the sign by time."""
     parts = np.array_split(np.arange(len(found.frame)), min(PANELS, len(found.frame)))
     by_time = np.array([found.signed[part].mean(axis=0) for part in parts])
-    whole = {
-        "A": (found.mean_abs.sum(axis=0), "Mean |SHAP|, sum over the window", 0),
-        "B": (
-            found.signed.sum(axis=0),
-            "SHAP, sum over the window\n> 0: brighter speaks for run",
-            None,
-        ),
-    }
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 118 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    sign = "SHAP, sum over the window\n> 0: brighter speaks for run"
+    whole = [
+        (found.mean_abs.sum(axis=0), "Mean |SHAP|, sum over the window", 0),
+        (found.signed.sum(axis=0), sign, None),
+    ]
+    with new_figure(174, 118) as figure:
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.9, 1))
-        for axes, letter in zip(top.subplots(1, 2), whole, strict=True):
-            values, label, low = whole[letter]
+        for axes, (values, label, low) in zip(top.subplots(1, 2), whole, strict=True):
             norm = _scale(values)
             on_image(axes, np.clip(values, norm.vmin, norm.vmax), found.image, None, norm)
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
             bar(axes, norm, "right", label, low)
+        letters(*top.axes[:2])
         norm = _scale(by_time)
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
         for axes, part, values in zip(panels, parts, by_time, strict=True):

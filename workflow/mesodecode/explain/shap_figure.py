@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import PALETTE, letters, new_figure
 from mesodecode.explain.explained import told
 from mesodecode.explain.map_measures import smallest_p_holm
 from mesodecode.explain.shap_files import Map
@@ -32,9 +30,7 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
     times = np.asarray(frame) / (frame_rate or 1)
     step = 1 / (frame_rate or 1)
     width = float(np.clip(3.2 * len(names) + 30, 85, 174))  # mm: one column to two of a journal
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MM, 90 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(width, 90) as figure:
         heat, bars = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
         image = heat.imshow(
             mean_abs,
@@ -64,8 +60,7 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
         bars.tick_params(axis="x", length=0)
         bars.set_xlabel("ROI number" if numbered else "ROI")
         bars.set_ylabel("Mean |SHAP|,\nsummed over frames")
-        for axes, letter in ((heat, "A"), (bars, "B")):
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(heat, bars)
     return figure
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import DASHED, PALETTE, new_figure
 from mesodecode.scores.auc_figure import stars
 
 
@@ -19,9 +17,7 @@ def draw(table: pd.DataFrame, values: pd.DataFrame, quantity: str) -> Figure:
     """
     names = [f"{short(row.unit)} | {short(row.mirror)}" for row in table.itertuples()]
     width = float(np.clip(4.2 * len(table) + 30, 85, 174))  # mm: one column to two of a journal
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MM, 66 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(width, 66) as figure:
         axes = figure.add_subplot()
         for x, row in enumerate(table.itertuples()):
             points = (values.loc[row.unit] - values.loc[row.mirror]).dropna()
@@ -45,7 +41,7 @@ def draw(table: pd.DataFrame, values: pd.DataFrame, quantity: str) -> Figure:
             mew=1.3,
             elinewidth=0.8,
         )
-        axes.axhline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes.axhline(0, **DASHED)
         axes.margins(y=0.12)
         axes.set_xlim(-0.7, len(table) - 0.3)
         axes.set_xticks(range(len(table)), names, rotation=90, fontsize=5.5)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MM, STYLE
+from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cortex import COLOURS, Cortex, paint
 from mesodecode.explain.explained import told
 from mesodecode.explain.shap_files import Map, by_output
@@ -34,9 +32,7 @@ def draw(maps: Sequence[Map], cortex: Cortex | None = None) -> Figure:
         return _states(maps, of_outputs, cortex)
     (signed,), rate = of_outputs, common_rate(maps)
     each, speaks = centred(signed), _speaks(maps[0].target)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, (112 if cortex else 62) * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 112 if cortex else 62) as figure:
         if cortex is None:
             _rois(figure.subplots(), maps[0], signed, rate, each)
             return figure
@@ -51,8 +47,7 @@ def draw(maps: Sequence[Map], cortex: Cortex | None = None) -> Figure:
         for axes, part in zip(panels, parts, strict=True):
             paint(axes, cortex, signed[part].mean(axis=0), each)
             axes.set_title(span(maps[0].frame[part], rate), fontsize=6)
-        for axes, letter in ((whole, "A"), (by_time, "B")):
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(whole, by_time)
         panels[0].text(
             *(0, 1.18, "C"), transform=panels[0].transAxes, fontweight="bold", fontsize=8
         )
@@ -64,9 +59,7 @@ def _states(maps: Sequence[Map], of_states: Sequence[np.ndarray], cortex: Cortex
     target, rate = maps[0].target, common_rate(maps)
     totals = [signed.sum(axis=0) for signed in of_states]
     each, whole = centred(np.array(of_states)), centred(np.array(totals))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 54 * len(of_states) * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 54 * len(of_states)) as figure:
         rows = figure.subfigures(len(of_states), 1)
         for row, state, signed, total in zip(rows, target.states, of_states, totals, strict=True):
             row.suptitle(state, x=0.01, ha="left", fontweight="bold", fontsize=8)

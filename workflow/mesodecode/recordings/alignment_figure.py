@@ -7,11 +7,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import PALETTE, new_figure
 from mesodecode.recordings.alignment import Alignment
 from mesodecode.recordings.masks import read_masks
 
@@ -24,9 +23,7 @@ def overlay(
     """Draw mean images (H, W) with the outlines of the areas in each, and the landmarks."""
     rows, columns = -(-len(found) // COLUMNS), min(COLUMNS, len(found))
     width, height = columns * (SIDE + 3) + 2, rows * (SIDE + 9) + 2
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MM, height * MM))
-        FigureCanvasAgg(figure)
+    with new_figure(width, height, layout=None) as figure:
         for i, (alignment, image, path) in enumerate(zip(found, images, areas, strict=True)):
             left = 2 + (i % COLUMNS) * (SIDE + 3)
             low = height - (i // COLUMNS + 1) * (SIDE + 9)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import atomic_path
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import PALETTE, STYLE, new_figure
 from mesodecode.recordings.first_look import FRAMES, FirstLook
 
 POINTS = 5000  # of a trace, as many as can be seen
@@ -24,9 +23,7 @@ def write(seen: FirstLook, path: Path) -> None:
 
 def first_look(seen: FirstLook) -> Figure:
     """Draw the mean image of the first frames, and speed or states over time."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(160 * MM, 60 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(160, 60) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
         left.set_axis_off()
         if seen.image is not None:

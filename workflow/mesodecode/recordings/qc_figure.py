@@ -5,18 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.files import in_words
-from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map
+from mesodecode.base.plots import PALETTE, heat_map, new_figure
 from mesodecode.recordings.qc import CHECKS, Session, by_session, drift_path
 
 # Shape, lightness and a word say the verdict, not the colour alone.
@@ -36,9 +34,7 @@ def session_page(session: Session, table: pd.DataFrame) -> Figure:
     top = max(IMAGE + 14, LINE * len(lines) + 2)  # mm, as all lengths here
     panels = [26] + [18] * session.light + [16] * (r.time is not None)
     height = 9 + top + sum(panels) + 4 * len(panels) + 7
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * MM, height * MM))
-        FigureCanvasAgg(figure)
+    with new_figure(WIDTH, height, layout=None) as figure:
 
         def place(left: float, above: float, width: float, tall: float) -> Axes:
             low = height - above - tall
@@ -93,10 +89,7 @@ def cohort_page(table: pd.DataFrame) -> Figure:
     shown = shown.set_index(["session", "check"])[["level", "cell"]].unstack()
     shown = shown.loc[[item["session"] for item in sessions]]
     row, size = (4.6, 5.5) if len(sessions) <= MOST_ROWS else (3.2, 4.5)  # mm, pt
-    with mpl.rc_context(STYLE):
-        height = 30 + row * len(sessions)
-        figure = Figure(figsize=(174 * MM, height * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 30 + row * len(sessions)) as figure:
         axes = figure.add_subplot()
         colours = {"cmap": ListedColormap(list(COLOURS.values())), "vmin": -0.5, "vmax": 3.5}
         text = {"annot_kws": {"size": size}}

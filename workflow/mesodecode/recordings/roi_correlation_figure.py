@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import PALETTE, new_figure
 
 
 def roi_correlation(table: pd.DataFrame) -> Figure:
@@ -21,9 +19,7 @@ def roi_correlation(table: pd.DataFrame) -> Figure:
     names = rois["name"].astype(str).tolist()
     numbered = names == rois["roi"].astype(str).tolist()
     width = float(np.clip(3.2 * len(rois) + 20, 85, 174))  # mm: one column to two of a journal
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MM, 55 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(width, 55) as figure:
         axes = figure.add_subplot()
         seaborn.barplot(
             table,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from mesodecode.base.files import in_words, natural
-from mesodecode.base.plots import MM, PALETTE, STYLE, markers
+from mesodecode.base.plots import PALETTE, letters, markers, new_figure
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import busiest_stretch
 from mesodecode.scores.quality_figure import STRETCH, shade_run
@@ -72,9 +70,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
     As Fig 1C and 1D of Ajioka et al. 2024. `cohort` has columns mouse, session, n_frames, n_run.
     """
     mice = sorted(cohort["mouse"].unique(), key=natural)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 70 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 70) as figure:
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.2))
         share = figure.add_subplot(grid[:, 0])
         for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
@@ -112,8 +108,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
         dff.set_xlabel(
             f"Time in session {example.session} of {in_words(example.mouse)} (s); run shaded"
         )
-        for axes, letter in ((share, "A"), (speed, "B")):
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(share, speed)
     return figure
 
 

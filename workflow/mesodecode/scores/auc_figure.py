@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import UserError, natural
-from mesodecode.base.plots import MM, STYLE, markers, mouse_legend, strip
+from mesodecode.base.plots import DASHED, markers, mouse_legend, new_figure, strip
 from mesodecode.scores.published_tests import TEST_NAMES
 from mesodecode.study.targets import RUN, Kind
 
@@ -48,9 +46,7 @@ def auc_by_decoder(
     slanted = 1.7 * max(map(len, decoders)) * len(decoders) > width - 20  # names would collide
     lines, columns = _legend_size(mice, width)
     height = 62 + 4 * len(brackets) + (16 if slanted else 0) + 3.5 * (lines - 1)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MM, height * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(width, height) as figure:
         axes = figure.add_subplot()
         for column, decoder in enumerate(decoders):
             strip(axes, column, auc[auc["decoder"] == decoder], mice)
@@ -63,7 +59,7 @@ def auc_by_decoder(
             axes.set_yticks(np.arange(np.ceil(bottom * 10), 11) / 10)
         axes.spines["left"].set_bounds(bottom, 1.0)
         axes.set_ylabel(f"Test {kind.axis}")
-        axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes.axhline(kind.chance, **DASHED)
         _decoder_axis(axes, decoders, auc["decoder"].value_counts(), slanted, kind.chance)
         mouse_legend(figure, mice, columns=columns if lines > 1 else None)
         if pairs:
@@ -91,9 +87,7 @@ def auc_by_setting(
     at = auc["decoder"].map(dict(zip(decoders, values, strict=True)))
     key = "allocation" if "allocation" in auc else "valid_mouse"
     pairs = _pairs(comparisons, decoders)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(100 * MM, 72 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(100, 72) as figure:
         axes = figure.add_subplot()
         for (mouse, _), rows in auc.assign(at=at).groupby(["test_mouse", key], sort=False):
             points = rows.sort_values("at")
@@ -117,7 +111,7 @@ def auc_by_setting(
         bottom = _below(auc["auc"])
         axes.set_ylim(bottom, 1.0 + (1.0 - bottom) * 0.03)
         if bottom < kind.chance:
-            axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+            axes.axhline(kind.chance, **DASHED)
         axes.set_ylabel(f"Test {kind.axis}")
         counts = _range(auc["decoder"].value_counts())
         axes.set_xticks(sorted(values))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import natural
-from mesodecode.base.plots import MM, STYLE, markers, mouse_legend
+from mesodecode.base.plots import DASHED, letters, markers, mouse_legend, new_figure
 from mesodecode.scores.calibration import METHODS
 
 LEVEL = 0.9  # of the prediction sets that are drawn
@@ -22,10 +20,7 @@ def page(table: pd.DataFrame, sets: pd.DataFrame) -> Figure:
     """Draw tables of `calibration.COLUMNS` and `calibration.SET_COLUMNS`."""
     decoders = list(table["decoder"].unique())
     mice = sorted(table["test_mouse"].unique(), key=natural)
-    with mpl.rc_context(STYLE):
-        height = 26 + 15 * len(decoders)
-        figure = Figure(figsize=(174 * MM, height * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 26 + 15 * len(decoders)) as figure:
         axes = figure.subplots(1, 4, sharey="row", width_ratios=(1.2, 1.2, 1, 1))
         for one, column, words in ((axes[0], "ece", "ECE"), (axes[1], "brier", "Brier score")):
             for index, decoder in enumerate(decoders):
@@ -39,13 +34,13 @@ def page(table: pd.DataFrame, sets: pd.DataFrame) -> Figure:
             for index, decoder in enumerate(decoders):
                 rows = chosen[chosen["decoder"] == decoder]
                 points(one, STEP * index + 1, rows, column, mice)
-        axes[2].axvline(LEVEL, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes[2].axvline(LEVEL, **DASHED)
         axes[2].set_xlabel(f"Coverage of {100 * LEVEL:.0f} % sets")
-        axes[3].axvline(1, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        axes[3].axvline(1, **DASHED)
         axes[3].set_xlabel("Mean states in a set")
         _names(axes[0], decoders)
-        for one, letter in zip(axes, "ABCD", strict=True):
-            one.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(*axes)
+        for one in axes:
             one.tick_params(axis="y", length=0)
             for index in range(1, len(decoders)):
                 one.axhline(STEP * index - 1.05, color="0.85", lw=0.6)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import natural
-from mesodecode.base.plots import MM, STYLE, mouse_legend, strip
+from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
 from mesodecode.scores.ceiling_gaps import ARMS
 from mesodecode.study.targets import Kind, kind_scored
 
@@ -33,9 +31,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     mice = sorted(rows["test_mouse"].unique(), key=natural)
     across = min(ROW, len(decoders))
     down = -(-len(decoders) // ROW)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(88 * across * MM, 60 * down * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(88 * across, 60 * down) as figure:
         panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
         for axes, decoder in zip(panels, decoders, strict=False):
             _panel(axes, decoder, rows[rows["decoder"] == decoder], mice, kind)
@@ -49,7 +45,7 @@ def draw(rows: pd.DataFrame) -> Figure:
 
 
 def _panel(axes: Axes, decoder: str, rows: pd.DataFrame, mice: list[str], kind: Kind) -> None:
-    axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(kind.chance, **DASHED)
     arms = [arm for arm in ARMS if (rows["arm"] == arm).any()]
     for x, arm in enumerate(arms):
         strip(axes, x, rows[rows["arm"] == arm], mice, kind.metric)

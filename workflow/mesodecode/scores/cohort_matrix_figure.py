@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import MM, STYLE, heat_map
+from mesodecode.base.plots import heat_map, new_figure
 from mesodecode.study.targets import kind_scored
 
 ACROSS = 3  # matrices side by side
@@ -21,11 +19,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     across = min(ACROSS, len(decoders))
     down = -(-len(decoders) // across)
     trained, tested = (list(rows[f"{role}_cohort"].unique()) for role in ("train", "test"))
-    height = (24 + 9 * len(trained)) * down
-    with mpl.rc_context(STYLE):
-        size = (PANEL * across * MM, height * MM)
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(PANEL * across, (24 + 9 * len(trained)) * down) as figure:
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for axes, decoder in zip(panels, decoders, strict=False):
             mine = rows[rows["decoder"] == decoder].set_index(["train_cohort", "test_cohort"])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import natural
-from mesodecode.base.plots import MM, STYLE, mouse_legend, strip
+from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
 from mesodecode.scores import multiverse
 from mesodecode.study.targets import kind_scored
 
@@ -17,14 +15,12 @@ def draw(rows: pd.DataFrame) -> Figure:
     """Draw a `multiverse.table`."""
     mice = sorted(rows["test_mouse"].unique(), key=natural)
     families, kind = list(rows["family"].unique()), kind_scored(rows.columns)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 62 * len(families) * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 62 * len(families)) as figure:
         panels = figure.subplots(len(families), 1, sharey=True, squeeze=False).ravel()
         for axes, family in zip(panels, families, strict=True):
             mine = rows[rows["family"] == family]
             names = multiverse.order(mine)
-            axes.axhline(kind.chance, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+            axes.axhline(kind.chance, **DASHED)
             for x, name in enumerate(names):
                 strip(axes, x, mine[mine["variant"] == name], mice, kind.metric)
             axes.set_xlim(-0.6, len(names) - 0.4)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import natural
-from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map, markers, mouse_legend, strip
+from mesodecode.base.plots import (
+    DASHED,
+    PALETTE,
+    heat_map,
+    letters,
+    markers,
+    mouse_legend,
+    new_figure,
+    strip,
+)
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.predictions import Predictions
 from mesodecode.recordings.recording import Recording
@@ -80,9 +87,7 @@ def page(table: pd.DataFrame, curves: pd.DataFrame, sessions: pd.DataFrame, trac
     `sessions` is that of `auc.session_table`.
     """
     mice = sorted(table["test_mouse"].unique(), key=natural)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, 205 * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 205) as figure:
         grid = figure.add_gridspec(5, 6, height_ratios=(1.15, 1.15, 1.0, 0.6, 0.42))
         a, b, c = (figure.add_subplot(grid[0, 2 * i : 2 * i + 2]) for i in range(3))
         d, e = figure.add_subplot(grid[1, :2]), figure.add_subplot(grid[1, 2:])
@@ -99,8 +104,7 @@ def page(table: pd.DataFrame, curves: pd.DataFrame, sessions: pd.DataFrame, trac
         for axes, curve in ((g, "onset"), (h, "offset")):
             errors(axes, curves, curve, mice)
         trace_over_speed(upper, lower, trace)
-        for axes, letter in zip((a, b, c, d, e, f, g, h, upper), "ABCDEFGHI", strict=True):
-            axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(a, b, c, d, e, f, g, h, upper)
         words = f"{len(table)} allocations, test mouse"
         mouse_legend(figure, mice, f"n = {words}")
     return figure
@@ -121,7 +125,7 @@ def roc(axes: Axes, curves: pd.DataFrame, table: pd.DataFrame, mice: Sequence[st
             _, low, high = mean_band(rows.to_numpy())
             axes.fill_between(x, low, high, color=grey, lw=0, alpha=0.8, label=label)
     axes.plot(x, each.mean(), **THICK, label=f"mean, AUC {table['auc'].mean():.3f}")
-    axes.plot([0, 1], [0, 1], color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.plot([0, 1], [0, 1], **DASHED)
     _unit(axes, "False-positive rate", "True-positive rate")
     axes.legend(loc="lower right", fontsize=5.5, frameon=False, handlelength=1.2)
 
@@ -135,7 +139,7 @@ def precision_recall(
     mean = chosen.groupby("x")["y"].mean()
     axes.plot(mean.index, mean, **THICK)
     share = table["n_run"] / table["n_frames"]
-    axes.axhline(share.mean(), color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(share.mean(), **DASHED)
     low, high = f"{share.min():.2f}", f"{share.max():.2f}"
     axes.annotate(
         f"share of run {low}" + f" to {high}" * (low != high),
@@ -160,7 +164,7 @@ def calibration(axes: Axes, curves: pd.DataFrame, mice: Sequence[str]) -> None:
     mean = weighted.groupby(filled["x"]).sum().divide(total, axis=0)
     axes.bar(total.index, total / total.sum(), width=1 / BINS, color="0.85", lw=0, zorder=0)
     axes.plot(mean["mean_probability"], mean["y"], **THICK, marker="o", ms=2.5)
-    axes.plot([0, 1], [0, 1], color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.plot([0, 1], [0, 1], **DASHED)
     _unit(axes, "Probability of run", "Share of run (bars: of frames)")
 
 
@@ -198,7 +202,7 @@ def by_session(axes: Axes, sessions: pd.DataFrame, mice: Sequence[str]) -> None:
                 axes.plot(span, [values.mean()] * 2, color="black", lw=0.9)
         ticks.append((x + (len(names) - 1) / 2, f"{mouse}\n({len(names)})"))
         x += len(names) + 0.8
-    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(0.5, **DASHED)
     axes.set_xlim(-0.9, x - 0.9)
     axes.set_ylim(bottom, 1.01)
     axes.set_xticks(*zip(*ticks, strict=True))
@@ -213,7 +217,7 @@ def accuracy(axes: Axes, table: pd.DataFrame, mice: Sequence[str]) -> None:
     for x, name in enumerate([*names, *(f"balanced_{name}" for name in names)]):
         if table[name].notna().any():
             strip(axes, x, table, mice, name)
-    axes.axhline(0.5, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.axhline(0.5, **DASHED)
     axes.set_xticks(range(4), ["0.5", "valid.", "0.5", "valid."])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.5, 3.6)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mesodecode.base.plots import MM, PALETTE, STYLE
+from mesodecode.base.plots import DASHED, PALETTE, new_figure
 
 
 def reproduction_figure(table: pd.DataFrame) -> Figure:
@@ -18,9 +16,7 @@ def reproduction_figure(table: pd.DataFrame) -> Figure:
     `table` has `reproduction.COLUMNS`.
     """
     y = np.arange(len(table))[::-1]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, (28 + 6 * len(table)) * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 28 + 6 * len(table)) as figure:
         auc, difference = figure.subplots(1, 2, sharey=True)
         look = {"ms": 3.5, "elinewidth": 0.8, "capsize": 1.8, "capthick": 0.8}
         # Not seaborn's pointplot: it would make means, SDs and intervals anew; the table has them.
@@ -40,7 +36,7 @@ def reproduction_figure(table: pd.DataFrame) -> Figure:
         ]
         difference.errorbar(table["difference"], y, xerr=widths, fmt="o", color="black", **look)
         difference.xaxis.set_major_locator(MaxNLocator(5))
-        difference.axvline(0, color="0.45", lw=0.6, ls=(0, (4, 3)), zorder=0)
+        difference.axvline(0, **DASHED)
         names = [
             f"{row.decoder} (n = {row.n})\n{row.published} (n = {row.published_n:.0f})"
             for row in table.itertuples()

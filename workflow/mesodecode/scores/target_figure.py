@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mesodecode.base.metrics import r2
-from mesodecode.base.plots import MM, PALETTE, STYLE, heat_map
+from mesodecode.base.plots import PALETTE, heat_map, new_figure
 from mesodecode.decoders.predictions import Predictions
 
 FULL = {"vmin": 0, "vmax": 1}  # shares are of one colour in all panels
@@ -23,8 +22,7 @@ def traces(items: Sequence[Predictions]) -> Figure:
     """Draw, a panel a decoder, the trace and its prediction in the test session of median R²."""
     unit = items[0].target.unit
     label = items[0].target.name + (f" ({unit})" if unit else "")
-    with mpl.rc_context(STYLE):
-        figure, panels = _panels(len(items), 1, 174, 32)
+    with _panels(len(items), 1, 174, 32) as (figure, panels):
         for axes, item in zip(panels, items, strict=True):
             name, (start, stop) = typical(item)
             one = item.sessions[name]
@@ -59,10 +57,9 @@ def confusion(tables: Mapping[str, pd.DataFrame], states: Sequence[str]) -> Figu
 
     `tables`: decoder -> its rows of `target_tables.CONFUSION`; the mean over allocations.
     """
-    with mpl.rc_context(STYLE):
-        columns = min(3, len(tables))
-        rows = -(-len(tables) // columns)
-        figure, panels = _panels(rows, columns, 58 * columns, 52)
+    columns = min(3, len(tables))
+    rows = -(-len(tables) // columns)
+    with _panels(rows, columns, 58 * columns, 52) as (figure, panels):
         for axes, (decoder, table) in zip(panels, tables.items(), strict=False):
             means = table.groupby(["state", "predicted"])["share"].mean().unstack()
             means = means.reindex(index=states, columns=states)
@@ -89,8 +86,10 @@ def caption(items: Sequence[Predictions], n_allocations: int) -> str:
     )
 
 
-def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure `width` mm wide with panels `height` mm high."""
-    figure = Figure(figsize=(width * MM, (height * rows + 8) * MM), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+@contextmanager
+def _panels(
+    rows: int, columns: int, width: float, height: float
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Yield a figure `width` mm wide with panels `height` mm high."""
+    with new_figure(width, height * rows + 8) as figure:
+        yield figure, list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.base.plots import MM, STYLE, heat_map
+from mesodecode.base.plots import heat_map, letters, new_figure
 
 # Panel: column, title, colour map and its limits, so wide that black numbers are read on all.
 PANELS = {
@@ -29,9 +27,7 @@ def page(table: pd.DataFrame) -> Figure:
     by = table.set_index(["decoder", "study"])
     labels = [f"{one} ({_protocol(table, one)})" for one in decoders]
     rows = len(decoders)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(174 * MM, (2 * (6 * rows + 14) + 24) * MM), layout="constrained")
-        FigureCanvasAgg(figure)
+    with new_figure(174, 2 * (6 * rows + 14) + 24) as figure:
         axes = figure.subplots(2, 2, sharex=True, sharey=True)
         for axis, (column, (title, colours, low, high)) in zip(
             axes.flat, PANELS.items(), strict=False
@@ -58,8 +54,8 @@ def page(table: pd.DataFrame) -> Figure:
             title_fontsize=6,
             handlelength=1.0,
         )
-        for axis, letter in zip(axes.flat, "ABCD", strict=True):
-            axis.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+        letters(*axes.flat)
+        for axis in axes.flat:
             axis.set_yticklabels(labels)
             axis.set_xticklabels([s.partition("_")[2] or s for s in studies], rotation=40)
             for label in axis.get_xticklabels():
