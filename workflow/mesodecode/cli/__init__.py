@@ -1,8 +1,9 @@
 """The `mesodecode` command: one verb a stage, each a line that can be typed by hand.
 
-A verb is a module of this package with `HELP`, `add_arguments(parser)` and `run(args)`. Heavy
-imports belong inside `run`, so that `mesodecode --help` answers at once. The help lists verbs by
-room, those that only the workflow calls last.
+A verb is a module of this package with `HELP`, `add_arguments(parser)`, which adds its flags, and
+`run(args)`, which does what the module's own docstring says. Heavy imports belong inside `run`, so
+that `mesodecode --help` answers at once. The help lists verbs by room, those that only the workflow
+calls last.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ HELP = "AUCs of controls + of decoders → could it be no neurons? (table, figur
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     tables = "tables of `mesodecode decode-controls`, of all allocations"
     parser.add_argument("--controls", nargs="+", required=True, metavar="FILE", help=tables)
     options.add_auc(parser)
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     import pandas as pd
 
     from mesodecode.base import plots

@@ -19,7 +19,6 @@ HELP = "recordings of a mouse → signals that are none of neurons"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_recordings(parser, "recordings of a mouse")
     for flag, words in (
         ("--brain-mask", "above 0 on the brain, or the truth (.h5) of a simulated session"),
@@ -37,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.confounds import signals
     from mesodecode.recordings.recording import read_recordings

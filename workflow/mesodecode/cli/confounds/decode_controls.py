@@ -19,7 +19,6 @@ HELP = "control signals → AUCs of decoders of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     files = "files of `mesodecode control-signals`"
     add("--signals", type=Path, nargs="+", required=True, metavar="FILE", help=files)
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import write_table
     from mesodecode.confounds import controls, signals

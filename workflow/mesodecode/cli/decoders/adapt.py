@@ -23,7 +23,6 @@ HELP = "apply a decoder with other use of the test mouse (normalisation, statist
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "model of train-cnn, finetune, train-rnn, train-roi (.pt), fit-linear (.npz), fit-roi"
     add("--weights", type=Path, required=True, help=f"{words} (.joblib)")
@@ -43,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.decoders.adapt import adapted
     from mesodecode.decoders.applied import load

@@ -20,7 +20,6 @@ HELP = "all epochs + validation mice passed through them → weights and predict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--trained", type=Path, required=True, metavar="FILE", help="of a training without --valid")
     _passing.add_passed(parser)
@@ -37,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.decoders.choose import kept
 

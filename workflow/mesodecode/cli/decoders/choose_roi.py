@@ -16,7 +16,6 @@ HELP = "decoders of stack-roi → that of one allocation, and its test predictio
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--stack", type=Path, required=True, metavar="FILE", help="what stack-roi wrote (.pt)")
     add("--train-mice", nargs="+", required=True, metavar="MOUSE", help="the set of training mice")
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import roi_rnn, roi_stack
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import write_roles

@@ -15,7 +15,6 @@ HELP = "recordings → ROIs that some of them lack"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_recordings(parser, "recordings of all mice, or lists (.txt) of them")
     parser.add_argument("--rois", type=int, nargs="*", default=[], help="of these (default: all)")
     parser.add_argument("--normalise", default="minmax", help="of the decoder (default: minmax)")
@@ -23,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     import json
 
     from mesodecode.base.files import atomic_path

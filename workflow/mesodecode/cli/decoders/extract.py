@@ -21,7 +21,6 @@ HELP = "recordings + CNN weights → features of every frame"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     cnn = parser.add_mutually_exclusive_group(required=True)
     cnn.add_argument("--weights", type=Path, metavar="FILE", help="weights of `train-cnn`")
     words = "what `train-cnn --all-epochs` made of training mice alone"
@@ -34,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.extraction import extract
     from mesodecode.decoders.weights import load_epochs, load_trained

@@ -15,13 +15,11 @@ HELP = "timm's ImageNet weights → a file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument("--backbone", required=True, help="name of a timm model")
     parser.add_argument("--out", type=Path, required=True, help="weights to write (.pt)")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import backbones
     from mesodecode.study import schema
 

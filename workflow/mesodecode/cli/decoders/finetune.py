@@ -26,7 +26,6 @@ HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "weights of `train-cnn` on the same mice; with --all-epochs its --all-epochs"
     add("--start", type=Path, required=True, metavar="FILE", help=words)
@@ -49,7 +48,6 @@ def starts_of(args: argparse.Namespace) -> dict[int | None, Trained]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device

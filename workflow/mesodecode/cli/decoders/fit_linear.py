@@ -18,7 +18,6 @@ HELP = "recordings → linear baseline and its test predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     more = "; what is fitted does not depend on them"
     optional = ["valid", "test"]
@@ -35,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.decoders import linear
     from mesodecode.decoders.validation import write_roles

@@ -18,7 +18,6 @@ HELP = "ROI signals → classical decoder and its test predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _roi_inputs.add_arguments(parser)
     parser.add_argument("--out", type=Path, help="fitted model to write (.joblib)")
     _alone.add_argument(parser, "--alone", "fitted model (.joblib)")
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.roi_classical import Fitted, fit_classical, predict_classical
     from mesodecode.decoders.validation import write_roles
     from mesodecode.recordings.recording import frames_of

@@ -24,7 +24,6 @@ HELP = "recordings → predictions of a session, after training on other session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--arm", required=True, help="own or others_equal; own_near, others_far, … (ceilings)")
     options.add_recordings(parser, "recordings to train on", "--train")
@@ -41,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.decoders import one_step
     from mesodecode.decoders.device import resolve_device

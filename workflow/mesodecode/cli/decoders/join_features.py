@@ -18,7 +18,6 @@ HELP = "features of mice → those of an allocation, under the epoch that it cho
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "of `mesodecode extract --trained`, a file a mouse"
     add("--features", type=Path, nargs="+", required=True, metavar="FILE", help=words)
@@ -30,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.feature_files import link
 
     link(args.features, _alone.epoch_of(args.epoch, "--epoch"), args.seen, args.out)

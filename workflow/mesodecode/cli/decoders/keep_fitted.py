@@ -16,7 +16,6 @@ HELP = "fitted model + mice passed through it → model and predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     words = "of `fit-linear --alone` or `fit-roi --alone`"
     parser.add_argument("--trained", type=Path, required=True, metavar="FILE", help=words)
     _passing.add_passed(parser)
@@ -24,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from dataclasses import replace
 
     from mesodecode.decoders import fitted_files

@@ -18,7 +18,6 @@ HELP = "draw loss and AUC by epoch (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="folder of the decoders")
     add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders in the folder")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write both files of every decoder."""
     from mesodecode.base import plots
     from mesodecode.base.tables import read_table
     from mesodecode.decoders import loss_figure

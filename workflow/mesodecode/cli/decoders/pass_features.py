@@ -18,7 +18,6 @@ HELP = "all epochs of a decoder of features + a mouse's features → what each m
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "what `mesodecode train-rnn --all-epochs` made of training mice alone"
     add("--trained", type=Path, required=True, metavar="FILE", help=words)
@@ -29,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.feature_files import read_features

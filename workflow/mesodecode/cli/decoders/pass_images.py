@@ -19,13 +19,11 @@ HELP = "all epochs of a network of images + a mouse's recordings → what each m
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _passing.add_arguments(parser, "train-cnn` or `finetune --all-epochs")
     options.add_compute(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import Images, ImageWindows
     from mesodecode.decoders.pass_mice import pass_sessions

@@ -14,12 +14,10 @@ HELP = "linear baseline + a mouse's recordings → what it makes of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _passing.add_arguments(parser, "fit-linear --alone")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import fitted_files, passed
 
     fitted = fitted_files.load(args.trained)

@@ -15,13 +15,11 @@ HELP = "all epochs of an ROI decoder + a mouse's recordings → what each makes 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _passing.add_arguments(parser, "train-roi --all-epochs` or `fit-roi --alone")
     options.add_compute(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import pass_mice, roi_rnn
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_epochs

@@ -19,7 +19,6 @@ HELP = "weights + recordings or features → test predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
     inputs = parser.add_mutually_exclusive_group(required=True)
@@ -44,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError
     from mesodecode.decoders import predict
     from mesodecode.decoders.device import resolve_device

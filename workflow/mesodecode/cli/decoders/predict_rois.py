@@ -18,7 +18,6 @@ HELP = "weights of train-roi + recordings → test predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument("--weights", type=Path, required=True, help="weights of train-roi")
     options.add_recordings(parser, "recordings of the test mice, and of those of --validation")
     parser.add_argument("--decoder", required=True, help="name of the decoder in tables")
@@ -29,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import roi_rnn
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import allocated, write_roles

@@ -19,7 +19,6 @@ HELP = "ROI signals → recurrent decoders of many sets of training mice at once
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     options.add_recordings(parser, "recordings of the training mice, or lists (.txt) of them")
     add("--sets", nargs="+", required=True, metavar="MOUSE+MOUSE", help="sets of training mice")
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import roi_stack
     from mesodecode.decoders.device import resolve_device
     from mesodecode.recordings.recording import frames_of, read_recordings, target_of

@@ -18,7 +18,6 @@ HELP = "recordings → weights of a CNN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_roles(parser, optional=["valid"], train="", valid=", which choose the epoch")
     _training.add_arguments(parser)
     _training.add_feed(parser)
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import file_of, sha256
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device

@@ -25,7 +25,6 @@ HELP = "features → weights of a recurrent decoder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "of `mesodecode extract` or `join-features`; with --all-epochs a file a training mouse"
     add("--features", type=Path, nargs="+", required=True, metavar="FILE", help=words)
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device

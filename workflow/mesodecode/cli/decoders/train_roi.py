@@ -17,7 +17,6 @@ HELP = "ROI signals → recurrent decoder and its test predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _roi_inputs.add_arguments(parser)
     _training.add_arguments(parser)
     options.add_tuned(parser)
@@ -25,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders import roi_rnn
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.objectives import trained_on

@@ -20,7 +20,6 @@ HELP = "config + recordings → a decoder's best settings for test mice not read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
     add("--decoder", required=True, help="decoder of the config that has a line in `tune:`")
@@ -40,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.base.tables import write_table
     from mesodecode.cli.decoders._training import fingerprint

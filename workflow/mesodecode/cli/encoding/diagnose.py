@@ -18,7 +18,6 @@ HELP = "why does an encoding network not learn? checks and a conclusion"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _data.add_network(parser)
     add = parser.add_argument
     add("--history", type=Path, help="epochs of the network's training, if it was trained (TSV)")
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the four tables and say what is at fault."""
     from mesodecode.base.tables import read_table, write_table
     from mesodecode.encoding.columns import HISTORY
     from mesodecode.encoding.diagnose import diagnose

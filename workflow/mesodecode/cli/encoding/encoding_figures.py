@@ -13,7 +13,6 @@ HELP = "draw a figure of an encoding study (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--kind", choices=["scores", "loss", "sweep", "diagnosis"], required=True, help="which")
     add("--tables", type=Path, nargs="+", required=True, help="what is drawn (TSV), as said above")
@@ -22,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draw the figure."""
     import pandas as pd
 
     from mesodecode.base.plots import save

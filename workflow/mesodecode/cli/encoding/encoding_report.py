@@ -10,7 +10,6 @@ HELP = "write the HTML report of an encoding study"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="resolved config (JSON)")
     add("--summary", type=Path, required=True, help="summary of `mesodecode score-encoding`")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the report."""
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.base.tables import read_table
     from mesodecode.encoding import columns as column_names

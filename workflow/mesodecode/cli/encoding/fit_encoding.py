@@ -19,7 +19,6 @@ HELP = "responses → baseline or ridge, and its predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _data.add_arguments(parser, one_fold=False)
     add = parser.add_argument
     add("--name", default="model", help="name of the model in tables (default: model)")
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.encoding.linear import fit_predict
     from mesodecode.encoding.study import make_folds
 

@@ -21,7 +21,6 @@ HELP = "traces and presentations → one response a presentation"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--file", type=Path, required=True, help="NWB or HDF5 file, or folder of NPY files")
     add("--events", type=Path, help=".npz (ev) or .npy file of events, neurons x samples")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.encoding import readers, responses
     from mesodecode.running.fingerprints import Watched
 

@@ -13,7 +13,6 @@ HELP = "predictions of encoding models → tables of scores"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--predictions", type=Path, required=True, metavar="FOLDER", help="folder of the models")
     add("--models", nargs="+", required=True, metavar="NAME", help="models in the folder")
@@ -30,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the three tables."""
     import numpy as np
     import pandas as pd
 

@@ -18,7 +18,6 @@ HELP = "make a simulated session of neurons that see images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--session", required=True, metavar="NAME", help="name of the files")
     parser.add_argument(
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the session and its truth."""
     from mesodecode.encoding import simulate
 
     settings = options.settings_of(args, "encoding_simulate")

@@ -18,7 +18,6 @@ HELP = "train a network with many settings (a part of a sweep)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _data.add_network(parser)
     add = parser.add_argument
     add("--learning-rates", type=float, nargs="+", required=True, help="learning rates")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import UserError, sha256
     from mesodecode.base.tables import write_table
     from mesodecode.encoding import sweep

@@ -15,7 +15,6 @@ HELP = "responses → weights of an encoding network, and its predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _data.add_network(parser)
     add = parser.add_argument
     add("--name", default="model", help="name of the model in tables (default: model)")
@@ -33,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     import torch
 
     from mesodecode.base.files import atomic_path, sha256

@@ -20,7 +20,6 @@ HELP = "image decoder + test recordings → AUC lost by hiding areas"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add(
         "--weights",
@@ -50,7 +49,6 @@ def _block(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.tables import write_table
     from mesodecode.decoders.device import resolve_device
     from mesodecode.explain import cutout_scores

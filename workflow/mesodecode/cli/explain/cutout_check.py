@@ -22,7 +22,6 @@ HELP = "image decoder + test recordings → what its cut-out map is checked by"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _checks.add_arguments(parser, "cutout")
     words = "as of `mesodecode cutout`"
     parser.add_argument("--cnn", type=Path, metavar="FILE", help=words)
@@ -30,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.device import resolve_device
     from mesodecode.explain import cutout_scores, map_check, maps
     from mesodecode.explain.cutout_masks import masks_of

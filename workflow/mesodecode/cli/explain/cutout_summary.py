@@ -21,7 +21,6 @@ HELP = "cut-out scores of allocations → importance of each area (tables, figur
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "all tables of `mesodecode cutout`, or a list (.txt) of them"
     add("--scores", type=Path, nargs="+", required=True, metavar="FILE", help=words)
@@ -37,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write tables and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import cutout_figure, cutout_masks, cutout_tables, maps

@@ -19,7 +19,6 @@ HELP = "cut-out scores by image of the window → when areas matter (table, figu
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "all tables of `mesodecode cutout`, or a list (.txt) of them"
     add("--scores", type=Path, nargs="+", required=True, metavar="FILE", help=words)
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import cutout_masks, cutout_tables, cutout_times_figure, maps

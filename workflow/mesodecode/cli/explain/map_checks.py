@@ -18,7 +18,6 @@ HELP = "maps + their checks → verdicts: is the map right? (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
@@ -37,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import check_files, checks_figure, map_verdicts, maps

@@ -21,7 +21,6 @@ HELP = "maps of allocations → interval of each area over mice (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
@@ -33,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import map_mice, map_mice_figure, maps

@@ -20,7 +20,6 @@ HELP = "ROI decoder + test recordings → mean |SHAP| (frames × ROIs)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-roi")
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_trained
     from mesodecode.explain.shap_maps import shap_map

@@ -21,14 +21,12 @@ HELP = "ROI decoder + test recordings → what its SHAP map is checked by"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     _checks.add_arguments(parser, "shap")
     words = "recordings of the training mice, as of `mesodecode shap`"
     options.add_recordings(parser, words, "--background-recordings", required=False)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_trained
     from mesodecode.explain import map_check

@@ -24,7 +24,6 @@ HELP = "image decoder + test recordings → SHAP values (frames × pixels), figu
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "weights of train-cnn, finetune or train-rnn"
     add("--weights", type=Path, required=True, metavar="FILE", help=words)
@@ -46,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.decoders.applied import load

@@ -28,7 +28,6 @@ HELP = "SHAP maps of allocations → importance of each ROI (tables, figures)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "files of `mesodecode shap`, or a list (.txt) of them"
     add("--maps", type=Path, nargs="+", required=True, metavar="FILE", help=words)
@@ -46,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write tables and figures."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import map_measures, shap_figure, shap_files, shap_maps

@@ -21,7 +21,6 @@ HELP = "importance of allocations → left against right (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     sources = parser.add_mutually_exclusive_group(required=True)
     sources.add_argument("--sessions", type=Path, help="table of sessions of cutout-summary")
@@ -41,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.explain import sides, sides_figure

@@ -17,7 +17,6 @@ HELP = "results of a study → RO-Crate (JSON-LD with hashes)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--study", type=Path, required=True, metavar="FOLDER", help="results/{study}")
     words = "under which you publish it: SPDX identifier, such as CC-BY-4.0, or URL"
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the metadata; print where, and how many files it lists."""
     import json
 
     from mesodecode.base.files import UserError, atomic_path

@@ -23,7 +23,6 @@ HELP = "states, speed, ROI signals and predictions → NWB files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, metavar="FILE", help="the study (YAML or JSON)")
     options.add_folder(parser, "--recordings", "FOLDER/{session}.h5")
@@ -40,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the files."""
     from mesodecode.base.progress import Progress
     from mesodecode.decoders import predictions
     from mesodecode.export import nwb_export

@@ -17,7 +17,6 @@ HELP = "tables as LaTeX, Markdown or CSV, for a manuscript"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("files", type=Path, nargs="*", metavar="FILE", help="tables (TSV or CSV)")
     add("--study", type=Path, metavar="FOLDER", help="all tables of results/{study}")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print or write the tables."""
     from mesodecode.base.files import UserError, atomic_path, natural
     from mesodecode.export import manuscript
 

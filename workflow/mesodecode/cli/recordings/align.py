@@ -26,7 +26,6 @@ HELP = "landmarks and an atlas → its areas in each session"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     options.add_measures(parser)
     add(
@@ -53,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Align every session."""
     import sys
 
     from mesodecode.base import plots

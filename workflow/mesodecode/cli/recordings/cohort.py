@@ -13,13 +13,11 @@ HELP = "recordings → table of sessions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_recordings(parser, "recordings, or lists (.txt) of them")
     options.add_out(parser, "TSV to write")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     import csv
 
     from mesodecode.base.files import atomic_path

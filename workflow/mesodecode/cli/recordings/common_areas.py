@@ -13,7 +13,6 @@ HELP = "recordings → the areas that all of them have"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--recordings", nargs="+", required=True, help="recordings of `mesodecode preprocess`")
     add(
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the list."""
     from mesodecode.base.files import atomic_path
     from mesodecode.recordings.harmonise import common_areas
 

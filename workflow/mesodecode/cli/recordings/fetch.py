@@ -17,7 +17,6 @@ HELP = "a public record (Zenodo, DANDI) → its files, checked"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add(
         "source",
@@ -39,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.recordings.fetch import MB, fetch, fetch_parts, record_files
 
     files = record_files(args.source, args.only, args.site)

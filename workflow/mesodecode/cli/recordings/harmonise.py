@@ -15,7 +15,6 @@ HELP = "a recording → the same at another frame rate, with areas by name"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--recording", type=Path, required=True, help="recording of `mesodecode preprocess`")
     add("--frame-rate", type=float, help="frames/s, at most its own (default: its own)")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the recording."""
     from mesodecode.base.files import UserError
     from mesodecode.recordings.harmonise import harmonise
 

@@ -20,7 +20,6 @@ HELP = "recordings → quality control: table and figures"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_measures(parser)
     options.add_out(parser, "TSV to write", "--table")
     parser.add_argument(
@@ -30,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figures."""
     import pandas as pd
 
     from mesodecode.base import plots

@@ -17,7 +17,6 @@ HELP = "ROI signals → correlation with run/rest by session (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_recordings(parser, "recordings, or lists (.txt) of them")
     parser.add_argument(
         "--baseline",
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import write_table

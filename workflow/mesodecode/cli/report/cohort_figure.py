@@ -17,7 +17,6 @@ HELP = "draw the cohort: share of run, an example session (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     words = "table of `mesodecode cohort`"
     parser.add_argument("--cohort", required=True, metavar="FILE", help=words)
     options.add_folder(parser, "--recordings", "FOLDER/{session}.h5 of the example")
@@ -25,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write both files."""
     from mesodecode.base import plots
     from mesodecode.base.tables import read_table
     from mesodecode.recordings.recording import read_recording

@@ -10,7 +10,6 @@ HELP = "write the HTML report of a study"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add = parser.add_argument
     add("--config", required=True, metavar="FILE", help="resolved config (JSON)")
     add(
@@ -34,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the report."""
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.report import given, references, report, section_words
 

@@ -18,7 +18,6 @@ HELP = "score predictions: AUC and accuracy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     parser.add_argument(
         "--predictions",
         nargs="+",
@@ -33,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write both tables."""
     import pandas as pd
 
     from mesodecode.base.files import UserError

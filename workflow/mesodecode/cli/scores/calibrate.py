@@ -20,7 +20,6 @@ HELP = "predictions → calibration before and after, prediction sets (tables, f
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     words = "decoders to calibrate"
     parser.add_argument("--decoders", nargs="+", required=True, metavar="NAME", help=words)
     options.add_predictions(parser)
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write tables and figure."""
     import pandas as pd
 
     from mesodecode.base import plots

@@ -20,7 +20,6 @@ HELP = "held-out sessions + AUCs → ceilings of decoders, gaps (tables, figure)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
     options.add_folder(parser, "--held-out", "FOLDER/{decoder}/{split}.h5 of `hold-out`")
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write tables and figure."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table, write_table

@@ -22,7 +22,6 @@ HELP = "compare decoders with permuted labels"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     options.add_auc(parser)
     parser.add_argument(
         "--null",
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     import pandas as pd
 
     from mesodecode.base.files import UserError

@@ -20,7 +20,6 @@ HELP = "AUCs → cohort by cohort, what is lost between them (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
     add("--auc", required=True, metavar="FILE", help="AUCs of allocations, of `mesodecode auc`")
@@ -29,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table and the figure."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_scores, write_table

@@ -20,7 +20,6 @@ HELP = "test AUCs between groups (rank-sum, Holm)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add_groups(parser)
     parser.add_argument("--within", metavar="COLUMN", help="column of the Holm families")
     parser.add_argument("--name", default="all", help="family name without --within (default: all)")
@@ -84,7 +83,6 @@ def check_protocols(table: pd.DataFrame, by: str, only: Sequence[str] | None, ac
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table of comparisons."""
     import pandas as pd
 
     from mesodecode.base.files import UserError

@@ -18,7 +18,6 @@ HELP = "draw AUC by decoder (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     options.add_auc(parser, "CSV or TSV with columns auc, test_mouse")
     options.add_metric(parser)
     parser.add_argument(
@@ -41,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write both files."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_scores, read_table

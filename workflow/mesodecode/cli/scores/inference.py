@@ -21,7 +21,6 @@ HELP = "compare decoders with mice as the unit, beside the published test"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add_groups(parser)
     parser.add_argument("--sessions", metavar="FILE", help="the same, a row a test session")
     parser.add_argument("--name", default="all", help="name of the family (default: all)")
@@ -29,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_scores, write_table
     from mesodecode.scores.paired_tests import infer

@@ -20,7 +20,6 @@ HELP = "say which difference of AUC how many mice can show"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add = parser.add_argument
     options.add_auc(parser, "CSV or TSV with columns auc and test_mouse, or mouse")
     add("--by", metavar="COLUMN", help="column of what is compared (default: decoder)")
@@ -40,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table, write_table
     from mesodecode.scores.mouse_power import FEWEST, smallest_differences

@@ -25,7 +25,6 @@ HELP = "predictions of a decoder → thresholds, calibration, errors by time (ta
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     parser.add_argument("--decoder", required=True, metavar="NAME", help="decoder to score")
     options.add_predictions(parser)
     words = "the same of validation mice (without it: no threshold but 0.5)"
@@ -37,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write tables and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import read_table, write_table
     from mesodecode.decoders import predictions

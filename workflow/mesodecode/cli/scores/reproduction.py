@@ -19,7 +19,6 @@ HELP = "AUCs of a run against the published ones (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add = parser.add_argument
     options.add_auc(parser)
     add("--cohort", required=True, metavar="FILE", help="table of `mesodecode cohort`")
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import read_table, write_table

@@ -20,7 +20,6 @@ HELP = "score predictions of a trace (R²) or of named states (macro AUC)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     add = parser.add_argument
     words = "predictions files (HDF5), or one folder"
     add("--predictions", nargs="+", required=True, metavar="PATH", help=words)
@@ -35,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write tables and figure."""
     import pandas as pd
 
     from mesodecode.base import plots

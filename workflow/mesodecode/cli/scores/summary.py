@@ -11,13 +11,11 @@ HELP = "print the AUC of each decoder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's flags."""
     options.add_auc(parser)
     parser.add_argument("--report", metavar="FILE", help="report whose path is printed below")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the table."""
     from mesodecode.base.tables import read_table
     from mesodecode.scores.published_tests import summary
 

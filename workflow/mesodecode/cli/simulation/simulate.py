@@ -23,7 +23,6 @@ HELP = "make simulated recordings with a known truth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--mice", type=int, metavar="N", help="mice of the cohort (default: 5)")
     parser.add_argument("--sessions", type=int, metavar="N", help="sessions a mouse (default: 2)")
@@ -37,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the sessions that `args` ask for, one after the other."""
     from tqdm import tqdm
 
     from mesodecode.simulation import simulate

@@ -12,13 +12,11 @@ HELP = "config → table of allocations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument("--config", type=Path, required=True, help="config of the study")
     parser.add_argument("--out", type=Path, required=True, help="TSV to write")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.base.files import atomic_path
     from mesodecode.study import study as studies
 

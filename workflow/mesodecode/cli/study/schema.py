@@ -18,12 +18,10 @@ HELP = "schema of configs, by which editors complete them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     options.add_out(parser, "schema to write (.json)")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the schema."""
     from mesodecode.study import editor_schema
 
     editor_schema.write(args.out)

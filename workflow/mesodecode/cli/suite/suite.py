@@ -21,7 +21,6 @@ HELP = "studies of simulated mice → the ground-truth benchmark (table, figure)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add(
         "--studies",
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
     from mesodecode.suite import suite, suite_figure
