@@ -87,7 +87,7 @@ def tables_of(config: Mapping[str, Any], rng: np.random.Generator) -> dict[str, 
         "quality": (table, quality.COLUMNS, {}),
         "calibration": (by_method, calibration.COLUMNS, {}),
         "prediction_sets": (table, calibration.SET_COLUMNS, {"level": 0.9}),
-        "shift": (by_session, shift.COLUMNS, {"verdict": "shifted", "why": "darker; turned"}),
+        "shift": (by_session, shift.columns_of(), {"verdict": "shifted", "why": "darker; turned"}),
         "qc": (of_mice, qc.COLUMNS, {"check": "drift", "verdict": "pass", "words": "0.1 px"}),
     }
     for name, (part, columns, fixed) in filled.items():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from make import demo, plan, run_study
+from mesodecode.study.targets import kind_named as target_kind
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 MICE = ("m1", "m2", "m3")
@@ -96,6 +97,11 @@ def test_planted_truth_is_found_in_mice_never_seen_and_told_in_the_report(study)
         confusion = pd.read_csv(results / "tables/confusion.tsv", sep="\t")
         assert len(confusion) == 9 * len(table)
     assert not (results / "tables/auc.tsv").exists()
+    shift = pd.read_csv(results / "tables/shift.tsv", sep="\t")
+    own = [*target_kind(target).scores, *(["far"] if metric == "r2" else ["energy"])]
+    assert len(shift) == len(sessions) and shift[own].notna().all(axis=None)
+    assert shift["why"].str.contains("2 other mice are too few to predict a").all()
+    assert 'id="shift"' in report
     for name in tiny(target)["importance"]:
         checks = pd.read_csv(results / f"tables/importance_{name}_checks.tsv", sep="\t")
         found = checks.set_index("check")["value"]

@@ -21,6 +21,7 @@ from mesodecode.live.watch import Watch, known_of
 from mesodecode.recordings.recording import read_recording
 from mesodecode.shift import distances
 from mesodecode.study import schema
+from mesodecode.study.targets import RUN
 
 LIMITS = schema.defaults("live") | {"watched_over": 2.0}
 
@@ -211,7 +212,7 @@ def test_mice_are_as_far_apart_as_each_is_from_all_others_on_average():
             *(np.concatenate([one[i] for i in others]) for one in (rows, labels))
         )
         each.append(distances.mahalanobis(space, np.concatenate([rows[i] for i in own])))
-    assert watching._apart(rows, labels, mice) == pytest.approx(np.mean(each))
+    assert watching._apart(rows, labels, mice, RUN.kind) == pytest.approx(np.mean(each))
     assert max(each) > 1.1 * np.mean(each)
     assert watching._apart(rows[:1], labels[:1], mice[:1]) == 1
 

@@ -104,8 +104,8 @@ def test_first_page_names_flags_and_shifted_sessions_of_the_best_decoder(study):
     checks = pd.DataFrame([("seeds", "flag", 0.1, "Alone."), ("deletion", "pass", 1.0, "Good.")])
     checks.columns = ["check", "verdict", "value", "sentence"]
     write_table(checks, study / "importance_shap_checks.tsv")
-    words = {name: "x" for name in shift.COLUMNS if name not in shift.NUMBERS}
-    table = pd.DataFrame([dict.fromkeys(shift.COLUMNS, 1.0) | words for _ in range(6)])
+    words = {name: "x" for name in shift.columns_of() if name not in shift.numbers_of()}
+    table = pd.DataFrame([dict.fromkeys(shift.columns_of(), 1.0) | words for _ in range(6)])
     table["decoder"] = ["cnn", "cnn", "roi_gru", "roi_gru", "roi_gru", "roi_gru"]
     table["test_mouse"] = table["session"] = list("121123")  # two allocations test mouse 1
     table["verdict"] = ["unusable"] * 2 + ["in distribution", "shifted", *["in distribution"] * 2]

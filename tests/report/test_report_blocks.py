@@ -265,14 +265,14 @@ def test_sessions_of_each_verdict_are_counted_by_mouse():
 
 
 def test_the_report_says_what_predictions_of_auc_were_worth(study):
-    words = {name: "x" for name in shift.COLUMNS if name not in shift.NUMBERS}
-    table = pd.DataFrame([dict.fromkeys(shift.COLUMNS, 1.0) | words for _ in MICE])
+    words = {name: "x" for name in shift.columns_of() if name not in shift.numbers_of()}
+    table = pd.DataFrame([dict.fromkeys(shift.columns_of(), 1.0) | words for _ in MICE])
     auc = np.linspace(0.5, 0.9, len(MICE))
     table = table.assign(decoder="<cnn>", test_mouse=list(MICE), verdict="shifted", auc=auc)
     table = table.assign(predicted_auc=auc + 0.05, others_auc=0.7)
     write_table(table, study / "shift.tsv")
     page = write_report(study, "shift.tsv")
-    assert "&lt;cnn&gt;: predicted AUCs of 5 mice missed by 0.050" in page
+    assert "&lt;cnn&gt;: the predicted AUC of 5 mice missed by 0.050" in page
     assert "rank correlation 1.00" in page and "Other mice" in page
     write_table(table.assign(predicted_auc=np.nan), study / "shift.tsv")
     assert "Too few test mice have an AUC" in write_report(study, "shift.tsv")

@@ -28,7 +28,7 @@ def shift_of(loss, rng=None, n=5, **differences):
     for at, (cohort, mouse) in enumerate(mice):
         for train, members in COHORTS.items():
             across = train != cohort
-            row = dict.fromkeys(columns.COLUMNS, np.nan)
+            row = dict.fromkeys(columns.columns_of(), np.nan)
             known = [m for m in members if m != mouse][:2]
             row |= {"decoder": "cnn", "allocation": f"{train}-{mouse}", "session": mouse}
             row |= {"train_mice": "+".join(known), "test_mouse": mouse}
@@ -154,7 +154,7 @@ def test_losses_go_to_the_same_other_mice_in_all_ways_that_test_them():
     """Two cohorts train for one whose six mice lose alike from both: 2 of 720 orders reach it."""
     cohorts = {name: [f"{name}{i}" for i in range(6)] for name in "abc"}
     rows = [
-        dict.fromkeys(columns.COLUMNS, 0.1)
+        dict.fromkeys(columns.columns_of(), 0.1)
         | {"decoder": "cnn", "train_mice": f"{train}0", "test_mouse": mouse, "session": mouse}
         | {"auc": 0.9 - 0.02 * at * (train != "a"), "rotation_shift": at * (train != "a")}
         for train in "abc"

@@ -39,6 +39,7 @@ from mesodecode.shift import (
 )
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
+from mesodecode.study.targets import RUN
 
 NAN = float("nan")
 
@@ -304,7 +305,7 @@ def cohort_table(mice=5) -> pd.DataFrame:
         share = 0.7 + 0.05 * mouse + 0.01 * session
         rows.append(
             {
-                **dict.fromkeys(columns.MEASURE_COLUMNS, 1.0),
+                **dict.fromkeys(columns.measure_columns(), 1.0),
                 **{"decoder": "d", "allocation": f"a{mouse}", "test_mouse": f"m{mouse}"},
                 **{"session": f"m{mouse}_{session}", "train_mice": "x+y", "valid_mouse": "z"},
                 **{"two_states": share, "slow": 0.7},
@@ -374,7 +375,7 @@ def test_what_predictions_were_worth_by_hand():
     assert d["others_missed"] == pytest.approx((0.1 + 0.15 + 0.1) / 3)
     assert d["rank"] == pytest.approx(0.5)  # ranks 3 2 1 and 2 3 1: 1 - 6 (1 + 1) / (3 · 8)
     assert d["worst"] in "ac" and two["worst"] == "a" and math.isnan(two["rank"])
-    assert (two["worst_predicted"], two["worst_auc"]) == (0.7, 0.6)
+    assert (two["worst_predicted"], two["worst_had"]) == (0.7, 0.6)
     assert predicted_auc.held_against(table[table["decoder"] == "few"]).empty
 
 
@@ -383,7 +384,7 @@ def test_words_say_whether_a_prediction_was_worth_more_than_the_other_mice():
     good = table.assign(predicted_auc=[0.9, 0.8, 0.7], others_auc=[0.7, 0.75, 0.85])
     (words,) = predicted_auc.in_words(good)
     assert words == (
-        "d: predicted AUCs of 3 mice missed by 0.033 (the mean of the other mice by 0.167, rank "
+        "d: the predicted AUC of 3 mice missed by 0.033 (the mean of the other mice by 0.167, rank "
         "correlation 1.00); c, the farthest, was predicted 0.70 and had 0.60. Here the prediction "
         "is nearer than the mean of the other mice."
     )
@@ -543,7 +544,7 @@ def test_verbs_name_what_is_missing(tmp_path, capsys):
     (tmp_path / "a.tsv").write_text("decoder\nd\n")
     words = ["shift-report", "--shift", "a.tsv", "--images", "i", "--sessions", "s"]
     words += ["--out", str(tmp_path / "o.tsv"), "--figure", str(tmp_path / "f")]
-    words[2] = str(tmp_path / "a.tsv")
+    words[2] = words[6] = str(tmp_path / "a.tsv")
     assert main([*words, "--thresholds", '{"rotatoin": [1, 2]}']) == 1
     assert "did you mean 'rotation'" in capsys.readouterr().err
     assert main(words) == 1
@@ -615,7 +616,7 @@ def test_a_mouse_counts_once_however_many_sessions_it_has():
         *(np.concatenate([getattr(s, k) for s in two]) for k in ("features", "labels"))
     )
     expected = np.mean([np.mean(each), distances.mahalanobis(both, other.features)])
-    found = measures._reference([*two, other], ["a", "b"], [])
+    found = measures._reference([*two, other], ["a", "b"], [], RUN.kind)
     assert found["mahalanobis"] == pytest.approx(expected)
 
 
@@ -623,7 +624,7 @@ def test_a_mouse_counts_once_however_many_sessions_it_has():
 def test_the_verb_judges_by_the_thresholds_that_it_is_given(tmp_path, monkeypatch, limits, verdict):
     monkeypatch.setattr("mesodecode.base.plots.save", lambda *_, **__: None)  # tested by itself
     table = cohort_table()
-    files = {"shift": table[columns.MEASURE_COLUMNS], "images": pictures(rotation=31.0)}
+    files = {"shift": table[columns.measure_columns()], "images": pictures(rotation=31.0)}
     usual = table[["test_mouse", "session"]].set_axis(["mouse", "session"], axis=1)[1:]
     usual = usual.assign(**dict.fromkeys(columns.IMAGE_NUMBERS, 1.0))
     files["images"] = pd.concat([files["images"], usual])

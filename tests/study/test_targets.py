@@ -43,7 +43,7 @@ def test_a_target_survives_its_file_and_its_settings():
     assert kind_of("speed") == kind_of("anything") == "regression"
 
 
-def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
+def test_decoders_that_can_are_taken_and_the_shift_report_is_of_them():
     gru = {**ROI, "rnn": "gru"}
     trees = {**ROI, "model": "gradient_boosting"}
     for target, decoders, recordings in (
@@ -51,7 +51,26 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         ("states", {"linear": STUDY["decoders"]["linear"], "gru": gru, "trees": trees}, THREE),
     ):
         found = resolve(target, decoders, recordings)
-        assert [*found.decoders] == [*decoders] and found.config["shift"]["decoders"] == []
+        assert [*found.decoders] == [*decoders] == found.config["shift"]["decoders"]
+
+
+@pytest.mark.parametrize(
+    ("target", "ours", "other"),
+    [
+        ("run", "predicted_auc", "predicted_macro_auc"),
+        ("speed", "predicted_correlation", "predicted_auc"),
+        ("speed", "spread", "confidence"),
+        ("states", "confidence", "spread"),
+    ],
+)
+def test_thresholds_of_the_shift_report_are_of_what_a_target_has(target, ours, other):
+    line = {"linear": RIDGE} if target == "speed" else STUDY["decoders"]
+    recordings = THREE if target == "states" else None
+    config = resolve(target, line, recordings, shift={ours: [None, None]}).config
+    assert config["shift"][ours] == [None, None]
+    assert study.resolve(config).config["shift"] == config["shift"]  # filled in, it is read again
+    with pytest.raises(UserError, match=f"shift.{other}: not judged of target: {target}; leave"):
+        resolve(target, line, recordings, shift={other: [None, None]})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +89,6 @@ def test_decoders_that_can_are_taken_and_the_shift_report_is_left_out():
         (" pupil", {}, "config: target: ' pupil' is not"),
         ("a\nb", {}, "config: target: 'a\\nb' is not"),
         ("run", {"recordings": {"behavior_target": "x"}}, "recordings.behavior_target"),
-        ("speed", {"shift": {"decoders": ["linear"]}}, "shift.decoders: of decoders of run and"),
         ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
         ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
     ],

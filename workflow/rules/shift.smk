@@ -2,6 +2,7 @@
 
 REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, validation/{decoder}/{allocation}.h5, the
     models and what they predict from; tables/session_auc.tsv, for the AUC to expect of a session
+    (of another target session_regression.tsv or session_states.tsv, for its score)
 OUTPUTS: tables/image_shift.tsv, tables/shift/{decoder}.tsv, tables/shift.tsv, figures/shift.svg
     and .png
 """
@@ -80,7 +81,7 @@ if SHIFTED:
         input:
             shift=expand(RESULTS / "tables/shift/{decoder}.tsv", decoder=SHIFTED),
             images=RESULTS / "tables/image_shift.tsv",
-            sessions=RESULTS / "tables/session_auc.tsv",
+            sessions=RESULTS / f"tables/session_{SCORED.table}.tsv",
         output:
             table=report(
                 RESULTS / "tables/shift.tsv",

@@ -16,10 +16,11 @@ from mesodecode.decoders.applied import ImageDecoder, Loaded, read_by_last_layer
 from mesodecode.decoders.inputs import SAMPLED, Images, ImageWindows, Source, spread
 from mesodecode.live.stream_corrections import Corrected
 from mesodecode.recordings.qc_measures import full_scale
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import Recording, target_of, with_labels_of
 from mesodecode.recordings.sample import sample
 from mesodecode.shift import distances
 from mesodecode.shift.images import dynamics
+from mesodecode.study.targets import Kind
 
 SLOW = 60.0  # s that a pixel's mean is taken over, for its variance
 RUN_LENGTH = 10  # windows in a run of known frames
@@ -41,10 +42,13 @@ class Known:
 
 
 def known_of(loaded: Loaded, recordings: Sequence[Recording]) -> Known:
-    """Return what a decoder's mice look like, from recordings of them.
+    """Return what a decoder's mice look like, from recordings of them, of its target.
 
-    Frames are normalised by their whole recording, which is there; few of each are read.
+    Frames are normalised by their whole recording, which is there; few of each are read. Raises
+    UserError if they are of another target.
     """
+    loaded.target.check_same(target_of(recordings), "--weights")
+    recordings = with_labels_of(recordings, None)
     images = isinstance(loaded.decoder, ImageDecoder)
     light = [images and one.unit == "counts" for one in recordings]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -61,8 +65,14 @@ def known_of(loaded: Loaded, recordings: Sequence[Recording]) -> Known:
             rows.append(read_by_last_layer(loaded.decoder.network, source, at))
             labels.append(source.labels[at].cpu().numpy())
             mice.append(one.mouse)
-    space = distances.known(np.concatenate(rows), np.concatenate(labels))
-    return Known(np.array(brightness), np.array(noise), space, _apart(rows, labels, mice))
+    space = _space(rows, labels, loaded.target.kind)
+    apart = _apart(rows, labels, mice, loaded.target.kind)
+    return Known(np.array(brightness), np.array(noise), space, apart)
+
+
+def _space(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], kind: Kind) -> distances.Known:
+    groups = distances.grouped(np.concatenate(labels), kind.groups)
+    return distances.known(np.concatenate(rows), groups)
 
 
 def _few(loaded: Loaded, recording: Recording) -> Source:
@@ -77,14 +87,15 @@ def _few(loaded: Loaded, recording: Recording) -> Source:
     return ImageWindows([few], w, decoder.device)
 
 
-def _apart(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], mice: Sequence[str]) -> float:
+def _apart(
+    rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], mice: Sequence[str], kind: Kind
+) -> float:
     """Return the mean Mahalanobis distance of each mouse from the others; 1 of one mouse."""
     found = []
     for mouse in dict.fromkeys(mice):
         other = [i for i, one in enumerate(mice) if one != mouse]
         if other:
-            both = (np.concatenate([values[i] for i in other]) for values in (rows, labels))
-            space = distances.known(*both)
+            space = _space(*([values[i] for i in other] for values in (rows, labels)), kind)
             own = np.concatenate([rows[i] for i, one in enumerate(mice) if one == mouse])
             found.append(distances.mahalanobis(space, own))
     return float(np.mean(found)) if found else 1.0

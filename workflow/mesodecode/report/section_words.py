@@ -26,6 +26,7 @@ from mesodecode.scores import (
     target_tables,
 )
 from mesodecode.shift import cohort_losses, predicted_auc
+from mesodecode.shift.columns import predicted_of
 from mesodecode.study import targets
 
 Tables = Mapping[str, Any]  # name -> DataFrame; the run times are rows
@@ -41,6 +42,25 @@ CALIBRATION_WORDS = Markup(
     "neighbouring frames are alike, so that nothing is promised here: coverage is what came "
     "of it, and may be far from 90 % in the next mouse."
 )
+_OF_SIMULATED = (
+    "Of simulated shifts the predicted score falls as the true one does; what it is worth in real "
+    "mice nobody has measured"
+)
+# Kind of target -> what is known of the score that the shift report predicts (docs/shift.md), and
+# what the mean of it is over.
+SHIFT_WORDS = {
+    "run": (
+        "Of simulated shifts a predicted AUC below .8 names most failures and hardly another "
+        "session; of five real mice it named none",
+        "mean over sessions, as far as they have both states",
+    ),
+    "regression": (
+        _OF_SIMULATED,
+        "mean over sessions; R², beside it in the table, hangs on the mean and variance of the "
+        "trace in the new mouse too, which nothing without labels tells",
+    ),
+    "states": (_OF_SIMULATED, "mean over sessions, as far as they have two states"),
+}
 
 
 def rows_of(
@@ -178,8 +198,15 @@ def shift(config: Mapping[str, Any], tables: Tables) -> Words:
     """How far mice are from those trained on, and what predicts it."""
     if "shift" not in tables:
         return None
-    worth = predicted_auc.in_words(tables["shift"])
-    return _rows(summaries.shift_summary(tables["shift"])) | {"worth": worth}
+    table = tables["shift"]
+    kind = targets.kind_scored(table.columns)
+    predicted, error, _, others = predicted_of(kind)
+    return _rows(summaries.shift_summary(table)) | {
+        "worth": predicted_auc.in_words(table, kind),
+        "kind": kind,
+        "numbers": (predicted, error, others, kind.expected),
+        **dict(zip(("seen", "mean"), SHIFT_WORDS[kind.name], strict=True)),
+    }
 
 
 def variants(config: Mapping[str, Any], tables: Tables) -> Words:

@@ -191,7 +191,7 @@ SECTIONS = [
     Section(
         name="shift",
         title="New mice",
-        tables={"shift": _table(shift.COLUMNS, shift.NUMBERS)},
+        tables={"shift": _of_target(shift.columns_of, shift.numbers_of)},
         figures=("shift",),
         summarise=section_words.shift,
     ),

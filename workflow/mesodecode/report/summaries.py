@@ -9,8 +9,9 @@ import pandas as pd
 
 from mesodecode.base.files import natural
 from mesodecode.scores import published_tests
-from mesodecode.shift.columns import VERDICTS
+from mesodecode.shift.columns import VERDICTS, predicted_of
 from mesodecode.study import session_ids
+from mesodecode.study.targets import kind_scored
 
 
 def progress(
@@ -128,6 +129,8 @@ def shift_summary(table: pd.DataFrame) -> pd.DataFrame:
 
     A session counts once an allocation. Of mice, those with most shift first within a decoder.
     """
+    kind = kind_scored(table.columns)
+    predicted, error, _, others = predicted_of(kind)
     rows = []
     for (decoder, mouse), mine in table.groupby(["decoder", "test_mouse"], sort=False):
         level = mine["verdict"].map({v: i for i, v in enumerate(VERDICTS)})
@@ -136,7 +139,7 @@ def shift_summary(table: pd.DataFrame) -> pd.DataFrame:
             {
                 **{"decoder": decoder, "test_mouse": mouse, "n": len(mine)},
                 **{f"n_{i}": int((level == i).sum()) for i in range(len(VERDICTS))},
-                **mine[["predicted_auc", "predicted_error", "others_auc", "auc"]].mean(),
+                **mine[[predicted, error, others, kind.expected]].mean(),
                 **{
                     "verdict": VERDICTS[level.max()],
                     "why": "; ".join(reasons.unique()[:3]),

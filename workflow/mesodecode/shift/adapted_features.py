@@ -70,7 +70,7 @@ class AdaptedFeatures:
         found = []
         for recording, (source, at) in zip(recordings, read, strict=True):
             at, rows = spread(at, self.n), np.empty((0, 1))
-            labels = source.labels[at].cpu().numpy().astype(np.uint8)
+            labels = source.labels[at].cpu().numpy()
             if len(at):
                 with inputs_of(last_layer(own.network)) as seen:
                     made.logits(source, at)

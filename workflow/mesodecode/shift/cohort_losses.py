@@ -19,6 +19,7 @@ from mesodecode.scores.mouse_tests import LEVEL
 from mesodecode.scores.published_tests import holm
 from mesodecode.shift.columns import OF_IMAGES
 from mesodecode.study.allocation import split_ids
+from mesodecode.study.targets import RUN, Kind
 
 UNITS = {
     "rate": "octaves of the frame rate as recorded",
@@ -40,11 +41,15 @@ DRAWS, SEED = 9_999, 1
 
 
 def table(
-    shift: pd.DataFrame, cohorts: Mapping[str, Sequence[str]], rates: Mapping[str, float]
+    shift: pd.DataFrame,
+    cohorts: Mapping[str, Sequence[str]],
+    rates: Mapping[str, float],
+    kind: Kind = RUN.kind,
 ) -> pd.DataFrame:
     """Return `COLUMNS`, a row a decoder and difference.
 
-    `shift` as of `shift_verdicts.report`; `rates`: mouse -> frames/s as recorded. within and
+    `shift` as of `shift_verdicts.report`, of decoders of a kind of target, whose metric stands for
+    the AUC (only its ranks count); `rates`: mouse -> frames/s as recorded. within and
     across: the median difference from the nearest training mouse, over mice tested from their own
     and from another cohort; of `n_both` that are tested from both, `n_larger` differ more across.
     rho > 0: mice that differ more lose more, of `n_mice`; NaN where there are too few of them, or
@@ -56,7 +61,8 @@ def table(
     rows = []
     for decoder, mine in shift.groupby("decoder", sort=False):
         keys = ["train_cohort", "test_cohort", "test_mouse"]
-        points = mine.groupby(keys, sort=False)[["auc", *columns]].mean().reset_index()
+        points = mine.groupby(keys, sort=False)[[kind.metric, *columns]].mean().reset_index()
+        points = points.rename(columns={kind.metric: "score"})
         own = points["train_cohort"] == points["test_cohort"]
         apart = [
             not {*split_ids(a)} & {*split_ids(b)}
@@ -82,11 +88,11 @@ def _rates(shift: pd.DataFrame, rates: Mapping[str, float]) -> list[float]:
 
 
 def _with_losses(across: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Return what each mouse loses, against its own cohort, or where it has none its AUC less."""
-    known = own.set_index("test_mouse")["auc"]
+    """Return what each mouse loses, against its own cohort, or where it has none its score less."""
+    known = own.set_index("test_mouse")["score"]
     best = across["test_mouse"].map(known)
     base = best if best.notna().all() else 0.0
-    return across.assign(loss=base - across["auc"]).dropna(subset=["loss"])
+    return across.assign(loss=base - across["score"]).dropna(subset=["loss"])
 
 
 def _row(name: str, across: pd.DataFrame, own: pd.DataFrame) -> dict[str, float | str]:

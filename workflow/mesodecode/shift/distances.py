@@ -24,7 +24,7 @@ FLOOR = 1e-3  # of the largest variance: thinner directions are noise
 
 @dataclass(frozen=True)
 class Featured:
-    """Features (N, F) of frames of a session, and their labels (N,)."""
+    """Features (N, F) of frames of a session, and their labels (N,), of a trace its values."""
 
     session: str
     mouse: str
@@ -63,6 +63,13 @@ def known(features: np.ndarray, labels: np.ndarray) -> Known:
     rows = rows @ whiten
     means = np.stack([rows[labels == state].mean(axis=0) for state in states])
     return Known(mean, components, whiten, rows, means)
+
+
+def grouped(values: np.ndarray, n: int) -> np.ndarray:
+    """Return the codes (N,) of `n` groups of about equal size by value; 0: values are states."""
+    if not n:
+        return values
+    return np.searchsorted(np.unique(np.quantile(values, np.arange(1, n) / n)), values)
 
 
 def _principal(centred: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from mesodecode.recordings.baseline import ready
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.shift.distances import Featured
+from mesodecode.study.targets import Target
 
 RUN_LENGTH = 10  # windows of images in a run: they share most of their images
 
@@ -28,8 +29,8 @@ RUN_LENGTH = 10  # windows of images in a run: they share most of their images
 class Features:
     """The features of sessions under the models of one decoder; `n` frames a session.
 
-    `sources` are recordings, or features of `mesodecode extract` for a CNN or a decoder of a frozen
-    one.
+    `sources` are recordings with labels of their target (`with_labels_of`), or features of
+    `mesodecode extract` for a CNN or a decoder of a frozen one.
     """
 
     def __init__(self, n: int, device: torch.device | str = "cpu") -> None:
@@ -39,22 +40,26 @@ class Features:
     def of(
         self, model: str | Path, sources: Sequence[Recording | SessionFeatures]
     ) -> list[Featured]:
-        """Return the features of each of `sources` under a model (.pt, .npz or .joblib)."""
+        """Return the features of each of `sources` under a model (.pt, .npz or .joblib).
+
+        Raises UserError if it decodes another target than theirs.
+        """
         if isinstance(sources[0], SessionFeatures):
             trained = load_trained(model, "cnn", "cnn_rnn")
+            Target.of_settings(trained.settings).check_same(sources[0].target, model)
             if trained.kind == "cnn":
                 return [self._rows(each) for each in sources]
             w, network = trained.settings["half_window"], trained.build(self.device)
             made = (Windows([each], w, w + IMAGE_REACH, self.device) for each in sources)
         else:
             loaded = load(model, device=self.device)
-            loaded.target.check_run(model)
+            loaded.target.check_same(sources[0].target, model)
             decoder = loaded.decoder
             network, made = decoder.network, (self._source(decoder, each) for each in sources)
         network, found = for_use(network), []
         for session, source in zip(sources, made, strict=True):
             at = source.centres[self._spread(len(source.centres))]
-            labels = source.labels[at].cpu().numpy().astype(np.uint8)
+            labels = source.labels[at].cpu().numpy()
             rows = read_by_last_layer(network, source, at) if len(at) else np.empty((0, 1))
             found.append(Featured(session.session, session.mouse, rows, labels))
         return found

@@ -2,8 +2,8 @@
 
 Every number of a test session stands beside a reference: the same number of mice that the decoder
 knows, each against the others. Features: each training mouse against the other training mice and
-the validation mouse against all of them. Probabilities: the validation mouse, since a decoder is
-surer of mice that it was trained on.
+the validation mouse against all of them. Output: the validation mouse, since a decoder is surer of
+mice that it was trained on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mesodecode.shift import distances
 from mesodecode.shift.columns import OF_FEATURES, OF_PROBABILITIES, OF_VALUES
 from mesodecode.shift.distances import Featured
 from mesodecode.study.allocation import split_ids
-from mesodecode.study.targets import RUN, Target
+from mesodecode.study.targets import RUN, Kind, Target
 
 TAIL = 0.02  # less than the share of the rarer state that quality control warns of
 PARTS = 0.1, 0.25  # of a bout: what logits are averaged over, for `two_states` and for `slow`
@@ -35,7 +35,7 @@ def rows(
     featured: Sequence[Featured],
     recordings: Mapping[str, Recording],
 ) -> list[dict[str, Any]]:
-    """Return a row of `MEASURE_COLUMNS` for each test session of an allocation.
+    """Return a row of `columns.measure_columns` for each test session of an allocation.
 
     `validation`: predictions of its validation mice; `featured`: features of sessions of all its
     mice, none of a decoder that has no features (an average), whose `OF_FEATURES` are NaN;
@@ -43,17 +43,18 @@ def rows(
     """
     about = {name: getattr(item, name) for name in (*ATTRIBUTES, "protocol")}
     known = [*split_ids(item.train_mice), *split_ids(item.valid_mouse)]
-    bout = median_bout([one for one in recordings.values() if one.mouse in known])
-    of = [of_probabilities(s, recordings[name], bout) for name, s in validation.items()]
-    reference = _mean(of)
-    reference |= _reference(featured, split_ids(item.train_mice), split_ids(item.valid_mouse))
+    does = usual([one for one in recordings.values() if one.mouse in known], item.target)
+    of = [of_output(s, recordings[name], does, item.target) for name, s in validation.items()]
+    reference, kind = _mean(of), item.target.kind
+    roles = (split_ids(item.train_mice), split_ids(item.valid_mouse))
+    reference |= _reference(featured, *roles, kind)
     own = dict.fromkeys(item.sessions, NOTHING)
     if featured:
-        space = _known([f for f in featured if f.mouse in split_ids(item.train_mice)])
+        space = _known([f for f in featured if f.mouse in roles[0]], kind)
         own |= {f.session: of_features(space, f) for f in featured if f.session in item.sessions}
     made = []
     for name, session in item.sessions.items():
-        found = own[name] | of_probabilities(session, recordings[name], bout)
+        found = own[name] | of_output(session, recordings[name], does, item.target)
         found |= {f"{key}_reference": value for key, value in reference.items()}
         about_session = {"session": name, "n_frames": len(session.frame)}
         made.append(about | about_session | found)
@@ -174,21 +175,21 @@ def median_bout(recordings: Sequence[Recording]) -> float:
     return float(np.median(np.concatenate(lasts)))
 
 
-def _known(featured: Sequence[Featured]) -> distances.Known:
+def _known(featured: Sequence[Featured], kind: Kind) -> distances.Known:
     long = [f for f in featured if len(f.features)]  # enough for a window
     rows, labels = (np.concatenate([getattr(f, k) for f in long]) for k in ("features", "labels"))
-    return distances.known(rows, labels)
+    return distances.known(rows, distances.grouped(labels, kind.groups))
 
 
 def _reference(
-    featured: Sequence[Featured], train: Sequence[str], valid: Sequence[str]
+    featured: Sequence[Featured], train: Sequence[str], valid: Sequence[str], kind: Kind
 ) -> dict[str, float]:
     """Return the mean over known mice of `OF_FEATURES`, each mouse against other training mice."""
     means = []
     for mouse in [*train, *valid]:
         others = [f for f in featured if f.mouse in train and f.mouse != mouse]
         if any(len(f.features) for f in others):
-            space = _known(others)
+            space = _known(others, kind)
             means.append(_mean([of_features(space, f) for f in featured if f.mouse == mouse]))
     return _mean(means) if means else NOTHING
 

@@ -57,7 +57,7 @@ class Known:
         """Return predicted scores (K,) less that of `best`, on their scale, of evidence (K, E)."""
         spread = np.array([sd for _, sd in PRIORS[self.kind.name].values()])
         n_mice, n, _ = self.seen.shape
-        y = _within(SCALES[self.kind.scale](self.auc))
+        y = _within(SCALES[self.kind.scale].to(self.auc))
         # slopes are of what is left once each decoder has its own level
         z = ((self.seen - self.seen.mean(axis=0)) / spread).reshape(n_mice * n, -1)
         left = (y - y.mean(axis=0)).ravel()

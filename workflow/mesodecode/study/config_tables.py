@@ -7,7 +7,14 @@ from string import Formatter
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.study import ceilings, cohort_table, correction_table, schema, signal_table
+from mesodecode.study import (
+    ceilings,
+    cohort_table,
+    correction_table,
+    schema,
+    signal_table,
+    targets,
+)
 
 # Settings of a simulation that all mice share: recordings of one size, drawn from one seed.
 COMMON = {"seed", "n_frames", "image_size", "frame_rate"}
@@ -41,7 +48,7 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     _check_files(config["recordings"])
     config["corrections"] = corrections(config["corrections"], config["recordings"])
     config["qc"] = _thresholds(config["qc"])
-    config["shift"] = _shift(config["shift"])
+    config["shift"] = _shift(config["shift"], config["target"])
     schema.check(config["nwb"], "nwb", "nwb")
     config["nwb"] = schema.defaults("nwb", **config["nwb"])
     schema.check(config["confounds"], "confounds", "confounds")
@@ -186,9 +193,21 @@ def _thresholds(settings: dict[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _shift(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of the shift report, checked and with defaults filled in."""
+def _shift(settings: dict[str, Any], target: str) -> dict[str, Any]:
+    """Return the settings of the shift report, checked and with defaults filled in.
+
+    Raises UserError for a threshold of what decoders of the target do not have. A config that is
+    filled in has all of them at their defaults.
+    """
     schema.check(settings, "shift", "shift")
+    known, kind = schema.properties("shift"), targets.kind_of(target)
+    for key, value in settings.items():
+        if kind not in known[key].get("kinds", [kind]) and value != known[key]["default"]:
+            own = [name for name, spec in known.items() if kind in spec.get("kinds", ())]
+            raise UserError(
+                f"config: shift.{key}: not judged of target: {target}; leave it out, or set "
+                f"{' or '.join(own)}"
+            )
     filled = schema.defaults("shift", **settings)
     limits = {key: value for key, value in filled.items() if key not in ("decoders", "frames")}
     _check_limits("shift", limits, "is unusable before it is shifted; give [shifted, unusable]")

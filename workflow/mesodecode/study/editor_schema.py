@@ -21,7 +21,13 @@ from mesodecode.study.kinds import KINDS
 NAME = "mesodecode.schema.json"
 # What a config says in a line of its own, beside such a file; the language server of YAML reads it.
 MODELINE = f"# yaml-language-server: $schema={NAME}"
-OURS = {"flag", "below", "methods", "$schema"}  # keywords of ours, and what only the top may say
+OURS = {
+    "flag",
+    "below",
+    "kinds",
+    "methods",
+    "$schema",
+}  # keywords of ours, and what only the top may say
 
 
 def build(address: str = "") -> dict[str, Any]:

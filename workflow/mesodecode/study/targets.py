@@ -32,6 +32,11 @@ class Kind:
     other scores that stand next to it where decoders are held against others, `counts` columns of
     frames of a state, and `level` is what one value of the truth is called.
 
+    Of the shift report: `expected` is the score that it predicts of a mouse without labels, a
+    column of tables/session_{table}.tsv whose value by chance is `chance`, with a scale and axis
+    as above; `groups` how many of equal size values are cut into where features are compared within
+    a state (0: as they are).
+
     Of importance maps: `explained` is what of a network's outputs they explain, "" what an analysis
     asks for; `steps` the unit of that, "" that of the trace. Windows lie on one of two `sides`,
     which are in names of columns; `speaks` are words for what activity speaks for, of each. Live,
@@ -48,6 +53,10 @@ class Kind:
     chance: float
     lowest: float
     scale: str
+    expected: str
+    expected_axis: str
+    expected_scale: str
+    groups: int
     table: str
     axis: str
     loss_axis: str
@@ -68,7 +77,16 @@ class Kind:
     @property
     def a_score(self) -> str:
         """The name of its score with an article."""
-        return f"{'a' if self.axis.startswith('m') else 'an'} {self.axis}"
+        return _with_article(self.axis)
+
+    @property
+    def an_expected(self) -> str:
+        """The name of the score that the shift report predicts, with an article."""
+        return _with_article(self.expected_axis)
+
+
+def _with_article(axis: str) -> str:
+    return f"{'an' if axis[0] in 'AR' else 'a'} {axis}"  # an AUC, an R²
 
 
 _LINES = (
@@ -83,6 +101,10 @@ _LINES = (
         chance=0.5,
         lowest=0.0,
         scale="logit",
+        expected="auc",
+        expected_axis="AUC",
+        expected_scale="logit",
+        groups=0,
         table="auc",
         axis="AUC",
         loss_axis="Cross-entropy loss (nats)",
@@ -106,6 +128,10 @@ _LINES = (
         chance=0.0,
         lowest=-math.inf,
         scale="error",
+        expected="correlation",  # which forgives a wrong mean and scale, as AUC a wrong threshold
+        expected_axis="correlation",
+        expected_scale="fisher",
+        groups=5,
         table="regression",
         axis="R²",
         loss_axis="Squared error (training SD²)",
@@ -129,6 +155,10 @@ _LINES = (
         chance=0.5,
         lowest=0.0,
         scale="logit",
+        expected="macro_auc",
+        expected_axis="macro AUC",
+        expected_scale="logit",
+        groups=0,
         table="states",
         axis="macro AUC",
         loss_axis="Cross-entropy loss (nats)",
@@ -242,8 +272,8 @@ class Target:
         """Raise UserError if a decoder, of the file `path`, is not of run and rest."""
         if self.name != "run":
             raise UserError(
-                f"{path}: decodes {self.name}; decoders of run and rest only are reported for "
-                "shifts and explained by pixels (docs/targets.md)"
+                f"{path}: decodes {self.name}; decoders of run and rest only are explained by "
+                "pixels (docs/targets.md)"
             )
 
 
@@ -303,9 +333,7 @@ def check(
 ) -> None:
     """Raise UserError, in one line, for what a study cannot do with its target.
 
-    `decoders`: name -> `decoder_table.Decoder`; `recordings`: as of `cohort_table.recordings`. The
-    shift report, of all decoders by default, is left out of a study of another target than run and
-    rest.
+    `decoders`: name -> `decoder_table.Decoder`; `recordings`: as of `cohort_table.recordings`.
     """
     target = config["target"]
     kind = kind_of(target)
@@ -336,13 +364,11 @@ def check(
                     f"config: decoders.{name}.few_shot: of target: {target} networks are "
                     f"fine-tuned, not {base.name}; leave it out"
                 )
-    for key in ("shift", "confounds"):
-        if config[key]["decoders"]:
-            _refuse(f"{key}.decoders", target)
+    if config["confounds"]["decoders"]:
+        _refuse("confounds.decoders", target)
     for key in ("reproduction", "stack"):
         if config[key]:
             _refuse(key, target)
-    config["shift"] = config["shift"] | {"decoders": []}
 
 
 def _check_states(recordings: Mapping[str, Mapping[str, Any]]) -> None:

@@ -314,7 +314,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
     numbers = {
         "calibration": calibration.NUMBERS,
         "confounds": confound_verdicts.NUMBERS,
-        "shift": shift_columns.NUMBERS,
+        "shift": shift_columns.numbers_of(),
         "chance": chance_tests.NUMBERS,
         "ceilings_gaps": ceiling_gaps.gap_numbers_of(RUN.kind),
         "cohorts": cohort_matrix.NUMBERS,

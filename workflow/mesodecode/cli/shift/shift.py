@@ -7,11 +7,11 @@ Example: mesodecode shift --decoder roi_gru --models results/demo/models/roi_gru
 
 Writes a row an allocation and test session: distance of features from those of the training mice
 (Mahalanobis, 10th nearest frame, classifier two-sample test), energy, and whether the output falls
-into two states that last, each beside the same of known mice. No label of a test mouse is used, and
-nothing is trained. An average of decoders has no --models and no features, so that these columns
-are empty. Of a decoder adapted from another
-(--adapted), each mouse is adapted like the test mouse, to the other training mice and without
-labels (nothing is fine-tuned); probabilities are those of the decoder as adapted.
+into two states that last, each beside the same of known mice; of a trace, whether its predictions
+last and how far they go. No label of a test mouse is used, and nothing is trained. An average of
+decoders has no --models and no features, so that these columns are empty. Of a decoder adapted from
+another (--adapted), each mouse is adapted like the test mouse, to the other training mice and
+without labels (nothing is fine-tuned); what is predicted is of the decoder as adapted.
 """
 
 from __future__ import annotations
@@ -74,25 +74,28 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base.tables import read_table, write_table
     from mesodecode.decoders import predictions
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import read_recordings, target_of
     from mesodecode.shift.adapted_features import AdaptedFeatures
-    from mesodecode.shift.columns import MEASURE_COLUMNS
+    from mesodecode.shift.columns import measure_columns
     from mesodecode.shift.features import Features
 
     settings = options.settings_of(args, "shift")
     device = resolve_device(args.device, args.threads)
     names = read_table(args.allocations, ["allocation"])["allocation"]
     recordings = read_recordings(args.recordings, same_size=False)
+    target = target_of(recordings)
     features = Features(settings["frames"], device)
     if args.adapted is not None:
         features = AdaptedFeatures(settings["frames"], _adapted(args.adapted))
     rows = []
     with Progress(len(names), "allocations", args.decoder) as progress:
         for name in names:
-            item = predictions.read(args.predictions / f"{name}.h5")
+            path = args.predictions / f"{name}.h5"
+            item = predictions.read(path, of_any=True)
+            item.target.check_same(target, path)
             rows += _measure(args, item, recordings, features, device)
             progress.update(1)
-    write_table(pd.DataFrame(rows, columns=MEASURE_COLUMNS), args.out)
+    write_table(pd.DataFrame(rows, columns=measure_columns(target.kind)), args.out)
 
 
 def _adapted(text: str) -> dict[str, Any]:
@@ -120,6 +123,7 @@ def _measure(
     from mesodecode.decoders import validation
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.feature_files import read_features
+    from mesodecode.recordings.recording import with_labels_of
     from mesodecode.shift import measures
     from mesodecode.shift.adapted_features import AdaptedFeatures
     from mesodecode.study.allocation import split_ids
@@ -137,15 +141,14 @@ def _measure(
     own = {one.session: one for one in mine}
     if not args.models:
         return measures.rows(item, sessions, [], own)
-    model = _model_file(args.models, item.allocation)
+    model, learned = _model_file(args.models, item.allocation), with_labels_of(mine, None)
     if isinstance(features, AdaptedFeatures):
         cnn = args.cnn and _model_file(args.cnn, item.allocation)
         loaded = load(model, cnn, device)
-        loaded.target.check_run(model)
-        decoder = loaded.decoder
-        featured = features.of(decoder, mine, split_ids(item.train_mice))
+        loaded.target.check_same(item.target, model)
+        featured = features.of(loaded.decoder, learned, split_ids(item.train_mice))
         return measures.rows(item, sessions, featured, own)
-    sources = mine
+    sources = learned
     if args.features:
         sources = read_features(args.features / f"{item.allocation}.h5", sorted(mice))
     featured = features.of(model, sources)

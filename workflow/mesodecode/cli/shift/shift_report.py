@@ -5,7 +5,8 @@ image_shift.tsv --sessions results/demo/tables/session_auc.tsv --out shift.tsv -
 
 Joins the tables of `mesodecode shift` and `mesodecode image-shift`. The AUC of a session is
 predicted from unlabelled data by a regression over the test sessions of the other mice; its own AUC
-stands beside it. docs/shift.md says what the verdicts mean and what to do.
+stands beside it. Of a trace Pearson's r stands for the AUC, of states the macro AUC, by the columns
+that --sessions has. docs/shift.md says what the verdicts mean and what to do.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--shift", nargs="+", required=True, metavar="FILE", help="tables of `mesodecode shift`")
     add("--images", required=True, metavar="FILE", help="table of `mesodecode image-shift`")
-    add("--sessions", required=True, metavar="FILE", help="AUCs by session, of `mesodecode auc`")
+    add(
+        "--sessions",
+        required=True,
+        metavar="FILE",
+        help="scores by session, of `mesodecode auc` or `score`",
+    )
     add(
         "--thresholds",
         metavar="JSON",
@@ -38,24 +44,24 @@ def run(args: argparse.Namespace) -> None:
 
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
-    from mesodecode.base.tables import read_table, write_table
-    from mesodecode.scores import auc
+    from mesodecode.base.tables import header, read_table, write_table
     from mesodecode.shift import columns, shift_figure, shift_verdicts
-    from mesodecode.study import schema
+    from mesodecode.study import schema, targets
 
     try:
         given = json.loads(args.thresholds)
     except ValueError as error:
         raise UserError(f"--thresholds: not JSON ({error})") from None
     schema.check(given, "shift", "shift")
-    parts = [
-        read_table(path, columns.MEASURE_COLUMNS, columns.MEASURE_NUMBERS) for path in args.shift
-    ]
+    kind = targets.kind_scored(header(args.sessions))
+    measured = columns.measure_columns(kind), columns.measure_numbers(kind)
+    scored = ["decoder", "allocation", "session", *kind.scores], kind.scores
     table = shift_verdicts.report(
-        pd.concat(parts, ignore_index=True),
-        read_table(args.sessions, auc.SESSION_COLUMNS),
+        pd.concat([read_table(path, *measured) for path in args.shift], ignore_index=True),
+        read_table(args.sessions, *scored),
         read_table(args.images, columns.IMAGE_COLUMNS, columns.IMAGE_NUMBERS),
         schema.defaults("shift", **given),
+        kind,
     )
     page = shift_figure.page(table, schema.defaults("shift", **given))
     words = shift_figure.caption(table)
