@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from mesodecode.report import decoder_words
+from mesodecode.base.files import UserError
+from mesodecode.report import decoder_words, importance_words
 from mesodecode.study import importance, kinds, schema
 from mesodecode.study.kinds import KINDS, TRAINED
 
@@ -100,10 +103,42 @@ def test_each_family_of_maps_says_which_lines_and_decoders_it_has(line, family, 
     assert importance.kind_of(line) == family
     assert importance.kind_of(schema.defaults(family, **line)) == family
     assert {
-        k for k, kind in KINDS.items() if importance.FAMILIES[family].explains(kind)
+        k for k, kind in KINDS.items() if importance.families()[family].explains(kind)
     } == explained
+
+
+@pytest.fixture
+def with_gradients(tmp_path, monkeypatch):
+    """The schemas, with one more of a family of maps."""
+    shutil.copytree(schema.FOLDER, tmp_path / "schemas")
+    (tmp_path / "schemas/importance/gradients.yaml").write_text(
+        "family: {told_by: smooth, of: network of images, "
+        "decoders: {input: images, network: true}}\n"
+        "methods: Gradients of {decoder} were smoothed over {smooth} px.\n"
+        "type: object\nadditionalProperties: false\nrequired: [decoder, smooth]\n"
+        "properties: {decoder: {type: string, flag: false}, smooth: {type: integer}}\n"
+    )
+    cached = (schema.load, schema.files, importance.families)
+    monkeypatch.setattr(schema, "FOLDER", tmp_path / "schemas")
+    for one in cached:
+        one.cache_clear()
+    yield
+    for one in cached:
+        one.cache_clear()
+
+
+def test_a_family_of_maps_is_told_by_its_schema_alone(with_gradients):
+    line = {"decoder": "c", "smooth": 2}
+    assert importance.kind_of(line) == "importance_gradients"
+    assert importance.kind_of({"decoder": "c"}) == "importance_shap"
+    importance.check("importance.x", line, {"c": "cnn", "l": "linear"})
+    refused = r"importance\.x\.decoder: no network of images 'l'; known: c$"
+    with pytest.raises(UserError, match=refused):
+        importance.check("importance.x", line | {"decoder": "l"}, {"c": "cnn", "l": "linear"})
+    words = importance_words.importance(line)
+    assert words.startswith("Gradients of c were smoothed over 2 px. With mice as the unit")
 
 
 def test_each_schema_of_maps_is_a_family():
     found = {name for name in schema.files() if name.startswith("importance_")}
-    assert found - {"importance_checks"} == set(importance.FAMILIES)
+    assert found - {"importance_checks"} == set(importance.families())

@@ -1,5 +1,7 @@
 """Importance analyses in plain words, numbers as set.
 
+The words of a family of maps stand in its schema (`methods`, with settings in braces); here are
+those that hang on several settings, and what is said of all.
 Works are cited as `mesodecode.report.references` reads them: ``[@holm1979]``.
 """
 
@@ -9,30 +11,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesodecode.report.decoder_words import listed, options
-from mesodecode.study import targets
+from mesodecode.study import importance as families
+from mesodecode.study import schema, targets
 
 
 def importance(settings: Mapping[str, Any], target: str = "run") -> str:
     """Return the words for an importance analysis: attributions, or areas hidden."""
-    decoder, kind = settings["decoder"], targets.kind_named(target)
+    name = families.kind_of(settings)
     checks = {key: item for key, item in settings.get("checks", {}).items() if item}
     checked = f" Its checks: {listed(checks)}." if checks not in ({}, {"frames": 500}) else ""
     settings = {key: item for key, item in settings.items() if key != "checks"}
-    if "masks" in settings:
-        rest = {key: item for key, item in settings.items() if key != "decoder"}
-        filled = ""
-        if settings.get("fill") == "road":
-            filled = (
-                " Hidden pixels were interpolated linearly from those around them, with noise of a "
-                "tenth of the SD of the visible pixels [@rong2022]."
-            )
-        return (
-            f"Areas of the images of {decoder} were hidden one after another (occlusion "
-            f"[@zeiler2014]); the score of an area is the {kind.axis} of the whole images less "
-            f"that of the images without it.{filled} The map was checked by what areas hidden at "
-            "once, one after another and by sign take from the decoder [@jang2025]. Settings: "
-            f"{listed(rest)}.{checked}{_over_mice(settings)}"
+    if name in OWN_WORDS:
+        words = OWN_WORDS[name](settings, target)
+    else:
+        words = schema.load(name)["methods"].format(**settings) + options(name, settings)
+    return f"{words}{checked}{_over_mice(settings)}"
+
+
+def _cutout(settings: Mapping[str, Any], target: str) -> str:
+    rest = {key: item for key, item in settings.items() if key != "decoder"}
+    filled = ""
+    if settings.get("fill") == "road":
+        filled = (
+            " Hidden pixels were interpolated linearly from those around them, with noise of a "
+            "tenth of the SD of the visible pixels [@rong2022]."
         )
+    return (
+        f"Areas of the images of {settings['decoder']} were hidden one after another (occlusion "
+        f"[@zeiler2014]); the score of an area is the {targets.kind_named(target).axis} of the "
+        f"whole images less that of the images without it.{filled} The map was checked by what "
+        "areas hidden at once, one after another and by sign take from the decoder [@jang2025]. "
+        f"Settings: {listed(rest)}."
+    )
+
+
+def _shap(settings: Mapping[str, Any], target: str) -> str:
+    kind = targets.kind_named(target)
     method = {
         "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
         "within recurrent units [@chen2022]",
@@ -47,15 +61,18 @@ def importance(settings: Mapping[str, Any], target: str = "run") -> str:
     }[kind.explained]
     mean = ", of states also their mean over all," if kind.name == "states" else ""
     return (
-        f"{explained} of {decoder} was attributed to its inputs by {method}; maps "
+        f"{explained} of {settings['decoder']} was attributed to its inputs by {method}; maps "
         "were checked by what ROIs removed at once, one by one and by sign take from the decoder "
         f"[@jang2025]. Explained were up to {settings['windows']:,} windows of each test mouse, "
         f"evenly spaced, against a background of up to {settings['background']:,} windows of the "
         f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute "
         f"value{mean}; with signs, the mean of values where a signal is above its mean over the "
         "background, and of their negatives where it is below."
-        f"{options('importance_shap', settings)}{checked}{_over_mice(settings)}"
+        f"{options('importance_shap', settings)}"
     )
+
+
+OWN_WORDS = {"importance_cutout": _cutout, "importance_shap": _shap}
 
 
 def _over_mice(settings: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from mesodecode.base.files import atomic_path
 from mesodecode.study import schema
-from mesodecode.study.importance import FAMILIES
+from mesodecode.study.importance import families
 from mesodecode.study.kinds import KINDS
 
 NAME = "mesodecode.schema.json"
@@ -38,7 +38,7 @@ def build(address: str = "") -> dict[str, Any]:
             _fill(decoding["properties"][name], name)
     _tables(decoding)
     _lines(decoding, "decoders", KINDS)
-    _lines(decoding, "importance", FAMILIES)
+    _lines(decoding, "importance", families())
     lines = decoding["properties"]["importance"]["additionalProperties"]["properties"]
     _fill(lines["checks"], "importance_checks")
     for name in ("simulate", "responses"):

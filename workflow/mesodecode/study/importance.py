@@ -1,11 +1,12 @@
-"""The families of importance maps, a line a family, and whether a line of the config fits one.
+"""The families of importance maps, as their schemas tell them, and which a line of the config fits.
 
 The Snakefile imports this module: nothing heavy here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+import functools
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,57 +71,55 @@ def check_cutout(where: str, settings: Mapping[str, Any], kind: str) -> None:
 
 @dataclass(frozen=True)
 class Family:
-    """A family of maps; `name` is its schema's.
+    """A family of maps, as `family` of its schema tells it.
 
-    `told_by`: whether a line of the config is of it; the first family that says so has it.
-    `explains`: whether decoders of a kind have such maps, `of` what these are; `check` raises
-    UserError for what else does not fit a line, given its place in the config and the kind.
+    `told_by`: the setting that a line of the config is known to be of it by; of the one that has
+    none are all other lines. `decoders`: the fields of kinds of decoders that have such maps, `of`
+    what these are.
     """
 
-    name: str
     of: str
-    told_by: Callable[[Mapping[str, Any]], bool]
-    explains: Callable[[Kind], bool]
-    check: Callable[[str, Mapping[str, Any], str], None] = lambda where, settings, kind: None
+    decoders: Mapping[str, Any]
+    told_by: str = ""
+
+    def explains(self, kind: Kind) -> bool:
+        """Tell whether decoders of a kind have such maps."""
+        return all(getattr(kind, key) == value for key, value in self.decoders.items())
 
 
-_LINES = (
-    Family(
-        name="importance_cutout",
-        of="decoder of images",
-        told_by=lambda line: "masks" in line,
-        explains=lambda kind: kind.of_images,
-        check=check_cutout,
-    ),
-    Family(
-        name="importance_shap",
-        of="recurrent decoder of ROI signals",
-        told_by=lambda line: True,
-        explains=lambda kind: kind.network and not kind.of_images,
-    ),
-)
-FAMILIES = {family.name: family for family in _LINES}
+# What else does not fit a line of a family: given its place in the config, and the decoder's kind.
+CHECKS = {"importance_cutout": check_cutout}
+
+
+@functools.cache
+def families() -> dict[str, Family]:
+    """Return the families by their schemas' names, that of all other lines last."""
+    told = {name: schema.load(name).get("family") for name in schema.files()}
+    found = {name: Family(**about) for name, about in told.items() if about}
+    return dict(sorted(found.items(), key=lambda item: not item[1].told_by))
 
 
 def kind_of(settings: Mapping[str, Any]) -> str:
     """Return the family of a line, which is the schema that it must fit."""
-    return next(name for name, family in FAMILIES.items() if family.told_by(settings))
+    return next(n for n, one in families().items() if not one.told_by or one.told_by in settings)
 
 
 def check(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
     """Raise UserError unless a line fits its decoder; `kinds`: decoder -> its kind."""
-    decoder, family = settings["decoder"], FAMILIES[kind_of(settings)]
+    decoder, name = settings["decoder"], kind_of(settings)
+    family = families()[name]
     if kinds.get(decoder) == "average":
         raise UserError(
             f"{where}.decoder: '{decoder}' is an average, of which there is no map yet; name one "
             "of its members"
         )
-    known = [name for name, kind in kinds.items() if family.explains(KINDS[kind])]
+    known = [one for one, kind in kinds.items() if family.explains(KINDS[kind])]
     if decoder not in known:
         raise UserError(
             f"{where}.decoder: no {family.of} '{decoder}'; known: {', '.join(known) or 'none'}"
         )
-    family.check(where, settings, kinds[decoder])
+    if name in CHECKS:
+        CHECKS[name](where, settings, kinds[decoder])
 
 
 def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[str, Any]) -> None:
