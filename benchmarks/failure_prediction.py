@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import published_scores
 import torch
 from scipy.special import expit, logit
 from scipy.stats import spearmanr
@@ -37,7 +38,7 @@ from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.scores import calibration
-from mesodecode.shift import failure_prediction, measures, predicted_auc
+from mesodecode.shift import measures, predicted_auc
 from mesodecode.study import mouse_allocations, schema
 from mesodecode.study.allocation import Allocation
 from shift import COHORT, SHIFTED, conditions
@@ -154,19 +155,19 @@ def scores(output: Output, label: np.ndarray, source: np.ndarray) -> dict[str, f
     heat = calibration.temperature(label, source)
     known, new = (calibration.scaled(p, heat) for p in (source, own.probability))
     of_known = roc_auc(label, source)
-    expected = {name: failure_prediction.expected_auc(p) for name, p in (("k", known), ("n", new))}
+    expected = {name: published_scores.expected_auc(p) for name, p in (("k", known), ("n", new))}
     return {
         "auc": roc_auc(own.label, own.probability),
         "accuracy": float(((own.probability >= 0.5) == own.label).mean()),
         "AUC of the validation mouse": of_known,
         "expected AUC": expected["n"],
         "DoC of expected AUC": float(np.clip(of_known - expected["k"] + expected["n"], 0.5, 1)),
-        "average confidence": failure_prediction.average_confidence(new),
-        "DoC": failure_prediction.difference_of_confidences(label, known, new),
-        "ATC": failure_prediction.average_thresholded_confidence(label, known, new),
-        "agreement of seeds": failure_prediction.agreement(output.seeds),
-        "nuclear norm": failure_prediction.nuclear_norm(new),
-        "dispersion": failure_prediction.dispersion(output.features, own.probability),
+        "average confidence": published_scores.average_confidence(new),
+        "DoC": published_scores.difference_of_confidences(label, known, new),
+        "ATC": published_scores.average_thresholded_confidence(label, known, new),
+        "agreement of seeds": published_scores.agreement(output.seeds),
+        "nuclear norm": published_scores.nuclear_norm(new),
+        "dispersion": published_scores.dispersion(output.features, own.probability),
     }
 
 
