@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import ascii_uppercase
@@ -49,6 +49,12 @@ def letters(*panels: Axes) -> None:
     """Name panels A, B, … at their upper left."""
     for axes, letter in zip(panels, ascii_uppercase, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+
+
+def low_to_high(values: Collection[float]) -> str:
+    """Return the lowest and the highest value as "3 to 5", or the one that all are."""
+    low, high = min(values), max(values)
+    return f"{low:.12g}" if low == high else f"{low:.12g} to {high:.12g}"
 
 
 def save(figure: Figure, prefix: str | Path, *, title: str, caption: str) -> list[Path]:

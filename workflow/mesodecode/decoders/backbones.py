@@ -20,6 +20,7 @@ from mesodecode.base.files import (
     verify_checksum,
     write_checksum,
 )
+from mesodecode.decoders.device import first_line
 
 
 def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Module:
@@ -63,13 +64,12 @@ def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Modu
 def _no_download(name: str, error: Exception) -> str:
     while error.__cause__ is not None:  # the hub's client wraps what the network said
         error = error.__cause__
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return (
-        f"backbone '{name}': its ImageNet weights cannot be downloaded ({first}). Three ways out: "
-        f"(1) `mesodecode fetch-weights --backbone {name} --out results/weights/{name}.pt` where "
-        "there is internet, or HF_HOME set to a filled cache; (2) `pretrained: file:PATH`, a "
-        "state dict; (3) `backbone: efficientnet_lite0` with `pretrained: lite0`, which ships "
-        "with the environment, or `pretrained: none`"
+        f"backbone '{name}': its ImageNet weights cannot be downloaded ({first_line(error)}). "
+        f"Three ways out: (1) `mesodecode fetch-weights --backbone {name} --out "
+        f"results/weights/{name}.pt` where there is internet, or HF_HOME set to a filled cache; "
+        "(2) `pretrained: file:PATH`, a state dict; (3) `backbone: efficientnet_lite0` with "
+        "`pretrained: lite0`, which ships with the environment, or `pretrained: none`"
     )
 
 
@@ -159,5 +159,5 @@ def _load_safely(path: Path) -> dict[str, Any]:
     except (OSError, UserError):
         raise
     except Exception as error:  # unpickling a damaged or hostile file raises many kinds
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: not a readable weights file ({first})") from error
+        words = f"{path}: not a readable weights file ({first_line(error)})"
+        raise UserError(words) from error

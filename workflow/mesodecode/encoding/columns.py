@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mesodecode.base.tables import read_table
 from mesodecode.encoding.study import SWEPT
 
 HISTORY = ("epoch", "step", "train_loss", "valid_loss", "train_r2", "valid_r2", "lr")
@@ -14,6 +17,19 @@ HISTORY += ("inputs_per_s", "peak_memory_mb")
 SWEEP = (*SWEPT, "diverged", "epochs", "best_epoch", "train_loss", "valid_loss")
 SWEEP += ("train_r2", "valid_r2", "test_loss", "test_r2")
 CHECKS = ("check", "verdict", "fault", "value", "limit", "sentence")
+
+# Columns of all tables that hold words, and those that are true or false.
+WORDS = {"model", "session", "neuron", "neurons", "score", "initialisation", "layer"}
+WORDS |= {"check", "verdict", "fault", "sentence"}
+FLAGS = {"responsive", "diverged"}
+
+
+def read(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a table of an encoding study with these columns."""
+    table = read_table(path, columns, [c for c in columns if c not in WORDS | FLAGS])
+    for flag in FLAGS & set(table.columns):
+        table[flag] = table[flag] == "True"
+    return table
 
 
 def useful_rates(rates: pd.DataFrame) -> tuple[float, float]:

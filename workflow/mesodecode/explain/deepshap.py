@@ -32,6 +32,7 @@ from torch.overrides import TorchFunctionMode
 
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders.device import first_line
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, TCNDecoder
 from mesodecode.explain import operations, recurrent
 from mesodecode.explain.cells import cell_of
@@ -152,10 +153,9 @@ class Explained(nn.Module):
         wanted = self.network.n_features if known else _input_size(self.network)
         if wanted not in (None, windows.shape[2]):
             return f"windows: {windows.shape[2]} signals, but the decoder was trained on {wanted}"
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         return (
             f"decoder: its forward() does not take {str(windows.dtype).removeprefix('torch.')} "
-            f"windows of {tuple(windows.shape[1:])}: {first}"
+            f"windows of {tuple(windows.shape[1:])}: {first_line(error)}"
         )
 
     def forward(self, windows: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def read_whole(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[shap_fil
     if tables:
         return read_cutout(tables)[0], []
     whole = [shap_files.read(path) for path in paths]
-    return _complete(_of_shap(whole)), whole
+    return _complete(of_shap(whole)), whole
 
 
 def read_cutout(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
@@ -80,7 +80,8 @@ def listed(paths: Sequence[str | Path]) -> list[Path]:
     return [file for path in paths for file in files.listed(path, "maps")]
 
 
-def _of_shap(maps: Sequence[shap_files.Map]) -> pd.DataFrame:
+def of_shap(maps: Sequence[shap_files.Map]) -> pd.DataFrame:
+    """Return the scores of maps of SHAP, in their order, as `read` does of their files."""
     rows = [pd.Series(one.mean_abs.sum(axis=0), [str(roi) for roi in one.roi]) for one in maps]
     about = [(one.allocation, one.test_mouse) for one in maps]
     index = pd.MultiIndex.from_tuples(about, names=["allocation", "test_mouse"])

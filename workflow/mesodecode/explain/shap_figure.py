@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import PALETTE, letters, new_figure
+from mesodecode.base.plots import PALETTE, letters, low_to_high, new_figure
 from mesodecode.explain.explained import told
 from mesodecode.explain.map_measures import smallest_p_holm
 from mesodecode.explain.shap_files import Map
@@ -87,7 +87,7 @@ def caption(maps: Sequence[Map], table: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text; `table` as of `draw`."""
     first, n = maps[0], len(maps)
     windows, drawn = (
-        _range([getattr(one, key) for one in maps]) for key in ("n_windows", "n_background")
+        low_to_high([getattr(one, key) for one in maps]) for key in ("n_windows", "n_background")
     )
     missed = max(one.completeness_error for one in maps)
     method = {
@@ -122,8 +122,3 @@ def _tested(table: pd.DataFrame) -> str:
     if smallest >= SIGNIFICANT:
         words += f" With so few allocations p cannot be less than {smallest:.2f}: none can differ."
     return words
-
-
-def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low}" if low == high else f"{low} to {high}"

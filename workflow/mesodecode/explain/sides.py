@@ -13,7 +13,6 @@ only may take either. Read it together with `pairs` of a cut-out, which hide bot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,6 @@ import pandas as pd
 from mesodecode.base.files import UserError
 from mesodecode.scores.mouse_tests import by_mouse, sign_flip, signed_rank
 from mesodecode.scores.published_tests import holm
-
-if TYPE_CHECKING:  # it imports torch
-    from mesodecode.explain.shap_files import Map
 
 COLUMNS = (
     *("unit", "mirror", "n", "n_mice", "mean_left", "mean_right"),
@@ -62,12 +58,6 @@ def of_masks(masks: pd.DataFrame) -> Pairs:
     mirrored = masks[masks["mirror"] != ""]
     names = zip(mirrored["mask"], mirrored["mirror"], strict=True)
     return [(one, other) for one, other in names if x[one] < x[other]]
-
-
-def roi_sums(maps: Sequence[Map]) -> pd.DataFrame:
-    """Return mean |SHAP| summed over the window (ROIs × allocations), by ROI number as text."""
-    units = [str(roi) for roi in maps[0].roi]
-    return pd.DataFrame({one.allocation: one.mean_abs.sum(axis=0) for one in maps}, index=units)
 
 
 def of_rois(rois: Sequence[str], mirror: Sequence[str]) -> Pairs:

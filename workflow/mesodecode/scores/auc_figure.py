@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import UserError, natural
-from mesodecode.base.plots import DASHED, markers, mouse_legend, new_figure, strip
+from mesodecode.base.plots import DASHED, low_to_high, markers, mouse_legend, new_figure, strip
 from mesodecode.scores.published_tests import TEST_NAMES
 from mesodecode.study.targets import RUN, Kind
 
@@ -113,7 +113,7 @@ def auc_by_setting(
         if bottom < kind.chance:
             axes.axhline(kind.chance, **DASHED)
         axes.set_ylabel(f"Test {kind.axis}")
-        counts = _range(auc["decoder"].value_counts())
+        counts = low_to_high(auc["decoder"].value_counts())
         axes.set_xticks(sorted(values))
         axes.set_xlabel(f"{label}; n = {counts} allocations each")
         if timed and frame_rate:
@@ -148,7 +148,7 @@ def auc_caption(
 
     `source`: the file that AUCs were read from, where they are not those of the study.
     """
-    n, mice = _range(auc["decoder"].value_counts()), auc["test_mouse"].nunique()
+    n, mice = low_to_high(auc["decoder"].value_counts()), auc["test_mouse"].nunique()
     chance = f" Dashed line: chance ({kind.chance:g})."
     text = (
         f"Test {kind.axis} of every allocation (n = {n} a decoder, of {mice} test mice), "
@@ -176,11 +176,6 @@ def stars(p: float) -> str:
 def _below(auc: pd.Series) -> float:
     """Return where an axis of these AUCs begins, a multiple of 0.05."""
     return float(np.floor(auc.min() * 20 - 0.5) / 20)
-
-
-def _range(counts: pd.Series) -> str:
-    low, high = counts.min(), counts.max()
-    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _pairs(comparisons: pd.DataFrame | None, decoders: list[str]) -> dict[tuple[str, str], float]:

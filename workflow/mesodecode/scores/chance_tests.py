@@ -48,6 +48,12 @@ def permuted_labels(table: pd.DataFrame, nulls: Mapping[str, Sequence[str]]) -> 
     return pd.concat(rows, ignore_index=True)
 
 
+def shifts_of(session: str, n: int, draws: int, seed: int) -> np.ndarray:
+    """Return by how many of its n frames a session is shifted in each draw (draws,)."""
+    stream = np.random.default_rng([seed, zlib.crc32(session.encode())])
+    return stream.integers(1, n, draws) if n > 1 else np.zeros(draws, int)
+
+
 def circular_shift(
     allocations: Iterable[Mapping[str, tuple[np.ndarray, np.ndarray]]], draws: int, seed: int = SEED
 ) -> tuple[float, np.ndarray]:
@@ -72,8 +78,7 @@ def circular_shift(
             if n == 0:  # too short to decode
                 continue
             if name not in shifts:
-                stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
-                shifts[name] = stream.integers(1, n, draws) if n > 1 else np.zeros(draws, int)
+                shifts[name] = shifts_of(name, n, draws, seed)
             mine = ranks[start : start + n]
             spectrum = np.fft.rfft(mine) * np.conj(np.fft.rfft(labels))
             sums += np.fft.irfft(spectrum, n)[shifts[name]]  # of ranks where shifted labels are 1

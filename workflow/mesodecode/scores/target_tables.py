@@ -9,7 +9,6 @@ too small where signals drift (`chance_tests.circular_shift`).
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ import pandas as pd
 
 from mesodecode.base.metrics import SCORES, correlation, macro_auc, r2, state_aucs
 from mesodecode.decoders.predictions import ATTRIBUTES, Predictions, SessionPredictions
-from mesodecode.scores.chance_tests import circular_shift, empirical_p
+from mesodecode.scores.chance_tests import circular_shift, empirical_p, shifts_of
 from mesodecode.scores.mouse_tests import SEED
 from mesodecode.study.targets import Kind
 
@@ -103,11 +102,9 @@ def shifted_r2(sessions: Mapping[str, SessionPredictions], draws: int, seed: int
         n = len(one.frame)
         if not n:
             continue
-        stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        by = stream.integers(1, n, draws) if n > 1 else np.zeros(draws, int)
         spectrum = np.fft.rfft(np.asarray(one.probability, np.float64) - mean)
         spectrum *= np.conj(np.fft.rfft(np.asarray(one.label, np.float64) - mean))
-        products += np.fft.irfft(spectrum, n)[by]
+        products += np.fft.irfft(spectrum, n)[shifts_of(name, n, draws, seed)]
     return 1 - (total + ((made - mean) ** 2).sum() - 2 * products) / total
 
 

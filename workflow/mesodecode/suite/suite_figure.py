@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.base.plots import heat_map, letters, new_figure
+from mesodecode.base.plots import heat_map, letters, low_to_high, new_figure
 
 # Panel: column, title, colour map and its limits, so wide that black numbers are read on all.
 PANELS = {
@@ -66,9 +66,9 @@ def page(table: pd.DataFrame) -> Figure:
 def caption(table: pd.DataFrame) -> str:
     """Return the caption of `page`, in plain text."""
     mice, allocations = (table[name].unique() for name in ("n_mice", "n_allocations"))
-    n = f"{_range(mice)} test mice, {_range(allocations)} allocations a decoder"
+    n = f"{low_to_high(mice)} test mice, {low_to_high(allocations)} allocations a decoder"
     by_chance = table["chance_precision"].dropna()
-    expected = f" (by chance {_range(by_chance.round(2))})" if len(by_chance) else ""
+    expected = f" (by chance {low_to_high(by_chance.round(2))})" if len(by_chance) else ""
     good = (table["right"] == "yes").sum()
     return (
         f"Ground-truth benchmark: {table['study'].nunique()} cohorts of simulated mice, "
@@ -92,8 +92,3 @@ def _cells(axis: Axes, values: pd.DataFrame, cells: pd.DataFrame, **look: object
     heat_map(axis, values.astype(float), **look, cbar=False)
     for (row, column), text in np.ndenumerate(cells.to_numpy()):
         axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size)
-
-
-def _range(values: np.ndarray | pd.Series) -> str:
-    low, high = min(values), max(values)
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

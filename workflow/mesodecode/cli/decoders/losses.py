@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mesodecode.cli import options
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,12 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="folder of the decoders")
     add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders in the folder")
-    add(
-        "--allocations",
-        required=True,
-        metavar="FILE",
-        help="table whose column allocation names the files",
-    )
+    options.add_allocations(parser)
     add("--out", required=True, metavar="PREFIX", help="path without {decoder}.svg, {decoder}.png")
 
 

@@ -24,37 +24,29 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode.base.plots import save
-    from mesodecode.base.tables import read_table
-    from mesodecode.encoding import columns as column_names
-    from mesodecode.encoding import figures, scores
+    from mesodecode.encoding import columns, figures, scores
+    from mesodecode.encoding.columns import read
 
-    def read(path: Path, columns: tuple[str, ...], words: tuple[str, ...] = ()) -> pd.DataFrame:
-        table = read_table(path, columns, [c for c in columns if c not in words])
-        for flag in {"responsive", "diverged"} & set(table.columns):
-            table[flag] = table[flag].astype(str) == "True"
-        return table
-
-    text = ("model", "session", "neuron", "responsive", "neurons", "score")
     if args.kind == "scores":
-        neurons = read(args.tables[0], scores.NEURONS, text)
-        summary = read(args.tables[1], scores.SUMMARY, text)
+        neurons = read(args.tables[0], scores.NEURONS)
+        summary = read(args.tables[1], scores.SUMMARY)
         drawn, caption = figures.scores_figure(neurons, summary), figures.scores_caption(neurons)
         title = "Scores of the models"
     elif args.kind == "loss":
         parts = [
-            read(path, column_names.HISTORY).assign(fold=path.name.removesuffix(".history.tsv"))
+            read(path, columns.HISTORY).assign(fold=path.name.removesuffix(".history.tsv"))
             for path in args.tables
         ]
         history = pd.concat(parts, ignore_index=True)
         drawn, caption = figures.loss_figure(history), figures.loss_caption(history)
         title = f"Training of {args.name}"
     elif args.kind == "sweep":
-        table = read(args.tables[0], column_names.SWEEP, ("initialisation", "diverged"))
+        table = read(args.tables[0], columns.SWEEP)
         drawn, caption = figures.sweep_figure(table), figures.sweep_caption(table)
         title = f"Sweep of {args.name}"
     else:
-        neurons = read(args.tables[0], ("neuron", "explainable", "responsive"), text)
-        layers = read(args.tables[1], ("layer", "ratio"), ("layer",))
+        neurons = read(args.tables[0], ("neuron", "explainable", "responsive"))
+        layers = read(args.tables[1], ("layer", "ratio"))
         rates = read(args.tables[2], ("learning_rate", "loss"))
         drawn = figures.diagnosis_figure(neurons, layers, rates)
         caption, title = figures.diagnosis_caption(neurons, layers), f"Diagnosis of {args.name}"

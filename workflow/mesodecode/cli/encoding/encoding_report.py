@@ -32,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError, atomic_path
-    from mesodecode.base.tables import read_table
-    from mesodecode.encoding import columns as column_names
-    from mesodecode.encoding import methods, report, scores, truth
+    from mesodecode.encoding import columns, methods, report, scores, truth
+    from mesodecode.encoding.columns import read
     from mesodecode.report import references
     from mesodecode.running import runtimes
 
@@ -42,22 +41,13 @@ def run(args: argparse.Namespace) -> None:
         config = json.loads(args.config.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
-    words = {"model", "session", "neuron", "neurons", "score", "responsive", "diverged"}
-    words |= {"initialisation", "check", "verdict", "fault", "sentence"}
-
-    def read(path: Path | str, columns: tuple[str, ...]):
-        table = read_table(path, columns, [c for c in columns if c not in words])
-        for flag in {"responsive", "diverged"} & set(table.columns):
-            table[flag] = table[flag].astype(str) == "True"
-        return table
-
     neurons = read(args.neurons, scores.NEURONS)
     page = report.render(
         config,
         summary=read(args.summary, scores.SUMMARY),
         neurons=neurons,
-        diagnoses={name: read(path, column_names.CHECKS) for name, path in args.diagnosis},
-        sweep=read(args.sweep, column_names.SWEEP) if args.sweep else None,
+        diagnoses={name: read(path, columns.CHECKS) for name, path in args.diagnosis},
+        sweep=read(args.sweep, columns.SWEEP) if args.sweep else None,
         truth=truth.sentences(neurons, args.truth) if args.truth else [],
         runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figures,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli.decoders import _training
 from mesodecode.cli.encoding import _data
 
 HELP = "responses → weights of an encoding network, and its predictions"
@@ -21,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="predictions of the test presentations (HDF5)")
     add("--weights", type=Path, required=True, help="weights to write (.pt)")
     add("--history", type=Path, required=True, help="TSV to write: losses, R², speed by epoch")
-    add("--checkpoint", type=Path, help="file to keep the state in; the same command goes on")
-    add(
-        "--checkpoint-every",
-        type=float,
-        default=300.0,
-        metavar="SECONDS",
-        help="keep the state this often (default: 300 s)",
-    )
+    _training.add_checkpoint(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -36,7 +30,6 @@ def run(args: argparse.Namespace) -> None:
 
     from mesodecode.base.files import atomic_path, sha256
     from mesodecode.base.tables import write_table
-    from mesodecode.cli.decoders import _training
     from mesodecode.encoding.train import train_network
 
     settings, device, data, split = _data.of_network(args)

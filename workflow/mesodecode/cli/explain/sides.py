@@ -74,14 +74,13 @@ def _masks(args: argparse.Namespace) -> tuple:
 
 def _rois(args: argparse.Namespace) -> tuple:
     from mesodecode.base.files import UserError
-    from mesodecode.explain import shap_files, shap_maps, sides
-    from mesodecode.explain.maps import listed
+    from mesodecode.explain import maps, shap_files, shap_maps, sides
 
     if args.mirror is None:
         raise UserError("--maps: needs --mirror, which ROIs are mirror images")
-    maps = [shap_files.read(path) for path in listed(args.maps)]
-    shap_maps.mean_map(maps)  # refuses maps of different analyses
-    values = sides.roi_sums(maps)
+    found = [shap_files.read(path) for path in maps.listed(args.maps)]
+    shap_maps.mean_map(found)  # refuses maps of different analyses
+    values = maps.of_shap(found).droplevel("test_mouse").T
     pairs = sides.of_rois(list(values.index), args.mirror)
-    mice = [one.test_mouse for one in maps]
-    return values, pairs, mice, maps[0].decoder, "Mean |SHAP|", "every ROI of the left side"
+    mice = [one.test_mouse for one in found]
+    return values, pairs, mice, found[0].decoder, "Mean |SHAP|", "every ROI of the left side"
