@@ -155,6 +155,16 @@ class Checker(HTMLParser):
             self.faults.append(tag)
 
 
+def said(axes) -> tuple[str, str, str]:
+    """Title and words of the two axes of a panel."""
+    return axes.get_title() or axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel()
+
+
+def names_on(axis) -> list[str]:
+    """What stands at the ticks of an axis."""
+    return [text.get_text() for text in axis.get_ticklabels()]
+
+
 def map_of(values, allocation="one", **changes) -> shap_maps.ShapMap:
     values = np.asarray(values, float)
     half, n_rois = len(values) // 2, values.shape[1]

@@ -1,0 +1,194 @@
+"""Figures of scores: what is drawn is what the tables say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from make_tables import names_on, said
+from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.scores import (
+    ceilings_figure,
+    cohort_matrix_figure,
+    multiverse_figure,
+    reproduction,
+    reproduction_figure,
+    target_figure,
+)
+from mesodecode.study.targets import Target
+
+# Reproduction
+
+
+def reproduced() -> pd.DataFrame:
+    rows = [
+        ("cnn", "CNN", 20, 0.9, 0.02, 20, 0.95, 0.01, -0.05, -0.08, -0.02, "paired, 5 mice"),
+        ("svm", "SVM", 6, 0.8, np.nan, 20, 0.7, 0.03, 0.1, -0.1, 0.3, "Welch, mice"),
+        ("one", "One", 1, 0.6, np.nan, 1, 0.5, np.nan, 0.1, np.nan, np.nan, "Welch, mice"),
+    ]
+    return pd.DataFrame(rows, columns=reproduction.COLUMNS)
+
+
+def bars(axes) -> list[np.ndarray]:
+    """The ends of the horizontal bars of a panel, a set of points after the other."""
+    return [np.array([s[:, 0] for s in one.get_segments()]) for one in axes.collections]
+
+
+def test_decoders_stand_beside_the_published_ones_with_the_interval_of_the_difference():
+    figure = reproduction_figure.reproduction_figure(reproduced())
+    auc, difference = figure.axes
+    first = names_on(auc.yaxis)[0]
+    assert first == "cnn (n = 20)\nCNN (n = 20)" and list(auc.get_yticks()) == [2, 1, 0]
+    published, mine = (line for line in auc.lines if line.get_marker() in "os")
+    assert list(published.get_xdata()) == [0.95, 0.7, 0.5]
+    assert list(mine.get_xdata()) == [0.9, 0.8, 0.6]
+    assert published.get_ydata()[0] > mine.get_ydata()[0]  # above, in its row
+    theirs, own = bars(auc)
+    np.testing.assert_allclose(theirs, [[0.94, 0.96], [0.67, 0.73], [0.5, 0.5]])
+    np.testing.assert_allclose(own, [[0.88, 0.92], [0.8, 0.8], [0.6, 0.6]])
+    (widths,) = bars(difference)
+    np.testing.assert_allclose(widths, [[-0.08, -0.02], [-0.1, 0.3], [0.1, 0.1]])
+    assert said(auc)[1] == "Test AUC" and said(difference)[1] == "This run - published (95 % CI)"
+    (legend,) = figure.legends
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["published, mean ± SD", "this run, mean ± SD"]
+
+
+def test_the_caption_counts_the_intervals_that_leave_zero_out():
+    words = reproduction_figure.reproduction_caption(reproduced())
+    assert words.startswith("3 decoders of this run") and "1 of 3 intervals leave 0 out" in words
+    assert "Student's t over the test mice; Welch's t" in words
+    above = reproduced()[1:].assign(ci_low=[0.01, np.nan])
+    words = reproduction_figure.reproduction_caption(above)
+    assert "1 of 2 intervals leave 0 out" in words and "Student's t" not in words
+
+
+# Traces and states
+
+
+def predictions(sessions, target, decoder="gru") -> Predictions:
+    made = {
+        name: SessionPredictions(
+            "m", np.arange(len(label)) + 3, np.asarray(label), np.asarray(said)
+        )
+        for name, (label, said) in sessions.items()
+    }
+    return Predictions(decoder, "a", "x", "y", "m", made, target=target)
+
+
+def test_a_trace_is_drawn_of_the_session_of_median_r2():
+    wave = np.sin(np.arange(60.0))
+    sessions = {"best": (wave, wave), "middle": (wave, wave + 0.3), "worst": (wave, -wave)}
+    item = predictions(sessions, Target("pupil", unit="px"))
+    assert target_figure.typical(item) == ("middle", (0, 60))
+    two = predictions({name: sessions[name] for name in ("best", "worst")}, item.target)
+    assert target_figure.typical(two)[0] == "worst"  # the lower of two
+    (axes,) = target_figure.traces([item]).axes
+    score = 1 - 60 * 0.09 / np.square(wave - wave.mean()).sum()
+    assert said(axes) == (f"gru: middle, R² {score:.2f}", "Frame", "pupil (px)")
+    measured, decoded = axes.lines
+    np.testing.assert_array_equal(measured.get_ydata(), wave)
+    np.testing.assert_array_equal(decoded.get_ydata(), wave + 0.3)
+    assert measured.get_xdata()[0] == 3 and measured.get_color() == "black"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["measured", "decoded"]
+    bare = target_figure.traces([predictions(sessions, Target("pupil"))])
+    assert bare.axes[0].get_ylabel() == "pupil"
+
+
+def test_of_a_long_session_the_stretch_that_varies_most_is_shown():
+    n = target_figure.SHOWN
+    flat = np.zeros(4 * n)
+    flat[2 * n : 3 * n] = np.arange(n) % 2
+    item = predictions({"s": (flat, flat + 0.1)}, Target("pupil", unit="px"))
+    assert target_figure.typical(item) == ("s", (2 * n, 3 * n))
+    tail = np.zeros(2 * n)
+    tail[n:] = np.arange(n) % 2  # the last stretch is looked at too
+    item = predictions({"s": (tail, tail)}, Target("pupil", unit="px"))
+    assert target_figure.typical(item) == ("s", (n, 2 * n))
+
+
+def test_where_no_session_has_r2_the_longest_is_shown():
+    sessions = {"short": ([1.0] * 5, [1.0] * 5), "long": ([2.0] * 9, [1.0] * 9)}
+    item = predictions(sessions, Target("pupil", unit="px"))
+    assert target_figure.typical(item) == ("long", (0, 9))
+
+
+def test_confusion_is_the_mean_over_allocations_in_the_order_of_the_states():
+    states = ["walk", "groom", "still"]
+    rows = [("walk", "walk", 0.5), ("walk", "walk", 0.75), ("walk", "groom", 0.25)]
+    table = pd.DataFrame(rows, columns=["state", "predicted", "share"])
+    tables = {f"d{i}": table for i in range(4)}
+    figure = target_figure.confusion(tables, states)
+    first = figure.axes[0]
+    assert said(first) == ("d0", "predicted", "state")
+    assert names_on(first.xaxis) == names_on(first.yaxis) == states
+    assert [text.get_text() for text in first.texts] == ["0.62", "0.25"]  # (0.5 + 0.75) / 2
+    assert first.collections[0].get_clim() == (0, 1)
+    # three in a row, what is left over is empty
+    assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
+
+
+def test_captions_of_targets_say_what_is_drawn():
+    trace = predictions({"s": ([1.0, 2], [1.0, 2])}, Target("pupil", unit="px"))
+    words = target_figure.caption([trace], 7)
+    assert words.startswith("pupil as measured") and "1,800 frames" in words
+    named = predictions({}, Target("states", ("a", "b", "c")))
+    assert "mean over 7 allocations" in target_figure.caption([named], 7)
+
+
+# AUCs by what a decoder was trained on, by cohort, by variant
+
+
+def points(axes) -> list[tuple]:
+    """(place, sign, values) of the points of mice in a panel."""
+    lines = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata())]
+    return [(round(line.get_xdata()[0]), line.get_marker(), *line.get_ydata()) for line in lines]
+
+
+def test_ceilings_have_the_points_of_each_arm_in_their_order():
+    rows = [
+        *(("net", arm, "m2", "s1", auc) for arm, auc in (("others", 0.3), ("own", 0.9))),
+        ("net", "own", "m10", "s2", 0.8),
+        ("net", "others", "m10", "s2", np.nan),
+        *((name, "own", "m2", "s1", 0.7) for name in ("two", "three")),
+    ]
+    table = pd.DataFrame(rows, columns=["decoder", "arm", "test_mouse", "session", "auc"])
+    figure = ceilings_figure.draw(table)
+    first, second, third, empty = figure.axes
+    assert names_on(first.xaxis) == ["own", "others"]
+    assert points(first) == [(0, "o", 0.9), (0, "s", 0.8), (1, "o", 0.3)]  # m2 before m10
+    assert [axes.get_ylabel() for axes in (first, second)] == ["AUC of the session left out", ""]
+    assert third.get_ylabel() and not empty.axison
+    assert first.get_ylim() == (pytest.approx(0.28), 1.02)  # the lowest AUC is inside
+
+
+def test_cohorts_have_a_cell_for_each_pair_that_was_tested():
+    rows = [(*one, 0.5, n, 4) for one, n in ((("d0", "A", "A"), 3), (("d0", "A", "B"), 2))] + [
+        (f"d{i}", "B", "B", 0.75, 1, 5) for i in range(4)
+    ]
+    columns = ["decoder", "train_cohort", "test_cohort", "auc", "n_mice", "n_allocations"]
+    table = pd.DataFrame(rows, columns=columns)
+    figure = cohort_matrix_figure.draw(table)
+    first = figure.axes[0]
+    assert said(first) == ("d0", "Tested in", "Trained in")
+    assert names_on(first.yaxis) == ["A", "B"] and names_on(first.xaxis) == ["A", "B"]
+    cells = [text.get_text() for text in first.texts]
+    assert cells == ["0.500\n3 mice", "0.500\n2 mice", "0.750\n1 mice"]
+    assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["Trained in", "", "", "Trained in"]
+    assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
+    assert "13 allocations" in cohort_matrix_figure.caption(table)  # of the decoder with most
+
+
+def test_variants_have_the_points_of_their_mice_by_their_means():
+    rows = [
+        ("cnn", *row)
+        for row in (("a", "m2", 0.5), ("a", "m10", 0.6), ("b", "m2", 0.25), ("b", "m10", 0.4))
+    ]
+    table = pd.DataFrame(rows, columns=["family", "variant", "test_mouse", "auc"])
+    figure = multiverse_figure.draw(table)
+    (axes,) = figure.axes
+    assert names_on(axes.xaxis) == ["b", "a"]
+    assert points(axes) == [(0, "o", 0.25), (0, "s", 0.4), (1, "o", 0.5), (1, "s", 0.6)]
+    assert said(axes) == ("cnn", "", "AUC of the test mouse")
+    assert axes.lines[0].get_ydata()[0] == 0.5 and axes.get_ylim()[0] == pytest.approx(0.23)
