@@ -85,6 +85,25 @@ def test_a_module_from_a_url_runs_the_installed_package(deployed, url):
     assert "mesodecode fit-linear" in text and "report" in counts(text)
 
 
+@pytest.mark.slow
+def test_a_snakefile_that_includes_the_workflow_keeps_its_names(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    add_files(tmp_path, STUDY)
+    (tmp_path / "before.smk").write_text('CONTRAST = "linear"')
+    (tmp_path / "after.smk").write_text("""
+rule mine:
+    input: rules.auc.output
+    output: f"{CONTRAST}.txt"
+    params: lambda wildcards: CONTRAST
+    shell: "echo {CONTRAST} {params} > {output}"
+""")
+    files = ["before.smk", ROOT / "workflow/Snakefile", "after.smk"]
+    (tmp_path / "Snakefile").write_text("\n".join(f'include: "{file}"' for file in files))
+    done = fresh.Process("snakemake.cli:main", "-n", "-p", "mine", folder=tmp_path).finish()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "echo linear linear > linear.txt" in done.stdout + done.stderr
+
+
 def test_config_folder_holds_what_the_checkout_runs():
     for name in ("config.yaml", "demo.yaml"):
         assert (ROOT / "config" / name).resolve() == ROOT / name

@@ -1,5 +1,7 @@
 """What all studies share: this checkout's package, how its verbs are run, and runs alone. No rules."""
 
+BEFORE = set(globals())  # of Snakemake, and of a Snakefile that includes these rules
+
 import atexit
 import functools
 import gc
@@ -11,7 +13,9 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from types import CodeType, FunctionType
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 # The folder of the package: beside these rules. Where they are a module from a URL, there are only
@@ -123,7 +127,7 @@ def grows(amount):
 
 def known(function):
     """The function, with its parameters written on it: Snakemake asks for them at every job."""
-    function.__signature__ = inspect.signature(function)
+    overwrite_function_params(function, inspect.signature(function).parameters)
     return function
 
 
@@ -134,6 +138,25 @@ def all_known(functions):
         if inspect.isfunction(function):
             if function.__code__.co_filename.endswith(".smk"):
                 known(function)
+
+
+def forget_unused(names):
+    """Take those of our names away that no function looks up once the rules are read.
+
+    Snakemake copies all names of a Snakefile four times for each message and each command of a job.
+    """
+    used = set()
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType) and function.__globals__ is names:
+            used |= looked_up(function.__code__)
+    for name in names.keys() - BEFORE - used:
+        del names[name]
+
+
+def looked_up(code):
+    """The names that code, and the functions inside it, look up."""
+    inner = [part for part in code.co_consts if isinstance(part, CodeType)]
+    return {*code.co_names}.union(*map(looked_up, inner))
 
 
 def start_alone(logfiles):
