@@ -90,7 +90,7 @@ def test_cheap_verbs_import_no_torch():
     assert done.stdout == "set()\n", done.stderr
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_no_space_names_the_file(monkeypatch, capsys, number):
     monkeypatch.setattr(os, "_exit", lambda status: None)
     error = OSError(number, os.strerror(number), "/disk/o.h5")
@@ -113,6 +113,28 @@ def full_disk(tmp_path):
         pytest.skip("needs the right to mount a file system")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_a_file_that_may_grow_no_further_is_one_line_and_nothing_half(tmp_path):
+    """As on a disk of FAT, or under a limit: HDF5 says so in words of its own as it closes."""
+    code = f"""
+import resource, sys, h5py, numpy as np
+from mesodecode import cli
+from mesodecode.cli.scores import summary
+from mesodecode.base.files import atomic_path
+def run(args):
+    with atomic_path("{tmp_path}/out.h5") as part, h5py.File(part, "w") as file:
+        x = file.create_dataset("x", (1000, 125), "f8", chunks=(10, 125))
+        for i in range(1000): x[i] = np.random.rand(125)
+summary.run = run
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+sys.exit(cli.main(["summary", "--auc", "a", "--report", "r"]))
+"""
+    done = fresh.Process("fresh:execute", code).finish()
+    (line,) = done.stderr.splitlines()
+    assert f"{tmp_path}/out.h5: no space left (File too large); take a disk of larger" in line
+    assert done.returncode == 1 and not list(tmp_path.iterdir())
 
 
 WRITERS = {  # every library that writes outputs, a megabyte

@@ -201,12 +201,12 @@ def zarr_of_large_frames(path):
 
 MOVIES = {
     # what is wrong: (file name, how to write it, words of the line)
-    "a file of nothing": ("x.tif", lambda p: p.touch(), "not a TIFF file"),
-    "HDF5 of nothing": ("x.h5", lambda p: p.touch(), "not a readable HDF5 file"),
-    "MAT of nothing": ("x.mat", lambda p: p.touch(), "not a readable MAT file"),
-    "NPY of nothing": ("x.npy", lambda p: p.touch(), "not a readable NPY file"),
-    "NWB of nothing": ("x.nwb", lambda p: p.touch(), "not a readable NWB file"),
-    "video of nothing": ("x.mp4", lambda p: p.touch(), "not a readable video"),
+    "a file of nothing": ("x.tif", lambda p: p.touch(), "an empty file (0 bytes); copy"),
+    "HDF5 of nothing": ("x.h5", lambda p: p.touch(), "an empty file (0 bytes); copy"),
+    "MAT of nothing": ("x.mat", lambda p: p.touch(), "an empty file (0 bytes); copy"),
+    "NPY of nothing": ("x.npy", lambda p: p.touch(), "an empty file (0 bytes); copy"),
+    "NWB of nothing": ("x.nwb", lambda p: p.touch(), "an empty file (0 bytes); copy"),
+    "video of nothing": ("x.mp4", lambda p: p.touch(), "an empty file (0 bytes); copy"),
     "text named .h5": ("x.h5", lambda p: p.write_text("frames\n" * 99), "not a readable HDF5 file"),
     "text named .avi": ("x.avi", lambda p: p.write_text("frames\n" * 99), "not a readable video"),
     "a TIFF file named .npy": ("x.npy", of_frames(FRAMES), "not a readable NPY file"),
@@ -569,8 +569,8 @@ def rows(*columns, n=T):
 RUN = ("runrest", lambda i: i // 5 % 2)
 GAPS = ("labels", lambda i: i % 2 or "")
 BEHAVIOR = {
-    "CSV of nothing": ("x.csv", lambda p: p.touch(), "not a table"),
-    "HDF5 of nothing": ("x.h5", lambda p: p.touch(), "not a readable HDF5 file"),
+    "CSV of nothing": ("x.csv", lambda p: p.touch(), "an empty file (0 bytes); copy"),
+    "HDF5 of nothing": ("x.h5", lambda p: p.touch(), "an empty file (0 bytes); copy"),
     "an unknown format": ("x.xlsx", lambda p: p.write_bytes(b"PK"), "no known format"),
     "MAT without labels": ("x.mat", mat(wheel=LABELS), "neither 'runrest' nor 'speed_rs' in it"),
     "MAT of text": ("x.mat", mat(name="mouse"), "it holds: name (text)"),
@@ -586,6 +586,7 @@ BEHAVIOR = {
     "labels of 1 and 2": ("x.mat", mat(runrest=LABELS + 1), "labels are 0 (rest) and 1 (run)"),
     "another rate": ("x.csv", rows(RUN, n=400), "labels of 400 frames"),
     "infinite speed": ("x.mat", mat(speed_rs=np.where(LABELS, np.inf, 0)), "not finite in 20"),
+    "a header alone": ("x.csv", lambda p: p.write_text("runrest\n"), "holds: runrest (empty)"),
     "a matrix": ("x.npy", npy_of(np.zeros((T, 2))), "it holds: data (40 x 2); name what it has"),
     "a folder of nothing": ("x", lambda p: p.mkdir(), "it holds: nothing"),
     "a pipe": ("x.csv", os.mkfifo, "a pipe or device"),

@@ -21,7 +21,8 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[1]
 WORKFLOW = _PACKAGE / "workflow" if (_PACKAGE / "workflow").is_dir() else _PACKAGE.parent
 GB = 1_000_000_000
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the device is full, or a user's share of it
+# The device is full, a user's share of it, or it takes no file of that size.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):
@@ -68,6 +69,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def _no_space(error: Exception, folder: Path) -> int | None:
     if getattr(error, "errno", None) in NO_SPACE:
         return error.errno
+    if f"errno = {errno.EFBIG}," in str(error):  # of HDF5, as it closes a file
+        return errno.EFBIG
     # torch and tifffile do not pass the cause on; the unfinished file still fills the device
     return errno.ENOSPC if shutil.disk_usage(folder).free < 1 << 16 else None
 

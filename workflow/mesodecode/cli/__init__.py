@@ -168,7 +168,9 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
     line = " ".join(str(error).split())
     if number in NO_SPACE:
         where = error.filename or line
-        return f"{where}: no space left ({os.strerror(number)}); free some and run it again"
+        larger = "take a disk of larger files (FAT ends at 4 GB), or raise `ulimit -f`,"
+        mend = larger if number == errno.EFBIG else "free some"
+        return f"{where}: no space left ({os.strerror(number)}); {mend} and run it again"
     if number in WAYS_OUT and error.filename:
         return f"{error.filename}: {os.strerror(number)}; {WAYS_OUT[number]}"
     if not isinstance(error, MemoryError) and number != errno.ENOMEM:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import sys
@@ -155,7 +154,7 @@ class Table:
         except OSError as error:
             if done:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
-            if error.errno not in (*NO_SPACE, errno.EFBIG):
+            if error.errno not in NO_SPACE:
                 raise
             raise UserError(
                 f"{self._path}: no space left ({error.strerror}); the {self._rows} rows so far are "

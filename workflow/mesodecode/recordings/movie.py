@@ -56,16 +56,20 @@ def words(error: Exception) -> str:
 def check_opens(path: str | Path) -> None:
     """Raise the system's own OSError, which names the file, if it is missing or may not be read.
 
-    Raises UserError if it is no file at all: opening a pipe waits for ever.
+    Raises UserError if it is empty, or no file at all: opening a pipe waits for ever.
     """
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise UserError(f"{path}: a pipe or device, not a file; name a file")
     try:
         with open(path, "rb") as file:
-            file.read(1)
+            empty = not file.read(1)
     except OSError as error:
         error.filename = str(path)  # reading, not opening, leaves it out
         raise
+    if empty:
+        raise UserError(
+            f"{path}: an empty file (0 bytes); copy it again, or leave its session out (`exclude`)"
+        )
 
 
 def check_chain(tif: Any, path: str | Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import hdf5, npy
 from mesodecode.recordings.readers.arrays import Unreadable
 from mesodecode.recordings.readers.clocks import say
@@ -49,6 +50,7 @@ def read_signals(
     Raises UserError if it is no such file or its size leaves open which axis is time.
     """
     known = file_formats.format_of(path, "rois")
+    check_opens(path)
     if known == "MAT":
         return read_rois(path, dataset or "dat_roi"), None
     if known == "HDF5":

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from mesodecode.base.files import UserError, check_memory
-from mesodecode.recordings.movie import check_chain
+from mesodecode.recordings.movie import check_chain, check_opens
 from mesodecode.recordings.readers import hdf5, mat
 from mesodecode.study import file_formats
 
@@ -29,6 +29,7 @@ def read_image(
     takes the only one of two axes or more. Raises UserError if there is none.
     """
     known = file_formats.format_of(path, "masks")
+    check_opens(path)
     try:
         if known in ("MAT", "HDF5"):
             return _held(Path(path), known == "MAT", dataset, setting)

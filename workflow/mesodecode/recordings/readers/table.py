@@ -16,7 +16,7 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import words
 from mesodecode.recordings.readers import deeplabcut
-from mesodecode.recordings.readers.arrays import Held, Unreadable, unreadable
+from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, unreadable
 
 HEAD, SAMPLE = 1 << 20, 200  # bytes and rows from which the layout is told
 NUMBER = re.compile(
@@ -82,6 +82,8 @@ def read_table(path: str | Path) -> dict[str, Held]:
 
 def _held(column: np.ndarray, layout: _Layout, name: str, points: bool) -> Held:
     """Return a column; `points` says that others have decimal points."""
+    if not len(column):
+        return EMPTY
     unit = layout.units.get(name)
     if column.dtype.kind not in "OUT":
         return Held(lambda: column, unit)
@@ -91,11 +93,7 @@ def _held(column: np.ndarray, layout: _Layout, name: str, points: bool) -> Held:
         import pandas as pd
 
         text = pd.Series(column).dropna().astype(str).str
-        if (
-            not len(column)
-            or not text.contains(",").any()
-            or not text.fullmatch(DECIMAL_COMMA).all()
-        ):
+        if not text.contains(",").any() or not text.fullmatch(DECIMAL_COMMA).all():
             return column
         if points:
             return Unreadable("has decimal commas, and another column decimal points; write one")
