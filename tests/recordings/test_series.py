@@ -46,6 +46,10 @@ IN_TIME = {  # over New Year and the turn of a month, as names sort otherwise
     "letters": "31Dec2023_a 01Jan2024_a 02Feb2024_a",
     "letters first": "Nov-30-2023 Dec-01-2023 Jan-02-2024",
     "a year and letters": "2023-Nov-30 2023-Dec-01",
+    "a year of two digits, day first": "m1_30-12-25 m1_31-12-25 m1_01-01-26 m1_02-02-26",
+    "a year of two digits, month first": "12_30_25 12_31_25 01_01_26",
+    "a year of two digits behind all": "r_3012_25 r_3112_25 r_0101_26",
+    "six digits, day first": "301225_r 311225_r 010126_r",
 }
 
 
@@ -62,12 +66,19 @@ def test_dates_that_tell_no_order_are_refused():
     message = str(caught.value)
     assert message.startswith("rec: 01-12-2023.tif and 02-11-2023.tif may be of other days")
     assert "name the files of the movie in a list" in message
+    with pytest.raises(UserError, match="may be of other days"):
+        of_one_series(paths("11-12-11 12-11-11"), "rec")  # November and December of 2011, or of 12
     same = paths("01-02-2024 02-03-2024")  # February and March, or January and February
     assert of_one_series(same, "rec") == (same, [])
 
 
 @pytest.mark.parametrize(
-    "ordered", ["2023-12-31 2024-01-01", "20231231 20240101", "s_99_2023 s_100_2022", "a_2 a_10"]
+    "ordered",
+    [
+        *("2023-12-31 2024-01-01", "20231231 20240101", "s_99_2023 s_100_2022", "a_2 a_10"),
+        *("26-04-12 26-04-30 26-05-01", "r_260412 r_260501", "10-11-25 10-12-24"),
+        *("0412_15 0412_26", "000010 000020 311225", "23-59-58 23-59-59"),
+    ],
 )
 def test_other_numbers_are_no_dates(ordered):
     assert of_one_series(in_order(paths(ordered)), "rec") == (paths(ordered), [])

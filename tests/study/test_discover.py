@@ -652,7 +652,7 @@ def test_sessions_are_listed_in_order_of_time(tmp_path, name, days):
 def test_dates_that_tell_no_order_of_sessions_are_said(tmp_path):
     names = [f"{m}_{day}{end}" for m in M for day in ("03-01-2024", "02-02-2024")
              for end in (".tif", ".csv")]  # fmt: skip
-    assert "CHECK: dates in names begin with the month or with the day" in spoken(
+    assert "CHECK: dates in names begin with the month, the day or the year" in spoken(
         made_text(tree(tmp_path, *names))[1]
     )
 

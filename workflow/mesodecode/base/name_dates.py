@@ -1,7 +1,7 @@
 """Dates in names that do not sort as numbers do: 12-31-2023 before 01-02-2024, Nov before Dec.
 
-Names that begin with a year and go on in numbers need none of this. Light, as the Snakefile's
-modules read it.
+Names that begin with a year and go on in numbers need none of this, but where the year has two
+digits: 26-01-02 may be of any order. Light, as the Snakefile's modules read it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,28 @@ DATES = [
         rf"(?<!\d)(?P<year>20\d\d)[-_. ]?{MONTH}[-_. ]?(?P<day>\d\d?)(?!\d)",
     )
 ]
+SHORT = [  # a year in two digits, in any place; or behind day and month
+    re.compile(pattern)
+    for pattern in (
+        r"(?<!\d)(?P<a>\d\d)(?P<s>[-_.]?)(?P<b>\d\d)(?P=s)(?P<c>\d\d)(?!\d)",
+        r"(?<!\d)(?P<a>\d\d)(?P<b>\d\d)[-_.](?P<c>\d\d)(?!\d)",
+    )
+]
+ORDERS = ("abc", "cba", "cab")  # of year, month and day: 26-01-02, 02-01-26, 01-02-26
+YEARS = range(2010, 2040)  # others of two digits are none: they may be minutes
+NEAR = 62  # days within which parts of one movie are; else such numbers are none
 
 
 def readings(names: Sequence[str]) -> list[list[datetime.date]]:
     """Return the dates of names, once for each way to read them.
 
     With the month first or with the day first, as far as all are of the calendar; once where it is
-    all the same. Empty unless each name has a date that ends in its year, or with its month in
-    letters.
+    all the same. Of years in two digits, with the year in any place where dates are `NEAR`. Empty
+    unless each name has a date that ends in its year, with its month in letters, or of such a year.
     """
     found = [next(filter(None, (one.search(name) for one in DATES)), None) for name in names]
     if not names or None in found:
-        return []
+        return _short_readings(names)
     ways: list[list[datetime.date]] = []
     for month_first in (True, False):
         try:
@@ -45,6 +55,26 @@ def readings(names: Sequence[str]) -> list[list[datetime.date]]:
         if days not in ways:
             ways.append(days)
     return ways
+
+
+def _short_readings(names: Sequence[str]) -> list[list[datetime.date]]:
+    """Return the dates of names whose years have two digits, once for each way to read them."""
+    ways: list[list[datetime.date]] = []
+    for pattern in SHORT:
+        found = [pattern.search(name) for name in names]
+        if not names or None in found:
+            continue
+        for order in ORDERS:
+            parts = [[int(match[key]) for key in order] for match in found]
+            try:
+                days = [datetime.date(2000 + year, month, day) for year, month, day in parts]
+            except ValueError:
+                continue
+            near = (max(days) - min(days)).days <= NEAR
+            if near and all(day.year in YEARS for day in days) and days not in ways:
+                ways.append(days)
+        return ways
+    return []
 
 
 def orders(names: Sequence[str]) -> list[list[int]]:

@@ -84,8 +84,8 @@ def _in_time(files: list[Path], named: str | Path) -> list[Path]:
         at = next(i for i, (a, b) in enumerate(zip(*found, strict=True)) if a != b)
         one, other = (files[order[at]].name for order in found)
         raise UserError(
-            f"{named}: {one} and {other} may be of other days, as their dates begin with the month "
-            "or with the day; name the files of the movie in a list, in order of time"
+            f"{named}: {one} and {other} may be of other days, as their dates begin with the "
+            "month, the day or the year; name the files of the movie in a list, in order of time"
         )
     return [files[i] for i in found[0]] if found else files
 

@@ -120,7 +120,7 @@ def _in_time(sessions: list[Session], found: Found) -> list[Session]:
             orders.append(ordered)
     if len(orders) > 1:
         found.notes.append(
-            "CHECK: dates in names begin with the month or with the day, who knows: list the "
+            "CHECK: dates in names begin with the month, the day or the year, who knows: list the "
             "sessions of each mouse in order of time."
         )
     return orders[0] if orders else sessions
