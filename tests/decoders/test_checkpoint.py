@@ -195,7 +195,7 @@ def test_a_finished_run_is_not_repeated_when_its_outputs_are_lost(
     assert [line.split("\t")[0] for line in history] == ["epoch", "1", "2", "3"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_is_a_checkpoint_after_the_step_under_way(tmp_path, how):
     kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
     before = signal.getsignal(how)
@@ -207,6 +207,12 @@ def test_a_signal_is_a_checkpoint_after_the_step_under_way(tmp_path, how):
             kept.save({"epoch": 1})
     assert signal.getsignal(how) == before
     assert kept.load() == {"epoch": 1}
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "c.pt", {}).signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_both_copies_broken_start_anew(tmp_path, capsys):

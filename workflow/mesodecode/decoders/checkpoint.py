@@ -128,12 +128,18 @@ class Checkpoint:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Turn SIGTERM and SIGUSR1 into a checkpoint after the step under way, then `Stopped`."""
+        """Turn SIGTERM, SIGUSR1 and Ctrl-C into a checkpoint after the step, then `Stopped`.
 
-        def stop(*_: object) -> None:
+        A second Ctrl-C ends at once.
+        """
+
+        def stop(number: int, _: object) -> None:
+            if number == signal.SIGINT and self._stop:
+                raise KeyboardInterrupt
             self._stop = True
 
-        handlers = {s: signal.signal(s, stop) for s in (signal.SIGTERM, signal.SIGUSR1)}
+        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+        handlers = {number: signal.signal(number, stop) for number in numbers}
         try:
             yield
         finally:
