@@ -455,7 +455,7 @@ def test_of_imagejs_results_the_means_are_the_signals(tmp_path, capsys):
         ("r.csv", b"frame\n1\n", "no column of signals"),
         ("r.csv", b"", "an empty file (0 bytes)"),
         ("r.csv", b"a\n1\ninf\n", "infinite values in ROI 1"),
-        ("r.xlsx", b"", "ROI signals are read from HDF5 (.h5, "),
+        ("r.xlsx", b"PK", "ROI signals are read from HDF5 (.h5, "),
     ],
 )
 def test_bad_files_get_one_line(tmp_path, name, content, words):

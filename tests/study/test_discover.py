@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path, PurePosixPath
 
 import h5py
@@ -532,6 +534,60 @@ def test_a_movie_and_its_own_behaviour_are_linked(tmp_path, monkeypatch):
     for session in study.mouse_of:
         movie, behavior = (Path(study.source(k, session)).resolve() for k in ("movie", "behavior"))
         assert behavior.name == f"{movie.stem}_speed.csv"
+
+
+def test_the_terminal_says_what_makes_the_links(tmp_path, monkeypatch, capsys):
+    names = [f"Maus {m} {s}{end}" for m in "äöü" for s in (1, 2) for end in (".tif", "_speed.csv")]
+    tree(tmp_path, *names)
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "data", "--out", "my lab.yaml"]) == 0
+    said = re.search(r"reads 12 links that are not there yet.*?: (sed .*)", capsys.readouterr().err)
+    subprocess.run(said[1], shell=True, check=True)
+    check_paths(studies.load("my lab.yaml"), "movie", "behavior")
+
+
+def rows(*columns):
+    return "\n".join("\t".join(map(str, row)) for row in zip(*columns, strict=True)) + "\n"
+
+
+def test_tables_in_txt_are_behaviour_and_signals_and_notes_are_none(tmp_path):
+    folder = tree(tmp_path, *(f"{m}_s1.tif" for m in M))
+    for m in M:
+        (folder / f"{m}_s1.txt").write_text(rows(["time", 0, 0.1, 0.2, 0.3], ["speed", 0, 1, 2, 1]))
+        signals = rows(["V1", 0.5, 0.4, 0.2, 1e-3], ["M1", 1, 2, 1, -2])
+        (folder / f"{m}_s1_roi.txt").write_text(signals.replace("\t", " "))
+        (folder / f"{m}_s1_protocol.txt").write_text(
+            "Imaged at 30 Hz\n\nfor 20 min.\nWater: 1 ml\n"
+        )
+    study, text = made(folder)
+    check_paths(study, "movie", "behavior", "rois")
+    recordings = study.config["recordings"]
+    assert recordings["behavior"].endswith("/{session}.txt")
+    assert recordings["rois"].endswith("/{session}_roi.txt")
+    assert "Files not used: m1_s1_protocol.txt" in text
+
+
+def test_one_file_of_all_sessions_of_a_mouse_is_said_with_what_splits_it(tmp_path):
+    folder = tree(tmp_path, *(f"{m}_s{s}.tif" for m in M for s in (1, 2)))
+    for m in M:
+        table = rows(["session", *["s1"] * 4, *["s2"] * 3], ["speed", *range(7)])
+        (folder / f"{m}.csv").write_text(table.replace("\t", ","))
+    (note,) = [n for n in discover.look(folder).notes if "of several sessions" in n]
+    assert (
+        note.startswith("FILL IN: m1.csv and 2 more may hold behavior") and "By session: " in note
+    )
+    split = shlex.split(note.partition("By session: ")[2])
+    subprocess.run([sys.executable, *split[1:]], check=True)
+    assert (folder / "m2_s2.csv").read_text().split() == ["session,speed", "s2,4", "s2,5", "s2,6"]
+    study, text = made(folder)
+    check_paths(study, "movie", "behavior")
+    assert "of several sessions" not in text
+    for m in M:
+        (folder / f"{m}_s1.csv").unlink(), (folder / f"{m}_s2.csv").unlink()
+        (folder / f"{m}.csv").write_text("time,speed\n" + "0.1,2\n" * 9)
+    notes = " ".join(discover.look(folder).notes)
+    assert "m1.csv and 2 more may hold behavior of several sessions" in notes
+    assert "python -c" not in notes and "of one clock" in notes
 
 
 def test_what_is_missing_is_said(tmp_path):

@@ -60,7 +60,7 @@ FORMATS = (
     Format("bioio", (".nd2", ".czi", ".lif"), ("movie",), extra="bioio"),
     Format("video", (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"), ("movie",)),
     Format("Motion JPEG 2000", (".mj2",), ("movie",)),
-    Format("table", (".csv", ".tsv"), ("traces", "rois", "masks")),
+    Format("table", (".csv", ".tsv", ".txt"), ("traces", "rois", "masks")),
     Format("Spike2", (".smr",), ("traces",), extra="neo"),
     Format("ABF", (".abf",), ("traces",), extra="abf"),
     Format("TDMS", (".tdms",), ("traces",), extra="tdms"),

@@ -12,6 +12,7 @@ Example: mesodecode init data --out mylab.yaml
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the config."""
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.study import editor_schema
-    from mesodecode.study.discovery.config_text import config_text
+    from mesodecode.study.discovery.config_text import LINK, config_text
     from mesodecode.study.discovery.discover import look
     from mesodecode.study.discovery.found_table import found_table
 
@@ -51,6 +52,12 @@ def run(args: argparse.Namespace) -> None:
     with atomic_path(args.out) as part:
         part.write_text(f"{editor_schema.MODELINE}\n{text}", encoding="utf-8")
     editor_schema.write(args.out.with_name(editor_schema.NAME))
+    if found.links:
+        print(
+            f"FILL IN: the config reads {len(found.links)} links that are not there yet. Make them "
+            f"where you run snakemake: {LINK.format(config=shlex.quote(str(args.out)))}",
+            file=sys.stderr,
+        )
     first, *_ = text.splitlines()  # what it lacks to be a config, if anything
     for note in (first.lstrip("# "), *found.notes):
         if "FILL IN" in note or "CHECK" in note:

@@ -36,6 +36,8 @@ KEYS = {  # kind of file -> key of `recordings`
     "times": "frame_times",
     "lights": "light_sources",
 }
+# What makes the links, whose commands stand in the config as comments.
+LINK = "sed -nE 's/^#   ((mkdir|ln) .*)/\\1/p' {config} | sh"
 
 
 def _lines(found: Found) -> Iterator[str]:
@@ -73,13 +75,14 @@ def _comments(found: Found) -> Iterator[str]:
     if found.links:
         words.append(
             "Not all names of files can be written with {session} and {mouse}. These commands link "
-            "them to names that can; run them where Snakemake runs, or rename the files:"
+            "them to names that can; rename the files, or run the commands where Snakemake runs:"
         )
     lines = textwrap.TextWrapper(98, initial_indent="# ", subsequent_indent="#   ")
     lines.break_on_hyphens = lines.break_long_words = False  # names and commands stay whole
     for text in words:
         yield from lines.wrap(text)
     if found.links:
+        yield f"# {LINK.format(config='THIS_FILE')}"
         yield from (f"#   {command}" for command in commands(found.links))
     yield "# Next: snakemake qc --cores all --configfile THIS_FILE. Every key: config.yaml"
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode.base import name_dates
 from mesodecode.base.files import UserError
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.discovery.by_clock import pair_by_clock
-from mesodecode.study.discovery.file_roles import EITHER, FLAT, MOVIES, by_role
+from mesodecode.study.discovery.file_roles import EITHER, FLAT, MOVIES, TABLES, by_role, rows_of
 from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.layouts import beside, layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
@@ -45,6 +46,8 @@ def look(folder: str | Path) -> Found:
     for kind in ("behavior", "times", "lights", "rois", "areas"):
         for path, session in _match(roles[kind], sessions).items():
             session.files[kind] = path
+        if kind in ("behavior", "rois"):
+            _say_what_is_of_several(found, kind, roles[kind], sessions)
         if paired := pair_by_clock(kind, roles[kind], sessions):
             path, session, apart = paired[0]
             found.notes.append(
@@ -129,27 +132,9 @@ def _in_time(sessions: list[Session], found: Found) -> list[Session]:
 def _match(
     files: dict[PurePosixPath, int], sessions: list[Session]
 ) -> dict[PurePosixPath, Session]:
-    """Return file -> its session; of a session, that of the lowest rank and the nearest.
-
-    A file is of the session whose telling words its path holds, best in their order; failing that,
-    of the only one that no word of it speaks against.
-    """
-    having: dict[str, list[int]] = defaultdict(list)  # word -> sessions that it tells
-    for i, session in enumerate(sessions):
-        for word in set(session.telling):
-            having[word].append(i)
-    rarest = [min(s.telling, key=lambda word: len(having[word]), default="") for s in sessions]
+    """Return file -> its session; of a session, that of the lowest rank and the nearest."""
     mine: dict[int, list[PurePosixPath]] = defaultdict(list)
-    for path in files:
-        words = names.parsed(path, stem_of(path))
-        told = [token.value for part in words for token in part if token.value in having]
-        near = [i for word in set(told) for i in having[word] if rarest[i] == word]
-        near += [i for i, word in enumerate(rarest) if not word]
-        found = _longest(near, sessions, lambda telling, told=told: _in_order(telling, told))
-        found = found or _longest(near, sessions, set(told).issuperset)
-        if not found and told:
-            among = having[min(told, key=lambda word: len(having[word]))]
-            found = [i for i in among if set(told) <= set(sessions[i].telling)]
+    for path, found in _may_be_of(files, sessions):
         if len(found) == 1:
             mine[found[0]].append(path)
     matched = {}
@@ -158,6 +143,33 @@ def _match(
         best = min(paths, key=lambda path: (files[path], -near[path], path))
         matched[best] = sessions[i]
     return matched
+
+
+def _may_be_of(
+    files: Iterable[PurePosixPath], sessions: list[Session]
+) -> Iterator[tuple[PurePosixPath, list[int]]]:
+    """Yield each file and the sessions that it may be of.
+
+    These are the one whose telling words its path holds, best in their order; failing that, all
+    that no word of it speaks against.
+    """
+    having: dict[str, list[int]] = defaultdict(list)  # word -> sessions that it tells
+    for i, session in enumerate(sessions):
+        for word in set(session.telling):
+            having[word].append(i)
+    rarest = [min(s.telling, key=lambda word: len(having[word]), default="") for s in sessions]
+    for path in files:
+        words = names.parsed(path, stem_of(path))
+        told = [token.value for part in words for token in part if token.value in having]
+        near = [i for word in set(told) for i in having[word] if rarest[i] == word]
+        near += [i for i, word in enumerate(rarest) if not word]
+        found = _longest(near, sessions, lambda telling, told=told: _in_order(telling, told))
+        found = found or _longest(near, sessions, set(told).issuperset)
+        if not found:
+            rare = min(told, key=lambda word: len(having[word]), default=None)
+            among = range(len(sessions)) if rare is None else having[rare]
+            found = [i for i in among if set(told) <= set(sessions[i].telling)]
+        yield path, found
 
 
 def _longest(
@@ -207,6 +219,50 @@ def _add_by_layout(sessions: list[Session], files: Mapping[PurePosixPath, int]) 
         for key, path in (beside(layout, session.path) if layout else {}).items():
             if path in files:
                 session.files[key] = path
+
+
+# Columns that tell sessions, and mice, in a table of several.
+COLUMNS = {"session", "sess", "ses", "date", "day", "recording", "movie", "mouse", "animal"}
+SPLIT = (  # makes a file a session of such tables
+    'import sys, pandas as pd; [t.to_csv(p.rsplit(".", 1)[0] + "_" + "_".join(map(str, s))'
+    '.replace("/", "-") + ".csv", index=False) for p in sys.argv[1:] for s, t in '
+    'pd.read_csv(p, sep=None, engine="python").groupby({columns})]'
+)
+
+
+def _say_what_is_of_several(
+    found: Found, kind: str, files: Iterable[PurePosixPath], sessions: list[Session]
+) -> None:
+    """Note files that seem to hold what several sessions lack, with what makes a file of each."""
+    told: dict[tuple[str, ...], list[PurePosixPath]] = defaultdict(list)
+    for path, of in _may_be_of(files, sessions):
+        if len(of) > 1 and not any(kind in sessions[i].files for i in of):
+            told[_columns(found, path)].append(path)
+    for columns, paths in told.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        note = (
+            f"FILL IN: {paths[0]}{more} may hold {kind} of several sessions; a file a session is "
+        )
+        note += "read. Write them, in names like those of the movies, and run init again"
+        if columns:
+            code = SPLIT.format(columns=str([*columns]).replace("'", '"'))
+            given = " ".join(shlex.quote(str(PurePosixPath(found.folder, path))) for path in paths)
+            note += f". By {' and '.join(columns)}: python -c {shlex.quote(code)} {given}"
+        else:
+            note += "; where its times and frame_times are of one clock, links to it will do."
+        found.notes.append(note)
+
+
+def _columns(found: Found, path: PurePosixPath) -> tuple[str, ...]:
+    """Return the columns of a table that tell sessions apart, by their names and first values."""
+    rows = rows_of(Path(found.folder, path)) if path.suffix.lower() in TABLES else []
+    header, *values = rows or [[]]
+    return tuple(
+        name
+        for at, name in enumerate(header)
+        if names.words(name) & COLUMNS
+        and len({row[at] for row in values if len(row) > at}) < len(values) / 2
+    )
 
 
 # --- what is said --------------------------------------------------------------------------------

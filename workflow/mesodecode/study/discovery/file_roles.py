@@ -39,6 +39,8 @@ def by_role(
     flat = {path.with_suffix("") for path in files if path.suffix.lower() in FLAT}
     for path, size in files.items():
         role, rank = _by_name(path)
+        if path.suffix.lower() == ".txt" and not _has_rows(Path(folder, path)):
+            role = "aside"  # notes, say
         if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_trial(path)):
             role = "aside"  # it says the size of the flat file
         if role == "either":
@@ -142,6 +144,26 @@ def _pixels(path: Path) -> bool | None:
         return None
     long = [[n for n in shape if n > 1] for shape in shapes]
     return any(len(axes) > 2 or (len(axes) == 2 and min(axes) > 64) for axes in long)
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a text is a table: below its first line, rows of equally many fields with numbers."""
+    last = rows_of(path)[1:][-3:]
+    number = re.compile(r"[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?")
+    numbers = all(any(number.fullmatch(field) for field in row) for row in last)
+    return len(last) == 3 and numbers and len(set(map(len, last))) == 1
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    """Return the fields of the first lines of a text, [] if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            lines = file.read(1 << 14).decode("latin-1").splitlines()
+    except OSError:
+        return []
+    lines = [line.strip() for line in lines[:-1] if line.strip() and not line.startswith("#")]
+    sign = next((sign for sign in "\t;," if lines and sign in lines[0]), None)
+    return [[field.strip('" ') for field in line.split(sign)] for line in lines]
 
 
 def _shapes(path: Path) -> list[tuple[int, ...]]:
