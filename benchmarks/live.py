@@ -164,7 +164,7 @@ def live(
 
     Returns the processor's ms a frame, and whether all frames came through in the same memory.
     """
-    ((loaded, _),) = open_members([weights(name, folder)], device)
+    (loaded,) = open_members([weights(name, folder)], device)
     corrections = schema.defaults("corrections")
     if name != "roi_gru":
         if args.compile:
@@ -205,7 +205,7 @@ def live(
 @torch.inference_mode()
 def each_window(name: str, device: torch.device, folder: Path, n: int = 25) -> float:
     """Pass every image of a window anew, for each frame; return the processor's ms a frame."""
-    ((loaded, _),) = open_members([folder / f"{name}.pt"], device)
+    (loaded,) = open_members([folder / f"{name}.pt"], device)
     network, taken = loaded.decoder.network, []
     if name == "roi_gru":
         windows = torch.randn(n, 31, N_ROIS, device=device)

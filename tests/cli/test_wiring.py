@@ -93,7 +93,7 @@ CUTOUT = of(
     "explain.cutout_tables.mask_table",
     "explain.cutout_tables.allocation_scores",
 )
-LIVE_MEMBER = mock.Mock(decoder=mock.Mock(spec=SignalDecoder)), False
+LIVE_MEMBER = mock.Mock(decoder=mock.Mock(spec=SignalDecoder))
 LIVE = {
     "mesodecode.live.setting_up.open_members": [LIVE_MEMBER],
     "mesodecode.live.setting_up.open_source": mock.NonCallableMock(recording=None),

@@ -202,8 +202,8 @@ def test_a_frozen_pair_needs_both_files(tmp_path, capsys):
 
 def test_what_is_kept_does_not_grow(tmp_path):
     """The ring holds a window, whatever has come."""
-    ((loaded, half),) = open_members(make_weights(tmp_path, "finetuned"))
-    member = Member(loaded, RATE, half=half)
+    (loaded,) = open_members(make_weights(tmp_path, "finetuned"))
+    member = Member(loaded, RATE)
     sizes = set()
     for frame in movie(60):
         member.push(frame, False)

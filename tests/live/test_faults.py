@@ -428,7 +428,7 @@ def test_memory_does_not_grow(tmp_path):
     from mesodecode.live.rig import Rig
     from mesodecode.live.watch import Watch
 
-    ((loaded, _),) = open_members(make_weights(tmp_path, "gru", base=50))
+    (loaded,) = open_members(make_weights(tmp_path, "gru", base=50))
     settings = schema.defaults("live")
     corrections = Corrections(schema.defaults("corrections"), RATE, "camera")
     out, process, seen = Table(tmp_path / "o.tsv"), psutil.Process(), {}

@@ -104,9 +104,7 @@ def test_what_is_decoded_is_what_is_decoded_offline(tmp_path, kind, target):
         sure = found.unsure_why == ""
         assert sure.any() and (found.state == np.where(sure, likeliest, UNSURE)).all()
     else:
-        # 1e-5 of its SD; features of a frozen CNN are rounded to float16, to either side
-        bound = 5e-4 if kind == "frozen" else 5e-5
-        np.testing.assert_allclose(found.predicted, expected, atol=bound)
+        np.testing.assert_allclose(found.predicted, expected, atol=5e-5)  # 1e-5 of its SD
         assert "state" not in found
 
 

@@ -230,7 +230,7 @@ def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
     from mesodecode.live.engine import open_members
 
     files, known = setup("finetuned")
-    ((loaded, _),) = open_members(files)
+    (loaded,) = open_members(files)
     space = known_of(loaded, [read_recording(path) for path in known])
     assert space.distance > 0 and len(space.noise) == 2
     means = [read_recording(path).pixel_mean for path in known]

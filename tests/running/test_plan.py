@@ -377,6 +377,9 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
         "passed": 21 * (9 + 3 * 4),
     }
     assert plan.disk(jobs, study, movies) == expected
+    known = {"cnn": {"causal": True}, "gru": gru | {"causal": True}}
+    causal = studies.resolve(STUDY | {"decoders": known})
+    assert plan.disk(jobs, causal, movies)["features"] == 2 * 21 * 1280 * 4  # float32
     # where there are files of the same kind, they are the measure
     made = Path("results/lab/features/cnn/train-b+c+d/other.h5")
     made.parent.mkdir(parents=True)

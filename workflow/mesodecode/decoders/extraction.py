@@ -28,7 +28,8 @@ def extract(
     """Write what CNNs make of every frame of recordings to HDF5, whole or not at all.
 
     `networks`: epoch (from 1) of a training -> the CNN after it, or None -> a CNN as it is, whose
-    sessions stand in the file without a group of an epoch.
+    sessions stand in the file without a group of an epoch. Features are float16; of causal ones
+    float32, so that a decoder of them decodes at the rig what it decodes offline.
     """
     with creating(out) as file:
         for epoch, trained in networks.items():
@@ -37,10 +38,11 @@ def extract(
             weights = digest(trained.state)
             seen = {*trained.train_mice, *trained.valid_mice}
             counts = {}
+            kept = np.float32 if trained.settings.get("causal") else np.float16
             how = json.dumps(normalising(trained.settings))
             for recording in prepared(recordings, trained.settings):
                 frames, features, logits = cnn_outputs(model, recording, device)
-                rows = np.zeros((len(recording), features.shape[1]), np.float16)
+                rows = np.zeros((len(recording), features.shape[1]), kept)
                 logit = np.zeros((len(recording), *logits.shape[1:]), np.float32)
                 rows[frames], logit[frames] = features, logits
                 counts[recording.session] = len(frames)

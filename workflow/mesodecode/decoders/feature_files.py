@@ -1,13 +1,14 @@
 """Features of a frozen CNN as files, which recurrent decoders of it read.
 
 A file `results/{study}/features/{cnn}/{training}/{mouse}.h5` has a group `epoch_{n}` for each epoch
-of the training that some allocation chose, and in it a group a session: `features` (T, F) float16
-and `logit` (T,) float32 of the CNN itself, both zero where a frame has no image, `labels` (T,)
-uint8, `segment` (T,) if the recording has it; attributes `mouse`, `weights`, of which CNN,
-`normalising` (JSON), how its images were, `skip` and `corrected` of the recording, and its target
-where that is not run and rest (`labels` are then its values, `logit` of K states (T, K)). The file
-`features/{cnn}/{allocation}.h5` holds links to the sessions of all mice of an allocation under the
-epoch that it chose; attribute `seen`: whether its CNN was trained or validated on that mouse.
+of the training that some allocation chose, and in it a group a session: `features` (T, F) float16,
+of a causal CNN float32, and `logit` (T,) float32 of the CNN itself, both zero where a frame has no
+image, `labels` (T,) uint8, `segment` (T,) if the recording has it; attributes `mouse`, `weights`,
+of which CNN, `normalising` (JSON), how its images were, `skip` and `corrected` of the recording,
+and its target where that is not run and rest (`labels` are then its values, `logit` of K states
+(T, K)). The file `features/{cnn}/{allocation}.h5` holds links to the sessions of all mice of an
+allocation under the epoch that it chose; attribute `seen`: whether its CNN was trained or validated
+on that mouse.
 """
 
 from __future__ import annotations

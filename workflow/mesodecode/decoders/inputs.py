@@ -253,11 +253,11 @@ def shared(
 class SessionFeatures:
     """Features of one session: one row a frame, rows of frames without an image are zero.
 
-    features (T, F) float16, labels (T,) uint8, segment (T,) int64 or None; seen: whether the CNN
-    that made them was trained or validated on this mouse, which no decoder of them may then test;
-    weights: digest of that CNN's; logit (T,) float32: what it makes of the frames by itself;
-    normalising: how its images were (`baseline.normalising`); skip, corrected,
-    target: of the recording.
+    features (T, F) float16 or float32, labels (T,) uint8, segment (T,) int64 or None; seen: whether
+    the CNN that made them was trained or validated on this mouse, which no decoder of them may then
+    test; weights: digest of that CNN's; logit (T,) float32: what it makes of the frames by itself;
+    normalising: how its images were (`baseline.normalising`); skip, corrected, target: of the
+    recording.
     """
 
     session: str

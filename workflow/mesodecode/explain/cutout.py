@@ -104,7 +104,8 @@ def cutout_session(
     decoder
         CNNDecoder, or any module that maps images (N, 3, H, W) to logits (N,); CNNRNNDecoder, CNN
         and RNN trained together; or (CNNDecoder, RNNDecoder), an RNN trained on the features of a
-        frozen CNN: these are rounded to float16, as in the files of `mesodecode extract`.
+        frozen CNN: these are rounded to float16 where the recording is not causal, as in the files
+        of `mesodecode extract`.
         Put into evaluation mode and onto the device.
     recording
         A session, `prepared` as those of its training; the mouse must be one that the decoder never

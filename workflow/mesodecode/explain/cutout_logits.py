@@ -55,7 +55,9 @@ class Masked:
             raise UserError(f"fill '{fill}': must be one of {', '.join(FILLS)}")
         self._recording, self._feed, self._device = recording, feed, torch.device(device)
         self._fill, self._more = (fill, blur_sigma), (outputs,) if outputs > 1 else ()
-        self._cnn, self._read_out, width = _stages(decoder, half_window, self._device)
+        self._cnn, self._read_out, width = _stages(
+            decoder, half_window, self._device, rounded=not recording.causal
+        )
         self._batch = BATCH[self._device.type] if batch_size is None else batch_size
         if self._batch < 1:
             raise UserError(f"batch_size: {batch_size}; needs 1 or more")
@@ -116,11 +118,12 @@ class Masked:
 
 
 def _stages(
-    decoder: Decoder, half_window: int | None, device: torch.device
+    decoder: Decoder, half_window: int | None, device: torch.device, *, rounded: bool
 ) -> tuple[Stage, Stage, int]:
     """Return a decoder as two steps, and the length of its windows T.
 
     The first maps images (N, 3, H, W) to features (N, F), the second windows (N, T, F) to logits.
+    `rounded`: features of a frozen CNN as float16, as they were in training.
     """
     pair = isinstance(decoder, tuple)
     if pair:
@@ -141,7 +144,7 @@ def _stages(
 
     def features(images: Tensor) -> Tensor:
         found = cnn.features(images)
-        return found.half().float() if pair else found
+        return found.half().float() if pair and rounded else found
 
     return features, rnn, 2 * half_window + 1
 

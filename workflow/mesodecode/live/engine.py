@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -34,19 +34,17 @@ from mesodecode.study.targets import RUN, Target
 IMAGE = 2 * IMAGE_REACH + 1  # frames of an image
 
 
-def open_members(
-    paths: Sequence[Path], device: torch.device | str = "cpu"
-) -> list[tuple[Loaded, bool]]:
-    """Read the decoders of some files: each with whether its features are kept as float16.
+def open_members(paths: Sequence[Path], device: torch.device | str = "cpu") -> list[Loaded]:
+    """Read the decoders of some files.
 
     One file, that of a decoder of a frozen CNN followed by its CNN's, or those of several decoders,
     whose predictions are averaged. Raises UserError if one is not causal, or they do not fit.
     """
     found = [_opened(path, cnn, device) for path, cnn in _paired(paths)]
-    inputs = {isinstance(loaded.decoder, SignalDecoder) for loaded, _ in found}
+    inputs = {isinstance(loaded.decoder, SignalDecoder) for loaded in found}
     if len(inputs) > 1:
         raise UserError("--weights: decoders of images and of ROI signals; give those of one input")
-    targets = {loaded.target.told for loaded, _ in found}
+    targets = {loaded.target.told for loaded in found}
     if len(targets) > 1:
         raise UserError(f"--weights: decoders of {' and of '.join(sorted(targets))}; give one's")
     return found
@@ -74,7 +72,7 @@ def _paired(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
         at += 1
 
 
-def _opened(path: Path, cnn: Path | None, device: torch.device | str) -> tuple[Loaded, bool]:
+def _opened(path: Path, cnn: Path | None, device: torch.device | str) -> Loaded:
     loaded = load(path, cnn, device)
     decoder, settings = loaded.decoder, loaded.settings
     raw = settings.get("normalise") == "none" and settings.get("baseline") is None
@@ -83,15 +81,14 @@ def _opened(path: Path, cnn: Path | None, device: torch.device | str) -> tuple[L
         why = why or "is normalised by the whole recording"
         raise UserError(f"{path}: {why}; train it with causal: true to decode live")
     decoder = replace(decoder, network=for_use(decoder.network))
-    return replace(loaded, decoder=decoder), cnn is not None
+    return replace(loaded, decoder=decoder)
 
 
 class Member:
     """One decoder of a stream: `push` frames, then `learn` from the last one.
 
     `rate`: frames/s; `reference`: recording of the mouse for decoders that are normalised by one;
-    `half`: keep features as float16, as `mesodecode extract` writes them. `watched`: `read` is what
-    the last layer read.
+    `watched`: `read` is what the last layer read.
     """
 
     def __init__(
@@ -100,12 +97,11 @@ class Member:
         rate: float,
         reference: Recording | None = None,
         *,
-        half: bool = False,
         watched: bool = False,
     ) -> None:
         needs_reference(loaded.settings, reference)
         self.loaded, self._decoder = loaded, loaded.decoder
-        self._rate, self._reference, self._half = rate, reference, half
+        self._rate, self._reference = rate, reference
         self._offsets = self._decoder.offsets.tolist()
         self._depth = 1 - self._offsets[0]  # features that are kept
         self._rows: torch.Tensor | None = None
@@ -250,8 +246,7 @@ class Member:
         images -= torch.from_numpy(self._normal.mean).to(device)
         images /= torch.tensor(self._normal.sd, dtype=torch.float32, device=device)
         images = images.to(memory_format=torch.channels_last)
-        features = self._decoder.frame_network.features(images)[0]
-        return features.half().float() if self._half else features
+        return self._decoder.frame_network.features(images)[0]
 
     def _keep(self, features: torch.Tensor) -> None:
         """Write features to both halves of a ring, so that the last ones lie in one piece."""
@@ -302,8 +297,3 @@ class Engine:
     def skip(self) -> int:
         """Frames at the start that are not decoded."""
         return max(member.skip for member in self.members)
-
-
-def settings_of(members: Sequence[tuple[Loaded, bool]]) -> Mapping[str, Any]:
-    """Return the settings of the first decoder."""
-    return members[0][0].settings

@@ -55,7 +55,7 @@ def prepared(
     _check(args)
     device = resolve_device(args.device, args.threads)
     found = open_members(args.weights, device)
-    signals = isinstance(found[0][0].decoder, SignalDecoder)
+    signals = isinstance(found[0].decoder, SignalDecoder)
     known = read_recordings(args.known) if args.known else []
     reference = read_recording(args.reference) if args.reference else None
     alike = known[0] if known else reference
@@ -65,11 +65,11 @@ def prepared(
         _check_replay(opened.recording, corrections, args)
         how, size = schema.defaults("corrections"), None
     for mouse in {one.mouse for one in (opened.recording, reference) if one is not None}:
-        for loaded, _ in found:
+        for loaded in found:
             loaded.allocate([mouse])  # refuses a mouse that it has seen
     recordings = [one for one in (opened.recording, *known, reference) if one is not None]
-    rate = _frame_rate(args.frame_rate, recordings, [loaded for loaded, _ in found])
-    for loaded, _ in found:
+    rate = _frame_rate(args.frame_rate, recordings, found)
+    for loaded in found:
         check_frames(loaded.settings, recordings, "--weights")
     _compile(found, settings, device, opened.recording or alike, size)
     made = Corrections(
@@ -83,13 +83,13 @@ def prepared(
     light = how["dff"] == "none" and all(
         one is None or one.unit == "counts" for one in (opened.recording, alike)
     )
-    watch = Watch(settings, rate, _known_of(found[0][0], known), light=light)
+    watch = Watch(settings, rate, _known_of(found[0], known), light=light)
     members = [
-        Member(loaded, rate, reference, half=half, watched=bool(known) and i == 0)
-        for i, (loaded, half) in enumerate(found)
+        Member(loaded, rate, reference, watched=bool(known) and i == 0)
+        for i, loaded in enumerate(found)
     ]
     outputs: list[Output] = []
-    target = found[0][0].target
+    target = found[0].target
     state = state_of(target, settings)
     rig = Rig(made, Engine(members), state, watch, outputs, args.frames, target)
     outputs += _opened(args, rig, stack)
@@ -144,18 +144,18 @@ def _known_of(loaded: Loaded, known: Sequence[Recording]) -> Known | None:
 
 
 def _compile(
-    found: Sequence[tuple[Loaded, bool]],
+    found: Sequence[Loaded],
     settings: Mapping[str, Any],
     device: torch.device,
     alike: Recording | None,
     size: int | None,
 ) -> None:
     """Compile the CNNs of decoders, if asked for and frames' size is known before they come."""
-    cnns = [one.decoder.frame_network for one, _ in found if isinstance(one.decoder, ImageDecoder)]
+    cnns = [one.decoder.frame_network for one in found if isinstance(one.decoder, ImageDecoder)]
     cnns = [cnn for cnn in cnns if isinstance(cnn, CNNDecoder)]
     if not (settings["compile"] and cnns and device.type == "cpu"):
         return
-    shape = told_frames(found[0][0].settings)[0] if alike is None else alike.shape[1:]
+    shape = told_frames(found[0].settings)[0] if alike is None else alike.shape[1:]
     if size is None and shape is None:
         print("not compiled, slower: no --known or --image-size", file=sys.stderr)
         return

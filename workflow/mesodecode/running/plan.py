@@ -28,7 +28,7 @@ from mesodecode.study.study import Study
 # folders of results/
 LARGE = ("simulated", "recordings", "trained", "passed", "features", "models", "predictions")
 LARGE += ("ceilings", "variants", "recorded")
-N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16
+N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16, causal float32
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
 PASSED_BYTES = 9, 4  # frame and label of a frame, and its logit of an epoch, before compression
 # Keys of profiles that Snakemake 8 no longer knows.
@@ -285,7 +285,8 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
         settings, sharing = study.decoders[output.parts[-3]].settings, output.parent.name
         chosen = {study.allocations[a].valid for a in study.trainings(output.parts[-3])[sharing]}
         seen = sum(movies[session][0] for session in study.mice[output.stem])
-        return seen * N_FEATURES * FEATURE_BYTES * min(len(chosen), settings["epochs"])
+        size = FEATURE_BYTES * (2 if settings.get("causal") else 1)
+        return seen * N_FEATURES * size * min(len(chosen), settings["epochs"])
     if folder in ("predictions", "validation"):
         return frames("test" if folder == "predictions" else "valid") * PREDICTION_BYTES
     if folder == "ceilings":
