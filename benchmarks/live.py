@@ -233,8 +233,17 @@ def traced(eager: nn.Module, image: torch.Tensor, _: Path) -> Call:
     return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(eager, image)))
 
 
-def compiled(eager: nn.Module, freezing: bool) -> Call:
-    return torch.compile(eager, dynamic=False, options={"freezing": freezing})
+def compiled(eager: nn.Module, image: torch.Tensor, freezing: bool) -> Call:
+    made = torch.compile(eager, dynamic=False)
+    with torch._inductor.config.patch(freezing=freezing):
+        made(image)
+    return made
+
+
+def in_place(eager: CNNDecoder, image: torch.Tensor) -> Call:
+    """As live has it: features only, by OpenVINO if it is installed."""
+    compile_for_one(eager, image.shape[2:])
+    return lambda image: eager.classify(eager.features(image))
 
 
 def ahead_of_time(eager: nn.Module, image: torch.Tensor, folder: Path) -> Call:
@@ -262,10 +271,11 @@ WAYS: dict[str, Callable[[nn.Module, torch.Tensor, Path], Call]] = {
     "as trained": lambda plain, image, folder: plain,
     "merged norms, channels last (--no-compile)": lambda plain, *rest: for_use(plain),
     "torch.jit, frozen": lambda plain, *rest: traced(for_use(plain), *rest),
-    "torch.compile": lambda plain, *rest: compiled(for_use(plain), False),
-    "torch.compile, weights as constants (live)": lambda plain, *rest: compiled(
-        for_use(plain), True
+    "torch.compile": lambda plain, image, folder: compiled(for_use(plain), image, False),
+    "torch.compile, weights as constants": lambda plain, image, folder: compiled(
+        for_use(plain), image, True
     ),
+    "live: OpenVINO, if installed": lambda plain, image, folder: in_place(for_use(plain), image),
     "AOTInductor": lambda plain, *rest: ahead_of_time(for_use(plain), *rest),
     "ONNX Runtime": lambda plain, *rest: onnx_runtime(for_use(plain), *rest),
 }

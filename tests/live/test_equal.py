@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 
 from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, table, write
 from mesodecode.cli import main
-from mesodecode.decoders import applied, predictions
+from mesodecode.decoders import applied, compiling, predictions
 from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.live.engine import Member, open_members
 from mesodecode.recordings.recording import read_recording
 
@@ -38,11 +40,16 @@ def test_probabilities_are_those_offline(tmp_path, kind, base):
     np.testing.assert_allclose(found.time_s, frames / RATE)
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.e2e)])
-def test_a_compiled_network_gives_the_same_within_a_bound(tmp_path, capfd, monkeypatch, backend):
-    if backend == "eager":  # no C++ is compiled, which takes many seconds
-        compiled = functools.partial(torch.compile, backend=backend)
-        monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiled(f, **how))
+@pytest.mark.parametrize(
+    "by", ["openvino", "eager", pytest.param("inductor", marks=pytest.mark.e2e)]
+)
+def test_a_compiled_network_gives_the_same_within_a_bound(tmp_path, capfd, monkeypatch, by):
+    if by == "openvino":
+        pytest.importorskip("openvino")
+    else:
+        monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
+    if by == "eager":  # no C++ is compiled, which takes many seconds
+        monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=by))
     files = make_weights(tmp_path, "finetuned")
     path = write(tmp_path / "t1.h5", segment=CUT)
     frames, probability = offline(files, read_recording(path))
@@ -50,17 +57,53 @@ def test_a_compiled_network_gives_the_same_within_a_bound(tmp_path, capfd, monke
     counted = torch._dynamo.utils.counters["stats"]
     counted.clear()
     assert live("--weights", *files, "--source", path, "--out", out, compile="--compile") == 0
-    assert "compiled in" in capfd.readouterr().err
-    assert counted["unique_graphs"] == 1  # none again for the first frame
+    said = capfd.readouterr().err
+    assert f"compiled by {'OpenVINO' if by == 'openvino' else 'torch.compile'} in" in said
+    # none again for the first frame
+    assert counted["unique_graphs"] == (0 if by == "openvino" else 1)
     found = table(out)
     assert found.frame.tolist() == frames.tolist()
     np.testing.assert_allclose(found.probability, probability, atol=1e-3)
+
+
+def test_weights_are_constants_of_what_is_compiled(monkeypatch):
+    """They would else be looked through, and packed, with every frame."""
+    from torch._inductor import freezing
+
+    freeze, kept = freezing.freeze, []
+
+    def noted(*args, **how):
+        _, left = freeze(*args, **how)
+        kept.append(len(left))
+        raise RuntimeError("noted")  # no C++ is compiled, which takes many seconds
+
+    monkeypatch.setattr(freezing, "freeze", noted)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    cnn = torch.nn.Conv2d(3, 4, 1)
+    cnn.features = cnn.forward
+    compiling.compile_for_one(cnn, (8, 8))
+    assert kept == [1]  # the image
+
+
+def test_openvino_reports_nothing_to_its_makers(monkeypatch):
+    pytest.importorskip("openvino")
+    telemetry = pytest.importorskip("openvino_telemetry")
+    monkeypatch.setattr(telemetry, "Telemetry", None)  # cannot be called
+    cnn = for_use(CNNDecoder("efficientnet_lite0"))
+    image = torch.rand(1, 3, 32, 32).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        expected = cnn.features(image)
+        compiling.compile_for_one(cnn, (32, 32))
+        assert not hasattr(cnn.features, "__self__")  # compiled
+        found = cnn.features(image)
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 def test_where_nothing_can_be_compiled_a_line_says_so(tmp_path, capfd, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("no compiler")
 
+    monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setattr(torch, "compile", broken)
     files, path = make_weights(tmp_path, "cnn"), write(tmp_path / "t1.h5")
     _, probability = offline(files, read_recording(path))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -53,22 +54,75 @@ def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> N
 def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
     """Compile what a CNN makes of one image (1, 3, *size) on a CPU, in place, weights as constants.
 
-    Features differ in the last bits from those that are not compiled. Where compiling fails, a line
-    says so and the network stays as it is.
+    By OpenVINO where it is installed, else by torch.compile. Features differ in the last bits from
+    those that are not compiled. Where compiling fails, a line says so and the network stays as it
+    is.
     """
     print(f"compiling {' x '.join(map(str, size))} px", file=sys.stderr, flush=True)
-    start = time.monotonic()
+    start, by = time.monotonic(), "OpenVINO"
     try:
-        made = torch.compile(cnn.features, dynamic=False, options={"freezing": True})
         with torch.inference_mode():  # the image too: of another, it would be compiled again
             image = torch.zeros(3, *size)[None].to(memory_format=torch.channels_last)
+            try:
+                made = _by_openvino(cnn, image)
+            except ModuleNotFoundError:
+                made, by = _by_torch(cnn, image), "torch.compile"
             for _ in range(WARM):
                 made(image)
     except Exception as error:  # no compiler on this machine, and much else
         print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
         return
     cnn.features = made
-    print(f"compiled in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    print(f"compiled by {by} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def _by_torch(cnn: CNNDecoder, image: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what makes features of an image as `image` (1, 3, H, W), by torch.compile."""
+    from torch._inductor import config
+
+    made = torch.compile(cnn.features, dynamic=False)
+    with config.patch(freezing=True):  # as an option of torch.compile, weights would stay inputs
+        made(image)
+    return made
+
+
+def _by_openvino(cnn: CNNDecoder, image: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what makes features of an image as `image` (1, 3, H, W), by OpenVINO in float32.
+
+    Its front end is called, and not `openvino.convert_model`, which reports its use to the makers
+    without asking. Raises ModuleNotFoundError where it is not installed.
+    """
+    import openvino
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the shape of an image decides, which stays
+        traced = torch.jit.trace(_Features(cnn), (image,), check_trace=False)
+    front = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(traced)  # named, as it must outlive what reads it
+    model = front.convert(front.load(decoder))
+    model.reshape(list(image.shape))
+    how = {
+        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where a processor has it
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,
+    }
+    compiled = openvino.Core().compile_model(model, "CPU", how)
+    return lambda images: torch.from_numpy(compiled(images.numpy())[0])
+
+
+class _Features(nn.Module):
+    """The features of a CNN as what a module returns; in evaluation mode, as the CNN is."""
+
+    def __init__(self, cnn: CNNDecoder) -> None:
+        super().__init__()
+        self.cnn = cnn
+        self.eval()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.cnn.features(images)
 
 
 @contextmanager
