@@ -17,7 +17,9 @@ from make_decoders import trained_cnn
 from make_live import HOW, W, live, make_weights, movie, offline, signals, table, write
 from mesodecode.base.files import UserError
 from mesodecode.decoders import linear, networks, roi_classical
+from mesodecode.decoders.applied import load
 from mesodecode.live.outputs import UNSURE, Osc, Row, Table, columns_of, state_of
+from mesodecode.live.watch import known_of
 from mesodecode.recordings.recording import read_recording, with_labels_of
 from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.study import schema
@@ -78,6 +80,22 @@ def weights_of(folder, kind, target):
         path = path.with_suffix(".joblib")
         roi_classical.Fitted(model, settings, ("a",), ("v",)).save(path)
     return [path]
+
+
+@pytest.mark.parametrize(("target", "groups"), [(PX, 5), (NAMED, 3)], ids=["trace", "states"])
+def test_known_mice_are_compared_within_what_is_decoded_and_of_no_other_target(
+    tmp_path, target, groups, capsys
+):
+    (weights,) = weights_of(tmp_path, "linear", target)
+    known = [tmp_path / "a_known.h5", write_of(tmp_path / "b_known.h5", target, 11, mouse="b")]
+    found = known_of(load(weights), [read_recording(path) for path in known])
+    assert len(found.space.means) == groups and 0.5 < found.distance < 2
+    path = write_of(tmp_path / "t1.h5", target)
+    words = ["--weights", weights, "--source", path, "--out", tmp_path / "o.tsv", "--known"]
+    assert live(*words, *known) == 0
+    other = NAMED if target == PX else PX
+    assert live(*words, write_of(tmp_path / "c_known.h5", other, 12, mouse="c")) == 1
+    assert f"--weights: decodes {target.told}, but the target of" in capsys.readouterr().err
 
 
 CASES = [

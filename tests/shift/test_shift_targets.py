@@ -138,6 +138,17 @@ def test_a_score_is_predicted_without_the_labels_of_its_mouse(target):
     assert (before[named][~own] != after[named][~own]).all()
 
 
+def test_a_trace_that_is_predicted_to_be_constant_is_at_chance():
+    table, scores = cohort(PX, USUAL)
+    recording = Known("a", np.zeros(T, int), np.zeros(T))
+    still = SessionPredictions("a", np.arange(T), np.zeros(T), np.full(T, 41.0, "f4"))
+    seen = measures.of_output(still, recording, measures.Usual(3.0, 40.0, 5.0), PX)
+    assert seen == pytest.approx({"slow": 0.0, "far": 0.04})
+    own = table["test_mouse"] == "a"
+    table = table.merge(scores).assign(**{k: table[k].where(~own, v) for k, v in seen.items()})
+    assert predicted_auc.predict(table, PX.kind)["predicted_correlation"][own].item() == 0
+
+
 def test_the_correlation_of_a_trace_is_predicted_by_fishers_z_by_hand():
     """Mice that all look alike: the mean z of the others, drawn to that of simulated mice."""
     kind, r = PX.kind, np.array([0.9, 0.7, 0.6, 0.5])

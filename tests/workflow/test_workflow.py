@@ -231,6 +231,19 @@ def test_jobs_of_a_config(lab, change, jobs):
     assert not (lab / "results").exists()
 
 
+def test_jobs_of_a_study_of_a_trace(lab):
+    """Scores in the place of AUCs, nothing of probabilities; the shift report is of the scores."""
+    config = STUDY | {"target": "speed", "decoders": {"linear": {"model": "ridge"}}}
+    add_files(lab, config)
+    found, lines = plan(lab, config=config)
+    of_run = {"auc", "quality_table", "quality", "calibrate"}
+    usual = ALWAYS | VARIANTS["only linear"][1] | {"score": 1}
+    assert found == {rule: n for rule, n in usual.items() if rule not in of_run}
+    check_commands(lines, found)
+    (line,) = (line for line in lines if line.startswith("mesodecode shift-report "))
+    assert "--sessions results/lab/tables/session_regression.tsv " in line
+
+
 def test_average_and_losses_read_what_their_decoders_wrote(lab):
     decoders = {
         "linear": LINEAR,

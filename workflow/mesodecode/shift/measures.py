@@ -162,7 +162,8 @@ def of_output(
     if not len(session.frame):
         return dict.fromkeys(OF_VALUES, float("nan"))
     z = (np.asarray(session.probability, np.float64) - known.mean) / known.sd
-    slow = _lasting(session, z, recording, known.bout)["slow"]
+    # of a value that never changes nothing lasts: it follows no trace
+    slow = _lasting(session, z, recording, known.bout)["slow"] if np.ptp(z) else 0.0
     return {"slow": slow, "far": float((z**2).mean())}
 
 

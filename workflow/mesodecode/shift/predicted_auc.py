@@ -25,16 +25,14 @@ from mesodecode.shift.columns import predicted_of
 from mesodecode.study.targets import RUN, Kind
 
 FEWEST = 3  # other mice with an AUC; with fewer nothing is predicted
-# evidence -> slope that it is drawn to, its usual SD; the level that AUCs are drawn to. Both are of
-# a linear decoder of simulated mice (seed 1; benchmarks/shift.py scores another seed and a CNN).
-PRIOR = {"two_states": (1.38, 0.4), "slow": (0.75, 0.5)}
-LEVEL = -0.22
 STRENGTH = 3.0  # of the prior, in mice of usual spread
 CLIP = 0.002  # an AUC of 1 has no logit
-# Kind of target -> as PRIOR, LEVEL.
-LEVELS = {"run": LEVEL, "states": -1.25, "regression": 0.33}
+# Kind of target -> the level that scores are drawn to; evidence -> slope that it is drawn to, its
+# usual SD. All are of a linear decoder of simulated mice (seed 1; benchmarks/shift.py scores
+# another seed and a CNN), those of a trace of speed and pupil together.
+LEVELS = {"run": -0.22, "states": -1.25, "regression": 0.33}
 PRIORS = {
-    "run": PRIOR,
+    "run": {"two_states": (1.38, 0.4), "slow": (0.75, 0.5)},
     "states": {"two_states": (2.72, 0.4), "slow": (0.74, 0.5)},
     "regression": {"slow": (0.49, 0.5), "far": (0.0, 0.5)},
 }
