@@ -9,7 +9,9 @@ import scipy.io
 
 from make_movies import FRAMES, H, T, W, read, refusal, save_h5, save_v73, save_zarr
 from make_recordings import DEFAULTS
+from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
+from mesodecode.study import schema
 
 BRAIN = np.zeros((H, W), bool)
 BRAIN[1:5, 2:8] = BRAIN[3, 1] = True
@@ -101,8 +103,6 @@ def error(path, mask):
 
 def test_an_order_of_pixels_that_nothing_tells_is_said(tmp_path, capsys):
     """Rows one after the other are usual in NPY; an image of the same size does not tell."""
-    from mesodecode.recordings.preprocess import preprocess
-
     np.save(tmp_path / "m.npy", FRAMES.reshape(T, -1).astype("u2") + 1)
     np.save(tmp_path / "columns.npy", FRAMES.transpose(0, 2, 1).reshape(T, -1).astype("u2") + 1)
     np.save(tmp_path / "brain.npy", np.ones((H, W)))
@@ -171,8 +171,6 @@ def test_svt_of_trials_is_joined_each_a_segment(tmp_path, save):
 
 def test_frames_without_values_are_left_out_of_all(tmp_path, capsys):
     """Of 23 frames, 5 between two trials have no components: labels keep to their frames."""
-    from mesodecode.recordings.preprocess import preprocess
-
     gaps = SVT.copy()
     gaps[:, 10:15] = np.nan
     save_v73(tmp_path / "s.mat", U=U, Vc=gaps)
@@ -188,3 +186,34 @@ def test_frames_without_values_are_left_out_of_all(tmp_path, capsys):
         assert len(set(file["segment"][:10])) == len(set(file["segment"][10:])) == 1
         assert file["segment"][9] != file["segment"][10]
     assert "5 of 23 frames have no values" in capsys.readouterr().err
+
+
+def test_a_last_frame_that_wfield_left_at_0_is_left_out(tmp_path, capsys):
+    """`wfield.approximate_svd` stops one frame early; three frames were never written."""
+    u, svt = tmp_path / "U.npy", tmp_path / "SVT.npy"
+    np.save(u, U)
+    for n, blank in ((1, [22]), (2, [21, 22]), (3, [])):
+        np.save(svt, np.where(np.arange(T) < T - n, SVT, 0))
+        with open_movie([u, svt]) as movie:
+            assert np.flatnonzero(movie.blank).tolist() == blank if blank else movie.blank is None
+
+
+def test_of_wavelengths_in_turn_whole_cycles_are_left_out(tmp_path):
+    """Frame 5 of 24, of the second light, has no components: 4 and 5 go, and time goes on."""
+    signal, other = np.full((4, 24), 1.0), np.full((4, 24), 2.0)
+    turns = np.where(np.arange(24) % 2, other, signal) * (1 + np.arange(24) / 100)
+    turns[:, 5] = np.nan
+    np.save(tmp_path / "U.npy", U)
+    np.save(tmp_path / "SVT.npy", turns)
+    labels = np.arange(12) // 3 % 2
+    np.save(tmp_path / "labels.npy", labels)
+    settings = schema.defaults("corrections") | {"channels": 2, "signal_channel": 1}
+    files = {"movie": [tmp_path / "U.npy", tmp_path / "SVT.npy"], "frame_rate": 10}
+    files |= {"behavior": tmp_path / "labels.npy", "corrections": settings}
+    preprocess(tmp_path / "o.h5", session="s", mouse="m", **files)
+    kept = np.r_[0:2, 3:12]
+    with h5py.File(tmp_path / "o.h5") as file:
+        expected = np.einsum("hwk,kt->thw", U, turns[:, ::2][:, kept])
+        np.testing.assert_allclose(file["frames"], expected, rtol=1e-5)
+        np.testing.assert_array_equal(file["labels"], labels[kept])
+        np.testing.assert_allclose(file["time"], kept / 10)

@@ -171,8 +171,10 @@ def _unit_of_time(name: str) -> str | None:
 def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
     tables, lights = study.of_session(seen.session), None
     corrections = tables["corrections"]
-    source = WithoutBlank(movie) if movie.blank is not None else movie
-    if path := study.source("light_sources", seen.session):
+    source, path = movie, study.source("light_sources", seen.session)
+    if movie.blank is not None:
+        source = WithoutBlank(movie, 1 if path else corrections["channels"])
+    if path:
         name = tables["recordings"]["light_sources_dataset"]
         _, values = read_light_sources(path, name)
         seen.lights, seen.lights_by = calcium_first(np.unique(values).tolist(), Path(path))

@@ -72,7 +72,7 @@ def opened(sources: Sources) -> Iterator[Intake]:
     """Yield a session's files, checked. Raises UserError if they do not fit together."""
     with sources.open() as movie:
         if movie.blank is not None:
-            movie = WithoutBlank(movie)
+            movie = WithoutBlank(movie, sources.channels if sources.light_sources is None else 1)
             without = movie.n_all - movie.shape[0]
             say(f"{movie.path}: {without} of {movie.n_all} frames have no values: left out")
         brain = sources.files["brain_mask"]
@@ -289,7 +289,9 @@ def frames_of(
     times, rate = sources.frame_times, sources.frame_rate
     time, orders = movie.time, movie.axes.others(sources.channels)
     if isinstance(movie, WithoutBlank) and time is None:
-        time = movie.kept / rate
+        # of the camera, which takes other wavelengths between two frames of the signal
+        every = np.median(np.diff(movie.kept[taken])) if len(taken) > 1 else 1
+        time = movie.kept / (rate * every)
     if time is not None:
         # those of the signal only: wavelengths in series of their own may share their times
         time = time[taken]

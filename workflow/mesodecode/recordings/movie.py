@@ -271,15 +271,18 @@ class InterleavedMovie(Movie):
 class WithoutBlank(Movie):
     """A movie without its blank frames; `kept` (T,) are the numbers of the others.
 
-    Where frames were left out, another segment begins.
+    Where frames were left out, another segment begins. Of `channels` that take turns, a cycle with
+    a blank frame is left out whole, or they would be exchanged from there on.
     """
 
-    def __init__(self, movie: Movie) -> None:
+    def __init__(self, movie: Movie, channels: int = 1) -> None:
         self._movie, self.n_all = movie, movie.shape[0]
         self.path, self.dtype, self.axes, self.names = (
             *(movie.path, movie.dtype, movie.axes, movie.names),
         )
-        self.kept = np.flatnonzero(~movie.blank)
+        cycle = np.arange(self.n_all) // channels
+        self._blank = np.isin(cycle, cycle[movie.blank])
+        self.kept = np.flatnonzero(~self._blank)
         if not len(self.kept):
             raise UserError(f"{self.path}: all frames are without values")
         self.shape = (len(self.kept), *movie.shape[1:])
@@ -294,7 +297,7 @@ class WithoutBlank(Movie):
 
         def pieces() -> Iterator[np.ndarray]:
             for start, block in self._movie.blocks(size):
-                yield block[~self._movie.blank[start : start + len(block)]]
+                yield block[~self._blank[start : start + len(block)]]
 
         yield from batched(pieces(), size)
 

@@ -162,16 +162,22 @@ class Frames:
         """The median interval between frames, in s."""
         return float(np.median(np.diff(self.starts))) if self.count > 1 else 1 / self.rate
 
-    def has_raw(self, n_values: int) -> bool:
-        """Return whether so many values are one for each frame of all channels.
+    def among(self, n_values: int) -> tuple[np.ndarray, str] | None:
+        """Return which of `n_values` values are of these frames (T,), and whose values they are.
 
-        They may lack those of a last cycle that is not complete.
+        None if there is one for each of these frames, or no telling.
+
+        The values are one for each frame of all channels, of which those of a last cycle that is
+        not complete may lack; or one for each frame of the signal, some of which were left out.
         """
         if self.taken is None or n_values == self.count:
-            return False
-        return n_values in (self.n_raw, self.n_raw // self.count * self.count) and bool(
-            self.taken.max() < n_values
-        )
+            return None
+        if n_values in (self.n_raw, self.n_raw // self.count * self.count):
+            return (self.taken, "of all channels") if self.taken.max() < n_values else None
+        every = int(np.median(np.diff(self.taken))) if self.count > 1 else 1
+        cycles, left = np.divmod(self.taken, every)
+        whole = n_values == self.n_raw // every and cycles.max() < n_values
+        return (cycles, "of the signal") if whole and (left == left[0]).all() else None
 
 
 def read_times(
@@ -293,12 +299,13 @@ def of_frames(time: np.ndarray, name: str, path: str | Path, frames: Frames) -> 
     n_frames, n_raw = frames.count, frames.n_raw or frames.count
     if len(time) == n_frames:
         return time
-    if frames.has_raw(len(time)):
+    if among := frames.among(len(time)):
+        at, each = among
         say(
-            f"{path}: of {len(time)} time stamps in {name}, one for each frame of all channels, "
+            f"{path}: of {len(time)} time stamps in {name}, one for each frame {each}, "
             f"those of the signal's {n_frames} frames are taken"
         )
-        return time[frames.taken]
+        return time[at]
     near = next((n for n in (n_frames, n_raw) if 0 < abs(len(time) - n) <= max(3, n // 100)), None)
     if len(time) in (2 * n_raw, 2 * n_frames) and near is None and _alternate(time):
         say(

@@ -80,7 +80,7 @@ class Trace:
             if len(stamps) == n_values:
                 self.time = stamps
                 guessed = unit is None and not is_text(time.values())
-            elif frames is None or not (n_values == frames.count or frames.has_raw(n_values)):
+            elif frames is None or not (n_values == frames.count or frames.among(n_values)):
                 raise UserError(
                     f"{self.path}: {self.name} has {n_values} values, but {time.name} has "
                     f"{len(stamps)} time stamps; one belongs to each"
@@ -91,10 +91,11 @@ class Trace:
             if rests:
                 self._hold_at_ends(frames)
             check_spans(self.time, frames, self.name, self.path, guessed=guessed)
-        elif frames is not None and frames.has_raw(n_values):
-            say(f"{self.path}: of {n_values} values of {self.name}, one for each frame of all "
-                f"channels, those of the signal's {frames.count} frames are taken")  # fmt: skip
-            self.data = replace(self.data, values=self.data.values[frames.taken])
+        elif frames is not None and (among := frames.among(n_values)):
+            at, each = among
+            say(f"{self.path}: of {n_values} values of {self.name}, one for each frame {each}, "
+                f"those of the signal's {frames.count} frames are taken")  # fmt: skip
+            self.data = replace(self.data, values=self.data.values[at])
 
     def _hold_at_ends(self, frames: Frames) -> None:
         """Add a sample at the frames' first and last time where a place is logged as it changes.

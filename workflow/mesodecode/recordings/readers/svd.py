@@ -21,7 +21,7 @@ class SvdMovie(Movie):
     tells; of U, and of SVT, the components that the other lacks are left out, which is said. `axes`
     are those of U where the user names them, such as KXY. A pixel with a component that is NaN,
     outside the brain, is NaN. SVT (K, frames, trials) are trials one after the other, each a
-    segment; a frame whose components are all NaN is `blank`.
+    segment; a frame whose components are all NaN is `blank`, and so is a last one of zeros.
     """
 
     def __init__(
@@ -48,8 +48,19 @@ class SvdMovie(Movie):
         pixels, size = self._of_image(u, svt, axes) if u.ndim == 3 else self._of_pixels(u, places)
         self._pixels, self._svt = self._of_one_rank(pixels, svt)
         self.shape = (self._svt.shape[1], *size)
-        blank = np.isnan(self._svt).all(axis=0) if svt.dtype.kind == "f" else np.zeros(1, bool)
+        blank = self._blank()
         self.blank = blank if blank.any() else None
+
+    def _blank(self) -> np.ndarray:
+        """Return which frames (T,) have no values: all NaN, or a last one that wfield left at 0.
+
+        `wfield.approximate_svd` stops before the last frame, of one wavelength or two.
+        """
+        blank = np.isnan(self._svt).all(axis=0)
+        end = blank[-3:] | self._svt[:, -3:].any(axis=0)
+        if end.any():  # else it was never written to its end, which is refused
+            blank[len(blank) - end[::-1].argmax() :] = True
+        return blank
 
     def _of_image(
         self, u: np.ndarray, svt: np.ndarray, axes: str | None
