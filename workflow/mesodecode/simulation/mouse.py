@@ -5,13 +5,14 @@ Part of `simulate`, which says what is simulated and how random numbers are draw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from scipy.special import ndtr, ndtri
 
 from mesodecode.base.files import UserError
+from mesodecode.study import schema
 
 # Atlas: x to the right and y to the back from the image's centre, as fractions of its side.
 # ROIs 1-25 of the left hemisphere, (distance from the midline, y).
@@ -30,57 +31,8 @@ _FRONT, _BACK, _HALF_WIDTH = -0.44, 0.42, 0.43  # of the dorsal cortex
 _OUTSIDE = 0.06  # light from beside the brain, as a share of the brightest cortex
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The settings of `tables/simulate.yaml`, where each is described with its unit."""
-
-    seed: int
-    n_frames: int
-    image_size: int
-    frame_rate: float
-    run_signal: float
-    signal_rois: list[int]
-    signal_leads_s: list[float]
-    signal_gains: list[float]
-    left_right: float
-    signal_radius: float
-    signal_drift: float
-    day: float
-    lead_s: float
-    global_fraction: float
-    slow_amplitude: float
-    slow_time_s: float
-    slow_length: float
-    fast_amplitude: float
-    fast_time_s: float
-    fast_length: float
-    cycle_s: float
-    share_jitter: float
-    run_speed: float
-    tau_rise_s: float
-    tau_decay_s: float
-    photons: float
-    gain: float
-    dark_offset: float
-    bleach_fraction: float
-    bleach_time_s: float
-    position_jitter: float
-    rotation: float
-    scale: float
-    missing_left: float
-    rotation_sd: float
-    brightness_sd: float
-    stray_light: float
-    movement: float
-    vessel_dilation: float
-    dropped_frames: float
-    flashes: float
-    flicker: float
-    flipped_bouts: float
-    pupil_signal: float
-    pupil_rois: list[int]
-    pupil_time_s: float
-    roi_radius: float
+# The settings of `tables/simulate.yaml`, where each is described with its unit.
+Settings = make_dataclass("Settings", schema.properties("simulate"), frozen=True, kw_only=True)
 
 
 @dataclass(frozen=True)
