@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "model of train-cnn, finetune, train-rnn, train-roi (.pt), fit-linear (.npz), fit-roi"
     add("--weights", type=Path, required=True, help=f"{words} (.joblib)")
     add("--cnn", type=Path, help="weights of train-cnn that a decoder of train-rnn reads")
-    for role in ("train", "valid", "test"):
-        words = f"recordings of the {role} mice"
-        add(f"--{role}", type=Path, nargs="+", required=True, help=words)
+    options.add_roles(parser, train="", valid="", test="")
     add("--decoder", required=True, help="name of the decoder in tables")
     add("--out", type=Path, required=True, help="predictions of the test mice to write (HDF5)")
     add("--validation", type=Path, required=True, help="those of the validation mice (HDF5)")

@@ -24,13 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
     add("--decoder", required=True, help="decoder of the config that has a line in `tune:`")
     add("--test-mice", nargs="+", required=True, help="mice that the settings are for")
-    add(
-        "--recordings",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recordings of the other mice, or lists (.txt) of them",
-    )
+    options.add_recordings(parser, "recordings of the other mice, or lists (.txt) of them")
     add("--out", type=Path, required=True, help="best settings to write (JSON)")
     add("--trials-table", type=Path, required=True, help="TSV to write: a row a trial")
     add("--pretrained", help="file of a CNN's first weights (default: those of the config)")

@@ -10,8 +10,7 @@ from mesodecode.cli import options
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add the flags of a verb that checks the maps of `mesodecode VERB`."""
-    add = parser.add_argument
-    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
     as_of = f"as of `mesodecode {verb}`"
     add("--weights", type=Path, required=True, metavar="FILE", help=as_of)
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
@@ -22,3 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     options.add_compute(parser)
     options.add_settings(parser, f"importance_{verb}")
     options.add_settings(parser, "importance_checks")
+
+
+def add_maps(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that reads the maps of all allocations, and of permuted labels."""
+    add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
+    add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
+    add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")

@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from mesodecode.cli import options
+from mesodecode.cli.explain import _checks
 
 HELP = "maps + their checks → verdicts: is the map right? (table, figure)"
 
@@ -20,9 +21,8 @@ HELP = "maps + their checks → verdicts: is the map right? (table, figure)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
+    _checks.add_maps(parser)
     add("--checks", **files, required=True, help="files of `mesodecode shap-check`")
-    add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")
     add(
         "--seed-maps",
         **files,

@@ -13,18 +13,16 @@ as PREFIX.svg and PREFIX.png.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
+from mesodecode.cli.explain import _checks
 
 HELP = "maps of allocations → interval of each area over mice (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
-    add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")
+    _checks.add_maps(parser)
     add("--decoder", default="the decoder", help="its name in the figure's caption")
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write")

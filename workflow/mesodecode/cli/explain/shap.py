@@ -23,13 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="weights of train-roi")
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
-    add(
-        "--background-recordings",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="recordings of training mice to draw the background from (default: --recordings)",
-    )
+    words = "recordings of training mice to draw the background from (default: --recordings)"
+    options.add_recordings(parser, words, "--background-recordings", required=False)
     add("--decoder", required=True, help="name of the decoder in tables")
     options.add_out(parser, "map to write (HDF5)")
     options.add_compute(parser)

@@ -13,9 +13,8 @@ HELP = "recordings → the areas that all of them have"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--recordings", nargs="+", required=True, help="recordings of `mesodecode preprocess`")
-    add(
+    options.add_recordings(parser, "recordings of `mesodecode preprocess`")
+    parser.add_argument(
         "--names",
         metavar="JSON",
         default="{}",

@@ -18,17 +18,17 @@ HELP = "score predictions: AUC and accuracy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--predictions",
-        nargs="+",
-        required=True,
-        metavar="PATH",
-        help="predictions files (HDF5), or one folder",
-    )
-    parser.add_argument("--decoders", nargs="+", metavar="NAME", help="decoders in the folder")
-    options.add_allocations(parser, required=False)
+    add_scored(parser)
     options.add_out(parser, "table, a row an allocation")
     options.add_out(parser, "table, a row a test session", "--sessions")
+
+
+def add_scored(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name the predictions to score, as `paths_of` reads them."""
+    add, words = parser.add_argument, "predictions files (HDF5), or one folder"
+    add("--predictions", nargs="+", required=True, metavar="PATH", help=words)
+    add("--decoders", nargs="+", metavar="NAME", help="decoders in the folder")
+    options.add_allocations(parser, required=False)
 
 
 def run(args: argparse.Namespace) -> None:

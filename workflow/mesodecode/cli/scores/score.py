@@ -15,16 +15,14 @@ from __future__ import annotations
 import argparse
 
 from mesodecode.cli import options
+from mesodecode.cli.scores.auc import add_scored, paths_of
 
 HELP = "score predictions of a trace (R²) or of named states (macro AUC)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    words = "predictions files (HDF5), or one folder"
-    add("--predictions", nargs="+", required=True, metavar="PATH", help=words)
-    add("--decoders", nargs="+", metavar="NAME", help="decoders in the folder")
-    options.add_allocations(parser, required=False)
+    add_scored(parser)
     words = "circular shifts of the test values that say what chance is (default: 999)"
     add("--shifts", type=int, default=999, metavar="K", help=words)
     options.add_out(parser, "table, a row an allocation")
@@ -39,7 +37,6 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import write_table
-    from mesodecode.cli.scores.auc import paths_of
     from mesodecode.decoders import predictions
     from mesodecode.scores import target_figure, target_tables
 
