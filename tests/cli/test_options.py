@@ -440,6 +440,8 @@ def strings_of_code() -> set[str]:
                 found.add(node.arg)
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 found.add(node.target.id)  # a field of a dataclass
+            elif path.parent.name == "simulation" and isinstance(node, ast.Attribute):
+                found.add(node.attr)  # of its settings, whose fields are made of the schema
     return found
 
 
