@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.cli import main
-from mesodecode.recordings import qc, qc_figure
+from mesodecode.recordings import qc, qc_figure, qc_measures
 from mesodecode.recordings.locomotion import bouts
 from mesodecode.recordings.qc_measures import Measured, read_measures
 from mesodecode.recordings.recording import Recording
@@ -379,8 +379,11 @@ def test_a_highest_value_that_comes_once_is_no_full_camera():
 # --- what is measured --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [1, 7, 100, 5000])
-def test_measures_are_those_of_the_whole_movie(size):
+@pytest.mark.parametrize(
+    "size, tile", [(1, 600), (7, 600), (100, 1 << 19), (100, 20_000), (5000, 100)]
+)  # 576 pixels: in tiles of all, of 85, of 200, and of 1
+def test_measures_are_those_of_the_whole_movie(size, tile, monkeypatch):
+    monkeypatch.setattr(qc_measures, "TILE", tile)
     frames = brain(230)
     frames[100] = frames[99]
     frames[55, 0, 0] = 4095

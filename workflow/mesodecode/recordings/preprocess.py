@@ -21,6 +21,7 @@ from mesodecode.recordings.session_sources import Sources
 from mesodecode.running.fingerprints import Watched
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
+PIECE = 1 << 16  # pixels of which a sum is taken at a time: they stay in the processor's cache
 
 
 def preprocess(
@@ -137,9 +138,7 @@ def write_frames(
             frames.write(block)
             if offset is None:  # a shift near the mean keeps the sum of squares exact
                 offset = float(block[0].mean())
-            shifted = block.astype(np.float64) - offset
-            total += shifted.sum(axis=0)
-            squares += float(np.square(shifted).sum())
+            squares += add(total, block, offset)
             progress.update(len(block))
     count = n_frames * height * width
     variance = squares / count - (total.sum() / count) ** 2
@@ -148,6 +147,20 @@ def write_frames(
     if variance <= 0:
         raise UserError(f"{stack.path}: every pixel of every frame has the same value")
     return total / n_frames + offset, float(np.sqrt(variance))
+
+
+def add(total: np.ndarray, block: np.ndarray, offset: float) -> float:
+    """Add a block (n, H, W) less an offset to `total` (H, W), and return the sum of its squares."""
+    squares, step = 0.0, max(1, PIECE // total.size)
+    memory = np.empty((min(step, len(block)), *total.shape))
+    for start in range(0, len(block), step):
+        some = block[start : start + step]
+        shifted = memory[: len(some)]
+        np.copyto(shifted, some)
+        shifted -= offset
+        total += np.einsum("tyx->yx", shifted)
+        squares += float(np.einsum("i,i->", shifted.ravel(), shifted.ravel()))
+    return squares
 
 
 def round_to(frames: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -7,6 +7,7 @@ makes every recording, and all that follows, again.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,8 +18,8 @@ import numpy as np
 from mesodecode.base import records
 
 N_PARTS = 20  # of a movie, each with a mean image, for its drift
-# Pixels that are summed at a time, in memory that is used again: new pages cost more than the sums.
-PIECE = 1 << 21
+PIECE = 1 << 21  # pixels of the frames that are summed as float32
+TILE = 1 << 19  # of them, pixels that are summed at a time: they stay in the processor's cache
 # Bits of cameras, and of signed numbers of 16. Fewer are kept in 16 as the camera counts, up to
 # 2^bits - 1, or shifted to the top (MSB-aligned, left-justified, of GenICam and of frame grabbers),
 # where 12 bits end at 4095 * 16 = 65520.
@@ -161,15 +162,14 @@ class Measured:
         self._seen = 0
         self._last: np.ndarray | None = None  # frames, one of each channel
         self._offset: np.ndarray | None = None  # near the mean: keeps the sums of squares exact
-        self._total, self._squares = np.zeros((2, height, width))
+        self._total, self._squares, self._before = np.zeros((3, height * width))
         self._brightness = np.zeros(n_frames)
         self._repeated = np.zeros(n_frames, bool)
         self._saturated = np.zeros(n_frames, np.int64)
         self._full_scale, self._top = 0, 0
         self._lowest = 0.0 if np.dtype(self.dtype).kind == "u" else np.inf
         self._edges = np.linspace(0, n_frames, min(N_PARTS, n_frames) + 1).astype(int)
-        self._shifted = np.empty((0, height * width), np.float32)
-        self._parts = np.zeros((len(self._edges) - 1, height, width), np.float32)
+        self._parts = np.zeros((len(self._edges) - 1, height * width), np.float32)
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
@@ -181,33 +181,60 @@ class Measured:
 
     def _measure(self, start: int, block: np.ndarray) -> None:
         if self._offset is None:
-            self._offset = block[0].astype(np.float32)
-        step = min(len(block), max(1, PIECE // self._offset.size))
-        if step > len(self._shifted):
-            self._shifted = np.empty((step, self._offset.size), np.float32)
-        for first in range(0, len(block), step):
-            self._add(start + first, block[first : first + step])
+            self._offset = block[0].astype(np.float32).ravel()
+        top = self._add(start, block.reshape(len(block), -1))
         self._find_repeated(start, block)
         self.codes[start : start + len(block)] = frame_codes(block)
         if self.dtype.kind in "ui":
-            self._count_saturated(start, block)
+            self._count_saturated(start, block, top)
         if self.dtype.kind != "u":
             self._lowest = float(np.fmin(self._lowest, np.fmin.reduce(block, axis=None)))
         self._seen = start + len(block)
 
-    def _add(self, start: int, frames: np.ndarray) -> None:
-        """Add a few frames (n, H, W) to the sums over time, and find their brightness."""
-        stop, size = start + len(frames), self.shape[1:]
-        shifted = self._shifted[: len(frames)]
-        np.subtract(frames, self._offset, out=shifted.reshape(frames.shape), dtype=np.float32)
-        self._squares += np.einsum("tp,tp->p", shifted, shifted).reshape(size)
-        self._brightness[start:stop] = shifted.mean(axis=1) + self._offset.mean()
-        for part, (first, last) in enumerate(zip(self._edges, self._edges[1:], strict=False)):
-            inside = shifted[max(first - start, 0) : max(last - start, 0)]
-            if len(inside):
-                total = np.einsum("tp->p", inside).reshape(size)
-                self._total += total
-                self._parts[part] += total / (last - first)
+    def _add(self, start: int, frames: np.ndarray) -> int:
+        """Add frames (n, P) to the sums over time of each of their P pixels, and over pixels.
+
+        Returns the largest value, 0 of real numbers. Tile by tile: most of the time would go into
+        fetching frames from memory again for each sum.
+        """
+        n_pixels, brightness, top = self._offset.size, np.zeros(len(frames)), 0
+        step = min(len(frames), max(1, PIECE // n_pixels))
+        width = min(n_pixels, max(1, TILE // step))
+        memory = np.empty(step * width, np.float32)
+        pieces = [frames[first : first + step] for first in range(0, len(frames), step)]
+        parts = [self._parts_of(start + i * step, len(piece)) for i, piece in enumerate(pieces)]
+        for left in range(0, n_pixels, width):
+            pixels = slice(left, left + width)
+            for i, piece in enumerate(pieces):
+                some = piece[:, pixels]
+                shifted = memory[: some.size].reshape(some.shape)
+                np.copyto(shifted, some, casting="same_kind")
+                shifted -= self._offset[pixels]
+                brightness[i * step : i * step + len(piece)] += np.einsum("tp->t", shifted)
+                self._add_tile(start + i * step, pixels, shifted, parts[i])
+                if self.dtype.kind in "ui":
+                    top = max(top, int(some.max()))
+        self._brightness[start : start + len(frames)] = brightness / n_pixels + self._offset.mean()
+        return top
+
+    def _parts_of(self, start: int, count: int) -> list[tuple[int, int, int]]:
+        """Return the parts that some frames are of: number, first frame of these, and last + 1."""
+        cut = np.clip(self._edges - start, 0, count).tolist()
+        pairs = enumerate(itertools.pairwise(cut))
+        return [(part, first, stop) for part, (first, stop) in pairs if first < stop]
+
+    def _add_tile(
+        self, start: int, pixels: slice, shifted: np.ndarray, parts: list[tuple[int, int, int]]
+    ) -> None:
+        """Add some pixels of frames (n, p), less the offset, which are of some `parts`."""
+        total = self._total[pixels]
+        self._squares[pixels] += np.einsum("tp,tp->p", shifted, shifted)
+        for part, first, stop in parts:
+            total += np.einsum("tp->p", shifted[first:stop])
+            if start + stop == self._edges[part + 1]:  # the part is whole
+                count = self._edges[part + 1] - self._edges[part]
+                self._parts[part, pixels] = (total - self._before[pixels]) / count
+                self._before[pixels] = total
 
     def _find_repeated(self, start: int, block: np.ndarray) -> None:
         n, middle = self.channels, block.shape[1] // 2
@@ -221,8 +248,7 @@ class Measured:
                 self._repeated[start + i - new] = np.array_equal(block[i - new], other)
         self._last = np.concatenate([before, block[-n:]])[-n:]
 
-    def _count_saturated(self, start: int, block: np.ndarray) -> None:
-        top = int(block.max())
+    def _count_saturated(self, start: int, block: np.ndarray, top: int) -> None:
         if top > self._top:  # a camera of more bits: nothing so far was at its full scale
             self._top, self._full_scale = top, full_scale(top, self.dtype)
             self._saturated[:start] = 0
@@ -238,14 +264,15 @@ class Measured:
     def result(self) -> Measures:
         """Return what was measured. Call it when every frame has been read."""
         assert self._seen == self.shape[0], "the movie has not been read to its end"
+        size = self.shape[1:]
         mean = self._total / self.shape[0]
         variance = np.maximum(self._squares / self.shape[0] - mean**2, 0)
         whole = self.dtype.kind in "ui"
         return Measures(
             brightness=self._brightness,
-            mean=mean + self._offset,
-            sd=np.sqrt(variance),
-            parts=self._parts + self._offset,
+            mean=(mean + self._offset).reshape(size),
+            sd=np.sqrt(variance).reshape(size),
+            parts=(self._parts + self._offset).reshape(-1, *size),
             part_start=self._edges[:-1],
             repeated=self._repeated,
             full_scale=float(self._full_scale) if whole else float("nan"),

@@ -18,19 +18,26 @@ def resize(frames: np.ndarray, size: int) -> np.ndarray:
     """Resize frames (n, H, W) to float32 (n, size, size)."""
     n_frames, height, width = frames.shape
     step = max(1, min(n_frames, PIXELS // (height * width)))
+    across = [
+        (*at, np.ascontiguousarray(weights.T, np.float64)) for *at, weights in _bands(width, size)
+    ]
     out = np.empty((n_frames, size, size), np.float32)
-    rows = np.empty((step, size, width), np.float32)
+    # What is made on the way, in memory that is used again: new pages cost more than the products.
+    whole = np.empty((step, height, width), np.float32)
+    half = np.zeros((step, size, width), np.float32)
+    wide, made = np.empty((step * size, width)), np.empty((step * size, size))
     for start in range(0, n_frames, step):
-        some = frames[start : start + step].astype(np.float32, copy=False)
-        half = rows[: len(some)]
+        n = len(frames[start : start + step])
+        some = whole[:n]
+        np.copyto(some, frames[start : start + n], casting="same_kind")
         for first, low, weights in _bands(height, size):
             band = some[:, low : low + weights.shape[1]]
-            np.matmul(weights, band, out=half[:, first : first + len(weights)])
-        for first, low, weights in _bands(width, size):
-            band = half[:, :, low : low + weights.shape[1]].astype(np.float64)
-            made = band.reshape(-1, weights.shape[1]) @ weights.T
-            made = made.reshape(len(some), size, len(weights))
-            out[start : start + len(some), :, first : first + len(weights)] = made
+            np.matmul(weights, band, out=half[:n, first : first + len(weights)])
+        np.copyto(wide, half.reshape(wide.shape))
+        for first, low, weights in across:
+            band = wide[:, low : low + len(weights)]
+            np.matmul(band, weights, out=made[:, first : first + weights.shape[1]])
+        out[start : start + n] = made.reshape(step, size, size)[:n]
     return out
 
 
