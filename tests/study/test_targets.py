@@ -89,7 +89,16 @@ def test_thresholds_of_the_shift_report_are_of_what_a_target_has(target, ours, o
         (" pupil", {}, "config: target: ' pupil' is not"),
         ("a\nb", {}, "config: target: 'a\\nb' is not"),
         ("run", {"recordings": {"behavior_target": "x"}}, "recordings.behavior_target"),
-        ("speed", {"confounds": {"decoders": ["linear"]}}, "confounds.decoders: of decoders of"),
+        (
+            "speed",
+            {"confounds": {"decoders": ["linear"], "model": "logistic_regression"}},
+            "confounds.model: logistic_regression tells states apart; take ridge or gradient_boost",
+        ),
+        (
+            "states",
+            {"confounds": {"decoders": ["linear"], "model": "ridge"}},
+            "confounds.model: ridge has no probability of each state; take logistic_regression",
+        ),
         ("speed", {"stack": True}, "stack: of decoders of run and rest only"),
     ],
 )
@@ -99,6 +108,19 @@ def test_what_a_target_cannot_have_is_refused_in_one_line(target, change, said):
     with pytest.raises(UserError) as error:
         resolve(target, **{"recordings": recordings} | plain | change)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "model"),
+    [("speed", "ridge"), ("states", "logistic_regression"), ("run", "logistic_regression")],
+)
+def test_controls_are_decoded_by_a_linear_model_of_the_target(target, model):
+    states = THREE if target == "states" else None
+    decoders = None if target == "speed" else STUDY["decoders"]
+    found = resolve(target, decoders, states, confounds={"decoders": ["linear"]})
+    assert found.config["confounds"]["model"] == model
+    again = study.resolve(found.config)  # as a job reads it
+    assert again.config["confounds"] == found.config["confounds"]
 
 
 def test_adapted_decoders_of_another_target_are_taken_but_for_few_labels_of_linear_models():

@@ -1,7 +1,7 @@
 """Controls: running decoded from what is none of neurons, held against decoders.
 
 REQUIRED INPUTS: recordings/{session}.h5; masks of the brain, where the config names some (of a
-    simulated cohort simulated/{session}_truth.h5); tables/auc.tsv
+    simulated cohort simulated/{session}_truth.h5); tables/auc.tsv, or that of another target
 OUTPUTS: confounds/signals/{mouse}.h5, confounds/{allocation}.tsv, tables/confounds.tsv,
     figures/confounds.svg and .png
 """
@@ -89,7 +89,7 @@ rule confounds:
         controls=expand(
             RESULTS / "confounds/{allocation}.tsv", allocation=STUDY.allocations
         ),
-        auc=RESULTS / "tables/auc.tsv",
+        auc=SCORE_TABLE,
     output:
         table=report(
             RESULTS / "tables/confounds.tsv",

@@ -1,4 +1,4 @@
-"""The figure of controls: a panel a decoder, its AUCs beside those of the controls."""
+"""The figure of controls: a panel a decoder, its scores beside those of the controls."""
 
 from __future__ import annotations
 
@@ -9,44 +9,48 @@ from matplotlib.figure import Figure
 from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
 from mesodecode.confounds.control_verdicts import mice_of
 from mesodecode.confounds.signals import SIGNALS
+from mesodecode.study.targets import Kind, kind_scored
 
 ROW = 3  # panels side by side
 
 
 def draw(controls: pd.DataFrame, auc: pd.DataFrame, rows: pd.DataFrame) -> Figure:
-    """Draw the AUCs of allocations; tables as of `control_verdicts.table`, whose result is `rows`.
+    """Draw the scores of allocations; `rows` is what `control_verdicts.table` makes of the tables.
 
     A control that was not made keeps its place, with these words.
     """
     decoders, mice = list(rows["decoder"].unique()), mice_of(controls)
+    kind = kind_scored(controls.columns)
     across = min(ROW, len(decoders))
     down = -(-len(decoders) // ROW)
     with new_figure(max(90, 88 * across), 66 * down) as figure:
         panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
-        lowest = min(0.45, controls["auc"].min(), auc["auc"].min())
+        lowest = min(kind.chance - 0.05, *(one[kind.metric].min() for one in (controls, auc)))
         for axes, decoder in zip(panels, decoders, strict=False):
             mine = controls[controls["against"] == decoder]
             own = auc[auc["decoder"] == decoder]
             own = own[own["allocation"].isin(mine["allocation"])]
-            _panel(axes, decoder, own, mine, rows[rows["decoder"] == decoder], mice)
+            _panel(axes, decoder, own, mine, rows[rows["decoder"] == decoder], mice, kind)
             axes.set_ylim(lowest - 0.02, 1.07)
         for axes in panels[len(decoders) :]:
             axes.set_axis_off()
         for axes in panels[::across]:
-            axes.set_ylabel("Test AUC")
+            axes.set_ylabel(f"Test {kind.axis}")
         mouse_legend(figure, mice)
     return figure
 
 
 def caption(rows: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text."""
+    kind = kind_scored(rows.columns, "_control")
     n, n_mice = int(rows["n_allocations"].max()), int(rows["n_mice"].max())
     return (
-        "Test AUC of decoders (left in each panel) and of decoders of control signals in windows "
-        f"as wide as theirs (n = {n} allocations of {n_mice} test mice, one point each, by colour "
-        "and symbol of the test mouse; bar: mean ± sample SD). Dashed: chance (0.5); dotted: the "
-        "decoder's mean. A control that comes up to it (flag) says that running could be decoded "
-        "without neurons; the mean of the whole image holds neurons too (note)."
+        f"Test {kind.axis} of decoders (left in each panel) and of decoders of control signals in "
+        f"windows as wide as theirs (n = {n} allocations of {n_mice} test mice, one point each, by "
+        "colour and symbol of the test mouse; bar: mean ± sample SD). Dashed: chance "
+        f"({kind.chance:g}); dotted: the decoder's mean. A control that comes up to it (flag) says "
+        f"that {kind.decoded} could be decoded without neurons; the mean of the whole image holds "
+        "neurons too (note)."
     )
 
 
@@ -57,17 +61,19 @@ def _panel(
     mine: pd.DataFrame,
     rows: pd.DataFrame,
     mice: list[str],
+    kind: Kind,
 ) -> None:
-    axes.axhline(0.5, **DASHED)
-    axes.axhline(own["auc"].mean(), color="0.45", lw=0.6, ls=":", zorder=0)
-    strip(axes, 0, own, mice)
+    axes.axhline(kind.chance, **DASHED)
+    axes.axhline(own[kind.metric].mean(), color="0.45", lw=0.6, ls=":", zorder=0)
+    strip(axes, 0, own, mice, kind.metric)
     labels = [decoder]
     for x, row in enumerate(rows.itertuples(), start=1):
         labels.append(row.signal)
         if row.verdict == "not made":
-            axes.text(x, 0.75, "not made", rotation=90, ha="center", va="center", color="0.45")
+            at = kind.chance + 0.25
+            axes.text(x, at, "not made", rotation=90, ha="center", va="center", color="0.45")
             continue
-        strip(axes, x, mine[mine["decoder"] == row.signal], mice)
+        strip(axes, x, mine[mine["decoder"] == row.signal], mice, kind.metric)
         weight = "bold" if row.verdict == "flag" else "normal"
         axes.text(x, 1.025, row.verdict, ha="center", va="bottom", fontsize=6, fontweight=weight)
     axes.axvline(0.5, color="0.8", lw=0.5)

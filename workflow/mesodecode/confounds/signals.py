@@ -23,6 +23,7 @@ from mesodecode.recordings.corrections.motion import Registration
 from mesodecode.recordings.masks import tiles
 from mesodecode.recordings.readers.image_files import read_image
 from mesodecode.recordings.recording import Recording
+from mesodecode.study.targets import RUN, Target
 
 BLOCK = 32 << 20  # bytes of frames in memory, as float32
 MARGIN = 0.03  # of the shorter side, 2 px at least: so far from the brain begins what is outside
@@ -36,7 +37,7 @@ FEWEST = 4  # pixels of a tile
 class ControlSignals:
     """The controls of one session: name -> (T, K); `missing`: name -> why there is none of it.
 
-    labels (T,) uint8; segment (T,) int64 or None.
+    labels (T,), uint8 or the values of another `target`; segment (T,) int64 or None.
     """
 
     session: str
@@ -45,6 +46,7 @@ class ControlSignals:
     segment: np.ndarray | None
     signals: Mapping[str, np.ndarray]
     missing: Mapping[str, str]
+    target: Target = RUN
 
 
 def control_signals(
@@ -52,6 +54,7 @@ def control_signals(
 ) -> ControlSignals:
     """Return the controls of a recording; `brain`, `vessels`: masks (H, W) bool of its frames.
 
+    Its labels are those of its target, as of `with_labels_of`.
     mean: of all pixels (K = 1). outside: of pixels farther than `MARGIN` from `brain` (K = tiles).
     vessels: ΔF/F of a tile's vessel pixels less that of the tissue beside them, so that activity,
     which both show, is left out (F0: mean over time less the darkest pixel's, for the camera's
@@ -95,6 +98,7 @@ def control_signals(
         segment=recording.segment,
         signals={name: found[name] for name in SIGNALS if name not in missing},
         missing={name: missing[name] for name in SIGNALS if name in missing},
+        target=recording.target,
     )
 
 
@@ -221,6 +225,7 @@ def write(path: str | Path, sessions: Sequence[ControlSignals]) -> None:
         for one in sessions:
             group = file.create_group(one.session)
             group.attrs["mouse"] = one.mouse
+            group.attrs.update(one.target.attributes())
             group["labels"] = one.labels
             if one.segment is not None:
                 group["segment"] = one.segment
@@ -241,6 +246,7 @@ def read(path: str | Path) -> list[ControlSignals]:
                 segment=group["segment"][:] if "segment" in group else None,
                 signals={key: values[:] for key, values in group["signals"].items()},
                 missing={key: str(why) for key, why in group["missing"].attrs.items()},
+                target=Target.of_attributes(group.attrs),
             )
             for name, group in file.items()
         ]

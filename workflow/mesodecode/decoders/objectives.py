@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from mesodecode.base.files import UserError
 from mesodecode.base.metrics import SCORES
-from mesodecode.study.targets import RUN, Target
+from mesodecode.study.targets import RUN, Target, same_target
 
 Loss = Callable[[torch.Tensor, torch.Tensor, Target, float], torch.Tensor]
 
@@ -78,15 +78,9 @@ def trained_on(sessions: Sequence[Any]) -> Target:
     `sessions` have a `target`, and the values of it as `labels`. Raises UserError if targets
     differ, or a trace is constant; a line says which states no frame is of.
     """
-    target = sessions[0].target
+    target = same_target(sessions)
     if target == RUN:
         return target
-    for one in sessions:
-        if one.target != target:
-            raise UserError(
-                f"{one.session}: decodes {one.target.told}, but {sessions[0].session} "
-                f"{target.told}; preprocess both for the same target"
-            )
     labels = np.concatenate([one.labels for one in sessions])
     if target.states:
         missing = [s for code, s in enumerate(target.states) if not (labels == code).any()]

@@ -303,24 +303,26 @@ def chance(config: Mapping[str, Any]) -> str:
 
 def confounds(config: Mapping[str, Any]) -> str:
     """Return how decoders are held against controls; empty if they are not."""
-    settings = config["confounds"]
+    settings, kind = config["confounds"], targets.kind_named(config["target"])
     if not settings["decoders"]:
         return ""
-    model = settings["model"].replace("_", " ")
+    beside = "".join(f", or the same of the {name}" for name in kind.beside)
+    model = settings["model"].replace("_", " ").replace("ridge", "ridge regression")
     baseline = settings["baseline"]
     less = f"a moving mean of {counted(baseline, 'frame')}" if baseline else "its mean"
     return (
         f"To see whether {value(settings['decoders'])} may have read something else than neurons, "
-        "running was decoded in the same allocations from control signals alone, in windows as "
-        "wide as those of each decoder: the mean brightness of the image; the pixels outside the "
-        "brain; the vessels (where no mask gave them, the tenth of the brain's pixels darkest "
-        "against a Gaussian surround of the mean image) relative to the tissue beside them; the "
-        "rigid movement of the brain, by phase correlation with the mean image [@guizar2008]; and "
-        f"a reference channel where there is one. Each signal, less {less} and z-scored in its "
-        f"session, was decoded by {model} (scikit-learn [@pedregosa2011]), fitted to "
-        f"{every(settings, 'window')}. A control comes up to a decoder if the 95 % "
-        "interval of its AUC over test mice lies above 0.5 and that of the difference holds 0, or "
-        f"if it reaches {control_verdicts.REACHES:.0%} of the decoder's AUC above 0.5."
+        f"{kind.decoded} was decoded in the same allocations from control signals alone, in "
+        "windows as wide as those of each decoder: the mean brightness of the image; the pixels "
+        "outside the brain; the vessels (where no mask gave them, the tenth of the brain's pixels "
+        "darkest against a Gaussian surround of the mean image) relative to the tissue beside "
+        "them; the rigid movement of the brain, by phase correlation with the mean image "
+        f"[@guizar2008]; and a reference channel where there is one. Each signal, less {less} and "
+        f"z-scored in its session, was decoded by {model} (scikit-learn [@pedregosa2011]), fitted "
+        f"to {every(settings, 'window')}. A control comes up to a decoder if the 95 % "
+        f"interval of its {kind.axis} over test mice lies above {kind.chance:g} and that of the "
+        f"difference holds 0, or if it reaches {control_verdicts.REACHES:.0%} of the decoder's "
+        f"{kind.axis} above {kind.chance:g}{beside}."
     )
 
 

@@ -245,8 +245,17 @@ def confounds(config: Mapping[str, Any], tables: Tables) -> Words:
     """Decoders against control signals."""
     if "confounds" not in tables:
         return None
-    headlines = control_verdicts.headlines(tables["confounds"])
-    return _rows(tables["confounds"]) | {"headlines": headlines}
+    table = tables["confounds"]
+    kind = targets.kind_scored(table.columns, "_control")
+    return _rows(table) | {
+        "headlines": control_verdicts.headlines(table),
+        "kind": kind,
+        "beside": [
+            (text, 1)
+            for name in kind.beside
+            for text in (f"{name.capitalize()} of the control", "of the decoder")
+        ],
+    }
 
 
 def ceilings(config: Mapping[str, Any], tables: Tables) -> Words:

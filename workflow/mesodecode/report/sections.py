@@ -230,7 +230,11 @@ SECTIONS = [
     Section(
         name="confounds",
         title="Confounds",
-        tables={"confounds": _table(control_verdicts.COLUMNS, control_verdicts.NUMBERS)},
+        tables={
+            "confounds": _of_target(
+                control_verdicts.columns_of, control_verdicts.numbers_of, "_control"
+            )
+        },
         figures=("confounds",),
         summarise=section_words.confounds,
     ),

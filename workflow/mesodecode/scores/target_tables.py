@@ -34,7 +34,7 @@ def tables(item: Predictions, shifts: int) -> tuple[pd.DataFrame, pd.DataFrame, 
         return _states(item, shifts)
     sessions = item.sessions
     null = shifted_r2(sessions, shifts)
-    row = _regression(sessions) | _chance(r2(*_pooled(sessions)), null, "r2")
+    row = _regression(sessions) | _chance(r2(*pooled(sessions)), null, "r2")
     each = {name: _regression({name: one}) for name, one in sessions.items()}
     return (*_framed(item, row, each), pd.DataFrame(columns=CONFUSION))
 
@@ -48,7 +48,7 @@ def _framed(
     return pd.DataFrame([about | dict(row) | end]), pd.DataFrame(sessions)
 
 
-def _pooled(sessions: Mapping[str, SessionPredictions]) -> tuple[np.ndarray, np.ndarray]:
+def pooled(sessions: Mapping[str, SessionPredictions]) -> tuple[np.ndarray, np.ndarray]:
     """Return truth (N,) and predictions (N,) or (N, K) of sessions, one after another."""
     known = [one for one in sessions.values() if len(one.frame)]
     if not known:
@@ -57,7 +57,7 @@ def _pooled(sessions: Mapping[str, SessionPredictions]) -> tuple[np.ndarray, np.
 
 
 def _regression(sessions: Mapping[str, SessionPredictions]) -> dict[str, float]:
-    value, made = _pooled(sessions)
+    value, made = pooled(sessions)
     found = len(value), r2(value, made), correlation(value, made), ceiling(sessions.values())
     return dict(zip(REGRESSION, found, strict=True))
 
@@ -92,7 +92,7 @@ def shifted_r2(sessions: Mapping[str, SessionPredictions], draws: int, seed: int
     The values of each session by 1 … frames - 1, all equally likely, as of `circular_shift`; all
     shifts of a session cost one FFT, as only the products of values and predictions change.
     """
-    value, made = (np.asarray(one, np.float64) for one in _pooled(sessions))
+    value, made = (np.asarray(one, np.float64) for one in pooled(sessions))
     mean = value.mean() if len(value) else 0.0
     total = ((value - mean) ** 2).sum()
     if not total:
@@ -139,7 +139,7 @@ def _states(item: Predictions, shifts: int) -> tuple[pd.DataFrame, pd.DataFrame,
 
 
 def _scored(sessions: Mapping[str, SessionPredictions], names: tuple[str, ...]) -> dict[str, float]:
-    state, made = _pooled(sessions)
+    state, made = pooled(sessions)
     if not len(state):
         aucs, macro, accuracy = np.full(len(names), np.nan), np.nan, np.nan
     else:
@@ -151,7 +151,7 @@ def _scored(sessions: Mapping[str, SessionPredictions], names: tuple[str, ...]) 
 
 def _confusion(item: Predictions) -> pd.DataFrame:
     """Return `CONFUSION`: of the frames of each state, how many were taken for each."""
-    state, made = _pooled(item.sessions)
+    state, made = pooled(item.sessions)
     about, names = {name: getattr(item, name) for name in ATTRIBUTES}, item.target.states
     rows = []
     for code, name in enumerate(names):

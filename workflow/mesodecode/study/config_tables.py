@@ -52,7 +52,8 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     schema.check(config["nwb"], "nwb", "nwb")
     config["nwb"] = schema.defaults("nwb", **config["nwb"])
     schema.check(config["confounds"], "confounds", "confounds")
-    config["confounds"] = schema.defaults("confounds", **config["confounds"])
+    control = {"model": targets.kind_named(config["target"]).control}
+    config["confounds"] = schema.defaults("confounds", **control | config["confounds"])
     config["ceilings"] = ceilings.filled(config["ceilings"])
     dated = config["nwb"]["session_start"] or config["nwb"]["sessions"]
     if config.get("simulate", {}).get("signal_drift") and not dated:

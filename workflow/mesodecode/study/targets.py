@@ -30,7 +30,8 @@ class Kind:
     `scale` the name in `mesodecode.shift.predicted_auc` of what it is regressed on, and `axis` its
     name in figures and the report, as `loss_axis` is that of the loss. `beside` are columns of
     other scores that stand next to it where decoders are held against others, `counts` columns of
-    frames of a state, and `level` is what one value of the truth is called.
+    frames of a state, and `level` is what one value of the truth is called. `decoded` are words for
+    what is decoded, and `control` is the model that decodes it from control signals.
 
     Of the shift report: `expected` is the score that it predicts of a mouse without labels, a
     column of tables/session_{table}.tsv whose value by chance is `chance`, with a scale and axis
@@ -63,6 +64,8 @@ class Kind:
     beside: tuple[str, ...]
     counts: tuple[str, ...]
     level: str
+    decoded: str
+    control: str
     explained: str
     steps: str
     sides: tuple[str, str]
@@ -111,6 +114,8 @@ _LINES = (
         beside=(),
         counts=("n_run",),
         level="state",
+        decoded="running",
+        control="logistic_regression",
         explained="",
         steps="logits",
         sides=("run", "rest"),
@@ -138,6 +143,8 @@ _LINES = (
         beside=("correlation",),  # which forgives a wrong mean and scale
         counts=(),
         level="value",
+        decoded="the trace",
+        control="ridge",
         explained="value",
         steps="",
         sides=("high", "low"),
@@ -165,6 +172,8 @@ _LINES = (
         beside=(),
         counts=(),
         level="state",
+        decoded="the state",
+        control="logistic_regression",
         explained="log-probability",
         steps="nats",
         sides=("state", "others"),
@@ -280,6 +289,18 @@ class Target:
 RUN = Target()
 
 
+def same_target(sessions: Sequence[Any]) -> Target:
+    """Return the target of sessions. Raises UserError, naming two of them, if they differ in it."""
+    target = sessions[0].target
+    for one in sessions:
+        if one.target != target:
+            raise UserError(
+                f"{one.session}: decodes {one.target.told}, but {sessions[0].session} "
+                f"{target.told}; preprocess both for the same target"
+            )
+    return target
+
+
 def kind_of(name: str) -> str:
     """Return the kind of a target by its name in the config."""
     return name if name in ("run", "states") else "regression"
@@ -364,8 +385,9 @@ def check(
                     f"config: decoders.{name}.few_shot: of target: {target} networks are "
                     f"fine-tuned, not {base.name}; leave it out"
                 )
-    if config["confounds"]["decoders"]:
-        _refuse("confounds.decoders", target)
+    model = config["confounds"]["model"]
+    if why := CANNOT[kind].get(("roi_classical", model)):
+        raise UserError(f"config: confounds.model: {model} {why} (target: {target})")
     for key in ("reproduction", "stack"):
         if config[key]:
             _refuse(key, target)

@@ -4,7 +4,8 @@ Example: mesodecode confounds --controls results/demo/confounds/*.tsv --auc auc.
 --out confounds.tsv --figure confounds
 
 Writes --out (decoder, signal, verdict, AUCs of both as means over test mice, their difference with
-its 95 % interval, and a sentence) and the figure as PREFIX.svg and PREFIX.png.
+its 95 % interval, and a sentence) and the figure as PREFIX.svg and PREFIX.png. Controls of another
+target than run and rest are held against its scores, of `mesodecode score`.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode.base import plots
-    from mesodecode.base.tables import read_table, write_table
+    from mesodecode.base.tables import header, read_table, write_table
     from mesodecode.confounds import confounds_figure, control_verdicts, controls
-    from mesodecode.scores import auc as auc_tables
+    from mesodecode.decoders.predictions import ATTRIBUTES
+    from mesodecode.study.targets import kind_scored
 
-    tables = [read_table(path, controls.COLUMNS, controls.NUMBERS) for path in args.controls]
+    kind = kind_scored(header(args.controls[0]))
+    columns, numbers = controls.columns_of(kind), controls.numbers_of(kind)
+    tables = [read_table(path, columns, numbers) for path in args.controls]
     found = pd.concat(tables, ignore_index=True)
     found["missing"] = found["missing"].replace("nan", "")
-    auc = read_table(args.auc, auc_tables.COLUMNS)
+    auc = read_table(args.auc, [*ATTRIBUTES, *numbers], numbers)
     rows = control_verdicts.table(found, auc)
     plots.save(
         confounds_figure.draw(found, auc, rows),

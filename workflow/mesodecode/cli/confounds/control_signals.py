@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
     from mesodecode.confounds import signals
-    from mesodecode.recordings.recording import read_recordings
+    from mesodecode.recordings.recording import read_recordings, with_labels_of
 
-    recordings = read_recordings(args.recordings)
+    recordings = with_labels_of(read_recordings(args.recordings), None)
     masks = {}
     for kind, paths in (("brain", args.brain_mask), ("vessels", args.vessel_mask)):
         if len(paths) not in (0, 1, len(recordings)):

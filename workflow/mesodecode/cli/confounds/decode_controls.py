@@ -1,11 +1,11 @@
-"""Decode running from control signals, with the windows of the decoders they are held against.
+"""Decode running, or another target, from control signals, with the windows of decoders.
 
 Example: mesodecode decode-controls --signals m1.h5 m2.h5 m3.h5 m4.h5 m5.h5 --train-mice 1 2 3
 --valid-mice 4 --test-mice 5 --windows cnn_gru=6 roi_gru=15 --out controls.tsv
 
-Writes a row a decoder and control: the columns of `mesodecode auc`, of which `decoder` is the
-control; `against`, the decoder whose window (frames on each side, and its shift) the control has;
-`missing`, why a control could not be made.
+Writes a row a decoder and control: the columns of `mesodecode auc` (of another target its scores),
+of which `decoder` is the control; `against`, the decoder whose window (frames on each side, and its
+shift) the control has; `missing`, why a control could not be made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mesodecode.cli import options
 
-HELP = "control signals → AUCs of decoders of them"
+HELP = "control signals → scores of decoders of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
