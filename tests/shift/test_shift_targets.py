@@ -19,7 +19,9 @@ from mesodecode.base.files import UserError
 from mesodecode.base.metrics import SCORES
 from mesodecode.cli import main
 from mesodecode.decoders import linear, predictions, validation
+from mesodecode.decoders.inputs import SessionFeatures
 from mesodecode.decoders.predictions import SessionPredictions
+from mesodecode.decoders.weights import Trained
 from mesodecode.recordings.recording import read_recording, with_labels_of
 from mesodecode.shift import (
     cohort_losses,
@@ -313,6 +315,18 @@ def test_a_decoder_and_recordings_of_other_targets_are_refused(decoded, tmp_path
     moved = with_labels_of([read_recording(one.path) for one in found], None)
     with pytest.raises(UserError, match=r"npz: decodes .*, but the target of the recordings"):
         features.Features(9).of(model, moved)
+
+
+def test_kept_features_are_of_the_target_that_their_cnn_decodes(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float16)
+    values = np.linspace(40, 41, 12, dtype="f4")
+    session = SessionFeatures("s", "m", rows, values, None, target=PX)
+    for name, target in {"px": PX, "run": RUN}.items():
+        Trained("cnn", target.settings(), ("a",), ("b",), {}).save(tmp_path / f"{name}.pt")
+    (one,) = features.Features(3).of(tmp_path / "px.pt", [session])
+    np.testing.assert_array_equal(one.labels, values[[1, 5, 10]])  # as they are, for `grouped`
+    with pytest.raises(UserError, match=r"run.pt: decodes run, but the target of the recordings"):
+        features.Features(3).of(tmp_path / "run.pt", [session])
 
 
 def test_the_figure_and_its_caption_are_of_the_score_that_is_predicted():
