@@ -51,6 +51,11 @@ def letters(*panels: Axes) -> None:
         axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
 
 
+def above(axes: Axes, text: str, x: float, y: float) -> None:
+    """Write a text, such as stars, just above a point."""
+    axes.annotate(text, (x, y), xytext=(0, 1), textcoords="offset points", ha="center")
+
+
 def low_to_high(values: Collection[float]) -> str:
     """Return the lowest and the highest value as "3 to 5", or the one that all are."""
     low, high = min(values), max(values)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from mesodecode.encoding import methods
@@ -36,16 +35,8 @@ def render(
     simulation planted; `runtimes` has the rows of `runtimes`; `figures` are SVG or PNG
     files.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATES, base.TEMPLATES]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"score": format_score, "p": formats.format_p}
-    environment.filters |= {"setting": formats.format_setting, "hours": formats.format_hours}
-    environment.filters["cited"] = formats.cited
+    environment = base.environment(TEMPLATES, base.TEMPLATES)
+    environment.filters["score"] = format_score
     text = methods.blocks(config, formats.versions())
     best = []
     if sweep is not None:

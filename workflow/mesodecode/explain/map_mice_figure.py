@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, MARKERS, PALETTE, new_figure
+from mesodecode.base.plots import DASHED, MARKERS, PALETTE, above, new_figure
 from mesodecode.explain.map_mice import PERMUTED, ZERO
 from mesodecode.scores.mouse_tests import LEVEL
 
@@ -48,13 +48,7 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, score: str = "AUC") -> Figure
         )
         shown = np.nanmax([np.nan_to_num(high, nan=-np.inf), means.max().to_numpy()], axis=0)
         for column in np.flatnonzero(table["p_max_t"] < LEVEL):
-            axes.annotate(
-                "*",
-                (column, shown[column]),
-                xytext=(0, 1),
-                textcoords="offset points",
-                ha="center",
-            )
+            above(axes, "*", column, shown[column])
         axes.axhline(0, **DASHED)
         axes.margins(y=0.1)
         axes.set_xlim(-0.7, len(table) - 0.3)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, PALETTE, new_figure
+from mesodecode.base.plots import DASHED, PALETTE, above, new_figure
 from mesodecode.scores.auc_figure import stars
 
 
@@ -24,13 +24,7 @@ def draw(table: pd.DataFrame, values: pd.DataFrame, quantity: str) -> Figure:
             axes.plot(np.full(len(points), x - 0.15), points, "o", ms=1.8, mfc="0.6", mew=0)
             if row.p_holm < 0.05:
                 top = max(points.max(), row.difference + row.sd)
-                axes.annotate(
-                    stars(row.p_holm),
-                    (x, top),
-                    xytext=(0, 1),
-                    textcoords="offset points",
-                    ha="center",
-                )
+                above(axes, stars(row.p_holm), x, top)
         axes.errorbar(
             np.arange(len(table)) + 0.12,
             table["difference"],

@@ -33,6 +33,26 @@ def filled(config: Mapping[str, Any]) -> dict[str, Any]:
     return schema.defaults("config", **config)
 
 
+def environment(*folders: Path) -> jinja2.Environment:
+    """Return what renders the templates in folders, with the formats of `formats` as filters."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    made.filters |= {
+        "auc": formats.format_auc,
+        "p": formats.format_p,
+        "setting": formats.format_setting,
+        "number": formats.format_number,
+        "hours": formats.format_hours,
+        "cited": formats.cited,
+    }
+    return made
+
+
 def render(
     config: Mapping[str, Any], tables: Mapping[str, Any], figures: Mapping[str, Path]
 ) -> str:
@@ -43,22 +63,8 @@ def render(
     another kind.
     """
     scored = targets.kind_named(config["target"])
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
-        "auc": formats.format_auc,
-        "p": formats.format_p,
-        "setting": formats.format_setting,
-        "number": formats.format_number,
-        "hours": formats.format_hours,
-        "cited": formats.cited,
-    }
-    environment.globals |= {
+    made = environment(TEMPLATES)
+    made.globals |= {
         "describe": decoder_words.describe,
         "fold": FOLD,
         "significant": SIGNIFICANT,
@@ -75,8 +81,6 @@ def render(
     }
     shown = [(section.name, section.shown(config, tables, figures)) for section in SECTIONS]
     parts = {name: part for name, part in shown if part is not None}
-    pages = [
-        Markup(environment.get_template(part["template"]).render(part)) for part in parts.values()
-    ]
+    pages = [Markup(made.get_template(part["template"]).render(part)) for part in parts.values()]
     first = front.page(config, parts, tables)
-    return environment.get_template("report.html.j2").render(parts=parts, pages=pages, front=first)
+    return made.get_template("report.html.j2").render(parts=parts, pages=pages, front=first)
