@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.tables import read_table
+from mesodecode.base import tables
 from mesodecode.encoding.study import SWEPT
 
 HISTORY = ("epoch", "step", "train_loss", "valid_loss", "train_r2", "valid_r2", "lr")
@@ -26,7 +26,7 @@ FLAGS = {"responsive", "diverged"}
 
 def read(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read a table of an encoding study with these columns."""
-    table = read_table(path, columns, [c for c in columns if c not in WORDS | FLAGS])
+    table = tables.read_table(path, columns, [c for c in columns if c not in WORDS | FLAGS])
     for flag in FLAGS & set(table.columns):
         table[flag] = table[flag] == "True"
     return table
