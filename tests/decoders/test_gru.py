@@ -72,3 +72,14 @@ def test_it_stands_in_for_one_layer_that_is_trained_on_a_cpu_and_for_nothing_els
     assert not fits(nn.GRU(5, 4).eval())
     assert not fits(nn.GRU(5, 4), x.to("meta"))
     assert not fits(nn.GRU(5, 4), x.double())
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_step_is_the_last_of_pytorchs(layers, n):
+    torch.manual_seed(1)
+    rnn, x = nn.GRU(5, 7, layers, batch_first=True), torch.randn(n, 6, 5)
+    with torch.inference_mode():
+        expected = rnn(x)[1][-1]
+        found = gru.last_step(rnn, rnn(x[:, :-1])[1], x[:, -1])
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)

@@ -214,7 +214,7 @@ def test_mice_are_as_far_apart_as_each_is_from_all_others_on_average():
         each.append(distances.mahalanobis(space, np.concatenate([rows[i] for i in own])))
     assert watching._apart(rows, labels, mice, RUN.kind) == pytest.approx(np.mean(each))
     assert max(each) > 1.1 * np.mean(each)
-    assert watching._apart(rows[:1], labels[:1], mice[:1]) == 1
+    assert watching._apart(rows[:1], labels[:1], mice[:1], RUN.kind) == 1
 
 
 def test_a_distance_is_in_that_of_known_mice_from_each_other():

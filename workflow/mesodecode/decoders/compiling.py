@@ -105,7 +105,8 @@ def _by_openvino(cnn: CNNDecoder, image: torch.Tensor) -> Callable[[torch.Tensor
     model.reshape(list(image.shape))
     how = {
         "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where a processor has it
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        # a core is left to what reads frames and writes rows, on which it would else wait
+        "INFERENCE_NUM_THREADS": max(1, torch.get_num_threads() - 1),
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
     }

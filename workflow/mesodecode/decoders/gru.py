@@ -1,18 +1,22 @@
-"""A GRU layer for training on a CPU, whose backward pass gathers what PyTorch's spreads over steps.
+"""A GRU on a CPU: a layer for training, and one step for who decodes frame by frame.
 
-PyTorch's layer on a CPU records some 25 operators a frame and sums each weight's gradient frame by
-frame. Here a step is a few operators on arrays that stay in the cache, and after the last step one
-product gives a weight's gradient: a third more windows/s on one core (benchmarks/gru.py).
-Results differ from PyTorch's in the last bits, as any other order of sums does.
+The layer's backward pass gathers what PyTorch's spreads over steps, some 25 operators a
+frame, with a sum of gradients in each. Here a step is a few operators on arrays that
+stay in the cache, and after the last step one product gives a weight's gradient: a third more
+windows/s on one core (benchmarks/gru.py). Results differ from PyTorch's in the last bits, as any
+other order of sums does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from scipy.special import expit
 from torch import nn
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
 
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input  # gradient × (1 - n²) in one operator
 
@@ -37,6 +41,22 @@ def final_state(rnn: nn.GRU, x: torch.Tensor) -> torch.Tensor:
         back = (getattr(rnn, f"{name}_reverse") for name in names)
         states.append(_Layer.apply(x.flip(0), *back))
     return torch.cat(states, dim=1)
+
+
+def last_step(rnn: nn.GRU, state: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return the last layer's state (N, H) after a frame x (N, F), of `state` (L, N, H) before it.
+
+    On a CPU, forward only, and without gradients. Of one window PyTorch's layer takes twice as long
+    (benchmarks/README.md): calls cost more than sums, of NumPy the least.
+    """
+    n = rnn.hidden_size
+    for layer, h in enumerate(state):
+        w_ih, w_hh, b_ih, b_hh = rnn._flat_weights[4 * layer : 4 * layer + 4]
+        of_x, of_h = linear(x, w_ih, b_ih).numpy(), linear(h, w_hh, b_hh).numpy()
+        gates = expit(of_x[:, : 2 * n] + of_h[:, : 2 * n])
+        new = np.tanh(of_x[:, 2 * n :] + gates[:, :n] * of_h[:, 2 * n :])
+        x = torch.from_numpy(new + gates[:, n:] * (h.numpy() - new))
+    return x
 
 
 class _Layer(torch.autograd.Function):

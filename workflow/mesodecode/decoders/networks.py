@@ -85,6 +85,8 @@ class RNNDecoder(nn.Module):
 
     def resumed(self, state: Any, x: torch.Tensor) -> torch.Tensor:
         """Map the state of `state_of` and the last frames (N, F) of windows to logits (N,)."""
+        if isinstance(self.rnn, nn.GRU) and x.device.type == "cpu":
+            return logits_of(self.head, gru.last_step(self.rnn, state, x))
         return logits_of(self.head, self.rnn(x[:, None], state)[0][:, -1])
 
     def _layer_by_layer(self, x: torch.Tensor) -> Any:

@@ -229,7 +229,9 @@ class Member:
                 f"--weights: the decoder cannot read {what} ({first_line(error)})"
             ) from error
         if len(self._offsets) > 1 and self._recurrent is not None:
-            self._recurrent.resumed(self._recurrent.state_of(window[:, :-1]), window[:, -1])
+            state = self._recurrent.state_of(window[:, :-1])
+            if state is not None:
+                self._recurrent.resumed(state, window[:, -1])
         if self._read:
             self._read.clear()
 

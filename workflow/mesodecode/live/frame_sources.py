@@ -28,6 +28,7 @@ from mesodecode.study.file_formats import format_of
 
 PATIENCE = 0.1  # s after which a source yields None
 HELD = 64  # frames that wait for the decoder
+FULL = 1e-3  # s after which the source looks again whether there is room
 BLOCK = 8 << 20  # bytes of a movie that are read ahead in a replay
 
 
@@ -246,7 +247,7 @@ class Feed:
 
     def __init__(self, opened: Opened, timeout: float) -> None:
         self._opened, self._timeout = opened, timeout
-        self._queue: queue.Queue = queue.Queue(HELD)
+        self._queue: queue.SimpleQueue = queue.SimpleQueue()  # quicker than one with a bound
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True, name="source")
 
@@ -273,11 +274,9 @@ class Feed:
         self._put(end)
 
     def _put(self, item: object) -> None:
-        while not self._stop.is_set():
-            try:
-                return self._queue.put(item, timeout=PATIENCE)
-            except queue.Full:
-                continue
+        while self._queue.qsize() >= HELD and not self._stop.is_set():
+            time.sleep(FULL)
+        self._queue.put(item)
 
     def __iter__(self) -> Iterator[Frame]:
         last, came = time.monotonic(), False
