@@ -187,6 +187,8 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         return f"{key}: {error.instance!r} is not one of {choices}"
     if error.validator == "type":
         return f"{key}: {error.message}{_type_hint(error.instance, error.validator_value)}"
+    if error.validator == "minItems" and not error.instance:
+        return f"{key}: {error.message}; list one or more, or take the line out"
     return f"{key}: {error.message}"
 
 
@@ -227,6 +229,8 @@ def _type_hint(value: Any, wanted: str | list[str]) -> str:
         return f"; write {int(value)}"
     if "array" in wanted and scalar:
         return f"; write a list: [{value}]"
+    if value is None and "object" not in wanted:
+        return "; write its value behind it, or take the line out"
     if "object" in wanted:
         return "; write a key: value a line below it, indented"
     return ""

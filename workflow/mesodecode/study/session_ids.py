@@ -104,7 +104,7 @@ def sessions_of(config: Mapping[str, Any]) -> list[Session]:
 def _clash(old: Session, new: Session, prefixed: bool) -> str:
     where = f"config: mice.{new.mouse}: session '{new.name}'"
     if new.mouse == old.mouse:
-        return f"{where} is listed twice"
+        return f"{where} is listed twice; take one out"
     if prefixed:
         return (
             f"{where} has the id '{new.id}' (mouse_session), which session '{old.name}' of mouse "
