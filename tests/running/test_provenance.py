@@ -30,7 +30,7 @@ def package(tmp_path, monkeypatch):
 
 def forget() -> None:
     """Let the next hash read the files again."""
-    for cached in ("_versions", "_modules", "_parse", "_digest"):
+    for cached in ("_versions", "_modules", "_names_of_modules", "_kept", "_parse", "_digest"):
         getattr(provenance, cached).cache_clear()
 
 
@@ -119,6 +119,19 @@ def test_hashes_are_kept_until_code_is_another(package):
     assert now["train_cnn"] != before["train_cnn"]
     kept.write_text("{")
     assert versions() == now
+
+
+def test_only_edited_modules_are_parsed_again(package, monkeypatch):
+    versions()
+    parsed = []
+    whole = provenance._parsed
+    monkeypatch.setattr(
+        provenance, "_parsed", lambda text, *rest: parsed.append(text) or whole(text, *rest)
+    )
+    with open(package / "scores/auc.py", "a") as file:
+        file.write("\nX = 1\n")
+    versions()
+    assert parsed == [(package / "scores/auc.py").read_bytes()]
 
 
 # Where a module lies, what it is called and how it is imported do not count

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -22,6 +23,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mesodecode.base.files import atomic_path
 
@@ -50,19 +52,42 @@ def _versions() -> dict[str, str]:
     """Return verb's module -> SHA-256 of the code behind it.
 
     All at once, and kept beside Python's own bytecode until a module is another: each job of a
-    cluster parses the Snakefile, and taking trees apart takes more than a second.
+    cluster parses the Snakefile, and taking trees apart takes seconds. After an edit only the trees
+    of edited modules are.
     """
     texts = {name: path.read_bytes() for name, path in sorted(_modules().items())}
     package = _sha256([sys.version, *(part for pair in texts.items() for part in pair)])
-    kept = PACKAGE / "__pycache__" / "code_versions.json"
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(kept.read_text())
-        if found["package"] == package:
-            return found["verbs"]
+    if _kept().get("package") == package:
+        return _kept()["verbs"]
     verbs = {name: _version(name) for name in texts if name.startswith("mesodecode.cli.")}
-    with contextlib.suppress(OSError), atomic_path(kept) as part:  # not if it is read-only
-        part.write_text(json.dumps({"package": package, "verbs": verbs}))
+    behind = sorted(set().union(*map(modules_behind, verbs)))
+    parsed = {_key(texts[name]): dataclasses.astuple(_parse(name)) for name in behind}
+    kept = {"package": package, "verbs": verbs, "parsed": parsed}
+    with contextlib.suppress(OSError), atomic_path(_kept_in()) as part:  # not if it is read-only
+        part.write_text(json.dumps(kept))
     return verbs
+
+
+def _kept_in() -> Path:
+    return PACKAGE / "__pycache__" / "code_versions.json"
+
+
+@functools.cache
+def _kept() -> dict[str, Any]:
+    """Return what was written last; empty if there is nothing, or nothing to be read."""
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(_kept_in().read_text())
+    return {}
+
+
+def _key(text: bytes) -> str:
+    """Return what a module's tree is kept under: its text, and what else its parts depend on."""
+    return _sha256([sys.version, _names_of_modules(), text])
+
+
+@functools.cache
+def _names_of_modules() -> str:
+    return " ".join(sorted(_modules()))
 
 
 def _module_of(verb: str) -> str:
@@ -128,11 +153,14 @@ def _modules() -> dict[str, Path]:
 
 @functools.cache
 def _parse(module: str) -> _Parsed:
-    return _parsed(_modules()[module].read_text(encoding="utf-8"), frozenset(_modules()))
+    text = _modules()[module].read_bytes()
+    if found := _kept().get("parsed", {}).get(_key(text)):
+        return _Parsed(*found)
+    return _parsed(text, frozenset(_modules()))
 
 
 @functools.cache
-def _parsed(text: str, modules: frozenset[str]) -> _Parsed:
+def _parsed(text: bytes, modules: frozenset[str]) -> _Parsed:
     anonymous = _Anonymous(modules)
     tree = anonymous.visit(ast.parse(text))
     imports = sorted(anonymous.imported & modules)
