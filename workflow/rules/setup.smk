@@ -41,6 +41,8 @@ from mesodecode.running.provenance import code_version
 # Snakemake holds all jobs of a study until it ends: Python's collector of cycles, which looks through
 # them each time that there are some hundred objects more, finds next to nothing.
 gc.set_threshold(100_000)
+# Nor at its end, when it would look through all of them once more.
+atexit.register(gc.freeze)
 
 
 def checked(resolve):
