@@ -58,6 +58,8 @@ DECODERS = {
         "linear": {"model": "logistic_regression", "pixels": 50},
         "linear_baseline": {"model": "logistic_regression", "pixels": 50, "baseline": 100},
         "cnn": CNN | {"epochs": 3, "batch_size": 32},
+        # of ten frames a deflection; a causal window of two images and more leaves one state
+        "cnn_gru": {"start_from": "cnn", "rnn": "gru", "epochs": 10, "half_window": 0},
     },
 }
 WARM_UP = {"simulated": 5.0, "jedi1p": 0.2}  # s; a real mouse here has .75 s in all

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -90,6 +91,17 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
             out.write(ROW)
     monkeypatch.undo()
     assert (tmp_path / "o.tsv").read_text() == HEAD + 2 * LINE
+
+
+def test_a_reader_of_a_pipe_that_has_gone_is_said():
+    reader, writer = os.pipe()
+    out = Table(Path(f"/dev/fd/{writer}"))
+    out.write(ROW)
+    os.close(reader)
+    with pytest.raises(UserError, match=r"who reads it has gone, after 1 rows"):
+        out.write(ROW)
+    out.close()
+    os.close(writer)
 
 
 # --- the thread that writes it --------------------------------------------------------------------

@@ -123,7 +123,9 @@ class Table:
         begun = path.is_file() and path.stat().st_size > 0
         if begun and not append:
             raise UserError(f"{path}: is there already; give --append to go on with it, or another")
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        # who reads a pipe to write to it is not told that the other reader has gone
+        how = os.O_RDWR if begun else os.O_WRONLY
+        self._fd = os.open(path, how | os.O_CREAT | os.O_APPEND, 0o666)
         if begun:
             self._go_on()
         else:
@@ -152,6 +154,10 @@ class Table:
             while done < len(line):
                 done += os.write(self._fd, line[done:])
         except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise UserError(
+                    f"{self._path}: who reads it has gone, after {self._rows} rows"
+                ) from error
             if done:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
             if error.errno not in NO_SPACE:
