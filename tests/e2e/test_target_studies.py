@@ -13,6 +13,7 @@ from mesodecode.study.targets import kind_named as target_kind
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 MICE = ("m1", "m2", "m3")
 N_FRAMES = 400
+HELD = ("ceilings", "confounds")  # what decoders are held against
 DECODERS = {
     "speed": {
         "linear": {"model": "ridge", "pixels": 8, "C": 0.001},
@@ -32,6 +33,11 @@ DECODERS = {
 }
 
 
+def table_mean(table: pd.DataFrame) -> float:
+    """The mean score of `linear`, each of whose allocations has a test mouse of its own."""
+    return table.loc[table["decoder"] == "linear", "macro_auc"].mean()
+
+
 def tiny(target: str) -> dict:
     """Three mice of 13 s at 32 px, with strong signals of run and of the pupil."""
     config = demo(image_size=32, n_frames=N_FRAMES, run_signal=0.1, pupil_signal=0.08)
@@ -48,9 +54,12 @@ def tiny(target: str) -> dict:
         importance["shap"] = {"decoder": "gru", "background": 40, "windows": 60, "checks": few}
     if len(DECODERS[target]) > 1:
         config["comparisons"] = {"two": {"decoders": [*DECODERS[target]]}}
+    if target == "states":  # a second session of each mouse, as a ceiling needs
+        config["mice"] = {mouse: [f"{mouse}_s1", f"{mouse}_s2"] for mouse in MICE}
+        config |= {key: {"decoders": ["linear"]} for key in HELD}
     if target == "speed":
         config["tune"] = {"linear": {"trials": 2, "search": {"C": [0.0003, 0.003]}}}
-    kept = {k: v for k, v in config.items() if k not in ("shift", "confounds")}
+    kept = {k: v for k, v in config.items() if k != "shift"}
     return kept | {"importance": {} if target == "speed" else importance}
 
 
@@ -69,7 +78,7 @@ def test_planted_truth_is_found_in_mice_never_seen_and_told_in_the_report(study)
     table = pd.read_csv(results / f"tables/{name}.tsv", sep="\t")
     sessions = pd.read_csv(results / f"tables/session_{name}.tsv", sep="\t")
     assert table.groupby("decoder").size().to_dict() == dict.fromkeys(DECODERS[target], 3)
-    assert len(sessions) == len(table)
+    assert len(sessions) == len(table) * (1 + (target == "states"))
     means = table.groupby("decoder")[metric].mean()
     if target == "speed":  # of which the movie knows no more than run and rest
         assert (table["correlation"] > 0.4).all(), table
@@ -82,7 +91,7 @@ def test_planted_truth_is_found_in_mice_never_seen_and_told_in_the_report(study)
     assert ("rest, small or large" if target == "states" else target) in report
     made = next((results / "predictions/linear").glob("*.h5"))
     with h5py.File(made) as file:
-        (group,) = file.values()
+        group, *_ = file.values()
         if target == "states":
             assert {*group} == {
                 "frame",
@@ -107,6 +116,14 @@ def test_planted_truth_is_found_in_mice_never_seen_and_told_in_the_report(study)
         found = checks.set_index("check")["value"]
         assert found["planted truth"] > 0.5 and found["deletion"] > 0, checks
         assert f"<h3>{name}</h3>" in report
+    if target == "states":  # planted in the same way in all mice: none of them gains by its own
+        ceilings, confounds = (
+            pd.read_csv(results / f"tables/{name}.tsv", sep="\t") for name in HELD
+        )
+        means = ceilings.groupby("arm")["macro_auc"].mean()
+        assert means["own"] > 0.75 and abs(means["own"] - means["others"]) < 0.1, means
+        assert np.allclose(confounds["macro_auc_decoder"].dropna(), table_mean(table), atol=1e-4)
+        assert all(f'<section id="{name}">' in report for name in HELD)
     if target != "speed":
         assert {"pupil": "R²", "states": "macro AUC"}[target] + "(intact)" in report
     assert plan(folder, config=tiny(target))[0] == {}

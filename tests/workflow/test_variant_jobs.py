@@ -36,7 +36,7 @@ def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_pat
 
 def test_variants_of_a_trace_have_its_target_and_are_put_side_by_side_by_its_score(tmp_path):
     lines = {"linear": {"model": "ridge", "pixels": 16}, "best": CONFIG["decoders"]["best"]}
-    config = CONFIG | {"target": "pupil", "decoders": lines}
+    config = CONFIG | {"target": "pupil", "decoders": lines, "confounds": {"decoders": ["linear"]}}
     config["simulate"] = CONFIG["simulate"] | {"pupil_signal": 0.1}
     del config["shift"]
     jobs, lines = plan(tmp_path, config=config)
@@ -44,5 +44,9 @@ def test_variants_of_a_trace_have_its_target_and_are_put_side_by_side_by_its_sco
     assert (jobs["choose_variant"], jobs["adaptive"], jobs["variants"]) == (1, 5, 1)
     (table,) = [line for line in lines if "mesodecode variants" in line]
     assert "--auc results/v/tables/regression.tsv" in table
+    (held,) = [line for line in lines if line.startswith("mesodecode confounds")]
+    assert "--auc results/v/tables/regression.tsv" in held
+    controls = [line for line in lines if line.startswith("mesodecode decode-controls")]
+    assert len(controls) == 5 and all("--model ridge" in line for line in controls)
     made = [line for line in lines if "mesodecode preprocess" in line]
     assert len(made) == 10 and all("--target=pupil" in line for line in made)

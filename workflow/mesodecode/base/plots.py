@@ -111,6 +111,11 @@ def strip(
     )
 
 
+def below(lowest: float) -> float:
+    """Return where an axis of scores begins, so that the lowest point is not cut: R² has no end."""
+    return lowest - 0.02 * max(1, 1 - lowest)
+
+
 def heat_map(
     axes: Axes, values: pd.DataFrame, cells: pd.DataFrame | None = None, **look: object
 ) -> None:

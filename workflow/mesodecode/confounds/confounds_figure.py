@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
+from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.confounds.control_verdicts import mice_of
 from mesodecode.confounds.signals import SIGNALS
 from mesodecode.study.targets import Kind, kind_scored
@@ -31,7 +31,7 @@ def draw(controls: pd.DataFrame, auc: pd.DataFrame, rows: pd.DataFrame) -> Figur
             own = auc[auc["decoder"] == decoder]
             own = own[own["allocation"].isin(mine["allocation"])]
             _panel(axes, decoder, own, mine, rows[rows["decoder"] == decoder], mice, kind)
-            axes.set_ylim(lowest - 0.02, 1.07)
+            axes.set_ylim(below(lowest), 1.07)
         for axes in panels[len(decoders) :]:
             axes.set_axis_off()
         for axes in panels[::across]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import natural
-from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
+from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.scores.ceiling_gaps import ARMS
 from mesodecode.study.targets import Kind, kind_scored
 
@@ -35,7 +35,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
         for axes, decoder in zip(panels, decoders, strict=False):
             _panel(axes, decoder, rows[rows["decoder"] == decoder], mice, kind)
-            axes.set_ylim(min(kind.chance - 0.05, rows[kind.metric].min()) - 0.02, 1.02)
+            axes.set_ylim(below(min(kind.chance - 0.05, rows[kind.metric].min())), 1.02)
         for axes in panels[len(decoders) :]:
             axes.set_axis_off()
         for axes in panels[::across]:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import natural
-from mesodecode.base.plots import DASHED, mouse_legend, new_figure, strip
+from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.scores import multiverse
 from mesodecode.study.targets import kind_scored
 
@@ -26,7 +26,7 @@ def draw(rows: pd.DataFrame) -> Figure:
             axes.set_xlim(-0.6, len(names) - 0.4)
             axes.set_xticks(range(len(names)), names, rotation=25 if len(names) > 6 else 0)
             axes.tick_params(axis="x", length=0)
-            axes.set_ylim(min(kind.chance - 0.05, rows[kind.metric].min()) - 0.02, 1.02)
+            axes.set_ylim(below(min(kind.chance - 0.05, rows[kind.metric].min())), 1.02)
             axes.set_title(family, fontsize=7)
             axes.set_ylabel(f"{kind.axis} of the test mouse")
         mouse_legend(figure, mice)
