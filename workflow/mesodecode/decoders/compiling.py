@@ -89,9 +89,10 @@ def _by_torch(cnn: CNNDecoder, image: torch.Tensor) -> Callable[[torch.Tensor], 
 def _by_openvino(cnn: CNNDecoder, image: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what makes features of an image as `image` (1, 3, H, W), by OpenVINO in float32.
 
-    Its front end is called, and not `openvino.convert_model`, which reports its use to the makers
-    without asking. Raises ModuleNotFoundError where it is not installed.
+    It would report that it is imported, and each conversion, to its makers, without asking: the
+    package that does is kept out. Raises ModuleNotFoundError where OpenVINO is not installed.
     """
+    sys.modules.setdefault("openvino_telemetry", None)  # it then has a stub of its own
     import openvino
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
