@@ -98,6 +98,10 @@ FORMATS = {
 }
 
 
+def write_labels(folder: Path, n_frames: int) -> None:
+    scipy.io.savemat(folder / "s.mat", {"runrest": np.arange(n_frames) // 100 % 2})
+
+
 def drop(path: Path) -> None:
     """Write a file or folder to disk and drop it from the page cache, as far as the system does."""
     for file in [path] if path.is_file() else path.rglob("*"):
@@ -126,6 +130,7 @@ def preprocess(path: Path, folder: Path, tree: Path = HERE) -> tuple[float, floa
     words += ["--session", "s", "--mouse", "m", "--out", folder / "out.h5"]
     start = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(tree / "workflow")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as at a user's
     line = [sys.executable, "-m", "mesodecode", *map(str, words)]
     child = subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
@@ -136,27 +141,37 @@ def preprocess(path: Path, folder: Path, tree: Path = HERE) -> tuple[float, floa
     return time.perf_counter() - start, spent, used.ru_maxrss * 1024 / 1e9
 
 
-def beside(tree: Path, names: list[str], n_frames: int, folder: Path, times: int = 3) -> None:
-    """Print the best MB/s of TIFF by another tree and of formats by this one, in turn."""
-    labels = np.arange(n_frames) // 100 % 2
-    scipy.io.savemat(folder / "s.mat", {"runrest": labels})
+def write(name: str, path: Path, n_frames: int) -> None:
+    """Write a movie in a process of its own: who starts another has its peak, too."""
+    words = ["--frames", str(n_frames), "--formats", name, "--write", path]
+    subprocess.run([sys.executable, __file__, *words], check=True)
+
+
+def beside(tree: Path, names: list[str], n_frames: int, folder: Path, turns: int) -> None:
+    """Print MB/s of TIFF by another tree and of formats by this one, in turn, and their ratios.
+
+    Of rates the best, of ratios the median of all turns, with the least and the most.
+    """
     sides = {"tiff, there": ("tiff", tree)} | {f"{name}, here": (name, HERE) for name in names}
-    paths = {}
-    for name in {"tiff", *names}:
-        (folder / name).mkdir()
-        paths[name] = folder / name / FORMATS[name][0]
-        FORMATS[name][1](paths[name], n_frames)
+    paths = {name: folder / name / FORMATS[name][0] for name in {"tiff", *names}}
+    for name, path in paths.items():
+        path.parent.mkdir()
+        write(name, path, n_frames)
     found: dict[str, list[tuple[float, float, float]]] = {side: [] for side in sides}
-    for _ in range(times):
+    for turn in range(turns + 1):  # the first one compiles
         for side, (name, where) in sides.items():
-            found[side].append(preprocess(paths[name], folder, where))
-    size, first = n_frames * SIDE * SIDE * 2 / 1e6, None
+            taken = preprocess(paths[name], folder, where)
+            found[side] += [taken] if turn else []
+    size, first = n_frames * SIDE * SIDE * 2 / 1e6, np.array(found["tiff, there"])
     for side, runs in found.items():
-        (wall, spent, _), peak = np.min(runs, axis=0), np.max(runs, axis=0)[2]
-        first = first or (wall, spent)
+        wall, spent, _ = np.min(runs, axis=0)
+        ratios = first[:, :2] / np.array(runs)[:, :2]
+        by_wall, by_processor = (
+            f"{np.median(each):.2f} x, {each.min():.2f} to {each.max():.2f}" for each in ratios.T
+        )
         print(
-            f"{side:<16}{size / wall:>6.0f} MB/s ({first[0] / wall:.2f} x), {size / spent:>5.0f} "
-            f"MB a second of the processor ({first[1] / spent:.2f} x), {peak:.2f} GB"
+            f"{side:<18}{size / wall:>5.0f} MB/s ({by_wall}), {size / spent:>4.0f} MB a second of "
+            f"the processor ({by_processor}), {np.max(runs, axis=0)[2]:.2f} GB"
         )
 
 
@@ -166,6 +181,7 @@ def main() -> None:
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--folder", type=Path, help="with room for one movie (default: temporary)")
     parser.add_argument("--beside", type=Path, metavar="TREE", help="tree of another commit")
+    parser.add_argument("--turns", type=int, default=5, help="of --beside")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.write:
@@ -175,17 +191,15 @@ def main() -> None:
     print(f"{args.frames} frames of {SIDE} x {SIDE} uint16, {size / 1e3:.1f} GB")
     if args.beside:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-            return beside(args.beside, args.formats, args.frames, Path(folder))
+            write_labels(Path(folder), args.frames)
+            return beside(args.beside, args.formats, args.frames, Path(folder), args.turns)
     print(f"{'format':<12}{'file GB':>9}{'read MB/s':>11}{'preprocess MB/s':>17}{'peak GB':>9}")
     for name in args.formats:
         file = FORMATS[name][0]
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             path, folder = Path(folder) / file, Path(folder)
-            # In a process of its own: the peak of a process that starts another counts for both.
-            words = ["--frames", str(args.frames), "--formats", name, "--write", path]
-            subprocess.run([sys.executable, __file__, *words], check=True)
-            labels = np.arange(args.frames) // 100 % 2
-            scipy.io.savemat(folder / "s.mat", {"runrest": labels})
+            write(name, path, args.frames)
+            write_labels(folder, args.frames)
             files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
             stored = sum(p.stat().st_size for p in files) / 1e9
             read = read_alone(path)

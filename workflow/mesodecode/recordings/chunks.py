@@ -215,5 +215,6 @@ def _planes(values: np.ndarray) -> np.ndarray:
 
 def _is_noise(plane: np.ndarray) -> bool:
     """Whether deflate would save less than a tenth of a plane, told by pieces all over it."""
-    part = plane[: len(plane) // 8 * 8].reshape(8, -1)[:, :_PIECE].ravel()
+    starts = np.linspace(0, max(0, len(plane) - _PIECE), 8, dtype=int)  # other rows of each frame
+    part = np.concatenate([plane[start : start + _PIECE] for start in starts])
     return len(imagecodecs.deflate_encode(part, level=1, raw=True)) > 0.9 * len(part)
