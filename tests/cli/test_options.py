@@ -28,7 +28,8 @@ PACKAGE = Path(cli.__file__).parents[1]
 TOP = {"config", "encoding_study"}  # whole configs, of which no verb takes flags
 FILES = sorted({*schema.files()} - TOP)
 SCHEMAS = [name for name in FILES if schema.flags(name)]  # an average only names its members
-VERBS = cli.parser()._subparsers._group_actions[0].choices
+PARSER = cli.parser()
+VERBS = PARSER._subparsers._group_actions[0].choices
 
 # one setting of every type that a schema of this project may have
 TOY = {
@@ -287,7 +288,7 @@ def squeeze(text: str) -> str:
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_every_verb(verb, capsys):
     with pytest.raises(SystemExit) as caught:
-        cli.parser().parse_args([verb, "--help"])
+        PARSER.parse_args([verb, "--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert f"mesodecode {verb}" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -324,3 +325,14 @@ def test_simulated_sessions_know_their_day():
     assert still.simulation("20240110c")["day"] == 0
     with pytest.raises(UserError, match=r"simulate\.signal_drift: goes by the days of sessions"):
         studies.resolve(given | {"simulate": {"signal_drift": 0.01}, "nwb": {}})
+
+
+def test_a_session_of_others_stands_for_one_of_the_mouse_only():
+    near, far = (SimpleNamespace(mouse="m2", day=day) for day in (1, 9))
+    wanted = [SimpleNamespace(mouse="m1", day=1)] * 2
+
+    def days(one, each, taken):
+        return abs(one.day - each.day), taken
+
+    assert ceilings._matched(wanted, [far, near], days) == [near, far]
+    assert ceilings._matched(wanted, [near], days) == []
