@@ -298,6 +298,21 @@ def test_help_of_every_verb(verb, capsys):
         assert action.help, f"{action.option_strings} says nothing"
 
 
+EXAMPLES = {
+    verb: said[1].replace("/\n", "/")  # a path that was broken
+    for verb, parser in VERBS.items()
+    if (said := re.search(r"Example: (mesodecode .*?)(?:\n\n|$)", parser.description, re.DOTALL))
+}
+
+
+@pytest.mark.parametrize("verb", EXAMPLES)
+def test_the_example_of_a_verb_has_flags_that_it_takes(verb):
+    _, *commands = re.split(r"(?:\s+then)?(?:^|\s+)mesodecode ", EXAMPLES[verb])
+    words = [shlex.split(command.removesuffix("…")) for command in commands]
+    mine = [given for given in words if given[0] == verb]
+    assert mine and [PARSER.parse_args(given).verb for given in mine] == [verb] * len(mine)
+
+
 def test_help_lists_each_verb_once_by_room_and_those_of_the_workflow_last(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     _, *groups = cli.parser().format_help().split(" says more.")[1].split("\n\n")

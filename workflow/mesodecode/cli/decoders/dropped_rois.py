@@ -1,6 +1,6 @@
 """List the ROIs that some recording of a study lacks, which a decoder with `drop` does without.
 
-Example: mesodecode dropped-rois --recordings recordings/*.h5 --drop --out dropped.json
+Example: mesodecode dropped-rois --recordings recordings/*.h5 --out dropped.json
 
 An ROI is lacking where it is constant, missing in a frame or, for ΔF/F, not above zero throughout.
 """
