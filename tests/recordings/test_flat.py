@@ -132,7 +132,7 @@ def test_what_nothing_says_is_asked_for(tmp_path):
     said = refusal(path, shape=(H, W + 1), dtype="uint16")
     assert f"{FRAMES.nbytes} bytes are no whole number of frames of {H} Y x {W + 1} X" in said
     path.write_bytes(b"")
-    assert "no whole number" in refusal(path, **GIVEN)
+    assert "an empty file (0 bytes)" in refusal(path, **GIVEN)
 
 
 def test_a_size_is_not_asked_for_where_the_file_has_one(tmp_path):

@@ -142,9 +142,13 @@ def refusal(path, read=read_movie):
 
 
 def test_refuses_what_is_no_tiff(tmp_path):
-    for name, content in (("empty.tif", b""), ("text.tif", b"frames\n" * 99), ("ii.tif", b"II*\0")):
+    for name, content, why in (
+        ("empty.tif", b"", "an empty file (0 bytes)"),
+        ("text.tif", b"frames\n" * 99, "TIFF"),
+        ("ii.tif", b"II*\0", "TIFF"),
+    ):
         (tmp_path / name).write_bytes(content)
-        assert "TIFF" in refusal(tmp_path / name)
+        assert why in refusal(tmp_path / name)
 
 
 def test_a_missing_file_or_a_folder_is_an_error_that_names_it(tmp_path):
