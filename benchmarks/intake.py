@@ -184,6 +184,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5, help="of --beside")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.beside and not (args.beside / "workflow" / "mesodecode").is_dir():
+        parser.error(f"{args.beside}: no tree of mesodecode")
     if args.write:
         FORMATS[args.formats[0]][1](args.write, args.frames)
         return

@@ -522,6 +522,14 @@ def test_trees_of_labs(tmp_path, monkeypatch, name):
     assert len(set(movies)) == len(movies)
 
 
+def test_what_wfield_took_out_of_its_corrected_components_is_said(tmp_path):
+    names = ("U.npy", "SVT.npy", "SVTcorr.npy", "wheel.csv")
+    _, text = made(tree(tmp_path, *in_each(DAILY, *names)))
+    assert "has lost what is slower than 10 s" in " ".join(text.split())
+    _, text = made(tree(tmp_path / "raw", *in_each(DAILY, "U.npy", "SVT.npy", "wheel.csv")))
+    assert "slower than 10 s" not in text
+
+
 def test_a_movie_and_its_own_behaviour_are_linked(tmp_path, monkeypatch):
     names = [f"Maus {m} {s}{end}" for m in "äöü" for s in (1, 2) for end in (".tif", "_speed.csv")]
     folder = tree(tmp_path, *names)

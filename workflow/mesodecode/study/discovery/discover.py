@@ -285,6 +285,7 @@ def _say_what_movies_are(
     if layout is not None:
         found.program = layout.program
         found.settings |= layout.settings
+        found.notes += [layout.note] if layout.note else []
     if channels > 1 and len(usual.units) == 1 and "lights" not in found.patterns:
         _set_channels(found, channels, "CHECK: in turn, the first one of calcium?")
     if "movie_dataset" in found.settings or "movie_mask" in found.patterns:

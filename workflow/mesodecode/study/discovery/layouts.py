@@ -20,7 +20,8 @@ class Layout:
 
     The number of channels in turn is what the name says (`file_formats.channels_named`), else as
     given; `settings` are of `recordings`, each a value and a comment; `beside`: key of `recordings`
-    -> the name of a file in the movie's folder, {stem} being the movie's own.
+    -> the name of a file in the movie's folder, {stem} being the movie's own; `note`: what the
+    user should know of such movies.
     """
 
     program: str
@@ -28,6 +29,7 @@ class Layout:
     channels: int = 1
     settings: Mapping[str, tuple[object, str]] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 _SIZES = rf"\d+_\d+_({file_formats.PIXEL_TYPES})(_\d+)*"
@@ -40,7 +42,13 @@ LAYOUTS = (
         settings={"movie_dataset": (["U", "Vc"], "CHECK: SVD components in one file")},
     ),
     Layout("labcams or wfield", rf"(.*_)?{_SIZES}\.(dat|bin)"),  # jcouto
-    Layout("wfield, SVD", r"SVT(corr)?\.npy"),
+    Layout(
+        "wfield, SVD",
+        r"SVTcorr\.npy",
+        note="CHECK: SVTcorr.npy of wfield has lost what is slower than 10 s, long bouts too: "
+        "docs/axes.md says what to take instead.",
+    ),
+    Layout("wfield, SVD", r"SVT\.npy"),
     Layout("NeuroCAAS, SVD", r"reduced_temporal\.npy"),
     Layout("ALF of IBL, SVD", r"widefieldSVT\..+\.npy"),
     Layout("cortex-lab, SVD", r"svdTemporalComponents_.+\.npy"),
