@@ -84,7 +84,7 @@ def main() -> None:
         finally:
             subprocess.run([*git, "remove", "--force", str(other)], check=True)
     print(f"{'decoder':10} {args.commit:>16} {'now':>16}  ratio")
-    every = [tuple(map(sum, zip(*side.values()))) for side in (before, now)]
+    every = [tuple(map(sum, zip(*side.values(), strict=True))) for side in (before, now)]
     for decoder, (n, sum_) in (before | {"all": every[0]}).items():
         m, ours = (now | {"all": every[1]})[decoder]
         print(f"{decoder:10} {n:6} {sum_:7.0f} s {m:6} {ours:7.0f} s  {ours / sum_:.2f}")
