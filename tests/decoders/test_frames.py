@@ -110,6 +110,9 @@ def test_frames_are_streamed_where_they_do_not_fit(recorded, monkeypatch):
     assert isinstance(open_frames(recordings, CPU), Resident)
     monkeypatch.setattr(frames, "free_memory", lambda device: needed - 1)
     assert isinstance(open_frames(recordings, CPU), Streamed)
+    monkeypatch.setattr(frames, "SHARE", 0.5)  # a share that has no rounding
+    monkeypatch.setattr(frames, "free_memory", lambda device: everything.nbytes * 2)
+    assert isinstance(open_frames(recordings, CPU), Resident)  # just
 
 
 def test_the_memory_of_a_job_is_its_limit(monkeypatch):

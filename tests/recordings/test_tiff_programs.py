@@ -246,6 +246,16 @@ def test_ome_pages_written_one_by_one_are_frames(tmp_path):
     np.testing.assert_array_equal(read(path), FRAMES)
 
 
+def test_a_file_that_names_time_has_no_other_axes(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, FRAMES, imagej=True, metadata={"axes": "TYX"})
+    assert "names its axes itself; leave movie_axes out" in refusal(path, axes="YXT")
+    first, _ = save_set(tmp_path)
+    assert "names its axes itself; leave movie_axes out" in refusal(first, axes="YXT")
+    tifffile.imwrite(path, FRAMES.transpose(1, 2, 0), photometric="minisblack")
+    np.testing.assert_array_equal(read(path, axes="YXT"), FRAMES)
+
+
 def test_channels_of_a_hyperstack_are_those_of_the_corrections(tmp_path):
     path, frames = tmp_path / "s.tif", FRAMES[:22].reshape(11, 2, H, W)
     tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TCYX"})

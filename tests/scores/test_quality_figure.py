@@ -203,3 +203,25 @@ def test_auc_by_mice_has_numbers_or_a_colour_bar_and_the_same_bytes_twice(tmp_pa
         assert len(figure.axes) == (1 if named else 2)
         drawn = [text.get_text() for text in figure.axes[0].get_yticklabels()]
         assert drawn == mice and figure.axes[0].yaxis_inverted()  # the first mouse on top
+
+
+def test_bands_of_a_roc_are_over_mice_and_over_allocations_where_these_are_more():
+    """Two mice at .2 and .6 of a rate: mean .4, SD .2 √2, Student's t of one degree 12.706."""
+    for per_mouse in (1, 2):
+        rows = [
+            (f"{mouse}{i}", mouse, "roc", x, y * x)
+            for mouse, y in (("a", 0.2), ("b", 0.6))
+            for i in range(per_mouse)
+            for x in (0.0, 0.02, 1.0)
+        ]
+        names = ["allocation", "test_mouse", "curve", "x", "y"]
+        table = pd.DataFrame({"auc": [0.5] * 2 * per_mouse})
+        axes = Figure().add_subplot()
+        quality_figure.roc(axes, pd.DataFrame(rows, columns=names), table, ["a", "b"])
+        said = [text.get_text() for text in axes.get_legend().get_texts()]
+        more = [f"95 % CI, {2 * per_mouse} allocations"] * (per_mouse > 1)
+        assert said == ["95 % CI, 2 mice", *more, "mean, AUC 0.500"]
+        drawn = axes.collections[0].get_paths()[0].vertices
+        drawn = drawn[np.isclose(drawn[:, 0], 0.02), 1]
+        assert drawn.max() == pytest.approx(0.008 + 12.7062 * 0.02 * 0.2, rel=1e-4)
+        assert drawn.min() == 0

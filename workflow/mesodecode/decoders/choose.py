@@ -28,8 +28,8 @@ class Choice:
 
     train_mice: tuple[str, ...]
     settings: Mapping[str, Any]
-    row: int = 0
-    epoch: int = 1
+    row: int
+    epoch: int
 
 
 def choose(
