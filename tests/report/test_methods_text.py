@@ -20,6 +20,7 @@ from mesodecode.report import (
     methods,
     recordings_words,
     references,
+    shift_words,
 )
 from mesodecode.study import decoder_table, schema, targets
 from mesodecode.study import study as studies
@@ -445,6 +446,27 @@ def test_confounds():
     )
 
 
+def test_shift():
+    assert "Shift of test mice" not in blocks(STUDY | {"shift": {"decoders": []}})
+    chosen = {"decoders": ["net", "avg"], "frames": 77, "neighbours": [2.5, None]}
+    text = blocks(STUDY | {"shift": chosen})["Shift of test mice"]
+    assert text.startswith("How far each test mouse is from the mice that net and avg know was")
+    assert "Of what the last layer reads of 77 frames a session (of avg nothing)" in text
+    assert "how sure it is, as an energy [@liu2020]" in text and "an AUC is predicted" in text
+    assert "are: predicted auc 0.8, 0.65; mahalanobis 1.4, 3; neighbours 2.5, none; " in text
+    assert "spread" not in text  # of a trace alone
+    average = blocks(STUDY | {"shift": {"decoders": ["avg"]}})["Shift of test mice"]
+    assert "last layer" not in average
+
+
+def test_shift_of_a_trace():
+    lines = {"lin": {"model": "ridge"}, "net": {}}
+    study = STUDY | {"target": "pupil", "decoders": lines, "importance": {}}
+    text = blocks(study)["Shift of test mice"]
+    assert "within one of 5 groups of values" in text and "a correlation is predicted" in text
+    assert "confidence" not in text and "spread 2, 4; " in text
+
+
 def test_importance():
     text = blocks()["Importance: shap"]
     assert "Deep SHAP [@lundberg2017; @shrikumar2017]" in text
@@ -518,6 +540,7 @@ def test_works_are_those_cited_and_no_others():
     assert {"ajioka2024", "tan2019", "cho2014", "hochreiter1997", "holm1979"} <= cited.keys()
     assert {"zeiler2014", "elman1990", "harris2020", "chen2013"}.isdisjoint(cited)
     only = STUDY | {"decoders": {"lin": DECODERS["lin"]}, "importance": {}}
+    only |= {"shift": {"decoders": []}}
     cited = references.cited_in(blocks(only, compared=False, inferred=False).values())
     expected = "ajioka2024 hanley1982 molder2021 pedregosa2011 virtanen2020"
     assert list(cited) == expected.split()
@@ -529,7 +552,7 @@ def test_works_are_those_cited_and_no_others():
 
 def test_every_work_that_the_words_can_cite_is_known():
     parts = (corrections_words, recordings_words, decoder_words, importance_words, methods)
-    parts += (encoding_methods, applied_words)
+    parts += (encoding_methods, applied_words, shift_words)
     source = "".join(Path(part.__file__).read_text() for part in parts)
     source += schema.files()["corrections"].read_text()
     keys = set(re.findall(r"@([a-z]+\d{4})", source)) | set(decoder_words.WORKS_OF.values())

@@ -17,6 +17,7 @@ from mesodecode.report import (
     decoder_words,
     importance_words,
     recordings_words,
+    shift_words,
 )
 from mesodecode.report.decoder_words import listed, options
 from mesodecode.report.phrases import counted, every, joined, value
@@ -57,6 +58,7 @@ def blocks(
         ("Chance", chance(config)),
         ("Confounds", confounds(config)),
         ("Ceilings", ceilings(config)),
+        ("Shift of test mice", shift_words.shift(config)),
         *[
             (f"Importance: {name}", importance_words.importance(one, config["target"]))
             for name, one in config["importance"].items()
