@@ -10,8 +10,8 @@ that its output depends on its input as a real one's does: 50 simulated ROI sign
 frames. A pair is a window compared with a reference of the background.
 
 `--against`: a checkout of another version, such as `git worktree add /tmp/old 866cb41`. Both
-versions explain in turns, each turn in a process of its own; the best turn of each counts, as other
-programs only take time.
+versions explain in turns, each turn in a process of its own. Best turns and medians are compared,
+of pairs/s by the clock and by the processors' time, which other programs change less.
 
 `methods`: windows of 3 frames x 4 signals have 12 numbers, so that exact Shapley values can be had
 by passing all 4096 coalitions, those outside of one with the values of a reference, averaged over
@@ -29,7 +29,9 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -99,7 +101,7 @@ def rate(args: argparse.Namespace) -> None:
     if not args.against:
         print(one_turn(args))
         return
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[list[float]]] = {}
     this = Path(__file__).resolve().parent.parent
     for _ in range(args.turns):
         for tree in (Path(args.against), this):
@@ -111,9 +113,12 @@ def rate(args: argparse.Namespace) -> None:
                 line, env=os.environ | path, capture_output=True, text=True, check=True
             )
             print(f"{tree}: {done.stdout.strip()}", flush=True)
-            found.setdefault(str(tree), []).append(float(done.stdout.split()[0]))
-    other, own = (max(rates) for rates in found.values())
-    print(f"best turns: {own:.0f} / {other:.0f} pairs/s = {own / other:.1f} x")
+            rates = re.findall(r"(\d+) pairs/s", done.stdout)
+            found.setdefault(str(tree), []).append(list(map(float, rates)))
+    for column, unit in enumerate(("pairs/s", "pairs/s of CPU")):
+        for name, judged in (("best turns", max), ("medians", statistics.median)):
+            other, own = (judged([turn[column] for turn in turns]) for turns in found.values())
+            print(f"{name}: {own:.0f} / {other:.0f} {unit} = {own / other:.2f} x")
 
 
 def one_turn(args: argparse.Namespace) -> str:

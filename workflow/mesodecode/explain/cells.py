@@ -66,23 +66,29 @@ CURVES: dict[type[nn.Module], Function] = {nn.Sigmoid: _sigmoid, nn.Tanh: _tanh,
 
 
 def curve(function: Function, before: Tensor, reference: bool) -> tuple[Tensor, Tensor]:
-    """Return what a function of `CURVES` makes of units (K, M), and (2 K, M) for `slopes`."""
+    """Return what a function of `CURVES` makes of units (K, M), and what is kept for `slopes`."""
     curves = before.new_empty(2 * len(before), before.shape[1])
-    after, kept = curves.chunk(2)
-    kept.copy_(before)
-    _apart(kept, reference)
-    function(kept, after)
-    return after + 0.5 if function is _sigmoid else after, curves
+    after, argument = curves.chunk(2)
+    argument.copy_(before)
+    _apart(argument, reference)
+    function(argument, after)
+    made = after + 0.5 if function is _sigmoid else after.clone()
+    return made, kept(curves, curves, reference)
 
 
 def slopes(x: Tensor, r: Tensor) -> Tensor:
     """Rescale rule for all pairs: Δ after / Δ before (K, n, b)."""
-    after, before = (x - r).chunk(2)
+    after, before = (x + r).chunk(2)
     return after / before
 
 
-def kept(made: Tensor, reference: bool) -> Tensor:
-    """Return what is kept of M windows or references (K, M) in a shape that makes pairs."""
+def kept(made: Tensor, curves: Tensor, reference: bool) -> Tensor:
+    """Return what is kept of M windows or references (K, M) in a shape that makes pairs by a sum.
+
+    `curves`: the units of it that pairs differ by; those of references get their sign turned.
+    """
+    if reference:
+        curves.neg_()
     return made[:, None] if reference else made[:, :, None]
 
 
@@ -108,7 +114,7 @@ class _RNN:
     class Room(NamedTuple):
         to: Tensor
         states: tuple[Tensor, ...]
-        curves: Tensor
+        kept: Tensor
         slopes: Tensor
         differences: Tensor
         flat_to: Tensor
@@ -121,10 +127,10 @@ class _RNN:
     @classmethod
     def forward(
         cls, inputs: Tensor, state: State, w: Weights, reference: bool
-    ) -> tuple[State, tuple]:
+    ) -> tuple[State, Tensor]:
         before = inputs + torch.addmm(w.b_hh[:, None], w.hh, state[0])
         after, curves = curve(cls.function, before, reference)
-        return (after,), (kept(curves, reference),)
+        return (after,), curves
 
     @classmethod
     def room(cls, size: int, n: int, b: int, like: Tensor) -> Room:
@@ -134,8 +140,8 @@ class _RNN:
         return cls.Room(to, (to,), units(1, 3), slopes, units(2, 3), *flat)
 
     @staticmethod
-    def backward(room: Room, x: tuple, r: tuple, w: Weights) -> Tensor:
-        torch.sub(x[0], r[0], out=room.curves)
+    def backward(room: Room, x: Tensor, r: Tensor, w: Weights) -> Tensor:
+        torch.add(x, r, out=room.kept)
         room.slopes.div_(room.differences).mul_(room.to)
         torch.mm(w.back, room.flat_slopes, out=room.flat_to)
         return room.slopes
@@ -151,13 +157,12 @@ class _LSTM:
     class Room(NamedTuple):
         to: Tensor
         states: tuple[Tensor, ...]
-        curves: Tensor
+        kept: Tensor  # slopes, differences and factors
         slopes: Tensor  # of the gates i, f, g, o, and of the state's tanh
         differences: Tensor
         shown: Tensor
         gates: Tensor
         by_gate: tuple[Tensor, ...]
-        means: Tensor
         factors: tuple[Tensor, ...]  # i, f, g, o, the old state and the new one's tanh
         flat_to: Tensor
         flat_gates: Tensor
@@ -167,10 +172,11 @@ class _LSTM:
         return hh.T.contiguous()
 
     @staticmethod
-    def forward(inputs: Tensor, state: State, w: Weights, reference: bool) -> tuple[State, tuple]:
+    def forward(inputs: Tensor, state: State, w: Weights, reference: bool) -> tuple[State, Tensor]:
         output, cell = state
         size, many = cell.shape
-        curves, means = cell.new_empty(10 * size, many), cell.new_empty(6 * size, many)
+        made = cell.new_empty(16 * size, many)
+        curves, means = made.split((10 * size, 6 * size))
         after, before = (part.split((4 * size, size)) for part in curves.chunk(2))
         gates, shown = before
         torch.add(inputs, torch.addmm(w.b_hh[:, None], w.hh, output), out=gates)
@@ -187,32 +193,30 @@ class _LSTM:
         seen.copy_(after[1])
         new = leave * seen, shown.clone()
         means.mul_(0.5)
-        return new, (kept(curves, reference), kept(means, reference))
+        return new, kept(made, curves, reference)
 
     @classmethod
     def room(cls, size: int, n: int, b: int, like: Tensor) -> Room:
-        units = _room(cls.WIDTH, size, n, b, like)  # to, to the cell, slopes, differences, means
-        to, gates, means = units(0, 1), units(2, 6), units(12, 18)
+        units = _room(cls.WIDTH, size, n, b, like)  # to, to the cell, slopes, differences, factors
+        to, gates = units(0, 1), units(2, 6)
         return cls.Room(
             to=to,
             states=(to, units(1, 2)),
-            curves=units(2, 12),
+            kept=units(2, 18),
             slopes=units(2, 7),
             differences=units(7, 12),
             shown=units(6, 7),
             gates=gates,
             by_gate=gates.chunk(4),
-            means=means,
-            factors=means.chunk(6),
+            factors=units(12, 18).chunk(6),
             flat_to=to.flatten(1),
             flat_gates=gates.flatten(1),
         )
 
     @staticmethod
-    def backward(room: Room, x: tuple, r: tuple, w: Weights) -> Tensor:
-        torch.sub(x[0], r[0], out=room.curves)
+    def backward(room: Room, x: Tensor, r: Tensor, w: Weights) -> Tensor:
+        torch.add(x, r, out=room.kept)
         room.slopes.div_(room.differences)
-        torch.add(x[1], r[1], out=room.means)
         enter, keep, candidate, leave, cell, shown = room.factors
         to_enter, to_keep, to_candidate, to_leave = room.by_gate
         to, to_cell = room.states
@@ -227,28 +231,25 @@ class _LSTM:
 
 
 class _GRU:
-    """Gates r, z and the candidate n: h' = n + z (h - n), n = tanh(… + r q), q = U h + b."""
+    """Gates r, z and the candidate n: h' = h - (1 - z) (h - n), n = tanh(… + r q), q = U h + b."""
 
     n_states, WIDTH, FACTORS = 1, 11, 10
 
     class Room(NamedTuple):
         to: Tensor  # h'
         states: tuple[Tensor, ...]
-        update_gap: Tensor  # means of z and h - n
-        pair: Tensor  # the same (2, H, n, b)
-        passed: Tensor  # the first of them
-        gap_to: Tensor  # the second of them, and `to`
-        gated_reset: Tensor  # means of q and r
-        inner: Tensor  # the same (2, H, n, b)
+        kept: Tensor  # means of h - n, 1 - z, q and r, slopes, differences
+        gap_share: Tensor  # means of h - n and 1 - z
+        outer: Tensor  # the same (2, H, n, b)
+        share: Tensor  # the second of them
+        inner: Tensor  # means of q and r (2, H, n, b)
         gated: Tensor  # the first of them
-        curves: Tensor
         slopes: Tensor  # of r, z, n
         differences: Tensor
         to_reset: Tensor
         to_candidate: Tensor
         later: Tensor  # slopes of z and n
         flat_to: Tensor
-        flat_passed: Tensor
         of_state: Tensor  # multipliers of q, and of r and z before their sigmoid, flat
 
     @staticmethod
@@ -257,66 +258,60 @@ class _GRU:
         return torch.cat((candidate, reset, update)).T.contiguous()
 
     @staticmethod
-    def forward(inputs: Tensor, state: State, w: Weights, reference: bool) -> tuple[State, tuple]:
+    def forward(inputs: Tensor, state: State, w: Weights, reference: bool) -> tuple[State, Tensor]:
         (old,) = state
         size, many = old.shape
-        curves, means = old.new_empty(6 * size, many), old.new_empty(4 * size, many)
+        made = old.new_empty(10 * size, many)
+        means, curves = made.split((4 * size, 6 * size))
         (after, n), (gates, candidate) = (part.split((2 * size, size)) for part in curves.chunk(2))
-        update, gap, gated, reset = means.chunk(4)
+        gap, share, gated, reset = means.chunk(4)
         recurrent = torch.addmm(w.b_hh[:, None], w.hh, old)
         torch.add(inputs[: 2 * size], recurrent[: 2 * size], out=gates)
         _apart(gates, reference)
         _sigmoid(gates, after)
         torch.add(after[:size], 0.5, out=reset)
-        torch.add(after[size:], 0.5, out=update)
+        torch.neg(after[size:], out=share).add_(0.5)
         gated.copy_(recurrent[2 * size :])  # torch gates the candidate's term after its bias
         torch.addcmul(inputs[2 * size :], reset, gated, out=candidate)
         _apart(candidate, reference)
         _tanh(candidate, n)
         torch.sub(old, n, out=gap)
-        new = torch.addcmul(n, update, gap)
+        new = torch.addcmul(old, share, gap, value=-1)
         means.mul_(0.5)
-        return (new,), tuple(
-            kept(part, reference) for part in (curves, means[: 2 * size], means[2 * size :])
-        )
+        return (new,), kept(made, curves, reference)
 
     @classmethod
     def room(cls, size: int, n: int, b: int, like: Tensor) -> Room:
-        units = _room(cls.WIDTH, size, n, b, like)  # z, h - n, to, q, r, slopes, differences
-        to = units(2, 3)
+        units = _room(cls.WIDTH, size, n, b, like)  # to, h - n, 1 - z, q, r, slopes, differences
+        to = units(0, 1)
         return cls.Room(
             to=to,
             states=(to,),
-            update_gap=units(0, 2),
-            pair=units(0, 2).unflatten(0, (2, size)),
-            passed=units(0, 1),
-            gap_to=units(1, 3),
-            gated_reset=units(3, 5),
+            kept=units(1, 11),
+            gap_share=units(1, 3),
+            outer=units(1, 3).unflatten(0, (2, size)),
+            share=units(2, 3),
             inner=units(3, 5).unflatten(0, (2, size)),
             gated=units(3, 4),
-            curves=units(5, 11),
             slopes=units(5, 8),
             differences=units(8, 11),
             to_reset=units(5, 6),
             to_candidate=units(7, 8),
             later=units(6, 8),
             flat_to=to.flatten(1),
-            flat_passed=units(0, 1).flatten(1),
             of_state=units(4, 7).flatten(1),
         )
 
     @staticmethod
-    def backward(room: Room, x: tuple, r: tuple, w: Weights) -> Tensor:
-        torch.sub(x[0], r[0], out=room.curves)
+    def backward(room: Room, x: Tensor, r: Tensor, w: Weights) -> Tensor:
+        torch.add(x, r, out=room.kept)
         room.slopes.div_(room.differences)
-        torch.add(x[1], r[1], out=room.update_gap)
-        torch.add(x[2], r[2], out=room.gated_reset)
-        room.pair.mul_(room.to)
-        room.to.sub_(room.passed)  # what is left goes to n, what is passed to h
-        room.later.mul_(room.gap_to)
+        room.outer.mul_(room.to)
+        room.to.sub_(room.share)  # the rest of it goes to n
+        room.later.mul_(room.gap_share)
         room.inner.mul_(room.to_candidate)
         room.to_reset.mul_(room.gated)
-        torch.addmm(room.flat_passed, w.back, room.of_state, out=room.flat_to)
+        room.flat_to.addmm_(w.back, room.of_state)
         return room.slopes
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mesodecode.explain.cells import CURVES, Cell, Weights, cell_of, curve, kept, slopes, weights_of
+from mesodecode.explain.cells import CURVES, Cell, Weights, cell_of, curve, slopes, weights_of
 
 # Of a step's arrays over pairs: what stays in a core's cache; on a GPU, what keeps it busy.
 BLOCK_BYTES = {"cpu": 2**21, "cuda": 2**28}
@@ -95,7 +95,7 @@ class Trace(NamedTuple):
     """
 
     frames: Tensor
-    steps: list[list[list[tuple]]]
+    steps: list[list[list[Tensor]]]
     head: list[Tensor]
     output: Tensor
 
@@ -105,9 +105,7 @@ class Trace(NamedTuple):
         def part(made: Tensor) -> Tensor:
             return made[:, start : start + n]
 
-        steps = [
-            [[tuple(map(part, step)) for step in way] for way in layer] for layer in self.steps
-        ]
+        steps = [[list(map(part, way)) for way in layer] for layer in self.steps]
         frames = self.frames[:, :, start : start + n]
         return Trace(frames, steps, list(map(part, self.head)), part(self.output))
 
@@ -143,7 +141,7 @@ def trace(network: Recurrent, windows: Tensor, centre: Tensor, reference: bool) 
             units = torch.addmm(part[1], *(part[0], units))
         else:
             units, curves = curve(part, units, reference)
-            head.append(kept(curves, reference))
+            head.append(curves)
     return Trace(frames, steps, head, units)
 
 
@@ -180,8 +178,8 @@ def add_sums(network: Recurrent, x: Trace, r: Trace, sums: list[Tensor], rooms: 
                     started = True
                 elif not started:
                     continue  # nobody reads of this frame or of later ones
-                kept = x.steps[i][direction][step], r.steps[i][direction][step]
-                to_gates = cell.backward(room, *kept, w)
+                of_x, of_r = x.steps[i][direction][step], r.steps[i][direction][step]
+                to_gates = cell.backward(room, of_x, of_r, w)
                 if below is not None:
                     below[frame].flatten(1).addmm_(w.ih_t, to_gates.flatten(1))
                 else:
