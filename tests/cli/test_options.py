@@ -407,11 +407,11 @@ def test_shared_settings_are_shared_and_stated_once():
     taken = {(block, key): 0 for block, settings in shared.items() for key in settings}
     for name, path in schema.files().items():
         for key, spec in yaml.safe_load(path.read_text())["properties"].items():
-            if block := spec.pop("include", None):
-                taken[block, key] += 1
-                again = [
-                    part for part, value in spec.items() if shared[block][key].get(part) == value
-                ]
+            if include := spec.pop("include", None):
+                block, _, own = include.partition(".")
+                taken[block, own or key] += 1
+                said = shared[block][own or key]
+                again = [part for part, value in spec.items() if said.get(part) == value]
                 assert not again, f"{name}.{key}: {again} as in shared/{block}.yaml"
     assert min(taken.values()) >= 2
 

@@ -8,9 +8,9 @@ rest. Its size is at most mean |SHAP|, and the same where the direction is alway
 `in_rest` are the means over windows of each state: what the ROI says while the mouse runs or rests.
 Where `in_run` is above `in_rest`, it speaks for the state that is; below, it misleads.
 
-A large value says that the decoder uses
-this signal, right or wrong, for run as for rest; it does not say that behaviour depends on it. A
-decoder near chance has maps too, which mean nothing: read the AUC first.
+A large value says that the decoder uses this signal, right or wrong, for run as for rest; it does
+not say that behaviour depends on it. A decoder near chance has maps too, which mean nothing: read
+the AUC first.
 
 Decoders of other targets have such maps of each of their outputs (`explained`); in the place of run
 and rest stand high and low values of a trace, or a state and the others.
@@ -19,6 +19,7 @@ and rest stand high and low values of a trace, or a state and the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,18 +31,39 @@ from mesodecode.base.progress import Progress
 from mesodecode.base.windows import offsets
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.roi_rnn import windows as windows_of
-from mesodecode.decoders.weights import Trained
+from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.explain import explained
 from mesodecode.explain.attributions import explain
 from mesodecode.explain.deepshap import Explanation
 from mesodecode.explain.recording_noise import with_noise
 from mesodecode.explain.shap_files import VALUES, Map, ShapMap, TargetMap, by_output
-from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.recordings.recording import (
+    Recording,
+    check_frames,
+    mice_of,
+    read_recordings,
+    target_of,
+    with_labels_of,
+)
 from mesodecode.recordings.roi_signals import SessionSignals, session_signals
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
 
 BATCH = 100  # windows explained at once; between two, progress is told
+
+
+def read_inputs(
+    weights: str | Path, recordings: Sequence[Path], background: Sequence[Path] | None
+) -> tuple[Trained, list[Recording], list[Recording]]:
+    """Read a recurrent ROI decoder, test recordings and those of the background, [] of None.
+
+    Raises UserError if the decoder is of another target, or of other frames, than the recordings.
+    """
+    trained = load_trained(weights, "roi_rnn")
+    test = with_labels_of(read_recordings(recordings, same_size=False), None)
+    Target.of_settings(trained.settings).check_same(target_of(test), weights)
+    check_frames(trained.settings, test, weights)
+    return trained, test, read_recordings(background, same_size=False) if background else []
 
 
 def shap_map(

@@ -4,7 +4,8 @@ A schema file describes one table of the config: `workflow/schemas/decoders/cnn.
 "cnn", `importance/shap.yaml` is "importance_shap". The Snakefile checks the config against it and
 fills in its defaults; the verbs of the command line take their flags from it
 (`mesodecode.cli.options`). Nothing else repeats a default. Settings of several tables stand once,
-in `shared/{block}.yaml`: a schema takes one by `{include: block}` and states what differs.
+in `shared/{block}.yaml`: a schema takes that of its own name by `{include: block}`, another one by
+`{include: block.name}`, and states what differs.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def load(name: str) -> dict[str, Any]:
     found = _read(files()[name])
     for key, spec in found["properties"].items():
         if "include" in spec:
-            shared = _read(FOLDER / "shared" / f"{spec.pop('include')}.yaml")
-            found["properties"][key] = shared[key] | spec
+            file, _, block = spec.pop("include").partition(".")
+            shared = _read(FOLDER / "shared" / f"{file}.yaml")
+            found["properties"][key] = shared[block or key] | spec
     return found
 
 

@@ -33,23 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.weights import load_trained
-    from mesodecode.explain.shap_maps import shap_map
-    from mesodecode.recordings.recording import (
-        check_frames,
-        read_recordings,
-        target_of,
-        with_labels_of,
-    )
-    from mesodecode.study.targets import Target
+    from mesodecode.explain.shap_maps import read_inputs, shap_map
 
     settings = options.settings_of(args, "importance_shap")
     device = resolve_device(args.device, args.threads)
-    trained = load_trained(args.weights, "roi_rnn")
-    test = with_labels_of(read_recordings(args.recordings, same_size=False), None)
-    Target.of_settings(trained.settings).check_same(target_of(test), args.weights)
-    check_frames(trained.settings, test, args.weights)
-    drawn_from = args.background_recordings
-    background = read_recordings(drawn_from, same_size=False) if drawn_from else []
+    trained, test, background = read_inputs(
+        args.weights, args.recordings, args.background_recordings
+    )
     found = shap_map(trained, test, background, settings, decoder=args.decoder, device=device)
     found.write(args.out)
