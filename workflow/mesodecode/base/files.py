@@ -33,6 +33,11 @@ class Stopped(Exception):
     """Work was asked to stop by a signal; what is done is kept, the same command goes on."""
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` if the block succeeds.

@@ -17,10 +17,10 @@ from mesodecode.base.files import (
     atomic_path,
     check_stored,
     file_of,
+    first_line,
     verify_checksum,
     write_checksum,
 )
-from mesodecode.decoders.device import first_line
 
 
 def create_backbone(name: str, pretrained: str, *, head: bool = True) -> nn.Module:

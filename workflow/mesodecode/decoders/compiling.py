@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from mesodecode.decoders.device import first_line
+from mesodecode.base.files import first_line
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.steps import Steps
 

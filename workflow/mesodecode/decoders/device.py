@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, first_line
 
 
 def resolve_device(device: str, threads: int | None) -> torch.device:
@@ -116,8 +116,3 @@ def peak_memory() -> int:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an error says, or its type."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -19,10 +19,10 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, first_line
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.device import computing, first_line, peak_memory
+from mesodecode.decoders.device import computing, peak_memory
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.stacked_network import Stack
 from mesodecode.decoders.train import Epoch

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mesodecode.decoders.device import first_line
+from mesodecode.base.files import first_line
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import copied
 from mesodecode.decoders.objectives import loss_of

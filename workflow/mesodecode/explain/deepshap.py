@@ -30,9 +30,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, first_line
 from mesodecode.base.windows import IMAGE_REACH
-from mesodecode.decoders.device import first_line
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, TCNDecoder
 from mesodecode.explain import operations, recurrent
 from mesodecode.explain.cells import cell_of

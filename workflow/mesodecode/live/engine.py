@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, first_line
 from mesodecode.base.windows import IMAGE_REACH
 from mesodecode.decoders.applied import (
     ImageDecoder,
@@ -23,7 +23,6 @@ from mesodecode.decoders.applied import (
     load,
 )
 from mesodecode.decoders.convolutions import for_use
-from mesodecode.decoders.device import first_line
 from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.weights import load_trained
