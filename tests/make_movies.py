@@ -188,3 +188,15 @@ def ring(path, n_pages, back, **options):
     at = offsets[-1] + form.tagnosize + n_tags * form.tagsize
     struct.pack_into(form.offsetformat, content, at, offsets[back])
     path.write_bytes(content)
+
+
+def without_pixels(content, path, number):
+    """The bytes of a TIFF file whose page `number` has one strip, as if none had been written."""
+    path.write_bytes(content)
+    with tifffile.TiffFile(path) as tif:
+        tags = [tif.pages[number].tags[name] for name in ("StripOffsets", "StripByteCounts")]
+    sparse = bytearray(content)
+    for tag in tags:
+        size = 2 if tag.dtype == tifffile.DATATYPE.SHORT else 4
+        sparse[tag.valueoffset : tag.valueoffset + size] = bytes(size)
+    return bytes(sparse)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from make_movies import FRAMES, GRAY, read, refusal, ring
+from make_movies import FRAMES, GRAY, read, refusal, ring, without_pixels
 from mesodecode.base.files import UserError
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
@@ -285,3 +285,60 @@ def test_pages_in_a_ring_are_refused_and_not_read_for_ever(tmp_path, n_pages, ba
     assert said in refusal(tmp_path / "m.tif")
     with pytest.raises(UserError, match="is followed by page"):
         read_image(tmp_path / "m.tif")
+
+
+def test_pages_in_disorder_are_read_and_in_a_ring_refused(tmp_path):
+    """A program may write a page anew behind the others: the first is last in the file here."""
+    path = tmp_path / "m.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for frame in FRAMES[:5]:
+            writer.write(frame, contiguous=False, metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        at = [page.offset for page in tif.pages]
+    content = bytearray(path.read_bytes())
+    (n_tags,) = struct.unpack_from("<H", content, at[0])
+    length = 2 + n_tags * 12 + 4
+    struct.pack_into("<I", content, 4, len(content))
+    content += content[at[0] : at[0] + length]
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path), FRAMES[:5])
+    struct.pack_into("<I", content, at[4] + length - 4, at[1])
+    path.write_bytes(content)
+    assert "page 4 is followed by page 1 again" in refusal(path)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_page_without_pixels_is_no_frame_of_zeros(tmp_path, compression):
+    path = tmp_path / "m.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for frame in FRAMES:
+            writer.write(frame, contiguous=False, metadata=None, compression=compression)
+    path.write_bytes(without_pixels(path.read_bytes(), path, 3))
+    assert "page 3 is without some of its pixels" in refusal(path)
+    with pytest.raises(UserError, match="page 3 is without some of its pixels"):
+        read_image(path)
+
+
+def test_a_page_without_pixels_in_another_file_of_an_ome_series_is_refused(tmp_path):
+    ids = [f"urn:uuid:00000000-0000-0000-0000-00000000000{i}" for i in range(2)]
+    planes = "".join(
+        f'<TiffData IFD="{t % 2}" FirstT="{t}" PlaneCount="1">'
+        f'<UUID FileName="{t // 2}.ome.tif">{ids[t // 2]}</UUID></TiffData>'
+        for t in range(4)
+    )
+    for i in range(2):
+        about = (
+            '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="{ids[i]}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+            f'Type="uint16" SizeX="{FRAMES.shape[2]}" SizeY="{FRAMES.shape[1]}" SizeC="1" '
+            f'SizeZ="1" SizeT="4"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{planes}</Pixels>'
+            "</Image></OME>"
+        )
+        with tifffile.TiffWriter(tmp_path / f"{i}.ome.tif") as writer:
+            for n, frame in enumerate(FRAMES[2 * i : 2 * i + 2]):
+                text = about if n == 0 else None
+                writer.write(frame, contiguous=False, metadata=None, description=text)
+    np.testing.assert_array_equal(read(tmp_path / "0.ome.tif"), FRAMES[:4])
+    second = tmp_path / "1.ome.tif"
+    second.write_bytes(without_pixels(second.read_bytes(), tmp_path / "part.tif", 1))
+    assert "page 3 is without some of its pixels" in refusal(tmp_path / "0.ome.tif")

@@ -14,7 +14,7 @@ import tifffile
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Asked
-from mesodecode.recordings.movie import words
+from mesodecode.recordings.movie import PageChain, page_places, words
 from mesodecode.recordings.readers import flat, open_movie
 from mesodecode.study.file_formats import format_of
 
@@ -134,7 +134,7 @@ class TiffTail:
         self._path, self._same, self._size = path, _Same(path), 0
         self._link = self._end = 0  # where the next page's offset is written; of what was read
         self._count, self._rest = 0, ""
-        self._seen: dict[int, int] = {}  # where a page is -> its number
+        self._chain = PageChain(path)
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield the frames (H, W) that are new and whole."""
@@ -142,7 +142,7 @@ class TiffTail:
             try:
                 pixels = np.asarray(page.asarray())
             except Exception as error:  # of a codec, or of what a page says that cannot be
-                why = f"page {self._count} is damaged ({words(error)})"
+                why = f"page {self._count - 1} is damaged ({words(error)})"
                 raise UserError(f"{self._path}: {why}") from error
             yield pixels
 
@@ -164,15 +164,11 @@ class TiffTail:
 
     def _next(self, tif: tifffile.TiffFile, size: int) -> tifffile.TiffPage | None:
         about = tif.tiff
-        link = self._link or (8 if about.offsetsize == 8 else 4)
+        first = 8 if about.offsetsize == 8 else 4
+        link = self._link or first
         offset = _number(tif, link, about.offsetformat, about.offsetsize)
         if not offset:
             return None
-        if offset in self._seen:
-            raise UserError(
-                f"{self._path}: a damaged TIFF file (page {self._count - 1} is followed by page "
-                f"{self._seen[offset]} again); write it anew"
-            )
         self._rest = f"page {self._count} is not whole"
         count = _number(tif, offset, about.tagnoformat, about.tagnosize)
         if count is None:
@@ -186,9 +182,10 @@ class TiffTail:
         except Exception:  # tags are being written
             return None
         ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
-        if not ends or max(ends) > size:
-            return None
-        self._seen[offset] = self._count
+        if not all(page.databytecounts) or max(ends, default=size + 1) > size:
+            return None  # or no place of its pixels is written yet
+        at = _number(tif, first, about.offsetformat, about.offsetsize) or 0
+        self._chain.add(offset, lambda: page_places(tif.filehandle.fileno(), about, at))
         self._link, self._end = link, max(*ends, link + about.offsetsize)
         self._count, self._rest = self._count + 1, ""
         return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import sys
@@ -72,33 +73,79 @@ def check_opens(path: str | Path) -> None:
         )
 
 
+class PageChain:
+    """The pages of a TIFF file `path`, each of which says where the next one is, as they are met.
+
+    Pages that lie one behind the other, as programs write them, are new without being kept. From
+    the first that lies before another on, the places of all are.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path, self._count, self._furthest = path, 0, -1
+        self._seen: dict[int, int] | None = None  # where a page is -> its number
+
+    def add(self, at: int, places: Callable[[], Iterable[int]]) -> None:
+        """Take the page that follows. Raises UserError if it was met before.
+
+        `places` gives where all pages are, from the first.
+        """
+        if self._seen is None and at <= self._furthest:
+            known = itertools.islice(places(), self._count)
+            self._seen = {place: number for number, place in enumerate(known)}
+        if self._seen is not None:
+            if at in self._seen:
+                raise UserError(
+                    f"{self._path}: a damaged TIFF file (page {self._count - 1} is followed by "
+                    f"page {self._seen[at]} again); write it anew"
+                )
+            self._seen[at] = self._count
+        self._furthest, self._count = max(self._furthest, at), self._count + 1
+
+
+def page_places(file: int, form: Any, at: int) -> Iterator[int]:
+    """Yield where the pages of an open TIFF file are, from that at `at` on: without end in a ring.
+
+    `form`: how its numbers are stored (`tifffile.TiffFile.tiff`).
+    """
+    n_tags = 16
+    while at:
+        yield at
+        size = form.tagnosize + n_tags * form.tagsize + form.offsetsize
+        page = os.pread(file, size, at)  # at once, if it has as many tags as the last
+        if len(page) < form.tagnosize:  # tifffile says so, and what else is damaged
+            return
+        (n_tags,) = unpack(form.tagnoformat, page[: form.tagnosize])
+        end = form.tagnosize + n_tags * form.tagsize
+        found = page[end : end + form.offsetsize]
+        if len(found) < form.offsetsize:
+            found = os.pread(file, form.offsetsize, at + end)
+        at = unpack(form.offsetformat, found)[0] if len(found) == form.offsetsize else 0
+
+
 def check_chain(tif: Any, path: str | Path) -> None:
     """Raise UserError if the pages of a TIFF file (`tifffile.TiffFile`) follow each other wrongly.
 
-    Each page says where the next one is, the last one 0. Pages in a ring have no last one: tifffile
-    looks for them only while it knows 100 pages, and counts on without end else. Asked before it
-    counts them.
+    The last page says that none follows. Pages in a ring have no last one: tifffile looks for them
+    only while it knows 100 pages, and counts on without end else. Asked before it counts them.
     """
-    form, seen = tif.tiff, dict[int, int]()
-    at, n_tags = tif.pages.first.offset if tif.pages else 0, 16
+    first = tif.pages.first.offset if tif.pages else 0
     with open(path, "rb", buffering=0) as file:
-        while at:
-            if at in seen:
-                raise UserError(
-                    f"{path}: a damaged TIFF file (page {len(seen) - 1} is followed by page "
-                    f"{seen[at]} again); write it anew"
-                )
-            seen[at] = len(seen)
-            size = form.tagnosize + n_tags * form.tagsize + form.offsetsize
-            page = os.pread(file.fileno(), size, at)  # at once, if it has as many tags as the last
-            if len(page) < form.tagnosize:  # tifffile says so, and what else is damaged
-                return
-            (n_tags,) = unpack(form.tagnoformat, page[: form.tagnosize])
-            end = form.tagnosize + n_tags * form.tagsize
-            found = page[end : end + form.offsetsize]
-            if len(found) < form.offsetsize:
-                found = os.pread(file.fileno(), form.offsetsize, at + end)
-            at = unpack(form.offsetformat, found)[0] if len(found) == form.offsetsize else 0
+        chain = PageChain(path)
+        for at in page_places(file.fileno(), tif.tiff, first):
+            chain.add(at, lambda: page_places(file.fileno(), tif.tiff, first))
+
+
+def check_held(page: Any, number: int, path: str | Path) -> None:
+    """Raise UserError if a page of a TIFF file (`tifffile.TiffPage`) is without some of its pixels.
+
+    TIFF has no such page; GDAL writes blocks of zeros so (SPARSE_OK), a program that was stopped
+    leaves them, and tifffile reads zeros in silence.
+    """
+    if not page.dataoffsets or 0 in page.dataoffsets or 0 in page.databytecounts:
+        raise UserError(
+            f"{path}: page {number} is without some of its pixels (strips or tiles of no bytes); "
+            "stopped while it was written, or sparse? write it anew, whole"
+        )
 
 
 def check_pixels(dtype: np.dtype, path: str | Path) -> None:

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from mesodecode.base.files import UserError, check_memory
-from mesodecode.recordings.movie import check_chain, check_opens
+from mesodecode.recordings.movie import check_chain, check_held, check_opens
 from mesodecode.recordings.readers import hdf5, mat
 from mesodecode.study import file_formats
 
@@ -43,6 +43,8 @@ def read_image(
         with tifffile.TiffFile(path) as tif:
             check_chain(tif, path)
             check_memory(tif.series[0].nbytes if tif.series else 0, path, "its image")
+            for number, page in enumerate(tif.pages):
+                check_held(page, number, path)
             array, page = tif.asarray(), tif.pages.first
             if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not tif.is_imagej:
                 raise UserError(f"{path}: an image whose 0 is white, not black; {AS_GREY}")

@@ -20,6 +20,7 @@ from mesodecode.recordings.movie import (
     ArrayMovie,
     Movie,
     check_chain,
+    check_held,
     check_pixels,
     words,
 )
@@ -63,7 +64,8 @@ class TiffMovie(Movie):
         whole = series.dataoffset is not None and self.shape[0] == np.prod(series.shape[:-2])
         contiguous = whole and len(tif.series) == 1
         if not contiguous:
-            _check_pages(path, tif.pages if image is None else series.pages)
+            own = image is None and not series.is_multifile
+            _check_pages(path, tif.pages if own else series.pages)
         end = tif.pages.next_page_offset  # where the last page says that none follows
         if end is not None and end + tif.tiff.offsetsize > tif.filehandle.size:
             raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
@@ -273,6 +275,7 @@ def _check_pages(path: str | Path, pages: Iterable[tifffile.TiffPage]) -> None:
         first = first or page
         if (page.shape, page.dtype) != (first.shape, first.dtype):
             raise UserError(f"{path}: page {i} has another size or pixel type than page 0")
+        check_held(page, i, path)
 
 
 @contextmanager
