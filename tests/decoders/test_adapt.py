@@ -295,6 +295,19 @@ def test_what_is_fine_tuned_is_what_was_asked_for_and_statistics_stay(cnn, what)
     assert changed == names
 
 
+def test_each_pass_of_fine_tuning_is_a_step_of_adam_down_the_gradient(cnn):
+    """30 labelled frames are one batch; the first step of Adam is as long as the learning rate."""
+    mine = recording()
+    first = run(cnn, [mine])["t1"]
+    label, probability = (x[first.frame < 29] for x in (first.label, first.probability))
+    down = np.sign(label.mean() - probability.mean())  # the gradient of the bias is of p - y
+    before = cnn.net.head.bias.item()
+    for passes, length in ((0, 0.0), (1, 0.01), (2, 0.02)):
+        bias = tuned(cnn, [mine], finetune="head", few_shot=3 / 60, passes=passes, max_lr=0.01)
+        moved = bias["net.head.bias"].item() - before
+        assert moved == pytest.approx(down * length, rel=0.05)
+
+
 def test_batches_of_labelled_frames_are_drawn_by_the_seed(cnn):
     first, again, other = (tuned(cnn, [recording()], finetune="head", seed=s) for s in (1, 1, 2))
     assert alike(first, again) == first.keys()

@@ -50,6 +50,8 @@ LABELS[20:30] = 1
 SEGMENT = np.repeat([1, 2], 30)
 TIME = 100 + np.arange(T) / RATE + 1e-3 * np.sin(np.arange(T)) + np.where(SEGMENT == 2, 9.5, 0)
 MASKS = np.array([[1] * 3 + [0] * 3, [0] * 6, [2] * 6, [0, 0, 2, 5, 5, 5]], np.uint8)
+OUTSIDE = np.zeros((H, W), bool)  # pixels that are NaN in the movie
+OUTSIDE[2, :2] = OUTSIDE[1] = True
 FIRST, SECOND = CONFIG["mice"]["a"]
 TESTS_A = ["train-c.valid-b.test-a", "train-b.valid-c.test-a"]
 
@@ -86,7 +88,7 @@ def study(tmp_path_factory):
         (folder / name).mkdir()
     tifffile.imwrite(folder / "m.tif", MASKS)
     rois = np.random.default_rng(5).random((T, 3), np.float32)
-    own = {"speed": SPEED, "segment": SEGMENT, "time": TIME, "rois": rois}
+    own = {"speed": SPEED, "segment": SEGMENT, "time": TIME, "rois": rois, "outside": OUTSIDE}
     write_recording(folder / f"recordings/{FIRST}.h5", folder / "m.tif", **own)
     write_recording(folder / f"recordings/{SECOND}.h5", rois=rois)
     fields = ("brightness", "sd", "parts", "part_start", "repeated", "full_scale", "saturated")
@@ -211,7 +213,7 @@ def test_roi_signals_and_masks(study):
             drawn = np.zeros((H, W), bool)
             for x, y, weight in table["pixel_mask"][row]:
                 drawn[y, x] = weight == 1
-            assert drawn.tolist() == (number == MASKS).tolist()
+            assert drawn.tolist() == ((number == MASKS) & ~OUTSIDE).tolist()
     with open_nwb(study / f"nwb/{SECOND}.nwb") as nwb:  # ROIs of a file: no masks are known
         ophys = nwb.processing["ophys"]
         np.testing.assert_array_equal(ophys["roi_signals"].data[:], rois)

@@ -114,11 +114,12 @@ def test_trials_of_a_folder_are_joined_each_a_segment(tmp_path):
 
 
 def test_size_in_an_older_trials_header(tmp_path):
-    numbers = [*(739000 + np.arange(T) / 86400), H, W, 1, T]
-    header = struct.pack(f"<{len(numbers) + 1}d", len(numbers), *numbers)
     path = tmp_path / "Frames_7.dat"
-    path.write_bytes(header + COLUMNS.tobytes())
-    np.testing.assert_array_equal(read(path), FRAMES)
+    for n in (1, T):
+        numbers = [*(739000 + np.arange(n) / 86400), H, W, 1, n]
+        header = struct.pack(f"<{len(numbers) + 1}d", len(numbers), *numbers)
+        path.write_bytes(header + COLUMNS[:n].tobytes())
+        np.testing.assert_array_equal(read(path), FRAMES[:n])
     path.write_bytes(header + COLUMNS.tobytes()[:-2])
     assert "set movie_shape" in refusal(path)
 

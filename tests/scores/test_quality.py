@@ -135,6 +135,8 @@ def test_one_state_in_all_frames_is_refused():
         ([0, 0, 0, 1, 1], [0.1, 0.2, 0.6, 0.55, 0.9], 0.55),
         # J from .9, .6, .3 on: 1/2, 0, 1/2; .3 is nearer to .5
         ([0, 1, 0, 1], [0.1, 0.3, 0.6, 0.9], 0.3),
+        # J is 0 from each on
+        ([1, 0, 1, 0, 1, 0], [0.9, 0.9, 0.55, 0.55, 0.2, 0.2], 0.55),
         # the wrong way round: all run is as good as all rest
         ([1, 0], [0.1, 0.9], 0.1),
         # accuracy would choose to call everything run (4 of 5), J does not
