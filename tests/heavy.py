@@ -9,7 +9,9 @@ import sys
 
 from mesodecode.running import warm
 
-for name in (*warm.HEAVY, "seaborn", "statsmodels.api", "jsonschema", "snakemake.cli"):
+SNAKEMAKE = ("snakemake.cli", "snakemake.storage", "smart_open")  # all that a dry-run imports
+
+for name in (*warm.HEAVY, "seaborn", "statsmodels.api", "jsonschema", *SNAKEMAKE):
     importlib.import_module(name)
 sys.modules["snakemake.cli"].get_argument_parser()  # imports all plugins
 for name in [name for name in sys.modules if name.split(".")[0] == "mesodecode"]:

@@ -44,10 +44,8 @@ from mesodecode.recordings.recording import read_recording, read_recordings
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
-def paths(tmp_path):
+def write_sessions(folder):
     """Sessions of mice m1 (train), m2 (valid), m3 (test, one with segments)."""
-    folder = tmp_path / "recordings"
     folder.mkdir()
     return {
         "m1_a": write_recording(folder / "m1_a.h5", "m1", seed=1),
@@ -57,6 +55,11 @@ def paths(tmp_path):
             folder / "m3_b.h5", "m3", seed=4, n_frames=26, segment=[0] * 7 + [1] * 2 + [0] * 17
         ),
     }
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return write_sessions(tmp_path / "recordings")
 
 
 def files_in(folder):
@@ -344,13 +347,14 @@ def train_rnn_words(features, out, train, valid, *more):
     ]
 
 
-@pytest.fixture
-def trained(paths, tmp_path):
-    """Weights of a CNN and an RNN, and the CNN's features, in a folder of inputs."""
-    folder = tmp_path / "inputs"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Weights of a CNN and an RNN, and the CNN's features, in a folder that tests only read."""
+    folder = tmp_path_factory.mktemp("inputs")
     trained_cnn().save(folder / "cnn.pt")
     trained_rnn().save(folder / "rnn.pt")
-    extract({None: trained_cnn()}, read_recordings(list(paths.values())), folder / "f.h5")
+    sessions = write_sessions(folder / "recordings")
+    extract({None: trained_cnn()}, read_recordings(list(sessions.values())), folder / "f.h5")
     return folder
 
 
