@@ -307,6 +307,14 @@ def test_pages_in_disorder_are_read_and_in_a_ring_refused(tmp_path):
     assert "page 4 is followed by page 1 again" in refusal(path)
 
 
+def test_pcoraw_is_a_bigtiff(tmp_path):
+    path = tmp_path / "m.pcoraw"
+    with tifffile.TiffWriter(path, bigtiff=True) as writer:
+        for frame in FRAMES:
+            writer.write(frame, contiguous=False, metadata=None)
+    np.testing.assert_array_equal(read(path), FRAMES)
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_a_page_without_pixels_is_no_frame_of_zeros(tmp_path, compression):
     path = tmp_path / "m.tif"

@@ -628,6 +628,29 @@ def test_what_no_study_can_be_made_of_is_said_in_the_first_line(tmp_path):
     assert "no behaviour files found" in text
 
 
+@pytest.mark.parametrize(
+    "samples",
+    [
+        "{m}_g0/{m}_g0_t0.nidq.bin",
+        "{m}_g0/{m}_g0_imec0/{m}_g0_t0.imec0.ap.bin",
+        "{m}_g0/Record Node 101/experiment1/recording1/continuous/NI-DAQmx-103/continuous.dat",
+    ],
+)
+def test_samples_of_ephys_recorders_are_no_movies(tmp_path, samples):
+    names = [n.format(m=m) for m in "abc" for n in ("{m}_g0/{m}_wf.tif", samples)]
+    study, _ = made(tree(tmp_path, *names, *(f"{m}_g0/{m}_speed.csv" for m in "abc")))
+    assert len(study.mice) == 3 and len(study.mouse_of) == 3
+    assert study.config["recordings"]["movie"].endswith(".tif")
+
+
+def test_a_folder_of_no_known_format_says_which_it_holds(tmp_path):
+    folder = tree(tmp_path, *(f"{m}/run1.seq" for m in "abc"), "a/speed.csv")
+    for file in folder.glob("*/*.seq"):
+        file.write_bytes(bytes(99))
+    with pytest.raises(UserError, match=r"most of it is \.seq \(3 files\), no known .*TIFF"):
+        discover.look(folder)
+
+
 def test_a_session_whose_name_begins_another(tmp_path):
     sessions = ["a_s1", "a_s1_late", "b_s1", "c_s1"]
     names = [f"{s}{end}" for s in sessions[::-1] for end in (".tif", "_speed.mat")]

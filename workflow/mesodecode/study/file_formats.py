@@ -44,7 +44,7 @@ class Format:
 
 
 FORMATS = (
-    Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), ("movie", "masks")),
+    Format("TIFF", (".tif", ".tiff", ".btf", ".tf8", ".pcoraw"), ("movie", "masks")),
     Format("HDF5", (".h5", ".hdf5", ".hdf"), ("movie", "traces", "rois", "masks")),
     Format("MAT", (".mat",), ("movie", "traces", "rois", "masks")),
     Format("NPY", (".npy",), ("movie", "traces", "rois", "masks")),

@@ -26,6 +26,7 @@ from mesodecode.study.discovery.layouts import beside, layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 from mesodecode.study.discovery.movie_files import sessions_of, stem_of, units_of
 from mesodecode.study.discovery.session_patterns import name_files
+from mesodecode.study.file_formats import FORMATS
 
 SKIPPED = {"results", "__pycache__"}  # folders
 
@@ -39,8 +40,9 @@ def look(folder: str | Path) -> Found:
     roles = by_role(files, folder)
     if not roles["movie"] and not roles["temporal"]:
         raise UserError(
-            f"{folder}: no movie in it; looked for {', '.join((*MOVIES, *EITHER, *FLAT))} (a table "
-            "needs none: see `source` of a comparison)"
+            f"{folder}: no movie in it{_largest_of(files)}; looked for "
+            f"{', '.join((*MOVIES, *EITHER, *FLAT))} (a table needs none: see `source` of a "
+            "comparison)"
         )
     sessions = _sessions(roles)
     for kind in ("behavior", "times", "lights", "rois", "areas"):
@@ -70,6 +72,21 @@ def look(folder: str | Path) -> Found:
     _say_what_movies_are(found, sessions, files)
     _say_what_is_missing(found, sessions, roles)
     return found
+
+
+def _largest_of(files: Mapping[PurePosixPath, int]) -> str:
+    """Return words for the suffix that holds most bytes, if no format that is read has it."""
+    held: Counter[str] = Counter()
+    for path, size in files.items():
+        held[path.suffix.lower()] += size
+    ((most, _),) = held.most_common(1) or [("", 0)]
+    if not most or most in (suffix for one in FORMATS for suffix in one.suffixes):
+        return ""
+    n = sum(path.suffix.lower() == most for path in files)
+    return (
+        f" that is read: most of it is {most} ({n} files), no known format; if these are the "
+        "movies, save them as TIFF or HDF5 with the program that wrote them"
+    )
 
 
 def files_in(folder: str | Path) -> dict[PurePosixPath, int]:

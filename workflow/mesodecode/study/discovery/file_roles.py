@@ -20,6 +20,8 @@ MOVIES = (*STACKS, *CAMERAS, *file_formats.suffixes("NWB"), *VIDEOS)
 ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "areas", "aside")
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
+# Samples of recorders that are no pixels: of SpikeGLX and Open Ephys
+_SAMPLES = re.compile(r"continuous\.dat|.+\.(nidq|obx\d*\.obx|imec\d*\.(ap|lf))\.bin", re.I)
 _MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
 _MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
 WEAK = 1  # rank of movies by what was done to them or their light: no sessions beside others
@@ -79,6 +81,7 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     timed = bool(words & names.TIMES) or {"frame", "time"} <= words
     if suffix in (*STACKS, *CAMERAS, *VIDEOS, *FLAT):
         analog = suffix in FLAT and words & (names.RECORDERS | names.BEHAVIOR)
+        analog = analog or _SAMPLES.fullmatch(path.name)
         filmed = suffix in VIDEOS and words & (names.CAMERAS | names.BEHAVIOR)
         beside = analog or filmed or timed or words & (names.ASIDE | names.ROIS)
         return ("aside" if beside else "movie"), 0

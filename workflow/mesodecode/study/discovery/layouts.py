@@ -88,7 +88,7 @@ LAYOUTS = (
         beside={"rois": "{stem}.nwb"},
     ),
     Layout("Micro-Manager", r"(.*_)?MMStack.*\.tiff?|img_(channel)?\d.*\.tiff?"),
-    Layout("pco.camware", r".*@\d+\.(tiff?|b16)"),
+    Layout("pco.camware", r".*@\d+\.tiff?"),
     Layout("Andor Solis", r".*\.sifx?|.*_X\d+\.tiff?"),
 )
 
