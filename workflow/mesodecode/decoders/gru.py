@@ -3,7 +3,7 @@
 The layer's backward pass gathers what PyTorch's spreads over steps, some 25 operators a
 frame, with a sum of gradients in each. Here a step is a few operators on arrays that
 stay in the cache; what needs no gradient is computed for all steps before, and weights' gradients
-after them: half as many windows/s again on one core (benchmarks/gru.py). Results differ from
+after them: 1.4 times the windows/s on one core (benchmarks/gru.py). Results differ from
 PyTorch's in the last bits, as any other order of sums does.
 """
 
