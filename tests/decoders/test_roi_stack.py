@@ -102,13 +102,16 @@ def test_what_a_stack_has_not_is_refused(folder, capsys):
     assert "other.pt: not a file of `mesodecode stack-roi`" in choose(file="other.pt")
 
 
-def test_other_rois_are_refused(folder, capsys, tmp_path):
+def test_other_rois_or_frames_are_refused(folder, capsys, tmp_path):
     content = torch.load(folder / "stack.pt", weights_only=True)
     line = ["choose-roi", "--stack", tmp_path / "s.pt", "--train-mice", "m1", "m2"]
     torch.save(content | {"rois": [""] * 49}, tmp_path / "s.pt")
     assert "trained on 49 ROIs, but the recordings have 50" in refused(
         capsys, *line, *results(folder, "gru")
     )
+    frames = {"settings": content["settings"] | {"frame_size": [9, 7]}}
+    torch.save(content | frames, tmp_path / "s.pt")
+    assert "s.pt was trained on (9, 7)" in refused(capsys, *line, *results(folder, "gru"))
 
 
 def test_a_set_without_recordings_and_settings_that_train_alone_are_refused(folder, capsys):

@@ -86,6 +86,9 @@ def test_pixels_that_do_not_fit_are_named(tmp_path, mask):
     save_h5(path, f=ROWS[:, 1:].T)
     assert "no array of 25 pixels x frames" in refusal(path, mask=mask)
     assert f"shows 25 pixels of {H} x {W}" in refusal(path, dataset="f", mask=mask)
+    save_zarr(tmp_path / "a.zarr", ROWS.T, chunks=(10, 10))  # 3 x 3 chunks
+    (tmp_path / "a.zarr/c/0/1").unlink()
+    assert "1 of 9 chunks are not there" in refusal(tmp_path / "a.zarr", mask=mask)
     save_h5(path, f=np.zeros((25, 25)))
     assert "which axis is time? set movie_axes" in refusal(path, mask=mask)
     assert read(path, mask=mask, axes="YXT").shape == (25, H, W)

@@ -400,7 +400,7 @@ def save_dlc(path, likelihood, individual=None):
 
 @pytest.mark.parametrize("individual", [None, "mouse1"])
 def test_a_point_of_deeplabcut_gives_the_speed(tmp_path, capsys, individual):
-    path, likelihood = tmp_path / "v.csv", np.ones(100)
+    path, likelihood = tmp_path / "v.csv", np.full(100, 0.6)  # the least that is shown
     likelihood[40:43] = 0.2
     save_dlc(path, likelihood, individual)
     part = f"{individual}/nose" if individual else "nose"
