@@ -182,12 +182,12 @@ def test_a_disk_that_hangs_at_the_end_is_given_up_and_rows_are_counted(monkeypat
 
 
 def test_a_slow_disk_is_waited_for_as_long_as_it_takes_rows(monkeypatch):
-    monkeypatch.setattr(written, "HELD", 3)
+    monkeypatch.setattr(written, "HELD", 8)
     monkeypatch.setattr(written, "HANGS", 0.5)
     disk = Disk()
     disk.write = lambda row: time.sleep(0.1) or disk.rows.append(row)
     out = written.Written(disk, "o.tsv")
-    for row in rows_of(9):  # of .9 s
+    for row in rows_of(9):  # .8 s of them after the last is handed over
         out.write(row)
     out.close()
     assert disk.rows == rows_of(9)

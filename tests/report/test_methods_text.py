@@ -77,6 +77,9 @@ def numbers(text: str) -> list[str]:
 def test_recordings_and_mice():
     text = " ".join(blocks().values())
     assert "10 recordings of 5 mice, of 18,000 frames each (30 frames/s; 128 × 96 px)" in text
+    several = sessions().assign(height=[300, 100, 200, 400, 600, 500, 800, 700, 900, 901], width=9)
+    sizes = ", ".join(f"{n} × 9" for n in (100, 200, 300, 400, 500, 600, 700, 800, 900, 901))
+    assert f"{sizes} px)" in " ".join(blocks(table=several).values())
     assert "runs above 0.5 cm/s" in text
     assert "trained on 3, tuned on 1 and tested on 1 of 5 mice, in 20 allocations" in text
     study = STUDY | {
