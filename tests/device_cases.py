@@ -386,6 +386,14 @@ CASES = {
             needs=("cutout",),
         ),
     ],
+    "pixels-check": [
+        case(
+            f"pixels-check --weights {FINE} --recordings {TEST} --windows 2 --background 2 "
+            "--frames 30 --maps {there}/pixels.h5 --out {here}/pixels_check.h5",
+            "pixels_check.h5",
+            needs=("shap-pixels",),
+        ),
+    ],
     "shap-pixels": [
         case(
             f"shap-pixels --weights {weights} --recordings {TEST} --windows 2 --background 2 "

@@ -130,6 +130,13 @@ TRAINING = {
     "mesodecode.cli.decoders._training.fingerprint": [],
 }
 NETWORK = ("settings", "device", "data", "split")
+PIXELS = {
+    "mesodecode.explain.pixel_shap.read_inputs": lambda weights, cnn, test, background, device: (
+        weights,
+        test,
+        background,
+    )
+}
 
 # line, function that does the work, what stands in for files, what must arrive
 WIRED = {
@@ -310,34 +317,47 @@ WIRED = {
     ),
     "shap-pixels": (
         "--weights w.pt --recordings r.h5 --background-recordings b.h5 --decoder cnn --windows 5 "
-        "--background 6 --output logit --seed 7 --out o --figure f",
+        "--background 6 --output logit --seed 7 --areas circles --size 0.5 --out o --figure f",
         "explain.pixel_shap.pixel_shap",
-        of("decoders.applied.load", "recordings.recording.read_recordings")
-        | of("recordings.recording.target_of"),
+        PIXELS,
         {
             "loaded": Path("w.pt"),
             "recordings": [Path("r.h5")],
             "background_recordings": [Path("b.h5")],
             "decoder": "cnn",
-            "windows": 5,
-            "background": 6,
-            "output": "logit",
-            "seed": 7,
+            "settings": {
+                **{"areas": "circles", "size": 0.5, "stride": None, "windows": 5},
+                **{"background": 6, "output": "logit", "seed": 7},
+            },
         },
     ),
     "shap-pixels: decoder": (
         "--weights w.pt --cnn c.pt --recordings r.h5 --device cuda --threads 3 --out o --figure f",
-        "decoders.applied.load",
+        "explain.pixel_shap.read_inputs",
         {"mesodecode.decoders.device.resolve_device": lambda *asked: asked},
-        {"path": Path("w.pt"), "cnn": Path("c.pt"), "device": ("cuda", 3)},
+        {"weights": Path("w.pt"), "cnn": Path("c.pt"), "device": ("cuda", 3)},
     ),
     "shap-pixels: figure": (
         "--weights w.pt --recordings r.h5 --decoder net --name mine --out o --figure f",
         "base.plots.save",
-        of("decoders.applied.load", "recordings.recording.read_recordings")
-        | of("recordings.recording.target_of", "explain.pixel_figure.draw")
-        | of("explain.pixel_figure.caption", "explain.pixel_shap.pixel_shap"),
+        PIXELS
+        | of("explain.pixel_figure.draw", "explain.pixel_figure.caption")
+        | {"mesodecode.explain.pixel_shap.pixel_shap": ("map", "pixels")},
         {"prefix": "f", "title": "mine: pixels that move net"},
+    ),
+    "pixels-check": (
+        "--weights w.pt --recordings r.h5 --background-recordings b.h5 --maps m.h5 --truth t.h5 "
+        "--frames 9 --noise-draws 2 --out o",
+        "explain.pixel_check.check_pixels",
+        PIXELS | {"mesodecode.explain.maps.read_whole": lambda paths: (paths, ["whole"])},
+        {
+            "loaded": Path("w.pt"),
+            "background_recordings": [Path("b.h5")],
+            "maps": [Path("m.h5")],
+            "signed": ["whole"],
+            "truth": [Path("t.h5")],
+            **{"limit": 9, "draws": 5, "noise_draws": 2},
+        },
     ),
     "cutout-times": (
         "--scores a.tsv b.tsv --recording r.h5 --masks squares --name mine --out o --figure f",

@@ -2,78 +2,36 @@
 
 from __future__ import annotations
 
-import h5py
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from make_pixels import TwoPixels, planted, session, settings_of
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders.applied import ImageDecoder, Loaded
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import pixel_figure, pixel_shap
+from mesodecode.explain import explained, maps, pixel_figure, pixel_shap, shap_files
 from mesodecode.explain.deepshap import explain_deep
-from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.study.targets import Target
+
+STATES = Target("states", ("rest", "walk", "groom"))
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def session(path, mouse="d", side=8, n=80) -> Recording:
-    """Pixel (2, 3) rises two frames after running begins, pixel (5, 1) falls."""
-    rng = np.random.default_rng(sum(map(ord, mouse)))
-    labels = (np.arange(n) // 10 % 2).astype(np.uint8)
-    frames = rng.normal(2000, 20, (n, side, side))
-    frames[:, 2, 3] += 400.0 * np.roll(labels, 2)
-    frames[:, 5, 1] -= 400.0 * labels
-    frames = frames.astype(np.uint16)
-    with h5py.File(path / f"{mouse}.h5", "w") as file:
-        file["frames"], file["labels"] = frames, labels
-        file["pixel_mean"] = frames.mean(axis=0, dtype=np.float64).astype(np.float32)
-        file["stack_sd"] = np.float32(frames.std(dtype=np.float64))
-        file.attrs.update(session=f"{mouse}_s1", mouse=mouse, frame_rate=30.0)
-    return read_recording(path / f"{mouse}.h5")
-
-
-class TwoPixels(CNNDecoder):
-    """A CNN whose feature is the first channel of pixel (2, 3) less the last one of (5, 1)."""
-
-    def __init__(self):
-        nn.Module.__init__(self)
-        self.passed_in = None
-
-    @property
-    def n_features(self):
-        return 1
-
-    def features(self, images):
-        return images[:, 0, 2, 3, None] - images[:, 2, 5, 1, None]
-
-
-def planted() -> Loaded:
-    """A decoder that adds up its features over three images."""
-    rnn = RNNDecoder(1, cell="rnn", hidden_size=1)
-    with torch.no_grad():
-        for name, parameter in rnn.named_parameters():
-            parameter.fill_(1 if "weight_hh" in name else 0)
-        rnn.rnn.weight_ih_l0.fill_(1e-3)
-        rnn.head.weight.fill_(1000)
-    network = CNNRNNDecoder(TwoPixels(), rnn).eval()
-    return Loaded(ImageDecoder(network, 1), "cnn_rnn", {}, ("a", "b"), ("c",))
-
-
 def test_a_planted_pixel_has_its_frames_and_its_sign_and_no_other_has_any(tmp_path):
-    one = session(tmp_path)
-    found = pixel_shap.pixel_shap(
-        planted(), [one], [], decoder="x", windows=30, background=20, output="logit"
-    )
-    assert found.mean_abs.shape == (5, 8, 8) and found.frame.tolist() == [-2, -1, 0, 1, 2]
+    one, settings = session(tmp_path), settings_of(windows=30, background=20)
+    areas, found = pixel_shap.pixel_shap(planted(), [one], [], settings, decoder="x")
+    assert found.pixel_abs.shape == (5, 8, 8) and areas.frame.tolist() == [-2, -1, 0, 1, 2]
+    (signed,) = found.pixel_signed
     read = np.zeros((5, 8, 8), bool)
     read[:3, 2, 3] = read[2:, 5, 1] = True  # first channels of the images, and last ones
-    assert (found.mean_abs[read] > 0.1).all() and (found.mean_abs[~read] == 0).all()
-    assert (found.signed[:3, 2, 3] > 0.1).all() and (found.signed[2:, 5, 1] < -0.1).all()
+    assert (found.pixel_abs[read] > 0.1).all() and (found.pixel_abs[~read] == 0).all()
+    assert (signed[:3, 2, 3] > 0.1).all() and (signed[2:, 5, 1] < -0.1).all()
     # linear but for a thousandth: weights x (pixel - mean of the background)
     centres = np.arange(2, 78)
     normal = (one.read_frames(0, 80) - one.pixel_mean) / one.stack_sd
@@ -81,16 +39,27 @@ def test_a_planted_pixel_has_its_frames_and_its_sign_and_no_other_has_any(tmp_pa
     at = centres[(2 * np.arange(30) + 1) * 76 // 60]
     usual = normal[centres[chosen] - 2, 2, 3].mean()
     expected = np.abs(normal[at - 2, 2, 3] - usual).mean()
-    assert found.mean_abs[0, 2, 3] == pytest.approx(expected, rel=1e-3)
+    assert found.pixel_abs[0, 2, 3] == pytest.approx(expected, rel=1e-3)
+    # areas of 2 x 2: the one with the pixel has its value, by the area's own brightness
+    column = areas.names.index("square r2 c2")
+    assert areas.roi[column] == column + 1
     run = one.labels[at] == 1
-    assert found.n_run == run.sum()
+    assert areas.n_run == run.sum()
+    assert areas.mean_abs[0, column] == pytest.approx(expected, rel=1e-3)
     expected = (normal[at - 2, 2, 3] - usual)[run].mean()
-    assert found.in_run[0, 2, 3] == pytest.approx(expected, rel=1e-3)
-    found.write(tmp_path / "map.h5")
-    again = pixel_shap.read(tmp_path / "map.h5")
-    np.testing.assert_allclose(again.signed, found.signed, rtol=1e-6)
+    assert areas.in_run[0, column] == pytest.approx(expected, rel=1e-3)
+    block = normal[:, 2:4, 2:4].mean(axis=(1, 2))
+    above = np.sign(block[at - 2] - block[centres[chosen] - 2].mean())
+    expected = ((normal[at - 2, 2, 3] - usual) * above).mean()
+    assert areas.signed[0, column] == pytest.approx(expected, rel=1e-3)
+    shap_files.write_pixels(tmp_path / "map.h5", areas, found)
+    again = shap_files.read_pixels(tmp_path / "map.h5")
+    np.testing.assert_allclose(again.pixel_signed, found.pixel_signed, rtol=1e-6)
+    table = maps.read([tmp_path / "map.h5"])
+    assert table.columns.name == "area"
+    assert [*table.columns[table.iloc[0] > 0.1]] == ["square r2 c2", "square r3 c1"]
     with pytest.raises(UserError, match=r"d\.h5: not a file of `mesodecode shap-pixels`"):
-        pixel_shap.read(tmp_path / "d.h5")
+        shap_files.read_pixels(tmp_path / "d.h5")
 
 
 def whole(tmp_path) -> dict:
@@ -116,11 +85,13 @@ def test_the_verb_explains_networks_of_images_end_to_end(tmp_path, monkeypatch, 
     line = ["shap-pixels", "--weights", f"{kind}.pt", *more, "--recordings", "d.h5"]
     line += ["--background-recordings", "a.h5", "--windows", "1", "--background", "2"]
     line += ["--output", "logit", "--decoder", "mine", "--out", "map.h5", "--figure", "map"]
+    line += ["--size", "0.5", "--stride", "0.5"]  # each pixel in one area: values add up
     assert cli.main([*line, "--threads", "1"]) == 0
-    found = pixel_shap.read("map.h5")
+    found, pixels = shap_files.read("map.h5"), shap_files.read_pixels("map.h5")
     n_frames = 3 if kind == "cnn" else 5
-    assert found.signed.shape == (n_frames, 32, 32) and found.background_from == "train"
-    assert found.completeness_error <= 1e-5 and found.mean_abs.any()
+    assert pixels.pixel_signed.shape == (1, n_frames, 32, 32)
+    assert found.signed.shape == (n_frames, 4) and found.background_from == "train"
+    assert found.completeness_error <= 1e-5 and found.mean_abs.any() and pixels.pixel_abs.any()
     svg = (tmp_path / "map.svg").read_text()
     assert "pixels that move mine" in svg and "1 windows of mouse d" in svg
     at = 40
@@ -138,14 +109,36 @@ def test_the_verb_explains_networks_of_images_end_to_end(tmp_path, monkeypatch, 
     assert found.base + total.sum(dtype=np.float64) == pytest.approx(expected, abs=2e-5)
 
 
-def test_decoders_of_other_targets_are_refused_by_name(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    network, one = whole(tmp_path)["cnn"], session(tmp_path, side=32)
-    settings = {"backbone": "test_efficientnet", **Target("pupil", unit="mm").settings()}
-    Trained("cnn", settings, ("a", "b"), ("c",), network.state_dict()).save("pupil.pt")
-    line = ["shap-pixels", "--weights", "pupil.pt", "--recordings", str(one.path)]
-    assert cli.main([*line, "--out", "m.h5", "--figure", "m", "--threads", "1"]) != 0
-    assert "pupil.pt: decodes pupil; " in capsys.readouterr().err
+def test_a_trace_is_explained_in_its_unit_and_each_state_against_the_others(tmp_path):
+    torch.manual_seed(0)
+    rng, n = np.random.default_rng(0), 80
+    for target, k in ((Target("pupil", unit="mm", mean=3.0, sd=0.5), 1), (STATES, 3)):
+        cnn = CNNDecoder("test_efficientnet")
+        rnn = RNNDecoder(cnn.n_features, cell="gru", hidden_size=3, outputs=k)
+        network = CNNRNNDecoder(cnn, rnn).eval()
+        loaded = Loaded(ImageDecoder(network, 1), "cnn_rnn", target.settings(), ("a", "b"), ("c",))
+        labels = rng.integers(3, size=n) if k == 3 else rng.normal(3, 0.5, n)
+        one = replace(session(tmp_path, side=32), labels=labels)
+        settings = settings_of(size=16, stride=16, windows=2, background=2)
+        found, pixels = pixel_shap.pixel_shap(loaded, [one], [], settings, decoder="x")
+        assert found.target.name == target.name and found.each_abs.shape == (k, 5, 4)
+        assert pixels.pixel_signed.shape == (k, 5, 32, 32)
+        # both windows, of one side or the other of each output, add up to what the network gives
+        at = np.arange(2, 78)[[19, 57]]
+        normal = torch.as_tensor((one.read_frames(0, n) - one.pixel_mean) / one.stack_sd).float()
+        windows = torch.stack([normal[t - 2 : t + 3] for t in at])
+        images = windows.unfold(1, 3, 1).permute(0, 1, 4, 2, 3)
+        with torch.no_grad():
+            made = network.rnn(network.cnn.features(images.flatten(0, 1)).unflatten(0, (2, 3)))
+        expected = explained.numbers(made.double().numpy(), target).sum(axis=1)
+        counts = np.stack([found.n_one_side, 2 - found.n_one_side])
+        sides = np.stack([found.one_side, found.other_side]).sum(axis=(2, 3))
+        total = (counts * np.nan_to_num(sides)).sum(axis=0)
+        np.testing.assert_allclose(2 * found.base + total, expected, atol=1e-4)
+        figure = pixel_figure.draw([found], pixels)
+        assert [part.get_suptitle() for part in figure.subfigs[1].subfigs] == list(
+            target.states or ("",)
+        )
 
 
 def test_values_of_frames_are_those_of_the_networks_own_frames():
@@ -164,8 +157,8 @@ def test_values_of_frames_are_those_of_the_networks_own_frames():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--background", "1"], "--background: 1; needs 2 or more"),
-        (["--windows", "0"], "--windows: 0; needs 1 or more"),
+        (["--background", "1"], "--background: 1 is less than the minimum of 2"),
+        (["--windows", "0"], "--windows: 0 is less than the minimum of 1"),
         (["--background-recordings", "z.h5"], "mouse z did not train this decoder"),
         (["--background-recordings", "a.h5"], "images of 32 x 32 px, but a background of 8 x 8 px"),
         (["--recordings", "a.h5"], "test-a: a mouse has two roles"),
@@ -182,19 +175,13 @@ def test_what_does_not_fit_gets_one_line(tmp_path, monkeypatch, capsys, change, 
     assert not (tmp_path / "m.h5").exists()
 
 
-def test_the_bar_of_sizes_begins_at_0():
-    values = np.random.default_rng(0).normal(size=(3, 4, 4))
-    maps = {"mean_abs": np.abs(values), "signed": values, "in_run": values, "in_rest": values}
-    counts = {"n_windows": 4, "n_run": 2, "n_background": 4}
-    found = pixel_shap.PixelMap(
-        **{"decoder": "cnn", "allocation": "a", "test_mouse": "mouseA", "session": "s"},
-        **{**maps, **counts, "frame": np.arange(-1, 2), "image": np.ones((4, 4))},
-        **{"frame_rate": 20.0, "output": "probability", "background_from": "train"},
-        **{"base": 0.5, "completeness_error": 0.0},
-    )
-    bars = {a.get_ylabel().split(",")[0]: a.get_ylim() for a in pixel_figure.draw(found).axes}
+def test_the_bar_of_sizes_begins_at_0(tmp_path):
+    settings = settings_of(windows=4, background=4)
+    found, pixels = pixel_shap.pixel_shap(planted(), [session(tmp_path)], [], settings, decoder="x")
+    figure = pixel_figure.draw([found], pixels)
+    bars = {a.get_ylabel().split(",")[0]: a.get_ylim() for a in figure.axes}
     low, high = bars["Mean |SHAP|"]
     assert low == 0 < high
     low, high = bars["SHAP"]
     assert low == -high
-    assert "windows of mouseA (50%" in pixel_figure.caption(found)
+    assert "windows of mouse d (50% of them run)" in pixel_figure.caption([found], pixels)

@@ -69,7 +69,7 @@ def test_module_imported_inside_a_function_counts(package):
     with open(package / "decoders/linear.py", "a") as file:
         file.write("\nX = 1\n")
     users = {"fit_linear", "pass_pixels", "pass_signals", "keep_fitted", "tune", "hold_out"}
-    applied = {"adapt", "cutout", "cutout_check", "live", "shap_pixels", "shift"}
+    applied = {"adapt", "cutout", "cutout_check", "live", "pixels_check", "shap_pixels", "shift"}
     assert changed(before) == users | applied
 
 

@@ -96,6 +96,7 @@ def test_what_is_made_of_others_names_them(name, settings, members):
     [
         ({"decoder": "a"}, "importance_shap", {"roi_rnn"}),
         ({"decoder": "a", "masks": "squares"}, "importance_cutout", {"linear", "cnn", "cnn_rnn"}),
+        ({"decoder": "a", "areas": "squares"}, "importance_pixels", {"cnn", "cnn_rnn"}),
     ],
 )
 def test_each_family_of_maps_says_which_lines_and_decoders_it_has(line, family, explained):
@@ -132,7 +133,7 @@ def test_a_family_of_maps_is_told_by_its_schema_alone(with_gradients):
     assert importance.kind_of(line) == "importance_gradients"
     assert importance.kind_of({"decoder": "c"}) == "importance_shap"
     importance.check("importance.x", line, {"c": "cnn", "l": "linear"})
-    refused = r"importance\.x\.decoder: no network of images 'l'; known: c$"
+    refused = r"importance\.x\.decoder: no network of images 'l'; known: c; a map of 'l' has masks$"
     with pytest.raises(UserError, match=refused):
         importance.check("importance.x", line | {"decoder": "l"}, {"c": "cnn", "l": "linear"})
     words = importance_words.importance(line)

@@ -272,6 +272,31 @@ def test_average_and_losses_read_what_their_decoders_wrote(lab):
     assert list(given.find_figures(config, paths).values()) == list(map(Path, paths))
 
 
+def test_a_map_of_pixels_is_made_and_checked_in_each_allocation(lab):
+    config = STUDY | {"decoders": {"cnn": {}, "frozen": GRU}}
+    config |= {"importance": {"seen": {"decoder": "frozen", "areas": "areas.json"}}}
+    add_files(lab, config)
+    (lab / "areas.json").touch()
+    jobs, lines = plan(lab, config=config)
+    assert (jobs["shap_pixels"], jobs["pixels_check"], jobs["shap_summary"]) == (5, 5, 1)
+    assert not {"shap", "shap_check", "cutout", "cutout_check"} & {*jobs}
+    check_commands(lines, jobs)
+    name = "train-b+c+d.valid-a.test-e"
+    made, checked = (
+        next(line for line in lines if line.startswith(f"mesodecode {verb} ") and name in line)
+        for verb in ("shap-pixels", "pixels-check")
+    )
+    for line in (made, checked):
+        assert (
+            f"--weights results/lab/models/frozen/{name}.pt --cnn results/lab/models/cnn/" in line
+        )
+        assert "--recordings results/lab/recordings/e.txt --background-recordings " in line
+        assert "--areas areas.json " in line
+        assert " --windows 20 " in line and " --background 20 " in line
+    summary = next(line for line in lines if line.startswith("mesodecode shap-summary"))
+    assert "--rois" not in summary
+
+
 def test_no_training_has_a_word_of_another_mouse_and_no_choice_one_of_the_test_mouse(lab):
     """Whatever the labels of a test mouse are, no weight and no choice can follow them."""
     decoders = {

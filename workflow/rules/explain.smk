@@ -1,9 +1,9 @@
 """What decoders look at, and whether the maps are right.
 
-REQUIRED INPUTS: recordings/{mouse}.txt, for SHAP with ROI signals; models/{decoder}/{allocation}.pt
+REQUIRED INPUTS: recordings/{mouse}.txt, for SHAP by ROI with their signals; models/{decoder}/{allocation}.pt
     (.npz of the linear baseline); of a simulated cohort also simulated/{session}_truth.h5
 OUTPUTS: of the decoder explained, of its null decoder and of its seeds
-    importance/{importance}/{decoder}/{allocation}.h5 of SHAP,
+    importance/{importance}/{decoder}/{allocation}.h5 of SHAP, by ROI or by area and pixel,
     importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
     importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained, and
     importance/{importance}/maps.txt, a list of its maps;
@@ -17,7 +17,7 @@ OUTPUTS: of the decoder explained, of its null decoder and of its seeds
 include: "functions/explain.smk"
 
 
-from mesodecode.study import importance
+from mesodecode.study import importance, variants
 
 IMPORTANCE = STUDY.config["importance"]
 # Decoders that have maps: those explained, and those whose maps these are compared with.
@@ -33,6 +33,11 @@ CUTOUTS = [
     if importance.kind_of(line) == "importance_cutout"
 ]
 SHAPS = [name for name in IMPORTANCE if name not in CUTOUTS]
+# SHAP of ROI signals; the others are of pixels
+OF_ROIS = [
+    name for name in SHAPS if importance.kind_of(IMPORTANCE[name]) == "importance_shap"
+]
+OF_PIXELS = [name for name in SHAPS if name not in OF_ROIS]
 # cut-outs of each image of the window alone
 TIMED = [name for name in CUTOUTS if IMPORTANCE[name]["times"]]
 # analyses in which each side is compared with the other
@@ -74,7 +79,7 @@ rule shap:
     benchmark:
         RESULTS / "benchmarks/shap/{importance}/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        importance="|".join(SHAPS) or "no importance",
+        importance="|".join(OF_ROIS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
     conda:
         "../../envs/mesodecode.yaml"
@@ -95,6 +100,41 @@ rule shap:
         "mesodecode shap --weights {input.weights} --recordings {input.test} "
         "{params.background} --decoder {wildcards.decoder} {params.settings} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+
+rule shap_pixels:
+    input:
+        unpack(pixel_inputs),
+    output:
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.h5",
+    log:
+        RESULTS / "logs/shap_pixels/{importance}/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/shap_pixels/{importance}/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        importance="|".join(OF_PIXELS) or "no importance",
+        decoder="|".join(MAPPED) or "no decoder",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=grows(5000),  # 1.7 GB with EfficientNet-B0 on 11 images of 128 px
+        runtime=pixel_minutes(10, lambda line: 1),
+        gpu=gpu_of_network,
+        device=STUDY.config["device"],
+    params:
+        cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
+        background=lambda wildcards, input: flag_if(
+            "--background-recordings", input.background
+        ),
+        settings=importance_flags,
+        code=code_version("shap_pixels"),
+    message:
+        "Explaining {wildcards.decoder} on {wildcards.allocation}, pixel by pixel"
+    shell:
+        "mesodecode shap-pixels --weights {input.weights} {params.cnn} "
+        "--recordings {input.recordings} {params.background} --decoder {wildcards.decoder} "
+        "{params.settings} --device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 
 rule shap_summary:
@@ -321,7 +361,7 @@ rule shap_check:
     benchmark:
         RESULTS / "benchmarks/shap_check/{importance}/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        importance="|".join(SHAPS) or "no importance",
+        importance="|".join(OF_ROIS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
     conda:
         "../../envs/mesodecode.yaml"
@@ -343,6 +383,49 @@ rule shap_check:
     shell:
         "mesodecode shap-check --weights {input.weights} --recordings {input.test} "
         "{params.background} --maps {input.maps} {params.truth} {params.settings} {params.checks} "
+        "--device {resources.device} --threads {threads} --out {output} 2> {log}"
+
+
+rule pixels_check:
+    input:
+        unpack(pixel_inputs),
+        maps=RESULTS / "importance/{importance}/maps.txt",
+        truth=truth_of_test,
+    output:
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
+    log:
+        RESULTS / "logs/pixels_check/{importance}/{decoder}/{allocation}.log",
+    benchmark:
+        RESULTS / "benchmarks/pixels_check/{importance}/{decoder}/{allocation}.tsv"
+    wildcard_constraints:
+        importance="|".join(OF_PIXELS) or "no importance",
+        decoder="|".join(MAPPED) or "no decoder",
+    conda:
+        "../../envs/mesodecode.yaml"
+    threads: STUDY.config["threads"]
+    resources:
+        mem_mb=grows(8000),  # as cutout
+        runtime=pixel_minutes(
+            60,  # areas removed, as of cutout_check
+            lambda line: 2 + line["checks"]["noise_draws"],
+        ),
+        gpu=gpu_of_network,
+        device=STUDY.config["device"],
+    params:
+        cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
+        background=lambda wildcards, input: flag_if(
+            "--background-recordings", input.background
+        ),
+        truth=lambda wildcards, input: flag_if("--truth", input.truth),
+        settings=importance_flags,
+        checks=check_flags,
+        code=code_version("pixels_check"),
+    message:
+        "Checking the map of pixels of {wildcards.decoder} on {wildcards.allocation}"
+    shell:
+        "mesodecode pixels-check --weights {input.weights} {params.cnn} "
+        "--recordings {input.recordings} {params.background} --maps {input.maps} {params.truth} "
+        "{params.settings} {params.checks} "
         "--device {resources.device} --threads {threads} --out {output} 2> {log}"
 
 

@@ -30,7 +30,7 @@ from mesodecode.decoders.inputs import (
 )
 from mesodecode.decoders.linear import LinearWeights
 from mesodecode.decoders.linear_networks import Pixels, of_windows
-from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder
+from mesodecode.decoders.networks import CNNRNNDecoder, last_layer
 from mesodecode.decoders.past import AdaptedImages
 from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.weights import load_trained
@@ -237,13 +237,6 @@ def _fitted(path: Path, device: torch.device | str) -> Loaded:
     network, settings = of_windows(fitted.model, target).to(device).eval(), fitted.settings
     decoder = SignalDecoder(network, settings, device)
     return Loaded(decoder, "roi_classical", settings | {"input": "rois"} | in_unit, *mice)
-
-
-def last_layer(network: nn.Module) -> nn.Linear:
-    """Return the layer that gives the logit."""
-    if isinstance(network, CNNDecoder):
-        return network.net.get_classifier()
-    return (network.rnn if isinstance(network, CNNRNNDecoder) else network).head
 
 
 @contextmanager

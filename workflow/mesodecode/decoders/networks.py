@@ -235,6 +235,13 @@ class CNNRNNDecoder(nn.Module):
         return self.rnn(self.cnn.features(images)[windows])
 
 
+def last_layer(network: nn.Module) -> nn.Linear:
+    """Return the layer that gives the logit."""
+    if isinstance(network, CNNDecoder):
+        return network.net.get_classifier()
+    return (network.rnn if isinstance(network, CNNRNNDecoder) else network).head
+
+
 def copied(network: nn.Module) -> nn.Module:
     """Return a copy of a network, on its device, that computes as fast.
 

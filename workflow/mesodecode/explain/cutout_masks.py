@@ -211,10 +211,13 @@ def make_masks(masks: str, height: int, width: int, **options: float) -> CutoutM
     return MAKERS[masks](height, width, **options)
 
 
-def masks_of(settings: Mapping[str, Any], recording: Recording) -> CutoutMasks:
-    """Return the masks that settings of importance/cutout.yaml ask for, for a session."""
-    importance.check_masks("--", settings)
-    kind, (height, width) = settings["masks"], recording.shape[1:]
+def masks_of(settings: Mapping[str, Any], recording: Recording, key: str = "masks") -> CutoutMasks:
+    """Return the masks that settings ask for by `key`, for a session.
+
+    Settings are those of importance/cutout.yaml, or of importance/pixels.yaml: "areas".
+    """
+    importance.check_masks("--", settings, key)
+    kind, (height, width) = settings[key], recording.shape[1:]
     if kind in importance.MASKS:
         given = {key: settings[key] for key in ("size", "stride") if settings[key] is not None}
         return make_masks(kind, height, width, **given)

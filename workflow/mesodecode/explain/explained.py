@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mesodecode.decoders.networks import last_layer
 from mesodecode.study.targets import RUN, Target
 
 
@@ -50,7 +51,8 @@ def network_of(network: nn.Module, target: Target) -> nn.Module:
         return network
     network = copy.deepcopy(network)
     with torch.no_grad():
-        for part in (network.head.weight, network.head.bias):
+        head = last_layer(network)
+        for part in (head.weight, head.bias):
             part -= part.mean(0, keepdim=True)
     return network
 

@@ -79,7 +79,7 @@ def check_shap(
     are the others. Of states how far outputs move is a mean over them.
     """
     allocation = trained.allocate(mice_of(recordings))
-    rng, target = _generator(settings["seed"], allocation.id), Target.of_settings(trained.settings)
+    rng, target = generator(settings["seed"], allocation.id), Target.of_settings(trained.settings)
     model = trained.build(device)
     untrained = trained.with_state(randomised(model, int(rng.integers(2**31))).state_dict())
     sizes = {key: min(settings[key], limit) for key in ("windows", "background")}
@@ -89,7 +89,7 @@ def check_shap(
         return shap_map(network, recordings, background_recordings, options, noise=noise, **about)
 
     random_map = made(untrained)
-    luck = _generator(settings["seed"], f"noise of {allocation.id}")
+    luck = generator(settings["seed"], f"noise of {allocation.id}")
     noises = [None, *[luck] * noise_draws] if noise_draws else []
     noisy = [made(trained, noise).mean_abs.sum(axis=0) for noise in noises]
     source, rois = windows_as_trained(trained, recordings, device)
@@ -98,8 +98,8 @@ def check_shap(
     windows = Rois(model, source.batch(at), source.labels[at], few, target)
     numbers = [rois[column] for column in windows.columns]
     units = tuple(map(str, numbers))
-    orders = _orders(maps, allocation.test, units, draws, rng)
-    others = [one for one in signed if _of_others(one.test_mouse, allocation.test)]
+    orders = orders_of(maps, allocation.test, units, draws, rng)
+    others = [one for one in signed if of_others(one.test_mouse, allocation.test)]
     says = [_says(theirs, rois, windows.columns, draws, rng) for theirs in by_output(others)]
     found = deletion.curves(windows, orders, says if others else ())
     return checked(
@@ -121,7 +121,7 @@ def check_shap(
     )
 
 
-def _of_others(tested: str, mice: Sequence[str]) -> bool:
+def of_others(tested: str, mice: Sequence[str]) -> bool:
     """Tell whether a map is of none of some mice; `tested`: its own, joined."""
     return set(mice).isdisjoint(split_ids(tested))
 
@@ -171,27 +171,21 @@ def check_cutout(
     the map.
     Raises UserError if no session has both states, or two values.
     """
-    rng, target = _generator(seed, allocation.id), target or Target()
+    rng, target = generator(seed, allocation.id), target or Target()
     networks = decoder, randomised(decoder, int(rng.integers(2**31)))
-    orders = _orders(maps, allocation.test, masks[0].names, draws, rng)
-    says = _said(signed or {}, allocation.test, masks[0], target, draws, rng)
-    luck = _generator(seed, f"noise of {allocation.id}")
+    orders = orders_of(maps, allocation.test, masks[0].names, draws, rng)
+    says = said_by_masks(signed or {}, allocation.test, masks[0], target, draws, rng)
+    luck = generator(seed, f"noise of {allocation.id}")
     seeds = [None, *luck.integers(2**31, size=noise_draws).tolist()] if noise_draws else []
     wanted = limit / len(recordings)
     options = {key: settings[key] for key in ("fill", "blur_sigma")}
     options |= {"half_window": half_window, "device": device}
     about = options, seeds, orders, says, target
+    used = frames_of_check(recordings, half_window, settings, wanted, target)
     found = [
-        _check_session(networks, recording, areas, frames, wanted, *about)
-        for recording, areas in zip(recordings, masks, strict=True)
-        if (frames := _frames(recording, half_window, settings, wanted)) is not None
+        _check_session(networks, recordings[i], masks[i], frames, wanted, *about)
+        for i, frames in used.items()
     ]
-    if not found:
-        raise UserError(
-            f"{', '.join(str(r.path) for r in recordings)}: no session has "
-            f"{'both run and rest' if target == Target() else f'two values of {target.name}'}, so "
-            f"there is no {target.kind.axis} to check a map by"
-        )
     scores, noisy, removed = zip(*found, strict=True)
     curves = deletion.mean(removed)
     return checked(
@@ -233,15 +227,28 @@ def _check_session(
     noisy = [
         cutout_session(decoder, recording, masks, noise_seed=one, **how)["score"] for one in seeds
     ]
+    areas = areas_of_session(decoder, recording, masks, frames, wanted, options, target)
+    return scores.to_numpy(), noisy, deletion.curves(areas, orders, says)
+
+
+def areas_of_session(
+    decoder: Decoder,
+    recording: Recording,
+    masks: CutoutMasks,
+    frames: Mapping[str, int],
+    wanted: float,
+    options: Mapping[str, Any],
+    target: Target,
+) -> Areas:
+    """Return what is removed from a session; `frames` as of `frames_of_check`, about `wanted`."""
     session = Masked(decoder, recording, outputs=target.outputs, **options)
     half = session.half_window
     at, n = frames_used(recording, half, **frames)
     few, _ = frames_used(recording, half, math.ceil(n / math.ceil(wanted / FEW)), 2 * half + 1)
-    areas = Areas(session, masks, recording.labels, at, few, target)
-    return scores.to_numpy(), noisy, deletion.curves(areas, orders, says)
+    return Areas(session, masks, recording.labels, at, few, target)
 
 
-def _said(
+def said_by_masks(
     signed: Mapping[str, pd.DataFrame],
     test_mice: Sequence[str],
     masks: CutoutMasks,
@@ -284,12 +291,12 @@ def randomised(network: Network, seed: int) -> Network:
     return drawn
 
 
-def _generator(seed: int, allocation: str) -> np.random.Generator:
+def generator(seed: int, allocation: str) -> np.random.Generator:
     """Return a stream of an allocation's own: luck then evens out over allocations."""
     return np.random.default_rng([seed, *allocation.encode()])
 
 
-def _orders(
+def orders_of(
     maps: pd.DataFrame | None,
     test_mice: Sequence[str],
     units: Sequence[str],
@@ -318,7 +325,29 @@ def _orders(
 
 def _other_maps(maps: pd.DataFrame, test_mice: Sequence[str]) -> pd.DataFrame:
     tested = maps.index.get_level_values("test_mouse")
-    return maps[[_of_others(mice, test_mice) for mice in tested]]
+    return maps[[of_others(mice, test_mice) for mice in tested]]
+
+
+def frames_of_check(
+    recordings: Sequence[Recording],
+    half_window: int | None,
+    settings: Mapping[str, Any],
+    wanted: float,
+    target: Target,
+) -> dict[int, dict[str, int]]:
+    """Return frame_step and run_length for about `wanted` frames, by number of a recording.
+
+    Of recordings with both states. Raises UserError if there is none.
+    """
+    found = {i: _frames(one, half_window, settings, wanted) for i, one in enumerate(recordings)}
+    used = {i: frames for i, frames in found.items() if frames is not None}
+    if not used:
+        raise UserError(
+            f"{', '.join(str(r.path) for r in recordings)}: no session has "
+            f"{'both run and rest' if target == Target() else f'two values of {target.name}'}, so "
+            f"there is no {target.kind.axis} to check a map by"
+        )
+    return used
 
 
 def _frames(

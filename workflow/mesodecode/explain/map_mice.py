@@ -30,11 +30,11 @@ def over_mice(scores: pd.DataFrame, null: pd.DataFrame | None = None) -> pd.Data
     (Student's t over mice: `mouse_tests.mean_interval`; of each unit by itself). What is tested is
     the difference to what stands in `against`: the maps of the same allocations of the decoder
     trained on permuted labels, where `null` has them; else 0 for masks, whose score is an AUC lost;
-    nothing ("") for ROIs, whose mean |SHAP| is above 0 whatever they say. Its mean over mice and
-    interval, t and p_max_t over all units together (`mouse_tests.max_t`), and p_smallest, which so
-    few mice allow. NaN where there is one mouse or nothing to test against; n_mice is 0, and every
-    interval NaN, where allocations have several test mice ("a+b"): their maps are of no one mouse.
-    Raises UserError if `null` lacks an allocation or unit.
+    nothing ("") for ROIs and areas, whose mean |SHAP| is above 0 whatever they say. Its mean over
+    mice and interval, t and p_max_t over all units together (`mouse_tests.max_t`), and p_smallest,
+    which so few mice allow. NaN where there is one mouse or nothing to test against; n_mice is 0,
+    and every interval NaN, where allocations have several test mice ("a+b"): their maps are of no
+    one mouse. Raises UserError if `null` lacks an allocation or unit.
     """
     means, differences = mouse_means(scores), tested(scores, null)
     mice = 0 if any("+" in mouse for mouse in means.index) else len(means)

@@ -57,17 +57,17 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, score: str = "AUC") -> Figure
         axes.tick_params(axis="x", length=0)
         axes.set_xlabel(kind if kind == "ROI" else kind.capitalize())
         less = "\nless that with permuted labels" if table["against"].iloc[0] == PERMUTED else ""
-        quantity = {"ROI": "Mean |SHAP|,\nsummed over frames", "mask": f"{score} lost when hidden"}
-        axes.set_ylabel(f"{quantity[kind]}{less}")
+        quantity = "Mean |SHAP|,\nsummed over frames"
+        axes.set_ylabel(f"{f'{score} lost when hidden' if kind == 'mask' else quantity}{less}")
     return figure
 
 
 def caption(table: pd.DataFrame, decoder: str, kind: str, words: str, score: str = "AUC") -> str:
     """Return the figure's caption, in plain text; `words` as of `map_mice.in_words`."""
     first = table.iloc[0]
-    what = {"ROI": "ROI's mean |SHAP|, summed over the window", "mask": f"mask's loss of {score}"}[
-        kind
-    ]
+    what = f"{kind}'s mean |SHAP|, summed over the window"
+    if kind == "mask":
+        what = f"mask's loss of {score}"
     less = ", less that of the decoder of permuted labels" if first["against"] == PERMUTED else ""
     stars = ""
     if first["p_smallest"] < LEVEL:

@@ -15,7 +15,7 @@ import pandas as pd
 from mesodecode.base.files import UserError
 from mesodecode.explain import map_measures, steady_verdicts, timed_verdicts
 from mesodecode.explain.check_files import MapCheck
-from mesodecode.explain.shap_files import Map, by_output
+from mesodecode.explain.shap_files import Map, by_output, units_of
 from mesodecode.explain.verdict_rows import Row, not_made, verdict
 from mesodecode.study.targets import RUN, Target
 
@@ -33,10 +33,10 @@ FEWEST = 5  # units whose rank correlation says something
 class Evidence:
     """All that the checks of a map need, of A allocations and the U units that all of them read.
 
-    kind ("ROI" or "mask"); real, randomised and planted (A, U); null (A, U), of the decoder trained
-    on permuted labels, or None; seeds, (A, U) of each further seed; mice (A,), the test mice;
-    share (S,), auc (A, S) and auc_random (A, K, S) of the deletion curves, with S = 0 where none
-    were made; auc_intact (A,). Of maps with frames, else with F = 0 and S = 0: size and signed
+    kind ("ROI", "area" or "mask"); real, randomised and planted (A, U); null (A, U), of the decoder
+    trained on permuted labels, or None; seeds, (A, U) of each further seed; mice (A,), the test
+    mice; share (S,), auc (A, S) and auc_random (A, K, S) of the deletion curves, with S = 0 where
+    none were made; auc_intact (A,). Of maps with frames, else with F = 0 and S = 0: size and signed
     (A, F, U), mean |SHAP| and with its sign; moved, apart (A, S), moved_random, apart_random
     (A, K, S), planted_times (A, F, U) and planted_signs (A, U), as of `MapCheck`. noisy
     (A, 1 + D, U), maps without and with noise, empty where they were not made. target: what is
@@ -163,7 +163,7 @@ def _cells(
     whole = {one.allocation: one for one in timed}
     _complete(allocations, whole, "maps")
     each = [whole[allocation] for allocation in allocations]
-    tables = [pd.DataFrame(getattr(one, name), columns=map(str, one.roi)) for one in each]
+    tables = [pd.DataFrame(getattr(one, name), columns=units_of(one)) for one in each]
     return np.array([table[units].to_numpy() for table in tables])
 
 

@@ -17,9 +17,9 @@ def read(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Return the scores of units (columns, as text) in allocations (index allocation, test_mouse).
 
     Of files of `mesodecode shap` (.h5): mean |SHAP| summed over the window, by ROI number; of
-    `mesodecode cutout` (.tsv): the mean over sessions of AUC(intact) - AUC(masked), by mask. The
-    columns' name is the kind of unit, "ROI" or "mask". A path that ends in .txt is a list of such
-    files, one a line.
+    `mesodecode shap-pixels` (.h5) the same by area; of `mesodecode cutout` (.tsv): the mean over
+    sessions of AUC(intact) - AUC(masked), by mask. The columns' name is the kind of unit, "ROI",
+    "area" or "mask". A path that ends in .txt is a list of such files, one a line.
     Raises UserError if a list is empty, or a unit lacks a score in one of the allocations.
     """
     return read_whole(paths)[0]
@@ -82,7 +82,7 @@ def listed(paths: Sequence[str | Path]) -> list[Path]:
 
 def of_shap(maps: Sequence[shap_files.Map]) -> pd.DataFrame:
     """Return the scores of maps of SHAP, in their order, as `read` does of their files."""
-    rows = [pd.Series(one.mean_abs.sum(axis=0), [str(roi) for roi in one.roi]) for one in maps]
+    rows = [pd.Series(one.mean_abs.sum(axis=0), shap_files.units_of(one)) for one in maps]
     about = [(one.allocation, one.test_mouse) for one in maps]
     index = pd.MultiIndex.from_tuples(about, names=["allocation", "test_mouse"])
-    return pd.DataFrame(rows).set_index(index).rename_axis(columns="ROI")
+    return pd.DataFrame(rows).set_index(index).rename_axis(columns=shap_files.kind_of_unit(maps[0]))

@@ -1,4 +1,7 @@
-"""Maps of SHAP as they are kept: of run and rest one, of other targets one of each output."""
+"""Maps of SHAP as they are kept: of run and rest one, of other targets one of each output.
+
+What has a value is an ROI, or of decoders of images an area, whose file holds `Pixels` too.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base import records
+from mesodecode.base.files import UserError
 from mesodecode.study.targets import RUN, Target
 
 VALUES = ("mean_abs", "signed", "in_run", "in_rest")  # of a map, each (frames, ROIs)
+OF_PIXELS = "deep, of pixels"  # `method` of maps of areas of images
 
 
 @dataclass(frozen=True)
@@ -130,3 +135,56 @@ def read(path: str | Path) -> Map:
     """Read a map. Raises UserError if the file is none."""
     with records.reading(path, "a file of `mesodecode shap`", "shap") as file:
         return records.take(file, TargetMap if "target_name" in file.attrs else ShapMap)
+
+
+def kind_of_unit(one: Map) -> str:
+    """Return what a map has values of, "ROI" or "area"."""
+    return "area" if one.method == OF_PIXELS else "ROI"
+
+
+def units_of(one: Map) -> list[str]:
+    """Return the names of a map's units, as all tables of maps know them: ROIs by their number."""
+    return list(one.names) if one.method == OF_PIXELS else [str(roi) for roi in one.roi]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What a map of a decoder of images holds of single pixels, beside that of areas.
+
+    pixel_abs (frames, H, W), mean |SHAP|, of states the mean over them; pixel_signed (K, frames, H,
+    W), as `signed` of each of K outputs; image (H, W), the mean image of `session`, the first one.
+    """
+
+    pixel_abs: np.ndarray
+    pixel_signed: np.ndarray
+    image: np.ndarray
+    session: str
+
+
+def write_pixels(path: str | Path, found: Map, pixels: Pixels) -> None:
+    """Write a map of areas and that of pixels to `path` (HDF5), whole or not at all."""
+    with records.creating(path) as file:
+        records.put(file, found)
+        records.put(file, pixels, single=True)
+
+
+def read_pixels(path: str | Path) -> Pixels:
+    """Read what `write_pixels` wrote of pixels. Raises UserError if the file is none."""
+    return records.read(path, Pixels, "shap-pixels")
+
+
+def mean_pixels(each: Sequence[Pixels]) -> Pixels:
+    """Return the mean over allocations, on the image of the first; UserError if sizes differ."""
+    first = each[0]
+    for other in each:
+        if other.pixel_signed.shape != first.pixel_signed.shape:
+            raise UserError(
+                f"maps of pixels of sessions {first.session} and {other.session}: of other frames "
+                "or image sizes; summarise maps of one analysis"
+            )
+    return Pixels(
+        np.mean([one.pixel_abs for one in each], axis=0),
+        np.mean([one.pixel_signed for one in each], axis=0),
+        first.image,
+        first.session,
+    )

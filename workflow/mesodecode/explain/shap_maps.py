@@ -114,7 +114,7 @@ def shap_map(
         "n_background": len(background),
         "background_from": "train" if background_recordings else "test",
     }
-    return _map_of(made, target, about)
+    return map_of(made, target, about)
 
 
 def check_background(allocation: Allocation, recordings: Sequence[Recording]) -> None:
@@ -127,7 +127,7 @@ def check_background(allocation: Allocation, recordings: Sequence[Recording]) ->
         )
 
 
-def _map_of(made: Sequence[Sums], target: Target, about: Mapping[str, Any]) -> Map:
+def map_of(made: Sequence[Sums], target: Target, about: Mapping[str, Any]) -> Map:
     """Return the map of what was made of each output; `about`: the rest of it."""
     error = max(one.error for one in made)
     if target == RUN:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cortex import COLOURS, Cortex, paint
 from mesodecode.explain.explained import told
-from mesodecode.explain.shap_files import Map, by_output
+from mesodecode.explain.shap_files import Map, by_output, kind_of_unit
 from mesodecode.explain.shap_maps import common_rate, mean_of
 from mesodecode.study.targets import RUN, Target
 
@@ -81,9 +81,11 @@ def _speaks(target: Target) -> str:
 
 
 def _rois(axes: Axes, about: Map, signed: np.ndarray, rate: float, norm: Normalize) -> None:
-    names = about.names or [str(roi) for roi in about.roi]
+    names, kind = about.names or [str(roi) for roi in about.roi], kind_of_unit(about)
+    if kind == "area":
+        names = [name.split(" ", 1)[-1] for name in names]  # masks without their kind
     heat(axes, names, about.frame, signed, rate, norm)
-    axes.set_xlabel("ROI" if about.names else "ROI number")
+    axes.set_xlabel(kind.capitalize() if kind == "area" else "ROI" if about.names else "ROI number")
     bar(axes, norm, "right", f"SHAP a frame\n{_speaks(about.target)}")
 
 
@@ -143,18 +145,19 @@ def caption(maps: Sequence[Map], session: str | None) -> str:
     """Return the figure's caption, in plain text; the image is that of `session`, if there is."""
     first, target = maps[0], maps[0].target
     one, other = target.kind.speaks
+    signal = "an ROI's signal" if kind_of_unit(first) == "ROI" else "an area's mean brightness"
     side, what = "", "Which way" if target.kind.name == "regression" else "Which state"
     if target == RUN:
         runs = sum(one.n_run for one in maps) / sum(one.n_windows for one in maps)
         side = f" ({runs:.0%} of them run)"
     about = (
         f"{what} the activity of an area speaks for, as {first.decoder} reads it: SHAP values "
-        f"of the {told(target, first.output)} where an ROI's signal is above its mean over the "
+        f"of the {told(target, first.output)} where {signal} is above its mean over the "
         f"background, and with the other sign where it is below; mean over windows{side} and "
         f"allocations (n = {len(maps)}). Red: more activity speaks for {one}, blue: for {other}, "
         "white: neither, or now one and now the other. "
     )
-    heat = "by ROI and time of the window; dashed: the decoded frame."
+    heat = f"by {kind_of_unit(first)} and time of the window; dashed: the decoded frame."
     if target.states:
         where = f"on the mean image of session {session}, summed over the window, and "
         return f"{about}A row a state: {where if session else ''}{heat}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rows(evidence: Evidence) -> list[Row]:
-    """Return the rows of a map; of what is planted in ROIs with frames, where something is."""
+    """Return the rows of a map; of what is planted in units with frames, where something is."""
     found = [_moved(evidence), _apart(evidence)]
     if evidence.true_times is not None and evidence.size.size:
         found.append(_times(evidence, evidence.true_times))
@@ -81,22 +81,22 @@ def _unit(e: Evidence) -> str:
 def _times(e: Evidence, truth: np.ndarray) -> Row:
     size = e.size.mean(axis=0)
     planted = (truth == 1).any(axis=0)
-    profile = size[:, planted].sum(axis=1)  # of all planted ROIs together
+    profile = size[:, planted].sum(axis=1)  # of all planted units together
     alike = size.sum(axis=0) * (profile / max(profile.sum(), np.finfo(float).tiny))[:, None]
     found, together = (
         map_measures.planted_truth(one.ravel(), truth.ravel()) for one in (size, alike)
     )
     passed = found.mass > together.mass
     numbers = (
-        f"relevance mass {found.mass:.3f} over ROIs and frames, {together.mass:.3f} were all at "
-        f"the same times, {found.chance:.3f} by chance; relevance rank {found.rank:.2f}, average "
-        f"precision {found.average_precision:.2f}"
+        f"relevance mass {found.mass:.3f} over {_unit(e)}s and frames, {together.mass:.3f} were "
+        f"all at the same times, {found.chance:.3f} by chance; relevance rank {found.rank:.2f}, "
+        f"average precision {found.average_precision:.2f}"
     )
-    words = f"Planted ROIs that lead count earlier than those that lag: {numbers}."
+    words = f"Planted {_unit(e)}s that lead count earlier than those that lag: {numbers}."
     if not passed:
         words = (
-            f"Planted ROIs that lead count no earlier than those that lag: {numbers}. Read where "
-            "the map is large, not when."
+            f"Planted {_unit(e)}s that lead count no earlier than those that lag: {numbers}. Read "
+            "where the map is large, not when."
         )
     return "planted times", verdict(passed), found.mass, together.mass, words
 
@@ -108,13 +108,13 @@ def _signs(e: Evidence, truth: np.ndarray) -> Row:
     wrong = [unit for unit, ok in zip(np.array(e.units)[planted], right, strict=True) if not ok]
     one, other = e.target.kind.speaks
     words = (
-        f"The sign of all {len(right)} planted ROIs is right: more activity of "
+        f"The sign of all {len(right)} planted {_unit(e)}s is right: more activity of "
         f"{int((truth == 1).sum())} speaks for {one}, of {int((truth == -1).sum())} for {other}."
     )
     if wrong:
         words = (
-            f"The sign of planted ROI {', '.join(wrong)} is wrong ({right.sum()} of {len(right)} "
-            "right): the decoder reads it against the others, or the map does not say which state "
-            "it speaks for."
+            f"The sign of planted {_unit(e)} {', '.join(wrong)} is wrong ({right.sum()} of "
+            f"{len(right)} right): the decoder reads it against the others, or the map does not "
+            "say which state it speaks for."
         )
     return "planted signs", verdict(not wrong), float(right.mean()), 1.0, words

@@ -14,6 +14,11 @@ from mesodecode.report.decoder_words import listed, options
 from mesodecode.study import importance as families
 from mesodecode.study import schema, targets
 
+DEEP = (
+    "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products within "
+    "recurrent units [@chen2022]"
+)
+
 
 def importance(settings: Mapping[str, Any], target: str = "run") -> str:
     """Return the words for an importance analysis: attributions, or areas hidden."""
@@ -46,13 +51,33 @@ def _cutout(settings: Mapping[str, Any], target: str) -> str:
 
 
 def _shap(settings: Mapping[str, Any], target: str) -> str:
-    kind = targets.kind_named(target)
     method = {
-        "deep": "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products "
-        "within recurrent units [@chen2022]",
+        "deep": DEEP,
         "gradient": "expected gradients [@erion2021]",
         "integrated": "integrated gradients [@sundararajan2017], averaged over the background",
     }[settings["method"]]
+    return _attributed(settings, target, f"its inputs by {method}", "ROIs removed", "a signal") + (
+        options("importance_shap", settings)
+    )
+
+
+def _pixels(settings: Mapping[str, Any], target: str) -> str:
+    areas = {key: settings.get(key) for key in ("areas", "size", "stride")}
+    given = listed({key: item for key, item in areas.items() if item is not None})
+    return (
+        _attributed(
+            *(settings, target, f"the pixels of its frames by {DEEP}"),
+            *("areas hidden", "a pixel, or the mean of an area,"),
+        )
+        + f" The value of an area is the sum of those of its pixels ({given})."
+    )
+
+
+def _attributed(
+    settings: Mapping[str, Any], target: str, to: str, removed: str, signal: str
+) -> str:
+    """Return what is said of all maps of values by window and background."""
+    kind = targets.kind_named(target)
     mice = {"train": "training mice", "test": "test mouse"}[settings["background_from"]]
     explained = {
         "": f"The {settings['output']}",
@@ -61,18 +86,21 @@ def _shap(settings: Mapping[str, Any], target: str) -> str:
     }[kind.explained]
     mean = ", of states also their mean over all," if kind.name == "states" else ""
     return (
-        f"{explained} of {settings['decoder']} was attributed to its inputs by {method}; maps "
-        "were checked by what ROIs removed at once, one by one and by sign take from the decoder "
-        f"[@jang2025]. Explained were up to {settings['windows']:,} windows of each test mouse, "
-        f"evenly spaced, against a background of up to {settings['background']:,} windows of the "
-        f"{mice}, drawn at random (seed {settings['seed']}). Shown is the mean absolute "
-        f"value{mean}; with signs, the mean of values where a signal is above its mean over the "
-        "background, and of their negatives where it is below."
-        f"{options('importance_shap', settings)}"
+        f"{explained} of {settings['decoder']} was attributed to {to}; maps were checked by what "
+        f"{removed} at once, one by one and by sign take from the decoder [@jang2025]. Explained "
+        f"were up to {settings['windows']:,} windows of each test mouse, evenly spaced, against a "
+        f"background of up to {settings['background']:,} windows of the {mice}, drawn at random "
+        f"(seed {settings['seed']}). Shown is the mean absolute value{mean}; with signs, the mean "
+        f"of values where {signal} is above its mean over the background, and of their negatives "
+        "where it is below."
     )
 
 
-OWN_WORDS = {"importance_cutout": _cutout, "importance_shap": _shap}
+OWN_WORDS = {
+    "importance_cutout": _cutout,
+    "importance_shap": _shap,
+    "importance_pixels": _pixels,
+}
 
 
 def _over_mice(settings: Mapping[str, Any]) -> str:

@@ -97,18 +97,54 @@ def planted_masks(
     """
     truth = truth if target in CARRIERS else ()
     found = np.full((max(1, len(truth)), len(areas)), np.nan)
-    rows, columns = np.mgrid[: areas.shape[1], : areas.shape[2]]
     for row, path in enumerate(truth):
-        about = _read_truth(path, target)
-        scale = areas.shape[2] / about["image_size"]
-        centre = (about["roi_xy"][np.array(about["signal_rois"], int) - 1] + 0.5) * scale - 0.5
-        radius = about["signal_radius"] * areas.shape[2]
-        discs = np.hypot(columns - centre[:, :1, None], rows - centre[:, 1:, None]) <= radius
-        discs = discs[discs.any((1, 2))]
-        hidden = np.einsum("mhw,khw->mk", areas.astype(float), discs) / discs.sum((1, 2))
+        hidden = _hidden(_read_truth(path, target), areas)
         found[row, (hidden >= 0.5).any(1)] = 1
         found[row, (hidden == 0).all(1)] = 0
     return np.where((found == found[0]).all(axis=0), found[0], np.nan)
+
+
+def planted_in_masks(
+    truth: Sequence[str | Path],
+    areas: np.ndarray,
+    frame: Sequence[int],
+    frame_rate: float | None = None,
+    target: str = "run",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return `planted_times` (frames, M) and `planted_signs` (M,) of masks (M, H, W).
+
+    Those of the planted areas that a mask holds, see `planted_masks`: it answers when one of them
+    does, and does not when none that it touches does; it has their sign if all have one. NaN for
+    what is neither, and where files of truth differ.
+    """
+    truth = truth if target in CARRIERS else ()
+    times = np.full((max(1, len(truth)), len(frame), len(areas)), np.nan)
+    signs = np.full((max(1, len(truth)), len(areas)), np.nan)
+    for row, path in enumerate(truth):
+        about = _read_truth(path, target)
+        hidden, rois = _hidden(about, areas), about["signal_rois"]
+        when = planted_times([path], rois, frame, frame_rate, target)[:, None]  # (frames, 1, K)
+        which = planted_signs([path], rois, target)
+        held, touched = hidden >= 0.5, hidden > 0
+        times[row, ((when == 0) | ~touched).all(2)] = 0
+        times[row, ((when == 1) & held).any(2)] = 1
+        for sign in (1, -1):
+            signs[row, held.any(1) & ((which == sign) | ~touched).all(1)] = sign
+        signs[row, ~touched.any(1)] = 0
+    return tuple(
+        np.where((found == found[0]).all(axis=0), found[0], np.nan) for found in (times, signs)
+    )
+
+
+def _hidden(about: Mapping[str, Any], areas: np.ndarray) -> np.ndarray:
+    """Return which share of each planted area masks (M, H, W) hide (M, K)."""
+    rows, columns = np.mgrid[: areas.shape[1], : areas.shape[2]]
+    scale = areas.shape[2] / about["image_size"]
+    centre = (about["roi_xy"][np.array(about["signal_rois"], int) - 1] + 0.5) * scale - 0.5
+    radius = about["signal_radius"] * areas.shape[2]
+    discs = np.hypot(columns - centre[:, :1, None], rows - centre[:, 1:, None]) <= radius
+    # of an area outside the image nothing is hidden
+    return np.einsum("mhw,khw->mk", areas.astype(float), discs) / discs.sum((1, 2)).clip(1)
 
 
 def true_labels(path: str | Path) -> np.ndarray:

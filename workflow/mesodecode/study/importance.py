@@ -42,21 +42,22 @@ def check_mirrors(table: Mapping[str, Mapping[str, Any]], areas: Any) -> None:
             )
 
 
-def check_masks(where: str, settings: Mapping[str, Any]) -> None:
+def check_masks(where: str, settings: Mapping[str, Any], key: str = "masks") -> None:
     """Raise UserError unless masks are known or a file, and have the lengths that are given.
 
-    `where` stands before the key, such as ``config: importance.cutout.`` or ``--``.
+    `where` stands before the key, such as ``config: importance.cutout.`` or ``--``; `key` is the
+    setting that names the masks.
     """
-    masks = settings["masks"]
+    masks = settings[key]
     if masks not in MASKS and file_formats.format_of(masks, "masks") is None:
         raise UserError(
-            f"{where}masks: '{masks}' is none of {', '.join(MASKS)}, nor a file of areas: "
+            f"{where}{key}: '{masks}' is none of {', '.join(MASKS)}, nor a file of areas: "
             f"{file_formats.listed('masks')}"
         )
-    for key in ("size", "stride"):
-        if settings.get(key) is not None and key not in MASKS.get(masks, ()):
+    for length in ("size", "stride"):
+        if settings.get(length) is not None and length not in MASKS.get(masks, ()):
             what = masks if masks in MASKS else "areas of a file"
-            raise UserError(f"{where}{key}: {what} have no {key}; leave it out")
+            raise UserError(f"{where}{length}: {what} have no {length}; leave it out")
 
 
 def check_cutout(where: str, settings: Mapping[str, Any], kind: str) -> None:
@@ -67,6 +68,11 @@ def check_cutout(where: str, settings: Mapping[str, Any], kind: str) -> None:
             "decoder with an RNN, or leave times out"
         )
     check_masks(f"{where}.", settings)
+
+
+def check_pixels(where: str, settings: Mapping[str, Any], kind: str) -> None:
+    """Raise UserError unless areas and lengths fit."""
+    check_masks(f"{where}.", settings, "areas")
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Family:
 
 
 # What else does not fit a line of a family: given its place in the config, and the decoder's kind.
-CHECKS = {"importance_cutout": check_cutout}
+CHECKS = {"importance_cutout": check_cutout, "importance_pixels": check_pixels}
 
 
 @functools.cache
@@ -115,9 +121,14 @@ def check(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> 
         )
     known = [one for one, kind in kinds.items() if family.explains(KINDS[kind])]
     if decoder not in known:
-        raise UserError(
-            f"{where}.decoder: no {family.of} '{decoder}'; known: {', '.join(known) or 'none'}"
-        )
+        others = [
+            one.told_by
+            for one in families().values()
+            if decoder in kinds and one.told_by and one.explains(KINDS[kinds[decoder]])
+        ]
+        hint = f"; a map of '{decoder}' has {' or '.join(others)}" if others else ""
+        known = ", ".join(known) or "none"
+        raise UserError(f"{where}.decoder: no {family.of} '{decoder}'; known: {known}{hint}")
     if name in CHECKS:
         CHECKS[name](where, settings, kinds[decoder])
 

@@ -322,9 +322,9 @@ def _importance(
         schema.check(settings, kind, f"importance.{name}")
         importance.check_name(where, name, table)
         importance.check(where, settings, kinds)
-        if "masks" in settings:
-            masks = f"importance.{name}.masks"
-            config_tables.check_pattern(settings["masks"], masks, one_file=True)
+        for key in {"masks", "areas"} & {*settings}:
+            masks = f"importance.{name}.{key}"
+            config_tables.check_pattern(settings[key], masks, one_file=True)
         filled[name] = schema.defaults(kind, **settings)
         checks = filled[name]["checks"]
         schema.check(checks, "importance_checks", f"importance.{name}.checks")

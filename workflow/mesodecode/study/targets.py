@@ -277,14 +277,6 @@ class Target:
                 "unit"
             )
 
-    def check_run(self, path: Any) -> None:
-        """Raise UserError if a decoder, of the file `path`, is not of run and rest."""
-        if self.name != "run":
-            raise UserError(
-                f"{path}: decodes {self.name}; decoders of run and rest only are explained by "
-                "pixels (docs/targets.md)"
-            )
-
 
 RUN = Target()
 

@@ -9,7 +9,9 @@ def maps_of(key):
         named = line.get(key) or []
         cut = wildcards.importance in CUTOUTS
         return expand(
-            rules.cutout.output if cut else rules.shap.output,
+            (
+                rules.cutout.output if cut else rules.shap.output
+            ),  # that of shap_pixels too
             importance=wildcards.importance,
             decoder=[named] if isinstance(named, str) else named,
             allocation=STUDY.allocations,
@@ -45,7 +47,7 @@ def truth_of_test(wildcards):
     ]
     # numbers of ROIs are those of the simulation, unless recordings are brought to areas
     other = any(masks) or (
-        STUDY.config["areas"] is not None and wildcards.importance not in CUTOUTS
+        STUDY.config["areas"] is not None and wildcards.importance in OF_ROIS
     )
     if "simulate" not in STUDY.config or other:
         return []
@@ -89,9 +91,45 @@ def cutout_inputs(wildcards):
     return files
 
 
+def pixel_inputs(wildcards):
+    """What a map of pixels reads: what a cut-out does, and a background with its areas."""
+    background = background_recordings(wildcards)
+    roles = ("test", "train") if background else ("test",)
+    sessions = [s for role in roles for s in STUDY.sessions(wildcards.allocation, role)]
+    areas = areas_of(wildcards.importance, sessions)
+    return cutout_inputs(wildcards) | {"background": background, "areas": areas}
+
+
+SECONDS = 0.09  # of one core, measured 2026-11-29
+
+
+def pixel_minutes(least, maps):
+    """A resource: `least` minutes, and those of so many maps of pixels, by line, on one core, twice.
+
+    Each pair of a window and a reference passes the CNN with all images of both, once an output.
+    EfficientNet-B0 takes SECONDS an image of 128 px and pair.
+    """
+
+    def minutes(wildcards, attempt):
+        line, decoder = (
+            IMPORTANCE[wildcards.importance],
+            STUDY.decoders[wildcards.decoder],
+        )
+        pairs = line["windows"] * line["background"]
+        outputs = len(STUDY.config["recordings"]["target_states"] or [""])
+        images = 2 * decoder.settings.get("half_window", 0) + 1
+        made = variants.preprocessing(STUDY.config, STUDY.variant(decoder.name))
+        own = STUDY.config.get("simulate", {}).get("image_size")
+        area = ((made["image_size"] or own or 128) / 128) ** 2
+        seconds = 2 * SECONDS * maps(line) * pairs * outputs * images * area
+        return least + round(seconds / 60) * (attempt + 1) // 2
+
+    return known(minutes)
+
+
 def areas_of(name, sessions):
-    """The files of areas that a cut-out hides in sessions; none where it makes its masks."""
-    masks = IMPORTANCE[name]["masks"]
+    """The files of areas that maps hide or add up in sessions; none where masks are made."""
+    masks = IMPORTANCE[name].get("masks") or IMPORTANCE[name]["areas"]
     if masks in importance.MASKS:
         return []
     named = [STUDY.filled(masks, s) for s in sessions]
@@ -112,10 +150,9 @@ def cutout_picture(wildcards):
 def shap_picture(wildcards):
     """What the signed figure of SHAP is drawn on, where it is known where ROIs are."""
     session = next(iter(STUDY.mouse_of))
-    brought = (
-        STUDY.config["areas"] is not None
-    )  # in another order than its file has them
-    rois = [] if brought else place_of_rois(session)
+    # brought to areas, ROIs are in another order than their file has them
+    known_places = STUDY.config["areas"] is None and wildcards.importance in OF_ROIS
+    rois = place_of_rois(session) if known_places else []
     recording = RESULTS / f"recordings/{session}.h5"
     return {"recording": [recording] if rois else [], "rois": rois}
 

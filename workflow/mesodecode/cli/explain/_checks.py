@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--truth", **files, default=[], help="truth of simulated test recordings")
     options.add_out(parser, "checks to write (HDF5)")
     options.add_compute(parser)
-    options.add_settings(parser, f"importance_{verb}")
+    options.add_settings(parser, f"importance_{verb.removeprefix('shap-')}")
     options.add_settings(parser, "importance_checks")
 
 

@@ -15,12 +15,16 @@ decoded frame); --times, the same for each frame of the window; and --signed-fig
 image of --recording where --rois says where the ROIs lie. Values are in units of the output. Of a
 trace, high and low values stand for run and rest; of states each state and the others, a row an ROI
 and state.
+
+Of files of `mesodecode shap-pixels` areas stand for ROIs, and the figure is that of single pixels,
+on the mean image of the first.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from mesodecode.cli import options
 
@@ -29,7 +33,7 @@ HELP = "SHAP maps of allocations → importance of each ROI (tables, figures)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    words = "files of `mesodecode shap`, or a list (.txt) of them"
+    words = "files of `mesodecode shap` or shap-pixels, or a list (.txt) of them"
     add("--maps", type=Path, nargs="+", required=True, metavar="FILE", help=words)
     null = "maps of the same decoder trained on permuted labels"
     add("--null-maps", type=Path, nargs="+", default=[], help=null)
@@ -47,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
-    from mesodecode.explain import map_measures, shap_figure, shap_files, shap_maps
+    from mesodecode.explain import map_measures, shap_files, shap_maps
     from mesodecode.explain.maps import listed
 
     maps = [shap_files.read(path) for path in listed(args.maps)]
@@ -57,9 +61,9 @@ def run(args: argparse.Namespace) -> None:
         shap_maps.check_alike([*maps, *null])
         sums = shap_maps.roi_sums(maps), shap_maps.roi_sums(null)
         table = table.join(map_measures.real_against_permuted(*sums))
-    figure = shap_figure.draw(mean, table, maps[0].frame, shap_maps.common_rate(maps))
-    title = f"{args.name}: ROIs that {maps[0].decoder} looks at"
-    plots.save(figure, args.figure, title=title, caption=shap_figure.caption(maps, table))
+    figure, caption, what = _drawn(args, maps, mean, table)
+    title = f"{args.name}: {what} that {maps[0].decoder} looks at"
+    plots.save(figure, args.figure, title=title, caption=caption)
     write_table(table, args.out)
     if args.signed:
         write_table(shap_maps.signed_table(maps), args.signed)
@@ -67,6 +71,18 @@ def run(args: argparse.Namespace) -> None:
         write_table(shap_maps.time_table(maps), args.times)
     if args.signed_figure:
         _draw_signed(args, maps)
+
+
+def _drawn(args: argparse.Namespace, maps: list, mean: Any, table: Any) -> tuple[Any, str, str]:
+    """Return the figure of maps, its caption, and what they are of."""
+    from mesodecode.explain import pixel_figure, shap_figure, shap_files, shap_maps
+    from mesodecode.explain.maps import listed
+
+    if shap_files.kind_of_unit(maps[0]) == "ROI":
+        figure = shap_figure.draw(mean, table, maps[0].frame, shap_maps.common_rate(maps))
+        return figure, shap_figure.caption(maps, table), "ROIs"
+    pixels = shap_files.mean_pixels([shap_files.read_pixels(path) for path in listed(args.maps)])
+    return pixel_figure.draw(maps, pixels), pixel_figure.caption(maps, pixels), "pixels"
 
 
 def _draw_signed(args: argparse.Namespace, maps: list) -> None:
