@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -192,6 +193,19 @@ def test_a_reference_that_is_not_given_is_asked_for(tmp_path, capsys):
     out = ["--out", tmp_path / "o.tsv"]
     assert live("--weights", *files, "--source", path, *out) == 1
     assert "give --reference" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("n", "says"), [(0, "no ROIs"), (2, "2 ROIs"), (4, "4 ROIs")])
+def test_a_reference_of_other_rois_is_refused(tmp_path, capsys, n, says):
+    files = make_weights(tmp_path, "gru", normalise_from="reference")
+    path = write(tmp_path / "t1.h5")
+    first = write(tmp_path / "t0.h5", rois=np.ones((80, n), np.float32))
+    if not n:
+        with h5py.File(first, "r+") as file:
+            del file["rois"]
+    out = ["--out", tmp_path / "o.tsv", "--reference", first]
+    assert live("--weights", *files, "--source", path, *out) == 1
+    assert f"t0.h5: {says}, but 3 come; preprocess" in capsys.readouterr().err
 
 
 def test_an_average_is_the_mean_of_its_members(tmp_path):

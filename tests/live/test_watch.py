@@ -12,6 +12,7 @@ import scipy.io
 import tifffile
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
+from mesodecode.base.files import UserError
 from mesodecode.live import watch as watching
 from mesodecode.live.frame_sources import HELD, Feed, Frame, Opened
 from mesodecode.live.outputs import Hysteresis
@@ -249,6 +250,16 @@ def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
     smooth = movie(150, seed=3).astype(float)
     slow = 1000 + 40 * np.sin(np.arange(150) / 9)[:, None, None] + 0 * smooth  # no noise
     assert first(seen(slow, watch=Watch(LIMITS, RATE, space)), "noise") is not None
+
+
+def test_known_recordings_shorter_than_a_window_are_refused(tmp_path, setup):
+    from mesodecode.live.engine import open_members
+
+    files, _ = setup("finetuned")
+    (loaded,) = open_members(files)
+    short = read_recording(write(tmp_path / "short.h5", movie(3), mouse="a"))
+    with pytest.raises(UserError, match="--known: none is as long as a window"):
+        known_of(loaded, [short])
 
 
 def test_features_far_from_all_known_ones_are_named(tmp_path, setup):

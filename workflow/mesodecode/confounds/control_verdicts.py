@@ -56,8 +56,8 @@ def table(controls: pd.DataFrame, auc: pd.DataFrame) -> pd.DataFrame:
     `controls`: rows of `controls.decode` of all allocations; `auc`: the table of the decoders. AUCs
     are means over test mice of the means of their allocations; the difference is decoder - control
     in the same allocation. Limits are 95 % intervals of Student's t over test mice, which
-    overlapping training mice make a little narrow (`inference.mean_interval`). `share` is what the
-    control reaches of the decoder's AUC above 0.5. Verdicts:
+    overlapping training mice make a little narrow (`mouse_tests.mean_interval`). `share` is what
+    the control reaches of the decoder's AUC above 0.5. Verdicts:
 
     - flag: the control is above chance (its interval lies above 0.5), and the decoder is not shown
       to be better (the interval of the difference holds 0) or the share is `REACHES` or more;
@@ -88,7 +88,8 @@ def table(controls: pd.DataFrame, auc: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(decoder: str, signal: str, mine: pd.DataFrame, own: pd.DataFrame, kind: Kind) -> dict:
-    why, few = next((text for text in mine["missing"] if text), ""), "there is one test mouse only"
+    why = next((text for text in mine["missing"] if text), "")
+    few = "there is one test mouse only"
     if not why:  # a test mouse in which the target never changes has no score
         varies = mine[kind.metric].notna() & own[kind.metric].notna()
         few = few if varies.all() else f"{kind.decoded} changes in fewer than two test mice"

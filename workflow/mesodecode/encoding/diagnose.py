@@ -35,7 +35,7 @@ LAG = (0.15, 0.01)  # s; gain in explained share, beyond half as much again
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`checks` (columns `tables.CHECKS`, the last row the conclusion); neurons; layers; rates."""
+    """`checks` (columns `columns.CHECKS`, the last row the conclusion); neurons; layers; rates."""
 
     checks: pd.DataFrame
     neurons: pd.DataFrame
@@ -58,7 +58,7 @@ def diagnose(
 ) -> Diagnosis:
     """Diagnose the network of `settings` on these responses.
 
-    `history`: the epochs of its training (`tables.HISTORY`), if it was trained.
+    `history`: the epochs of its training (`columns.HISTORY`), if it was trained.
     """
     rows = split.fit
     known = explainable(data.response[rows].astype(np.float64), data.image[rows])

@@ -109,7 +109,7 @@ def scores_caption(neurons: pd.DataFrame) -> str:
 
 
 def loss_figure(history: pd.DataFrame) -> Figure:
-    """Draw loss and R² by epoch, as Berget 2023 does; `history` has `tables.HISTORY` and fold."""
+    """Draw loss and R² by epoch, as Berget 2023 does; `history` has `columns.HISTORY` and fold."""
     panels = {"Squared error": ["train_loss", "valid_loss"], "R²": ["train_r2", "valid_r2"]}
     figure = curves(history, "fold", panels)
     _, r2 = figure.axes
@@ -132,7 +132,7 @@ def loss_caption(history: pd.DataFrame) -> str:
 def sweep_figure(table: pd.DataFrame) -> Figure:
     """Draw validation R² and loss by learning rate and momentum, the best over L2, of each start.
 
-    `table` has `tables.SWEEP`. Grey: every training diverged.
+    `table` has `columns.SWEEP`. Grey: every training diverged.
     """
     r2, loss = table["valid_r2"], table["valid_loss"]
     low, high = min(-0.05, r2.quantile(0.05)), max(0.05, r2.max())

@@ -31,7 +31,7 @@ def render(
     """Return the report as HTML.
 
     `config` is the resolved config; `summary` has `scores.SUMMARY`, `neurons` `scores.NEURONS`,
-    `diagnoses` model -> `tables.CHECKS`, `sweep` `tables.SWEEP`; `truth`: sentences on what a
+    `diagnoses` model -> `columns.CHECKS`, `sweep` `columns.SWEEP`; `truth`: sentences on what a
     simulation planted; `runtimes` has the rows of `runtimes`; `figures` are SVG or PNG
     files.
     """

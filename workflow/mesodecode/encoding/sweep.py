@@ -36,7 +36,7 @@ def train_all(
     partial: Path | None = None,
     identity: str = "",
 ) -> pd.DataFrame:
-    """Train with `settings` changed by each of `lines`; return a row each (`tables.SWEEP`).
+    """Train with `settings` changed by each of `lines`; return a row each (`columns.SWEEP`).
 
     Losses and R² are those of the best epoch, of single trials or averages as trained on. NaN
     where the loss became infinite. Finished lines are kept in `partial`, a JSON a line, and taken

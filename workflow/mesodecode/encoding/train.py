@@ -114,7 +114,7 @@ class Regression(engine._Run):
 
 @dataclass(frozen=True)
 class Fit:
-    """The weights of the epoch of lowest validation loss, and all epochs (`tables.HISTORY`).
+    """The weights of the epoch of lowest validation loss, and all epochs (`columns.HISTORY`).
 
     Where neurons share no weights (`EncodingNetwork.separate`), each has its own best epoch.
     """

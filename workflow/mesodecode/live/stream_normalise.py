@@ -18,7 +18,7 @@ from mesodecode.recordings.recording import Recording
 
 
 def needs_reference(settings: Mapping[str, Any], reference: Recording | None) -> None:
-    """Raise UserError if a decoder needs a reference recording and has none, or the other way."""
+    """Raise UserError if a decoder needs a reference recording and has none."""
     if of_reference(settings) and reference is None:
         raise UserError(
             "normalise_from: reference: give --reference, a recording of this mouse that "
@@ -82,7 +82,8 @@ class PastSignals:
         self._known = _Known(self._how)
         self._told = None
         if by_reference:
-            self._told = _told(reference.rois[:, self._kept], baseline, self._how)
+            signals = _signals(reference, n_rois)[:, self._kept]
+            self._told = _told(signals, baseline, self._how)
 
     def __call__(self, signals: np.ndarray) -> np.ndarray:
         """Return what the decoder reads of a frame, (F,) float32."""
@@ -104,6 +105,17 @@ class PastSignals:
         if self._how == "dff":
             return _ratio(values, base)
         return _ratio(*self._known(values))
+
+
+def _signals(reference: Recording, n_rois: int) -> np.ndarray:
+    """Return the ROI signals of a reference. Raises UserError unless it has those that come."""
+    n = 0 if reference.rois is None else reference.rois.shape[1]
+    if n != n_rois:
+        raise UserError(
+            f"{reference.path}: {n or 'no'} ROIs, but {n_rois} come; preprocess the reference with "
+            "the same --rois or --roi-masks"
+        )
+    return reference.rois
 
 
 def _told(

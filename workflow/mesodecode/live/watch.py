@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mesodecode.base.files import UserError
 from mesodecode.decoders.applied import ImageDecoder, Loaded, read_by_last_layer
 from mesodecode.decoders.inputs import SAMPLED, Images, ImageWindows, Source, spread
 from mesodecode.live.stream_corrections import Corrected
@@ -45,7 +46,7 @@ def known_of(loaded: Loaded, recordings: Sequence[Recording]) -> Known:
     """Return what a decoder's mice look like, from recordings of them, of its target.
 
     Frames are normalised by their whole recording, which is there; few of each are read. Raises
-    UserError if they are of another target.
+    UserError if they are of another target, or none is as long as a window.
     """
     loaded.target.check_same(target_of(recordings), "--weights")
     recordings = with_labels_of(recordings, None)
@@ -65,6 +66,8 @@ def known_of(loaded: Loaded, recordings: Sequence[Recording]) -> Known:
             rows.append(read_by_last_layer(loaded.decoder.network, source, at))
             labels.append(source.labels[at].cpu().numpy())
             mice.append(one.mouse)
+    if not rows:
+        raise UserError("--known: none is as long as a window of the decoder; give longer ones")
     space = _space(rows, labels, loaded.target.kind)
     apart = _apart(rows, labels, mice, loaded.target.kind)
     return Known(np.array(brightness), np.array(noise), space, apart)

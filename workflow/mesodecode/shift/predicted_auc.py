@@ -80,12 +80,12 @@ def predict(table: pd.DataFrame, kind: Kind = RUN.kind) -> pd.DataFrame:
     result = pd.DataFrame(np.nan, table.index, predicted_of(kind))
     means = scores.groupby(mouse).mean()
     for name in mouse.unique():
-        others = sorted(set(mouse[scored]) - {name})
-        result.loc[mouse == name, number] = len(others)
+        own, others = mouse == name, sorted(set(mouse[scored]) - {name})
+        result.loc[own, number] = len(others)
         if len(others) < FEWEST:
             continue
-        result.loc[mouse == name, mean_of_others] = means[others].mean()
-        fitted, own = scored & (mouse != name), mouse == name
+        result.loc[own, mean_of_others] = means[others].mean()
+        fitted = scored & ~own
         guess = scale.back(_fit(x, y, mouse, fitted, own, kind))
         # nothing in the evidence speaks of less than chance
         result.loc[own, predicted] = np.maximum(guess, kind.chance)

@@ -18,7 +18,7 @@ MANY = 6  # mice above which all combinations are more than a first study needs:
 
 
 def config_text(found: Found) -> str:
-    """Return a commented config; what `cohort.resolve` says against it is its first line."""
+    """Return a commented config; what `study.resolve` says against it is its first line."""
     text = "\n".join(_lines(found)) + "\n"
     try:
         study.resolve(yaml.safe_load(text))
