@@ -120,10 +120,10 @@ def test_jobs_of_a_study(tmp_path):
     config["models"] = STUDY["models"] | {"readout": {"like": "net", "frozen": True}}
     jobs, lines = plan(tmp_path, config=config)
     assert jobs == {
-        **{"encoding_config": 1, "responses": 2, "fit_encoding": 1, "train_encoding": 8},
+        **{"resolved_config": 1, "responses": 2, "fit_encoding": 1, "train_encoding": 8},
         **{"train_readout": 8},  # of frozen backbones: the cluster takes several at a time
         **{"score_encoding": 1, "diagnose": 1, "sweep_encoding": 2, "sweep_table": 1},
-        **{"figure_encoding": 5, "encoding_runtimes": 1, "encoding_report": 1, "all": 1},
+        **{"figure_encoding": 5, "runtimes": 1, "encoding_report": 1, "all": 1},
     }
     parser = cli.parser()
     for line in lines:

@@ -4,26 +4,8 @@ REQUIRED INPUTS: the files that `recordings:` names (none if `simulate:` is ther
 OUTPUTS: responses/{session}.h5; predictions/{model}/{fold}.h5 of every model, and of networks
     models/{model}/{fold}.pt and .history.tsv; tables/encoding_neurons.tsv, _folds.tsv and
     _summary.tsv; diagnosis/{model}_checks.tsv, _neurons.tsv, _layers.tsv and _rates.tsv;
-    sweep/{chunk}.tsv, tables/sweep.tsv; figures/*.svg and .png; tables/runtimes.tsv; report.html and
-    references.bib
+    sweep/{chunk}.tsv, tables/sweep.tsv; figures/*.svg and .png; report.html and references.bib
 """
-
-
-rule encoding_config:
-    output:
-        RESULTS / "config.json",
-    log:
-        RESULTS / "logs/encoding_config.log",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        config=lambda wildcards: json.dumps(STUDY.config, indent=1),
-    message:
-        "Writing the config with all defaults filled in"
-    shell:
-        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
-
 
 if SIMULATED:
 
@@ -324,31 +306,7 @@ rule figure_encoding:
         "--out {params.prefix} 2> {log}"
 
 
-# Benchmark files are no inputs: a missing one must not train a network again.
-rule encoding_runtimes:
-    input:
-        config=RESULTS / "config.json",
-        after=[RESULTS / "tables/encoding_summary.tsv", *drawn()],
-    output:
-        report(
-            RESULTS / "tables/runtimes.tsv",
-            category="Run",
-            caption="../report/runtimes.rst",
-            labels={"table": "run times"},
-        ),
-    log:
-        RESULTS / "logs/encoding_runtimes.log",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        benchmarks=RESULTS / "benchmarks",
-        code=code_version("runtimes"),
-    message:
-        "Summing up run times"
-    shell:
-        "mesodecode runtimes --config {input.config} --benchmarks {params.benchmarks} "
-        "--out {output} 2> {log}"
+BEFORE_RUNTIMES = [RESULTS / "tables/encoding_summary.tsv", *drawn()]
 
 
 rule encoding_report:

@@ -6,8 +6,7 @@ tables/qc.tsv, figures/qc.svg, figures/qc/{session}.svg; tables/importance_{impo
 and figures of importance analyses; benchmarks/, as far as it is there
 OUTPUTS: figures/auc_{comparison}.svg and .png (auc_all where nothing is compared),
 figures/loss_{decoder}.svg and .png of every network, figures/cohort.svg and .png,
-tables/reproduction.tsv, figures/reproduction.svg and .png, tables/runtimes.tsv, report.html and
-references.bib; all figures of the report but for those of single decoders are the target `figures`
+tables/reproduction.tsv, figures/reproduction.svg and .png, report.html and references.bib; all figures of the report but for those of single decoders are the target `figures`
 """
 
 
@@ -179,32 +178,7 @@ rule figure_loss:
         "--allocations {input.allocations} --out {params.prefix} 2> {log}"
 
 
-# Benchmark files are no inputs: a missing one must not train a network again. What the jobs made is
-# an input, so that the times follow every run.
-rule runtimes:
-    input:
-        config=RESULTS / "config.json",
-        after=[SCORE_TABLE, *STUDY_FIGURES],
-    output:
-        report(
-            RESULTS / "tables/runtimes.tsv",
-            category="Run",
-            caption="../report/runtimes.rst",
-            labels={"table": "run times"},
-        ),
-    log:
-        RESULTS / "logs/runtimes.log",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        benchmarks=RESULTS / "benchmarks",
-        code=code_version("runtimes"),
-    message:
-        "Summing up run times"
-    shell:
-        "mesodecode runtimes --config {input.config} --benchmarks {params.benchmarks} "
-        "--out {output} 2> {log}"
+BEFORE_RUNTIMES = [SCORE_TABLE, *STUDY_FIGURES]
 
 
 rule report:

@@ -1,7 +1,7 @@
 """From predictions to AUC tables and tests.
 
 REQUIRED INPUTS: predictions/{decoder}/{allocation}.h5, or the source of a comparison
-OUTPUTS: config.json (all defaults filled in), allocations.tsv, predicted/{decoder}.txt (when all its
+OUTPUTS: allocations.tsv, predicted/{decoder}.txt (when all its
 predictions were there), tables/auc.tsv, tables/session_auc.tsv, tables/comparisons.tsv,
 tables/inference.tsv, tables/chance.tsv; of another target tables/regression.tsv or tables/states.tsv
 in the place of auc.tsv, with session_… and figures/target_….svg, and tables/confusion.tsv; all of them is the target `tables`
@@ -28,22 +28,6 @@ INFERRED = [
 
 wildcard_constraints:
     comparison="|".join([*COMPARISONS, "all"]),
-
-
-rule resolved_config:
-    output:
-        RESULTS / "config.json",
-    log:
-        RESULTS / "logs/resolved_config.log",
-    localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
-    params:
-        config=lambda wildcards: json.dumps(STUDY.config, indent=1),
-    message:
-        "Writing the config with all defaults filled in"
-    shell:
-        "printf '%s\\n' {params.config:q} > {output} 2> {log}"
 
 
 # Of params and not of the config's file, which is written anew with every edit: what follows a
