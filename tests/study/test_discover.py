@@ -651,6 +651,22 @@ def test_a_folder_of_no_known_format_says_which_it_holds(tmp_path):
         discover.look(folder)
 
 
+def test_days_of_half_a_year_are_in_the_order_of_time(tmp_path):
+    """02-11-23 is before 01-03-24, and text has them the other way round."""
+    days = ["14-09-23", "02-11-23", "27-12-23", "01-03-24"]
+    names = [f"{m}/{day}/{n}" for m in "abc" for day in days for n in ("wf.tif", "speed.csv")]
+    study, text = made(tree(tmp_path, *names))
+    assert study.config["mice"] == dict.fromkeys("abc", days)
+    assert "order of time" not in text
+
+
+def test_the_binary_of_suite2p_is_of_signed_numbers(tmp_path):
+    files = ("suite2p/plane0/data.bin", "suite2p/plane0/ops.npy", "speed.csv")
+    found = discover.look(tree(tmp_path, *(f"{m}/{name}" for m in "abc" for name in files)))
+    assert found.settings["movie_dtype"][0] == "int16"
+    assert "ops.npy" in found.settings["movie_shape"][1]
+
+
 def test_a_session_whose_name_begins_another(tmp_path):
     sessions = ["a_s1", "a_s1_late", "b_s1", "c_s1"]
     names = [f"{s}{end}" for s in sessions[::-1] for end in (".tif", "_speed.mat")]

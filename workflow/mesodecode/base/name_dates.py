@@ -34,18 +34,20 @@ SHORT = [  # a year in two digits, in any place; or behind day and month
 ORDERS = ("abc", "cba", "cab")  # of year, month and day: 26-01-02, 02-01-26, 01-02-26
 YEARS = range(2010, 2040)  # others of two digits are none: they may be minutes
 NEAR = 62  # days within which parts of one movie are; else such numbers are none
+OF_A_STUDY = 730  # days within which sessions are
 
 
-def readings(names: Sequence[str]) -> list[list[datetime.date]]:
+def readings(names: Sequence[str], near: int = NEAR) -> list[list[datetime.date]]:
     """Return the dates of names, once for each way to read them.
 
     With the month first or with the day first, as far as all are of the calendar; once where it is
-    all the same. Of years in two digits, with the year in any place where dates are `NEAR`. Empty
+    all the same. Of years in two digits, with the year in any place where dates are within `near`
+    days. Empty
     unless each name has a date that ends in its year, with its month in letters, or of such a year.
     """
     found = [next(filter(None, (one.search(name) for one in DATES)), None) for name in names]
     if not names or None in found:
-        return _short_readings(names)
+        return _short_readings(names, near)
     ways: list[list[datetime.date]] = []
     for month_first in (True, False):
         try:
@@ -57,7 +59,7 @@ def readings(names: Sequence[str]) -> list[list[datetime.date]]:
     return ways
 
 
-def _short_readings(names: Sequence[str]) -> list[list[datetime.date]]:
+def _short_readings(names: Sequence[str], near: int) -> list[list[datetime.date]]:
     """Return the dates of names whose years have two digits, once for each way to read them."""
     ways: list[list[datetime.date]] = []
     for pattern in SHORT:
@@ -70,17 +72,17 @@ def _short_readings(names: Sequence[str]) -> list[list[datetime.date]]:
                 days = [datetime.date(2000 + year, month, day) for year, month, day in parts]
             except ValueError:
                 continue
-            near = (max(days) - min(days)).days <= NEAR
-            if near and all(day.year in YEARS for day in days) and days not in ways:
+            close = (max(days) - min(days)).days <= near
+            if close and all(day.year in YEARS for day in days) and days not in ways:
                 ways.append(days)
         return ways
     return []
 
 
-def orders(names: Sequence[str]) -> list[list[int]]:
+def orders(names: Sequence[str], near: int = NEAR) -> list[list[int]]:
     """Return the orders of names in time by their `readings`, each once: indices into `names`."""
     found: list[list[int]] = []
-    for days in readings(names):
+    for days in readings(names, near):
         order = sorted(range(len(names)), key=lambda i, days=days: (days[i], natural(names[i])))
         if order not in found:
             found.append(order)

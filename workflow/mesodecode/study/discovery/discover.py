@@ -2,15 +2,14 @@
 
 What the files are is guessed from names, sizes and headers (`file_roles`), which movies are one
 session from names (`movie_files`), and so are mice (`mice_of_names`). What a guess rests on, and
-what was not found, is said in notes; where the layout cannot be written with {session} and {mouse},
-links to the files can. `config_text` writes the config.
+what was not found, is said in notes (`what_is_said`); where the layout cannot be written with
+{session} and {mouse}, links to the files can. `config_text` writes the config.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from mesodecode.study.discovery.layouts import beside, layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 from mesodecode.study.discovery.movie_files import sessions_of, stem_of, units_of
 from mesodecode.study.discovery.session_patterns import name_files
+from mesodecode.study.discovery.what_is_said import say_what_is_missing, say_what_movies_are
 from mesodecode.study.file_formats import FORMATS
 
 SKIPPED = {"results", "__pycache__"}  # folders
@@ -69,8 +69,8 @@ def look(folder: str | Path) -> Found:
     found.guess = guess.rests_on
     found.notes += guess.notes
     name_files(found, sessions, files)
-    _say_what_movies_are(found, sessions, files)
-    _say_what_is_missing(found, sessions, roles)
+    say_what_movies_are(found, sessions, files)
+    say_what_is_missing(found, sessions, roles)
     return found
 
 
@@ -134,7 +134,8 @@ def _in_time(sessions: list[Session], found: Found) -> list[Session]:
     """
     mice = list(dict.fromkeys(session.mouse for session in sessions))
     orders = []
-    for order in name_dates.orders(["/".join(session.place.parts) for session in sessions]):
+    places = ["/".join(session.place.parts) for session in sessions]
+    for order in name_dates.orders(places, name_dates.OF_A_STUDY):
         ordered = sorted((sessions[i] for i in order), key=lambda one: mice.index(one.mouse))
         if ordered not in orders:
             orders.append(ordered)
@@ -280,144 +281,3 @@ def _columns(found: Found, path: PurePosixPath) -> tuple[str, ...]:
         if names.words(name) & COLUMNS
         and len({row[at] for row in values if len(row) > at}) < len(values) / 2
     )
-
-
-# --- what is said --------------------------------------------------------------------------------
-
-
-def _say_what_movies_are(
-    found: Found, sessions: list[Session], files: Mapping[PurePosixPath, int]
-) -> None:
-    """Add the settings that movies and behaviour need, and what of them was guessed."""
-    usual = sessions[0].movie
-    suffix = usual.units[0].files[0].suffix.lower()
-    if any(len(s.movie.units) != len(usual.units) for s in sessions):
-        found.notes.append("FILL IN: not all sessions have files of the same wavelengths.")
-    if usual.u is None and len(usual.units) == 2:
-        said = ", ".join(unit.light or "no light named" for unit in usual.units)
-        sure = usual.units[0].shows == 0 and usual.units[1].shows > 1
-        found.settings["wavelengths"] = "separate", f"CHECK: a file a wavelength: {said}"
-        _set_channels(found, 2, "" if sure else "CHECK: is the first one of calcium?")
-    layout, channels = layout_of(usual.units[0].files[0])
-    if layout is not None:
-        found.program = layout.program
-        found.settings |= layout.settings
-        found.notes += [layout.note] if layout.note else []
-    if channels > 1 and len(usual.units) == 1 and "lights" not in found.patterns:
-        _set_channels(found, channels, "CHECK: in turn, the first one of calcium?")
-    if "movie_dataset" in found.settings or "movie_mask" in found.patterns:
-        pass
-    elif suffix in (".h5", ".hdf5", ".mat", ".npy", ".zarr", ".nwb") and usual.u is None:
-        nwb = ".nwb" in usual.units[0].files[0].name.lower()  # Zarr folders too
-        order = "TXY" if nwb else "YXT" if suffix == ".mat" else "TYX"
-        found.notes.append(
-            f"CHECK: axes of the movie are taken as {order} (T time, Y rows, X columns); if images "
-            "are turned or time is another axis, see movie_axes."
-        )
-    if suffix in FLAT and not _sized(usual.units[0].files[0], files):
-        found.settings["movie_shape"] = None, "FILL IN: [height, width] of these pixels, in px"
-        found.settings["movie_dtype"] = "uint16", "CHECK: type of these pixels"
-    if "lights" in found.patterns:
-        for role, number in (("signal", 1), ("reference", 2)):
-            found.corrections[f"{role}_channel"] = number, "CHECK: its value in light_sources"
-        found.corrections["hemodynamics"] = "regression", ""
-    if "lights" in found.patterns and usual.units[0].made == max(names.MADE.values()):
-        for key in ("reference_channel", "hemodynamics"):  # corrected: no other light is in it
-            del found.corrections[key]
-    _say_what_was_chosen(found, sessions)
-    _say_what_behavior_is(found, sessions)
-
-
-def _sized(path: PurePosixPath, files: Mapping[PurePosixPath, int]) -> bool:
-    """Return whether a flat file's name, or a file beside it, says the size of its images."""
-    beside = {path.with_suffix(".mat"), path.with_name("AcqInfos.mat")}
-    return bool(names.FLAT.search(path.stem) or beside & files.keys())
-
-
-def _set_channels(found: Found, channels: int, comment: str) -> None:
-    found.corrections["channels"] = channels, comment
-    found.corrections["reference_channel"] = 2, "CHECK: no calcium in it"
-    found.corrections["hemodynamics"] = "regression", ""
-
-
-def _say_what_behavior_is(found: Found, sessions: list[Session]) -> None:
-    behavior = [s.files["behavior"] for s in sessions if "behavior" in s.files]
-    if not behavior:
-        return
-    words = names.words(behavior[0].name)
-    if (alf := re.fullmatch(r"(.+)\.position\.npy", behavior[0].name)) and len(
-        found.patterns["behavior"][0].split("/")
-    ) > 2:
-        _set_wheel(found, sessions, alf[1])
-    elif behavior[0].suffix.lower() in EITHER and not words & names.BEHAVIOR:
-        found.notes.append(
-            f"CHECK: {behavior[0].name} and the like are taken for behaviour; name their variable "
-            "in behavior_labels, behavior_speed or behavior_encoder."
-        )
-
-
-def _set_wheel(found: Found, sessions: list[Session], name: str) -> None:
-    """Add the settings of a wheel in ALF: position in rad with time stamps, in a folder."""
-    for session in sessions:
-        if "behavior" in session.files:
-            times = session.files["behavior"].with_name(f"{name}.timestamps.npy")
-            session.files["behavior_time"] = times
-    found.patterns["behavior"] = [str(PurePosixPath(found.patterns["behavior"][0]).parent)]
-    found.settings["behavior_encoder"] = f"{name}.position", ""
-    found.settings["behavior_time"] = f"{name}.timestamps", ""
-    found.settings["counts_per_turn"] = 6.2832, "position is in rad"
-    found.settings["wheel_circumference"] = 19.5, "CHECK: cm, a wheel of IBL's rig"
-
-
-def _say_what_was_chosen(found: Found, sessions: list[Session]) -> None:
-    several = next((session for session in sessions if session.movie.others), None)
-    if several:
-        others = ", ".join(str(unit.files[0]) for unit in several.movie.others[:5])
-        found.notes.append(
-            f"CHECK: sessions have several movies; {several.path} is taken, not {others}, and so "
-            "on."
-        )
-    joined = [s.movie.units[0] for s in sessions if len(s.movie.units[0].files) > 1]
-    if joined:
-        first, last = joined[0].files[0].name, joined[0].files[-1].name
-        found.notes.append(
-            f"CHECK: {first} to {last} ({len(joined[0].files)} files) are taken for parts of one "
-            "movie, and so are others of such names."
-        )
-
-
-def _say_what_is_missing(
-    found: Found, sessions: list[Session], roles: dict[str, dict[PurePosixPath, int]]
-) -> None:
-    without = [session.name for session in sessions if "behavior" not in session.files]
-    if without and len(without) < len(sessions):
-        found.notes.append(
-            f"FILL IN: no behaviour found for {', '.join(without[:10])}"
-            + (f" and {len(without) - 10} more" if len(without) > 10 else "")
-            + "; add the files, or take the sessions out below."
-        )
-    elif without:
-        found.notes.append(
-            "FILL IN: no behaviour files found; recordings.behavior needs them (labels or speed of "
-            "every frame)."
-        )
-    for kind, words in (("rois", "ROI signals"), ("areas", "areas")):
-        having = sum(kind in session.files for session in sessions)
-        if 0 < having < len(sessions):
-            found.notes.append(f"{words} for {having} of {len(sessions)} sessions only.")
-            found.patterns.pop(kind, None)
-    if "rois" in found.patterns:  # signals, or areas to take them over
-        found.patterns.pop("areas", None)
-    used = {path for session in sessions for path in session.files.values()}
-    for session in sessions:
-        units = (*session.movie.units, *session.movie.others)
-        used |= {path for unit in units for path in unit.files} | {session.movie.u}
-    left = sorted({path for paths in roles.values() for path in paths} - used)
-    counts = Counter(path.name for path in left)
-    names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
-    names_left += [str(path) for path in left if counts[path.name] == 1]
-    found.left = names_left
-    if left:
-        shown = ", ".join(names_left[:8])
-        more = f" and {len(names_left) - 8} more" if len(names_left) > 8 else ""
-        found.notes.append(f"Files not used: {shown}{more}.")
