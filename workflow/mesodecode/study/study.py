@@ -28,7 +28,7 @@ from mesodecode.study import (
     schema,
     session_dates,
     session_ids,
-    targets,
+    target_checks,
     tuning,
     variants,
 )
@@ -288,7 +288,7 @@ def resolve(config: dict[str, Any]) -> Study:
     chosen = [f"decoders.{k}.adaptive_of" for k, kind in kinds.items() if kind == "adaptive"]
     chosen += [f"tune.{name}" for name in config["tune"]]
     cohort_allocations.check_choices(config["allocation"]["cohorts"], chosen)
-    targets.check(config, decoders, cohort_table.recordings(config))
+    target_checks.check(config, decoders, cohort_table.recordings(config))
     control_table.check(config["confounds"], decoders, config["allocation"]["test"])
     ceilings.check(config["ceilings"]["decoders"], decoders, mice, config["tune"])
     config["shift"]["decoders"] = _shifted(config["shift"]["decoders"], decoders)
