@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from make_tables import map_of
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
@@ -418,6 +419,9 @@ def test_what_is_missing_is_named(graded):
         map_verdicts.gather(scores_of(maps), made, scores_of(maps[:-1], MICE[:-1]))
     with pytest.raises(UserError, match="maps: nothing of 20"):
         map_verdicts.gather(scores_of(maps), made, scores_of(maps).drop(columns="20"))
+    timed = [map_of(np.ones((3, N_ROIS)), one.allocation) for one in made[:-1]]
+    with pytest.raises(UserError, match=r"maps: nothing of train-a\+b\.valid-c\.test-i"):
+        map_verdicts.gather(scores_of(maps), made, timed=timed)
 
 
 def slow_and_fast(mouse: str) -> Recording:
