@@ -91,7 +91,11 @@ def test_pixels_that_do_not_fit_are_named(tmp_path, mask):
     assert "1 of 9 chunks are not there" in refusal(tmp_path / "a.zarr", mask=mask)
     save_h5(path, f=np.zeros((25, 25)))
     assert "which axis is time? set movie_axes" in refusal(path, mask=mask)
-    assert read(path, mask=mask, axes="YXT").shape == (25, H, W)
+    square = np.arange(625).reshape(25, 25)
+    np.save(tmp_path / "b.npy", square)
+    for axes, frames in (("YXT", square.T), ("TYX", square)):
+        got = read(tmp_path / "b.npy", mask=mask, axes=axes)
+        np.testing.assert_array_equal(got[:, BRAIN], frames)
     save_h5(path, f=ROWS, g=ROWS)
     assert "several that could be the movie" in refusal(path, mask=mask)
     np.save(mask, np.zeros((H, W)))
