@@ -43,6 +43,7 @@ from mesodecode.recordings.recording import (
     target_of,
     with_labels_of,
 )
+from mesodecode.study.allocation import Allocation
 
 BATCH = 5  # windows explained at once; of each batch the background's outputs are had anew
 CHANNELS = 2 * IMAGE_REACH + 1
@@ -124,17 +125,8 @@ def pixel_shap(
                 summed = replace(found, values=source.total(found.values, part))
                 areas.add(summed, source.mean(frames, part), mine)
                 progress.update(len(part))
-    rates = {one.frame_rate for one in recordings}
-    about = {
+    about = _about(loaded, allocation, recordings, source.names, settings) | {
         "decoder": decoder,
-        "allocation": allocation.id,
-        "test_mouse": allocation.joined("test"),
-        "method": OF_PIXELS,
-        "output": target.kind.explained or settings["output"],
-        "frame": offsets(loaded.decoder.reach, causal=loaded.decoder.causal),
-        "roi": np.arange(1, len(source.names) + 1),
-        "names": source.names,
-        "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
         "n_windows": len(at),
         "n_background": len(references),
         "background_from": "train" if background_recordings else "test",
@@ -148,6 +140,28 @@ def pixel_shap(
         session=recordings[0].session,
     )
     return map_of(of_areas, target, about), single
+
+
+def _about(
+    loaded: Loaded,
+    allocation: Allocation,
+    recordings: Sequence[Recording],
+    names: Sequence[str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what a map says of the decoder, its frames and the areas of these names."""
+    target = loaded.target
+    rates = {one.frame_rate for one in recordings}
+    return {
+        "allocation": allocation.id,
+        "test_mouse": allocation.joined("test"),
+        "method": OF_PIXELS,
+        "output": target.kind.explained or settings["output"],
+        "frame": offsets(loaded.decoder.reach, causal=loaded.decoder.causal),
+        "roi": np.arange(1, len(names) + 1),
+        "names": names,
+        "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
+    }
 
 
 class _OfImages(nn.Module):
