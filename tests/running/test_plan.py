@@ -134,6 +134,20 @@ def test_missing_data_file_is_named_and_fails(tmp_path):
     assert done.stderr == "mesodecode plan: error: not ready: data (see above)\n"
 
 
+def test_missing_masks_are_named_without_what_snakemake_says_of_itself(tmp_path):
+    cnn = {"backbone": "efficientnet_lite0", "pretrained": "none"}
+    masks = {
+        "simulate": {"n_frames": 300},
+        "importance": {"m": {"decoder": "cnn", "masks": "m.h5"}},
+    }
+    config = {key: STUDY[key] for key in ("study", "mice")} | {"decoders": {"cnn": cnn}} | masks
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    done = mesodecode_plan(tmp_path)
+    assert done.returncode == 1
+    assert re.search(r"snakemake -n refuses: MissingInput.* affected files: m\.h5\n", done.stderr)
+    assert "Run directory" not in done.stderr
+
+
 def test_sessions_with_a_recording_need_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = studies.resolve(STUDY)

@@ -148,7 +148,8 @@ def dry_run(config: str | Path, profile: str | None = None) -> DryRun:
     finally:
         logger.removeHandler(listener)
     if not done:
-        words = " ".join(said.getvalue().rpartition(": error: ")[2].split())
+        reason = said.getvalue().rpartition("Building DAG of jobs...")[2]  # what it runs, before
+        words = " ".join(reason.rpartition(": error: ")[2].split())
         raise UserError(f"{config}: snakemake -n refuses: {words[-600:]}")
     slurm = [getattr(args, f"slurm_{key}", None) for key in ("status_command", "partition_config")]
     return DryRun(jobs, _submissions(jobs, groups), args.executor, *slurm)
