@@ -83,6 +83,14 @@ def test_sentences_say_what_holds_in_all_variants():
     assert both == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
 
 
+def test_variants_that_are_not_above_chance_are_named_in_order_of_letters():
+    rows = table()
+    one = rows[rows["family"] == "roi"].query("variant == 'study'").assign(auc=0.5)
+    rows = pd.concat([one.assign(variant=name) for name in "ecadb"])
+    (words,) = multiverse.sentences(rows)
+    assert "in 0 of 5 (not in a, b, c, d, e)" in words
+
+
 def test_the_figure_has_variants_by_their_means():
     rows = table()
     assert multiverse.order(rows[rows["family"] == "linear"]) == ["small", "study", "best"]
