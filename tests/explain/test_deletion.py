@@ -181,7 +181,7 @@ def test_luck_exchanges_areas_and_not_what_hides_all_but_one():
         for name, one in zip(("in_rest", "in_run"), values, strict=True)
     }
     rng = np.random.default_rng(0)
-    ((own, *drawn),) = map_check._said(signed, ("d",), masks, Target(), 4, rng)
+    ((own, *drawn),) = map_check.said_by_masks(signed, ("d",), masks, Target(), 4, rng)
     np.testing.assert_array_equal(own, values[:, 0])
     for one in drawn:
         np.testing.assert_array_equal(one[:, -1], own[:, -1])

@@ -119,7 +119,7 @@ rule shap_pixels:
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(5000),  # 1.7 GB with EfficientNet-B0 on 11 images of 128 px
-        runtime=pixel_minutes(10, lambda line: 1),
+        runtime=grows(pixel_minutes(10, lambda line: 1)),
         gpu=gpu_of_network,
         device=STUDY.config["device"],
     params:
@@ -405,9 +405,11 @@ rule pixels_check:
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(8000),  # as cutout
-        runtime=pixel_minutes(
-            60,  # areas removed, as of cutout_check
-            lambda line: 2 + line["checks"]["noise_draws"],
+        runtime=grows(
+            pixel_minutes(
+                60,  # areas removed, as of cutout_check
+                lambda line: 2 + line["checks"]["noise_draws"],
+            )
         ),
         gpu=gpu_of_network,
         device=STUDY.config["device"],

@@ -120,11 +120,16 @@ def report_files():
 def grows(amount):
     """A resource of which each new attempt at a job is given half as much again.
 
+    `amount` is a number, or a function that returns one for a job's wildcards.
     Amounts are those of the published study, MB and minutes, with room for the 0.3 GB that
     Snakemake takes in a job. The figure beside one is what benchmarks/resources.py measured on
     fewer or shorter sessions and extrapolates to the largest allocation of config.yaml.
     """
-    return known(lambda wildcards, attempt: amount * (attempt + 1) // 2)
+
+    def given(wildcards, attempt):
+        return (amount(wildcards) if callable(amount) else amount) * (attempt + 1) // 2
+
+    return known(given)
 
 
 def known(function):

@@ -104,13 +104,13 @@ SECONDS = 0.09  # of one core, measured 2026-11-29
 
 
 def pixel_minutes(least, maps):
-    """A resource: `least` minutes, and those of so many maps of pixels, by line, on one core, twice.
+    """A function of `least` minutes, and those of so many maps of pixels, by line, on one core, twice.
 
     Each pair of a window and a reference passes the CNN with all images of both, once an output.
     EfficientNet-B0 takes SECONDS an image of 128 px and pair.
     """
 
-    def minutes(wildcards, attempt):
+    def minutes(wildcards):
         line, decoder = (
             IMPORTANCE[wildcards.importance],
             STUDY.decoders[wildcards.decoder],
@@ -122,9 +122,9 @@ def pixel_minutes(least, maps):
         own = STUDY.config.get("simulate", {}).get("image_size")
         area = ((made["image_size"] or own or 128) / 128) ** 2
         seconds = 2 * SECONDS * maps(line) * pairs * outputs * images * area
-        return least + round(seconds / 60) * (attempt + 1) // 2
+        return least + round(seconds / 60)
 
-    return known(minutes)
+    return minutes
 
 
 def areas_of(name, sessions):
