@@ -75,7 +75,7 @@ def test_a_growing_tiff_file_is_followed(tmp_path, capfd, kind, options):
             tif.filehandle.flush()
 
         thread = grow(one)
-        frames = taken(opened)
+        frames = taken(opened, 1.0)  # a disk that waits for .3 s ended it within the last page
         thread.join()
     check(frames)
     assert np.diff([frame.arrived for frame in frames]).sum() > 0.1  # as they came
