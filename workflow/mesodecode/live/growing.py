@@ -184,8 +184,12 @@ class TiffTail:
         ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
         if not all(page.databytecounts) or max(ends, default=size + 1) > size:
             return None  # or no place of its pixels is written yet
-        at = _number(tif, first, about.offsetformat, about.offsetsize) or 0
-        self._chain.add(offset, lambda: page_places(tif.filehandle.fileno(), about, at))
+
+        def places() -> Iterator[int]:
+            at = _number(tif, first, about.offsetformat, about.offsetsize) or 0
+            return page_places(tif.filehandle.fileno(), about, at)
+
+        self._chain.add(offset, places)
         self._link, self._end = link, max(*ends, link + about.offsetsize)
         self._count, self._rest = self._count + 1, ""
         return page
