@@ -42,8 +42,8 @@ def readings(names: Sequence[str], near: int = NEAR) -> list[list[datetime.date]
 
     With the month first or with the day first, as far as all are of the calendar; once where it is
     all the same. Of years in two digits, with the year in any place where dates are within `near`
-    days. Empty
-    unless each name has a date that ends in its year, with its month in letters, or of such a year.
+    days. Empty unless each name has a date that ends in its year, with its month in letters, or of
+    such a year.
     """
     found = [next(filter(None, (one.search(name) for one in DATES)), None) for name in names]
     if not names or None in found:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -55,11 +55,12 @@ class Curves:
     moved: np.ndarray
     apart: np.ndarray
 
-    def parts(self) -> dict[str, np.ndarray]:
-        """Return the rows by the map and those at random as of `check_files.MapCheck`."""
+    def parts(self) -> dict[str, Any]:
+        """Return it as of `check_files.MapCheck`: rows by the map, and those at random apart."""
         rows = {name: getattr(self, name) for name in ("auc", "moved", "apart")}
         own = {name: found[:1] for name, found in rows.items()}
-        return own | {f"{name}_random": found[1:] for name, found in rows.items()}
+        own |= {f"{name}_random": found[1:] for name, found in rows.items()}
+        return own | {"auc_intact": self.auc_intact, "n_windows": self.n}
 
 
 def curves(

@@ -110,8 +110,6 @@ def check_shap(
         randomised=random_map.mean_abs.sum(axis=0)[windows.columns],
         planted=planted_rois(truth, numbers, target.name),
         share=np.array(windows.shares),
-        auc_intact=found.auc_intact,
-        n_windows=found.n,
         **found.parts(),
         planted_times=planted_times(
             truth, numbers, random_map.frame, recordings[0].frame_rate, target.name
@@ -175,8 +173,7 @@ def check_cutout(
     networks = decoder, randomised(decoder, int(rng.integers(2**31)))
     orders = orders_of(maps, allocation.test, masks[0].names, draws, rng)
     says = said_by_masks(signed or {}, allocation.test, masks[0], target, draws, rng)
-    luck = generator(seed, f"noise of {allocation.id}")
-    seeds = [None, *luck.integers(2**31, size=noise_draws).tolist()] if noise_draws else []
+    seeds = noise_seeds(seed, allocation.id, noise_draws)
     wanted = limit / len(recordings)
     options = {key: settings[key] for key in ("fill", "blur_sigma")}
     options |= {"half_window": half_window, "device": device}
@@ -196,8 +193,6 @@ def check_cutout(
         randomised=np.mean(scores, axis=0),
         planted=planted_masks(truth, masks[0].areas, target.name),
         share=np.array(Areas.shares),
-        auc_intact=curves.auc_intact,
-        n_windows=curves.n,
         **curves.parts(),
         planted_times=np.empty((0, len(masks[0]))),
         planted_signs=np.full(len(masks[0]), np.nan),
@@ -294,6 +289,12 @@ def randomised(network: Network, seed: int) -> Network:
 def generator(seed: int, allocation: str) -> np.random.Generator:
     """Return a stream of an allocation's own: luck then evens out over allocations."""
     return np.random.default_rng([seed, *allocation.encode()])
+
+
+def noise_seeds(seed: int, allocation: str, draws: int) -> list[int | None]:
+    """Return the seeds of a map without noise (None) and of `draws` with it; [] for no draws."""
+    luck = generator(seed, f"noise of {allocation}")
+    return [None, *luck.integers(2**31, size=draws).tolist()] if draws else []
 
 
 def orders_of(

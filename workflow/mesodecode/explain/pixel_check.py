@@ -24,6 +24,7 @@ from mesodecode.explain.map_check import (
     areas_of_session,
     frames_of_check,
     generator,
+    noise_seeds,
     orders_of,
     randomised,
     said_by_masks,
@@ -33,9 +34,10 @@ from mesodecode.explain.shap_files import Map, by_output, units_of
 from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.simulation.truth import planted_in_masks, planted_masks
+from mesodecode.study import schema
 
 # What of a cut-out a removal has: its default fill, frames at any distance from each other.
-HIDDEN = {"fill": "zero", "blur_sigma": 0.0625}
+HIDDEN = {key: schema.defaults("importance_cutout")[key] for key in ("fill", "blur_sigma")}
 FRAMES = {"frame_step": 1, "run_length": RUN}
 
 
@@ -71,8 +73,7 @@ def check_pixels(
         return pixel_shap(*given, decoder="", noise_seed=noise_seed)[0]
 
     random_map = made(untrained)
-    luck = generator(settings["seed"], f"noise of {allocation.id}")
-    seeds = [None, *luck.integers(2**31, size=noise_draws).tolist()] if noise_draws else []
+    seeds = noise_seeds(settings["seed"], allocation.id, noise_draws)
     noisy = [made(loaded, seed).mean_abs.sum(axis=0) for seed in seeds]
     ready = list(prepared(recordings, decoder.normalising))
     masks = [areas_of(settings, one) for one in ready]
@@ -97,8 +98,6 @@ def check_pixels(
         randomised=random_map.mean_abs.sum(axis=0),
         planted=planted_masks(truth, masks[0].areas, target.name),
         share=np.array(sessions[0].shares),
-        auc_intact=curves.auc_intact,
-        n_windows=curves.n,
         **curves.parts(),
         planted_times=times,
         planted_signs=signs,

@@ -33,7 +33,7 @@ from mesodecode.explain.cutout_masks import CutoutMasks, masks_of
 from mesodecode.explain.cutout_tables import inside
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.explain.shap_files import OF_PIXELS, Map, Pixels
-from mesodecode.explain.shap_maps import Sums, check_background, drawn, evenly, map_of
+from mesodecode.explain.shap_maps import Sums, about_of, check_background, drawn, evenly, map_of
 from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import (
     Recording,
@@ -43,7 +43,6 @@ from mesodecode.recordings.recording import (
     target_of,
     with_labels_of,
 )
-from mesodecode.study.allocation import Allocation
 
 BATCH = 5  # windows explained at once; of each batch the background's outputs are had anew
 CHANNELS = 2 * IMAGE_REACH + 1
@@ -125,11 +124,14 @@ def pixel_shap(
                 summed = replace(found, values=source.total(found.values, part))
                 areas.add(summed, source.mean(frames, part), mine)
                 progress.update(len(part))
-    about = _about(loaded, allocation, recordings, source.names, settings) | {
+    about = about_of(allocation, recordings, background_recordings, settings, target) | {
         "decoder": decoder,
+        "method": OF_PIXELS,
+        "frame": offsets(loaded.decoder.reach, causal=loaded.decoder.causal),
+        "roi": np.arange(1, len(source.names) + 1),
+        "names": source.names,
         "n_windows": len(at),
         "n_background": len(references),
-        "background_from": "train" if background_recordings else "test",
     }
     means = [one.means() for one in of_pixels]
     size, abs_ = source.size, [one["mean_abs"] for one in means]
@@ -140,28 +142,6 @@ def pixel_shap(
         session=recordings[0].session,
     )
     return map_of(of_areas, target, about), single
-
-
-def _about(
-    loaded: Loaded,
-    allocation: Allocation,
-    recordings: Sequence[Recording],
-    names: Sequence[str],
-    settings: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return what a map says of the decoder, its frames and the areas of these names."""
-    target = loaded.target
-    rates = {one.frame_rate for one in recordings}
-    return {
-        "allocation": allocation.id,
-        "test_mouse": allocation.joined("test"),
-        "method": OF_PIXELS,
-        "output": target.kind.explained or settings["output"],
-        "frame": offsets(loaded.decoder.reach, causal=loaded.decoder.causal),
-        "roi": np.arange(1, len(names) + 1),
-        "names": names,
-        "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
-    }
 
 
 class _OfImages(nn.Module):

@@ -98,23 +98,35 @@ def shap_map(
     made = _explained(trained, source, at, background, settings, device)
 
     half, shift = trained.settings["half_window"], trained.settings["shift"]
-    rates = {recording.frame_rate for recording in recordings}
     names = recordings[0].roi_names or ()
-    about = {
+    about = about_of(allocation, recordings, background_recordings, settings, target) | {
         "decoder": decoder,
-        "allocation": allocation.id,
-        "test_mouse": allocation.joined("test"),
         "method": settings["method"],
-        "output": target.kind.explained or settings["output"],
         "frame": offsets(half, shift, bool(trained.settings.get("causal"))),
         "roi": np.array(rois),
         "names": tuple(names[roi - 1] for roi in rois) if names else (),
-        "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
         "n_windows": len(at),
         "n_background": len(background),
-        "background_from": "train" if background_recordings else "test",
     }
     return map_of(made, target, about)
+
+
+def about_of(
+    allocation: Allocation,
+    recordings: Sequence[Recording],
+    background_recordings: Sequence[Recording],
+    settings: Mapping[str, Any],
+    target: Target,
+) -> dict[str, Any]:
+    """Return what every map says of the recordings it is made from, by names of `Map`."""
+    rates = {recording.frame_rate for recording in recordings}
+    return {
+        "allocation": allocation.id,
+        "test_mouse": allocation.joined("test"),
+        "output": target.kind.explained or settings["output"],
+        "frame_rate": rates.pop() if len(rates) == 1 else 0.0,
+        "background_from": "train" if background_recordings else "test",
+    }
 
 
 def check_background(allocation: Allocation, recordings: Sequence[Recording]) -> None:

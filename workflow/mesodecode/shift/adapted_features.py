@@ -21,9 +21,9 @@ from mesodecode.decoders.adapt.adapted import (
     move_of,
     warm_up,
 )
-from mesodecode.decoders.applied import Decoder, ImageDecoder, inputs_of, last_layer
+from mesodecode.decoders.applied import Decoder, ImageDecoder, inputs_of
 from mesodecode.decoders.inputs import SAMPLED, spread
-from mesodecode.decoders.networks import copied
+from mesodecode.decoders.networks import copied, last_layer
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.sample import Sample, runs, sample
 from mesodecode.shift.distances import Featured

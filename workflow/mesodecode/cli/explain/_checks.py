@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from mesodecode.cli import options
 
@@ -21,6 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     options.add_compute(parser)
     options.add_settings(parser, f"importance_{verb.removeprefix('shap-')}")
     options.add_settings(parser, "importance_checks")
+
+
+def limits(args: argparse.Namespace, draws: int) -> dict[str, Any]:
+    """Return what all checks of an allocation's map are given; `draws`, if none are asked for."""
+    checks = options.settings_of(args, "importance_checks")
+    return {
+        "truth": args.truth,
+        "limit": checks["frames"],
+        "draws": checks["draws"] or draws,
+        "noise_draws": checks["noise_draws"],
+    }
 
 
 def add_maps(parser: argparse.ArgumentParser) -> None:

@@ -36,7 +36,6 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.recordings.recording import read_recordings
 
     settings = options.settings_of(args, "importance_cutout")
-    checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
@@ -51,10 +50,7 @@ def run(args: argparse.Namespace) -> None:
         half_window=decoder.half_window,
         maps=scores,
         signed=signed,
-        truth=args.truth,
-        limit=checks["frames"],
-        draws=checks["draws"] or map_check.DRAWS_OF_MASKS,
-        noise_draws=checks["noise_draws"],
+        **_checks.limits(args, map_check.DRAWS_OF_MASKS),
         target=decoder.target,
         device=device,
     )

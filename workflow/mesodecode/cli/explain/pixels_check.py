@@ -35,7 +35,6 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.explain.maps import read_whole
 
     settings = options.settings_of(args, "importance_pixels")
-    checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     read = pixel_shap.read_inputs(
         *(args.weights, args.cnn, args.recordings, args.background_recordings, device)
@@ -46,9 +45,6 @@ def run(args: argparse.Namespace) -> None:
         settings,
         maps=maps,
         signed=whole,
-        truth=args.truth,
-        limit=checks["frames"],
-        draws=checks["draws"] or map_check.DRAWS_OF_MASKS,
-        noise_draws=checks["noise_draws"],
+        **_checks.limits(args, map_check.DRAWS_OF_MASKS),
     )
     found.write(args.out)

@@ -33,7 +33,6 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.explain.shap_maps import read_inputs
 
     settings = options.settings_of(args, "importance_shap")
-    checks = options.settings_of(args, "importance_checks")
     device = resolve_device(args.device, args.threads)
     trained, test, background = read_inputs(
         args.weights, args.recordings, args.background_recordings
@@ -46,10 +45,7 @@ def run(args: argparse.Namespace) -> None:
         settings,
         maps=maps,
         signed=whole,
-        truth=args.truth,
-        limit=checks["frames"],
-        draws=checks["draws"] or map_check.DRAWS,
-        noise_draws=checks["noise_draws"],
+        **_checks.limits(args, map_check.DRAWS),
         device=device,
     )
     found.write(args.out)

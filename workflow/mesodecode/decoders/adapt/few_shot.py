@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders.applied import last_layer, read_by_last_layer
+from mesodecode.decoders.applied import read_by_last_layer
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.linear_networks import Readout, refit, set_weights
+from mesodecode.decoders.networks import last_layer
 from mesodecode.decoders.objectives import loss_of
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import adaptation, protocols
