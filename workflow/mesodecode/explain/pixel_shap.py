@@ -133,15 +133,18 @@ def pixel_shap(
         "n_windows": len(at),
         "n_background": len(references),
     }
-    means = [one.means() for one in of_pixels]
-    size, abs_ = source.size, [one["mean_abs"] for one in means]
-    single = Pixels(
-        pixel_abs=np.mean(abs_, axis=0).reshape(-1, *size),
+    return map_of(of_areas, target, about), _single(of_pixels, source.size, recordings[0])
+
+
+def _single(made: Sequence[Sums], size: tuple[int, int], first: Recording) -> Pixels:
+    """Return what was made of single pixels, of each output, on the mean image of a recording."""
+    means = [one.means() for one in made]
+    return Pixels(
+        pixel_abs=np.mean([one["mean_abs"] for one in means], axis=0).reshape(-1, *size),
         pixel_signed=np.array([one["signed"].reshape(-1, *size) for one in means]),
-        image=np.asarray(recordings[0].pixel_mean),
-        session=recordings[0].session,
+        image=np.asarray(first.pixel_mean),
+        session=first.session,
     )
-    return map_of(of_areas, target, about), single
 
 
 class _OfImages(nn.Module):
