@@ -16,10 +16,17 @@ from make import Hostile
 from mesodecode import models
 from mesodecode.base.files import UserError
 from mesodecode.decoders.backbones import create_backbone
+from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.linear import read_weights
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
 from mesodecode.decoders.timm_import import timm
-from mesodecode.decoders.weights import Trained, digest, load_trained
+from mesodecode.decoders.weights import (
+    Trained,
+    TrainedEpochs,
+    digest,
+    load_epochs,
+    load_trained,
+)
 
 TINY = "test_efficientnet"
 SRC = Path(models.__file__).parents[1]
@@ -416,6 +423,45 @@ def test_weights_that_unpack_to_more_than_their_bytes_are_refused(tmp_path):
     np.savez_compressed(tmp_path / "w.npz", coef=np.zeros(10**5))
     with pytest.raises(UserError, match=r"w.npz: .* bytes that say to hold 800,"):
         read_weights(tmp_path / "w.npz")
+
+
+LATER_EPOCHS = {
+    # what the second of two epochs is: (its weights, lines of history, words of the line)
+    "another network": (
+        lambda: rnn_decoder(4, GRU).state_dict(),
+        2,
+        "epoch 2 are not of epoch 1's",
+    ),
+    "half of one": (lambda: dict([*gru_state().items()][:3]), 2, "epoch 2 are not of epoch 1's"),
+    "not there": (gru_state, 1, "not as many lines of history as epochs"),
+}
+
+
+@pytest.mark.parametrize("case", LATER_EPOCHS)
+def test_all_epochs_of_a_training_are_of_one_network(tmp_path, case):
+    state, lines, words = LATER_EPOCHS[case]
+    states, history = [gru_state(), state()], [{"epoch": 1}] * lines
+    TrainedEpochs("roi_rnn", GRU, ("a",), states, history).save(tmp_path / "w.pt")
+    with pytest.raises(UserError, match=rf"w.pt: .*{words}"):
+        load_epochs(tmp_path / "w.pt", "roi_rnn")
+
+
+def test_weights_of_which_a_byte_is_another_are_refused(tmp_path):
+    path, state, name = tmp_path / "w.pt", gru_state(), "rnn.weight_hh_l0"
+    Trained("roi_rnn", GRU, ("a",), ("b",), state).save(path)
+    value = state[name].numpy().tobytes()[:16]
+    other = bytes([*value[:3], value[3] ^ 64, *value[4:]])
+    assert path.read_bytes().count(value) == 1
+    path.write_bytes(path.read_bytes().replace(value, other))
+    read = torch.load(path, weights_only=True)["state"]  # torch itself says nothing
+    assert not torch.equal(read[name], state[name])
+    with pytest.raises(UserError, match=r"w.pt: its bytes of \S+ were changed"):
+        load_trained(path, "roi_rnn")
+    checkpoint = Checkpoint(tmp_path / "c.pt", {})
+    checkpoint.save({"weights": state})
+    assert checkpoint.load() is not None
+    checkpoint.path.write_bytes(checkpoint.path.read_bytes().replace(value, other))
+    assert checkpoint.load() is None  # set aside
 
 
 @pytest.mark.parametrize("name", ["hf-hub:someone/net", "local-dir:/tmp", "../net", ""])

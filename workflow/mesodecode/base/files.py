@@ -148,15 +148,21 @@ def unpacked_size(path: str | Path) -> int:
 
 
 def check_stored(path: str | Path) -> None:
-    """Raise UserError if a zip archive says to hold more than its own bytes.
+    """Raise UserError unless a zip archive holds what it says: no more bytes, and the same ones.
 
-    Weights are not compressed, neither by torch nor by `numpy.savez`.
+    Weights are not compressed, neither by torch nor by `numpy.savez`; torch does not look at their
+    checksums. Of any other file nothing is asked.
     """
     if (held := unpacked_size(path)) > os.path.getsize(path):
         raise UserError(
             f"{path}: {os.path.getsize(path):,} bytes that say to hold {held:,}; weights are not "
             "compressed: not read"
         )
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise UserError(f"{path}: its bytes of {damaged} were changed on the way; make it anew")
 
 
 def file_of(value: str) -> str | None:

@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from mesodecode.base.files import Stopped, UserError, atomic_path
+from mesodecode.base.files import Stopped, UserError, atomic_path, check_stored
 
 
 def digest_of(identity: dict[str, Any]) -> str:
@@ -77,6 +77,7 @@ class Checkpoint:
         if not path.exists():
             return None
         try:
+            check_stored(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
             return {key: content[key] for key in ("digest", "identity", "state")}
         except Exception as error:  # a truncated file fails in many ways

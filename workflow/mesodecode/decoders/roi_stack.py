@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, check_stored
 from mesodecode.decoders import choose, roi_rnn, stacked
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Source
@@ -103,9 +103,10 @@ def read(
     other settings or on other ROIs.
     """
     try:
+        check_stored(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         models, own, other = content["models"], content["rois"], content["settings"]
-    except FileNotFoundError:
+    except (FileNotFoundError, UserError):
         raise
     except Exception as error:  # a truncated file fails in many ways
         raise UserError(f"{path}: not a file of `mesodecode stack-roi`; make it again") from error

@@ -136,6 +136,9 @@ def load_epochs(path: str | Path, *kinds: str) -> TrainedEpochs:
     if kinds and trained.kind not in kinds:
         raise UserError(f"{path}: of a '{trained.kind}' decoder; needs '{kinds[0]}'")
     _check_states(path, trained, trained.states)
+    of_each = {len(trained.history), len(trained.starts) or len(trained.states)}
+    if of_each != {len(trained.states)}:
+        raise UserError(f"{path}: not as many lines of history as epochs; train it anew")
     return trained
 
 
@@ -158,18 +161,23 @@ def _check_states(
 ) -> None:
     """Raise UserError unless each weight has all its values in the file, and the network no more.
 
-    A tensor may claim any shape over one value, and settings any number of units.
+    A tensor may claim any shape over one value, and settings any number of units. All epochs are of
+    one network.
     """
     for state in states:
         for name, value in state.items() if isinstance(state, dict) else [("state", None)]:
             if not _is_whole(value):
                 raise UserError(f"{path}: weight '{name}' is no tensor that has all its values")
+    sizes = [{name: value.shape for name, value in state.items()} for state in states]
+    for epoch, of in enumerate(sizes, 1):
+        if of != sizes[0]:
+            raise UserError(f"{path}: weights of epoch {epoch} are not of epoch 1's network")
     if trained.kind == "cnn" or not states:
         return
     prefix = "rnn." if trained.kind == "finetuned" else ""
     shapes = {
-        name.removeprefix(prefix): value.shape
-        for name, value in states[0].items()
+        name.removeprefix(prefix): shape
+        for name, shape in sizes[0].items()
         if name.startswith(prefix)
     }
     try:
