@@ -1,5 +1,8 @@
 """Draw loss and validation AUC by epoch, a figure a decoder.
 
+Example: mesodecode losses --models results/demo/models --decoders cnn roi_gru
+--allocations results/demo/allocations.tsv --out figures/loss_
+
 Reads FOLDER/{decoder}/{allocation}.history.tsv, which every training verb writes; writes
 PREFIX{decoder}.svg (text kept as text) and PREFIX{decoder}.png (300 dpi), 174 mm wide.
 """

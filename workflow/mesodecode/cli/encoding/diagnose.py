@@ -4,7 +4,7 @@ Writes PREFIX_checks.tsv (a row a check, with words and numbers; the last row co
 PREFIX_neurons.tsv (explainable variance and its p value), PREFIX_layers.tsv (gradients by layer)
 and PREFIX_rates.tsv (learning-rate range test).
 
-example: mesodecode diagnose --responses s1.h5 --fold s1.fold-1 --backbone vgg19 --out diagnosis
+Example: mesodecode diagnose --responses s1.h5 --fold s1.fold-1 --backbone vgg19 --out diagnosis
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Draw a figure of an encoding study (SVG and PNG).
 
+Example: mesodecode encoding-figures --kind sweep --tables results/encoding-demo/tables/sweep.tsv
+--out figures/sweep
+
 --kind scores: tables of neurons and of the summary; loss: histories of one model, a file a fold;
 sweep: the table of the sweep; diagnosis: tables of neurons, layers and rates.
 """

@@ -1,4 +1,9 @@
-"""Write the report of an encoding study: one HTML file with its tables and figures inside."""
+"""Write the report of an encoding study: one HTML file with its tables and figures inside.
+
+Example: mesodecode encoding-report --config results/encoding-demo/config.json
+--summary results/encoding-demo/tables/encoding_summary.tsv
+--neurons results/encoding-demo/tables/encoding_neurons.tsv --out report.html
+"""
 
 from __future__ import annotations
 

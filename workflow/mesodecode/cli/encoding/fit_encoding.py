@@ -3,7 +3,7 @@
 Baselines (mean; mean of the other repeats of the same image, an oracle) and ridge regression on
 pixels, a Gabor pyramid or a backbone's maps. Writes FOLDER/{fold}.h5, a file a fold.
 
-example: mesodecode fit-encoding --responses s1.h5 --folds 10 --model ridge --out predictions/ridge
+Example: mesodecode fit-encoding --responses s1.h5 --folds 10 --model ridge --out predictions/ridge
 """
 
 from __future__ import annotations

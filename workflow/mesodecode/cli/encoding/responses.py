@@ -6,7 +6,7 @@ or a folder of NPY files with
   start, end (P,) in s            dff and/or events (neurons, samples), time (samples,) in s
   speed, pupil (and speed_time, pupil_time in s), neurons (ids): optional.
 
-example: mesodecode responses --file data/s1.h5 --session s1 --samples 7 --out s1.h5
+Example: mesodecode responses --file data/s1.h5 --session s1 --samples 7 --out s1.h5
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Score encoding models: R² and correlation on held-out images, ceiling, chance.
 
+Example: mesodecode score-encoding --predictions results/encoding-demo/predictions
+--models mean ridge_gabor --folds s1.fold-1 s1.fold-2 --out scores/encoding
+
 Writes PREFIX_neurons.tsv (a row a model, session and neuron), PREFIX_folds.tsv and
 PREFIX_summary.tsv (means with 95 % intervals over neurons and folds).
 """

@@ -3,7 +3,7 @@
 Writes OUT/{session}.h5, which `mesodecode responses` reads, and OUT/{session}_truth.h5 with the
 filters, the responsive neurons and each neuron's expected response to each image.
 
-example: mesodecode simulate-encoding --session s1 --out data
+Example: mesodecode simulate-encoding --session s1 --out data
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Every line is trained on the same fold with its own learning rate, momentum, L2 and
 initialisation. With --partial, lines that are done are kept and a killed command goes on.
 
-example: mesodecode sweep-encoding --responses s1.h5 --fold s1.fold-1 --learning-rates 0.01 0.1
+Example: mesodecode sweep-encoding --responses s1.h5 --fold s1.fold-1 --learning-rates 0.01 0.1
 --momenta 0 0.9 --l2s 0 --initialisations kaiming --chunk 1 --chunks 2 --out sweep.tsv
 """
 

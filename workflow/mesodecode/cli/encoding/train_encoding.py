@@ -1,6 +1,6 @@
 """Train a network that predicts responses from images, and predict the held-out presentations.
 
-example: mesodecode train-encoding --responses s1.h5 --fold s1.fold-1 --backbone vgg19
+Example: mesodecode train-encoding --responses s1.h5 --fold s1.fold-1 --backbone vgg19
 --out p.h5 --weights w.pt --history h.tsv
 """
 

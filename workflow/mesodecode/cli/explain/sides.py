@@ -1,8 +1,8 @@
 """Compare areas of the left with their mirror images: which side matters more to a decoder.
 
-Example, a cut-out: mesodecode sides --sessions importance_cutout_sessions.tsv
+Example: mesodecode sides --sessions importance_cutout_sessions.tsv
 --masks importance_cutout.tsv --name cutout --out sides.tsv --figure sides
-Example, SHAP: mesodecode sides --maps results/demo/importance/shap/*.h5 --mirror 25 --name shap
+mesodecode sides --maps results/demo/importance/shap/*.h5 --mirror 25 --name shap
 --out sides.tsv --figure sides
 
 Writes --out (a row a pair: means, difference left - right and its SD over allocations, p of the

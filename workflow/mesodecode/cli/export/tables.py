@@ -1,6 +1,6 @@
 """Print tables of a study for a manuscript: LaTeX (booktabs), Markdown or CSV.
 
-Examples: mesodecode tables --study results/demo
+Example: mesodecode tables --study results/demo
 mesodecode tables --format latex results/demo/tables/auc.tsv --out table1.tex
 
 auc.tsv becomes a row a decoder (mean ± SD over allocations), session_auc.tsv a row a session,

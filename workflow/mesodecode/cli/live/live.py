@@ -2,9 +2,8 @@
 
 Of a decoder of another target the value of a trace, or the probability of each state.
 
-Examples:
-  mesodecode live --weights gru.pt --source movie.tif --known m*_s1.h5 --out live.tsv
-  mesodecode live --weights rnn.pt cnn.pt --source 5555 --frame-rate 30 --osc 9000 --show
+Example: mesodecode live --weights gru.pt --source movie.tif --known m*_s1.h5 --out live.tsv
+mesodecode live --weights rnn.pt cnn.pt --source 5555 --frame-rate 30 --osc 9000 --show
 
 SOURCE is a file that grows as the camera writes it (TIFF, or flat binary: .dat, .raw, .bin; --shape
 and --dtype if its name does not say them); with --rate, or of any other format, a replay of it; -

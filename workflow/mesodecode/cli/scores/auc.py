@@ -1,5 +1,8 @@
 """Score predictions: AUC and accuracy (threshold 0.5) per allocation and per test session.
 
+Example: mesodecode auc --predictions results/demo/predictions --decoders cnn roi_gru
+--allocations results/demo/allocations.tsv --out auc.tsv --sessions session_auc.tsv
+
 In the first table all test frames of an allocation are pooled. A session with run frames only,
 or rest frames only, has no AUC: it stays in the second table with `nan`.
 

@@ -1,5 +1,8 @@
 """Compare decoders with chance: with the same decoders, trained and tested on permuted labels.
 
+Example: mesodecode chance --auc results/demo/tables/auc.tsv --null roi_gru_null=roi_gru
+--out chance.tsv
+
 p = (r + 1) / (k + 1): r of the k decoders with permuted labels have a mean AUC over allocations
 that is as high as the decoder's or higher. It cannot go below 1 / (k + 1).
 

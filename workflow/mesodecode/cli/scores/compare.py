@@ -1,5 +1,7 @@
 """Compare groups of AUCs: a test for all pairs, with Holm correction.
 
+Example: mesodecode compare --auc results/demo/tables/auc.tsv --by decoder --out comparisons.tsv
+
 The table is any CSV or TSV file with a column `auc`. `--where` keeps some of its rows. `--by`
 names the column of the groups.
 Each value of `--within` is corrected as a family of its own; without it there is one family.

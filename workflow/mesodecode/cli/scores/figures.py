@@ -1,5 +1,8 @@
 """Draw the AUC of every allocation by decoder, with the comparisons between decoders.
 
+Example: mesodecode figures --auc results/demo/tables/auc.tsv --only linear cnn roi_gru
+--comparisons results/demo/tables/comparisons.tsv --name decoders --out figures/auc
+
 With --setting and --values, for decoders that differ by one number, AUC is drawn along this number.
 Of another table than that of `mesodecode auc`, --by names the column of what is compared, as for
 `mesodecode compare`, and --where the rows.

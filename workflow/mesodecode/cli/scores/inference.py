@@ -1,5 +1,8 @@
 """Compare decoders with the mice in mind, beside the published test.
 
+Example: mesodecode inference --auc results/demo/tables/auc.tsv --by decoder
+--sessions results/demo/tables/session_auc.tsv --out inference.tsv
+
 For each pair of values of `--by`: the rank-sum p as published; signed-rank; mean difference of the
 test mice with 95 % CI, Hedges' g, t test and exact sign-flip test with the smallest p it can reach;
 Nadeau-Bengio corrected t; hierarchical bootstrap; linear mixed model; intraclass correlation by

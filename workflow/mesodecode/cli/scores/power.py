@@ -1,5 +1,8 @@
 """How many mice? The smallest difference of AUC that n mice can show, by a study that was measured.
 
+Example: mesodecode power --auc results/demo/tables/auc.tsv --by decoder --mice 5 10 20
+--out power.tsv
+
 From the variance between test mice and within them (ICC), of every pair of decoders and of each
 against chance: the difference that a t test of mouse means shows with a power of 80 %, for numbers
 of mice and of allocations a mouse. Few mice say little of their spread: `low` and `high` are by its

@@ -1,4 +1,7 @@
-"""Print the mean ± SD of the test AUC of each decoder."""
+"""Print the mean ± SD of the test AUC of each decoder.
+
+Example: mesodecode summary --auc results/demo/tables/auc.tsv
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ makes that session alone, the same bytes as in the cohort. For each session it w
   OUT/{session}_roi.mat        dat_roi, mean counts in 50 ROIs, 50 x frames
   OUT/{session}_truth.h5       what was planted, for tests and reports only
 
-example: mesodecode simulate --mice 5 --sessions 2 --out data
+Example: mesodecode simulate --mice 5 --sessions 2 --out data
 """
 
 from __future__ import annotations
