@@ -86,6 +86,8 @@ def test_a_folder_that_solis_spooled_to(tmp_path, per_file, padding):
     folder = spool(tmp_path / "s", per_file, padding)
     np.testing.assert_array_equal(read(folder), FRAMES)
     np.testing.assert_array_equal(read(folder, size=50), FRAMES)
+    assert "leave movie_dataset out" in refusal(folder, dataset="frames")
+    assert "leave movie_axes out" in refusal(folder, axes="TXY")
 
 
 def test_a_spooled_folder_that_is_not_whole(tmp_path):

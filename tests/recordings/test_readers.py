@@ -35,8 +35,9 @@ from make_movies import (
 )
 from mesodecode.base.files import UserError, in_order
 from mesodecode.recordings import axes, movie
-from mesodecode.recordings.readers import open_movie, read_mat
+from mesodecode.recordings.readers import by_name, open_movie, read_mat
 from mesodecode.running.fingerprints import fingerprint
+from mesodecode.study import file_formats
 
 
 def save_chunked(path, frames):
@@ -701,3 +702,13 @@ def test_an_unknown_format_is_answered_by_those_that_are_known(tmp_path):
     (tmp_path / "s.xyz").write_bytes(FRAMES.tobytes())
     message = refusal(tmp_path / "s.xyz")
     assert all(name in message for name in ("TIFF", "HDF5", "MAT", "NPY", "Zarr", "NWB", ".mp4"))
+
+
+def test_readers_define_what_their_formats_give():
+    needs = {"movie": "open_movie", "intervals": "read_variables"}
+    for one in file_formats.FORMATS:
+        names = {needs[what] for what in one.gives if what in needs}
+        names |= {"holding"} if "traces" in one.gives and one.name not in ("NWB", "HDF5") else set()
+        names |= {"read_rois"} if one.name == "NWB" else set()
+        module = by_name.reader(one.name) if one.reader else None
+        assert [name for name in names if not callable(getattr(module, name, None))] == [], one

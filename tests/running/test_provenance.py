@@ -13,6 +13,7 @@ import pytest
 
 from mesodecode.cli import VERBS
 from mesodecode.running import provenance
+from mesodecode.study.file_formats import FORMATS
 
 PACKAGE = provenance.PACKAGE
 NAMES = [module.rpartition(".")[2] for module in VERBS.values()]
@@ -83,6 +84,20 @@ def test_module_imported_by_an_imported_module_counts(package):
     assert not now & {"train_cnn", "train_rnn", "extract", "predict", "auc", "report", "simulate"}
 
 
+def test_an_edit_of_any_reader_of_the_table_is_another_preprocess(package):
+    def version() -> str:
+        forget()
+        return provenance._version("mesodecode.cli.recordings.preprocess")
+
+    readers = {f"{one.reader}.py" for one in FORMATS if one.reader}
+    assert len(readers) > 12
+    for name in sorted(readers | {"imagej.py", "image_files.py"}):
+        before = version()
+        with open(package / "recordings/readers" / name, "a") as file:
+            file.write("\nX = 1\n")
+        assert version() != before, name
+
+
 def test_training_code_leaves_preprocessing_and_the_tables_alone(package):
     before = versions()
     with open(package / "decoders/train.py", "a") as file:
@@ -125,10 +140,15 @@ def test_only_edited_modules_are_parsed_again(package, monkeypatch):
 # do not count
 
 
+READERS = "mesodecode.recordings.readers."
+
+
 def moved(module: str) -> str:
-    """Return the new name of a module of the package; verbs are found by theirs."""
+    """Return the new name of a module of the package; verbs and readers are found by theirs."""
     if module == "mesodecode" or module.startswith("mesodecode.cli"):
         return module
+    if module.startswith(READERS):
+        return module.replace(READERS, "mesodecode.lower.were_readers.")
     floor = "upper" if sum(module.encode()) % 2 else "lower"
     return f"mesodecode.{floor}.was_{module.removeprefix('mesodecode.').replace('.', '_')}"
 
@@ -150,6 +170,9 @@ def with_moved_imports(tree: ast.Module, modules: set[str]) -> ast.Module:
                     of = [ast.alias(alias.name, alias.asname)]
                     lines.append(ast.ImportFrom(moved(node.module), of, 0))
             return lines
+
+        def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+            return ast.Constant(moved(READERS)) if node.value == READERS else node
 
     tree = Moved().visit(tree)
     places = [i for i, node in enumerate(tree.body) if of_package(node)]
@@ -333,6 +356,17 @@ def test_every_form_of_import_is_followed(small, line):
     verb = "def run(x):\n    from mesodecode import reader\n\n    return reader.f(x)\n"
     files = {"cli__room__verb": verb, "reader": f"def f(x):\n    {line}\n"}
     assert small(**files, extra="thing = 1\n") != small(**files, extra="thing = 2\n")
+
+
+def test_modules_of_a_room_that_are_opened_by_name_count_all(small):
+    verb = (
+        "import importlib\n\ndef run(name, x):\n"
+        '    return importlib.import_module(f"mesodecode.{0}.{{name}}").of(x)\n'
+    )
+    before = small(cli__room__verb=verb.format("a"), a__b=AREAS, c__d=AREAS)
+    assert small(cli__room__verb=verb.format("a"), a__b=AREAS + "X = 1\n", c__d=AREAS) != before
+    assert small(cli__room__verb=verb.format("a"), a__b=AREAS, c__d=AREAS + "X = 1\n") == before
+    assert small(cli__room__verb=verb.format("rooms"), rooms__b=AREAS, c__d=AREAS) == before
 
 
 def test_data_files_count(package):

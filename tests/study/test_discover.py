@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from make import ROOT
 from mesodecode.base.files import UserError, matching
 from mesodecode.cli import main
+from mesodecode.study import file_formats
 from mesodecode.study import study as studies
-from mesodecode.study.discovery import config_text, discover, file_names
+from mesodecode.study.discovery import config_text, discover, file_names, file_roles
 from mesodecode.study.discovery.file_names import parsed
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
@@ -596,6 +597,17 @@ def test_one_file_of_all_sessions_of_a_mouse_is_said_with_what_splits_it(tmp_pat
     notes = " ".join(discover.look(folder).notes)
     assert "m1.csv and 2 more may hold behavior of several sessions" in notes
     assert "python -c" not in notes and "of one clock" in notes
+
+
+def test_files_of_every_format_of_movies_or_behaviour_have_a_role(tmp_path):
+    for one in file_formats.FORMATS:
+        for suffix in one.suffixes if {"movie", "traces"} & set(one.gives) else ():
+            path = PurePosixPath(f"m1_2024-05-01_widefield{suffix}")
+            Path(tmp_path, path).write_text("speed\n" + "1.5\n" * 9)
+            (role,) = [
+                role for role, found in file_roles.by_role({path: 40}, tmp_path).items() if found
+            ]
+            assert role in one.gives or (role, one.gives[0]) == ("behavior", "traces"), suffix
 
 
 def test_what_is_missing_is_said(tmp_path):

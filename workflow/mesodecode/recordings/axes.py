@@ -48,7 +48,8 @@ class Asked:
 
     axes; shape, its height and width and, with C among the axes, the number of channels; dtype, of
     pixels without a header; mask, a file with an image of the pixels that the array holds, and
-    image, what it shows (H, W).
+    image, what it shows (H, W); datasets of the file that are one movie, by name. `alone`: only the
+    file itself, whatever others its header says to be of one movie with it, as these are named too.
     """
 
     axes: str | None = None
@@ -56,6 +57,13 @@ class Asked:
     dtype: str | None = None
     mask: Path | None = None
     image: np.ndarray | None = None
+    datasets: tuple[str, ...] = ()
+    alone: bool = False
+
+    @property
+    def dataset(self) -> str | None:
+        """The first dataset that is named."""
+        return self.datasets[0] if self.datasets else None
 
     @property
     def named(self) -> str:

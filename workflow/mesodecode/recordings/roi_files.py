@@ -10,7 +10,7 @@ import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import check_opens
-from mesodecode.recordings.readers import hdf5, npy
+from mesodecode.recordings.readers import by_name, hdf5, npy
 from mesodecode.recordings.readers.arrays import Unreadable
 from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.mat import holding
@@ -51,22 +51,20 @@ def read_signals(
     """
     known = file_formats.format_of(path, "rois")
     check_opens(path)
+    if known is None:
+        raise file_formats.unknown(path, "rois", "ROI signals are")
     if known == "MAT":
         return read_rois(path, dataset or "dat_roi"), None
     if known == "HDF5":
         return checked_rois(_frames_first(_read_hdf5(path, dataset), n_frames, path), path), None
     if known == "NPY":
         return checked_rois(_frames_first(npy.load(path), n_frames, path), path), None
-    if known == "NWB":
-        from mesodecode.recordings.readers import nwb
-
-        values, names = nwb.read_rois(path, dataset)
-        return checked_rois(values, path), names
     if known == "table":
         signals = _signals_of_table(path, behavior)
         values = np.stack(list(signals.values()), axis=1).astype(np.float64)
         return checked_rois(values, path), tuple(signals)
-    raise file_formats.unknown(path, "rois", "ROI signals are")
+    values, names = by_name.reader(known).read_rois(path, dataset)
+    return checked_rois(values, path), names
 
 
 def _frames_first(values: np.ndarray, n_frames: int, path: str | Path) -> np.ndarray:

@@ -251,6 +251,16 @@ class _Anonymous(ast.NodeTransformer):
 
     visit_ImportFrom = visit_Import
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Take import_module(f"mesodecode.room.{name}") as an import of all modules of the room."""
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for given in node.args if called == "import_module" else ():
+            room = getattr(given.values[0], "value", "") if isinstance(given, ast.JoinedStr) else ""
+            if isinstance(room, str) and room.startswith("mesodecode."):
+                self.imported |= {name for name in self._modules if name.startswith(room)}
+                given.values[0] = ast.Constant("mesodecode.")
+        return self.generic_visit(node)
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         found = self._look_up(node.id)
         return self._numbered(*found) if found and isinstance(node.ctx, ast.Load) else node

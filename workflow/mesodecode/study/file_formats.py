@@ -1,8 +1,7 @@
 """The formats of a lab's files, and what each of them can give: a line a format.
 
 The table of docs/own-data.md, the errors that say what can be read, and `mesodecode init` are made
-of it. Which module reads a format is said by imports where it is opened
-(`mesodecode.recordings.readers`), as the hash of a stage's code follows these.
+of it, and its readers are found by it (`mesodecode.recordings.readers.by_name`).
 """
 
 from __future__ import annotations
@@ -28,12 +27,16 @@ GIVES = {
 class Format:
     """A format: its name, its suffixes, and what of `GIVES` it can give.
 
+    `reader`: the module of `mesodecode.recordings.readers` that reads it, "" of areas alone.
+    `takes`: what the config may say of a movie: the "datasets" of a file, "axes", "shape".
     `extra`: of this package's optional dependencies, the one that reads it; `words`: what of it.
     """
 
     name: str
     suffixes: tuple[str, ...]
     gives: tuple[str, ...]
+    reader: str = ""
+    takes: tuple[str, ...] = ()
     extra: str = ""
     words: str = ""
 
@@ -43,31 +46,44 @@ class Format:
         return f"{self.name} ({', '.join(self.suffixes)})"
 
 
+_SETS = ("datasets", "axes")
+_ARRAYS = ("movie", "traces", "rois", "masks")
 FORMATS = (
-    Format("TIFF", (".tif", ".tiff", ".btf", ".tf8", ".pcoraw"), ("movie", "masks")),
-    Format("HDF5", (".h5", ".hdf5", ".hdf"), ("movie", "traces", "rois", "masks")),
-    Format("MAT", (".mat",), ("movie", "traces", "rois", "masks")),
-    Format("NPY", (".npy",), ("movie", "traces", "rois", "masks")),
-    Format("Zarr", (".zarr",), ("movie",)),
-    Format("NWB", (".nwb",), ("movie", "traces", "intervals", "rois")),
+    Format("TIFF", (".tif", ".tiff", ".btf", ".tf8", ".pcoraw"), ("movie", "masks"), "tiff", _SETS),
+    Format("HDF5", (".h5", ".hdf5", ".hdf"), _ARRAYS, "hdf5", (*_SETS, "shape")),
+    Format("MAT", (".mat",), _ARRAYS, "mat", (*_SETS, "shape")),
+    Format("NPY", (".npy",), _ARRAYS, "npy", ("axes", "shape")),
+    Format("Zarr", (".zarr",), ("movie",), "zarr_store", (*_SETS, "shape")),
+    Format("NWB", (".nwb",), ("movie", "traces", "intervals", "rois"), "nwb", _SETS),
     Format(
         "flat",
         (".dat", ".bin", ".raw"),
         ("movie",),
+        "flat",
+        ("axes", "shape"),
         words="pixels without a header: by name, a MAT file beside it, or `movie_shape`",
     ),
-    Format("Andor", (".sif", ".sifx"), ("movie",), words="and the folder that Solis spooled to"),
-    Format("bioio", (".nd2", ".czi", ".lif"), ("movie",), extra="bioio"),
-    Format("video", (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"), ("movie",)),
-    Format("Motion JPEG 2000", (".mj2",), ("movie",)),
-    Format("table", (".csv", ".tsv", ".txt"), ("traces", "rois", "masks")),
-    Format("Spike2", (".smr",), ("traces",), extra="neo"),
-    Format("ABF", (".abf",), ("traces",), extra="abf"),
-    Format("TDMS", (".tdms",), ("traces",), extra="tdms"),
+    Format(
+        "Andor",
+        (".sif", ".sifx"),
+        ("movie",),
+        "andor",
+        words="and the folder that Solis spooled to",
+    ),
+    Format(
+        "bioio", (".nd2", ".czi", ".lif"), ("movie",), "microscopes", ("datasets",), extra="bioio"
+    ),
+    Format("video", (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".wmv"), ("movie",), "video"),
+    Format("Motion JPEG 2000", (".mj2",), ("movie",), "video"),
+    Format("table", (".csv", ".tsv", ".txt"), ("traces", "rois", "masks"), "table"),
+    Format("Spike2", (".smr",), ("traces",), "spike2", extra="neo"),
+    Format("ABF", (".abf",), ("traces",), "abf", extra="abf"),
+    Format("TDMS", (".tdms",), ("traces",), "tdms", extra="tdms"),
     Format("PNG", (".png",), ("masks",)),
     Format("polygons", (".json",), ("masks",)),
     Format("ImageJ", (".roi", ".zip"), ("masks",)),
 )
+BY_NAME = {one.name: one for one in FORMATS}
 
 
 def format_of(path: str | PurePath, what: str) -> str | None:

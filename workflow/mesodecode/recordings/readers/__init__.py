@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,15 +24,13 @@ from mesodecode.recordings.movie import (
     check_frame,
     check_opens,
 )
+from mesodecode.recordings.readers import by_name
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.mat import read_mat
 from mesodecode.recordings.readers.series import by_wavelength, of_one_series
 from mesodecode.study import file_formats
 
 __all__ = ["Movie", "open_movie", "read_behavior", "read_mat"]
-
-
-TELL_AXES = ("Andor", "bioio", "video", "Motion JPEG 2000")  # formats that say them
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def _one_after_the_other(
 ) -> Iterator[Movie]:
     files = [source.file for source in sources]
     if len(sources) == 1:
-        with _open_one(files[0], list(sources[0].names), asked, channels) as movie:
+        with _open_one(sources[0], asked, channels) as movie:
             check_begins(files[0], movie)
             yield movie
         return
@@ -125,8 +123,7 @@ def _one_after_the_other(
                 yield movie
                 return
     opened = [
-        (source.file, partial(_open_one, source.file, list(source.names), asked, channels, True))
-        for source in sources
+        (source.file, partial(_open_one, source, asked, channels, True)) for source in sources
     ]
     if assumed:
         print(
@@ -263,10 +260,11 @@ def _say_which(named: Mapping[str, object], path: str | Path) -> None:
 
 @contextmanager
 def _open_one(
-    file: Path, names: list[str], asked: Asked, channels: int | None, alone: bool = False
+    source: _Source, asked: Asked, channels: int | None, alone: bool = False
 ) -> Iterator[Movie]:
     """Open a file as a movie. Raises UserError if it holds other channels than are asked for."""
-    with _of_format(file, names, asked, alone) as movie:
+    file, asked = source.file, replace(asked, datasets=source.names, alone=alone)
+    with _of_format(file, asked) as movie:
         check_frame(movie)
         if movie.channels not in (1, channels) and channels is not None:
             raise UserError(
@@ -276,61 +274,24 @@ def _open_one(
         yield movie
 
 
-def _of_format(
-    file: Path, names: list[str], asked: Asked, alone: bool
-) -> AbstractContextManager[Movie]:
-    # Imports of modules by name, not by a table: the hash of a stage's code follows these.
-    known, name = file_formats.format_of(file, "movie"), names[0] if names else None
-    if file.is_dir() and any(file.glob("*.sifx")):
-        from mesodecode.recordings.readers import andor
-
-        return andor.open_spool(file)
+def _of_format(file: Path, asked: Asked) -> AbstractContextManager[Movie]:
+    """Open a file by the reader of its format. Raises UserError if that takes less than is said."""
     if file.is_dir():
-        from mesodecode.recordings.readers import zarr_store
+        known = "Andor" if any(file.glob("*.sifx")) else "Zarr"
+    else:
+        check_opens(file)
+        known = file_formats.format_of(file, "movie")
+    if known is None:
+        from mesodecode.recordings.readers import tiff
 
-        return zarr_store.open_zarr(file, name, asked)
-    check_opens(file)
-    if asked.named and known not in ("HDF5", "MAT", "NPY", "flat"):
+        if file.suffix and not tiff.is_tiff(file):
+            raise file_formats.unknown(file, "movie", "movies are")
+        known = "TIFF"
+    takes = file_formats.BY_NAME[known].takes
+    if asked.named and "shape" not in takes:
         raise UserError(f"{file}: says its size and type itself; leave out {asked.named}")
-    if asked.axes not in (None, "TYX") and known in TELL_AXES:
+    if asked.axes not in (None, "TYX") and "axes" not in takes:
         raise UserError(f"{file}: names its axes itself; leave movie_axes out")
-    if known == "HDF5":
-        from mesodecode.recordings.readers import hdf5
-
-        return hdf5.open_hdf5(file, names, asked)
-    if known == "MAT":
-        from mesodecode.recordings.readers import mat
-
-        return mat.open_mat(file, names, asked)
-    if known == "NWB":
-        from mesodecode.recordings.readers import nwb
-
-        return nwb.open_movie(file, names, asked.axes)
-    if known == "NPY" and not names:
-        from mesodecode.recordings.readers import npy
-
-        return npy.open_npy(file, asked)
-    if known == "flat" and not names:
-        from mesodecode.recordings.readers import flat
-
-        return flat.open_flat(file, asked)
-    if known == "bioio":
-        from mesodecode.recordings.readers import microscopes
-
-        return microscopes.open_bioio(file, name)
-    from mesodecode.recordings.readers import tiff
-
-    if known == "TIFF" or not file.suffix or tiff.is_tiff(file):
-        return tiff.open_tiff(file, alone=alone, image=name, axes=asked.axes)
-    if names:
+    if asked.datasets and "datasets" not in takes:
         raise UserError(f"{file}: holds one movie and no datasets; leave movie_dataset out")
-    if known in ("video", "Motion JPEG 2000"):
-        from mesodecode.recordings.readers import video
-
-        return video.open_video(file)
-    if known == "Andor":
-        from mesodecode.recordings.readers import andor
-
-        spooled = file.suffix.lower() == ".sifx"
-        return andor.open_spool(file.parent) if spooled else andor.open_sif(file)
-    raise file_formats.unknown(file, "movie", "movies are")
+    return by_name.reader(known).open_movie(file, asked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,12 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import words
 from mesodecode.recordings.readers.arrays import Held, unreadable
-from mesodecode.recordings.readers.extras import library
+from mesodecode.recordings.readers.by_name import library
 
 
-def variables(path: Path) -> dict[str, Held]:
-    """Return the channels of a file by name, with unit and times in s; sweeps follow each other.
+@contextmanager
+def holding(path: Path) -> Iterator[dict[str, Held]]:
+    """Hold the channels of a file by name, with unit and times in s; sweeps follow each other.
 
     Raises UserError if the file is none such.
     """
@@ -35,4 +38,4 @@ def variables(path: Path) -> dict[str, Held]:
         again = unreadable("is the name of several channels; rename them", "several")
         name = name.strip("\0 ") or f"channel {i}"
         found[name] = again if name in found else held
-    return found
+    yield found

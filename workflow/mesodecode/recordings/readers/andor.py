@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import Axes
+from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie, words
 from mesodecode.recordings.readers import mapped
 
@@ -20,8 +20,15 @@ from mesodecode.recordings.readers import mapped
 _ENCODINGS = {"Mono16": np.dtype("<u2"), "Mono32": np.dtype("<u4")}
 
 
+def open_movie(path: Path, asked: Asked) -> AbstractContextManager[ArrayMovie]:
+    """Open a .sif file or, by its .sifx file, a folder of spooled files as a movie."""
+    if path.suffix.lower() == ".sifx":
+        path = path.parent
+    return _spooled(path) if path.is_dir() else _sif(path)
+
+
 @contextmanager
-def open_sif(path: Path) -> Iterator[ArrayMovie]:
+def _sif(path: Path) -> Iterator[ArrayMovie]:
     """Open a .sif file as a movie, float32 as it holds them, with its time stamps."""
     import sif_parser
 
@@ -51,7 +58,7 @@ def _times(about: dict[str, Any], n_frames: int) -> np.ndarray | None:
 
 
 @contextmanager
-def open_spool(folder: Path) -> Iterator[ArrayMovie]:
+def _spooled(folder: Path) -> Iterator[ArrayMovie]:
     """Open a folder of spooled files as a movie.
 
     The .ini file has the size of an image and of its lines, which may be padded; the .sifx file,

@@ -53,7 +53,7 @@ class Layout:
 
 
 @contextmanager
-def open_flat(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
+def open_movie(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
     """Open a file of pixels without a header. Raises UserError if its size or type is open."""
     layout = layout_of(path, asked)
     n_bytes = path.stat().st_size - layout.offset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -260,10 +260,10 @@ def checked(item: h5py.Dataset, path: str | Path) -> h5py.Dataset:
 
 
 @contextmanager
-def open_hdf5(
-    path: Path, names: Sequence[str], asked: Asked, usual: str = "TYX", *, turned: bool = False
+def open_movie(
+    path: Path, asked: Asked, usual: str = "TYX", *, turned: bool = False
 ) -> Iterator[Movie]:
-    """Open a dataset of an HDF5 file as a movie, the only one of three axes if `names` is empty.
+    """Open a dataset of an HDF5 file as a movie, the only one of three axes if none is named.
 
     Two names are U and SVT (see `svd`). `asked.axes`, `usual` where they are None, are
     of the array as the user sees it: `turned` from how it is stored, in a file of MATLAB.
@@ -273,7 +273,8 @@ def open_hdf5(
         found = datasets(file, path)
         shapes = {name: item.shape[:: -1 if turned else 1] for name, item in found.items()}
         n_pixels = len(places.where) if places else None
-        chosen = [choose(shapes, name, path, "movie_dataset", n_pixels) for name in names or [None]]
+        names = asked.datasets or [None]
+        chosen = [choose(shapes, name, path, "movie_dataset", n_pixels) for name in names]
         if len(chosen) == 1 and places:
             item = checked(found[chosen[0]], path)
             seen = shapes[chosen[0]]
@@ -296,7 +297,7 @@ def open_hdf5(
 def dataset_movie(
     item: h5py.Dataset, path: Path, axes: Axes, *, turned: bool = False
 ) -> ArrayMovie:
-    """Return a movie of an open HDF5 dataset (see `open_hdf5`)."""
+    """Return a movie of an open HDF5 dataset (see `open_movie`)."""
     checked(item, path)
     letters = axes.letters[:: -1 if turned else 1]
     depth = item.chunks[letters.index("T")] if item.chunks else None

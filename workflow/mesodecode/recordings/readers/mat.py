@@ -293,15 +293,15 @@ def _read_cells(item: h5py.Dataset, file: h5py.File, path: str | Path) -> np.nda
 
 
 @contextmanager
-def open_mat(path: Path, names: Sequence[str], asked: Asked) -> Iterator[Movie]:
-    """Open a variable of a MAT file as a movie, the only one of three axes if `names` is empty.
+def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
+    """Open a variable of a MAT file as a movie, the only one of three axes if none is named.
 
     Two names are U and SVT (see `svd`). `asked.axes` are those that MATLAB shows. Of pixels x
     frames, the file may say the size in numbers R and C, rows and columns.
     """
-    asked = _sized(path, names, asked)
+    asked = _sized(path, asked)
     if is_v73(path):
-        with hdf5.open_hdf5(path, names, asked, USUAL, turned=True) as movie:
+        with hdf5.open_movie(path, asked, USUAL, turned=True) as movie:
             yield movie
         return
     places = pixels.asked_for(asked, "Y", path)
@@ -309,7 +309,8 @@ def open_mat(path: Path, names: Sequence[str], asked: Asked) -> Iterator[Movie]:
     shapes = {name: array.shape for name, array in arrays.items()}
     n_pixels = len(places.where) if places else None
     chosen = [
-        hdf5.choose(shapes, name, path, "movie_dataset", n_pixels) for name in names or [None]
+        hdf5.choose(shapes, name, path, "movie_dataset", n_pixels)
+        for name in asked.datasets or [None]
     ]
     if len(chosen) == 2:
         from mesodecode.recordings.readers.svd import SvdMovie
@@ -326,15 +327,15 @@ def open_mat(path: Path, names: Sequence[str], asked: Asked) -> Iterator[Movie]:
     yield ArrayMovie(path, array.dtype, taken, array.__getitem__, 1)  # it is in memory
 
 
-def _sized(path: Path, names: Sequence[str], asked: Asked) -> Asked:
+def _sized(path: Path, asked: Asked) -> Asked:
     """Return what is asked for, with the size of flat images that the file itself says."""
-    if asked.shape is not None or asked.mask is not None or not names:
+    if asked.shape is not None or asked.mask is not None or not asked.datasets:
         return asked
-    shapes = held(path)
-    if len(shapes.get(names[0].strip("/"), ())) != 2:
+    shapes, name = held(path), asked.datasets[0].strip("/")
+    if len(shapes.get(name, ())) != 2:
         return asked
     said = [value.ravel() for value in read_mat(path, ["R", "C"]).values()]
     if [value.size for value in said] != [1, 1]:
         return asked
     size = tuple(int(value[0]) for value in said)
-    return replace(asked, shape=size) if math.prod(size) in shapes[names[0].strip("/")] else asked
+    return replace(asked, shape=size) if math.prod(size) in shapes[name] else asked

@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import Axes
+from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie, words
 
 
 @contextmanager
-def open_bioio(path: Path, scene: str | None) -> Iterator[ArrayMovie]:
-    """Open the only scene (position) of a file as a movie, or `scene`; channels take turns.
+def open_movie(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
+    """Open the only scene (position) of a file as a movie, or the one named; channels take turns.
 
     Raises UserError if bioio is not installed, or of planes, colours and several scenes.
     """
+    scene = asked.dataset
     try:
         import bioio
     except ImportError as error:

@@ -21,7 +21,7 @@ IDENTIFIER = r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 @contextmanager
-def open_npy(path: Path, asked: Asked) -> Iterator[Movie]:
+def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     """Open the array of an NPY file as a movie."""
     array = load(path, whole=False)
     turned = not array.flags.c_contiguous  # columns first: the same as rows first, axes reversed
@@ -97,8 +97,9 @@ def time_stamps(array: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(at[-1] + 1), at, array[:, 1])
 
 
-def variables(path: Path) -> dict[str, Held]:
-    """Return the arrays of a folder of NPY files by name, or of a file by its fields.
+@contextmanager
+def holding(path: Path) -> Iterator[dict[str, Held]]:
+    """Hold the arrays of a folder of NPY files by name, or of a file by its fields.
 
     A plain vector is `labels` if of whole numbers, logicals or words, else `speed`; a matrix is
     `data`. In a folder, time stamps are as ALF keeps them (see `time_stamps`), and the identifiers
@@ -106,10 +107,12 @@ def variables(path: Path) -> dict[str, Held]:
     """
     if path.is_dir():
         files = {re.sub(IDENTIFIER, "", file.stem): file for file in sorted(path.glob("*.npy"))}
-        return {name: Held(partial(_of_folder, file)) for name, file in files.items()}
+        yield {name: Held(partial(_of_folder, file)) for name, file in files.items()}
+        return
     array = load(path)
     if array.dtype.names:
-        return {name: Held(partial(array.__getitem__, name)) for name in array.dtype.names}
+        yield {name: Held(partial(array.__getitem__, name)) for name in array.dtype.names}
+        return
     note = note_of(array.shape)
     name = "data" if note else "labels" if array.dtype.kind in "buiUS" else "speed"
-    return {name: Held(lambda: array, note=note)}
+    yield {name: Held(lambda: array, note=note)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mesodecode.base.files import UserError, check_memory
-from mesodecode.recordings.axes import Axes, axes_of
+from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import Movie, words
 from mesodecode.recordings.readers import hdf5
 from mesodecode.recordings.readers.arrays import (
@@ -53,13 +53,14 @@ def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
 
 
 @contextmanager
-def open_movie(path: Path, names: Sequence[str], axes: str | None) -> Iterator[Movie]:
+def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     """Open a series of images as a movie, by its name; of two names, SVD components as one.
 
     Without a name it is the only OnePhotonSeries or TwoPhotonSeries, or the only plain ImageSeries
     where there is none; two names are a table of image masks (K, x, y), a PlaneSegmentation, and
     the RoiResponseSeries (T, K) of its rows.
     """
+    names, axes = asked.datasets, asked.axes
     with open_nwb(path) as nwb:
         if len(names) == 2:
             yield _components(nwb, names, path, axes)
@@ -72,7 +73,7 @@ def open_movie(path: Path, names: Sequence[str], axes: str | None) -> Iterator[M
                 "ImageSeries); of SVD components, name the PlaneSegmentation and the "
                 "RoiResponseSeries in movie_dataset"
             )
-        series = found[hdf5.choose(shapes, names[0] if names else None, path, "movie_dataset")]
+        series = found[hdf5.choose(shapes, asked.dataset, path, "movie_dataset")]
         check_inside(series.external_file, series.name, path)
         taken = axes_of_series(
             np.shape(series.data), axes, series.dimension, nwb.source_script, path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +13,15 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import words
 from mesodecode.recordings.readers.arrays import EMPTY, Held, unreadable
-from mesodecode.recordings.readers.extras import library
+from mesodecode.recordings.readers.by_name import library
 
 if TYPE_CHECKING:
     from neo.rawio.spike2rawio import Spike2RawIO
 
 
-def variables(path: Path) -> dict[str, Held]:
-    """Return the channels of a file by title: samples with their times in s, or times of events.
+@contextmanager
+def holding(path: Path) -> Iterator[dict[str, Held]]:
+    """Hold the channels of a file by title: samples with their times in s, or times of events.
 
     TITLE/codes are the words of markers. Pauses of the recording are gaps in the times. Raises
     UserError if the file is none such.
@@ -50,7 +53,7 @@ def variables(path: Path) -> dict[str, Held]:
         if any(codes):
             times = np.array(stamps)
             _add(found, f"{name}/codes", Held(lambda c=codes: c, times=lambda _, t=times: t))
-    return found
+    yield found
 
 
 def _add(found: dict[str, Held], name: str, held: Held) -> None:

@@ -7,7 +7,8 @@ import csv
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,12 @@ class _Layout:
     names: list[str | None]
     skip: int  # lines before the first row
     units: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[dict[str, Held]]:
+    """Hold the columns of a table."""
+    yield read_table(path)
 
 
 def read_table(path: str | Path) -> dict[str, Held]:

@@ -19,7 +19,7 @@ import numpy as np
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import words
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable
-from mesodecode.recordings.readers.extras import library
+from mesodecode.recordings.readers.by_name import library
 
 if TYPE_CHECKING:
     import nptdms

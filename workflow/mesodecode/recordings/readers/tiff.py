@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.axes import axes_of
+from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import (
     SLAB,
     ArrayMovie,
@@ -210,18 +210,13 @@ class TiffMovie(Movie):
 
 
 @contextmanager
-def open_tiff(
-    path: Path,
-    *,
-    alone: bool = False,
-    image: str | None = None,
-    axes: str | None = None,
-) -> Iterator[Movie]:
+def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     """Open a TIFF stack. Raises UserError if it is none, OSError if it cannot be opened.
 
-    `alone`: the file's own pages only, whatever other files its OME metadata name. For the others
-    see `TiffMovie`.
+    `asked.alone`: the file's own pages only, whatever other files its OME metadata name. For the
+    dataset and axes see `TiffMovie`.
     """
+    alone, image, axes = asked.alone, asked.dataset, asked.axes
     paged = axes is None or axes.endswith("YX")
     try:
         tif = tifffile.TiffFile(path, **({"is_ome": False} if alone else {}))

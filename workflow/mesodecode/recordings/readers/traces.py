@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings.movie import check_opens
+from mesodecode.recordings.readers import by_name
 from mesodecode.recordings.readers.arrays import Bouts, Held, Unreadable, Variable
 from mesodecode.study import file_formats
 
@@ -33,63 +33,38 @@ def read_variables(
     the file is none of these, OSError if it cannot be opened.
     """
     path = Path(path)
-    if not path.is_dir():
-        check_opens(path)
-    if file_formats.format_of(path, "traces") == "NWB":
-        from mesodecode.recordings.readers import nwb
-
-        return nwb.read_variables(path, names, run_label)
-    with _holding(path) as held:
+    known = _format(path)
+    if known == "HDF5":
+        from mesodecode.recordings.readers import wavesurfer as reader
+    else:
+        reader = by_name.reader(known)
+    if "intervals" in file_formats.BY_NAME[known].gives:
+        return reader.read_variables(path, names, run_label)
+    with reader.holding(path) as held:
         found = {}
         for name in names:
             item, column = named(held, name)
             if item is not None:
                 found[name] = vector(item, name, column)
-        return found, _without_header(held, path) or listed(held)
+        return found, _without_header(held, known) or listed(held)
 
 
-@contextmanager
-def _holding(path: Path) -> Iterator[dict[str, Held]]:
-    """Open a file for the variables that it holds."""
+def _format(path: Path) -> str:
+    """Return the name of a format. Raises UserError if behaviour is not read from such a file."""
+    if path.is_dir():
+        if any((path / mark).is_file() for mark in ("zarr.json", ".zgroup")):
+            raise UserError(
+                f"{path}: behaviour is not read from Zarr; it is read from "
+                f"{file_formats.listed('traces')}, or a folder of NPY files"
+            )
+        return "NPY"
+    check_opens(path)
+    if path.suffix.lower() in ("", ".smrx"):  # the reader says why not .smrx
+        return "Spike2" if path.suffix else "MAT"
     known = file_formats.format_of(path, "traces")
-    if known == "HDF5":
-        from mesodecode.recordings.readers import hdf5, wavesurfer
-
-        with hdf5.open_file(path) as file:
-            yield hdf5.variables(file, path) | wavesurfer.channels(file, path)
-    elif known == "table":
-        from mesodecode.recordings.readers import table
-
-        yield table.read_table(path)
-    elif path.is_dir() and any((path / mark).is_file() for mark in ("zarr.json", ".zgroup")):
-        raise UserError(
-            f"{path}: behaviour is not read from Zarr; it is read from "
-            f"{file_formats.listed('traces')}, or a folder of NPY files"
-        )
-    elif path.is_dir() or known == "NPY":
-        from mesodecode.recordings.readers import npy
-
-        yield npy.variables(path)
-    elif known == "TDMS":
-        from mesodecode.recordings.readers import tdms
-
-        with tdms.holding(path) as held:
-            yield held
-    elif known == "ABF":
-        from mesodecode.recordings.readers import abf
-
-        yield abf.variables(path)
-    elif known == "Spike2" or path.suffix.lower() == ".smrx":
-        from mesodecode.recordings.readers import spike2
-
-        yield spike2.variables(path)
-    elif known == "MAT" or not path.suffix:
-        from mesodecode.recordings.readers import mat
-
-        with mat.holding(path) as held:
-            yield held
-    else:
+    if known is None:
         raise file_formats.unknown(path, "traces", "behaviour is")
+    return known
 
 
 def named(held: dict[str, Held], name: str) -> tuple[Held | None, int | None]:
@@ -101,10 +76,10 @@ def named(held: dict[str, Held], name: str) -> tuple[Held | None, int | None]:
     return held.get(whole), None
 
 
-def _without_header(held: dict[str, Held], path: Path) -> list[str]:
+def _without_header(held: dict[str, Held], known: str) -> list[str]:
     """Return what to say in place of a list, where the first line of a table names no columns."""
     data = all(NUMBER.fullmatch(name) or re.match(DATE, name) for name in held)
-    if file_formats.format_of(path, "traces") != "table" or not held or not data:
+    if known != "table" or not held or not data:
         return []
     return [f"no header (its first line: {', '.join(held)}): write the columns' names above it"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.movie import Movie, batched, words
 
 LOSSLESS = ("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "tiff")
@@ -74,7 +75,7 @@ def _reversible(path: Path) -> bool:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[VideoMovie]:
+def open_movie(path: Path, asked: Asked) -> Iterator[VideoMovie]:
     """Open a video as a movie; a lossy one is named as such on standard error."""
     movie = VideoMovie(path)
     if not movie.lossless:

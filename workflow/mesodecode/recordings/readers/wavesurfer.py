@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,13 @@ import numpy as np
 from mesodecode.base.files import in_order
 from mesodecode.recordings.readers import hdf5
 from mesodecode.recordings.readers.arrays import Held
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[dict[str, Held]]:
+    """Open any HDF5 file for what it holds by path, and WaveSurfer's channels by name."""
+    with hdf5.open_file(path) as file:
+        yield hdf5.variables(file, path) | channels(file, path)
 
 
 def channels(file: h5py.File, path: Path) -> dict[str, Held]:

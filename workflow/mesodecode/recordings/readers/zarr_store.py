@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_zarr(path: Path, dataset: str | None, asked: Asked) -> Iterator[Movie]:
+def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     """Open an array of a Zarr folder as a movie; of an NWB file in Zarr, a series by its name."""
     import zarr
 
@@ -35,7 +35,9 @@ def open_zarr(path: Path, dataset: str | None, asked: Asked) -> Iterator[Movie]:
     except Exception as error:  # zarr and its stores raise whatever they meet
         raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
     places = pixels.asked_for(asked, "X", path)
-    name = choose(shapes, dataset, path, "movie_dataset", len(places.where) if places else None)
+    name = choose(
+        shapes, asked.dataset, path, "movie_dataset", len(places.where) if places else None
+    )
     array = arrays[name]
     if places:
         letters = pixels.letters_of(path, array.shape, places, asked.axes)

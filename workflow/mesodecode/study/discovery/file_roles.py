@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode.study import file_formats
 from mesodecode.study.discovery import file_names as names
 
+
+def _giving(*what: str, but: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the suffixes of formats that, of movies and behaviour, give what is named."""
+    found = [one for one in file_formats.FORMATS if one.name not in but]
+    of = [one.name for one in found if {"movie", "traces"} & set(one.gives) == set(what)]
+    return file_formats.suffixes(*of)
+
+
 STACKS = file_formats.suffixes("TIFF", "Zarr")
 VIDEOS = file_formats.suffixes("video")
 FLAT = file_formats.suffixes("flat")  # pixels without a header
 TABLES = file_formats.suffixes("table")
-RECORDERS = file_formats.suffixes("Spike2", "ABF", "TDMS")
-EITHER = file_formats.suffixes("MAT", "HDF5", "NPY")  # movies or behaviour
-CAMERAS = file_formats.suffixes("Andor", "bioio", "Motion JPEG 2000")
+RECORDERS = _giving("traces", but=("table",))
+EITHER = _giving("movie", "traces", but=("NWB",))  # movies or behaviour
+CAMERAS = _giving("movie", but=("TIFF", "Zarr", "video", "flat"))
 MOVIES = (*STACKS, *CAMERAS, *file_formats.suffixes("NWB"), *VIDEOS)
 ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "areas", "aside")
 # Bpod's animal_protocol_date_session
