@@ -91,6 +91,20 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path, text, words):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'I Experiment name  : e\nI Task name : t\n\nS {"rest": 1, "run": 2}\n\nD 0 1\nD 1200 2\n',
+        "time\ttype\tsubtype\tcontent\n0.000\tinfo\ttask_name\tt\n0.020\tstate\t\trun\n",
+        "type\ttime\tname\tvalue\nstate\t20\trun\t\n",
+    ],
+)
+def test_logs_of_pycontrol_are_refused_with_what_to_save(tmp_path, text):
+    (tmp_path / "m1.txt").write_text(text)
+    with pytest.raises(UserError, match=r"m1.txt: a log of pyControl, .* time \(s\) and state"):
+        read_table(tmp_path / "m1.txt")
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("time;speed\n0.05;20,04\n0.1;3,5\n", "decimal commas, and another column decimal points"),

@@ -257,7 +257,12 @@ TREES = {
             for d in (1, 2)
             for name in (
                 *("Frames_2_640_540_uint16_0001.dat", "Frames_2_640_540_uint16_0002.dat"),
-                *("Analog_1.dat", "Snapshot_1.mat", f"{m}_SpatialDisc_Jan0{d}_2024_Session1.mat"),
+                *(
+                    "Analog_1.dat",
+                    "Snapshot_1.mat",
+                    "handles.mat",
+                    f"{m}_SpatialDisc_Jan0{d}_2024_Session1.mat",
+                ),
             )
         ],
         TWICE,

@@ -25,6 +25,12 @@ NUMBER = re.compile(
 )
 DECIMAL_COMMA = r"\s*[+-]?\d*(?:,\d+)?(?:[eE][+-]?\d+)?\s*"
 OPEN_COMMA = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # 1,234 may be a decimal or a thousand
+# How logs of pyControl begin: of the versions that write .txt, and of two that write .tsv
+PYCONTROL = (
+    "I Experiment name",
+    ["content", "subtype", "time", "type"],
+    ["name", "time", "type", "value"],
+)
 
 
 @dataclass
@@ -55,8 +61,16 @@ def read_table(path: str | Path) -> dict[str, Held]:
     import pandas as pd
 
     path = Path(path)
-    if deeplabcut.is_one(next(iter(_head(path)[0]), "")):
+    first = next(iter(_head(path)[0]), "")
+    if deeplabcut.is_one(first):
         return deeplabcut.variables(path)
+    if first.startswith(PYCONTROL[0]) or sorted(first.split("\t")) in PYCONTROL[1:]:
+        raise UserError(
+            f"{path}: a log of pyControl, with states, events and prints in the rows of one table; "
+            "save a table of two columns, time (s) and state, a row for each state as it begins "
+            "(pyControl's Session and, of its .tsv, rows of type state have them), and name these "
+            "in behavior_time and behavior_labels; a wheel is in its analog files"
+        )
     try:
         layout = _layout(path)
         table = pd.read_csv(

@@ -31,7 +31,7 @@ ASIDE = {
     *("landmarks", "info", "params", "parameters", "settings", "meta", "metadata", "header"),
     *("notes", "log", "rcoeffs", "transform", "tform", "allen", "ccf", "snapshot", "preview"),
     *("std", "projection", "vessels", "vasculature", "opts", "bregma", "summary", "shifts"),
-    *("stimulus", "stimuli", "licks", "rotation", "readme"),
+    *("stimulus", "stimuli", "licks", "rotation", "readme", "handles"),
 }
 CAMERAS = {
     *("face", "facecam", "eye", "eyecam", "pupil", "body", "bodycam", "whisker", "dlc", "side"),
