@@ -13,6 +13,7 @@ import h5py
 import jsonschema
 import numpy as np
 import pytest
+import tifffile
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -613,6 +614,32 @@ def test_files_of_every_format_of_movies_or_behaviour_have_a_role(tmp_path):
                 role for role, found in file_roles.by_role({path: 40}, tmp_path).items() if found
             ]
             assert role in one.gives or (role, one.gives[0]) == ("behavior", "traces"), suffix
+
+
+def test_one_movie_of_all_sessions_of_a_mouse_is_said_with_what_joins_or_splits(tmp_path):
+    folder = tree(tmp_path, "notes.md")
+    for m in M:
+        tifffile.imwrite(folder / f"{m}.tif", np.zeros((5, 6, 8), np.uint16))
+        for s, speed in ((1, "1 2 3"), (2, "4 5")):
+            (folder / f"{m}_s{s}.csv").write_text("\n".join(["speed", *speed.split()]))
+    (note,) = [n for n in discover.look(folder).notes if "of several sessions?" in n]
+    assert note.startswith("FILL IN: m1.tif has 2 files of behavior, m1_s1.csv to m1_s2.csv (and 2")
+    join, cut = (
+        shlex.split(part)[:n] for part, n in zip(note.split("python -c ")[1:], (4, 5), strict=True)
+    )
+    for words in (join, cut):
+        words[-1] = words[-1].rstrip(";")
+    subprocess.run([sys.executable, "-c", *cut[:3], "3", "5"], check=True)
+    assert tifffile.imread(folder / "m1_s1.tif").shape == (2, 6, 8)
+    (folder / "m1_s1.tif").unlink()
+    subprocess.run([sys.executable, "-c", *join], check=True)
+    joined = (folder / "m1.csv").read_text()
+    assert joined.split() == ["speed,segment", "1,0", "2,0", "3,0", "4,1", "5,1"]
+    for m in M[1:]:
+        (folder / f"{m}.csv").write_text(joined)
+    study, text = made(folder)
+    assert study.config["recordings"]["behavior"].endswith("/{session}.csv")
+    assert "of several sessions?" not in text
 
 
 def test_what_is_missing_is_said(tmp_path):

@@ -50,6 +50,8 @@ def look(folder: str | Path) -> Found:
             session.files[kind] = path
         if kind in ("behavior", "rois"):
             _say_what_is_of_several(found, kind, roles[kind], sessions)
+        if kind == "behavior":
+            _say_movies_of_several(found, roles[kind], sessions)
         if paired := pair_by_clock(kind, roles[kind], sessions):
             path, session, apart = paired[0]
             found.notes.append(
@@ -269,6 +271,55 @@ def _say_what_is_of_several(
         else:
             note += "; where its times and frame_times are of one clock, links to it will do."
         found.notes.append(note)
+
+
+JOIN = (  # rows below one header, with the number of their file
+    "import sys; out, *files = sys.argv[1:]; lines = [open(f).read().splitlines() for f in files]; "
+    's = next((c for c in "\\t;" if c in lines[0][0]), ","); open(out, "w").write("".join('
+    'row + s + (str(i) if n else "segment") + "\\n" for i, rows in enumerate(lines) '
+    "for n, row in enumerate(rows) if row and (n or not i)))"
+)
+CUT = (  # the pages of a session, from 0, the last one not with them
+    "import sys, tifffile; movie, out, a, b = sys.argv[1:]; tifffile.imwrite(out, "
+    "tifffile.imread(movie, key=range(int(a), int(b))), photometric='minisblack')"
+)
+
+
+def _say_movies_of_several(
+    found: Found, files: Mapping[PurePosixPath, int], sessions: list[Session]
+) -> None:
+    """Note sessions whose movie may be of several: their behaviours differ in a count or a time."""
+
+    def kind(path: PurePosixPath) -> tuple[object, ...]:
+        tokens = names.tokens(stem_of(path))
+        told = [t.kind if t.kind in ("count", "date", "time") else t.value for t in tokens]
+        return (path.parent, path.suffix, files[path], *told)
+
+    several: dict[int, list[PurePosixPath]] = defaultdict(list)
+    for path, of in _may_be_of(files, sessions):
+        taken = sessions[of[0]].files.get("behavior") if len(of) == 1 else None
+        if taken and kind(taken) == kind(path):
+            several[of[0]].append(path)
+    several = {i: paths for i, paths in several.items() if len(paths) > 1}
+    for i, paths in itertools.islice(several.items(), 1):
+        movie = sessions[i].path
+        shown = [shlex.quote(str(PurePosixPath(found.folder, path))) for path in paths]
+        whole = shlex.quote(str(PurePosixPath(found.folder, paths[0].with_name(movie.stem))))
+        more = f" (and {len(several) - 1} movies more)" if len(several) > 1 else ""
+        note = (
+            f"FILL IN: {movie} has {len(paths)} files of behavior, {paths[0]} to {paths[-1]}{more}"
+            ": a movie of several sessions? A session is all frames of its movie. Either join the "
+            "behavior, one row a frame, in the order of the frames, with a number for each part in "
+            "a column `segment`, across which no window reaches"
+        )
+        if paths[0].suffix.lower() in TABLES:
+            note += f": python -c {shlex.quote(JOIN)} {whole}{paths[0].suffix} {' '.join(shown)}"
+        note += "; or write the frames of each session as a movie, named as its behavior is"
+        if movie.suffix.lower() in (".tif", ".tiff"):
+            out = PurePosixPath(found.folder, paths[0].with_suffix(movie.suffix).name)
+            given = shlex.quote(str(PurePosixPath(found.folder, movie)))
+            note += f": python -c {shlex.quote(CUT)} {given} {shlex.quote(str(out))} 0 18000"
+        found.notes.append(f"{note}; and run init again.")
 
 
 def _columns(found: Found, path: PurePosixPath) -> tuple[str, ...]:
