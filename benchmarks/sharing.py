@@ -5,7 +5,8 @@ python benchmarks/sharing.py --commit 866cb41 [--cores 2]
 Both commits run the trainings of one simulated study of five mice and all 20 allocations, and what
 these need, each in a worktree and a folder of its own, one after the other. Jobs that train are
 those of rules named train…, finetune, fit… or stack…; their seconds are those that Snakemake
-measured (the imports of a job included).
+measured (the imports of a job included). A decoder that starts from a CNN is trained once for each
+of the CNN's epochs that the allocations of a set of training mice chose: its distinct starts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import yaml
+
+from mesodecode.decoders.weights import load_epochs
 
 ROOT = Path(__file__).parents[1]
 TRAINS = ("train", "finetune", "fit", "stack")
@@ -69,6 +72,15 @@ def seconds(code: Path, folder: Path, cores: int) -> dict[str, tuple[int, float]
     return found
 
 
+def starts_a_set(folder: Path) -> dict[str, float]:
+    """Return decoder -> mean of the distinct starts of its sets of training mice, if it has any."""
+    found = defaultdict(list)
+    for path in (folder / "results" / "sharing" / "trained").glob("*/*.pt"):
+        if starts := set(load_epochs(path).starts):
+            found[path.parent.name].append(len(starts))
+    return {decoder: sum(counts) / len(counts) for decoder, counts in found.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--commit", default="866cb41", help="the other one (default: 866cb41)")
@@ -81,13 +93,17 @@ def main() -> None:
         try:
             before = seconds(other, Path(at) / "before", args.cores)
             now = seconds(ROOT, Path(at) / "now", args.cores)
+            starts = starts_a_set(Path(at) / "now")
         finally:
             subprocess.run([*git, "remove", "--force", str(other)], check=True)
-    print(f"{'decoder':10} {args.commit:>16} {'now':>16}  ratio")
+    print(f"{'decoder':10} {args.commit:>16} {'now':>16}  ratio  starts a set  ratio a start")
     every = [tuple(map(sum, zip(*side.values(), strict=True))) for side in (before, now)]
     for decoder, (n, sum_) in (before | {"all": every[0]}).items():
         m, ours = (now | {"all": every[1]})[decoder]
-        print(f"{decoder:10} {n:6} {sum_:7.0f} s {m:6} {ours:7.0f} s  {ours / sum_:.2f}")
+        line = f"{decoder:10} {n:6} {sum_:7.0f} s {m:6} {ours:7.0f} s  {ours / sum_:5.2f}"
+        if decoder in starts:
+            line += f"  {starts[decoder]:12.2f}  {ours / sum_ / starts[decoder]:13.2f}"
+        print(line)
 
 
 if __name__ == "__main__":
