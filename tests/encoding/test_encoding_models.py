@@ -261,6 +261,26 @@ def test_scaler_knows_training_presentations_only():
     assert fit_scaler(data, rows, standardise=False).response[1].tolist() == [1] * 5
 
 
+def test_networks_are_shown_what_is_standardised_by_the_training_set():
+    data = responses()
+    rows = np.flatnonzero(data.image < 6)
+    source = Presentations(data, rows, fit_scaler(data, rows), history=2, covariates=True)
+    at = int(rows[-1])
+    batch = source.batch(torch.tensor([at]))
+
+    def standard(values, known):
+        return (values - known.mean(0)) / known.std(0)
+
+    pixels = data.images[:6].mean(), data.images[:6].std()
+    shown = (data.images[data.image[[at - 1, at]]] - pixels[0]) / pixels[1]
+    found = batch.images[batch.index[0]][:, 0]
+    np.testing.assert_allclose(found, shown, atol=1e-5)
+    given = standard(data.covariates, data.covariates[rows])[[at - 1, at]]
+    np.testing.assert_allclose(batch.covariates[0], given, atol=1e-5)
+    labels = standard(data.response, data.response[rows])
+    np.testing.assert_allclose(source.labels, labels, atol=1e-4)
+
+
 def test_averages_are_means_of_repeats():
     data = responses()
     rows = np.flatnonzero(data.image < 6)

@@ -62,6 +62,17 @@ def test_recordings_of_other_filters_are_read(tmp_path, filters):
     np.testing.assert_array_equal(chunks.read_frames(tmp_path / "r.h5", 2, 20), frames[2:20])
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+def test_recordings_are_read_past_hdf5(tmp_path, monkeypatch, dtype):
+    """Which would inflate them one after another."""
+    path = written(tmp_path / "r.h5", movie(dtype), monkeypatch)
+    inflated = []
+    inflate = chunks._inflated
+    monkeypatch.setattr(chunks, "_inflated", lambda *a: inflated.append(1) or inflate(*a))
+    chunks.read_frames(path, 3, 9)
+    assert len(inflated) == 3  # chunks of frames 0-3, 4-7 and 8-11
+
+
 @pytest.mark.parametrize("dtype", [">u2", ">f4"])
 def test_another_order_of_bytes_is_read(tmp_path, dtype):
     frames = movie("uint16").astype(dtype)

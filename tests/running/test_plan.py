@@ -359,6 +359,17 @@ def test_what_is_shared_is_told():
     )
 
 
+def test_what_shares_no_training_is_told_apart_and_what_has_none_is_left_out():
+    linear = {"model": "logistic_regression"}
+    known = {"coral": True, "adapted_from": "linear"}
+    decoders = {"linear": linear, "known": known, "twin": linear | {"seed": 2}}
+    decoders["mean"] = {"average_of": ["linear", "twin"]}
+    assert plan.sharing(studies.resolve(STUDY | {"decoders": decoders})) == (
+        "trainings for 20 allocations: 10 (linear, twin); "
+        "one each, as adapted decoders share nothing (known)"
+    )
+
+
 def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen"}

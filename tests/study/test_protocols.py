@@ -99,6 +99,19 @@ def test_corrections_by_later_frames_take_the_recording_so_nothing_is_strict():
     assert found == decoder_table.protocols_of(plain.config, plain.decoders)
 
 
+@pytest.mark.parametrize(
+    ("few_shot", "part", "words"),
+    [
+        (2.5, (2.5, 0), "2.5 min"),
+        ("1 session", (0, 1), "1 session"),
+        ("3 sessions", (0, 3), "3 sessions"),
+    ],
+)
+def test_what_is_labelled_is_minutes_or_whole_sessions(few_shot, part, words):
+    assert protocols.labelled_part(few_shot) == part
+    assert protocols.part_in_words(few_shot) == words
+
+
 def test_a_protocol_cannot_be_claimed():
     decoders = yaml.safe_load(STUDY)["decoders"]
     decoders["cnn"] = {"protocol": "strict"}
