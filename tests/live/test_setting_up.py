@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from make_live import RATE, SIDE, live, make_weights, movie, offline, table, write
+from mesodecode.live import setting_up
 from mesodecode.live.outputs import COLUMNS
+from mesodecode.live.watch import Watch
 from mesodecode.recordings.recording import read_recording
 
 
@@ -46,6 +48,33 @@ def test_signals_of_another_number_of_rois_are_refused(tmp_path, capsys):
     write(path, rois=np.ones((80, 4), np.float32))
     assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
     assert "the decoder cannot read 4 values of a frame" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "known", "light"),
+    [
+        ("counts", None, True),
+        ("dff", None, False),
+        ("counts", "counts", True),
+        ("counts", "dff", False),
+        ("dff", "counts", False),
+    ],
+)
+def test_brightness_is_watched_where_all_frames_are_counts(
+    tmp_path, monkeypatch, source, known, light
+):
+    files, told = make_weights(tmp_path, "linear"), []
+    path = write(tmp_path / "t1.h5", unit=source)
+    flags = ["--known", write(tmp_path / "k.h5", mouse="a", unit=known)] if known else []
+
+    def watch(*args, light):
+        told.append(light)
+        return Watch(*args, light=light)
+
+    monkeypatch.setattr(setting_up, "Watch", watch)
+    words = ["--weights", *files, "--source", path, "--out", tmp_path / "o.tsv", *flags]
+    assert live(*words, "--frames", "1") == 0
+    assert told == [light]
 
 
 # --- what weights say of frames -------------------------------------------------------------------

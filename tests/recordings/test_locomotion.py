@@ -165,3 +165,23 @@ def test_a_trace_is_averaged_from_four_thirds_of_the_frames_rate_on(step, expect
     time = np.arange(0, 4, step)  # of what equals the time
     found = locomotion.at_frames(time, time, np.arange(4.0))
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("step", [0.5, 0.8, 1.0, 1.25])
+def test_what_a_frame_has_hangs_on_frames_not_on_seconds(step):
+    """Frames of 1/32 s are as frames of a second, with a wheel that turns 32 times as fast."""
+    time = np.arange(0.2, 5, step)
+    values = np.round(10 * np.sin(time)) + 20 * time
+
+    def found(second):
+        at, frames = time * second, FRAMES * second
+        turn = {"counts_per_turn": 1000, "wheel_circumference": 50}
+        return [
+            locomotion.at_frames(values, at, frames),
+            locomotion.held_at(values, at, frames),
+            locomotion.within(at[::2], at[::2] + 0.4 * second, frames),
+            locomotion.velocity_of_encoder(values, at, frames, **turn) * second,
+        ]
+
+    for slow, fast in zip(found(1.0), found(1 / 32), strict=True):
+        np.testing.assert_array_equal(slow, fast)

@@ -335,7 +335,7 @@ def test_what_is_seen_of_states_is_the_mean_of_each_against_the_others():
     assert found["slow"] == pytest.approx(np.mean([e["slow"] for e in each]))
 
 
-def study(**lines):
+def study(allocation=None, **lines):
     return studies.resolve(
         {
             "study": "s",
@@ -343,6 +343,7 @@ def study(**lines):
             "mice": {m: [f"{m}1"] for m in MICE},
             "decoders": {"linear": {"model": "logistic_regression"}, **lines},
             "variants": {"small": {"image_size": 32, "decoders": ["linear"]}},
+            "allocation": allocation or {},
         }
     )
 
@@ -368,6 +369,9 @@ def test_an_adaptive_decoder_is_of_two_or_more_and_its_protocol_is_named():
     settings = {"adaptive_of": both, "by": "validation"}
     with pytest.raises(UserError, match=r"decoders.best.margin: is what choosing by the recording"):
         study(best=settings | {"margin": 0.2})
+    study(best={"adaptive_of": both}, allocation={"train": 2, "valid": 2, "test": 1})
+    with pytest.raises(UserError, match=r"best.adaptive_of: chooses for one test mouse, but .* 2"):
+        study(best={"adaptive_of": both}, allocation={"train": 2, "valid": 1, "test": 2})
     for name in ("small", "study"):  # what rows of tables/variants.tsv are called
         with pytest.raises(UserError, match=rf"decoders.{name}: stands beside variants"):
             study(**{name: {"adaptive_of": both}})
