@@ -19,7 +19,7 @@ from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings import roi_signals
-from mesodecode.recordings.baseline import prepared, running
+from mesodecode.recordings.baseline import Past, prepared, running
 from mesodecode.recordings.recording import read_recording
 from mesodecode.recordings.sample import sample
 
@@ -190,3 +190,16 @@ def test_windows_of_images_have_it_too(drifting):
     (based,) = prepared([read_recording(drifting[0])], {"baseline": 24})
     images, _ = ImageWindows([based], 2).batch(torch.tensor([30]))
     torch.testing.assert_close(images, Images([based]).batch(torch.arange(28, 33)))
+
+
+@pytest.mark.parametrize("window", [None, 6])
+def test_the_past_may_be_asked_at_any_frame(window):
+    """Blocks of three frames, of which a window of six has two: the one begun is the second."""
+    frames = np.random.default_rng(0).integers(0, 99, (11, 2, 3)).astype(np.uint16)
+    past = Past(3, window)
+    for t in range(len(frames)):
+        past.add(frames[t : t + 1])
+        begun = t // 3 * 3
+        first = 0 if window is None else max(0, begun - 3)
+        np.testing.assert_allclose(past.mean, frames[first : t + 1].mean(axis=0), rtol=1e-6)
+        assert past.sd == pytest.approx(max(frames[: t + 1].std(), 1e-12))

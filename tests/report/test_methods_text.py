@@ -131,6 +131,24 @@ def test_adapted_decoders_are_described_with_their_protocols():
     assert "Protocols: past, transductive;" in " ".join(corrected.values())
 
 
+@pytest.mark.parametrize(
+    ("kind", "on", "best"),
+    [
+        ("run", "predicts logit AUCs from", "mean AUC"),
+        ("states", "predicts logit macro AUCs from", "mean macro AUC"),
+        ("regression", "predicts the log of 1 - R² from", "mean R²"),
+    ],
+)
+def test_adaptive_decoders_are_described_on_the_scale_of_their_target(kind, on, best):
+    lines = {"adaptive_of": ["a", "b"]}
+    words = applied_words.adaptive(schema.defaults("adaptive", **lines), targets.KINDS[kind])
+    assert on in words and f"the one with the best {best} in the mice" in words
+    fixed = schema.defaults("adaptive", **lines, by="validation")
+    words = applied_words.adaptive(fixed, targets.KINDS[kind])
+    assert words.startswith(f"for each test mouse one of a and b: the one with the best {best}")
+    assert "predicts" not in words
+
+
 def test_searches_are_described():
     assert "Search for settings" not in blocks()
     line = {"search": {"C": [0.01, 1], "pixels": [8, 16]}, "trials": 17}

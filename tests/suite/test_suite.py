@@ -298,6 +298,22 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     assert (tmp_path / "suite.svg").exists() and (tmp_path / "suite.png").exists()
 
 
+@pytest.mark.parametrize("maps", [{}, {"shap": {"decoder": "other"}}])
+def test_a_decoder_without_a_map_has_no_marks_for_one(tmp_path, maps):
+    folder = study_of(tmp_path / "a")
+    config = json.loads((folder / "config.json").read_text())
+    other = config["decoders"] | {"other": config["decoders"]["net"] | {"labels": "published"}}
+    mice = {mouse: [f"{mouse}_s1", f"{mouse}_s2"] for mouse in MICE}  # permuted
+    made = config | {"importance": maps, "decoders": other, "mice": mice}
+    (folder / "config.json").write_text(json.dumps(made))
+    (row,) = suite.table([folder]).to_dict("records")
+    assert (row["decoder"], row["importance"], row["auc"]) == ("net", "-", 0.75)
+    marks = [name for name in suite.COLUMNS if name.startswith(("relevance_", "time_"))]
+    assert len(marks) == 6
+    for name in (*marks, "average_precision", "chance_precision", "signs_right"):
+        assert np.isnan(row[name])
+
+
 def test_a_study_without_truth_or_tables_is_refused_in_one_line(tmp_path):
     folder = study_of(tmp_path / "a")
     with pytest.raises(UserError, match="suite9_a is there twice"):
