@@ -578,7 +578,7 @@ BEHAVIOR = {
     "bytes": ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\0" * 99), "x.csv"),
     "another separator": ("x.csv", text("runrest|speed\n0|1\n"), "it holds: runrest|speed"),
     "speed in words": ("x.csv", rows(("speed", lambda i: "fast")), "speed holds text"),
-    "a missing label": ("x.csv", rows(("t", str), GAPS), "20 frames, the first 0"),
+    "a missing label": ("x.csv", rows(("t", str), GAPS), "20 of 40 samples, the first 0"),
     "three states": ("x.csv", rows(("labels", lambda i: i % 3)), "not decoded yet"),
     "three words": ("x.csv", rows(("labels", lambda i: "abc"[i % 3])), "not decoded yet"),
     "words without run": ("x.csv", rows(("labels", lambda i: "ab"[i % 2])), "run_label"),

@@ -9,6 +9,7 @@ import pytest
 import scipy.io
 
 from make_movies import FRAMES, H, T, W, read, refusal, save_v73
+from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import open_movie
 
 COLUMNS = FRAMES.transpose(0, 2, 1)  # as MATLAB writes height x width x frames
@@ -53,6 +54,27 @@ def test_bytes_the_other_way_are_said(tmp_path, capsys, level, bright):
             assert (f"movie_dtype: '{written}'" in line) == wrong
         else:
             assert not line or wrong  # of noise, and of one byte, either is as likely
+
+
+def pack(a, b, how):
+    """Return three bytes of each two pixels of 12 bits, as two formats of cameras have them."""
+    if how == "Mono12p":
+        return np.stack([a & 255, a >> 8 | (b & 15) << 4, b >> 4], axis=1)
+    return np.stack([a >> 4, a & 15 | (b & 15) << 4, b >> 4], axis=1)
+
+
+@pytest.mark.parametrize("how", ["Mono12p", "Mono12Packed"])
+def test_pixels_of_12_bits_that_are_packed_are_refused(tmp_path, how):
+    """Four frames of them are as many bytes as three of 16 bits."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 32))
+    noise = 1 + 0.01 * np.random.default_rng(0).normal(size=(4, 32, 40))
+    movie = (3000 * np.exp(-(x**2) - y**2) * noise).astype(np.uint16)
+    asked = {"shape": (32, 40), "dtype": "uint16"}
+    movie.tofile(tmp_path / "whole.raw")
+    np.testing.assert_array_equal(read(tmp_path / "whole.raw", **asked), movie)
+    pack(*movie.reshape(-1, 2).T, how).astype(np.uint8).tofile(tmp_path / "packed.raw")
+    with pytest.raises(UserError, match=r"packed.raw: read as uint16.* as 12 bits a pixel"):
+        read(tmp_path / "packed.raw", **asked)
 
 
 def test_wavelengths_and_colours_take_turns(tmp_path):

@@ -81,7 +81,7 @@ def open_movie(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
 def _say_bytes(path: Path, layout: Layout) -> None:
     """Say so if whole numbers differ less from their neighbours with their bytes exchanged.
 
-    LabVIEW writes the high byte first.
+    LabVIEW writes the high byte first. Raises UserError if they do as packed pixels of 12 bits.
     """
     if layout.dtype.kind not in "iu" or layout.dtype.itemsize < 2:
         return
@@ -89,6 +89,12 @@ def _say_bytes(path: Path, layout: Layout) -> None:
     count = min(n_pixels, SEEN)
     middle = layout.offset + (n_pixels - count) // 2 * layout.dtype.itemsize
     values = np.fromfile(path, layout.dtype, count, offset=middle)
+    if layout.dtype.itemsize == 2 and _packed(path, layout, count, _rough(values)):
+        raise UserError(
+            f"{path}: read as {layout.dtype}, neighbouring pixels differ as noise does, and far "
+            "less as 12 bits a pixel, two pixels in three bytes (Mono12p or Mono12Packed of a "
+            "camera), which are not read: save it with 16 bits a pixel (Mono16, or TIFF)"
+        )
     if _rough(values.byteswap()) < 0.5 * _rough(values):
         other = "<>"[layout.dtype.newbyteorder("=") == layout.dtype] + layout.dtype.str[1:]
         say(
@@ -96,6 +102,20 @@ def _say_bytes(path: Path, layout: Layout) -> None:
             f"less with their bytes the other way: if the mean image on the page of `mesodecode "
             f"qc` is noise, set movie_dtype: '{other}'"
         )
+
+
+def _packed(path: Path, layout: Layout, count: int, rough: float) -> bool:
+    """Whether pixels of 12 bits, as cameras pack them, are less rough than those of 16."""
+    begin = layout.offset + layout.frame_bytes // 6 * 3  # a pair begins every three bytes
+    held = np.fromfile(path, np.uint8, count // 2 * 3, offset=begin)
+    a, b, c = held[: len(held) // 3 * 3].reshape(-1, 3).T.astype(np.uint16)
+    ways = (
+        (a | (b & 15) << 8, b >> 4 | c << 4),  # GenICam's Mono12p
+        (a << 4 | b & 15, c << 4 | b >> 4),  # GigE Vision's Mono12Packed
+        (a << 4 | b >> 4, (b & 15) << 8 | c),  # the high bits first
+    )
+    least = min(_rough(np.stack(way, axis=1).ravel()) for way in ways)
+    return 0 < least < 0.5 * rough
 
 
 def _rough(values: np.ndarray) -> float:

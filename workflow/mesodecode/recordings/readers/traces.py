@@ -139,5 +139,9 @@ def finite(variable: np.ndarray, name: str, path: str | Path) -> np.ndarray:
         )
     bad = np.flatnonzero(~np.isfinite(variable))
     if bad.size:
-        raise UserError(f"{path}: {name} is not finite in {bad.size} frames, the first {bad[0]}")
+        raise UserError(
+            f"{path}: {name} is not finite in {bad.size} of {len(variable)} samples, "
+            f"the first {bad[0]}, from 0: write what it was there, or cut them out (of the movie "
+            "too, where it has a value a frame)"
+        )
     return variable
