@@ -186,3 +186,28 @@ def test_preprocess_on_a_full_disk(full_disk, tmp_path):
     assert f"{full_disk}/s.h5: no space left" in line
     assert done.returncode == 1
     assert not list(full_disk.iterdir())
+
+
+def test_a_file_that_is_read_is_not_written_over(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = "\n".join(f"{name},{i},0.{i + 5}" for name in "ab" for i in range(4))
+    Path("auc.csv").write_text(table := f"decoder,allocation,auc\n{rows}\n")
+    Path("link.csv").symlink_to("auc.csv")
+    for out in ("auc.csv", "./auc.csv", "link.csv"):
+        assert cli.main(["compare", "--auc", "auc.csv", "--by", "decoder", "--out", out]) == 1
+        assert "auc.csv: is read (--auc), and --out would write over it" in capsys.readouterr().err
+        assert Path("auc.csv").read_text() == table and Path("link.csv").is_symlink()
+    Path("m.h5").write_bytes(b"raw")
+    line = "preprocess --movie m.h5 --behavior m.h5 --session s --mouse m --out m.h5"
+    assert cli.main(line.split()) == 1
+    assert "m.h5: is read (--movie), and --out would" in capsys.readouterr().err
+    assert Path("m.h5").read_bytes() == b"raw"
+    assert cli.main(f"train-roi {TRAIN_ROI.replace('--history h', '--history o')}".split()) == 1
+    assert "o: to be written by both --out and --history" in capsys.readouterr().err
+
+
+def test_auc_is_no_column_of_groups(tmp_path, capsys):
+    (tmp_path / "auc.csv").write_text("decoder,auc\na,0.5\nb,0.6\n")
+    words = ["compare", "--auc", tmp_path / "auc.csv", "--out", tmp_path / "o.tsv", "--by", "auc"]
+    assert cli.main([*map(str, words)]) == 1
+    assert "auc is what is compared" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import difflib
 import errno
 import importlib
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -184,6 +185,33 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
     return f"out of memory ({line or 'MemoryError'}); lower {' or '.join(settings)}{runs}"
 
 
+def _check_written(top: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Raise UserError if a file to write is one of those to read, or is to be written twice.
+
+    What a verb writes are --out and flags whose help says *to write*.
+    """
+    (verbs,) = (one for one in top._actions if isinstance(one, argparse._SubParsersAction))
+    written: dict[str, str] = {}  # file -> its flag
+    read: list[tuple[str, str]] = []
+    for flag in verbs.choices[args.verb]._actions:
+        given = getattr(args, flag.dest, None)
+        values = given if isinstance(given, list) else [given]
+        name = (flag.option_strings or [flag.dest])[-1]
+        for value in (str(one) for one in values if isinstance(one, str | Path)):
+            if flag.dest != "out" and not re.search(r"\bto write\b", flag.help or ""):
+                read.append((value, name))
+            elif value != "-" and written.setdefault(os.path.realpath(value), name) != name:
+                raise UserError(
+                    f"{value}: to be written by both {written[os.path.realpath(value)]} "
+                    f"and {name}; name two files"
+                )
+    for value, name in read:
+        if (out := written.get(os.path.realpath(value))) and os.path.isfile(value):
+            raise UserError(
+                f"{value}: is read ({name}), and {out} would write over it; name another file"
+            )
+
+
 def _alone(args: argparse.Namespace) -> AbstractContextManager:
     """Return what keeps two copies of a training with a checkpoint from running at once.
 
@@ -201,6 +229,7 @@ def main(argv: list[str] | None = None) -> int:
     _known(top, words)
     args = top.parse_args(words)
     try:
+        _check_written(top, args)
         with _alone(args):
             args.run(args)
     except UserError as error:

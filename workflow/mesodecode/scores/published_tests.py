@@ -112,6 +112,8 @@ def compare(
     if test not in TESTS:
         raise UserError(f"no test named {test}; known: {', '.join(TESTS)}")
     _check_columns(table, ["auc"] if within is None else ["auc", within])
+    if "auc" in (by, within):
+        raise UserError("auc is what is compared: give the column of its groups, such as decoder")
     if by == within:
         raise UserError(f"column {by} is given for both by and within; give two columns or one")
     table = keep(table, by, only)
