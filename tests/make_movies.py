@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import struct
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -69,6 +70,20 @@ def save_h5_of_raw(path, frames, n_bytes=None):
     raw.write_bytes(frames.tobytes()[:n_bytes])
     with h5py.File(path, "w") as file:
         stored = [(str(raw), 0, frames.nbytes)]
+        file.create_dataset("frames", frames.shape, frames.dtype, external=stored)
+
+
+def save_h5_of_raws(path, frames, n_bytes=None):
+    """Write frames to two files with a header each, the second with room for more than there is.
+
+    Of the second file only `n_bytes`.
+    """
+    values, half = frames.tobytes(), frames.nbytes // 2
+    raws = [str(path.with_suffix(f".{i}.raw")) for i in range(2)]
+    Path(raws[0]).write_bytes(bytes(16) + values[:half])
+    Path(raws[1]).write_bytes((bytes(16) + values[half:])[:n_bytes])
+    with h5py.File(path, "w") as file:
+        stored = [(raws[0], 16, half), (raws[1], 16, h5py.h5f.UNLIMITED)]
         file.create_dataset("frames", frames.shape, frames.dtype, external=stored)
 
 

@@ -28,6 +28,7 @@ from make_movies import (
     save_h5,
     save_h5_of_parts,
     save_h5_of_raw,
+    save_h5_of_raws,
     save_nwb,
     save_v5,
     save_v73,
@@ -264,6 +265,9 @@ MOVIES = {
     ),
     "HDF5 of a raw file that was not copied whole": (
         *("x.h5", lambda p: save_h5_of_raw(p, FRAMES, n_bytes=1001), "which has 1001 of 4320"),
+    ),
+    "HDF5 of a second raw file that was not copied whole": (
+        *("x.h5", lambda p: save_h5_of_raws(p, FRAMES, n_bytes=2175), "has 2175 of 2176 bytes"),
     ),
     "HDF5 of frames that no camera takes": (
         "x.h5",
@@ -626,6 +630,19 @@ def test_bad_time_stamps(lab, capsys, case):
     np.save(lab / "t.npy", times)
     line = refused(lab, capsys, frame_times=lab / "t.npy")
     assert words in line and str(lab / "t.npy") in line
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({}, "no 'frame_times' in it; it holds: camera; name the frames' time stamps in"),
+        ({"frame_times_dataset": "lamp"}, "no 'lamp' in it; it holds: camera; name"),
+    ],
+)
+def test_time_stamps_that_a_file_lacks_are_asked_for_by_name(lab, capsys, named, words):
+    save_h5(lab / "t.h5", camera=np.arange(T) / 30)
+    line = refused(lab, capsys, frame_times=lab / "t.h5", **named)
+    assert words in line and str(lab / "t.h5") in line
 
 
 # --- files that hold code ----------------------------------------------------------------------

@@ -396,6 +396,9 @@ def test_masks_of_another_movie_end_preprocessing_without_output(tmp_path, capsy
 POLYGON = [[0, 0], [3, 0], [0, 3]]
 
 
+IMAGES = ("tif", "npy", "png", "mat", "h5", "roi", "zip")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -416,6 +419,7 @@ POLYGON = [[0, 0], [3, 0], [0, 3]]
         ("m.npy", np.zeros((H, W), int), "no ROI in it"),
         ("m.tif", b"no image", "not a readable image"),
         ("m.png", b"no image", "not a readable image"),
+        *((f"m.{kind}", b"", "an empty file (0 bytes); copy it again") for kind in IMAGES),
         ("m.json", b"[1, 2", "not JSON"),
         ("m.json", [POLYGON], "a polygon an ROI"),
         ("m.json", {"a": POLYGON[:2]}, "ROI a: a polygon is three or more corners"),

@@ -396,6 +396,11 @@ CASES = {
         ["ROI 2"],
         "_roi.mat",
     ),
+    "rois with labels among them": (
+        {"rois": np.stack([np.sin(np.arange(T)), 3.0 - np.arange(T) // 5 % 2])},
+        ["ROI 2 is the labels"],
+        "_roi.mat",
+    ),
     "one frame": ({"stack": random_stack(shape=(1, H, W)), "runrest": [1]}, ["both"], ".mat"),
 }
 

@@ -299,6 +299,28 @@ def test_p_values_read_well(p, text):
     assert formats.format_p(p) == text
 
 
+@pytest.mark.parametrize(
+    "hours, text",
+    [
+        (2.5 / 3600, "2 s"),  # half a second is rounded to the even one
+        (59 / 3600, "59 s"),
+        (1 / 60, "1 min"),
+        (0.2, "12 min"),
+        (0.99, "59 min"),
+        (1, "1.0 h"),
+        (1234.5, "1,234.5 h"),
+        (float("nan"), "–"),
+    ],
+)
+def test_times_read_well(hours, text):
+    assert formats.format_hours(hours) == text
+
+
+@pytest.mark.parametrize("auc, text", [(0.9, "0.900"), (0.87654, "0.877"), (float("nan"), "–")])
+def test_aucs_have_three_decimals(auc, text):
+    assert formats.format_auc(auc) == text
+
+
 def test_names_sort_as_people_sort_them():
     names = ["m10", "m2", "m1", "a", "2", "10", "m2_s1"]
     assert sorted(names, key=natural) == ["2", "10", "a", "m1", "m2", "m2_s1", "m10"]
