@@ -1,7 +1,8 @@
 """Write the report of a study: one HTML file with its tables and figures inside.
 
-Example: mesodecode report --config results/demo/config.json --tables results/demo/tables/auc.tsv
-results/demo/tables/inference.tsv --figures results/demo/figures/auc_*.svg --out report.html
+Example: mesodecode report --config results/demo/config.json --tables results/demo/allocations.tsv
+results/demo/tables/{auc,session_auc,cohort}.tsv --figures results/demo/figures/auc_*.svg
+--out report.html
 """
 
 from __future__ import annotations
