@@ -73,9 +73,10 @@ benchmark-suite2: $(READY) ## run the ground-truth benchmark's suite 2
 	$(BIN)/mesodecode suite --studies $(COHORTS2:%=results/suite2_%) \
 		--out results/suite2/suite.tsv --figure results/suite2/suite
 
-# The files of tests side by side, in their order; one thread each, or they wait for each other; and
-# bytecode is kept, or each of hundreds of processes would compile the package again.
-PARALLEL = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --maxprocesses 8 --no-loadscope-reorder
+# One thread each, or processes wait for each other; and bytecode is kept, or each of hundreds would
+# compile the package again. The files of tests side by side, in their order.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL = $(PYTEST) -n $(CORES) --maxprocesses 8 --no-loadscope-reorder
 test: $(READY) ## run the fast tests (about 5 minutes on two cores)
 	$(PARALLEL) --dist loadfile -m 'not slurm and not gpu and not e2e and not alone'
 	@files=$$(grep -rl --include='test_*.py' 'mark[.]alone' tests); \
@@ -88,7 +89,7 @@ test-gpu: $(READY) ## run every verb with --device on a GPU, against the CPU (sk
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m gpu tests/gpu --durations=0
 
 test-slurm: $(READY) ## start a SLURM on this machine (Debian, as root) and test the workflow on it
-	$(BIN)/python -m pytest -m slurm tests/slurm --durations=0
+	$(PYTEST) -m slurm tests/slurm --durations=0
 
 lint: $(READY) ## check style and the Snakefile
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
