@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mesodecode.base.files import UserError
 from mesodecode.recordings import chunks
 
 TYPES = ["uint8", "int8", "uint16", "int16", "uint32", "float32", "float64"]
@@ -89,7 +90,7 @@ def test_chunks_that_were_never_written_are_zeros(tmp_path):
     np.testing.assert_array_equal(found[:, 0, 0], [0] * 4 + [9] * 4 + [0] * 4)
 
 
-def test_a_damaged_chunk_is_refused_as_hdf5_refuses_it(tmp_path, monkeypatch):
+def test_a_damaged_chunk_is_refused_with_its_file(tmp_path, monkeypatch):
     path = written(tmp_path / "r.h5", movie("uint16"), monkeypatch)
     with h5py.File(path) as file:
         place = file["frames"].id.get_chunk_info(2)
@@ -97,7 +98,7 @@ def test_a_damaged_chunk_is_refused_as_hdf5_refuses_it(tmp_path, monkeypatch):
         file.seek(place.byte_offset + 20)
         file.write(b"\xff" * 20)
     np.testing.assert_array_equal(chunks.read_frames(path, 0, 8), movie("uint16")[:8])
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match=r"r.h5: its frames cannot be read .* delete it"):
         chunks.read_frames(path, 0, 12)
 
 

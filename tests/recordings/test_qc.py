@@ -22,7 +22,7 @@ from mesodecode.base.tables import read_table
 from mesodecode.cli import main
 from mesodecode.recordings import qc, qc_figure, qc_measures
 from mesodecode.recordings.locomotion import bouts
-from mesodecode.recordings.qc_measures import Measured, read_measures
+from mesodecode.recordings.qc_measures import Measured, frame_codes, read_measures
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import schema
 
@@ -97,6 +97,24 @@ def test_a_movie_of_two_wavelengths_that_was_read_as_one_is_asked_about():
     words = verdicts(session_of(frames)).loc["flashes", "words"]
     assert "do wavelengths take turns in its frames? see corrections: channels" in words
     assert "wavelengths" not in verdicts(session_of(**flashing())).loc["flashes", "words"]
+
+
+def test_a_part_that_is_in_the_movie_twice_is_found():
+    """As where a copy of a part lies beside it: no frame equals the one before."""
+    frames = brain()
+    frames[900:] = frames[400:700]
+    session = replace(session_of(frames), codes=frame_codes(frames))
+    row = verdicts(session).loc["repeated_frames"]
+    assert (row["verdict"], row["value"]) == ("fail", 300 / T)
+    assert (
+        "300 an earlier one, as frame 900 does frame 400: is a part of the movie in it"
+        in (row["words"])
+    )
+    frames[100:110] = frames[99]  # counted once: they equal the one before
+    session = replace(session_of(frames), codes=frame_codes(frames))
+    assert verdicts(session).loc["repeated_frames", "value"] == 310 / T
+    whole = replace(session_of(), codes=frame_codes(brain()))
+    assert verdicts(whole).loc["repeated_frames", "value"] == 0
 
 
 # --- planted faults ----------------------------------------------------------------------------

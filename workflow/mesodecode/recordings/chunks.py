@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import imagecodecs
 import numpy as np
+
+from mesodecode.base.files import UserError
 
 CHUNK = 512 << 10  # bytes of a chunk, about
 FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -35,13 +38,28 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def readable(path: str | Path) -> Iterator[None]:
+    """Turn HDF5's refusal of damaged frames, which names no file, into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno:  # a disk's or a path's, which name themselves
+            raise
+        line = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: its frames cannot be read ({line}): damaged on the disk, or by a copy; "
+            "delete it, and the workflow makes it again"
+        ) from error
+
+
 def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Return frames start…stop of a recording (n, H, W) in their own type, as h5py's slice does.
 
-    What is chunked or filtered in another way than `Writer` does, or damaged, is left to HDF5 and
-    its words.
+    What is chunked or filtered in another way than `Writer` does is left to HDF5. Raises UserError
+    if they are damaged.
     """
-    with h5py.File(path) as file:
+    with readable(path), h5py.File(path) as file:
         data = file["frames"]
         start, stop, _ = slice(start, stop).indices(len(data))
         places = _places(data, start, stop)
@@ -62,7 +80,7 @@ def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np
         for _ in each(read, range(len(places))):
             pass
     except (imagecodecs.DeflateError, ValueError, OSError):
-        with h5py.File(path) as file:
+        with readable(path), h5py.File(path) as file:
             return file["frames"][start:stop]
     finally:
         os.close(handle)

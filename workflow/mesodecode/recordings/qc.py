@@ -43,7 +43,8 @@ class Session:
     `corrections.chain.Chain.effects`, `shifts` (T, 2) px those of motion, `r2` (H, W) the share
     that the reference channel explains; `signal_frames` (T,) which of the recorded frames are the
     signal's, where light sources told them; None without. `axes` is the order that the movie's
-    array was read by, `axes_by` what said so (see `recording`); "" where not known.
+    array was read by, `axes_by` what said so (see `recording`); "" where not known; `codes`
+    (T,) of the recorded frames (`qc_measures.frame_codes`), None of recordings of earlier versions.
     """
 
     recording: Recording
@@ -56,6 +57,7 @@ class Session:
     signal_frames: np.ndarray | None = None
     axes: str = ""
     axes_by: str = ""
+    codes: np.ndarray | None = None
 
     @property
     def brightness(self) -> np.ndarray:
@@ -102,12 +104,13 @@ def read_session(recording: str | Path, measures: str | Path) -> Session:
     more: dict[str, Any] = {}
     with h5py.File(recording) as file:
         axes, by = (str(file.attrs.get(name, "")) for name in ("movie_axes", "movie_axes_by"))
+        codes = file["frame_codes"][:] if "frame_codes" in file else None
         if "corrections" in file:
             group = file["corrections"]
             more = {name: json.loads(group.attrs[name]) for name in ("settings", "effects")}
             arrays = ("shifts", "r2", "signal_frames")
             more |= {name: group[name][()] for name in arrays if name in group}
-    return Session(opened, found["recorded"], decoded, axes=axes, axes_by=by, **more)
+    return Session(opened, found["recorded"], decoded, axes=axes, axes_by=by, codes=codes, **more)
 
 
 def check_session(session: Session, settings: dict[str, Any]) -> pd.DataFrame:
@@ -288,9 +291,20 @@ def frame_rate_error(session: Session) -> tuple[float, str]:
 
 
 def repeated_frames(session: Session) -> tuple[float, str]:
-    """Return the share of frames that equal the one before."""
+    """Return the share of frames that equal the one before, or any earlier one."""
     repeated = session.recorded.repeated
-    return float(repeated.mean()), f"{repeated.sum():,} of {len(repeated):,} frames"
+    words = f"{repeated.sum():,} of {len(repeated):,} frames"
+    if session.codes is None or len(session.codes) != len(repeated):
+        return float(repeated.mean()), words
+    _, first, of = np.unique(session.codes, return_index=True, return_inverse=True)
+    again = (session.codes > 0) & (first[of] < np.arange(len(of))) & ~repeated  # even ones are 0
+    if again.any():
+        at = int(np.argmax(again))
+        words += (
+            f" equal the one before, {again.sum():,} an earlier one, as frame {at} does frame "
+            f"{first[of[at]]}: is a part of the movie in it twice?"
+        )
+    return float((repeated | again).mean()), words
 
 
 def flashes(session: Session) -> tuple[float, str]:

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base.windows import centres
+from mesodecode.recordings import chunks
 from mesodecode.recordings.recording import Recording
 
 
@@ -59,7 +60,7 @@ def sample(recording: Recording, n: int, reach: int, run_length: int = 1) -> Sam
     spans = runs(len(recording), n, reach, recording.segment, run_length, recording.skip)
     at = np.concatenate([np.arange(*span) for span in spans] or [np.empty(0, int)])
     lengths = [stop - start for start, stop in spans]
-    with h5py.File(recording.path) as file:
+    with chunks.readable(recording.path), h5py.File(recording.path) as file:
         data = file["frames"]
         shape, kind = data.shape[1:], data.dtype
         frames = [data[start:stop] for start, stop in spans] or [np.empty((0, *shape), kind)]
