@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -346,6 +347,48 @@ def test_a_map_of_the_input_alone_is_flagged(graded):
     words = table.loc["random weights", "sentence"]
     assert "shows the input" in words and "1.00 of its size" in words
     assert "does not depend on the behaviour" in table.loc["permuted labels", "sentence"]
+
+
+def areas_judged(maps, random, null, checks) -> pd.DataFrame:
+    """Return how maps (A, U) of areas by SHAP stand to those of what knows nothing."""
+    pairs = zip(checks, random, strict=True)
+    made = [dataclasses.replace(one, randomised=other) for one, other in pairs]
+    table = judged(scores_of(maps).rename_axis(columns="area"), made, null=scores_of(null))
+    return table.loc[["random weights", "permuted labels"]]
+
+
+def test_a_map_of_areas_is_held_against_how_far_unknowing_maps_are_from_each_other(graded):
+    """All are dark outside the brain: ranks of the right map go with those of random weights."""
+    rng = np.random.default_rng(3)
+    brain = np.linspace(0.2, 1, N_ROIS)
+    learned = brain / 4 + (np.arange(N_ROIS) > 15)
+
+    def unknowing(spread):
+        return brain * np.exp(spread * rng.standard_normal((len(MICE), N_ROIS)))
+
+    random, null = unknowing(0.1), unknowing(0.1)
+    right = np.array([learned] * len(MICE))
+    table = areas_judged(right, random, null, graded[1])
+    assert (table["verdict"] == "pass").all()
+    shares = [one / one.sum() for one in (learned, *random)]
+    moved = np.mean([np.abs(shares[0] - other).sum() / 2 for other in shares[1:]])
+    pairs = [np.abs(a - b).sum() / 2 for a, b in itertools.combinations(shares[1:], 2)]
+    assert table["value"].iloc[0] == pytest.approx(moved)
+    assert table["limit"].iloc[0] == pytest.approx(2 * np.mean(pairs))
+    assert "a rank correlation of 0.9" in table["sentence"].iloc[0]
+    # weights drawn once more, and the brightness of the brain
+    for wrong in (unknowing(0.1), np.array([brain] * len(MICE))):
+        table = areas_judged(wrong, random, null, graded[1])
+        assert (table["verdict"] == "flag").all()
+        assert "shows the input" in table["sentence"].iloc[0]
+
+
+def test_areas_of_one_allocation_cannot_be_held_against_unknowing_maps(graded):
+    table = scores_of(graded[0][:1], "d").rename_axis(columns="area")
+    found = judged(table, graded[1][:1], null=scores_of([np.ones(N_ROIS)], "d"))
+    for name in ("random weights", "permuted labels"):
+        assert found.loc[name, "verdict"] == "not made"
+        assert "with one allocation" in found.loc[name, "sentence"]
 
 
 def test_deletion_passes_where_the_map_names_what_is_used_and_else_is_flagged(graded):

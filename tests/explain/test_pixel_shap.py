@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import explained, maps, pixel_figure, pixel_shap, shap_files
 from mesodecode.explain.deepshap import explain_deep
+from mesodecode.recordings.recording import read_recording
 from mesodecode.study.targets import Target
 
 STATES = Target("states", ("rest", "walk", "groom"))
@@ -48,10 +50,9 @@ def test_a_planted_pixel_has_its_frames_and_its_sign_and_no_other_has_any(tmp_pa
     assert areas.mean_abs[0, column] == pytest.approx(expected, rel=1e-3)
     expected = (normal[at - 2, 2, 3] - usual)[run].mean()
     assert areas.in_run[0, column] == pytest.approx(expected, rel=1e-3)
-    block = normal[:, 2:4, 2:4].mean(axis=(1, 2))
-    above = np.sign(block[at - 2] - block[centres[chosen] - 2].mean())
-    expected = ((normal[at - 2, 2, 3] - usual) * above).mean()
-    assert areas.signed[0, column] == pytest.approx(expected, rel=1e-3)
+    # each pixel by its own brightness, so that it rises with that of the area
+    assert areas.signed[0, column] == pytest.approx(signed[0, 2, 3], rel=1e-6)
+    assert areas.signed[0].sum() == pytest.approx(signed[0].sum(), rel=1e-6)
     shap_files.write_pixels(tmp_path / "map.h5", areas, found)
     again = shap_files.read_pixels(tmp_path / "map.h5")
     np.testing.assert_allclose(again.pixel_signed, found.pixel_signed, rtol=1e-6)
@@ -60,6 +61,18 @@ def test_a_planted_pixel_has_its_frames_and_its_sign_and_no_other_has_any(tmp_pa
     assert [*table.columns[table.iloc[0] > 0.1]] == ["square r2 c2", "square r3 c1"]
     with pytest.raises(UserError, match=r"d\.h5: not a file of `mesodecode shap-pixels`"):
         shap_files.read_pixels(tmp_path / "d.h5")
+
+
+def test_what_outshines_an_area_and_is_not_read_does_not_change_its_sign(tmp_path):
+    session(tmp_path)
+    with h5py.File(tmp_path / "d.h5", "r+") as file:
+        file["frames"][:, 2, 2] = 2000 + 1500 * (np.arange(80) // 2 % 2)  # whatever the state
+    settings = settings_of(windows=30, background=20)
+    one = read_recording(tmp_path / "d.h5")
+    areas, found = pixel_shap.pixel_shap(planted(), [one], [], settings, decoder="x")
+    column = areas.names.index("square r2 c2")
+    assert areas.signed[0, column] == pytest.approx(found.pixel_signed[0, 0, 2, 3], rel=1e-6)
+    assert areas.signed[0, column] == pytest.approx(areas.mean_abs[0, column], rel=1e-6)
 
 
 def whole(tmp_path) -> dict:

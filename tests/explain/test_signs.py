@@ -318,6 +318,25 @@ def with_frames(maps, size, signed):
     return [dataclasses.replace(m, mean_abs=size, signed=signed, frame=frame) for m in maps]
 
 
+def test_a_flag_says_whether_planted_areas_differ_by_state(plain):
+    """ROI 3 moves the output as far in run as in rest, and more than ROI 2, which is planted."""
+    maps, made = plain
+    planted, told = np.zeros(N_ROIS), np.zeros((3, N_ROIS))
+    planted[:2], told[:, :2] = 1, [2, -1]
+    size = np.full((3, N_ROIS), 0.1)
+    size[:, :3] = [3, 1, 2]
+    given = [
+        dataclasses.replace(one, mean_abs=size, signed=size, in_run=told + 1, in_rest=1 + 0 * told)
+        for one in maps
+    ]
+    given[0] = dataclasses.replace(given[0], in_rest=np.nan * told)  # which had no rest
+    table = map_verdicts.table(gathered(given, made, planted=planted)).set_index("check")
+    row = table.loc["planted truth"]
+    assert row["verdict"] == "flag" and "1 of 2 planted ROIs are among the 2" in row["sentence"]
+    words = "By the size of in_run - in_rest, 2 of 2 are (average precision 1.00)"
+    assert words in row["sentence"]
+
+
 def test_a_map_must_be_larger_when_planted_areas_answer(plain):
     maps, made = plain
     times = np.zeros((3, N_ROIS))

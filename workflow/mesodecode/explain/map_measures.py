@@ -85,6 +85,32 @@ def rank_correlations(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.array([_spearman(one, other) for one, other in pairs])
 
 
+def elsewhere(maps: np.ndarray, others: np.ndarray) -> tuple[float, float]:
+    """Return which share of maps (A, U) lies elsewhere than in others (A, U), and among these.
+
+    The first is the mean over allocations of the share of a map's sum of sizes that would have to
+    move to make it the other of its allocation, 0 where they are in proportion, 1 where no unit has
+    both; the second the same of all pairs of the others, NaN where there is one map only.
+
+    Method: as of `rank_correlations`, for maps of areas of images by networks that treat all places
+    alike. A convolutional network with random weights has the map of how much its input varies,
+    dark outside the brain and bright where activity is; ranks of a right map go with it, as the
+    signal that was learned makes the input vary, too. So it is asked whether a map differs from
+    such maps by more than these do from each other.
+    Citation: that ranks cannot tell, Binder et al. 2023, Shortcomings of top-down
+    randomization-based sanity checks, CVPR (arXiv:2211.12486); the share is the distance in total
+    variation.
+    Failure, a share hardly larger than the second: as of `rank_correlations`.
+    """
+    shares, unlike = (
+        np.abs(found) / np.maximum(np.abs(found).sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        for found in (maps, others)
+    )
+    moved = np.abs(shares - unlike).sum(axis=1) / 2
+    pairs = [np.abs(a - b).sum() / 2 for a, b in combinations(unlike, 2)]
+    return float(moved.mean()), float(np.mean(pairs)) if pairs else float("nan")
+
+
 def stability(maps: np.ndarray, mice: np.ndarray) -> tuple[float, float]:
     """Return the mean rank correlation of all pairs of maps (A, U), by test mouse (A,).
 

@@ -1,8 +1,10 @@
 """Maps of pixels x time: Deep SHAP of a decoder of images, from the pixels to its output.
 
 As `shap_maps` has them of ROIs, with areas of the image in their place: the value of an area is the
-sum of those of its pixels, and it is above its mean over the background where its mean brightness
-is. Areas may overlap; where they do, their values do not add up to the output, those of all pixels
+sum of those of its pixels. `signed` is so too: each pixel has the sign by its own brightness, and
+their sum may be larger than mean |SHAP| of the area, in which pixels cancel. (By the area's mean
+brightness, a planted area at the edge of a square had the sign of what the network reads against
+it.) Areas may overlap; where they do, their values do not add up to the output, those of all pixels
 do. Beside it stands the map of single pixels, whose values are small and noisy.
 
 What is explained are the images of a window as the decoder reads them; the values of a frame, a
@@ -33,7 +35,15 @@ from mesodecode.explain.cutout_masks import CutoutMasks, masks_of
 from mesodecode.explain.cutout_tables import inside
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.explain.shap_files import OF_PIXELS, Map, Pixels
-from mesodecode.explain.shap_maps import Sums, about_of, check_background, drawn, evenly, map_of
+from mesodecode.explain.shap_maps import (
+    Sums,
+    about_of,
+    check_background,
+    directed,
+    drawn,
+    evenly,
+    map_of,
+)
 from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import (
     Recording,
@@ -100,9 +110,10 @@ def pixel_shap(
     at = source.centres[evenly(len(source.centres), settings["windows"])]
     chosen = pool.centres[drawn(len(pool.centres), settings["background"], settings["seed"])]
     references = pool.images(chosen)
-    usual = frames_of(references)
-    of_pixels = [Sums(usual, one) for one in explained.outputs(target)]
-    of_areas = [Sums(pool.mean(usual, chosen), one) for one in explained.outputs(target)]
+    usual = frames_of(references).mean(0)
+    outputs, n_areas = explained.outputs(target), len(source.names)
+    of_pixels = [Sums(usual.shape, one, usual.device) for one in outputs]
+    of_areas = [Sums((len(usual), n_areas), one, usual.device) for one in outputs]
     model = _OfImages(explained.network_of(network, target), source.size)
     output = "logit" if target.kind.explained else settings["output"]
     sides = explained.one_side(source.labels[at], target)
@@ -120,9 +131,10 @@ def pixel_shap(
                     index=pixels.output.index,
                 )
                 found = replace(found, values=folded(found.values.view_as(images)))
-                pixels.add(found, frames, mine)
+                signed = directed(found.values, frames, usual)
+                pixels.add(found, signed, mine)
                 summed = replace(found, values=source.total(found.values, part))
-                areas.add(summed, source.mean(frames, part), mine)
+                areas.add(summed, source.total(signed, part), mine)
                 progress.update(len(part))
     about = about_of(allocation, recordings, background_recordings, settings, target) | {
         "decoder": decoder,
@@ -214,14 +226,8 @@ class _Windows:
 
     def total(self, frames: Tensor, at: Tensor) -> Tensor:
         """Return sums over areas (N, T, M) of frames (N, T, H W) of the windows `at` (N,)."""
-        return torch.einsum("nmp,ntp->ntm", self._of(at).to(frames), frames)
-
-    def mean(self, frames: Tensor, at: Tensor) -> Tensor:
-        """Return means over areas (N, T, M), as `total`."""
-        return self.total(frames, at) / self._of(at).sum(2)[:, None]
-
-    def _of(self, at: Tensor) -> Tensor:
-        return self._areas[torch.bucketize(at, self._ends, right=True)]
+        areas = self._areas[torch.bucketize(at, self._ends, right=True)]
+        return torch.einsum("nmp,ntp->ntm", areas.to(frames), frames)
 
 
 def areas_of(settings: Mapping[str, Any], recording: Recording) -> CutoutMasks:

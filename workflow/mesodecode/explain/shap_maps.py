@@ -178,16 +178,22 @@ def _explained(
     model = explained.network_of(trained.build(device), target)
     how = {key: settings[key] for key in ("method", "seed")}
     how["output"] = "logit" if target.kind.explained else settings["output"]
-    sums = [Sums(background, one) for one in outputs]
+    sums = [Sums(background.shape[1:], one, background.device) for one in outputs]
+    usual = background.mean(0)
     sides = explained.one_side(source.labels[at], target)
     with Progress(len(at) * len(outputs), "windows", "SHAP") as progress:
         for part, side in zip(at.split(BATCH), sides.split(BATCH, dim=1), strict=True):
             windows = source.batch(part)
             for one, mine in zip(sums, side, strict=True):
                 found = explain(model, windows, background, index=one.output.index, **how)
-                one.add(found, windows, mine)
+                one.add(found, directed(found.values, windows, usual), mine)
                 progress.update(len(part))
     return sums
+
+
+def directed(values: torch.Tensor, windows: torch.Tensor, usual: torch.Tensor) -> torch.Tensor:
+    """Return values (n, …) with the other sign where windows (n, …) are below what is usual (…)."""
+    return values * torch.sign(windows - usual)
 
 
 class Sums:
@@ -196,19 +202,22 @@ class Sums:
     `base`: its mean over the background; `error`: the largest completeness error; in its unit.
     """
 
-    def __init__(self, background: torch.Tensor, output: explained.Output) -> None:
+    def __init__(
+        self, shape: Sequence[int], output: explained.Output, device: torch.device | str
+    ) -> None:
+        """Begin with nothing of maps of a `shape` (frames, ROIs)."""
         self.output, self.base, self.error = output, 0.0, 0.0
-        self._usual = background.mean(0)
-        shape = (4, *background.shape[1:])
-        self._sums = torch.zeros(shape, dtype=torch.float64, device=background.device)
+        self._sums = torch.zeros((4, *shape), dtype=torch.float64, device=device)
         self._n = self.n_run = 0
 
-    def add(self, found: Explanation, windows: torch.Tensor, run: torch.Tensor) -> None:
-        """Add what is found of windows (n, frames, ROIs); run (n,): which the mouse runs in."""
+    def add(self, found: Explanation, signed: torch.Tensor, run: torch.Tensor) -> None:
+        """Add what is found of windows (n, frames, ROIs), and the same as `directed`.
+
+        run (n,): which the mouse runs in.
+        """
         scale = self.output.scale
         values = found.values.double() * scale
-        direction = torch.sign(windows - self._usual)
-        parts = values.abs(), values * direction, values[run], values[~run]
+        parts = values.abs(), signed.double() * scale, values[run], values[~run]
         self._sums += torch.stack([part.sum(0) for part in parts])
         if not self._n:
             self.base = found.base * scale + self.output.offset
