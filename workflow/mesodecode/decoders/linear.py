@@ -10,13 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from mesodecode.base.files import UserError, atomic_path, check_stored
 from mesodecode.base.progress import Progress
@@ -28,6 +25,9 @@ from mesodecode.recordings.recording import Recording, told_frames
 from mesodecode.recordings.resizing import resize
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 BLOCK = 1024  # frames in memory at full size
 
@@ -72,6 +72,10 @@ def fit_linear(
     `mesodecode.recordings.baseline.prepared`.
     Raises UserError if the decodable frames are not of both states.
     """
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     target = recordings[0].target
     features, labels = [], []
     with Progress(len(recordings), "sessions", "reading") as progress:
@@ -137,6 +141,11 @@ class LinearWeights:
 
     def pipeline(self) -> Pipeline:
         """Return the fitted model of scikit-learn again."""
+        # Late: each allocation has a job that reads weights alone, and is spared a second of CPU.
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         scaler, n = StandardScaler(), len(self.mean)
         scaler.mean_, scaler.scale_, scaler.n_features_in_ = self.mean, self.scale, n
         if self.target.kind.name == "regression":
