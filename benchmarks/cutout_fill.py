@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 from mesodecode.decoders import train
+from mesodecode.decoders.fitted.linear import LinearWeights, fit_linear
 from mesodecode.decoders.inputs import Images
-from mesodecode.decoders.linear import LinearWeights, fit_linear
 from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.explain.cutout import cutout_session

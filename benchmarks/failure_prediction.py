@@ -30,8 +30,9 @@ from scipy.special import expit, logit
 from scipy.stats import spearmanr
 
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import linear, roi_rnn
+from mesodecode.decoders import roi_rnn
 from mesodecode.decoders.applied import read_by_last_layer
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.preprocess import preprocess

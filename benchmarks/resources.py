@@ -160,7 +160,7 @@ def images(at: Path, sessions: Sessions) -> None:
     def fit_linear(n: int) -> list:
         mice = ["--train", *sessions.of("m1", n), "--test", *sessions.of("m3", 1)]
         mice += ["--valid-mice", "m2", "--pixels", "32", "--frame-step", "10"]
-        return ["fit-linear", *mice, "--weights", at / "w.npz", "--out", at / "p.h5"]
+        return ["fit-linear", *mice, "--out", at / "w.npz", "--predictions", at / "p.h5"]
 
     def train_cnn(n: int) -> list:
         roles = sessions.roles(1, n_frames=400)[:-2]

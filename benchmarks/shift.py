@@ -27,7 +27,8 @@ import torch
 from scipy.stats import spearmanr
 
 from mesodecode.base.metrics import SCORES
-from mesodecode.decoders import linear, predict, train
+from mesodecode.decoders import predict, train
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import SessionPredictions, bind

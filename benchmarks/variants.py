@@ -28,7 +28,7 @@ import tifffile
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import linear
+from mesodecode.decoders.fitted import linear
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.scores.mouse_tests import mean_interval

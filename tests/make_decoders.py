@@ -120,7 +120,7 @@ def slow_rnn(trained, features, segment):
 def linear_words(paths, tmp_path, *, train=None, valid="m2", test=None, more=()):
     train = train or [paths["m1_a"], paths["m2_a"]][:1]
     test = test or [paths["m3_a"], paths["m3_b"]]
-    out = ["--weights", tmp_path / "linear.npz", "--out", tmp_path / "linear.h5"]
+    out = ["--out", tmp_path / "linear.npz", "--predictions", tmp_path / "linear.h5"]
     flags = ["--train", *train, "--valid-mice", valid, "--test", *test]
     return ["fit-linear", *flags, *out, *more]
 

@@ -11,16 +11,8 @@ import torch
 
 from make_decoders import N_FEATURES, SIDE, trained_cnn
 from mesodecode.cli import main
-from mesodecode.decoders import (
-    extraction,
-    feature_files,
-    linear,
-    networks,
-    predict,
-    roi_classical,
-    roi_rnn,
-    weights,
-)
+from mesodecode.decoders import extraction, feature_files, networks, predict, roi_rnn, weights
+from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.recordings.recording import read_recording
 from mesodecode.recordings.roi_signals import signals_of
 from mesodecode.study import schema
@@ -114,12 +106,12 @@ def make_weights(folder, kind, mice=("a",), base=None, **how):
 def offline(paths, recording):
     """Return frames and probabilities of one recording, by the code of each kind."""
     if paths[0].suffix == ".npz":
-        fitted = linear.read_weights(paths[0])
+        fitted = linear.load(paths[0])
         found = linear.predict_linear(
             fitted.pipeline(), [recording], pixels=fitted.pixels, **fitted.normalising
         )
     elif paths[0].suffix == ".joblib":
-        fitted = roi_classical.load_fitted(paths[0])
+        fitted = roi_classical.load(paths[0])
         mine = signals_of([recording], fitted.settings)
         found = roi_classical.predict_classical(fitted.model, mine, fitted.settings)
     else:

@@ -66,7 +66,7 @@ def test_out_of_memory_names_the_settings_to_lower(monkeypatch, capsys, error):
     [
         ("train-cnn --train t --valid v --out o --history h", "batch_size"),
         (f"train-roi {TRAIN_ROI}", "batch_size or half_window"),
-        ("fit-linear --train t --valid-mice v --test s --weights w --out o", "pixels"),
+        ("fit-linear --train t --valid-mice v --test s --out o --predictions p", "pixels"),
         ("extract --weights w --recordings r --features f", "image_size in"),
         (
             "cutout --weights w --recordings r --decoder d --masks edges --out o",

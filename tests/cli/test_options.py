@@ -428,7 +428,7 @@ def test_simulation_takes_the_settings_of_its_schema():
 
 
 def test_linear_baseline_takes_the_settings_of_its_schema():
-    from mesodecode.decoders import linear
+    from mesodecode.decoders.fitted import linear
     from mesodecode.recordings import baseline
 
     parameters = inspect.signature(linear.fit_linear).parameters.values()

@@ -19,18 +19,10 @@ from sklearn.preprocessing import StandardScaler
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.decoders import (
-    applied,
-    inputs,
-    linear,
-    networks,
-    predictions,
-    roi_classical,
-    roi_rnn,
-    validation,
-)
+from mesodecode.decoders import applied, inputs, networks, predictions, roi_rnn, validation
 from mesodecode.decoders import linear_networks as adapted_linear
 from mesodecode.decoders.adapt import adapted, few_shot
+from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.recordings import roi_signals, sample
 from mesodecode.recordings.recording import read_recording
 from mesodecode.recordings.roi_signals import signals_of
@@ -398,7 +390,7 @@ def test_the_verb_applies_models_of_every_file(recorded, monkeypatch, capsys):
     monkeypatch.setattr(applied, "sample", sample.sample)
     small = ["--half-window", "3"]
     made = {
-        "m.npz": ["fit-linear", "--pixels", "6", "--weights", "m.npz", "--out", "p.h5"],
+        "m.npz": ["fit-linear", "--pixels", "6", "--out", "m.npz", "--predictions", "p.h5"],
         "m.joblib": [
             *("fit-roi", "--model", "logistic_regression", *small, "--predictions", "p.h5"),
             *("--out", "m.joblib"),

@@ -16,17 +16,9 @@ from make_decoders import N_FEATURES, TINY, refused, trained_cnn
 from make_decoders import run as verb
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
-from mesodecode.decoders import (
-    applied,
-    inputs,
-    linear,
-    networks,
-    predict,
-    predictions,
-    roi_classical,
-    roi_rnn,
-)
+from mesodecode.decoders import applied, inputs, networks, predict, predictions, roi_rnn
 from mesodecode.decoders.adapt import adapted
+from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.recordings import baseline, roi_signals, sample
 from mesodecode.study import schema
@@ -386,7 +378,7 @@ def test_a_causal_decoder_of_a_test_mouse_corrected_by_later_frames_is_not_stric
             file.create_group("corrections").attrs["settings"] = json.dumps(corrections)
     words = ["fit-linear", "--pixels", 8, "--causal", "--warm-up", WARM, "--decoder", "linear"]
     words += ["--train", one, "--valid", other, "--test", test]
-    assert verb(*words, "--weights", tmp_path / "w.npz", "--out", tmp_path / "p.h5") == 0
+    assert verb(*words, "--out", tmp_path / "w.npz", "--predictions", tmp_path / "p.h5") == 0
     assert predictions.read(tmp_path / "p.h5").protocol == protocol
 
 

@@ -79,7 +79,7 @@ def test_a_linear_decoder_learns_the_labels_of_the_donors_and_its_map_is_checked
     masks = ["--masks", "squares", "--size", 16, "--stride", 8, "--threads", 1]
     exchanged = {"own": [], "null": ["--labels-of", *SWAP[:2], *SWAP[4:]]}
     for name, donors in exchanged.items():
-        out = ["--weights", tmp_path / f"{name}.npz", "--out", tmp_path / f"{name}.h5"]
+        out = ["--out", tmp_path / f"{name}.npz", "--predictions", tmp_path / f"{name}.h5"]
         assert run("fit-linear", *roles, *out, "--pixels", 8, *donors) == 0
         decoder = ["--weights", tmp_path / f"{name}.npz", "--recordings", *of(paths, "c"), *masks]
         decoder += ["--labels-of", *SWAP[4:]] if donors else []

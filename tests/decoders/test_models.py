@@ -17,7 +17,7 @@ from mesodecode import models
 from mesodecode.base.files import UserError
 from mesodecode.decoders.backbones import create_backbone
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.linear import read_weights
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
 from mesodecode.decoders.timm_import import timm
 from mesodecode.decoders.weights import (
@@ -422,7 +422,7 @@ def test_weights_that_unpack_to_more_than_their_bytes_are_refused(tmp_path):
         create_backbone(TINY, f"file:{tmp_path}/z.pt")
     np.savez_compressed(tmp_path / "w.npz", coef=np.zeros(10**5))
     with pytest.raises(UserError, match=r"w.npz: .* bytes that say to hold 800,"):
-        read_weights(tmp_path / "w.npz")
+        linear.load(tmp_path / "w.npz")
 
 
 LATER_EPOCHS = {

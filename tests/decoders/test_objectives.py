@@ -153,8 +153,9 @@ def test_linear_decoder_finds_what_is_planted_and_keeps_it_in_its_file(planted, 
     a, b, valid, test = planted[kind]
     words = ["--train", a, b, "--pixels", 16, "--C", 0.01]
     out = tmp_path / "p.h5"
-    assert run("fit-linear", *words, "--valid", valid, "--test", test, "--out", out,
-               "--weights", tmp_path / "l.npz", "--validation", tmp_path / "v.h5") == 0  # fmt: skip
+    assert run("fit-linear", *words, "--valid", valid, "--test", test,
+               "--out", tmp_path / "l.npz", "--predictions", out,
+               "--validation", tmp_path / "v.h5") == 0  # fmt: skip
     assert score(out, kind) > 0.9
     # as the workflow does it: alone, passed, kept
     trained = tmp_path / "alone.npz"
@@ -321,7 +322,7 @@ def test_a_state_that_was_never_trained_has_probability_0(planted, tmp_path):
         paths.append(copy)
     a, b, valid, test = paths
     words = ["--train", a, b, "--valid", valid, "--test", test]
-    assert run("fit-linear", *words, "--pixels", 8, "--out", tmp_path / "p.h5", "--weights",
-               tmp_path / "l.npz") == 0  # fmt: skip
+    assert run("fit-linear", *words, "--pixels", 8, "--out", tmp_path / "l.npz",
+               "--predictions", tmp_path / "p.h5") == 0  # fmt: skip
     (one,) = predictions.read(tmp_path / "p.h5", of_any=True).sessions.values()
     assert (one.probability[:, 1] == 0).all() and (one.probability.sum(1) > 0.999).all()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from make_decoders import TINY, refused, run, write_recording
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.fitted_files import load
-from mesodecode.decoders.linear import read_weights
 from mesodecode.decoders.passed import Passed
 from mesodecode.decoders.weights import load_epochs
 from mesodecode.recordings.recording import told_frames
@@ -104,7 +104,7 @@ def test_a_baseline_of_before_does_not_say_its_size(tmp_path, mice):
     assert run("fit-linear", "--pixels", 8, "--train", *mice, "--alone", path) == 0
     with np.load(path) as file:
         np.savez(path, **{key: value for key, value in file.items() if key != "size"})
-    assert read_weights(path).size == ()
+    assert linear.load(path).size == ()
     words = ("--trained", path, "--out", tmp_path / "c.out.h5", "--recordings")
     assert run("pass-pixels", *words, write_recording(tmp_path / "c.h5", "c")) == 0
 

@@ -34,9 +34,10 @@ from make_decoders import (
 )
 from mesodecode.base import windows
 from mesodecode.base.files import UserError, write_checksum
-from mesodecode.decoders import extraction, linear, predict, predictions, train
+from mesodecode.decoders import extraction, predict, predictions, train
 from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings
@@ -513,8 +514,8 @@ def test_every_verb_in_turn_on_simulated_mice(tmp_path, capsys):
     assert (
         run(
             *("fit-linear", "--train", *recordings["m1"], "--valid-mice", "m2", "--pixels", 16),
-            *("--test", *recordings["m3"], "--weights", tmp_path / "l.npz"),
-            *("--out", tmp_path / "p_linear.h5"),
+            *("--test", *recordings["m3"], "--out", tmp_path / "l.npz"),
+            *("--predictions", tmp_path / "p_linear.h5"),
         )
         == 0
     )

@@ -15,18 +15,18 @@ from make import Hostile
 from make_recordings import LEAD, PLANTED, recordings, write_rois
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.decoders import predictions, roi_classical
-from mesodecode.decoders.networks import RNNDecoder
-from mesodecode.decoders.predictions import bind
-from mesodecode.decoders.roi_classical import (
+from mesodecode.decoders import predictions
+from mesodecode.decoders.fitted import roi_classical
+from mesodecode.decoders.fitted.roi_classical import (
     Fitted,
     decodable,
     fit_classical,
     flat_windows,
-    load_fitted,
     make_model,
     predict_classical,
 )
+from mesodecode.decoders.networks import RNNDecoder
+from mesodecode.decoders.predictions import bind
 from mesodecode.decoders.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import with_labels_of
@@ -216,7 +216,7 @@ def test_a_fitted_model_reads_back_as_it_was(tmp_path, model):
     settings = {"model": model, "C": 1.0, "seed": 1, "trees": 5}
     fitted = make_model(settings).fit(rows.copy(), rows[:, 0] > 0)  # which scales in place
     Fitted(fitted, settings, ("a", "b"), ("c",)).save(tmp_path / "m.joblib")
-    back = load_fitted(tmp_path / "m.joblib")
+    back = roi_classical.load(tmp_path / "m.joblib")
     assert (back.settings, back.train_mice, back.valid_mice) == (settings, ("a", "b"), ("c",))
     np.testing.assert_array_equal(back.model.predict(rows.copy()), fitted.predict(rows.copy()))
 
@@ -229,7 +229,7 @@ def test_code_in_a_fitted_model_is_never_run(tmp_path, dump, wrap):
     path, sentinel = tmp_path / "m.joblib", tmp_path / "sentinel"
     dump({"model": wrap(Hostile(sentinel)), "settings": {}, "train_mice": ("a",)}, path)
     with pytest.raises(UserError, match=r"m.joblib: not a model .*fit it again"):
-        load_fitted(path)
+        roi_classical.load(path)
     assert not sentinel.exists()
     joblib.load(path)  # the trap itself works
     assert sentinel.exists()
@@ -241,4 +241,4 @@ def test_code_in_a_fitted_model_is_never_run(tmp_path, dump, wrap):
 def test_a_fitted_model_of_something_else_is_refused(tmp_path, content):
     (tmp_path / "m.joblib").write_bytes(content)
     with pytest.raises(UserError, match=r"m.joblib: .*fit it again"):
-        load_fitted(tmp_path / "m.joblib")
+        roi_classical.load(tmp_path / "m.joblib")

@@ -318,11 +318,11 @@ def test_what_is_found_replaces_the_settings_of_a_decoder(recordings, tmp_path, 
     assert best["valid_auc"] == pytest.approx(trials["auc"][trials["state"] == "complete"].max())
     chosen = best["settings"]
     fit = ["fit-linear", "--train", lists["a"], lists["b"], "--valid-mice", "c"]
-    fit += ["--test", lists["e"], "--out"]
-    tuned = ["--tuned", str(tmp_path / "best.json"), "--weights", str(tmp_path / "tuned.npz")]
+    fit += ["--test", lists["e"], "--predictions"]
+    tuned = ["--tuned", str(tmp_path / "best.json"), "--out", str(tmp_path / "tuned.npz")]
     typed = ["--pixels", str(chosen["pixels"]), f"--C={chosen['C']!r}"]
     assert main([*fit, str(tmp_path / "p1.h5"), *tuned]) == 0
-    assert main([*fit, str(tmp_path / "p2.h5"), *typed, "--weights", str(tmp_path / "t.npz")]) == 0
+    assert main([*fit, str(tmp_path / "p2.h5"), *typed, "--out", str(tmp_path / "t.npz")]) == 0
     with h5py.File(tmp_path / "p1.h5") as one, h5py.File(tmp_path / "p2.h5") as other:
         np.testing.assert_array_equal(one["e1"]["probability"][:], other["e1"]["probability"][:])
     (tmp_path / "best.json").write_text('{"pixels": 4}')

@@ -16,9 +16,9 @@ from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
 from make_decoders import BY_HAND, PATCH, SIDE, write_linear
 from mesodecode import cli
 from mesodecode.base.files import UserError
-from mesodecode.decoders import linear
 from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
@@ -231,7 +231,7 @@ def test_the_intact_auc_is_that_of_the_stage_that_predicts(tmp_path, kind):
     else:
         weights = tmp_path / "fitted.npz"
         train = [write_recording(tmp_path / f"{m}1.h5", mouse=m) for m in "ab"]
-        out = ["--weights", weights, "--out", tmp_path / "p.h5", "--pixels", 16]
+        out = ["--out", weights, "--predictions", tmp_path / "p.h5", "--pixels", 16]
         words = ["--train", *train, "--valid-mice", "c", "--test", session, *out]
         assert run("fit-linear", *words) == 0
         with h5py.File(tmp_path / "p.h5") as file:

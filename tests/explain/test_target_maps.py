@@ -455,8 +455,8 @@ def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, kind):
         assert cli.main([verb, *map(str, words)]) == 0
 
     run("fit-linear", "--train", files["a"], files["b"], "--valid", files["f"], "--test",
-        files["d"], "--pixels", 16, "--C", 0.001, "--frame-step", 1, "--out", tmp_path / "p.h5",
-        "--weights", tmp_path / "w.npz")  # fmt: skip
+        files["d"], "--pixels", 16, "--C", 0.001, "--frame-step", 1, "--predictions",
+        tmp_path / "p.h5", "--out", tmp_path / "w.npz")  # fmt: skip
     made = [tmp_path / f"{mouse}.tsv" for mouse in MICE[:2]]
     about = ["--masks", "squares", "--size", 8, "--stride", 4]
     for mouse, out in zip(MICE, made, strict=False):

@@ -16,8 +16,9 @@ import torch
 from make_decoders import trained_cnn
 from make_live import HOW, W, live, make_weights, movie, offline, signals, table, write
 from mesodecode.base.files import UserError
-from mesodecode.decoders import linear, networks, roi_classical
+from mesodecode.decoders import networks
 from mesodecode.decoders.applied import load
+from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.live.outputs import UNSURE, Osc, Row, Table, columns_of, state_of
 from mesodecode.live.watch import known_of
 from mesodecode.recordings.recording import read_recording, with_labels_of

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from make_recordings import stack, write_recording
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.cli import main
-from mesodecode.decoders import applied, linear, predict
+from mesodecode.decoders import applied, predict
 from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read
@@ -153,7 +154,7 @@ def test_a_linear_decoder_keeps_it_in_its_weights(drifting, tmp_path):
     for name, flags in {"mean": [], "moving": ["--baseline", "24"]}.items():
         weights, out = tmp_path / f"{name}.npz", tmp_path / f"{name}.h5"
         words = ["--train", drifting[0], "--valid-mice", "m2", "--test", drifting[2]]
-        files = ["--weights", str(weights), "--out", str(out), "--pixels", "8"]
+        files = ["--out", str(weights), "--predictions", str(out), "--pixels", "8"]
         main(["fit-linear", *words, *files, *flags])
         (session,) = read(out).sessions.values()
         aucs[name] = roc_auc(session.label, session.probability)

@@ -18,7 +18,8 @@ from make_recordings import write_recording
 from mesodecode.base.files import UserError
 from mesodecode.base.metrics import SCORES
 from mesodecode.cli import main
-from mesodecode.decoders import linear, predictions, validation
+from mesodecode.decoders import predictions, validation
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.inputs import SessionFeatures
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained

@@ -7,9 +7,11 @@ import shutil
 import pytest
 
 from mesodecode.base.files import UserError
+from mesodecode.cli import VERBS
+from mesodecode.decoders import fitted_files
 from mesodecode.report import decoder_words, importance_words
 from mesodecode.study import importance, kinds, schema
-from mesodecode.study.kinds import KINDS, TRAINED
+from mesodecode.study.kinds import FITTED, KINDS, TRAINED
 
 # Settings that a study has to give, and no more
 LEAST = {
@@ -76,6 +78,14 @@ def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
     half, shift = kind.window(filled(name))
     assert half >= 0 and shift == 0
     assert kind.network == ("epochs" in schema.properties(name))
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_each_fitted_kind_has_a_module_a_verb_and_a_suffix_of_its_own(name):
+    assert callable(fitted_files.module(name).fit) and callable(fitted_files.module(name).load)
+    assert VERBS[FITTED[name].fits.fit.replace("_", "-")] == f"decoders.{FITTED[name].fits.fit}"
+    assert FITTED[name].fits.fit.startswith("fit")  # by which run times know what trains
+    assert [one for one in TRAINED.values() if one.suffix == FITTED[name].suffix] == [FITTED[name]]
 
 
 @pytest.mark.parametrize(

@@ -762,7 +762,10 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
 def test_edited_code_runs_its_stage_again(finished, tmp_path):
     folder, _ = finished
     copy_project(tmp_path)
-    for name, text in (("decoders/train.py", "# a comment\n"), ("decoders/linear.py", "X = 1\n")):
+    for name, text in (
+        ("decoders/train.py", "# a comment\n"),
+        ("decoders/fitted/linear.py", "X = 1\n"),
+    ):
         with open(tmp_path / "workflow/mesodecode" / name, "r+") as edited:  # one that is there
             edited.seek(0, 2)
             edited.write(text)

@@ -33,35 +33,42 @@ if has(predicts_after_choice):
     include: "predict.smk"
 
 
-# The linear baseline: logistic regression on pixels.
-rule fit_linear:
-    input:
-        train=recordings_of("train"),
-        tuned=tuned_for,
-    output:
-        RESULTS / "trained/{decoder}/{training}.npz",
-    log:
-        RESULTS / "logs/fit_linear/{decoder}/{training}.log",
-    benchmark:
-        RESULTS / "benchmarks/fit_linear/{decoder}/{training}.tsv"
-    wildcard_constraints:
-        decoder=names("linear"),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(2000),  # 0.7 GB
-        runtime=grows(60),  # 1 min on simulated sessions; real ones converge later
-    params:
-        labels=labels_of("train"),
-        settings=settings_flags,
-        tuned=tuned_flag,
-        code=code_version("fit_linear"),
-    message:
-        "Fitting {wildcards.decoder} on {wildcards.training}"
-    shell:
-        "mesodecode fit-linear --train {input.train} {params.labels} "
-        "{params.settings} {params.tuned} --alone {output} 2> {log}"
+# Kinds that are fitted in one step, a line of study/kinds.py each.
+for kind in FITTED.values():
+
+    rule:
+        name:
+            kind.fits.fit
+        input:
+            train=recordings_of("train"),
+            dropped=dropped_rois_of,
+            tuned=tuned_for,
+        output:
+            RESULTS / ("trained/{decoder}/{training}" + kind.suffix),
+        log:
+            RESULTS / "logs" / kind.fits.fit / "{decoder}/{training}.log",
+        benchmark:
+            RESULTS / "benchmarks" / kind.fits.fit / "{decoder}/{training}.tsv"
+        wildcard_constraints:
+            decoder=names(kind.name),
+        conda:
+            "../../envs/mesodecode.yaml"
+        threads: 1
+        resources:
+            mem_mb=grows(kind.fits.mem_mb),
+            runtime=grows(kind.fits.runtime),
+        params:
+            verb=kind.fits.fit.replace("_", "-"),
+            labels=labels_of("train"),
+            settings=settings_flags,
+            tuned=tuned_flag,
+            dropped=dropped_flag,
+            code=code_version(kind.fits.fit),
+        message:
+            "Fitting {wildcards.decoder} on {wildcards.training}"
+        shell:
+            "mesodecode {params.verb} --train {input.train} {params.labels} {params.settings} "
+            "{params.tuned} {params.dropped} --alone {output} 2> {log}"
 
 
 # CNNs of pseudo-RGB images, and CNN-RNNs trained end to end.
@@ -157,7 +164,7 @@ rule made_by:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
 
-# Recurrent and classical decoders of windows of ROI signals.
+# Recurrent decoders of windows of ROI signals.
 rule train_roi:
     input:
         train=recordings_of("train"),
@@ -191,38 +198,6 @@ rule train_roi:
         "mesodecode train-roi --train {input.train} {params.labels} {params.settings} "
         "{params.tuned} {params.dropped} --device {resources.device} --threads {threads} "
         "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
-
-
-rule fit_roi:
-    input:
-        train=recordings_of("train"),
-        dropped=dropped_rois_of,
-        tuned=tuned_for,
-    output:
-        RESULTS / "trained/{decoder}/{training}.joblib",
-    log:
-        RESULTS / "logs/fit_roi/{decoder}/{training}.log",
-    benchmark:
-        RESULTS / "benchmarks/fit_roi/{decoder}/{training}.tsv"
-    wildcard_constraints:
-        decoder=names("roi_classical"),
-    conda:
-        "../../envs/mesodecode.yaml"
-    threads: 1
-    resources:
-        mem_mb=grows(6000),  # 3.8 GB (linear_svm)
-        runtime=grows(120),  # minutes on simulated sessions; real ones converge later
-    params:
-        labels=labels_of("train"),
-        settings=settings_flags,
-        tuned=tuned_flag,
-        dropped=dropped_flag,
-        code=code_version("fit_roi"),
-    message:
-        "Fitting {wildcards.decoder} on {wildcards.training}"
-    shell:
-        "mesodecode fit-roi --train {input.train} {params.labels} {params.settings} "
-        "{params.tuned} {params.dropped} --alone {output} 2> {log}"
 
 
 # ROIs that some recording of the study lacks.
@@ -350,40 +325,35 @@ rule choose_and_predict:
 
 
 # Fitted models have no epochs to choose among.
-rule keep_linear:
-    input:
-        trained=trained_file,
-        valid=passed_to("valid"),
-        test=passed_to("test"),
-    output:
-        model=RESULTS / "models/{decoder}/{allocation}.npz",
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
-    log:
-        RESULTS / "logs/keep/{decoder}/{allocation}.log",
-    benchmark:
-        RESULTS / "benchmarks/keep/{decoder}/{allocation}.tsv"
-    wildcard_constraints:
-        decoder=names_of(lambda d: KINDS[d.kind].suffix == ".npz"),
-    conda:
-        "../../envs/mesodecode.yaml"
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(15),  # seconds
-    params:
-        code=code_version("keep_fitted"),
-    message:
-        "Predicting with {wildcards.decoder} on {wildcards.allocation}"
-    shell:
-        "mesodecode keep-fitted --trained {input.trained} --valid {input.valid} "
-        "--test {input.test} --decoder {wildcards.decoder} --out {output.model} "
-        "--predictions {output.predictions} --validation {output.validation} 2> {log}"
+for kind in FITTED.values():
 
-
-use rule keep_linear as keep_classical with:
-    output:
-        model=RESULTS / "models/{decoder}/{allocation}.joblib",
-        predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
-        validation=RESULTS / "validation/{decoder}/{allocation}.h5",
-    wildcard_constraints:
-        decoder=names_of(lambda d: KINDS[d.kind].suffix == ".joblib"),
+    rule:
+        name:
+            kind.fits.keep
+        input:
+            trained=trained_file,
+            valid=passed_to("valid"),
+            test=passed_to("test"),
+        output:
+            model=RESULTS / ("models/{decoder}/{allocation}" + kind.suffix),
+            predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
+            validation=RESULTS / "validation/{decoder}/{allocation}.h5",
+        log:
+            RESULTS / "logs/keep/{decoder}/{allocation}.log",
+        benchmark:
+            RESULTS / "benchmarks/keep/{decoder}/{allocation}.tsv"
+        wildcard_constraints:
+            decoder=names(kind.name),
+        conda:
+            "../../envs/mesodecode.yaml"
+        resources:
+            mem_mb=grows(2000),
+            runtime=grows(15),  # seconds
+        params:
+            code=code_version("keep_fitted"),
+        message:
+            "Predicting with {wildcards.decoder} on {wildcards.allocation}"
+        shell:
+            "mesodecode keep-fitted --trained {input.trained} --valid {input.valid} "
+            "--test {input.test} --decoder {wildcards.decoder} --out {output.model} "
+            "--predictions {output.predictions} --validation {output.validation} 2> {log}"

@@ -4,7 +4,7 @@ import json
 
 from mesodecode.cli import options
 from mesodecode.study import study as studies
-from mesodecode.study.kinds import KINDS
+from mesodecode.study.kinds import FITTED, KINDS
 
 STUDY = checked(studies.resolve)
 RESULTS = Path("results") / STUDY.name

@@ -87,6 +87,17 @@ def add_roles(
         add_recordings(parser, said, f"--{role}", required=role not in optional)
 
 
+def add_dropped(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of the ROIs that decoders of a study do without."""
+    parser.add_argument(
+        "--dropped",
+        type=Path,
+        metavar="FILE",
+        help="with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois` "
+        "(default: those that a recording given here lacks)",
+    )
+
+
 def add_measures(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that reads recordings and their measures (see `with_measures`)."""
     add_recordings(parser)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mesodecode.base.files import UserError
 from mesodecode.confounds.signals import SIGNALS, ControlSignals
-from mesodecode.decoders import roi_classical
+from mesodecode.decoders.fitted import roi_classical
 from mesodecode.decoders.predictions import ATTRIBUTES, bind, nothing
 from mesodecode.recordings.roi_signals import SessionSignals, moving_mean
 from mesodecode.scores import auc

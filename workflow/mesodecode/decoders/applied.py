@@ -21,6 +21,7 @@ from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH
 from mesodecode.decoders import fitted_files
+from mesodecode.decoders.fitted.linear import LinearWeights
 from mesodecode.decoders.inputs import (
     SAMPLED,
     Images,
@@ -28,7 +29,6 @@ from mesodecode.decoders.inputs import (
     Source,
     Windows,
 )
-from mesodecode.decoders.linear import LinearWeights
 from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.decoders.networks import CNNRNNDecoder, last_layer
 from mesodecode.decoders.past import AdaptedImages

@@ -1,26 +1,27 @@
-"""Models that are fitted, not trained for epochs, from their files: one door, by suffix."""
+"""Kinds of decoders that are fitted in one step: one door, by the name of a kind, or by suffix.
+
+A module of `mesodecode.decoders.fitted` is named as its kind and defines `fit(training, settings,
+others, dropped)` and `load(path)`. Both return a dataclass of the mice that it has seen
+(`train_mice`, `valid_mice`), with `settings` (of them, what recordings must have: the size of
+frames, or the names of ROIs), `predict(recordings)` and `save(path)`.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import Any
 
-if TYPE_CHECKING:
-    from mesodecode.decoders.linear import LinearWeights
-    from mesodecode.decoders.roi_classical import Fitted
+from mesodecode.study.kinds import FITTED
 
 
-def load(path: Path) -> LinearWeights | Fitted:
-    """Read a fitted model: .joblib of `fit-roi`, else that of `fit-linear`.
+def module(kind: str) -> ModuleType:
+    """Return the module of a kind."""
+    return import_module(f"mesodecode.decoders.fitted.{kind}")
 
-    Whatever its kind, it has `settings` (with the size of frames, or the names of ROIs, that
-    recordings must have), the mice that it has seen (`train_mice`, `valid_mice`),
-    `predict(recordings)` and `save(path)`. Raises UserError if it is none.
-    """
-    if path.suffix == ".joblib":
-        from mesodecode.decoders.roi_classical import load_fitted
 
-        return load_fitted(path)
-    from mesodecode.decoders.linear import read_weights
-
-    return read_weights(path)
+def load(path: Path) -> Any:
+    """Read a fitted model, by its suffix. Raises UserError if it is none."""
+    kinds = [name for name, kind in FITTED.items() if kind.suffix == path.suffix]
+    return module(kinds[0] if kinds else "linear").load(path)

@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from mesodecode.base.files import UserError
+from mesodecode.decoders.fitted.linear import LinearWeights, averaging, of_states
 from mesodecode.decoders.fitted_models import predicted_by
-from mesodecode.decoders.linear import LinearWeights, averaging, of_states
 from mesodecode.study.targets import RUN, Target
 
 
@@ -44,7 +44,7 @@ class Readout(nn.Module):
 
 
 class Pixels(Readout):
-    """The linear baseline of `mesodecode.decoders.linear` on pseudo-RGB images (N, 3, H, W)."""
+    """The linear baseline (`decoders.fitted.linear`) on pseudo-RGB images (N, 3, H, W)."""
 
     def __init__(self, fitted: LinearWeights) -> None:
         super().__init__(fitted.mean, fitted.scale, fitted.coef, fitted.intercept)
@@ -105,7 +105,7 @@ class NotLinear(nn.Module):
 
 
 def of_windows(model: BaseEstimator, target: Target = RUN) -> Readout | NotLinear:
-    """Return the network of a fitted model of `mesodecode.decoders.roi_classical`."""
+    """Return the network of a fitted model of `mesodecode.decoders.fitted.roi_classical`."""
     linear = isinstance(model, Pipeline) and hasattr(model[-1], "coef_")
     if not linear:
         return NotLinear(model, target)

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from mesodecode.decoders import linear, predict, roi_classical, roi_rnn, train
+from mesodecode.decoders import fitted_files, predict, roi_rnn, train
 from mesodecode.decoders.augment import Augment
 from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.objectives import trained_on
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained
-from mesodecode.recordings.baseline import normalising, prepared
+from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import check_rois, roi_names, session_signals, signals_of
 from mesodecode.study.targets import Target
@@ -41,18 +41,19 @@ def fit(
     what fits does.
     """
     settings = settings | trained_on(training).settings()
-    if kind == "linear":
-        return _pixels(settings, training), []
     if kind == "cnn":
         return _images(settings, training, validation, device)
-    return _rois(kind, settings, training, validation, device, dropped)
+    if kind == "roi_rnn":
+        return _rois(settings, training, validation, device, dropped)
+    model = fitted_files.module(kind).fit(training, settings, validation, dropped)
+    names = model.settings.get("roi_names")
 
+    def predict_others(others: Sequence[Recording]) -> dict[str, SessionPredictions]:
+        if names is not None:
+            check_rois(names, others, training[0].path)
+        return model.predict(others)
 
-def _pixels(settings: dict[str, Any], training: Sequence[Recording]) -> Predict:
-    how = {"pixels": settings["pixels"]} | normalising(settings)
-    fitting = {key: settings[key] for key in ("C", "frame_step")}
-    model = linear.fit_linear(training, **how, **fitting)
-    return lambda recordings: linear.predict_linear(model, recordings, **how)
+    return predict_others, []
 
 
 def _images(
@@ -77,7 +78,6 @@ def _images(
 
 
 def _rois(
-    kind: str,
     settings: dict[str, Any],
     training: Sequence[Recording],
     validation: Sequence[Recording],
@@ -95,12 +95,9 @@ def _rois(
         check_rois(names, others, training[0].path)
         return signals_of(others, settings)
 
-    if kind == "roi_rnn":
-        fitted = roi_rnn.fit_roi_rnn(*sets, settings, device)
-        model = Trained("roi_rnn", settings, (), (), fitted.state).build(device)
-        return (
-            lambda others: roi_rnn.predict_roi_rnn(model, read(others), settings, device),
-            fitted.history,
-        )
-    classical = roi_classical.fit_classical(sets[0], settings)
-    return lambda others: roi_classical.predict_classical(classical, read(others), settings), []
+    fitted = roi_rnn.fit_roi_rnn(*sets, settings, device)
+    model = Trained("roi_rnn", settings, (), (), fitted.state).build(device)
+    return (
+        lambda others: roi_rnn.predict_roi_rnn(model, read(others), settings, device),
+        fitted.history,
+    )

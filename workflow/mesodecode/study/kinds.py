@@ -13,6 +13,19 @@ Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Fits:
+    """How a kind is fitted in one step: the rules that fit and keep its models, and their jobs.
+
+    `fit` is its verb too, with dashes, whose job takes `mem_mb` (MB) and `runtime` (min).
+    """
+
+    fit: str
+    keep: str
+    mem_mb: int
+    runtime: int
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of decoder; `name` is its schema's too.
 
@@ -23,7 +36,8 @@ class Kind:
     and runs on a GPU if it is of images. `suffix`: how files of its models end. `tunable`: trained
     in one step, so that its settings can be searched. `window`: half-width and shift (frames) of
     the recorded frames that it sees. `libraries` are named in the Methods; `draws`: whether
-    training draws random numbers.
+    training draws random numbers. `fits`: of a kind that is fitted in one step, by a module of
+    `mesodecode.decoders.fitted` of its name.
     """
 
     name: str
@@ -38,6 +52,7 @@ class Kind:
     window: Callable[[Settings], tuple[int, int]] | None = None
     libraries: tuple[str, ...] = ()
     draws: bool = True
+    fits: Fits | None = None
 
     def members(self, settings: Settings) -> list[str]:
         """Return the decoders that a decoder with these settings is made of."""
@@ -104,6 +119,8 @@ _LINES = (
         tunable=True,
         window=_shifted,
         libraries=("scikit-learn",),
+        # 3.8 GB (linear_svm); minutes on simulated sessions, real ones converge later
+        fits=Fits("fit_roi", "keep_classical", mem_mb=6000, runtime=120),
     ),
     Kind(
         name="roi_rnn",
@@ -128,6 +145,8 @@ _LINES = (
         window=lambda settings: (0, 0),
         libraries=("scikit-learn",),
         draws=False,
+        # 0.7 GB; 1 min on simulated sessions, real ones converge later
+        fits=Fits("fit_linear", "keep_linear", mem_mb=2000, runtime=60),
     ),
     Kind(
         name="cnn_rnn",  # searched through its CNN
@@ -154,6 +173,7 @@ _LINES = (
     ),
 )
 KINDS = {kind.name: kind for kind in _LINES}
+FITTED = {name: kind for name, kind in KINDS.items() if kind.fits}
 TRAINED = {name: kind for name, kind in KINDS.items() if not kind.made_of}
 
 

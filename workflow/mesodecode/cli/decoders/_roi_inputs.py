@@ -22,13 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_roles(parser, optional=["valid", "test"], train="", valid="", test="")
     add("--decoder", help="name of the decoder in tables")
     add("--predictions", type=Path, help="predictions to write (HDF5)")
-    add(
-        "--dropped",
-        type=Path,
-        metavar="FILE",
-        help="with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois` "
-        "(default: those that a recording given here lacks)",
-    )
+    options.add_dropped(parser)
     options.add_validation(parser)
     _label_donors.add_argument(parser)
 

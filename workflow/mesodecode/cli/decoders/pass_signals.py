@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.recordings.roi_signals import signals_of
 
     device = resolve_device(args.device, args.threads)
-    if args.trained.suffix == ".joblib":
+    if args.trained.suffix != ".pt":
         pass_pixels.run(args)  # whatever a fitted model reads
         return
     trained = load_epochs(args.trained, "roi_rnn")

@@ -26,8 +26,8 @@ from mesodecode.base import windows
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.decoders.fitted_models import check_labels, check_model, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.recordings.recording import Recording
-from mesodecode.recordings.roi_signals import SessionSignals, signals_of
+from mesodecode.recordings.recording import Recording, frames_of, mice_of
+from mesodecode.recordings.roi_signals import SessionSignals, roi_names, session_signals, signals_of
 from mesodecode.study.targets import Target
 
 # Module -> what of it a file of a fitted model may name: models of `make_model`, and arrays.
@@ -84,7 +84,28 @@ class _Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def load_fitted(path: str | Path) -> Fitted:
+def fit(
+    training: Sequence[Recording],
+    settings: dict[str, Any],
+    others: Sequence[Recording] = (),
+    dropped: Sequence[int] | None = None,
+) -> Fitted:
+    """Return what is fitted to training recordings, with the ROIs that `others` have too.
+
+    `dropped`: ROIs (from 1) to do without; None: with `drop`, those that one of them all lacks.
+    """
+    recordings = [*training, *others]
+    signals, lacking = session_signals(recordings, settings)
+    settings = settings | training[0].target.settings()
+    settings |= {"dropped": lacking if dropped is None else list(dropped)}
+    if dropped is not None:
+        signals = signals_of(recordings, settings)
+    model = fit_classical(signals[: len(training)], settings)
+    kept = settings | {"roi_names": roi_names(recordings)} | frames_of(training, images=False)
+    return Fitted(model, kept, mice_of(training))
+
+
+def load(path: str | Path) -> Fitted:
     """Read what `Fitted.save` wrote: a pickle, of which nothing but `PARTS` is made.
 
     Raises UserError if it is something else, or does not say which mice it has seen.

@@ -21,7 +21,7 @@ from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
 from mesodecode.decoders.fitted_models import check_labels, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import normalising, prepared
-from mesodecode.recordings.recording import Recording, told_frames
+from mesodecode.recordings.recording import Recording, frames_of, mice_of, told_frames
 from mesodecode.recordings.resizing import resize
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
@@ -209,7 +209,20 @@ def of_states(model: Any, target: Target) -> tuple[np.ndarray, np.ndarray]:
     return rows, level
 
 
-def read_weights(path: str | Path) -> LinearWeights:
+def fit(
+    training: Sequence[Recording],
+    settings: Mapping[str, Any],
+    others: Sequence[Recording] = (),
+    dropped: Sequence[int] | None = None,
+) -> LinearWeights:
+    """Return what is fitted to training recordings (see `fit_linear`), whatever `others` are."""
+    how = {key: settings[key] for key in ("pixels", "C", "frame_step")} | normalising(settings)
+    model = fit_linear(training, **how)
+    mice, frames = mice_of(training), frames_of(training)
+    return weights_of(model, settings, mice, frames=frames, target=training[0].target)
+
+
+def load(path: str | Path) -> LinearWeights:
     """Read the file of `mesodecode fit-linear`. Raises UserError if it is none."""
     try:
         check_stored(path)
