@@ -477,3 +477,45 @@ def test_a_default_that_the_help_names_is_the_default(verb):
             words = re.split("[;,]", said[1])[0].lower()
             number = format(action.default, "g" * (action.type is float))
             assert {words, words.split()[0]} & {str(action.default).lower(), number}, action
+
+
+# What verbs cannot do without -> those that can.
+ALWAYS = (
+    "auc backbone behavior benchmarks checks choice cohort config controls curves fold folds gaps"
+)
+ALWAYS += " held-out landmarks licence model movie neurons qc responses rnn scores seen"
+ALWAYS += " session-auc sets settings signals source stack start studies summary table tables train"
+ALWAYS += " windows"
+OPTIONAL: dict[str, set[str]] = {name: set() for name in ALWAYS.split()} | {
+    "allocations": {"auc", "score"},
+    "features": {"predict", "shift"},
+    "figure": {"shap-pixels"},
+    "maps": {"sides"},
+    "masks": {"sides"},
+    "models": {"shift"},
+    "of-validation": {"average"},
+    "out": {"finetune", "fit-linear", "fit-roi", "init", "live", "tables"}
+    | {"train-cnn", "train-rnn", "train-roi"},
+    "recording": {"shap-summary"},
+    "recordings": {"predict"},
+    "shift": {"variants"},
+    "test-mice": {"predict"},
+    "train-mice": {"train-rnn"},
+    "trained": {"extract"},
+    "weights": {"extract", "fit-linear"},
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_a_verb_needs_is_asked_for_at_once(verb, capsys):
+    """Else it would fail in the middle of its work, in the words of a library."""
+    flags = [one for one in VERBS[verb]._actions if one.option_strings and one.default is None]
+    known = {one.option_strings[0] for one in flags}
+    needed = {f"--{name}" for name, without in OPTIONAL.items() if verb not in without} & known
+    if not needed:
+        return
+    with pytest.raises(SystemExit) as end:
+        PARSER.parse_args([verb])
+    assert end.value.code == 2
+    said = capsys.readouterr().err.split("arguments are required: ")[1]
+    assert needed <= {*re.findall(r"--[a-z-]+", said)}

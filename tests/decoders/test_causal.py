@@ -22,6 +22,7 @@ from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.recordings import baseline, roi_signals, sample
 from mesodecode.study import schema
+from mesodecode.study.targets import Target
 
 RATE, WARM = 10.0, 1.5  # frames/s; s
 SIDE = 32
@@ -356,6 +357,11 @@ def test_a_frozen_pair_is_causal_in_both_files(tmp_path, capsys):
     assert not applied.load(tmp_path / "old.pt").decoder.causal
     with pytest.raises(UserError, match="one is causal and the other is not"):
         applied.load(tmp_path / "rnn.pt", tmp_path / "old.pt")
+    trace = Target("pupil", unit="mm").settings()
+    known = applied.load_trained(tmp_path / "cnn.pt", "cnn")
+    replace(known, settings=known.settings | trace).save(tmp_path / "pupil.pt")
+    with pytest.raises(UserError, match=r"rnn.pt: decodes run, but .* is pupil \(mm\)"):
+        applied.load(tmp_path / "rnn.pt", tmp_path / "pupil.pt")
     assert "which it starts from, is not causal" in refused(
         capsys,
         *("finetune", "--start", tmp_path / "old.pt", "--train", paths[0], "--valid", paths[1]),

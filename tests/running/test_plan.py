@@ -672,3 +672,23 @@ def test_the_disk_that_a_run_fills_is_said_by_folder(monkeypatch, capsys):
     needed.clear()
     verb._disk_checks(dry, None)
     assert capsys.readouterr().out == ""
+
+
+def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):
+    lines = [
+        plan.Estimate("train_cnn", 20, 20, 123.45, 9.996, 0, False),
+        plan.Estimate("fit_linear", 5, 1, 0.126, 0.0, 5, False),
+        plan.Estimate("all", 1, 0, 0.0, 0.0, 0, True),
+    ]
+    monkeypatch.setattr(plan, "estimates", lambda dry: lines)
+    verb._print_jobs(DryRun([None] * 26, [None] * 21, "slurm"))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[:5]]
+    assert rows == [
+        ["rule", "jobs", "submitted", "core-hours", "GPU-hours", "hours", "from"],
+        ["train_cnn", "20", "20", "123.5", "10.00", "limit"],
+        ["fit_linear", "5", "1", "0.13", "0.00", "measured"],
+        ["all", "1", "0", "local"],
+        ["total", "26", "21", "123.6", "10.00"],
+    ]
+    verb._print_jobs(DryRun([None] * 26, [], "local"))
+    assert "submitted" not in capsys.readouterr().out
