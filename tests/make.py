@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -80,11 +81,27 @@ def add_files(folder: Path, config: dict) -> None:
                 (folder / "my data" / f"{session}{ending}").touch()
 
 
+ROLES = ("train", "valid", "test")
+ALLOCATION = re.compile(r"train-([^./]+)\.valid-([^./]+)\.test-([^./]+)\.")
+
+
+def check_roles(words: list[str]) -> None:
+    """What is made for an allocation is made of the recordings of its mice, each in its role."""
+    allocation = ALLOCATION.search(words[words.index("--out") + 1] if "--out" in words else "")
+    for role, mice in zip(ROLES, allocation.groups() if allocation else (), strict=False):
+        if f"--{role}" in words:
+            begin = words.index(f"--{role}") + 1
+            given = itertools.takewhile(lambda word: not word.startswith("--"), words[begin:])
+            assert [Path(one).stem for one in given] == mice.split("+"), words
+
+
 def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
-    """Every command line of the rules is one that the verbs accept."""
+    """Every command line of the rules is one that the verbs accept, of mice in their roles."""
     parser = cli.parser()
     for line in lines:
-        parser.parse_args(shlex.split(line)[1:])  # SystemExit if a flag is unknown or missing
+        words = shlex.split(line)
+        parser.parse_args(words[1:])  # SystemExit if a flag is unknown or missing
+        check_roles(words)
         assert not re.search(r"\{\w*\}", line), "a wildcard that was not filled in"
     silent = {
         "resolved_config",
