@@ -169,7 +169,10 @@ def test_donors_must_be_there_and_of_the_same_mouse(tmp_path, capsys):
         line = capsys.readouterr().err.splitlines()[-1]
         assert f"--labels-of {word}: needs SESSION=OTHER, two sessions of one mouse" in line
     given = ["--features", tmp_path / "f.h5", "--labels-of", "c1=c2"]
-    assert run("predict", "--weights", weights, "--decoder", "x", "--out", weights, *given) == 1
+    assert (
+        run("predict", "--weights", weights, "--decoder", "x", "--out", tmp_path / "p.h5", *given)
+        == 1
+    )
     assert "features have the labels that they were extracted with" in capsys.readouterr().err
 
 
