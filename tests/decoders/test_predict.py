@@ -302,7 +302,7 @@ def test_the_linear_weights_make_the_predictions(paths, tmp_path, name):
     """The file holds all that is needed, under the name that was asked for."""
     (tmp_path / "w").mkdir()
     words = linear_words(paths, tmp_path, more=["--pixels", 8])
-    words[words.index("--weights") + 1] = tmp_path / "w" / name
+    words[words.index("--out") + 1] = tmp_path / "w" / name
     assert run(*words) == 0
     assert files_in(tmp_path / "w") == [name]
     with np.load(tmp_path / "w" / name) as file:
