@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from cluster import Cluster, output, wait_for
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("auc", "session_auc", "comparisons", "inference")
-# Ask for the states of jobs more often than the profile does: tests have jobs of seconds.
-SOON = ("--slurm-init-seconds-before-status-checks", "3")
+SNAKEMAKE = ("-m", "snakemake")
+SOON = (str(Path(__file__).with_name("soon.py")),)
 # In place of the groups of the profile: a fault is to meet one training, not those sent with it.
 ALONE = ("--groups", "quality=quality")
 
@@ -43,8 +44,11 @@ class Job:
 class Checkout:
     """A copy of the project's working tree, in which snakemake runs as a user types it."""
 
-    def __init__(self, folder: Path, cluster: Cluster, *words: str) -> None:
+    def __init__(
+        self, folder: Path, cluster: Cluster, *words: str, snakemake: tuple[str, ...] = SNAKEMAKE
+    ) -> None:
         self.folder, self.cluster, self.words = folder, cluster, words
+        self.snakemake = snakemake
         self.results = folder / "results" / "cluster"
         self.began = output("date", "+%Y-%m-%dT%H:%M:%S")
         if not folder.exists():
@@ -57,7 +61,7 @@ class Checkout:
         """Copy everything, results with their records too; `words` replace those of ALONE."""
         folder = self.folder.with_name(name)
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Checkout(folder, self.cluster, *SOON, *(words or ALONE))
+        return Checkout(folder, self.cluster, *(words or ALONE), snakemake=SOON)
 
     def forget(self, decoder: str, *allocations: str) -> None:
         """Delete what a decoder's jobs made, and all tables."""
@@ -75,9 +79,12 @@ class Checkout:
         If the block fails, neither snakemake nor its jobs are left to the next test.
         """
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        command = [sys.executable, *self.snakemake, "--profile", profile, *words]
         if profile == "slurm":
-            words += self.words
-        command = [sys.executable, "-m", "snakemake", "--profile", profile, *words]
+            command += self.words
+        else:
+            environment["PYTHONPATH"] = str(self.folder / "workflow")
+            command = [sys.executable, "-m", "mesodecode", "warm", *command]
         with open(self.folder / "said.log", "a") as said:
             process = subprocess.Popen(
                 [*command, "--configfile", "study.yaml"],
@@ -106,6 +113,10 @@ class Checkout:
 
     def said(self) -> str:
         return (self.folder / "said.log").read_text()
+
+    def finished(self) -> Counter[str]:
+        """How many jobs of each rule have finished, members of groups and local ones too."""
+        return Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", self.said(), re.M))
 
     def log(self, rule: str, decoder: str, allocation: str) -> Path:
         """The log of the training that an allocation has."""
