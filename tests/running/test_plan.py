@@ -692,3 +692,19 @@ def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):
     ]
     verb._print_jobs(DryRun([None] * 26, [], "local"))
     assert "submitted" not in capsys.readouterr().out
+
+
+def test_maps_of_pixels_that_cannot_be_made_are_said():
+    gru = {"start_from": "other", "rnn": "gru"}
+    decoders = {"cnn": {"backbone": "test_resnet"}, "other": {"backbone": "test_efficientnet"}}
+    config = STUDY | {"decoders": decoders | {"gru": gru}}
+
+    def checked(**importance) -> list:
+        study = studies.resolve(config | {"importance": importance})
+        return [(one.what, one.state) for one in verb._explained(study)]
+
+    assert checked(cut={"decoder": "cnn", "masks": "squares"}) == []
+    seen = {"areas": "squares"}
+    assert checked(one=seen | {"decoder": "gru"}) == [("importance", OK)]
+    both = checked(one=seen | {"decoder": "gru"}, two=seen | {"decoder": "cnn"})
+    assert both == [("importance", FAIL)]

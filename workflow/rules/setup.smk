@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -206,6 +207,8 @@ def look_for_jobs_when_some_end():
 
 
 onstart:
+    if not ENCODING:
+        check_backbones()
     start_alone(log)
     look_for_jobs_when_some_end()
 

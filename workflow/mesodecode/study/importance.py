@@ -160,6 +160,23 @@ def check_companions(where: str, settings: Mapping[str, Any], decoders: Mapping[
                 )
 
 
+def backbones_of_pixels(
+    table: Mapping[str, Mapping[str, Any]], decoders: Mapping[str, Any]
+) -> list[str]:
+    """Return the backbones of the decoders that have maps of pixels, each once.
+
+    `table`: the lines of `importance`; `decoders`: name -> `decoder_table.Decoder`.
+    """
+    found = set()
+    for line in table.values():
+        if kind_of(line) != "importance_pixels":
+            continue
+        for name in filter(None, (line["decoder"], line["null_decoder"], *line["seeds"])):
+            start = decoders[name].settings.get("start_from", name)
+            found.add(decoders[start].settings["backbone"])
+    return sorted(found)
+
+
 def differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
     """Return the settings by which two decoders differ.
 

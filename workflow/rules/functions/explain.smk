@@ -100,6 +100,25 @@ def pixel_inputs(wildcards):
     return cutout_inputs(wildcards) | {"background": background, "areas": areas}
 
 
+def check_backbones():
+    """End a run that would make maps of pixels before it trains a CNN that cannot have one.
+
+    Not with an environment of rules' own, as no torch may be here: there the maps' jobs say so.
+    """
+    jobs = workflow.dag.needrun_jobs()
+    if CONDA or not any(job.wildcards.get("importance") in OF_PIXELS for job in jobs):
+        return
+    names = importance.backbones_of_pixels(IMPORTANCE, STUDY.decoders)
+    done = subprocess.run(
+        [sys.executable, "-m", "mesodecode", "check-backbone", "--backbone", *names],
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise WorkflowError(done.stderr.strip())
+
+
 SECONDS = 0.09  # of one core, measured 2026-11-29
 
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         print("the executor uses it where the profile has it as slurm-partition-config\n")
     study = studies.load(args.configfile)
     checks = [Check("config", OK, f"{args.configfile}: {len(study.allocations)} allocations")]
-    checks += [source_files.data(study), preflight.weights(study)]
+    checks += [source_files.data(study), preflight.weights(study), *_explained(study)]
     if all(check.state != FAIL for check in checks):
         print("asking Snakemake for the jobs …", file=sys.stderr, flush=True)
         dry = plan.dry_run(args.configfile, args.profile)
@@ -69,6 +69,25 @@ def run(args: argparse.Namespace) -> None:
     failed = [check.what for check in checks if check.state == FAIL]
     if failed:
         raise UserError(f"not ready: {', '.join(failed)} (see above)")
+
+
+def _explained(study: Study) -> list[Check]:
+    """Return whether the CNNs of which maps of pixels are asked for can have them."""
+    from mesodecode.base.files import UserError
+    from mesodecode.running.preflight import FAIL, OK, Check
+    from mesodecode.study import importance
+
+    names = importance.backbones_of_pixels(study.config["importance"], study.decoders)
+    if not names:
+        return []
+    from mesodecode.explain.explainable import check_backbone  # torch, and only here
+
+    try:
+        for name in names:
+            check_backbone(name)
+    except UserError as error:
+        return [Check("importance", FAIL, str(error))]
+    return [Check("importance", OK, f"{', '.join(names)}: maps of pixels can be made")]
 
 
 def _disk_checks(dry: DryRun, study: Study) -> list[Check]:
