@@ -9,13 +9,22 @@ import numpy as np
 import pytest
 import torch
 
+import make_live
 from make_pixels import TwoPixels, planted, session, settings_of
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders.applied import ImageDecoder, Loaded
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import explained, maps, pixel_figure, pixel_shap, shap_files
+from mesodecode.explain import (
+    cutout_scores,
+    explained,
+    maps,
+    pixel_figure,
+    pixel_shap,
+    shap_files,
+    shap_maps,
+)
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study.targets import Target
@@ -198,3 +207,21 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     low, high = bars["SHAP"]
     assert low == -high
     assert "windows of mouse d (50% of them run)" in pixel_figure.caption([found], pixels)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cnn", "gru"])
+def test_recordings_of_another_target_are_refused_by_all_that_explain(tmp_path, kind):
+    weights, path = make_live.make_weights(tmp_path, kind), make_live.write(tmp_path / "t1.h5")
+    target = Target("pupil", unit="mm")
+    with h5py.File(path, "a") as file:
+        file["target"] = np.linspace(1, 2, len(file["labels"])).astype(np.float32)
+        file["target"].attrs.update(target.attributes())
+    words = rf"{kind}\.\w+: decodes run, but the target of the recordings is pupil \(mm\)"
+    with pytest.raises(UserError, match=words):
+        if kind == "gru":
+            shap_maps.read_inputs(weights[0], [path], None)
+        else:
+            cutout_scores.load_decoder(weights[0], None, [read_recording(path)])
+    if kind == "cnn":
+        with pytest.raises(UserError, match=words):
+            pixel_shap.read_inputs(weights[0], None, [path], None, "cpu")

@@ -914,3 +914,19 @@ def test_allocations_of_the_same_training_mice_share_a_training():
 def test_no_number_is_proposed_for_what_is_more_than_a_number_and_its_unit(value):
     message = error_of(studies.resolve, study_with("recordings.frame_rate", value))
     assert message == f"config: recordings.frame_rate: '{value}' is not of type 'number'"
+
+
+TABLES = "recordings allocation corrections qc nwb confounds shift ceilings decoders.linear"
+TABLES += " comparisons.all importance.map simulate variants.small"
+
+
+@pytest.mark.parametrize("table", TABLES.split())
+def test_an_unknown_key_of_any_table_is_named(table):
+    first, _, name = table.partition(".")
+    config = study_with()
+    config["importance"] = {"map": {"decoder": "linear", "masks": "squares"}}
+    config["variants"] = {"small": {"image_size": 32, "decoders": ["linear"]}}
+    inner = config.setdefault(first, {})
+    (inner[name] if name else inner)["colour"] = 1
+    words = error_of(studies.resolve, config)
+    assert words.startswith(f"config: {table}.colour: no such key")
