@@ -217,3 +217,21 @@ def test_a_colon_in_a_name_is_part_of_it(tmp_path):
     (tmp_path / "b.csv").write_text("state:1,state\n1,0\n0,1\n")
     got = read_behavior(tmp_path / "b.csv", behavior_labels="state:1")
     assert got["labels"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *((name, True) for name in ("rest", "isResting", "immobility", "not_running", "quiet")),
+        *((name, False) for name in ("runrest", "run_rest", "labels", "restOrRun", "restless_run")),
+        *((name, False) for name in ("run", "forest", "distillation", "interest")),
+    ],
+)
+def test_labels_whose_name_speaks_of_rest_are_taken_for_run_with_a_word(
+    tmp_path, capsys, name, said
+):
+    h5(tmp_path / "b.h5", **{name: LABELS})
+    read = read_behavior(tmp_path / "b.h5", frames=FRAMES, behavior_labels=name)
+    np.testing.assert_array_equal(read["labels"], LABELS)
+    line = f"b.h5: 1 is taken for run, though '{name}' speaks of rest"
+    assert (line in capsys.readouterr().err) == said

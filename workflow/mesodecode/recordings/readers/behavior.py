@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from mesodecode.recordings.readers.traces import read_variables
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
 USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}
 MOVES = {"speed", "encoder", "position"}
+# Names of labels that are true at rest, and those that say of both states, or of run
+RESTS = re.compile(
+    r"\b(no[nt]? ?(run|mov|walk)|rest|immobil|stationar|still|quie[ts]|stopped)", re.I
+)
+RUNS = re.compile(r"\b(run|mov|walk|loco|state|label|activ)", re.I)
 MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
 
 
@@ -235,15 +241,27 @@ def _pass_over(role: str, found: dict[str, Trace], states: str) -> None:
 
 def _labels(trace: Trace, run_label: str) -> np.ndarray:
     if isinstance(trace.data, Bouts):
+        _say_rest(trace, "its intervals are")
         return _of_bouts(trace)
     values = trace.values()
     if values.dtype.kind in "buif":
         numbers = trace.numbers()
         if np.setdiff1d(numbers, [0, 1]).size:
             _refuse_states(trace, [f"{value:g}" for value in np.unique(numbers)], "0", "1")
+        _say_rest(trace, "1 is")
     else:
         numbers = _of_words(trace, [str(value).strip() for value in values], run_label)
     return trace.states_at_frames(numbers.astype(np.uint8))
+
+
+def _say_rest(trace: Trace, taken: str) -> None:
+    """Say what is taken for run where the labels' own name speaks of rest."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])|[_/.]", " ", trace.name.rpartition("/")[2])
+    if RESTS.search(name) and not RUNS.search(RESTS.sub("", name)):
+        say(
+            f"{trace.path}: {taken} taken for run, though '{trace.name}' speaks of rest: if the "
+            "mouse rests then, run and rest are exchanged; save the other one"
+        )
 
 
 def _of_words(trace: Trace, words: list[str], run_label: str) -> np.ndarray:
