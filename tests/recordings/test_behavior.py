@@ -238,6 +238,7 @@ def test_an_encoder_that_is_reset_is_named(tmp_path):
     [
         ([0, 1, 1, 2, 3, 4], "t repeats at sample 2 (1 s)"),
         ([0, 1, 2, 1.5, 3, 4], "t goes back at sample 3 (1.5 s)"),
+        ([7198, 7199, 3600, 3601, 3602, 3603], "must increase: an hour back, as clocks go when"),
         ([0, 1, np.nan, 2, 3, 4], "t is not finite"),
         ([0, 0.1, 0.2, 0.3, 0.4, 0.5], "covers 0 to 0.5 s, but the movie 0 to 3 s"),
         ([100, 101, 102, 103, 104, 105], "covers 100 to 105 s, but the movie 0 to 3 s"),

@@ -134,6 +134,14 @@ def test_missing_data_file_is_named_and_fails(tmp_path):
     assert done.stderr == "mesodecode plan: error: not ready: data (see above)\n"
 
 
+@pytest.mark.parametrize("path", ["~/{session}.tif", "$DATA/{session}.tif"])
+def test_paths_that_a_shell_would_fill_in_are_said_to_stay(path):
+    recordings = STUDY["recordings"] | {"movie": path}
+    found = source_files.data(studies.resolve(STUDY | {"recordings": recordings}))
+    assert found.state == FAIL and "write the whole path" in found.words
+    assert "write the whole path" not in source_files.data(studies.resolve(STUDY)).words
+
+
 def test_missing_masks_are_named_without_what_snakemake_says_of_itself(tmp_path):
     cnn = {"backbone": "efficientnet_lite0", "pretrained": "none"}
     masks = {

@@ -157,7 +157,10 @@ def data(study: Study) -> Check:
         ):
             words = f"{missing[0]}{more} will be fetched first, where snakemake runs"
             return Check("data", WARN, f"{words}: needs internet, and disk that is not counted")
-        return Check("data", FAIL, f"no file {missing[0]}{more}; put them there or see recordings:")
+        words = f"no file {missing[0]}{more}; put them there or see recordings:"
+        if missing[0].startswith("~") or "$" in missing[0]:
+            words += "; ~ and $NAME stay as they are written: write the whole path"
+        return Check("data", FAIL, words)
     try:
         for path in [path for path, kind in paths.items() if kind == "movie"]:
             movie_files(path)

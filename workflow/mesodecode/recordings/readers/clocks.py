@@ -111,6 +111,8 @@ def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     hint = ""
     if time.dtype == np.float32 and fault == "repeats":
         hint = f": float32 has steps of {np.spacing(time[first]):g} there; save it as float64"
+    elif abs(exact[first - 1] - exact[first] - 3600) < 60:
+        hint = ": an hour back, as clocks go when summer time ends; add it to all from there on"
     raise UserError(
         f"{path}: {name} {fault} at sample {first} ({exact[first]:.10g} s), in {late.size} "
         f"places in all; time stamps must increase{hint}"
