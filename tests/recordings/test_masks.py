@@ -448,3 +448,17 @@ def test_bad_masks_get_one_line(tmp_path, name, content, words):
     else:
         write_circles(path, content)
     assert words in refusal(path)
+
+
+def test_an_image_of_one_label_is_said_to_be_one_roi(tmp_path, capsys):
+    """Such as the outlines of an atlas, drawn in white."""
+    image = np.zeros((8, 10), np.uint8)
+    image[4], image[:, 5] = 255, 255
+    tifffile.imwrite(tmp_path / "outlines.tif", image)
+    assert read_masks(tmp_path / "outlines.tif", 8, 10).names == ("255",)
+    line = capsys.readouterr().err
+    assert "255 is its only label: one ROI, 21% of the image" in line and "not outlined" in line
+    image[:4, :5] = 1
+    tifffile.imwrite(tmp_path / "two.tif", image)
+    read_masks(tmp_path / "two.tif", 8, 10)
+    assert capsys.readouterr().err == ""

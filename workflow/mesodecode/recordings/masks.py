@@ -7,6 +7,7 @@ y down, the centre of the first pixel at (0, 0).
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,13 @@ def _of_labels(
             f"{height} x {width}; make it for this movie{_exchanged(labels, height, width)}"
         )
     numbers = np.unique(labels[labels != 0]).tolist()
+    if len(numbers) == 1:
+        share = (labels != 0).mean()
+        print(
+            f"{path}: {numbers[0]} is its only label: one ROI, {share:.0%} of the image; areas are "
+            "numbered 1, 2, 3 …, filled, not outlined",
+            file=sys.stderr,
+        )
     sides = _sides(numbers, labels, path)
     for number in sorted(numbers, key=lambda n: (n < 0, abs(n))):
         name = f"{abs(number)} {sides[number < 0]}" if sides else f"{number}"

@@ -15,9 +15,12 @@ from mesodecode.base.progress import Progress
 from mesodecode.recordings.chunks import Writer, ahead, each, threads
 from mesodecode.recordings.corrections.chain import Chain
 from mesodecode.recordings.intake import Intake, opened
+from mesodecode.recordings.masks import read_brain
 from mesodecode.recordings.qc_measures import Measured
+from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.resizing import resize
 from mesodecode.recordings.session_sources import Sources
+from mesodecode.recordings.turned_masks import better_turned
 from mesodecode.running.fingerprints import Watched
 
 BLOCK = 32 << 20  # bytes of frames in memory at a time
@@ -62,6 +65,24 @@ def preprocess(
         if record is not None:
             watched.write(record, revision)
         taken_in.say()
+        _say_turned(taken_in)
+
+
+def _say_turned(taken_in: Intake) -> None:
+    """Say which masks would cover the brain if they lay another way."""
+    stack, image = taken_in.stack, taken_in.raw.result().mean
+    masks = {}
+    if isinstance(stack, Chain) and (path := stack.settings["brain_mask"]) is not None:
+        masks["brain_mask"] = read_brain(path, *image.shape, stack.path)
+    if taken_in.masks is not None:
+        masks["roi_masks"] = np.zeros(image.shape, bool)
+        masks["roi_masks"].flat[np.concatenate(taken_in.masks.pixels)] = True
+    for key, inside in masks.items():
+        if taken_in.raw.unit == "counts" and (way := better_turned(inside, image)):
+            say(
+                f"{stack.path}: {key} lies beside the bright part of the image, and would cover it "
+                f"if {way}: see the page of `mesodecode qc`, and mend the mask if so"
+            )
 
 
 def write_session(file: h5py.File, taken_in: Intake, image_size: int | None) -> None:

@@ -1,0 +1,61 @@
+"""Masks that lie the wrong way round, told by the light of the movie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from mesodecode.cli import main
+from mesodecode.recordings.turned_masks import better_turned
+
+Y, X = np.mgrid[:64, :64]
+BRAIN = ((X - 26) ** 2 / 400 + (Y - 34) ** 2 / 900 < 1) & (
+    X + Y > 40
+)  # no way to turn it is itself
+TURNED = {
+    "mirrored left to right": BRAIN[:, ::-1],
+    "upside down": BRAIN[::-1],
+    "turned by 180 degrees": BRAIN[::-1, ::-1],
+    "inverted (0 on the brain)": ~BRAIN,
+    "with rows and columns exchanged": BRAIN.T,
+    "turned by 90 degrees": np.rot90(BRAIN, -1),  # what turns it back
+    "turned by 90 degrees the other way": np.rot90(BRAIN),
+}
+
+
+def light(seed=0):
+    """A dim surround, a brain that is brighter in its middle, vessels and noise."""
+    rng = np.random.default_rng(seed)
+    image = 300 + BRAIN * (900 - 10 * np.abs(X - 26)) - 250 * (BRAIN & (X % 9 == 0))
+    return image + rng.normal(0, 30, image.shape)
+
+
+@pytest.mark.parametrize("way", TURNED)
+def test_a_turned_mask_is_told_with_the_way(way):
+    assert better_turned(TURNED[way], light()) == way
+
+
+def test_masks_that_fit_and_movies_that_do_not_tell_are_left():
+    assert better_turned(BRAIN, light()) == ""
+    assert better_turned(np.roll(BRAIN, 3, axis=1), light()) == ""  # badly placed, not turned
+    noise = np.random.default_rng(1).normal(size=BRAIN.shape)
+    glare = 300 + 5.0 * X
+    for image in (noise, np.ones(BRAIN.shape), glare):
+        for mask in (BRAIN, *TURNED.values()):
+            assert better_turned(mask, image) == ""
+    assert better_turned(np.ones_like(BRAIN), light()) == ""
+
+
+@pytest.mark.parametrize("key", ["brain-mask", "roi-masks"])
+def test_preprocessing_says_so(tmp_path, capsys, key):
+    movie = np.stack([light(seed) for seed in range(20)]).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "m.tif", movie, photometric="minisblack")
+    (tmp_path / "b.csv").write_text("labels\n" + "0\n1\n" * 10)
+    for name, mask in (("right", BRAIN), ("turned", BRAIN.T)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", mask.astype(np.uint8))
+        line = f"--movie {tmp_path}/m.tif --behavior {tmp_path}/b.csv --session s --mouse m"
+        line += f" --frame-rate 30 --{key} {tmp_path}/{name}.tif --out {tmp_path}/{name}.h5"
+        assert main(["preprocess", *line.split()]) == 0
+        said = "with rows and columns exchanged" in capsys.readouterr().err
+        assert said == (name == "turned")
