@@ -446,7 +446,7 @@ def test_axes_that_nothing_tells_are_said(lab, capsys):
     assert "x.npy: axes taken as TYX" in line and "40 frames of 6 rows x 9 columns" in line
     assert "set movie_axes: TXY" in line
     assert said(FRAMES, movie_axes="TYX") == ("", "movie_axes")
-    np.save(lab / "areas.npy", np.ones((H, W), np.uint8))
+    np.save(lab / "areas.npy", np.repeat([[1], [2]], [H - 1, 1], axis=0).repeat(W, 1))
     assert said(FRAMES, roi_masks=lab / "areas.npy") == ("", str(lab / "areas.npy"))
     assert said(FRAMES, brain_mask=lab / "areas.npy") == ("", str(lab / "areas.npy"))
     (lab / "areas.json").write_text('{"a": [[0, 0], [0, 4], [4, 4]]}')

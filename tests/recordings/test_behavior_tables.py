@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,23 @@ def test_rows_that_do_not_fit_the_header_are_refused(tmp_path, text, words):
     with pytest.raises(UserError, match=words) as caught:
         read_table(tmp_path / "b.csv")
     assert str(caught.value).startswith(f"{tmp_path / 'b.csv'}: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04\x14\0\0\n\n", "a workbook of Excel, or a zip archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook of Excel, not a table; save it as CSV"),
+        (gzip.compress(b"speed\n1\n2\n", mtime=0), "compressed by gzip; unpack it"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><title>Sign in</title>", "a page of the web, not the file"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_what_it_is(tmp_path, content, words):
+    (tmp_path / "b.csv").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_behavior(tmp_path / "b.csv")
+    assert str(caught.value).startswith(f"{tmp_path / 'b.csv'}: ") and words in str(caught.value)
 
 
 @pytest.mark.parametrize(

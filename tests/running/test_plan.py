@@ -134,6 +134,25 @@ def test_missing_data_file_is_named_and_fails(tmp_path):
     assert done.stderr == "mesodecode plan: error: not ready: data (see above)\n"
 
 
+def test_why_snakemake_refuses_is_its_last_word():
+    missing = "MissingInputException in rule x:\nMissing input files:\n m.h5\n"
+    said = f"Using profile p\nBuilding DAG of jobs...\n{missing}"
+    assert plan.reason(said) == " ".join(missing.split())
+    assert plan.reason("usage: snakemake …\nsnakemake: error: no such flag\n") == "no such flag"
+    traceback = 'Traceback (most recent call last):\n  File "dag.py", line 12\n    scan(path)\n'
+    error = "NotADirectoryError: [Errno 20] Not a directory: 'results'"
+    assert plan.reason(f"Building DAG of jobs...\n{traceback}    ^^^^\n{error}\n\n") == error
+
+
+def test_a_recording_that_is_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "results/lab/recordings/a1.h5"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    with pytest.raises(UserError, match=r"a1\.h5: not a preprocessed recording"):
+        source_files.movie_sizes(studies.resolve(STUDY))
+
+
 @pytest.mark.parametrize("path", ["~/{session}.tif", "$DATA/{session}.tif"])
 def test_paths_that_a_shell_would_fill_in_are_said_to_stay(path):
     recordings = STUDY["recordings"] | {"movie": path}

@@ -57,19 +57,28 @@ def words(error: Exception) -> str:
 def check_opens(path: str | Path) -> None:
     """Raise the system's own OSError, which names the file, if it is missing or may not be read.
 
-    Raises UserError if it is empty, or no file at all: opening a pipe waits for ever.
+    Raises UserError if it is empty, if something else came in its place as it was downloaded (a
+    page of the web, a pointer of Git LFS), or if it is no file at all: opening a pipe waits for
+    ever.
     """
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise UserError(f"{path}: a pipe or device, not a file; name a file")
     try:
         with open(path, "rb") as file:
-            empty = not file.read(1)
+            head = file.read(64)
     except OSError as error:
         error.filename = str(path)  # reading, not opening, leaves it out
         raise
-    if empty:
+    if not head:
         raise UserError(
             f"{path}: an empty file (0 bytes); copy it again, or leave its session out (`exclude`)"
+        )
+    begins = head.lstrip().lower()
+    if begins.startswith(b"version https://git-lfs"):
+        raise UserError(f"{path}: a pointer of Git LFS, not the file; fetch it: git lfs pull")
+    if begins.startswith((b"<!doctype html", b"<html")):
+        raise UserError(
+            f"{path}: a page of the web, not the file; download it again (is a login asked for?)"
         )
 
 

@@ -42,9 +42,9 @@ def movie_sizes(study: Study) -> dict[str, tuple[int, int]]:
 
 
 def _recorded(path: Path) -> tuple[int, int, int]:
-    import h5py
+    from mesodecode.base.records import reading
 
-    with h5py.File(path) as file:
+    with reading(path, "a preprocessed recording", "preprocess") as file:
         frames = file["frames"]
         return len(frames), frames.shape[1] * frames.shape[2], frames.dtype.itemsize
 

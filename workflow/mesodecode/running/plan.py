@@ -148,11 +148,17 @@ def dry_run(config: str | Path, profile: str | None = None) -> DryRun:
     finally:
         logger.removeHandler(listener)
     if not done:
-        reason = said.getvalue().rpartition("Building DAG of jobs...")[2]  # what it runs, before
-        words = " ".join(reason.rpartition(": error: ")[2].split())
-        raise UserError(f"{config}: snakemake -n refuses: {words[-600:]}")
+        raise UserError(f"{config}: snakemake -n refuses: {reason(said.getvalue())}")
     slurm = [getattr(args, f"slurm_{key}", None) for key in ("status_command", "partition_config")]
     return DryRun(jobs, _submissions(jobs, groups), args.executor, *slurm)
+
+
+def reason(said: str) -> str:
+    """Return why Snakemake refuses, on one line: of a traceback, its last one."""
+    said = said.rpartition("Building DAG of jobs...")[2].strip()  # before it: what it runs
+    if "Traceback" in said:
+        said = said.rpartition("\n")[2]
+    return " ".join(said.rpartition(": error: ")[2].split())[-600:]
 
 
 def _check_profile(profile: str) -> None:

@@ -25,6 +25,12 @@ NUMBER = re.compile(
 )
 DECIMAL_COMMA = r"\s*[+-]?\d*(?:,\d+)?(?:[eE][+-]?\d+)?\s*"
 OPEN_COMMA = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # 1,234 may be a decimal or a thousand
+# How files begin that are no text, and what they are
+NO_TEXT = {
+    b"PK\x03\x04": "a workbook of Excel, or a zip archive, not a table; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel, not a table; save it as CSV",
+    b"\x1f\x8b": "compressed by gzip; unpack it",
+}
 # How logs of pyControl begin: of the versions that write .txt, and of two that write .tsv
 PYCONTROL = (
     "I Experiment name",
@@ -162,6 +168,9 @@ def _head(path: Path) -> tuple[list[str], str]:
         while head.count(b"\n") < 4 and (more := file.read(HEAD)):  # a header of many columns
             head += more
         cut = bool(file.read(1))
+    for begin, said in NO_TEXT.items():
+        if head.startswith(begin):
+            raise UserError(f"{path}: {said}")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     else:
