@@ -1,6 +1,6 @@
 """Maps of pixels x time of decoders that decode well: which checks do right and wrong ones pass?
 
-python benchmarks/pixel_maps.py      a quarter of an hour on a core
+python benchmarks/pixel_maps.py      eight minutes on a core
 
 Four simulated mice, one session of 30 s each. A CNN is trained on three, and end to end with a GRU
 over 11 images, and its map is made in the fourth, in turn. Planted are two areas that rise while
@@ -134,8 +134,9 @@ def main() -> None:
             for table in tables
         ]
         print(f"| {check} | {' | '.join(cells)} |")
-    for check, row in tables[0].iterrows():
-        print(f"{check}: {row['sentence']}")
+    for title, table in zip(("map", "weights drawn anew"), tables, strict=True):
+        for check, row in table.iterrows():
+            print(f"{title}, {check}: {row['sentence']}")
     print(f"{time.perf_counter() - began:.0f} s")
 
 
