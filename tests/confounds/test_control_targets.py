@@ -231,11 +231,11 @@ def test_verbs_find_the_light_beside_the_brain_and_no_other_control(tmp_path):
         row |= {"valid_mouse": valid, "test_mouse": test}
         rows.append(row | {"n_frames": 198, "r2": 0.6, "correlation": 0.8, "ceiling": 1.0})
     pd.DataFrame(rows).to_csv(tmp_path / "regression.tsv", sep="\t", index=False)
-    out = ["--out", tmp_path / "c.tsv", "--figure", tmp_path / "c"]
+    out = ["--out", tmp_path / "found.tsv", "--figure", tmp_path / "c"]
     assert run("confounds", "--controls", *tables, "--auc", tmp_path / "regression.tsv", *out) == 0
     kind = KINDS["regression"]
     found = read_table(
-        tmp_path / "c.tsv", control_verdicts.columns_of(kind), control_verdicts.numbers_of(kind)
+        tmp_path / "found.tsv", control_verdicts.columns_of(kind), control_verdicts.numbers_of(kind)
     ).set_index("signal")
     assert found["verdict"]["outside"] == "flag" and found["verdict"]["reference"] == "not made"
     assert found["correlation_control"]["outside"] > 0.9
