@@ -44,7 +44,7 @@ for kind in FITTED.values():
             dropped=dropped_rois_of,
             tuned=tuned_for,
         output:
-            RESULTS / ("trained/{decoder}/{training}" + kind.suffix),
+            RESULTS / f"trained/{{decoder}}/{{training}}{kind.suffix}",
         log:
             RESULTS / "logs" / kind.fits.fit / "{decoder}/{training}.log",
         benchmark:
@@ -335,7 +335,7 @@ for kind in FITTED.values():
             valid=passed_to("valid"),
             test=passed_to("test"),
         output:
-            model=RESULTS / ("models/{decoder}/{allocation}" + kind.suffix),
+            model=RESULTS / f"models/{{decoder}}/{{allocation}}{kind.suffix}",
             predictions=RESULTS / "predictions/{decoder}/{allocation}.h5",
             validation=RESULTS / "validation/{decoder}/{allocation}.h5",
         log:
