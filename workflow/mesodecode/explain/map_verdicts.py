@@ -44,8 +44,8 @@ class Evidence:
     and told (A, F, U), mean |SHAP|, with its sign, and in run less in rest; moved, apart (A, S),
     moved_random, apart_random (A, K, S), planted_times (A, F, U) and planted_signs (A, U), as of
     `MapCheck`. noisy (A, 1 + D, U), maps without and with noise, empty where they were not made.
-    target: what is
-    decoded, whose score stands for the AUC; of states no `signed`, as each has its own.
+    target: what is decoded, whose score stands for the AUC; of states no `signed`, as each has its
+    own.
     """
 
     kind: str
