@@ -165,6 +165,20 @@ def gradient(args: argparse.Namespace) -> None:
 # --- methods -----------------------------------------------------------------------------------
 
 
+class MaxPooled(nn.Module):
+    """A convolution over time, ReLU, and a max pool over the two places that three frames have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.active = nn.Conv1d(4, 16, 2), nn.ReLU()
+        self.pool, self.head = nn.MaxPool1d(2), nn.Linear(16, 1)
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Return logits (N,) of windows (N, 3, 4)."""
+        active = self.active(self.convolution(windows.transpose(1, 2)))
+        return self.head(self.pool(active)[:, :, 0])[:, 0]
+
+
 class Column(nn.Module):
     """A decoder's logit (N, 1), as shap and captum want it."""
 
@@ -209,7 +223,10 @@ def methods(args: argparse.Namespace) -> None:
 
     from mesodecode.explain import deep_shap
 
-    decoder = train(RNNDecoder(4, cell=args.cell, hidden_size=args.hidden_size), followed, 1500)
+    untrained = MaxPooled()
+    if args.cell != "max_pool":
+        untrained = RNNDecoder(4, cell=args.cell, hidden_size=args.hidden_size)
+    decoder = train(untrained, followed, 1500)
     background, windows = followed(50, 2)[0], followed(20, 3)[0]
     with torch.no_grad():
         logits, base = decoder(windows), decoder(background).mean().item()
@@ -267,7 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     works = {work.__name__: work for work in (rate, methods, gradient, memory)}
     parser.add_argument("what", nargs="?", default="rate", choices=works)
-    parser.add_argument("--cell", default="gru", choices=["gru", "lstm", "rnn"])
+    parser.add_argument("--cell", default="gru", choices=["gru", "lstm", "rnn", "max_pool"])
     parser.add_argument("--hidden-size", type=int, default=32)
     parser.add_argument("--background", type=int, default=1000, help="references (default: 1000)")
     parser.add_argument("--windows", type=int, default=64, help="explained (default: 64)")

@@ -429,6 +429,7 @@ OTHERS = {  # by what their forward() does
     "gelu": anyones(head=lambda n: nn.Sequential(nn.Linear(n, 4), nn.GELU(), nn.Linear(4, 1))),
     "normed": anyones(head=lambda n: nn.Sequential(nn.BatchNorm1d(n), nn.Linear(n, 1))),
     "active": anyones(read="active"),
+    "largest": anyones(read="largest"),
     "doubled": anyones(then=lambda made: 2 * made),
 }
 
@@ -532,9 +533,10 @@ def test_one_of_several_outputs_is_that_output_alone(output):
         deep_shap(decoder, windows, background, output=output, index=3)
 
 
-def test_a_maximum_over_frames_has_no_rule():
-    with pytest.raises(UserError, match="no rule for 'amax'"):
-        deep_shap(anyones(read="largest"), *data(dtype=torch.float64))
+def test_numbers_in_order_of_size_have_no_rule():
+    decoder = anyones(then=lambda made: torch.cat((made, -made), 1).sort(1).values[:, 0])
+    with pytest.raises(UserError, match="no rule for 'sort'"):
+        deep_shap(decoder, *data(dtype=torch.float64))
 
 
 def test_windows_that_share_frames_with_references_keep_their_precision():

@@ -473,13 +473,13 @@ def test_no_internet_is_one_line_on_the_terminal_of_snakemake(lab):
 @pytest.mark.slow
 def test_a_backbone_without_a_map_of_pixels_ends_the_run_before_its_first_job(lab):
     config = STUDY | {
-        "decoders": {"cnn": {"backbone": "test_resnet", "pretrained": "none"}, "gru": GRU},
+        "decoders": {"cnn": {"backbone": "test_convnext", "pretrained": "none"}, "gru": GRU},
         "importance": {"pixels": {"decoder": "gru", "areas": "squares"}},
     }
     done = snakemake(lab, "--cores", "1", config=config)
     assert done.returncode != 0
     text = done.stdout + done.stderr
-    assert "backbone 'test_resnet' has no map of pixels" in text and "MaxPool2d" in text
+    assert "backbone 'test_convnext' has no map of pixels" in text and "LayerNorm" in text
     assert not list(lab.glob("results/*/logs/*/*"))  # no job has begun
     # what needs no such map is made
     done = snakemake(lab, "--cores", "1", "results/lab/allocations.tsv", config=config)

@@ -5,6 +5,7 @@ linear operations are their multipliers already; those of others are replaced as
 
 - functions of single numbers (ReLU, tanh, SiLU …): Δ after / Δ before;
 - products of two numbers that both depend on the input: each gets the other's mean over the pair;
+- the largest of several numbers, by its Shapley values (`mesodecode.explain.maxima`);
 - recurrent layers of torch: step by step, by the two rules above.
 
 An operation that is none of these is refused by name. Every pair passes the whole network, so that
@@ -22,6 +23,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from mesodecode.base.files import UserError
+from mesodecode.explain import maxima
 
 PAIR_NUMBERS = {"cpu": 2**18, "cuda": 2**21}  # of windows and references that pass at once
 NEAR = 1e-6  # of two numbers nearer than this, the derivative between them is taken
@@ -94,7 +96,15 @@ class Rules(TorchFunctionMode):
         if name in PRODUCTS and len(given) == 2:
             self._check(*given)
             return _Product.apply(*given)
+        if name in maxima.OVER_AXES and len(given) == 1 and args:
+            self._check(args[0])
+            largest = maxima.over_axes(name, *args, **kwargs)
+            if largest is not None:
+                return largest
         made = func(*args, **kwargs)
+        if name in maxima.POOLS and isinstance(made, Tensor):
+            self._check(args[0])
+            return maxima.pooled(name, args[0], made.detach(), *args[1:], **kwargs)
         known = name in ADDITIVE | MOVING or (name in ONE_OF_THEM and len(given) == 1)
         if known and "div" in name:
             known = args[0] is given[0]  # not by what depends on the input
@@ -103,7 +113,7 @@ class Rules(TorchFunctionMode):
         raise UserError(
             f"Deep SHAP: no rule for {self._called(name)}, through which the network passes what "
             "it is given; there are rules for linear layers, ReLU, Tanh, Sigmoid and other "
-            "functions of single numbers, products, and GRU, LSTM and RNN"
+            "functions of single numbers, products, maxima, and GRU, LSTM and RNN"
         )
 
     def _check(self, *given: Tensor) -> None:

@@ -3,7 +3,7 @@
 Example: mesodecode check-backbone --backbone efficientnet_lite0 vgg19
 
 Deep SHAP passes differences through all operations of a network, and has no rule for some, such as
-the maximum over pixels of VGGs and ResNets or the LayerNorm of ConvNeXts and transformers. The
+the LayerNorm of ConvNeXts and transformers. The
 first is named. No weights are needed. A run of the workflow does it before its first job.
 """
 
