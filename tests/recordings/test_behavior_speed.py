@@ -144,13 +144,32 @@ def test_counts_of_16_bits_do_not_overflow(tmp_path):
         ("speed_mps", 0.01),
         ("speed_cm_s", 1),
         ("speed_cmps", 1),
+        ("speedMmPerSec", 10),
+        ("speed_mm_per_s_smoothed", 10),
+        ("Speed (mm/sec.)", 10),
         ("arm_s", 1),  # none of these says a unit of speed
         ("speed_ms", 1),
         ("platform_s", 1),
+        ("speed_tau", 1),
+        ("accounts", 1),
+        ("in/speed", 1),
     ],
 )
 def test_a_unit_at_the_end_of_a_name_is_taken(read, name, factor):
     np.testing.assert_allclose(read(name, factor * SPEED)["speed"], SPEED, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("speed_deg_s", "deg/s"), ("omegaRadPerSec", "rad/sec"), ("speed_rpm", "rpm"),
+     ("wheel_V", "V"), ("speed_dps", "dps"), ("v_m_min", "m/min"), ("Speed_Kmh", "kmh"),
+     ("speed_in/s", "in/s"), ("speed_cm_per_frame", "cm/frame"), ("wheelCounts", "Counts"),
+     ("speed_um_s", "um/s")],
+)  # fmt: skip
+def test_another_unit_in_words_is_refused_by_name(read, name, unit):
+    with pytest.raises(UserError, match=f"{name} is in '{unit}', no speed that is known"):
+        read(name, SPEED)
+    np.testing.assert_allclose(read(name, SPEED, speed_unit="cm/s")["speed"], SPEED)
 
 
 @pytest.mark.parametrize("key", ["unit", "units", "Unit", "Units"])

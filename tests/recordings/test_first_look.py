@@ -76,6 +76,7 @@ COLUMNS = {  # of behaviour with a row a frame: its time and its speed, with uni
     "underscores": ("time_s", "speed_cm_s", 1, 1),
     "brackets": ("Time (s)", "Running speed [cm/s]", 1, 1),
     "a slash": ("Timestamp", "velocity cm/s", 1, 1),
+    "camel case": ("Timestamp", "velocityMmPerSec", 1, 10),
     "other units": ("t_ms", "wheel_speed_mm_s", 1000, 10),
     "words": ("timestamps", "treadmill_velocity", 1, 1),
 }

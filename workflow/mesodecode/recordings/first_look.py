@@ -20,7 +20,7 @@ from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import UNITS as UNITS_OF_TIME
 from mesodecode.recordings.readers.clocks import Frames, seconds, stamps_of
 from mesodecode.recordings.readers.light_sources import read_light_sources
-from mesodecode.recordings.readers.speeds import AT_END
+from mesodecode.recordings.readers.speeds import WRITTEN, apart
 from mesodecode.recordings.readers.traces import bracketed, read_variables
 from mesodecode.recordings.source_files import session_movie
 from mesodecode.study.discovery import file_names as names
@@ -155,8 +155,10 @@ def _guessed(settings: dict[str, Any]) -> dict[str, str]:
 
 def _plain(name: str) -> str:
     """Return a variable's name in lower case, without its unit and what it is in: Speed [cm/s]."""
-    name = re.sub(r"([(\[][^()\[\]]*[)\]]|\b[cm]?m/s(ec)?)$", "", name.lower()).strip()
-    name = TIME_UNIT.sub("", AT_END.sub("", name) or name).rpartition("/")[2]
+    words = apart(name)
+    name = WRITTEN.sub("", words) if WRITTEN.search(words) else name.lower()
+    name = re.sub(r"[(\[][^()\[\]]*[)\]]$", "", name).strip()
+    name = TIME_UNIT.sub("", name).rpartition("/")[2]
     return "_".join(re.findall(r"[^\W_]+", name))
 
 

@@ -14,13 +14,19 @@ from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.traces import bracketed, finite
 
 IN_CM_S = {"c": 1.0, "centi": 1.0, "m": 0.1, "milli": 0.1, None: 100.0}  # prefix of m/s -> cm/s
-# A unit at the end of a name, without "/": speed_mm_s, v_cmps, velocity_m_per_sec, wheel_cms
-AT_END = re.compile(
-    r"(?<![a-z0-9])(?:(?P<unit>[cm]?m)(?:ps|[ _.]?per[ _]?s(?:ec(?:onds?)?)?|[ _.]s(?:ec)?"
-    r"|[ _.]?s-1)|(?P<short>[cm]m)s)$"
+# A unit of speed in words: speed_mm_s, v_cmps, mean_speed_m_per_sec_smoothed, wheel_cms, v_deg/s
+WRITTEN = re.compile(
+    r"(?<![a-z0-9])(?:(?P<way>[cmk]?m|[uµ]m|deg(?:rees?)?|rad(?:ians?)?|rev(?:s|olutions?)?|turns?"
+    r"|in(?:ch(?:es)?)?|ft|feet|px|pixels?|counts?|ticks?|pulses?)"
+    r"(?:p(?P<each>s|h)|[ _.]?s-1|(?:[ _.]?per[ _.]?|[ _./])"
+    r"(?P<time>s(?:ec(?:onds?)?)?|min(?:utes?)?|h(?:r|ours?)?|frames?|samples?))"
+    r"|(?P<short>[cm]m)s|(?P<word>rpm|rps|mph|km?ph|kmh|dps))(?![a-z0-9])"
+)
+AT_END = re.compile(  # of what is no speed yet: wheelVolts, speed_counts
+    r"(?:[ _.]|(?<=[a-z])(?=[A-Z]))(V|mV|[Vv]olts?|[Cc]ounts|[Tt]icks|[aA]\.?[uU]\.?)$"
 )
 OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
-    r"(/|per)\s*(s|sec|seconds?|min|minutes?|h|hr|hours?|frames?|samples?)$"
+    r"(/|per)\s*(s|sec|seconds?|min|minutes?|h|hr|hours?|frames?|samples?)\.?$"
     r"|^(rpm|rps|mph|kmh|m?v|volts?|counts?|ticks|a\.?u\.?)$"
 )
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
@@ -34,7 +40,7 @@ def in_cm_s(unit: str) -> float | None:
     """Return how many cm/s one of a unit of speed is; None if it is none that is known."""
     match = re.fullmatch(
         r"(c|centi|m|milli)?(?:m|met(?:er|re)s?)\s*"
-        r"(?:(?:/|per)\s*s(?:ec(?:ond)?s?)?|[*·.]?\s*s(?:(?:\^|\*\*)?-1|⁻¹))",
+        r"(?:(?:/|per)\s*s(?:ec(?:ond)?s?)?\.?|[*·.]?\s*s(?:(?:\^|\*\*)?-1|⁻¹))",
         unit.strip().lower(),
     )
     return None if match is None else IN_CM_S[match[1]]
@@ -89,15 +95,21 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
 
 
 def _named(name: str) -> str | None:
-    """Return the unit in the name of a column: "speed (m/s)", "speed_mm_s", "v [deg/s]"."""
+    """Return the unit in the name of a column: "speed (m/s)", "speed_mm_s", "speedDegPerSec"."""
     unit = bracketed(name)
     if unit and (in_cm_s(unit) or OTHER.search(unit.lower())):
         return unit
-    last = re.split(r"[ _,]", name)[-1]
-    if "/" in last and in_cm_s(last):
-        return last
-    at_end = AT_END.search(name.lower())
-    return f"{at_end['unit'] or at_end['short']}/s" if at_end else None
+    if at_end := AT_END.search(name):
+        return at_end[1]
+    found = WRITTEN.search(apart(name))
+    if found is None or found["word"]:
+        return found and found["word"]
+    return f"{found['way'] or found['short']}/{found['time'] or found['each'] or 's'}"
+
+
+def apart(name: str) -> str:
+    """Return a name in lower case, its words apart: speedCmPerSec is speed_cm_per_sec."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
