@@ -320,6 +320,8 @@ def test_what_was_read_and_how():
     assert "sampled at 100 samples/s from" in text(recordings={"behavior_rate": 100})
     assert "sampled at times of its own" in text(recordings={"behavior_time": "t"})
     assert "sampled at times of its own" in text(recordings={"behavior": "{session}.nwb"})
+    bouts = text(recordings={"behavior_time": "start", "behavior_stop": "stop"})
+    assert "told by intervals" in bouts and "sampled" not in bouts
     assert "0 throughout were kept" in text(recordings={"zero_frames": "keep"})
     assert "which the corrections below do not touch" in text(corrections={"motion": True})
     masks = {"rois": None, "roi_masks": "m.tif"}

@@ -317,7 +317,7 @@ def test_imports_are_followed_to_the_end():
 # Fitted models are read by one door (`fitted_files`) wherever decoders are applied.
 # A recording says whether its corrections take later frames: study.correction_table.
 BEHIND = {
-    "preprocess": 62,  # a module a format; masks that lie turned, by the AUC of the light
+    "preprocess": 63,  # a module a format; masks that lie turned, by the AUC of the light
     "fit_roi": 17,  # targets and their losses, outputs and scores: two to four in all that train
     "train_rnn": 30,
     "train_cnn": 29,
@@ -327,7 +327,7 @@ BEHIND = {
     "fit_linear": 17,  # with what fit-roi shares with it
     "hold_out": 40,  # all kinds that are trained in one step; movies of sessions are compared
     "cutout": 62,  # through the one door to decoders of all kinds; fills, logits, outputs apart
-    "shap": 39,  # two ways through a network; what of it is explained, and kept
+    "shap": 40,  # two ways through a network; what of it is explained, and kept
     "adapt": 56,  # base.records reads the measures of a movie
     "shift": 66,  # as adapt, and images are resized
 }

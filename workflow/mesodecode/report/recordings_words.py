@@ -107,7 +107,9 @@ def _behavior(settings: Mapping[str, Any]) -> str:
         name.endswith(("/values", "/level"))
         for name in names  # of Spike2
     )
-    if rate or settings["behavior_time"] or timed:
+    if settings["behavior_stop"]:
+        text += " Run was told by intervals; a frame is of one if its middle lies in it."
+    elif rate or settings["behavior_time"] or timed:
         sampled = f" at {rate:g} samples/s from the first frame on" if rate else ""
         text += (
             f" Behaviour that was sampled{sampled or ' at times of its own'} was brought onto the "

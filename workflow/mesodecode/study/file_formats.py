@@ -17,7 +17,7 @@ from mesodecode.base.files import UserError
 GIVES = {
     "movie": "movie",
     "traces": "behaviour, times of frames, light sources",
-    "intervals": "intervals of run",
+    "intervals": "intervals of run by name (of any other: `behavior_stop`)",
     "rois": "ROI signals (`rois`)",
     "masks": "areas (`roi_masks`)",
 }

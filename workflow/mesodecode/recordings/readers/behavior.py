@@ -13,6 +13,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
 from mesodecode.recordings.readers.clocks import Frames, say
+from mesodecode.recordings.readers.intervals import check_events, joined, labels_of, say_ends
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import speed_of, speed_of_position, speed_of_wheel
 from mesodecode.recordings.readers.traces import read_variables
@@ -39,6 +40,7 @@ def read_behavior(
     behavior_encoder: str | None = None,
     behavior_position: str | Sequence[str] | None = None,
     behavior_time: str | None = None,
+    behavior_stop: str | None = None,
     behavior_time_unit: str | float | None = None,
     behavior_rate: float | None = None,
     run_label: str = "run",
@@ -67,8 +69,11 @@ def read_behavior(
         "encoder": behavior_encoder,
         **_axes(path, behavior_position),
         "time": behavior_time,
+        "stop": behavior_stop,
     }
     found = _find(path, asked, run_label, states)
+    if behavior_stop:
+        _join(found, asked, behavior_time_unit, frames, run_label)
     _place(found, behavior_rate, frames, behavior_time_unit)
     unused = speed_threshold_low is not None or bool(min_bout)
     behavior = {} if states == "speed" else _recorded(path, found, run_label, unused)
@@ -105,6 +110,21 @@ def _place(
     for role, trace in found.items():
         rests = role.startswith(("encoder", "position"))
         trace.place(found.get("time"), rate, frames, unit, rests=rests)
+
+
+def _join(
+    found: dict[str, Trace],
+    asked: dict[str, str | None],
+    unit: str | float | None,
+    frames: Frames | None,
+    run_label: str,
+) -> None:
+    """Take the intervals whose ends are named for the labels, and what is not asked for out."""
+    kinds = found.pop("labels", None) if asked["labels"] else None
+    start, stop = found.pop("time", None), found.pop("stop")
+    for role in [role for role in found if not asked[role]]:
+        del found[role]  # a value an interval, such as its speed
+    found["labels"] = joined(start, stop, kinds, unit, frames, run_label)
 
 
 def _recorded(
@@ -203,16 +223,19 @@ def _find(
     for name in filter(None, asked.values()):
         if name not in held:
             raise UserError(f"{path}: no '{name}' in it; {holds}")
+    if asked["labels"] and asked.get("time") and not asked.get("stop"):
+        say_ends(path, asked["time"], inside)
     found = {}
     for role, names in known.items():
         for name in names:
             if name in held and (asked[role] or not is_empty(held[name])):
                 found[role] = Trace(path, name, held[name])
                 break
-    if not found.keys() & {"labels", *MOVES}:
+    if not found.keys() & {"labels", "stop", *MOVES}:
         raise UserError(
             f"{path}: neither '{USUAL['labels'][0]}' nor '{USUAL['speed'][0]}' in it; {holds}; "
-            "name what it has in behavior_labels or behavior_speed"
+            "name what it has in behavior_labels or behavior_speed, or, of intervals of run, in "
+            "behavior_time and behavior_stop"
             + (" (NAME:2 is the second column of a matrix)" if " x " in holds else "")
         )
     for role, trace in list(found.items()):
@@ -242,7 +265,7 @@ def _pass_over(role: str, found: dict[str, Trace], states: str) -> None:
 def _labels(trace: Trace, run_label: str) -> np.ndarray:
     if isinstance(trace.data, Bouts):
         _say_rest(trace, "its intervals are")
-        return _of_bouts(trace)
+        return labels_of(trace)
     values = trace.values()
     if values.dtype.kind in "buif":
         numbers = trace.numbers()
@@ -273,6 +296,8 @@ def _of_words(trace: Trace, words: list[str], run_label: str) -> np.ndarray:
             f"{missing[0]}; write the state of each"
         )
     states = sorted(set(words))
+    if {word.lower() for word in states} == {"start", "stop"}:
+        check_events(trace, words)
     if run_label not in states and {word.lower() for word in states} <= {"true", "false"}:
         return np.array([word.lower() == "true" for word in words])
     if len(states) > 2 or run_label not in states:
@@ -287,28 +312,6 @@ def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None
     raise UserError(
         f"{trace.path}: {trace.name} holds {shown}: labels are {rest} (rest) and {run} (run)"
     )
-
-
-def _of_bouts(trace: Trace) -> np.ndarray:
-    if trace.data.several:
-        raise UserError(
-            f"{trace.path}: {trace.name} holds intervals of run and of others, by its column "
-            f"{trace.data.several}: name it in behavior_labels, {trace.name}/{trace.data.several}"
-        )
-    return locomotion.within(*bouts_of(trace), trace.frames.starts)
-
-
-def bouts_of(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
-    """Return start and stop (n,) s of intervals. Raises UserError if one has no end after them."""
-    start, stop = (np.asarray(t, np.float64) for t in (trace.data.start, trace.data.stop))
-    whole = len(start) == len(stop) and np.isfinite([*start, *stop]).all()
-    if not whole or (start >= stop).any():
-        raise UserError(
-            f"{trace.path}: {trace.name}: an interval without an end after its start; mend it"
-        )
-    if trace.frames is None:
-        raise UserError(f"{trace.path}: {trace.name}: intervals need the frames' times")
-    return start, stop
 
 
 def segment_of(trace: Trace) -> np.ndarray:
@@ -341,7 +344,11 @@ def seen(
     roles = {key.removeprefix("behavior_"): name for key, name in names.items()}
     asked = {key: roles.get(key) for key in ("labels", "speed", "encoder")}
     asked |= _axes(path, roles.get("position"))
+    if roles.get("stop"):
+        asked |= {"time": roles.get("time"), "stop": roles["stop"]}
     found = _find(path, asked, run_label, states)
+    if roles.get("stop"):
+        _join(found, asked, roles.get("time_unit"), frames, run_label)
     timed = roles.get("time") or roles.get("rate")
     clock = ["behavior_time", "frame_times"] if timed else []
     if "labels" in found and states != "speed":

@@ -45,10 +45,22 @@ def seconds(
         if (np.diff(time) < -43200).any() and np.ptp(time) <= 86400:
             raise UserError(f"{path}: {name} goes past midnight; write dates as well")
         return increasing(time, name, path)
-    scale = UNITS[unit] if unit in UNITS else 1 / float(unit or 1)
     if values.dtype.kind in "uif" and values.ndim == 1 and np.isfinite(values).all():
         values = _running_on(values, name, path)
-    return increasing(values, name, path) * scale
+    return increasing(values, name, path) * _scale(unit)
+
+
+def moments(
+    values: np.ndarray, unit: str | float | None, name: str, path: str | Path
+) -> np.ndarray:
+    """Return times (n,) in s as `seconds` does, but in any order."""
+    if is_text(values):
+        return _of_text(values, name, path)
+    return finite(values, name, path).astype(np.float64) * _scale(unit)
+
+
+def _scale(unit: str | float | None) -> float:
+    return UNITS[unit] if unit in UNITS else 1 / float(unit or 1)
 
 
 def is_text(values: np.ndarray) -> bool:

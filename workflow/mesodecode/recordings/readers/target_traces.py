@@ -13,11 +13,11 @@ from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
 from mesodecode.recordings.readers.behavior import (
     MISSING,
-    bouts_of,
     read_behavior,
     segment_of,
 )
 from mesodecode.recordings.readers.clocks import Frames, say
+from mesodecode.recordings.readers.intervals import bouts_of, joined
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import bridged
 from mesodecode.recordings.readers.traces import bracketed, read_variables
@@ -45,6 +45,8 @@ def read_beside(
     own = dict(labelling)
     if target == "states" and variable is None:
         own["behavior_labels"] = None  # which holds the states
+        if own.get("behavior_stop"):
+            own |= {"behavior_stop": None, "behavior_time": None}
     if any(own.get(key) for key in NAMED) or (target == "speed" and variable is None):
         return read_behavior(path, threshold, frames=frames, **own)
     why = None
@@ -121,22 +123,32 @@ def _trace(
     names: Sequence[str],
     frames: Frames,
     labelling: Mapping[str, Any],
+    *,
+    states: bool = False,
 ) -> Trace:
-    """Return the first of `names` that the file has, placed on the frames."""
-    clock = labelling.get("behavior_time")
-    asked = [*names, *([clock] if clock else [])]
+    """Return the first of `names` that the file has, placed on the frames.
+
+    `states`: it may be what intervals are of; their times are not those of anything else.
+    """
+    clock, stop = labelling.get("behavior_time"), labelling.get("behavior_stop")
+    if stop and not states:
+        clock = stop = None
+    asked = [*names, *filter(None, (clock, stop))]
     held, inside = read_variables(path, asked, None)
     holds = f"it holds: {', '.join(inside) or 'nothing'}"
     name = next((n for n in names if n in held and (len(names) < 2 or not is_empty(held[n]))), None)
     if name is None:
         raise UserError(f"{path}: no '{names[0]}' in it; {holds}; name it in behavior_target")
-    if clock and clock not in held:
-        raise UserError(f"{path}: no '{clock}' in it; {holds}")
-    found = {key: Trace(path, key, held[key]) for key in ({name, clock} - {None})}
+    for other in filter(None, (clock, stop)):
+        if other not in held:
+            raise UserError(f"{path}: no '{other}' in it; {holds}")
+    found = {key: Trace(path, key, held[key]) for key in ({name, clock, stop} - {None})}
     for trace in found.values():
         if isinstance(trace.data, Unreadable):
             raise UserError(f"{path}: {trace.name} {trace.data.why}")
     rate, unit = labelling.get("behavior_rate"), labelling.get("behavior_time_unit")
+    if stop:
+        found[name] = joined(found.get(clock), found[stop], found[name], unit, frames)
     found[name].place(found.get(clock), rate, frames, unit)
     return found[name]
 
@@ -150,7 +162,7 @@ def _states(
 ) -> tuple[Target, np.ndarray]:
     names, codes = read_states(given)
     variable = variable or labelling.get("behavior_labels")
-    trace = _trace(path, [variable] if variable else USUAL, frames, labelling)
+    trace = _trace(path, [variable] if variable else USUAL, frames, labelling, states=True)
     target = Target("states", names)
     if isinstance(trace.data, Bouts):
         return target, _of_intervals(trace, names, codes)

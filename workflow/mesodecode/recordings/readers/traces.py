@@ -105,6 +105,8 @@ def vector(item: Held, name: str, column: int | None) -> Variable | Unreadable:
             return value
     elif value.size != max(value.shape, default=1):
         words = f"needs one value a frame (of a matrix, {name}:2 is the second column)"
+        if value.ndim == 2 and 2 in value.shape:
+            words += f"; of intervals of run set behavior_time: {name}:1, behavior_stop: {name}:2"
         return Unreadable(f"has shape {value.shape}; {words}")
     times = None if item.times is None else item.times(value.size)
     return Variable(value.ravel(), times, item.unit)
