@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import NamedTuple
 
 import yaml
 
@@ -60,16 +61,68 @@ def snakemake(
 
 
 def plan(folder: Path, *words: str, **where) -> tuple[dict[str, int], list[str]]:
-    """The jobs of a dry-run by rule, and their command lines."""
-    done = snakemake(folder, "-n", "-p", *words, **where)
+    """The jobs of a dry-run by rule, and their command lines, which name files of theirs only."""
+    done = snakemake(folder, "-n", "-p", *words, **{"main": "mains:told"} | where)
     assert done.returncode == 0, done.stdout + done.stderr
     text = done.stdout + done.stderr
+    check_files(text)
     jobs = {}
     if "Nothing to be done" not in text:
         table = text.split("Job stats:")[-1].split("\ntotal")[0]
         jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) 2> ", text, re.MULTILINE)
     return jobs, lines
+
+
+# What a command does not name: files that a job waits for, and those that stand for others.
+WAITED = (".txt", ".sha256")
+UNNAMED = ("runtimes", "preprocess", "fetch")
+
+
+class Job(NamedTuple):
+    """A job of a dry-run: its rule, the files that the rule declares, and the words it runs."""
+
+    rule: str
+    input: set[str]
+    output: set[str]
+    words: list[str]
+
+
+def told_jobs(text: str) -> list[Job]:
+    """The jobs that `mains.told` says."""
+    found = []
+    for block in re.split(r"^(?=(?:local)?rule \w+:$)", text, flags=re.MULTILINE)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        about = dict(re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE))
+        files = (set(about.get(key, "").split(", ")) - {""} for key in ("input", "output"))
+        line = re.search(r"^Shell command: (mesodecode .*? 2> .*)$", block, re.MULTILINE)
+        found.append(Job(rule, *files, shlex.split(line[1]) if line else []))
+    return found
+
+
+def check_files(text: str) -> None:
+    """A command reads what its job waits for, writes what it declares, and leaves none of it out.
+
+    Else it would read files before they are made, or not run again when they are made anew.
+    """
+    jobs = told_jobs(text)
+    maker = {file: job for job in jobs for file in job.output}
+    folders = {str(folder) for file in maker for folder in Path(file).parents} - {"."}
+    for job in jobs:
+        words = set(job.words)
+        undeclared = (words & {*maker}) - job.input - job.output
+        assert not undeclared, f"{job.rule} reads {undeclared}, which are none of its input"
+        before, asked = set(job.output), list(job.input)
+        while asked:
+            before.add(file := asked.pop())
+            asked += maker[file].input - before if file in maker else ()
+        for folder in words & folders:
+            assert any(file.startswith(f"{folder}/") for file in before), f"{job.rule}: {folder}"
+        line, paths = " ".join(job.words), tuple(word for word in words if "/" in word)
+        for file in job.input | job.output if words and job.rule not in UNNAMED else ():
+            path = file.removesuffix(" (update)")
+            named = path in line or path.startswith(paths) or path.endswith(WAITED)
+            assert named, f"{job.rule} does nothing with {file}"
 
 
 def add_files(folder: Path, config: dict) -> None:

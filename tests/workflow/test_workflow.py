@@ -379,10 +379,12 @@ def test_published_study_is_planned_within_15_seconds(tmp_path):
 
 
 RULES = {
-    name: text
+    name or re.search(r"kind\.fits\.\w+", text)[0]: text
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
     for name, text in re.findall(
-        r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", path.read_text(), re.S | re.M
+        r"^ *(?:use rule \w+ as|rule) ?(\w*)(?: with)?:\n(.*?)(?=^ *(?:use )?rule\b|\Z)",
+        path.read_text(),
+        re.S | re.M,
     )
 }
 
@@ -397,6 +399,19 @@ def test_every_submitted_rule_says_what_it_needs(rule):
     assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
     if "--device" in text:
         assert may_use or 'device="cpu"' in text
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_has_the_code_of_its_verb_and_uses_all_else_that_it_is_given(rule):
+    """Edited code runs its jobs again; what was fetched is not fetched again for it."""
+    given, _, shell = RULES[rule].partition("shell:")
+    coded = {word.replace("_", "-") for word in re.findall(r'code_version\(\s*"(\w+)"', given)}
+    run = re.findall(r"mesodecode ([a-z-]+)(?= -)", shell) + re.findall(r'verb="(.*)"', given)
+    assert {verb for verb in run if not verb.startswith("fetch")} <= coded
+    params = given.partition("params:")[2]
+    names = re.findall(r"^ {8,12}(\w+)=", params, re.M)
+    unused = [name for name in names if f"params.{name}" not in RULES[rule]]
+    assert unused in ([], ["code"]) or not shell
 
 
 def test_profile_local_keeps_two_jobs_off_one_gpu(tmp_path):

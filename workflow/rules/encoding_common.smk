@@ -16,13 +16,11 @@ DIAGNOSED = STUDY.config["diagnose"]
 SWEEP = STUDY.config["sweep"]
 FIRST = next(iter(STUDY.folds))  # the fold of diagnoses and of the sweep
 WEIGHTS = Path("results/weights")  # of ImageNet: the same for all studies
-FETCHED = sorted(
-    {
-        model.settings["backbone"]
-        for model in STUDY.models.values()
-        if model.settings["pretrained"] == "imagenet"
-    }
-)
+FETCHED = {
+    model.settings["backbone"]
+    for model in STUDY.models.values()
+    if model.settings["pretrained"] == "imagenet"
+}
 
 
 wildcard_constraints:
