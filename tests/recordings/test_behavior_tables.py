@@ -40,12 +40,19 @@ SAME = {  # the same two columns
     "units below": "time,speed\ns,cm/s\n0.05,20.04\n0.1,0\n0.15,3.5\n",
     "units in brackets": "time;speed\n[s];[cm/s]\n0,05;20,04\n0,1;0\n0,15;3,5\n",
     "empty lines": "\ntime,speed\n\n0.05,20.04\n0.1,0\n\n0.15,3.5\n",
+    "bars": "time|speed\n0.05|20.04\n0.1|0\n0.15|3.5\n",
+    "lines above": "Rig 2\nmouse,m1,left\n\ntime,speed\n0.05,20.04\n0.1,0\n0.15,3.5\n",
+    "comments of another program": "// rig 2\ntime,speed\n0.05,20.04\n0.1,0\n0.15,3.5\n",
+    "EthoVision, with units": '"Number of header lines:";"4"\n"Trial";"1"\n"time";"speed"\n'
+    '"s";"cm/s"\n0,05;20,04\n0,1;0\n0,15;3,5\n',
+    "words behind numbers": "Observation id,o1\n\nMedia file(s)\n,m.avi\n\ntime,speed,what\n"
+    "0.05,20.04,run\n0.1,0,rest\n0.15,3.5,run\n",
     "quoted name with a comma": 'time,speed,"a, b"\n0.05,20.04,1\n0.1,0,2\n0.15,3.5,3\n',
 }
 
 
 @pytest.mark.parametrize("case", SAME)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 def test_the_same_table_however_it_is_written(tmp_path, case, encoding):
     (tmp_path / "b.csv").write_bytes(SAME[case].encode(encoding))
     table = read_table(tmp_path / "b.csv")
@@ -80,7 +87,7 @@ def test_a_table_of_one_column(tmp_path, text, values):
         ("time,speed\n0,05,20,04\n0,1,0,5\n", "rows of 4 fields below a header of 2 names"),
         ("time,speed\n0,05,20\n0,10,21\n0,15,22\n", "rows of 3 fields below a header of 2"),
         ("time,speed\n0.05,20,7\n0.1,0,8\n", "rows of 3 fields below a header of 2"),
-        ("time,speed\n0.05,20\n0.1,0,8\n", "not a table"),
+        ("time,speed\n0.05,20\n0.1,0,8\n", "not a table .*# before any other line"),
         ("", "no header in it"),
         ("# only a comment\n", "no header in it"),
     ],
@@ -143,6 +150,13 @@ def test_a_table_without_a_header_is_said_to_have_none(tmp_path, text):
     (tmp_path / "b.csv").write_text(text)
     with pytest.raises(UserError, match=r"no header .its first line: .*write the columns' names"):
         read_behavior(tmp_path / "b.csv", behavior_speed="speed")
+
+
+def test_names_that_are_numbers_are_no_lines_above_a_header(tmp_path):
+    (tmp_path / "b.csv").write_text("time,1,2\ns,V,V\n0.05,20.04,1\n0.1,0,2\n")
+    assert list(read_table(tmp_path / "b.csv")) == ["time", "1", "2"]
+    (tmp_path / "b.csv").write_text("time,state\nNA,none\nNA,none\nNA,no\n0.05,run\n0.1,run\n")
+    assert list(read_table(tmp_path / "b.csv")) == ["time", "state"]
 
 
 def test_columns_of_labview_begin_with_a_slash(tmp_path):

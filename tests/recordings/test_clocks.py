@@ -12,7 +12,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings.intake import frames_of
 from mesodecode.recordings.movie import Movie
 from mesodecode.recordings.readers.behavior import read_behavior
-from mesodecode.recordings.readers.clocks import Frames, read_times
+from mesodecode.recordings.readers.clocks import Frames, read_times, seconds
 from mesodecode.recordings.session_sources import Sources
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
@@ -398,3 +398,27 @@ def test_before_a_change_to_run_is_rest_unless_it_comes_within_a_quarter_of_a_se
     columns = {"t": [late, 5.0, 10.0, 15.0, 19.9], "runrest": [1, 0, 1, 0, 1]}
     got = labels(tmp_path / "b.csv", columns)
     assert got[:150].tolist() == [0] * rests + [1] * (150 - rests)
+
+
+# --- text as programs write it ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["12:00:00,500", "12:00:01,500", "12:00:03,000"],
+        ["2024-01-31 12:00:00,500", "2024-01-31 12:00:01,500", "2024-01-31 12:00:03"],
+        ["0 days 00:00:00.5", "0 days 00:00:01.500000", "0 days 00:00:03"],
+        ["1 day 23:59:59.5", "2 days 00:00:00.5", "2 days 00:00:02"],
+    ],
+)
+def test_times_of_logs_with_commas_and_of_pandas(words):
+    time = seconds(np.array(words, object), None, "t", "b.csv")
+    np.testing.assert_allclose(time - time[0], [0, 1, 2.5])
+
+
+@pytest.mark.parametrize("bad", ["Mean", "time", "\0\0\0"])
+def test_one_word_among_numbers_is_the_one_that_is_named(bad):
+    with pytest.raises(UserError, match=r"no time, such as .* at sample 2;") as caught:
+        seconds(np.array(["0.000", "0.010", bad], object), None, "t", "b.csv")
+    assert repr(bad) in str(caught.value)

@@ -14,7 +14,7 @@ from mesodecode.recordings.axes import ask, other
 from mesodecode.recordings.readers import npy
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
 from mesodecode.recordings.readers.pulses import onsets
-from mesodecode.recordings.readers.traces import finite, read_variables
+from mesodecode.recordings.readers.traces import NUMBER, finite, read_variables
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
 COUNTERS = 2**16, 2**32  # at which counters of milliseconds and of samples begin anew
@@ -74,14 +74,18 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     if values.dtype.kind == "M":
         return values.astype("datetime64[ns]").astype(np.int64) / 1e9
     text = pd.Series([v.decode() if isinstance(v, bytes) else str(v) for v in values]).str.strip()
+    text = text.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)  # as ISO 8601 allows, too
     try:
-        if text.str.fullmatch(r"\d{1,2}:\d{2}:\d{2}([.]\d+)?").all():
+        if text.str.fullmatch(r"(\d+ days? )?\d{1,2}:\d{2}:\d{2}([.]\d+)?").all():
             return pd.to_timedelta(text).dt.total_seconds().to_numpy()
         dates = pd.to_datetime(text, utc=True, format="ISO8601")
     except (ValueError, OverflowError) as error:
         bad = text[pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").isna()]
+        numbers = bad.str.fullmatch(NUMBER)
+        bad = bad if numbers.all() else bad[~numbers]
         raise UserError(
-            f"{path}: {name} holds text that is no time, such as '{bad.iloc[0]}'; needs numbers, "
+            f"{path}: {name} holds text that is no time, such as {bad.iloc[0][:40]!r} at sample "
+            f"{bad.index[0]}; needs numbers, "
             "ISO 8601 (2024-01-31T12:00:00.033) or HH:MM:SS.fff"
         ) from error
     if dates.isna().any():

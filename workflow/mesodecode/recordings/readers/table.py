@@ -20,6 +20,7 @@ from mesodecode.recordings.readers import deeplabcut
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, unreadable
 
 HEAD, SAMPLE = 1 << 20, 200  # bytes and rows from which the layout is told
+SEPARATORS = "\t;,|"
 NUMBER = re.compile(
     r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?\s*|\s*[+-]?(nan|inf)\s*|", re.IGNORECASE
 )
@@ -94,7 +95,10 @@ def read_table(path: str | Path) -> dict[str, Held]:
     except pd.errors.EmptyDataError:  # a header alone
         table = pd.DataFrame(columns=list(range(len(layout.names))), dtype=float)
     except Exception as error:  # pandas raises several kinds
-        raise UserError(f"{path}: not a table ({words(error)})") from error
+        raise UserError(
+            f"{path}: not a table ({words(error)}); needs rows of one length below a line of "
+            "names, and # before any other line"
+        ) from error
     columns = [table[i].to_numpy() for i in range(len(layout.names))]
     points = any(c.dtype.kind == "f" and (c[np.isfinite(c)] % 1).any() for c in columns)
     found: dict[str, Held] = {}
@@ -142,6 +146,7 @@ def _layout(path: Path) -> _Layout:
         comment, start = lines[start].lstrip("# ") or comment, start + 1
     if start == len(lines):
         raise UserError(f"{path}: not a table (no header in it)")
+    start = start if separator else _header(lines, start)
     header, below = lines[start], lines[start + 1 :]
     separator = separator or _separator(header, _sample(below))
     if comment and _numeric(fields(header, separator)):  # as numpy.savetxt writes a header
@@ -161,6 +166,26 @@ def _layout(path: Path) -> _Layout:
     return layout
 
 
+def _header(lines: list[str], first: int) -> int:
+    """Return the line of the header: the first one, or the last of words above rows of numbers.
+
+    Programs write what was recorded above it (EthoVision, BORIS, notes), in lines of other lengths.
+    A row begins with a number, and the next one has as many fields; a line of units may be between.
+    """
+    counted = lines[first].startswith('"Number of header lines')  # EthoVision's
+    head = [i for i in range(first, min(len(lines), first + SAMPLE)) if lines[i].strip()]
+    for separator in SEPARATORS:
+        split = [fields(lines[i], separator) for i in head]
+        long = [len(row) if len(row) > 1 and _numeric(row[:1]) else 0 for row in split]
+        for row, (n, following) in enumerate(itertools.pairwise(long)):
+            if not 0 < n == following or (n == len(split[0]) and not counted):
+                continue
+            words = [len(one) == n and not any(map(NUMBER.fullmatch, one)) for one in split[:row]]
+            above = row - 1 - (row > 1 and all(words[-2:]) and head[row - 1] == head[row - 2] + 1)
+            return head[above] if above > 0 and words[above] else first
+    return first
+
+
 def _head(path: Path) -> tuple[list[str], str]:
     """Return the first lines of a file and its encoding."""
     with open(path, "rb") as file:
@@ -173,6 +198,8 @@ def _head(path: Path) -> tuple[list[str], str]:
             raise UserError(f"{path}: {said}")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
+    elif head[1:8:2] == bytes(4) and 0 not in head[:8:2]:
+        encoding = "utf-16-le"
     else:
         try:
             (head[: head.rfind(b"\n")] if cut else head).decode("utf-8")
@@ -207,7 +234,7 @@ def _separator(header: str, rows: list[str]) -> str:
         n = len(fields(header, separator))
         return sum(len(fields(row, separator)) in (n, n + 1) for row in rows) if n > 1 else -1
 
-    best = max("\t;,", key=fit)
+    best = max(SEPARATORS, key=fit)
     if fit(best) >= 0:
         return best
     spaced = len(fields(header, r"\s+"))
