@@ -242,6 +242,7 @@ MOVIES = {
     "time is another axis": ("x.npy", npy_of(FRAMES.transpose(1, 2, 0)), "set movie_axes"),
     "four axes": ("x.npy", npy_of(np.zeros((T, 2, H, W))), "name its axes in movie_axes"),
     "two axes": ("x.npy", npy_of(np.zeros((T, W))), "needs frames x height x width"),
+    "complex numbers in TIFF": ("x.tif", of_frames(FRAMES.astype("c8")), "whole or real numbers"),
     "complex numbers": ("x.npy", npy_of(FRAMES.astype(complex)), "whole or real numbers"),
     "fields": ("x.npy", npy_of(np.zeros((T, H, W), [("a", "f4")])), "whole or real numbers"),
     "an NPY header that promises more": ("x.npy", npy_that_promises_more, "not a readable NPY"),
@@ -327,6 +328,9 @@ def test_a_trace_of_files_of_which_one_is_missing(tmp_path):
     np.testing.assert_array_equal(found["frames"].values, LABELS * 3.0)
     path.with_suffix(".1.h5").unlink()
     with pytest.raises(UserError, match=r"dataset part of b\.1\.h5, which is not there"):
+        read_variables(path, ["frames"])
+    save_h5_of_raw(path, np.where(LABELS, "run", "rest").astype("S4"), n_bytes=99)
+    with pytest.raises(UserError, match="which has 99 of 160 bytes"):
         read_variables(path, ["frames"])
 
 
@@ -488,6 +492,33 @@ def test_a_bad_place(lab, capsys, case, kind):
     make(path)
     line = refused(lab, capsys, **{kind: path})
     assert words in line and str(path) in line
+
+
+NOT_THE_FILE = {
+    b"": "an empty file (0 bytes)",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n": "a pointer of Git LFS",
+    b"<!DOCTYPE html>\n<html><body>Sign in</body></html>": "a page of the web",
+}
+
+
+@pytest.mark.parametrize(
+    ("flag", "endings"),
+    [
+        ("movie", ".tif .h5 .mat .npy .nwb .avi .sif .lif"),
+        ("behavior", ".mat .h5 .csv .npy .nwb .tdms"),
+        ("frame_times", ".mat .h5 .csv .npy"),
+        ("rois", ".mat .h5 .csv .npy .nwb"),
+        ("roi_masks", ".mat .h5 .tif .png .npy .zip .roi .json .csv"),
+        ("brain_mask", ".mat .h5 .tif .png .npy"),
+        ("dark_frame", ".h5 .tif .png .npy"),
+    ],
+)
+def test_what_came_in_the_place_of_a_file_is_told(lab, capsys, flag, endings):
+    for ending in endings.split():
+        for content, words in NOT_THE_FILE.items():
+            (lab / f"x{ending}").write_bytes(content)
+            line = refused(lab, capsys, **{flag: lab / f"x{ending}"})
+            assert f"{lab / f'x{ending}'}: {words}" in line, ending
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux")
@@ -692,8 +723,27 @@ def sparse_npy(path):
         file.truncate(file.tell() + 8 * 10**7)
 
 
+def nwb_of(kind):
+    """Write a series of 10**7 samples, none of which is on the disk."""
+
+    def save(path):
+        from pynwb import TimeSeries
+
+        save_nwb(path, TimeSeries(name="runrest", data=np.zeros(3, kind), unit="n.a.", rate=9.0))
+        with h5py.File(path, "a") as file:
+            series = file["acquisition/runrest"]
+            about = dict(series["data"].attrs)
+            del series["data"]
+            series.create_dataset("data", (10**7,), kind).attrs.update(about)
+
+    return save
+
+
 CLAIMS = {
     "HDF5": ("x.h5", lambda p: h5py.File(p, "w").create_dataset("runrest", (10**7,), "f8")),
+    "HDF5 of words": ("x.h5", lambda p: h5py.File(p, "w").create_dataset("runrest", 10**6, "S80")),
+    "NWB": ("x.nwb", nwb_of("f8")),
+    "NWB, its times": ("x.nwb", nwb_of("u1")),
     "MAT v5": ("x.mat", lambda p: save_v5(p, compress=True, runrest=np.zeros(10**7))),
     "MAT v5, plain": ("x.mat", lambda p: save_v5(p, runrest=np.zeros(10**7))),
     "MAT v5 with an object": (
@@ -729,6 +779,18 @@ def test_a_mask_larger_than_memory_is_told_before_it_is_read(lab, capsys, monkey
     monkeypatch.setattr(files, "free_memory", lambda: 70 * 10**6)
     line = refused(lab, capsys, roi_masks=lab / name)
     assert str(lab / name) in line and "GB of memory" in line
+
+
+def test_a_chunk_larger_than_memory_is_told_before_it_is_read(lab, capsys, monkeypatch):
+    import zarr
+
+    zarr.create_array(str(lab / "x.zarr"), shape=(T, 10**3, 10**3), chunks=(T,) * 3, dtype="u2")
+    assert "no frames were written" in refused(lab, capsys, movie=lab / "x.zarr")
+    whole = (T, 10**3, 10**3)
+    zarr.create_array(str(lab / "y.zarr"), shape=whole, chunks=whole, dtype="u2")
+    monkeypatch.setattr(files, "free_memory", lambda: 70 * 10**6)
+    line = refused(lab, capsys, movie=lab / "y.zarr")
+    assert "one of its chunks takes 0.1 GB of memory" in line
 
 
 # --- cut at any byte ---------------------------------------------------------------------------

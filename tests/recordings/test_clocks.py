@@ -279,6 +279,8 @@ def test_a_position_logged_as_it_changes_and_one_that_was_missed(tmp_path):
     columns = {"t": TIME[there], "c": position[there]}
     line = refusal(tmp_path / "b.csv", columns, **wheel)
     assert "c has no samples from 3.99 to 11.01 s" in line and "turned by" in line
+    line = refusal(tmp_path / "b.csv", columns, behavior_position="c", speed_unit="mm/s")
+    assert "c has no samples from 3.99 to 11.01 s" in line and "moved by" in line
     there = (TIME < 1) | (TIME > 4)  # at rest
     columns = {"t": TIME[there], "c": position[there]}
     assert (labels(tmp_path / "b.csv", columns, **wheel) == RAN).mean() > 0.98

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
 from mesodecode.study import file_formats
@@ -69,6 +70,9 @@ def read_masks(path: str | Path, height: int, width: int, dataset: str | None = 
     Raises UserError if it is no such file, does not fit the movie, or an ROI holds no pixel.
     """
     known = file_formats.format_of(path, "masks")
+    if known is None:
+        raise file_formats.unknown(path, "masks", "masks are")
+    check_opens(path)
     if known in IMAGES:
         image = read_image(path, dataset, setting="roi_dataset")
         found = (_of_stack if image.ndim == 3 else _of_labels)(image, height, width, path)
@@ -76,10 +80,8 @@ def read_masks(path: str | Path, height: int, width: int, dataset: str | None = 
         found = of_polygons(_read_json(path), height, width, path)
     elif known == "ImageJ":
         found = _of_outlines(path, height, width)
-    elif known == "table":
-        found = _of_circles(_read_circles(path), height, width, path)
     else:
-        raise file_formats.unknown(path, "masks", "masks are")
+        found = _of_circles(_read_circles(path), height, width, path)
     masks = dict(found)
     for name, pixels in masks.items():
         if len(pixels) == 0:

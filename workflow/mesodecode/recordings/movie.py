@@ -157,14 +157,13 @@ def check_held(page: Any, number: int, path: str | Path) -> None:
         )
 
 
-def check_pixels(dtype: np.dtype, path: str | Path) -> None:
-    """Raise UserError unless pixels are whole or real numbers."""
-    if dtype.kind not in "uif":
-        raise UserError(f"{path}: pixels of type {dtype}; needs whole or real numbers")
-
-
 def check_frame(movie: Movie) -> None:
-    """Raise UserError if a frame is larger than that of any camera, before one is read."""
+    """Raise UserError unless frames are of whole or real numbers, and no larger than of any camera.
+
+    Before one is read.
+    """
+    if np.dtype(movie.dtype).kind not in "uif":
+        raise UserError(f"{movie.path}: pixels of type {movie.dtype}; needs whole or real numbers")
     size = math.prod(movie.shape[1:]) * np.dtype(movie.dtype).itemsize
     if size > LARGEST:
         raise UserError(
@@ -193,7 +192,6 @@ class ArrayMovie(Movie):
         *,
         turned: bool = False,
     ) -> None:
-        check_pixels(np.dtype(dtype), path)
         self.path, self.dtype, self.axes = Path(path), np.dtype(dtype).newbyteorder("="), axes
         step = -1 if turned else 1
         shape, self._letters, self._read = axes.shape[::step], axes.letters[::step], read

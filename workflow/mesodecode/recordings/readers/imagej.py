@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import check_opens, words
+from mesodecode.recordings.movie import words
 
 if TYPE_CHECKING:
     import roifile
@@ -52,7 +52,6 @@ def outlines(path: str | Path) -> Iterator[tuple[str, list[np.ndarray]]]:
 def _selections(path: Path) -> Iterator[tuple[str, roifile.ImagejRoi]]:
     import roifile
 
-    check_opens(path)
     found = {}
     try:
         if path.suffix.lower() == ".zip":

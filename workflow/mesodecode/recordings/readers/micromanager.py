@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import Movie, check_pixels, words
+from mesodecode.recordings.movie import Movie, words
 
 WHAT = {"R": "positions", "P": "positions", "Z": "planes"}
 HEADER = 162  # bytes from a page's directory to its pixels in an MMStack, as tifffile takes them
@@ -57,7 +57,6 @@ class SetMovie(Movie):
             raise UserError(f"{path}: pixels of shape {key.shape}; needs images of one channel")
         if self._series.kind == "mmstack" and key.dataoffsets[0] - key.offset != HEADER:
             raise UserError(f"{path}: a Micro-Manager stack of unknown layout; save it anew")
-        check_pixels(np.dtype(self._series.dtype), path)
         self.dtype = np.dtype(self._series.dtype).newbyteorder("=")
         pages = list(self._series.pages)
         numbers, self.channels = self._of_one_place(pages)

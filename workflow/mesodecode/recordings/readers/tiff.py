@@ -21,7 +21,6 @@ from mesodecode.recordings.movie import (
     Movie,
     check_chain,
     check_held,
-    check_pixels,
     words,
 )
 from mesodecode.recordings.readers import micromanager
@@ -69,7 +68,6 @@ class TiffMovie(Movie):
         end = tif.pages.next_page_offset  # where the last page says that none follows
         if end is not None and end + tif.tiff.offsetsize > tif.filehandle.size:
             raise UserError(f"{path}: ends within page {len(tif.pages) - 1}; truncated?")
-        check_pixels(np.dtype(series.dtype), path)
         self.dtype = np.dtype(series.dtype).newbyteorder("=")
         self._offset = series.dataoffset if contiguous else None
         self._series = series if series.is_multifile or image is not None else None
