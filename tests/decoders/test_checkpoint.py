@@ -225,6 +225,17 @@ def test_both_copies_broken_start_anew(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.previous.pt.broken", "c.pt.broken"]
 
 
+def test_a_copy_of_which_a_byte_was_changed_is_set_aside(tmp_path, capsys):
+    kept = Checkpoint(tmp_path / "c.pt", {"seed": 1})
+    kept.save({"weights": torch.zeros(2)})
+    kept.save({"weights": torch.ones(999)})
+    content = bytearray((tmp_path / "c.pt").read_bytes())
+    content[content.index(torch.ones(9).numpy().tobytes()) + 40] ^= 1
+    (tmp_path / "c.pt").write_bytes(content)
+    assert Checkpoint(tmp_path / "c.pt", {"seed": 1}).load()["weights"].tolist() == [0, 0]
+    assert "were changed on the way" in capsys.readouterr().err
+
+
 def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
     kept = Checkpoint(tmp_path / "c.pt", {"seed": 1, "inputs": ["a"]})
     assert kept.load() is None

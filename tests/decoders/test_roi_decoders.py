@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
+import h5py
 import joblib
 import numpy as np
 import pytest
@@ -194,6 +196,15 @@ def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
         for key in ("frame", "label", "probability"):
             np.testing.assert_array_equal(getattr(session, key), getattr(same[name], key))
 
+    capsys.readouterr()
+    with h5py.File(paths[4], "a") as file:  # which the weights know without their names
+        file["rois"].attrs["names"] = [f"area {n}" for n in range(50)]
+    trained = load_trained(tmp_path / "d.pt", "roi_rnn")
+    named = trained.settings | {"roi_names": ["M1", *[""] * 49]}
+    replace(trained, settings=named).save(tmp_path / "d.pt")
+    assert main([*map(str, again)]) == 1
+    assert "d.pt: trained on ROI 1 as 'M1', but it is 'area 0'" in capsys.readouterr().err
+
     classical = [*out, "--out", tmp_path / "d.joblib", "--model", "ridge", "--half-window", 4]
     classical += ["--tuned", tmp_path / "1.json"]
     assert main([*map(str, ["fit-roi", *roles, *classical])]) == 0
@@ -206,6 +217,15 @@ def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
     foreign = ["--labels-of", "m3_s1=m1_s1"]
     assert main([*map(str, ["train-roi", *roles, *gru_out, *small, *foreign])]) == 1
     assert "two sessions of one mouse" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["logistic_regression", "linear_svm", "gradient_boosting"])
+def test_training_frames_of_one_state_are_refused_with_what_to_do(model):
+    settings = schema.defaults("roi_classical", model=model, half_window=2, frame_step=30)
+    one = replace(session_signals(recordings()[:1], settings | {"drop": False})[0][0])
+    resting = replace(one, labels=np.zeros_like(one.labels))
+    with pytest.raises(UserError, match=r"30 training frames .* lower frame_step or half_window"):
+        fit_classical([resting], settings)
 
 
 @pytest.mark.parametrize(

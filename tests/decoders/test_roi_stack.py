@@ -98,6 +98,10 @@ def test_what_a_stack_has_not_is_refused(folder, capsys):
     assert "two roles" in choose(valid=("m2",))
     (folder / "half.pt").write_bytes((folder / "stack.pt").read_bytes()[:500])
     assert "half.pt: not a file of `mesodecode stack-roi`" in choose(file="half.pt")
+    content = bytearray((folder / "stack.pt").read_bytes())
+    content[len(content) // 2] ^= 1  # torch looks at no checksum
+    (folder / "changed.pt").write_bytes(content)
+    assert "were changed on the way; make it anew" in choose(file="changed.pt")
     torch.save({"other": 1}, folder / "other.pt")
     assert "other.pt: not a file of `mesodecode stack-roi`" in choose(file="other.pt")
 

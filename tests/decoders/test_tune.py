@@ -256,6 +256,9 @@ def test_every_kind_is_scored_by_the_metric_of_its_target(recordings, kind, sett
     predict, _ = one_step.fit(kind, settings, [a, b], [c], "cpu")
     (one,) = predict([c]).values()
     assert one.probability.shape[1:] == (() if target is PX else (3,))
+    if kind.startswith("roi"):
+        with pytest.raises(UserError, match="but the recordings have"):
+            predict([replace(c, rois=c.rois[:, 1:])])
     score = r2 if target is PX else macro_auc
     assert found == pytest.approx(score(one.label, one.probability), abs=1e-4)
     if kind == "linear" and target is PX:  # the mean of the training mice: no AUC, which is 0.5

@@ -514,6 +514,16 @@ class Turned(nn.Module):
         return self.decoder(windows.transpose(0, 1))
 
 
+@pytest.mark.parametrize("made", [torch.tanh, lambda x: x * x], ids=["a curve", "a product"])
+def test_an_axis_before_that_of_the_windows_is_refused(made):
+    class Sideways(nn.Module):
+        def forward(self, windows):
+            return made(windows.transpose(0, 1)).sum((0, 2))
+
+    with pytest.raises(UserError, match="puts another axis before the windows of a batch"):
+        deep_shap(Sideways(), *data())
+
+
 @pytest.mark.parametrize("output", ["probability", "logit"])
 def test_one_of_several_outputs_is_that_output_alone(output):
     decoder = anyones(head=lambda n: nn.Sequential(nn.Linear(n, 4), nn.Tanh(), nn.Linear(4, 3)))

@@ -223,6 +223,11 @@ def test_light_that_nobody_asked_for_is_said(capsys):
     assert said[0].startswith("camera: ")  # several may be live
 
 
+def test_corrections_that_do_not_go_together_are_refused_before_the_first_frame(files):
+    with pytest.raises(UserError, match=r"dark_frame.* give one"):
+        Corrections(DEFAULTS | {"dark_offset": 3.0} | files, RATE, "camera")
+
+
 def test_frames_in_colour_are_refused():
     made = Corrections(DEFAULTS, RATE, "m.tif")
     with pytest.raises(UserError, match=r"m\.tif: frames of \(8, 8, 3\) px"):

@@ -179,6 +179,9 @@ def test_polygons_keep_their_names_and_lost_areas_are_named(cohort, capsys):
     }
     shapes = {name: (xy + box).tolist() for name, xy in home.items()}
     shapes["far away"] = (box + 900).tolist()
+    (folder / "atlas.json").write_text(json.dumps({"far away": shapes["far away"]}))
+    assert run(folder, "--atlas", folder / "atlas.json") == 1
+    assert "no area lies in the images of all sessions" in capsys.readouterr().err
     (folder / "atlas.json").write_text(json.dumps(shapes))
     assert run(folder, "--atlas", folder / "atlas.json", "--transform", "affine") == 0
     assert "left out, since not every session shows them: areas far away" in capsys.readouterr().err

@@ -151,6 +151,20 @@ def test_dark_counts_are_subtracted(tmp_path):
     assert chain.effects()[0]["value"] == pytest.approx(dark.mean(), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("dark", "words"),
+    [
+        (np.zeros((5, 4)), "dark_frame"),
+        (np.zeros((4, 5), complex), "dark_frame of shape"),
+        (np.full((4, 5), np.nan), "dark_frame with NaN"),
+    ],
+)
+def test_an_image_that_is_none_of_the_dark_camera_is_refused(tmp_path, dark, words):
+    np.save(tmp_path / "dark.npy", dark)
+    with pytest.raises(UserError, match=words):
+        correct(np.zeros((8, 4, 5), np.uint16), dark_frame=str(tmp_path / "dark.npy"))
+
+
 def test_outside_the_brain_nothing_is_left(tmp_path):
     stack = np.random.default_rng(0).integers(0, 60000, (8, 4, 5), np.uint16)
     mask = np.zeros((4, 5), np.uint8)

@@ -36,7 +36,6 @@ def filled(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 "name"
             )
         given = line.get("corrections", {})
-        schema.check(given, "corrections", f"{where}.corrections")
         for key in SAME:
             if given.get(key, config["corrections"][key]) != config["corrections"][key]:
                 raise UserError(
