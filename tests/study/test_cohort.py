@@ -655,6 +655,23 @@ BAD = [
     ("recordings.frame_times", "t.npy", "config: recordings.frame_times: 't.npy' must hold"),
     ("recordings.movie_axes", "time", "config: recordings.movie_axes: 'time' is not an order of"),
     ("recordings.frame_rate", 0, "config: recordings.frame_rate: "),
+    ("recordings.speed_threshold", -1, "config: recordings.speed_threshold: -1 is less than the "),
+    ("confounds", {"baseline": 1}, "config: confounds.baseline: 1 is less than the minimum of 2"),
+    (
+        "decoders.x",
+        {"input": "rois", "rnn": "gru", "baseline": 1},  # which leaves zeros
+        "config: decoders.x.baseline: 1 is less than the minimum of 2",
+    ),
+    (
+        "decoders.x",
+        {"input": "rois", "rnn": "gru", "label_smoothing": 1},  # both states are 0.5 then
+        "config: decoders.x.label_smoothing: 1 is greater than or equal to the maximum of 1",
+    ),
+    (
+        "decoders.x",
+        {"input": "rois", "model": "linear_svm", "seed": 2**32},
+        "config: decoders.x.seed: 4294967296 is greater than the maximum of 4294967295",
+    ),
     ("fetch", "https://example.org", "config: fetch: 'https://example.org' is not a record such"),
     ("simulate", {"by_mouse": {"z": {"scale": 1}}}, "config: simulate.by_mouse.z: no such mouse"),
     ("simulate", {"by_mouse": {"a": {"scal": 1}}}, "config: simulate.by_mouse.a.scal: no such key"),
