@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from make_movies import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
 from mesodecode.base.files import UserError, in_order
+from mesodecode.recordings.readers import movie_files
 from mesodecode.recordings.readers.light_sources import lights_of, read_light_sources
-from mesodecode.recordings.readers.series import by_wavelength, check_signal, of_one_series
+from mesodecode.recordings.readers.series import by_wavelength, check_signal, gaps, of_one_series
 
 BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
 BOTH = np.stack([BLUE, VIOLET], axis=1).reshape(-1, *FRAMES.shape[1:])
@@ -51,6 +52,49 @@ IN_TIME = {  # over New Year and the turn of a month, as names sort otherwise
     "a year of two digits behind all": "r_3012_25 r_3112_25 r_0101_26",
     "six digits, day first": "301225_r 311225_r 010126_r",
 }
+
+
+@pytest.mark.parametrize(
+    ("names", "two"),
+    [
+        ("m_1 m_2 m_003 m_3", "m_003.tif and m_3.tif have one number"),
+        ("m1 m2 m3 m3(1)", r"m3.tif and m3\(1\).tif have one number, as a file and its copy"),
+    ],
+)
+def test_a_part_that_is_there_twice_is_refused(names, two):
+    with pytest.raises(UserError, match=two):
+        of_one_series(in_order(paths(names)), "rec")
+
+
+@pytest.mark.parametrize("names", ["m m(1) m(2)", "m1(1) m1(2) m2(1)", "m_1 m_1-1 m_1-2"])
+def test_numbers_in_brackets_are_parts_where_there_is_nothing_to_copy(names):
+    assert of_one_series(in_order(paths(names)), "rec")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("names", "between"),
+    [
+        ("m_1 m_2 m_3 m_5 m_6 m_9", [("m_3", "m_5"), ("m_6", "m_9")]),
+        ("a1_1 a1_2 a1_3 a1_5 a2_1 a2_2", [("a1_3", "a1_5")]),
+        ("m_10 m_11 m_12", []),  # from 10 on
+        ("m_0 m_500 m_1000 m_2000", []),  # of frames
+        ("m m-1 m-2 m-3", []),
+        ("t_1258 t_1259 t_1300 t_1301", []),  # of a clock
+        ("m_20240130 m_20240131 m_20240201 m_20240202", []),
+        ("m_1 m_2 m_9", []),  # too few to say
+    ],
+)
+def test_a_part_that_seems_to_be_missing_is_named(names, between):
+    assert [(a.stem, b.stem) for a, b in gaps(paths(names))] == between
+
+
+def test_the_log_names_where_a_part_seems_to_be_missing(tmp_path, capsys):
+    files = [tmp_path / f"m_{number}.tif" for number in (1, 2, 3, 5, 6, 9)]
+    for file in files:
+        file.touch()
+    assert movie_files(tmp_path) == files
+    said = capsys.readouterr().err
+    assert "between m_3.tif and m_5.tif, nor in 1 more places: if frames are missing" in said
 
 
 @pytest.mark.parametrize("ordered", IN_TIME.values(), ids=IN_TIME)

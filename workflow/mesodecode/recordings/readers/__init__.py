@@ -27,7 +27,7 @@ from mesodecode.recordings.movie import (
 from mesodecode.recordings.readers import by_name
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.mat import read_mat
-from mesodecode.recordings.readers.series import by_wavelength, of_one_series
+from mesodecode.recordings.readers.series import by_wavelength, gaps, of_one_series
 from mesodecode.study import file_formats
 
 __all__ = ["Movie", "open_movie", "read_behavior", "read_mat"]
@@ -157,6 +157,14 @@ def movie_files(path: str | Path) -> list[Path]:
     kept, others = of_one_series(found, path)
     for other in others:
         print(f"{other}: left out, its name is not of the series {kept[0].name} …", file=sys.stderr)
+    if missing := gaps(kept):
+        (one, other), more = missing[0], len(missing) - 1
+        places = f"{one.name} and {other.name}" + (f", nor in {more} more places" if more else "")
+        print(
+            f"{path}: nothing between {places}: if frames are missing there, all later ones are "
+            "taken too early, unless frame_times says when they were taken",
+            file=sys.stderr,
+        )
     return kept
 
 

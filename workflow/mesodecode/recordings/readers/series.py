@@ -41,6 +41,7 @@ _REFERENCE = r"(?<!\d)(?:365|385|39\d|40\d|41\d)(?!\d)|(?<![A-Za-z])(?i:violet|p
 _REFERENCE += r"|isos|reference|ref|ha?emo|ha?emodynamics?|reflectance)(?![A-Za-z])"
 _REFERENCE += "|(?<=[a-z])(?:Violet|Purple|UV|Isosbestic|Reference|Ref|Hemo|Reflectance)(?![a-z])"
 MOST = 16  # wavelengths
+DATES = 10**6
 APART = 15  # nm between two
 _MONTHS = rf"(?:{'|'.join(name_dates.MONTHS)})[a-z]*[-_. ]?"
 _MONTH = rf"(?i:(?<=\d)[-_. ]?{_MONTHS}(?=\d)|(?<![a-z]){_MONTHS}(?=\d\d?[-_. ,]+20\d\d))"
@@ -74,6 +75,7 @@ def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path],
         )
     kept = _in_time([file for file in files if base in (None, bases[file])], named)
     _check_places(kept, named)
+    _check_copies(kept, named)
     return kept, [file for file in files if file not in set(kept)]
 
 
@@ -88,6 +90,50 @@ def _in_time(files: list[Path], named: str | Path) -> list[Path]:
             "month, the day or the year; name the files of the movie in a list, in order of time"
         )
     return [files[i] for i in found[0]] if found else files
+
+
+def _check_copies(files: Sequence[Path], named: str | Path) -> None:
+    """Raise UserError where two files have one number: m_3 and m_003, or m_3 and m_3 (1)."""
+    names = {file.with_name(stem(file)): file for file in files}
+    for (one, number), (other, same) in pairwise([(file, _numbers(file)) for file in files]):
+        if number == same:
+            _refuse_copy(one, other, named)
+    for name, file in names.items():
+        copied = re.fullmatch(r"(.*?)(\d+) ?\(\d+\)", name.name)
+        first = name.with_name(copied[1] + copied[2]) if copied else None
+        if first in names:
+            beside = re.compile(re.escape(str(name.with_name(copied[1]))) + r"\d+")
+            if sum(bool(beside.fullmatch(str(other))) for other in names) > 1:
+                _refuse_copy(names[first], file, named)
+
+
+def _refuse_copy(one: Path, other: Path, named: str | Path) -> None:
+    raise UserError(
+        f"{named}: {one.name} and {other.name} have one number, as a file and its copy have; take "
+        "one of them away, or name the files of the movie in a list"
+    )
+
+
+def _numbers(file: Path) -> tuple[str | int, ...]:
+    """Return the words and numbers of which a file's path consists, but for its format."""
+    words = re.split(r"(\d+)", str(file.with_name(stem(file))))
+    return tuple(int(word) if word.isdecimal() else word for word in words)
+
+
+def gaps(files: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Return the files of a series between which a number leaps that mostly goes on by 1.
+
+    From 1259 to 1300 is the next minute of a clock, and numbers from `DATES` on are dates.
+    """
+    steps = []
+    for (one, before), (other, after) in pairwise([(file, _numbers(file)) for file in files]):
+        unlike = [(a, b) for a, b in zip(before, after, strict=False) if a != b]
+        if len(unlike) == 1 and isinstance(unlike[0][0], int) and isinstance(unlike[0][1], int):
+            (a, b), clock = unlike[0], unlike[0][0] % 100 == 59 and unlike[0][1] % 100 == 0
+            steps.append((1 if clock or b >= DATES else b - a, one, other))
+    if 2 * sum(step == 1 for step, *_ in steps) < max(4, len(files) - 1):
+        return []
+    return [(one, other) for step, one, other in steps if step > 1]
 
 
 def by_wavelength(files: Sequence[Path]) -> dict[str, list[Path]] | None:
