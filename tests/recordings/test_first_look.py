@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 import tifffile
@@ -109,6 +110,22 @@ def test_rate_and_speed_by_columns_with_units(lab, plain, capsys, time, speed, t
     assert found["frame_rate"] == 20 and "frame_rate: 20.0   # CHECK: frames/s, by time" in text
     seen = look_at(studies.resolve(config), "m1_20240101")
     assert seen.wrong == [] and seen.speed.max() == pytest.approx(12)
+
+
+@pytest.mark.parametrize(
+    "names", [("Start (s)", "Stop (s)"), ("onset", "offset"), ("start", "end")]
+)
+def test_intervals_by_the_names_of_their_starts_and_ends(lab, plain, capsys, names):
+    bouts = pd.DataFrame({"Behavior": ["run", "groom", "run"], "a": [1, 2, 2.5], "b": [2, 2.2, 3]})
+    for day in lab.glob("data/*/*"):
+        bouts.set_axis(["Behavior", *names], axis=1).to_csv(day / "wheel.csv", index=False)
+    config, *_ = init(lab, capsys)
+    found = [config["recordings"][f"behavior_{key}"] for key in ("time", "stop", "labels")]
+    assert found == [*names, "Behavior"]
+    seen = look_at(studies.resolve(config), "m1_20240101")
+    middles = (np.arange(T) + 0.5) / 30
+    run = (middles >= 1) & (middles < 2) | (middles >= 2.5) & (middles < 3)
+    np.testing.assert_array_equal(seen.labels, run)
 
 
 def test_uneven_stamps_and_those_of_another_number_tell_no_rate(lab, plain, capsys):

@@ -453,6 +453,7 @@ def test_of_imagejs_results_the_means_are_the_signals(tmp_path, capsys):
         ("r.npy", b"no NPY file", "not a readable NPY file"),
         ("r.csv", b"a,b\n1,x\n", "column b holds text"),
         ("r.csv", b"frame\n1\n", "no column of signals"),
+        ("r.csv", b"0.25,-1.5e-2\n0.5,0.125\n", "no header"),
         ("r.csv", b"", "an empty file (0 bytes)"),
         ("r.csv", b"a\n1\ninf\n", "infinite values in ROI 1"),
         ("r.xlsx", b"PK", "ROI signals are read from HDF5 (.h5, "),

@@ -32,6 +32,11 @@ GUESSED = {  # key of `recordings` -> how a variable of a behaviour file may be 
     "behavior_time": ("time", "times", "timestamps", "timestamp", "t", "seconds", "frame_time"),
     "behavior_speed": ("speed", "velocity", "running_speed", "wheel_speed", "running", "wheel"),
 }
+ENDS = (  # names of the starts and ends of intervals
+    *(("start", "stop"), ("start", "end"), ("onset", "offset"), ("begin", "end")),
+    *(("start_time", "stop_time"), ("start_time", "end_time")),
+)
+KINDS = "behavior", "behaviour", "state"  # of what intervals are
 WITHIN = {"behavior_speed": ("speed", "velocity")}  # else the only name that has such a word
 TIME_UNIT = re.compile(r"(?<=[a-z])[ _](?:in[ _])?(s|sec|secs|seconds?|ms|msec|us|ns|min)$")
 EVEN = 0.1  # of their median, by which intervals of even time stamps differ at most
@@ -147,6 +152,12 @@ def _guessed(settings: dict[str, Any]) -> dict[str, str]:
             name = having[0] if len(having) == 1 else None
         if not said and name is not None:
             found[key] = name
+    given = any(settings[f"behavior_{key}"] for key in ("time", "stop", "encoder", "position"))
+    ends = next((pair for pair in ENDS if {*pair} <= held.keys()), None)
+    if ends and not found and not given:
+        found = {"behavior_time": held[ends[0]], "behavior_stop": held[ends[1]]}
+        kind = next((held[word] for word in KINDS if word in held), None)
+        found |= {"behavior_labels": kind} if kind and not settings["behavior_labels"] else {}
     time = found.get("behavior_time")
     if time and not settings["behavior_time_unit"] and (unit := _unit_of_time(time)):
         found["behavior_time_unit"] = unit

@@ -101,6 +101,11 @@ def _signals_of_table(path: str | Path, behavior: Collection[str]) -> dict[str, 
     Of ImageJ's results, with several measures of each ROI, the means are the signals.
     """
     table = read_table(path)
+    if all(re.fullmatch(r"\s*[+-]?\d*\.\d+(e[+-]?\d+)?", name, re.IGNORECASE) for name in table):
+        raise UserError(
+            f"{path}: no header (its first line: {', '.join(list(table)[:4])} …): write the ROIs' "
+            "names above it"
+        )
     known = [n for n in table if n in behavior or re.fullmatch(BEHAVIOR, n.lower())]
     if known:
         say(f"{path}: {', '.join(known)} taken for behaviour, not for an ROI")
