@@ -219,6 +219,13 @@ def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
     assert "two sessions of one mouse" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("model", ["linear_svm", "gradient_boosting"])
+def test_what_is_drawn_is_drawn_by_the_seed_of_the_settings(model):
+    """Coordinates in their turn; of more than 200,000 windows, those that make the bins."""
+    made = make_model(schema.defaults("roi_classical", model=model, seed=5)).get_params()
+    assert [value for key, value in made.items() if key.endswith("random_state")] == [5]
+
+
 @pytest.mark.parametrize("model", ["logistic_regression", "linear_svm", "gradient_boosting"])
 def test_training_frames_of_one_state_are_refused_with_what_to_do(model):
     settings = schema.defaults("roi_classical", model=model, half_window=2, frame_step=30)

@@ -12,6 +12,7 @@ import pytest
 from make_pixels import planted, session, settings_of
 from mesodecode.explain import map_verdicts, maps, pixel_check
 from mesodecode.explain.pixel_shap import pixel_shap
+from mesodecode.explain.shap_files import TargetMap
 from mesodecode.simulation import truth
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -101,6 +102,28 @@ def test_times_and_signs_of_masks_are_those_of_the_areas_they_hold(made):
     assert (times[:, 2] == 0).all()
     np.testing.assert_array_equal(signs, [1, np.nan, 0, -1])
     assert all(np.isnan(one).all() for one in truth.planted_in_masks([], areas, frame))
+
+
+def test_what_areas_say_of_each_output_is_summed_over_the_window(made):
+    """Of run and rest; of states, in each against the others."""
+    _, _, found = made
+    says = pixel_check._says(found)
+    assert list(says) == ["in_run", "in_rest"]
+    for key, table in says.items():
+        for (_, mouse), row in table.iterrows():
+            one = found[MICE.index(mouse)]
+            np.testing.assert_allclose(row, getattr(one, key).sum(axis=0))
+    shape = 3, *found[0].mean_abs.shape
+    own = {key: value for key, value in vars(found[0]).items() if key not in ("in_run", "in_rest")}
+    del own["n_run"]
+    values = {key: np.random.default_rng(0).normal(size=shape) for key in ("one_side", "signed")}
+    own |= values | {"each_abs": values["signed"], "other_side": values["signed"]}
+    own |= {"n_one_side": np.ones(3, int), "base": np.zeros(3), "target_unit": ""}
+    states = "still", "whisking", "running"
+    says = pixel_check._says([TargetMap(**own, target_name="states", target_states=states)])
+    assert list(says) == ["in_still", "in_whisking", "in_running"]
+    for table, one in zip(says.values(), values["one_side"], strict=True):
+        np.testing.assert_allclose(table.to_numpy(), one.sum(axis=0)[None])
 
 
 def test_noise_changes_the_map_that_is_checked(made):

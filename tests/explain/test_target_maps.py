@@ -424,6 +424,15 @@ def test_a_cut_out_of_states_is_scored_by_macro_auc_and_says_for_which():
     assert (np.diag(table[in_states].to_numpy()[:3]) > 0.2).all()
 
 
+def test_what_a_network_gives_is_explained_in_the_unit_of_its_trace():
+    """Of 0, 1 and -2 SDs of a pupil of 3 mm with an SD of .5, and the second of two states."""
+    made = torch.tensor([0.0, 1.0, -2.0])
+    (of_trace,) = explained.outputs(Target("pupil", unit="mm", mean=3.0, sd=0.5))
+    assert of_trace.of(made).tolist() == [3.0, 3.5, 2.0]
+    _, second = explained.outputs(Target("states", states=("still", "running")))
+    assert second.of(torch.tensor([[1.0, 5.0], [2.0, 6.0]])).tolist() == [5.0, 6.0]
+
+
 def test_states_of_windows_and_of_each_image_alone(monkeypatch):
     codes = np.random.default_rng(3).integers(0, 3, 40).astype(np.uint8)
     frames = np.random.default_rng(4).normal(2000, 60, (40, SIDE, SIDE)).astype(np.uint16)

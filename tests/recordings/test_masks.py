@@ -17,6 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import preprocess as stage
 from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.readers.imagej import outlines
 from mesodecode.recordings.recording import read_recording
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
@@ -277,6 +278,16 @@ def test_selections_of_imagej_hold_the_pixels_that_imagej_shows(tmp_path):
         assert pixels.tolist() == np.flatnonzero(expected).tolist(), name
     (tmp_path / "V1.roi").write_bytes(imagej("RECT", 2, 1, 5, 3).tobytes())
     assert read_masks(tmp_path / "V1.roi", H, W).names == ("V1",)
+
+
+def test_an_oval_of_imagej_is_outlined_by_corners_at_even_angles(tmp_path):
+    (tmp_path / "V1.roi").write_bytes(imagej("OVAL", 2, 1, 10, 5).tobytes())
+    ((name, (corners,)),) = outlines(tmp_path / "V1.roi")
+    assert name == "V1"
+    x, y = (corners - (5.5, 2.5)).T / [[4], [2]]  # centres of pixels are whole numbers
+    np.testing.assert_allclose(np.hypot(x, y), 1)
+    angle = np.unwrap(np.arctan2(y, x))
+    np.testing.assert_allclose(np.diff(angle, append=angle[0] + 2 * np.pi), 2 * np.pi / len(x))
 
 
 @pytest.mark.parametrize(

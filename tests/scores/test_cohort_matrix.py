@@ -65,6 +65,12 @@ def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
     assert rows.iloc[1]["loss"] == pytest.approx(-0.01) and np.isnan(rows.iloc[1]["loss_low"])
 
 
+def test_protocols_of_all_allocations_are_said():
+    mixed = BOTH.assign(protocol=["strict"] * 4 + ["transductive"] + ["strict"] * 4)
+    rows = cohort_matrix.table(mixed, COHORTS)
+    assert rows["protocol"].tolist() == ["strict", "strict", "strict, transductive", "strict"]
+
+
 def test_allocations_of_the_own_cohort_are_averaged_and_limits_are_those_of_an_auc():
     rows = cohort_matrix.table(
         auc_of(

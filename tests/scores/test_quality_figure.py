@@ -118,6 +118,16 @@ def test_sessions_of_one_state_are_counted_and_said(study):
     assert "AUC of the 10 test sessions" in caption
 
 
+def test_a_session_without_an_auc_in_some_allocations_is_not_said_to_hold_one_state(study):
+    aucs = {"1_a": [0.8, 0.9], "1_b": [np.nan, np.nan], "2_a": [np.nan, 0.7]}
+    rows = [("1", session, auc) for session, both in aucs.items() for auc in both]
+    sessions = pd.DataFrame(rows, columns=["test_mouse", "session", "auc"])
+    trace = quality_figure.Trace("1_a", "x", 0.8, np.nan, *[np.zeros(3)] * 3, None)
+    assert "×: 1 of them hold one state" in quality_figure.caption(read(study), sessions, trace)
+    known = sessions.replace({"session": {"1_b": "1_a"}})
+    assert "×" not in quality_figure.caption(read(study), known, trace)
+
+
 def test_page_says_what_and_how_many(study):
     words = words_of(study / "quality_cnn.svg")
     for text in (

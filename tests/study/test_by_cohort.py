@@ -198,7 +198,7 @@ def test_areas_of_the_list_are_asked_of_one_cohort_but_common_ones_of_all():
 
 def test_numbers_of_areas_are_not_of_areas_that_a_mouse_more_may_change():
     rois = {"recordings": CONFIG["recordings"] | {"rois": "{mouse}/{session}.csv"}}
-    decoders = {"decoders": {"gru": {"input": "rois", "rnn": "gru", "rois": [2]}}}
+    decoders = {"decoders": {"gru": {"input": "rois", "rnn": "gru", "rois": [1, 2]}}}
     assert "config: decoders.gru.rois: numbers of areas, which with areas: common hang" in refusal(
         **rois, **decoders, areas="common"
     )

@@ -861,6 +861,10 @@ def test_settings_that_files_ask_for_are_written(tmp_path):
     config, text = made_text(tree(tmp_path / "raw", *raw))
     assert config["recordings"]["light_sources"].endswith("/imaging.imagingLightSource.npy")
     assert "signal_channel: 1   # CHECK: its value in light_sources" in text
+    assert config["corrections"]["hemodynamics"] == "regression"
+    corrected = [name.replace("a.tif", "a_hemocorrected.tif") for name in raw]  # no other light
+    config, _ = made_text(tree(tmp_path / "corrected", *corrected))
+    assert config["corrections"] == {"signal_channel": 1}
     _, text = made_text(tree(tmp_path / "h5", *TREES["Allen"][0]))
     assert "CHECK: axes of the movie are taken as TYX" in text
     config, text = made_text(tree(tmp_path / "dat", *TREES["Umit"][0]))

@@ -298,6 +298,22 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     assert (tmp_path / "suite.svg").exists() and (tmp_path / "suite.png").exists()
 
 
+def test_stages_are_spoken_of_whose_tables_are_there(tmp_path):
+    folder = study_of(tmp_path / "a")
+    assert suite.table([folder])["not_made"][0] == "shift, confounds, chance"
+    made = tables(confounds="flag", p=0.5)
+    made["shift"] = made["shift"].assign(predicted_auc=0.25, others_auc=0.75)
+    for at, (name, words) in enumerate(
+        [("shift", "confounds, chance"), ("confounds", "chance"), ("chance", "-")]
+    ):
+        write_table(made[name], folder / f"tables/{name}.tsv")
+        (row,) = suite.table([folder]).to_dict("records")
+        assert row["not_made"] == words
+        assert row["said"] == ("qc m1", "qc m1; confounds", "qc m1; confounds; chance")[at]
+        # m1 and m2 are decoded without error by the true labels
+        assert (row["predicted_error"], row["others_error"]) == (0.75, 0.25)
+
+
 @pytest.mark.parametrize("maps", [{}, {"shap": {"decoder": "other"}}])
 def test_a_decoder_without_a_map_has_no_marks_for_one(tmp_path, maps):
     folder = study_of(tmp_path / "a")

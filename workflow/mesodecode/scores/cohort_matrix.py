@@ -77,9 +77,8 @@ def table(
             row |= {"ci_low": np.maximum(low, kind.lowest), "ci_high": np.minimum(high, 1)}
             own = pairs.get((test, test)) if train != test else None
             row |= _loss(means, None if own is None else own.groupby("test_mouse")["auc"].mean())
-            rows.append(
-                row | {"sentence": _sentence(row, kind), "protocol": part["protocol"].iloc[0]}
-            )
+            protocol = ", ".join(part["protocol"].unique())
+            rows.append(row | {"sentence": _sentence(row, kind), "protocol": protocol})
     return pd.DataFrame(rows, columns=list(columns_of(kind)))
 
 
