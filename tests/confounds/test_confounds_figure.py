@@ -67,6 +67,8 @@ def test_panels_stand_three_in_a_row_and_the_rest_is_empty():
     assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
     assert [said(axes)[2] for axes in figure.axes[:4]] == ["Test AUC", "", "", "Test AUC"]
     assert [names_on(axes.xaxis)[0] for axes in figure.axes[:4]] == decoders
+    shown = [axes.yaxis.get_tick_params()["labelleft"] for axes in figure.axes[:4]]
+    assert shown == [True, False, False, True]  # the limits of a row are the same
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["test mouse", *MICE]
 

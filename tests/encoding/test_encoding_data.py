@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.encoding import folds, readers, responses, simulate
 from mesodecode.encoding.readers import Session
@@ -83,6 +84,19 @@ def test_plain_hdf5_and_npy_say_the_same(tmp_path):
         assert one.image.tolist() == [0, 1, 2]  # grey is the last image
         assert np.all(one.images[2] == PLAIN["images"].mean())
         assert np.array_equal(one.traces, PLAIN["dff"])
+
+
+def test_what_came_in_the_place_of_a_session_or_is_larger_than_memory_is_told(
+    tmp_path, monkeypatch
+):
+    for name in ("s.h5", "s.nwb", "dff.npy"):
+        (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+        with pytest.raises(UserError, match=f"{name}: a pointer of Git LFS"):
+            readers.read_session(tmp_path if name == "dff.npy" else tmp_path / name)
+    np.savez_compressed(tmp_path / "e.npz", ev=np.zeros((2, 5 * 10**6)))
+    monkeypatch.setattr(files, "free_memory", lambda: 70 * 10**6)
+    with pytest.raises(UserError, match=r"e\.npz: all in it takes 0\.1 GB of memory"):
+        readers.read_session(hdf5(tmp_path / "ok.h5", **PLAIN), "events", events=tmp_path / "e.npz")
 
 
 def allen_file(path, scenes="natural_scenes_stimulus", column=False):

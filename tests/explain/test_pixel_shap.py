@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import make_live
+from make_decoders import SIDE
 from make_pixels import TwoPixels, planted, session, settings_of
 from mesodecode import cli
 from mesodecode.base.files import UserError
@@ -225,3 +226,17 @@ def test_recordings_of_another_target_are_refused_by_all_that_explain(tmp_path, 
     if kind == "cnn":
         with pytest.raises(UserError, match=words):
             pixel_shap.read_inputs(weights[0], None, [path], None, "cpu")
+
+
+def test_maps_of_two_decoders_are_not_drawn_as_one(tmp_path):
+    settings = settings_of(windows=4, background=4)
+    found, pixels = pixel_shap.pixel_shap(planted(), [session(tmp_path)], [], settings, decoder="x")
+    with pytest.raises(UserError, match="of other ROIs, frames, decoders or outputs"):
+        pixel_figure.draw([found, replace(found, decoder="y")], pixels)
+
+
+def test_frames_of_another_size_than_those_of_training_are_refused(tmp_path):
+    weights = make_live.make_weights(tmp_path, "cnn", frame_size=[SIDE, SIDE])
+    path = make_live.write(tmp_path / "t1.h5", make_live.movie(side=SIDE // 2))
+    with pytest.raises(UserError, match=r"t1\.h5: frames of .* but .*cnn\.pt was trained on"):
+        pixel_shap.read_inputs(weights[0], None, [path], None, "cpu")

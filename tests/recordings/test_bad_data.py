@@ -402,6 +402,17 @@ def test_a_movie_of_less_than_a_tenth_of_its_behaviour_is_refused(lab, capsys, s
         assert preprocess(lab, frame_times=lab / "t.npy", **clock) == 0
 
 
+def test_a_part_of_hdf5_that_was_never_written_is_refused(lab, capsys):
+    """A dataset that is joined of another which was never written would read as zeros."""
+    with h5py.File(lab / "part.h5", "w") as file:
+        file.create_dataset("part", FRAMES.shape, "u2", chunks=(4, H, W))
+    layout = h5py.VirtualLayout(FRAMES.shape, "u2")
+    layout[:] = h5py.VirtualSource("part.h5", "part", FRAMES.shape, "u2")
+    with h5py.File(lab / "x.h5", "w") as file:
+        file.create_virtual_dataset("frames", layout)
+    assert "part.h5: /part is 0% written" in refused(lab, capsys, movie=lab / "x.h5")
+
+
 def test_intervals_and_sampled_behaviour_tell_a_misread_movie_too(lab, capsys):
     from pynwb.epoch import TimeIntervals
 
@@ -560,6 +571,9 @@ def test_an_output_that_is_a_folder(lab, capsys):
 @pytest.mark.parametrize("name", ["../s", "a/b", "", "a b", ".s"])
 def test_a_name_that_could_be_a_path(lab, capsys, kind, name):
     assert f"--{kind}: {name!r} is not a" in refused(lab, capsys, **{kind: name})
+    if name:
+        line = refused(lab, capsys, session_name=name)
+        assert f"--session: {name!r} is not a" in line
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,12 @@ def test_an_image_that_is_none_of_the_dark_camera_is_refused(tmp_path, dark, wor
         correct(np.zeros((8, 4, 5), np.uint16), dark_frame=str(tmp_path / "dark.npy"))
 
 
+def test_corrections_that_do_not_go_together_are_refused_by_the_chain(tmp_path):
+    np.save(tmp_path / "d.npy", np.zeros((4, 5)))
+    with pytest.raises(UserError, match=r"dark_frame.* give one"):
+        correct(np.ones((8, 4, 5)), dark_offset=3.0, dark_frame=str(tmp_path / "d.npy"))
+
+
 def test_outside_the_brain_nothing_is_left(tmp_path):
     stack = np.random.default_rng(0).integers(0, 60000, (8, 4, 5), np.uint16)
     mask = np.zeros((4, 5), np.uint8)

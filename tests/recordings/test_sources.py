@@ -347,3 +347,10 @@ def test_refuses_what_is_no_mat_file(tmp_path):
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         refusal(tmp_path / name, lambda path: read_behavior(path, 0.5))
+
+
+def test_of_names_those_that_a_file_has_are_read(tmp_path):
+    for write in (write_v5, write_v73):
+        write(tmp_path / "b.mat", a=np.arange(3.0)[None], b=np.ones((1, 2)))
+        found = read_mat(tmp_path / "b.mat", ["b", "other"])
+        assert {name: array.tolist() for name, array in found.items()} == {"b": [[1, 1]]}

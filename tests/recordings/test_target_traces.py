@@ -13,6 +13,7 @@ from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import preprocess
 from mesodecode.recordings.harmonise import harmonise
+from mesodecode.recordings.readers import nwb
 from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.target_traces import read_beside, read_target
 from mesodecode.recordings.recording import read_recordings, with_labels_of
@@ -311,3 +312,9 @@ def test_the_verb_is_told_what_is_decoded(tmp_path):
     assert main(["preprocess", *map(str, words)]) == 0
     (one,) = read_recordings([tmp_path / "b.h5"])
     assert one.target.name == "pupil" and one.decoded.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_zero_in_an_interval_series_begins_no_kind():
+    begins = nwb._bouts(np.arange(6.0), np.array([1, -1, 0, 2, -2, 0]), told=True)
+    assert (begins.start.tolist(), begins.stop.tolist()) == ([0, 3], [1, 4])
+    assert begins.words.tolist() == ["1", "2"]

@@ -703,3 +703,10 @@ def test_an_adaptive_decoder_is_said_to_take_the_best_mean_of_its_targets_score(
     words = decoder_words.words("adaptive", settings, targets.KINDS[target])
     assert f"the one with the best mean {score} in the mice that validated beside" in words
     assert "{" not in words
+
+
+def test_areas_of_a_map_of_pixels_are_said_as_they_were_given():
+    line = {"decoder": "seq"} | schema.defaults("importance_pixels", areas="squares", size=16)
+    text = importance_words.importance(line)
+    assert "its inputs" not in text and "the pixels of its frames by Deep SHAP" in text
+    assert text.count("the sum of those of its pixels (areas: squares, size: 16).") == 1

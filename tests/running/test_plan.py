@@ -17,6 +17,7 @@ import yaml
 
 import fresh
 from make import ROOT, snakemake
+from make_movies import ring
 from mesodecode.base.files import UserError, write_checksum
 from mesodecode.cli.running import plan as verb
 from mesodecode.recordings import source_files
@@ -150,6 +151,14 @@ def test_a_recording_that_is_none_is_named(tmp_path, monkeypatch):
     made.parent.mkdir(parents=True)
     made.touch()
     with pytest.raises(UserError, match=r"a1\.h5: not a preprocessed recording"):
+        source_files.movie_sizes(studies.resolve(STUDY))
+
+
+def test_pages_that_never_end_are_told_before_they_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    ring(tmp_path / "data/a1.tif", 4, 1, compression="zlib")
+    with pytest.raises(UserError, match=r"a1\.tif: .*page 3 is followed by page 1 again"):
         source_files.movie_sizes(studies.resolve(STUDY))
 
 

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from make_tables import names_on, said
+from mesodecode.base.files import UserError
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import (
+    auc_figure,
     ceilings_figure,
     cohort_matrix_figure,
     multiverse_figure,
@@ -192,3 +194,10 @@ def test_variants_have_the_points_of_their_mice_by_their_means():
     assert points(axes) == [(0, "o", 0.25), (0, "s", 0.4), (1, "o", 0.5), (1, "s", 0.6)]
     assert said(axes) == ("cnn", "", "AUC of the test mouse")
     assert axes.lines[0].get_ydata()[0] == 0.5 and axes.get_ylim()[0] == pytest.approx(0.23)
+
+
+def test_decoders_are_chosen_in_the_order_that_is_asked_for_and_unknown_ones_named():
+    table = pd.DataFrame({"decoder": ["a", "b", "a", "c"], "auc": [0.1, 0.2, 0.3, 0.4]})
+    assert auc_figure.select(table, ["b", "a"])["auc"].tolist() == [0.2, 0.1, 0.3]
+    with pytest.raises(UserError, match="no decoder d, e; in the table: a, b, c"):
+        auc_figure.select(table, ["d", "b", "e"])

@@ -648,3 +648,17 @@ def test_the_figure_counts_the_sessions_of_each_verdict():
     assert [text.get_text() for text in axes.texts] == ["1 / 2 / 0", "0 / 0 / 1"]
     (cells,) = axes.collections
     assert np.ravel(cells.get_array()).tolist() == [1, 2]  # the median
+
+
+def test_the_caption_counts_the_rows_that_were_predicted_and_have_an_auc():
+    table = pd.DataFrame(
+        {
+            **{"decoder": "net", "allocation": list("aabb"), "test_mouse": list("mmnn")},
+            "predicted_auc": [0.8, NAN, 0.7, 0.6],
+            "others_auc": [0.75, NAN, 0.75, 0.75],
+            "auc": [0.9, 0.8, NAN, 0.8],
+        }
+    )
+    text = shift_figure.caption(table)
+    assert "error over 2 points: 0.150" in text  # .1 and .2
+    assert "at nothing: 0.100." in text  # .15 and .05
