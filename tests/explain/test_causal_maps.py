@@ -61,6 +61,19 @@ def test_a_cut_out_reads_the_windows_that_the_decoder_reads(files, recording):
     assert found["auc_intact"].item() == pytest.approx(auc, abs=1e-6)
 
 
+def test_images_of_a_window_are_hidden_alone_where_that_is_asked_for(files, recording):
+    decoder = cutout_scores.load_decoder(files[1], files[0], [recording])
+    (ready,) = prepared([recording], decoder.normalising)
+    settings = schema.defaults("importance_cutout", masks="squares", size=0.5, stride=0.5)
+    tables = [
+        cutout_scores.score_sessions(decoder, [ready], settings | {"times": times}, name="x")
+        for times in (False, True)
+    ]
+    more = [*tables[1].columns.difference(tables[0].columns)]
+    assert len(more) == 2 * decoder.half_window + 1
+    assert not {"-4", "-2", "0"} & {*tables[0]}
+
+
 def test_shift_features_are_of_the_images_that_the_decoder_reads(files, recording):
     (ready,) = prepared([recording], HOW)
     _, rows, _ = predict.cnn_outputs(trained_cnn().build(), ready)

@@ -13,9 +13,11 @@ import scipy.io
 
 from make_movies import save_nwb
 from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import spike2
+from mesodecode.recordings.readers.arrays import Held, Unreadable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
-from mesodecode.recordings.readers.traces import read_variables
+from mesodecode.recordings.readers.traces import read_variables, vector
 
 FRAMES = Frames(8, 10.0)  # 0.8 s
 TIMES = np.arange(100) / 100  # of samples, s
@@ -68,6 +70,24 @@ def test_spike2_has_channels_units_times_and_events(tmp_path):
     times = read_times(path, "camera", 8, 10.0)
     np.testing.assert_allclose(times, 0.005 + np.arange(8) / 10, atol=1e-9)
     assert "it holds: camera, wheel" in refusal(read_behavior, path, behavior_speed="x")
+
+
+def test_channels_of_spike2_of_one_title_are_refused_by_it():
+    found = {}
+    for value in (1.0, 2.0):
+        spike2._add(found, "wheel", Held(lambda value=value: np.full(9, value)))
+        told = vector(found["wheel"], "wheel", None)
+        assert isinstance(told, Unreadable) == (value == 2)
+    assert "is the title of several channels" in told.why
+
+
+def test_times_that_a_file_says_itself_are_not_asked_for_their_unit(tmp_path):
+    from pynwb import TimeSeries
+
+    wheel = TimeSeries(name="wheel", data=np.tile(20.0 * RUNS, 50), unit="cm/s", rate=100.0)
+    save_nwb(tmp_path / "b.nwb", wheel)
+    line = refusal(read_behavior, tmp_path / "b.nwb", frames=FRAMES, behavior_speed="wheel")
+    assert "behavior_time" not in line and "if in s" not in line and "49.99 s" in line
 
 
 def test_a_pause_of_spike2_is_a_gap_of_its_times(tmp_path):
