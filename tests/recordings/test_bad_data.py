@@ -422,6 +422,12 @@ def test_intervals_and_sampled_behaviour_tell_a_misread_movie_too(lab, capsys):
     save_nwb(lab / "b.nwb", intervals=[runs])
     line = refused(lab, capsys, behavior=lab / "b.nwb", behavior_labels="runs")
     assert "runs goes on for 55 s" in line
+    runs = TimeIntervals(name="runs", description="of the mouse")
+    runs.add_interval(start_time=0.0, stop_time=T / 30)
+    save_nwb(lab / "b.nwb", intervals=[runs])
+    np.save(lab / "x.npy", np.moveaxis(FRAMES, 0, 2))  # of six frames, 15 % of it
+    bouts = {"behavior": lab / "b.nwb", "behavior_labels": "runs"}
+    assert "set movie_axes: YXT" in refused(lab, capsys, movie=lab / "x.npy", **bouts)
     np.save(lab / "speed.npy", np.tile([0.0, 5.0], 1000))
     line = refused(lab, capsys, behavior=lab / "speed.npy", behavior_rate=50)
     assert "speed goes on for 39.98 s" in line

@@ -20,7 +20,9 @@ from scipy.stats import spearmanr
 
 from make import ROOT
 from make_recordings import write_recording
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
+from mesodecode.cli.shift import shift as verb
 from mesodecode.decoders import applied, predictions
 from mesodecode.decoders.inputs import SessionFeatures, Windows
 from mesodecode.decoders.networks import RNNDecoder
@@ -549,6 +551,9 @@ def test_verbs_name_what_is_missing(tmp_path, capsys):
     assert "did you mean 'rotation'" in capsys.readouterr().err
     assert main(words) == 1
     assert "a.tsv: no column allocation" in capsys.readouterr().err
+    for text, said in (("{", "not a JSON table"), ('{"few_shto": 1}', "did you mean 'few_shot'")):
+        with pytest.raises(UserError, match=f"--adapted.*{said}"):
+            verb._adapted(text)
 
 
 # --- averages and adapted decoders ----------------------------------------------------------------
