@@ -124,6 +124,10 @@ def test_the_answer_is_one_sentence_a_decoder():
     table = ceiling_gaps.gaps(ceiling_gaps.table(HELD, better, SESSIONS, DATES))
     ((verdict, text),) = ceiling_gaps.headlines(table)
     assert verdict == "gap" and ": 0.200 (95 % interval 0.200 to 0.200, 3 mice) below its" in text
+    one_mouse = [one for one in HELD if one.split.arm == "own"][:2]
+    few = ceiling_gaps.gaps(ceiling_gaps.table(one_mouse, study_auc(**STUDY), SESSIONS, DATES))
+    ((verdict, text),) = ceiling_gaps.headlines(few)
+    assert verdict == "not made" and text.startswith("net: not made, ")
     plain = [one for one in HELD if one.split.arm in ("own", "others_equal")]
     table = ceiling_gaps.table(plain, study_auc(**STUDY), SESSIONS, {})
     ((_, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(table))

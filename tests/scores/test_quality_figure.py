@@ -133,7 +133,9 @@ def test_page_says_what_and_how_many(study):
     for text in (
         *("n = 20 allocations, test mouse", "95 % CI, 5 mice", "95 % CI, 20 allocations"),
         *("Validation mouse", "Time from run onset (s)", "Time from run offset (s)"),
-        *("Speed", "(cm/s)", *"ABCDEFGHI", *MICE),
+        *("Speed", "(cm/s)", *"ABCDEFGHI", *MICE, "Recall", "Precision", "True-positive rate"),
+        *("Probability of run", "Share of run (bars: of frames)", "Test mouse", "Share correct"),
+        *("AUC of a session", "Share of errors at 0.5", "at threshold", "Probability", "of run"),
     ):
         assert text in words, text
     table = read(study)

@@ -10,6 +10,7 @@ from make_decoders import refused, run
 from mesodecode.base.metrics import macro_auc, r2
 from mesodecode.base.tables import read_scores
 from mesodecode.decoders.predictions import Predictions, SessionPredictions, read
+from mesodecode.report import section_words
 from mesodecode.scores import target_tables
 from mesodecode.study.targets import Target
 
@@ -216,3 +217,37 @@ def test_predictions_that_are_given_twice_are_refused(tmp_path, capsys):
     words += ["--out", tmp_path / "t.tsv", "--sessions", tmp_path / "s.tsv"]
     line = refused(capsys, *words, "--figure", tmp_path / "f")
     assert f"q.h5: decoder and allocation are also in {tmp_path / 'p.h5'}" in line
+
+
+def test_the_report_has_the_means_of_decoders_and_every_allocation_and_session():
+    names = ["train-m1.valid-m2.test-m3", "train-m2.valid-m1.test-m3"]
+    items = [
+        made({"s1": trace(seed), "s2": trace(seed + 9)}, Target("pupil"), decoder, name)
+        for decoder, first in (("slow", 0), ("fast", 4))
+        for seed, name in enumerate(names, first)
+    ]
+    each = [target_tables.tables(item, 0) for item in items]
+    table, sessions = (pd.concat([one[i] for one in each], ignore_index=True) for i in (0, 1))
+    tables = {"regression": table, "session_regression": sessions}
+    config = {"target": "pupil", "decoders": {}}
+    words = section_words.scores(config, tables)
+    assert words["decoders"] == ["slow", "fast"] and words["heading"] == "R²"
+    slow = table[table["decoder"] == "slow"]
+    first = words["summary"][0]
+    assert (first["decoder"], first["n"]) == ("slow", 2)
+    for name, value in (("mean", slow["r2"].mean()), ("sd", slow["r2"].std())):
+        assert first[name] == pytest.approx(value)
+    assert (first["min"], first["max"]) == pytest.approx((slow["r2"].min(), slow["r2"].max()))
+    assert first["correlation"] == pytest.approx(slow["correlation"].mean())
+    (_, heads, means), (_, columns, rows), (_, _, by_session) = words["blocks"]
+    assert repr(means) == repr(words["summary"]) and len(rows) == 4  # with NaN
+    assert [title for title, _, _ in heads[:5]] == ["Decoder", "Mean R²", "SD", "Min", "Max"]
+    assert ("Ceiling of R²", 1, "ceiling") in columns and ("Test mouse", 0, "test_mouse") in columns
+    assert {name for _, _, name in (*heads, *columns)} <= {*rows[0], *means[0]}
+    assert [(row["session"], row["decoder"]) for row in by_session] == [
+        *(("s1", "slow"), ("s2", "slow"), ("s1", "fast"), ("s2", "fast")),
+    ]
+    mine = sessions[(sessions["session"] == "s1") & (sessions["decoder"] == "slow")]
+    assert by_session[0]["r2"] == pytest.approx(mine["r2"].mean())
+    assert "p = " not in words["words"] and "[@" not in words["words"]
+    assert section_words.scores(config, {}) is None

@@ -122,6 +122,9 @@ def test_bouts_of_a_few_frames_do_not_say_what_is_slow():
     states = (np.arange(300) // 4 % 2).astype(np.uint8)
     found = measures.of_probabilities(*output(states, 4, 0.1), 4 / 30)
     assert math.isnan(found["slow"]) and found["two_states"] > 0.95
+    for frames, known in ((7, False), (8, True)):  # a quarter of which is two
+        found = measures.of_probabilities(*output(states, 4, 0.1), frames / 30)
+        assert math.isfinite(found["slow"]) == known
 
 
 @dataclass
