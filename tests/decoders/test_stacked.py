@@ -195,14 +195,14 @@ class Dies(Checkpoint):
         return self._stop
 
 
-def test_a_stack_that_was_ended_goes_on_to_the_same_bits(tmp_path):
+def test_a_stack_that_was_ended_goes_on_to_the_same_bits(tmp_path, capsys):
     make = maker(num_layers=2, dropout=0.3)
     options = {"epochs": 3, "ema_decay": 0.5}
     whole = side_by_side(make, **options)
     path = tmp_path / "stack.pt"
     with pytest.raises(Stopped):  # in the second of 3 epochs of 24 steps
         side_by_side(make, checkpoint=Dies(path, {}, steps=31), **options)
-    for _ in range(2):  # the second time from what was finished
+    for finished in (False, True):  # the second time from what was finished
         for one, other in zip(
             side_by_side(make, checkpoint=Checkpoint(path, {}), **options), whole, strict=True
         ):
@@ -210,6 +210,7 @@ def test_a_stack_that_was_ended_goes_on_to_the_same_bits(tmp_path):
                 line.train_loss for line in other.history
             ]
             assert all(torch.equal(one.weights[key], same) for key, same in other.weights.items())
+        assert ("trained before: taken from" in capsys.readouterr().err) == finished
 
 
 def test_a_member_of_one_state_is_named():

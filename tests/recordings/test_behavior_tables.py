@@ -26,6 +26,7 @@ SAME = {  # the same two columns
     "decimal commas in quotes": '"time","speed"\n"0,05","20,04"\n"0,1","0"\n"0,15","3,5"\n',
     "quotes after spaces": '"time", "speed"\n"0.05", "20.04"\n"0.1", "0"\n"0.15", "3.5"\n',
     "commas at the end": "time,speed\n0.05,20.04,\n0.1,0,\n0.15,3.5,\n",
+    "a comma and a space at the end": "time,speed\n0.05,20.04, \n0.1,0, \n0.15,3.5, \n",
     "two commas at the end": "time,speed\n0.05,20.04,,\n0.1,0,,\n0.15,3.5,,\n",
     "semicolons at the end": "time;speed\n0,05;20,04;\n0,1;0;\n0,15;3,5;\n",
     "row names of R": '"time","speed"\n"1",0.05,20.04\n"2",0.1,0\n"3",0.15,3.5\n',

@@ -15,6 +15,7 @@ from pynwb import TimeSeries
 from make_movies import photon_series, save_nwb
 from mesodecode.cli import main
 from mesodecode.recordings.first_look import calcium_first, in_turn, look_at
+from mesodecode.recordings.intake import of_another_length
 from mesodecode.study import study as studies
 
 H, W, T = 6, 8, 60
@@ -435,3 +436,19 @@ def test_a_layout_that_needs_links_is_proved_before_they_are_made(tmp_path, monk
 )
 def test_light_of_calcium_comes_first_then_that_of_blood(tmp_path, lights, first, by):
     assert calcium_first(list(lights), tmp_path / "lights.npy") == (first, by)
+
+
+@pytest.mark.parametrize(
+    ("n_values", "left", "words"),
+    [
+        (301, 0, "cut both to the same frames"),
+        (301, 1, "its last 1 frames are no whole cycle of channels"),
+        (303, 1, "cut both to the same frames"),
+        (304, 0, "is a file cut short"),
+        (600, 0, "one for each frame of 2 channels"),
+        (900, 0, "one for each frame of 3 channels"),
+        (1200, 0, "is a file cut short"),
+    ],
+)
+def test_values_of_another_number_than_frames_are_told_what_to_do(n_values, left, words):
+    assert words in of_another_length("labels", n_values, 300, *[left] * bool(left))

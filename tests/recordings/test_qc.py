@@ -358,6 +358,9 @@ def test_of_a_movie_of_changes_nothing_is_judged_that_is_of_counts(kind):
     assert labels == ["Mean of\npixels"]  # no share of a brightness, and no position
     titles = {axes.get_title() for axes in page.axes}
     assert {"Mean", "SD over time"} <= titles
+    shown = " ".join(text.get_text() for axes in page.axes for text in axes.texts)
+    for check in qc.check_session(session, SETTINGS)["check"]:
+        assert check.replace("_", " ") in shown, check
     assert "Position" not in qc_figure.session_caption(session, table.reset_index())
 
 

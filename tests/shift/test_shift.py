@@ -670,3 +670,16 @@ def test_the_caption_counts_the_rows_that_were_predicted_and_have_an_auc():
     text = shift_figure.caption(table)
     assert "error over 2 points: 0.150" in text  # .1 and .2
     assert "at nothing: 0.100." in text  # .15 and .05
+
+
+def test_decoders_of_images_are_read_onto_the_device_that_is_asked_for(monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def load(model, **options):
+        raise Asked(model, options)
+
+    monkeypatch.setattr(features, "load", load)
+    with pytest.raises(Asked) as seen:
+        features.Features(3, "cuda:1").of("m.pt", [SimpleNamespace()])
+    assert seen.value.args == ("m.pt", {"device": "cuda:1"})
