@@ -394,6 +394,9 @@ def test_every_submitted_rule_says_what_it_needs(rule):
     text = RULES[rule]
     if "localrule: True" not in text and "shell:" in text:
         assert "mem_mb=grows(" in text and "runtime=grows(" in text
+    # a first attempt at the published study, with the start of a job, fits into a day and 48 GB
+    for name, low, high in (("runtime", 10, 1440), ("mem_mb", 1000, 48_000)):
+        assert all(low <= int(n) <= high for n in re.findall(rf"{name}=grows\((\d+)\)", text))
     # a job that may use a GPU asks for one, so that no two share it; others are told not to
     may_use = 'device=STUDY.config["device"]' in text or "device=device_of_decoder" in text
     assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
