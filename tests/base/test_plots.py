@@ -76,3 +76,10 @@ def test_both_files_say_what_they_show_and_keep_a_name_with_a_dot(figure, tmp_pa
     assert "<dc:date>" not in drawing  # or no two files would be the same
     assert image.info["Title"] == "Losses" and image.info["Description"] == "n = 3 & more"
     assert round(image.info["dpi"][0]) == 300
+
+
+def test_text_can_be_measured_while_a_figure_is_drawn():
+    """As heat maps do, to turn labels that would overlap."""
+    with plots.new_figure(50, 30) as figure:
+        text = figure.add_subplot().text(0, 0, "wide" * 9)
+        assert text.get_window_extent(figure.canvas.get_renderer()).width > 100
