@@ -13,7 +13,7 @@ import pytest
 from make_tables import MICE, NAMES, Checker, text_of, write_report
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table, write_table
-from mesodecode.report import formats, summaries
+from mesodecode.report import formats, section_words, summaries
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
@@ -284,3 +284,38 @@ def test_decoders_are_summed_up_in_their_order_by_hand():
     assert (b["decoder"], b["n"], b["min"], b["max"]) == ("b", 3, 0.5, 1)
     assert (b["mean"], b["accuracy"]) == (pytest.approx(0.7), pytest.approx(0.6))
     assert (a["decoder"], a["n"], a["accuracy"]) == ("a", 1, pytest.approx(0.8))
+
+
+def test_calibration_is_summed_up_by_hand():
+    rows = [
+        ("net", method, ece + at / 10, 2 * (ece + at / 10), 1.0 + at**2)
+        for at in range(3)
+        for method, ece in (("none", 0.3), ("temperature", 0.1), ("isotonic", 0.2))
+    ]
+    table = pd.DataFrame(rows, columns=["decoder", "method", "ece", "brier", "temperature"])
+    sets = pd.DataFrame(
+        [("net", 0.9, 0.88, 1.25), ("net", 0.9, 0.94, 1.75), ("net", 0.8, 0.5, 1.0)],
+        columns=["decoder", "level", "coverage", "set_size"],
+    )
+    tables = {"calibration": table, "prediction_sets": sets}
+    words = section_words.calibration({}, tables)
+    (row,) = words["rows"]
+    assert row["decoder"] == "net" and row["temperature"] == 2  # of 1, 2, 5
+    for method, ece in (("none", 0.4), ("temperature", 0.2), ("isotonic", 0.3)):
+        assert row[f"ece_{method}"] == pytest.approx(ece)
+        assert row[f"brier_{method}"] == pytest.approx(2 * ece)
+    found = row["coverage"], row["lowest"], row["set_size"]
+    assert found == pytest.approx((0.91, 0.88, 1.5))
+    assert [name for _, _, name in words["columns"]] == [
+        *("decoder", "temperature", "ece_none", "ece_temperature", "ece_isotonic"),
+        *("brier_none", "brier_temperature", "brier_isotonic", "coverage", "lowest", "set_size"),
+    ]
+    for name in tables:
+        assert section_words.calibration({}, {name: tables[name]}) is None
+
+
+@pytest.mark.parametrize(
+    "part", ["auc", "inference", "shift", "variants", "confounds", "ceilings", "across_cohorts"]
+)
+def test_a_part_says_nothing_without_its_tables(part):
+    assert getattr(section_words, part)({}, {}) is None

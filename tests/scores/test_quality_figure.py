@@ -152,6 +152,37 @@ def test_page_says_what_and_how_many(study):
         assert image.width / 300 * 25.4 == pytest.approx(174, abs=0.2)
 
 
+def test_every_panel_of_a_page_shows_its_part(study):
+    curves = read_table(study / "cnn_curves.tsv", quality.CURVE_COLUMNS, quality.CURVE_NUMBERS)
+    rows = [
+        (name_of(*pair), pair[0], name, roc_auc(one.label, one.probability))
+        for seed, pair in enumerate(PAIRS)
+        for name, one in predicted(pair[0], seed).items()
+    ]
+    sessions = pd.DataFrame(rows, columns=["allocation", "test_mouse", "session", "auc"])
+    label, speed = np.array([0, 1, 1, 0.0]), np.array([0, 4, 5, 0.0])
+    probability = np.array([0.1, 0.9, 0.8, 0.2])
+    about = "1_a", "x", 0.8, 0.375, np.arange(4) / RATE, probability, label, speed
+    figure = quality_figure.page(read(study), curves, sessions, quality_figure.Trace(*about))
+    panels = {axes.get_title(loc="left") or axes.get_ylabel(): axes for axes in figure.axes}
+    assert [*panels] == [*"ABCDEFGHI", "Speed\n(cm/s)"]
+    for letter in "ABC":  # a thin line of each allocation, the thick one of all
+        assert len(panels[letter].lines) > len(PAIRS), letter
+    assert all(len(panels[letter].lines) > len(MICE) for letter in "GH")  # of each mouse
+    assert len(panels["D"].texts) == len(PAIRS)
+    assert len(panels["E"].lines) >= 10 and len(panels["F"].lines) >= 3 * len(MICE)
+    shown, half, threshold = panels["I"].lines
+    np.testing.assert_array_equal(shown.get_xydata(), np.c_[np.arange(4) / RATE, probability])
+    assert (half.get_ydata()[0], threshold.get_ydata()[0]) == (0.5, 0.375)
+    (run,) = panels["I"].patches
+    assert (run.get_x(), run.get_x() + run.get_width()) == pytest.approx((0.05, 0.25))
+    (below,) = panels["Speed\n(cm/s)"].lines
+    np.testing.assert_array_equal(below.get_ydata(), speed)
+    assert panels["I"].get_xlim() == (0, 0.3) and panels["G"].get_ylim() == panels["H"].get_ylim()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][1:] == [*MICE]
+
+
 def test_example_is_a_session_of_median_auc(study):
     caption = formats.picture(study / "quality_cnn.svg", "p")["caption"]
     session, test, auc = re.search(

@@ -104,14 +104,12 @@ def quality_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration_summary(
-    table: pd.DataFrame | None, sets: pd.DataFrame | None, level: float = 0.9
+    table: pd.DataFrame, sets: pd.DataFrame, level: float = 0.9
 ) -> pd.DataFrame:
     """Return one row a decoder: median temperature, means of ECE and Brier score by method.
 
-    Of the prediction sets at `level` mean and lowest coverage and mean size. Empty without tables.
+    Of the prediction sets at `level` mean and lowest coverage and mean size.
     """
-    if table is None or sets is None:
-        return pd.DataFrame()
     means = table.pivot_table(
         index="decoder", columns="method", values=["ece", "brier"], sort=False
     )
