@@ -13,6 +13,7 @@ from mesodecode.recordings.intake import frames_of
 from mesodecode.recordings.movie import Movie
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times, seconds
+from mesodecode.recordings.readers.samples import shown
 from mesodecode.recordings.session_sources import Sources
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
@@ -424,3 +425,9 @@ def test_one_word_among_numbers_is_the_one_that_is_named(bad):
     with pytest.raises(UserError, match=r"no time, such as .* at sample 2;") as caught:
         seconds(np.array(["0.000", "0.010", bad], object), None, "t", "b.csv")
     assert repr(bad) in str(caught.value)
+
+
+def test_a_span_of_dates_is_said_in_dates():
+    assert shown(1.7e9, 1.7e9 + 0.5) == "2023-11-14T22:13:20.000 to 2023-11-14T22:13:20.500"
+    assert shown(0, 2.0004) == "0 to 2 s"
+    assert shown(5.0, 1.7e9) == "5 to 1700000000 s"  # one of them is none
