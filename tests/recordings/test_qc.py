@@ -517,6 +517,22 @@ def test_the_page_says_which_axes_were_taken(tmp_path):
     assert "movie_axes" not in qc_figure.session_caption(session, table)
 
 
+def test_labels_of_a_page_stand_clear_of_the_numbers_and_inside_the_page():
+    session = session_of()
+    slow = 1 + 0.004 * np.sin(np.arange(T) / 90)  # -0.4 to 0.4 %: ticks of five characters
+    session = replace(session, decoded=replace(session.decoded, brightness=200 * slow))
+    page = qc_figure.session_page(session, qc.check_session(session, SETTINGS))
+    page.canvas.draw()
+    panels = [axes for axes in page.axes if axes.get_ylabel()]
+    assert panels[0].get_ylabel() == "Brightness less\nits mean (%)" and len(panels) == 2
+    for axes in panels:
+        numbers = [x.get_window_extent() for x in axes.get_yticklabels() if x.get_text()]
+        label = axes.yaxis.label.get_window_extent()
+        assert label.x0 > 0 and label.x1 < min(box.x0 for box in numbers)
+    right = max(x.get_window_extent().x1 for x in panels[-1].get_xticklabels())
+    assert right < page.bbox.x1
+
+
 def test_measures_of_another_session_are_refused(tmp_path, capsys):
     one, other = preprocessed(tmp_path), preprocessed(tmp_path, "s2")
     with pytest.raises(UserError, match="measures of session 's2' with 240 frames"):

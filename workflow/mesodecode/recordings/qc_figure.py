@@ -24,6 +24,7 @@ SIGN_COLOURS = {"pass": PALETTE[2], "warn": "#C98A00", "fail": "#B03A00", "skipp
 COLUMNS = 600  # of a trace; each shows the lowest and highest frame in it
 PALE = ("#8CBFDD", "#EDB58B")  # PALETTE's first two, on white
 WIDTH, IMAGE, LINE = 174, 38, 2.9  # mm: of a page, of an image, of a line of text
+LEFT, RIGHT = 18, 4  # mm beside the traces, for their labels
 MOST_ROWS = 40  # sessions on a cohort page of full row height
 
 
@@ -48,7 +49,7 @@ def session_page(session: Session, table: pd.DataFrame) -> Figure:
         _checks(place(88, 9, WIDTH - 90, LINE * len(lines)), lines)
         at, axes = 9 + top, []
         for tall in panels:
-            axes.append(place(16, at, WIDTH - 19, tall))
+            axes.append(place(LEFT, at, WIDTH - LEFT - RIGHT, tall))
             at += tall + 4
         _traces(axes, session)
     return figure
@@ -208,7 +209,7 @@ def _traces(panels: list[Axes], session: Session) -> None:
             before = session.brightness
             _trace(light, 100 * (before / before.mean() - 1), time[:-1], "0.65")
         _trace(light, 100 * (after if dff else after / after.mean() - 1), time[:-1], PALETTE[0])
-        light.set_ylabel("Brightness\n(ΔF/F, %)" if dff else "Brightness\n(% of mean)")
+        light.set_ylabel("Brightness\n(ΔF/F, %)" if dff else "Brightness less\nits mean (%)")
     else:  # of changes there is no share
         _trace(light, after, time[:-1], PALETTE[0])
         light.set_ylabel("Mean of\npixels")
@@ -221,7 +222,7 @@ def _traces(panels: list[Axes], session: Session) -> None:
         panels[-1].set_ylabel("Interval\n(ms)")
     for axes in panels:
         axes.set_xlim(0, time[-1])
-        axes.yaxis.set_label_coords(-9 / (WIDTH - 19), 0.5)
+        axes.yaxis.set_label_coords(-11 / (WIDTH - LEFT - RIGHT), 0.5)
         axes.tick_params(labelbottom=axes is panels[-1])
     panels[-1].set_xlabel("Time (min)" if long else "Time (s)")
 
