@@ -83,6 +83,8 @@ def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     words = sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side")
     assert "(n = 6)" in words and "over 2 pairs" in words and "the 3 test mice" in words
     assert "at least 0.25" in words
+    five = sides_figure.caption(table.assign(n_mice=5), "roi_gru", "Mean |SHAP|", "every ROI")
+    assert "at least 0.0625" in five  # as the sentences of other sections have it
 
 
 def test_shap_maps_are_compared_by_side(tmp_path, capsys):

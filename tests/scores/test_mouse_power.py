@@ -118,6 +118,8 @@ def test_the_sentence_of_the_report_is_what_the_table_has():
     words = mouse_power.in_words(inference)
     assert f"5 mice can show a difference of {pair[5]:.3f} with" in words
     assert f"20 mice one of {pair[20]:.3f} (" in words
+    wider = pd.concat([inference, inference.assign(ci_high=inference["ci_high"] + 0.1)])
+    assert " by pair (t test" in mouse_power.in_words(wider)
 
 
 def test_no_sentence_of_two_mice():

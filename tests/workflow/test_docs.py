@@ -244,3 +244,11 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path, monkeypatch):
             assert said.returncode == 0, said.stderr
         done += 1
     assert done >= 6
+
+
+def test_parts_of_the_report_are_called_as_in_it():
+    """What begins a paragraph of docs/results.md in italics, but for what no report holds."""
+    templates = (PACKAGE / "report/templates").glob("*.j2")
+    shown = {h for page in templates for h in re.findall(r"<h2>(.*?)</h2>", page.read_text())}
+    named = re.findall(r"^\*(.*?)\.?\*", (ROOT / "docs/results.md").read_text(), re.MULTILINE)
+    assert len(named) > 6 and set(named) - shown == {"yes", "How many mice?"}

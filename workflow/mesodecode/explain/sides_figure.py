@@ -55,7 +55,7 @@ def caption(table: pd.DataFrame, decoder: str, quantity: str, what: str) -> str:
     first, mice = table.iloc[0], table["n_mice"].max()
     over_mice = (
         f"; the table also has the exact sign-flip test over the {mice} test mice (p_mice, at "
-        f"least {2 / 2**mice:.2g})"
+        f"least {2 / 2**mice:.3g})"
     )
     return (
         f"{quantity} of {decoder}: {what} less its mirror image. Points: allocations (n = "

@@ -34,7 +34,7 @@ def importance(settings: Mapping[str, Any], target: str = "run") -> str:
 
 
 def _cutout(settings: Mapping[str, Any], target: str) -> str:
-    rest = {key: item for key, item in settings.items() if key != "decoder"}
+    rest = {key: item for key, item in settings.items() if key != "decoder" and item is not None}
     filled = ""
     if settings.get("fill") == "road":
         filled = (

@@ -138,7 +138,7 @@ def allocations(config: Mapping[str, Any], n: int) -> str:
     return (
         f"A decoder was trained on {counts['train']}, tuned on {counts['valid']} and tested on "
         f"{counts['test']} of {len(mice)} mice, in {counted(n, 'allocation')} of mice to these "
-        f"roles ({choice}), after Ajioka et al. [@ajioka2024]. No mouse has two roles in one "
+        f"roles ({choice}), after the published study [@ajioka2024]. No mouse has two roles in one "
         "allocation, and no model was fitted to a test mouse; what is normalised is normalised "
         f"within its own recording, in test mice too.{few}{cohorts(config)}"
     )
@@ -258,8 +258,8 @@ def scores(config: Mapping[str, Any]) -> str:
 def comparisons() -> str:
     """Return the published test."""
     return (
-        "As in Ajioka et al. [@ajioka2024], all pairs of decoders of a family are compared over "
-        "the allocations by two-sided Wilcoxon rank-sum tests [@wilcoxon1945] (normal "
+        "As in the published study [@ajioka2024], all pairs of decoders of a family are compared "
+        "over the allocations by two-sided Wilcoxon rank-sum tests [@wilcoxon1945] (normal "
         "approximation with corrections for ties and continuity), with p values corrected within "
         "the family by Holm's method [@holm1979]. These tests take allocations for independent, "
         "which they are not: they share mice."

@@ -149,7 +149,7 @@ def in_words(inference: pd.DataFrame, more: int = 20) -> str:
 
 def _range(values: Sequence[float]) -> str:
     words = list(dict.fromkeys(f"{value:.3f}" for value in (min(values), max(values))))
-    return " to ".join(words) + (", by pair," if len(words) > 1 else "")
+    return " to ".join(words) + (" by pair" if len(words) > 1 else "")
 
 
 def _pairs(

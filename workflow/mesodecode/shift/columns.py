@@ -40,7 +40,8 @@ OF_IMAGES = {  # what is judged -> in words, with the value (and predicted_error
     "speed": "{:.1f} octaves faster or slower in time",
 }
 _OF_FEATURES = {
-    "mahalanobis": "features {:.1f} times as far from the training mice as known mice, or as near",
+    "mahalanobis": "features {:.1f} times farther from, or nearer to, the training mice than those "
+    "of known mice",
     "neighbours": "nearest known frames {:.1f} times as far as for known mice",
     "two_sample": "told apart from the training mice with an AUC {:.2f} above that of known mice",
 }
@@ -48,8 +49,8 @@ _SURE = {"confidence": "the decoder is {:.2f} times as sure as in the validation
 _OF_OUTPUT = {
     "run": _SURE,
     "regression": {
-        "spread": "predictions {:.1f} times as far from the mean of known mice as those of the "
-        "validation mouse, or as near"
+        "spread": "predictions {:.1f} times farther from, or nearer to, the mean of known mice "
+        "than those of the validation mouse"
     },
     "states": _SURE,
 }
