@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 
-from make import STUDY
+from make import ROOT, STUDY
 from mesodecode.base.files import UserError
+from mesodecode.cli import main
 from mesodecode.cli.running import runtimes as verb
 from mesodecode.running import runtimes
-from mesodecode.study import study
+from mesodecode.study import config_file, study
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 KNOWN = [{"t1", "t2", "t3"}, {"s1", "s2"}, {"cnn", "gru"}]
@@ -100,8 +102,13 @@ def test_other_files_are_named(tmp_path):
 
 def test_verb_takes_the_names_from_the_config(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(STUDY))
-    allocation = next(iter(study.resolve(STUDY).allocations))
-    add(tmp_path / "b", f"fit_linear/linear/{allocation}", 1)
+    mice = study.resolve(STUDY)
+    training, *others = mice.trainings("linear")
+    add(tmp_path / "b", f"fit_linear/linear/{training}", 1)
+    for mouse in list(mice.mice)[-2:]:  # of these none is expected
+        add(tmp_path / "b", f"pass/linear/{training}.{mouse}", 1)
+    add(tmp_path / "b", f"pass/linear/{training}.z", 1)
+    add(tmp_path / "b", f"keep/linear/{next(iter(mice.allocations))}", 1)
     add(tmp_path / "b", "preprocess/a2", 1)
     add(tmp_path / "b", "preprocess/z1", 1)
     parser = argparse.ArgumentParser()
@@ -111,9 +118,30 @@ def test_verb_takes_the_names_from_the_config(tmp_path):
     verb.run(parser.parse_args(paths))
     rows = runtimes.read(tmp_path / "out.tsv")
     assert [(r["rule"], r["jobs"], r["missing"]) for r in rows] == [
-        ("fit_linear", 1, 4),
+        ("fit_linear", 1, len(others)),
+        ("keep", 1, len(mice.allocations) - 1),
+        ("pass", 2, 0),
         ("preprocess", 1, 5),
     ]
+
+
+def test_every_rule_that_is_measured_counts(tmp_path):
+    demo = config_file.read(ROOT / "demo.yaml")
+    (tmp_path / "config.json").write_text(json.dumps(demo))
+    mice = study.resolve(demo)
+    names = {"decoder": "cnn", "allocation": next(iter(mice.allocations)), "session": "m1_s1"}
+    names |= {"training": next(iter(mice.trainings("cnn"))), "mouse": "m4", "test": "m5"}
+    names |= {"importance": "cutout", "block": "1"}
+    rules = [p for p in (ROOT / "workflow/rules").glob("*.smk") if p.name != "encoding.smk"]
+    patterns = [x for p in rules for x in re.findall(r'"benchmarks/(\S+)\.tsv"', p.read_text())]
+    known = {x for x in patterns if not {"{variant}", "{split}"} & set(x.split("/"))}
+    for pattern in known:
+        add(tmp_path / "b", pattern.format(**names), 1)
+    flags = {"--config": "config.json", "--benchmarks": "b", "--out": "out.tsv"}
+    words = [word for flag, name in flags.items() for word in (flag, str(tmp_path / name))]
+    assert main(["runtimes", *words]) == 0
+    counted = {row["rule"] for row in runtimes.read(tmp_path / "out.tsv")}
+    assert counted == {pattern.split("/")[0] for pattern in known} and "train_cnn" in counted
 
 
 REPORT = """,JobID,JobName,RuleName,Elapsed_sec,CPU Efficiency (%),Memory Usage (%)

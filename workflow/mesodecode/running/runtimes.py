@@ -24,12 +24,15 @@ EFFICIENCY = ("cpu_used_percent", "memory_used_percent")
 CLIENT_MB = 20.0  # more than a client of `mesodecode warm` takes, less than a Python of one's own
 
 
-def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[str, Any]]:
+def collect(
+    folder: str | Path, known: Sequence[Collection[str]], others: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return a row a rule, with `COLUMNS`, of `folder/{rule}/[{name}/…]{last}.tsv`, sorted by rule.
 
     `known`: the names that a study has, in sets of what belongs together (allocations, sessions,
     decoders, …). A file counts if all parts of its path below the rule are known. Of a folder with
     a file for one member of a set, the others are expected: `missing` says how many are not there.
+    `others` are names that count too, of which a rule has some only: none is expected.
     wall_hours is the sum over jobs, from start to end each; cpu_hours and max_memory_mb (largest
     resident set of a job, of samples that are 30 s apart after its first quarter of a minute) are
     over the jobs that Snakemake could measure: `unmeasured` ended before it looked, or were done by
@@ -37,7 +40,7 @@ def collect(folder: str | Path, known: Sequence[Collection[str]]) -> list[dict[s
     had used is not. Raises UserError for a file that is no benchmark.
     """
     folder = Path(folder)
-    everything = {name for names in known for name in names}
+    everything = {name for names in (*known, others) for name in names}
     found: dict[str, dict[Path, list[dict[str, float]]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         rule, *names = path.relative_to(folder).with_suffix("").parts

@@ -12,7 +12,12 @@ executor writes its report when Snakemake ends, after report.html, so call this 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesodecode.study.study import Study
 
 HELP = "benchmark files → hours and memory by rule"
 
@@ -34,15 +39,25 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.study import config_file
     from mesodecode.study import study as studies
 
-    config = config_file.read(args.config)
+    config, others = config_file.read(args.config), set()
     if encoding.is_encoding(config):
         known = encoding.resolve(config).names
     else:
-        study = studies.resolve(config)
-        tables = (study.config["importance"], study.config["comparisons"])
-        known = [study.allocations, study.mouse_of, study.decoders, *tables]
-        known += [*study.ceilings.values(), study.variants]
-    rows = runtimes.collect(args.benchmarks, known)
+        known, others = _names(studies.resolve(config))
+    rows = runtimes.collect(args.benchmarks, known, others)
     if args.efficiency:
         rows = runtimes.with_efficiency(rows, args.efficiency)
     runtimes.write(rows, args.out)
+
+
+def _names(study: Study) -> tuple[list[Collection[str]], set[str]]:
+    """Return `known` and `others` of `runtimes.collect`: what benchmark files are called by."""
+    config, tests = study.config, study.allocations.values()
+    trainings = {tuple(study.trainings(name)) for name in study.decoders}
+    known = [study.allocations, study.mouse_of, config["shift"]["decoders"], study.decoders]
+    known += [config["importance"], config["comparisons"], *trainings]
+    known += [*study.ceilings.values(), study.variants]
+    others = {f"{one}.{mouse}" for names in trainings for one in names for mouse in study.mice}
+    others |= {*study.mice, *(f"test-{allocation.joined('test')}" for allocation in tests)}
+    blocks = max((item.get("blocks", 0) for item in config["importance"].values()), default=0)
+    return known, others | {f"block{number + 1}" for number in range(blocks)}
