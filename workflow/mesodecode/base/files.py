@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,11 @@ class Stopped(Exception):
 def first_line(error: Exception) -> str:
     """Return the first line of what an error says, or its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def say(words: object) -> None:
+    """Say on standard error what was assumed, or what goes on."""
+    print(words, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from tqdm import tqdm
+
+from mesodecode.base.files import say
 
 LOG_EVERY = 60.0  # seconds
 
@@ -37,9 +38,7 @@ class Progress:
             rate = self._done / (now - self._start)
             left = (self._total - self._done) / rate / 60
             figures = "".join(f", {key} {value:.4g}" for key, value in shown.items())
-            print(
+            say(
                 f"{self._what}: {self._done}/{self._total} {self._unit}, {rate:.0f}/s{figures}, "
-                f"{left:.0f} min left",
-                file=sys.stderr,
-                flush=True,
+                f"{left:.0f} min left"
             )

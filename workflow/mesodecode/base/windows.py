@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from mesodecode.base.files import say
 
 IMAGE_REACH = 1  # the image of frame t is the frames t-1, t, t+1 as three channels
 
@@ -74,7 +75,7 @@ def tell_short(frames: Mapping[str, int]) -> None:
 
 @functools.cache
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(line)
 
 
 def centres(

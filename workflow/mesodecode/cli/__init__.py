@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from mesodecode import __version__
-from mesodecode.base.files import NO_SPACE, Stopped, UserError
+from mesodecode.base.files import NO_SPACE, Stopped, UserError, say
 from mesodecode.running.locks import Lock
 
 # Rooms of the package from the ground up, and what the verbs of each are for.
@@ -233,21 +233,21 @@ def main(argv: list[str] | None = None) -> int:
         with _alone(args):
             args.run(args)
     except UserError as error:
-        print(f"mesodecode {args.verb}: error: {error}", file=sys.stderr)
+        say(f"mesodecode {args.verb}: error: {error}")
         return 1
     except (OSError, MemoryError, RuntimeError) as error:
         words = _of_machine(error, args)
         if words is None:
             raise
-        print(f"mesodecode {args.verb}: error: {words}", file=sys.stderr, flush=True)
+        say(f"mesodecode {args.verb}: error: {words}")
         if getattr(error, "errno", None) in NO_SPACE and "h5py" in sys.modules:
             os._exit(1)  # HDF5 crashes as it frees a file that it could not write
         return 1
     except Stopped as stopped:
-        print(f"mesodecode {args.verb}: {stopped}", file=sys.stderr)
+        say(f"mesodecode {args.verb}: {stopped}")
         return 143  # as if the signal had ended it, so that a scheduler sees an unfinished job
     except KeyboardInterrupt as error:
         words = str(error) or "interrupted, nothing written"
-        print(f"mesodecode {args.verb}: {words}", file=sys.stderr)
+        say(f"mesodecode {args.verb}: {words}")
         return 130
     return 0

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from typing import Any
 
 import torch
 
-from mesodecode.base.files import Stopped, UserError, atomic_path, check_stored
+from mesodecode.base.files import Stopped, UserError, atomic_path, check_stored, say
 
 
 def digest_of(identity: dict[str, Any]) -> str:
@@ -82,7 +81,7 @@ class Checkpoint:
             return {key: content[key] for key in ("digest", "identity", "state")}
         except Exception as error:  # a truncated file fails in many ways
             path.replace(path.with_name(path.name + ".broken"))
-            print(f"{path}: unreadable checkpoint set aside ({error})", file=sys.stderr)
+            say(f"{path}: unreadable checkpoint set aside ({error})")
             return None
 
     def _difference(self, identity: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.decoders.objectives import check_states, loss_of, score_of
 from mesodecode.decoders.passed import Passed, joined
 from mesodecode.decoders.train import Epoch, write_history
@@ -68,7 +67,7 @@ def chosen_epochs(trained: TrainedEpochs, groups: Iterable[Sequence[Passed]]) ->
         except UserError as error:
             refused = error
             mice = "+".join(one.mouse for one in valid)
-            print(f"no epoch for validation on {mice}: {error}", file=sys.stderr, flush=True)
+            say(f"no epoch for validation on {mice}: {error}")
     if refused and not found:
         raise refused
     return sorted(found)

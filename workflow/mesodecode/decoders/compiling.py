@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from mesodecode.base.files import first_line
+from mesodecode.base.files import first_line, say
 from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.steps import Steps
 
@@ -38,7 +38,7 @@ def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> N
     if seconds < COST:
         return
     ((commonest, _),) = Counter(counts).most_common(1)
-    print(f"compiling for batches of {commonest} images", file=sys.stderr, flush=True)
+    say(f"compiling for batches of {commonest} images")
     for cnn in cnns:
         cnn.compiled = commonest, torch.compile(cnn.net.forward_features, dynamic=False)
     try:
@@ -46,7 +46,7 @@ def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> N
             at = batches[counts.index(commonest)]
             steps.gradients(at, *next(iter(steps.source.feed([at]))))
     except Exception as error:  # no compiler on this machine, and much else
-        print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
+        say(f"not compiled, slower ({first_line(error)})")
         for cnn in cnns:
             cnn.compiled = None
 
@@ -58,7 +58,7 @@ def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
     those that are not compiled. Where compiling fails, a line says so and the network stays as it
     is.
     """
-    print(f"compiling {' x '.join(map(str, size))} px", file=sys.stderr, flush=True)
+    say(f"compiling {' x '.join(map(str, size))} px")
     start, by = time.monotonic(), "OpenVINO"
     try:
         with torch.inference_mode():  # the image too: of another, it would be compiled again
@@ -70,10 +70,10 @@ def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
             for _ in range(WARM):
                 made(image)
     except Exception as error:  # no compiler on this machine, and much else
-        print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
+        say(f"not compiled, slower ({first_line(error)})")
         return
     cnn.features = made
-    print(f"compiled by {by} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    say(f"compiled by {by} in {time.monotonic() - start:.0f} s")
 
 
 def _by_torch(cnn: CNNDecoder, image: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:

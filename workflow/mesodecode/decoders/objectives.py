@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.base.metrics import SCORES
 from mesodecode.study.targets import RUN, Target, same_target
 
@@ -86,7 +85,7 @@ def trained_on(sessions: Sequence[Any]) -> Target:
         missing = [s for code, s in enumerate(target.states) if not (labels == code).any()]
         if missing:
             words = f"no training frame is {', '.join(missing)}, which is hardly ever predicted"
-            print(words, file=sys.stderr, flush=True)
+            say(words)
         return target
     sd = float(labels.std(dtype=np.float64))
     if sd == 0:

@@ -7,7 +7,6 @@ differs from that by the order in which sums are added up. On a GPU the step is 
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -19,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode.base.files import UserError, first_line
+from mesodecode.base.files import UserError, first_line, say
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import computing, peak_memory
@@ -89,7 +88,7 @@ def fit_stack(
     run = _Run(Stack(models), source, plan, generators, label_smoothing, device)
     done = checkpoint.finished() if checkpoint else None
     if done:
-        print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
+        say(f"trained before: taken from {checkpoint.result}")
         run.load(done)
     else:
         signals = checkpoint.signals() if checkpoint else nullcontext()
@@ -239,7 +238,7 @@ class _Run:
         """Take all steps that are not yet taken."""
         if checkpoint and (state := checkpoint.load()):
             self.load(state)
-            print(f"going on at epoch {self.epoch}, batch {self.batches}", file=sys.stderr)
+            say(f"going on at epoch {self.epoch}, batch {self.batches}")
         take = self.captured() if self.device.type == "cuda" else self.step
         while self.epoch <= epochs:
             self.order_states = [one.get_state() for one in self.plan.orders]
@@ -296,7 +295,7 @@ class _Run:
                 self.stack.cell = plain.compiled()
                 self.step()
             except Exception as error:  # no compiler on this machine, and much else
-                print(f"not compiled, slower ({first_line(error)})", file=sys.stderr, flush=True)
+                say(f"not compiled, slower ({first_line(error)})")
                 self.stack.cell = plain
             for _ in range(3):
                 self.step()
@@ -340,11 +339,9 @@ class _Run:
             )
             lines.append(line)
         mean = np.mean([line.train_loss for line in lines])
-        print(
+        say(
             f"epoch {self.epoch}/{epochs}: {len(lines)} models side by side, mean train loss "
-            f"{mean:.4f}, {inputs_per_s:.0f} inputs/s",
-            file=sys.stderr,
-            flush=True,
+            f"{mean:.4f}, {inputs_per_s:.0f} inputs/s"
         )
         self.history.append(lines)
         kept = self.weights.detach() if self.average is None else self.average

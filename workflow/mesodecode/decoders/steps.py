@@ -8,7 +8,6 @@ steps before that are taken as they are, so that nothing of a warm-up has to be 
 from __future__ import annotations
 
 import math
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mesodecode.base.files import first_line
+from mesodecode.base.files import first_line, say
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import copied
 from mesodecode.decoders.objectives import loss_of
@@ -196,7 +195,7 @@ class Steps:
             self._graphs[shapes] = static, record(lambda: self.step(*static))
         except RuntimeError as error:  # no memory for it, or an operation that no graph takes
             words = f"steps are not captured, slower ({first_line(error)})"
-            print(words, file=sys.stderr, flush=True)
+            say(words)
             self.captured = False
             self._graphs.clear()
             self.optimizer.zero_grad(set_to_none=True)

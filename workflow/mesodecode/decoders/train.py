@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, say
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.compiling import compile_for
@@ -116,7 +115,7 @@ def fit(
     Stopped after a signal, with the checkpoint written.
     """
     if checkpoint and (result := checkpoint.finished()):
-        print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
+        say(f"trained before: taken from {checkpoint.result}")
         history = [Epoch(**line) for line in result["history"]]
         return Fit(result["state"], history, result["states"])
     device = torch.device(device)
@@ -145,7 +144,7 @@ def fit(
                 run.keep(n_inputs)
             else:
                 run.validate(valid, in_runs(valid.centres, run_length, frame_step), n_inputs)
-            print(describe(run.history[-1], epochs, target), file=sys.stderr, flush=True)
+            say(describe(run.history[-1], epochs, target))
             if not math.isfinite(run.history[-1].train_loss):
                 break
             run.next_epoch()
@@ -171,7 +170,7 @@ def _optimised(
         words = (
             "this GPU has no bfloat16: float16, of a scaled loss; steps are not captured, slower"
         )
-        print(words, file=sys.stderr, flush=True)
+        say(words)
     if n_steps is None:
         rate = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     else:
@@ -257,7 +256,7 @@ class _Run:
         torch.set_rng_state(state["rng"])
         if state["cuda_rng"]:
             torch.cuda.set_rng_state_all(state["cuda_rng"])
-        print(f"going on at epoch {self.epoch}, batch {self.batches}", file=sys.stderr, flush=True)
+        say(f"going on at epoch {self.epoch}, batch {self.batches}")
 
     def save(self) -> None:
         """Write the checkpoint; raises Stopped if a signal asked for an end."""

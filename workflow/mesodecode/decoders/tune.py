@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import pandas as pd
 import torch
 from optuna.trial import TrialState
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.decoders import one_step, train
 from mesodecode.decoders.objectives import SCORES
 from mesodecode.decoders.predictions import SessionPredictions
@@ -83,7 +82,7 @@ def search(
         study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]), constant_liar=False)
         study.optimize(objective, n_trials=1, catch=(UserError,))
         said = f"trial {len(done) + 1}/{line['trials']}: {_said(ended(study)[-1], kind)}"
-        print(said, file=sys.stderr, flush=True)
+        say(said)
     if not any(trial.state == TrialState.COMPLETE for trial in study.trials):
         raise UserError(f"{storage}: none of {line['trials']} settings could be scored; see above")
     return study
@@ -96,10 +95,7 @@ def _kept(storage: str | Path, name: str) -> optuna.Study:
     trials = optuna.storages.JournalStorage(backend)
     kept = optuna.get_all_study_names(trials)
     if kept and name not in kept:
-        print(
-            f"{storage}: its trials are of other settings, data or code, and are not counted",
-            file=sys.stderr,
-        )
+        say(f"{storage}: its trials are of other settings, data or code, and are not counted")
     return optuna.create_study(
         study_name=name,
         storage=trials,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base import records
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.encoding.explainable import explainable
 from mesodecode.encoding.readers import Session
 from mesodecode.study.allocation import join_ids
@@ -70,7 +69,7 @@ def make_responses(
     known = np.isfinite(response).all(0)
     for what, n in (("presentations", (~keep).sum()), ("neurons", (~known).sum())):
         if n:
-            print(f"{session}: {n} {what} left out (no samples)", file=sys.stderr)
+            say(f"{session}: {n} {what} left out (no samples)")
     if not known.any():
         raise UserError(f"session {session}: no neuron has samples in every window")
     image = source.image[keep]

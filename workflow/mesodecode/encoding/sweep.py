@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mesodecode.base.files import say
 from mesodecode.encoding.columns import SWEEP
 from mesodecode.encoding.folds import Split
 from mesodecode.encoding.presentations import Presentations, averaged
@@ -60,7 +60,7 @@ def train_all(
         rows.append(line | done[key])
         shown = f"valid R2 {done[key]['valid_r2']:.3f}"
         words = "diverged" if done[key]["diverged"] else shown
-        print(f"{number}/{len(lines)} {key}: {words}", file=sys.stderr, flush=True)
+        say(f"{number}/{len(lines)} {key}: {words}")
     return pd.DataFrame(rows, columns=list(SWEEP))
 
 

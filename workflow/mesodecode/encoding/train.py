@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import mse_loss
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.decoders import train as engine
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import peak_memory
@@ -150,7 +149,7 @@ def fit(
     Raises Diverged if the loss is not finite; Stopped after a signal, with the checkpoint written.
     """
     if checkpoint and (result := checkpoint.finished()):
-        print(f"trained before: taken from {checkpoint.result}", file=sys.stderr, flush=True)
+        say(f"trained before: taken from {checkpoint.result}")
         return Fit(result["state"], pd.DataFrame(result["history"]))
     torch.manual_seed(seed)
     model = network.to(device)
@@ -191,11 +190,9 @@ def fit(
 
 
 def _say(line: engine.Epoch, epochs: int, train_r2: float, valid_r2: float) -> None:
-    print(
+    say(
         f"epoch {line.epoch}/{epochs}: train loss {line.train_loss:.4f}, valid loss "
-        f"{line.valid_loss:.4f}, train R2 {train_r2:.3f}, valid R2 {valid_r2:.3f}",
-        file=sys.stderr,
-        flush=True,
+        f"{line.valid_loss:.4f}, train R2 {train_r2:.3f}, valid R2 {valid_r2:.3f}"
     )
 
 

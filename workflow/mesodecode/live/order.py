@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.live.frame_sources import Frame
 
 # So many frames in a row of before are another count. Where they lie so far back, new ones between
@@ -75,4 +73,4 @@ class Order:
         )
 
     def _tell(self, words: str) -> None:
-        print(f"{self._source}: {words}", file=sys.stderr, flush=True)
+        say(f"{self._source}: {words}")

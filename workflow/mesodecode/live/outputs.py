@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mesodecode.base.files import NO_SPACE, UserError
+from mesodecode.base.files import NO_SPACE, UserError, say
 from mesodecode.study import schema, targets
 from mesodecode.study.targets import Target
 
@@ -209,7 +208,7 @@ class Osc:
             self._client.send(message.build())
         except OSError as error:
             if not self._failed:
-                print(f"--osc: not sent ({error})", file=sys.stderr, flush=True)
+                say(f"--osc: not sent ({error})")
             self._failed = True
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +13,7 @@ import h5py
 import numpy as np
 import torch
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.decoders.applied import ImageDecoder, Loaded, SignalDecoder
 from mesodecode.decoders.compiling import compile_for_one
 from mesodecode.decoders.device import resolve_device
@@ -135,10 +134,9 @@ def _known_of(loaded: Loaded, known: Sequence[Recording]) -> Known | None:
     """Return what the decoder's mice look like; say what is not watched without them."""
     if known:
         return known_of(loaded, known)
-    print(
+    say(
         "no --known: distance and noise are not watched, and brightness only against the session "
-        "so far",
-        file=sys.stderr,
+        "so far"
     )
     return None
 
@@ -157,7 +155,7 @@ def _compile(
         return
     shape = told_frames(found[0].settings)[0] if alike is None else alike.shape[1:]
     if size is None and shape is None:
-        print("not compiled, slower: no --known or --image-size", file=sys.stderr)
+        say("not compiled, slower: no --known or --image-size")
         return
     for cnn in cnns:
         compile_for_one(cnn, shape if size is None else (size, size))
@@ -198,7 +196,7 @@ def _frame_rate(
     trained = [(rate, "--weights") for rate in trained if rate is not None]
     if trained and not rates:
         words = f"frames are taken to come at {trained[0][0]:g}/s, as those that --weights was"
-        print(f"{words} trained on; --frame-rate says another", file=sys.stderr)
+        say(f"{words} trained on; --frame-rate says another")
     rates += trained
     if not rates:
         raise UserError("--frame-rate: give it (frames/s of one channel), or --known recordings")

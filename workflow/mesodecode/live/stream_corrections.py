@@ -7,7 +7,6 @@ ratio of two wavelengths, means over ROIs, size.
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.live.frame_sources import Frame
 from mesodecode.live.order import Order
 from mesodecode.recordings.corrections.chain import KEEP_TYPE
@@ -156,7 +155,7 @@ class Corrections:
             )
 
     def _tell(self, words: str) -> None:
-        print(f"{self._source}: {words}", file=sys.stderr, flush=True)
+        say(f"{self._source}: {words}")
 
     def _check(self, frame: Frame) -> None:
         if self._first is None:

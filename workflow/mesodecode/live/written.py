@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 from typing import Any
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.live.outputs import Output
 
 HELD = 16_384  # rows that wait for the disk: nine minutes of 30 frames/s, some 10 MB
@@ -34,7 +33,7 @@ class Written:
         self._raise()
         if self._queue.full() and not self._waited:
             words = f"{HELD} rows wait for the disk, and now frames wait with them"
-            print(f"{self._name}: {words}", file=sys.stderr, flush=True)
+            say(f"{self._name}: {words}")
             self._waited = True
         self._given += 1
         self._queue.put(row)

@@ -11,13 +11,12 @@ import contextlib
 import json
 import math
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 
 HEADER = 4096  # bytes of a header, at most
 WAITING = 64  # messages that wait in the socket; of more, the oldest are not sent
@@ -79,7 +78,7 @@ def messages(
                 found = frame_of(parts)
             except ValueError as error:
                 if not said:
-                    print(f"{address}: a message left out: {error}", file=sys.stderr, flush=True)
+                    say(f"{address}: a message left out: {error}")
                 said = True
                 continue
             if found is None:

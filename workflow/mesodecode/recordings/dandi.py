@@ -6,12 +6,11 @@ import fnmatch
 import hashlib
 import math
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 
 API = "https://api.dandiarchive.org/api"
 SOURCE = r"(?:dandi|DANDI):(\d{6})(?:@(draft|\d+\.\d+\.\d+))?(?:/(.*))?"
@@ -62,10 +61,9 @@ def _newest(source: str, number: str, site: str, get: Get) -> str:
         raise UserError(f"{source}: this dandiset is embargoed, its files are not public yet")
     newest = (about.get("most_recent_published_version") or {}).get("version")
     changes = "" if newest else ", which may change"
-    print(
+    say(
         f"{source}: version {newest or 'draft'}{changes}; dandi:{number}@{newest or 'VERSION'} "
-        "keeps to one",
-        file=sys.stderr,
+        "keeps to one"
     )
     return newest or "draft"
 

@@ -11,13 +11,12 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.base.progress import Progress
 from mesodecode.recordings import dandi
 
@@ -100,7 +99,7 @@ def fetch(files: Sequence[RemoteFile], folder: Path, *, tries: int = 6, wait: fl
                 "the record; run it again"
             )
         os.replace(part, folder / file.name)
-        print(f"{folder / file.name}: {file.size / MB:.1f} MB, {file.checksum}", file=sys.stderr)
+        say(f"{folder / file.name}: {file.size / MB:.1f} MB, {file.checksum}")
 
 
 def fetch_parts(files: Sequence[RemoteFile], folder: Path, without: Sequence[str]) -> None:
@@ -116,10 +115,9 @@ def fetch_parts(files: Sequence[RemoteFile], folder: Path, without: Sequence[str
         out = folder / file.name
         fetched = remote_hdf5.copy(file.url, file.size, file.checksum, out, without)
         if fetched is not None:
-            print(
+            say(
                 f"{out}: {fetched / MB:.1f} of {file.size / MB:.1f} MB, without "
-                f"{', '.join(without)}; parts cannot be checked by the record's checksum",
-                file=sys.stderr,
+                f"{', '.join(without)}; parts cannot be checked by the record's checksum"
             )
 
 

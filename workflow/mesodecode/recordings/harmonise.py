@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, say
 from mesodecode.recordings import chunks
 from mesodecode.recordings.preprocess import round_to, write_frames
 from mesodecode.recordings.recording import Recording, read_recording
@@ -185,10 +184,7 @@ def _write_rois(
                 "mend areas, or name them alike in by_cohort: area_names"
             )
         if missing:
-            print(
-                f"{recording.path}: area {', '.join(missing)} is not in it: missing in all frames",
-                file=sys.stderr,
-            )
+            say(f"{recording.path}: area {', '.join(missing)} is not in it: missing in all frames")
         empty = np.full(len(signals), np.nan, np.float32)
         signals = np.stack([empty if c is None else signals[:, c] for c in columns], axis=1)
         own = areas
@@ -258,10 +254,9 @@ def common_areas(paths: Iterable[str | Path], names: Mapping[str, Mapping[str, s
             alike[_plain(area)].append(f"'{area}'")
         several = "; ".join(" and ".join(one) for one in alike.values() if len(one) > 1)
         more = f"; {several} look like one area: name them alike in by_cohort: area_names"
-        print(
+        say(
             f"areas of all recordings: {len(common or [])}; left out, since not in all: "
-            f"{_shown(others)}{more if several else ''}",
-            file=sys.stderr,
+            f"{_shown(others)}{more if several else ''}"
         )
     return common or []
 

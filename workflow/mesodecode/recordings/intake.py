@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.axes import Axes, ask, other
 from mesodecode.recordings.corrections.chain import Chain, corrected
 from mesodecode.recordings.corrections.movies import signal_frames
@@ -21,7 +21,7 @@ from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.readers import Movie
 from mesodecode.recordings.readers.behavior import read_behavior, seen
 from mesodecode.recordings.readers.checks import CheckedMovie
-from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times, say
+from mesodecode.recordings.readers.clocks import Frames, check_times, increasing, read_times
 from mesodecode.recordings.readers.filled import FilledMovie, say_outside
 from mesodecode.recordings.readers.image_files import IMAGES
 from mesodecode.recordings.readers.light_sources import Lights, lights_of

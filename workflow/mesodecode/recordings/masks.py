@@ -7,7 +7,6 @@ y down, the centre of the first pixel at (0, 0).
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
@@ -175,10 +174,9 @@ def _of_labels(
     numbers = np.unique(labels[labels != 0]).tolist()
     if len(numbers) == 1:
         share = (labels != 0).mean()
-        print(
+        say(
             f"{path}: {numbers[0]} is its only label: one ROI, {share:.0%} of the image; areas are "
-            "numbered 1, 2, 3 …, filled, not outlined",
-            file=sys.stderr,
+            "numbered 1, 2, 3 …, filled, not outlined"
         )
     sides = _sides(numbers, labels, path)
     for number in sorted(numbers, key=lambda n: (n < 0, abs(n))):

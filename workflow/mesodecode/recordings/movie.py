@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import GB, UserError
+from mesodecode.base.files import GB, UserError, say
 from mesodecode.recordings.axes import Axes
 
 LARGEST = 1 << 30  # bytes of a frame: 16384 x 16384 px of 32 bits
@@ -296,10 +295,9 @@ class InterleavedMovie(Movie):
                 "set wavelengths: in_turn"
             )
         if max(counts) > least:
-            print(
+            say(
                 f"{first.path}: wavelengths of {' and '.join(map(str, counts))} frames; the last "
-                "frame without a partner is left out",
-                file=sys.stderr,
+                "frame without a partner is left out"
             )
         self.shape = (least * len(movies), *first.shape[1:])
         times = [movie.time for movie in movies]

@@ -10,14 +10,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, say
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.chunks import Writer, ahead, each, threads
 from mesodecode.recordings.corrections.chain import Chain
 from mesodecode.recordings.intake import Intake, opened
 from mesodecode.recordings.masks import read_brain
 from mesodecode.recordings.qc_measures import Measured
-from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.resizing import resize
 from mesodecode.recordings.session_sources import Sources
 from mesodecode.recordings.turned_masks import better_turned

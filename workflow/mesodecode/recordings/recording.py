@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import math
 import statistics
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base import files
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
@@ -292,11 +291,9 @@ def check_frames(
                 "image_size in the config"
             )
         if rate and abs(one.frame_rate / rate - 1) > SAME_RATE:
-            print(
+            say(
                 f"{one.path}: {one.frame_rate:g} frames/s, but {path} was trained at {rate:g}; its "
-                "windows are counted in frames, and last another time here",
-                file=sys.stderr,
-                flush=True,
+                "windows are counted in frames, and last another time here"
             )
 
 

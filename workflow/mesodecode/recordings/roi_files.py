@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import by_name, hdf5, npy
 from mesodecode.recordings.readers.arrays import Unreadable
-from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.mat import holding
 from mesodecode.recordings.readers.table import read_table
 from mesodecode.recordings.readers.traces import DATE, listed

@@ -5,13 +5,12 @@ from __future__ import annotations
 import glob
 import math
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesodecode.base.files import UserError, matching
+from mesodecode.base.files import UserError, matching, say
 from mesodecode.running.preflight import FAIL, OK, WARN, Check
 from mesodecode.study import correction_table
 from mesodecode.study.cohort_table import all_tables
@@ -131,7 +130,7 @@ def check_apart(study: Study) -> None:
                     f"{paths[0]}: is the movie of {words}: one recording under two names; list one "
                     "of them under exclude"
                 )
-            print(f"{paths[0]}: {kind} of {words}; do its times tell them apart?", file=sys.stderr)
+            say(f"{paths[0]}: {kind} of {words}; do its times tell them apart?")
 
 
 def _identity(path: Path) -> str:

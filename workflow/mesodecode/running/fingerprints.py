@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, atomic_path, in_order, is_zarr, matching, sha256
+from mesodecode.base.files import UserError, atomic_path, in_order, is_zarr, matching, say, sha256
 
 Source = str | Path | Sequence[str | Path]  # a path of the config: a file, folder, pattern or list
 READ = ((".tif", ".tiff"), (".npy",))  # what folders are read by, the first of which is there
@@ -192,7 +191,7 @@ def compare(record: str | Path, sources: Mapping[str, Source | None]) -> Compari
 
 def _digest(source: Source, name: str, size: int) -> str:
     if size > LARGE:
-        print(f"{name}: has other dates; comparing its content with its SHA-256", file=sys.stderr)
+        say(f"{name}: has other dates; comparing its content with its SHA-256")
     return fingerprint(source)[1]
 
 

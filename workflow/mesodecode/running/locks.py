@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 
 BEAT = 30.0  # seconds between the signs of life of a holder
 SILENCE = 180.0  # seconds without one until a holder on another machine is given up
@@ -68,7 +68,7 @@ class Lock:
                 raise UserError(f"{self.path}: {_name(holder)} is at work here; let it end first")
             if not said:
                 doing = "finishes" if wait else f"gives a sign of life (up to {SILENCE:.0f} s)"
-                print(f"waiting until {_name(holder)} {doing}", file=sys.stderr, flush=True)
+                say(f"waiting until {_name(holder)} {doing}")
                 said = True
             time.sleep(poll)
         self._released.clear()
@@ -123,7 +123,7 @@ class Lock:
             holder, _ = self._read()
             if holder and holder.get("token") != self._me["token"] and not self._released.is_set():
                 # It was silent for so long that another took over, which now writes these files.
-                print(f"{self.path}: taken over by {_name(holder)}; ending", file=sys.stderr)
+                say(f"{self.path}: taken over by {_name(holder)}; ending")
                 sys.stderr.flush()
                 os._exit(1)
             try:

@@ -6,12 +6,11 @@ import getpass
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 
 PATIENCE = 300.0  # seconds for cancelled jobs to end; SLURM's KillWait is 30 by default
 
@@ -41,7 +40,7 @@ def cancel(name: str) -> list[str]:
     if not found:
         return []
     words = f"SLURM jobs {' '.join(found)} of an earlier run"
-    print(f"cancelling {words}; trainings go on from their checkpoints", file=sys.stderr)
+    say(f"cancelling {words}; trainings go on from their checkpoints")
     _ask("scancel", *found)
     end = time.monotonic() + PATIENCE
     while left:

@@ -15,7 +15,6 @@ tenth of the variance of the differences, 10 to 50 mice have a power of .69 to .
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -23,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.scores import mouse_tests
 from mesodecode.scores.mouse_tests import LEVEL
 from mesodecode.scores.published_tests import keep
@@ -90,7 +89,7 @@ def smallest_differences(
     if empty == len(table):
         raise UserError("no row has an AUC; check what wrote the table")
     if empty:
-        print(f"{empty} rows have no AUC; left out", file=sys.stderr)
+        say(f"{empty} rows have no AUC; left out")
     for a, b, values, of in _pairs(table.dropna(subset="auc"), by, only, mouse):
         if len(set(of)) < FEWEST:
             raise UserError(

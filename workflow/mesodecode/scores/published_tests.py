@@ -6,7 +6,6 @@ Allocations that share mice are not independent, so these p values are descripti
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 
 COLUMNS = [
     *("family", "test", "a", "b", "n_a", "n_b"),
@@ -129,7 +128,7 @@ def compare(
     if not made:
         raise UserError(f"{'; '.join(few)}; a comparison needs two groups or more")
     for words in few:
-        print(f"{words}; left out, as a comparison needs two groups", file=sys.stderr)
+        say(f"{words}; left out, as a comparison needs two groups")
     return pd.concat(made, ignore_index=True)
 
 
@@ -155,10 +154,9 @@ def check_rows(table: pd.DataFrame, by: str, within: str | None = None) -> None:
     if not twice.any():
         copies = table.loc[_all_twice(rows[[*groups, "auc"]], groups), by].unique()
         if len(copies):
-            print(
+            say(
                 f"each AUC of {by} {', '.join(map(str, copies))} is there twice or more: if other "
-                "columns tell copies apart, choose rows with --where",
-                file=sys.stderr,
+                "columns tell copies apart, choose rows with --where"
             )
         return
     same = plain[twice].eq(plain[twice].iloc[0]).all(axis=1)
@@ -219,10 +217,9 @@ def _check_spelling(names: pd.Series, plain: pd.Series) -> None:
         )
     cases = pd.Series(spelt.index).groupby(spelt.index.str.casefold()).unique()
     for ways in cases[cases.map(len) > 1]:
-        print(
+        say(
             f"column {names.name}: {', '.join(ways)} differ in case only; taken for "
-            f"{len(ways)} names",
-            file=sys.stderr,
+            f"{len(ways)} names"
         )
 
 

@@ -10,9 +10,9 @@ give is named there, with why. `mesodecode decode-controls` decodes from them.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "recordings of a mouse → signals that are none of neurons"
@@ -59,5 +59,5 @@ def run(args: argparse.Namespace) -> None:
     ]
     for one in made:
         for name, why in one.missing.items():
-            print(f"{one.session}: no control '{name}': {why}", file=sys.stderr)
+            say(f"{one.session}: no control '{name}': {why}")
     signals.write(args.out, made)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _alone
 
@@ -171,7 +171,7 @@ def finish_starts(
             rows = old.rows(start)
             states += [old.states[row] for row in rows]
             lines += [old.history[row] for row in rows]
-            print(f"trained before from epoch {start}", file=sys.stderr, flush=True)
+            say(f"trained before from epoch {start}")
         else:
             fitted = fit(start)
             states += fitted.states

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "recordings → predictions of a session, after training on other sessions"
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
         made = predict(roles[2])[split.test[0].session]
         fault = "" if len(made.frame) else "its test session is shorter than a window"
     if fault:
-        print(f"{split.id}: has no {target.kind.axis}, as {fault}", file=sys.stderr)
+        say(f"{split.id}: has no {target.kind.axis}, as {fault}")
     HeldOut(args.decoder, split, made, target).write(args.out)
 
 

@@ -9,9 +9,9 @@ Example: mesodecode fit-encoding --responses s1.h5 --folds 10 --model ridge --ou
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
 
@@ -38,4 +38,4 @@ def run(args: argparse.Namespace) -> None:
         predicted = fit_predict(data, split, settings)
         made = _data.predictions(args.name, fold, data, split, predicted, oracle)
         made.write(args.out / f"{fold}.h5")
-        print(f"{args.name}: {fold}", file=sys.stderr, flush=True)
+        say(f"{args.name}: {fold}")

@@ -12,9 +12,9 @@ Example: mesodecode responses --file data/s1.h5 --session s1 --samples 7 --out s
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "traces and presentations → one response a presentation"
@@ -44,8 +44,7 @@ def run(args: argparse.Namespace) -> None:
     responses.write_responses(made, args.out)
     if args.record is not None:
         watched.write(args.record, args.revision)
-    print(
+    say(
         f"{args.session}: {made.response.shape[1]} neurons, {len(made.image)} presentations of "
-        f"{len(set(made.image.tolist()))} images",
-        file=sys.stderr,
+        f"{len(set(made.image.tolist()))} images"
     )

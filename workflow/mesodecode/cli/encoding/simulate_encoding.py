@@ -9,9 +9,9 @@ Example: mesodecode simulate-encoding --session s1 --out data
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "make a simulated session of neurons that see images"
@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> None:
     made = simulate.simulate_population(**settings, number=args.number)
     simulate.write_population(made, args.out / f"{args.session}.h5")
     n, shown = len(made.responsive), len(made.image)
-    print(
+    say(
         f"{args.session}: {n} neurons, {made.responsive.sum()} responsive, {shown} presentations "
-        f"of {len(made.images)} images, in {args.out}",
-        file=sys.stderr,
+        f"of {len(made.images)} images, in {args.out}"
     )

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "decode frames as they come from a camera, a file, a socket"
@@ -74,7 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run this verb."""
     import signal
-    import sys
     from contextlib import ExitStack
 
     from mesodecode.base.files import Stopped
@@ -91,4 +91,4 @@ def run(args: argparse.Namespace) -> None:
         before = signal.signal(signal.SIGTERM, stop)
         stack.callback(signal.signal, signal.SIGTERM, before)
         rig.run(stack.enter_context(Feed(opened, args.timeout)))
-    print(f"{opened.name}: {rig.words()}", file=sys.stderr)
+    say(f"{opened.name}: {rig.words()}")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "landmarks and an atlas → its areas in each session"
@@ -52,7 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    import sys
 
     from mesodecode.base import plots
     from mesodecode.base.files import UserError
@@ -71,10 +71,7 @@ def run(args: argparse.Namespace) -> None:
     images = [image for _, image in sessions]
     lost = alignment.write_areas(args.atlas, found, [image.shape for image in images], args.out)
     if lost:
-        print(
-            f"left out, since not every session shows them: areas {', '.join(lost)}",
-            file=sys.stderr,
-        )
+        say(f"left out, since not every session shows them: areas {', '.join(lost)}")
     write_table(alignment.table(found, args.transform), args.out / "alignment.tsv")
     suffix = ".json" if args.atlas.suffix.lower() == ".json" else ".tif"
     areas = [args.out / f"{a.session}{suffix}" for a in found]

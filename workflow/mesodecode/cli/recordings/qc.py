@@ -11,9 +11,9 @@ Example: mesodecode qc --recordings r/*.h5 --measures qc/*.h5 --table qc.tsv --o
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "recordings → quality control: table and figures"
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     try:
         check_apart([recording for recording, _ in pairs])
     except UserError as error:  # each page is right by itself
-        print(error, file=sys.stderr)
+        say(error)
     table = pd.concat(tables, ignore_index=True)
     plots.save(
         qc_figure.cohort_page(table),

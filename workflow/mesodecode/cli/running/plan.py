@@ -11,9 +11,10 @@ decoder has run, else the rule's time limit: an upper bound. Exit status 1 if a 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mesodecode.base.files import say
 
 if TYPE_CHECKING:
     from mesodecode.running.plan import DryRun
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     checks = [Check("config", OK, f"{args.configfile}: {len(study.allocations)} allocations")]
     checks += [source_files.data(study), preflight.weights(study), *_explained(study)]
     if all(check.state != FAIL for check in checks):
-        print("asking Snakemake for the jobs …", file=sys.stderr, flush=True)
+        say("asking Snakemake for the jobs …")
         dry = plan.dry_run(args.configfile, args.profile)
         if dry.jobs:
             _print_jobs(dry)

@@ -11,9 +11,9 @@ mice, and a sentence each) and the figure as PREFIX.svg and PREFIX.png.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mesodecode.base.files import say
 from mesodecode.cli import options
 
 HELP = "held-out sessions + AUCs → ceilings of decoders, gaps (tables, figure)"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.config}: ceilings: {words}; see logs of hold_out")
     gaps = ceiling_gaps.gaps(rows)
     for sentence in gaps["sentence"][gaps["difference"].isna()]:
-        print(sentence, file=sys.stderr)
+        say(sentence)
     plots.save(
         ceilings_figure.draw(rows),
         args.figure,

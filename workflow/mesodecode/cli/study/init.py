@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mesodecode.base.files import say
+
 if TYPE_CHECKING:
     from mesodecode.recordings.first_look import FirstLook
     from mesodecode.study.discovery.found import Found
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     prove(found, args.out and args.out.with_suffix(".png"))
     text = config_text(found)
     for line in found_table(found):
-        print(line, file=sys.stderr)
+        say(line)
     if args.out is None:
         sys.stdout.write(text)
         return
@@ -53,15 +55,14 @@ def run(args: argparse.Namespace) -> None:
         part.write_text(f"{editor_schema.MODELINE}\n{text}", encoding="utf-8")
     editor_schema.write(args.out.with_name(editor_schema.NAME))
     if found.links:
-        print(
+        say(
             f"FILL IN: the config reads {len(found.links)} links that are not there yet. Make them "
-            f"where you run snakemake: {LINK.format(config=shlex.quote(str(args.out)))}",
-            file=sys.stderr,
+            f"where you run snakemake: {LINK.format(config=shlex.quote(str(args.out)))}"
         )
     first, *_ = text.splitlines()  # what it lacks to be a config, if anything
     for note in (first.lstrip("# "), *found.notes):
         if "FILL IN" in note or "CHECK" in note:
-            print(note, file=sys.stderr)
+            say(note)
 
 
 def _say_lights(found: Found, seen: FirstLook) -> None:

@@ -18,7 +18,6 @@ Modules: `applied` takes decoders of all kinds apart alike, `past` and `roi_sign
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +26,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.decoders.adapt.domain import Coral, set_batch_norm
 from mesodecode.decoders.adapt.few_shot import fine_tune, labelled_frames
 from mesodecode.decoders.applied import Decoder, SignalDecoder
@@ -212,10 +211,9 @@ def predictions_of(
                 recording.mouse, frames, recording.labels[frames], probability
             )
         else:
-            print(
+            say(
                 f"session {recording.session}: not scored, as all of it is of the part that the "
-                "decoder is given of its mouse (few_shot, first_unlabelled or warm_up)",
-                file=sys.stderr,
+                "decoder is given of its mouse (few_shot, first_unlabelled or warm_up)"
             )
     if not any(len(one.frame) for one in predictions.values()):
         raise UserError(

@@ -7,7 +7,6 @@ as it is after the step before, block by block, before the step is added.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.corrections import hemodynamics
 from mesodecode.recordings.corrections.bleaching import fit_bleaching
 from mesodecode.recordings.corrections.dff import Dff
@@ -104,11 +103,10 @@ class Chain:
         self.shape = len(self._taken), height, width
         self.left = 0 if lights is not None else n_frames % settings["channels"]
         if self.left:
-            print(
+            say(
                 f"{self.path}: {n_frames} frames are no whole number of cycles of "
                 f"{settings['channels']} channels; the last {self.left} left out; was a frame "
-                "dropped?",
-                file=sys.stderr,
+                "dropped?"
             )
         defaults = schema.defaults("corrections")
         self._changed = {k: v for k, v in settings.items() if v != defaults[k]}

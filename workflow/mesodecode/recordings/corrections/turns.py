@@ -13,13 +13,12 @@ every other one.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.corrections.movies import Movie
 
 GRID = 5
@@ -92,7 +91,7 @@ class InTurn:
                 f"channels: which frame is of which channel is open; {MEND}"
             )
         if first:
-            print(f"{self.path}: the first {first} frames are dark, and kept", file=sys.stderr)
+            say(f"{self.path}: the first {first} frames are dark, and kept")
         changes = changes_of_order(tiles, n, dark)
         if changes:
             more = f" and {len(changes) - 1} times more" if len(changes) > 1 else ""

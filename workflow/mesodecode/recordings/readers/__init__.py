@@ -5,7 +5,6 @@ A small module a format; each imports its library itself, so that no session wai
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, in_order, is_zarr, matching
+from mesodecode.base.files import UserError, in_order, is_zarr, matching, say
 from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.movie import (
     InterleavedMovie,
@@ -126,11 +125,10 @@ def _one_after_the_other(
         (source.file, partial(_open_one, source, asked, channels, True)) for source in sources
     ]
     if assumed:
-        print(
+        say(
             f"{files[0]}: {len(files)} files, taken to follow each other in time, in whose frames "
             f"{channels} channels take turns; if each is of one wavelength, set wavelengths: "
-            "separate",
-            file=sys.stderr,
+            "separate"
         )
     movie = JoinedMovie(opened)
     if all(file_formats.is_trial(file) for file in files):
@@ -156,14 +154,13 @@ def movie_files(path: str | Path) -> list[Path]:
         return found
     kept, others = of_one_series(found, path)
     for other in others:
-        print(f"{other}: left out, its name is not of the series {kept[0].name} …", file=sys.stderr)
+        say(f"{other}: left out, its name is not of the series {kept[0].name} …")
     if missing := gaps(kept):
         (one, other), more = missing[0], len(missing) - 1
         places = f"{one.name} and {other.name}" + (f", nor in {more} more places" if more else "")
-        print(
+        say(
             f"{path}: nothing between {places}: if frames are missing there, all later ones are "
-            "taken too early, unless frame_times says when they were taken",
-            file=sys.stderr,
+            "taken too early, unless frame_times says when they were taken"
         )
     return kept
 
@@ -263,7 +260,7 @@ def _apart(
 
 def _say_which(named: Mapping[str, object], path: str | Path) -> None:
     which = ", ".join(f"channel {i} is {name}" for i, name in enumerate(named, 1))
-    print(f"{path}: a file, folder or dataset a wavelength: {which}", file=sys.stderr)
+    say(f"{path}: a file, folder or dataset a wavelength: {which}")
 
 
 @contextmanager

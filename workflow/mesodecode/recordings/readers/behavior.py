@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
-from mesodecode.recordings.readers.clocks import Frames, say
+from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.intervals import check_events, joined, labels_of, say_ends
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import speed_of, speed_of_position, speed_of_wheel

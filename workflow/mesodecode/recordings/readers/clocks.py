@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.axes import ask, other
 from mesodecode.recordings.readers import npy
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
@@ -19,11 +18,6 @@ from mesodecode.recordings.readers.traces import NUMBER, finite, read_variables
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
 COUNTERS = 2**16, 2**32  # at which counters of milliseconds and of samples begin anew
 RATE = 0.95, 1.05  # of the measured rate of frames to that of the config
-
-
-def say(words: str) -> None:
-    """Say on standard error what was assumed."""
-    print(words, file=sys.stderr)
 
 
 # --- time stamps -------------------------------------------------------------------------------

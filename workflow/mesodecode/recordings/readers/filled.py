@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.movie import Movie
-from mesodecode.recordings.readers.clocks import say
 
 
 class FilledMovie(Movie):

@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie
 from mesodecode.recordings.readers import mapped, mat
-from mesodecode.recordings.readers.clocks import say
 from mesodecode.study import file_formats
 
 # Pixels in the middle of the first frame of a file, by which the order of their bytes is judged: a

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts
-from mesodecode.recordings.readers.clocks import Frames, fitting, is_text, moments, say
+from mesodecode.recordings.readers.clocks import Frames, fitting, is_text, moments
 from mesodecode.recordings.readers.samples import Trace
 
 # Words of names of starts -> of ends

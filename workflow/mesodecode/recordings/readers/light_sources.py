@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.readers import npy
 from mesodecode.recordings.readers.arrays import Bouts
-from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.traces import read_variables
 
 USUAL = ("light_sources", "light_source", "imagingLightSource", "imaging.imagingLightSource")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.movie import Movie, words
 
 WHAT = {"R": "positions", "P": "positions", "Z": "planes"}
@@ -70,10 +69,9 @@ class SetMovie(Movie):
             self.names = list(map(str, told))
         planned = int(summary.get("Frames", 0)) * self.channels
         if last + 1 < planned:
-            print(
+            say(
                 f"{path}: {last + 1} of {planned} planned frames; was it stopped early, or is the "
-                "last file of the set not there?",
-                file=sys.stderr,
+                "last file of the set not there?"
             )
 
     def _of_one_place(self, pages: list) -> tuple[list[int], int]:

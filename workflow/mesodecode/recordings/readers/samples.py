@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.axes import ask, other
 from mesodecode.recordings.readers.arrays import Bouts, Variable
@@ -17,7 +17,6 @@ from mesodecode.recordings.readers.clocks import (
     fitting,
     increasing,
     is_text,
-    say,
     seconds,
 )
 from mesodecode.recordings.readers.traces import finite

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
-from mesodecode.recordings.readers.clocks import say
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.traces import bracketed, finite
 

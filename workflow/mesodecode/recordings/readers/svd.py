@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.axes import Axes
 from mesodecode.recordings.movie import Movie
 from mesodecode.recordings.readers.pixels import Places
@@ -107,10 +106,7 @@ class SvdMovie(Movie):
                     f"{self.path}: U has {rank} components, SVT {svt.shape} more: were they made "
                     "together?"
                 )
-            print(
-                f"{self.path}: U has {rank} components, SVT {has}: the first {has} are taken",
-                file=sys.stderr,
-            )
+            say(f"{self.path}: U has {rank} components, SVT {has}: the first {has} are taken")
             u, rank = u[:, :has], has
         return u.astype(np.float32), svt if svt.shape[0] == rank else svt.T
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
 from mesodecode.recordings.readers.behavior import (
@@ -16,7 +16,7 @@ from mesodecode.recordings.readers.behavior import (
     read_behavior,
     segment_of,
 )
-from mesodecode.recordings.readers.clocks import Frames, say
+from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.intervals import bouts_of, joined
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import bridged

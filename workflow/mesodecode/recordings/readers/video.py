@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.movie import Movie, batched, words
 
@@ -79,9 +78,8 @@ def open_movie(path: Path, asked: Asked) -> Iterator[VideoMovie]:
     """Open a video as a movie; a lossy one is named as such on standard error."""
     movie = VideoMovie(path)
     if not movie.lossless:
-        print(
+        say(
             f"{path}: a compressed video, a last resort: compression changes what pixels say; "
-            "take the camera's own frames if there are any",
-            file=sys.stderr,
+            "take the camera's own frames if there are any"
         )
     yield movie
