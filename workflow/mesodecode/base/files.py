@@ -39,6 +39,28 @@ def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def one_line(error: Exception) -> str:
+    """Return all that an error says, on one line, or its type."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def refused(path: object, what: str, more: str = "") -> Iterator[None]:
+    """Raise UserError, PATH: WHAT (what the error says)MORE, for whatever a library raises.
+
+    Of a damaged file libraries raise errors of all kinds. UserError, MemoryError and an OSError
+    that names its file pass.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        if getattr(error, "filename", None):
+            raise
+        raise UserError(f"{path}: {what} ({one_line(error)}){more}") from error
+
+
 def say(words: object) -> None:
     """Say on standard error what was assumed, or what goes on."""
     print(words, file=sys.stderr, flush=True)

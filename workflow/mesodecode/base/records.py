@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, one_line
 
 Record = TypeVar("Record")
 
@@ -35,9 +35,8 @@ def reading(path: str | Path, what: str, verb: str) -> Iterator[h5py.File]:
     except FileNotFoundError:
         raise
     except (OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
         raise UserError(
-            f"{path}: not {what} ({reason}); make it with `mesodecode {verb}`"
+            f"{path}: not {what} ({one_line(error)}); make it with `mesodecode {verb}`"
         ) from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, one_line
 
 # Every other column of a table is a name and stays as written: mouse "01", decoder "null".
 NUMBERS = (
@@ -36,8 +36,9 @@ def read_table(
             path, sep=_separator(path), dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
     except (ValueError, csv.Error) as error:  # pandas' parser errors are ValueErrors
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a CSV or TSV table ({reason}); check the file") from None
+        raise UserError(
+            f"{path}: not a CSV or TSV table ({one_line(error)}); check the file"
+        ) from None
     table.columns = table.columns.str.strip()
     _check_header(path)
     for name in columns:

@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from mesodecode import __version__
-from mesodecode.base.files import NO_SPACE, Stopped, UserError, say
+from mesodecode.base.files import NO_SPACE, Stopped, UserError, one_line, say
 from mesodecode.running.locks import Lock
 
 # Rooms of the package from the ground up, and what the verbs of each are for.
@@ -166,7 +166,7 @@ def _known(top: argparse.ArgumentParser, words: list[str]) -> None:
 def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
     """Return an error of files, disk or memory as one line; None for others, which are bugs."""
     number = getattr(error, "errno", None)
-    line = " ".join(str(error).split())
+    line = one_line(error)
     if number in NO_SPACE:
         where = error.filename or line
         larger = "take a disk of larger files (FAT ends at 4 GB), or raise `ulimit -f`,"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import h5py
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 from mesodecode.base.records import creating
 from mesodecode.decoders.predictions import SessionPredictions, arrays_of, session_of
 from mesodecode.study.allocation import join_ids, split_ids
@@ -61,8 +61,9 @@ def read(path: str | Path) -> HeldOut:
     except FileNotFoundError:
         raise
     except (OSError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not of `mesodecode hold-out` ({reason}); make it again") from None
+        raise UserError(
+            f"{path}: not of `mesodecode hold-out` ({one_line(error)}); make it again"
+        ) from None
     return HeldOut(decoder, split, made, target)
 
 

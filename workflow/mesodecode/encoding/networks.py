@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 from mesodecode.decoders.backbones import create_backbone
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
@@ -60,7 +60,7 @@ def cut_backbone(name: str, convolutions: int | None, pretrained: str = "none") 
     except Exception as error:  # control flow that depends on the data; many kinds
         raise UserError(
             f"backbone '{name}': cannot be cut, its layers are no plain graph "
-            f"({' '.join(str(error).split())}); choose another, such as vgg19"
+            f"({one_line(error)}); choose another, such as vgg19"
         ) from error
     modules, nodes = dict(traced.named_modules()), list(traced.graph.nodes)
     called = [modules.get(node.target) if node.op == "call_module" else None for node in nodes]
@@ -213,7 +213,7 @@ def make_network(
     except (RuntimeError, AssertionError) as error:
         raise UserError(
             f"backbone '{settings['backbone']}': takes no images of {image_shape[0]} x "
-            f"{image_shape[1]} px ({' '.join(str(error).split())}); set responses.image_size or "
+            f"{image_shape[1]} px ({one_line(error)}); set responses.image_size or "
             "convolutions"
         ) from error
     if len(shape) != 3 or 0 in shape:

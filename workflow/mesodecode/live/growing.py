@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 import tifffile
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 from mesodecode.recordings.axes import Asked
-from mesodecode.recordings.movie import PageChain, page_places, words
+from mesodecode.recordings.movie import PageChain, page_places
 from mesodecode.recordings.readers import flat, open_movie
 from mesodecode.study.file_formats import format_of
 
@@ -142,7 +142,7 @@ class TiffTail:
             try:
                 pixels = np.asarray(page.asarray())
             except Exception as error:  # of a codec, or of what a page says that cannot be
-                why = f"page {self._count - 1} is damaged ({words(error)})"
+                why = f"page {self._count - 1} is damaged ({one_line(error)})"
                 raise UserError(f"{self._path}: {why}") from error
             yield pixels
 

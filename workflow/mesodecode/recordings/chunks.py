@@ -18,7 +18,7 @@ import h5py
 import imagecodecs
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 
 CHUNK = 512 << 10  # bytes of a chunk, about
 FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -46,10 +46,9 @@ def readable(path: str | Path) -> Iterator[None]:
     except OSError as error:
         if error.errno:  # a disk's or a path's, which name themselves
             raise
-        line = " ".join(str(error).split())
         raise UserError(
-            f"{path}: its frames cannot be read ({line}): damaged on the disk, or by a copy; "
-            "delete it, and the workflow makes it again"
+            f"{path}: its frames cannot be read ({one_line(error)}): damaged on the disk, or by a "
+            "copy; delete it, and the workflow makes it again"
         ) from error
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.intake import movie_lights, numbers_of, of_another_length
 from mesodecode.recordings.movie import Movie, WithoutBlank
@@ -310,4 +310,4 @@ def _named_times(seen: FirstLook, path: str) -> str | None:
 def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror or error}"
-    return " ".join(str(error).split())
+    return one_line(error)

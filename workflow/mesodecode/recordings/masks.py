@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, one_line, say
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
@@ -290,7 +290,7 @@ def _read_circles(path: str | Path) -> pd.DataFrame:
             keep_default_na=False,
         )
     except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a table ({' '.join(str(error).split())})") from error
+        raise UserError(f"{path}: not a table ({one_line(error)})") from error
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise UserError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import GB, UserError, say
+from mesodecode.base.files import GB, UserError, refused, say
 from mesodecode.recordings.axes import Axes
 
 LARGEST = 1 << 30  # bytes of a frame: 16384 x 16384 px of 32 bits
@@ -46,11 +46,6 @@ class Movie:
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
         raise NotImplementedError
-
-
-def words(error: Exception) -> str:
-    """Return what an exception says, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def check_opens(path: str | Path) -> None:
@@ -220,15 +215,10 @@ class ArrayMovie(Movie):
             stop = min(start + slab, n_times)
             index = [slice(None)] * len(self._letters)
             index[self._letters.index("T")] = slice(start, stop)
-            try:
+            with refused(
+                self.path, f"frames {start}-{stop - 1} cannot be read", "; truncated or damaged?"
+            ):
                 values = np.asarray(self._read(tuple(index)))
-            except (MemoryError, UserError):
-                raise
-            except Exception as error:  # the libraries and their codecs raise whatever they meet
-                raise UserError(
-                    f"{self.path}: frames {start}-{stop - 1} cannot be read ({words(error)}); "
-                    "truncated or damaged?"
-                ) from error
             values = values.reshape([values.shape[axis] for axis in kept])
             values = values.transpose([kept.index(axis) for axis in order])
             values = np.ascontiguousarray(values, self.dtype)

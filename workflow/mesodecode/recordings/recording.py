@@ -27,7 +27,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base import files
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, one_line, say
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
@@ -140,7 +140,7 @@ def read_recording(path: str | Path) -> Recording:
         raise
     except (OSError, KeyError) as error:
         raise UserError(
-            f"{path}: not a preprocessed recording ({' '.join(str(error).split())}); "
+            f"{path}: not a preprocessed recording ({one_line(error)}); "
             "make it with `mesodecode preprocess`"
         ) from error
 

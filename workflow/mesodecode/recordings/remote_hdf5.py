@@ -16,8 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import UserError, atomic_path, refused
 
 BLOCK, KEPT = 1 << 20, 64  # bytes of a request, and how many of these are kept in memory
 TIMEOUT = 60  # s without an answer
@@ -91,27 +90,21 @@ def copy(url: str, size: int, checksum: str, out: Path, without: Sequence[str]) 
             return None
         raise UserError(f"{out}: is there, but is not this copy of the record's file; move it away")
     remote = Ranges(url, size)
-    try:
-        with (
-            atomic_path(out) as part,
-            h5py.File(remote, "r") as source,
-            h5py.File(part, "w") as target,
-        ):
-            left = list(_copy(source, target, [pattern.strip("/") for pattern in without]))
-            if not left:
-                raise UserError(
-                    f"{url}: nothing in it is called {' or '.join(without)}; it holds: "
-                    f"{', '.join(sorted(_paths(source)))}"
-                )
-            _refer(source, target, url)
-            target.attrs[LEFT_OUT] = mark
-    except UserError:
-        raise
-    except Exception as error:  # h5py and requests raise several kinds
-        raise UserError(
-            f"{url}: cannot be read in parts ({words(error)}); is it HDF5, or NWB in HDF5? fetch "
-            "it whole, without --without"
-        ) from error
+    advice = "; is it HDF5, or NWB in HDF5? fetch it whole, without --without"
+    with (
+        refused(url, "cannot be read in parts", advice),
+        atomic_path(out) as part,
+        h5py.File(remote, "r") as source,
+        h5py.File(part, "w") as target,
+    ):
+        left = list(_copy(source, target, [pattern.strip("/") for pattern in without]))
+        if not left:
+            raise UserError(
+                f"{url}: nothing in it is called {' or '.join(without)}; it holds: "
+                f"{', '.join(sorted(_paths(source)))}"
+            )
+        _refer(source, target, url)
+        target.attrs[LEFT_OUT] = mark
     return remote.fetched
 
 

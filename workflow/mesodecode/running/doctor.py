@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mesodecode import __version__
-from mesodecode.base.files import WORKFLOW, UserError, sha256, verify_checksum
+from mesodecode.base.files import WORKFLOW, UserError, one_line, sha256, verify_checksum
 from mesodecode.running import partitions, preflight
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN, Check, gigabytes
 
@@ -47,7 +47,7 @@ def look() -> Iterator[Check]:
         try:
             state, words = check()
         except Exception as error:  # whatever a broken library raises
-            said = " ".join(str(error).split()) or type(error).__name__
+            said = one_line(error)
             state, words = FAIL, f"{said}; {ANEW}"
         yield Check(what, state, words)
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, one_line
 from mesodecode.running.plan import Job
 
 TIMEOUT = 15  # seconds for an answer of SLURM
@@ -205,7 +205,7 @@ def chosen(path: str | Path, submission: Sequence[Job]) -> str | None:
     except (WorkflowError, TypeError, ValueError, KeyError, AttributeError) as error:
         again = "make it again with `mesodecode plan --profile slurm --write-partitions`"
         raise UserError(
-            f"{path}: the SLURM executor cannot read it ({' '.join(str(error).split())}); {again}"
+            f"{path}: the SLURM executor cannot read it ({one_line(error)}); {again}"
         ) from None
     quiet = logging.Logger(__name__, logging.CRITICAL)
     return plugin.get_best_partition(listed, _as_executor_sees(submission), quiet)

@@ -13,8 +13,6 @@ import signal
 import socket
 import sys
 
-from mesodecode.base.files import say
-
 TYPE_CHECKING = False  # typing's takes as long to import as all of the above
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +109,7 @@ def _work(connection: socket.socket, main: "Main") -> None:
     except SystemExit as end:  # of argparse: a number; of others: words
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
-            say(end.code)
+            print(end.code, file=sys.stderr)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 from mesodecode.simulation.kinetics import calcium
 
 # Of truths that say nothing of it: the defaults of the simulation.
@@ -173,8 +173,9 @@ def _read_truth(path: str | Path, target: str) -> dict[str, Any]:
                 for roi, *of_roi in _carriers(file.attrs, kind):
                     carriers.setdefault(roi, of_roi)
     except (OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a truth of `mesodecode simulate` ({reason})") from error
+        raise UserError(
+            f"{path}: not a truth of `mesodecode simulate` ({one_line(error)})"
+        ) from error
     each = np.array([*carriers.values()], float).reshape(-1, 2).T
     keys = ("signal_rois", "gains", "leads_s")
     return about | dict(zip(keys, (np.array([*carriers], int), *each), strict=True))

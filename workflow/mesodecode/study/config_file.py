@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line
 
 MOST = 1_000_000  # values of a config; a study of 100 mice has some thousands
 # What YAML makes of a word without quotes, by its tag.
@@ -90,7 +90,7 @@ def _text(path: str | Path) -> str:
 def _fault(error: yaml.YAMLError) -> str:
     """Return where a text is no YAML, and what to do."""
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    problem = getattr(error, "problem", None) or one_line(error)
     if mark is None:
         return f"not valid YAML: {problem}"
     where = f"line {mark.line + 1}"

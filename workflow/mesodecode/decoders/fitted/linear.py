@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path, check_stored
+from mesodecode.base.files import UserError, atomic_path, check_stored, one_line
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
 from mesodecode.decoders.fitted_models import check_labels, predicted_by
@@ -243,8 +243,7 @@ def load(path: str | Path) -> LinearWeights:
         raise
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise UserError(
-            f"{path}: not weights of `mesodecode fit-linear` ({' '.join(str(error).split())}); "
-            "fit them again"
+            f"{path}: not weights of `mesodecode fit-linear` ({one_line(error)}); fit them again"
         ) from error
 
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mesodecode.base import windows
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, refused
 from mesodecode.decoders.fitted_models import check_labels, check_model, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.recording import Recording, frames_of, mice_of
@@ -110,19 +110,12 @@ def load(path: str | Path) -> Fitted:
 
     Raises UserError if it is something else, or does not say which mice it has seen.
     """
-    try:
+    with refused(path, "not a model of `mesodecode fit-roi` of this version", "; fit it again"):
         with open(path, "rb") as file:
             content = _Reader(file).load()
         if "train_mice" not in content:
             raise UserError(f"{path}: does not say which mice it has seen; fit it again")
         return Fitted(**content)
-    except (OSError, MemoryError, UserError):
-        raise
-    except Exception as error:  # unpickling raises many kinds
-        raise UserError(
-            f"{path}: not a model of `mesodecode fit-roi` of this version "
-            f"({' '.join(str(error).split())}); fit it again"
-        ) from error
 
 
 def make_model(settings: dict[str, Any]) -> ClassifierMixin:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import refused
 from mesodecode.recordings.readers.arrays import Held, unreadable
 from mesodecode.recordings.readers.by_name import library
 
@@ -21,15 +20,11 @@ def holding(path: Path) -> Iterator[dict[str, Held]]:
     Raises UserError if the file is none such.
     """
     pyabf = library("pyabf", "abf", path)
-    try:
+    with refused(path, "not a readable ABF file"):
         file = pyabf.ABF(str(path))
         samples, rate = np.asarray(file.data), float(file.sampleRate)
         names, units = list(file.adcNames), list(file.adcUnits)
         starts = np.asarray(file.sweepTimesSec, np.float64)
-    except (MemoryError, UserError):
-        raise
-    except Exception as error:  # pyabf raises whatever it meets
-        raise UserError(f"{path}: not a readable ABF file ({words(error)})") from error
     n_samples = samples.shape[1] // len(starts)
     times = (starts[:, None] + np.arange(n_samples) / rate).ravel()
     found: dict[str, Held] = {}

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, refused
 from mesodecode.recordings.axes import Asked, Axes
-from mesodecode.recordings.movie import ArrayMovie, words
+from mesodecode.recordings.movie import ArrayMovie
 from mesodecode.recordings.readers import mapped
 
 # What spooled pixels are called, and their type.
@@ -32,13 +32,11 @@ def _sif(path: Path) -> Iterator[ArrayMovie]:
     """Open a .sif file as a movie, float32 as it holds them, with its time stamps."""
     import sif_parser
 
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            array, about = sif_parser.np_open(str(path), lazy="memmap")
-    except Exception as error:  # sif-parser raises whatever it meets
-        raise UserError(
-            f"{path}: not a readable file of Andor ({words(error)}); truncated?"
-        ) from error
+    with (
+        refused(path, "not a readable file of Andor", "; truncated?"),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        array, about = sif_parser.np_open(str(path), lazy="memmap")
     shape, offset = array.shape, array.offset
     del array
     read = mapped.reader(path, np.dtype("<f4"), shape, offset)
@@ -126,8 +124,8 @@ def _count(folder: Path) -> int:
     import sif_parser
 
     (file, *_) = sorted(folder.glob("*.sifx"))
-    try:
-        with warnings.catch_warnings(action="ignore"):  # it has no frames itself
-            return int(sif_parser.np_open(str(file), ignore_corrupt=True)[1]["NumberOfFrames"])
-    except Exception as error:
-        raise UserError(f"{file}: not a readable file of Andor ({words(error)})") from error
+    with (
+        refused(file, "not a readable file of Andor"),
+        warnings.catch_warnings(action="ignore"),  # it has no frames itself
+    ):
+        return int(sif_parser.np_open(str(file), ignore_corrupt=True)[1]["NumberOfFrames"])

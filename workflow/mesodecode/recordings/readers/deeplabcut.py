@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import refused
 from mesodecode.recordings.readers.arrays import Held
 
 LIKELY = 0.6  # DeepLabCut's own cutoff (pcutoff) below which a point is not shown
@@ -27,15 +26,11 @@ def variables(path: Path) -> dict[str, Held]:
     """
     import pandas as pd
 
-    try:
+    with refused(path, "not a table of DeepLabCut"):
         lines = pd.read_csv(path, header=None, nrows=4, dtype=str, index_col=0)
         levels = 4 if lines.index[1] == "individuals" else 3
         head = lines.iloc[1:levels].to_numpy().T
         table = pd.read_csv(path, header=None, skiprows=levels, index_col=0).to_numpy(np.float64)
-    except (MemoryError, OSError):
-        raise
-    except Exception as error:  # pandas raises several kinds
-        raise UserError(f"{path}: not a table of DeepLabCut ({words(error)})") from error
     columns = {tuple(names): values for names, values in zip(head, table.T, strict=True)}
     found: dict[str, Held] = {}
     for *part, coordinate in columns:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory
+from mesodecode.base.files import UserError, check_memory, refused
 from mesodecode.recordings.axes import Asked, Axes, axes_of
-from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
+from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens
 from mesodecode.recordings.readers import pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
 
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 def open_file(path: str | Path) -> Iterator[h5py.File]:
     """Open an HDF5 file. Raises UserError if it is none or cut short, OSError if it is missing."""
     check_opens(path)
-    try:
+    with refused(path, "not a readable HDF5 file"):
         file = h5py.File(path, "r")
-    except Exception as error:  # h5py raises an OSError without a number, and others
-        raise UserError(f"{path}: not a readable HDF5 file ({words(error)})") from error
     with file:
         yield file
 
@@ -43,16 +41,14 @@ def walk(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset | h5py.Gro
         if not name.startswith("#"):  # MATLAB's own
             found[name] = item
 
-    try:
+    with refused(path, "a damaged HDF5 file", "; truncated?"):
         file.visititems(note)
-    except Exception as error:  # of a damaged file, whatever HDF5 meets
-        raise UserError(f"{path}: a damaged HDF5 file ({words(error)}); truncated?") from error
     return found
 
 
 def datasets(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset]:
     """Return the datasets of numbers in a file by their path in it, without a leading slash."""
-    try:
+    with refused(path, "a damaged HDF5 file", "; truncated?"):
         return {
             name: item
             for name, item in walk(file, path).items()
@@ -62,10 +58,6 @@ def datasets(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset]:
             and "MATLAB_object_decode" not in item.attrs  # numbers of an object, not its values
             and "MATLAB_empty" not in item.attrs  # numbers that are the size of nothing
         }
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{path}: a damaged HDF5 file ({words(error)}); truncated?") from error
 
 
 def variables(file: h5py.File, path: str | Path) -> dict[str, Held]:
@@ -106,12 +98,8 @@ def _words(item: h5py.Dataset, path: str | Path) -> np.ndarray:
     check_filters(item, path)
     check_elsewhere(item, path)
     check_memory((item.size or 0) * item.dtype.itemsize, path, item.name)
-    try:
+    with refused(path, f"{item.name} cannot be read", "; truncated?"):
         return np.asarray(item.asstr(errors="replace")[()], object)
-    except Exception as error:
-        raise UserError(
-            f"{path}: {item.name} cannot be read ({words(error)}); truncated?"
-        ) from error
 
 
 def text_of(item: h5py.Dataset | h5py.Group, attribute: str) -> str:
@@ -309,9 +297,5 @@ def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:
     check_filters(item, path)
     check_elsewhere(item, path)
     check_memory((item.size or 0) * item.dtype.itemsize, path, item.name)
-    try:
+    with refused(path, f"{item.name} cannot be read", "; truncated?"):
         return item[()]
-    except Exception as error:
-        raise UserError(
-            f"{path}: {item.name} cannot be read ({words(error)}); truncated?"
-        ) from error

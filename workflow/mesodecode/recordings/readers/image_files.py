@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from mesodecode.base.files import UserError, check_memory
+from mesodecode.base.files import UserError, check_memory, refused
 from mesodecode.recordings.movie import check_chain, check_held, check_opens
 from mesodecode.recordings.readers import hdf5, mat
 from mesodecode.study import file_formats
@@ -30,7 +30,7 @@ def read_image(
     """
     known = file_formats.format_of(path, "masks")
     check_opens(path)
-    try:
+    with refused(path, "not a readable image"):
         if known in ("MAT", "HDF5"):
             return _held(Path(path), known == "MAT", dataset, setting)
         if known == "NPY":
@@ -54,11 +54,6 @@ def read_image(
             if tif.is_shaped and (samples != samples[..., :1]).any():
                 return array  # of three masks tifffile makes colours, and says their shape
             return _grey(samples, path)
-    except (FileNotFoundError, UserError):
-        raise
-    except Exception as error:  # the readers raise whatever they meet
-        words = " ".join(str(error).split())
-        raise UserError(f"{path}: not a readable image ({words})") from error
 
 
 def _values(image: Image.Image, path: str | Path) -> np.ndarray:

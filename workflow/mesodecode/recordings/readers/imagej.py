@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import UserError, refused
 
 if TYPE_CHECKING:
     import roifile
@@ -53,7 +52,7 @@ def _selections(path: Path) -> Iterator[tuple[str, roifile.ImagejRoi]]:
     import roifile
 
     found = {}
-    try:
+    with refused(path, "not a readable file of ImageJ"):
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as file:
                 for entry in file.infolist():
@@ -69,10 +68,6 @@ def _selections(path: Path) -> Iterator[tuple[str, roifile.ImagejRoi]]:
                     found[name] = roifile.ImagejRoi.frombytes(file.read(entry))
         else:
             found[path.stem] = roifile.ImagejRoi.frombytes(path.read_bytes())
-    except (OSError, UserError, MemoryError):
-        raise
-    except Exception as error:  # roifile and zipfile raise whatever they meet
-        raise UserError(f"{path}: not a readable file of ImageJ ({words(error)})") from error
     if not found:
         raise UserError(f"{path}: no selection of ImageJ (.roi) in it")
     yield from found.items()

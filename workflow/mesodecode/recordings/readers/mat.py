@@ -16,9 +16,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory
+from mesodecode.base.files import check_memory, refused
 from mesodecode.recordings.axes import Asked, axes_of
-from mesodecode.recordings.movie import ArrayMovie, Movie, words
+from mesodecode.recordings.movie import ArrayMovie, Movie
 from mesodecode.recordings.readers import hdf5, pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, note_of, unreadable
 
@@ -141,17 +141,13 @@ def _read_v5(path: str | Path) -> dict[str, np.ndarray | Held]:
     import scipy.io
     from scipy.io.matlab import MatlabOpaque, MatReadWarning
 
-    try:
+    with refused(path, "not a readable MAT file"):
         with warnings.catch_warnings(action="ignore", category=MatReadWarning):  # of objects, below
             check_memory(_bytes_v5(path), path, "all in it")
             variables = scipy.io.loadmat(path, squeeze_me=False)
         objects = [value for value in variables.values() if isinstance(value, MatlabOpaque)]
         if objects:  # all of them have one name in scipy, under which the last is found
             objects = _objects_v5(path)
-    except (MemoryError, UserError):
-        raise
-    except Exception as error:  # scipy raises many kinds on a damaged file
-        raise UserError(f"{path}: not a readable MAT file ({words(error)})") from error
     found: dict[str, np.ndarray | Held] = {}
     for name, value in variables.items():
         if not name.startswith("__") and not isinstance(value, MatlabOpaque):

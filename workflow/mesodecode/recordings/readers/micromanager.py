@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from mesodecode.base.files import UserError, say
-from mesodecode.recordings.movie import Movie, words
+from mesodecode.base.files import UserError, refused, say
+from mesodecode.recordings.movie import Movie
 
 WHAT = {"R": "positions", "P": "positions", "Z": "planes"}
 HEADER = 162  # bytes from a page's directory to its pixels in an MMStack, as tifffile takes them
@@ -109,13 +109,8 @@ class SetMovie(Movie):
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
         for start in range(0, self.shape[0], size):
             some = self._numbers[start : start + size]
-            try:
+            with refused(
+                self.path, f"frames {start}-{start + len(some) - 1} cannot be read", "; truncated?"
+            ):
                 block = self._tif.asarray(key=some, series=self._series)
-            except MemoryError:
-                raise
-            except Exception as error:  # tifffile raises whatever it meets
-                raise UserError(
-                    f"{self.path}: frames {start}-{start + len(some) - 1} cannot be read "
-                    f"({words(error)}); truncated?"
-                ) from error
             yield start, block.reshape(-1, *self.shape[1:]).astype(self.dtype, copy=False)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, refused
 from mesodecode.recordings.axes import Asked, Axes
-from mesodecode.recordings.movie import ArrayMovie, words
+from mesodecode.recordings.movie import ArrayMovie
 
 
 @contextmanager
@@ -27,18 +27,17 @@ def open_movie(path: Path, asked: Asked) -> Iterator[ArrayMovie]:
             f"{path}: {path.suffix} files are read by bioio, which is not installed: pip install "
             "'mesodecode[bioio]'"
         ) from error
-    try:
+    with refused(
+        path,
+        "not readable by bioio",
+        "; truncated, or is its plugin not installed? pip install 'mesodecode[bioio]'",
+    ):
         image = bioio.BioImage(path)
         scenes = list(image.scenes)
         if scene is not None and scene in scenes:
             image.set_scene(scene)
         lengths = {axis: int(image.dims[axis][0]) for axis in image.dims.order}
         stack = image.get_image_dask_data("TCYX")
-    except Exception as error:  # bioio and its plugins raise whatever they meet
-        raise UserError(
-            f"{path}: not readable by bioio ({words(error)}); truncated, or is its plugin not "
-            "installed? pip install 'mesodecode[bioio]'"
-        ) from error
     if scene not in scenes and (scene is not None or len(scenes) > 1):
         raise UserError(
             f"{path}: {len(scenes)} scenes, such as positions of the stage, of which a movie is "

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory
+from mesodecode.base.files import UserError, check_memory, one_line
 from mesodecode.recordings.axes import Asked, axes_of
-from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens, words
+from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens
 from mesodecode.recordings.readers import mapped, pixels
 from mesodecode.recordings.readers.arrays import Held, note_of
 
@@ -65,7 +65,7 @@ def load(path: str | Path, *, whole: bool = True) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:  # of damaged headers, numpy raises more than its own kind
-        why = "Object arrays are not read" if "Python objects" in str(error) else words(error)
+        why = "Object arrays are not read" if "Python objects" in str(error) else one_line(error)
         raise UserError(f"{path}: not a readable NPY file of numbers ({why})") from error
     if not whole:
         return array

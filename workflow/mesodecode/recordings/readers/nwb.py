@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory
+from mesodecode.base.files import UserError, check_memory, refused
 from mesodecode.recordings.axes import Asked, Axes, axes_of
-from mesodecode.recordings.movie import Movie, words
+from mesodecode.recordings.movie import Movie
 from mesodecode.recordings.readers import hdf5
 from mesodecode.recordings.readers.arrays import (
     Bouts,
@@ -38,17 +38,12 @@ def open_nwb(path: str | Path) -> Iterator[pynwb.NWBFile]:
     """Open an NWB file. Raises UserError if it is none, OSError if it is missing."""
     import pynwb
 
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of namespaces that are there twice
-            io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
-    except Exception as error:  # pynwb, hdmf and h5py raise whatever they meet
-        raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
+    unread = path, "not a readable NWB file"
+    with refused(*unread), warnings.catch_warnings(action="ignore"):  # of namespaces there twice
+        io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
     with io:
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                nwb = io.read()
-        except Exception as error:
-            raise UserError(f"{path}: not a readable NWB file ({words(error)})") from error
+        with refused(*unread), warnings.catch_warnings(action="ignore"):
+            nwb = io.read()
         yield nwb
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import UserError, refused
 from mesodecode.recordings.readers.arrays import EMPTY, Held, unreadable
 from mesodecode.recordings.readers.by_name import library
 
@@ -32,14 +31,10 @@ def holding(path: Path) -> Iterator[dict[str, Held]]:
             "Linux; in Spike2: File > Export As > MATLAB data (.mat), and name that file"
         )
     reader = library("neo.rawio.spike2rawio", "neo", path).Spike2RawIO
-    try:
+    with refused(path, "not a readable Spike2 file"):
         # each channel by itself: those of a group may begin a few ticks later
         file = reader(str(path), try_signal_grouping=False)
         file.parse_header()
-    except (MemoryError, UserError):
-        raise
-    except Exception as error:  # neo raises whatever it meets
-        raise UserError(f"{path}: not a readable Spike2 file ({words(error)})") from error
     found: dict[str, Held] = {}
     for stream, channel in enumerate(file.header["signal_channels"]):
         times = partial(_clock, file, stream)

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import UserError, one_line
 from mesodecode.recordings.readers import deeplabcut
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, unreadable
 
@@ -96,7 +95,7 @@ def read_table(path: str | Path) -> dict[str, Held]:
         table = pd.DataFrame(columns=list(range(len(layout.names))), dtype=float)
     except Exception as error:  # pandas raises several kinds
         raise UserError(
-            f"{path}: not a table ({words(error)}); needs rows of one length below a line of "
+            f"{path}: not a table ({one_line(error)}); needs rows of one length below a line of "
             "names, and # before any other line"
         ) from error
     columns = [table[i].to_numpy() for i in range(len(layout.names))]

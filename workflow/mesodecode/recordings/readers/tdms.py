@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesodecode.base.files import UserError
-from mesodecode.recordings.movie import words
+from mesodecode.base.files import one_line, refused
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable
 from mesodecode.recordings.readers.by_name import library
 
@@ -40,12 +39,8 @@ def holding(path: Path) -> Iterator[dict[str, Held]]:
     the start of each. Raises UserError if the file is none such.
     """
     reader = library("nptdms", "tdms", path).TdmsFile
-    try:
+    with refused(path, "not a readable TDMS file"):
         file = reader.open(str(path))
-    except (MemoryError, UserError):
-        raise
-    except Exception as error:  # nptdms raises whatever it meets
-        raise UserError(f"{path}: not a readable TDMS file ({words(error)})") from error
     with file:
         pieces = _pieces(path, reader)
         yield {
@@ -67,7 +62,7 @@ def _read(channel: nptdms.TdmsChannel) -> np.ndarray | Unreadable:
     try:
         return np.asarray(channel[:])
     except Exception as error:
-        return Unreadable(f"cannot be read ({words(error)}); truncated?")
+        return Unreadable(f"cannot be read ({one_line(error)}); truncated?")
 
 
 def _times(about: dict, pieces: _Pieces, n_values: int) -> np.ndarray | None:

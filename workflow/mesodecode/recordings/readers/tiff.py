@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, one_line, refused
 from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import (
     SLAB,
@@ -21,7 +21,6 @@ from mesodecode.recordings.movie import (
     Movie,
     check_chain,
     check_held,
-    words,
 )
 from mesodecode.recordings.readers import micromanager
 
@@ -178,7 +177,7 @@ class TiffMovie(Movie):
             except Exception as error:  # tifffile and its codecs raise whatever they meet
                 lacking = "imagecodecs" in str(error)
                 raise UserError(
-                    f"{self.path}: frames {start}-{stop - 1} cannot be read ({words(error)}); "
+                    f"{self.path}: frames {start}-{stop - 1} cannot be read ({one_line(error)}); "
                     + ("save it with another compression" if lacking else "truncated?")
                 ) from error
             yield start, block.reshape(-1, *self.shape[1:]).astype(self.dtype, copy=False)
@@ -216,16 +215,12 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     """
     alone, image, axes = asked.alone, asked.dataset, asked.axes
     paged = axes is None or axes.endswith("YX")
-    try:
+    with refused(path, "not a TIFF file"):
         tif = tifffile.TiffFile(path, **({"is_ome": False} if alone else {}))
         check_chain(tif, path)
         if alone and _has_channels(tif):
             tif.close()
             tif = tifffile.TiffFile(path)
-    except (OSError, UserError):
-        raise
-    except Exception as error:  # of a file of a few bytes, tifffile raises more than its own kind
-        raise UserError(f"{path}: not a TIFF file ({words(error)})") from error
     with tif, ExitStack() as stack:
         try:
             if not tif.pages:
@@ -242,7 +237,9 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
             if "keyframe" in str(error):  # pages that differ
                 with tifffile.TiffFile(path) as anew:
                     _check_pages(path, anew.pages)
-            raise UserError(f"{path}: a damaged TIFF file ({words(error)}); truncated?") from error
+            raise UserError(
+                f"{path}: a damaged TIFF file ({one_line(error)}); truncated?"
+            ) from error
         yield movie if paged else _along(movie, axes)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, one_line, say
 from mesodecode.recordings.axes import Asked
-from mesodecode.recordings.movie import Movie, batched, words
+from mesodecode.recordings.movie import Movie, batched
 
 LOSSLESS = ("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "tiff")
 
@@ -50,7 +50,7 @@ class VideoMovie(Movie):
             )
         except (OSError, RuntimeError, AssertionError) as error:
             said = [line for line in str(error).splitlines() if line.strip()]
-            reason = said[-1].strip() if said else words(error)
+            reason = said[-1].strip() if said else one_line(error)
             raise UserError(f"{self.path}: not a readable video ({reason})") from error
 
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:

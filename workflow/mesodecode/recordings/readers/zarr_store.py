@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory
+from mesodecode.base.files import UserError, check_memory, refused
 from mesodecode.recordings.axes import Asked, axes_of
-from mesodecode.recordings.movie import ArrayMovie, Movie, words
+from mesodecode.recordings.movie import ArrayMovie, Movie
 from mesodecode.recordings.readers import nwb_zarr, pixels
 from mesodecode.recordings.readers.hdf5 import choose
 
@@ -27,13 +27,11 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     import zarr
 
     series = nwb_zarr.series(path)
-    try:
+    with refused(path, "not a readable Zarr folder"):
         with warnings.catch_warnings(action="ignore"):  # of files in it that are not Zarr's
             arrays = {n: zarr.open_array(at / "data", mode="r") for n, at in series.items()}
             arrays = arrays or _arrays(zarr.open(str(path), mode="r"))
         shapes = {name: item.shape for name, item in arrays.items() if item.dtype.kind in "buif"}
-    except Exception as error:  # zarr and its stores raise whatever they meet
-        raise UserError(f"{path}: not a readable Zarr folder ({words(error)})") from error
     places = pixels.asked_for(asked, "X", path)
     name = choose(
         shapes, asked.dataset, path, "movie_dataset", len(places.where) if places else None
