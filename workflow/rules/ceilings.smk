@@ -40,6 +40,7 @@ rule hold_out:
         valid=lambda wildcards, input: flag_if("--valid", input.valid),
         dropped=dropped_flag,
         settings=held_out_settings,
+        held=held(first_weights),
         code=code_version("hold_out"),
     message:
         "Training {wildcards.decoder} for {wildcards.split}"
@@ -96,6 +97,7 @@ rule ceilings:
     params:
         folder=RESULTS / "ceilings",
         prefix=RESULTS / "figures/ceilings",
+        held=held(dates_table()),
         code=code_version("ceilings"),
     message:
         "Holding decoders of other mice against their ceilings"

@@ -38,6 +38,7 @@ rule control_signals:
             flag_if(f"--{kind.replace('_', '-')}", input.get(kind))
             for kind in CONTROL_MASKS
         ),
+        held=held(control_inputs),
         code=code_version("control_signals"),
     message:
         "Taking control signals from the recordings of mouse {wildcards.mouse}"

@@ -98,6 +98,7 @@ rule train_cnn:
         settings=cnn_flags,
         tuned=tuned_flag,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
+        held=held(first_weights),
         code=code_version("train_cnn"),
     message:
         "Training {wildcards.decoder} on {wildcards.training}"

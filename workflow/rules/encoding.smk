@@ -84,6 +84,7 @@ rule fit_encoding:
         data=fold_flags(*STUDY.folds),
         settings=lambda wildcards: model_flags(wildcards.model),
         folder=str(RESULTS / "predictions/{model}"),
+        held=held(lambda wildcards: first_weights(wildcards.model)),
         code=code_version("fit_encoding"),
     message:
         "Fitting {wildcards.model}"
@@ -118,6 +119,7 @@ rule train_encoding:
         data=lambda wildcards: fold_flags(wildcards.fold),
         settings=lambda wildcards: model_flags(wildcards.model),
         checkpoint=str(RESULTS / "checkpoints/{model}/{fold}.pt"),
+        held=held(lambda wildcards: first_weights(wildcards.model)),
         code=code_version("train_encoding"),
     message:
         "Training {wildcards.model} on {wildcards.fold}"
@@ -212,6 +214,7 @@ rule diagnose:
         data=fold_flags(FIRST),
         settings=lambda wildcards: model_flags(wildcards.model),
         prefix=str(RESULTS / "diagnosis/{model}"),
+        held=held(lambda wildcards: first_weights(wildcards.model)),
         code=code_version("diagnose"),
     message:
         "Diagnosing {wildcards.model}"
@@ -247,6 +250,7 @@ if SWEEP:
             swept=sweep_flags(),
             chunks=SWEEP["chunks"],
             partial=str(RESULTS / "checkpoints/sweep/{chunk}.jsonl"),
+            held=held(first_weights(SWEEP["model"])),
             code=code_version("sweep_encoding"),
         message:
             "Sweep: part {wildcards.chunk} of {params.chunks}"

@@ -128,6 +128,7 @@ rule shap_pixels:
             "--background-recordings", input.background
         ),
         settings=importance_flags,
+        held=held(pixel_inputs),
         code=code_version("shap_pixels"),
     message:
         "Explaining {wildcards.decoder} on {wildcards.allocation}, pixel by pixel"
@@ -178,6 +179,7 @@ rule shap_summary:
         null=lambda wildcards, input: flag_if("--null-maps", input.null),
         place=place_flags,
         prefix=str(RESULTS / "figures/importance_{importance}"),
+        held=held(shap_picture),
         code=code_version("shap_summary"),
     message:
         "Summarising the importance {wildcards.importance}"
@@ -215,6 +217,7 @@ rule cutout:
         labels=labels_of("test"),
         blocks=lambda wildcards: IMPORTANCE[wildcards.importance]["blocks"],
         settings=importance_flags,
+        held=held(cutout_inputs),
         code=code_version("cutout"),
     message:
         "Cutting areas out of the images of {wildcards.decoder} on {wildcards.allocation}"
@@ -253,6 +256,7 @@ rule cutout_summary:
         place=place_flags,
         settings=importance_flags,
         prefix=str(RESULTS / "figures/importance_{importance}"),
+        held=held(cutout_picture),
         code=code_version("cutout_summary"),
     message:
         "Summarising the importance {wildcards.importance}"

@@ -36,6 +36,7 @@ if STUDY.decoders:
             predictions=RESULTS / "predictions",
             folder=RESULTS / "nwb",
             settings=options.as_flags(STUDY.config["nwb"], "nwb"),
+            held=held(STUDY.config["nwb"]["sessions"] or []),
             code=code_version("export_nwb"),
         message:
             "Writing NWB files"

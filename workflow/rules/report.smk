@@ -66,6 +66,7 @@ rule figure_auc:
         family=family_flags,
         setting=setting_flags,
         comparisons=lambda wildcards, input: flag_if("--comparisons", input.comparisons),
+        held=held(auc_compared),
         code=code_version("figures"),
     message:
         "Drawing the AUCs of {wildcards.comparison}"

@@ -172,6 +172,7 @@ rule compare:
         family=family_flags,
         across=protocol_flags,
         tests=lambda wildcards: COMPARISONS[wildcards.comparison]["tests"],
+        held=held(auc_compared),
         code=code_version("compare"),
     message:
         "Testing the decoders of {wildcards.comparison}"
@@ -199,6 +200,7 @@ rule infer:
         family=family_flags,
         across=protocol_flags,
         sessions=lambda wildcards, input: flag_if("--sessions", input.sessions),
+        held=held(auc_compared),
         code=code_version("inference"),
     message:
         "Testing the decoders of {wildcards.comparison} with mice as the unit"

@@ -102,6 +102,35 @@ def revision_flag(session, variant=None):
     return f"--revision={revision}" if revision else ""
 
 
+@functools.cache
+def digest(path):
+    """The SHA-256 of a file of the user's, empty where there is none: Snakemake says so."""
+    try:
+        return fingerprints.fingerprint(path)[1]
+    except OSError:
+        return ""
+
+
+def held(inputs):
+    """What those of `inputs` hold that no rule makes (masks, tables, weights), as a param.
+
+    By their dates alone, one that an older file is moved or copied over would pass for unchanged.
+    `inputs`: files, or an input function (Snakemake does not compare a param that is given `input`).
+    """
+
+    def digests(wildcards):
+        found = inputs(wildcards) if callable(inputs) else inputs
+        found = found.values() if isinstance(found, dict) else [found]
+        paths = (
+            p
+            for some in found
+            for p in ([some] if isinstance(some, (str, Path)) else some)
+        )
+        return [digest(str(p)) for p in paths if not Path(p).is_relative_to("results")]
+
+    return digests
+
+
 def gpus(study):
     """GPUs of a job that trains or applies a network."""
     return 0 if study.config["device"] == "cpu" else 1

@@ -52,6 +52,7 @@ rule tune:
         first=lambda wildcards, input: flag_if("--pretrained", input.first[:1]),
         mice=lambda wildcards: split_ids(wildcards.test),
         storage=str(RESULTS / "checkpoints/tune/{decoder}/test-{test}.journal"),
+        held=held(first_weights),
         code=code_version("tune"),
     message:
         "Searching settings of {wildcards.decoder} for test mouse {wildcards.test}"
