@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from make import ALL, LINEAR, ROOT, STUDY, add_files, check_commands, fails, plan, snakemake
+from make import (
+    ALL,
+    LINEAR,
+    ROI_STUDY,
+    ROOT,
+    STUDY,
+    add_files,
+    check_commands,
+    fails,
+    plan,
+    snakemake,
+    with_importance,
+)
 from mesodecode.report import given, sections
 from mesodecode.study import study as studies
 from mesodecode.study.mouse_allocations import allocate
@@ -875,3 +887,26 @@ def test_files_that_older_ones_were_moved_over_are_read_again(tmp_path):
         older.replace(tmp_path / name)
     jobs, _ = plan(tmp_path, config=config)
     assert {*readers.values()} <= {*jobs} and not {"preprocess", "fit_linear"} & {*jobs}
+
+
+@pytest.mark.slow
+def test_settings_whose_flags_stand_beside_files_are_compared(tmp_path):
+    """Snakemake passes over a param that is given `input`: no setting may be in such a one."""
+    config = with_importance(mirror=2) | {
+        "mice": {mouse: ROI_STUDY["mice"][mouse] for mouse in "abc"},
+        "allocation": {"train": 1, "choose": "each_test"},
+        "decoders": {"gru": ROI_STUDY["decoders"]["gru"]},
+        "frame_rate": 15,
+        "areas": ["p", "q", "r", "s"],
+    }
+    add_files(tmp_path, config)
+    finish(tmp_path, config)
+    line = config["importance"]["shap"]
+    jobs, lines = plan(
+        tmp_path, config=config | {"importance": {"shap": line | {"mirror": [[1, 2]]}}}
+    )
+    assert jobs["sides"] == 1 and "harmonise" not in jobs
+    (sides,) = [words for words in lines if words.startswith("mesodecode sides")]
+    assert "--mirror 1:2 " in sides
+    for change in ({"frame_rate": 10}, {"areas": ["p", "q", "r", "t"]}):
+        assert plan(tmp_path, config=config | change)[0].get("harmonise") == 6

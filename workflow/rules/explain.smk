@@ -323,12 +323,13 @@ rule sides:
         runtime=grows(10),
     params:
         source=sided_flags,
+        mirror=mirror_flag,
         prefix=str(RESULTS / "figures/importance_{importance}_sides"),
         code=code_version("sides"),
     message:
         "Comparing left and right of the importance {wildcards.importance}"
     shell:
-        "mesodecode sides {params.source} --name {wildcards.importance} "
+        "mesodecode sides {params.source} {params.mirror} --name {wildcards.importance} "
         "--out {output.table} --figure {params.prefix} 2> {log}"
 
 

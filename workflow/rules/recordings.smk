@@ -169,12 +169,13 @@ if STUDY.harmonised:
             runtime=grows(60),
         params:
             flags=harmonise_flags,
+            common=lambda wildcards, input: flag_if("--areas-from", input.common),
             code=code_version("harmonise"),
         message:
             "Bringing session {wildcards.session} to the rate and areas of all"
         shell:
-            "mesodecode harmonise --recording {input.recording} {params.flags} --out {output} "
-            "2> {log}"
+            "mesodecode harmonise --recording {input.recording} {params.flags} "
+            "{params.common} --out {output} 2> {log}"
 
 
 # The same sessions, preprocessed as a variant of the study has them.

@@ -203,8 +203,12 @@ def sided_inputs(wildcards):
 
 
 def sided_flags(wildcards, input):
-    """The files that left and right are compared of, as flags, and which ROIs are mirrored."""
-    files = " ".join(flag_if(f"--{kind}", paths) for kind, paths in input.items())
+    """The files that left and right are compared of, as flags."""
+    return " ".join(flag_if(f"--{kind}", paths) for kind, paths in input.items())
+
+
+def mirror_flag(wildcards):
+    """Which ROIs are mirrored, as a flag; of no input, or Snakemake would not see a change."""
     mirror = IMPORTANCE[wildcards.importance].get("mirror", [])
     pairs = [mirror] if isinstance(mirror, int) else [f"{a}:{b}" for a, b in mirror]
-    return f"{files} {flag_if('--mirror', list(map(str, pairs)))}"
+    return flag_if("--mirror", list(map(str, pairs)))

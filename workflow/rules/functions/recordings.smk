@@ -117,13 +117,14 @@ def area_names(session):
     return STUDY.of_session(session).get("area_names", {})
 
 
-def harmonise_flags(wildcards, input):
-    """The rate and areas that a session is brought to, as flags."""
+def harmonise_flags(wildcards):
+    """The rate and listed areas that a session is brought to, as flags.
+
+    Of no input, or Snakemake would not see that they are others.
+    """
     rate, areas, words = STUDY.config["frame_rate"], STUDY.config["areas"], []
     words += [] if rate is None else ["--frame-rate", f"{rate:g}"]
-    if areas == "common":
-        words += ["--areas-from", *input.common]
-    elif areas is not None:
+    if areas not in (None, "common"):
         words += ["--areas", *areas]
     names = area_names(wildcards.session) if areas is not None else {}
     words += ["--names", json.dumps(names, sort_keys=True)] if names else []
