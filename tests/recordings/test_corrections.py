@@ -301,6 +301,16 @@ def test_without_bleaching_nothing_happens():
     assert abs(chain.effects()[0]["value"]) < 0.002
 
 
+@pytest.mark.parametrize("left", [0.0, 0.2])
+def test_a_pixel_that_bleaches_almost_away_is_made_flat_too(left):
+    """At the end a fortieth of its light is left, or what does not bleach."""
+    frames, _ = bleached()
+    frames[:, 0, 0] = 1000 * (left + (1 - left) * np.exp(-np.arange(1500) / 400))
+    made, _ = correct(frames, bleaching=True)
+    # it fell by 4 to 40 times its last value; the time constant of all pixels is 1 % off
+    assert np.ptp(made[:, 0, 0]) < 0.35 * made[:, 0, 0].mean()
+
+
 def test_a_dark_pixel_is_left_alone():
     frames, _ = bleached()
     frames[:, 0, 0] = noise(1500, sd=0.1)
