@@ -237,6 +237,14 @@ def test_removing_by_sign_passes_with_the_signs_of_the_decoder_and_fails_with_ot
     assert unsigned.loc["deletion by sign", "value"] < 0.7 * own.loc["deletion by sign", "value"]
 
 
+def test_gains_of_removal_are_means_that_draws_reach_by_hand():
+    own = np.array([[0.0, 1.0, 8.0], [1.0, 1.0, 1.0]])  # mean 2, median 1
+    draws = np.array([[0.0, 0.0, 12.0], [2.0, 2.0, 2.0], [1.0, 1.0, 1.0]])
+    draws = np.stack([draws, draws - [[0, 0, 0], [0, 0, 0], [1, 1, np.nan]]])
+    # their means: 4, 2 (as well) and 0.6 of those that are known
+    assert map_measures.apart_gain(own, draws) == (2.0, 2)
+
+
 def test_only_other_mice_say_the_signs():
     own = dataclasses.replace(mapped(WEIGHTS, "d"), signed=-mapped(WEIGHTS, "d").signed)
     found = checked(WEIGHTS, "d", [own, mapped(WEIGHTS, "e")])
