@@ -53,6 +53,21 @@ def passed_through(training, sessions):
     return passed.Passed(sessions[0].mouse, False, pass_mice.pass_sessions(training, sources))
 
 
+@pytest.mark.parametrize(("run_length", "frame_step"), [(1, 2), (1, 7), (4, 3)])
+def test_frames_that_judge_go_on_from_session_to_session(run_length, frame_step):
+    """Every frame_step-th run of the mouse's decodable frames, as if they were one recording."""
+    training = trained(epochs=1, frame_step=frame_step)
+    training = replace(training, settings=training.settings | {"run_length": run_length})
+    found = passed_through(training, VALID).sessions
+    frames = [(one.session, t) for one in VALID for t in range(2, len(one.labels) - 2)]
+    kept = [pair for i, pair in enumerate(frames) if i // run_length % frame_step == 0]
+    assert [(name, t) for name, one in found.items() for t in one.frame] == kept
+    for one in VALID:
+        np.testing.assert_array_equal(
+            found[one.session].label, one.labels[found[one.session].frame]
+        )
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -122,6 +122,26 @@ def test_the_sentence_of_the_report_is_what_the_table_has():
     assert " by pair (t test" in mouse_power.in_words(wider)
 
 
+@pytest.mark.parametrize(
+    ("b", "found", "words"),
+    [
+        (
+            "other",
+            0.7,
+            "net against other: 3 mice (1 allocation each) can show a difference of 0.7",
+        ),
+        ("other", 1.1, "net against other: 3 mice (1 allocation each) can show no difference that"),
+        ("chance", 0.5, "net above chance: 3 mice (1 allocation each) can show a difference of 0."),
+        ("chance", 0.7, "net above chance: 3 mice (1 allocation each) can show no difference that"),
+    ],
+)
+def test_a_difference_that_aucs_cannot_have_is_none(b, found, words):
+    """Two AUCs differ by 1 at most, one and chance by .5."""
+    row = {"a": "net", "b": b, "mice": 3, "allocations": 1, "smallest_difference": found}
+    row |= {"low": found / 2, "high": 2 * found, "n_measured": 3}
+    assert mouse_power._sentence(row, 0.8).startswith(words)
+
+
 def test_no_sentence_of_two_mice():
     few = pd.DataFrame({"n_mice": [2, 1], "ci_low": [-0.1, np.nan], "ci_high": [0.3, np.nan]})
     assert mouse_power.in_words(few) == ""
