@@ -191,6 +191,8 @@ def test_a_speed_of_no_mouse_names_the_unit(read, capsys):
     read(values=SPEED / 25, speed_unit="cm/s")
     read(values=np.where(np.arange(T) == 70, 900.0, SPEED))  # one glitch
     read(values=SPEED * 500 / SPEED.max(), speed_unit="cm/s")  # as fast as any, and no faster
+    with pytest.raises(UserError, match="faster than any mouse"):
+        read(values=SPEED * 501 / SPEED.max(), speed_unit="cm/s")
     read(values=0 * SPEED)  # at rest in any unit
     assert capsys.readouterr().err == ""
 

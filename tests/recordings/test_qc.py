@@ -358,6 +358,8 @@ def test_of_a_movie_of_changes_nothing_is_judged_that_is_of_counts(kind):
     assert labels == ["Mean of\npixels"]  # no share of a brightness, and no position
     titles = {axes.get_title() for axes in page.axes}
     assert {"Mean", "SD over time"} <= titles
+    bars = [image.colorbar for axes in page.axes for image in axes.images]
+    assert [bar.orientation for bar in bars] == ["horizontal"] * 2  # below their images
     shown = " ".join(text.get_text() for axes in page.axes for text in axes.texts)
     for check in qc.check_session(session, SETTINGS)["check"]:
         assert check.replace("_", " ") in shown, check

@@ -91,4 +91,7 @@ def test_bars_of_rois_are_mean_and_sd_over_sessions_in_the_order_of_the_table(na
     )
     caption = roi_correlation_figure.roi_correlation_caption(table, 5)
     assert "(less a moving mean of 5 frames)" in caption and "2 sessions of 2 mice" in caption
+    more = pd.concat([table, table.replace({"session": {"s1": "s3"}})]).drop_duplicates()
+    caption = roi_correlation_figure.roi_correlation_caption(more, 5)
+    assert "3 sessions of 2 mice" in caption
     assert "(as recorded)" in roi_correlation_figure.roi_correlation_caption(table, None)
