@@ -12,7 +12,7 @@ from mesodecode.base.files import UserError
 from mesodecode.recordings.intake import frames_of
 from mesodecode.recordings.movie import Movie
 from mesodecode.recordings.readers.behavior import read_behavior
-from mesodecode.recordings.readers.clocks import Frames, read_times, seconds
+from mesodecode.recordings.readers.clocks import Frames, _alternate, read_times, seconds
 from mesodecode.recordings.readers.samples import shown
 from mesodecode.recordings.session_sources import Sources
 
@@ -431,3 +431,13 @@ def test_a_span_of_dates_is_said_in_dates():
     assert shown(1.7e9, 1.7e9 + 0.5) == "2023-11-14T22:13:20.000 to 2023-11-14T22:13:20.500"
     assert shown(0, 2.0004) == "0 to 2 s"
     assert shown(5.0, 1.7e9) == "5 to 1700000000 s"  # one of them is none
+
+
+def test_edges_of_exposures_alternate_only_where_both_intervals_last():
+    exposure, readout = np.full(40, 0.03), np.full(40, 0.02)
+    times = np.cumsum(np.c_[exposure, readout])
+    assert _alternate(times) and _alternate(times[:-1]) and _alternate(times[1:])
+    for wanders in (0, 1):
+        both = np.c_[exposure, readout]
+        both[:, wanders] += np.linspace(0, 0.02, 40)
+        assert not _alternate(np.cumsum(both))

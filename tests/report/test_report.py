@@ -304,6 +304,7 @@ def test_p_values_read_well(p, text):
     [
         (2.5 / 3600, "2 s"),  # half a second is rounded to the even one
         (59 / 3600, "59 s"),
+        (59.4 / 3600, "59 s"),
         (1 / 60, "1 min"),
         (0.2, "12 min"),
         (0.99, "59 min"),
