@@ -81,6 +81,13 @@ def test_channels_of_spike2_of_one_title_are_refused_by_it():
     assert "is the title of several channels" in told.why
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (1, 4)])
+def test_the_first_column_of_a_vector_is_the_vector_and_it_has_no_second(shape):
+    held = Held(lambda: np.arange(4.0).reshape(shape))
+    assert vector(held, "x:1", 1).values.tolist() == [0, 1, 2, 3]
+    assert "values are 1 columns" in vector(held, "x:2", 2).why
+
+
 def test_times_that_a_file_says_itself_are_not_asked_for_their_unit(tmp_path):
     from pynwb import TimeSeries
 

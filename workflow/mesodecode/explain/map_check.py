@@ -101,7 +101,7 @@ def check_shap(
     orders = orders_of(maps, allocation.test, units, draws, rng)
     others = [one for one in signed if of_others(one.test_mouse, allocation.test)]
     says = [_says(theirs, rois, windows.columns, draws, rng) for theirs in by_output(others)]
-    found = deletion.curves(windows, orders, says if others else ())
+    found = deletion.curves(windows, orders, says)
     return checked(
         target,
         allocation=allocation.id,
