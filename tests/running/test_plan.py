@@ -732,7 +732,7 @@ def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):
 
 def test_maps_of_pixels_that_cannot_be_made_are_said():
     gru = {"start_from": "other", "rnn": "gru"}
-    decoders = {"cnn": {"backbone": "test_resnet"}, "other": {"backbone": "test_efficientnet"}}
+    decoders = {"cnn": {"backbone": "test_convnext"}, "other": {"backbone": "test_efficientnet"}}
     config = STUDY | {"decoders": decoders | {"gru": gru}}
 
     def checked(**importance) -> list:
