@@ -172,6 +172,18 @@ def test_another_unit_in_words_is_refused_by_name(read, name, unit):
     np.testing.assert_allclose(read(name, SPEED, speed_unit="cm/s")["speed"], SPEED)
 
 
+def test_values_that_netcdf_packed_are_those_they_stand_for(tmp_path):
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["speed"] = np.rint((SPEED + 3) / 0.01).astype("i2")
+        file["speed"].attrs.update(scale_factor=0.01, add_offset=-3.0, units="cm/s")
+    np.testing.assert_allclose(read_behavior(tmp_path / "b.h5")["speed"], SPEED, atol=0.006)
+    with h5py.File(tmp_path / "b.h5", "a") as file:
+        file["speed"][4] = -1
+        file["speed"].attrs["_FillValue"] = np.int16(-1)
+    with pytest.raises(UserError, match=r"speed is not finite in 1 of .* first 4"):
+        read_behavior(tmp_path / "b.h5")
+
+
 @pytest.mark.parametrize("key", ["unit", "units", "Unit", "Units"])
 def test_the_unit_of_hdf5_is_taken_by_either_case(tmp_path, key):
     with h5py.File(tmp_path / "b.h5", "w") as file:

@@ -91,7 +91,7 @@ def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
                 f"{path}: no dataset '{' or '.join(map(str, wanted))}' in it; it holds: "
                 f"{', '.join(sorted(found)) or 'no dataset'}; name one in recordings.roi_dataset"
             )
-        return hdf5.read_array(found[name], path)
+        return hdf5.unpacked(found[name], path)
 
 
 def _signals_of_table(path: str | Path, behavior: Collection[str]) -> dict[str, np.ndarray]:

@@ -86,7 +86,7 @@ def of_dataset(item: h5py.Dataset, path: str | Path) -> Held:
         names = {code: name for name, code in codes.items()}
         return Held(lambda: np.vectorize(names.get, otypes=[object])(read_array(item, path)))
     if item.dtype.kind in "buif":
-        return Held(partial(read_array, item, path), _unit(item), note)
+        return Held(partial(unpacked, item, path), _unit(item), note)
     return unreadable(f"is of type {item.dtype}, neither numbers nor words", str(item.dtype))
 
 
@@ -290,6 +290,24 @@ def dataset_movie(
     letters = axes.letters[:: -1 if turned else 1]
     depth = item.chunks[letters.index("T")] if item.chunks else None
     return ArrayMovie(path, item.dtype, axes, item.__getitem__, depth, turned=turned)
+
+
+def unpacked(item: h5py.Dataset, path: str | Path) -> np.ndarray:
+    """Return the values of a dataset, of one packed by netCDF's conventions those it stands for.
+
+    That is stored * scale_factor + add_offset, NaN where it is _FillValue (CF Conventions, 8.1).
+    """
+    values = read_array(item, path)
+    if not {"scale_factor", "add_offset"} & item.attrs.keys():
+        return values
+    scale, offset, fill = (
+        np.ravel(item.attrs.get(key, usual))
+        for key, usual in (("scale_factor", 1.0), ("add_offset", 0.0), ("_FillValue", []))
+    )
+    if any(one.dtype.kind not in "iuf" or one.size != 1 for one in (scale, offset)):
+        return values
+    held = values * float(scale[0]) + float(offset[0])
+    return np.where(np.isin(values, fill), np.nan, held) if fill.size else held
 
 
 def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:
