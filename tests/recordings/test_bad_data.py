@@ -631,7 +631,7 @@ BEHAVIOR = {
     "MAT of text": ("x.mat", mat(name="mouse"), "it holds: name (text)"),
     "ragged rows": ("x.csv", text("runrest\n0\n1,2,3\n"), "not a table"),
     "bytes": ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\0" * 99), "x.csv"),
-    "another separator": ("x.csv", text("runrest|speed\n0|1\n"), "it holds: runrest|speed"),
+    "another separator": ("x.csv", text("runrest~speed\n0~1\n"), "it holds: runrest~speed"),
     "speed in words": ("x.csv", rows(("speed", lambda i: "fast")), "speed holds text"),
     "a missing label": ("x.csv", rows(("t", str), GAPS), "20 of 40 samples, the first 0"),
     "three states": ("x.csv", rows(("labels", lambda i: i % 3)), "not decoded yet"),
