@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+from argparse import ArgumentParser
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import NamedTuple
@@ -106,6 +107,7 @@ def check_files(text: str) -> None:
     Else it would read files before they are made, or not run again when they are made anew.
     """
     jobs = told_jobs(text)
+    parser = cli.parser()
     maker = {file: job for job in jobs for file in job.output}
     folders = {str(folder) for file in maker for folder in Path(file).parents} - {"."}
     for job in jobs:
@@ -118,11 +120,21 @@ def check_files(text: str) -> None:
             asked += maker[file].input - before if file in maker else ()
         for folder in words & folders:
             assert any(file.startswith(f"{folder}/") for file in before), f"{job.rule}: {folder}"
+        check_written(job, parser)
         line, paths = " ".join(job.words), tuple(word for word in words if "/" in word)
         for file in job.input | job.output if words and job.rule not in UNNAMED else ():
             path = file.removesuffix(" (update)")
             named = path in line or path.startswith(paths) or path.endswith(WAITED)
             assert named, f"{job.rule} does nothing with {file}"
+
+
+def check_written(job: Job, parser: ArgumentParser) -> None:
+    """Flags whose files are output of a job, and no other flags, are declared to write."""
+    if job.words:
+        written, _ = cli.files_of(parser, parser.parse_args(job.words[1 : job.words.index("2>")]))
+        files, words = {path for path, _ in written}, {*job.words}
+        named = {f for f in job.output if words & {f, re.sub(r"\.(svg|png)$", "", f)}}
+        assert named <= files and not files & job.input, (job.rule, named ^ files)
 
 
 def add_files(folder: Path, config: dict) -> None:

@@ -204,6 +204,13 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path, monkeypatch, capsys):
     assert Path("m.h5").read_bytes() == b"raw"
     assert cli.main(f"train-roi {TRAIN_ROI.replace('--history h', '--history o')}".split()) == 1
     assert "o: to be written by both --out and --history" in capsys.readouterr().err
+    line = "auc --allocations auc.csv --predictions p --out auc.tsv --sessions ./auc.csv"
+    assert cli.main(line.split()) == 1
+    assert "auc.csv: is read (--allocations), and --sessions would" in capsys.readouterr().err
+    line = "score --allocations auc.csv --predictions p --decoders a --out a.tsv --sessions f.svg "
+    assert cli.main([*line.split(), "--figure", "f"]) == 1  # writes f.svg and f.png
+    assert "f.svg: to be written by both --sessions and --figure" in capsys.readouterr().err
+    assert Path("auc.csv").read_text() == table
 
 
 def test_auc_is_no_column_of_groups(tmp_path, capsys):

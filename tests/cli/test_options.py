@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.cli import options
+from mesodecode.cli.written import Written
 from mesodecode.study import schema
 
 PACKAGE = Path(cli.__file__).parents[1]
@@ -527,3 +528,12 @@ def test_what_a_verb_needs_is_asked_for_at_once(verb, capsys):
     assert end.value.code == 2
     said = capsys.readouterr().err.split("arguments are required: ")[1]
     assert needed <= {*re.findall(r"--[a-z-]+", said)}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_flags_that_say_so_are_declared_to_write(verb):
+    """Of those of the workflow, `make.check_written` compares with what the rules declare."""
+    for flag in VERBS[verb]._actions:
+        writes = flag.dest == "out" or re.search(r"\bwrite\b", flag.help or "")
+        if writes and flag.nargs != 0:
+            assert isinstance(flag.type, Written), flag.option_strings

@@ -372,7 +372,7 @@ WIRED = {
         "base.tables.write_table",
         of("recordings.recording.read_recordings")
         | {"mesodecode.shift.images.table": lambda found: found},
-        {"table": [Path("a.h5"), Path("b.h5")], "path": "o.tsv"},
+        {"table": [Path("a.h5"), Path("b.h5")], "path": Path("o.tsv")},
     ),
     "encoding-report: truth": (
         "--config c.json --summary s.tsv --neurons n.tsv --truth t1.h5 t2.h5 --out o",

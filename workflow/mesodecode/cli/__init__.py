@@ -13,7 +13,6 @@ import difflib
 import errno
 import importlib
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from mesodecode import __version__
 from mesodecode.base.files import NO_SPACE, Stopped, UserError, one_line, say
+from mesodecode.cli.written import Written
 from mesodecode.running.locks import Lock
 
 # Rooms of the package from the ground up, and what the verbs of each are for.
@@ -185,30 +185,38 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
     return f"out of memory ({line or 'MemoryError'}); lower {' or '.join(settings)}{runs}"
 
 
-def _check_written(top: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Raise UserError if a file to write is one of those to read, or is to be written twice.
+def files_of(
+    top: argparse.ArgumentParser, args: argparse.Namespace
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return what a verb writes, by its flags of type `Written`, and other words it is given.
 
-    What a verb writes are --out and flags whose help says *to write*.
+    Each as pairs of a path and its flag.
     """
     (verbs,) = (one for one in top._actions if isinstance(one, argparse._SubParsersAction))
-    written: dict[str, str] = {}  # file -> its flag
-    read: list[tuple[str, str]] = []
+    written: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
     for flag in verbs.choices[args.verb]._actions:
         given = getattr(args, flag.dest, None)
-        values = given if isinstance(given, list) else [given]
         name = (flag.option_strings or [flag.dest])[-1]
-        for value in (str(one) for one in values if isinstance(one, str | Path)):
-            if flag.dest != "out" and not re.search(r"\bto write\b", flag.help or ""):
-                read.append((value, name))
-            elif value != "-" and written.setdefault(os.path.realpath(value), name) != name:
-                raise UserError(
-                    f"{value}: to be written by both {written[os.path.realpath(value)]} "
-                    f"and {name}; name two files"
-                )
-    for value, name in read:
-        if (out := written.get(os.path.realpath(value))) and os.path.isfile(value):
+        for value in given if isinstance(given, list) else [given]:
+            if isinstance(flag.type, Written) and value is not None:
+                written += [(path, name) for path in flag.type.files(value)]
+            elif isinstance(value, str | Path):
+                others.append((str(value), name))
+    return written, others
+
+
+def _check_written(top: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Raise UserError if a file to write is one of those to read, or is to be written twice."""
+    written, others = files_of(top, args)
+    flags: dict[str, str] = {}
+    for path, name in written:
+        if (other := flags.setdefault(os.path.realpath(path), name)) != name:
+            raise UserError(f"{path}: to be written by both {other} and {name}; name two files")
+    for path, name in others:
+        if (out := flags.get(os.path.realpath(path))) and os.path.isfile(path):
             raise UserError(
-                f"{value}: is read ({name}), and {out} would write over it; name another file"
+                f"{path}: is read ({name}), and {out} would write over it; name another file"
             )
 
 

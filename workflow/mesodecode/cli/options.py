@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
+from mesodecode.cli.written import FIGURE, FILE, FOLDER, PREFIX, Written  # noqa: F401
 from mesodecode.study import causality, schema, targets, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}
@@ -117,9 +118,11 @@ def with_measures(args: argparse.Namespace) -> list[tuple[Path, Path]]:
 
 def add_record(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that reads source files of a lab, which the workflow watches."""
-    add = parser.add_argument
-    add("--record", type=Path, help="JSON file to write: what the sources are, for the workflow")
-    add("--revision", default="", help="what the workflow calls these sources in the record")
+    words = "JSON file to write: what the sources are, for the workflow"
+    add_out(parser, words, "--record", required=False)
+    parser.add_argument(
+        "--revision", default="", help="what the workflow calls these sources in the record"
+    )
 
 
 def add_folder(
@@ -153,9 +156,16 @@ def add_metric(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metric", choices=metrics, default="auc", help=f"{words} (default: auc)")
 
 
-def add_out(parser: argparse.ArgumentParser, words: str, flag: str = "--out") -> None:
-    """Add the flag of a file to write."""
-    parser.add_argument(flag, type=Path, required=True, metavar="FILE", help=words)
+def add_out(
+    parser: argparse.ArgumentParser,
+    words: str,
+    flag: str = "--out",
+    *,
+    written: Written = FILE,
+    required: bool = True,
+) -> None:
+    """Add the flag of a file to write, or of what else `written` says."""
+    parser.add_argument(flag, type=written, required=required, metavar=written.metavar, help=words)
 
 
 def json_table(text: str, flag: str) -> dict[str, Any]:
@@ -169,20 +179,25 @@ def json_table(text: str, flag: str) -> dict[str, Any]:
     return found
 
 
-def add_figure(parser: argparse.ArgumentParser, flag: str = "--figure") -> None:
+def add_figure(
+    parser: argparse.ArgumentParser,
+    flag: str = "--figure",
+    words: str = "",
+    *,
+    required: bool = True,
+) -> None:
     """Add the flag of a figure, of which PREFIX.svg and PREFIX.png are written."""
-    parser.add_argument(flag, required=True, metavar="PREFIX", help="path without .svg, .png")
+    words += "path without .svg, .png"
+    add_out(parser, words, flag, written=FIGURE, required=required)
 
 
 def add_validation(parser: argparse.ArgumentParser) -> None:
     """Add the flag of a verb that predicts validation mice in the pass of the test mice."""
-    parser.add_argument(
-        "--validation",
-        type=Path,
-        metavar="FILE",
-        help="predictions of the validation mice to write too (HDF5), which choose thresholds "
-        "(default: none)",
+    words = (
+        "predictions of the validation mice to write too (HDF5), which choose thresholds "
+        "(default: none)"
     )
+    add_out(parser, words, "--validation", required=False)
 
 
 def add_tuned(parser: argparse.ArgumentParser) -> None:

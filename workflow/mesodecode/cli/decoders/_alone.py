@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mesodecode.base.files import UserError
+from mesodecode.cli import options
 
 
 def add_argument(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
     """Add the flag of a training that belongs to no allocation."""
-    parser.add_argument(
-        flag,
-        type=Path,
-        metavar="FILE",
-        help=f"{what} to write, of a training that reads training mice alone, in the place of all "
-        "that belongs to an allocation: see `mesodecode choose`",
+    words = (
+        f"{what} to write, of a training that reads training mice alone, in the place of all "
+        "that belongs to an allocation: see `mesodecode choose`"
     )
+    options.add_out(parser, words, flag, required=False)
 
 
 def check_outputs(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from mesodecode.cli import options
@@ -21,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
     add(
         "--decoder", default=kind.name, help=f"name of the decoder in tables (default: {kind.name})"
     )
-    add("--out", type=Path, help=f"fitted model to write ({suffix})")
-    add("--predictions", type=Path, help="predictions to write (HDF5)")
+    options.add_out(parser, f"fitted model to write ({suffix})", required=False)
+    options.add_out(parser, "predictions to write (HDF5)", "--predictions", required=False)
     _alone.add_argument(parser, "--alone", f"fitted model ({suffix})")
     options.add_validation(parser)
     options.add_tuned(parser)

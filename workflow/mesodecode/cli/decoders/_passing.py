@@ -89,7 +89,9 @@ def add_passed(parser: argparse.ArgumentParser) -> None:
     add("--valid", **files, required=True, help=passed + "the mice that validate")
     add("--test", **files, default=[], help=passed + "the mice to predict")
     add("--decoder", help="name of the decoder in tables, with --predictions")
-    add("--predictions", type=Path, help="predictions of --test to write (HDF5)")
+    options.add_out(
+        parser, "predictions of --test to write (HDF5)", "--predictions", required=False
+    )
     options.add_validation(parser)
 
 

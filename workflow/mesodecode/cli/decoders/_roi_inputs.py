@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     options.add_roles(parser, optional=["valid", "test"], train="", valid="", test="")
     add("--decoder", help="name of the decoder in tables")
-    add("--predictions", type=Path, help="predictions to write (HDF5)")
+    options.add_out(parser, "predictions to write (HDF5)", "--predictions", required=False)
     options.add_dropped(parser)
     options.add_validation(parser)
     _label_donors.add_argument(parser)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesodecode.base.files import say
@@ -31,20 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_results(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the flags of what `finish` writes."""
-    add = parser.add_argument
-    add("--out", type=Path, required=required, help="weights to write (.pt)")
+    options.add_out(parser, "weights to write (.pt)", required=required)
     words = "TSV to write: losses, AUC, speed by epoch"
-    add("--history", type=Path, required=required, help=words)
+    options.add_out(parser, words, "--history", required=required)
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a run that can be killed (see `checkpoint_of`)."""
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        type=Path,
-        help="file to keep the state in; after a kill the same command goes on from it, at its end "
+    options.add_out(
+        parser,
+        "file to keep the state in; after a kill the same command goes on from it, at its end "
         "the result stays beside it as .finished (default: none is kept)",
+        "--checkpoint",
+        required=False,
     )
     add(
         "--checkpoint-every",

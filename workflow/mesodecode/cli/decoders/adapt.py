@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cnn", type=Path, help="weights of train-cnn that a decoder of train-rnn reads")
     options.add_roles(parser, train="", valid="", test="")
     add("--decoder", required=True, help="name of the decoder in tables")
-    add("--out", type=Path, required=True, help="predictions of the test mice to write (HDF5)")
-    add("--validation", type=Path, required=True, help="those of the validation mice (HDF5)")
+    options.add_out(parser, "predictions of the test mice to write (HDF5)")
+    options.add_out(parser, "those of the validation mice (HDF5)", "--validation")
     words = (
         "weights of the decoder fine-tuned on the test mouse to write too, for `mesodecode live`"
     )
-    add("--adapted-weights", type=Path, metavar="FILE", help=f"{words} (default: none)")
+    options.add_out(parser, f"{words} (default: none)", "--adapted-weights", required=False)
     options.add_settings(parser, "adapted")
     options.add_compute(parser)
 

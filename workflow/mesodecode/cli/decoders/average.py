@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="predictions (HDF5) of two or more decoders in one allocation",
     )
     add("--decoder", required=True, help="name of the average in tables")
-    add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_out(parser, "predictions to write (HDF5)")
     options.add_validation(parser)
     add(
         "--of-validation",

@@ -30,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a decoder that starts from a CNN: which epoch of it this allocation chose, or the "
         "file of --epoch that says so",
     )
-    add("--epoch", type=Path, metavar="FILE", help="text to write: the number of the epoch kept")
+    options.add_out(
+        parser, "text to write: the number of the epoch kept", "--epoch", required=False
+    )
     words = "TSV to write: losses, AUC, speed by epoch"
-    add("--history", type=Path, required=True, help=words)
+    options.add_out(parser, words, "--history")
 
 
 def run(args: argparse.Namespace) -> None:

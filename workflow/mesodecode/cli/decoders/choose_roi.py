@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--train-mice", nargs="+", required=True, metavar="MOUSE", help="the set of training mice")
     options.add_roles(parser, valid="", test="")
     add("--decoder", required=True, help="name of the decoder, in the stack and in tables")
-    add("--predictions", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_out(parser, "predictions to write (HDF5)", "--predictions")
     options.add_validation(parser)
     _label_donors.add_argument(parser)
     _training.add_results(parser)

@@ -9,14 +9,15 @@ Beside OUT stands OUT.sha256, which whoever reads OUT verifies.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "timm's ImageNet weights → a file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", required=True, help="name of a timm model")
-    parser.add_argument("--out", type=Path, required=True, help="weights to write (.pt)")
+    options.add_out(parser, "weights to write (.pt)")
 
 
 def run(args: argparse.Namespace) -> None:

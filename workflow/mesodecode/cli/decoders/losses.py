@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--models", type=Path, required=True, metavar="FOLDER", help="folder of the decoders")
     add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders in the folder")
     options.add_allocations(parser)
-    add("--out", required=True, metavar="PREFIX", help="path without {decoder}.svg, {decoder}.png")
+    options.add_out(parser, "path without {decoder}.svg, {decoder}.png", written=options.PREFIX)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--test-mice", nargs="+", help="mice to test from --features (default: all in it)")
     add("--decoder", required=True, help="name of the decoder in tables")
-    add("--out", type=Path, required=True, help="predictions to write (HDF5)")
+    options.add_out(parser, "predictions to write (HDF5)")
     options.add_validation(parser)
     _label_donors.add_argument(parser)
     options.add_compute(parser)

@@ -25,10 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder", required=True, help="decoder of the config that has a line in `tune:`")
     add("--test-mice", nargs="+", required=True, help="mice that the settings are for")
     options.add_recordings(parser, "recordings of the other mice, or lists (.txt) of them")
-    add("--out", type=Path, required=True, help="best settings to write (JSON)")
-    add("--trials-table", type=Path, required=True, help="TSV to write: a row a trial")
+    options.add_out(parser, "best settings to write (JSON)")
+    options.add_out(parser, "TSV to write: a row a trial", "--trials-table")
     add("--pretrained", help="file of a CNN's first weights (default: those of the config)")
-    add("--storage", type=Path, help="file that keeps the trials (default: --out + .journal)")
+    options.add_out(
+        parser,
+        "file that keeps the trials (default: --out + .journal)",
+        "--storage",
+        required=False,
+    )
     options.add_compute(parser)
 
 

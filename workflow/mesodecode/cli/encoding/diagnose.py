@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
 
 HELP = "why does an encoding network not learn? checks and a conclusion"
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _data.add_network(parser)
     add = parser.add_argument
     add("--history", type=Path, help="epochs of the network's training, if it was trained (TSV)")
-    add("--out", required=True, metavar="PREFIX", help="path without _checks.tsv and so on")
+    options.add_out(parser, "path without _checks.tsv and so on", written=options.PREFIX)
 
 
 def run(args: argparse.Namespace) -> None:

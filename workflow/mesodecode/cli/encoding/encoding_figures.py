@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "draw a figure of an encoding study (SVG and PNG)"
 
 
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--kind", choices=["scores", "loss", "sweep", "diagnosis"], required=True, help="which")
     add("--tables", type=Path, nargs="+", required=True, help="what is drawn (TSV), as said above")
     add("--name", default="", help="model in the title")
-    add("--out", required=True, metavar="PREFIX", help="path without .svg and .png")
+    options.add_out(parser, "path without .svg and .png", written=options.FIGURE)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,6 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "write the HTML report of an encoding study"
 
 
@@ -31,8 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--truth", type=Path, nargs="+", default=[], help="truths of simulated sessions (HDF5)")
     add("--runtimes", type=Path, help="run times of `mesodecode runtimes`")
     add("--figures", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
-    add("--out", type=Path, required=True, help="the report (.html)")
-    add("--references", type=Path, help="BibTeX file to write: the works that the report cites")
+    options.add_out(parser, "the report (.html)")
+    options.add_out(
+        parser,
+        "BibTeX file to write: the works that the report cites",
+        "--references",
+        required=False,
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -9,7 +9,6 @@ Example: mesodecode fit-encoding --responses s1.h5 --folds 10 --model ridge --ou
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesodecode.base.files import say
 from mesodecode.cli import options
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _data.add_arguments(parser, one_fold=False)
     add = parser.add_argument
     add("--name", default="model", help="name of the model in tables (default: model)")
-    add("--out", type=Path, required=True, metavar="FOLDER", help="folder of the predictions")
+    options.add_out(parser, "folder of the predictions", written=options.FOLDER)
     options.add_settings(parser, "encoding_linear")
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "predictions of encoding models → tables of scores"
 
 
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="times that images are permuted within folds (default: 999)",
     )
     add("--seed", type=int, default=0, metavar="N", help="of the permutations (default: 0)")
-    add("--out", required=True, metavar="PREFIX", help="path without _neurons.tsv and so on")
+    options.add_out(parser, "path without _neurons.tsv and so on", written=options.PREFIX)
 
 
 def run(args: argparse.Namespace) -> None:

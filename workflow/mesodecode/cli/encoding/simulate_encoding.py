@@ -9,7 +9,6 @@ Example: mesodecode simulate-encoding --session s1 --out data
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesodecode.base.files import say
 from mesodecode.cli import options
@@ -18,7 +17,7 @@ HELP = "make a simulated session of neurons that see images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    options.add_out(parser, "folder to write to", written=options.FOLDER)
     parser.add_argument("--session", required=True, metavar="NAME", help="name of the files")
     parser.add_argument(
         "--number",

@@ -10,8 +10,8 @@ Example: mesodecode sweep-encoding --responses s1.h5 --fold s1.fold-1 --learning
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
 
 HELP = "train a network with many settings (a part of a sweep)"
@@ -26,8 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--initialisations", nargs="+", required=True, help="default, kaiming, xavier")
     add("--chunk", type=int, default=1, metavar="N", help="which part, from 1 (default: 1)")
     add("--chunks", type=int, default=1, metavar="N", help="how many parts (default: 1)")
-    add("--out", type=Path, required=True, help="TSV to write, a row a training")
-    add("--partial", type=Path, help="file to keep finished lines in (default: none is kept)")
+    options.add_out(parser, "TSV to write, a row a training")
+    options.add_out(
+        parser,
+        "file to keep finished lines in (default: none is kept)",
+        "--partial",
+        required=False,
+    )
 
 
 def run(args: argparse.Namespace) -> None:

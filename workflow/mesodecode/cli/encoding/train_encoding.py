@@ -7,8 +7,8 @@ Example: mesodecode train-encoding --responses s1.h5 --fold s1.fold-1 --backbone
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from mesodecode.cli import options
 from mesodecode.cli.decoders import _training
 from mesodecode.cli.encoding import _data
 
@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _data.add_network(parser)
     add = parser.add_argument
     add("--name", default="model", help="name of the model in tables (default: model)")
-    add("--out", type=Path, required=True, help="predictions of the test presentations (HDF5)")
-    add("--weights", type=Path, required=True, help="weights to write (.pt)")
-    add("--history", type=Path, required=True, help="TSV to write: losses, R², speed by epoch")
+    options.add_out(parser, "predictions of the test presentations (HDF5)")
+    options.add_out(parser, "weights to write (.pt)", "--weights")
+    options.add_out(parser, "TSV to write: losses, R², speed by epoch", "--history")
     _training.add_checkpoint(parser)
 
 

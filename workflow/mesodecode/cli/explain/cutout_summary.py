@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_out(parser, "TSV to write, a row a mask")
     options.add_out(parser, "TSV to write, a row a session and mask", "--sessions")
     options.add_figure(parser)
-    add("--signed", type=Path, metavar="FILE", help="TSV to write, a row a mask: what areas say")
+    options.add_out(
+        parser, "TSV to write, a row a mask: what areas say", "--signed", required=False
+    )
     options.add_settings(parser, "importance_cutout")
 
 

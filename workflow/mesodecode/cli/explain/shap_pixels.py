@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoder", default="the decoder", help="its name in file and figure")
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "map to write (HDF5)")
-    add("--figure", metavar="PREFIX", help="figure to write: path without .svg, .png")
+    options.add_figure(parser, required=False)
     options.add_compute(parser)
     options.add_settings(parser, "importance_pixels")
 

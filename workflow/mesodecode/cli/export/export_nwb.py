@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_folder(parser, "--measures", words, required=False)
     add("--session", nargs="+", metavar="NAME", help="only these, or MOUSE/NAME (default: all)")
     add("--decoders", nargs="*", metavar="NAME", help="only these decoders (default: all)")
-    options.add_folder(parser, "--out", "folder to write")
+    options.add_out(parser, "folder to write", written=options.FOLDER)
     options.add_settings(parser, "nwb")
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "tables as LaTeX, Markdown or CSV, for a manuscript"
 
 
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("latex", "csv", "md"), default="md", help="(default: md)")
     add(
         "--out",
-        type=Path,
+        type=options.FILE,
         metavar="PATH",
         help="file to write (.tex, .csv, .md; of one table), or a folder for a file a table; "
         "without it, tables are printed",

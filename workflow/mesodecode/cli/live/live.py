@@ -32,12 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "weights (.pt, .npz, .joblib) of causal decoders, and of a frozen CNN after its decoder"
     add("--weights", type=Path, nargs="+", required=True, metavar="FILE", help=words)
     add("--source", required=True, help="where frames come from: FILE, -, PORT or an address")
-    add(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="TSV to write: frame, time_s, probability (of a trace predicted, of named states "
+    options.add_out(
+        parser,
+        "TSV to write: frame, time_s, probability (of a trace predicted, of named states "
         "probability_STATE), state (of no trace), latency_ms, unsure_why",
+        required=False,
     )
     add("--append", action="store_true", help="go on with --out of an earlier run")
     add(

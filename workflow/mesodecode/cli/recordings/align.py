@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="turn, scale and shift (2 landmarks or more), or any linear map (3 or more) "
         "(default: similarity)",
     )
-    add("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+    options.add_out(parser, "folder to write to", written=options.FOLDER)
 
 
 def run(args: argparse.Namespace) -> None:

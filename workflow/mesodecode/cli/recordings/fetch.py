@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "a public record (Zenodo, DANDI) → its files, checked"
 
 
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--list", action="store_true", help="print names and sizes (MB), download nothing")
     add("--site", help="where the record is (default: zenodo.org, or api.dandiarchive.org/api)")
-    add("--out", type=Path, default=Path("data"), help="folder to fill (default: data)")
+    add("--out", type=options.FOLDER, default=Path("data"), help="folder to fill (default: data)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ Example: mesodecode preprocess --movie s1.tif --behavior s1_behavior.mat --sessi
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "what is decoded: run, states, speed or another trace of --behavior (default: run)"
     add("--target", default="run", metavar="NAME", help=words)
     options.add_out(parser, "HDF5 file to write")
-    add("--measures", type=Path, help="HDF5 file to write for `mesodecode qc`")
+    options.add_out(parser, "HDF5 file to write for `mesodecode qc`", "--measures", required=False)
     options.add_record(parser)
     options.add_settings(parser, "corrections")
 

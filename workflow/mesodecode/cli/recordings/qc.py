@@ -22,9 +22,8 @@ HELP = "recordings → quality control: table and figures"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_measures(parser)
     options.add_out(parser, "TSV to write", "--table")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the sessions' pages, without .svg, .png"
-    )
+    words = "page of all sessions and folder of each one's: "
+    options.add_figure(parser, "--out", words)
     options.add_settings(parser, "qc")
 
 
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
             name = session.recording.session
             plots.save(
                 qc_figure.session_page(session, table),
-                args.out / name,
+                Path(args.out, name),
                 title=f"Quality of {name}",
                 caption=qc_figure.session_caption(session, table),
             )

@@ -11,6 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "write the HTML report of a study"
 
 
@@ -33,8 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="figures (SVG or PNG), or folders of figures, known by their names in "
         "results/STUDY/figures",
     )
-    add("--out", required=True, metavar="FILE", help="the report (.html)")
-    add("--references", metavar="FILE", help="write the works that the methods cite here (BibTeX)")
+    options.add_out(parser, "the report (.html)")
+    options.add_out(
+        parser,
+        "write the works that the methods cite here (BibTeX)",
+        "--references",
+        required=False,
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mesodecode.running.plan import DryRun
     from mesodecode.running.preflight import Check
     from mesodecode.study.study import Study
+from mesodecode.cli import options
 
 HELP = "jobs, hours, disk and checks of a run before it starts"
 
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--write-partitions",
         nargs="?",
         const=Path("slurm/partitions.yaml"),
-        type=Path,
+        type=options.FILE,
         metavar="FILE",
         help="first write the limits of the cluster's partitions, by which the profile chooses one "
         "for each job (default: slurm/partitions.yaml)",

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mesodecode.study.study import Study
 
+from mesodecode.cli import options
+
 HELP = "benchmark files → hours and memory by rule"
 
 
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--benchmarks", type=Path, required=True, help="folder of benchmark files; may be absent")
     words = "efficiency_report_….csv of the SLURM executor (default: none)"
     add("--efficiency", type=Path, metavar="FILE", help=words)
-    add("--out", type=Path, required=True, help="TSV to write")
+    options.add_out(parser, "TSV to write")
 
 
 def run(args: argparse.Namespace) -> None:

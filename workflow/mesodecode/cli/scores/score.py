@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--shifts", type=int, default=999, metavar="K", help=words)
     options.add_out(parser, "table, a row an allocation")
     options.add_out(parser, "table, a row a test session", "--sessions")
-    add("--confusion", metavar="FILE", help="table of states by predicted states (states only)")
+    options.add_out(
+        parser, "table of states by predicted states (states only)", "--confusion", required=False
+    )
     options.add_figure(parser)
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "recordings → where the brain lies and how its images look (table)"
 
 
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     add = parser.add_argument
     add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
-    add("--out", required=True, metavar="FILE", help="table, a row a recording")
+    options.add_out(parser, "table, a row a recording")
 
 
 def run(args: argparse.Namespace) -> None:

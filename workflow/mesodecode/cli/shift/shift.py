@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cnn", type=Path, metavar="FOLDER", help="with --adapted: CNNs of a frozen CNN's decoder")
     add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
     add("--validation", help="FOLDER/{allocation}.h5, of validation mice", **folder)
-    add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
+    options.add_out(parser, "table, a row an allocation and test session")
     options.add_settings(parser, "shift")
     options.add_compute(parser)
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from mesodecode.cli import options
+
 HELP = "measures of shift → predicted AUC and a verdict a test session (table, figure)"
 
 
@@ -34,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="{}",
         help='settings of tables/shift.yaml other than the default, such as {"rotation": [8, 30]}',
     )
-    add("--out", required=True, metavar="FILE", help="table, a row an allocation and test session")
-    add("--figure", required=True, metavar="PREFIX", help="path without .svg, .png")
+    options.add_out(parser, "table, a row an allocation and test session")
+    options.add_out(parser, "path without .svg, .png", "--figure", written=options.FIGURE)
 
 
 def run(args: argparse.Namespace) -> None:

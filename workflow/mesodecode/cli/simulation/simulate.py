@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from mesodecode.base.files import UserError
 from mesodecode.cli import options
@@ -23,7 +22,7 @@ HELP = "make simulated recordings with a known truth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    options.add_out(parser, "folder to write to", written=options.FOLDER)
     parser.add_argument("--mice", type=int, metavar="N", help="mice of the cohort (default: 5)")
     parser.add_argument("--sessions", type=int, metavar="N", help="sessions a mouse (default: 2)")
     one = parser.add_argument_group("one session alone (give all three)")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mesodecode.cli import options
+
 HELP = "config → table of allocations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, help="config of the study")
-    parser.add_argument("--out", type=Path, required=True, help="TSV to write")
+    options.add_out(parser, "TSV to write")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ from mesodecode.base.files import say
 if TYPE_CHECKING:
     from mesodecode.recordings.first_look import FirstLook
     from mesodecode.study.discovery.found import Found
+from mesodecode.cli import options
 
 HELP = "folder of recordings → a first config"
 
@@ -30,7 +31,7 @@ HELP = "folder of recordings → a first config"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this verb."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with movies and behaviour")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="config to write (.yaml)")
+    options.add_out(parser, "config to write (.yaml)", required=False)
 
 
 def run(args: argparse.Namespace) -> None:
