@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from make_tables import PUBLISHED, reference
 from mesodecode.base.files import UserError
-from mesodecode.base.tables import read_table
+from mesodecode.base.tables import read_table, write_table
 from mesodecode.cli.scores import compare as verb
 from mesodecode.scores import published_tests
 
@@ -299,11 +299,16 @@ def test_verb_keeps_the_named_groups_in_their_order(tmp_path):
 
 
 def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path):
-    rows = [("01", 0.5), ("01", 0.6), ("null", 0.7), ("null", 0.8)]
-    pd.DataFrame(rows, columns=["decoder", "auc"]).to_csv(tmp_path / "auc.csv", index=False)
-    compare("--auc", tmp_path / "auc.csv", "--by", "decoder", "--out", tmp_path / "out.tsv")
-    found = pd.read_csv(tmp_path / "out.tsv", sep="\t", dtype=str, keep_default_na=False)
-    assert found[["a", "b"]].to_numpy().tolist() == [["01", "null"]]
+    names = ["01", "1e5", "1_000", "true", "NA", "None", "null"]
+    rows = [(name, m, i / 10) for name in ("01", "null") for m in names for i in (5, 6)]
+    table = pd.DataFrame(rows, columns=["decoder", "test_mouse", "auc"])
+    write_table(table, path := tmp_path / "auc.tsv")
+    assert read_table(path)["test_mouse"].unique().tolist() == names
+    words = ("--by", "decoder", "--within", "test_mouse")
+    compare("--auc", path, *words, "--out", tmp_path / "out.tsv")
+    found = read_table(tmp_path / "out.tsv")
+    assert found["family"].tolist() == names
+    assert {*zip(found["a"], found["b"], strict=True)} == {("01", "null")}
 
 
 @pytest.mark.parametrize(

@@ -291,3 +291,17 @@ def test_the_workflow_reads_each_file_once_under_its_own_id(tmp_path):
     made = next(line for line in lines if "--movie=data/m3/2.tif" in line)
     assert "--session=m3_2 --session-name=2 --mouse=m3" in made
     assert "--out results/days/recordings/m3_2.h5" in made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mice": {"nan": ["s1"], **{m: [m] for m in "bcde"}}},
+        {"mice": {"a": ["NaN"], **{m: [m] for m in "bcde"}}},
+        {"decoders": {"nan": {"model": "logistic_regression"}}},
+        {"cohorts": {"nan": ["a"]}},
+    ],
+)
+def test_a_name_that_is_none_in_tables_is_refused(change):
+    with pytest.raises(UserError, match=r"'(nan|NaN)' is not .* name .*; not nan, which is none"):
+        study(**change)
