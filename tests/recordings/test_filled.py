@@ -120,6 +120,20 @@ def test_a_frame_that_is_nan_throughout_is_named(tmp_path, capsys, frame):
     assert f"frame {frame} has NaN or infinite pixels only; cut" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("frames", [[0], [17], [39], [5, 17]])
+@pytest.mark.parametrize("value", [1e38, -1e9])
+def test_a_pixel_that_alone_makes_the_sd_is_refused(tmp_path, capsys, frames, value):
+    """Float movies with a damaged value: divided by its SD, all images would be flat."""
+    movie = np.random.default_rng(0).normal(1000, 20, (T, 36, 48)).astype("f4")
+    movie[frames, 3, 4] = 1000 + 20 * 90  # a cosmic ray of 90 SD is none
+    assert preprocess(tmp_path, movie) == 0
+    movie[frames, 3, 4] = value
+    assert preprocess(tmp_path, movie) == 1
+    said = capsys.readouterr().err
+    assert any(f": frame {frame} has a pixel of {value:.3g}, " in said for frame in frames)
+    assert "cut the frame out of movie and behaviour" in said and "Traceback" not in said
+
+
 def test_corrections_leave_what_is_outside_0(tmp_path):
     counts = np.where(OUTSIDE, np.nan, 500 * (1 + DFF))
     words = ["--dark-offset", "100", "--dff", "mean"]

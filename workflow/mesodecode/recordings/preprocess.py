@@ -22,6 +22,7 @@ from mesodecode.recordings.session_sources import Sources
 from mesodecode.recordings.turned_masks import better_turned
 from mesodecode.running.fingerprints import Watched
 
+FAR = 100  # SD from the mean, where no light and no noise of a camera reaches
 BLOCK = 32 << 20  # bytes of frames in memory at a time
 PIECE = 1 << 16  # pixels of which a sum is taken at a time: they stay in the processor's cache
 
@@ -133,14 +134,15 @@ def write_frames(
 
     Returns the temporal mean of each pixel (H, W) and the SD over all pixels and frames of the
     stack, both float64, in camera counts (the normalisation of Ajioka et al. 2024).
-    Raises UserError if corrections made infinite pixels or all are equal throughout.
+    Raises UserError if corrections made infinite pixels, all are equal throughout, or, of floats,
+    one alone makes the SD: `FAR` SD from the mean, and a tenth of the variance.
     """
     n_frames, height, width = stack.shape
     if image_size is not None:
         height = width = image_size
     frame_bytes = height * width * stack.dtype.itemsize
     total = np.zeros((height, width))
-    squares, offset = 0.0, None
+    squares, offset, farthest = 0.0, None, (-1.0, 0, np.nan)
     step = max(1, BLOCK // max(frame_bytes, stack.shape[1] * stack.shape[2] * 4))
     shape = n_frames, height, width
     with (
@@ -148,7 +150,7 @@ def write_frames(
         Writer(file, shape, stack.dtype) as frames,
         closing(ahead(stack.blocks(step))) as blocks,  # no thread reads on once this has failed
     ):
-        for _, block in blocks:
+        for start, block in blocks:
             if each_block is not None:
                 each_block(block)
             if image_size is not None:
@@ -158,7 +160,9 @@ def write_frames(
             frames.write(block)
             if offset is None:  # a shift near the mean keeps the sum of squares exact
                 offset = float(block[0].mean())
-            squares += add(total, block, offset)
+            squares += (added := add(total, block, offset))
+            if added > squares / 10 and stack.dtype.kind == "f":  # no other holds such a pixel
+                farthest = max(farthest, _farthest(block, start, offset))
             progress.update(len(block))
     count = n_frames * height * width
     variance = squares / count - (total.sum() / count) ** 2
@@ -166,7 +170,21 @@ def write_frames(
         raise UserError(f"{stack.path}: pixels beyond the range of their type, once corrected")
     if variance <= 0:
         raise UserError(f"{stack.path}: every pixel of every frame has the same value")
+    _, frame, value = farthest
+    off = (value - offset - total.sum() / count) ** 2 / variance
+    if off > max(FAR**2, count / 10):
+        raise UserError(
+            f"{stack.path}: frame {frame} has a pixel of {value:.3g}, {np.sqrt(off):.3g} SD of the "
+            "recording from its mean, and images are normalised by this SD; cut the frame out of "
+            "movie and behaviour, or name a brain_mask that leaves the pixel out"
+        )
     return total / n_frames + offset, float(np.sqrt(variance))
+
+
+def _farthest(block: np.ndarray, start: int, offset: float) -> tuple[float, int, float]:
+    """Return the largest distance to `offset` in a block (n, H, W), its frame, and the value."""
+    ends = [(int(at), float(block.flat[at])) for at in (block.argmin(), block.argmax())]
+    return max((abs(value - offset), start + at // block[0].size, value) for at, value in ends)
 
 
 def add(total: np.ndarray, block: np.ndarray, offset: float) -> float:
