@@ -305,3 +305,26 @@ def test_the_workflow_reads_each_file_once_under_its_own_id(tmp_path):
 def test_a_name_that_is_none_in_tables_is_refused(change):
     with pytest.raises(UserError, match=r"'(nan|NaN)' is not .* name .*; not nan, which is none"):
         study(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"decoders": {"linear": LINEAR, "Linear": LINEAR}},
+            "config: decoders: 'linear' and 'Linear' differ in case alone",
+        ),
+        (
+            {"comparisons": {name: {"decoders": ["linear", "b"]} for name in ("ab", "aB")}},
+            "config: comparisons: 'ab' and 'aB' differ in case alone",
+        ),
+        (
+            {"mice": {"x": ["d1", "D1"], "y": ["d2"], "z": ["d3"]}},
+            "config: mice.x: 'd1' and 'D1' differ in case alone",
+        ),
+    ],
+    ids=["decoders", "comparisons", "sessions"],
+)
+def test_names_that_would_be_one_file_where_case_is_not_told_are_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        study(**change)

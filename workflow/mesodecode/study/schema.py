@@ -15,6 +15,7 @@ import difflib
 import functools
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,25 @@ def check(value: Any, name: str, where: str) -> None:
 
     `where` is the place of `value` in the config, such as ``decoders.cnn``; empty for the top.
     """
-    _check(value, load(name), where, name)
+    spec = load(name)
+    _check(value, spec, where, name)
+    for key, part in spec["properties"].items():
+        # of mice, whose case may also hide that two are one: `session_ids.check_mice`
+        if "propertyNames" in part and key in value and key != "mice":
+            check_case(value[key], f"{where}.{key}" if where else key)
+
+
+def check_case(names: Iterable[str], where: str) -> None:
+    """Raise UserError if two names, of which files are called, differ in case alone."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise UserError(
+                f"config: {where}: '{other}' and '{name}' differ in case alone, so that on a disk "
+                "that does not tell case (most of macOS and Windows) each overwrites the other's "
+                "files; rename one"
+            )
 
 
 def flags(name: str) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mesodecode.base.files import UserError
+from mesodecode.study import schema
 from mesodecode.study.cohort_table import own_tables
 
 LONGEST = 128  # characters of an id, as of a name in config.yaml
@@ -78,13 +79,15 @@ def hold_mouse(recordings: Mapping[str, Any]) -> bool:
 def sessions_of(config: Mapping[str, Any]) -> list[Session]:
     """Return all sessions of the mice of a config, in order, excluded ones too.
 
-    Raises UserError if two have one id, or a file in common that a session has for itself.
+    Raises UserError if two have one id, if those of a mouse differ in case alone, or if two have a
+    file in common that a session has for itself.
     """
     found: dict[str, Session] = {}
     names: dict[str, Session] = {}
     for mouse, listed in config["mice"].items():
         recordings = own_tables(config, mouse).get("recordings", {})
         prefixed = hold_mouse(recordings)
+        schema.check_case(listed, f"mice.{mouse}")
         for name in listed:
             new = Session(mouse, name, f"{mouse}_{name}" if prefixed else name)
             if new.id in found:
