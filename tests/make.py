@@ -122,9 +122,11 @@ def check_files(text: str) -> None:
             assert any(file.startswith(f"{folder}/") for file in before), f"{job.rule}: {folder}"
         check_written(job, parser)
         line, paths = " ".join(job.words), tuple(word for word in words if "/" in word)
+        patterns = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(word)) for word in paths if "{" in word]
         for file in job.input | job.output if words and job.rule not in UNNAMED else ():
             path = file.removesuffix(" (update)")
             named = path in line or path.startswith(paths) or path.endswith(WAITED)
+            named = named or any(re.fullmatch(pattern, path) for pattern in patterns)
             assert named, f"{job.rule} does nothing with {file}"
 
 
