@@ -714,3 +714,24 @@ def test_readers_define_what_their_formats_give():
         names |= {"read_rois"} if one.name == "NWB" else set()
         module = by_name.reader(one.name) if one.reader else None
         assert [name for name in names if not callable(getattr(module, name, None))] == [], one
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".zarr"])
+def test_frames_packed_by_netcdf_are_those_that_they_stand_for(tmp_path, suffix):
+    """xarray's encoding: of whole numbers, whose ΔF/F is another where there is an offset."""
+    path = tmp_path / f"s{suffix}"
+    stored = np.arange(3 * 2 * 4, dtype="i2").reshape(3, 2, 4)
+    packing = {"scale_factor": 0.5, "add_offset": 100.0, "_FillValue": 23}
+    if suffix == ".h5":
+        save_h5(path, f=stored)
+        with h5py.File(path, "r+") as file:
+            file["f"].attrs.update(packing)
+    else:
+        import zarr
+
+        save_zarr(path, stored, chunks=stored.shape)
+        zarr.open_array(str(path), mode="r+").attrs.update(packing)
+    frames = read(path)
+    assert frames.dtype == np.float32
+    assert frames[0].tolist() == [[100, 100.5, 101, 101.5], [102, 102.5, 103, 103.5]]
+    assert frames[2, 1, 2] == 111 and np.isnan(frames[2, 1, 3])  # 22 and 23

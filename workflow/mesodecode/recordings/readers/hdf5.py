@@ -18,6 +18,7 @@ from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens
 from mesodecode.recordings.readers import pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
+from mesodecode.recordings.readers.packed import packing_of, slices_of
 
 if TYPE_CHECKING:
     from h5py._hl.vds import VDSmap
@@ -266,9 +267,8 @@ def open_movie(
         if len(chosen) == 1 and places:
             item = checked(found[chosen[0]], path)
             seen = shapes[chosen[0]]
-            yield pixels.PixelsMovie(
-                path, item.dtype, seen, places, asked.axes, item.__getitem__, turned=turned
-            )
+            dtype, read = slices_of(item)
+            yield pixels.PixelsMovie(path, dtype, seen, places, asked.axes, read, turned=turned)
             return
         if len(chosen) == 1:
             taken = axes_of(shapes[chosen[0]], asked.axes, usual, path)
@@ -289,25 +289,14 @@ def dataset_movie(
     checked(item, path)
     letters = axes.letters[:: -1 if turned else 1]
     depth = item.chunks[letters.index("T")] if item.chunks else None
-    return ArrayMovie(path, item.dtype, axes, item.__getitem__, depth, turned=turned)
+    dtype, read = slices_of(item)
+    return ArrayMovie(path, dtype, axes, read, depth, turned=turned)
 
 
 def unpacked(item: h5py.Dataset, path: str | Path) -> np.ndarray:
-    """Return the values of a dataset, of one packed by netCDF's conventions those it stands for.
-
-    That is stored * scale_factor + add_offset, NaN where it is _FillValue (CF Conventions, 8.1).
-    """
-    values = read_array(item, path)
-    if not {"scale_factor", "add_offset"} & item.attrs.keys():
-        return values
-    scale, offset, fill = (
-        np.ravel(item.attrs.get(key, usual))
-        for key, usual in (("scale_factor", 1.0), ("add_offset", 0.0), ("_FillValue", []))
-    )
-    if any(one.dtype.kind not in "iuf" or one.size != 1 for one in (scale, offset)):
-        return values
-    held = values * float(scale[0]) + float(offset[0])
-    return np.where(np.isin(values, fill), np.nan, held) if fill.size else held
+    """Return the values of a dataset, unpacked if it is packed (see `packed`)."""
+    values, packing = read_array(item, path), packing_of(item.attrs)
+    return packing.unpack(values) if packing else values
 
 
 def read_array(item: h5py.Dataset, path: str | Path) -> np.ndarray:

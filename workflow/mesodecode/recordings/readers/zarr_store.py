@@ -16,6 +16,7 @@ from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie
 from mesodecode.recordings.readers import nwb_zarr, pixels
 from mesodecode.recordings.readers.hdf5 import choose
+from mesodecode.recordings.readers.packed import slices_of
 
 if TYPE_CHECKING:
     import zarr
@@ -37,11 +38,11 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
         shapes, asked.dataset, path, "movie_dataset", len(places.where) if places else None
     )
     array = arrays[name]
+    dtype, read = slices_of(array)
     if places:
         letters = pixels.letters_of(path, array.shape, places, asked.axes)
         check_whole(path, array, letters.index("T"))
-        read = array.__getitem__
-        yield pixels.PixelsMovie(path, array.dtype, array.shape, places, asked.axes, read)
+        yield pixels.PixelsMovie(path, dtype, array.shape, places, asked.axes, read)
         return
     if series:
         taken = nwb_zarr.axes(path, series[name], shapes[name], asked.axes)
@@ -50,7 +51,7 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
     time = taken.letters.index("T")
     check_whole(path, array, time)
     depth = (array.shards or array.chunks)[time]
-    movie = ArrayMovie(path, array.dtype, taken, array.__getitem__, depth)
+    movie = ArrayMovie(path, dtype, taken, read, depth)
     if series:
         movie.time = nwb_zarr.times(series[name], movie.shape[0])
     yield movie
