@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -18,9 +18,9 @@ from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens
 from mesodecode.recordings.readers import pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, note_of, unreadable
-from mesodecode.recordings.readers.packed import packing_of, slices_of
 
 if TYPE_CHECKING:
+    import zarr
     from h5py._hl.vds import VDSmap
 
 
@@ -293,8 +293,50 @@ def dataset_movie(
     return ArrayMovie(path, dtype, axes, read, depth, turned=turned)
 
 
+class Packing(NamedTuple):
+    """How netCDF packed an array: values are stored * scale + offset, none where stored is `fill`.
+
+    By attributes, as xarray writes them in HDF5 and Zarr (CF Conventions, 8.1), whose libraries do
+    not unpack.
+    """
+
+    scale: float
+    offset: float
+    fill: np.ndarray
+
+    def unpack(self, stored: np.ndarray) -> np.ndarray:
+        """Return the values of stored numbers (…), float64, NaN where there is none."""
+        held = stored * self.scale + self.offset
+        return np.where(np.isin(stored, self.fill), np.nan, held) if self.fill.size else held
+
+
+def packing_of(attributes: Mapping[str, Any]) -> Packing | None:
+    """Return how the array of some attributes is packed, or None if it is not."""
+    if not {"scale_factor", "add_offset"} & attributes.keys():
+        return None
+    scale, offset, fill = (
+        np.ravel(attributes.get(key, usual))
+        for key, usual in (("scale_factor", 1.0), ("add_offset", 0.0), ("_FillValue", []))
+    )
+    if any(one.dtype.kind not in "iuf" or one.size != 1 for one in (scale, offset)):
+        return None
+    fill = fill if fill.dtype.kind in "iuf" else fill[:0]  # of Zarr 3 it may be text
+    return Packing(float(scale[0]), float(offset[0]), fill)
+
+
+def slices_of(
+    item: h5py.Dataset | zarr.Array,
+) -> tuple[np.dtype, Callable[[tuple[slice, ...]], np.ndarray]]:
+    """Return the type of an array's values and what reads slices of them, unpacked if packed."""
+    packing = packing_of(item.attrs)
+    if packing is None:
+        return item.dtype, item.__getitem__
+    dtype = np.result_type(item.dtype, np.float32)
+    return dtype, lambda at: packing.unpack(item[at]).astype(dtype)
+
+
 def unpacked(item: h5py.Dataset, path: str | Path) -> np.ndarray:
-    """Return the values of a dataset, unpacked if it is packed (see `packed`)."""
+    """Return the values of a dataset, unpacked if it is packed (see `Packing`)."""
     values, packing = read_array(item, path), packing_of(item.attrs)
     return packing.unpack(values) if packing else values
 

@@ -15,8 +15,7 @@ from mesodecode.base.files import UserError, check_memory, refused
 from mesodecode.recordings.axes import Asked, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie
 from mesodecode.recordings.readers import nwb_zarr, pixels
-from mesodecode.recordings.readers.hdf5 import choose
-from mesodecode.recordings.readers.packed import slices_of
+from mesodecode.recordings.readers.hdf5 import choose, slices_of
 
 if TYPE_CHECKING:
     import zarr
