@@ -604,6 +604,14 @@ def test_a_lossy_video_is_read_and_named(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("pixels", ["rgb48be", "ya16be"])
+def test_a_video_of_16_bits_keeps_them_in_colours_or_with_alpha_too(tmp_path, pixels):
+    save_video(tmp_path / "s.mkv", FRAMES, "png", pixels)
+    got = read(tmp_path / "s.mkv")
+    assert got.dtype == np.uint16 and len(np.unique(got)) > 0.99 * len(np.unique(FRAMES))
+    assert np.abs(got / 1.0 - FRAMES).max() < 256  # ffmpeg weighs colours to grey
+
+
 # --- words for what is not there ---------------------------------------------------------------
 
 

@@ -27,7 +27,8 @@ class VideoMovie(Movie):
         frames = self._decode()
         about = next(frames)
         frames.close()
-        deep = about["pix_fmt"].startswith(("gray1", "gray9")) or "p1" in about["pix_fmt"]
+        # ffmpeg's names of more than 8 bits, colours too, end in the order of their bytes
+        deep = about["pix_fmt"].partition("(")[0].endswith(("le", "be"))
         self.dtype = np.dtype(np.uint16 if deep else np.uint8)
         width, height = about["size"]
         codec = about["codec"].rstrip(",")
