@@ -654,6 +654,19 @@ def test_what_is_missing_is_said(tmp_path):
     assert study.config["allocation"] | chosen == study.config["allocation"]
 
 
+def test_names_that_look_alike_and_are_not_are_said(tmp_path):
+    """J\u00fcrgen and Ju\u0308rgen, of files of which some were copied from a Mac."""
+    names = [f"{mouse}_s1" for mouse in ("anna", "ben", "J\u00fcrgen")]
+    folder = tree(tmp_path, *(f"{name}.tif" for name in names))
+    tree(tmp_path, *(f"{name}_run.csv" for name in (*names[:2], "Ju\u0308rgen_s1")))
+    _, text = made_text(folder)
+    assert "FILL IN: 'J\u00fcrgen' is in names in two forms that look alike" in spoken(text)
+    assert f"--nfc -r --notest {folder}" in spoken(text)
+    (folder / "Ju\u0308rgen_s1_run.csv").rename(folder / "J\u00fcrgen_s1_run.csv")
+    _, text = made_text(folder)
+    assert "look alike" not in text and "no behaviour found" not in text
+
+
 def test_of_many_mice_each_is_tested_once(tmp_path):
     names = [f"m{m}_s1{end}" for m in range(1, 41) for end in (".tif", ".csv")]
     study, _ = made(tree(tmp_path, *names))

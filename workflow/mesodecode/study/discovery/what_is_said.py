@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from mesodecode.study.discovery import file_names as names
@@ -114,6 +116,23 @@ def _say_what_was_chosen(found: Found, sessions: list[Session]) -> None:
         found.notes.append(
             f"CHECK: {first} to {last} ({len(joined[0].files)} files) are taken for parts of one "
             "movie, and so are others of such names."
+        )
+
+
+def say_spellings(found: Found, files: Iterable[PurePosixPath]) -> None:
+    """Note a word that is in names of files with its accents as letters, and beside letters.
+
+    The two look alike and are two names to a disk, so that their files are not paired.
+    """
+    words = {word for path in files for word in re.split(r"[\s/_.-]+", str(path))}
+    whole = {word: unicodedata.normalize("NFC", word) for word in words}
+    twice = sorted(word for word, one in whole.items() if word != one and one in words)
+    if twice:
+        found.notes.append(
+            f"FILL IN: '{whole[twice[0]]}' is in names in two forms that look alike (an accent as "
+            "part of its letter, and beside it as Macs write it), whose files are not paired; "
+            "rename them alike: convmv -f utf8 -t utf8 --nfc -r --notest "
+            f"{shlex.quote(found.folder)}"
         )
 
 
