@@ -9,6 +9,7 @@ cluster down is ending children by their process ids. The configuration alone ha
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -241,14 +242,18 @@ class Cluster:
 
     def end_jobs(self, node: str) -> None:
         """Kill all that runs on a node but its slurmd, as if the power had gone."""
-        processes = self.processes(node=node)
-        jobs = {process.environ()["SLURM_JOB_ID"] for process in processes}
+        processes, jobs = self.processes(node=node), set()
+        gone = contextlib.suppress(psutil.NoSuchProcess)  # ended by itself, or with its parent
+        for process in processes:
+            with gone:
+                jobs.add(process.environ()["SLURM_JOB_ID"])
         for process in psutil.process_iter(["name", "cmdline"]):
             words = " ".join(process.info["cmdline"] or [])
             if process.info["name"] == "slurmstepd" and any(f"[{job}." in words for job in jobs):
-                process.kill()
+                processes.insert(0, process)
         for process in processes:
-            process.kill()
+            with gone:
+                process.kill()
 
     def state(self, node: str) -> str:
         """Return a node's state, such as "idle", "down*" or "drained"."""
