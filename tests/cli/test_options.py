@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.cli import options
-from mesodecode.cli.written import Written
+from mesodecode.cli.writing import Written
 from mesodecode.study import schema
 
 PACKAGE = Path(cli.__file__).parents[1]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from mesodecode import __version__
 from mesodecode.base.files import NO_SPACE, Stopped, UserError, one_line, say
-from mesodecode.cli.written import Written
+from mesodecode.cli.writing import Written
 from mesodecode.running.locks import Lock
 
 # Rooms of the package from the ground up, and what the verbs of each are for.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
-from mesodecode.cli.written import FIGURE, FILE, FOLDER, PREFIX, Written  # noqa: F401
+from mesodecode.cli.writing import FIGURE, FILE, FOLDER, PREFIX, Written  # noqa: F401
 from mesodecode.study import causality, schema, targets, tuning
 
 _TYPES = {"integer": int, "number": float, "string": str}

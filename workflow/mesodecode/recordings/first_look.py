@@ -19,6 +19,7 @@ from mesodecode.recordings.readers.arrays import Variable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import UNITS as UNITS_OF_TIME
 from mesodecode.recordings.readers.clocks import Frames, seconds, stamps_of
+from mesodecode.recordings.readers.intervals import BEGIN_END
 from mesodecode.recordings.readers.light_sources import read_light_sources
 from mesodecode.recordings.readers.speeds import WRITTEN, apart
 from mesodecode.recordings.readers.traces import bracketed, read_variables
@@ -33,8 +34,8 @@ GUESSED = {  # key of `recordings` -> how a variable of a behaviour file may be 
     "behavior_speed": ("speed", "velocity", "running_speed", "wheel_speed", "running", "wheel"),
 }
 ENDS = (  # names of the starts and ends of intervals
-    *(("start", "stop"), ("start", "end"), ("onset", "offset"), ("begin", "end")),
-    *(("start_time", "stop_time"), ("start_time", "end_time")),
+    *BEGIN_END,
+    *((f"{begin}_time", f"{end}_time") for begin, end in BEGIN_END if begin == "start"),
 )
 KINDS = "behavior", "behaviour", "state"  # of what intervals are
 WITHIN = {"behavior_speed": ("speed", "velocity")}  # else the only name that has such a word

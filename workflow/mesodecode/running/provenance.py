@@ -30,7 +30,7 @@ from mesodecode.base.files import atomic_path
 PACKAGE = Path(__file__).parents[1]
 # The version, the list of verbs, and what checks, carries and shows without making any number.
 CARRIERS = {
-    *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.cli.written"),
+    *("mesodecode", "mesodecode.cli", "mesodecode.cli.options", "mesodecode.cli.writing"),
     "mesodecode.study.schema",
     *("mesodecode.study.kinds", "mesodecode.study.file_formats", "mesodecode.study.causality"),
     *("mesodecode.base.files", "mesodecode.base.progress", "mesodecode.running.locks"),

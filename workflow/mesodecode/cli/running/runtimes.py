@@ -16,10 +16,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mesodecode.cli import options
+
 if TYPE_CHECKING:
     from mesodecode.study.study import Study
-
-from mesodecode.cli import options
 
 HELP = "benchmark files → hours and memory by rule"
 

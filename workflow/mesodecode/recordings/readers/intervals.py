@@ -15,12 +15,7 @@ from mesodecode.recordings.readers.clocks import Frames, fitting, is_text, momen
 from mesodecode.recordings.readers.samples import Trace
 
 # Words of names of starts -> of ends
-BEGIN_END = (
-    ("start", "stop"),
-    ("start", "end"),
-    ("onset", "offset"),
-    ("begin", "end"),
-)
+BEGIN_END = (("start", "stop"), ("start", "end"), ("onset", "offset"), ("begin", "end"))
 
 
 def bouts_of(trace: Trace) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ _REFERENCE = r"(?<!\d)(?:365|385|39\d|40\d|41\d)(?!\d)|(?<![A-Za-z])(?i:violet|p
 _REFERENCE += r"|isos|reference|ref|ha?emo|ha?emodynamics?|reflectance)(?![A-Za-z])"
 _REFERENCE += "|(?<=[a-z])(?:Violet|Purple|UV|Isosbestic|Reference|Ref|Hemo|Reflectance)(?![a-z])"
 MOST = 16  # wavelengths
-DATES = 10**6
+DATES = 10**6  # a number of a name from here on is a date, or a time, and counts nothing
 APART = 15  # nm between two
 _MONTHS = rf"(?:{'|'.join(name_dates.MONTHS)})[a-z]*[-_. ]?"
 _MONTH = rf"(?i:(?<=\d)[-_. ]?{_MONTHS}(?=\d)|(?<![a-z]){_MONTHS}(?=\d\d?[-_. ,]+20\d\d))"
@@ -95,7 +95,7 @@ def _in_time(files: list[Path], named: str | Path) -> list[Path]:
 def _check_copies(files: Sequence[Path], named: str | Path) -> None:
     """Raise UserError where two files have one number: m_3 and m_003, or m_3 and m_3 (1)."""
     names = {file.with_name(stem(file)): file for file in files}
-    for (one, number), (other, same) in pairwise([(file, _numbers(file)) for file in files]):
+    for (one, number), (other, same) in pairwise(zip(files, map(_numbers, files), strict=True)):
         if number == same:
             _refuse_copy(one, other, named)
     for name, file in names.items():
@@ -126,7 +126,7 @@ def gaps(files: Sequence[Path]) -> list[tuple[Path, Path]]:
     From 1259 to 1300 is the next minute of a clock, and numbers from `DATES` on are dates.
     """
     steps = []
-    for (one, before), (other, after) in pairwise([(file, _numbers(file)) for file in files]):
+    for (one, before), (other, after) in pairwise(zip(files, map(_numbers, files), strict=True)):
         unlike = [(a, b) for a, b in zip(before, after, strict=False) if a != b]
         if len(unlike) == 1 and isinstance(unlike[0][0], int) and isinstance(unlike[0][1], int):
             (a, b), clock = unlike[0], unlike[0][0] % 100 == 59 and unlike[0][1] % 100 == 0
