@@ -323,7 +323,7 @@ def test_no_training_has_a_word_of_another_mouse_and_no_choice_one_of_the_test_m
     recordings = STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}
     change = {"decoders": decoders, "recordings": recordings, "allocation": ALL}
     _, lines = plan(lab, config=STUDY | change)
-    trained, chosen = 0, 0
+    trained, chosen, shifts = 0, 0, 0
     for line in lines:
         verb = line.split()[1]
         if found := re.search(r"(?:--alone|--all-epochs) \S+/train-([a-e+]+)\.", line):
@@ -339,7 +339,11 @@ def test_no_training_has_a_word_of_another_mouse_and_no_choice_one_of_the_test_m
             assert [Path(path).stem for path in valid] == [name[1]], line
             assert f"/{name[2]}.h5" not in line.replace(line.partition("--test ")[2], "")
             chosen += 1
-    assert (trained, chosen) == (6 * 10, 6 * 20)
+        if verb == "shift":  # of the CNN that a fine-tuned decoder started from none are its own
+            reads = "--features results/lab/features/cnn " in line
+            assert reads == (line.split()[3] in ("cnn", "frozen")), line
+            shifts += 1
+    assert (trained, chosen, shifts) == (6 * 10, 6 * 20, 6)
 
 
 def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):

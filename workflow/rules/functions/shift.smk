@@ -15,10 +15,13 @@ def model_files(wildcards):
 
 
 def features_folder(decoder):
-    """The folder of kept features, where a decoder or a frozen one on it reads some; None if not."""
-    settings = STUDY.decoders[decoder].settings
-    start = settings.get("start_from", decoder)
-    return RESULTS / "features" / start if feeds_frozen(STUDY.decoders[start]) else None
+    """The folder of kept features, where a decoder or a frozen one on it reads some; None if not.
+
+    A fine-tuned decoder has a CNN of its own: what is kept of the one that it started from is of another.
+    """
+    decoder = STUDY.decoders[decoder]
+    cnn = decoder.settings.get("start_from", decoder.name)
+    return RESULTS / "features" / cnn if reads_features(decoder) else None
 
 
 def features_files(wildcards):
