@@ -654,8 +654,25 @@ BAD = [
     ("recordings.movie", [], "config: recordings.movie: "),
     ("recordings.frame_times", "t.npy", "config: recordings.frame_times: 't.npy' must hold"),
     ("recordings.movie_axes", "time", "config: recordings.movie_axes: 'time' is not an order of"),
+    ("recordings.movie_axes", "ABC", "config: recordings.movie_axes: 'ABC' needs T, Y and X once"),
+    ("recordings.movie_axes", "TYY", "config: recordings.movie_axes: 'TYY' needs T, Y and X once"),
     ("recordings.frame_rate", 0, "config: recordings.frame_rate: "),
     ("recordings.speed_threshold", -1, "config: recordings.speed_threshold: -1 is less than the "),
+    (
+        "recordings.speed_threshold_low",
+        2,  # cm/s, where runs begin above 0.5
+        "config: recordings.speed_threshold_low: 2 cm/s, at which runs end, is above the 0.5 of",
+    ),
+    (
+        "decoders.x",
+        {"backbone": "efficientnet_b0", "pretrained": "lite0"},
+        "config: decoders.x.pretrained: lite0 are weights of efficientnet_lite0, not of efficient",
+    ),
+    (
+        "decoders.x",
+        {"input": "rois", "rnn": "gru", "seed": 2**64},  # torch takes 64 bits
+        f"config: decoders.x.seed: {2**64} is greater than the maximum of {2**64 - 1}",
+    ),
     ("confounds", {"baseline": 1}, "config: confounds.baseline: 1 is less than the minimum of 2"),
     (
         "decoders.x",

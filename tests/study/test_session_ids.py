@@ -300,10 +300,13 @@ def test_the_workflow_reads_each_file_once_under_its_own_id(tmp_path):
         {"mice": {"a": ["NaN"], **{m: [m] for m in "bcde"}}},
         {"decoders": {"nan": {"model": "logistic_regression"}}},
         {"cohorts": {"nan": ["a"]}},
+        {"comparisons": {"nan": {"decoders": ["linear", "b"]}}},
+        {"importance": {"NaN": {"decoder": "linear", "masks": "squares"}}},
+        {"variants": {"nan": {"image_size": 16, "decoders": ["linear"]}}},
     ],
 )
 def test_a_name_that_is_none_in_tables_is_refused(change):
-    with pytest.raises(UserError, match=r"'(nan|NaN)' is not .* name .*; not nan, which is none"):
+    with pytest.raises(UserError, match=r"'(nan|NaN)' is .*none in tables"):
         study(**change)
 
 

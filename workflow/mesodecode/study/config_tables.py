@@ -108,7 +108,19 @@ def _simulate(config: dict[str, Any], specs: dict[str, Any]) -> None:
 
 
 def _check_files(recordings: dict[str, Any]) -> None:
-    """Raise UserError unless each path of a session's files stands for one of each session."""
+    """Raise UserError for a setting of a session's files that cannot hold of any of them."""
+    high, low = recordings["speed_threshold"], recordings["speed_threshold_low"]
+    if low is not None and low > high:
+        raise UserError(
+            f"config: recordings.speed_threshold_low: {low:g} cm/s, at which runs end, is above "
+            f"the {high:g} of speed_threshold, at which they begin; exchange them"
+        )
+    axes = recordings["movie_axes"]
+    if axes and "K" not in axes and any(axes.count(axis) != 1 for axis in "TYX"):
+        raise UserError(
+            f"config: recordings.movie_axes: '{axes}' needs T, Y and X once each, or K "
+            "of components"
+        )
     for kind in ("movie", "behavior", "rois", "frame_times", "light_sources"):
         patterns = recordings.get(kind)
         for pattern in patterns if isinstance(patterns, list) else [patterns]:

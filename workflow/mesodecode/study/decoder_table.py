@@ -76,6 +76,12 @@ def _decoder(name: str, config: dict[str, Any], rate: float) -> Decoder:
             f"config: decoders.{name}.bidirectional: a tcn reads both directions; leave it out"
         )
     causality.check(decoder.settings, f"config: decoders.{name}.")
+    backbone = decoder.settings.get("backbone", "").split(".")[0]
+    if decoder.settings.get("pretrained") == "lite0" and backbone != "efficientnet_lite0":
+        raise UserError(
+            f"config: decoders.{name}.pretrained: lite0 are weights of efficientnet_lite0, not of "
+            f"{backbone}; take imagenet, or that backbone"
+        )
     augmented = [k for k, v in decoder.settings.items() if k.startswith("augment_") and v]
     if augmented and decoder.settings.get("cnn_weights") == "frozen":
         raise UserError(

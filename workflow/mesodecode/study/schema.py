@@ -107,9 +107,19 @@ def check(value: Any, name: str, where: str) -> None:
     spec = load(name)
     _check(value, spec, where, name)
     for key, part in spec["properties"].items():
-        # of mice, whose case may also hide that two are one: `session_ids.check_mice`
-        if "propertyNames" in part and key in value and key != "mice":
-            check_case(value[key], f"{where}.{key}" if where else key)
+        if "propertyNames" in part and key in value:
+            table = f"{where}.{key}" if where else key
+            # of mice, whose case may also hide that two are one: `session_ids.check_mice`
+            if key != "mice":
+                check_case(value[key], table)
+                _check_none(value[key], table)
+
+
+def _check_none(names: Iterable[str], where: str) -> None:
+    """Raise UserError for a name that tables have where there is none."""
+    for name in names:
+        if name.casefold() == "nan":
+            raise UserError(f"config: {where}: '{name}' is none in tables; give another name")
 
 
 def check_case(names: Iterable[str], where: str) -> None:
