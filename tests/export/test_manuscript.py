@@ -108,7 +108,7 @@ def test_published_comparison_reads_as_in_the_paper(tmp_path):
     assert row[3:] == ["20, 20", "0.896", "0.956", "56.5", "1.1 × 10⁻⁴", "1.1 × 10⁻⁴"]
     inferred = write(paired_tests.infer(auc, by="model", name="fig2e"), tmp_path / "i.tsv")
     (row,) = [dict(zip(inferred.headings, row, strict=True)) for row in inferred.cells]
-    assert row["Smallest p"] == "0.062" and row["Difference"] == "−0.059"
+    assert row["Smallest p"] == "0.0625" and row["Difference"] == "−0.059"
     assert row["95 % CI"] == "−0.107 to −0.011" and row["t, mice"] == "0.027"
 
 
