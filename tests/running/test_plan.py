@@ -499,6 +499,30 @@ def test_weights(tmp_path, monkeypatch):
     assert check(backbone="resnet18.a1_in1k", pretrained="imagenet").state == FAIL
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "ok t.tsv"),
+        ({"source": "gone.tsv"}, "FAIL no file gone.tsv; see comparisons.x in the config"),
+        ({"by": "kind"}, "FAIL t.tsv: no column kind; the columns are model, auc, test_mouse, val"),
+        ({"decoders": ["cnn", "GRU"]}, "FAIL t.tsv: no model GRU; in the table: cnn, gru; see"),
+        ({"where": {"test_mouse": "b"}}, "FAIL t.tsv: no model gru; in the table: cnn; see"),
+        ({"where": {"kind": "b"}}, "FAIL t.tsv: no column kind; the columns are"),
+        ({"source": "bare.tsv"}, "FAIL bare.tsv: no column test_mouse; the columns are model, auc"),
+        ({"source": "results/lab/tables/auc.tsv"}, ""),  # is made by the run
+    ],
+)
+def test_tables_that_comparisons_read(tmp_path, monkeypatch, change, words):
+    monkeypatch.chdir(tmp_path)
+    rows = ["model\tauc\ttest_mouse\tvalid_mouse", "cnn\t0.8\ta\tb", "cnn\t0.9\tb\ta"]
+    Path("t.tsv").write_text("\n".join([*rows, "gru\t0.7\ta\tb", ""]))
+    Path("bare.tsv").write_text("model\tauc\ncnn\t0.8\ngru\t0.7\n")
+    line = {"source": "t.tsv", "by": "model", "decoders": ["cnn", "gru"]} | change
+    found = verb._compared(studies.resolve(STUDY | {"comparisons": {"x": line}}))
+    assert " ".join(f"{check.state} {check.words}" for check in found).startswith(words)
+    assert bool(found) == bool(words)
+
+
 # SLURM
 
 

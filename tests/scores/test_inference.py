@@ -482,7 +482,10 @@ def test_circular_shift_fails_as_its_docstring_says():
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (toy().drop(columns="test_mouse"), "no column test_mouse; tests that know the mice need"),
+        (
+            toy().drop(columns="test_mouse"),
+            "no column test_mouse, a mouse of the allocation that each AUC is of; add it",
+        ),
         (toy().drop(columns="valid_mouse"), "no column valid_mouse"),
         (toy()[1:], "1 of 20 allocations are not there for every decoder compared (a, b)"),
         (

@@ -95,7 +95,10 @@ def _check_mice(table: pd.DataFrame) -> None:
     """Raise UserError unless each row has a validation mouse and one test mouse."""
     for column in ("test_mouse", "valid_mouse"):
         if column not in table:
-            raise UserError(f"no column {column}; tests that know the mice need it")
+            raise UserError(
+                f"no column {column}, a mouse of the allocation that each AUC is of; add it, as "
+                "tests that know the mice need it"
+            )
     several = table["test_mouse"].astype(str).str.contains("+", regex=False)
     if several.any():
         raise UserError(

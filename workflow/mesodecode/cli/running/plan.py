@@ -54,7 +54,12 @@ def run(args: argparse.Namespace) -> None:
         print("the executor uses it where the profile has it as slurm-partition-config\n")
     study = studies.load(args.configfile)
     checks = [Check("config", OK, f"{args.configfile}: {len(study.allocations)} allocations")]
-    checks += [source_files.data(study), preflight.weights(study), *_explained(study)]
+    checks += [
+        source_files.data(study),
+        preflight.weights(study),
+        *_explained(study),
+        *_compared(study),
+    ]
     if all(check.state != FAIL for check in checks):
         say("asking Snakemake for the jobs …")
         dry = plan.dry_run(args.configfile, args.profile)
@@ -90,6 +95,31 @@ def _explained(study: Study) -> list[Check]:
     except UserError as error:
         return [Check("importance", FAIL, str(error))]
     return [Check("importance", OK, f"{', '.join(names)}: maps of pixels can be made")]
+
+
+def _compared(study: Study) -> list[Check]:
+    """Return whether tables that comparisons read hold their decoders and mice; [] without one."""
+    from mesodecode.base.files import UserError
+    from mesodecode.base.tables import read_table
+    from mesodecode.running.preflight import FAIL, OK, Check
+    from mesodecode.scores.published_tests import keep, select
+
+    read = []
+    for name, line in study.config["comparisons"].items():
+        path, see = line.get("source"), f"see comparisons.{name} in the config"
+        if path is None or Path(path).is_relative_to(Path("results") / study.name):
+            continue  # the run makes it
+        try:
+            table = read_table(path, [line["by"], "auc", "test_mouse", "valid_mouse"])
+            keep(select(table, line.get("where", {})), line["by"], line["decoders"])
+        except FileNotFoundError:
+            return [Check("comparisons", FAIL, f"no file {path}; {see}")]
+        except UserError as error:
+            words = str(error).removeprefix(f"{path}: ")
+            return [Check("comparisons", FAIL, f"{path}: {words}; {see}")]
+        read.append(path)
+    words = ", ".join(dict.fromkeys(read))
+    return [Check("comparisons", OK, words)] if read else []
 
 
 def _disk_checks(dry: DryRun, study: Study) -> list[Check]:
