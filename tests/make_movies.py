@@ -176,7 +176,8 @@ def save_video(path, frames, codec="ffv1", pixels="gray"):
     import imageio_ffmpeg
 
     given = "gray16le" if frames.dtype == np.uint16 else "gray"
-    size = frames.shape[:0:-1]
+    given = "rgb48le" if frames.ndim == 4 else given  # (T, H, W, 3)
+    size = frames.shape[2:0:-1]
     options = {"pix_fmt_in": given, "pix_fmt_out": pixels, "macro_block_size": 1, "fps": 30}
     writer = imageio_ffmpeg.write_frames(str(path), size, codec=codec, **options)
     writer.send(None)

@@ -12,24 +12,28 @@ from mesodecode.base.files import UserError, one_line, say
 from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.movie import Movie, batched
 
+GREY_OF_RGB = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as ffmpeg's
 LOSSLESS = ("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "tiff")
 
 
 class VideoMovie(Movie):
     """A video, decoded once to count its frames and once more each time that it is read.
 
-    Grey values as ffmpeg converts them: uint8, or uint16 of a video with more than 8 bits.
+    Grey values: uint8 as ffmpeg converts them, or uint16 of a video with more than 8 bits. Of red,
+    green and blue in more than 8 bits ffmpeg's weights are of 8: its greys are up to 253 off.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.dtype = np.dtype(np.uint8)
+        self.dtype, self._colours = np.dtype(np.uint8), False
         frames = self._decode()
         about = next(frames)
         frames.close()
         # ffmpeg's names of more than 8 bits, colours too, end in the order of their bytes
-        deep = about["pix_fmt"].partition("(")[0].endswith(("le", "be"))
+        pixels = about["pix_fmt"].partition("(")[0]
+        deep = pixels.endswith(("le", "be"))
         self.dtype = np.dtype(np.uint16 if deep else np.uint8)
+        self._colours = deep and any(order in pixels for order in ("rgb", "bgr", "gbr"))
         width, height = about["size"]
         codec = about["codec"].rstrip(",")
         self.lossless = codec in LOSSLESS or (codec == "jpeg2000" and _reversible(self.path))
@@ -42,11 +46,12 @@ class VideoMovie(Movie):
         import imageio_ffmpeg
 
         grey = "gray16le" if self.dtype.itemsize == 2 else "gray"
+        bits = 8 * self.dtype.itemsize
         try:
             yield from imageio_ffmpeg.read_frames(
                 f"file:{self.path.absolute()}",  # a path is no address, whatever its name
-                pix_fmt=grey,
-                bits_per_pixel=8 * self.dtype.itemsize,
+                pix_fmt="rgb48le" if self._colours else grey,
+                bits_per_pixel=3 * bits if self._colours else bits,
                 output_params=["-fps_mode", "passthrough"],  # frames as recorded, none made up
             )
         except (OSError, RuntimeError, AssertionError) as error:
@@ -58,8 +63,14 @@ class VideoMovie(Movie):
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
         frames = self._decode()
         next(frames)
-        images = (np.frombuffer(data, self.dtype).reshape(1, *self.shape[1:]) for data in frames)
-        yield from batched(images, size)
+        yield from batched((self._image(data)[None] for data in frames), size)
+
+    def _image(self, data: bytes) -> np.ndarray:
+        """Return the image (H, W) of a frame's bytes."""
+        pixels = np.frombuffer(data, self.dtype).reshape(*self.shape[1:], -1)
+        if self._colours:
+            return np.rint(pixels @ GREY_OF_RGB).astype(self.dtype)
+        return pixels[..., 0]
 
 
 def _reversible(path: Path) -> bool:
