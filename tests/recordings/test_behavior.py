@@ -174,6 +174,11 @@ def test_speed_is_kept_in_cm_s(tmp_path, unit, factor):
             {"behavior_encoder": "c", "counts_per_turn": 1e6, "wheel_circumference": 1},
             "check counts_per_turn, wheel_circumference and speed_threshold",
         ),
+        (  # what speed was made of, not what stands beside it
+            {"c": [0, 1, 1, 1], "speed": [9, 9, 9, 9]},
+            {"behavior_encoder": "c", "counts_per_turn": 1e6, "wheel_circumference": 1},
+            "the speed of c is 0 to",
+        ),
     ],
 )
 def test_what_a_session_of_one_state_holds(tmp_path, columns, options, words):

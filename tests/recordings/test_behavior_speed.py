@@ -250,9 +250,12 @@ def test_counts_that_begin_anew_are_run_on(read, capsys, per_turn, start, size, 
         (np.r_[np.arange(80), np.arange(220)], "is reset from 79 to 0 at sample 80"),
         (
             np.r_[np.arange(600, 700), np.arange(100, 300)],
-            "stays within 1,024 counts and moves far",
+            "stays within 1,024 counts and moves far at sample 100:",
         ),
-        (np.arange(T) * 300 % 1024, "stays within 1,024 counts and moves"),  # of 30 % of a turn
+        (
+            np.arange(T) * 300 % 1024,
+            "stays within 1,024 counts and moves far at sample 1:",
+        ),  # of 30 % of a turn
         (np.r_[np.arange(100), np.arange(90000, 90200)], "cm/s at frame 99: the counter is reset"),
     ],
 )

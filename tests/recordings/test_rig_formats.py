@@ -13,7 +13,7 @@ import scipy.io
 
 from make_movies import save_nwb
 from mesodecode.base.files import UserError
-from mesodecode.recordings.readers import spike2
+from mesodecode.recordings.readers import npy, pulses, spike2
 from mesodecode.recordings.readers.arrays import Held, Unreadable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
@@ -328,6 +328,23 @@ def test_a_pause_shows_the_idle_level_where_a_trace_has_neither_beginning_nor_en
 
 
 @pytest.mark.parametrize(
+    ("rests", "said"),
+    [
+        ((6, 1, 1, 6), "nowhere rests"),  # no two pulses, by which a rest would be long
+        ((6, 1, 1, 1, 6), ""),
+        ((3, 1, 1, 1, 2), "nowhere rests"),  # 4 samples are 2 periods; longer is a rest
+        ((5, 1, 1, 1, 2), ""),
+        ((6, 1, 1, 1, 1, 6), "rests on both levels"),
+    ],
+)
+def test_a_rest_is_longer_than_two_periods_of_two_pulses(rests, said):
+    trace = np.repeat(np.arange(len(rests)) % 2, rests)
+    begins, words = pulses.onsets(trace, np.arange(len(trace)), "ttl", "t.npy")
+    assert begins.tolist() == np.cumsum(rests)[:-1:2].tolist()
+    assert said in words and bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
     ("trace", "clock", "words"),
     [
         (PULSES, 100, "has 9 time stamps, but the movie has 12 frames"),
@@ -345,6 +362,23 @@ def test_traces_without_the_cameras_pulses_are_refused(tmp_path, trace, clock, w
 
 
 # --- ALF -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "stamps"),
+    [
+        ([[0, 1.0], [2, 2.0], [3, 4.0]], [1, 1.5, 2, 4]),
+        ([[0, 1.0]], None),
+        ([[1, 1.0], [3, 2.0]], None),  # not from sample 0
+        ([[0, 1.0], [1.5, 2.0]], None),  # no sample
+        ([[0, 1.0], [2, 2.0], [2, 3.0]], None),  # one twice
+        ([[0, 1.0], [2, 2.0], [1, 3.0]], None),
+        ([[0, 1.0, 0], [2, 2.0, 0]], None),
+    ],
+)
+def test_rows_of_sample_and_time_stand_for_what_lies_between(rows, stamps):
+    expected = rows if stamps is None else stamps
+    assert npy.time_stamps(np.array(rows)).tolist() == expected
 
 
 def save_alf(folder, name, **arrays):

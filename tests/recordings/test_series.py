@@ -230,6 +230,7 @@ def test_a_projection_in_the_folder_is_named_and_left_out(tmp_path, capsys):
         ("C1-rec C2-rec", "C1 C2"),
         ("rec_w1GFP rec_w2RFP", "w1GFP w2RFP"),
         ("rec_G rec_R", "G R"),
+        ("470/s_470 405/s_405", "470 405"),
         ("s_470_ch1 s_405_ch2", "ch1/470 ch2/405"),
         ("s_blue_ch1 s_violet_ch2", "ch1/blue ch2/violet"),  # marks of other lengths
         ("Cycle00001_Ch1_000001.ome Cycle00001_Ch2_000001.ome", "Ch1 Ch2"),
@@ -271,7 +272,9 @@ def test_a_file_a_wavelength(tmp_path, size, capsys):
     assert "channel 1 is 470, channel 2 is 405" in capsys.readouterr().err
     # of a folder, names are in the order of their numbers
     turned = np.stack([VIOLET, BLUE], axis=1).reshape(BOTH.shape)
-    np.testing.assert_array_equal(read(tmp_path, size, channels=2), turned)
+    for told in ("auto", "separate"):
+        np.testing.assert_array_equal(read(tmp_path, size, channels=2, wavelengths=told), turned)
+        assert "channel 1 is 405, channel 2 is 470" in capsys.readouterr().err
     joined = read(files, size, channels=2, wavelengths="in_turn")
     np.testing.assert_array_equal(joined, np.concatenate([BLUE, VIOLET]))
 
@@ -410,6 +413,27 @@ def test_light_sources_are_read_from_any_file(tmp_path, suffix):
     assert lights_of(path, None, 5).values.tolist() == lights.tolist()
     with pytest.raises(UserError, match="5 light sources, but the movie has 6 frames"):
         lights_of(path, None, 6)
+
+
+@pytest.mark.parametrize(
+    ("lights", "n_frames", "numbers"),
+    [
+        ([2, 3, 2, 3], 2, [0, 2]),
+        ([2, 3, 2, 3, 2], 2, [0, 2]),  # of a last cycle that is not complete
+        ([2, 3, 2, 3, 2, 3], 2, None),
+        ([2, 3, 2, 3], 3, None),
+        ([2, 3, 2, 2], 1, None),
+    ],
+)
+def test_a_movie_of_one_light_source_alone_has_as_many_frames(tmp_path, lights, n_frames, numbers):
+    np.save(tmp_path / "l.npy", lights)
+    if numbers is None:
+        with pytest.raises(UserError, match=rf"{lights.count(2)} of them are 2 \(signal_channel"):
+            lights_of(tmp_path / "l.npy", None, n_frames, 2)
+    else:
+        found = lights_of(tmp_path / "l.npy", None, n_frames, 2)
+        assert found.values is None and found.numbers.tolist() == numbers
+        assert found.n_all == len(lights)
 
 
 def test_light_sources_that_are_none_are_refused(tmp_path):

@@ -488,6 +488,10 @@ def test_weights(tmp_path, monkeypatch):
     assert check(pretrained="file:mine.pt").state == FAIL
     Path("mine.pt").write_bytes(b"w")
     assert check(pretrained="file:mine.pt").state == OK
+    write_checksum(Path("mine.pt"))
+    assert check(pretrained="file:mine.pt").state == OK
+    Path("mine.pt").write_bytes(b"v")
+    assert check(pretrained="file:mine.pt").state == FAIL
     absent = check(backbone="resnet18.a1_in1k", pretrained="imagenet")
     assert absent.state == WARN and "results/weights/resnet18.a1_in1k.pt" in absent.words
     fetched = Path("results/weights/resnet18.a1_in1k.pt")

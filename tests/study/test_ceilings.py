@@ -106,6 +106,16 @@ def test_without_days_or_on_one_day_nothing_is_near_or_far(tmp_path):
     assert {split.arm for split in found.values()} == {"own", "others_equal"}
 
 
+def test_sessions_of_others_without_a_day_are_neither_near_nor_far(tmp_path):
+    days = {name: name[6:8] for names in MICE.values() for name in names if name != "20240101b"}
+    lines = [f"{name}\t2024-01-{day}T10:00\n" for name, day in days.items()]
+    (tmp_path / "t.tsv").write_text("session\tsession_start_time\n" + "".join(lines))
+    splits = studies.resolve(config(nwb={"sessions": str(tmp_path / "t.tsv")})).ceilings["linear"]
+    # as by names, but for the session of mouse b that is as near as the mouse's own
+    assert roles(splits, "others_near.test-20240102a") == [["03b"], []]
+    assert roles(splits, "others_far.test-20240102a") == [["10c"], []]
+
+
 def test_days_come_from_a_table_before_names_and_may_be_missing(tmp_path):
     table = tmp_path / "sessions.csv"
     table.write_text(

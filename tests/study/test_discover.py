@@ -23,10 +23,12 @@ from mesodecode.base.files import UserError, matching
 from mesodecode.cli import main
 from mesodecode.study import file_formats
 from mesodecode.study import study as studies
-from mesodecode.study.discovery import config_text, discover, file_names, file_roles
+from mesodecode.study.discovery import by_clock, config_text, discover, file_names, file_roles
 from mesodecode.study.discovery.file_names import parsed
+from mesodecode.study.discovery.found import Session
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
+from mesodecode.study.discovery.movie_files import units_of
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -616,6 +618,21 @@ def test_files_of_every_format_of_movies_or_behaviour_have_a_role(tmp_path):
             assert role in one.gives or (role, one.gives[0]) == ("behavior", "traces"), suffix
 
 
+@pytest.mark.parametrize(
+    ("stem", "role"),
+    [
+        *((f"m1_{word}", "times") for word in ["times", "timestamps", "timestamp", "frameTimes"]),
+        *(("frame_time", "times"), ("lightSource", "lights"), ("light_source", "lights")),
+        *(("wheel_timestamps", "aside"), ("notes", "aside"), ("mask", "aside"), ("T", "aside")),
+        *(("rois", "rois"), ("roi_1", "rois"), ("dff", "movie"), ("frames", "movie")),
+    ],
+)
+def test_words_of_a_files_name_tell_its_role(tmp_path, stem, role):
+    path = PurePosixPath(f"m1/{stem}.npy")
+    found = file_roles.by_role({path: 40}, tmp_path)
+    assert [name for name, files in found.items() if files] == [role]
+
+
 def test_one_movie_of_all_sessions_of_a_mouse_is_said_with_what_joins_or_splits(tmp_path):
     folder = tree(tmp_path, "notes.md")
     for m in M:
@@ -920,6 +937,37 @@ def test_files_of_another_clock_are_paired_by_it(tmp_path, of, paired):
     for line in links:
         source, target = line.split()[-2:]
         assert ("142958" in source) == ("143005" in target)
+
+
+@pytest.mark.parametrize(
+    ("file", "seconds"),
+    [
+        ("m1_20240101_143958", 593),
+        ("m1_20240101_142005", 600),  # either way
+        ("m1_20240101_144006", None),  # later by more than ten minutes
+        ("m2_20240101_143005", None),
+        ("20240101_143005", 0),  # of no animal by its name
+        ("m1_20240102_143005", None),
+        ("m1_20240101", None),
+    ],
+)
+def test_a_file_is_of_a_session_that_began_within_ten_minutes_and_has_none(file, seconds):
+    def session(**files):
+        name = "m1_20240101_143005"
+        return Session(None, Place((name,), parsed(PurePosixPath(f"{name}.tif"), name)), (), files)
+
+    path, bare, full = PurePosixPath(f"{file}.csv"), session(), session(behavior="own.csv")
+    found = by_clock.pair_by_clock("behavior", [path], [bare])
+    assert found == ([] if seconds is None else [(path, bare, seconds)])
+    assert bare.files == ({} if seconds is None else {"behavior": path})
+    assert by_clock.pair_by_clock("behavior", [path], [full]) == []
+    assert full.files == {"behavior": "own.csv"}
+    assert by_clock.pair_by_clock("behavior", [path], [session(behavior=path), session()]) == []
+
+
+def test_movies_and_components_are_in_the_order_of_their_paths():
+    a, b, c = (PurePosixPath(f"{day}/m1.npy") for day in ("d1", "d2", "d3"))
+    assert [unit.files for unit in units_of({c: 0, a: 0}, [], [b])] == [(a,), (b,), (c,)]
 
 
 def test_links_to_folders_above_are_no_trap(tmp_path):

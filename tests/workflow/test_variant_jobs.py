@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from make import check_commands, plan
 
 CONFIG = {
@@ -15,10 +19,19 @@ CONFIG = {
         "best": {"adaptive_of": ["linear", "linear_bin"]},
     },
     "variants": {
-        "bin": {"corrections": {"binning": 2}, "decoders": ["linear"]},
+        "bin": {
+            "corrections": {"binning": 2, "dark_frame": "dark_{mouse}.npy"},
+            "decoders": ["linear"],
+        },
         "coarse": {"settings": {"pixels": 8}, "decoders": ["linear"]},
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def dark_frames(tmp_path):
+    for mouse in CONFIG["mice"]:
+        (tmp_path / f"dark_{mouse}.npy").touch()
 
 
 def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_path):
@@ -28,6 +41,10 @@ def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_pat
     assert jobs["fit_linear"] == 3 * 5
     assert (jobs["choose_variant"], jobs["adaptive"]) == (1, 5)
     assert jobs["qc_variant"] == jobs["variants"] == 1
+    darks = sorted(re.findall(r"--dark-frame[ =](\S+)", " ".join(lines)))
+    assert darks == [
+        f"dark_m{i}.npy" for i in range(1, 6)
+    ]  # files of the variant's, none of others
     (binned,) = [line for line in lines if "preprocess" in line and "variants/bin" in line][:1]
     assert "--binning 2" in binned and "--record results/v/variants/bin/sources/" in binned
     read = {part for line in lines for part in line.split() if part.endswith("m1.txt")}
