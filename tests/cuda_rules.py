@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 import torch
 from torch import nn
@@ -68,4 +69,13 @@ def flatten_parameters(network: nn.RNNBase) -> None:
 def cuda_rules() -> Iterator[None]:
     """Keep what runs on a CPU to the rules of CUDA."""
     with patch.object(nn.RNNBase, "flatten_parameters", flatten_parameters), Types(), Recurrent():
+        yield
+
+
+@contextmanager
+def streams(graph: Any) -> Iterator[None]:
+    """Let what is written for CUDA's streams run on a CPU; `graph` stands in for a capture."""
+    streams = {"Stream": MagicMock(), "current_stream": MagicMock(), "CUDAGraph": MagicMock()}
+    streams |= {"stream": lambda _: nullcontext(), "graph": graph}
+    with patch.multiple(torch, cuda=SimpleNamespace(**vars(torch.cuda) | streams)):
         yield

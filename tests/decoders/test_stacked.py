@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from cuda_rules import streams
 from mesodecode.base.files import Stopped, UserError
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import stacked
+from mesodecode.decoders import stacked, stacked_network
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.networks import TCNDecoder
@@ -180,6 +181,35 @@ def test_a_step_of_nothing_moves_nothing(monkeypatch):
 
     monkeypatch.setattr(stacked._Run, "step", idle_first)
     side_by_side(maker(), ema_decay=0.5)
+
+
+def test_where_nothing_is_compiled_or_captured_lines_say_so(monkeypatch, capsys):
+    """As on a GPU: steps of nothing, then those of the training, which end in the same weights."""
+
+    class Refused:
+        def __init__(self, *_, **how):
+            raise RuntimeError("out of memory\nand how much")
+
+    def no_compiler(cell):
+        raise OSError("no compiler")
+
+    expected = side_by_side(maker())
+    begun = stacked._Run.__init__
+
+    def as_on_a_gpu(run, *given):
+        begun(run, *given)
+        run.step = run.captured()
+
+    monkeypatch.setattr(stacked._Run, "__init__", as_on_a_gpu)
+    monkeypatch.setattr(stacked_network.Cell, "compiled", no_compiler)
+    capsys.readouterr()
+    with streams(Refused):
+        found = side_by_side(maker())
+    lines = capsys.readouterr().err.splitlines()
+    why = "not compiled, slower (no compiler)", "steps are not captured, slower (out of memory)"
+    assert tuple(lines[:2]) == why
+    for one, other in zip(found, expected, strict=True):
+        assert all(torch.equal(other.state(1)[name], w) for name, w in one.state(1).items())
 
 
 class Dies(Checkpoint):

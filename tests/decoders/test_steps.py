@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from cuda_rules import streams
 from make_decoders import TINY, Points, net, trained_cnn, write_recording
 from mesodecode.decoders import compiling, steps, train, weights
 from mesodecode.decoders.augment import Augment
@@ -69,7 +70,7 @@ def graphs(monkeypatch):
         begun(run)
         runs.append(run)
 
-    def record(step):
+    def record(step, pool):
         parts = {name: part.state_dict() for name, part in runs[-1].parts.items()}
         before = [(t, t.clone()) for t in tensors((parts, runs[-1].loss))]
         dice = torch.get_rng_state()
@@ -216,6 +217,30 @@ def test_a_step_that_cannot_be_captured_is_taken_as_it_is_and_a_line_says_so(
     why = "operation not permitted when stream is capturing"
     assert lines == [f"steps are not captured, slower ({why})"]
     assert_same(found, without_graphs(monkeypatch, make=Asking))
+
+
+def test_a_recording_is_of_its_thread_and_a_failed_one_says_what_the_step_raised(capsys):
+    """A loader's thread pins frames meanwhile, which CUDA refuses beside any other recording."""
+
+    class Ends:
+        def __init__(self, graph, pool, *, stream, capture_error_mode):
+            assert (pool, capture_error_mode) == ("a pool", "thread_local")
+            assert stream is torch.cuda.current_stream()
+
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    def step():
+        raise RuntimeError("operation not permitted when stream is capturing\n(and more)")
+
+    with streams(Ends), pytest.raises(RuntimeError) as failed:
+        steps.record(step, "a pool")
+    steps.tell_not_captured(failed.value)
+    why = "operation not permitted when stream is capturing"
+    assert capsys.readouterr().err == f"steps are not captured, slower ({why})\n"
 
 
 def test_a_captured_training_goes_on_from_a_checkpoint(monkeypatch, graphs, tmp_path):

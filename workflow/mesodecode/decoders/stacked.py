@@ -24,6 +24,7 @@ from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import computing, peak_memory
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.stacked_network import Stack
+from mesodecode.decoders.steps import record, tell_not_captured
 from mesodecode.decoders.train import Epoch
 
 BETA2, EPSILON = 0.999, 1e-8  # of Adam, as torch's own
@@ -287,9 +288,9 @@ class _Run:
     def captured(self) -> Callable[[], None]:
         """Return `step` as one CUDA graph, its cells compiled where torch can do that here."""
         plain = self.stack.cell
+        self.moves.zero_()  # steps of nothing: they move no weight
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        self.moves.zero_()  # steps of nothing: they move no weight
         with torch.cuda.stream(stream):
             try:
                 self.stack.cell = plain.compiled()
@@ -299,11 +300,13 @@ class _Run:
                 self.stack.cell = plain
             for _ in range(3):
                 self.step()
+            try:
+                take = record(self.step)
+            except RuntimeError as error:  # no memory for it, or an operation that no graph takes
+                tell_not_captured(error)
+                take = self.step
         torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self.step()
-        return graph.replay
+        return take
 
     def _draw_masks(self) -> None:
         """Fill the masks as nn.GRU and its like would, of each model from its own generator."""

@@ -130,6 +130,7 @@ class Steps:
     _graphs: dict[tuple, tuple] = field(default_factory=dict)  # shapes -> what is fed, replay
     _seen: Counter = field(default_factory=Counter)  # of shapes
     _stream: Any = None
+    _pool: Any = None  # the memory that its graphs share; none reads another's
 
     def __post_init__(self) -> None:
         device = next(self.model.parameters()).device
@@ -137,6 +138,7 @@ class Steps:
         self.loss = torch.zeros((), dtype=torch.float64, device=device)
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)
+            self._pool = torch.cuda.graph_pool_handle()
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -192,10 +194,9 @@ class Steps:
         static = tuple(tensor.clone() for tensor in fed)
         self.optimizer.zero_grad(set_to_none=True)  # gradients lie in the graph's own memory
         try:
-            self._graphs[shapes] = static, record(lambda: self.step(*static))
+            self._graphs[shapes] = static, record(lambda: self.step(*static), self._pool)
         except RuntimeError as error:  # no memory for it, or an operation that no graph takes
-            words = f"steps are not captured, slower ({first_line(error)})"
-            say(words)
+            tell_not_captured(error)
             self.captured = False
             self._graphs.clear()
             self.optimizer.zero_grad(set_to_none=True)
@@ -223,19 +224,21 @@ class Steps:
         return loss
 
 
-def record(step: Callable[[], None]) -> Callable[[], None]:
-    """Return `step` as one CUDA graph on the current stream; recording does not compute it."""
+def record(step: Callable[[], None], pool: Any = None) -> Callable[[], None]:
+    """Return `step` as one CUDA graph on the current stream; recording does not compute it.
+
+    Graphs of one `pool` share their memory, and must not run at once. A pool serves one training:
+    torch refuses the next graph of one whose graphs have all gone while a tensor of them has not.
+    """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=_pool(), stream=torch.cuda.current_stream()):
+    # Of this thread only: a loader's thread, which pins frames meanwhile, would end the recording,
+    # and itself.
+    mode = {"capture_error_mode": "thread_local", "stream": torch.cuda.current_stream()}
+    with torch.cuda.graph(graph, pool, **mode):
         step()
     return graph.replay
 
 
-_POOL: list[Any] = []
-
-
-def _pool() -> Any:
-    """Return the memory that graphs share: no two are replayed at once, none reads another's."""
-    if not _POOL:
-        _POOL.append(torch.cuda.graph_pool_handle())
-    return _POOL[0]
+def tell_not_captured(error: Exception) -> None:
+    """Say that steps are taken as they are, and why: what the step raised, not what ends it."""
+    say(f"steps are not captured, slower ({first_line(error.__context__ or error)})")
