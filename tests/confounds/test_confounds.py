@@ -25,6 +25,7 @@ from mesodecode.simulation import simulate
 from mesodecode.study import control_table, schema
 from mesodecode.study import study as studies
 from mesodecode.study.allocation import Allocation
+from texts import as_read
 
 SIDE = 40
 SETTINGS = schema.defaults("confounds")
@@ -298,7 +299,7 @@ def test_what_was_not_made_is_said_and_raises_nothing():
     assert row["verdict"] == "not made"
     assert row["sentence"].endswith("outside the brain: no mask says where the brain is.")
     alone = control_verdicts.table(*(table[:1] for table in both([0.9, 0.9], [0.9, 0.9])))
-    assert alone["sentence"][0].endswith("there is one test mouse only.")
+    assert as_read(alone["sentence"])[0].endswith("there is one test mouse only.")
     with pytest.raises(UserError, match=r"no AUC of net in train-x\.valid-y\.test-b"):
         control_verdicts.table(rows, auc[:1])
 
@@ -312,14 +313,17 @@ def test_headlines_name_the_controls_that_reach_a_decoder():
     own = [0.91, 0.9, 0.91]
     parts = [both(own, values, name)[0] for name, values in made.items()]
     table = control_verdicts.table(pd.concat(parts), both(own, own)[1])
-    ((verdict, text),) = control_verdicts.headlines(table)
+    ((verdict, text),) = as_read(control_verdicts.headlines(table))
     assert verdict == "flag"
     assert text.startswith("net: running is decoded as well without neurons, from the pixels out")
     two = pd.concat([table.assign(decoder=name) for name in ("z", "a")])  # in their order
-    assert [text.split(":")[0] for _, text in control_verdicts.headlines(two)] == ["z", "a"]
-    ((verdict, text),) = control_verdicts.headlines(table[table["signal"] != "outside"])
+    assert [text.split(":")[0] for _, text in as_read(control_verdicts.headlines(two))] == [
+        "z",
+        "a",
+    ]
+    ((verdict, text),) = as_read(control_verdicts.headlines(table[table["signal"] != "outside"]))
     assert verdict == "pass" and "Above chance, though: the vessels" in text
-    ((verdict, text),) = control_verdicts.headlines(table[table["signal"] == "mean"])
+    ((verdict, text),) = as_read(control_verdicts.headlines(table[table["signal"] == "mean"]))
     assert verdict == "pass" and text == "net: no control without neurons could be made."
 
 

@@ -19,6 +19,7 @@ from mesodecode.report import formats, methods, report, section_words
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import KINDS, Target
+from texts import as_read
 
 N = 400
 PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "walk", "groom"))
@@ -115,7 +116,7 @@ NONE = [0.01, -0.02, 0.02, -0.01]
 
 
 @pytest.mark.parametrize(
-    ("r2", "correlation", "verdict", "said"),
+    ("r2", "correlation", "verdict", "words"),
     [
         (NONE, NONE, "pass", "the trace is not decoded above chance: R² 0.000"),
         ([0.10, 0.11, 0.09, 0.10], [0.32, 0.33, 0.31, 0.32], "part", "R² 0.100"),
@@ -127,10 +128,10 @@ NONE = [0.01, -0.02, 0.02, -0.01]
         (NONE, [np.nan] * 4, "pass", "correlation: 0.000"),
     ],
 )
-def test_verdicts_of_a_trace_by_hand(r2, correlation, verdict, said):
+def test_verdicts_of_a_trace_by_hand(r2, correlation, verdict, words):
     kind = KINDS["regression"]
     row = control_verdicts.table(*both(kind, OWN, (r2, correlation))).iloc[0]
-    assert row["verdict"] == verdict and said in row["sentence"], row["sentence"]
+    assert row["verdict"] == verdict and words in as_read(row["sentence"]), as_read(row["sentence"])
     assert row["r2_control"] == pytest.approx(np.mean(r2))
     assert row["difference"] == pytest.approx(0.4 - np.mean(r2))
     assert row["share"] == pytest.approx(np.mean(r2) / 0.4)
@@ -149,7 +150,7 @@ def test_verdicts_of_states_are_of_the_macro_auc():
     own = ([0.9, 0.92, 0.88, 0.9],)
     for control, verdict in (([0.9, 0.91, 0.89, 0.9], "flag"), ([0.5, 0.52, 0.48, 0.5], "pass")):
         row = control_verdicts.table(*both(kind, own, (control,))).iloc[0]
-        assert row["verdict"] == verdict and "the state is" in row["sentence"]
+        assert row["verdict"] == verdict and "the state is" in as_read(row["sentence"])
         assert row["macro_auc_control"] == pytest.approx(np.mean(control))
 
 
@@ -172,13 +173,13 @@ def test_headlines_figure_report_and_methods_speak_of_the_target(target):
     parts[1].loc[:, [*kind.scores]] = kind.chance
     found, auc = pd.concat(parts), both(kind, own, own)[1]
     rows = control_verdicts.table(found, auc)
-    ((verdict, text),) = control_verdicts.headlines(rows)
+    ((verdict, text),) = as_read(control_verdicts.headlines(rows))
     axis = {"pupil": "R²", "states": "macro AUC"}[target.name]
     # .4 is below chance for states, which no control is worse than
     assert (verdict == "flag") == (target == PX) and kind.decoded in text
     figure = confounds_figure.draw(found, auc, rows)
     assert figure.axes[0].get_ylabel() == f"Test {axis}"
-    assert f"Dashed: chance ({kind.chance:g})" in confounds_figure.caption(rows)
+    assert f"Dashed: chance ({kind.chance:g})" in as_read(confounds_figure.caption(rows))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))
     environment.filters |= {"auc": formats.format_auc, "p": formats.format_p}
     words = section_words.confounds({}, {"confounds": rows}) | {"figures": {}}

@@ -13,6 +13,7 @@ from mesodecode.encoding import diagnose, diagnose_training, folds, responses, s
 from mesodecode.encoding.diagnose import FAULTS
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
+from texts import as_read
 
 # A network that learns, of timm's smallest, on a population in which there is something to learn.
 SETTINGS = {
@@ -49,6 +50,7 @@ def failed(found) -> list[str]:
 
 
 def named(found, fault: str, check: str) -> None:
+    as_read(found.checks["sentence"])
     last = found.checks.iloc[-1]
     assert failed(found)[:1] == [check], found.checks["sentence"].tolist()
     assert found.fault == last["fault"] == fault
@@ -160,7 +162,7 @@ def test_a_slow_optimiser_is_no_fault(monkeypatch, reached, verdict, fault, word
     layers = pd.DataFrame({"layer": ["a"], "gradient": [0.1], "ratio": [0.1]})
     settings = schema.defaults("encoding_network")
     row = diagnose_training.check_one_batch(None, None, torch.zeros(16, 2), settings, layers)
-    assert (row["verdict"], row["fault"]) == (verdict, fault) and words in row["sentence"]
+    assert (row["verdict"], row["fault"]) == (verdict, fault) and words in as_read(row["sentence"])
     assert not reached
 
 
@@ -172,7 +174,7 @@ def test_learning_by_heart_is_told_from_not_learning():
         row = diagnose_training.check_history(
             history, {"pixels": (0.4, 0.01)}, (0.96, -0.2), network
         )
-        return row["verdict"], row["fault"], row["sentence"]
+        return row["verdict"], row["fault"], as_read(row["sentence"])
 
     # the mean training response has a loss of .96 there: R² 1 - .96 / .8 = -.2
     by_heart = verdict([0.1, 0.9], [-0.2, -0.3])

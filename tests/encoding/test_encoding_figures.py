@@ -11,6 +11,7 @@ import pytest
 from mesodecode.cli import main
 from mesodecode.encoding import columns, figures
 from mesodecode.report import formats
+from texts import as_read
 
 HISTORY = pd.DataFrame(
     [
@@ -56,7 +57,7 @@ def test_losses_and_r2_are_drawn_by_fold_and_r2_down_to_its_lowest():
     assert r2.get_ylim()[0] == pytest.approx(-0.35)
     low = figures.loss_figure(HISTORY.assign(valid_r2=-7.0)).axes[1].get_ylim()[0]
     assert low == pytest.approx(-1.05)  # one bad epoch hides no other
-    assert "folds (n = 2)" in figures.loss_caption(HISTORY)
+    assert "folds (n = 2)" in as_read(figures.loss_caption(HISTORY))
 
 
 def test_a_sweep_is_drawn_by_rate_and_momentum_of_the_best_l2():
@@ -83,13 +84,13 @@ def test_a_sweep_is_drawn_by_rate_and_momentum_of_the_best_l2():
 
 
 def test_the_caption_of_a_sweep_names_the_best_and_counts_those_that_diverged():
-    text = figures.sweep_caption(swept())
+    text = as_read(figures.sweep_caption(swept()))
     assert "(top) and loss (bottom) of 24 trainings" in text and "(6 trainings did)" in text
     assert "the best over 2 values of L2" in text
     assert "Best: learning rate 0.1, momentum 0.9, L2 0.0001, default initialisation: " in text
     assert "R² 1.200 on validation and 0.700 on test images" in text
     none = swept().assign(valid_r2=np.nan, l2=0, diverged=True)
-    text = figures.sweep_caption(none)
+    text = as_read(figures.sweep_caption(none))
     assert "None of them stayed finite" in text and "values of L2" not in text
 
 
@@ -110,7 +111,7 @@ def test_a_diagnosis_shows_neurons_layers_and_the_range_of_useful_rates():
     (line,) = rate.lines
     np.testing.assert_array_equal(line.get_xydata(), RATES.to_numpy())
     assert rate.get_ylim() == (0, 2)  # twice the first loss
-    text = figures.diagnosis_caption(NEURONS, LAYERS)
+    text = as_read(figures.diagnosis_caption(NEURONS, LAYERS))
     assert "n = 5 neurons" in text and "of each of 2 layers" in text
 
 

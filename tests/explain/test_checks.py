@@ -36,6 +36,7 @@ from mesodecode.recordings.recording import Recording
 from mesodecode.simulation import truth
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
+from texts import as_read
 
 N_ROIS, N_FRAMES = 20, 400
 SETTINGS = schema.defaults(
@@ -379,12 +380,12 @@ def test_a_map_of_areas_is_held_against_how_far_unknowing_maps_are_from_each_oth
     pairs = [np.abs(a - b).sum() / 2 for a, b in itertools.combinations(shares[1:], 2)]
     assert table["value"].iloc[0] == pytest.approx(moved)
     assert table["limit"].iloc[0] == pytest.approx(2 * np.mean(pairs))
-    assert "a rank correlation of 0.9" in table["sentence"].iloc[0]
+    assert "a rank correlation of 0.9" in as_read(table["sentence"].iloc[0])
     # weights drawn once more, and the brightness of the brain
     for wrong in (unknowing(0.1), np.array([brain] * len(MICE))):
         table = areas_judged(wrong, random, null, graded[1])
         assert (table["verdict"] == "flag").all()
-        assert "shows the input" in table["sentence"].iloc[0]
+        assert "shows the input" in as_read(table["sentence"].iloc[0])
 
 
 def test_areas_of_one_allocation_cannot_be_held_against_unknowing_maps(graded):
@@ -400,9 +401,9 @@ def test_deletion_passes_where_the_map_names_what_is_used_and_else_is_flagged(gr
     wrong = [check(mouse, reader(ONE), -ONE) for mouse in MICE]
     good, bad = (judged(scores_of(graded[0]), made).loc["deletion"] for made in (right, wrong))
     assert good["verdict"] == "pass" and good["value"] == pytest.approx(0.25, abs=0.04)
-    assert "in none of 20 random orders as fast" in good["sentence"]
+    assert "in none of 20 random orders as fast" in as_read(good["sentence"])
     assert bad["verdict"] == "flag" and bad["value"] < 0
-    assert "in 20 of 20 random orders as fast" in bad["sentence"]
+    assert "in 20 of 20 random orders as fast" in as_read(bad["sentence"])
     none = judged(scores_of(graded[0]), [check(mouse, reader(ONE)) for mouse in MICE])
     assert none.loc["deletion", "verdict"] == "not made"
 
@@ -419,7 +420,7 @@ def test_planted_truth_passes_only_if_all_planted_are_on_top(graded):
     planted[[1, 9]] = 0, 1  # the tenth of twenty: (1 + 2 / 10) / 2
     row = judged(scores_of(maps), made).loc["planted truth"]
     assert (row["verdict"], row["value"]) == ("flag", pytest.approx(0.6))
-    assert "1 of 2 planted ROIs are among the 2 highest of 20" in row["sentence"]
+    assert "1 of 2 planted ROIs are among the 2 highest of 20" in as_read(row["sentence"])
     nothing = [dataclasses.replace(one, planted=np.zeros(N_ROIS)) for one in made]
     assert judged(scores_of(maps), nothing).loc["planted truth", "verdict"] == "not made"
 
@@ -493,7 +494,7 @@ def test_a_map_of_what_is_slow_stays_with_noise_and_one_of_noise_does_not():
     assert slow["verdict"] == "pass" and slow["value"] < 0.02
     # as much noise again: √2 of the SD
     assert fast["verdict"] == "flag" and fast["value"] == pytest.approx(0.41, abs=0.06)
-    assert "fast or chance" in fast["sentence"] and "2 draws" in fast["sentence"]
+    assert "fast or chance" in as_read(fast["sentence"]) and "2 draws" in as_read(fast["sentence"])
 
 
 def test_noise_is_as_large_as_the_steps_within_segments():
@@ -526,7 +527,7 @@ def test_a_map_that_singles_nothing_out_is_flagged(graded):
     flat = np.ones((len(MICE), N_ROIS)) + 0.01 * np.arange(N_ROIS)
     wrong = judged(scores_of(flat), made).loc["sparseness"]
     assert wrong["verdict"] == "flag" and wrong["value"] < 0.1
-    assert "singles out no ROIs" in wrong["sentence"]
+    assert "singles out no ROIs" in as_read(wrong["sentence"])
 
 
 def test_what_is_planted_at_one_time_is_no_time_to_find(graded):
@@ -548,7 +549,7 @@ def test_the_mouse_that_has_another_map_is_named(graded):
     assert table.loc["allocations", "verdict"] == "pass"  # two pairs of three still agree
     row = table.loc["mice"]
     assert row["verdict"] == "flag" and row["value"] < 0
-    assert "1 of 6 mice is unlike that of the others (f)" in row["sentence"]
+    assert "1 of 6 mice is unlike that of the others (f)" in as_read(row["sentence"])
     several = scores_of(maps, [f"{mouse}+x" for mouse in MICE])
     several.index = several.index.set_levels([one.allocation for one in made], level=0)
     assert "several mice together" in judged(several, made).loc["mice", "sentence"]
@@ -638,7 +639,7 @@ def test_the_figure_has_no_panel_for_what_was_not_made(graded):
     bare = [dataclasses.replace(one, **nothing) for one in made]
     evidence = map_verdicts.gather(scores_of(maps), bare)
     assert len(checks_figure.draw(evidence).axes) == 1
-    assert "removed" not in checks_figure.caption(evidence)
+    assert "removed" not in as_read(checks_figure.caption(evidence))
 
 
 # Cut-out

@@ -33,6 +33,7 @@ from mesodecode.explain import (
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study import importance, study
+from texts import as_read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -469,7 +470,7 @@ def test_times_are_drawn_by_mask_and_on_the_image():
     assert heat.get_array()[1].tolist() == [0.4, 0, 0] and heat.get_array()[6, 1] == -0.2
     titles = [axes.get_title() for axes in figure.axes if len(axes.images) == 2]
     assert len(titles) == 6 and titles[0] == "−0.10 to −0.07 s"
-    assert "n = 5" in cutout_times_figure.caption(table, "gru", "s1")
+    assert "n = 5" in as_read(cutout_times_figure.caption(table, "gru", "s1"))
 
 
 # Config and jobs ---------------------------------------------------------------------------------

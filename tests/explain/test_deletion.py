@@ -20,6 +20,7 @@ from mesodecode.explain.removed_areas import SHARES, Areas
 from mesodecode.recordings.sample import Sample
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import Target
+from texts import as_read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -135,13 +136,13 @@ def test_areas_that_cancel_are_seen_one_by_one_and_not_in_the_auc():
     np.testing.assert_allclose(found.auc[:, 0], found.auc_intact, atol=0.01)
     row = table.loc["deletion one by one"]
     assert row["verdict"] == "pass" and row["value"] > 1
-    assert "one area after another" in row["sentence"]
+    assert "one area after another" in as_read(row["sentence"])
     # an area that misleads has a score below 0, and moves the output as far
     _, table = checked(CANCEL, unit(m0=0.4, m1=-0.39, m2=0.01), {})
     assert table.loc["deletion one by one", "value"] == pytest.approx(row["value"], rel=0.2)
     _, table = checked(CANCEL, 1 - unit(m0=0.9, m1=0.8, m2=0.7), {})
     row = table.loc["deletion one by one"]
-    assert row["verdict"] == "flag" and "moves no farther" in row["sentence"]
+    assert row["verdict"] == "flag" and "moves no farther" in as_read(row["sentence"])
     assert table.loc["deletion by sign", "verdict"] == "not made"
 
 

@@ -9,6 +9,7 @@ import pytest
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.explain import cutout_tables, map_mice, map_mice_figure
+from texts import as_read
 
 
 def scores_of(values, mice, kind="mask") -> pd.DataFrame:
@@ -47,20 +48,20 @@ def test_planted_areas_are_found_and_a_map_of_luck_finds_none():
     table = map_mice.over_mice(scores)
     found = table["p_max_t"] < 0.05
     assert found.tolist() == [True] * 2 + [False] * 18
-    assert "2 of 20 areas are above 0" in map_mice.in_words(table, "areas")
+    assert "2 of 20 areas are above 0" in as_read(map_mice.in_words(table, "areas"))
     rng = np.random.default_rng(1)  # each mouse its own order: no area holds over mice
     mixed = scores.copy()
     for _, rows in scores.groupby("test_mouse"):
         mixed.loc[rows.index] = rows.to_numpy()[:, rng.permutation(20)]
     wrong = map_mice.over_mice(mixed)
     assert not (wrong["p_max_t"] < 0.05).any()
-    assert map_mice.in_words(wrong, "areas").endswith("p < 0.05): none.")
+    assert as_read(map_mice.in_words(wrong, "areas")).endswith("p < 0.05): none.")
 
 
 def test_an_area_that_is_below_in_all_mice_is_not_said_to_be_above():
     table = map_mice.over_mice(planted(8, effect=-0.1))
     assert (table["p_max_t"] < 0.05).sum() == 2
-    words = map_mice.in_words(table, "areas")
+    words = as_read(map_mice.in_words(table, "areas"))
     assert "0 of 20 areas are above 0" in words and words.endswith("none.")
 
 
@@ -68,7 +69,7 @@ def test_five_mice_show_intervals_and_say_that_no_test_can():
     table = map_mice.over_mice(planted(5, effect=1.0))
     assert (table["low"][:2] > 0).all() and (table["p_smallest"] == 0.0625).all()
     assert table["p_max_t"].min() == 0.0625
-    words = map_mice.in_words(table, "areas")
+    words = as_read(map_mice.in_words(table, "areas"))
     assert "over the 5 test mice, which are too few" in words and "less than 0.0625" in words
 
 
@@ -78,13 +79,15 @@ def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
     alone = map_mice.over_mice(scores)
     assert alone["p_max_t"].isna().all() and alone["against"].eq("").all()
     assert alone["low"].gt(0).all() and alone["difference"].isna().all()
-    assert "name a null_decoder" in map_mice.in_words(alone, "ROIs")
+    assert "name a null_decoder" in as_read(map_mice.in_words(alone, "ROIs"))
     table = map_mice.over_mice(scores, null.iloc[::-1, ::-1])  # in whatever order
     assert (table["p_max_t"] < 0.05).tolist() == [True] * 2 + [False] * 18
     for more in ("", "_low", "_high"):
         of = more[1:] or "mean"
         np.testing.assert_allclose(table[f"difference{more}"], table[of] - 1)
-    assert "2 of 20 ROIs are above with permuted labels" in map_mice.in_words(table, "ROIs")
+    assert "2 of 20 ROIs are above with permuted labels" in as_read(
+        map_mice.in_words(table, "ROIs")
+    )
     with pytest.raises(UserError, match="permuted labels: nothing of allocation h31; give"):
         map_mice.over_mice(scores, null[:-1])
     with pytest.raises(UserError, match="permuted labels: nothing of ROI 20; give"):
@@ -103,7 +106,7 @@ def test_without_mice_there_are_no_intervals_and_it_is_said(mice, n, words):
     assert set(table["n_mice"]) == {n} and table["mean"].tolist() == [3, 4]
     numbers = ["low", "high", "difference_low", "difference_high", "t", "p_max_t", "p_smallest"]
     assert table[numbers].isna().all(axis=None)
-    assert words in map_mice.in_words(table, "areas")
+    assert words in as_read(map_mice.in_words(table, "areas"))
 
 
 def test_the_figure_has_an_interval_for_each_area_and_a_sign_for_each_mouse():

@@ -29,6 +29,7 @@ from mesodecode.explain import (
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study.targets import Target
+from texts import as_read
 
 STATES = Target("states", ("rest", "walk", "groom"))
 
@@ -207,7 +208,7 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     assert low == 0 < high
     low, high = bars["SHAP"]
     assert low == -high
-    assert "windows of mouse d (50% of them run)" in pixel_figure.caption([found], pixels)
+    assert "windows of mouse d (50% of them run)" in as_read(pixel_figure.caption([found], pixels))
 
 
 @pytest.mark.parametrize("kind", ["linear", "cnn", "gru"])

@@ -15,6 +15,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.explain import sides, sides_figure
 from mesodecode.study import study
+from texts import as_read
 
 ALLOCATIONS = [f"a{i}" for i in range(6)]
 MICE = ["d", "d", "e", "e", "f", "f"]
@@ -80,10 +81,14 @@ def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     points = [line.get_ydata() for line in axes.lines if line.get_marker() == "o"]
     assert [sorted(one) for one in points] == [[1, 2, 3, 4, 5, 6], [0] * 6]
     assert [text.get_text() for text in axes.texts] == ["**"]
-    words = sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side")
+    words = as_read(
+        sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side")
+    )
     assert "(n = 6)" in words and "over 2 pairs" in words and "the 3 test mice" in words
     assert "at least 0.25" in words
-    five = sides_figure.caption(table.assign(n_mice=5), "roi_gru", "Mean |SHAP|", "every ROI")
+    five = as_read(
+        sides_figure.caption(table.assign(n_mice=5), "roi_gru", "Mean |SHAP|", "every ROI")
+    )
     assert "at least 0.0625" in five  # as the sentences of other sections have it
 
 

@@ -32,6 +32,7 @@ from mesodecode.explain.removed_rois import Rois, evidence
 from mesodecode.recordings.recording import Recording
 from mesodecode.simulation import truth
 from mesodecode.study import schema
+from texts import as_read
 
 N_ROIS, N_FRAMES = 12, 300
 SETTINGS = schema.defaults(
@@ -217,7 +218,7 @@ def test_what_cancels_is_seen_one_by_one_and_not_in_the_auc():
     assert row["verdict"] == "pass" and row["value"] > 1
     wrong = [checked(weights, mouse, maps, (2, 3), scores=-np.abs(weights)) for mouse in MICE]
     row = map_verdicts.table(gathered(maps, wrong)).set_index("check").loc["deletion one by one"]
-    assert row["verdict"] == "flag" and "moves no farther" in row["sentence"]
+    assert row["verdict"] == "flag" and "moves no farther" in as_read(row["sentence"])
 
 
 def test_removing_by_sign_passes_with_the_signs_of_the_decoder_and_fails_with_others():
@@ -340,9 +341,11 @@ def test_a_flag_says_whether_planted_areas_differ_by_state(plain):
     given[0] = dataclasses.replace(given[0], in_rest=np.nan * told)  # which had no rest
     table = map_verdicts.table(gathered(given, made, planted=planted)).set_index("check")
     row = table.loc["planted truth"]
-    assert row["verdict"] == "flag" and "1 of 2 planted ROIs are among the 2" in row["sentence"]
+    assert row["verdict"] == "flag" and "1 of 2 planted ROIs are among the 2" in as_read(
+        row["sentence"]
+    )
     words = "By the size of in_run - in_rest, 2 of 2 are (average precision 1.00)"
-    assert words in row["sentence"]
+    assert words in as_read(row["sentence"])
 
 
 def test_a_map_must_be_larger_when_planted_areas_answer(plain):
@@ -378,11 +381,11 @@ def test_planted_signs_must_all_be_right(plain):
     row = map_verdicts.table(gathered(maps, made, planted_signs=signs)).set_index("check")
     row = row.loc["planted signs"]
     assert (row["verdict"], row["value"]) == ("pass", 1)
-    assert "of 1 speaks for run, of 1 for rest" in row["sentence"]
+    assert "of 1 speaks for run, of 1 for rest" in as_read(row["sentence"])
     unsigned = [dataclasses.replace(m, signed=m.mean_abs) for m in maps]
     table = map_verdicts.table(gathered(unsigned, made, planted_signs=signs)).set_index("check")
     row = table.loc["planted signs"]
-    assert row["verdict"] == "flag" and "ROI 2 is wrong (1 of 2 right)" in row["sentence"]
+    assert row["verdict"] == "flag" and "ROI 2 is wrong (1 of 2 right)" in as_read(row["sentence"])
 
 
 def test_relevance_mass_and_rank_by_hand():
@@ -435,7 +438,7 @@ def test_the_signed_figure_is_centred_on_0_and_shows_each_time():
     assert red[0] > 0.3 > red[2] and blue[2] > 0.3 > blue[0]
     alone = signed_figure.draw(maps)
     assert len([axes for axes in alone.axes if axes.images]) == 1
-    assert "session" not in signed_figure.caption(maps, None)
+    assert "session" not in as_read(signed_figure.caption(maps, None))
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".h5", ".tif"])

@@ -25,6 +25,7 @@ from mesodecode.report import (
 from mesodecode.study import decoder_table, schema, targets
 from mesodecode.study import study as studies
 from mesodecode.study.kinds import KINDS
+from texts import FILE, as_read
 
 MICE = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
 DECODERS = {
@@ -61,7 +62,7 @@ def blocks(study: dict = STUDY, table: pd.DataFrame | None = None, **tests: bool
         **{"compared": True, "inferred": True} | tests,
         versions=VERSIONS,
     )
-    return dict(made)
+    return dict(as_read(made))
 
 
 def with_setting(table: str, name: str, **settings: object) -> dict:
@@ -125,7 +126,7 @@ def test_adapted_decoders_are_described_with_their_protocols():
     text = alone["Decoders applied with other use of the test mouse"]
     assert "fine-tuned on 1 session of the test mouse with labels, which are not scored" in text
     assert "difference from the trained weights [@chelba2004], C = 0.007)" in text
-    words = decoder_words.describe(schema.defaults("adapted", **lines["day"]))
+    words = as_read(decoder_words.describe(schema.defaults("adapted", **lines["day"])))
     assert words == "lin, applied with few shot: 1 session, C: 0.007"
     corrected = blocks(STUDY | {"decoders": DECODERS | lines, "corrections": {"motion": True}})
     assert "Protocols: past, transductive;" in " ".join(corrected.values())
@@ -389,8 +390,10 @@ def test_causal_decoders_are_described_as_such():
     assert "each ROI over the first session of the mouse, which is not decoded" in text
     assert "live, strict" in text and "roi, reference" in text
     seq = schema.defaults("cnn_rnn", **made["seq"])
-    assert "the last 9 frames (causal)" in decoder_words.describe(seq)
-    assert "of the past only" in decoder_words.describe(schema.defaults("cnn", **made["live"]))
+    assert "the last 9 frames (causal)" in as_read(decoder_words.describe(seq))
+    assert "of the past only" in as_read(
+        decoder_words.describe(schema.defaults("cnn", **made["live"]))
+    )
 
 
 def test_words_of_other_settings():
@@ -502,14 +505,16 @@ def test_importance():
     assert "Its checks: frames: 77." in text
     text = blocks(with_setting("importance", "shap", method="integrated"))["Importance: shap"]
     assert "[@sundararajan2017]" in text and "SHAP" not in text
-    text = importance_words.importance({"decoder": "seq", "masks": "squares", "size": 32})
+    text = as_read(importance_words.importance({"decoder": "seq", "masks": "squares", "size": 32}))
     assert "[@zeiler2014]" in text and "masks: squares, size: 32" in text
     assert "interpolated" not in text
-    text = importance_words.importance({"decoder": "seq", "masks": "squares", "fill": "road"})
+    text = as_read(
+        importance_words.importance({"decoder": "seq", "masks": "squares", "fill": "road"})
+    )
     assert "Hidden pixels were interpolated linearly" in text and "[@rong2022]" in text
     assert "tested together against 0 by sign flips over mice" in text and "[@nichols2002]" in text
-    text = importance_words.importance(
-        {"decoder": "seq", "masks": "squares", "null_decoder": "null"}
+    text = as_read(
+        importance_words.importance({"decoder": "seq", "masks": "squares", "null_decoder": "null"})
     )
     assert "tested together against permuted labels" in text
     text = blocks()["Importance: shap"]
@@ -688,10 +693,10 @@ def test_seeds_of_all_that_draws_random_numbers():
     ],
 )
 def test_decoder_in_a_few_words(name, words):
-    assert decoder_words.describe(studies.resolve(STUDY).config["decoders"][name]) == words
+    assert as_read(decoder_words.describe(studies.resolve(STUDY).config["decoders"][name])) == words
     moved = {"rois": [1, 2], "shift": -30, "baseline": None, "half_window": 1}
     roi = studies.resolve(with_setting("decoders", "roi", **moved)).config["decoders"]["roi"]
-    assert decoder_words.describe(roi) == (
+    assert as_read(decoder_words.describe(roi)) == (
         "LSTM on 2 ROIs (no baseline subtracted), ±1 frame about 30 frames earlier"
     )
 
@@ -700,13 +705,85 @@ def test_decoder_in_a_few_words(name, words):
 @pytest.mark.parametrize(("target", "score"), [("run", "AUC"), ("states", "macro AUC")])
 def test_an_adaptive_decoder_is_said_to_take_the_best_mean_of_its_targets_score(by, target, score):
     settings = schema.defaults("adaptive", adaptive_of=["a", "b"], by=by)
-    words = decoder_words.words("adaptive", settings, targets.KINDS[target])
+    words = as_read(decoder_words.words("adaptive", settings, targets.KINDS[target]))
     assert f"the one with the best mean {score} in the mice that validated beside" in words
     assert "{" not in words
 
 
 def test_areas_of_a_map_of_pixels_are_said_as_they_were_given():
     line = {"decoder": "seq"} | schema.defaults("importance_pixels", areas="squares", size=16)
-    text = importance_words.importance(line)
+    text = as_read(importance_words.importance(line))
     assert "its inputs" not in text and "the pixels of its frames by Deep SHAP" in text
     assert text.count("the sum of those of its pixels (areas: squares, size: 16).") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "explained"),
+    [
+        ("run", "The probability of"),
+        ("pupil", "The value of pupil, in its unit, of"),
+        ("states", "The log-probability of each state, less the mean over states, of"),
+    ],
+)
+def test_maps_of_every_family_and_target(target, explained):
+    for family in ("cutout", "shap", "pixels"):
+        settings = schema.defaults(f"importance_{family}", decoder="seq")
+        settings |= {"masks": "squares"} if family == "cutout" else {}
+        text = as_read(importance_words.importance(settings, target))
+        if family == "cutout":
+            assert f"is the {targets.kind_named(target).axis} of the whole images" in text
+        else:
+            assert text.startswith(f"{explained} seq was attributed to")
+            assert ("of states also their mean over all" in text) == (target == "states")
+
+
+STATES = {
+    "target": "states",
+    "recordings": STUDY["recordings"] | {"target_states": ["rest", "groom", "run"]},
+    "decoders": {"net": {}},
+    "comparisons": {},
+    "importance": {},
+}
+SIMULATED = {"simulate": {"seed": 42}, "mice": {m: [f"{m}1", f"{m}2"] for m in "abcdef"}}
+SIMULATED |= {"cohorts": {"lab": list("abc"), "rig": list("def")}}
+MORE = [
+    (STATES, "which of these states a frame is of: rest, groom or run."),
+    (STATES, "the likeliest state."),
+    ({"variants": {"small": {"image_size": 64, "decoders": ["lin"]}}}, "small (image size: 64)"),
+    (
+        {"recordings": STUDY["recordings"] | {"behavior_position": "xy", "speed_scale": 0.2}},
+        "Speed is that of a tracked position (0.2 cm a unit): the straight way between",
+    ),
+    ({"decoders": {"lin": DECODERS["lin"] | {"causal": True, "baseline": 90}}}, "the 90 frames"),
+    ({"decoders": {"roi": {"input": "rois", "rnn": "tcn", "rois": [*range(1, 10)]}}}, "9 ROIs"),
+    (
+        {
+            "decoders": DECODERS
+            | {
+                "on": {"adapted_from": "net", "register": True, "batch_norm": True},
+                "cov": {"adapted_from": "net", "coral": True},
+                "few": {"adapted_from": "seq", "few_shot": 2, "finetune": "norm"},
+            }
+        },
+        "on: the models of net, applied: inputs are normalised as they were in training; turned",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), MORE)
+def test_words_that_other_settings_add(change, words):
+    study = STUDY | {"importance": {}} | change
+    assert words in " ".join(blocks(study).values())
+
+
+def test_simulated_cohorts_say_what_they_differ_in():
+    study = {key: value for key, value in STUDY.items() if key != "recordings"} | SIMULATED
+    study["by_cohort"] = {"rig": {"simulate": {"run_signal": 0.05}}}
+    assert "Cohort rig differs on purpose: run signal: 0.05." in blocks(study)["Recordings"]
+    seeds = methods.seeds(studies.resolve(study).config, False)
+    assert seeds[0] == ("simulation", "recordings", 42)
+
+
+def test_sentences_have_no_marks_in_a_row_and_nothing_unfilled():
+    lines = FILE.read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if re.search(r"[,;:] ?[,;.]|  | [,;.] |[{}]", line)]

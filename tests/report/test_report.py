@@ -31,6 +31,7 @@ from mesodecode.scores import (
     quality,
     reproduction,
 )
+from texts import as_read
 
 
 def full_report(study: Path) -> str:
@@ -153,7 +154,7 @@ def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
     text = text_of(page)
     for sentence in (*tests["sentence"], *chance["sentence"]):
         assert sentence in text
-    assert mouse_power.in_words(tests) in text
+    assert as_read(mouse_power.in_words(tests)) in text
     assert 'title="the fit did not converge">–</td>' in page
     assert "Bootstrap over mice and sessions" in text
     assert "-0.107 to -0.011" in text and "7.6 of 20" in text  # CNN - CNN-GRU
@@ -165,7 +166,7 @@ def test_report_shows_tests_with_mice_as_the_unit_and_chance(study):
 def test_report_shows_the_losses_of_networks(study):
     history = pd.DataFrame({"allocation": ["a", "a", "b"], "epoch": [1, 2, 1]})
     history = history.assign(train_loss=0.5, valid_loss=0.25, valid_auc=0.75)
-    figure, caption = loss_figure.loss_by_epoch(history), loss_figure.loss_caption(history)
+    figure, caption = loss_figure.loss_by_epoch(history), as_read(loss_figure.loss_caption(history))
     svgs = ["loss_roi_gru.svg", "loss_cnn.svg"]  # the report has them in the config's order
     for svg in svgs:
         prefix = (study / svg).with_suffix("")

@@ -13,13 +13,15 @@ import pytest
 from make_tables import MICE, NAMES, Checker, text_of, write_report
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table, write_table
-from mesodecode.report import formats, section_words, summaries
+from mesodecode.report import formats, section_words, sections, summaries
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
 from mesodecode.shift import columns as shift
 from mesodecode.study import study as studies
+from mesodecode.study import targets
 from mesodecode.study.mouse_allocations import allocate
+from texts import as_read
 
 DECODERS = {
     "cnn": {},
@@ -319,3 +321,78 @@ def test_calibration_is_summed_up_by_hand():
 )
 def test_a_part_says_nothing_without_its_tables(part):
     assert getattr(section_words, part)({}, {}) is None
+
+
+def scored(target: str) -> dict[str, pd.DataFrame]:
+    """Two allocations of two decoders, of two sessions each; the score of a session is its own."""
+    metric, more = {"pupil": ("r2", ["ceiling"]), "states": ("macro_auc", ["auc_rest"])}[target]
+    rows = [
+        (decoder, f"{decoder}{i}", "a+b", "c", "d", 90, 0.25 * (i + 1) + 0.1 * (decoder == "x"))
+        for decoder in ("z", "x")
+        for i in range(2)
+    ]
+    names = ["decoder", "allocation", "train_mice", "valid_mouse", "test_mouse", "n_frames", metric]
+    table = pd.DataFrame(rows, columns=names)
+    table[more] = 0.5 + table[[metric]].to_numpy()
+    table["p_shift"] = 0.01
+    each = [table.drop(columns="p_shift").assign(session=f"s{i}") for i in (1, 2)]
+    each[1][metric] += 0.02
+    kind = targets.kind_named(target).table
+    return {kind: table, f"session_{kind}": pd.concat(each)}
+
+
+@pytest.mark.parametrize(
+    ("target", "axis", "beside"),
+    [("pupil", "R²", "Ceiling of R²"), ("states", "macro AUC", "AUC of rest")],
+)
+def test_scores_of_other_targets_are_shown_by_decoder_allocation_and_session(target, axis, beside):
+    (section,) = [one for one in sections.SECTIONS if one.name == "scores"]
+    config = {"target": target, "decoders": [], "comparisons": {}, "importance": {}}
+    config |= {"mice": {}, "exclude": {}}
+    shown = section.shown(config, scored(target), {})
+    assert shown["heading"] == axis and shown["decoders"] == ["z", "x"]
+    assert as_read(shown["words"]) and "p = " not in shown["words"]
+    (by, means), (roles, each), (names, sessions) = (block[1:] for block in shown["blocks"])
+    titles = ["Decoder", f"Mean {axis}", "SD", "Min", "Max", beside, "p of shifts"]
+    assert [title for title, _, _ in by] == titles
+    z, x = ([row[key] for _, _, key in by] for row in means)
+    assert z[0] == "z" and z[1:] == pytest.approx([0.375, 0.125 * 2**0.5, 0.25, 0.5, 0.875, 0.01])
+    assert x[0] == "x" and x[1:] == pytest.approx([0.475, 0.125 * 2**0.5, 0.35, 0.6, 0.975, 0.01])
+    assert [row["n"] for row in means] == [2, 2] and means == shown["summary"]
+    assert [title for title, _, _ in roles][:4] == [
+        *("Decoder", "Train mice", "Validation mouse", "Test mouse")
+    ]
+    assert [row["allocation"] for row in each] == ["z0", "z1", "x0", "x1"]
+    metric = targets.kind_named(target).metric
+    assert [title for title, _, _ in names][:3] == ["Mouse", "Session", "Decoder"]
+    assert "p of shifts" not in [title for title, _, _ in names]
+    found = {(row["session"], row["decoder"]): row[metric] for row in sessions}
+    expected = {("s1", "z"): 0.375, ("s2", "z"): 0.395, ("s1", "x"): 0.475, ("s2", "x"): 0.495}
+    assert found == pytest.approx(expected)
+    for blocks in (by, roles, names):  # numbers are known as such, words are not
+        words = {"Decoder", "Train mice", "Validation mouse", "Test mouse", "Mouse", "Session"}
+        assert {title for title, number, _ in blocks if not number} <= words
+    assert section.shown(config, {}, {}) is None
+
+
+def test_other_preprocessing_is_summed_up_by_hand():
+    rows = [
+        ("lin", variant, mouse, auc, auc - own, shifted, verdict)
+        for variant, scores, shifted, verdict in (
+            ("study", (0.6, 0.8), 0.0, "pass"),
+            ("small", (0.7, 0.75), 0.5, "warn"),
+        )
+        for mouse, auc, own in zip("ab", scores, (0.6, 0.8), strict=True)
+    ]
+    names = ["family", "variant", "test_mouse", "auc", "difference", "shifted", "qc"]
+    table = pd.DataFrame(rows, columns=names)
+    words = section_words.variants({}, {"variants": table})
+    study_, small = words["rows"]
+    assert (study_["variant"], small["variant"]) == ("study", "small")
+    values = [small[key] for key in ("n", "score", "low", "high", "difference", "shifted")]
+    assert values == pytest.approx([2, 0.725, 0.7, 0.75, 0.025, 0.5]) and small["qc"] == "warn"
+    assert [title for title, _, _ in words["columns"]] == [
+        *("Decoder", "Variant", "AUC, mean over mice", "lowest", "highest", "Difference"),
+        *("Share shifted", "Recordings, worst"),
+    ]
+    as_read(words["words"])

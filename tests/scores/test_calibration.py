@@ -18,6 +18,7 @@ from mesodecode.cli import main
 from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import calibration, calibration_figure
+from texts import as_read
 
 
 def mouse(name, heat=1.0, n=4000, seed=0, separation=2.0):
@@ -155,6 +156,6 @@ def test_verb_writes_tables_and_figure(tmp_path):
     assert sets["level"].tolist() == [*calibration.LEVELS] * 2
     for made in (table, sets):
         assert made["protocol"].tolist() == ["transductive"] * 3 + ["strict"] * 3
-    assert "not" in calibration_figure.caption(table, sets)
+    assert "not" in as_read(calibration_figure.caption(table, sets))
     assert (tmp_path / "f.svg").exists()
     assert predictions.read(tmp_path / "p" / "d" / f"{item(0).allocation}.h5").decoder == "d"

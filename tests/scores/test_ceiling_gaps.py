@@ -13,6 +13,7 @@ from mesodecode.decoders.held_out import HeldOut
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.scores import auc, ceiling_gaps, ceilings_figure
 from mesodecode.study.ceilings import Member, SessionSplit
+from texts import as_read
 
 SESSIONS = {mouse: [f"{mouse}{i}" for i in (1, 2, 3)] for mouse in "abc"}
 DATES = {f"{mouse}{i}": datetime.date(2024, 1, i * i) for mouse in "abc" for i in (1, 2, 3)}
@@ -115,22 +116,22 @@ def test_a_session_that_nothing_was_decoded_of_is_a_row_without_an_auc():
 
 
 def test_the_answer_is_one_sentence_a_decoder():
-    ((verdict, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(rows()))
+    ((verdict, text),) = as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(rows())))
     assert verdict == "none"  # the interval of three mice holds 0
     assert "no gap is shown, 0.200 (95 % interval -0.048 to 0.448, 3 mice)" in text
     assert "net reaches an AUC of 0.675 in a mouse it never saw, and 0.875 if trained" in text
     assert "in days (3 on average) rather than far (8) changes the AUC by 0.375 (95 % i" in text
     better = study_auc(a1=0.8, a2=0.55, b1=0.55, c1=0.8)  # .2 below in each
     table = ceiling_gaps.gaps(ceiling_gaps.table(HELD, better, SESSIONS, DATES))
-    ((verdict, text),) = ceiling_gaps.headlines(table)
+    ((verdict, text),) = as_read(ceiling_gaps.headlines(table))
     assert verdict == "gap" and ": 0.200 (95 % interval 0.200 to 0.200, 3 mice) below its" in text
     one_mouse = [one for one in HELD if one.split.arm == "own"][:2]
     few = ceiling_gaps.gaps(ceiling_gaps.table(one_mouse, study_auc(**STUDY), SESSIONS, DATES))
-    ((verdict, text),) = ceiling_gaps.headlines(few)
+    ((verdict, text),) = as_read(ceiling_gaps.headlines(few))
     assert verdict == "not made" and text.startswith("net: not made, ")
     plain = [one for one in HELD if one.split.arm in ("own", "others_equal")]
     table = ceiling_gaps.table(plain, study_auc(**STUDY), SESSIONS, {})
-    ((_, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(table))
+    ((_, text),) = as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(table)))
     assert "no dates of sessions are known (set nwb.session_start, or nwb.sessions to a" in text
 
 
@@ -139,9 +140,9 @@ def test_sessions_of_one_day_in_training_are_warned_of():
     table = rows(dates).set_index(["arm", "session"])
     assert table.loc[("own", "a1"), "n_same_day"] == 1
     # of mouse a two of two tests have one, of the others one of one
-    ((_, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(rows(dates)))
+    ((_, text),) = as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(rows(dates))))
     assert "Of a session's own training sessions 1 are of its day on average" in text
-    assert "of its day" not in ceiling_gaps.headlines(ceiling_gaps.gaps(rows()))[0][1]
+    assert "of its day" not in as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(rows())))[0][1]
 
 
 def test_other_mice_that_serve_better_are_said_so():
@@ -149,7 +150,7 @@ def test_other_mice_that_serve_better_are_said_so():
     table = ceiling_gaps.table(HELD, better, SESSIONS, DATES)
     own = table["arm"] == "own"
     table.loc[own, "auc"] = 0.8 + 0.01 * np.arange(own.sum())
-    ((verdict, text),) = ceiling_gaps.headlines(ceiling_gaps.gaps(table))
+    ((verdict, text),) = as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(table)))
     # own .805, .82, .83 of a, b and c: .145, .13 and .12 below, t(2) = 4.3027
     numbers = "0.132 (95 % interval 0.100 to 0.163, 3 mice)"
     assert verdict == "none" and f"{numbers} above what its own sessions reach" in text
@@ -170,7 +171,7 @@ def test_figure_has_a_panel_a_decoder_and_says_what_is_near():
     assert [axes.get_title() for axes in figure.axes] == ["net", "other"]
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == ["own", "others", "others,\nequal n", "own,\nnear", "own,\nfar"]
-    assert "n = 4 sessions of 3 mice" in ceilings_figure.caption(both)
-    assert "Near, far" in ceilings_figure.caption(both)
+    assert "n = 4 sessions of 3 mice" in as_read(ceilings_figure.caption(both))
+    assert "Near, far" in as_read(ceilings_figure.caption(both))
     plain = both[~both["arm"].str.contains("near|far")]
-    assert "Near" not in ceilings_figure.caption(plain)
+    assert "Near" not in as_read(ceilings_figure.caption(plain))

@@ -22,6 +22,7 @@ from mesodecode.scores import ceiling_gaps, ceilings_figure
 from mesodecode.study import study as studies
 from mesodecode.study import targets
 from mesodecode.study.targets import Target
+from texts import as_read
 
 N = 600
 PX = Target("pupil", unit="px")
@@ -147,7 +148,7 @@ def test_gaps_are_of_the_targets_score_in_columns_words_figure_and_report(study)
     own = rows[rows["arm"] == "own"].groupby("test_mouse")[kind.metric].mean()
     assert gap["difference"] == pytest.approx((own - 0.65).mean(), abs=1e-5)
     assert gap["sentence"].startswith(f"roi: mean {axis} {gap[f'{kind.metric}_a']:.3f} after")
-    ((verdict, text),) = ceiling_gaps.headlines(gaps)
+    ((verdict, text),) = as_read(ceiling_gaps.headlines(gaps))
     an = {"pupil": "an", "states": "a"}[target.name]
     assert text.startswith(f"roi reaches {an} {axis} of 0.650 in a mouse it never saw, and ")
     if target == PX:
@@ -160,7 +161,7 @@ def test_gaps_are_of_the_targets_score_in_columns_words_figure_and_report(study)
         assert verdict == "gap" and "correlation" not in text
     svg = (folder / "c.svg").read_text()
     assert f"{axis} of the session left out" in svg
-    assert f"Dashed: chance ({kind.chance:g})" in ceilings_figure.caption(rows)
+    assert f"Dashed: chance ({kind.chance:g})" in as_read(ceilings_figure.caption(rows))
     config = studies.load(folder / "config.yaml").config
     words = section_words.ceilings(config, {"ceilings_gaps": gaps, "ceilings": rows})
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))

@@ -18,6 +18,7 @@ from mesodecode.report import formats, methods, report, section_words
 from mesodecode.scores import cohort_matrix, cohort_matrix_figure
 from mesodecode.study import study as studies
 from mesodecode.study import targets
+from texts import as_read
 
 COHORTS = {"lab": ["1", "2", "3"], "rig": ["x", "y", "z"]}
 
@@ -57,9 +58,8 @@ def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
     half = stats.t.ppf(0.975, 2) * stats.sem(lost)
     assert row["loss_low"] == pytest.approx(np.mean(lost) - half)
     assert row["loss_high"] == pytest.approx(np.mean(lost) + half)
-    assert (
-        "0.123 less than after training in their own cohort (95 % interval 0.061"
-        in (row["sentence"])
+    assert "0.123 less than after training in their own cohort (95 % interval 0.061" in as_read(
+        row["sentence"]
     )
     assert rows["loss"].isna().tolist() == [True, False, False, True]
     assert rows.iloc[1]["loss"] == pytest.approx(-0.01) and np.isnan(rows.iloc[1]["loss_low"])
@@ -97,7 +97,7 @@ def test_rows_are_in_the_order_of_the_config_and_a_loss_must_be_shown():
     pairs = list(zip(rows["train_cohort"], rows["test_cohort"], strict=True))
     assert pairs == [("west", "west"), ("west", "east"), ("east", "west")]
     assert rows["loss"].iloc[2] == pytest.approx(0.1) and rows["loss_low"].iloc[2] < 0
-    ((verdict, text),) = cohort_matrix.headlines(rows)
+    ((verdict, text),) = as_read(cohort_matrix.headlines(rows))
     assert verdict == "none" and "no loss against training in their own cohort is shown" in text
 
 
@@ -105,31 +105,31 @@ def test_rows_are_in_the_order_of_the_config_and_a_loss_must_be_shown():
 def test_fewer_than_five_mice_are_said_to_be_few(n, few):
     cohorts = {"lab": [*"abcde"[:n]], "rig": ["x", "y"]}
     rows = cohort_matrix.table(auc_of(*(("x+y", m, 0.8) for m in cohorts["lab"])), cohorts)
-    ((_, text),) = cohort_matrix.headlines(rows)
+    ((_, text),) = as_read(cohort_matrix.headlines(rows))
     assert ("With fewer than 5 mice of a cohort" in text) == few
 
 
 def test_verdicts():
-    ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS))
+    ((verdict, text),) = as_read(cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS)))
     assert verdict == "loss" and "rig to lab 0.123 less" in text
     assert "from lab to rig -0.010 less than after" in text and "in one mouse" in text
     # no mouse was tested from its own cohort: no loss, and it is said why
     new = auc_of(("1+2", "x", 0.8), ("1+2", "y", 0.9), ("x+y", "1", 0.7))
-    ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(new, COHORTS))
+    ((verdict, text),) = as_read(cohort_matrix.headlines(cohort_matrix.table(new, COHORTS)))
     assert verdict == "none" and "0.850 from lab to rig (2 mice)" in text
     assert "Whether that is a loss is not known" in text
     # trained on both
     mixed = auc_of(("1+x", "2", 0.8), ("1+x", "y", 0.9))
     rows = cohort_matrix.table(mixed, COHORTS)
     assert list(rows["train_cohort"]) == ["lab+rig"] * 2 and rows["loss"].isna().all()
-    ((_, text),) = cohort_matrix.headlines(rows)
+    ((_, text),) = as_read(cohort_matrix.headlines(rows))
     assert "0.800 from lab and rig to lab (1 mouse)" in text and "not known" not in text
     # better from the other cohort, in all mice alike
     gained = auc_of(
         *((a, b, auc) for b, auc in (("1", 0.7), ("2", 0.72), ("3", 0.71)) for a in ("2+3",)),
         *(("x+y", b, auc) for b, auc in (("1", 0.8), ("2", 0.83), ("3", 0.81))),
     )
-    ((verdict, text),) = cohort_matrix.headlines(cohort_matrix.table(gained, COHORTS))
+    ((verdict, text),) = as_read(cohort_matrix.headlines(cohort_matrix.table(gained, COHORTS)))
     assert verdict == "none" and "rig to lab 0.103 more than after" in text
     assert "(95 % interval 0.089 to 0.118, 3 mice)" in text
 
@@ -175,8 +175,8 @@ def test_another_target_has_its_own_score_in_column_words_and_figure(
     else:
         assert row["macro_auc"] == pytest.approx((0.75 + 0.80 + 0.84) / 3, rel=1e-4)
         assert row["ci_high"] <= 1
-    assert f"has a mean {axis} of {row[metric]:.3f}" in row["sentence"]
-    ((_, text),) = cohort_matrix.headlines(rows)
+    assert f"has a mean {axis} of {row[metric]:.3f}" in as_read(row["sentence"])
+    ((_, text),) = as_read(cohort_matrix.headlines(rows))
     assert text.startswith(f"cnn, {axis} of mice of the second: ")
     assert f"Mean {axis} of mice" in (tmp_path / "c.svg").read_text()
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))
@@ -204,8 +204,8 @@ def test_the_verb_reads_a_studys_config_and_leaves_permuted_labels_out(tmp_path,
     rows = read_table(tmp_path / "c.tsv", cohort_matrix.COLUMNS, cohort_matrix.NUMBERS)
     assert rows["decoder"].tolist() == ["cnn"] * 4
     assert "Tested in" in (tmp_path / "c.svg").read_text() and (tmp_path / "c.png").exists()
-    assert "8 allocations" not in cohort_matrix_figure.caption(rows)
-    assert "9 allocations" in cohort_matrix_figure.caption(rows)
+    assert "8 allocations" not in as_read(cohort_matrix_figure.caption(rows))
+    assert "9 allocations" in as_read(cohort_matrix_figure.caption(rows))
     plain = config | {"cohorts": {}, "allocation": {"train": 1}}
     (tmp_path / "config.yaml").write_text(json.dumps(plain))
     assert main(words) != 0

@@ -19,6 +19,7 @@ from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
 from mesodecode.scores import chance_tests, mouse_tests, paired_tests, published_tests
 from mesodecode.study import mouse_allocations
+from texts import as_read
 
 FAMILIES = {  # analysis -> column of the groups
     **{"image": "model", "roi_models": "model", "roi_window": "half_window_frames"},
@@ -324,7 +325,7 @@ def test_chance_by_shifts_reads_the_predictions(tmp_path):
     assert list(found["null"]) == ["permuted labels", "circularly shifted labels"]
     assert found["mean_auc"][1] == pytest.approx(table["auc"][:5].mean(), rel=1e-5)
     assert list(found["p"]) == list(found["smallest_p"]) == [0.5, 0.01]
-    assert "too small where signals drift or are autocorrelated" in found["sentence"][1]
+    assert "too small where signals drift or are autocorrelated" in as_read(found["sentence"][1])
 
 
 def test_columns_signs_and_sessions():
@@ -396,7 +397,7 @@ ROW = {
     ],
 )
 def test_sentence(change, words):
-    found = paired_tests.sentence(ROW | change)
+    found = as_read(paired_tests.sentence(ROW | change))
     assert words in found
     assert ("cannot go below" in found) == ("smallest_p" not in change)
 
@@ -407,7 +408,7 @@ def test_chance_counts_permutations_not_allocations():
     row = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"]}).iloc[0]
     assert (row["n_null"], row["p"], row["smallest_p"]) == (2, 1 / 3, 1 / 3)
     assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.55), pytest.approx(0.6))
-    assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in row["sentence"]
+    assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in as_read(row["sentence"])
 
 
 @pytest.mark.parametrize(("nulls", "few"), [(18, True), (19, False)])
@@ -417,7 +418,7 @@ def test_nineteen_permutations_can_reach_a_twentieth(nulls, few):
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
     row = chance_tests.permuted_labels(table, {"gru": names}).iloc[0]
     assert row["p"] == row["smallest_p"] == 1 / (nulls + 1)
-    assert ("add decoders like it with other seeds" in row["sentence"]) == few
+    assert ("add decoders like it with other seeds" in as_read(row["sentence"])) == few
 
 
 def test_circular_shift_is_that_of_plain_loops():

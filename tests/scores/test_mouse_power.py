@@ -11,6 +11,7 @@ from make_tables import published, run
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.scores import mouse_power, paired_tests
+from texts import as_read
 
 
 def study(rng, shape, delta=0.0, between=0.04, within=0.02) -> np.ndarray:
@@ -101,13 +102,13 @@ def test_one_allocation_a_mouse_says_nothing_of_more():
     expected = 0.1 * mouse_power.smallest_effect(3)
     assert pair["smallest_difference"][1] == pytest.approx(expected)
     assert np.isnan(pair["smallest_difference"][4]) and np.isnan(pair["icc"][1])
-    assert "nothing is known" in pair["sentence"][4]
+    assert "nothing is known" in as_read(pair["sentence"][4])
 
 
 def test_decoders_that_never_differ_promise_nothing():
     table = mouse_power.smallest_differences(aucs(np.zeros((4, 2))), by="decoder", mice=[5])
     row = row_of(table, a="a", b="b")
-    assert np.isnan(row["smallest_difference"]) and "nothing varies" in row["sentence"]
+    assert np.isnan(row["smallest_difference"]) and "nothing varies" in as_read(row["sentence"])
 
 
 def test_the_sentence_of_the_report_is_what_the_table_has():
@@ -115,11 +116,11 @@ def test_the_sentence_of_the_report_is_what_the_table_has():
     inference = paired_tests.infer(rows, by="model")
     table = mouse_power.smallest_differences(rows, by="model", mice=[5, 20])
     pair = table[table["b"] != "chance"].set_index("mice")["smallest_difference"]
-    words = mouse_power.in_words(inference)
+    words = as_read(mouse_power.in_words(inference))
     assert f"5 mice can show a difference of {pair[5]:.3f} with" in words
     assert f"20 mice one of {pair[20]:.3f} (" in words
     wider = pd.concat([inference, inference.assign(ci_high=inference["ci_high"] + 0.1)])
-    assert " by pair (t test" in mouse_power.in_words(wider)
+    assert " by pair (t test" in as_read(mouse_power.in_words(wider))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_difference_that_aucs_cannot_have_is_none(b, found, words):
 
 def test_no_sentence_of_two_mice():
     few = pd.DataFrame({"n_mice": [2, 1], "ci_low": [-0.1, np.nan], "ci_high": [0.3, np.nan]})
-    assert mouse_power.in_words(few) == ""
+    assert as_read(mouse_power.in_words(few)) == ""
 
 
 # The verb

@@ -14,6 +14,7 @@ from mesodecode.cli import main
 from mesodecode.recordings import qc
 from mesodecode.scores import auc, multiverse, multiverse_figure
 from mesodecode.study.targets import kind_named
+from texts import as_read
 
 
 def decoders(**lines):
@@ -75,7 +76,7 @@ def test_a_row_is_the_mean_of_a_mouse_and_its_difference_from_the_studys_own():
 
 
 def test_sentences_say_what_holds_in_all_variants():
-    linear, roi, both = multiverse.sentences(table())
+    linear, roi, both = as_read(multiverse.sentences(table()))
     assert "goes from 0.500 (small) to 0.833 (best)" in linear
     assert "in 2 of 3 (not in small)" in linear and "in all 2" in roi
     # .1, 0, 0 of three mice: SD .0577, t of 2 degrees of freedom 4.303
@@ -87,7 +88,7 @@ def test_variants_that_are_not_above_chance_are_named_in_order_of_letters():
     rows = table()
     one = rows[rows["family"] == "roi"].query("variant == 'study'").assign(auc=0.5)
     rows = pd.concat([one.assign(variant=name) for name in "ecadb"])
-    (words,) = multiverse.sentences(rows)
+    (words,) = as_read(multiverse.sentences(rows))
     assert "in 0 of 5 (not in a, b, c, d, e)" in words
 
 
@@ -96,7 +97,9 @@ def test_the_figure_has_variants_by_their_means():
     assert multiverse.order(rows[rows["family"] == "linear"]) == ["small", "study", "best"]
     figure = multiverse_figure.draw(rows)
     labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
-    assert labels == ["small", "study", "best"] and "3 test mice" in multiverse_figure.caption(rows)
+    assert labels == ["small", "study", "best"] and "3 test mice" in as_read(
+        multiverse_figure.caption(rows)
+    )
 
 
 def test_which_family_is_higher_in_a_variant_is_of_the_mean_over_its_mice():
@@ -148,7 +151,7 @@ def test_of_another_target_its_own_score_stands_for_the_auc(target, chance):
     raw = pd.DataFrame({"decoder": ["linear"] * 2, "test_mouse": ["a", "a"], "auc": [0.25, -0.75]})
     made = multiverse.table(raw, {"linear": {"study": "linear"}}, None, {}, {}, kind)
     assert made[kind.metric].tolist() == [-0.25]
-    linear, _, both = multiverse.sentences(rows)
+    linear, _, both = as_read(multiverse.sentences(rows))
     assert f"linear: the mean {kind.axis} over 3 mice goes from 0.500 (small)" in linear
     # chance is 0 of R²: .5, .5, .5 of small are above it, as they are not above .5
     assert ("in all 3" if target == "pupil" else "in 2 of 3 (not in small)") in linear
@@ -156,7 +159,7 @@ def test_of_another_target_its_own_score_stands_for_the_auc(target, chance):
     assert multiverse.order(rows[rows["family"] == "linear"]) == ["small", "study", "best"]
     figure = multiverse_figure.draw(rows)
     assert figure.axes[0].get_ylabel() == f"{kind.axis} of the test mouse"
-    assert f"chance ({chance:g})" in multiverse_figure.caption(rows)
+    assert f"chance ({chance:g})" in as_read(multiverse_figure.caption(rows))
 
 
 def qc_rows(*verdicts):
@@ -167,6 +170,6 @@ def qc_rows(*verdicts):
 
 
 def test_of_one_mouse_there_is_no_interval():
-    linear, _, _ = multiverse.sentences(table().query("test_mouse == 'a'"))
+    linear, _, _ = as_read(multiverse.sentences(table().query("test_mouse == 'a'")))
     assert "goes from 0.500 (small) to 0.800 (best)" in linear
     assert "hindsight" not in linear and "nan" not in linear

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from mesodecode.cli import main
 from mesodecode.shift import cohort_losses, columns
+from texts import as_read
 
 COHORTS = {"lab": [f"l{i}" for i in range(5)], "rig": [f"r{i}" for i in range(5)]}
 RATES = {m: 30.0 if m[0] == "l" else 15.0 for members in COHORTS.values() for m in members}
@@ -55,7 +56,7 @@ def test_ranks_within_each_way_by_hand():
     assert row["rho"] == pytest.approx((lab + rig) / 2, abs=1e-9)  # ranks of five vary alike
     assert row["n_mice"] == 10 and row["p"] > 0.9
     assert (row["within"], row["across"]) == (pytest.approx(0.1), np.median(rotation))
-    assert "not shown to go with the loss" in row["sentence"]
+    assert "not shown to go with the loss" in as_read(row["sentence"])
 
 
 def test_the_planted_difference_is_named_and_no_other():
@@ -64,14 +65,16 @@ def test_the_planted_difference_is_named_and_no_other():
     table = found(shift_of(loss, rotation=20 + 50 * loss, brightness=dark))
     row = table.loc["rotation"]
     assert row["rho"] == pytest.approx(1) and row["p"] < 0.001 and row["p_holm"] < 0.01
-    assert "mice that differ more lose more (rank correlation 1.00 over 10 mice" in row["sentence"]
+    assert "mice that differ more lose more (rank correlation 1.00 over 10 mice" in as_read(
+        row["sentence"]
+    )
     for name in ("brightness", "rate"):
         assert (
             np.isnan(table.loc[name, "rho"])
             and "cannot be told from" in (table.loc[name, "sentence"])
         )
     assert table.loc["rate", "across"] == 1 and table.loc["rate", "within"] == 0  # 15 of 30: octave
-    (text,) = cohort_losses.headlines(table.reset_index())
+    (text,) = as_read(cohort_losses.headlines(table.reset_index()))
     assert text.startswith("cnn: mice of a cohort lose more that differ more in rotation (1.00)")
     assert "over 10 mice, which prove no cause. Every mouse is further" in text
     assert "rate (1 against 0 octaves of the frame rate as recorded)" in text
@@ -111,7 +114,7 @@ def test_few_mice_are_not_ranked():
     assert table.loc["noise", "sentence"] == (
         "cnn, noise: 0 mice tested from another cohort are too few to rank."
     )
-    (text,) = cohort_losses.headlines(table.reset_index())
+    (text,) = as_read(cohort_losses.headlines(table.reset_index()))
     assert "what goes with the loss is not known" in text
 
 
@@ -120,8 +123,8 @@ def test_mice_that_differ_more_and_lose_less_explain_no_loss():
     table = found(shift_of(loss, rotation=20 - 50 * loss))
     row = table.loc["rotation"]
     assert row["rho"] == pytest.approx(-1) and row["p"] >= 1 / 10_000  # the own order counts
-    assert "mice that differ more lose less" in row["sentence"]
-    (text,) = cohort_losses.headlines(table.reset_index())
+    assert "mice that differ more lose less" in as_read(row["sentence"])
+    (text,) = as_read(cohort_losses.headlines(table.reset_index()))
     assert "lose more" not in text and "differences is shown to go with the loss" in text
 
 

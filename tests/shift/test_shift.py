@@ -42,6 +42,7 @@ from mesodecode.shift import (
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 from mesodecode.study.targets import RUN
+from texts import as_read
 
 NAN = float("nan")
 
@@ -387,7 +388,7 @@ def test_what_predictions_were_worth_by_hand():
 def test_words_say_whether_a_prediction_was_worth_more_than_the_other_mice():
     table = pd.DataFrame({"decoder": "d", "test_mouse": list("abc"), "auc": [0.9, 0.8, 0.6]})
     good = table.assign(predicted_auc=[0.9, 0.8, 0.7], others_auc=[0.7, 0.75, 0.85])
-    (words,) = predicted_auc.in_words(good)
+    (words,) = as_read(predicted_auc.in_words(good))
     assert words == (
         "d: the predicted AUC of 3 mice missed by 0.033 (the mean of the other mice by 0.167, rank "
         "correlation 1.00); c, the farthest, was predicted 0.70 and had 0.60. Here the prediction "
@@ -400,7 +401,7 @@ def test_words_say_whether_a_prediction_was_worth_more_than_the_other_mice():
         ([0.99, 0.97, 0.96], [0.7, 0.8, 0.7]),
     ):
         bad = good.assign(predicted_auc=predicted, others_auc=others)
-        (words,) = predicted_auc.in_words(bad)
+        (words,) = as_read(predicted_auc.in_words(bad))
         assert "worth no more than the mean of the other mice" in words
 
 
@@ -667,7 +668,7 @@ def test_the_caption_counts_the_rows_that_were_predicted_and_have_an_auc():
             "auc": [0.9, 0.8, NAN, 0.8],
         }
     )
-    text = shift_figure.caption(table)
+    text = as_read(shift_figure.caption(table))
     assert "error over 2 points: 0.150" in text  # .1 and .2
     assert "at nothing: 0.100." in text  # .15 and .05
 

@@ -36,6 +36,7 @@ from mesodecode.shift import (
 )
 from mesodecode.study import schema
 from mesodecode.study.targets import RUN, Target
+from texts import as_read
 
 PX = Target("pupil", unit="px")
 NAMED = Target("states", ("rest", "walk", "groom"))
@@ -342,4 +343,4 @@ def test_the_figure_and_its_caption_are_of_the_score_that_is_predicted():
         "spread",
     }
     assert told <= {*shown} and "confidence" not in shown
-    assert "of the mean correlation of the other mice" in shift_figure.caption(table)
+    assert "of the mean correlation of the other mice" in as_read(shift_figure.caption(table))

@@ -246,7 +246,7 @@ def _trained(settings: Mapping[str, Any], noun: str) -> str:
 
 def _recurrent(settings: Mapping[str, Any]) -> str:
     layers = settings["num_layers"]
-    both = ", in both directions [@schuster1997]," if settings["bidirectional"] else ""
+    both = ", in both directions [@schuster1997]" if settings["bidirectional"] else ""
     dropout = f", dropout {settings['dropout']:g} between them" if layers > 1 else ""
     if settings["rnn"] == "tcn":
         return (

@@ -84,7 +84,7 @@ def _attributed(
         "value": f"The value of {target}, in its unit,",
         "log-probability": "The log-probability of each state, less the mean over states,",
     }[kind.explained]
-    mean = ", of states also their mean over all," if kind.name == "states" else ""
+    mean = ", of states also their mean over all" if kind.name == "states" else ""
     return (
         f"{explained} of {settings['decoder']} was attributed to {to}; maps were checked by what "
         f"{removed} at once, one by one and by sign take from the decoder [@jang2025]. Explained "
