@@ -445,6 +445,30 @@ def test_networks_train_with_the_settings_of_their_schemas():
         assert set(train.SETTINGS) <= set(schema.flags(name)) & set(accepted)
 
 
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        ("explain.cutout:cutout_session", "importance_cutout"),
+        ("explain.cutout_logits:Masked", "importance_cutout"),
+        ("explain.attributions:explain", "importance_shap"),
+        ("explain.deepshap:deep_shap", "importance_shap"),
+        ("live.frame_sources:open_source", "live"),
+        ("encoding.responses:make_responses", "encoding_responses"),
+    ],
+)
+def test_functions_for_scripts_have_the_defaults_of_their_schemas(function, name):
+    module, _, called = function.partition(":")
+    parameters = inspect.signature(
+        getattr(importlib.import_module(f"mesodecode.{module}"), called)
+    ).parameters
+    told = schema.defaults(name)
+    own = {n: p.default for n, p in parameters.items() if n in told and n != "seed"}
+    own = {
+        n: [] if value == () else value for n, value in own.items() if value is not inspect._empty
+    }
+    assert own and own == {n: told[n] for n in own}
+
+
 @functools.cache
 def strings_of_code() -> set[str]:
     """Strings and keyword arguments of the package's code, docstrings left out."""
@@ -528,6 +552,12 @@ def test_what_a_verb_needs_is_asked_for_at_once(verb, capsys):
     assert end.value.code == 2
     said = capsys.readouterr().err.split("arguments are required: ")[1]
     assert needed <= {*re.findall(r"--[a-z-]+", said)}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_flag_that_is_needed_takes_a_value_at_least(verb):
+    needed = [one for one in VERBS[verb]._actions if one.required and one.option_strings]
+    assert not [one.option_strings[0] for one in needed if one.nargs in ("*", "?")]
 
 
 @pytest.mark.parametrize("verb", VERBS)

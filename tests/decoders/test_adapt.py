@@ -357,3 +357,17 @@ def test_statistics_of_a_mouse_are_of_frames_spread_over_its_recording(monkeypat
     assert model.features.running_mean.item() == pytest.approx(3)
     assert model.features.running_var.item() == pytest.approx(9)
     assert not model.features.training and model.features.momentum == 0.1
+
+
+def test_first_minutes_may_hold_one_window_and_no_less():
+    mine, decoder = recording(n=20), SimpleNamespace(before=3, after=1)  # 10 frames/s
+    for minutes, n in ((5 / 600, 5), (9 / 600, 9), (1, 20), (0, 0)):
+        assert adapting.first_frames(mine, decoder, {"first_unlabelled": minutes}) == n
+    with pytest.raises(UserError, match=r"are 4 frames of .*, but a window has 5; give more min"):
+        adapting.first_frames(mine, decoder, {"first_unlabelled": 4 / 600})
+
+
+def test_images_of_another_size_cannot_be_registered_and_the_file_is_named():
+    small = replace(recording(), pixel_mean=np.ones((4, 4)), path="small.h5")
+    with pytest.raises(UserError, match=r"^small\.h5: its images have another size"):
+        past.onto(small, [recording("a", "a1")])

@@ -10,8 +10,10 @@ import torch
 from make_decoders import refused, run
 from mesodecode.base.metrics import macro_auc, r2
 from mesodecode.decoders import predictions
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
+from mesodecode.recordings.recording import read_recording, with_labels_of
 from mesodecode.study import schema
 from mesodecode.study.targets import Target
 
@@ -116,3 +118,22 @@ def test_recordings_of_another_target_and_linear_models_are_refused(tmp_path, ca
     words = ["adapt", "--weights", fitted, "--train", a, "--valid", v, "--test", t]
     said = refused(capsys, *words, "--few-shot", 0.1, *out)
     assert "few_shot: of states networks are fine-tuned, no linear models" in said
+
+
+def test_a_linear_decoder_of_a_trace_is_ridge_of_every_nth_frame_standardised(tmp_path):
+    """Against the normal equations: 1 / C on the diagonal, the mean trace as intercept."""
+    path = write(tmp_path / "a.h5", "a", PX)
+    rng = np.random.default_rng(3)
+    frames = rng.integers(0, 900, (N, 8, 8)).astype(np.uint16)
+    with h5py.File(path, "a") as file:
+        file["frames"][:], file["pixel_mean"][:] = frames, frames.mean(0)
+        file["stack_sd"][()] = frames.std()
+    (one,) = with_labels_of([read_recording(path)], None)
+    model = linear.fit_linear([one], pixels=8, C=0.04, frame_step=3)
+    at = np.arange(1, N - 1)[::3]
+    x = frames[at].reshape(len(at), -1).astype(float)
+    x = (x - x.mean(0)) / x.std(0)
+    y = one.labels[at]
+    weights = np.linalg.solve(x.T @ x + 25 * np.eye(64), x.T @ (y - y.mean()))
+    np.testing.assert_allclose(model[-1].coef_, weights, rtol=1e-3, atol=1e-4)
+    assert model[-1].intercept_ == pytest.approx(y.mean(), rel=1e-5)

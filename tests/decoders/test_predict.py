@@ -451,6 +451,17 @@ def test_bad_input_gets_one_line_and_no_output(paths, tmp_path, trained, capsys)
         assert not out.exists() or files_in(out) == [], words
 
 
+def test_a_cnn_is_fine_tuned_on_the_mice_that_it_was_trained_and_validated_on(
+    paths, tmp_path, trained, capsys
+):
+    words = ["finetune", "--start", trained / "cnn.pt", "--train", paths["m1_a"], "--epochs", 1]
+    words += ["--rnn", "gru", "--out", tmp_path / "o.pt", "--history", tmp_path / "h.tsv"]
+    said = refused(capsys, *words, "--valid", paths["m3_a"])
+    assert "cnn.pt: trained on m1 and validated on m2; --train and --valid must hold" in said
+    said = refused(capsys, *words[:4], paths["m3_a"], *words[5:], "--valid", paths["m2_a"])
+    assert "cnn.pt: trained on m1 and validated on m2" in said
+
+
 def test_flags_that_do_not_go_together_are_refused(paths, tmp_path, trained, capsys):
     words = ["predict", "--weights", trained / "cnn.pt", "--decoder", "c", "--out", tmp_path / "p"]
     message = refused(capsys, *words, "--recordings", paths["m3_a"], "--test-mice", "m3")

@@ -264,7 +264,8 @@ def test_a_captured_training_goes_on_from_a_checkpoint(monkeypatch, graphs, tmp_
 def test_a_gpu_without_bfloat16_scales_the_loss_and_a_line_says_so(monkeypatch, capsys):
     monkeypatch.setattr(train, "reduced_dtype", lambda _: torch.float16)
     run(precision="mixed", epochs=1)  # as on a GPU, whose steps are then no graphs
-    assert capsys.readouterr().err.startswith("this GPU has no bfloat16: float16, of a scaled loss")
+    said = "this GPU has no bfloat16: float16, of a scaled loss; steps are not captured, slower\n"
+    assert capsys.readouterr().err.startswith(said)
     assert not steps.captures(torch.device("cuda"), torch.float16)
     assert steps.captures(torch.device("cuda"), torch.bfloat16)
 

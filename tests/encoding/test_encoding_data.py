@@ -9,6 +9,7 @@ import pytest
 from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.encoding import folds, readers, responses, simulate
+from mesodecode.encoding.explainable import explainable
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
 
@@ -302,6 +303,8 @@ def test_covariates_and_the_best_lag(made, tmp_path):
     assert found.covariates[5, 0] == pytest.approx(made.speed[inside].mean(), rel=1e-4)
     assert found.images.shape == (10, 8, 8)
     best = found.lags[np.argmax(found.lag_explained)]
+    shares = explainable(found.response, found.image).single
+    assert found.lag_explained[found.lags == 0] == pytest.approx(np.nanmean(shares), rel=1e-4)
     assert -0.15 < best < 0.05  # events come 50 ms after the start
     responses.write_responses(found, tmp_path / "r.h5")
     back = responses.read_responses(tmp_path / "r.h5")

@@ -444,3 +444,20 @@ def test_held_out_presentations_have_no_part_in_what_standardises():
     for name in ("response", "covariate"):
         np.testing.assert_array_equal(getattr(scaler, name), getattr(again, name))
     np.testing.assert_allclose(scaler.covariate, [given[rows].mean(0), given[rows].std(0)])
+
+
+def test_the_epoch_kept_is_that_of_the_lowest_loss_of_validation():
+    """Of responses that are larger in training, whose loss never comes down to that."""
+    data = responses(n_images=24)
+    split = folds.split_images(data, 1, 4, 0)
+    settings = network(optimizer="adam", learning_rate=0.05, epochs=12)
+    training, valid, _, _ = train.sources(data, split, settings)
+    training.labels *= 5
+    model = train.network_of(data, settings)
+    fitted = train.fit(model, training, valid, **{k: settings[k] for k in train.SETTINGS})
+    losses = fitted.history["valid_loss"]
+    assert fitted.history["train_loss"].min() > losses.max() and losses.argmin() < len(losses) - 1
+    model.load_state_dict(fitted.state)
+    outputs = valid.logits(model, valid.centres)
+    kept = ((outputs - valid.labels[valid.centres]) ** 2).mean().item()
+    assert kept == pytest.approx(losses.min(), rel=1e-5)

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from mesodecode.encoding import methods, truth
+from mesodecode.encoding import methods, report, truth
+from texts import as_read
 
 
 def test_ridge_is_in_the_methods_of_a_study_that_has_it_alone():
@@ -31,7 +32,7 @@ def test_what_was_planted_is_held_against_what_was_found(tmp_path):
         pd.DataFrame({"model": name, "responsive": called} | values)
         for name, values in (("best", best), ("none", none))
     )
-    first, second = truth.sentences(neurons, [tmp_path / "t.h5"])
+    first, second = as_read(truth.sentences(neurons, [tmp_path / "t.h5"]))
     assert first == (
         "Simulated truth: 3 of 5 neurons respond. 1 of them and 1 of the 2 others were called "
         "responsive."
@@ -41,3 +42,26 @@ def test_what_was_planted_is_held_against_what_was_found(tmp_path):
         "best: 70% of the ceiling of R² in neurons that respond (95 % CI −57% to 197%); of 2 that "
         "do not, 1 is above chance (p ≤ .05)."
     )
+
+
+def test_settings_that_another_leaves_unused_are_not_shown():
+    ridge = {"seed": 1, "features": "gabor", "backbone": "x", "pool": 4, "model": "ridge"}
+    assert report.used(ridge) == {"model": "ridge", "features": "gabor"}
+    assert list(report.used(ridge | {"features": "backbone"})) == [
+        *("model", "seed", "features", "backbone", "pool")
+    ]
+    whole = {"readout": "rnn", "presentations": 3, "hidden": [8], "optimizer": "adam"}
+    assert report.used(whole | {"momentum": 0.9}) == {
+        key: whole[key] for key in ("readout", "presentations", "optimizer")
+    }
+
+
+def test_scores_of_a_report_are_those_of_each_kind_of_neurons():
+    rows = [("a", "all", "fraction", 9, 0.1), ("a", "responsive", "fraction", 5, 0.2)]
+    rows += [("a", "responsive", "r_single", 7, 0.3)]
+    columns = ["model", "neurons", "score", "n_neurons", "mean"]
+    (row,) = report.score_rows(pd.DataFrame(rows, columns=columns))
+    assert (row["model"], row["neurons"], row["n"]) == ("a", "responsive", 7)
+    assert (row["fraction"]["mean"], row["r_single"]["mean"], row["r2_single"]) == (0.2, 0.3, None)
+    shown = [report.format_score(value) for value in (0.126, -0.125, -0.001, np.nan)]
+    assert shown == ["0.13", "−0.12", "0.00", "–"]

@@ -14,7 +14,7 @@ from torch import nn
 import fresh
 from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, TCNDecoder
-from mesodecode.explain import deepshap, operations, recurrent
+from mesodecode.explain import attributions, deepshap, operations, recurrent
 from mesodecode.explain.attributions import explain
 from mesodecode.explain.deepshap import deep_shap, explain_deep
 
@@ -694,6 +694,27 @@ def test_integrated_gradients_of_a_float64_decoder_are_complete():
     result = explain(make("lstm").double(), windows, background, method="integrated", steps=20)
     assert result.values.dtype == torch.float64
     assert result.completeness_error < 1e-9
+
+
+def test_integrated_gradients_are_taken_at_as_many_points_as_asked_for():
+    windows, background = data()
+    seen = []
+
+    def output(points):
+        seen.append(len(points))
+        return points.sum((1, 2))
+
+    attributions._integrated_gradients(output, windows, background, 7)
+    assert sum(seen) == len(windows) * len(background) * 7
+
+
+def test_the_centre_of_a_background_is_the_value_itself_where_a_signal_is_constant():
+    background = torch.tensor([[[0.1, 1.0]], [[0.1, 2.0]], [[0.1, 6.0]]])
+    centre = recurrent._centre(background)
+    assert torch.equal(centre, torch.tensor([[0.1, 3.0]]))
+    many = torch.full((10_001, 1, 2), 0.1)
+    many[0, 0, 1] = 0.2  # not constant, so that the first signal alone is exact
+    assert recurrent._centre(many)[0, 0] == many[0, 0, 0]
 
 
 # --- errors ------------------------------------------------------------------------------------

@@ -113,3 +113,16 @@ def test_crate_says_what_was_decoded(study, config, said):
     (study / "config.json").write_text("[1")
     with pytest.raises(UserError, match=r"config\.json: no config that a run wrote"):
         ro_crate.describe(study, licence="CC0-1.0")
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "name"),
+    [
+        ("CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0", "CC-BY-4.0"),
+        ("https://example.org/own/", "https://example.org/own/", "own"),
+    ],
+)
+def test_a_licence_is_named_by_its_word_or_address(study, given, url, name):
+    graph = ro_crate.describe(study, licence=given)["@graph"]
+    (found,) = [one for one in graph if one["@id"] == url]
+    assert (found["name"], found["description"]) == (name, f"Licence {name}")

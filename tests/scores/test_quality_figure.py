@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -21,6 +22,7 @@ from mesodecode.decoders import validation
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.report import formats
 from mesodecode.scores import quality, quality_figure
+from texts import as_read
 
 MICE = "12345"
 N, RATE = 90, 10.0  # frames a session, frames/s
@@ -123,9 +125,11 @@ def test_a_session_without_an_auc_in_some_allocations_is_not_said_to_hold_one_st
     rows = [("1", session, auc) for session, both in aucs.items() for auc in both]
     sessions = pd.DataFrame(rows, columns=["test_mouse", "session", "auc"])
     trace = quality_figure.Trace("1_a", "x", 0.8, np.nan, *[np.zeros(3)] * 3, None)
-    assert "×: 1 of them hold one state" in quality_figure.caption(read(study), sessions, trace)
+    assert "×: 1 of them hold one state" in as_read(
+        quality_figure.caption(read(study), sessions, trace)
+    )
     known = sessions.replace({"session": {"1_b": "1_a"}})
-    assert "×" not in quality_figure.caption(read(study), known, trace)
+    assert "×" not in as_read(quality_figure.caption(read(study), known, trace))
 
 
 def test_page_says_what_and_how_many(study):
@@ -268,3 +272,22 @@ def test_bands_of_a_roc_are_over_mice_and_over_allocations_where_these_are_more(
         drawn = drawn[np.isclose(drawn[:, 0], 0.02), 1]
         assert drawn.max() == pytest.approx(0.008 + 12.7062 * 0.02 * 0.2, rel=1e-4)
         assert drawn.min() == 0
+
+
+def test_the_example_is_cut_from_predictions_and_speed_at_the_same_frames(monkeypatch):
+    monkeypatch.setattr(quality_figure, "STRETCH", 4 / RATE)  # of 4 frames
+    frame = np.array([0, 1, 2, 3, 4, 5, 6, 8, 9])  # 7 is not decoded
+    label = np.array([0, 0, 0, 0, 0, 0, 1, 0, 1])
+    mine = {"1_a": SessionPredictions("1", frame, label, np.linspace(0, 0.8, 9))}
+    recordings = {"1_a": SimpleNamespace(frame_rate=RATE, speed=np.arange(10.0))}
+    items = [Predictions("cnn", "x", "2+3", "4", "1", mine)]
+    found = quality_figure.example(items, [0.3], recordings)
+    start = round(found.seconds[0] * RATE)
+    assert start in (5, 6) and (found.session, found.allocation) == ("1_a", "x")
+    assert found.threshold == 0.3
+    shown = np.arange(start, start + 4)
+    np.testing.assert_allclose(found.seconds, shown / RATE)
+    np.testing.assert_array_equal(found.speed, shown)
+    for got, values in ((found.label, label), (found.probability, np.linspace(0, 0.8, 9))):
+        by_frame = dict(zip(frame, values, strict=True))
+        np.testing.assert_array_equal(got, [by_frame.get(n, np.nan) for n in shown])

@@ -18,7 +18,8 @@ from mesodecode.scores import (
     reproduction_figure,
     target_figure,
 )
-from mesodecode.study.targets import Target
+from mesodecode.study.targets import KINDS, Target
+from texts import as_read
 
 # Reproduction
 
@@ -58,11 +59,11 @@ def test_decoders_stand_beside_the_published_ones_with_the_interval_of_the_diffe
 
 
 def test_the_caption_counts_the_intervals_that_leave_zero_out():
-    words = reproduction_figure.reproduction_caption(reproduced())
+    words = as_read(reproduction_figure.reproduction_caption(reproduced()))
     assert words.startswith("3 decoders of this run") and "1 of 3 intervals leave 0 out" in words
     assert "Student's t over the test mice; Welch's t" in words
     above = reproduced()[1:].assign(ci_low=[0.01, np.nan])
-    words = reproduction_figure.reproduction_caption(above)
+    words = as_read(reproduction_figure.reproduction_caption(above))
     assert "1 of 2 intervals leave 0 out" in words and "Student's t" not in words
 
 
@@ -133,10 +134,10 @@ def test_confusion_is_the_mean_over_allocations_in_the_order_of_the_states():
 
 def test_captions_of_targets_say_what_is_drawn():
     trace = predictions({"s": ([1.0, 2], [1.0, 2])}, Target("pupil", unit="px"))
-    words = target_figure.caption([trace], 7)
+    words = as_read(target_figure.caption([trace], 7))
     assert words.startswith("pupil as measured") and "1,800 frames" in words
     named = predictions({}, Target("states", ("a", "b", "c")))
-    assert "mean over 7 allocations" in target_figure.caption([named], 7)
+    assert "mean over 7 allocations" in as_read(target_figure.caption([named], 7))
 
 
 # AUCs by what a decoder was trained on, by cohort, by variant
@@ -179,7 +180,9 @@ def test_cohorts_have_a_cell_for_each_pair_that_was_tested():
     assert cells == ["0.500\n3 mice", "0.500\n2 mice", "0.750\n1 mice"]
     assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["Trained in", "", "", "Trained in"]
     assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
-    assert "13 allocations" in cohort_matrix_figure.caption(table)  # of the decoder with most
+    assert "13 allocations" in as_read(
+        cohort_matrix_figure.caption(table)
+    )  # of the decoder with most
 
 
 def test_variants_have_the_points_of_their_mice_by_their_means():
@@ -201,3 +204,32 @@ def test_decoders_are_chosen_in_the_order_that_is_asked_for_and_unknown_ones_nam
     assert auc_figure.select(table, ["b", "a"])["auc"].tolist() == [0.2, 0.1, 0.3]
     with pytest.raises(UserError, match="no decoder d, e; in the table: a, b, c"):
         auc_figure.select(table, ["d", "b", "e"])
+
+
+# AUCs by decoder, and by a setting
+
+
+@pytest.mark.parametrize("kind", [*KINDS.values()], ids=lambda kind: kind.name)
+def test_means_have_their_sample_sd_and_chance_stands_at_that_of_the_score(kind):
+    values = {"a": [0.2, 0.4, 0.9], "b": [0.1, -0.1, 0.3]}
+    rows = [
+        (d, f"{d}{i}", "13"[i % 2], v) for d, mine in values.items() for i, v in enumerate(mine)
+    ]
+    auc = pd.DataFrame(rows, columns=["decoder", "allocation", "test_mouse", "auc"])
+    (by_decoder, *_) = auc_figure.auc_by_decoder(auc, kind=kind).axes
+    (by_setting, *_) = auc_figure.auc_by_setting(auc, [5, 9], "half_window", kind=kind).axes
+    for axes, at in ((by_decoder, [0.31, 1.31]), (by_setting, [5, 9])):
+        assert axes.get_ylabel() == f"Test {kind.axis}"
+        (chance,) = [line for line in axes.lines if line.get_linestyle() == "--"]
+        assert chance.get_ydata()[0] == kind.chance
+        bars = [bar for drawn in axes.containers for bar in drawn[2]]
+        ends = np.concatenate([[part[:, 1] for part in bar.get_segments()] for bar in bars])
+        spread = [np.std(mine, ddof=1) for mine in values.values()]
+        means = [0.5, 0.1]
+        np.testing.assert_allclose(
+            ends, [(m - s, m + s) for m, s in zip(means, spread, strict=True)]
+        )
+        middles = np.concatenate([np.ravel(drawn[0].get_xydata()) for drawn in axes.containers])
+        np.testing.assert_allclose(middles.reshape(-1, 2), np.c_[at, means])
+    (word,) = [text for text in by_decoder.texts if text.get_text() == "chance"]
+    assert word.xy == (1, kind.chance)

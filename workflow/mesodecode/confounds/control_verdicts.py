@@ -177,7 +177,7 @@ def headlines(rows: pd.DataFrame) -> list[tuple[str, str]]:
     for decoder, mine in rows.groupby("decoder", sort=False):
         named = {
             verdict: [SIGNALS[name] for name in mine.loc[mine["verdict"] == verdict, "signal"]]
-            for verdict in ("flag", "part", "pass", "note", "not made")
+            for verdict in ("flag", "part", "pass", "not made")
         }
         if named["flag"]:
             text = (

@@ -38,10 +38,7 @@ def run(args: argparse.Namespace) -> None:
         drawn, caption = figures.scores_figure(neurons, summary), figures.scores_caption(neurons)
         title = "Scores of the models"
     elif args.kind == "loss":
-        parts = [
-            read(path, columns.HISTORY).assign(fold=path.name.removesuffix(".history.tsv"))
-            for path in args.tables
-        ]
+        parts = [read(path, columns.HISTORY).assign(fold=path.name) for path in args.tables]
         history = pd.concat(parts, ignore_index=True)
         drawn, caption = figures.loss_figure(history), figures.loss_caption(history)
         title = f"Training of {args.name}"
