@@ -406,6 +406,30 @@ RULES = {
 }
 
 
+def test_snakemakes_report_shows_each_file_under_its_own_words():
+    """As written in shown.tsv; each caption is a file, and each file one's caption."""
+    found = []
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        text = path.read_text()
+        entries = re.findall(
+            r"\breport\(\s*(.*?),?\s*category=\"(.*?)\",\s*caption=f?\"../report/(.*?)\.rst\",\s*"
+            r"labels=\{(.*?)\},?\s*\)",
+            text,
+            re.S,
+        )
+        assert len(entries) == len(re.findall(r"\breport\(", text)), path
+        for file, *words, labels in entries:
+            file = re.sub(r"^RESULTS / f?\"(.*)\"$", r"\1", file)
+            found.append("\t".join([file, *words, labels.replace('"', "")]))
+    written = (Path(__file__).with_name("shown.tsv")).read_text().splitlines()[1:]
+    assert found == written
+    captions = {line.split("\t")[2] for line in found}
+    tables = ("folds", "neurons", "summary")  # of an encoding study
+    captions = captions - {"encoding_{table}"} | {f"encoding_{table}" for table in tables}
+    there = {path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")}
+    assert captions == there - {"workflow"}
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_submitted_rule_says_what_it_needs(rule):
     text = RULES[rule]
