@@ -115,28 +115,6 @@ def full_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.slow
-def test_a_file_that_may_grow_no_further_is_one_line_and_nothing_half(tmp_path):
-    """As on a disk of FAT, or under a limit: HDF5 says so in words of its own as it closes."""
-    code = f"""
-import resource, sys, h5py, numpy as np
-from mesodecode import cli
-from mesodecode.cli.scores import summary
-from mesodecode.base.files import atomic_path
-def run(args):
-    with atomic_path("{tmp_path}/out.h5") as part, h5py.File(part, "w") as file:
-        x = file.create_dataset("x", (1000, 125), "f8", chunks=(10, 125))
-        for i in range(1000): x[i] = np.random.rand(125)
-summary.run = run
-resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
-sys.exit(cli.main(["summary", "--auc", "a", "--report", "r"]))
-"""
-    done = fresh.Process("fresh:execute", code).finish()
-    (line,) = done.stderr.splitlines()
-    assert f"{tmp_path}/out.h5: no space left (File too large); take a disk of larger" in line
-    assert done.returncode == 1 and not list(tmp_path.iterdir())
-
-
 WRITERS = {  # every library that writes outputs, a megabyte
     "torch": "torch.save({'x': torch.rand(250_000)}, part)",
     "HDF5": "f = h5py.File(part, 'w'); f.__enter__(); f['x'] = np.random.rand(125_000)",
@@ -148,6 +126,29 @@ with h5py.File(part, 'w') as f:
     "TIFF": "tifffile.imwrite(part, np.zeros((10, 100, 1000), 'u1'))",
     "text": "part.write_text('x' * 1_000_000)",
 }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", ["torch", "HDF5 chunks", "TIFF"])
+def test_a_file_that_may_grow_no_further_is_one_line_and_nothing_half(tmp_path, writer):
+    """As on a disk of FAT, or under a limit or quota: libraries say it in words of their own."""
+    body = "\n        ".join(WRITERS[writer].strip().splitlines())
+    code = f"""
+import resource, sys, h5py, numpy as np, tifffile, torch
+from mesodecode import cli
+from mesodecode.cli.scores import summary
+from mesodecode.base.files import atomic_path
+def run(args):
+    with atomic_path("{tmp_path}/out.h5") as part:
+        {body}
+summary.run = run
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+sys.exit(cli.main(["summary", "--auc", "a", "--report", "r"]))
+"""
+    done = fresh.Process("fresh:execute", code).finish()
+    (line,) = done.stderr.splitlines()
+    assert f"{tmp_path}/out.h5: no space left (File too large); take a disk of larger" in line
+    assert done.returncode == 1 and not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ import glob
 import hashlib
 import os
 import re
-import shutil
 import sys
 import tempfile
 import zipfile
@@ -91,7 +90,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.chmod(name, 0o666 & ~umask)  # mkstemp makes the file private; a lab shares results
         os.replace(name, path)
     except (OSError, RuntimeError) as error:
-        number = _no_space(error, path.parent)
+        number = _no_space(error, Path(name))
         if number is None:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error
@@ -99,13 +98,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _no_space(error: Exception, folder: Path) -> int | None:
+def _no_space(error: Exception, part: Path) -> int | None:
+    """Return the errno of `NO_SPACE` for which `part` could not be written, None if for another."""
     if getattr(error, "errno", None) in NO_SPACE:
         return error.errno
     if f"errno = {errno.EFBIG}," in str(error):  # of HDF5, as it closes a file
         return errno.EFBIG
-    # torch and tifffile do not pass the cause on; the unfinished file still fills the device
-    return errno.ENOSPC if shutil.disk_usage(folder).free < 1 << 16 else None
+    # torch and tifffile do not pass the cause on: the disk, quota or limit is met again
+    try:
+        with open(part, "ab") as file:
+            file.write(bytes(1 << 16))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as met:
+        return met.errno if met.errno in NO_SPACE else None
+    return None
 
 
 def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str:
