@@ -3,6 +3,7 @@
 import os
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from cuda_rules import CUDA_INDEXES
 from make_recordings import stack, write_recording
+from mesodecode.base.files import UserError
 from mesodecode.decoders import frames
 from mesodecode.decoders.frames import Resident, Streamed, counts, free_memory, kept, open_frames
 from mesodecode.decoders.inputs import Images, ImageWindows
@@ -58,6 +60,21 @@ def test_streaming_draws_no_number_that_a_network_would_draw(recorded):
     torch.manual_seed(3)
     list(Streamed(recordings, CPU).stream([torch.arange(3)]))
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_damaged_frames_are_named_where_they_are_streamed(tmp_path):
+    recording = write_recording(tmp_path / "s.h5", stack("uint16", 9))
+    with h5py.File(recording.path, "r+") as file:
+        values = file["frames"][()]
+        del file["frames"]
+        chunked = {"chunks": (3, *values.shape[1:]), "compression": "gzip"}
+        place = file.create_dataset("frames", data=values, **chunked).id.get_chunk_info(1)
+    with open(recording.path, "r+b") as file:
+        file.seek(place.byte_offset)
+        file.write(b"\xff" * 20)
+    parts = torch.arange(9).split(3)
+    with pytest.raises(UserError, match=r"s\.h5: frames 3-5 cannot be read .*; delete it, and"):
+        list(Streamed([recording], CPU).stream(parts))
 
 
 # Every type of pixels that readers let pass.

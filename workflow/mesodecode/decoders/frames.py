@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mesodecode.base import files
 from mesodecode.base.files import UserError
+from mesodecode.recordings.chunks import readable
 from mesodecode.recordings.recording import Recording
 
 SHARE = 0.7  # of the free memory that frames may take; the network needs the rest
@@ -148,6 +149,8 @@ class Streamed(Frames, Dataset):
             generator=torch.Generator(),  # a loader draws a seed: not from the network's randomness
         )
         for frames in loader:
+            if isinstance(frames, UserError):
+                raise frames
             yield frames.to(self._device, non_blocking=cuda)
 
     def read(self, fed: torch.Tensor) -> torch.Tensor:
@@ -157,8 +160,17 @@ class Streamed(Frames, Dataset):
     def __len__(self) -> int:
         return len(self._parts)
 
-    def __getitem__(self, i: int) -> torch.Tensor:
-        """Return the frames of part i as `kept`; called in a worker."""
+    def __getitem__(self, i: int) -> torch.Tensor | UserError:
+        """Return the frames of part i as `kept`; called in a worker.
+
+        A UserError is returned: one that a worker raises has its traceback for words.
+        """
+        try:
+            return self._read(i)
+        except UserError as error:
+            return error
+
+    def _read(self, i: int) -> torch.Tensor:
         positions, inverse = np.unique(self._parts[i], return_inverse=True)
         recording = np.searchsorted(self._stops, positions, side="right")
         # Where one frame does not follow the other, or another recording begins, a read begins.
@@ -167,7 +179,9 @@ class Streamed(Frames, Dataset):
         for run in np.split(np.arange(len(positions)), breaks):
             at = recording[run[0]]
             offset = self._stops[at - 1] if at else 0
-            block = self._dataset(at)[positions[run[0]] - offset : positions[run[-1]] - offset + 1]
+            first, last = (int(positions[run[end]] - offset) for end in (0, -1))
+            with readable(self._paths[at], f"frames {first}-{last}"):
+                block = self._dataset(at)[first : last + 1]
             if frames is None:
                 frames = np.empty((len(positions), *block.shape[1:]), block.dtype)
             frames[run] = block

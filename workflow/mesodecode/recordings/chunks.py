@@ -39,7 +39,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def readable(path: str | Path) -> Iterator[None]:
+def readable(path: str | Path, which: str = "its frames") -> Iterator[None]:
     """Turn HDF5's refusal of damaged frames, which names no file, into a UserError."""
     try:
         yield
@@ -47,7 +47,7 @@ def readable(path: str | Path) -> Iterator[None]:
         if error.errno:  # a disk's or a path's, which name themselves
             raise
         raise UserError(
-            f"{path}: its frames cannot be read ({one_line(error)}): damaged on the disk, or by a "
+            f"{path}: {which} cannot be read ({one_line(error)}): damaged on the disk, or by a "
             "copy; delete it, and the workflow makes it again"
         ) from error
 
