@@ -887,27 +887,41 @@ def test_a_table_or_figure_that_was_deleted_is_made_again(finished, tmp_path, go
 
 
 @pytest.mark.slow
-def test_files_that_older_ones_were_moved_over_are_read_again(tmp_path):
-    """Masks, weights and tables that the config names: their dates say that nothing has changed."""
+def test_what_dates_do_not_tell_is_compared(tmp_path):
+    """Files that the config names, by content; and settings whose flags stand beside files."""
     readers = {
         "masks.npy": "cutout",
         "brain.png": "control_signals",
         "first.pt": "train_cnn",
         "table.tsv": "compare",
     }
-    config = STUDY | {
-        "mice": {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abc"},
+    shap = with_importance(mirror=2)["importance"]["shap"]
+    config = ROI_STUDY | {
+        "mice": {mouse: ROI_STUDY["mice"][mouse] for mouse in "abc"},
         "allocation": {"train": 1, "choose": "each_test"},
-        "decoders": {"linear": LINEAR, "cnn": {"pretrained": "file:first.pt"}},
-        "importance": {"areas": {"decoder": "linear", "masks": "masks.npy"}},
+        "decoders": {
+            "linear": LINEAR,
+            "cnn": {"pretrained": "file:first.pt"},
+            "gru": ROI_STUDY["decoders"]["gru"],
+        },
+        "importance": {"areas": {"decoder": "linear", "masks": "masks.npy"}, "shap": shap},
         "confounds": {"decoders": ["linear"], "brain_mask": "brain.png"},
         "comparisons": {"x": {"source": "table.tsv", "by": "model", "decoders": ["p", "q"]}},
+        "frame_rate": 15,
+        "areas": ["p", "q", "r", "s"],
     }
     add_files(tmp_path, config)
     for name in readers:
         (tmp_path / name).write_text("new")
     finish(tmp_path, config)
-    assert plan(tmp_path, config=config)[0] == {}
+    # Snakemake passes over a param that is given `input`: no setting may be in such a one
+    mirrored = config["importance"] | {"shap": shap | {"mirror": [[1, 2]]}}
+    jobs, lines = plan(tmp_path, config=config | {"importance": mirrored})
+    assert jobs["sides"] == 1 and "harmonise" not in jobs
+    (sides,) = [words for words in lines if words.startswith("mesodecode sides")]
+    assert "--mirror 1:2 " in sides
+    for change in ({"frame_rate": 10}, {"areas": ["p", "q", "r", "t"]}):
+        assert plan(tmp_path, config=config | change)[0].get("harmonise") == 6
     for name in readers:
         older = tmp_path / "older"
         older.write_text("old")
@@ -915,26 +929,3 @@ def test_files_that_older_ones_were_moved_over_are_read_again(tmp_path):
         older.replace(tmp_path / name)
     jobs, _ = plan(tmp_path, config=config)
     assert {*readers.values()} <= {*jobs} and not {"preprocess", "fit_linear"} & {*jobs}
-
-
-@pytest.mark.slow
-def test_settings_whose_flags_stand_beside_files_are_compared(tmp_path):
-    """Snakemake passes over a param that is given `input`: no setting may be in such a one."""
-    config = with_importance(mirror=2) | {
-        "mice": {mouse: ROI_STUDY["mice"][mouse] for mouse in "abc"},
-        "allocation": {"train": 1, "choose": "each_test"},
-        "decoders": {"gru": ROI_STUDY["decoders"]["gru"]},
-        "frame_rate": 15,
-        "areas": ["p", "q", "r", "s"],
-    }
-    add_files(tmp_path, config)
-    finish(tmp_path, config)
-    line = config["importance"]["shap"]
-    jobs, lines = plan(
-        tmp_path, config=config | {"importance": {"shap": line | {"mirror": [[1, 2]]}}}
-    )
-    assert jobs["sides"] == 1 and "harmonise" not in jobs
-    (sides,) = [words for words in lines if words.startswith("mesodecode sides")]
-    assert "--mirror 1:2 " in sides
-    for change in ({"frame_rate": 10}, {"areas": ["p", "q", "r", "t"]}):
-        assert plan(tmp_path, config=config | change)[0].get("harmonise") == 6
