@@ -116,6 +116,20 @@ def test_dates_that_tell_no_order_are_refused():
     assert of_one_series(same, "rec") == (same, [])
 
 
+@pytest.mark.parametrize("names", ["m_T0001 m_T0006 m_T2359", "T000100 T235500 T235900"])
+def test_times_of_day_that_may_go_past_midnight_are_refused(names):
+    with pytest.raises(
+        UserError, match=r"rec: \S*T23\d+.tif may come before .*, over midnight, as"
+    ):
+        of_one_series(paths(names), "rec")
+    for same in (
+        "m_T0901 m_T1106 m_T1959",
+        "20240101T0001 20240101T2359",
+        "m_T0001 m_T0060 m_T2359",
+    ):
+        assert of_one_series(paths(same), "rec") == (paths(same), [])  # of a day, dated, of trials
+
+
 @pytest.mark.parametrize(
     "ordered",
     [

@@ -43,6 +43,7 @@ _REFERENCE += "|(?<=[a-z])(?:Violet|Purple|UV|Isosbestic|Reference|Ref|Hemo|Refl
 MOST = 16  # wavelengths
 DATES = 10**6  # a number of a name from here on is a date, or a time, and counts nothing
 APART = 15  # nm between two
+_CLOCK = r"(?<![A-Za-z])T(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?:[0-5]\d)?(?!\d)"
 _MONTHS = rf"(?:{'|'.join(name_dates.MONTHS)})[a-z]*[-_. ]?"
 _MONTH = rf"(?i:(?<=\d)[-_. ]?{_MONTHS}(?=\d)|(?<![a-z]){_MONTHS}(?=\d\d?[-_. ,]+20\d\d))"
 _PLACES = (  # of single images: (position, plane)
@@ -74,6 +75,7 @@ def of_one_series(files: Sequence[Path], named: str | Path) -> tuple[list[Path],
             "files of the movie in a list, in order of time, or by a pattern"
         )
     kept = _in_time([file for file in files if base in (None, bases[file])], named)
+    _check_clock(kept, named)
     _check_places(kept, named)
     _check_copies(kept, named)
     return kept, [file for file in files if file not in set(kept)]
@@ -90,6 +92,21 @@ def _in_time(files: list[Path], named: str | Path) -> list[Path]:
             "month, the day or the year; name the files of the movie in a list, in order of time"
         )
     return [files[i] for i in found[0]] if found else files
+
+
+def _check_clock(files: Sequence[Path], named: str | Path) -> None:
+    """Raise UserError where times of day without dates may go past midnight: T2359 and T0001."""
+    found = [re.search(_CLOCK, stem(file)) for file in files]
+    before = {match and match.string[: match.start()] for match in found}
+    if None in before or len(before) > 1 or re.search(r"\d{6}", before.pop()):
+        return
+    minutes = [60 * int(match["hour"]) + int(match["minute"]) for match in found]
+    for i, (early, late) in enumerate(pairwise(minutes)):
+        if late - early > 12 * 60:
+            raise UserError(
+                f"{named}: {files[i + 1].name} may come before {files[i].name}, over midnight, as "
+                "no date tells; name the files of the movie in a list, in order of time"
+            )
 
 
 def _check_copies(files: Sequence[Path], named: str | Path) -> None:
