@@ -593,6 +593,41 @@ def test_partition_has_what_jobs_ask_for(cluster, submission, words):
     assert check.state == (OK if "fits" in words else WARN if "down" in words else FAIL)
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({}, None),
+        ({"State": "UP", "RootOnly": "NO", "AllowGroups": "ALL", "AllowAccounts": "ALL"}, None),
+        ({"State": "DOWN"}, "its state is DOWN"),
+        ({"RootOnly": "YES"}, "RootOnly"),
+        ({"AllowGroups": "lab,other"}, None),
+        ({"AllowGroups": "other"}, "for the groups other alone"),
+        ({"AllowAccounts": "brain,other"}, None),
+        ({"AllowAccounts": "other"}, "for the accounts other alone"),
+        ({"DenyAccounts": "brain"}, None),  # jobs may be of the other one
+        ({"DenyAccounts": "brain,old,mind"}, "not for the accounts brain, mind"),
+    ],
+)
+def test_a_partition_is_closed_to_other_groups_and_accounts(monkeypatch, settings, why):
+    monkeypatch.setattr(partitions.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(partitions, "_groups", lambda: {"lab", "users"})
+    monkeypatch.setattr(partitions, "_accounts", lambda: {"brain", "mind"})
+    assert partitions._closed(settings) == why
+    monkeypatch.setattr(partitions, "_accounts", lambda: set())  # no accounting: none is asked for
+    assert partitions._closed(settings) == (None if "Accounts" in str(settings) else why)
+    monkeypatch.setattr(partitions.os, "geteuid", lambda: 0)  # root may all, of what is up
+    assert partitions._closed(settings) == (why if "DOWN" in str(settings) else None)
+
+
+def test_a_command_of_a_cluster_that_is_not_there_or_does_not_answer_is_named():
+    with pytest.raises(UserError, match=r"^no-such-command -h: .*No such file"):
+        partitions.ask("no-such-command", "-h")
+    with pytest.raises(UserError, match=r"^sleep 9: no answer in 0\.05 s$"):
+        partitions.ask("sleep", "9", timeout=0.05)
+    with pytest.raises(UserError, match=r"^false: no word$"):
+        partitions.ask("false")
+
+
 def test_cluster_without_default_partition(cluster):
     cluster(sinfo=SINFO.replace("*", ""))
     (check,) = [c for c in preflight.slurm(dry([job()])) if c.what == "partition"]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mesodecode.base.files import UserError
 from mesodecode.cli.simulation import simulate as verb
 from mesodecode.simulation import mouse as simulated_mouse
-from mesodecode.simulation import simulate
+from mesodecode.simulation import simulate, truth
 from mesodecode.study import schema
 
 SMALL = {"n_frames": 150, "image_size": 32}
@@ -596,3 +596,13 @@ def test_a_planted_pupil_is_in_behaviour_and_in_its_rois_alone(tmp_path):
     assert {*np.unique(state)} == {0, 1, 2} and ((state > 0) == made.label).all()
     simulate.write_session(plain, tmp_path)
     assert "pupil" not in scipy.io.loadmat(tmp_path / "s1_behavior.mat")
+
+
+def test_what_is_no_number_and_what_is_no_truth_are_refused(tmp_path):
+    for value in (float("nan"), float("inf")):  # either passes a minimum, and NaN a maximum
+        with pytest.raises(
+            UserError, match=rf"simulate\.run_signal: {value} is not of type 'number'"
+        ):
+            simulate._checked(schema.defaults("simulate", run_signal=value))
+    with pytest.raises(UserError, match=r"t\.h5: no truth of `mesodecode simulate` with labels"):
+        truth.true_labels(tmp_path / "t.h5")

@@ -722,6 +722,17 @@ BAD = [
         {"reference_lowpass": 3},
         "config: corrections: reference_lowpass is of hemodynamics, which is none; set it too",
     ),
+    (
+        "corrections",
+        {"signal_channel": "blue"},
+        "config: corrections: signal_channel 'blue' is a word of light_sources, and none are given",
+    ),
+    ("shift", {"decoders": ["z"]}, "config: shift.decoders: no decoder 'z' with labels of its own"),
+    (
+        "confounds",
+        {"decoders": ["z"]},
+        "config: confounds.decoders: no decoder 'z'; known: linear,",
+    ),
     ("corrections", {"brain_mask": "{day}.tif"}, "config: corrections.brain_mask: '{day}.tif' may"),
     ("qc", {"drift": [3, 1]}, "config: qc.drift: [3, 1] fails before it warns"),
     ("qc", {"bouts": [2, 4]}, "config: qc.bouts: [2, 4] fails before it warns"),
