@@ -14,6 +14,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from mesodecode.decoders import networks
+
 # The types that CUDA indexes and calculates with (torch 2.11 on an H200: `"index_cuda" not
 # implemented for 'UInt16'`). torch has others in name: uint16, uint32, uint64.
 CUDA_INDEXES = {
@@ -45,12 +47,22 @@ class Recurrent(TorchFunctionMode):
         found = function(*args, **(kwargs or {}))
         if function in RECURRENT and torch.backends.cudnn.enabled:
             weights, training = args[2], args[6]
-            if len({w.untyped_storage().data_ptr() for w in weights}) > 1:
+            if not in_one_block(weights):
                 raise RuntimeError("RNN module weights are not part of single contiguous chunk")
             for output in tree_leaves(found):
                 if output.requires_grad and not training:
                     output.register_hook(no_gradients)
         return found
+
+
+def in_one_block(weights: Any) -> bool:
+    """Tell whether weights lie as cuDNN reads them: in one block, with the biases at its end."""
+    place = weights[0].untyped_storage().data_ptr()
+    for weight in sorted(weights, key=lambda w: -w.dim()):
+        if weight.data_ptr() != place or not weight.is_contiguous():
+            return False
+        place += weight.numel() * weight.element_size()
+    return True
 
 
 def no_gradients(_: torch.Tensor) -> None:
@@ -59,7 +71,7 @@ def no_gradients(_: torch.Tensor) -> None:
 
 def flatten_parameters(network: nn.RNNBase) -> None:
     """Do on a CPU what torch does on CUDA only: put the weights into one block of memory."""
-    weights = network._flat_weights
+    weights = sorted(network._flat_weights, key=lambda weight: -weight.dim())
     block = torch.cat([weight.detach().flatten() for weight in weights])
     for weight, part in zip(weights, block.split([w.numel() for w in weights]), strict=True):
         weight.data = part.view_as(weight)
@@ -68,7 +80,8 @@ def flatten_parameters(network: nn.RNNBase) -> None:
 @contextmanager
 def cuda_rules() -> Iterator[None]:
     """Keep what runs on a CPU to the rules of CUDA."""
-    with patch.object(nn.RNNBase, "flatten_parameters", flatten_parameters), Types(), Recurrent():
+    blocks = patch.object(nn.RNNBase, "flatten_parameters", flatten_parameters)
+    with blocks, patch.object(networks, "_by_cudnn", lambda _: True), Types(), Recurrent():
         yield
 
 

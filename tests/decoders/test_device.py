@@ -1,6 +1,7 @@
 """Verbs with --device: all keep to the rules of CUDA, as far as a CPU can tell."""
 
 import copy
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from torch import nn
 
 from cuda_rules import cuda_rules
 from device_cases import CASES, NAME, Cohort, verbs_with_device
-from mesodecode.decoders import predictions
+from mesodecode.decoders import networks, predictions
+from mesodecode.decoders.device import peak_memory, resolve_device
 from mesodecode.decoders.networks import RNNDecoder, copied
 
 
@@ -61,6 +63,26 @@ def test_a_session_too_short_for_a_window_has_a_row_without_numbers(cohort):
     assert (table.loc["m4s", "n_frames"] == 0).all() and table.loc["m4s", "score"].isna().all()
 
 
+def test_an_environment_that_asks_for_tf32_leaves_no_switch_that_cannot_be_read():
+    """As NVIDIA's containers do by a variable; torch refuses to read a mix of its two switches."""
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("high")
+        resolve_device("cpu", None)
+        assert torch.backends.cuda.matmul.allow_tf32 is False  # as torch.compile asks
+        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert torch.backends.cudnn.allow_tf32 is True
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_the_peak_of_a_training_on_a_cpu_is_the_process_beside_a_gpu_too(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 7)
+    assert peak_memory(torch.device("cpu")) > 2**26
+    assert peak_memory(torch.device("cuda")) == 7
+
+
 # The rules themselves
 
 
@@ -88,6 +110,31 @@ def test_a_copied_recurrent_network_has_its_weights_in_one_block(cell):
         copied(nn.ModuleList([nn.Linear(3, 1), network]))[1](windows)
         nn.init.zeros_(copy_of.head.weight)
         assert (network.head.weight != 0).any()  # a copy of its own
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_layers_with_dropout_between_are_each_in_one_block(cell, bidirectional):
+    """The network's own block has the biases of all layers at its end."""
+    sizes = {"cell": cell, "hidden_size": 4, "num_layers": 3, "dropout": 0.5}
+
+    def gradients():
+        network = networks.RNNDecoder(3, **sizes, bidirectional=bidirectional).to("cpu")
+        network(torch.randn(2, 5, 3)).sum().backward()
+        return [weight.grad for weight in network.parameters()]
+
+    torch.manual_seed(0)
+    expected = gradients()
+    torch.manual_seed(0)
+    with cuda_rules():
+        found = gradients()
+        with (
+            patch.object(networks, "_by_cudnn", lambda _: False),
+            pytest.raises(RuntimeError, match="not part of single contiguous chunk"),
+        ):
+            gradients()
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_gradients_of_a_recurrent_network_in_evaluation_mode_are_seen():

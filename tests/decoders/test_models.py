@@ -652,3 +652,24 @@ def test_weights_are_told_apart_by_their_names_and_values():
     one = digest({"w": a, "b": b})
     assert one == digest({"w": a.T.contiguous().T, "b": b.clone()})
     assert len({one, *map(digest, ({"v": a, "b": b}, {"w": a + 1, "b": b}, {"w": a}))}) == 4
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
+def test_recurrent_layers_compute_in_float32_in_mixed_precision(cell):
+    """Of cuDNN's, autocast to bfloat16 would make float16, of a loss that nothing scales."""
+    torch.manual_seed(0)
+    network = RNNDecoder(6, cell=cell, hidden_size=5, num_layers=2, dropout=0.4)
+    x = torch.randn(3, 7, 6)
+
+    def gradients(mixed):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed, cache_enabled=False):
+            logits = network(x.bfloat16().float())
+        network.zero_grad()
+        logits.sum().backward()
+        return [logits, *(weight.grad for weight in network.parameters())]
+
+    for one, other in zip(gradients(True), gradients(False), strict=True):
+        assert torch.equal(one, other)
+    network.eval()
+    torch.testing.assert_close(network(x.bfloat16()), network(x.bfloat16().float()))

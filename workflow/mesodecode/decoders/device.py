@@ -22,6 +22,9 @@ def resolve_device(device: str, threads: int | None) -> torch.device:
     Sets the CPU threads of this process, how a GPU multiplies in it (see `computing`), and where
     jobs find what others have compiled for one.
     """
+    # torch's older switch, which an environment may have set: beside another choice of the newer
+    # one, to read it (as torch.compile does) is an error.
+    torch.set_float32_matmul_precision("highest")
     _multiply(PRODUCTS)
     if threads is not None:
         if threads < 1:
@@ -100,19 +103,22 @@ def computing(device: torch.device | str, *, repeats: bool = False) -> Iterator[
     before = [(part, part.fp32_precision) for part, _ in PRODUCTS]
     settles = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    fills = torch.utils.deterministic.fill_uninitialized_memory
     if repeats and torch.device(device).type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # with NaN: a kernel an array
     try:
         _multiply(PRODUCTS)
         yield
     finally:
         _multiply(before)
         torch.use_deterministic_algorithms(settles, warn_only=warns)
+        torch.utils.deterministic.fill_uninitialized_memory = fills
 
 
-def peak_memory() -> int:
-    """Return the most bytes in use so far: allocated on the GPU, or resident without one."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+def peak_memory(device: torch.device) -> int:
+    """Return the most bytes in use so far: allocated on a GPU, resident of what runs on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

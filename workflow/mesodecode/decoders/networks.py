@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,8 @@ class RNNDecoder(nn.Module):
        network also that of the backward direction, after the first frame.
     3. `head` maps it to one logit; sigmoid(logit) is the probability of run.
 
+    It computes in float32 in mixed precision too.
+
     Ajioka et al. 2024: 2 layers of 128 units on CNN features, 1 layer of 32 units on ROI signals.
     """
 
@@ -69,6 +71,12 @@ class RNNDecoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map windows (N, T, F) to logits (N,)."""
+        # Asked for bfloat16, autocast gives cuDNN's recurrent layers float16 all the same, in which
+        # gradients of a loss that nothing scales vanish.
+        with torch.autocast(x.device.type, enabled=False):
+            return self._logits(x.float() if x.dtype in REDUCED else x)
+
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
         if gru.fits(self.rnn, x):
             return logits_of(self.head, gru.final_state(self.rnn, x))
         state = self._layer_by_layer(x) if self.training and self.rnn.dropout else self.rnn(x)[1]
@@ -102,10 +110,28 @@ class RNNDecoder(nn.Module):
             if layer:
                 x = nn.functional.dropout(x, rnn.dropout)
             weights = rnn._flat_weights[n * layer : n * (layer + 1)]
+            weights = _as_one_block(weights) if _by_cudnn(x) else weights
             first = (zeros, zeros) if lstm else zeros
             rest = True, 1, 0.0, True, rnn.bidirectional, True  # bias, one layer … batch first
             x, *state = getattr(torch._VF, name)(x, first, weights, *rest)
         return tuple(state) if lstm else state[0]
+
+
+def _by_cudnn(x: torch.Tensor) -> bool:
+    return x.is_cuda
+
+
+def _as_one_block(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return copies of a recurrent layer's weights in one block: all matrices, then all biases.
+
+    So cuDNN reads a network that is this layer alone. A block of several layers has the biases of
+    all at its end, of which torch would copy those of one at each call, weight by weight, and warn.
+    """
+    order = sorted(range(len(weights)), key=lambda i: -weights[i].dim())
+    block = torch.cat([weights[i].flatten() for i in order])
+    parts = block.split([weights[i].numel() for i in order])
+    placed = dict(zip(order, parts, strict=True))
+    return [placed[i].view_as(weight) for i, weight in enumerate(weights)]
 
 
 class TCNDecoder(nn.Module):

@@ -338,7 +338,7 @@ class _Run:
                 lr=self.plan.rate(k, self.epoch),
                 inputs_per_s=inputs_per_s,
                 feed_share=0.0,
-                peak_memory_mb=peak_memory() / 2**20,
+                peak_memory_mb=peak_memory(self.device) / 2**20,
             )
             lines.append(line)
         mean = np.mean([line.train_loss for line in lines])

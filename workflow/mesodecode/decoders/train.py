@@ -39,7 +39,7 @@ class Epoch:
     Of a trace losses are squared errors of it standardised, and `valid_auc` is R²; of named states
     it is the macro AUC. Its column in the file is called as the score is (`write_history`).
     `feed_share` is the part of the training time that was spent waiting for inputs;
-    `peak_memory_mb` that of the GPU's allocations, without a GPU that of the process.
+    `peak_memory_mb` that of the GPU's allocations, of a training on a CPU that of the process.
     """
 
     epoch: int
@@ -254,8 +254,9 @@ class _Run:
         self.history = [Epoch(**line) for line in state["history"]]
         self.order.set_state(self.order_state)
         torch.set_rng_state(state["rng"])
-        if state["cuda_rng"]:
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        device = self.steps.loss.device
+        if state["cuda_rng"] and device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"][0], device)
         say(f"going on at epoch {self.epoch}, batch {self.batches}")
 
     def save(self) -> None:
@@ -266,7 +267,8 @@ class _Run:
         state |= {name: getattr(self, name) for name in self._PLAIN}
         state["history"] = [asdict(line) for line in self.history]
         state["rng"] = torch.get_rng_state()
-        state["cuda_rng"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        device = self.steps.loss.device  # its own: a later job may see other GPUs, or fewer
+        state["cuda_rng"] = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
         self.checkpoint.save(state)
 
     def train(self, batches: list[torch.Tensor], what: str) -> None:
@@ -337,7 +339,7 @@ class _Run:
             lr=self.steps.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
             feed_share=self.waited / self.seconds,
-            peak_memory_mb=peak_memory() / 2**20,
+            peak_memory_mb=peak_memory(self.steps.loss.device) / 2**20,
         )
         self.history.append(line)
 

@@ -92,7 +92,7 @@ class Regression(engine._Run):
             lr=self.steps.rate.get_last_lr()[0],
             inputs_per_s=n_inputs / self.seconds,
             feed_share=self.waited / self.seconds,
-            peak_memory_mb=peak_memory() / 2**20,
+            peak_memory_mb=peak_memory(outputs.device) / 2**20,
         )
         if not math.isfinite(line.train_loss + line.valid_loss):
             raise Diverged(f"epoch {self.epoch}: the loss is not finite; lower learning_rate")

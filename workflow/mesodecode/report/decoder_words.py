@@ -67,8 +67,9 @@ SPOKEN = {
 # In what a network multiplies, by its precision; see `mesodecode.decoders.device.computing`.
 PRODUCTS = {
     "float32": "Where a GPU computed, convolutions and recurrent layers multiplied in TF32.",
-    "mixed": "Where a GPU computed, it multiplied in bfloat16 (float16 if it has none) and summed "
-    "in float32; results there repeat within the spread of seeds, not to the bit.",
+    "mixed": "Where a GPU computed, it multiplied in bfloat16 (float16 if it has none), in "
+    "recurrent layers in TF32, and summed in float32; results there repeat within the spread "
+    "of seeds, not to the bit.",
 }
 
 
