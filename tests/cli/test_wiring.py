@@ -30,10 +30,16 @@ def arguments(monkeypatch, line: str, target: str, stubs: dict[str, Any]) -> dic
     `stubs` stand in for functions that need files: a function, a value to return, or None for
     an object that says in `made_of` what the function was called with first.
     """
-    signature = inspect.signature(pkgutil.resolve_name(target))
+    real = pkgutil.resolve_name(target)
+    signature = inspect.signature(real)
 
     def reach(*args, **kwargs):
         raise Reached(signature.bind(*args, **kwargs))
+
+    if isinstance(real, type):  # a class still, for annotations of what is imported later
+        stand_in = type(real.__name__, (), {"__new__": lambda _, *args, **kw: reach(*args, **kw)})
+    else:
+        stand_in = reach
 
     def make(*args, **_):
         return mock.MagicMock(made_of=args[0])
@@ -41,7 +47,7 @@ def arguments(monkeypatch, line: str, target: str, stubs: dict[str, Any]) -> dic
     for name, stub in stubs.items():
         stub = make if stub is None else stub if callable(stub) else mock.Mock(return_value=stub)
         monkeypatch.setattr(name, stub)
-    monkeypatch.setattr(target, reach)
+    monkeypatch.setattr(target, stand_in)
     words = line.split()
     args = cli.parser(words[:1]).parse_args(words)
     with pytest.raises(Reached) as reached:

@@ -3,8 +3,6 @@
 This module is the bottom of the package: everything may import it, it imports nothing heavy.
 """
 
-from __future__ import annotations
-
 import errno
 import glob
 import hashlib

@@ -1,7 +1,5 @@
 """Scores of decoders, by the names that targets have for them (`study.targets`), and others."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -4,8 +4,6 @@ Names that begin with a year and go on in numbers need none of this, but where t
 digits: 26-01-02 may be of any order. Light, as the Snakefile's modules read it.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Sequence

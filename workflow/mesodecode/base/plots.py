@@ -1,7 +1,5 @@
 """What figures share: style, colours, points by mouse, and how they are saved."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

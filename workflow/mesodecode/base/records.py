@@ -1,7 +1,5 @@
 """Results of one job as one HDF5 file: arrays as datasets, everything else as attributes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields

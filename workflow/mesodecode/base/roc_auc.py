@@ -1,7 +1,5 @@
 """The area under the ROC curve, without importing scikit-learn into every training job."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

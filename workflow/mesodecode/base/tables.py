@@ -1,7 +1,5 @@
 """Tables as CSV and TSV files."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable
 from pathlib import Path

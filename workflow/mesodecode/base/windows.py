@@ -1,7 +1,5 @@
 """Which frames can be decoded: the one rule that every stage uses."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Mapping, Sequence

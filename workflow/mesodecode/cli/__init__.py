@@ -6,8 +6,6 @@ that `mesodecode --help` answers at once. The help lists verbs by room, those th
 calls last.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import errno

@@ -1,7 +1,5 @@
 """Flags of a verb, made from a schema of the config, and a settings table written as flags."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex

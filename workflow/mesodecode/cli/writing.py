@@ -1,7 +1,5 @@
 """Flags of what verbs write."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

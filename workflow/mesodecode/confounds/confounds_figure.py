@@ -1,7 +1,5 @@
 """The figure of controls: a panel a decoder, its scores beside those of the controls."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -8,8 +8,6 @@ another mouse has another mean or scale, of controls as of decoders; so what a c
 trace shows in Pearson's correlation too, and either comes up to a decoder.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from typing import Any

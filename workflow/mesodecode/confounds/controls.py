@@ -1,7 +1,5 @@
 """Decoders of control signals, in windows as wide as those of the decoders they stand beside."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ Signals that differ over the image are means over its `tiles`; one with too few 
 of the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

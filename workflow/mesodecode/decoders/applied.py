@@ -5,8 +5,6 @@ are pixels) or of ROI signals (recurrent, linear, trees) offers sources of a mou
 features of single frames, and what it makes of windows of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace

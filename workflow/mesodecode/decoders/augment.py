@@ -1,7 +1,5 @@
 """Augmentation: training images moved, turned and made brighter or darker at random."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

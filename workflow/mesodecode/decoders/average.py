@@ -1,7 +1,5 @@
 """The average of decoders: the mean of their probabilities at every frame that all decode."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import replace

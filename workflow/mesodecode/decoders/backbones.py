@@ -1,7 +1,5 @@
 """Convolutional backbones: timm's, and weights for them."""
 
-from __future__ import annotations
-
 import difflib
 import importlib.util
 import logging

@@ -8,8 +8,6 @@ What a finished run has trained is kept too, until the workflow ends well: a job
 last epoch, for a full disk or a file that Snakemake did not see in time.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

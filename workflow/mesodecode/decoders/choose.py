@@ -1,7 +1,5 @@
 """The epoch of a training that an allocation keeps: the best one of its own validation mice."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """A CNN compiled, where that pays and can be done: for a long training on a GPU, for one image."""
 
-from __future__ import annotations
-
 import sys
 import time
 import warnings

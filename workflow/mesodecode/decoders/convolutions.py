@@ -7,8 +7,6 @@ normalisation is a scale and an offset, which the convolution before it can do i
 Results differ from PyTorch's in the last bits, as any other order of sums does (benchmarks/cnn.py).
 """
 
-from __future__ import annotations
-
 import copy
 import itertools
 

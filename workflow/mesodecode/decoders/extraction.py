@@ -1,7 +1,5 @@
 """Features of every frame under trained CNNs, written as files (their layout: feature_files.py)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -11,8 +11,6 @@ allocation under the epoch that it chose; attribute `seen`: whether its CNN was 
 on that mouse.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

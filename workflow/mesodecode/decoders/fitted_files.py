@@ -6,8 +6,6 @@ others, dropped)` and `load(path)`. Both return a dataclass of the mice that it 
 frames, or the names of ROIs), `predict(recordings)` and `save(path)`.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Models of scikit-learn: what they predict of a target."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ after them: 1.4 times the windows/s on one core (benchmarks/gru.py). Results dif
 PyTorch's in the last bits, as any other order of sums does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

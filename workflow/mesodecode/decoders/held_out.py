@@ -8,8 +8,6 @@ what it holds, or the session is too short. It is none: what reads those by allo
 it for one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

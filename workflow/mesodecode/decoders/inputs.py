@@ -5,8 +5,6 @@ batch on the device. A source offers `centres` (the frames it can decode, as pos
 sessions put one after another), `labels` for every position, and `batch(centres)`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ A linear model is one layer on standardised inputs; on pixels, a "CNN" whose fea
 of frame t. Any other, such as boosted trees, is a network without weights.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy.optimize import minimize

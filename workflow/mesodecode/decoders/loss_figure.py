@@ -1,7 +1,5 @@
 """The loss of a network by epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The networks that decoders are."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Losses and outputs of targets, by the names that their table has (`study.targets`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any

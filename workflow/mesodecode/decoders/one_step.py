@@ -3,8 +3,6 @@
 What is tried out (`tune`) or held out (`mesodecode hold-out`) this way leaves no model behind.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

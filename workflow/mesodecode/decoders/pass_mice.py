@@ -1,7 +1,5 @@
 """Mice passed through all epochs of a training that has not seen them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Images of a new mouse: normalised by its first frames, turned and shifted onto known mice."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

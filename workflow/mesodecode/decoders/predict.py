@@ -1,7 +1,5 @@
 """Trained networks applied to recordings, or to features: predictions of mice never seen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

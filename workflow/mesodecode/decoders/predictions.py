@@ -10,8 +10,6 @@ and the datasets `frame` (int64, frame of the recording, from 0), `label` (uint8
 of named states `state` (uint8, its number in target_states, from 0) and `probability_{state}`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Recurrent decoders of ROI signals: training on two sets of mice, predictions of a third."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

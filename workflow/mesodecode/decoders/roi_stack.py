@@ -3,8 +3,6 @@
 The file has the weights and losses of each after every epoch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

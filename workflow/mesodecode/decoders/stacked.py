@@ -4,8 +4,6 @@ A model takes the steps that `train.fit` would take with it alone, in the same o
 differs from that by the order in which sums are added up. On a GPU the step is one CUDA graph.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence

@@ -5,8 +5,6 @@ weights. Losses are summed on the device. A step of shapes that recur is capture
 steps before that are taken as they are, so that nothing of a warm-up has to be undone.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

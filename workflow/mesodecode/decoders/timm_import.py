@@ -7,8 +7,6 @@ schemas first makes the import work; nothing here calls the operators. It is don
 plain import has failed, so that a working torchvision keeps its own.
 """
 
-from __future__ import annotations
-
 import sys
 
 import torch

@@ -1,7 +1,5 @@
 """Training: one loop for every network, on any source of inputs and labels."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -5,8 +5,6 @@ Nested cross-validation (Varma & Simon 2006, BMC Bioinformatics 7:91; Cawley & T
 search of its own, scored by the validation mice of its allocations.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence

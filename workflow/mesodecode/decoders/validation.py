@@ -6,8 +6,6 @@ They come from the same pass as those of the test mice. A file
 out as in a predictions file. Nothing but the threshold is made of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any

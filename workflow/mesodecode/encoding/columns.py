@@ -1,7 +1,5 @@
 """What the tables of networks hold, and what is read out of them; nothing heavy, for readers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ pass; the first that fails names the fault. All look at training and validation 
 but the one of the lag, which looks at all: it is about the recording, not about a fold.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Why a network does not learn: checks of its gradients, its optimiser and its training."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

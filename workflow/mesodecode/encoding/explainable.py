@@ -1,7 +1,5 @@
 """How much of the variance of responses images explain: what any model of images can reach."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of an encoding study: scores of models, training, the sweep, and diagnoses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib as mpl

@@ -1,7 +1,5 @@
 """Which presentations train, validate and test: no image, or no session, is ever in two roles."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

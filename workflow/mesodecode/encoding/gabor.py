@@ -1,7 +1,5 @@
 """Gabor filters, and a pyramid of them as features of images."""
 
-from __future__ import annotations
-
 import numpy as np
 
 WAVELENGTHS = (0.25, 0.375, 0.5625, 0.85)  # sides of the image

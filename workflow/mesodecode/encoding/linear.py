@@ -1,7 +1,5 @@
 """Models in closed form: mean, mean of other repeats, and ridge regression on fixed features."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

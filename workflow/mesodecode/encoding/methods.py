@@ -3,8 +3,6 @@
 Each block is made of the resolved config, so that no number in it can differ from what was run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

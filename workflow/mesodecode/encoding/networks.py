@@ -1,7 +1,5 @@
 """Networks from images to responses: a timm backbone cut after a convolution, and readouts."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from typing import Any

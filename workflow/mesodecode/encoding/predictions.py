@@ -7,8 +7,6 @@ test images), and for the test presentations, in the order shown, `presentation`
 mean response of the presentations that it was fitted on.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What encoding networks are fed: presentations as a source of the training engine."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -8,8 +8,6 @@ Datasets of a plain HDF5 file, or files NAME.npy of a folder:
 NWB files are those of the Allen Brain Observatory (Visual Coding; NWB 1, as allensdk reads them).
 """
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field

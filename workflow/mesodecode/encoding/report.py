@@ -1,7 +1,5 @@
 """The report of an encoding study: one HTML file, in the look of the other reports."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From traces to one response a presentation and neuron, with what models are given beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

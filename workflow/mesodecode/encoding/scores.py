@@ -1,7 +1,5 @@
 """How well models predict held-out responses, against the ceiling of their noise and chance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 It tells a method that cannot find what is there from data in which nothing is there.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

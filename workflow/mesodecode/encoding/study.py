@@ -3,8 +3,6 @@
 The Snakefile imports this module, and so does every cluster job: nothing heavy here.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """One network trained with many settings, each line on its own and none lost to a killed job."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

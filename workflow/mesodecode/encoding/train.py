@@ -1,7 +1,5 @@
 """Training of encoding networks: the engine of `train` with squared error and R²."""
 
-from __future__ import annotations
-
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What a simulation planted, against what models found."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One call for all attributions of a recurrent decoder: Deep SHAP, and two by gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

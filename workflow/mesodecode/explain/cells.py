@@ -14,8 +14,6 @@ that. The quotient errs by eps / |Δ before|, but times Δ before it is right, a
 as a sigmoid is taken less one half: both differences then are whole numbers of like last bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

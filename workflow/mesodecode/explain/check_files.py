@@ -1,7 +1,5 @@
 """What the checks of a map are made of, as files: one an allocation, made by `map_check`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The figure of a map's checks: deletion curves, rank correlations, and the planted truth."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from string import ascii_uppercase
 

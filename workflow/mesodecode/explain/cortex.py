@@ -1,7 +1,5 @@
 """Areas of the cortex as they lie on the mean image of a session, to be coloured by a map."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -12,8 +12,6 @@ area is an image that the decoder was never trained on: compare fills.
 What it costs: `cutout_logits`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

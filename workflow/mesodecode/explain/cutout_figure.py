@@ -3,8 +3,6 @@
 Squares and circles on a grid as Fig 3B and 3C of Ajioka et al. 2024, other masks as points.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 Which of them finds planted areas is in benchmarks/README.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -5,8 +5,6 @@ a batch at a time, and features are kept only as long as a window needs them. So
 masks x (frames of a batch + a window), and not with the length of a session.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cached_property
 

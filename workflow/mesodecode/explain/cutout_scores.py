@@ -1,7 +1,5 @@
 """Cut-out scores as the workflow computes them: decoders from their files, blocks of masks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ frames are all of one state has no AUC; it stays in the table of sessions, with 
 nowhere else.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The figure of cut-out scores as time goes by: areas hidden in one image of the window alone."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

@@ -18,8 +18,6 @@ A network of one recurrent layer (`rnn`) and a head is explained by `mesodecode.
 any other by `mesodecode.explain.operations`. More in docs/deepshap.md.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -6,8 +6,6 @@ what speaks for run and for rest is removed apart. What is removed, and from whi
 frames, says a `Subject`: `removed_rois`, `removed_areas`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Which backbones Deep SHAP can explain, known before one is trained for hours."""
 
-from __future__ import annotations
-
 import torch
 
 from mesodecode.base.files import UserError

@@ -7,8 +7,6 @@ has not for the softmax, and values of an area add up to 0 over states: what it 
 says against others.
 """
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass
 

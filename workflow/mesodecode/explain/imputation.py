@@ -4,8 +4,6 @@ Rong et al. 2022, A consistent and efficient evaluation strategy for attribution
 PMLR 162: 18770-18795. Filled in this way, the shape of an area shows less than where it is zero.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import NamedTuple

@@ -11,8 +11,6 @@ AUC on the very frames and labels that the deletion curve scores again, order an
 share their data. (Those other decoders have, however, been trained on this mouse.)
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Mapping, Sequence

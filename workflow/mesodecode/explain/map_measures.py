@@ -5,8 +5,6 @@ of A allocations over U units. Which decoders and windows they are of says
 `mesodecode.explain.map_check`, what is a pass and what a flag `mesodecode.explain.map_verdicts`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import combinations
 

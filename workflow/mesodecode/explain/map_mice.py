@@ -5,8 +5,6 @@ allocations for independent, which share mice. Here each test mouse counts once,
 allocations. Beside the published tables, which stay as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

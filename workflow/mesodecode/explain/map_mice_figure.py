@@ -1,7 +1,5 @@
 """Areas of a map with their intervals over mice, drawn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

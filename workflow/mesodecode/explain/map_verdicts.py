@@ -4,8 +4,6 @@ What each check is and what a failure means: `map_measures`. A flag is a reason 
 look, not a proof that a map is wrong; a pass is none that it is right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

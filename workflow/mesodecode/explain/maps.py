@@ -1,7 +1,5 @@
 """Importance maps of any kind as one table: a row an allocation, a column a unit (ROI or mask)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -8,8 +8,6 @@ of the u gains B(u, d + 1) dt and each of the d loses B(u + 1, d) dt (B: the bet
 and captum share a maximum by DeepLIFT's rule instead, which gives all of it to the largest.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

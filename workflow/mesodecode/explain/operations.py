@@ -12,8 +12,6 @@ An operation that is none of these is refused by name. Every pair passes the who
 `mesodecode.explain.recurrent` is faster by far where it fits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ As `map_check`, of which it is made: the map of random weights and of images wit
 the map is (`pixel_shap`), and what is removed are its areas, hidden as by a cut-out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The figure of a map of pixels: over the whole window, and as time goes by."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -12,8 +12,6 @@ channel of up to three images, are added. It costs far more than a map of ROIs o
 every pair of a window and a reference passes the whole CNN there and back, once for each output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

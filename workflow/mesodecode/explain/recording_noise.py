@@ -4,8 +4,6 @@ The root of half their mean square is the SD of white noise. What is fast in the
 noise too (heart beat, movements, fast neural activity), so that it is the most that noise can be.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -5,8 +5,6 @@ share of the image: the pixels of the highest score, a pixel's score being the m
 that cover it. One by one, a mask after another is added to what is hidden.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

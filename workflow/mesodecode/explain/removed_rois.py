@@ -3,8 +3,6 @@
 (Zero would be their minimum, where signals are scaled from 0 to 1: an input that means something.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The figure of SHAP maps: frames × ROIs, and ROIs, as Fig 6A and 6B of Ajioka et al. 2024."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

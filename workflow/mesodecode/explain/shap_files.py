@@ -3,8 +3,6 @@
 What has a value is an ROI, or of decoders of images an area, whose file holds `Pixels` too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path

@@ -10,8 +10,6 @@ A difference is one of this decoder, not of the cortex: a decoder that needs one
 only may take either. Read it together with `pairs` of a cut-out, which hide both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The two hemispheres of a map against each other, drawn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """What all checks of an importance map say: a row of a table."""
 
-from __future__ import annotations
-
 import numpy as np
 
 Row = tuple[str, str, float, float, str]  # check, verdict, value, limit, sentence

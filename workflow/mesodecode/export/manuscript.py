@@ -4,8 +4,6 @@ A table that this package writes gets a layout of its own (AUCs: a row a decoder
 other keeps its columns. CSV holds the same rows and numbers as they are, not rounded.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What an NWB file says of a session that no recording knows: when it began, and of what animal."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

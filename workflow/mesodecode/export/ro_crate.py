@@ -5,8 +5,6 @@ JSON-LD file beside the results. Inputs are known by the records that `mesodecod
 in sources/, and are named and hashed, not part of the crate.
 """
 
-from __future__ import annotations
-
 import json
 import mimetypes
 import platform

@@ -1,7 +1,5 @@
 """Decoders fed frame by frame: features of a frame are made once and kept for all its windows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which frames of a camera are taken: by their numbers, which say what is lost and what is late."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mesodecode.base.files import UserError, say

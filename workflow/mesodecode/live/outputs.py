@@ -1,7 +1,5 @@
 """What comes out: rows of a table, messages of ZeroMQ and OSC, and the state that they carry."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence

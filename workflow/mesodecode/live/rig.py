@@ -1,7 +1,5 @@
 """The loop at the rig: a frame in, a row out; what has been lost, and how long it took."""
 
-from __future__ import annotations
-
 import gc
 import sys
 import time

@@ -1,7 +1,5 @@
 """All that is opened and checked before the first frame of `mesodecode live`."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -5,8 +5,6 @@ and its arithmetic): channels apart, dark, mask, binning, ΔF/F over a running c
 ratio of two wavelengths, means over ROIs, size.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

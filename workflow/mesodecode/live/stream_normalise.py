@@ -4,8 +4,6 @@ By the frames before (`normalise_from: past`) or by a reference recording of the
 arithmetic is that of `recordings.baseline` and `recordings.roi_signals`, one frame at a time.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Mapping
 from typing import Any

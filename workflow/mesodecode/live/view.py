@@ -1,7 +1,5 @@
 """What a live decoder does, on a terminal: what is predicted, state, latency, frames lost."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

@@ -4,8 +4,6 @@ Nothing here looks ahead, or at labels. What is compared with mice that the deco
 recordings of them (`known_of`); without any, only what a session says of itself is watched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Rows that are written by a thread of their own, so that a disk that hangs delays no frame."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from typing import Any

@@ -5,8 +5,6 @@ A frame is a message of two parts: a header in JSON, {"frame": 12, "shape": [128
 The end is a header {"end": true}. What a subscriber is sent is one part of JSON.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

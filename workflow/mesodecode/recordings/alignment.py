@@ -6,8 +6,6 @@ session, are ROIs and cut-out masks of the same names in all mice: what is avera
 averaged area by area. No atlas comes with this package: its licence is the user's choice.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

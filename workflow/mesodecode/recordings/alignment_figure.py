@@ -1,7 +1,5 @@
 """The atlas drawn over the mean image of each session: is it where it should be?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

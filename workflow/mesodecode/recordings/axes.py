@@ -1,7 +1,5 @@
 """Which axis of a movie's array is time, which are rows and columns, and who says so."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files of a dandiset, by the API of the DANDI archive (https://api.dandiarchive.org/swagger)."""
 
-from __future__ import annotations
-
 import fnmatch
 import hashlib
 import math

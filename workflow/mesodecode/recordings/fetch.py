@@ -4,8 +4,6 @@ Records are Zenodo's, or of any site that answers as its API does (InvenioRDM):
 https://developers.zenodo.org/#retrieve37; or dandisets (see `dandi`).
 """
 
-from __future__ import annotations
-
 import fnmatch
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Ten frames of one session and its behaviour, read as a config says: is it the right one?"""
 
-from __future__ import annotations
-
 import inspect
 import re
 from dataclasses import dataclass, field, replace

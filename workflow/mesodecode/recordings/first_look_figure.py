@@ -1,7 +1,5 @@
 """The first look at a session, drawn: is the brain upright, and does the mouse run?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import matplotlib as mpl

@@ -7,8 +7,6 @@ the mouse ran in half of it or more, and of named states that which lasts longes
 anew with each segment, and what is left at its end is left out.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -1,7 +1,5 @@
 """A session's source files, opened together: what they hold is checked, none is written yet."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """From a wheel or a speed trace to run and rest in every frame: arrays in, arrays out."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

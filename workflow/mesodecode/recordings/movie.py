@@ -1,7 +1,5 @@
 """What every reader of a movie gives, and what they share."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

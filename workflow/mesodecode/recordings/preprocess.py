@@ -1,7 +1,5 @@
 """Turn a session's source files into the HDF5 recording that every later stage reads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path

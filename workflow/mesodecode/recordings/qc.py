@@ -6,8 +6,6 @@ bouts, and whether labels and speed agree. What each correction did follows, wit
 Thresholds and their units are in `workflow/schemas/tables/qc.yaml`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

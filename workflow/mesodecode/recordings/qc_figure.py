@@ -1,7 +1,5 @@
 """Pages of quality control: one a session, one for the cohort."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable
 

@@ -4,8 +4,6 @@ Kept apart from the judging: this code is part of what makes a recording, so tha
 makes every recording, and all that follows, again.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Iterator

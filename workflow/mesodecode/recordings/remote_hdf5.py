@@ -3,8 +3,6 @@
 The record's digest is of the whole file: a copy of parts cannot be checked by it.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import io
 import os

@@ -4,8 +4,6 @@ The same numbers as of `PIL.Image.resize` (BILINEAR, which is antialiased), in a
 rows, then columns, by products of matrices, of which only the band is multiplied that is not 0.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Correlation of ROI signals with running: how much of behaviour is in each area."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The correlation of each ROI with running, drawn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import seaborn

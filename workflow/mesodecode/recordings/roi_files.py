@@ -1,7 +1,5 @@
 """Read the ROI signals that a lab has: MAT, HDF5, NWB, CSV/TSV and NPY files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from pathlib import Path

@@ -5,8 +5,6 @@ settings, cheap enough to be done on reading. Baseline and normalisation are tho
 recording itself, test recordings included, as published; nothing is fitted across recordings.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

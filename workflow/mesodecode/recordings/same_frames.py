@@ -5,8 +5,6 @@ format has other bytes. Its frames are known again (`qc_measures.frame_codes`), 
 was cut, turned, or holds one wavelength of both.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A few frames of a recording that every stage takes for a recording: shift needs no more."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any
 

@@ -4,8 +4,6 @@ Of a square movie no size tells that rows and columns of a mask are exchanged (a
 image), and of any movie none that it is mirrored, or 1 outside the brain.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mesodecode.base.roc_auc import roc_auc

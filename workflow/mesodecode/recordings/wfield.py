@@ -4,8 +4,6 @@ Both are JSON. Its atlas is in mm from bregma, x to the right and y to the back;
 in mm, in px of an image of the atlas and in px of the session's movie (x right, y down).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The words of Methods for decoders that train nothing of their own: they apply others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures of a study as a whole: its mice and what they did, and its AUCs beside the published."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

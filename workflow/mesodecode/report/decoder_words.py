@@ -4,8 +4,6 @@ A decoder is given as its settings with all defaults. Works are cited as `refere
 reads them: ``[@holm1979]``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

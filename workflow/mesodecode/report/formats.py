@@ -1,7 +1,5 @@
 """Numbers, pictures and versions as the report writes them."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import html

@@ -1,7 +1,5 @@
 """The first page of the report: the answer, how sure it is, and what to worry about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The tables and figures that a report is given, in files or folders: known by their names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ those that hang on several settings, and what is said of all.
 Works are cited as `mesodecode.report.references` reads them: ``[@holm1979]``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Each block is made of the resolved config, so that no number in it can differ fr
 Works are cited as `mesodecode.report.references` reads them: ``[@holm1979]``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Numbers, lists and settings as sentences have them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Works are cited as `mesodecode.report.references` reads them: ``[@chen2013]``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ They stand in references.bib beside this file, to be edited with a reference man
 A text cites by key, as pandoc does: ``[@holm1979]`` or ``[@cho2014; @hochreiter1997]``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The report of a study: one HTML file that needs nothing else, for a mailbox or an archive."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path

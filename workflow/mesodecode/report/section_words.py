@@ -4,8 +4,6 @@ A function a section (`mesodecode.report.sections`) returns what its template sh
 there is nothing to show.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 

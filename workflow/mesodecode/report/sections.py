@@ -4,8 +4,6 @@ A table and a figure that are new to the report are one `Section` more in `SECTI
 `table.html.j2` or by a template of its own, with what `section_words` make of the tables.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The words of Methods for the shift report."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the report says of the tables of a study: sums and means of their rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

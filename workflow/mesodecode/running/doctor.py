@@ -4,8 +4,6 @@ Nothing of a study is looked at; that is `mesodecode.running.preflight`. Each ch
 that breaks is a line, and the others go on.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import platform

@@ -1,7 +1,5 @@
 """What failed jobs said, from their logs: the end of a run of Snakemake names the cause itself."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys

@@ -4,8 +4,6 @@ Snakemake's words go to its log file all the same (`.snakemake/log`); warnings, 
 jobs that fail, are shown too.
 """
 
-from __future__ import annotations
-
 import logging
 import shutil
 import sys

@@ -7,8 +7,6 @@ GPUs only where accounting counts them, takes the default of memory a core for t
 partitions that are down or closed to the user.
 """
 
-from __future__ import annotations
-
 import getpass
 import grp
 import logging

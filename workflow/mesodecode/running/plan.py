@@ -4,8 +4,6 @@ Hours come from the benchmark files of jobs of the same kind that have run befor
 time limit of the rule (`runtime`); bytes from files of the same kind, else from the recordings.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import functools

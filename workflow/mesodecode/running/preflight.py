@@ -1,7 +1,5 @@
 """Checks before a run: config, data, weights, disk, and the cluster that the profile names."""
 
-from __future__ import annotations
-
 import getpass
 import re
 import shutil

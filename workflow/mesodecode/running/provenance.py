@@ -10,8 +10,6 @@ tree as the digest of the module that it brings in; and modules that only carry:
 stage as flags, which are in the rule's command line.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import dataclasses

@@ -4,8 +4,6 @@ A file of a job that is not (or no longer) one of the study is left out: of a mo
 excluded, of a decoder that was renamed. A file that is missing is counted, and stops nothing.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import re

@@ -1,7 +1,5 @@
 """Jobs that an earlier run of Snakemake has left in SLURM's queue."""
 
-from __future__ import annotations
-
 import getpass
 import re
 import shutil

@@ -7,8 +7,6 @@ The measure is the area under the ROC curve (AUC) of the probability of run over
 of an allocation, as in the paper; accuracy is at a probability of 0.5.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -4,8 +4,6 @@ SVG files are the same bytes for the same tables, and their text stays text. Tit
 travel inside the file, where the report finds them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

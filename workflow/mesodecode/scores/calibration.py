@@ -5,8 +5,6 @@ two are different animals: what holds for frames of one mouse need not hold for 
 why the tables say what came of it in each test mouse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Calibration of all decoders before and after recalibration, and coverage of prediction sets."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -10,8 +10,6 @@ training mice make a little narrow). Arms are those of `mesodecode.study.ceiling
 the study's own decoder of other mice.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The figure of ceilings: a panel a decoder, its score by what it was trained on."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """Is a decoder better than chance? Labels permuted, and labels shifted in a circle."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -6,8 +6,6 @@ AUC, in words as in the column. Intervals are `mouse_tests.mean_interval`,
 which overlapping training mice make a little narrow.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The figure of cohorts: a matrix a decoder, trained in rows, tested in columns."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

@@ -12,8 +12,6 @@ tenth of the variance of the differences, 10 to 50 mice have a power of .69 to .
 (benchmarks/power.py).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Sequence
 from itertools import combinations

@@ -10,8 +10,6 @@ that of CNN against CNN-GRU as published) and .91; tests/scores/test_inference.p
 The rank-sum test has .23 and .32. No test sees what the training mice of allocations share.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ A family is a decoder of the study with its lines on variants, and adaptive deco
 of these. The unit is the mouse: means over the allocations in which it is the test mouse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any

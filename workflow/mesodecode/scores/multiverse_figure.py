@@ -1,7 +1,5 @@
 """The figure of variants: a panel a decoder of the study, its variants by their mean AUC."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

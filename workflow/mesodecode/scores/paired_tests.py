@@ -1,7 +1,5 @@
 """Every pair of decoders compared over the same allocations, with mice as the unit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

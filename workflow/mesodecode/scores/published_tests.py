@@ -4,8 +4,6 @@ Ajioka et al. 2024 compare decoders over the allocations (n = 20) with Wilcoxon 
 Allocations that share mice are not independent, so these p values are descriptive.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations

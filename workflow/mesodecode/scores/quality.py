@@ -4,8 +4,6 @@ Functions of labels (N,) 0 rest, 1 run, and probabilities of run (N,) of one all
 frames. A threshold comes from the validation mouse of the allocation, never from its test mouse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """One page a decoder: how well it decodes, how its probabilities are to be read, when it errs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The AUCs of a run against those of Ajioka et al. 2024, decoder by decoder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Own AUCs beside the published ones, drawn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

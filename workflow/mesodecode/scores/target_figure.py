@@ -1,7 +1,5 @@
 """What decoders of a trace or of named states predict: a stretch of a session, or confusion."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 

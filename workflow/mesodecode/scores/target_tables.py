@@ -7,8 +7,6 @@ with shifted states; which state was taken for which is a table of its own. p = 
 too small where signals drift (`chance_tests.circular_shift`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

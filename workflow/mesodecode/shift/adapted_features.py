@@ -4,8 +4,6 @@ Every mouse of an allocation is treated alike: a training mouse is adapted to th
 mice as a test mouse is to all of them. No labels are used, so that nothing is fine-tuned.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -6,8 +6,6 @@ of all ways together, so that what differs between cohorts as wholes cannot make
 losses exchanged among the mice of a test cohort. It says what goes with a loss, not what makes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Names of what the tables of shift hold; nothing heavy, for those that only read them."""
 
-from __future__ import annotations
-
 from mesodecode.decoders.predictions import ATTRIBUTES
 from mesodecode.study.targets import RUN, Kind
 

@@ -4,8 +4,6 @@ Features (N, F) are what the last layer of a decoder reads. They are brought to 
 which the other mice vary by 1 within a state; labels are those of the other mice only.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

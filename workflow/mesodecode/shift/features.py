@@ -3,8 +3,6 @@
 The frames are evenly spread over the session. Nothing is trained.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ reason why a decoder may fail, not a proof that it does, since every frame is no
 recording.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

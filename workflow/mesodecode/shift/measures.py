@@ -6,8 +6,6 @@ the validation mouse against all of them. Output: the validation mouse, since a 
 mice that it was trained on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -12,8 +12,6 @@ Pearson's r, by Fisher's z. R² has no lower end, and it hangs on the mean and v
 in the new mouse, which no recording without labels tells.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """One page of shift: verdicts by decoder and mouse, what differs in images, predicted AUCs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -4,8 +4,6 @@ Thresholds are those of `workflow/schemas/tables/shift.yaml`. The images alone n
 unusable: frames are normalised by their own recording, which takes up much of what differs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How the calcium indicator of simulated mice answers neural activity."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

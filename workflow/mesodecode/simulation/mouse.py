@@ -3,8 +3,6 @@
 Part of `simulate`, which says what is simulated and how random numbers are drawn.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, make_dataclass
 
 import numpy as np

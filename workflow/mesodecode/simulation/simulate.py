@@ -14,8 +14,6 @@ adding mice or sessions changes no existing one, and the behaviour's stream is n
 Settings, their units and their defaults are in `workflow/schemas/tables/simulate.yaml`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Which ROIs and masks carry the signal that a simulation planted, and when: the truth of a map."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ What a decoder lacks is refused rather than passed over: an option without effec
 tables as a protocol.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

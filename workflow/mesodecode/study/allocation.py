@@ -1,7 +1,5 @@
 """The roles of mice in one split, apart from `study`: networks and predictions carry it too."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

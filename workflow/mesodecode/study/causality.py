@@ -4,8 +4,6 @@ A causal decoder reads the frame that it decodes and frames before it, and is no
 before it: what runs at a rig. A setting that would look ahead is refused rather than passed over.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

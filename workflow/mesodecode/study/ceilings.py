@@ -13,8 +13,6 @@ so by one session: own arms by the mouse's next session, others by one of a mous
 trains nor tests. The Snakefile imports this module: nothing heavy here.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

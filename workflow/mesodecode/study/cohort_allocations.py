@@ -1,7 +1,5 @@
 """Allocations that keep cohorts apart, or mix them. The Snakefile imports this module."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

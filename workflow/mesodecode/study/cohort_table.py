@@ -1,7 +1,5 @@
 """The table `cohorts` of a config: groups of mice, as of a lab, a rig or an indicator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Config files as they are: YAML, or the JSON that a run keeps."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

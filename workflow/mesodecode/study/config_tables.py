@@ -1,7 +1,5 @@
 """The tables of a config that speak of no decoder: checked, and with defaults filled in."""
 
-from __future__ import annotations
-
 import copy
 from string import Formatter
 from typing import Any

@@ -1,7 +1,5 @@
 """The table `confounds` of the config, checked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The table `decoders` of a config: what each line is, and whether the lines fit together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

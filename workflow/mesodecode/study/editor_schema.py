@@ -5,8 +5,6 @@ and maps in it: a line may have the settings of any kind. What it marks is wrong
 still be refused, since it does not know which kind a line is of.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Iterable

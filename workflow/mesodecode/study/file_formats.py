@@ -4,8 +4,6 @@ The table of docs/own-data.md, the errors that say what can be read, and `mesode
 of it, and its readers are found by it (`mesodecode.recordings.readers.by_name`).
 """
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The Snakefile imports this module: nothing heavy here.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Container, Mapping
 from dataclasses import dataclass

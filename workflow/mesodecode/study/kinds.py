@@ -3,8 +3,6 @@
 The Snakefile imports this module: nothing heavy here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

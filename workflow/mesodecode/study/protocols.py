@@ -11,8 +11,6 @@ different protocols are of different problems. A window's frames after the decod
 in all of them; decoders with `causal` have none. Nothing heavy here: the Snakefile imports it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

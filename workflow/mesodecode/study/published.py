@@ -3,8 +3,6 @@
 The Snakefile checks a config against them, so nothing heavy here.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 

@@ -8,8 +8,6 @@ in `shared/{block}.yaml`: a schema takes that of its own name by `{include: bloc
 `{include: block.name}`, and states what differs.
 """
 
-from __future__ import annotations
-
 import copy
 import difflib
 import functools

@@ -5,8 +5,6 @@ name; where `recordings.movie` holds {mouse}, it is MOUSE_NAME. That depends on 
 that results stay valid when one is added.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections import defaultdict

@@ -4,8 +4,6 @@ Lists of `tables/simulate.yaml` that go with its `signal_rois`. The Snakefile im
 nothing heavy here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -7,8 +7,6 @@ same: another mouse, added at the end, adds a job and changes none.
 The Snakefile imports this module: nothing heavy here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Every cluster job parses the Snakefile and so imports this module: nothing heavy here.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import random

@@ -8,8 +8,6 @@ with what they start from or are made of.
 The Snakefile imports this module: nothing heavy here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

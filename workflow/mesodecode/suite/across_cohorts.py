@@ -5,8 +5,6 @@ both where running is in other areas. Another rate, size or light is brought tog
 nothing should be lost; of anything else either may be.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 
 from mesodecode.study import study as studies

@@ -6,8 +6,6 @@ that of the decoder that it adapts, over the same frames. It should be said of a
 turned, which registration mends; of no mouse that lies as the others do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

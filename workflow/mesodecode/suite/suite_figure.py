@@ -1,7 +1,5 @@
 """One page of the ground-truth benchmark: decoders by cohorts, a number in every cell."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -8,8 +8,6 @@ its 95 % interval, and a sentence) and the figure as PREFIX.svg and PREFIX.png. 
 target than run and rest are held against its scores, of `mesodecode score`.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -7,8 +7,6 @@ the tissue beside them, the movement of the brain and the reference channel; wha
 give is named there, with why. `mesodecode decode-controls` decodes from them.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -8,8 +8,6 @@ of which `decoder` is the control; `against`, the decoder whose window (frames o
 shift) the control has; `missing`, why a control could not be made.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Trainings that belong to no allocation: they read training mice alone."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

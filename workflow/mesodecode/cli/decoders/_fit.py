@@ -1,7 +1,5 @@
 """What the verbs share that fit a decoder in one step, each those of a kind."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable

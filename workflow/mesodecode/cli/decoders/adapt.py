@@ -9,8 +9,6 @@ tables carry (strict, first_unlabelled with its minutes, transductive, few_shot 
 sessions) follows from the settings.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -6,8 +6,6 @@ Example: mesodecode average --predictions cnn_gru/A.h5 cnn_gru_seed2/A.h5 --deco
 --out cnn_gru_avg/A.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

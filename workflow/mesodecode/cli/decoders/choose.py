@@ -8,8 +8,6 @@ better are not looked at, as if the training had ended there. With --test, mice 
 depends on are predicted from what was passed: of networks that look at every frame (frame_step 1).
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Example: mesodecode choose-roi --stack stack.pt --train-mice m1 m2 m3 --valid m4
 --decoder roi_gru --rnn gru --out gru.pt --history gru.tsv --predictions p.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -5,8 +5,6 @@ Example: mesodecode dropped-rois --recordings recordings/*.h5 --out dropped.json
 An ROI is lacking where it is constant, missing in a frame or, for ΔF/F, not above zero throughout.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

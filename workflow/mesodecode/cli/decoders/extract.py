@@ -9,8 +9,6 @@ mesodecode extract --trained trained.pt --chosen-by m3.h5 m4.h5 --recordings m1_
 mesodecode join-features --features f.h5 … --epoch 2 --seen m1 m2 m3 --out of_allocation.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

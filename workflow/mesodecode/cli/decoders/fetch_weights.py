@@ -6,8 +6,6 @@ then     mesodecode train-cnn --backbone tf_efficientnet_b0.in1k --pretrained fi
 Beside OUT stands OUT.sha256, which whoever reads OUT verifies.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

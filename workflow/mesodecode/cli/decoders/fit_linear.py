@@ -7,8 +7,6 @@ Example: mesodecode fit-linear --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test
 --out linear.npz --predictions p.h5
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -6,8 +6,6 @@ Example: mesodecode fit-roi --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test m4
 It chooses nothing by the validation mice, which are read to use the same ROIs in all mice.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

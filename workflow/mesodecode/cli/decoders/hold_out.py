@@ -8,8 +8,6 @@ never does. Networks choose their epoch by --valid. No model is kept. What is de
 recordings' target.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Sequence

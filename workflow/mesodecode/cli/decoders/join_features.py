@@ -6,8 +6,6 @@ Example: mesodecode join-features --features features/cnn/train-m1+m2+m3/*.h5 --
 Nothing is copied: the file is of use as long as those that it links to lie where they lie.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Example: mesodecode keep-fitted --trained trained.npz --valid passed/m3.h5 --tes
 --decoder linear --out linear.npz --predictions p.h5 --validation v.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

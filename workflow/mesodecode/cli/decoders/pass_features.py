@@ -6,8 +6,6 @@ mesodecode pass-features --trained trained.pt --features m3.h5 --out passed_m3.h
 The windows are those by which an epoch is judged, every `frame_step`-th.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -7,8 +7,6 @@ mesodecode choose --trained trained.pt --valid m3.h5 --out cnn.pt --history cnn.
 The frames are those by which an epoch is judged, every `frame_step`-th.
 """
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 

@@ -4,8 +4,6 @@ Example: mesodecode fit-linear --train m1_s1.h5 m2_s1.h5 --alone trained.npz
 mesodecode pass-pixels --trained trained.npz --recordings m3_s1.h5 --out m3.h5
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli.decoders import _passing

@@ -4,8 +4,6 @@ Example: mesodecode train-roi --train m1_s1.h5 m2_s1.h5 --rnn gru --all-epochs t
 mesodecode pass-signals --trained trained.pt --recordings m3_s1.h5 --out m3.h5
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

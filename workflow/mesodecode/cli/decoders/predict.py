@@ -7,8 +7,6 @@ With --validation the validation mice are predicted too, in the same pass: what 
 chosen by, and nothing else.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

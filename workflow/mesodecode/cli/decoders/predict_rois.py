@@ -6,8 +6,6 @@ Example: mesodecode predict-rois --weights gru.pt --recordings m3_s1.h5 m4_s1.h5
 With --validation the validation mice are predicted too: what a threshold is chosen by.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

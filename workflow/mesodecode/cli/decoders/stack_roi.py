@@ -7,8 +7,6 @@ Example: mesodecode stack-roi --recordings m1.txt m2.txt m3.txt m4.txt --sets m1
 --decoders roi_gru roi_gru_s2=2 --rnn gru --out stack.pt
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.base.files import UserError

@@ -7,8 +7,6 @@ With --all-epochs and no --valid the training belongs to its mice alone: `pass-i
 other mouse through its epochs, and `choose` takes the epoch of an allocation.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

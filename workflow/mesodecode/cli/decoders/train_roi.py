@@ -6,8 +6,6 @@ Example: mesodecode train-roi --train m1_s1.h5 m2_s1.h5 --valid m3_s1.h5 --test 
 With --all-epochs it reads training mice alone, as `train-cnn`.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -9,8 +9,6 @@ validation mouse; recordings of the test mice are refused. After a kill the same
 and ends in the same trials as if it had never been stopped.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -7,8 +7,6 @@ and PREFIX_rates.tsv (learning-rate range test).
 Example: mesodecode diagnose --responses s1.h5 --fold s1.fold-1 --backbone vgg19 --out diagnosis
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -7,8 +7,6 @@ Example: mesodecode encoding-figures --kind sweep --tables results/encoding-demo
 sweep: the table of the sweep; diagnosis: tables of neurons, layers and rates.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

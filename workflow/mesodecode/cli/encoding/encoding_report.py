@@ -5,8 +5,6 @@ Example: mesodecode encoding-report --config results/encoding-demo/config.json
 --neurons results/encoding-demo/tables/encoding_neurons.tsv --out report.html
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

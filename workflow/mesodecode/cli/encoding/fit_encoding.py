@@ -6,8 +6,6 @@ pixels, a Gabor pyramid or a backbone's maps. Writes FOLDER/{fold}.h5, a file a 
 Example: mesodecode fit-encoding --responses s1.h5 --folds 10 --model ridge --out predictions/ridge
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.base.files import say

@@ -9,8 +9,6 @@ or a folder of NPY files with
 Example: mesodecode responses --file data/s1.h5 --session s1 --samples 7 --out s1.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

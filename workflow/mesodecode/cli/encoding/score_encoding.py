@@ -7,8 +7,6 @@ Writes PREFIX_neurons.tsv (a row a model, session and neuron), PREFIX_folds.tsv 
 PREFIX_summary.tsv (means with 95 % intervals over neurons and folds).
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

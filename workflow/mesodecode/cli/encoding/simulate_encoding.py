@@ -6,8 +6,6 @@ filters, the responsive neurons and each neuron's expected response to each imag
 Example: mesodecode simulate-encoding --session s1 --out data
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.base.files import say

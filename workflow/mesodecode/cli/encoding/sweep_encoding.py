@@ -7,8 +7,6 @@ Example: mesodecode sweep-encoding --responses s1.h5 --fold s1.fold-1 --learning
 --momenta 0 0.9 --l2s 0 --initialisations kaiming --chunk 1 --chunks 2 --out sweep.tsv
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

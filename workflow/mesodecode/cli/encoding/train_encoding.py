@@ -4,8 +4,6 @@ Example: mesodecode train-encoding --responses s1.h5 --fold s1.fold-1 --backbone
 --out p.h5 --weights w.pt --history h.tsv
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

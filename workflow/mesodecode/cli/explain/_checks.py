@@ -1,7 +1,5 @@
 """What the verbs that check the map of an allocation share: their flags."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

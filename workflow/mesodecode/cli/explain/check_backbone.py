@@ -7,8 +7,6 @@ the LayerNorm of ConvNeXts and transformers. The
 first is named. No weights are needed. A run of the workflow does it before its first job.
 """
 
-from __future__ import annotations
-
 import argparse
 
 HELP = "names of backbones → can they have a map of pixels?"

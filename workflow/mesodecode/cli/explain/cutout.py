@@ -8,8 +8,6 @@ session and mask). A session whose frames used are all run or all rest has no sc
 decoder of a trace R² stands for the AUC, of named states macro AUC (docs/targets.md).
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

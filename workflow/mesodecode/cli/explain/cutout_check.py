@@ -9,8 +9,6 @@ orders; also how far the output moves (in logits) as areas are hidden one after 
 sign. `mesodecode map-checks` judges them, over all allocations.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

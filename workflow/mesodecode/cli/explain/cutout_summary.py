@@ -10,8 +10,6 @@ in_run and in_rest, what the area says in logits, above 0 for run) and the figur
 PREFIX.png. Masks and lengths must be those of the scores.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -8,8 +8,6 @@ the decoded frame; mean and sd of the AUC lost when the area is hidden in that i
 figure as PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

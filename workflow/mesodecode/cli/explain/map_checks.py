@@ -7,8 +7,6 @@ Writes --out (check, verdict, value, limit, n allocations, sentence; what a chec
 `workflow/mesodecode/explain/map_measures.py`) and the figure as PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

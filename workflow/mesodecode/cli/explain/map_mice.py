@@ -10,8 +10,6 @@ of sign flips over mice, corrected over all rows, p_smallest that so many mice a
 as PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

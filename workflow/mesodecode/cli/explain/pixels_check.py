@@ -10,8 +10,6 @@ sign. Of a trace R² stands for the AUC and its unit for logits, of named states
 `mesodecode map-checks` judges them, over all allocations.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

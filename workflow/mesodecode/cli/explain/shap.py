@@ -9,8 +9,6 @@ Of fewer frames than asked for, all are used; the file says how many. Of a decod
 value is explained, in its unit; of named states the log-probability of each (docs/targets.md).
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

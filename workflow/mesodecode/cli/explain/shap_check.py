@@ -10,8 +10,6 @@ Of a trace R² stands for the AUC and its unit for logits, of named states macro
 `mesodecode map-checks` judges them, over all allocations.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -14,8 +14,6 @@ Cost: windows x background pairs, each of which passes the CNN with two windows 
 back. The log says after the first windows how long it takes.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -20,8 +20,6 @@ Of files of `mesodecode shap-pixels` areas stand for ROIs, and the figure is tha
 on the mean image of the first.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

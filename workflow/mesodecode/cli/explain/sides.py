@@ -10,8 +10,6 @@ signed-rank test over allocations and Holm-corrected, p_mice of the sign-flip te
 the figure as PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -8,8 +8,6 @@ the files that recordings were made of it has names, bytes and SHA-256. Versions
 environment that this is called in. Hashing reads all files that are listed, once.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -8,8 +8,6 @@ cohort.tsv a row a mouse; other tables keep their rows, and those of others thei
 and Markdown are rounded; CSV holds all digits.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

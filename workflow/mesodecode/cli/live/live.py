@@ -15,8 +15,6 @@ given as RNN CNN; of several decoders the probabilities are averaged. Frames are
 recordings of --known were (or by the flags of corrections), if that needs no later frame.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -15,8 +15,6 @@ Example: mesodecode align --recordings r/*.h5 --measures m/*.h5 --landmarks poin
 --atlas dorsal.tif --out areas
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

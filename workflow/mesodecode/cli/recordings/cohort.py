@@ -3,8 +3,6 @@
 Example: mesodecode cohort --recordings results/demo/recordings/*.h5 --out cohort.tsv
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

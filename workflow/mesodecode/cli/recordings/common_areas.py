@@ -3,8 +3,6 @@
 Example: mesodecode common-areas --recordings recorded/*.h5 --out areas.txt
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

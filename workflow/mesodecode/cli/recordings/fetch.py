@@ -8,8 +8,6 @@ digest where it has none yet); files that are there are left alone. A download
 that was cut short goes on where it ended when the same command is run again.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Example: mesodecode harmonise --recording recorded/s1.h5 --frame-rate 15 --areas
 --out recordings/s1.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

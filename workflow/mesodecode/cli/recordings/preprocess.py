@@ -4,8 +4,6 @@ Example: mesodecode preprocess --movie s1.tif --behavior s1_behavior.mat --sessi
 --frame-rate 30 --out s1.h5
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -8,8 +8,6 @@ sessions of one movie are said, which a study refuses.
 Example: mesodecode qc --recordings r/*.h5 --measures qc/*.h5 --table qc.tsv --out figures/qc
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

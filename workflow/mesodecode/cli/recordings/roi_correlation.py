@@ -7,8 +7,6 @@ Writes --out (mouse, session, roi, name, r), --summary (roi, name, n sessions, m
 figure as PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

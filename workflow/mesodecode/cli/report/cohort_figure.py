@@ -7,8 +7,6 @@ Reads one recording, of the session whose share of run is nearest to a half. Wri
 kept as text) and PREFIX.png (300 dpi), 174 mm wide.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

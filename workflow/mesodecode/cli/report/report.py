@@ -5,8 +5,6 @@ results/demo/tables/{auc,session_auc,cohort}.tsv --figures results/demo/figures/
 --out report.html
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

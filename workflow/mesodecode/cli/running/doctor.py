@@ -9,8 +9,6 @@ Run it in the folder of your study, where you run snakemake; on a cluster also i
 and leaves no file. Paste what it prints into a report of a bug. Exit status 1 if a check fails.
 """
 
-from __future__ import annotations
-
 import argparse
 
 HELP = "environment and machine in ten lines, each with what to do"

@@ -10,8 +10,6 @@ The predictions are named one by one, or in a list, or as a folder with the deco
 table of allocations: FOLDER/{decoder}/{allocation}.h5.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -10,8 +10,6 @@ coverage and mean size of conformal prediction sets in the test mouse). Nothing 
 fitted to a test mouse.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -8,8 +8,6 @@ its AUC, or the score of the study's target), --gaps (differences of arms with 9
 mice, and a sentence each) and the figure as PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -9,8 +9,6 @@ against training in the test mouse's own cohort, and a sentence) and the figure 
 PREFIX.png. Of another target the config's R² or macro AUC, of its table of `mesodecode score`.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -10,8 +10,6 @@ Of another table than that of `mesodecode auc`, --by names the column of what is
 Writes PREFIX.svg (text kept as text) and PREFIX.png (300 dpi), 85 to 174 mm wide.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -13,8 +13,6 @@ and train_mice. The bootstrap is over mice and sessions with `--sessions`, else 
 allocations.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -12,8 +12,6 @@ The table is any CSV or TSV file with columns auc and test_mouse, mouse or what 
 an allocation; pairs are matched by allocation, valid_mouse and session, as far as it has them.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

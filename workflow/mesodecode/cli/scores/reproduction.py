@@ -8,8 +8,6 @@ The column `interval` says how the 95 % CI of the difference was made: paired by
 the sessions are the published ones, else Welch's. Figure: PREFIX.svg and PREFIX.png.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -10,8 +10,6 @@ accuracy of the likeliest state, the same of shifted states; --confusion has a r
 predicted state. Run and rest are scored by `mesodecode auc`.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

@@ -3,8 +3,6 @@
 Example: mesodecode summary --auc results/demo/tables/auc.tsv
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

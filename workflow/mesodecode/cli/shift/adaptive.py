@@ -5,8 +5,6 @@ Example: mesodecode adaptive --choice adaptive.tsv --predictions linear/A.h5 lin
 --validation validation/best/A.h5
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -9,8 +9,6 @@ difference with the loss of AUC (of another target of its score), within cohorts
 what goes with a loss, not what makes it.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

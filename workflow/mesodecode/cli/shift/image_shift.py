@@ -6,8 +6,6 @@ A row a recording, against the first: x and y in % of the image, rotation in deg
 extent in % of the side, light as log2, noise as a share. `mesodecode shift-report` compares them.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -9,8 +9,6 @@ stands beside it. Of a trace Pearson's r stands for the AUC, of states the macro
 that --sessions has. docs/shift.md says what the verdicts mean and what to do.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 

@@ -10,8 +10,6 @@ makes that session alone, the same bytes as in the cohort. For each session it w
 Example: mesodecode simulate --mice 5 --sessions 2 --out data
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -3,8 +3,6 @@
 Example: mesodecode allocations --config config.yaml --out allocations.tsv
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -8,8 +8,6 @@ VS Code (extension YAML of Red Hat), Neovim, Emacs and others with yaml-language
 Write it anew after an update of mesodecode.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from mesodecode.cli import options

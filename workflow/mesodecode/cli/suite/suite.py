@@ -10,8 +10,6 @@ report, the controls and the comparison with chance said what should be said of 
 nothing else. docs/benchmark-suite.md explains every column.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

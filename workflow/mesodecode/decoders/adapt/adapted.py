@@ -16,8 +16,6 @@ Modules: `applied` takes decoders of all kinds apart alike, `past` and `roi_sign
 2, `domain` 3 and 4, `few_shot` 5, `linear_networks` makes networks of scikit-learn's models.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

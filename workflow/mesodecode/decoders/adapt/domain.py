@@ -1,7 +1,5 @@
 """Statistics of a new mouse in the place of others: BatchNorm layers, and CORAL of features."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The labelled part of a new mouse: what it is, and what is fitted to it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

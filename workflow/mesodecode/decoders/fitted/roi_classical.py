@@ -6,8 +6,6 @@ calibrated. The AUC needs no more. A trace is decoded by ridge and boosted trees
 logistic regression and boosted trees (`mesodecode.study.targets`).
 """
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass

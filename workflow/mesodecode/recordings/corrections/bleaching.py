@@ -7,8 +7,6 @@ and is fitted in each pixel, by linear least squares, whose sums need one pass o
 division, not its subtraction: bleaching takes the same share of baseline and activity.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

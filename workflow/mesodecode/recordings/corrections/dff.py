@@ -1,7 +1,5 @@
 """ΔF/F = (F - F0) / F0, over a baseline F0 of the whole recording or a running one."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 

@@ -8,8 +8,6 @@ in each pixel (Valley et al. 2020, J Neurophysiol 123:356; Couto et al. 2021, Na
 same share, and needs no fit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Sub-pixel shifts by an upsampled cross-correlation (Guizar-Sicairos et al. 2008,
 33:156), as scikit-image has it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.fft
 from scipy.ndimage import shift as shift_image

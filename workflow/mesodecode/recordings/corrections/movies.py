@@ -5,8 +5,6 @@ A movie is what a reader opens: `path`, `shape` (T, H, W), `dtype` and `blocks(s
 ever whole in memory; a movie made of another computes its frames anew at every reading.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -11,8 +11,6 @@ channels in the `LENGTH` cycles after it are compared with those before, in the 
 every other one.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 

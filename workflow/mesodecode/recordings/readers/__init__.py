@@ -3,8 +3,6 @@
 A small module a format; each imports its library itself, so that no session waits for others'.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Channels of pCLAMP's files (.abf), by pyabf."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Andor's files: .sif, and folders that Solis spools to, through sif-parser."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What the readers of one-dimensional data hand on, whatever the format of the file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

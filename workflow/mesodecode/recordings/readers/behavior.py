@@ -1,7 +1,5 @@
 """Run and rest, speed and segments of a session, a value a frame, from the files that labs have."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -12,8 +12,6 @@ Arrays and tables of ROI signals are told apart in `recordings.roi_files`, areas
 `recordings.masks`.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """What a movie shows of itself as it is read: dropped frames, a saturated camera."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

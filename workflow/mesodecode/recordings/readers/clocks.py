@@ -1,7 +1,5 @@
 """When frames and samples of behaviour were taken, by one clock in s."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables of DeepLabCut: where parts of the body are in the frames of a video, in px."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

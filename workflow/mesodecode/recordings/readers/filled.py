@@ -1,7 +1,5 @@
 """Pixels that are no numbers: outside the brain they are 0, inside they are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -6,8 +6,6 @@ labcams and wfield (github.com/jcouto) name size and type at the end, …_{chann
 pixels; Umit (github.com/LabeoTech) has a MAT file of the same name, with datSize, or AcqInfos.mat.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import struct

@@ -1,7 +1,5 @@
 """Single images and stacks of them: of areas, of the brain, of a camera in the dark."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

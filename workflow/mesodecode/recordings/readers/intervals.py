@@ -1,7 +1,5 @@
 """Intervals of run, or of named states: when each begins and ends."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

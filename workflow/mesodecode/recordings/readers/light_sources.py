@@ -1,7 +1,5 @@
 """Which light each frame of a movie was taken with, as rigs record it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

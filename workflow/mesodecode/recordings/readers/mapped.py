@@ -1,7 +1,5 @@
 """Arrays that lie in a file as they are in memory: NPY, and pixels without a header."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from pathlib import Path

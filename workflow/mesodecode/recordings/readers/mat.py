@@ -1,7 +1,5 @@
 """Variables of MAT files: v7.3, which is HDF5 and read block by block, and v5, read whole."""
 
-from __future__ import annotations
-
 import math
 import os
 import struct

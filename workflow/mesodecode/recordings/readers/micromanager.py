@@ -1,7 +1,5 @@
 """Sets of TIFF files that Micro-Manager writes (MMStack, NDTiff): a set is one movie."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files of microscopes' programs (.nd2, .czi, .lif) through bioio and its plugins, an extra."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

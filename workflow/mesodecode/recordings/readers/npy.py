@@ -1,7 +1,5 @@
 """NPY files, mapped into memory part by part; objects in them are never unpickled."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator, Sequence

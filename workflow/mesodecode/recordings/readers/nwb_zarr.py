@@ -4,8 +4,6 @@ Attributes are read as JSON: Zarr 3 does not open the arrays of text that hdmf-z
 fill value is 0), nor any group above them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

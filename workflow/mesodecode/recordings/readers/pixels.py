@@ -1,7 +1,5 @@
 """Arrays of pixels x frames, of the brain only or of the whole image, as images again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pulses of a trace of two levels (TTL), such as a camera's exposures on a recorder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ This module reads no files. Names follow what cameras, Micro-Manager, MetaMorph,
 and Prairie View write, and what labs add by hand.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Speed of a mouse in cm/s, a value a frame, from traces of speed and encoders of wheels."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """SVD components: spatial U (H, W, K) and temporal SVT (K, T), how widefield labs keep a movie."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

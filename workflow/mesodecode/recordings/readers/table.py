@@ -1,7 +1,5 @@
 """CSV and TSV tables as instruments, spreadsheets and programs write them."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import itertools

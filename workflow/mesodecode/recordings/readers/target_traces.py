@@ -1,7 +1,5 @@
 """What else than run and rest is decoded: a trace or named states of a session, a value a frame."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """TIFF stacks: classic, BigTIFF, OME, ImageJ hyperstacks, and folders or lists of files."""
 
-from __future__ import annotations
-
 import logging
 import math
 import re

@@ -1,7 +1,5 @@
 """One-dimensional data of a session by name: MAT, HDF5, NPY, CSV/TSV and NWB files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """AVI, MP4 and other videos through ffmpeg, as grey values: a last resort, mostly lossy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Channels of WaveSurfer's HDF5 files by the names that its header gives them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial

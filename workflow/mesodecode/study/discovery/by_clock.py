@@ -1,7 +1,5 @@
 """Files that are named by their own clock, and the sessions that were recorded then."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import PurePosixPath

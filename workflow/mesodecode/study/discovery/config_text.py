@@ -1,7 +1,5 @@
 """A first config of the recordings that `discover` found, with comments on what was guessed."""
 
-from __future__ import annotations
-
 import shlex
 import textwrap
 from collections.abc import Iterator

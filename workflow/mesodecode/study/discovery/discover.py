@@ -6,8 +6,6 @@ what was not found, is said in notes (`what_is_said`); where the layout cannot b
 {session} and {mouse}, links to the files can. `config_text` writes the config.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import shlex

@@ -5,8 +5,6 @@ is its kind; which kinds tell animals apart, and which only sessions, parts or v
 animal, is known to the modules that ask (`mice_of_names`, `discover`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What each file of a folder is for: by the words of its name, its suffix, its header, its size."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What `mesodecode init` finds in a folder: its sessions, and what the config says of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """What `init` found, as a short table for the terminal."""
 
-from __future__ import annotations
-
 from mesodecode.study.discovery.config_text import KEYS, RATE
 from mesodecode.study.discovery.found import Found
 

@@ -4,8 +4,6 @@ Read from public code, which each entry names. The first that fits is taken; wha
 is guessed from words (`file_roles`, `movie_files`) and from headers.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

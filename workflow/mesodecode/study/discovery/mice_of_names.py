@@ -6,8 +6,6 @@ more like animals' ("m12" rather than "control"). Two names of one animal would 
 and test alike, so that what may be one is joined, or said to be two.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import defaultdict

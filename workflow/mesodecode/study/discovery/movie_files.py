@@ -1,7 +1,5 @@
 """Which files are one session's movie: its parts, its wavelengths, and the versions made of it."""
 
-from __future__ import annotations
-
 import fnmatch
 import glob
 import re

@@ -1,7 +1,5 @@
 """How the files of all sessions are written with {session} and {mouse}, or what links them."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

@@ -1,7 +1,5 @@
 """What is said of a folder's sessions: settings that their files need, guesses, what is missing."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import unicodedata
