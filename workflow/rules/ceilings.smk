@@ -73,20 +73,9 @@ rule ceilings:
         sessions=RESULTS / f"tables/session_{SCORED.table}.tsv",
         dates=dates_table(),
     output:
+        **svg_png("figures/ceilings", "Ceilings", "ceilings", kind="figure"),
         table=RESULTS / "tables/ceilings.tsv",
-        gaps=report(
-            RESULTS / "tables/ceilings_gaps.tsv",
-            category="Ceilings",
-            caption="../report/ceilings.rst",
-            labels={"kind": "table"},
-        ),
-        svg=report(
-            RESULTS / "figures/ceilings.svg",
-            category="Ceilings",
-            caption="../report/ceilings.rst",
-            labels={"kind": "figure"},
-        ),
-        png=RESULTS / "figures/ceilings.png",
+        gaps=shown("tables/ceilings_gaps.tsv", "Ceilings", "ceilings", kind="table"),
     log:
         RESULTS / "logs/ceilings.log",
     conda:

@@ -13,19 +13,8 @@ if STUDY.config["cohorts"] and STUDY.decoders:
             config=RESULTS / "config.json",
             auc=SCORE_TABLE,
         output:
-            table=report(
-                RESULTS / "tables/cohorts.tsv",
-                category="Cohorts",
-                caption="../report/cohorts.rst",
-                labels={"kind": "table"},
-            ),
-            svg=report(
-                RESULTS / "figures/cohorts.svg",
-                category="Cohorts",
-                caption="../report/cohorts.rst",
-                labels={"kind": "figure"},
-            ),
-            png=RESULTS / "figures/cohorts.png",
+            **svg_png("figures/cohorts", "Cohorts", "cohorts", kind="figure"),
+            table=shown("tables/cohorts.tsv", "Cohorts", "cohorts", kind="table"),
         log:
             RESULTS / "logs/cohorts.log",
         localrule: True  # two seconds: not worth a submission
@@ -51,11 +40,11 @@ if STUDY.config["cohorts"] and STUDY.decoders:
                 config=RESULTS / "config.json",
                 shift=RESULTS / "tables/shift.tsv",
             output:
-                report(
-                    RESULTS / "tables/cohort_shift.tsv",
-                    category="Cohorts",
-                    caption="../report/cohort_shift.rst",
-                    labels={"kind": "what goes with a loss"},
+                shown(
+                    "tables/cohort_shift.tsv",
+                    "Cohorts",
+                    "cohort_shift",
+                    kind="what goes with a loss",
                 ),
             log:
                 RESULTS / "logs/cohort_shift.log",

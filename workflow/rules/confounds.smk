@@ -92,19 +92,8 @@ rule confounds:
         ),
         auc=SCORE_TABLE,
     output:
-        table=report(
-            RESULTS / "tables/confounds.tsv",
-            category="Confounds",
-            caption="../report/confounds.rst",
-            labels={"kind": "table"},
-        ),
-        svg=report(
-            RESULTS / "figures/confounds.svg",
-            category="Confounds",
-            caption="../report/confounds.rst",
-            labels={"kind": "figure"},
-        ),
-        png=RESULTS / "figures/confounds.png",
+        **svg_png("figures/confounds", "Confounds", "confounds", kind="figure"),
+        table=shown("tables/confounds.tsv", "Confounds", "confounds", kind="table"),
     log:
         RESULTS / "logs/confounds.log",
     conda:

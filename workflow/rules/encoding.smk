@@ -150,11 +150,11 @@ rule score_encoding:
         ),
     output:
         *[
-            report(
-                RESULTS / f"tables/encoding_{table}.tsv",
-                category="Encoding",
-                caption=f"../report/encoding_{table}.rst",
-                labels={"table": table},
+            shown(
+                f"tables/encoding_{table}.tsv",
+                "Encoding",
+                f"encoding_{table}",
+                table=table,
             )
             for table in ("neurons", "folds", "summary")
         ],
@@ -186,11 +186,11 @@ rule diagnose:
         first=lambda wildcards: first_weights(wildcards.model),
         history=RESULTS / f"models/{{model}}/{FIRST}.history.tsv",
     output:
-        report(
-            RESULTS / "diagnosis/{model}_checks.tsv",
-            category="Diagnosis",
-            caption="../report/encoding_checks.rst",
-            labels={"model": "{model}"},
+        shown(
+            "diagnosis/{model}_checks.tsv",
+            "Diagnosis",
+            "encoding_checks",
+            model="{model}",
         ),
         expand(
             RESULTS / "diagnosis/{{model}}_{table}.tsv",
@@ -280,13 +280,7 @@ rule figure_encoding:
     input:
         figure_tables,
     output:
-        svg=report(
-            RESULTS / "figures/{figure}.svg",
-            category="Encoding",
-            caption="../report/encoding_figure.rst",
-            labels={"figure": "{figure}"},
-        ),
-        png=RESULTS / "figures/{figure}.png",
+        **svg_png("figures/{figure}", "Encoding", "encoding_figure", figure="{figure}"),
     log:
         RESULTS / "logs/figure_encoding/{figure}.log",
     wildcard_constraints:

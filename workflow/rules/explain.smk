@@ -144,26 +144,28 @@ rule shap_summary:
         maps=RESULTS / "importance/{importance}/maps.txt",
         null=maps_of("null_decoder"),
     output:
-        table=report(
-            RESULTS / "tables/importance_{importance}.tsv",
-            category="Importance",
-            caption="../report/importance_table.rst",
-            labels={"importance": "{importance}", "kind": "table"},
+        **svg_png(
+            "figures/importance_{importance}",
+            "Importance",
+            "importance",
+            importance="{importance}",
+            kind="figure",
         ),
-        svg=report(
-            RESULTS / "figures/importance_{importance}.svg",
-            category="Importance",
-            caption="../report/importance.rst",
-            labels={"importance": "{importance}", "kind": "figure"},
+        table=shown(
+            "tables/importance_{importance}.tsv",
+            "Importance",
+            "importance_table",
+            importance="{importance}",
+            kind="table",
         ),
-        png=RESULTS / "figures/importance_{importance}.png",
         signed=RESULTS / "tables/importance_{importance}_signed.tsv",
         times=RESULTS / "tables/importance_{importance}_times.tsv",
-        signed_svg=report(
-            RESULTS / "figures/importance_{importance}_signed.svg",
-            category="Importance",
-            caption="../report/importance_signed.rst",
-            labels={"importance": "{importance}, with signs", "kind": "figure"},
+        signed_svg=shown(
+            "figures/importance_{importance}_signed.svg",
+            "Importance",
+            "importance_signed",
+            importance="{importance}, with signs",
+            kind="figure",
         ),
         signed_png=RESULTS / "figures/importance_{importance}_signed.png",
     log:
@@ -233,16 +235,15 @@ rule cutout_summary:
         unpack(cutout_picture),
         maps=RESULTS / "importance/{importance}/maps.txt",
     output:
+        **svg_png(
+            "figures/importance_{importance}",
+            "Importance",
+            "importance_cutout",
+            importance="{importance}",
+        ),
         table=RESULTS / "tables/importance_{importance}.tsv",
         sessions=RESULTS / "tables/importance_{importance}_sessions.tsv",
         signed=RESULTS / "tables/importance_{importance}_signed.tsv",
-        svg=report(
-            RESULTS / "figures/importance_{importance}.svg",
-            category="Importance",
-            caption="../report/importance_cutout.rst",
-            labels={"importance": "{importance}"},
-        ),
-        png=RESULTS / "figures/importance_{importance}.png",
     log:
         RESULTS / "logs/cutout_summary/{importance}.log",
     wildcard_constraints:
@@ -271,14 +272,8 @@ rule cutout_times:
         unpack(cutout_picture),
         maps=RESULTS / "importance/{importance}/maps.txt",
     output:
+        **map_figure("times", "as time goes by"),
         table=RESULTS / "tables/importance_{importance}_times.tsv",
-        svg=report(
-            RESULTS / "figures/importance_{importance}_times.svg",
-            category="Importance",
-            caption="../report/importance_times.rst",
-            labels={"importance": "{importance}, as time goes by"},
-        ),
-        png=RESULTS / "figures/importance_{importance}_times.png",
     log:
         RESULTS / "logs/cutout_times/{importance}.log",
     wildcard_constraints:
@@ -304,14 +299,8 @@ rule sides:
     input:
         unpack(sided_inputs),
     output:
+        **map_figure("sides", "left and right"),
         table=RESULTS / "tables/importance_{importance}_sides.tsv",
-        svg=report(
-            RESULTS / "figures/importance_{importance}_sides.svg",
-            category="Importance",
-            caption="../report/importance_sides.rst",
-            labels={"importance": "{importance}, left and right"},
-        ),
-        png=RESULTS / "figures/importance_{importance}_sides.png",
     log:
         RESULTS / "logs/sides/{importance}.log",
     wildcard_constraints:
@@ -481,14 +470,8 @@ rule map_checks:
         null=maps_of("null_decoder"),
         seeds=maps_of("seeds"),
     output:
+        **map_figure("checks", "checks"),
         table=RESULTS / "tables/importance_{importance}_checks.tsv",
-        svg=report(
-            RESULTS / "figures/importance_{importance}_checks.svg",
-            category="Importance",
-            caption="../report/importance_checks.rst",
-            labels={"importance": "{importance}, checks"},
-        ),
-        png=RESULTS / "figures/importance_{importance}_checks.png",
     log:
         RESULTS / "logs/map_checks/{importance}.log",
     conda:
@@ -512,14 +495,8 @@ rule map_mice:
         maps=RESULTS / "importance/{importance}/maps.txt",
         null=maps_of("null_decoder"),
     output:
+        **map_figure("mice", "intervals over mice"),
         table=RESULTS / "tables/importance_{importance}_mice.tsv",
-        svg=report(
-            RESULTS / "figures/importance_{importance}_mice.svg",
-            category="Importance",
-            caption="../report/importance_mice.rst",
-            labels={"importance": "{importance}, intervals over mice"},
-        ),
-        png=RESULTS / "figures/importance_{importance}_mice.png",
     log:
         RESULTS / "logs/map_mice/{importance}.log",
     conda:

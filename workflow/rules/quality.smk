@@ -33,15 +33,11 @@ if STUDY.decoders and SCORED.name == "run":
             predictions=RESULTS / "predicted/{decoder}.txt",
             recordings=lists_of(STUDY.mice),
         output:
+            **svg_png(
+                "figures/quality_{decoder}", "Quality", "quality", decoder="{decoder}"
+            ),
             table=RESULTS / "tables/quality/{decoder}.tsv",
             curves=RESULTS / "tables/quality_curves/{decoder}.tsv",
-            svg=report(
-                RESULTS / "figures/quality_{decoder}.svg",
-                category="Quality",
-                caption="../report/quality.rst",
-                labels={"decoder": "{decoder}"},
-            ),
-            png=RESULTS / "figures/quality_{decoder}.png",
         log:
             RESULTS / "logs/quality/{decoder}.log",
         wildcard_constraints:
@@ -86,15 +82,9 @@ if STUDY.decoders and SCORED.name == "run":
             allocations=RESULTS / "allocations.tsv",
             predictions=predicted_by(CALIBRATED),
         output:
+            **svg_png("figures/calibration", "Quality", "calibration", decoder="all"),
             table=RESULTS / "tables/calibration.tsv",
             sets=RESULTS / "tables/prediction_sets.tsv",
-            svg=report(
-                RESULTS / "figures/calibration.svg",
-                category="Quality",
-                caption="../report/calibration.rst",
-                labels={"decoder": "all"},
-            ),
-            png=RESULTS / "figures/calibration.png",
         log:
             RESULTS / "logs/calibrate.log",
         benchmark:

@@ -229,12 +229,7 @@ rule cohort:
     input:
         lists_of(STUDY.mice),
     output:
-        report(
-            RESULTS / "tables/cohort.tsv",
-            category="Cohort",
-            caption="../report/cohort.rst",
-            labels={"table": "recordings"},
-        ),
+        shown("tables/cohort.tsv", "Cohort", "cohort", table="recordings"),
     log:
         RESULTS / "logs/cohort.log",
     conda:
@@ -261,21 +256,11 @@ rule qc:
         measures=expand(RESULTS / "measures/{session}.h5", session=STUDY.mouse_of),
     output:
         *[
-            report(
-                RESULTS / f"figures/qc/{session}.svg",
-                category="Quality",
-                caption="../report/qc.rst",
-                labels={"session": session},
-            )
+            shown(f"figures/qc/{session}.svg", "Quality", "qc", session=session)
             for session in STUDY.mouse_of
         ],
         table=RESULTS / "tables/qc.tsv",
-        page=report(
-            RESULTS / "figures/qc.svg",
-            category="Quality",
-            caption="../report/qc.rst",
-            labels={"session": "all"},
-        ),
+        page=shown("figures/qc.svg", "Quality", "qc", session="all"),
         png=expand(
             RESULTS / "figures/{name}.png",
             name=["qc", *(f"qc/{session}" for session in STUDY.mouse_of)],
@@ -302,20 +287,14 @@ rule roi_correlation:
     input:
         lists_of(STUDY.mice),
     output:
+        **svg_png("figures/roi_correlation", "ROIs", "roi_correlation", kind="figure"),
         table=RESULTS / "tables/roi_correlation.tsv",
-        summary=report(
-            RESULTS / "tables/roi_correlation_summary.tsv",
-            category="ROIs",
-            caption="../report/roi_correlation.rst",
-            labels={"kind": "table"},
+        summary=shown(
+            "tables/roi_correlation_summary.tsv",
+            "ROIs",
+            "roi_correlation",
+            kind="table",
         ),
-        svg=report(
-            RESULTS / "figures/roi_correlation.svg",
-            category="ROIs",
-            caption="../report/roi_correlation.rst",
-            labels={"kind": "figure"},
-        ),
-        png=RESULTS / "figures/roi_correlation.png",
     log:
         RESULTS / "logs/roi_correlation.log",
     conda:

@@ -46,13 +46,12 @@ rule figure_auc:
         auc=auc_compared,
         comparisons=comparison_table,
     output:
-        svg=report(
-            RESULTS / f"figures/{SCORED.table}_{{comparison}}.svg",
-            category="AUC",
-            caption="../report/auc.rst",
-            labels={"comparison": "{comparison}"},
+        **svg_png(
+            f"figures/{SCORED.table}_{{comparison}}",
+            "AUC",
+            "auc",
+            comparison="{comparison}",
         ),
-        png=RESULTS / f"figures/{SCORED.table}_{{comparison}}.png",
     log:
         RESULTS / "logs/figure_auc/{comparison}.log",
     localrule: True  # three seconds: not worth a submission
@@ -85,13 +84,7 @@ rule cohort_figure:
         cohort=RESULTS / "tables/cohort.tsv",
         recordings=lists_of(STUDY.mice),
     output:
-        svg=report(
-            RESULTS / "figures/cohort.svg",
-            category="Cohort",
-            caption="../report/cohort_figure.rst",
-            labels={"figure": "cohort"},
-        ),
-        png=RESULTS / "figures/cohort.png",
+        **svg_png("figures/cohort", "Cohort", "cohort_figure", figure="cohort"),
     log:
         RESULTS / "logs/cohort_figure.log",
     conda:
@@ -115,14 +108,13 @@ rule reproduction:
         auc=RESULTS / "tables/auc.tsv",
         cohort=RESULTS / "tables/cohort.tsv",
     output:
-        table=RESULTS / "tables/reproduction.tsv",
-        svg=report(
-            RESULTS / "figures/reproduction.svg",
-            category="AUC",
-            caption="../report/reproduction.rst",
-            labels={"figure": "beside the published AUC"},
+        **svg_png(
+            "figures/reproduction",
+            "AUC",
+            "reproduction",
+            figure="beside the published AUC",
         ),
-        png=RESULTS / "figures/reproduction.png",
+        table=RESULTS / "tables/reproduction.tsv",
     log:
         RESULTS / "logs/reproduction.log",
     conda:
@@ -151,12 +143,7 @@ rule figure_loss:
         ),
     output:
         *[
-            report(
-                RESULTS / f"figures/loss_{decoder}.svg",
-                category="Training",
-                caption="../report/loss.rst",
-                labels={"decoder": decoder},
-            )
+            shown(f"figures/loss_{decoder}.svg", "Training", "loss", decoder=decoder)
             for decoder in NETWORKS
         ],
         png=expand(RESULTS / "figures/loss_{decoder}.png", decoder=NETWORKS),

@@ -28,12 +28,7 @@ rule runtimes:
         config=RESULTS / "config.json",
         after=BEFORE_RUNTIMES,
     output:
-        report(
-            RESULTS / "tables/runtimes.tsv",
-            category="Run",
-            caption="../report/runtimes.rst",
-            labels={"table": "run times"},
-        ),
+        shown("tables/runtimes.tsv", "Run", "runtimes", table="run times"),
     log:
         RESULTS / "logs/runtimes.log",
     localrule: True

@@ -34,12 +34,7 @@ wildcard_constraints:
 # job that is to run is not asked whether it has changed itself, not even behind `ancient`.
 rule allocations:
     output:
-        report(
-            RESULTS / "allocations.tsv",
-            category="Cohort",
-            caption="../report/allocations.rst",
-            labels={"table": "allocations"},
-        ),
+        shown("allocations.tsv", "Cohort", "allocations", table="allocations"),
     log:
         RESULTS / "logs/allocations.log",
     localrule: True
@@ -79,17 +74,9 @@ rule auc:
         allocations=RESULTS / "allocations.tsv",
         predictions=predicted_by(STUDY.decoders),
     output:
-        auc=report(
-            RESULTS / "tables/auc.tsv",
-            category="AUC",
-            caption="../report/auc_table.rst",
-            labels={"table": "by allocation"},
-        ),
-        sessions=report(
-            RESULTS / "tables/session_auc.tsv",
-            category="AUC",
-            caption="../report/session_auc.rst",
-            labels={"table": "by session"},
+        auc=shown("tables/auc.tsv", "AUC", "auc_table", table="by allocation"),
+        sessions=shown(
+            "tables/session_auc.tsv", "AUC", "session_auc", table="by session"
         ),
     log:
         RESULTS / "logs/auc.log",
@@ -118,21 +105,14 @@ if SCORED.name != "run":
             allocations=RESULTS / "allocations.tsv",
             predictions=predicted_by(STUDY.decoders),
         output:
-            table=report(
-                SCORE_TABLE,
-                category="Scores",
-                caption="../report/scores.rst",
-                labels={"table": "by allocation"},
+            **svg_png(
+                f"figures/target_{SCORED.table}", "Scores", "scores", table="figure"
+            ),
+            table=shown(
+                f"tables/{SCORED.table}.tsv", "Scores", "scores", table="by allocation"
             ),
             sessions=RESULTS / f"tables/session_{SCORED.table}.tsv",
             confusion=CONFUSION,
-            svg=report(
-                RESULTS / f"figures/target_{SCORED.table}.svg",
-                category="Scores",
-                caption="../report/scores.rst",
-                labels={"table": "figure"},
-            ),
-            png=RESULTS / f"figures/target_{SCORED.table}.png",
         log:
             RESULTS / "logs/score.log",
         conda:
@@ -215,12 +195,7 @@ rule chance:
         auc=SCORE_TABLE,
         predictions=predicted_by(STUDY.decoders if SHIFTS else []),
     output:
-        report(
-            RESULTS / "tables/chance.tsv",
-            category="Tests",
-            caption="../report/chance.rst",
-            labels={"table": "chance"},
-        ),
+        shown("tables/chance.tsv", "Tests", "chance", table="chance"),
     log:
         RESULTS / "logs/chance.log",
     conda:
@@ -244,11 +219,11 @@ rule comparisons:
             comparison=COMPARISONS,
         ),
     output:
-        report(
-            RESULTS / "tables/comparisons.tsv",
-            category="Tests",
-            caption="../report/comparisons.rst",
-            labels={"table": "comparisons as published"},
+        shown(
+            "tables/comparisons.tsv",
+            "Tests",
+            "comparisons",
+            table="comparisons as published",
         ),
     log:
         RESULTS / "logs/comparisons.log",
@@ -265,11 +240,11 @@ rule inference:
     input:
         expand(RESULTS / "tables/inference/{comparison}.tsv", comparison=INFERRED),
     output:
-        report(
-            RESULTS / "tables/inference.tsv",
-            category="Tests",
-            caption="../report/inference.rst",
-            labels={"table": "comparisons with mice as the unit"},
+        shown(
+            "tables/inference.tsv",
+            "Tests",
+            "inference",
+            table="comparisons with mice as the unit",
         ),
     log:
         RESULTS / "logs/inference.log",

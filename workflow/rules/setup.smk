@@ -147,6 +147,20 @@ def report_files():
     return [words, *(str(path.relative_to(package)) for path in found)]
 
 
+def shown(path, category, caption, **labels):
+    """A file below RESULTS that Snakemake's report shows, with a caption of workflow/report."""
+    caption = f"../report/{caption}.rst"
+    return report(RESULTS / path, category=category, caption=caption, labels=labels)
+
+
+def svg_png(path, *about, **labels):
+    """The outputs svg, shown in Snakemake's report, and png of a rule that draws a figure."""
+    return {
+        "svg": shown(f"{path}.svg", *about, **labels),
+        "png": RESULTS / f"{path}.png",
+    }
+
+
 def grows(amount):
     """A resource of which each new attempt at a job is given half as much again.
 

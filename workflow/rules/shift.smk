@@ -83,19 +83,8 @@ if SHIFTED:
             images=RESULTS / "tables/image_shift.tsv",
             sessions=RESULTS / f"tables/session_{SCORED.table}.tsv",
         output:
-            table=report(
-                RESULTS / "tables/shift.tsv",
-                category="Shift",
-                caption="../report/shift.rst",
-                labels={"kind": "table"},
-            ),
-            svg=report(
-                RESULTS / "figures/shift.svg",
-                category="Shift",
-                caption="../report/shift.rst",
-                labels={"kind": "figure"},
-            ),
-            png=RESULTS / "figures/shift.png",
+            **svg_png("figures/shift", "Shift", "shift", kind="figure"),
+            table=shown("tables/shift.tsv", "Shift", "shift", kind="table"),
         log:
             RESULTS / "logs/shift_report.log",
         conda:

@@ -52,19 +52,8 @@ if STUDY.config["variants"]:
             shift=[RESULTS / "tables/shift.tsv"] if SHIFTED else [],
             adaptive=expand(RESULTS / "adaptive/{decoder}.tsv", decoder=ADAPTIVE),
         output:
-            table=report(
-                RESULTS / "tables/variants.tsv",
-                category="Variants",
-                caption="../report/variants.rst",
-                labels={"kind": "table"},
-            ),
-            svg=report(
-                RESULTS / "figures/variants.svg",
-                category="Variants",
-                caption="../report/variants.rst",
-                labels={"kind": "figure"},
-            ),
-            png=RESULTS / "figures/variants.png",
+            **svg_png("figures/variants", "Variants", "variants", kind="figure"),
+            table=shown("tables/variants.tsv", "Variants", "variants", kind="table"),
         log:
             RESULTS / "logs/variants.log",
         conda:

@@ -21,6 +21,15 @@ def maps_of(key):
     return files
 
 
+def map_figure(what, words):
+    """The outputs svg and png of a rule that draws `what` of the maps of an importance analysis."""
+    path, words = (
+        f"figures/importance_{{importance}}_{what}",
+        f"{{importance}}, {words}",
+    )
+    return svg_png(path, "Importance", f"importance_{what}", importance=words)
+
+
 def checks_of(wildcards):
     """What the maps of the decoder that an importance analysis explains are checked by."""
     return expand(
