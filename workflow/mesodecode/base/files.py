@@ -113,6 +113,12 @@ def _no_space(error: Exception, part: Path) -> int | None:
     return None
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, as `atomic_path` does: whole or not at all."""
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks until `stopped`.
 
@@ -134,8 +140,7 @@ def checksum_path(path: str | Path) -> Path:
 
 def write_checksum(path: str | Path) -> None:
     """Write the SHA-256 of a file beside it."""
-    with atomic_path(checksum_path(path)) as part:
-        part.write_text(f"{sha256(path)}  {Path(path).name}\n")
+    write_text(checksum_path(path), f"{sha256(path)}  {Path(path).name}\n")
 
 
 def verify_checksum(path: str | Path) -> None:
@@ -186,15 +191,16 @@ def check_stored(path: str | Path) -> None:
     Weights are not compressed, neither by torch nor by `numpy.savez`; torch does not look at their
     checksums. Of any other file nothing is asked.
     """
-    if (held := unpacked_size(path)) > os.path.getsize(path):
-        raise UserError(
-            f"{path}: {os.path.getsize(path):,} bytes that say to hold {held:,}; weights are not "
-            "compressed: not read"
-        )
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged:
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        held, size = sum(item.file_size for item in archive.infolist()), os.path.getsize(path)
+        if held > size:
+            raise UserError(
+                f"{path}: {size:,} bytes that say to hold {held:,}; weights are not compressed: "
+                "not read"
+            )
+        if damaged := archive.testzip():
             raise UserError(f"{path}: its bytes of {damaged} were changed on the way; make it anew")
 
 

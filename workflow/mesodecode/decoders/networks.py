@@ -272,15 +272,11 @@ def copied(network: nn.Module) -> nn.Module:
     A plain copy has each weight in memory of its own. cuDNN needs those of a recurrent network in
     one block, and else warns and gathers them at every call.
     """
-    return in_blocks(copy.deepcopy(network))
-
-
-def in_blocks(network: nn.Module) -> nn.Module:
-    """Put the weights of each recurrent part of a network into one block of its GPU's memory."""
-    for part in network.modules():
+    made = copy.deepcopy(network)
+    for part in made.modules():
         if isinstance(part, nn.RNNBase):
             part.flatten_parameters()
-    return network
+    return made
 
 
 def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder | TCNDecoder:

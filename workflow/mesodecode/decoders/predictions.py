@@ -65,17 +65,26 @@ class Predictions:
         increase, labels are not 0/1 or probabilities are not finite numbers from 0 to 1.
         """
         _check(self, path)
-        tell_short({name: len(one.frame) for name, one in self.sessions.items()})
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            for name in (*ATTRIBUTES, "protocol"):
-                file.attrs[name] = getattr(self, name)
-            file.attrs.update(self.target.attributes())
-            for name, session in self.sessions.items():
-                group = file.create_group(name)
-                group.attrs["mouse"] = session.mouse
-                for key, values in arrays_of(session, self.target).items():
-                    # Frame numbers shrink to almost nothing: a study has thousands of sessions.
-                    group.create_dataset(key, data=values, compression="gzip", shuffle=True)
+        about = {name: getattr(self, name) for name in (*ATTRIBUTES, "protocol")}
+        write_sessions(path, about, self.sessions, self.target)
+
+
+def write_sessions(
+    path: str | Path,
+    about: Mapping[str, str],
+    sessions: Mapping[str, SessionPredictions],
+    target: Target,
+) -> None:
+    """Write sessions, with what they are `about` as attributes; say which have no frame."""
+    tell_short({name: len(one.frame) for name, one in sessions.items()})
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update({**about, **target.attributes()})
+        for name, session in sessions.items():
+            group = file.create_group(name)
+            group.attrs["mouse"] = session.mouse
+            for key, values in arrays_of(session, target).items():
+                # Frame numbers shrink to almost nothing: a study has thousands of sessions.
+                group.create_dataset(key, data=values, compression="gzip", shuffle=True)
 
 
 def arrays_of(session: SessionPredictions, target: Target) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ import torch
 from optuna.trial import TrialState
 
 from mesodecode.base.files import UserError, say
-from mesodecode.decoders import one_step, train
+from mesodecode.decoders import one_step
 from mesodecode.decoders.objectives import SCORES
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.recording import Recording
@@ -171,15 +171,11 @@ def scorer(kind: str, device: torch.device) -> Score:
     def score(training, validation, settings):
         predict, history = one_step.fit(kind, settings, training, validation, device)
         if history:
-            return of_best_epoch(history)
+            best = min(history, key=lambda epoch: epoch.valid_loss)  # whose weights are kept
+            return best.valid_auc
         return pooled(predict(validation), validation[0].target)
 
     return score
-
-
-def of_best_epoch(history: Sequence[train.Epoch]) -> float:
-    """Return the validation score of the epoch whose weights a network keeps."""
-    return min(history, key=lambda epoch: epoch.valid_loss).valid_auc
 
 
 def pooled(predictions: Mapping[str, SessionPredictions], target: Target = RUN) -> float:

@@ -12,14 +12,13 @@ from typing import Any
 
 import h5py
 
-from mesodecode.base.files import UserError, atomic_path
-from mesodecode.base.windows import tell_short
+from mesodecode.base.files import UserError
 from mesodecode.decoders.predictions import (
     SessionPredictions,
-    arrays_of,
     bind,
     nothing,
     session_of,
+    write_sessions,
 )
 from mesodecode.recordings.recording import Recording, check_frames, mice_of
 from mesodecode.study import protocols
@@ -41,16 +40,7 @@ def write(
     """
     if not any(len(session.frame) for session in sessions.values()):
         raise UserError(nothing(path, sessions))
-    tell_short({name: len(one.frame) for name, one in sessions.items()})
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        for name in ATTRIBUTES:
-            file.attrs[name] = about[name]
-        file.attrs.update(target.attributes())
-        for name, session in sessions.items():
-            group = file.create_group(name)
-            group.attrs["mouse"] = session.mouse
-            for key, values in arrays_of(session, target).items():
-                group.create_dataset(key, data=values, compression="gzip", shuffle=True)
+    write_sessions(path, {name: about[name] for name in ATTRIBUTES}, sessions, target)
 
 
 def check_given(allocation: Allocation, mice: Iterable[str]) -> None:

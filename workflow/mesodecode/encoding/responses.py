@@ -1,7 +1,7 @@
 """From traces to one response a presentation and neuron, with what models are given beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,17 +175,13 @@ def join(parts: Sequence[Responses]) -> Responses:
         )
     at = [[list(part.neurons).index(n) for n in common] for part in parts]
     numbers = [np.full(len(part.image), i) for i, part in enumerate(parts)]
-    return Responses(
+    return replace(
+        first,
         session=join_ids(part.session for part in parts),
-        images=first.images,
         image=np.concatenate([part.image for part in parts]),
         response=np.concatenate([p.response[:, a] for p, a in zip(parts, at, strict=True)]),
         covariates=np.concatenate([part.covariates for part in parts]),
         neurons=np.array(common),
-        covariate_names=first.covariate_names,
-        lag=first.lag,
-        lags=first.lags,
-        lag_explained=first.lag_explained,
         session_of=np.concatenate(numbers),
     )
 

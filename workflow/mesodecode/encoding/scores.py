@@ -169,7 +169,8 @@ def summarise(
     R² of averages, p the share of permutations that are as good, counting the observed one.
     """
     rows = []
-    same = held_out_sessions(folds["fold"])
+    # whether folds are sessions, which have the same neurons (ids: `study.make_folds`)
+    same = all(fold.startswith("test-") and ".fold-" not in fold for fold in folds["fold"])
     for model, mine in neurons.groupby("model", sort=False):
         subsets = {
             "all": np.ones(len(mine), bool),
@@ -197,11 +198,6 @@ def summarise(
                     row["p_chance"] = (1 + (null >= observed).sum()) / (1 + len(null))
                 rows.append(row)
     return pd.DataFrame(rows, columns=list(SUMMARY))
-
-
-def held_out_sessions(folds: Sequence[str]) -> bool:
-    """Tell whether folds are sessions, which have the same neurons (ids: `study.make_folds`)."""
-    return all(fold.startswith("test-") and ".fold-" not in fold for fold in folds)
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:

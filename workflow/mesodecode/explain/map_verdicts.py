@@ -247,8 +247,13 @@ def _by_states(e: Evidence) -> str:
     )
 
 
-def _against_unknowing(e: Evidence, others: np.ndarray) -> tuple[str, float, float, str]:
-    """Return verdict, value, limit and words on the likeness with maps that know nothing."""
+def _against_unknowing(e: Evidence, name: str, others: np.ndarray, how: str, alike: str) -> Row:
+    """Return the row on the likeness with maps that know nothing; `alike`: what it means, {} of it.
+
+    `how` says in what the decoders of these maps differ.
+    """
+    if e.kind == "area" and len(e.real) < 2:
+        return not_made(name, _ALONE)
     size = np.abs(others).sum() / max(np.abs(e.real).sum(), np.finfo(float).tiny)
     rank, n = map_measures.rank_correlations(e.real, others).mean(), len(e.real)
     if e.kind == "area":
@@ -259,44 +264,34 @@ def _against_unknowing(e: Evidence, others: np.ndarray) -> tuple[str, float, flo
             f"{among:.2f} (mean of {n} allocations; flagged up to {limit:.2f}); they have a rank "
             f"correlation of {rank:.2f} with it, {size:.2f} of its size"
         )
-        return verdict(value > limit), value, limit, numbers
-    numbers = (
-        f"rank correlation {rank:.2f} (mean of {n} allocations; flagged from {SURVIVES} on), "
-        f"{size:.2f} of its size"
-    )
-    return verdict(rank < SURVIVES), rank, SURVIVES, numbers
+        passed = value > limit
+    else:
+        value, limit, passed = rank, SURVIVES, rank < SURVIVES
+        numbers = (
+            f"rank correlation {rank:.2f} (mean of {n} allocations; flagged from {SURVIVES} on), "
+            f"{size:.2f} of its size"
+        )
+    words = f"{how} the decoder has another map: {numbers}." if passed else alike.format(numbers)
+    return name, verdict(passed), value, limit, words
 
 
 def _randomised(e: Evidence) -> Row:
-    name = "random weights"
-    if e.kind == "area" and len(e.real) < 2:
-        return not_made(name, _ALONE)
-    said, value, limit, numbers = _against_unknowing(e, e.randomised)
-    if said == "pass":
-        words = f"With random weights the decoder has another map: {numbers}."
-    else:
-        words = (
-            f"With random weights the map stays much the same: {numbers}. It shows the input "
-            "rather than what the decoder has learned."
-        )
-    return name, said, value, limit, words
+    alike = (
+        "With random weights the map stays much the same: {}. It shows the input rather than what "
+        "the decoder has learned."
+    )
+    return _against_unknowing(e, "random weights", e.randomised, "With random weights", alike)
 
 
 def _permuted(e: Evidence) -> Row:
-    name = "permuted labels"
+    name, how = "permuted labels", "Trained on permuted labels"
     if e.null is None:
         return not_made(name, "Not made: no decoder trained on permuted labels is given.")
-    if e.kind == "area" and len(e.real) < 2:
-        return not_made(name, _ALONE)
-    said, value, limit, numbers = _against_unknowing(e, e.null)
-    if said == "pass":
-        words = f"Trained on permuted labels the decoder has another map: {numbers}."
-    else:
-        words = (
-            f"Trained on permuted labels the decoder has much the same map: {numbers}. The map "
-            "does not depend on the behaviour that is decoded."
-        )
-    return name, said, value, limit, words
+    alike = (
+        f"{how} the decoder has much the same map: {{}}. The map does not depend on the behaviour "
+        "that is decoded."
+    )
+    return _against_unknowing(e, name, e.null, how, alike)
 
 
 def _deletion(e: Evidence) -> Row:

@@ -45,7 +45,7 @@ from mesodecode.recordings.recording import (
     target_of,
     with_labels_of,
 )
-from mesodecode.recordings.roi_signals import SessionSignals, session_signals
+from mesodecode.recordings.roi_signals import session_signals
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
 
@@ -394,17 +394,14 @@ def windows_as_trained(
     if noise is not None:
         for one in sessions:
             one.features[:] = with_noise(one.features, one.segment, noise)
-    source = windows_of([_without(s, columns) for s in sessions], settings, device)
+    for one in sessions:
+        one.features[:, columns] = 0
+    source = windows_of(sessions, settings, device)
     if not len(source.centres):
         raise UserError(
             f"{recordings[0].path}: no frame has a window of ±{settings['half_window']} frames"
         )
     return source, rois
-
-
-def _without(session: SessionSignals, columns: Sequence[int]) -> SessionSignals:
-    session.features[:, columns] = 0
-    return session
 
 
 def evenly(n: int, wanted: int) -> np.ndarray:

@@ -68,7 +68,9 @@ def read(path: str | Path) -> Table:
     for needs, numbers, make, columns in _LAYOUTS:
         if set(needs) <= set(raw.columns):
             data = make(read_table(path, needs, numbers))
-            return _laid_out(path.name, data, columns or _by_decoder(data))
+            columns = columns or _by_decoder(data)
+            cells = [[cell(row) for cell in columns.values()] for row in data.to_dict("records")]
+            return Table(path.name, data, [*columns], cells, [c not in _NAMES for c in columns])
     return _as_it_is(path.name, raw)
 
 
@@ -140,10 +142,6 @@ def _spread(middle: str, spread: str) -> Cell:
     return lambda row: f"{number(row[middle])} ± {number(row[spread])}"
 
 
-def _interval(low: str, high: str) -> Cell:
-    return lambda row: f"{number(row[low])} to {number(row[high])}"
-
-
 def _sessions(table: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {"mouse": r["mouse"], "session": r["session"]} | r["auc"]
@@ -178,7 +176,7 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
         _PAIR
         | {
             "Difference": _number("mean_difference"),
-            "95 % CI": _interval("ci_low", "ci_high"),
+            "95 % CI": lambda row: f"{number(row['ci_low'])} to {number(row['ci_high'])}",
             "g": _number("effect_size"),
             "Rank-sum": _p("p_rank_sum_holm"),
             "Signed-rank": _p("p_signed_rank_holm"),
@@ -238,11 +236,6 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
     ),
 ]
 _NAMES = {*_PAIR, "Decoder", "Null", "Mouse", "Session", "Rule", "Pixels"}  # columns of words
-
-
-def _laid_out(name: str, data: pd.DataFrame, columns: Mapping[str, Cell]) -> Table:
-    cells = [[cell(row) for cell in columns.values()] for row in data.to_dict("records")]
-    return Table(name, data, list(columns), cells, [column not in _NAMES for column in columns])
 
 
 def _as_it_is(name: str, raw: pd.DataFrame) -> Table:

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 from skimage import transform
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, write_text
 from mesodecode.base.tables import read_table
 from mesodecode.recordings import wfield
 from mesodecode.recordings.corrections.motion import Registration
@@ -231,7 +231,9 @@ def write_areas(
     lost = sorted(set(np.unique(labels).tolist()) - everywhere - {0})
     _check_left(everywhere, atlas)
     for alignment, image in zip(found, images, strict=True):
-        _save_labels(out / f"{alignment.session}.tif", np.where(np.isin(image, lost), 0, image))
+        kept = np.where(np.isin(image, lost), 0, image)
+        with atomic_path(out / f"{alignment.session}.tif") as part:
+            tifffile.imwrite(part, kept, photometric="minisblack", compression="zlib")
     return [f"{int(number)}" for number in lost]
 
 
@@ -268,8 +270,8 @@ def _write_polygons(
     everywhere = set.intersection(*map(set, every))
     _check_left(everywhere, atlas)
     for alignment, moved in zip(found, every, strict=True):
-        with atomic_path(out / f"{alignment.session}.json") as part:
-            part.write_text(json.dumps({n: xy for n, xy in moved.items() if n in everywhere}))
+        kept = {name: xy for name, xy in moved.items() if name in everywhere}
+        write_text(out / f"{alignment.session}.json", json.dumps(kept))
     return [name for name in polygons if name not in everywhere]
 
 
@@ -278,11 +280,6 @@ def _check_left(areas: set, atlas: str | Path) -> None:
         raise UserError(
             f"{atlas}: no area lies in the images of all sessions; are its landmarks in its px?"
         )
-
-
-def _save_labels(path: Path, image: np.ndarray) -> None:
-    with atomic_path(path) as part:
-        tifffile.imwrite(part, image, photometric="minisblack", compression="zlib")
 
 
 def table(found: Sequence[Alignment], kind: str) -> pd.DataFrame:

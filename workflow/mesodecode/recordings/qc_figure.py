@@ -199,7 +199,8 @@ def _traces(panels: list[Axes], session: Session) -> None:
     long = len(r) / r.frame_rate >= 120  # s
     time = np.arange(len(r) + 1) / r.frame_rate / (60 if long else 1)
     light, dff = panels[0], session.unit == "dff"
-    for start, stop in _runs(r.labels):
+    edges = np.flatnonzero(np.diff(r.labels.astype(np.int8), prepend=0, append=0))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
         light.axvspan(time[start], time[stop], color="0.88", lw=0, zorder=0)
     after = session.decoded.brightness
     if session.light:
@@ -239,12 +240,6 @@ def _position(place: Axes, session: Session, time: np.ndarray) -> None:
     reach = max(1.0, 1.1 * max(map(abs, place.get_ylim())))
     place.set_ylim(-reach, reach)
     place.legend(frameon=False, fontsize=5.5, ncols=2, loc="upper right", borderpad=0)
-
-
-def _runs(labels: np.ndarray) -> list[tuple[int, int]]:
-    """Return first frame and the frame after the last of each bout of run."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(np.int8), [0]])))
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 # --- parts of the cohort's page ----------------------------------------------------------------

@@ -80,16 +80,14 @@ def frame_codes(block: np.ndarray) -> np.ndarray:
     type of their values: frames that were mirrored or turned by right angles, or saved as other
     numbers, keep it. 0 where these are all one value.
     """
-    rows, columns = (slice(low, n - low) for n in block.shape[1:] for low in [_margin(n)])
+    size = block.shape[1:]
+    margins = (max(0, (n - MIDDLE) // 2) for n in size)
+    rows, columns = (slice(low, n - low) for low, n in zip(margins, size, strict=True))
     middle = block[:, rows, columns].astype(np.float32) + 0  # no -0
     flat = middle.reshape(len(block), -1)
     bits = _mixed(flat.view(np.uint32).astype(np.uint64)) @ _weights(middle.shape[1:])
     codes = _mixed(bits).sum(axis=1, dtype=np.uint64)
     return np.where(np.ptp(flat, axis=1) > 0, codes, np.uint64(0))
-
-
-def _margin(length: int) -> int:
-    return max(0, (length - MIDDLE) // 2)
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:

@@ -116,6 +116,7 @@ def read_recording(path: str | Path) -> Recording:
             def optional(name: str) -> np.ndarray | None:
                 return file[name][:] if name in file else None
 
+            size = file.attrs.get("recorded_size")
             return Recording(
                 path=Path(path),
                 session=str(file.attrs["session"]),
@@ -130,7 +131,7 @@ def read_recording(path: str | Path) -> Recording:
                 shape=file["frames"].shape,
                 roi_names=_names(file),
                 time=optional("time"),
-                recorded_size=_recorded_size(file),
+                recorded_size=None if size is None else tuple(map(int, size)),
                 name=file.attrs.get("session_name"),
                 unit=str(file.get("corrections", file).attrs.get("unit", "counts")),
                 target=_target(file),
@@ -165,11 +166,6 @@ def _names(file: h5py.File) -> tuple[str, ...] | None:
 
 def _target(file: h5py.File) -> Target:
     return Target.of_attributes(file["target"].attrs) if "target" in file else RUN
-
-
-def _recorded_size(file: h5py.File) -> tuple[int, int] | None:
-    size = file.attrs.get("recorded_size")
-    return None if size is None else tuple(map(int, size))
 
 
 def mice_of(sessions: Iterable[Any]) -> tuple[str, ...]:

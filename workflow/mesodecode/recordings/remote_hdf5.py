@@ -122,7 +122,10 @@ def _paths(source: h5py.File) -> list[str]:
 
 def _copy(source: h5py.Group, target: h5py.Group, without: Sequence[str]) -> Iterator[str]:
     """Copy what is in a group but for what matches; yield the paths of that."""
-    _copy_attributes(source, target)
+    for key in source.attrs:
+        kind = source.attrs.get_id(key)
+        if not h5py.check_ref_dtype(kind.dtype):
+            target.attrs.create(key, source.attrs[key], shape=kind.shape, dtype=kind.dtype)
     for name in source:
         path = f"{source.name}/{name}".strip("/")
         if any(fnmatch.fnmatchcase(path, pattern) for pattern in without):
@@ -135,13 +138,6 @@ def _copy(source: h5py.Group, target: h5py.Group, without: Sequence[str]) -> Ite
             yield from _copy(source[name], target.create_group(name), without)
         else:
             source.copy(name, target, name)
-
-
-def _copy_attributes(source: h5py.Group, target: h5py.Group) -> None:
-    for key in source.attrs:
-        kind = source.attrs.get_id(key)
-        if not h5py.check_ref_dtype(kind.dtype):
-            target.attrs.create(key, source.attrs[key], shape=kind.shape, dtype=kind.dtype)
 
 
 def _refer(source: h5py.File, target: h5py.File, url: str) -> None:

@@ -160,7 +160,7 @@ def _simulation(settings: Mapping[str, Any]) -> str:
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
         f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_areas(settings)}{drift}"
-        f"{_leaks(settings)}{_faults(settings)}{shifted}"
+        f"{_faults(settings)}{shifted}"
     )
 
 
@@ -178,24 +178,24 @@ def _areas(settings: Mapping[str, Any]) -> str:
     return f" In these ROIs, in turn, it is {joined(found)}." if found else ""
 
 
-def _leaks(settings: Mapping[str, Any]) -> str:
-    """Return what goes with running in simulated movies without any neuron; empty if nothing."""
-    words = {
+def _faults(settings: Mapping[str, Any]) -> str:
+    """Return what goes with running in simulated movies without neurons, and what is wrong."""
+    leaks = {
         "stray_light": "stray light of {:g} of the brightest cortex falls on the whole image",
         "movement": "the brain moves by {:g} of the image",
         "vessel_dilation": "vessels hold {:g} times more blood",
     }
-    found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
-    return f" Not of neurons, while the mouse runs: {joined(found)}." if found else ""
-
-
-def _faults(settings: Mapping[str, Any]) -> str:
-    """Return what is wrong with simulated recordings on purpose; empty if nothing is."""
-    words = {
+    faults = {
         "dropped_frames": "{:g} of the frames are lost and replaced by the frame before",
         "flashes": "a light flashes in {:g} of the frames",
         "flicker": "the lamp flickers with an SD of {:g} of its light",
         "flipped_bouts": "{:g} of the bouts have the label of the other state",
     }
-    found = [text.format(settings[key]) for key, text in words.items() if settings[key]]
-    return f" Faults on purpose: {joined(found)}." if found else ""
+    said = ""
+    for what, kinds in (
+        ("Not of neurons, while the mouse runs", leaks),
+        ("Faults on purpose", faults),
+    ):
+        found = [text.format(settings[key]) for key, text in kinds.items() if settings[key]]
+        said += f" {what}: {joined(found)}." if found else ""
+    return said

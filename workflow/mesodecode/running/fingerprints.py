@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, atomic_path, in_order, is_zarr, matching, say, sha256
+from mesodecode.base.files import UserError, in_order, is_zarr, matching, say, sha256, write_text
 
 Source = str | Path | Sequence[str | Path]  # a path of the config: a file, folder, pattern or list
 READ = ((".tif", ".tiff"), (".npy",))  # what folders are read by, the first of which is there
@@ -206,5 +206,4 @@ def _read(path: str | Path) -> dict[str, Any] | None:
 
 
 def _write(path: str | Path, known: Mapping[str, Any]) -> None:
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(known, indent=1) + "\n")

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from mesodecode.base.files import UserError, atomic_path, one_line
+from mesodecode.base.files import UserError, one_line, write_text
 from mesodecode.running.plan import Job
 
 TIMEOUT = 15  # seconds for an answer of SLURM
@@ -106,8 +106,7 @@ def write(path: str | Path) -> list[str]:
         lines.append(f"{name}: {', '.join(f'{key} {v}' for key, v in kept[name].items())}")
     if not kept:
         raise UserError(f"{path}: not written, as no partition takes jobs: {'; '.join(lines)}")
-    with atomic_path(path) as part:
-        part.write_text(HEADER + yaml.safe_dump({"partitions": kept}, sort_keys=False))
+    write_text(path, HEADER + yaml.safe_dump({"partitions": kept}, sort_keys=False))
     return lines
 
 

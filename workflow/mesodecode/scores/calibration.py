@@ -76,7 +76,8 @@ def cut(label: np.ndarray, probability: np.ndarray, level: float) -> float:
     new frame's state is then in its set with a probability of at least `level` if it is
     exchangeable with the validation frames, which a frame of another mouse is not.
     """
-    own = np.sort(_of_state(probability, label))
+    p = np.asarray(probability, float)
+    own = np.sort(np.where(np.asarray(label) > 0, p, 1 - p))
     rank = int(np.floor((len(own) + 1) * (1 - level) + 1e-9))
     return float(own[rank - 1]) if rank else 0.0
 
@@ -85,11 +86,6 @@ def prediction_sets(probability: np.ndarray, cut: float) -> np.ndarray:
     """Return which states (rest, run) are in the set of each frame, (N, 2) bool."""
     p = np.asarray(probability, float)
     return np.stack([1 - p, p], axis=1) >= cut
-
-
-def _of_state(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
-    p = np.asarray(probability, float)
-    return np.where(np.asarray(label) > 0, p, 1 - p)
 
 
 def assess(

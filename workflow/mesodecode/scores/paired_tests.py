@@ -50,12 +50,13 @@ def infer(
             published_tests.check_rows(sessions, by)
         except UserError as error:
             raise UserError(f"table of sessions: {error}") from None
-    scored = None if sessions is None else _by_session(sessions, by)
+        means = sessions.groupby(["test_mouse", "session", by], sort=False)["auc"].mean()
+        sessions = means.unstack(by).reset_index()
     ratio = _test_train_ratio(table)
     rows = []
     for pair in published.to_dict("records"):
         row = _compare(paired, pair["a"], pair["b"], ratio)
-        row |= _bootstrap(paired, scored, pair["a"], pair["b"])
+        row |= _bootstrap(paired, sessions, pair["a"], pair["b"])
         means = {key: pair[key] for key in ("family", "a", "b", "mean_a", "mean_b")}
         rows.append(means | row | {"p_rank_sum": pair["p"]})
     result = pd.DataFrame(rows)
@@ -85,10 +86,6 @@ def sentence(row: Mapping) -> str:
     return words
 
 
-def _keys(table: pd.DataFrame) -> list[str]:
-    return ["allocation"] if "allocation" in table else ["valid_mouse", "test_mouse"]
-
-
 def _check_mice(table: pd.DataFrame) -> None:
     """Raise UserError unless each row has a validation mouse and one test mouse."""
     for column in ("test_mouse", "valid_mouse"):
@@ -108,7 +105,7 @@ def _check_mice(table: pd.DataFrame) -> None:
 def _paired(table: pd.DataFrame, by: str, groups: list[str]) -> pd.DataFrame:
     """Return valid_mouse, test_mouse and the AUC of each group, a row an allocation."""
     rows = table[table[by].astype(str).isin(groups)]
-    keys = _keys(table)
+    keys = ["allocation"] if "allocation" in table else ["valid_mouse", "test_mouse"]
     twice = rows[rows.duplicated([by, *keys])]
     if len(twice):
         first = twice.iloc[0]
@@ -125,12 +122,6 @@ def _paired(table: pd.DataFrame, by: str, groups: list[str]) -> pd.DataFrame:
             f"compared ({', '.join(groups)}); complete them"
         )
     return paired.reset_index()
-
-
-def _by_session(sessions: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return the AUC of each group, a row a test session, mean over its allocations."""
-    means = sessions.groupby(["test_mouse", "session", by], sort=False)["auc"].mean()
-    return means.unstack(by).reset_index()
 
 
 def _test_train_ratio(table: pd.DataFrame) -> float:

@@ -61,7 +61,8 @@ def make_mouse(s: Settings, rng: np.random.Generator) -> Mouse:
     Turn, scale and a missing hemisphere are as set, so that the same mouse can be shifted by
     degrees: what is drawn does not depend on them.
     """
-    normal = _normal_within_2sd(rng, 4)
+    # Normal within 2 SD, by the inverse of the distribution: one draw a number, whatever the draw.
+    normal = ndtri(ndtr(-2) + rng.random(4) * (ndtr(2) - ndtr(-2)))
     angle = np.deg2rad(s.rotation + s.rotation_sd * normal[0])
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     place = s.position_jitter * normal[1:3]
@@ -174,8 +175,3 @@ def _cosines(s: Settings, distance: np.ndarray) -> np.ndarray:
     """Return raised cosines (K, H, W) of distances (K, H, W) px: 1 at the centre, then 0."""
     reach = np.clip(distance / (s.signal_radius * s.image_size), 0, 1)
     return 0.5 * (1 + np.cos(np.pi * reach))
-
-
-def _normal_within_2sd(rng: np.random.Generator, size: int) -> np.ndarray:
-    # Inverse of the truncated distribution: one draw a number, whatever the draw.
-    return ndtri(ndtr(-2) + rng.random(size) * (ndtr(2) - ndtr(-2)))

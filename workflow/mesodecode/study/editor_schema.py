@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import atomic_path
+from mesodecode.base.files import write_text
 from mesodecode.study import schema
 from mesodecode.study.importance import families
 from mesodecode.study.kinds import KINDS
@@ -55,8 +55,7 @@ def build(address: str = "") -> dict[str, Any]:
 
 def write(path: str | Path, address: str = "") -> None:
     """Write the schema as JSON."""
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(build(address), indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(build(address), indent=1) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.files import UserError, write_text
     from mesodecode.decoders.choose import kept
 
     valid, test = _passing.read_passed(args)
@@ -44,8 +44,7 @@ def run(args: argparse.Namespace) -> None:
     choice = kept(args.trained, valid, args.out, args.history, start)
     settings = choice.settings
     if args.epoch:
-        with atomic_path(args.epoch) as part:
-            part.write_text(f"{choice.epoch}\n")
+        write_text(args.epoch, f"{choice.epoch}\n")
     if args.predictions and settings["frame_step"] > 1:
         raise UserError(
             f"{args.trained}: looked at every {settings['frame_step']}. frame; predict with its "

@@ -22,11 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     import json
 
-    from mesodecode.base.files import atomic_path
+    from mesodecode.base.files import write_text
     from mesodecode.recordings.recording import read_recordings
     from mesodecode.recordings.roi_signals import dropped_rois
 
     recordings = read_recordings(args.recordings, same_size=False)
     found = dropped_rois(recordings, {"rois": args.rois, "normalise": args.normalise, "drop": True})
-    with atomic_path(args.out) as part:
-        part.write_text(json.dumps(found) + "\n")
+    write_text(args.out, json.dumps(found) + "\n")

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.held_out import HeldOut
     from mesodecode.decoders.predictions import SessionPredictions
-    from mesodecode.recordings.recording import read_roles, target_of
+    from mesodecode.recordings.recording import read_roles, target_of, with_labels_of
     from mesodecode.recordings.same_frames import check_apart
     from mesodecode.study.ceilings import Member, SessionSplit
 
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> None:
     device = resolve_device(args.device, args.threads)
     dropped = json.loads(args.dropped.read_text()) if args.dropped else None
     made = SessionPredictions(split.test[0].mouse, *[()] * 3)
-    target, roles = target_of([one for role in roles for one in role]), _labelled(roles)
+    target = target_of([one for role in roles for one in role])
+    roles = [with_labels_of(role, None) if role else [] for role in roles]
     fault = _unlearnt(target, roles[0], roles[2])
     if not fault:
         try:
@@ -70,13 +71,6 @@ def run(args: argparse.Namespace) -> None:
     if fault:
         say(f"{split.id}: has no {target.kind.axis}, as {fault}")
     HeldOut(args.decoder, split, made, target).write(args.out)
-
-
-def _labelled(roles: Sequence[Any]) -> list[Any]:
-    """Return the recordings of each role with the values of their target as labels."""
-    from mesodecode.recordings.recording import with_labels_of
-
-    return [with_labels_of(role, None) if role else [] for role in roles]
 
 
 def _unlearnt(target: Any, training: Sequence[Any], tested: Sequence[Any]) -> str:

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.files import UserError, write_text
     from mesodecode.encoding import columns, methods, report, scores, truth
     from mesodecode.encoding.columns import read
     from mesodecode.report import references
@@ -62,9 +62,7 @@ def run(args: argparse.Namespace) -> None:
         runtimes=runtimes.read(args.runtimes) if args.runtimes else None,
         figures=args.figures,
     )
-    with atomic_path(args.out) as part:
-        part.write_text(page, encoding="utf-8")
+    write_text(args.out, page)
     if args.references:
         cited = references.cited_in(text for _, text in methods.blocks(config, {}))
-        with atomic_path(args.references) as part:
-            part.write_text(references.bibtex(cited), encoding="utf-8")
+        write_text(args.references, references.bibtex(cited))

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     import json
 
-    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.files import UserError, write_text
     from mesodecode.export import ro_crate
 
     if args.orcid and not args.author:
@@ -35,7 +35,6 @@ def run(args: argparse.Namespace) -> None:
         args.study, licence=args.licence, author=args.author, orcid=args.orcid
     )
     path = args.study / ro_crate.NAME
-    with atomic_path(path) as part:
-        part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
     files = sum(entity["@type"] == "File" for entity in about["@graph"])
     print(f"{path}: {files} files")

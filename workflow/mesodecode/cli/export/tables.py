@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, atomic_path, natural
+    from mesodecode.base.files import UserError, natural, write_text
     from mesodecode.export import manuscript
 
     paths = list(args.files)
@@ -60,5 +60,4 @@ def run(args: argparse.Namespace) -> None:
     if len(set(targets)) < len(paths):
         raise UserError(f"{args.out}: two tables have the same name; write them one by one")
     for target, text in zip(targets, texts.values(), strict=True):
-        with atomic_path(target) as part:
-            part.write_text(text, encoding="utf-8")
+        write_text(target, text)

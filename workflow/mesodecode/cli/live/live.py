@@ -25,7 +25,6 @@ HELP = "decode frames as they come from a camera, a file, a socket"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     words = "weights (.pt, .npz, .joblib) of causal decoders, and of a frozen CNN after its decoder"
     add("--weights", type=Path, nargs="+", required=True, metavar="FILE", help=words)
@@ -70,7 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     import signal
     from contextlib import ExitStack
 

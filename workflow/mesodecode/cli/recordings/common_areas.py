@@ -23,9 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import atomic_path
+    from mesodecode.base.files import write_text
     from mesodecode.recordings.harmonise import common_areas
 
     found = common_areas(args.recordings, options.json_table(args.names, "--names"))
-    with atomic_path(args.out) as part:
-        part.write_text("".join(f"{area}\n" for area in found))
+    write_text(args.out, "".join(f"{area}\n" for area in found))

@@ -12,7 +12,6 @@ HELP = "source files of a session → one HDF5 recording"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     options.add_settings(parser, "recordings")
     add("--session", required=True, help="id of the session, in paths and tables")
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.recordings.preprocess import preprocess
     from mesodecode.study import schema
 

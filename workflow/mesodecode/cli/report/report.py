@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.files import UserError, atomic_path, write_text
     from mesodecode.report import given, references, report, section_words
 
     try:
@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> None:
     config = report.filled(config)
     tables = given.read_tables(config, args.tables)
     page = report.render(config, tables, given.find_figures(config, args.figures))
-    with atomic_path(args.out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(args.out, page)
     if args.references:
         with atomic_path(args.references) as temporary:
             works = section_words.works(config, tables)

@@ -26,7 +26,6 @@ HELP = "jobs, hours, disk and checks of a run before it starts"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--configfile", default="config.yaml", help="config of the study (default: config.yaml)")
     add("--profile", help="profile of Snakemake, such as slurm (default: this machine)")
@@ -42,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the plan; UserError if a check failed."""
     from mesodecode.base.files import UserError
     from mesodecode.recordings import source_files
     from mesodecode.running import partitions, plan, preflight

@@ -25,7 +25,6 @@ HELP = "benchmark files → hours and memory by rule"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study: names of its jobs")
     add("--benchmarks", type=Path, required=True, help="folder of benchmark files; may be absent")
@@ -35,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from mesodecode.encoding import study as encoding
     from mesodecode.running import runtimes
     from mesodecode.study import config_file

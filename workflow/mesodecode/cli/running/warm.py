@@ -17,7 +17,6 @@ HELP = "run snakemake with verbs that share one start of Python"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument(
         "--progress",
         action="store_true",
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the command and end with its status."""
     from mesodecode.base.files import UserError
     from mesodecode.cli import main, parser
     from mesodecode.running import job_progress, warm

@@ -14,7 +14,6 @@ HELP = "predictions of several decoders, a choice among them → those of the on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
     add("--choice", required=True, metavar="FILE", help="table of `mesodecode choose-variant`")
     add("--predictions", required=True, help="predictions of all decoders, one allocation", **files)
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run this verb."""
     from dataclasses import replace
 
     from mesodecode.base.files import UserError

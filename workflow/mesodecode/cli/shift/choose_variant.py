@@ -32,7 +32,6 @@ HELP = "predictions of several decoders → which of them each test mouse gets (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add, folder = parser.add_argument, {"type": Path, "required": True, "metavar": "FOLDER"}
     add("--decoders", nargs="+", required=True, help="two or more to choose among")
     add("--predictions", help="FOLDER/{decoder}/{allocation}.h5", **folder)
@@ -44,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     import pandas as pd
 
     from mesodecode.base.tables import read_table, write_table

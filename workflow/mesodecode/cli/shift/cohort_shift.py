@@ -18,7 +18,6 @@ HELP = "verdicts of shift → which difference goes with the loss across cohorts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--config", type=Path, required=True, help="config of the study, or its config.json")
     add("--shift", required=True, metavar="FILE", help="table of `mesodecode shift-report`")
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     from mesodecode.base.files import UserError
     from mesodecode.base.tables import header, read_table, write_table
     from mesodecode.shift import cohort_losses, columns

@@ -15,14 +15,12 @@ HELP = "recordings → where the brain lies and how its images look (table)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
     options.add_out(parser, "table, a row a recording")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     from mesodecode.base.tables import write_table
     from mesodecode.recordings.recording import read_recordings
     from mesodecode.shift import images

@@ -35,7 +35,6 @@ HELP = "finished models → how far test sessions are from the training mice"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add, folder = parser.add_argument, {"type": Path, "required": True, "metavar": "FOLDER"}
     add("--decoder", required=True, help="name of the decoder in tables")
     add(
@@ -67,7 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the table."""
     import pandas as pd
 
     from mesodecode.base.progress import Progress

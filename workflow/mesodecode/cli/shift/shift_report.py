@@ -18,7 +18,6 @@ HELP = "measures of shift → predicted AUC and a verdict a test session (table,
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     add = parser.add_argument
     add("--shift", nargs="+", required=True, metavar="FILE", help="tables of `mesodecode shift`")
     add("--images", required=True, metavar="FILE", help="table of `mesodecode image-shift`")
@@ -39,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write table and figure."""
     import pandas as pd
 
     from mesodecode.base import plots

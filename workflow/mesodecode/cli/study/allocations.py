@@ -17,9 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import atomic_path
+    from mesodecode.base.files import write_text
     from mesodecode.study import study as studies
 
     study = studies.load(args.config)
-    with atomic_path(args.out) as part:
-        part.write_text(study.allocation_table() + "\n")
+    write_text(args.out, study.allocation_table() + "\n")

@@ -29,14 +29,12 @@ HELP = "folder of recordings → a first config"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this verb."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with movies and behaviour")
     options.add_out(parser, "config to write (.yaml)", required=False)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the config."""
-    from mesodecode.base.files import UserError, atomic_path
+    from mesodecode.base.files import UserError, write_text
     from mesodecode.study import editor_schema
     from mesodecode.study.discovery.config_text import LINK, config_text
     from mesodecode.study.discovery.discover import look
@@ -52,8 +50,7 @@ def run(args: argparse.Namespace) -> None:
     if args.out is None:
         sys.stdout.write(text)
         return
-    with atomic_path(args.out) as part:
-        part.write_text(f"{editor_schema.MODELINE}\n{text}", encoding="utf-8")
+    write_text(args.out, f"{editor_schema.MODELINE}\n{text}")
     editor_schema.write(args.out.with_name(editor_schema.NAME))
     if found.links:
         say(

@@ -70,7 +70,9 @@ def variables(file: h5py.File, path: str | Path) -> dict[str, Held]:
         elif item.dtype.names:
             found[name] = unreadable(f"is a table; name a field of it, {name}/…", None)
             for field in item.dtype.names:
-                found[f"{name}/{field}"] = Held(partial(_field, item, field, path))
+                found[f"{name}/{field}"] = Held(
+                    lambda item=item, field=field: read_array(item, path)[field]
+                )
         else:
             found[name] = of_dataset(item, path)
     return found
@@ -89,10 +91,6 @@ def of_dataset(item: h5py.Dataset, path: str | Path) -> Held:
     if item.dtype.kind in "buif":
         return Held(partial(unpacked, item, path), _unit(item), note)
     return unreadable(f"is of type {item.dtype}, neither numbers nor words", str(item.dtype))
-
-
-def _field(item: h5py.Dataset, field: str, path: str | Path) -> np.ndarray:
-    return read_array(item, path)[field]
 
 
 def _words(item: h5py.Dataset, path: str | Path) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +240,9 @@ def read_variables(
         series, shown = _by_name(nwb, TimeSeries)
         tables, shown_tables = _by_name(nwb, TimeIntervals)
         held = {name: _held(item) for name, item in series.items() if np.ndim(item.data) in (1, 2)}
-        stamps = {f"{name}/timestamps": _stamps(item) for name, item in series.items()}
+        stamps = {
+            f"{name}/timestamps": Held(partial(times_of, item)) for name, item in series.items()
+        }
         inside = [f"{name}/{key}" for name in shown_tables for key in tables[name].colnames]
         inside += listed({name: item for name, item in held.items() if name in shown})
         found: dict[str, Variable | Bouts | Unreadable] = {}
@@ -295,11 +298,6 @@ def _by_name(nwb: pynwb.NWBFile, kind: type) -> tuple[dict[str, Any], set[str]]:
     full = {f"{item.parent.name}/{item.name}": item for item in items}
     short = {item.name: item for item in items if count[item.name] == 1}
     return full | short, {*short, *(name for name, item in full.items() if item.name not in short)}
-
-
-def _stamps(item: pynwb.TimeSeries) -> Held:
-    """Return the times of a series."""
-    return Held(lambda: times_of(item))
 
 
 def _held(item: pynwb.TimeSeries) -> Held:

@@ -45,8 +45,9 @@ def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath,
         _link_movies(found, sessions, movies)
     for kind in _kinds(sessions):
         _name_kind(found, kind, sessions)
+    prefixed = any("{mouse}" in one for each in found.patterns.values() for one in each)
     for session in sessions:
-        mouse = session.mouse if _holds_mouse(found) else named(session.mouse).replace(".", "_")
+        mouse = session.mouse if prefixed else named(session.mouse).replace(".", "_")
         found.mice.setdefault(mouse or "FILL_IN", []).append(session.name)
     if "FILL_IN" in found.mice:
         found.notes.append("FILL IN: the names do not say which mouse a session is of.")
@@ -60,10 +61,6 @@ def _call(sessions: list[Session], texts: list[str]) -> None:
 def _kinds(sessions: list[Session]) -> list[str]:
     """Return the kinds of files beside movies that any session has."""
     return [kind for kind in ENDINGS if any(kind in session.files for session in sessions)]
-
-
-def _holds_mouse(found: Found) -> bool:
-    return any("{mouse}" in pattern for each in found.patterns.values() for pattern in each)
 
 
 def _movie_patterns(
