@@ -635,6 +635,20 @@ def test_a_dataset_that_is_not_there_is_answered_by_what_is(tmp_path):
     assert "no array of three axes; it holds: t 1 x 3" in refusal(tmp_path / "s.mat")
 
 
+def test_a_file_that_is_named_twice_is_refused(tmp_path):
+    for name in ("a", "b"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", FRAMES, **GRAY)
+    (tmp_path / "again.tif").symlink_to("a.tif")
+    parts = [tmp_path / name for name in ("a.tif", "b.tif", "again.tif")]
+    assert len(read(parts[:2])) == 2 * len(FRAMES)
+    named = ([*parts[:2], parts[0]], [f"{tmp_path}/?.tif", parts[0]], [parts[0], parts[2]])
+    for files, said in zip(
+        named, ("; name it once", "; name it once", ", as .*a.tif; name"), strict=True
+    ):
+        with pytest.raises(UserError, match=f"tif: is a part of its movie twice{said}"):
+            read(files)
+
+
 @pytest.mark.parametrize(
     ("axes", "words"),
     [("TYY", "once each"), ("TY", "not 2 axes"), ("TZYX", "not 4 axes"), ("TZX", "once each")],

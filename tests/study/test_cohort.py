@@ -689,6 +689,16 @@ BAD = [
         {"input": "rois", "model": "linear_svm", "seed": 2**32},
         "config: decoders.x.seed: 4294967296 is greater than the maximum of 4294967295",
     ),
+    (
+        "importance",
+        {"x": {"decoder": "roi", "mirror": [[1, 2], [2, 3]]}},
+        "config: importance.x.mirror: ROI 2 is there 2 times; it has one mirror image",
+    ),
+    (
+        "importance",
+        {"x": {"decoder": "roi", "mirror": [[4, 4]]}},
+        "config: importance.x.mirror: ROI 4 is there 2 times",
+    ),
     ("fetch", "https://example.org", "config: fetch: 'https://example.org' is not a record such"),
     ("simulate", {"by_mouse": {"z": {"scale": 1}}}, "config: simulate.by_mouse.z: no such mouse"),
     ("simulate", {"by_mouse": {"a": {"scal": 1}}}, "config: simulate.by_mouse.a.scal: no such key"),

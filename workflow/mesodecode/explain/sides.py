@@ -18,6 +18,7 @@ import pandas as pd
 from mesodecode.base.files import UserError
 from mesodecode.scores.mouse_tests import by_mouse, sign_flip, signed_rank
 from mesodecode.scores.published_tests import holm
+from mesodecode.study import importance
 
 COLUMNS = (
     *("unit", "mirror", "n", "n_mice", "mean_left", "mean_right"),
@@ -77,6 +78,8 @@ def of_rois(rois: Sequence[str], mirror: Sequence[str]) -> Pairs:
         raise UserError(
             f"--mirror {' '.join(mirror)}: give one number, or pairs such as 6:31 8:33"
         ) from None
+    if len(mirror) > 1 or ":" in mirror[0]:
+        importance.check_pairs(pairs, f"--mirror {' '.join(mirror)}")
     strangers = sorted({roi for pair in pairs for roi in pair} - {*rois}, key=int)
     if strangers or not pairs:
         what = f"no ROI {', '.join(strangers)}" if strangers else "no ROI has its mirror image"

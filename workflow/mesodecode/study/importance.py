@@ -4,7 +4,8 @@ The Snakefile imports this module: nothing heavy here.
 """
 
 import functools
-from collections.abc import Container, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,14 @@ def check_mirrors(table: Mapping[str, Mapping[str, Any]], areas: Any) -> None:
                 f"config: importance.{name}.mirror: numbers of areas, which with areas: common "
                 "hang on what all recordings have; list areas by name, and mirror is of that list"
             )
+
+
+def check_pairs(pairs: Iterable[Sequence[Any]], where: str) -> None:
+    """Raise UserError, which begins with `where`, if an ROI is in two pairs, or twice in one."""
+    counts = Counter(roi for pair in pairs for roi in pair)
+    for roi, n in counts.items():
+        if n > 1:
+            raise UserError(f"{where}: ROI {roi} is there {n} times; it has one mirror image")
 
 
 def check_masks(where: str, settings: Mapping[str, Any], key: str = "masks") -> None:
@@ -112,6 +121,8 @@ def check(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> 
     """Raise UserError unless a line fits its decoder; `kinds`: decoder -> its kind."""
     decoder, name = settings["decoder"], kind_of(settings)
     family = families()[name]
+    if isinstance(pairs := settings.get("mirror"), list):
+        check_pairs(pairs, f"{where}.mirror")
     if kinds.get(decoder) == "average":
         raise UserError(
             f"{where}.decoder: '{decoder}' is an average, of which there is no map yet; name one "

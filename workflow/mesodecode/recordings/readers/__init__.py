@@ -3,7 +3,7 @@
 A small module a format; each imports its library itself, so that no session waits for others'.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,7 +81,9 @@ def open_movie(
 
         image = read_image(file)
     asked = Asked(axes, tuple(shape) if shape else None, dtype, file, image)
-    found = _whole_sets([movie_files(name) for name in given])
+    found = [movie_files(name) for name in given]
+    _check_once(file for files in found for file in files)
+    found = _whole_sets(found)
     if len(names) > 1 and not _are_components(found[0][0], names):
         held = {
             name: [_Source(file, (name,)) for files in found for file in files] for name in names
@@ -161,6 +163,16 @@ def movie_files(path: str | Path) -> list[Path]:
             "taken too early, unless frame_times says when they were taken"
         )
     return kept
+
+
+def _check_once(files: Iterable[Path]) -> None:
+    """Raise UserError where a file is named twice: its frames would be there twice."""
+    known: dict[Path, Path] = {}
+    for file in files:
+        other = known.setdefault(file.resolve(), file)
+        if other is not file:
+            same = "" if other == file else f", as {other}"
+            raise UserError(f"{file}: is a part of its movie twice{same}; name it once")
 
 
 def _whole_sets(found: list[list[Path]]) -> list[list[Path]]:
