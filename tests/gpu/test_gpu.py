@@ -28,7 +28,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_device
 from mesodecode.decoders import predict, roi_rnn
 from mesodecode.decoders.feature_files import read_features
-from mesodecode.decoders.weights import load_trained
+from mesodecode.decoders.weights import Trained, load_epochs, load_trained
 from mesodecode.recordings.recording import read_recordings
 from mesodecode.recordings.roi_signals import signals_of
 
@@ -90,8 +90,18 @@ class Cohorts:
         if path.parent.name == "stacks":
             models = torch.load(path, weights_only=True)["models"]
             return {name: numbers_of(model["history"]) for name, model in models.items()}
+        if "states" not in torch.load(path, weights_only=True):
+            return self.predictions(load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn"))
+        epochs = load_epochs(path)
+        return {
+            f"{epoch}: {session}": values
+            for epoch in range(len(epochs.states))
+            for session, values in self.predictions(epochs.at(epoch, ["m3"])).items()
+        }
+
+    def predictions(self, trained: Trained) -> dict[str, np.ndarray]:
+        """Return what a network makes of the validation mouse, on the CPU."""
         there = self.cpu.folder
-        trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
         if trained.kind == "cnn_rnn":
             features = read_features(there / "features" / f"{NAME}.h5", ["m3"])
             made = predict.predict(trained, features)
