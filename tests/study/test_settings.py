@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,29 @@ def test_settings_take_and_refuse_what_is_written_and_their_defaults_stay(name):
     mine = [line for line in LINES if line["setting"].split(".")[0] == name]
     assert mine
     assert [fault for line in mine for fault in faults(line, spec_of(line["setting"]))] == []
+
+
+def patterns(spec: Any) -> Iterator[str]:
+    """All patterns of names in a schema, however deep."""
+    if isinstance(spec, dict):
+        if "A-Za-z0-9_" in str(spec.get("pattern")):
+            yield spec["pattern"]
+        for part in spec.values():
+            yield from patterns(part)
+    elif isinstance(spec, list):
+        for part in spec:
+            yield from patterns(part)
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [("config", [32, *[64] * 6, 128]), ("encoding_study", [64] * 3)],  # 32: of variants; 128: ids
+)
+def test_names_become_files_and_have_so_many_characters_at_most(name, longest):
+    found = sorted(patterns(schema.load(name)), key=lambda p: int(re.search(r",(\d+)\}", p)[1]))
+    for pattern, most in zip(found, longest, strict=True):
+        for text in ("a", "7", "m1_2-a", "M" * most):
+            assert re.search(pattern, text), (pattern, text)
+        for text in ("", "-a", "_a", ".a", "a b", "a/b", "a\n", "é", "M" * (most + 1)):
+            assert not re.search(pattern, text), (pattern, text)
+        assert bool(re.search(pattern, "a.b")) == (most == 128)  # sessions keep names of labs
