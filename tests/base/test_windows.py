@@ -1,5 +1,7 @@
 """The one rule of which frames can be decoded, against hand-worked cases and its definition."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -106,6 +108,30 @@ def test_refuses_a_negative_reach_and_segments_of_another_length():
         centres(5, -1)
     with pytest.raises(ValueError, match="4 segment values for 5 frames"):
         centres(5, 1, np.zeros(4, int))
+
+
+@pytest.mark.parametrize(
+    ("causal", "skip", "words"),
+    [
+        (True, 3, "causal: the first 7 frames of a recording and the first 4 of each later"),
+        (True, 0, "causal: the first 4 frames of a recording and the first 4 of each later"),
+        (True, 40, ""),  # nothing of it is decoded: it is named by that
+        (False, 0, ""),
+    ],
+)
+def test_what_causal_decoders_leave_out_is_said(capsys, causal, skip, words):
+    labels = np.zeros(40, np.uint8)
+    windows._tell.cache_clear()
+    windows.decodable(
+        [
+            SimpleNamespace(
+                session=f"s{causal}{skip}", labels=labels, segment=None, causal=causal, skip=skip
+            )
+        ],
+        2,
+    )
+    said = capsys.readouterr().err
+    assert words in said and ("causal:" in said) == bool(words)
 
 
 def test_sessions_without_a_window_are_named_once(capsys):

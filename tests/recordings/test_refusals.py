@@ -14,7 +14,7 @@ import tifffile
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings import alignment, harmonise, masks, wfield
-from mesodecode.recordings.readers import clocks, image_files, pixels, pulses
+from mesodecode.recordings.readers import clocks, deeplabcut, image_files, pixels, pulses
 
 ROI = roifile.ImagejRoi.frompoints([[0, 0], [3, 0], [3, 3]]).tobytes()
 
@@ -54,6 +54,11 @@ def frame_times(folder, suffix, values):
 def json_of_wfield(folder):
     (folder / "a.json").write_text('{"landmarks_im": ')
     wfield.read_json(folder / "a.json")
+
+
+def polygons(folder):
+    (folder / "a.json").write_text('{"V1": ')
+    masks.read_masks(folder / "a.json", 8, 8)
 
 
 def points(**table):
@@ -115,6 +120,7 @@ REFUSED = {
         "i.png: an image of which nothing but black is shown",
     ),
     "JSON that ends early": (json_of_wfield, "a.json: not JSON (Expecting value"),
+    "polygons that end early": (polygons, "a.json: not JSON (Expecting value"),
     "a landmark twice": (
         lambda _: points(x=[1, 2], y=[1, 2], name=["RS", "RS"]),
         "a.json: landmarks_im: each needs a name of its own, x and y",
@@ -132,3 +138,11 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, case):
     with pytest.raises(UserError) as caught:
         call(tmp_path)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_points_of_deeplabcut_that_are_unlikely_or_of_unknown_likelihood_are_lost():
+    likelihood = np.array([0.6, 0.59, np.nan, 1])
+    found = deeplabcut._points(np.arange(4.0), np.arange(4.0) + 5, likelihood)
+    np.testing.assert_array_equal(found, [[0, 5], [np.nan] * 2, [np.nan] * 2, [3, 8]])
+    found = deeplabcut._points(np.arange(2.0), np.arange(2.0), None)  # a file that tells none
+    np.testing.assert_array_equal(found, [[0, 0], [1, 1]])

@@ -122,10 +122,11 @@ def test_what_failed_runs_no_more_and_is_shown_on_a_line_of_its_own():
     run.start(1)
     said.handle(record({"msg": "rule fit", "levelno": logging.INFO, "event": LogEvent.JOB_INFO}))
     said.handle(record({"msg": "Error in fit", "levelno": logging.ERROR}))
+    said.handle(record({"msg": "A warning", "levelno": logging.WARNING}))
     run.tell(LogEvent.JOB_ERROR, jobid=1)
     run.tell(LogEvent.JOB_FINISHED, job_id=7)  # of no job that started: a group's
     assert run.to.getvalue() == (
-        "Building DAG\n\r0:00: 0 of 2 jobs; now: fit 1\x1b[K\nError in fit\n"
+        "Building DAG\n\r0:00: 0 of 2 jobs; now: fit 1\x1b[K\nError in fit\nA warning\n"
     )
     assert run.progress.line() == "0:00: 0 of 2 jobs"
 

@@ -594,6 +594,24 @@ def test_partition_has_what_jobs_ask_for(cluster, submission, words):
 
 
 @pytest.mark.parametrize(
+    ("gpus", "limits"),
+    [
+        ([{"a100": 2}, {"h200": 4}], {"max_gpu": 4, "available_gpu_models": ["a100", "h200"]}),
+        ([{"a100": 2}, {}], {"max_gpu": 2, "available_gpu_models": ["a100"]}),
+        ([{"a100": 2}, {"": 4}], {"max_gpu": 4}),  # of some nobody says which
+        ([{"": 2}], {"max_gpu": 2}),
+        ([{}], {}),
+    ],
+)
+def test_models_of_gpus_are_those_of_a_partition_whose_nodes_all_tell_theirs(gpus, limits):
+    nodes = [partitions.Nodes("gpu", True, None, each, 8, 1000 * i) for i, each in enumerate(gpus)]
+    found = partitions._limits({"max_runtime": "1-0"}, nodes, {"MaxCPUsPerNode": "4"})
+    largest = 1000 * (len(gpus) - 1)
+    own = {"max_runtime": "1-0", "max_threads": 4, "max_mem_mb": largest}
+    assert found == own | limits
+
+
+@pytest.mark.parametrize(
     ("settings", "why"),
     [
         ({}, None),

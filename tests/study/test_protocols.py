@@ -13,7 +13,7 @@ from mesodecode.cli import main
 from mesodecode.decoders import average, predictions
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import auc
-from mesodecode.study import correction_table, decoder_table, protocols, schema
+from mesodecode.study import causality, correction_table, decoder_table, protocols, schema
 from mesodecode.study import study as studies
 
 STUDY = """
@@ -335,3 +335,14 @@ def test_a_correction_that_nobody_spoke_of_is_taken_to_look_ahead(monkeypatch):
     (named,) = correction_table.looks_ahead(schema.defaults("corrections", despeckle="median"))
     assert named.startswith("despeckle (not known")
     assert set(properties) >= correction_table.KNOWN  # no word that no setting has
+
+
+def test_a_reference_normalises_nothing_where_nothing_is_normalised():
+    settings = {"causal": True, "normalise": "none", "normalise_from": "past"}
+    causality.check(settings, "--")
+    causality.check(settings | {"normalise": "zscore", "normalise_from": "reference"}, "--")
+    with pytest.raises(
+        UserError, match=r"^--normalise-from: reference, but with normalise none no"
+    ):
+        causality.check(settings | {"normalise_from": "reference"}, "--")
+    causality.check({"normalise_from": "reference"}, "--")  # of a kind that is not trained
