@@ -15,7 +15,7 @@ from PIL import Image
 
 from make_tables import Checker, draw, published_auc, run, text_of, write_report
 from mesodecode.base import plots
-from mesodecode.base.files import UserError, natural
+from mesodecode.base.files import UserError, each_in_order
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.decoders import loss_figure
 from mesodecode.explain import map_mice
@@ -326,7 +326,7 @@ def test_aucs_have_three_decimals(auc, text):
 
 def test_names_sort_as_people_sort_them():
     names = ["m10", "m2", "m1", "a", "2", "10", "m2_s1"]
-    assert sorted(names, key=natural) == ["2", "10", "a", "m1", "m2", "m2_s1", "m10"]
+    assert each_in_order([*names, *names]) == ["2", "10", "a", "m1", "m2", "m2_s1", "m10"]
 
 
 def test_summary_prints_mean_and_sd_and_where_the_report_is(study, capsys):

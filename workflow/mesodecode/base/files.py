@@ -259,6 +259,11 @@ def natural(name: object) -> list[tuple[int, str]]:
     return [(int(part) if index % 2 else 0, part) for index, part in enumerate(parts)]
 
 
+def each_in_order(names: Iterable[object]) -> list:
+    """Return each of the names once, sorted as people count."""
+    return sorted(dict.fromkeys(names), key=natural)
+
+
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """Sort paths by their names as people count: 2 before 10, and rec before rec2 or rec-2."""
     return sorted(paths, key=lambda path: [*map(natural, [*path.parts[:-1], *_ends(path)])])

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mesodecode.base.files import each_in_order
 from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
-from mesodecode.confounds.control_verdicts import mice_of
 from mesodecode.confounds.signals import SIGNALS
 from mesodecode.study.targets import Kind, kind_scored
 
@@ -17,7 +17,7 @@ def draw(controls: pd.DataFrame, auc: pd.DataFrame, rows: pd.DataFrame) -> Figur
 
     A control that was not made keeps its place, with these words.
     """
-    decoders, mice = list(rows["decoder"].unique()), mice_of(controls)
+    decoders, mice = list(rows["decoder"].unique()), each_in_order(controls["test_mouse"])
     kind = kind_scored(controls.columns)
     across = min(ROW, len(decoders))
     down = -(-len(decoders) // ROW)

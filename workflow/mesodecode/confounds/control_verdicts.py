@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import UserError, natural
+from mesodecode.base.files import UserError
 from mesodecode.confounds.signals import SIGNALS
 from mesodecode.scores.mouse_tests import by_mouse, mean_interval
 from mesodecode.study.targets import RUN, Kind, kind_scored
@@ -192,11 +192,6 @@ def headlines(rows: pd.DataFrame) -> list[tuple[str, str]]:
             text += f" Not made: {_listed(named['not made'])}."
         found.append(("flag" if named["flag"] else "pass", text))
     return found
-
-
-def mice_of(controls: pd.DataFrame) -> list[str]:
-    """Return the test mice in their natural order."""
-    return sorted(controls["test_mouse"].unique(), key=natural)
 
 
 def _listed(words: list[str]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from mesodecode.base.files import in_words, natural
+from mesodecode.base.files import each_in_order, in_words
 from mesodecode.base.plots import PALETTE, letters, markers, new_figure
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import busiest_stretch
@@ -67,7 +67,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
 
     As Fig 1C and 1D of Ajioka et al. 2024. `cohort` has columns mouse, session, n_frames, n_run.
     """
-    mice = sorted(cohort["mouse"].unique(), key=natural)
+    mice = each_in_order(cohort["mouse"])
     with new_figure(174, 70) as figure:
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.2))
         share = figure.add_subplot(grid[:, 0])

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from mesodecode.base.files import UserError, natural
+from mesodecode.base.files import UserError, each_in_order
 from mesodecode.confounds import control_verdicts
 from mesodecode.explain import map_mice
 from mesodecode.recordings import qc
@@ -99,7 +99,7 @@ def auc(config: Mapping[str, Any], tables: Tables) -> Words:
         "decoders": list(table["decoder"].unique()),
         "summary": summaries.records(summaries.decoder_summary(table)),
         "by_mouse": summaries.by_mouse(table, tables["allocations"]),
-        "test_mice": sorted(table["test_mouse"].unique(), key=natural),
+        "test_mice": each_in_order(table["test_mouse"]),
         "by_session": summaries.by_session(sessions),
         "undefined": int(sessions["auc"].isna().sum()),
         "rows": summaries.records(table),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import each_in_order, natural
 from mesodecode.scores import published_tests
 from mesodecode.shift.columns import VERDICTS, predicted_of
 from mesodecode.study import session_ids
@@ -159,7 +159,7 @@ def mouse_table(cohort: pd.DataFrame) -> list[dict[str, Any]]:
     """Return mouse, sessions, frames, minutes, run (share of frames) and size, a row a mouse."""
     cohort = cohort.assign(minutes=cohort["n_frames"] / cohort["frame_rate"] / 60)
     rows = []
-    for mouse in sorted(cohort["mouse"].unique(), key=natural):
+    for mouse in each_in_order(cohort["mouse"]):
         mine = cohort[cohort["mouse"] == mouse]
         sizes = sorted(
             {f"{h:g} × {w:g}" for h, w in zip(mine["height"], mine["width"], strict=True)}

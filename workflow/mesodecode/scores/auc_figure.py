@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import UserError, natural
+from mesodecode.base.files import UserError, each_in_order
 from mesodecode.base.plots import DASHED, low_to_high, markers, mouse_legend, new_figure, strip
 from mesodecode.scores.published_tests import TEST_NAMES
 from mesodecode.study.targets import RUN, Kind
@@ -37,7 +37,7 @@ def auc_by_decoder(
     decoders are bracketed while there are at most `MOST_BRACKETS`.
     """
     decoders = list(auc["decoder"].unique())
-    mice = sorted(auc["test_mouse"].unique(), key=natural)
+    mice = each_in_order(auc["test_mouse"])
     pairs = _pairs(comparisons, decoders)
     brackets = pairs if len(pairs) <= MOST_BRACKETS else {}
     width = float(np.clip(14 * len(decoders), 85, 174))  # mm: one column to two of a journal
@@ -80,7 +80,7 @@ def auc_by_setting(
     SD is black. With `frame_rate` (frames/s) times have an axis in seconds too.
     """
     decoders = list(auc["decoder"].unique())
-    mice = sorted(auc["test_mouse"].unique(), key=natural)
+    mice = each_in_order(auc["test_mouse"])
     label, timed = SETTINGS.get(setting, (setting.replace("_", " "), False))
     at = auc["decoder"].map(dict(zip(decoders, values, strict=True)))
     key = "allocation" if "allocation" in auc else "valid_mouse"

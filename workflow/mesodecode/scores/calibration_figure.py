@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import each_in_order
 from mesodecode.base.plots import DASHED, letters, markers, mouse_legend, new_figure
 from mesodecode.scores.calibration import METHODS
 
@@ -17,7 +17,7 @@ SHORT = {"none": "as is", "temperature": "temperature", "isotonic": "isotonic"}
 def page(table: pd.DataFrame, sets: pd.DataFrame) -> Figure:
     """Draw tables of `calibration.COLUMNS` and `calibration.SET_COLUMNS`."""
     decoders = list(table["decoder"].unique())
-    mice = sorted(table["test_mouse"].unique(), key=natural)
+    mice = each_in_order(table["test_mouse"])
     with new_figure(174, 26 + 15 * len(decoders)) as figure:
         axes = figure.subplots(1, 4, sharey="row", width_ratios=(1.2, 1.2, 1, 1))
         for one, column, words in ((axes[0], "ece", "ECE"), (axes[1], "brier", "Brier score")):

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import each_in_order
 from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.scores.ceiling_gaps import ARMS
 from mesodecode.study.targets import Kind, kind_scored
@@ -26,7 +26,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     kind = kind_scored(rows.columns)
     rows = rows.dropna(subset=[kind.metric])
     decoders = list(rows["decoder"].unique())
-    mice = sorted(rows["test_mouse"].unique(), key=natural)
+    mice = each_in_order(rows["test_mouse"])
     across = min(ROW, len(decoders))
     down = -(-len(decoders) // ROW)
     with new_figure(88 * across, 60 * down) as figure:

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import each_in_order
 from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.scores import multiverse
 from mesodecode.study.targets import kind_scored
@@ -11,7 +11,7 @@ from mesodecode.study.targets import kind_scored
 
 def draw(rows: pd.DataFrame) -> Figure:
     """Draw a `multiverse.table`."""
-    mice = sorted(rows["test_mouse"].unique(), key=natural)
+    mice = each_in_order(rows["test_mouse"])
     families, kind = list(rows["family"].unique()), kind_scored(rows.columns)
     with new_figure(174, 62 * len(families)) as figure:
         panels = figure.subplots(len(families), 1, sharey=True, squeeze=False).ravel()

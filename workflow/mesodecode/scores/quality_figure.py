@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import each_in_order
 from mesodecode.base.plots import (
     DASHED,
     PALETTE,
@@ -84,7 +84,7 @@ def page(table: pd.DataFrame, curves: pd.DataFrame, sessions: pd.DataFrame, trac
     `table` has `quality.COLUMNS` and `curves` `quality.CURVE_COLUMNS`, both of this decoder;
     `sessions` is that of `auc.session_table`.
     """
-    mice = sorted(table["test_mouse"].unique(), key=natural)
+    mice = each_in_order(table["test_mouse"])
     with new_figure(174, 205) as figure:
         grid = figure.add_gridspec(5, 6, height_ratios=(1.15, 1.15, 1.0, 0.6, 0.42))
         a, b, c = (figure.add_subplot(grid[0, 2 * i : 2 * i + 2]) for i in range(3))
@@ -169,7 +169,7 @@ def calibration(axes: Axes, curves: pd.DataFrame, mice: Sequence[str]) -> None:
 def auc_by_mice(axes: Axes, table: pd.DataFrame) -> None:
     """Draw the AUC by test and validation mouse, the mean where several allocations share both."""
     auc = table.pivot_table(index="test_mouse", columns="valid_mouse", values="auc")
-    auc = auc.loc[sorted(auc.index, key=natural), sorted(auc.columns, key=natural)]
+    auc = auc.loc[each_in_order(auc.index), each_in_order(auc.columns)]
     if len(auc.columns) <= 8:
         heat_map(axes, auc, auc.map(lambda v: f"{v:.3f}".removeprefix("0")), cmap="cividis")
     else:
@@ -189,7 +189,7 @@ def by_session(axes: Axes, sessions: pd.DataFrame, mice: Sequence[str]) -> None:
     x, ticks = 0.0, []
     for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
         mine = sessions[sessions["test_mouse"] == mouse]
-        names = sorted(mine["session"].unique(), key=natural)
+        names = each_in_order(mine["session"])
         for offset, name in enumerate(names):
             values = mine.loc[mine["session"] == name, "auc"]
             axes.plot(np.full(len(values), x + offset), values, **markers(index))

@@ -13,7 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.base.files import natural
+from mesodecode.base.files import each_in_order
 from mesodecode.base.plots import MM, STYLE, heat_map, markers, mouse_legend
 from mesodecode.shift.columns import OF_IMAGES, VERDICTS, column, of_decoder, predicted_of
 from mesodecode.shift.shift_verdicts import beyond_of
@@ -28,7 +28,7 @@ SHORT = {"two_sample": "two-sample", "left_right": "left/right"}
 def page(table: pd.DataFrame, settings: Mapping[str, Any]) -> Figure:
     """Draw a table of `columns.columns_of`; `settings` are the thresholds that judged it."""
     kind = kind_scored(table.columns)
-    mice = sorted(table["test_mouse"].unique(), key=natural)
+    mice = each_in_order(table["test_mouse"])
     decoders = list(table["decoder"].unique())
     lines = math.ceil(len(decoders) / ACROSS)
     heights = [14 + 5.5 * len(decoders), 18 + 5.5 * len(mice), *[40] * lines]

@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, natural, write_text
+    from mesodecode.base.files import UserError, in_order, write_text
     from mesodecode.export import manuscript
 
     paths = list(args.files)
     if args.study is not None:
-        found = sorted((args.study / "tables").glob("*.tsv"), key=lambda path: natural(path.name))
+        found = in_order((args.study / "tables").glob("*.tsv"))
         if not found:
             raise UserError(f"{args.study / 'tables'}: no tables (.tsv) there; run the study first")
         paths += found
