@@ -52,3 +52,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def counted_to_the_end() -> Iterator[None]:
+    """Whatever counts its progress, and does not fail, has come to its total as it ends."""
+    from mesodecode.base.progress import Progress
+
+    close = Progress.__exit__
+
+    def checked(self: Progress, kind: type | None, *more: object) -> None:
+        close(self, kind, *more)
+        assert kind or self._done == self._total, f"{self._what}: {self._done} of {self._total}"
+
+    Progress.__exit__ = checked
+    yield
+    Progress.__exit__ = close

@@ -391,6 +391,12 @@ def test_help_states_units(verb, flag, unit):
     assert unit in action.help
 
 
+def test_shapes_are_asked_for_as_arrays_have_them():
+    actions = [one for verb in VERBS.values() for one in verb._actions]
+    pairs = [one.metavar for one in actions if isinstance(one.metavar, tuple)]
+    assert ("HEIGHT", "WIDTH") in pairs and ("WIDTH", "HEIGHT") not in pairs
+
+
 # Settings of several schemas stand once
 
 
@@ -558,6 +564,12 @@ def test_what_a_verb_needs_is_asked_for_at_once(verb, capsys):
 def test_a_flag_that_is_needed_takes_a_value_at_least(verb):
     needed = [one for one in VERBS[verb]._actions if one.required and one.option_strings]
     assert not [one.option_strings[0] for one in needed if one.nargs in ("*", "?")]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_two_flags_of_a_verb_say_the_same(verb):
+    said = [one.help for one in VERBS[verb]._actions if not str(one.help).startswith("as of ")]
+    assert len(said) == len({*said})
 
 
 @pytest.mark.parametrize("verb", VERBS)

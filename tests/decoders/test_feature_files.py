@@ -1,5 +1,7 @@
 """Features of a frozen CNN, and the decoders that read them, once for each set of training mice."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from make_decoders import write_recording
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.decoders import choose, predictions, validation
+from mesodecode.decoders import choose, feature_files, predictions, validation
 from mesodecode.decoders.feature_files import epochs_in, read_features
 from mesodecode.decoders.passed import Passed
 from mesodecode.decoders.weights import load_epochs, load_trained
@@ -162,3 +164,17 @@ def test_h5py_follows_the_links_of_an_allocation(made, tmp_path):
     with h5py.File(tmp_path / "f.h5") as file:
         assert file["m3/features"].shape == (40, file["m1/features"].shape[1])
         assert file["m3"].attrs["mouse"] == "m3" and not file["m3"].attrs["seen"]
+
+
+def test_a_fingerprint_is_of_features_labels_and_segments_and_names_the_session():
+    values = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1]), np.array([0, 0, 1])
+    one = feature_files.SessionFeatures("s1", "m1", *values)
+    first = feature_files.fingerprint(one)
+    assert first.startswith("m1/s1: ") and first == feature_files.fingerprint(one)
+    others = [
+        replace(one, features=one.features + 1),
+        replace(one, labels=1 - one.labels),
+        replace(one, segment=np.array([0, 1, 1])),
+        replace(one, segment=None),
+    ]
+    assert len({first, *map(feature_files.fingerprint, others)}) == 5

@@ -41,6 +41,7 @@ from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings
+from mesodecode.study.targets import RUN
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -311,6 +312,20 @@ def test_the_linear_weights_make_the_predictions(paths, tmp_path, name):
     x = slow_pixels(read_recording(paths["m3_a"]), session.frame, 8)
     logit = (x - w["mean"]) / w["scale"] @ w["coef"] + w["intercept"]
     np.testing.assert_allclose(session.probability, 1 / (1 + np.exp(-logit)), atol=1e-4)
+
+
+def test_linear_weights_of_earlier_versions_are_not_causal_and_name_no_size(tmp_path):
+    path = tmp_path / "w.npz"
+    made = linear.LinearWeights(np.ones(4), np.zeros(1), np.zeros(4), np.ones(4), 2, ("a",), ("b",))
+    made.save(path)
+    with np.load(path) as file:
+        content = dict(file)
+    kept = ("coef", "intercept", "mean", "scale", "pixels", "train_mice", "valid_mice")
+    np.savez(path, **{key: content[key] for key in kept})
+    old = linear.load(path)
+    assert (old.causal, old.normalise_from, old.warm_up) == (False, "past", 5.0)
+    assert (old.baseline, old.size, old.frame_rate, old.target) == (None, (), None, RUN)
+    assert (old.pixels, old.train_mice, old.valid_mice) == (2, ("a",), ("b",))
 
 
 def test_a_linear_fit_to_one_state_is_refused(paths, tmp_path, capsys):

@@ -2,7 +2,10 @@
 
 import math
 import os
+import re
 import tempfile
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,11 +21,14 @@ from mesodecode.base import progress
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.roc_auc import roc_auc
+from mesodecode.cli.decoders import _training
 from mesodecode.decoders import device as device_module
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.device import reduced_dtype, resolve_device
+from mesodecode.decoders.device import peak_memory, reduced_dtype, resolve_device
 from mesodecode.decoders.inputs import Source
-from mesodecode.decoders.train import Epoch, fit, write_history
+from mesodecode.decoders.train import Epoch, Fit, describe, fit, write_history
+from mesodecode.decoders.weights import Trained
+from mesodecode.study.targets import RUN, Target
 
 SETTINGS = {"epochs": 3, "batch_size": 32, "max_lr": 0.05, "frame_step": 1, "seed": 7}
 
@@ -352,6 +358,9 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch):
         UserError, match=r"--device cuda: .* \(The NVIDIA driver .* 11040\).\); use"
     ):
         resolve_device("cuda", None)
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    with pytest.raises(UserError, match=r"sees no GPU here \(none is visible\); use --device auto"):
+        resolve_device("cuda", None)
     assert resolve_device("auto", 1) == resolve_device("cpu", None) == torch.device("cpu")
     assert torch.get_num_threads() == 1
     for threads in (0, -1):
@@ -545,6 +554,13 @@ def test_what_a_gpu_computes_fast_is_asked_of_torch(monkeypatch):
     assert reduced_dtype(torch.device("cpu")) is None
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc of Linux")
+def test_peak_memory_is_in_bytes_what_the_kernel_says(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (kib,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert peak_memory() == pytest.approx(1024 * int(kib), rel=0.05)
+
+
 # --- what is written ---------------------------------------------------------------------------
 
 
@@ -582,6 +598,27 @@ def test_train_loss_is_the_mean_over_frames():
     fitted = run(train, make=lambda: Net(norm=False), epochs=1, batch_size=34, max_lr=1e-12)
     expected, _ = loss_and_logits(fitted.state, train, lambda: Net(norm=False))
     assert fitted.history[0].train_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_epoch_in_words_has_of_validation_what_there_is():
+    line = Epoch(2, 10, 0.5, 0.25, 0.75, 1e-7, 1234.5678, 0.125, 512)
+    begin, end = "epoch 2/9: train loss 0.5000, ", "1235 inputs/s, peak memory 512 MB"
+    assert describe(line, 9) == f"{begin}valid loss 0.2500, valid AUC 0.750, {end}"
+    one_state = replace(line, valid_auc=math.nan)
+    assert describe(one_state, 9) == f"{begin}valid loss 0.2500, valid AUC nan, {end}"
+    assert describe(replace(one_state, valid_loss=math.nan), 9) == begin + end
+    assert "valid R² 0.750" in describe(line, 9, Target("pupil"))
+
+
+def test_histories_are_written_under_the_score_of_the_target(tmp_path):
+    for at, (target, score) in enumerate(
+        [(RUN, "valid_auc"), (Target("pupil", mean=1.0, sd=2.0), "valid_r2")]
+    ):
+        args = SimpleNamespace(history=tmp_path / f"{at}.tsv", out=tmp_path / f"{at}.pt")
+        line = Epoch(1, 10, 0.5, 0.25, 0.75, 1e-7, 1234.5678, 0.125, 512)
+        trained = Trained("cnn", target.settings(), ("a",), (), {})
+        _training.finish(args, trained, Fit({}, [line], []))
+        assert args.history.read_text().split("\t")[4] == score
 
 
 def test_each_epoch_says_a_line(capsys):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pytest
 
 from mesodecode.base import files
 from mesodecode.base.files import UserError
-from mesodecode.encoding import folds, readers, responses, simulate
+from mesodecode.cli.encoding import _data
+from mesodecode.encoding import folds, readers, responses, simulate, study
 from mesodecode.encoding.explainable import explainable
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
@@ -340,3 +344,82 @@ def test_a_held_out_session_trains_nothing(made):
     assert np.array_equal(data.response[split.test], parts[2].response[:, 5:])
     assert np.array_equal(data.response[:120], parts[1].response[:, 5:])
     assert np.array_equal(data.response[120:240], parts[0].response[:, :7])
+
+
+def sessions_of_three() -> list[responses.Responses]:
+    """Two sessions of two presentations, of neurons 1, 2, 3 and 3, 1, 9."""
+    images = np.zeros((2, 4, 4), np.float32)
+    made = []
+    for name, ids in (("a", [1, 2, 3]), ("b", [3, 1, 9])):
+        response = 10.0 * np.array(ids) + (name == "b") + np.array([[0], [5]])
+        made.append(
+            responses.Responses(
+                **{"session": name, "images": images, "image": np.array([0, 1])},
+                **{"response": response, "covariates": np.full((2, 1), ord(name))},
+                **{"neurons": np.array(ids), "covariate_names": ("speed",), "lag": 0.1},
+                **{"lags": np.array([0.1]), "lag_explained": np.array([0.5])},
+                session_of=np.zeros(2, np.int64),
+            )
+        )
+    return made
+
+
+def test_sessions_are_joined_by_the_ids_of_their_neurons():
+    whole = responses.join(sessions_of_three())
+    assert whole.neurons.tolist() == [1, 3] and whole.image.tolist() == [0, 1, 0, 1]
+    assert whole.response.tolist() == [[10, 30], [15, 35], [11, 31], [16, 36]]
+    assert whole.covariates.ravel().tolist() == [97, 97, 98, 98]
+    assert whole.session_of.tolist() == [0, 0, 1, 1] and whole.session == "a+b"
+
+
+def test_sessions_that_cannot_be_joined_are_named():
+    a, b = sessions_of_three()
+    for change, words in (
+        ({"images": b.images + 1}, r"^sessions a and b show other images; use folds.by: images$"),
+        ({"neurons": b.neurons + 5}, r"^sessions a, b share no neuron; use folds.by: images$"),
+    ):
+        with pytest.raises(UserError, match=words):
+            responses.join([a, replace(b, **change)])
+
+
+def test_windows_without_samples_or_values_are_refused(made):
+    one = session(made)
+    with pytest.raises(UserError, match=r"^session s: windows without samples \(0 of 120 present"):
+        responses.make_responses(one, "s", lag=1e4)
+    with pytest.raises(UserError, match=r"^session s: no neuron has samples in every window$"):
+        responses.make_responses(replace(one, traces=one.traces * np.nan), "s")
+    blind = replace(one, covariates={"speed": (made.speed * np.nan, made.time)})
+    with pytest.raises(UserError, match=r"^speed: not a single value of it; leave it out of resp"):
+        responses.make_responses(blind, "s", covariates=["speed"])
+
+
+def test_a_window_begins_with_the_sample_at_its_start_by_sums_of_fractions():
+    """Of .1 + .2 s, which is more than .3 s by the last bit, the sample at .3 s is the first."""
+    time = np.arange(10) / 10
+    traces = np.arange(10.0)[None]
+    start = np.array([0.1, 0.5])
+    images = np.zeros((1, 2, 2), np.float32)
+    one = Session(images, np.zeros(2, int), start, start + 0.2, time, traces, np.array([7]))
+    found = responses.make_responses(one, "s", lag=0.2, samples=1, image_size=None)
+    assert found.response.ravel().tolist() == [3, 7]
+    found = responses.make_responses(one, "s", lag=0.2, image_size=None)
+    assert found.response.ravel().tolist() == [3.5, 7.5]
+
+
+@pytest.mark.parametrize(
+    ("fold", "by", "names", "words"),
+    [
+        ("s9", "sessions", "ab", r"^--fold s9: no such fold; known: test-a, test-b$"),
+        ("test-a", "sessions", "a", r"^--by sessions: needs responses of two sessions or more$"),
+    ],
+)
+def test_folds_that_are_not_there_are_refused(fold, by, names, words):
+    args = SimpleNamespace(by=by, folds=2, fold_seed=0)
+    sessions = {one.session: one for one in sessions_of_three() if one.session in names}
+    with pytest.raises(UserError, match=words):
+        _data.split(args, sessions, fold)
+
+
+def test_only_settings_that_have_a_default_are_filled_in():
+    table = {"properties": {"a": {"default": None}, "b": {"type": "string"}, "c": {"default": 3}}}
+    assert study._filled(table) == {"a": None, "c": 3}

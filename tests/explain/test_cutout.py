@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
@@ -639,3 +639,11 @@ def test_the_decoder_keeps_its_weights():
     cutout_importance(decoder, frames, labels, cutout_masks.corners(SIDE, SIDE), half_window=1)
     for name, value in decoder.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_a_blur_of_one_is_one_pixel_and_less_is_a_share():
+    areas = np.zeros((1, 8, 6), bool)
+    for blur, sigma in ((1, 1), (0.5, 3), (2, 2)):
+        fill = cutout_fill.Fill(areas, "blur", blur, torch.device("cpu"))
+        for made, n in zip(fill._blur, (8, 6), strict=True):
+            np.testing.assert_allclose(made, gaussian_filter1d(np.eye(n), sigma, axis=0), atol=1e-6)

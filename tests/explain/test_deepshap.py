@@ -712,7 +712,7 @@ def test_the_centre_of_a_background_is_the_value_itself_where_a_signal_is_consta
     background = torch.tensor([[[0.1, 1.0]], [[0.1, 2.0]], [[0.1, 6.0]]])
     centre = recurrent._centre(background)
     assert torch.equal(centre, torch.tensor([[0.1, 3.0]]))
-    many = torch.full((10_001, 1, 2), 0.1)
+    many = torch.full((10_001, 1, 2), 0.1, dtype=torch.float64)
     many[0, 0, 1] = 0.2  # not constant, so that the first signal alone is exact
     assert recurrent._centre(many)[0, 0] == many[0, 0, 0]
 

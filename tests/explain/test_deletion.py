@@ -229,3 +229,14 @@ def test_sessions_count_alike():
     assert (found.auc_intact, found.n, found.moved[0, 0]) == (0.75, 15, 2.5)
     parts = found.parts()
     assert parts["moved"].shape == parts["moved_random"].shape == (1, 3)
+
+
+def test_noise_is_drawn_by_any_seed_nought_too():
+    one = session()
+    at = np.arange(1, len(one.labels) - 1)[:20]
+    masked = Masked(Pixels({0: 1.0}), one)
+    plain, nought, again, other = (
+        masked.logits(MASKS.areas, at, noise_seed=n)[0] for n in (None, 0, 0, 1)
+    )
+    assert np.array_equal(nought, again)
+    assert not np.allclose(plain, nought) and not np.allclose(nought, other)

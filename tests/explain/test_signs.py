@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import tifffile
 import torch
+from matplotlib.colors import Normalize
 
 from make_tables import map_of
 from mesodecode import cli
+from mesodecode.base import plots
 from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
@@ -512,3 +514,14 @@ def test_the_verb_writes_tables_and_figure_with_signs(tmp_path, kind):
     assert "fig6: what the activity of areas tells roi_gru" in svg and "session m1_s1" in svg
     assert (tmp_path / "g.png").stat().st_size > 10_000
     assert cli.main(line[:-2]) == 1  # a recording without areas
+
+
+@pytest.mark.parametrize(("rate", "low", "high"), [(10.0, -0.25, 0.35), (0.0, -2.5, 3.5)])
+def test_frames_of_a_heat_map_are_centred_on_their_times(rate, low, high):
+    frame, values = np.arange(-2, 4), np.arange(12.0).reshape(6, 2)
+    with plots.new_figure(50, 50) as figure:
+        axes = figure.add_subplot()
+        signed_figure.heat(axes, ["a", "b"], frame, values, rate, Normalize(-1, 1))
+    (image,) = axes.images
+    np.testing.assert_allclose(image.get_extent(), [-0.5, 1.5, low, high])
+    np.testing.assert_array_equal(image.get_array(), values)

@@ -16,8 +16,10 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import write_table
 from mesodecode.export import manuscript
+from mesodecode.report import formats
+from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
-from mesodecode.scores import paired_tests, published_tests
+from mesodecode.scores import chance_tests, paired_tests, published_tests
 
 NASTY = r"a_b & c% #1 {x} $5 ~ ^ \ |" + " ± − × 10⁻⁷ <é> [ *"
 
@@ -211,3 +213,54 @@ def test_missing_file_is_one_line(tmp_path, capsys):
         manuscript.read(tmp_path / "gone.tsv")
     assert tables(tmp_path / "gone.tsv") == 1
     assert "gone.tsv" in capsys.readouterr().err
+
+
+COPIED = [  # columns of a table, and heading -> column that it shows
+    (
+        paired_tests.COLUMNS,
+        {
+            **{"Family": "family", "A": "a", "B": "b", "Difference": "mean_difference"},
+            **{"95 % CI": ("ci_low", "ci_high"), "g": "effect_size"},
+            **{"Rank-sum": "p_rank_sum_holm", "Signed-rank": "p_signed_rank_holm"},
+            **{"t, mice": "p_mouse_t_holm", "Exact, mice": "p_sign_flip_holm"},
+            **{"Smallest p": "smallest_p", "Nadeau–Bengio": "p_nadeau_bengio_holm"},
+            "Mixed model": "p_mixed_holm",
+        },
+    ),
+    (
+        chance_tests.COLUMNS,
+        {
+            **{"Decoder": "decoder", "Null": "null", "AUC": "mean_auc", "Draws": "n_null"},
+            **{"Null AUC": "null_mean", "Highest": "null_max", "p": "p"},
+            "Smallest p": "smallest_p",
+        },
+    ),
+    (
+        runtimes.COLUMNS,
+        {
+            **{"Rule": "rule", "Jobs": "jobs", "Hours": "wall_hours", "CPU hours": "cpu_hours"},
+            "Memory (MB)": "max_memory_mb",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "shown"), COPIED)
+def test_each_heading_has_the_cells_of_its_own_column(tmp_path, columns, shown):
+    words = {"family", "a", "b", "decoder", "null", "rule", "sentence", "unit", "test"}
+    values = {n: f"<{n}>" if n in words else (at + 1) / 64 for at, n in enumerate(columns)}
+    values |= {name: 64 * values[name] for name in ("n_null", "jobs") if name in values}
+    table = write(pd.DataFrame([values], columns=columns), tmp_path / "t.tsv")
+    assert table.headings == [*shown]
+
+    def cell(heading: str, name: str) -> str:
+        if name in words:
+            return values[name]
+        if name in ("n_null", "jobs"):
+            return f"{values[name]:.0f}"
+        p = "p" in name.split("_") and heading != "g"
+        return formats.format_p(values[name]) if p else f"{values[name]:.3f}"
+
+    for (heading, names), found in zip(shown.items(), table.cells[0], strict=True):
+        names = (names,) if isinstance(names, str) else names
+        assert found == " to ".join(cell(heading, name) for name in names), heading

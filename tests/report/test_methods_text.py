@@ -432,6 +432,8 @@ def test_cohorts():
     plainly = study | {"allocation": allocation | {"cohorts": None}}
     text = methods.cohorts(studies.resolve(plainly).config)
     assert "What is lost between cohorts is the mean over test mice of their AUC after" in text
+    fewer = studies.resolve(plainly | {"exclude": {"a": "ill"}}).config
+    assert "lab (n = 2 mice) and rig" in methods.cohorts(fewer)
     other = {"target": "pupil", "cohorts": cohorts, "allocation": {"train": 1}}
     study = STUDY | other | {"decoders": {"x": {"model": "ridge"}}, "comparisons": {}}
     text = methods.cohorts(studies.resolve(study | {"importance": {}}).config)

@@ -375,3 +375,10 @@ def test_an_adaptive_decoder_is_of_two_or_more_and_its_protocol_is_named():
     for name in ("small", "study"):  # what rows of tables/variants.tsv are called
         with pytest.raises(UserError, match=rf"decoders.{name}: stands beside variants"):
             study(**{name: {"adaptive_of": both}})
+
+
+def test_without_mice_the_best_decoder_is_the_first():
+    none = variant_choice.Known(np.empty((0, 3)), np.empty((0, 3, 2)))
+    assert none.best == 0
+    some = variant_choice.Known(np.array([[0.5, 0.9, 0.6], [0.7, 0.6, 0.8]]), np.zeros((2, 3, 2)))
+    assert some.best == 1 and some.without(0).best == 2
