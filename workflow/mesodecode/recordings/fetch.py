@@ -199,13 +199,14 @@ def _resume(file: RemoteFile, part: Path, tries: int, wait: float) -> None:
             except requests.RequestException as error:
                 fault = str(error) or type(error).__name__
             if _size(part) == file.size:
+                progress.update(file.size // MB - shown)
                 return
             if attempt + 1 < tries:
                 time.sleep(wait * 2**attempt)
-    raise UserError(
-        f"{file.url}: {tries} tries failed, the last since {' '.join(fault.split())}; run the same "
-        "command again, it goes on from there"
-    )
+        raise UserError(
+            f"{file.url}: {tries} tries failed, the last since {' '.join(fault.split())}; run the "
+            "same command again, it goes on from there"
+        )
 
 
 def _stream(file: RemoteFile, part: Path) -> Iterator[int]:

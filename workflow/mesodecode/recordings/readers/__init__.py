@@ -3,6 +3,7 @@
 A small module a format; each imports its library itself, so that no session waits for others'.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -167,9 +168,9 @@ def movie_files(path: str | Path) -> list[Path]:
 
 def _check_once(files: Iterable[Path]) -> None:
     """Raise UserError where a file is named twice: its frames would be there twice."""
-    known: dict[Path, Path] = {}
+    known: dict[str, Path] = {}
     for file in files:
-        other = known.setdefault(file.resolve(), file)
+        other = known.setdefault(os.path.realpath(file), file)  # of links in a circle too
         if other is not file:
             same = "" if other == file else f", as {other}"
             raise UserError(f"{file}: is a part of its movie twice{same}; name it once")
