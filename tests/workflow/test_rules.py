@@ -1,0 +1,137 @@
+"""What the rules say, read as text: what they show, need, use, pass on and where they log."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from make import ROOT
+
+RULES = {
+    name or re.search(r"kind\.fits\.\w+", text)[0]: text
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+    for name, text in re.findall(
+        r"^ *(?:use rule \w+ as|rule) ?(\w*)(?: with)?:\n(.*?)(?=^ *(?:use )?rule\b|\Z)",
+        path.read_text(),
+        re.S | re.M,
+    )
+}
+
+
+def as_written(node: ast.expr) -> str:
+    """Return a string of the rules as it is written, others as they are named."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    return ast.unparse(node).removeprefix("f").strip("'")
+
+
+def shown_by(call: ast.Call) -> list[str]:
+    """Return file, category, caption and labels of a call of `shown`, `svg_png` or `map_figure`."""
+    file, *about = map(as_written, call.args)
+    labels = {one.arg: as_written(one.value) for one in call.keywords}
+    if call.func.id == "map_figure":
+        labels = {"importance": f"{{importance}}, {about[0]}"}
+        about = ["Importance", f"importance_{file}"]
+        file = f"figures/importance_{{importance}}_{file}"
+    ending = "" if call.func.id == "shown" else ".svg"
+    return [file + ending, *about, ", ".join(f"{key}: {word}" for key, word in labels.items())]
+
+
+def test_snakemakes_report_shows_each_file_under_its_own_words():
+    """As written in shown.tsv; each caption is a file, and each file one's caption."""
+    found = []
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        if path.name == "setup.smk":  # which has the functions
+            continue
+        text = path.read_text()
+        assert not re.search(r"\breport\(", text), path
+        for match in re.finditer(r"\b(shown|svg_png|map_figure)(?=\()", text):
+            inside = text[match.start() :]
+            heads = (inside[: one.end()] for one in re.finditer(r"\)", inside))
+            call = next(head for head in heads if head.count("(") == head.count(")"))
+            found.append("\t".join(shown_by(ast.parse(call, mode="eval").body)))
+    written = (Path(__file__).with_name("shown.tsv")).read_text().splitlines()[1:]
+    assert sorted(found) == sorted(written)
+    captions = {line.split("\t")[2] for line in found}
+    tables = ("folds", "neurons", "summary")  # of an encoding study
+    captions = captions - {"encoding_{table}"} | {f"encoding_{table}" for table in tables}
+    there = {path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")}
+    assert captions == there - {"workflow"}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_submitted_rule_says_what_it_needs(rule):
+    text = RULES[rule]
+    if "localrule: True" not in text and "shell:" in text:
+        assert "mem_mb=grows(" in text and "runtime=grows(" in text
+    # a first attempt at the published study, with the start of a job, fits into a day and 48 GB
+    for name, low, high in (("runtime", 10, 1440), ("mem_mb", 1000, 48_000)):
+        assert all(low <= int(n) <= high for n in re.findall(rf"{name}=grows\((\d+)\)", text))
+    # a job that may use a GPU asks for one, so that no two share it; others are told not to
+    may_use = 'device=STUDY.config["device"]' in text or "device=device_of_decoder" in text
+    assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
+    if "--device" in text:
+        assert may_use or 'device="cpu"' in text
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_has_the_code_of_its_verb_and_uses_all_else_that_it_is_given(rule):
+    """Edited code runs its jobs again; what was fetched is not fetched again for it."""
+    given, _, shell = RULES[rule].partition("shell:")
+    coded = {word.replace("_", "-") for word in re.findall(r'code_version\(\s*"(\w+)"', given)}
+    run = re.findall(r"mesodecode ([a-z-]+)(?= -)", shell) + re.findall(r'verb="(.*)"', given)
+    assert {verb for verb in run if not verb.startswith("fetch")} <= coded
+    params = given.partition("params:")[2]
+    names = re.findall(r"^ {8,12}(\w+)=", params, re.M)
+    unused = [name for name in names if f"params.{name}" not in RULES[rule]]
+    assert {*unused} <= {"code", "held"} or not shell
+
+
+# Flags that are not called as what they are given.
+NAMED_OTHERWISE = {
+    "--decoders": {"params.of"},
+    "--figure": {"params.prefix"},
+    "--held-out": {"params.folder"},
+    "--of-validation": {"input.validation"},
+    "--only": {"params.name"},
+    "--recordings": {"input.test"},
+    "--scores": {"input.maps"},
+    "--session-auc": {"input.sessions"},
+    "--signed-figure": {"params.prefix"},
+    "--test": {"params.tests"},
+    "--test-mice": {"params.mice", "params.test"},
+    "--train-mice": {"params.train"},
+    "--trials-table": {"output.trials"},
+    "--valid-mice": {"params.valid"},
+    # what a verb is for, or what its outputs' paths begin with
+    "--out": {
+        *(
+            f"output.{name}"
+            for name in ("auc", "best", "html", "model", "predictions", "recording")
+        ),
+        *(f"output.{name}" for name in ("stack", "table", "weights")),
+        *("params.folder", "params.prefix"),
+    },
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_flags_are_given_what_they_are_called(rule):
+    """So that no two files of a command are exchanged."""
+    shell = RULES[rule].partition("shell:")[2]
+    shell = re.sub(r'"\s*\n\s*f?"', "", shell)  # strings that follow each other
+    for flag, what in re.findall(r"(--[a-z-]+) \{+((?:input|output|params|resources)\.\w+)", shell):
+        named = what.partition(".")[2] == flag[2:].replace("-", "_")
+        assert named or what in NAMED_OTHERWISE.get(flag, ()), f"{flag} {what}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_logs_and_run_times_are_below_the_name_of_their_rule(rule):
+    """Which `mesodecode runtimes` and a person look for there."""
+    places = re.findall(r'"(logs|benchmarks)/(\w+)', RULES[rule])
+    known = {"pass_images": "pass", "pass_features": "pass", "tune_config": "tune"}
+    known |= {"choose_and_predict": "choose", "choose_epoch": "choose", "kind.fits.keep": "keep"}
+    if "shell:" in RULES[rule]:
+        assert {place for _, place in places} <= {known.get(rule, rule)}, places
+        assert re.search(r"\blog:\s", RULES[rule]) and "2>" in RULES[rule].partition("shell:")[2]
