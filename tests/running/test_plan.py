@@ -783,12 +783,34 @@ def test_the_disk_that_a_run_fills_is_said_by_folder(monkeypatch, capsys):
     monkeypatch.setattr(source_files, "movie_sizes", lambda study: {})
     monkeypatch.setattr(plan, "disk", lambda jobs, study, movies: needed)
     monkeypatch.setattr(preflight, "space", lambda needed: needed)
+    monkeypatch.setattr(preflight, "windows", lambda study, movies: [])
     dry = DryRun([], [], "local")
     assert verb._disk_checks(dry, None) == [needed]
     assert capsys.readouterr().out == "disk: results 5.0 GB, tmp 2 MB\n\n"
     needed.clear()
     verb._disk_checks(dry, None)
     assert capsys.readouterr().out == ""
+
+
+def test_recordings_shorter_than_a_window_are_named_before_the_run():
+    """An image is of 3 frames; the GRU's window of 2 x 2 + 1 images spans 2 frames more."""
+    gru = {"start_from": "cnn", "rnn": "gru", "cnn_weights": "frozen", "half_window": 2}
+    config = STUDY | {"decoders": {"cnn": {}, "gru": gru, "mean": {"average_of": ["cnn", "gru"]}}}
+    study = studies.resolve(config)
+    first, *others = study.mouse_of
+
+    def said(short, rest, **changes):
+        movies = {first: (short, 1)} | dict.fromkeys(others, (rest, 1))
+        return preflight.windows(studies.resolve(config | changes) if changes else study, movies)
+
+    assert said(7, 7) == [] == said(0, 7)  # 0: still to be fetched
+    (check,) = said(6, 7)
+    assert check.state == "warn" and f"for want of as many: {first} (6);" in check.words
+    assert "decoder 'gru' reads 7 frames at a time" in check.words
+    image, window = said(2, 2)
+    assert (image.state, window.state) == ("FAIL", "FAIL")
+    assert "'cnn' reads 3 frames" in image.words and f"and {len(others) - 2} more" in image.words
+    assert said(2, 2, frame_rate=10) == []  # there are other frames then
 
 
 def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):

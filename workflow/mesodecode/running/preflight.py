@@ -3,7 +3,7 @@
 import getpass
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from mesodecode.base.files import UserError, file_of, verify_checksum
 from mesodecode.running import partitions
 from mesodecode.running.partitions import Nodes, ask
 from mesodecode.running.plan import DryRun, Job
+from mesodecode.study.kinds import KINDS
 from mesodecode.study.study import Study
 
 OK, WARN, FAIL, SKIPPED = "ok", "warn", "FAIL", "-"
@@ -57,6 +58,30 @@ def space(needed: dict[str, int]) -> Check:
         largest = max(needed, key=needed.get)
         return Check("disk", FAIL, f"{words}; most for {largest}/: link results/ to a larger disk")
     return Check("disk", WARN if total > 0.8 * free else OK, words)
+
+
+def windows(study: Study, movies: Mapping[str, tuple[int, int]]) -> list[Check]:
+    """Check that recordings have the frames of a window: shorter ones are not decoded.
+
+    movies: session -> frames and bytes of its recording (`source_files.movie_sizes`). Nothing is
+    said of recordings that are brought to another frame rate, nor of segments within one.
+    """
+    known = {session: frames for session, (frames, _) in movies.items() if frames}
+    if study.config["frame_rate"] is not None or not known:
+        return []
+    checks = []
+    for name, decoder in study.decoders.items():
+        if (window := KINDS[decoder.kind].window) is None:
+            continue  # that of the decoders it is made of
+        needed = 2 * window(decoder.settings)[0] + 1
+        short = [session for session, frames in known.items() if frames < needed]
+        if short:
+            some = ", ".join(f"{session} ({known[session]})" for session in short[:3])
+            some += f" and {len(short) - 3} more" if len(short) > 3 else ""
+            words = f"decoder '{name}' reads {needed} frames at a time; not decoded, for want of "
+            words += f"as many: {some}; see its half_window, or leave those out"
+            checks.append(Check("windows", FAIL if len(short) == len(known) else WARN, words))
+    return checks
 
 
 def gigabytes(size: float) -> str:

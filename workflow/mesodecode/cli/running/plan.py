@@ -133,7 +133,7 @@ def _disk_checks(dry: DryRun, study: Study) -> list[Check]:
     parts = [f"{folder} {preflight.gigabytes(size)}" for folder, size in sorted(needed.items())]
     if parts:
         print(f"disk: {', '.join(parts)}\n")
-    return [preflight.space(needed)]
+    return [preflight.space(needed), *preflight.windows(study, movies)]
 
 
 def _print_jobs(dry: DryRun) -> None:
