@@ -159,3 +159,56 @@ def test_verb_writes_tables_and_figure(tmp_path):
     assert "not" in as_read(calibration_figure.caption(table, sets))
     assert (tmp_path / "f.svg").exists()
     assert predictions.read(tmp_path / "p" / "d" / f"{item(0).allocation}.h5").decoder == "d"
+
+
+def test_the_page_has_each_mouse_with_its_own_marker_and_the_means_by_hand():
+    """Mice 10 and 2 in the table's order; the 2nd is the first marker, as everywhere."""
+    about = {"decoder": "d", "valid_mouse": "v", "protocol": "strict"}
+    table = pd.DataFrame(
+        about
+        | {"allocation": f"a{m}", "test_mouse": m, "method": how, "ece": ece, "brier": 2 * ece}
+        for m, more in (("10", 0.0), ("2", 0.03))
+        for how, ece in zip(calibration.METHODS, (0.1 + more, 0.05, 0.04), strict=True)
+    )
+    # 3 allocations, so that the mean (.8) is not the median (.9)
+    sets = pd.DataFrame(
+        about | {"test_mouse": m, "level": level, "coverage": cover, "set_size": 2 * cover - 0.5}
+        for m, covers in (("10", (0.9, 0.95)), ("2", (0.55,)))
+        for cover in covers
+        for level in (0.8, 0.9)
+    )
+    sets.loc[sets["level"] == 0.8, ["coverage", "set_size"]] = 0.1  # not drawn
+    figure = calibration_figure.page(table, sets)
+
+    def drawn(axes):
+        """Return the points (marker, value, height) and the means (value, height)."""
+        points = [
+            (line.get_marker(), round(x, 3), round(y, 3))
+            for line in axes.lines
+            if line.get_marker() in ("o", "s")
+            for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        ]
+        bars = [line for line in axes.lines if line.get_color() == "black"]
+        return sorted(points), [
+            (round(bar.get_xdata()[0], 4), round(np.mean(bar.get_ydata()), 3)) for bar in bars
+        ]
+
+    ece, brier, coverage, size = map(drawn, figure.axes)
+    assert ece == (
+        [
+            ("o", 0.04, 2),
+            ("o", 0.05, 1),
+            ("o", 0.13, 0),
+            ("s", 0.04, 2),
+            ("s", 0.05, 1),
+            ("s", 0.1, 0),
+        ],
+        [(0.115, 0), (0.05, 1), (0.04, 2)],
+    )
+    assert brier[1] == [(0.23, 0), (0.1, 1), (0.08, 2)]
+    assert coverage == ([("o", 0.55, 1), ("s", 0.9, 1), ("s", 0.95, 1)], [(0.8, 1)])
+    assert size == ([("o", 0.6, 1), ("s", 1.3, 1), ("s", 1.4, 1)], [(1.1, 1)])
+    words = [axes.get_xlabel() for axes in figure.axes]
+    assert words == ["ECE", "Brier score", "Coverage of 90 % sets", "Mean states in a set"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][1:] == ["2", "10"]
