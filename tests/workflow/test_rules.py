@@ -1,5 +1,6 @@
 """What the rules say, read as text: what they show, need, use, pass on and where they log."""
 
+import argparse
 import ast
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from make import ROOT
+from mesodecode import cli
 
 RULES = {
     name or re.search(r"kind\.fits\.\w+", text)[0]: text
@@ -135,3 +137,69 @@ def test_logs_and_run_times_are_below_the_name_of_their_rule(rule):
     if "shell:" in RULES[rule]:
         assert {place for _, place in places} <= {known.get(rule, rule)}, places
         assert re.search(r"\blog:\s", RULES[rule]) and "2>" in RULES[rule].partition("shell:")[2]
+
+
+# Flags that a rule does not give its verb, settings apart: those of epochs' own files, which
+# trainings by hand write at once, those that belong to another use of the verb, and defaults.
+NOT_GIVEN = {
+    "adapt": ["--adapted-weights"],
+    "choose_and_predict": ["--epoch", "--history"],
+    "choose_epoch": ["--predictions", "--validation"],
+    "compare": ["--within"],
+    "cutout_summary": ["--recording"],
+    "export": ["--session"],
+    "extract": ["--weights"],
+    "finetune": ["--out", "--history", "--checkpoint-every", "--feed"],
+    "pass_pixels": ["--trained", "--out"],
+    "pass_signals": ["--trained", "--out"],
+    "predict_features": ["--labels-of"],  # they have those that they were extracted with
+    "predict_images": ["--test-mice"],
+    "predict_rois": ["--weights", "--out", "--validation"],
+    "runtimes": ["--efficiency"],
+    "shap_pixels": ["--name", "--figure"],
+    "shap_summary": ["--recording"],
+    "stack_roi": ["--checkpoint-every"],
+    "train_cnn": ["--out", "--history", "--checkpoint-every", "--feed"],
+    "train_rnn": ["--train-mice", "--valid-mice", "--out", "--history", "--checkpoint-every"],
+    "train_roi": ["--predictions", "--validation", "--out", "--history", "--checkpoint-every"],
+}
+
+
+# Of the functions that rules call, by name: what stands there from one to the next.
+FUNCTIONS = {
+    name: text
+    for path in (ROOT / "workflow" / "rules").rglob("*.smk")
+    for name, text in re.findall(
+        r"^(?:def )?(\w+)((?:\(| = ).*?)(?=^\S|\Z)", path.read_text(), re.S | re.M
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def flags_of():
+    """Return of a verb its flags that are called like no setting of a schema."""
+    schemas = "\n".join(p.read_text() for p in (ROOT / "workflow/schemas").rglob("*.yaml"))
+    settings = {*re.findall(r"^\s*(\w+):", schemas, re.M)}
+    (verbs,) = [a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction)]
+
+    def flags(verb):
+        own = (a for a in verbs.choices[verb]._actions if a.option_strings and a.dest != "help")
+        return [a.option_strings[-1] for a in own if a.dest not in settings]
+
+    return flags
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_gives_its_verb_all_flags_but_those_written_down(rule, flags_of):
+    """So that none is lost on the way: a run without it would go on, and say something else."""
+    text = RULES[rule]
+    asked, left = [text], dict(FUNCTIONS)
+    while asked:
+        words = {*re.findall(r"\w+", asked.pop())} & {*left}
+        asked += (found := [left.pop(word) for word in words])
+        text += "".join(found)
+    given, _, shell = RULES[rule].partition("shell:")
+    run = re.findall(r"mesodecode ([a-z-]+)(?= -)", shell) + re.findall(r'verb="(.*)"', given)
+    flags = [flag for verb in run for flag in flags_of(verb)]
+    missing = [flag for flag in flags if not re.search(rf"{flag}(?![\w-])", text)]
+    assert missing == NOT_GIVEN.get(rule, [])
