@@ -549,6 +549,29 @@ def test_numbers_in_order_of_size_have_no_rule():
         deep_shap(decoder, *data(dtype=torch.float64))
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda made: 2 / (made.exp() + 1),
+        lambda made: made / (made.exp() + 1),
+        lambda made: torch.div(1.0, made.exp() + 1),
+    ],
+    ids=["a number by it", "it by it", "div"],
+)
+def test_what_is_divided_by_what_depends_on_the_window_has_no_rule(then):
+    with pytest.raises(UserError, match=r"no rule for '.*div"):
+        deep_shap(anyones(then=then), *data(dtype=torch.float64))
+
+
+def test_divided_by_a_number_is_a_share_of_it():
+    windows, background = data(dtype=torch.float64)
+    whole, base = deep_shap(anyones(), windows, background, output="logit")
+    quarter = anyones(then=lambda made: made / 4.0)
+    share, lower = deep_shap(quarter, windows, background, output="logit")
+    np.testing.assert_allclose(share, whole / 4, rtol=0, atol=1e-15)
+    assert float(lower) == pytest.approx(float(base) / 4)
+
+
 def test_windows_that_share_frames_with_references_keep_their_precision():
     """Where both are equal, quotients of rounded numbers are of no use."""
     decoder = make("gru", features=4, hidden=8, scale=2.0)

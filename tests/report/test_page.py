@@ -101,8 +101,9 @@ def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the
 
 
 def test_first_page_names_flags_and_shifted_sessions_of_the_best_decoder(study):
-    checks = pd.DataFrame([("seeds", "flag", 0.1, "Alone."), ("deletion", "pass", 1.0, "Good.")])
-    checks.columns = ["check", "verdict", "value", "sentence"]
+    rows = [("seeds", "flag", 0.1, "Alone."), ("deletion", "pass", 1.0, "Good.")]
+    rows += [("planted truth", "not made", None, "No truth."), ("mice", "note", 0.2, "Few.")]
+    checks = pd.DataFrame(rows, columns=["check", "verdict", "value", "sentence"])
     write_table(checks, study / "importance_shap_checks.tsv")
     words = {name: "x" for name in shift.columns_of() if name not in shift.numbers_of()}
     table = pd.DataFrame([dict.fromkeys(shift.columns_of(), 1.0) | words for _ in range(6)])
