@@ -10,7 +10,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mesodecode.base.files import UserError, atomic_path, in_words, keep_with, listed, sha256
+from mesodecode.base.files import (
+    UserError,
+    atomic_path,
+    first_few,
+    in_words,
+    keep_with,
+    listed,
+    sha256,
+)
 from mesodecode.base.tables import write_table
 
 
@@ -156,3 +164,9 @@ def test_a_mouse_is_called_one_once():
     assert in_words("4") == "mouse 4" and in_words("WT-7") == "mouse WT-7"
     assert in_words("mouseA") == "mouseA" and in_words("Mouse_21") == "Mouse_21"
     assert in_words("1+4") == "mice 1, 4"
+
+
+def test_the_first_of_many_names_are_named_and_the_rest_counted():
+    assert first_few(["a", "b"], 2) == "a, b"
+    assert first_few(["a", "b", "c", "d"], 2, "; ") == "a; b and 2 more"
+    assert first_few([Path("x.tif"), Path("y.tif")], 1) == "x.tif and 1 more"

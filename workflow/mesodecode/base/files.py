@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -262,6 +262,12 @@ def natural(name: object) -> list[tuple[int, str]]:
 def each_in_order(names: Iterable[object]) -> list:
     """Return each of the names once, sorted as people count."""
     return sorted(dict.fromkeys(names), key=natural)
+
+
+def first_few(names: Sequence[object], most: int, between: str = ", ") -> str:
+    """Return the first `most` of the names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(map(str, names[:most])) + more
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path, say
+from mesodecode.base.files import UserError, atomic_path, first_few, say
 from mesodecode.recordings import chunks
 from mesodecode.recordings.preprocess import round_to, write_frames
 from mesodecode.recordings.recording import Recording, read_recording
@@ -266,5 +266,4 @@ def _plain(area: str) -> str:
 
 
 def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return first_few(names, SHOWN)

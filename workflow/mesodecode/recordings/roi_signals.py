@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, first_few
 from mesodecode.recordings.baseline import lone, of_reference
 from mesodecode.recordings.recording import Recording
 
@@ -254,14 +254,10 @@ def _dropped(
         found = unusable(recording.rois[:, chosen], dff=settings["normalise"] == "dff")
         reasons = {chosen[index]: why for index, why in found.items()}
         if reasons and not settings["drop"]:
-            words = "; ".join(
-                f"ROI {_name(recording, column)} ({why})"
-                for column, why in list(reasons.items())[:10]
-            )
-            more = f" and {len(reasons) - 10} more" if len(reasons) > 10 else ""
+            words = [f"ROI {_name(recording, column)} ({why})" for column, why in reasons.items()]
             raise UserError(
-                f"{recording.path}: {words}{more}; mend the signals, or set drop: true to decode "
-                "without these ROIs in all mice"
+                f"{recording.path}: {first_few(words, 10, '; ')}; mend the signals, or set drop: "
+                "true to decode without these ROIs in all mice"
             )
         dropped |= set(reasons)
     if len(dropped) == len(chosen):

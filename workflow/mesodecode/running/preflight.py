@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesodecode.base.files import UserError, file_of, verify_checksum
+from mesodecode.base.files import UserError, file_of, first_few, verify_checksum
 from mesodecode.running import partitions
 from mesodecode.running.partitions import Nodes, ask
 from mesodecode.running.plan import DryRun, Job
@@ -76,8 +76,7 @@ def windows(study: Study, movies: Mapping[str, tuple[int, int]]) -> list[Check]:
         needed = 2 * window(decoder.settings)[0] + 1
         short = [session for session, frames in known.items() if frames < needed]
         if short:
-            some = ", ".join(f"{session} ({known[session]})" for session in short[:3])
-            some += f" and {len(short) - 3} more" if len(short) > 3 else ""
+            some = first_few([f"{session} ({known[session]})" for session in short], 3)
             words = f"decoder '{name}' reads {needed} frames at a time; not decoded, for want of "
             words += f"as many: {some}; see its half_window, or leave those out"
             checks.append(Check("windows", FAIL if len(short) == len(known) else WARN, words))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import atomic_path
+from mesodecode.base.files import write_text
 
 PACKAGE = Path(__file__).parents[1]
 # The version, the list of verbs, and what checks, carries and shows without making any number.
@@ -62,8 +62,8 @@ def _versions() -> dict[str, str]:
     behind = sorted(set().union(*map(modules_behind, verbs)))
     parsed = {_key(texts[name]): dataclasses.astuple(_parse(name)) for name in behind}
     kept = {"package": package, "verbs": verbs, "parsed": parsed}
-    with contextlib.suppress(OSError), atomic_path(_kept_in()) as part:  # not if it is read-only
-        part.write_text(json.dumps(kept))
+    with contextlib.suppress(OSError):  # not if it is read-only
+        write_text(_kept_in(), json.dumps(kept))
     return verbs
 
 

@@ -23,11 +23,9 @@ def maps_of(key):
 
 def map_figure(what, words):
     """The outputs svg and png of a rule that draws `what` of the maps of an importance analysis."""
-    path, words = (
-        f"figures/importance_{{importance}}_{what}",
-        f"{{importance}}, {words}",
-    )
-    return svg_png(path, "Importance", f"importance_{what}", importance=words)
+    path = f"figures/importance_{{importance}}_{what}"
+    label = f"{{importance}}, {words}"
+    return svg_png(path, "Importance", f"importance_{what}", importance=label)
 
 
 def checks_of(wildcards):

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, atomic_path, write_text
+    from mesodecode.base.files import UserError, write_text
     from mesodecode.report import given, references, report, section_words
 
     try:
@@ -55,6 +55,5 @@ def run(args: argparse.Namespace) -> None:
     page = report.render(config, tables, given.find_figures(config, args.figures))
     write_text(args.out, page)
     if args.references:
-        with atomic_path(args.references) as temporary:
-            works = section_words.works(config, tables)
-            temporary.write_text(references.bibtex(works), encoding="utf-8")
+        works = section_words.works(config, tables)
+        write_text(args.references, references.bibtex(works))

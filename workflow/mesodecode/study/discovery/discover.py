@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode.base import name_dates
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, first_few
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.discovery.by_clock import pair_by_clock
 from mesodecode.study.discovery.file_roles import EITHER, FLAT, MOVIES, TABLES, by_role, rows_of
@@ -262,11 +262,8 @@ def _say_what_is_of_several(
         if len(of) > 1 and not any(kind in sessions[i].files for i in of):
             told[_columns(found, path)].append(path)
     for columns, paths in told.items():
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        note = (
-            f"FILL IN: {paths[0]}{more} may hold {kind} of several sessions; a file a session is "
-        )
-        note += "read. Write them, in names like those of the movies, and run init again"
+        note = f"FILL IN: {first_few(paths, 1)} may hold {kind} of several sessions; a file a "
+        note += "session is read. Write them, in names like those of the movies, and run init again"
         if columns:
             code = SPLIT.format(columns=str([*columns]).replace("'", '"'))
             given = " ".join(shlex.quote(str(PurePosixPath(found.folder, path))) for path in paths)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from mesodecode.base.files import first_few
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.discovery.file_roles import EITHER, FLAT
 from mesodecode.study.discovery.found import Found, Session
@@ -141,9 +142,8 @@ def say_what_is_missing(
     without = [session.name for session in sessions if "behavior" not in session.files]
     if without and len(without) < len(sessions):
         found.notes.append(
-            f"FILL IN: no behaviour found for {', '.join(without[:10])}"
-            + (f" and {len(without) - 10} more" if len(without) > 10 else "")
-            + "; add the files, or take the sessions out below."
+            f"FILL IN: no behaviour found for {first_few(without, 10)}; add the files, or take the "
+            "sessions out below."
         )
     elif without:
         found.notes.append(
@@ -167,6 +167,4 @@ def say_what_is_missing(
     names_left += [str(path) for path in left if counts[path.name] == 1]
     found.left = names_left
     if left:
-        shown = ", ".join(names_left[:8])
-        more = f" and {len(names_left) - 8} more" if len(names_left) > 8 else ""
-        found.notes.append(f"Files not used: {shown}{more}.")
+        found.notes.append(f"Files not used: {first_few(names_left, 8)}.")
