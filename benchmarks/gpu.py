@@ -395,7 +395,7 @@ def ceilings(bench: Bench) -> dict[tuple[str, ...], float]:
     top = {}
     for kind in ("cnn", "fine-tuning", "pass"):
         for precision in ("float32", "mixed"):
-            for how in ("eager", "graph", *["compiled"] * bench.compiles):
+            for how in ("eager", "graph", *["compiled"] * (bench.compiles and precision == "mixed")):
                 top[kind, precision, how] = ceiling(bench, kind, precision, how)
                 say(f"{kind}, {precision}, {how}", top[kind, precision, how])
     return top

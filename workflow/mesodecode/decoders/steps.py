@@ -228,12 +228,19 @@ def record(step: Callable[[], None], pool: Any = None) -> Callable[[], None]:
     Graphs of one `pool` share their memory, and must not run at once. A pool serves one training:
     torch refuses the next graph of one whose graphs have all gone while a tensor of them has not.
     """
-    graph = torch.cuda.CUDAGraph()
-    # Of this thread only: a loader's thread, which pins frames meanwhile, would end the recording,
-    # and itself.
-    mode = {"capture_error_mode": "thread_local", "stream": torch.cuda.current_stream()}
-    with torch.cuda.graph(graph, pool, **mode):
-        step()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    dice = torch.cuda.default_generators[stream.device_index]
+    before = dice.clone_state()
+    try:
+        # Of this thread only: a loader's thread, which pins frames meanwhile, would end the
+        # recording, and itself.
+        with torch.cuda.graph(graph, pool, stream=stream, capture_error_mode="thread_local"):
+            step()
+    except RuntimeError:
+        # It ends without telling the generator, which then takes every draw for one of a graph's
+        # and refuses it: a dropout would end the training that goes on without graphs.
+        dice.graphsafe_set_state(before)
+        raise
     return graph.replay
 
 

@@ -10,7 +10,8 @@ from torch import nn
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH
 from mesodecode.decoders.inputs import SAMPLED, Images, spread
-from mesodecode.decoders.predict import BATCH
+
+TOLD_BY = 64  # images of a pass that tells statistics; they depend on it, so it is no device's own
 
 
 def set_batch_norm(
@@ -33,7 +34,7 @@ def set_batch_norm(
     with torch.inference_mode():
         for images, end in zip(sources, ends or [np.inf] * len(sources), strict=True):
             known = images.centres[images.centres < end - IMAGE_REACH]
-            for at in spread(known, SAMPLED).split(BATCH[images.device.type]):
+            for at in spread(known, SAMPLED).split(TOLD_BY):
                 if len(at) > 1:
                     cnn.features(images.batch(at))
     for layer, momentum in zip(layers, kept, strict=True):
