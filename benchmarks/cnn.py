@@ -13,8 +13,8 @@ import time
 import torch
 from torch import nn
 
-from mesodecode.decoders.convolutions import Depthwise, for_use
-from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.convolutions import Depthwise
+from mesodecode.decoders.networks import CNNDecoder, for_use
 
 SIZE, TURNS = 64, 10
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mesodecode.decoders.convolutions import Depthwise, for_use
-from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.convolutions import Depthwise
+from mesodecode.decoders.networks import CNNDecoder, for_use
 
 BF16 = {"device_type": "cpu", "dtype": torch.bfloat16}
 

@@ -42,7 +42,7 @@ from mesodecode.decoders import compiling, train
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import computing, reduced_dtype, resolve_device
 from mesodecode.decoders.inputs import Images, ImageWindows
-from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, cnn_rnn_decoder
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, cnn_rnn_decoder, for_use
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import schema
 
@@ -214,9 +214,10 @@ def trained(
 
 def passed(bench: Bench, precision: str, recording: Recording) -> float:
     """Return images/s of a network that passes the images of a recording, all in memory."""
-    model = bench.cnn().to(bench.device, memory_format=torch.channels_last).eval()
+    model = bench.cnn().to(bench.device)
     if precision == "mixed":
         model.passed_in = reduced_dtype(bench.device)
+    model = for_use(model)
     images = Images([recording], bench.device)
 
     def once() -> torch.Tensor:
@@ -395,7 +396,8 @@ def ceilings(bench: Bench) -> dict[tuple[str, ...], float]:
     top = {}
     for kind in ("cnn", "fine-tuning", "pass"):
         for precision in ("float32", "mixed"):
-            for how in ("eager", "graph", *["compiled"] * (bench.compiles and precision == "mixed")):
+            compiles = bench.compiles and precision == "mixed"  # mesodecode compiles no other
+            for how in ("eager", "graph", *["compiled"] * compiles):
                 top[kind, precision, how] = ceiling(bench, kind, precision, how)
                 say(f"{kind}, {precision}, {how}", top[kind, precision, how])
     return top

@@ -28,9 +28,8 @@ import torch
 from torch import nn
 
 from mesodecode.decoders.compiling import compile_for_one
-from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.device import resolve_device
-from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, rnn_decoder
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, for_use, rnn_decoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.live.engine import Engine, Member, open_members
 from mesodecode.live.frame_sources import Feed, Frame, Opened

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from mesodecode.decoders import convolutions
-from mesodecode.decoders.convolutions import Depthwise, for_use, with_depthwise
-from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.convolutions import Depthwise, with_depthwise
+from mesodecode.decoders.networks import CNNDecoder, for_use
 
 
 @pytest.mark.parametrize("kernel", [3, 5, (3, 5)])

@@ -15,8 +15,7 @@ import torch
 from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, table, write
 from mesodecode.cli import main
 from mesodecode.decoders import applied, compiling, predictions
-from mesodecode.decoders.convolutions import for_use
-from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.networks import CNNDecoder, for_use
 from mesodecode.live.engine import Member, open_members
 from mesodecode.recordings.recording import read_recording
 

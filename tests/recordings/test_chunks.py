@@ -68,8 +68,8 @@ def test_recordings_are_read_past_hdf5(tmp_path, monkeypatch, dtype):
     """Which would inflate them one after another."""
     path = written(tmp_path / "r.h5", movie(dtype), monkeypatch)
     inflated = []
-    inflate = chunks._inflated
-    monkeypatch.setattr(chunks, "_inflated", lambda *a: inflated.append(1) or inflate(*a))
+    inflate = chunks._frames
+    monkeypatch.setattr(chunks, "_frames", lambda *a: inflated.append(1) or inflate(*a))
     chunks.read_frames(path, 3, 9)
     assert len(inflated) == 3  # chunks of frames 0-3, 4-7 and 8-11
 

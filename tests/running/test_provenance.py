@@ -312,24 +312,25 @@ def test_imports_are_followed_to_the_end():
 
 
 # Modules behind a verb, as an upper bound: what they hold runs again when one of them is edited.
-# Networks are trained by `train`; its steps, and what compiles them, are modules of their own.
+# Networks are trained by `train`; its steps, and what compiles them, are modules of their own. What
+# a GPU records and replays is one (`graphs`), behind all networks.
 # Verbs that predict write files of test mice (`predictions`) and of validation mice (`validation`).
 # Fitted models are read by one door (`fitted_files`) wherever decoders are applied.
 # A recording says whether its corrections take later frames: study.correction_table.
 BEHIND = {
     "preprocess": 63,  # a module a format; masks that lie turned, by the AUC of the light
     "fit_roi": 17,  # targets and their losses, outputs and scores: two to four in all that train
-    "train_rnn": 30,
-    "train_cnn": 29,
-    "finetune": 35,  # of each epoch of the CNN that is chosen
-    "predict": 28,
-    "train_roi": 35,
+    "train_rnn": 31,
+    "train_cnn": 30,
+    "finetune": 36,  # of each epoch of the CNN that is chosen
+    "predict": 29,
+    "train_roi": 36,
     "fit_linear": 17,  # with what fit-roi shares with it
-    "hold_out": 40,  # all kinds that are trained in one step; movies of sessions are compared
-    "cutout": 62,  # through the one door to decoders of all kinds; fills, logits, outputs apart
-    "shap": 40,  # two ways through a network; what of it is explained, and kept
-    "adapt": 56,  # base.records reads the measures of a movie
-    "shift": 66,  # as adapt, and images are resized
+    "hold_out": 41,  # all kinds that are trained in one step; movies of sessions are compared
+    "cutout": 65,  # through the one door to decoders of all kinds; compiled where that pays
+    "shap": 41,  # two ways through a network; what of it is explained, and kept
+    "adapt": 57,  # base.records reads the measures of a movie
+    "shift": 67,  # as adapt, and images are resized
 }
 
 

@@ -95,7 +95,7 @@ def _meeting(offset: int, n_in: int, n_out: int, stride: int, padding: int) -> t
     return slice(start, start + (last - first) * stride, stride), slice(first, last)
 
 
-def for_use(network: nn.Module) -> nn.Module:
+def merged(network: nn.Module) -> nn.Module:
     """Return a network to be passed only, in evaluation mode and channels last.
 
     In EfficientNets each batch normalisation is merged into the convolution before it (a copy: the

@@ -9,8 +9,8 @@ import torch
 
 from mesodecode.base.records import creating
 from mesodecode.base.windows import tell_short
-from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.feature_files import ARRAYS, group_of
+from mesodecode.decoders.networks import for_use
 from mesodecode.decoders.predict import cnn_outputs
 from mesodecode.decoders.weights import Trained, digest
 from mesodecode.recordings.baseline import normalising, prepared

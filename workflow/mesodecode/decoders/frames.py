@@ -5,6 +5,7 @@ Wherever they are kept, it is in as many bytes as recorded, as `kept` says; netw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import h5py
@@ -14,10 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from mesodecode.base import files
 from mesodecode.base.files import UserError
-from mesodecode.recordings.chunks import readable
+from mesodecode.recordings.chunks import UNREADABLE, Planes, readable
 from mesodecode.recordings.recording import Recording
 
 SHARE = 0.7  # of the free memory that frames may take; the network needs the rest
+PINNED = 64 << 20  # bytes of a file that a GPU copies at once
 
 
 def free_memory(device: torch.device) -> int:
@@ -110,7 +112,9 @@ class Resident(Frames):
         stop = 0
         for recording in recordings:
             start, stop = stop, stop + len(recording)
-            self._frames[start:stop] = kept(recording.read_frames())
+            here = self._frames[start:stop]
+            if device.type == "cpu" or not put_planes(recording.planes(), here):
+                here[:] = kept(recording.read_frames())
 
     def feed(self, parts: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
         """Yield the positions themselves."""
@@ -119,6 +123,34 @@ class Resident(Frames):
     def read(self, fed: torch.Tensor) -> torch.Tensor:
         """Return the frames (*S, H, W) float32 at positions of a shape S."""
         return counts(self._frames[fed], self._dtype)
+
+
+def put_planes(planes: Planes | None, frames: torch.Tensor) -> bool:
+    """Fill `frames` (T, H, W), as they are `kept`, from a file; tell whether that could be done.
+
+    Threads inflate chunks into memory from which a GPU copies them while they inflate the next
+    ones; there their bytes are put together. What is damaged is not read.
+    """
+    if planes is None or planes.dtype.itemsize != frames.element_size():
+        return False
+    cuda, each = frames.is_cuda, max(1, PINNED // math.prod(planes.chunk))
+    hosts = [torch.empty(each, *planes.chunk, dtype=torch.uint8, pin_memory=cuda) for _ in range(2)]
+    copied = [torch.cuda.Event() for _ in hosts] if cuda else []
+    for turn, start in enumerate(range(0, len(planes), each)):
+        host = hosts[turn % 2][: len(planes) - start]
+        if cuda:
+            copied[turn % 2].synchronize()  # of its last turn
+        try:
+            planes.fill(host.numpy(), start)
+        except UNREADABLE:
+            return False
+        there = host.to(frames.device, non_blocking=True)
+        if cuda:
+            copied[turn % 2].record()
+        values = there.transpose(1, 2).contiguous().view(frames.dtype)
+        here = frames[start * planes.step :][: len(host) * planes.step]
+        here.copy_(values.view(-1, *frames.shape[1:])[: len(here)])
+    return True
 
 
 class Streamed(Frames, Dataset):

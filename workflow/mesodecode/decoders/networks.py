@@ -10,11 +10,14 @@ from torch import nn
 from mesodecode.base.files import UserError
 from mesodecode.decoders import gru
 from mesodecode.decoders.backbones import create_backbone
-from mesodecode.decoders.convolutions import with_depthwise
+from mesodecode.decoders.convolutions import merged, with_depthwise
+from mesodecode.decoders.graphs import Replayed
 from mesodecode.study.targets import Target
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 REDUCED = (torch.bfloat16, torch.float16)
+NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
+Maps = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, H, W) to what is pooled
 
 
 def logits_of(layer: nn.Linear, features: torch.Tensor) -> torch.Tensor:
@@ -178,12 +181,14 @@ class CNNDecoder(nn.Module):
     """A timm backbone with one output, or more, on pseudo-RGB images (N, 3, H, W).
 
     `passed_in`: the reduced type in which its maps are computed where no gradient is taken, or
-    None; pooling and output are float32 in any case. `compiled`: for how many images what else
-    computes the maps in training, and it (`mesodecode.decoders.compiling`).
+    None; pooling and output are float32 in any case. `compiled`: whether in training and for how
+    many images something else computes the maps, and what (`mesodecode.decoders.compiling`).
+    `replayed`: what gives the features of a network in use on a GPU (`for_use`).
     """
 
     passed_in: torch.dtype | None = None
-    compiled: tuple[int, Callable[[torch.Tensor], torch.Tensor]] | None = None
+    compiled: tuple[bool, int, Maps] | None = None
+    replayed: Replayed | None = None
 
     def __init__(self, backbone: str, pretrained: str = "none", outputs: int = 1) -> None:
         super().__init__()
@@ -206,6 +211,11 @@ class CNNDecoder(nn.Module):
 
         Raises UserError if the backbone does not take images of this size.
         """
+        if self.replayed is None or torch.is_grad_enabled():
+            return self._features(images)
+        return self.replayed(images)
+
+    def _features(self, images: torch.Tensor) -> torch.Tensor:
         try:
             maps = self._maps(images)
         except AssertionError as error:  # timm: transformers mostly are made for one size
@@ -221,9 +231,11 @@ class CNNDecoder(nn.Module):
         return self.net.forward_head(maps, pre_logits=True)
 
     def _maps(self, images: torch.Tensor) -> torch.Tensor:
-        if self.training and self.compiled and self.compiled[0] == len(images):
-            return self.compiled[1](images)
-        if self.passed_in is None or torch.is_grad_enabled():
+        weights = next(self.net.parameters()).dtype
+        images = images.to(weights) if weights in REDUCED else images
+        if self.compiled and self.compiled[:2] == (self.training, len(images)):
+            return self.compiled[2](images)
+        if self.passed_in in (None, weights) or torch.is_grad_enabled():
             return self.net.forward_features(images)
         # No cache of cast weights: it would outlive those that another epoch's take the place of.
         with torch.autocast(images.device.type, self.passed_in, cache_enabled=False):
@@ -277,6 +289,32 @@ def copied(network: nn.Module) -> nn.Module:
         if isinstance(part, nn.RNNBase):
             part.flatten_parameters()
     return made
+
+
+def for_use(network: nn.Module) -> nn.Module:
+    """Return a network to be passed only, as `merged` says: CNNs as fast as the device passes them.
+
+    Where no normalisation is left, weights are kept in the type that images are passed in; on a GPU
+    batches of a size that recurs are replayed, by a copy. What is in use so is returned itself.
+    """
+    cnns = [part for part in network.modules() if isinstance(part, CNNDecoder)]
+    if any(cnn.replayed for cnn in cnns):
+        return network
+    used = merged(network)
+    if used is network and cnns and _on_gpu(network):
+        used = copied(network)
+    for cnn in (part for part in used.modules() if isinstance(part, CNNDecoder)):
+        if cnn.passed_in and not any(isinstance(layer, NORMS) for layer in cnn.modules()):
+            for part in cnn.net.children():
+                if part is not cnn.net.get_classifier():
+                    part.to(cnn.passed_in)
+        if _on_gpu(cnn):
+            cnn.replayed = Replayed(cnn._features)
+    return used
+
+
+def _on_gpu(network: nn.Module) -> bool:
+    return any(weight.is_cuda for weight in network.parameters())
 
 
 def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder | TCNDecoder:

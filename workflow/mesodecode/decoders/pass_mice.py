@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from mesodecode.base.progress import Progress
-from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import Source
+from mesodecode.decoders.networks import for_use
 from mesodecode.decoders.passed import PassedSession
 from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.train import in_runs

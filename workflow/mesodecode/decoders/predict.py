@@ -8,7 +8,6 @@ import torch
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, decoded
-from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import (
     Images,
     ImageWindows,
@@ -16,7 +15,7 @@ from mesodecode.decoders.inputs import (
     Windows,
     normalising_of,
 )
-from mesodecode.decoders.networks import CNNDecoder, RNNDecoder
+from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, for_use
 from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained, digest

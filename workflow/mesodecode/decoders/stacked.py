@@ -20,9 +20,9 @@ from mesodecode.base.files import UserError, first_line, say
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import computing, peak_memory
+from mesodecode.decoders.graphs import record, tell_not_captured
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.stacked_network import Stack
-from mesodecode.decoders.steps import record, tell_not_captured
 from mesodecode.decoders.train import Epoch
 
 BETA2, EPSILON = 0.999, 1e-8  # of Adam, as torch's own

@@ -7,7 +7,7 @@ steps before that are taken as they are, so that nothing of a warm-up has to be 
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mesodecode.base.files import first_line, say
+from mesodecode.decoders.graphs import record, tell_not_captured
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import copied
 from mesodecode.decoders.objectives import loss_of
@@ -220,30 +220,3 @@ class Steps:
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         return loss
-
-
-def record(step: Callable[[], None], pool: Any = None) -> Callable[[], None]:
-    """Return `step` as one CUDA graph on the current stream; recording does not compute it.
-
-    Graphs of one `pool` share their memory, and must not run at once. A pool serves one training:
-    torch refuses the next graph of one whose graphs have all gone while a tensor of them has not.
-    """
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-    dice = torch.cuda.default_generators[stream.device_index]
-    before = dice.clone_state()
-    try:
-        # Of this thread only: a loader's thread, which pins frames meanwhile, would end the
-        # recording, and itself.
-        with torch.cuda.graph(graph, pool, stream=stream, capture_error_mode="thread_local"):
-            step()
-    except RuntimeError:
-        # It ends without telling the generator, which then takes every draw for one of a graph's
-        # and refuses it: a dropout would end the training that goes on without graphs.
-        dice.graphsafe_set_state(before)
-        raise
-    return graph.replay
-
-
-def tell_not_captured(error: Exception) -> None:
-    """Say that steps are taken as they are, and why: what the step raised, not what ends it."""
-    say(f"steps are not captured, slower ({first_line(error.__context__ or error)})")

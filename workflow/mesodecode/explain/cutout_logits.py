@@ -5,7 +5,7 @@ a batch at a time, and features are kept only as long as a window needs them. So
 masks x (frames of a batch + a window), and not with the length of a session.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -15,9 +15,9 @@ from torch import Tensor
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import offsets
-from mesodecode.decoders.convolutions import for_use
+from mesodecode.decoders.compiling import compile_passes
 from mesodecode.decoders.inputs import Images
-from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, for_use
 from mesodecode.decoders.predict import BATCH
 from mesodecode.explain import recording_noise
 from mesodecode.explain.cutout_fill import FILLS, Fill
@@ -115,6 +115,22 @@ class Masked:
         return logits.cpu().numpy(), alone.cpu().numpy()
 
 
+def in_use(
+    decoder: Decoder, device: torch.device | str, n_images: int = 0, size: Sequence[int] = ()
+) -> Decoder:
+    """Return a decoder on a device, to be passed only.
+
+    Its CNN is compiled where that pays for so many masked images (3, *size), of all sessions.
+    """
+    if isinstance(decoder, tuple):
+        return tuple(in_use(part, device, n_images, size) for part in decoder)
+    used = for_use(decoder.to(device))
+    for part in used.modules():
+        if n_images and isinstance(part, CNNDecoder):
+            compile_passes(part, n_images, BATCH[torch.device(device).type], size)
+    return used
+
+
 def _stages(
     decoder: Decoder, half_window: int | None, device: torch.device, *, rounded: bool
 ) -> tuple[Stage, Stage, int]:
@@ -123,11 +139,7 @@ def _stages(
     The first maps images (N, 3, H, W) to features (N, F), the second windows (N, T, F) to logits.
     `rounded`: features of a frozen CNN as float16, as they were in training.
     """
-    pair = isinstance(decoder, tuple)
-    if pair:
-        decoder = tuple(for_use(part.to(device)) for part in decoder)
-    else:
-        decoder = for_use(decoder.to(device))
+    pair, decoder = isinstance(decoder, tuple), in_use(decoder, device)
     if not pair and not isinstance(decoder, CNNRNNDecoder):
         if half_window:
             raise UserError(f"half_window {half_window}: this decoder takes one image, not windows")

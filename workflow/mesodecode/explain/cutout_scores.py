@@ -14,6 +14,7 @@ from mesodecode.base.windows import tell_short
 from mesodecode.decoders.applied import load
 from mesodecode.decoders.linear_networks import Pixels
 from mesodecode.explain import cutout
+from mesodecode.explain.cutout_logits import in_use
 from mesodecode.explain.cutout_masks import masks_of, part
 from mesodecode.explain.cutout_tables import columns_of, counts_of, frames_of, signed_of
 from mesodecode.recordings.recording import Recording, check_frames, mice_of, target_of
@@ -34,7 +35,10 @@ class ImageDecoder:
 
 
 def load_decoder(
-    weights: str | Path, cnn: str | Path | None, recordings: Sequence[Recording]
+    weights: str | Path,
+    cnn: str | Path | None,
+    recordings: Sequence[Recording],
+    device: torch.device | str = "cpu",
 ) -> ImageDecoder:
     """Load a decoder for test `recordings`, from the weights of any verb that trains on images.
 
@@ -43,7 +47,7 @@ def load_decoder(
     Raises UserError if the decoder has seen a mouse of `recordings`, or is of another target, or
     the files do not fit.
     """
-    loaded = load(weights, cnn)
+    loaded = load(weights, cnn, device)
     if not KINDS[loaded.kind].of_images:
         raise UserError(f"{weights}: a '{loaded.kind}' decoder reads no images, to cut areas from")
     loaded.target.check_same(target_of(recordings), weights)
@@ -85,14 +89,15 @@ def score_sessions(
             )
     frames = {key: settings[key] for key in ("frame_step", "run_length")}
     hiding = {key: settings[key] for key in ("fill", "blur_sigma")}
+    used = [cutout.frames_used(one, decoder.half_window or 0, **frames) for one in recordings]
+    n_images = sum(len(at) for at, _ in used) * (len(part(masks[0], *block)) + 1)
+    network = in_use(decoder.network, device, n_images, recordings[0].shape[1:])
     tables = []
-    for recording, all_masks in zip(recordings, masks, strict=True):
-        chosen = part(all_masks, *block)
-        at, n_decodable = cutout.frames_used(recording, decoder.half_window or 0, **frames)
-        labels = recording.labels[at]
+    for recording, all_masks, (at, n_decodable) in zip(recordings, masks, used, strict=True):
+        chosen, labels = part(all_masks, *block), recording.labels[at]
         if len(np.unique(labels)) >= 2:
             table = cutout.cutout_session(
-                decoder.network,
+                network,
                 recording,
                 chosen,
                 **{"half_window": decoder.half_window, "device": device, **hiding, **frames},

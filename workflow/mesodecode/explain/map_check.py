@@ -20,8 +20,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from mesodecode.base.files import UserError
+from mesodecode.base.windows import IMAGE_REACH
+from mesodecode.decoders.adapt.domain import set_batch_norm
+from mesodecode.decoders.inputs import SAMPLED, Images
+from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import deletion
 from mesodecode.explain.check_files import MapCheck, checked
@@ -34,6 +39,7 @@ from mesodecode.explain.removed_rois import ONE_BY_ONE, Rois
 from mesodecode.explain.shap_files import Map, ShapMap, by_output
 from mesodecode.explain.shap_maps import evenly, mean_of, shap_map, windows_as_trained
 from mesodecode.recordings.recording import Recording, mice_of
+from mesodecode.recordings.sample import sample
 from mesodecode.simulation.truth import (
     planted_masks,
     planted_rois,
@@ -168,7 +174,7 @@ def check_cutout(
     Raises UserError if no session has both states, or two values.
     """
     rng, target = generator(seed, allocation.id), target or Target()
-    networks = decoder, randomised(decoder, int(rng.integers(2**31)))
+    networks = decoder, untaught(decoder, int(rng.integers(2**31)), recordings, device)
     orders = orders_of(maps, allocation.test, masks[0].names, draws, rng)
     says = said_by_masks(signed or {}, allocation.test, masks[0], target, draws, rng)
     seeds = noise_seeds(seed, allocation.id, noise_draws)
@@ -282,6 +288,29 @@ def randomised(network: Network, seed: int) -> Network:
                 for own in module.parameters(recurse=False):
                     own.copy_(own.flatten()[torch.randperm(own.numel())].view_as(own))
     return drawn
+
+
+def untaught(
+    decoder: Decoder, seed: int, recordings: Sequence[Recording], device: torch.device | str
+) -> Decoder:
+    """Return a decoder of images, `randomised`, whose BatchNorm layers know images of recordings.
+
+    New weights make ever smaller maps, layer by layer, where statistics of others are kept: all
+    frames would then have the same logit but for rounding, and the map be that of rounding.
+    """
+    drawn = randomised(decoder, seed)
+    parts = drawn if isinstance(drawn, tuple) else (drawn,)
+    cnns = [cnn for part in parts for cnn in part.to(device).modules() if _has_statistics(cnn)]
+    if cnns:
+        few = [Images([sample(one, SAMPLED, IMAGE_REACH)], device) for one in recordings]
+    for cnn in cnns:
+        set_batch_norm(cnn, few)
+    return drawn
+
+
+def _has_statistics(network: nn.Module) -> bool:
+    layers = network.modules() if isinstance(network, CNNDecoder) else ()
+    return any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
 
 
 def generator(seed: int, allocation: str) -> np.random.Generator:

@@ -24,8 +24,8 @@ from mesodecode.explain.map_check import (
     generator,
     noise_seeds,
     orders_of,
-    randomised,
     said_by_masks,
+    untaught,
 )
 from mesodecode.explain.pixel_shap import areas_of, pixel_shap
 from mesodecode.explain.shap_files import Map, by_output, units_of
@@ -61,7 +61,8 @@ def check_pixels(
     """
     allocation, target = loaded.allocate(mice_of(recordings)), loaded.target
     rng, decoder = generator(settings["seed"], allocation.id), loaded.decoder
-    drawn = randomised(decoder.network, int(rng.integers(2**31))).to(decoder.device)
+    ready = list(prepared(recordings, decoder.normalising))
+    drawn = untaught(decoder.network, int(rng.integers(2**31)), ready, decoder.device)
     untrained = replace(loaded, decoder=replace(decoder, network=drawn))
     sizes = {key: min(settings[key], limit) for key in ("windows", "background")}
     options = {**settings, **sizes}
@@ -73,7 +74,6 @@ def check_pixels(
     random_map = made(untrained)
     seeds = noise_seeds(settings["seed"], allocation.id, noise_draws)
     noisy = [made(loaded, seed).mean_abs.sum(axis=0) for seed in seeds]
-    ready = list(prepared(recordings, decoder.normalising))
     masks = [areas_of(settings, one) for one in ready]
     orders = orders_of(maps, allocation.test, masks[0].names, draws, rng)
     says = said_by_masks(_says(signed), allocation.test, masks[0], target, draws, rng)

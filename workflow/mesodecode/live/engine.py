@@ -20,8 +20,7 @@ from mesodecode.decoders.applied import (
     last_layer,
     load,
 )
-from mesodecode.decoders.convolutions import for_use
-from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder
+from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder, for_use
 from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.weights import load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference

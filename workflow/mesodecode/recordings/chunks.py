@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,29 +62,89 @@ def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np
     with readable(path), h5py.File(path) as file:
         data = file["frames"]
         start, stop, _ = slice(start, stop).indices(len(data))
-        places = _places(data, start, stop)
-        if places is None:
+        found = _planes_of(path, data, start, stop)
+        if found is None:
             return data[start:stop]
-        out, step = np.empty((stop - start, *data.shape[1:]), data.dtype), data.chunks[0]
-    first = start // step
-    handle = os.open(path, os.O_RDONLY)
+        out = np.empty((stop - start, *data.shape[1:]), data.dtype)
 
-    def read(i: int) -> None:
-        offset, size = places[i]
-        at = (first + i) * step
-        frames = _inflated(os.pread(handle, size, offset), (step, *out.shape[1:]), out.dtype)
-        begin, end = max(at, start), min(at + step, stop)
+    def put(i: int, planes: np.ndarray) -> None:
+        frames, at = _frames(planes, found), found.first + i * found.step
+        begin, end = max(at, start), min(at + found.step, stop)
         out[begin - start : end - start] = frames[begin - at : end - at]
 
     try:
-        for _ in each(read, range(len(places))):
-            pass
-    except (imagecodecs.DeflateError, ValueError, OSError):
+        found.read(range(len(found)), put)
+    except UNREADABLE:
         with readable(path), h5py.File(path) as file:
             return file["frames"][start:stop]
-    finally:
-        os.close(handle)
     return out
+
+
+UNREADABLE = imagecodecs.DeflateError, ValueError, OSError  # what a damaged chunk raises
+
+
+@dataclass(frozen=True)
+class Planes:
+    """The chunks of a movie as they are stored: inflated, not yet put together.
+
+    A chunk of `step` frames is the first bytes of all its values, then the second ones, and so on:
+    uint8 (bytes of a value, step * H * W). `shape`: of a frame; `first`: frame of the first chunk.
+    """
+
+    path: str | Path
+    places: Sequence[tuple[int, int]]  # offset and size of each chunk in the file, bytes
+    first: int
+    step: int
+    shape: tuple[int, int]
+    dtype: np.dtype
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def chunk(self) -> tuple[int, int]:
+        """Bytes of a value, and values of a chunk."""
+        return self.dtype.itemsize, self.step * int(np.prod(self.shape))
+
+    def read(self, which: Sequence[int], put: Callable[[int, np.ndarray], None]) -> None:
+        """Give chunks to `put`, by their numbers, from several threads, in any order.
+
+        Raises UNREADABLE.
+        """
+        self._each(which, lambda i: np.empty(self.chunk, np.uint8), put)
+
+    def fill(self, out: np.ndarray, start: int) -> None:
+        """Put the chunks from number `start` on into `out` (n, *chunk) uint8. Raises UNREADABLE."""
+        which = range(start, start + len(out))
+        self._each(which, lambda i: out[i - start], lambda *_: None)
+
+    def _each(
+        self,
+        which: Sequence[int],
+        place: Callable[[int], np.ndarray],
+        put: Callable[[int, np.ndarray], None],
+    ) -> None:
+        handle = os.open(self.path, os.O_RDONLY)
+
+        def read(i: int) -> None:
+            planes, (offset, size) = place(i), self.places[i]
+            chunk = os.pread(handle, size, offset)
+            if len(imagecodecs.deflate_decode(chunk, out=planes.reshape(-1))) != planes.size:
+                raise ValueError("a chunk of fewer bytes")
+            put(i, planes)
+
+        try:
+            for _ in each(read, which):
+                pass
+        finally:
+            os.close(handle)
+
+
+def planes_of(path: str | Path) -> Planes | None:
+    """Return the chunks of a movie; None if they are not as `Writer` makes them."""
+    with readable(path), h5py.File(path) as file:
+        data = file["frames"]
+        return _planes_of(path, data, 0, len(data))
 
 
 class Writer:
@@ -157,11 +218,8 @@ def ahead(items: Iterator[Any]) -> Iterator[Any]:
             yield item
 
 
-def _places(data: h5py.Dataset, start: int, stop: int) -> list[tuple[int, int]] | None:
-    """Return offset and size (bytes) in the file of each chunk with frames start…stop.
-
-    None if the chunks are not as `Writer` makes them.
-    """
+def _planes_of(path: str | Path, data: h5py.Dataset, start: int, stop: int) -> Planes | None:
+    """Return the chunks with frames start…stop; None if they are not as `Writer` makes them."""
     dtype, plist = data.dtype, data.id.get_create_plist()
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
     plain = dtype.kind in "buif" and dtype.isnative
@@ -170,29 +228,25 @@ def _places(data: h5py.Dataset, start: int, stop: int) -> list[tuple[int, int]] 
     if data.chunks[1:] != data.shape[1:] or data.file.userblock_size or stop <= start:
         return None
     step = data.chunks[0]
-    infos = [
-        data.id.get_chunk_info_by_coord((at, 0, 0))
-        for at in range(start - start % step, stop, step)
-    ]
+    first = start - start % step
+    infos = [data.id.get_chunk_info_by_coord((at, 0, 0)) for at in range(first, stop, step)]
     if any(info.byte_offset is None or info.filter_mask for info in infos):
         return None
-    return [(info.byte_offset, info.size) for info in infos]
+    places = [(info.byte_offset, info.size) for info in infos]
+    return Planes(path, places, first, step, data.shape[1:], dtype)
 
 
-def _inflated(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return the values of a chunk. Raises DeflateError or ValueError if it is none."""
-    planes = np.empty((dtype.itemsize, int(np.prod(shape))), np.uint8)
-    if len(imagecodecs.deflate_decode(chunk, out=planes.reshape(-1))) != planes.size:
-        raise ValueError("a chunk of fewer bytes")
-    values = np.empty(shape, dtype)
-    if dtype.itemsize in _SHIFTED:
-        whole = values.reshape(-1).view(f"<u{dtype.itemsize}")
+def _frames(planes: np.ndarray, of: Planes) -> np.ndarray:
+    """Return the frames (step, H, W) of a chunk's planes."""
+    values = np.empty((of.step, *of.shape), of.dtype)
+    if of.dtype.itemsize in _SHIFTED:
+        whole = values.reshape(-1).view(f"<u{of.dtype.itemsize}")
         whole[:] = planes[-1]
         for plane in planes[-2::-1]:
             whole <<= 8
             whole |= plane
         return values
-    by_byte = values.reshape(-1).view(np.uint8).reshape(-1, dtype.itemsize)
+    by_byte = values.reshape(-1).view(np.uint8).reshape(-1, of.dtype.itemsize)
     for i, plane in enumerate(planes):
         by_byte[:, i] = plane
     return values

@@ -104,6 +104,10 @@ class Recording:
         """Return frames start…stop as (n, H, W) in their own type."""
         return chunks.read_frames(self.path, start, stop)
 
+    def planes(self) -> chunks.Planes | None:
+        """Return its frames as they are stored, if it is so that threads can read them."""
+        return chunks.planes_of(self.path)
+
 
 def read_recording(path: str | Path) -> Recording:
     """Open a recording that `mesodecode preprocess` wrote; its frames stay on disk.

@@ -24,6 +24,9 @@ class Sample(Recording):
         """Return frames start…stop as (n, H, W) in their own type."""
         return self.frames[start:stop]
 
+    def planes(self) -> None:
+        """Return None: its frames are in memory."""
+
 
 def runs(
     n_frames: int,

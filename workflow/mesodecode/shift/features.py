@@ -12,8 +12,8 @@ import torch
 
 from mesodecode.base.windows import IMAGE_REACH, decoded
 from mesodecode.decoders.applied import Decoder, SignalDecoder, load, read_by_last_layer
-from mesodecode.decoders.convolutions import for_use
 from mesodecode.decoders.inputs import SessionFeatures, Source, Windows
+from mesodecode.decoders.networks import for_use
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.baseline import ready
 from mesodecode.recordings.recording import Recording

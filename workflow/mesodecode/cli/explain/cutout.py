@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "importance_cutout")
     device = resolve_device(args.device, args.threads)
     recordings = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
-    decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings)
+    decoder = cutout_scores.load_decoder(args.weights, args.cnn, recordings, device)
     recordings = list(prepared(recordings, decoder.normalising))
     rows = cutout_scores.score_sessions(
         decoder,

@@ -10,14 +10,13 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders.applied import read_by_last_layer
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.linear_networks import Readout, refit, set_weights
-from mesodecode.decoders.networks import last_layer
+from mesodecode.decoders.networks import NORMS, last_layer
 from mesodecode.decoders.objectives import loss_of
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import adaptation, protocols
 from mesodecode.study.targets import RUN, Target
 
 TUNE_BATCH = 32
-NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 def labelled_frames(recordings: Sequence[Recording], few_shot: float | str) -> list[int]:
