@@ -86,22 +86,30 @@ def test_a_module_from_a_url_runs_the_installed_package(deployed, url):
 
 
 @pytest.mark.slow
-def test_a_snakefile_that_includes_the_workflow_keeps_its_names(tmp_path):
+def test_a_snakefile_that_includes_the_workflow_keeps_its_names_and_environments(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
     add_files(tmp_path, STUDY)
-    (tmp_path / "before.smk").write_text('CONTRAST = "linear"')
+    (tmp_path / "before.smk").write_text("""
+CONTRAST = "linear"
+rule first:
+    output: "first.txt"
+    shell: "touch {output}"
+""")
     (tmp_path / "after.smk").write_text("""
 rule mine:
     input: rules.auc.output
     output: f"{CONTRAST}.txt"
     params: lambda wildcards: CONTRAST
     shell: "echo {CONTRAST} {params} > {output}"
+run_in = {rule.name: rule.conda_env for rule in workflow.rules if rule.shellcmd}
+print("in no environment:", *(name for name in run_in if not run_in[name]), end=".")
 """)
     files = ["before.smk", ROOT / "workflow/Snakefile", "after.smk"]
     (tmp_path / "Snakefile").write_text("\n".join(f'include: "{file}"' for file in files))
     done = fresh.Process("snakemake.cli:main", "-n", "-p", "mine", folder=tmp_path).finish()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "echo linear linear > linear.txt" in done.stdout + done.stderr
+    assert "in no environment: first mine." in done.stdout
 
 
 def test_config_folder_holds_what_the_checkout_runs():

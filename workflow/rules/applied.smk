@@ -22,8 +22,6 @@ rule average:
         RESULTS / "logs/average/{decoder}/{allocation}.log",
     wildcard_constraints:
         decoder=names("average"),
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -51,8 +49,6 @@ rule choose_variant:
         RESULTS / "benchmarks/choose_variant/{decoder}.tsv"
     wildcard_constraints:
         decoder=names("adaptive"),
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(60),
@@ -81,8 +77,6 @@ rule adaptive:
         RESULTS / "logs/adaptive/{decoder}/{allocation}.log",
     wildcard_constraints:
         decoder=names("adaptive"),
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -112,8 +106,6 @@ rule adapt:
         RESULTS / "benchmarks/adapt/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names("adapted"),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(16000),

@@ -28,8 +28,6 @@ rule hold_out:
             lambda d: d.name in CEILINGS and not KINDS[d.kind].image_network
         ),
         split=r"[a-z_]+\.test-[\w.-]+",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(4000),
@@ -78,8 +76,6 @@ rule ceilings:
         gaps=shown("tables/ceilings_gaps.tsv", "Ceilings", "ceilings", kind="table"),
     log:
         RESULTS / "logs/ceilings.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(15),

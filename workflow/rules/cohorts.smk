@@ -18,8 +18,6 @@ if STUDY.config["cohorts"] and STUDY.decoders:
         log:
             RESULTS / "logs/cohorts.log",
         localrule: True  # two seconds: not worth a submission
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(1000),
             runtime=grows(10),
@@ -49,8 +47,6 @@ if STUDY.config["cohorts"] and STUDY.decoders:
             log:
                 RESULTS / "logs/cohort_shift.log",
             localrule: True
-            conda:
-                "../../envs/mesodecode.yaml"
             resources:
                 mem_mb=grows(1000),
                 runtime=grows(10),

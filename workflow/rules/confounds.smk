@@ -28,8 +28,6 @@ rule control_signals:
         RESULTS / "benchmarks/control_signals/{mouse}.tsv"
     wildcard_constraints:
         mouse="|".join(STUDY.mice) or "no mouse",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(120),
@@ -60,8 +58,6 @@ rule decode_controls:
         RESULTS / "logs/decode_controls/{allocation}.log",
     benchmark:
         RESULTS / "benchmarks/decode_controls/{allocation}.tsv"
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(8000),
         runtime=grows(120),
@@ -96,8 +92,6 @@ rule confounds:
         table=shown("tables/confounds.tsv", "Confounds", "confounds", kind="table"),
     log:
         RESULTS / "logs/confounds.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),

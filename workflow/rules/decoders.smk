@@ -51,8 +51,6 @@ for kind in FITTED.values():
             RESULTS / "benchmarks" / kind.fits.fit / "{decoder}/{training}.tsv"
         wildcard_constraints:
             decoder=names(kind.name),
-        conda:
-            "../../envs/mesodecode.yaml"
         threads: 1
         resources:
             mem_mb=grows(kind.fits.mem_mb),
@@ -85,8 +83,6 @@ rule train_cnn:
         RESULTS / "benchmarks/train_cnn/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("cnn"),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(48000),  # 39 GB on a CPU: 33 of frames, 6 of a batch of 512
@@ -123,8 +119,6 @@ rule finetune:
         RESULTS / "benchmarks/finetune/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("cnn_rnn", lambda d: not is_frozen(d)),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(48000),  # 36 GB on a CPU: 33 of frames, 3 of windows
@@ -155,8 +149,6 @@ rule made_by:
     wildcard_constraints:
         decoder=names_of(lambda d: reads_features(d) or "start_from" in d.settings),
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         text=made_by,
     message:
@@ -179,8 +171,6 @@ rule train_roi:
         RESULTS / "benchmarks/train_roi/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("roi_rnn", lambda d: d not in STACKED),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(2000),  # 0.8 GB
@@ -211,8 +201,6 @@ rule dropped_rois:
         RESULTS / "logs/dropped_rois/{decoder}.log",
     wildcard_constraints:
         decoder=names_of(lambda d: d.settings.get("drop")),
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(15),  # seconds
@@ -239,8 +227,6 @@ rule pass_images:
         RESULTS / "benchmarks/pass/{decoder}/{training}.{mouse}.tsv"
     wildcard_constraints:
         decoder=names_of(lambda d: trains_once(d) and passes_images(d)),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 1.4 GB
@@ -308,8 +294,6 @@ rule choose_and_predict:
         decoder=names_of(
             lambda d: trains_once(d) and is_network(d) and not predicts_after_choice(d)
         ),
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(15),  # seconds
@@ -345,8 +329,6 @@ for kind in FITTED.values():
             RESULTS / "benchmarks/keep/{decoder}/{allocation}.tsv"
         wildcard_constraints:
             decoder=names(kind.name),
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(2000),
             runtime=grows(15),  # seconds

@@ -15,8 +15,6 @@ if SIMULATED:
             truth=RESULTS / "simulated/{session}_truth.h5",
         log:
             RESULTS / "logs/simulate_encoding/{session}.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(4000),
             runtime=grows(30),
@@ -41,8 +39,6 @@ rule responses:
         RESULTS / "logs/responses/{session}.log",
     benchmark:
         RESULTS / "benchmarks/responses/{session}.tsv"
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(8000),
         runtime=grows(60),
@@ -74,8 +70,6 @@ rule fit_encoding:
         RESULTS / "benchmarks/fit_encoding/{model}.tsv"
     wildcard_constraints:
         model="|".join(LINEAR) or "no model",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(8000),
@@ -107,8 +101,6 @@ rule train_encoding:
         RESULTS / "benchmarks/train_encoding/{model}/{fold}.tsv"
     wildcard_constraints:
         model="|".join(sorted({*NETWORKS} - {*READOUTS})) or "no model",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(16000),
@@ -160,8 +152,6 @@ rule score_encoding:
         ],
     log:
         RESULTS / "logs/score_encoding.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(4000),
         runtime=grows(60),
@@ -202,8 +192,6 @@ rule diagnose:
         RESULTS / "benchmarks/diagnose/{model}.tsv"
     wildcard_constraints:
         model="|".join(DIAGNOSED) or "no model",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(16000),
@@ -236,8 +224,6 @@ if SWEEP:
             RESULTS / "logs/sweep_encoding/{chunk}.log",
         benchmark:
             RESULTS / "benchmarks/sweep_encoding/{chunk}.tsv"
-        conda:
-            "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]
         resources:
             mem_mb=grows(16000),
@@ -268,8 +254,6 @@ if SWEEP:
         log:
             RESULTS / "logs/sweep_table.log",
         localrule: True
-        conda:
-            "../../envs/mesodecode.yaml"
         message:
             "Joining the sweep"
         shell:
@@ -286,8 +270,6 @@ rule figure_encoding:
     wildcard_constraints:
         figure="|".join(path.stem for path in drawn()),
     localrule: True  # seconds: not worth a submission
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -326,8 +308,6 @@ rule encoding_report:
     log:
         RESULTS / "logs/encoding_report.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),

@@ -81,8 +81,6 @@ rule shap:
     wildcard_constraints:
         importance="|".join(OF_ROIS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(3000),  # 1.2 GB with a background of 10,000
@@ -114,8 +112,6 @@ rule shap_pixels:
     wildcard_constraints:
         importance="|".join(OF_PIXELS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(5000),  # 1.7 GB with EfficientNet-B0 on 11 images of 128 px
@@ -172,8 +168,6 @@ rule shap_summary:
         RESULTS / "logs/shap_summary/{importance}.log",
     wildcard_constraints:
         importance="|".join(SHAPS) or "no importance",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -206,8 +200,6 @@ rule cutout:
         importance="|".join(CUTOUTS) or "no importance",
         decoder=names_of(lambda d: KINDS[d.kind].of_images),
         block=r"\d+",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(8000),  # not measured; predict_images, the same passes, 2.5 GB
@@ -248,8 +240,6 @@ rule cutout_summary:
         RESULTS / "logs/cutout_summary/{importance}.log",
     wildcard_constraints:
         importance="|".join(CUTOUTS) or "no importance",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -278,8 +268,6 @@ rule cutout_times:
         RESULTS / "logs/cutout_times/{importance}.log",
     wildcard_constraints:
         importance="|".join(TIMED) or "no importance",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -305,8 +293,6 @@ rule sides:
         RESULTS / "logs/sides/{importance}.log",
     wildcard_constraints:
         importance="|".join(SIDED) or "no importance",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -331,8 +317,6 @@ rule maps_of_analysis:
     log:
         RESULTS / "logs/maps_of_analysis/{importance}.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         time=TIME,
     message:
@@ -357,8 +341,6 @@ rule shap_check:
     wildcard_constraints:
         importance="|".join(OF_ROIS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(3000),  # as shap; 0.5 GB
@@ -394,8 +376,6 @@ rule pixels_check:
     wildcard_constraints:
         importance="|".join(OF_PIXELS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(8000),  # as cutout
@@ -439,8 +419,6 @@ rule cutout_check:
     wildcard_constraints:
         importance="|".join(CUTOUTS) or "no importance",
         decoder="|".join(MAPPED) or "no decoder",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(8000),  # as cutout
@@ -474,8 +452,6 @@ rule map_checks:
         table=RESULTS / "tables/importance_{importance}_checks.tsv",
     log:
         RESULTS / "logs/map_checks/{importance}.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -499,8 +475,6 @@ rule map_mice:
         table=RESULTS / "tables/importance_{importance}_mice.tsv",
     log:
         RESULTS / "logs/map_mice/{importance}.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),

@@ -25,8 +25,6 @@ if STUDY.decoders:
             expand(RESULTS / "nwb/{session}.nwb", session=STUDY.mouse_of),
         log:
             RESULTS / "logs/export.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(4000),
             runtime=grows(60),

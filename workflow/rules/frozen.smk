@@ -22,8 +22,6 @@ rule extract:
         RESULTS / "benchmarks/extract/{decoder}/{training}.{mouse}.tsv"
     wildcard_constraints:
         decoder=names("cnn", feeds_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 1.4 GB
@@ -55,8 +53,6 @@ rule join_features:
     wildcard_constraints:
         decoder=names("cnn", feeds_frozen),
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         seen=mice_with("train", "valid"),
         code=code_version("join_features"),
@@ -80,8 +76,6 @@ rule train_rnn:
         RESULTS / "benchmarks/train_rnn/{decoder}/{training}.tsv"
     wildcard_constraints:
         decoder=names("cnn_rnn", is_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(6000),  # 3.3 GB: the features of 53 sessions
@@ -112,8 +106,6 @@ rule pass_features:
         RESULTS / "benchmarks/pass/{decoder}/{training}.{mouse}.tsv"
     wildcard_constraints:
         decoder=names("cnn_rnn", is_frozen),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 1 GB: the features of 13 sessions

@@ -25,8 +25,6 @@ rule choose_epoch:
         decoder=names_of(
             lambda d: trains_once(d) and is_network(d) and predicts_after_choice(d)
         ),
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(15),  # seconds
@@ -58,8 +56,6 @@ rule predict_images:
             and passes_images(d)
             and not feeds_frozen(d)
         ),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(4000),  # 2.5 GB
@@ -92,8 +88,6 @@ rule predict_features:
         RESULTS / "benchmarks/predict_features/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names_of(lambda d: predicts_after_choice(d) and reads_features(d)),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(2000),  # 0.7 GB

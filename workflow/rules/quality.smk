@@ -42,8 +42,6 @@ if STUDY.decoders and SCORED.name == "run":
             RESULTS / "logs/quality/{decoder}.log",
         wildcard_constraints:
             decoder="|".join(STUDY.decoders),
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(1000),  # 0.4 GB
             runtime=grows(30),  # seconds
@@ -69,8 +67,6 @@ if STUDY.decoders and SCORED.name == "run":
         log:
             RESULTS / "logs/quality_table.log",
         localrule: True
-        conda:
-            "../../envs/mesodecode.yaml"
         message:
             "Joining the quality of all decoders"
         shell:
@@ -89,8 +85,6 @@ if STUDY.decoders and SCORED.name == "run":
             RESULTS / "logs/calibrate.log",
         benchmark:
             RESULTS / "benchmarks/calibrate.tsv"
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(4000),
             runtime=grows(60),

@@ -42,8 +42,6 @@ if "simulate" in STUDY.config:
             truth=RESULTS / "simulated/{session}_truth.h5",
         log:
             RESULTS / "logs/simulate/{session}.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(2000),  # 0.8 GB
             runtime=grows(10),  # 18 s
@@ -82,8 +80,6 @@ if FETCHED_FILES:
         wildcard_constraints:
             source_file="|".join(map(re.escape, FETCHED_FILES)),
         localrule: True
-        conda:
-            "../../envs/mesodecode.yaml"
         params:
             folder=lambda wildcards: Path(wildcards.source_file).parent,
             name=lambda wildcards: Path(wildcards.source_file).name,
@@ -105,8 +101,6 @@ rule preprocess:
         RESULTS / "logs/preprocess/{session}.log",
     benchmark:
         RESULTS / "benchmarks/preprocess/{session}.tsv"
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),  # 0.35 GB
         # 18 s, and the reading of 590 MB
@@ -132,8 +126,6 @@ if STUDY.config["areas"] == "common":
         log:
             RESULTS / "logs/common_areas.log",
         localrule: True
-        conda:
-            "../../envs/mesodecode.yaml"
         params:
             names=lambda wildcards: json.dumps(
                 {s: n for s in STUDY.mouse_of if (n := area_names(s))}, sort_keys=True
@@ -162,8 +154,6 @@ if STUDY.harmonised:
             RESULTS / "logs/harmonise/{session}.log",
         benchmark:
             RESULTS / "benchmarks/harmonise/{session}.tsv"
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(2000),
             runtime=grows(60),
@@ -206,8 +196,6 @@ rule recordings_of_mouse:
     log:
         RESULTS / "logs/recordings_of_mouse/{mouse}.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         time=TIME,
     message:
@@ -232,8 +220,6 @@ rule cohort:
         shown("tables/cohort.tsv", "Cohort", "cohort", table="recordings"),
     log:
         RESULTS / "logs/cohort.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -267,8 +253,6 @@ rule qc:
         ),
     log:
         RESULTS / "logs/qc.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),  # 0.6 GB
         runtime=grows(30),  # 1 min
@@ -297,8 +281,6 @@ rule roi_correlation:
         ),
     log:
         RESULTS / "logs/roi_correlation.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),  # as train_roi
         runtime=grows(10),

@@ -55,8 +55,6 @@ rule figure_auc:
     log:
         RESULTS / "logs/figure_auc/{comparison}.log",
     localrule: True  # three seconds: not worth a submission
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds
@@ -87,8 +85,6 @@ rule cohort_figure:
         **svg_png("figures/cohort", "Cohort", "cohort_figure", figure="cohort"),
     log:
         RESULTS / "logs/cohort_figure.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -117,8 +113,6 @@ rule reproduction:
         table=RESULTS / "tables/reproduction.tsv",
     log:
         RESULTS / "logs/reproduction.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -149,8 +143,6 @@ rule figure_loss:
         png=expand(RESULTS / "figures/loss_{decoder}.png", decoder=NETWORKS),
     log:
         RESULTS / "logs/figure_loss.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(30),  # seconds a figure
@@ -179,8 +171,6 @@ rule report:
         references=RESULTS / "references.bib",
     log:
         RESULTS / "logs/report.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds

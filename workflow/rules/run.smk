@@ -11,8 +11,6 @@ rule resolved_config:
     log:
         RESULTS / "logs/resolved_config.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         config=lambda wildcards: json.dumps(STUDY.config, indent=1),
     message:
@@ -32,8 +30,6 @@ rule runtimes:
     log:
         RESULTS / "logs/runtimes.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         benchmarks=RESULTS / "benchmarks",
         code=code_version("runtimes"),

@@ -38,8 +38,6 @@ rule allocations:
     log:
         RESULTS / "logs/allocations.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         table=STUDY.allocation_table(),
     message:
@@ -58,8 +56,6 @@ rule predictions_of_decoder:
     wildcard_constraints:
         decoder="|".join(STUDY.decoders) or "no decoder",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         time=TIME,
     message:
@@ -80,8 +76,6 @@ rule auc:
         ),
     log:
         RESULTS / "logs/auc.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),  # 0.1 GB, a file at a time
         runtime=grows(30),  # 1 min for 980 files
@@ -115,8 +109,6 @@ if SCORED.name != "run":
             confusion=CONFUSION,
         log:
             RESULTS / "logs/score.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(1000),
             runtime=grows(30),
@@ -143,8 +135,6 @@ rule compare:
     log:
         RESULTS / "logs/compare/{comparison}.log",
     localrule: True  # two seconds: not worth a submission
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds
@@ -171,8 +161,6 @@ rule infer:
     log:
         RESULTS / "logs/infer/{comparison}.log",
     localrule: True  # two seconds: not worth a submission
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),  # 0.2 GB
         runtime=grows(10),  # seconds
@@ -198,8 +186,6 @@ rule chance:
         shown("tables/chance.tsv", "Tests", "chance", table="chance"),
     log:
         RESULTS / "logs/chance.log",
-    conda:
-        "../../envs/mesodecode.yaml"
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -228,8 +214,6 @@ rule comparisons:
     log:
         RESULTS / "logs/comparisons.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     message:
         "Joining the comparisons"
     shell:
@@ -249,8 +233,6 @@ rule inference:
     log:
         RESULTS / "logs/inference.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     message:
         "Joining the tests with mice as the unit"
     shell:

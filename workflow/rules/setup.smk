@@ -21,7 +21,8 @@ from snakemake.exceptions import WorkflowError
 
 # The folder of the package: beside these rules. Where they are a module from a URL, there are only
 # rules, and the package is the one that is installed.
-PACKAGE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+RULES = workflow.current_basedir
+PACKAGE = Path(RULES.get_path_or_uri(secret_free=True)).parent
 if not (PACKAGE / "mesodecode").is_dir():
     INSTALLED = importlib.util.find_spec("mesodecode")
     if INSTALLED is None:
@@ -174,6 +175,16 @@ def grows(amount):
         return (amount(wildcards) if callable(amount) else amount) * (attempt + 1) // 2
 
     return known(given)
+
+
+def give_environment():
+    """Run the commands of all our rules in one conda environment, under --sdm conda.
+
+    Snakemake has no default of `conda:`. The path is relative to the rules, wherever they come from.
+    """
+    for ours in workflow.rules:
+        if ours.shellcmd and ours.basedir == RULES:
+            ours.conda_env = "../../envs/mesodecode.yaml"
 
 
 def known(function):

@@ -28,8 +28,6 @@ if SHIFTED:
             RESULTS / "logs/image_shift.log",
         benchmark:
             RESULTS / "benchmarks/image_shift.tsv"
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(4000),
             runtime=grows(120),
@@ -56,8 +54,6 @@ if SHIFTED:
             RESULTS / "benchmarks/shift/{decoder}.tsv"
         wildcard_constraints:
             decoder="|".join(SHIFTED),
-        conda:
-            "../../envs/mesodecode.yaml"
         threads: STUDY.config["threads"]
         resources:
             mem_mb=grows(8000),
@@ -87,8 +83,6 @@ if SHIFTED:
             table=shown("tables/shift.tsv", "Shift", "shift", kind="table"),
         log:
             RESULTS / "logs/shift_report.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(4000),
             runtime=grows(30),

@@ -17,8 +17,6 @@ rule stack_roi:
         RESULTS / "benchmarks/stack_roi/{decoder}/{mouse}.tsv"
     wildcard_constraints:
         decoder="|".join(dict.fromkeys(LINES.values())) or "no decoder",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(8000),
@@ -57,8 +55,6 @@ rule choose_roi:
         RESULTS / "benchmarks/choose_roi/{decoder}/{allocation}.tsv"
     wildcard_constraints:
         decoder=names_of(lambda d: d in STACKED),
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: 1
     resources:
         mem_mb=grows(2000),  # as train_roi

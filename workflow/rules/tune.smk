@@ -13,8 +13,6 @@ rule tune_config:
     log:
         RESULTS / "logs/tune/{decoder}/config.log",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     params:
         config=searched_config,
     message:
@@ -40,8 +38,6 @@ rule tune:
     wildcard_constraints:
         decoder="|".join(STUDY.config["tune"]) or "no decoder",
         test=r"[\w+-]+",
-    conda:
-        "../../envs/mesodecode.yaml"
     threads: STUDY.config["threads"]
     resources:
         mem_mb=grows(48000),

@@ -26,8 +26,6 @@ if STUDY.config["variants"]:
             RESULTS / "variants/{variant}/qc.tsv",
         log:
             RESULTS / "logs/qc_variant/{variant}.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(2000),
             runtime=grows(30),
@@ -56,8 +54,6 @@ if STUDY.config["variants"]:
             table=shown("tables/variants.tsv", "Variants", "variants", kind="table"),
         log:
             RESULTS / "logs/variants.log",
-        conda:
-            "../../envs/mesodecode.yaml"
         resources:
             mem_mb=grows(2000),
             runtime=grows(10),

@@ -16,8 +16,6 @@ rule fetch_weights:
     wildcard_constraints:
         backbone="|".join(map(re.escape, FETCHED)) or "no backbone",
     localrule: True
-    conda:
-        "../../envs/mesodecode.yaml"
     message:
         "Fetching the ImageNet weights of {wildcards.backbone}"
     shell:
