@@ -71,8 +71,8 @@ def page(tmp_path_factory):
     config, summary, neurons = tables()
     models = summary["model"].unique()
     checks = [
-        columns.check_row("data", True, "data", 1.0, 0.5, "The data are good."),
-        columns.check_row("conclusion", False, "optimisation", 0.1, 0.5, "It is not trained."),
+        columns.check_row("data", True, "data", 1.0, 0.5, "The data are good"),
+        columns.check_row("conclusion", False, "optimisation", 0.1, 0.5, "It is not trained"),
     ]
     sweep = pd.DataFrame(RNG.random((12, len(columns.SWEEP))), columns=columns.SWEEP)
     sweep = sweep.assign(diverged=False, initialisation="he") if config["sweep"] else None

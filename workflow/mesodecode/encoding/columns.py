@@ -1,5 +1,6 @@
 """What the tables of networks hold, and what is read out of them; nothing heavy, for readers."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,20 @@ def useful_rates(rates: pd.DataFrame) -> tuple[float, float]:
 
 
 def check_row(
-    check: str, good: bool, fault: str, value: float, limit: float, sentence: str
+    check: str,
+    good: bool,
+    fault: str,
+    value: float = math.nan,
+    limit: float = math.nan,
+    sentence: str = "",
+    mend: str = "",
 ) -> dict[str, Any]:
-    """Return a row of `CHECKS`: the fault is shown where the check is not `good`."""
-    verdict = "pass" if good else "fail"
-    shown = "" if good else fault
-    return dict(zip(CHECKS, (check, verdict, shown, value, limit, sentence), strict=True))
+    """Return a row of `CHECKS`; fault, and `mend` behind the sentence, where it is not `good`."""
+    verdict, shown = ("pass", "") if good else ("fail", fault)
+    said = f"{sentence}{'' if good else mend}."
+    return dict(zip(CHECKS, (check, verdict, shown, value, limit, said), strict=True))
+
+
+def not_made(check: str, limit: float, sentence: str) -> dict[str, Any]:
+    """Return the row of a check that was not made, and why."""
+    return check_row(check, True, "", math.nan, limit, sentence) | {"verdict": "not made"}

@@ -108,24 +108,18 @@ def neuron_table(data: Responses, known: Explainable) -> pd.DataFrame:
 def check_lag(data: Responses) -> dict[str, Any]:
     """Would responses at another lag tell more of the images?"""
     if not len(data.lags):
-        return check_row("lag", True, "", math.nan, LAG[0], "No other lag fits into the recording.")
+        return check_row("lag", True, "", math.nan, LAG[0], "No other lag fits into the recording")
     used = data.lag
     now = data.lag_explained[np.argmin(np.abs(data.lags - used))]
     best = int(np.argmax(data.lag_explained))
     moved = data.lags[best] - used
     start = f"At a lag of {used:.2f} s images explain {now:.1%} of the variance, "
     if data.lag_explained[best] <= now:
-        return check_row("lag", True, "", 0.0, LAG[0], f"{start}and at no other lag more.")
+        return check_row("lag", True, "", 0.0, LAG[0], f"{start}and at no other lag more")
     good = abs(moved) < LAG[0] or data.lag_explained[best] < 1.5 * max(now, 0) + LAG[1]
-    return check_row(
-        "lag",
-        good,
-        "preprocessing",
-        moved,
-        LAG[0],
-        f"{start}at the best one ({data.lags[best]:.2f} s) {data.lag_explained[best]:.1%}"
-        + ("." if good else ": the window of responses is not where the responses are; set lag."),
-    )
+    said = f"{start}at the best one ({data.lags[best]:.2f} s) {data.lag_explained[best]:.1%}"
+    mend = ": the window of responses is not where the responses are; set lag"
+    return check_row("lag", good, "preprocessing", moved, LAG[0], said, mend)
 
 
 def check_signal(neurons: pd.DataFrame) -> dict[str, Any]:
@@ -133,16 +127,10 @@ def check_signal(neurons: pd.DataFrame) -> dict[str, Any]:
     share = float(neurons["responsive"].mean())
     mean = neurons.loc[neurons["responsive"], "explainable"].mean()
     good = share >= MIN_RESPONSIVE
-    more = f", on average {mean:.1%} of their variance" if share else ""
-    return check_row(
-        "signal",
-        good,
-        "data",
-        share,
-        MIN_RESPONSIVE,
-        f"Images explain variance of {neurons['responsive'].sum()} of {len(neurons)} neurons{more}"
-        + ("." if good else ": there is nothing to predict; no network can mend that."),
-    )
+    said = f"Images explain variance of {neurons['responsive'].sum()} of {len(neurons)} neurons"
+    said += f", on average {mean:.1%} of their variance" if share else ""
+    mend = ": there is nothing to predict; no network can mend that"
+    return check_row("signal", good, "data", share, MIN_RESPONSIVE, said, mend)
 
 
 def check_decoding(response: np.ndarray, image: np.ndarray) -> dict[str, Any]:
@@ -156,16 +144,11 @@ def check_decoding(response: np.ndarray, image: np.ndarray) -> dict[str, Any]:
     z = (response - response.mean(0)) / np.where(sd > 0, sd, 1)
     model = NearestCentroid().fit(z[~odd], image[~odd])
     accuracy, chance = float(model.score(z[odd], image[odd])), 1 / len(np.unique(image))
-    good = accuracy >= MIN_DECODING * chance
-    return check_row(
-        "image information",
-        good,
-        "data",
-        accuracy,
-        MIN_DECODING * chance,
-        f"The image is read from single responses in {accuracy:.1%} of presentations (chance "
-        f"{chance:.1%})" + ("." if good else ": the population does not know what was shown."),
-    )
+    limit = MIN_DECODING * chance
+    said = f"The image is read from single responses in {accuracy:.1%} of presentations (chance "
+    said += f"{chance:.1%})"
+    mend = ": the population does not know what was shown"
+    return check_row("image information", accuracy >= limit, "data", accuracy, limit, said, mend)
 
 
 def check_scale(response: np.ndarray) -> dict[str, Any]:
@@ -174,15 +157,9 @@ def check_scale(response: np.ndarray) -> dict[str, Any]:
     n = math.ceil(len(variance) / 20)
     share = float(variance[:n].sum() / variance.sum())
     good = share <= max(MAX_SHARE, 2 * n / len(variance))
-    return check_row(
-        "scale",
-        good,
-        "preprocessing",
-        share,
-        MAX_SHARE,
-        f"{n} of {len(variance)} neurons hold {share:.0%} of the loss at the start"
-        + ("." if good else ": the others hardly count; set standardise, or look at their traces."),
-    )
+    said = f"{n} of {len(variance)} neurons hold {share:.0%} of the loss at the start"
+    mend = ": the others hardly count; set standardise, or look at their traces"
+    return check_row("scale", good, "preprocessing", share, MAX_SHARE, said, mend)
 
 
 def _features(data: Responses, settings: dict[str, Any], kind: str) -> np.ndarray:
@@ -221,22 +198,11 @@ def check_images(learns: dict[str, tuple[float, float]]) -> dict[str, Any]:
     kind = max(("pixels", "gabor"), key=lambda name: (-learns[name][1], learns[name][0]))
     words = {"pixels": "pixels", "gabor": "Gabor filters"}[kind]
     value, p = learns[kind]
-    good = p <= MAX_P
-    return check_row(
-        "images",
-        good,
-        "preprocessing",
-        p,
-        MAX_P,
-        f"Ridge regression on {words} predicts averages of held-out images with R² {value:.2f} "
-        f"(p = {p:.3f})"
-        + (
-            "."
-            if good
-            else ", though responses differ between images: the images do not belong to their "
-            "numbers, or were resized or cropped beyond use; check their order."
-        ),
-    )
+    said = f"Ridge regression on {words} predicts averages of held-out images with R² {value:.2f} "
+    said += f"(p = {p:.3f})"
+    mend = ", though responses differ between images: the images do not belong to their numbers, "
+    mend += "or were resized or cropped beyond use; check their order"
+    return check_row("images", p <= MAX_P, "preprocessing", p, MAX_P, said, mend)
 
 
 def check_features(
@@ -244,38 +210,24 @@ def check_features(
 ) -> dict[str, Any]:
     """Does ridge regression learn from the maps of the network's own backbone?"""
     value, p = learns["backbone"]
-    good = p <= MAX_P
     best = max(learns["pixels"][0], learns["gabor"][0])
     cut = settings["convolutions"] or "all"
-    return check_row(
-        "features",
-        good,
-        "architecture",
-        p,
-        MAX_P,
-        f"Ridge regression on the maps of {settings['backbone']} (convolutions: {cut}) before "
-        f"training has R² {value:.2f} (p = {p:.3f}); on pixels or Gabor filters {best:.2f}"
-        + ("." if good else ": the backbone loses the image; cut it earlier, or pretrain it."),
-    )
+    said = f"Ridge regression on the maps of {settings['backbone']} (convolutions: {cut}) before "
+    said += f"training has R² {value:.2f} (p = {p:.3f}); on pixels or Gabor filters {best:.2f}"
+    mend = ": the backbone loses the image; cut it earlier, or pretrain it"
+    return check_row("features", p <= MAX_P, "architecture", p, MAX_P, said, mend)
 
 
 def conclusion(table: pd.DataFrame) -> dict[str, Any]:
     """Return the row that names the fault: that of the first check that fails."""
     failed = table[table["verdict"] == "fail"]
     if failed.empty:
-        sentence = (
-            "No check fails: what is left is more images, or a better prior (see the models)."
-        )
-        row = check_row("conclusion", True, "", math.nan, math.nan, sentence)
-        return row | {"fault": "none"}
+        words = "No check fails: what is left is more images, or a better prior (see the models)"
+        return check_row("conclusion", True, "", sentence=words) | {"fault": "none"}
     first = failed.iloc[0]
-    others = ", ".join(failed["check"].iloc[1:])
-    more = f" Also failing, perhaps as a consequence: {others}." if others else ""
-    return check_row(
-        "conclusion",
-        False,
-        first["fault"],
-        math.nan,
-        math.nan,
-        f"{first['fault'].capitalize()} is at fault ({first['check']}): {first['sentence']}{more}",
-    )
+    words = f"{first['fault'].capitalize()} is at fault ({first['check']}): {first['sentence']}"
+    if len(failed) > 1:
+        others = ", ".join(failed["check"].iloc[1:])
+        words += f" Also failing, perhaps as a consequence: {others}"
+    words = words.removesuffix(".")
+    return check_row("conclusion", False, first["fault"], sentence=words)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from mesodecode.decoders.networks import copied
-from mesodecode.encoding.columns import check_row, useful_rates
+from mesodecode.encoding.columns import check_row, not_made, useful_rates
 from mesodecode.encoding.networks import Batch, EncodingNetwork
 from mesodecode.encoding.presentations import Presentations
 from mesodecode.encoding.train import mean_r2
@@ -63,23 +63,10 @@ def check_gradients(layers: pd.DataFrame) -> dict[str, Any]:
         worst = layers["layer"].iloc[smallest]
         words = f"vanish (layer {worst}: {value:.1g} of its weights a unit of loss)"
     else:
-        return check_row(
-            "gradients",
-            True,
-            "",
-            value,
-            low,
-            f"Gradients reach all {len(layers)} layers: {value:.1g} to {ratio[largest]:.1g} of the "
-            "weights.",
-        )
-    return check_row(
-        "gradients",
-        False,
-        "architecture",
-        value,
-        low,
-        f"Gradients {words}: use fewer layers, another activation or initialisation.",
-    )
+        said = f"Gradients reach all {len(layers)} layers: {value:.1g} to {ratio[largest]:.1g} of "
+        return check_row("gradients", True, "", value, low, f"{said}the weights")
+    said = f"Gradients {words}: use fewer layers, another activation or initialisation"
+    return check_row("gradients", False, "architecture", value, low, said)
 
 
 def fit_batch(
@@ -121,15 +108,12 @@ def check_one_batch(
 ) -> dict[str, Any]:
     """Can the network fit one batch, with its own optimiser or else with Adam?"""
     if check_gradients(layers)["verdict"] == "fail":
-        row = check_row(
-            "one batch", True, "", math.nan, BATCH_R2, "Gradients are at fault already."
-        )
-        return row | {"verdict": "not made"}
+        return not_made("one batch", BATCH_R2, "Gradients are at fault already")
     own = fit_batch(network, batch, labels, _own(settings))
     n = len(labels)
     start = f"{n} presentations are fitted with R² {own:z.2f} in {STEPS} steps by the optimiser set"
     if own >= BATCH_R2:
-        return check_row("one batch", True, "", own, BATCH_R2, f"{start}.")
+        return check_row("one batch", True, "", own, BATCH_R2, start)
     adam = -math.inf
     for rate in (1e-3, 1e-4, 1e-2):
         reached = fit_batch(
@@ -140,19 +124,14 @@ def check_one_batch(
             break
     if adam >= BATCH_R2:
         if own >= SLOW_R2:
-            words = f"{start}, by Adam with {adam:.2f}: it is the slower one."
+            words = f"{start}, by Adam with {adam:.2f}: it is the slower one"
             return check_row("one batch", True, "", own, SLOW_R2, words)
         fault, words = "optimisation", "the network can, the optimiser as set cannot"
     else:
         fault, words = "architecture", "the network cannot hold even these"
-    return check_row(
-        "one batch",
-        False,
-        fault,
-        own,
-        BATCH_R2,
-        f"{start}{' (it diverges)' if math.isnan(own) else ''}, by Adam with {adam:.2f}: {words}.",
-    )
+    start += " (it diverges)" if math.isnan(own) else ""
+    words = f"{start}, by Adam with {adam:.2f}: {words}"
+    return check_row("one batch", False, fault, own, BATCH_R2, words)
 
 
 def range_test(
@@ -186,17 +165,11 @@ def range_test(
 def check_learning_rate(rates: pd.DataFrame, rate: float) -> dict[str, Any]:
     """Is the learning rate one at which the loss falls?"""
     low, high = useful_rates(rates)
-    good = low <= rate < high
-    words = "" if good else "; it is too low" if rate < low else "; it is too high"
-    return check_row(
-        "learning rate",
-        good,
-        "optimisation",
-        rate,
-        low if rate < low else high,
-        f"In the range test the loss falls at learning rates from about {low:.1g} and grows from "
-        f"{high:.1g}; {rate:g} is set{words}.",
-    )
+    good, limit = low <= rate < high, low if rate < low else high
+    said = f"In the range test the loss falls at learning rates from about {low:.1g} and grows "
+    said += f"from {high:.1g}; {rate:g} is set"
+    mend = "; it is too low" if rate < low else "; it is too high"
+    return check_row("learning rate", good, "optimisation", rate, limit, said, mend)
 
 
 def mean_scores(train: Presentations, valid: Presentations) -> tuple[float, float]:
@@ -218,8 +191,7 @@ def check_history(
     below 0, well below where few images validate.
     """
     if history is None:
-        row = check_row("training", True, "", math.nan, math.nan, "No training was given.")
-        return row | {"verdict": "not made"}
+        return not_made("training", math.nan, "No training was given")
     best = history.loc[history["valid_loss"].idxmin()]
     fitted, held = history["train_r2"].max(), best["valid_r2"]
     skill = 1 - best["valid_loss"] / mean[0]
@@ -229,23 +201,11 @@ def check_history(
         f"validation presentations (the mean response has {mean[1]:z.2f} there)"
     )
     if skill > MIN_SKILL:
-        return check_row("training", True, "", skill, MIN_SKILL, f"{start}.")
+        return check_row("training", True, "", skill, MIN_SKILL, start)
     if fitted > 0.1:
         n = sum(p.numel() for p in network.parameters())
-        words = f"it learns by heart: {n:,} weights; use fewer, frozen or pretrained ones"
-        return check_row(
-            "training",
-            False,
-            "architecture",
-            skill,
-            MIN_SKILL,
-            f"{start}: {words} (ridge: R² {ridge:.2f} of averages).",
-        )
-    return check_row(
-        "training",
-        False,
-        "optimisation",
-        skill,
-        MIN_SKILL,
-        f"{start}: it does not learn what it could; train longer, or see the learning rate.",
-    )
+        words = f"{start}: it learns by heart: {n:,} weights; use fewer, frozen or pretrained ones "
+        words += f"(ridge: R² {ridge:.2f} of averages)"
+        return check_row("training", False, "architecture", skill, MIN_SKILL, words)
+    words = f"{start}: it does not learn what it could; train longer, or see the learning rate"
+    return check_row("training", False, "optimisation", skill, MIN_SKILL, words)
