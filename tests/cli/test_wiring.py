@@ -218,7 +218,7 @@ WIRED = {
         CEILINGS,
         {
             "held": [Path("held/cnn/own.h5")],
-            "session_auc": "s.tsv",
+            "session_auc": Path("s.tsv"),
             "sessions": "mice",
             "dates": "dates",
             "kind": KINDS["regression"],
@@ -247,7 +247,7 @@ WIRED = {
             "neurons": Path("n.tsv"),
             "sweep": Path("w.tsv"),
             "runtimes": Path("t.tsv"),
-            "figures": ["f.svg"],
+            "figures": [Path("f.svg")],
         },
     ),
     "simulate-encoding": (
@@ -418,7 +418,7 @@ WIRED = {
         "--train a --valid b --batch-size 9 --tuned best.json --out o --history h",
         "decoders.train.fit",
         TRAINING
-        | {"mesodecode.study.tuning.read": lambda path: {"batch_size": {"best.json": 7}[path]}}
+        | {"mesodecode.study.tuning.read": lambda path: {"batch_size": {"best.json": 7}[path.name]}}
         | {"mesodecode.cli.decoders._label_donors.read_roles": lambda *_, **__: SIZED}
         | {"mesodecode.cli.decoders._training.image_sets": [1, 2]},
         {"batch_size": 7},
@@ -471,7 +471,7 @@ WIRED = {
         "--auc a.tsv --where kind=x --out o",
         "scores.published_tests.select",
         of("base.tables.read_table"),
-        {"table": "a.tsv", "where": {"kind": "x"}},
+        {"table": Path("a.tsv"), "where": {"kind": "x"}},
     ),
     "power: protocols": (
         "--auc a.tsv --by kind --only x --across-protocols --out o",
@@ -488,7 +488,7 @@ WIRED = {
                 decoders={}, variant=str, config={"target": "states"}
             )
         },
-        {"auc": "a.tsv", "shift": "s.tsv", "kind": KINDS["states"]},
+        {"auc": Path("a.tsv"), "shift": Path("s.tsv"), "kind": KINDS["states"]},
     ),
 }
 

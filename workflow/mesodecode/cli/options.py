@@ -64,6 +64,21 @@ def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
         group.add_argument(flag, **options)
 
 
+def add_file(
+    parser: argparse.ArgumentParser, flag: str, words: str, *, required: bool = True
+) -> None:
+    """Add a flag of a file to read; `words` say which."""
+    parser.add_argument(flag, type=Path, required=required, metavar="FILE", help=words)
+
+
+def add_files(
+    parser: argparse.ArgumentParser, flag: str, words: str, *, required: bool = True
+) -> None:
+    """Add a flag of files to read, [] if none are given; `words` say which."""
+    how = {"nargs": "+", "default": [], "metavar": "FILE", "help": words}
+    parser.add_argument(flag, type=Path, required=required, **how)
+
+
 def add_recordings(
     parser: argparse.ArgumentParser,
     words: str = "preprocessed recordings",
@@ -72,8 +87,7 @@ def add_recordings(
     required: bool = True,
 ) -> None:
     """Add a flag of files of recordings; `words` say which."""
-    how = {"nargs": "+", "metavar": "FILE", "help": words}
-    parser.add_argument(flag, type=Path, required=required, **how)
+    add_files(parser, flag, words, required=required)
 
 
 def add_roles(
@@ -88,13 +102,9 @@ def add_roles(
 
 def add_dropped(parser: argparse.ArgumentParser) -> None:
     """Add the flag of the ROIs that decoders of a study do without."""
-    parser.add_argument(
-        "--dropped",
-        type=Path,
-        metavar="FILE",
-        help="with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois` "
-        "(default: those that a recording given here lacks)",
-    )
+    words = "with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois`"
+    words += " (default: those that a recording given here lacks)"
+    add_file(parser, "--dropped", words, required=False)
 
 
 def add_measures(parser: argparse.ArgumentParser) -> None:
@@ -139,12 +149,12 @@ def add_predictions(parser: argparse.ArgumentParser) -> None:
 def add_allocations(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the flag of the allocations whose files are in a folder."""
     words = "table whose column allocation names the files"
-    parser.add_argument("--allocations", required=required, metavar="FILE", help=words)
+    add_file(parser, "--allocations", words, required=required)
 
 
 def add_auc(parser: argparse.ArgumentParser, words: str = "table of `mesodecode auc`") -> None:
     """Add the flag of a table of AUCs."""
-    parser.add_argument("--auc", required=True, metavar="FILE", help=words)
+    add_file(parser, "--auc", words)
 
 
 def add_metric(parser: argparse.ArgumentParser) -> None:
@@ -200,9 +210,8 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
 
 def add_tuned(parser: argparse.ArgumentParser) -> None:
     """Add the flag of settings that were searched for."""
-    parser.add_argument(
-        "--tuned", metavar="FILE", help="settings of `mesodecode tune`, which replace those given"
-    )
+    words = "settings of `mesodecode tune`, which replace those given"
+    add_file(parser, "--tuned", words, required=False)
 
 
 def settings_of(args: argparse.Namespace, name: str) -> dict[str, Any]:

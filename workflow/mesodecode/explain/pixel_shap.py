@@ -60,10 +60,10 @@ def read_inputs(
     weights: str | Path,
     cnn: str | Path | None,
     recordings: Sequence[Path],
-    background: Sequence[Path] | None,
+    background: Sequence[Path],
     device: torch.device | str,
 ) -> tuple[Loaded, list[Recording], list[Recording]]:
-    """Read a decoder of images, test recordings and those of the background, [] of None.
+    """Read a decoder of images, test recordings and those of the background.
 
     Raises UserError as `applied.load` does, and if the decoder is of another target, or of other
     frames, than the recordings.

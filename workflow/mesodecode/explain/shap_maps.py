@@ -53,9 +53,9 @@ BATCH = 100  # windows explained at once; between two, progress is told
 
 
 def read_inputs(
-    weights: str | Path, recordings: Sequence[Path], background: Sequence[Path] | None
+    weights: str | Path, recordings: Sequence[Path], background: Sequence[Path]
 ) -> tuple[Trained, list[Recording], list[Recording]]:
-    """Read a recurrent ROI decoder, test recordings and those of the background, [] of None.
+    """Read a recurrent ROI decoder, test recordings and those of the background.
 
     Raises UserError if the decoder is of another target, or of other frames, than the recordings.
     """

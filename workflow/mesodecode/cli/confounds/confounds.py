@@ -16,8 +16,8 @@ HELP = "AUCs of controls + of decoders → could it be no neurons? (table, figur
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    tables = "tables of `mesodecode decode-controls`, of all allocations"
-    parser.add_argument("--controls", nargs="+", required=True, metavar="FILE", help=tables)
+    words = "tables of `mesodecode decode-controls`, of all allocations"
+    options.add_files(parser, "--controls", words)
     options.add_auc(parser)
     options.add_out(parser, "TSV to write")
     options.add_figure(parser)

@@ -8,7 +8,6 @@ give is named there, with why. `mesodecode decode-controls` decodes from them.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.base.files import say
 from mesodecode.cli import options
@@ -22,14 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--brain-mask", "above 0 on the brain, or the truth (.h5) of a simulated session"),
         ("--vessel-mask", "above 0 on vessels (default: found in the mean image)"),
     ):
-        parser.add_argument(
-            flag,
-            type=Path,
-            nargs="+",
-            default=[],
-            metavar="FILE",
-            help=f"image (.tif, .npy, .png) {words}; one for all recordings, or one each",
-        )
+        words = f"image (.tif, .npy, .png) {words}; one for all recordings, or one each"
+        options.add_files(parser, flag, words, required=False)
     options.add_out(parser, "HDF5 file to write, one group a session")
 
 

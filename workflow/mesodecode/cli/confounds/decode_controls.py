@@ -9,7 +9,6 @@ shift) the control has; `missing`, why a control could not be made.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -18,8 +17,7 @@ HELP = "control signals → scores of decoders of them"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    files = "files of `mesodecode control-signals`"
-    add("--signals", type=Path, nargs="+", required=True, metavar="FILE", help=files)
+    options.add_files(parser, "--signals", "files of `mesodecode control-signals`")
     for role, words in (("train", "fit the controls"), ("valid", "choose nothing here")):
         add(f"--{role}-mice", nargs="+", required=True, help=f"mice that {words}")
     add("--test-mice", nargs="+", required=True, help="mice that controls are tested on")

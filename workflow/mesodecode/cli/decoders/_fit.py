@@ -47,7 +47,7 @@ def run(
         raise UserError("--valid or --valid-mice: needed, one of them")
     if args.validation and not args.valid:
         raise UserError("--validation: give the recordings of the validation mice (--valid)")
-    roles = args.train, args.valid or [], args.test or []
+    roles = args.train, args.valid, args.test
     read = _label_donors.read_roles(args.labels_of, *roles, same_size=kind.of_images)
     training, valid, test = read
     valid_mice = tuple(args.valid_mice or mice_of(valid))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser, trained: str) -> None:
     """Add the flags of a verb that passes a mouse through what the verb `trained` made."""
     words = f"what `mesodecode {trained}` made of training mice alone"
-    parser.add_argument("--trained", type=Path, required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--trained", words)
     options.add_recordings(parser, "recordings of one other mouse, or lists (.txt) of them")
     options.add_out(parser, "what comes out, of every epoch (HDF5)")
     _label_donors.add_argument(parser)
@@ -83,12 +83,10 @@ def write(
 
 def add_passed(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that keeps, for an allocation, what mice were passed through."""
-    add = parser.add_argument
-    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     passed = "of `pass-images`, `pass-signals` or `pass-pixels`, "
-    add("--valid", **files, required=True, help=passed + "the mice that validate")
-    add("--test", **files, default=[], help=passed + "the mice to predict")
-    add("--decoder", help="name of the decoder in tables, with --predictions")
+    options.add_files(parser, "--valid", passed + "the mice that validate")
+    options.add_files(parser, "--test", passed + "the mice to predict", required=False)
+    parser.add_argument("--decoder", help="name of the decoder in tables, with --predictions")
     options.add_out(
         parser, "predictions of --test to write (HDF5)", "--predictions", required=False
     )

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that decodes from ROI signals."""
-    add = parser.add_argument
     options.add_roles(parser, optional=["valid", "test"], train="", valid="", test="")
-    add("--decoder", help="name of the decoder in tables")
+    parser.add_argument("--decoder", help="name of the decoder in tables")
     options.add_out(parser, "predictions to write (HDF5)", "--predictions", required=False)
     options.add_dropped(parser)
     options.add_validation(parser)
@@ -34,7 +33,7 @@ def read(
     from mesodecode.recordings.roi_signals import session_signals, signals_of
     from mesodecode.study.allocation import Allocation
 
-    paths = (args.train, args.valid or [], args.test or [])
+    paths = (args.train, args.valid, args.test)
     roles = _label_donors.read_roles(args.labels_of, *paths, same_size=False)
     recordings = [recording for role in roles for recording in role]
     signals, dropped = session_signals(recordings, settings)

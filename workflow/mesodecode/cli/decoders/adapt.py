@@ -11,7 +11,6 @@ sessions) follows from the settings.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mesodecode.cli import options
@@ -21,12 +20,12 @@ HELP = "apply a decoder with other use of the test mouse (normalisation, statist
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     words = "model of train-cnn, finetune, train-rnn, train-roi (.pt), fit-linear (.npz), fit-roi"
-    add("--weights", type=Path, required=True, help=f"{words} (.joblib)")
-    add("--cnn", type=Path, help="weights of train-cnn that a decoder of train-rnn reads")
+    options.add_file(parser, "--weights", f"{words} (.joblib)")
+    words = "weights of train-cnn that a decoder of train-rnn reads"
+    options.add_file(parser, "--cnn", words, required=False)
     options.add_roles(parser, train="", valid="", test="")
-    add("--decoder", required=True, help="name of the decoder in tables")
+    parser.add_argument("--decoder", required=True, help="name of the decoder in tables")
     options.add_out(parser, "predictions of the test mice to write (HDF5)")
     options.add_out(parser, "those of the validation mice (HDF5)", "--validation")
     words = (

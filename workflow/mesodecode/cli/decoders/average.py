@@ -7,7 +7,6 @@ Example: mesodecode average --predictions cnn_gru/A.h5 cnn_gru_seed2/A.h5 --deco
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -15,25 +14,13 @@ HELP = "predictions of several decoders → their average"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--predictions",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="predictions (HDF5) of two or more decoders in one allocation",
-    )
-    add("--decoder", required=True, help="name of the average in tables")
+    words = "predictions (HDF5) of two or more decoders in one allocation"
+    options.add_files(parser, "--predictions", words)
+    parser.add_argument("--decoder", required=True, help="name of the average in tables")
     options.add_out(parser, "predictions to write (HDF5)")
     options.add_validation(parser)
-    add(
-        "--of-validation",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="with --validation: what these decoders said of the validation mice",
-    )
+    words = "with --validation: what these decoders said of the validation mice"
+    options.add_files(parser, "--of-validation", words, required=False)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -9,7 +9,6 @@ depends on are predicted from what was passed: of networks that look at every fr
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _alone, _passing
@@ -18,11 +17,10 @@ HELP = "all epochs + validation mice passed through them → weights and predict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--trained", type=Path, required=True, metavar="FILE", help="of a training without --valid")
+    options.add_file(parser, "--trained", "of a training without --valid")
     _passing.add_passed(parser)
     options.add_out(parser, "weights of this allocation (.pt)")
-    add(
+    parser.add_argument(
         "--start-epoch",
         metavar="EPOCH",
         help="of a decoder that starts from a CNN: which epoch of it this allocation chose, or the "

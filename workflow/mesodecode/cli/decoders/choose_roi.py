@@ -5,7 +5,6 @@ Example: mesodecode choose-roi --stack stack.pt --train-mice m1 m2 m3 --valid m4
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _label_donors, _roi_inputs, _training
@@ -15,7 +14,7 @@ HELP = "decoders of stack-roi → that of one allocation, and its test predictio
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--stack", type=Path, required=True, metavar="FILE", help="what stack-roi wrote (.pt)")
+    options.add_file(parser, "--stack", "what stack-roi wrote (.pt)")
     add("--train-mice", nargs="+", required=True, metavar="MOUSE", help="the set of training mice")
     options.add_roles(parser, valid="", test="")
     add("--decoder", required=True, help="name of the decoder, in the stack and in tables")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
@@ -26,9 +25,8 @@ HELP = "recordings + CNN weights → weights of a CNN-RNN, trained end to end"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     words = "weights of `train-cnn` on the same mice; with --all-epochs its --all-epochs"
-    add("--start", type=Path, required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--start", words)
     _chosen.add_argument(parser)
     options.add_roles(parser, optional=["valid"], train="", valid=", which choose the epoch")
     _training.add_arguments(parser)
@@ -66,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     device = resolve_device(args.device, args.threads)
     starts = starts_of(args)
     first = next(iter(starts.values()))
-    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
+    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid)
     mice = tuple(map(mice_of, sets))
     if tuple(map(set, mice)) != (set(first.train_mice), set(first.valid_mice)):
         validated = f" and validated on {join_ids(first.valid_mice)}" if first.valid_mice else ""

@@ -12,7 +12,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import say
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "its line in the config, as JSON; settings that are left out have their defaults"
     add("--settings", required=True, metavar="JSON", help=words)
     words = "with drop: ROIs that some recording of the study lacks, of `mesodecode dropped-rois`"
-    add("--dropped", type=Path, metavar="FILE", help=words)
+    options.add_file(parser, "--dropped", words, required=False)
     options.add_compute(parser)
     options.add_out(parser, "predictions (HDF5)")
 
@@ -48,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.study.ceilings import Member, SessionSplit
 
     kind, settings = _decoder(args.settings)
-    files = args.train, args.valid or [], args.test
+    files = args.train, args.valid, args.test
     roles = read_roles(*files, same_size=kind.of_images)
     # before any work: refuses a session that has two roles
     members = [tuple(Member(one.mouse, one.session) for one in role) for role in roles]

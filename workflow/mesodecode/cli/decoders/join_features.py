@@ -7,7 +7,6 @@ Nothing is copied: the file is of use as long as those that it links to lie wher
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _alone
@@ -17,8 +16,7 @@ HELP = "features of mice → those of an allocation, under the epoch that it cho
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    words = "of `mesodecode extract --trained`, a file a mouse"
-    add("--features", type=Path, nargs="+", required=True, metavar="FILE", help=words)
+    options.add_files(parser, "--features", "of `mesodecode extract --trained`, a file a mouse")
     words = "the epoch that the allocation chose, or the file of `choose --epoch` that says so"
     add("--epoch", required=True, metavar="EPOCH", help=words)
     words = "mice that train and validate, which no decoder of these features may test"

@@ -5,7 +5,6 @@ Example: mesodecode keep-fitted --trained trained.npz --valid passed/m3.h5 --tes
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _passing
@@ -14,8 +13,7 @@ HELP = "fitted model + mice passed through it → model and predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    words = "of `fit-linear --alone` or `fit-roi --alone`"
-    parser.add_argument("--trained", type=Path, required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--trained", "of `fit-linear --alone` or `fit-roi --alone`")
     _passing.add_passed(parser)
     options.add_out(parser, "model of this allocation, of the suffix of --trained")
 

@@ -23,9 +23,10 @@ HELP = "draw loss and AUC by epoch (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--models", type=Path, required=True, metavar="FOLDER", help="folder of the decoders")
-    add("--decoders", nargs="+", required=True, metavar="NAME", help="decoders in the folder")
+    options.add_folder(parser, "--models", "folder of the decoders")
+    parser.add_argument(
+        "--decoders", nargs="+", required=True, metavar="NAME", help="decoders in the folder"
+    )
     options.add_allocations(parser)
     options.add_out(parser, "path without {decoder}.svg, {decoder}.png", written=options.PREFIX)
 

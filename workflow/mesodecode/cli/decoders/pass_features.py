@@ -7,7 +7,6 @@ The windows are those by which an epoch is judged, every `frame_step`-th.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _passing
@@ -16,11 +15,10 @@ HELP = "all epochs of a decoder of features + a mouse's features → what each m
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     words = "what `mesodecode train-rnn --all-epochs` made of training mice alone"
-    add("--trained", type=Path, required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--trained", words)
     words = "features of one other mouse, of `mesodecode extract --trained`"
-    add("--features", type=Path, required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--features", words)
     options.add_out(parser, "what comes out, of every epoch (HDF5)")
     options.add_compute(parser)
 

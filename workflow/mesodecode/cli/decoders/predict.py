@@ -18,7 +18,7 @@ HELP = "weights + recordings or features → test predictions"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--weights", type=Path, required=True, help="weights of train-cnn, finetune or train-rnn")
+    options.add_file(parser, "--weights", "weights of train-cnn, finetune or train-rnn")
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument(
         "--recordings",

@@ -7,7 +7,6 @@ With --validation the validation mice are predicted too: what a threshold is cho
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _label_donors
@@ -16,7 +15,7 @@ HELP = "weights of train-roi + recordings → test predictions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", type=Path, required=True, help="weights of train-roi")
+    options.add_file(parser, "--weights", "weights of train-roi")
     options.add_recordings(parser, "recordings of the test mice, and of those of --validation")
     parser.add_argument("--decoder", required=True, help="name of the decoder in tables")
     options.add_out(parser, "predictions (HDF5)")

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     alone = _alone.check_outputs(args, "all_epochs", ("valid", "out", "history"))
     settings = options.settings_of(args, "cnn")
     device = resolve_device(args.device, args.threads)
-    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid or [])
+    sets = _label_donors.read_roles(args.labels_of, args.train, args.valid)
     target = trained_on(sets[0])
     settings |= frames_of(sets[0]) | target.settings()
     trained = Trained("cnn", settings, *map(mice_of, sets), state={})

@@ -27,7 +27,7 @@ HELP = "features → weights of a recurrent decoder"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     words = "of `mesodecode extract` or `join-features`; with --all-epochs a file a training mouse"
-    add("--features", type=Path, nargs="+", required=True, metavar="FILE", help=words)
+    options.add_files(parser, "--features", words)
     add("--train-mice", nargs="+", help="mice to train on (with --all-epochs: all in --features)")
     add("--valid-mice", nargs="+", help="mice that choose the best epoch")
     _training.add_arguments(parser)

@@ -10,7 +10,6 @@ and ends in the same trials as if it had never been stopped.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -19,7 +18,7 @@ HELP = "config + recordings → a decoder's best settings for test mice not read
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--config", type=Path, required=True, help="config of the study, or its config.json")
+    options.add_file(parser, "--config", "config of the study, or its config.json")
     add("--decoder", required=True, help="decoder of the config that has a line in `tune:`")
     add("--test-mice", nargs="+", required=True, help="mice that the settings are for")
     options.add_recordings(parser, "recordings of the other mice, or lists (.txt) of them")

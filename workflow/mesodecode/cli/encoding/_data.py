@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesodecode.base.files import UserError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser, one_fold: bool = True) -> None:
     """Add the flags that say which presentations train, validate and test."""
     add = parser.add_argument
-    add("--responses", type=Path, nargs="+", required=True, help="responses of sessions (HDF5)")
+    options.add_files(parser, "--responses", "responses of sessions (HDF5)")
     add(
         "--by",
         choices=["images", "sessions"],

@@ -8,7 +8,6 @@ Example: mesodecode diagnose --responses s1.h5 --fold s1.fold-1 --backbone vgg19
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.encoding import _data
@@ -18,8 +17,8 @@ HELP = "why does an encoding network not learn? checks and a conclusion"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _data.add_network(parser)
-    add = parser.add_argument
-    add("--history", type=Path, help="epochs of the network's training, if it was trained (TSV)")
+    words = "epochs of the network's training, if it was trained (TSV)"
+    options.add_file(parser, "--history", words, required=False)
     options.add_out(parser, "path without _checks.tsv and so on", written=options.PREFIX)
 
 

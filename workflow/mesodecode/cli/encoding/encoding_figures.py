@@ -8,7 +8,6 @@ sweep: the table of the sweep; diagnosis: tables of neurons, layers and rates.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -18,7 +17,7 @@ HELP = "draw a figure of an encoding study (SVG and PNG)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--kind", choices=["scores", "loss", "sweep", "diagnosis"], required=True, help="which")
-    add("--tables", type=Path, nargs="+", required=True, help="what is drawn (TSV), as said above")
+    options.add_files(parser, "--tables", "what is drawn (TSV), as said above")
     add("--name", default="", help="model in the title")
     options.add_out(parser, "path without .svg and .png", written=options.FIGURE)
 

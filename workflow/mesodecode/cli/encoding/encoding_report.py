@@ -7,7 +7,6 @@ Example: mesodecode encoding-report --config results/encoding-demo/config.json
 
 import argparse
 import json
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -15,11 +14,10 @@ HELP = "write the HTML report of an encoding study"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--config", type=Path, required=True, help="resolved config (JSON)")
-    add("--summary", type=Path, required=True, help="summary of `mesodecode score-encoding`")
-    add("--neurons", type=Path, required=True, help="neurons of `mesodecode score-encoding`")
-    add(
+    options.add_file(parser, "--config", "resolved config (JSON)")
+    options.add_file(parser, "--summary", "summary of `mesodecode score-encoding`")
+    options.add_file(parser, "--neurons", "neurons of `mesodecode score-encoding`")
+    parser.add_argument(
         "--diagnosis",
         nargs=2,
         action="append",
@@ -27,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "FILE"),
         help="a network and its checks of `mesodecode diagnose`; repeated",
     )
-    add("--sweep", type=Path, help="table of the sweep")
-    add("--truth", type=Path, nargs="+", default=[], help="truths of simulated sessions (HDF5)")
-    add("--runtimes", type=Path, help="run times of `mesodecode runtimes`")
-    add("--figures", nargs="+", default=[], metavar="FILE", help="SVG or PNG files")
+    options.add_file(parser, "--sweep", "table of the sweep", required=False)
+    options.add_files(parser, "--truth", "truths of simulated sessions (HDF5)", required=False)
+    options.add_file(parser, "--runtimes", "run times of `mesodecode runtimes`", required=False)
+    options.add_files(parser, "--figures", "SVG or PNG files", required=False)
     options.add_out(parser, "the report (.html)")
     options.add_out(
         parser,

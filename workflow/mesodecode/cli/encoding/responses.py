@@ -21,7 +21,8 @@ HELP = "traces and presentations → one response a presentation"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--file", type=Path, required=True, help="NWB or HDF5 file, or folder of NPY files")
-    add("--events", type=Path, help=".npz (ev) or .npy file of events, neurons x samples")
+    words = ".npz (ev) or .npy file of events, neurons x samples"
+    options.add_file(parser, "--events", words, required=False)
     add("--session", required=True, metavar="NAME", help="name of the session")
     options.add_out(parser, "responses to write (HDF5)")
     options.add_record(parser)

@@ -8,7 +8,6 @@ PREFIX_summary.tsv (means with 95 % intervals over neurons and folds).
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -17,7 +16,7 @@ HELP = "predictions of encoding models → tables of scores"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--predictions", type=Path, required=True, metavar="FOLDER", help="folder of the models")
+    options.add_folder(parser, "--predictions", "folder of the models")
     add("--models", nargs="+", required=True, metavar="NAME", help="models in the folder")
     add("--folds", nargs="+", required=True, metavar="ID", help="folds of each model")
     add(

@@ -1,7 +1,6 @@
 """What the verbs that check the map of an allocation share: their flags."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from mesodecode.cli import options
@@ -9,13 +8,11 @@ from mesodecode.cli import options
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add the flags of a verb that checks the maps of `mesodecode VERB`."""
-    add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
-    as_of = f"as of `mesodecode {verb}`"
-    add("--weights", type=Path, required=True, metavar="FILE", help=as_of)
+    options.add_file(parser, "--weights", f"as of `mesodecode {verb}`")
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     words = f"of all allocations, of `mesodecode {verb}`, or lists (.txt) of them"
-    add("--maps", **files, required=True, help=words)
-    add("--truth", **files, default=[], help="truth of simulated test recordings")
+    options.add_files(parser, "--maps", words)
+    options.add_files(parser, "--truth", "truth of simulated test recordings", required=False)
     options.add_out(parser, "checks to write (HDF5)")
     options.add_compute(parser)
     options.add_settings(parser, f"importance_{verb.removeprefix('shap-')}")
@@ -35,6 +32,6 @@ def limits(args: argparse.Namespace, draws: int) -> dict[str, Any]:
 
 def add_maps(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that reads the maps of all allocations, and of permuted labels."""
-    add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--maps", **files, required=True, help="maps of all allocations, or a list (.txt) of them")
-    add("--null-maps", **files, default=[], help="maps of the decoder of permuted labels")
+    options.add_files(parser, "--maps", "maps of all allocations, or a list (.txt) of them")
+    words = "maps of the decoder of permuted labels"
+    options.add_files(parser, "--null-maps", words, required=False)

@@ -9,7 +9,6 @@ decoder of a trace R² stands for the AUC, of named states macro AUC (docs/targe
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _label_donors
@@ -19,13 +18,10 @@ HELP = "image decoder + test recordings → AUC lost by hiding areas"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "--weights",
-        type=Path,
-        required=True,
-        help="weights of train-cnn, finetune, train-rnn or fit-linear (.npz)",
-    )
-    add("--cnn", type=Path, help="weights of the frozen CNN (with those of train-rnn only)")
+    words = "weights of train-cnn, finetune, train-rnn or fit-linear (.npz)"
+    options.add_file(parser, "--weights", words)
+    words = "weights of the frozen CNN (with those of train-rnn only)"
+    options.add_file(parser, "--cnn", words, required=False)
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     add("--decoder", required=True, help="name of the decoder in tables")
     add(

@@ -10,7 +10,6 @@ sign. `mesodecode map-checks` judges them, over all allocations.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _label_donors
@@ -21,8 +20,7 @@ HELP = "image decoder + test recordings → what its cut-out map is checked by"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _checks.add_arguments(parser, "cutout")
-    words = "as of `mesodecode cutout`"
-    parser.add_argument("--cnn", type=Path, metavar="FILE", help=words)
+    options.add_file(parser, "--cnn", "as of `mesodecode cutout`", required=False)
     _label_donors.add_argument(parser)
 
 

@@ -11,7 +11,6 @@ PREFIX.png. Masks and lengths must be those of the scores.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -21,9 +20,10 @@ HELP = "cut-out scores of allocations → importance of each area (tables, figur
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     words = "all tables of `mesodecode cutout`, or a list (.txt) of them"
-    add("--scores", type=Path, nargs="+", required=True, metavar="FILE", help=words)
-    add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
-    add("--rois", type=Path, help="masks of ROIs, or truth of a simulated session, to draw on it")
+    options.add_files(parser, "--scores", words)
+    options.add_file(parser, "--recording", "recording whose mean image is drawn")
+    words = "masks of ROIs, or truth of a simulated session, to draw on it"
+    options.add_file(parser, "--rois", words, required=False)
     add("--roi-dataset", metavar="NAME", help="array of --rois, if a MAT or HDF5 file holds many")
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write, a row a mask")

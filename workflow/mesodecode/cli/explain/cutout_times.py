@@ -9,7 +9,6 @@ figure as PREFIX.svg and PREFIX.png.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -17,11 +16,12 @@ HELP = "cut-out scores by image of the window → when areas matter (table, figu
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     words = "all tables of `mesodecode cutout`, or a list (.txt) of them"
-    add("--scores", type=Path, nargs="+", required=True, metavar="FILE", help=words)
-    add("--recording", type=Path, required=True, help="recording whose mean image is drawn")
-    add("--name", default="importance", help="name in the figure's title (default: importance)")
+    options.add_files(parser, "--scores", words)
+    options.add_file(parser, "--recording", "recording whose mean image is drawn")
+    parser.add_argument(
+        "--name", default="importance", help="name in the figure's title (default: importance)"
+    )
     options.add_out(parser, "TSV to write, a row a mask and image")
     options.add_figure(parser)
     options.add_settings(parser, "importance_cutout")

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     _checks.add_maps(parser)
-    add("--checks", **files, required=True, help="files of `mesodecode shap-check`")
+    options.add_files(parser, "--checks", "files of `mesodecode shap-check`")
     add(
         "--seed-maps",
         **files,

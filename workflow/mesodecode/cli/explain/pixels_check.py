@@ -11,7 +11,6 @@ sign. Of a trace R² stands for the AUC and its unit for logits, of named states
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 from mesodecode.cli.explain import _checks
@@ -21,8 +20,7 @@ HELP = "image decoder + test recordings → what its map of pixels is checked by
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _checks.add_arguments(parser, "shap-pixels")
-    words = "as of `mesodecode shap-pixels`"
-    parser.add_argument("--cnn", type=Path, metavar="FILE", help=words)
+    options.add_file(parser, "--cnn", "as of `mesodecode shap-pixels`", required=False)
     words = "recordings of the training mice, as of `mesodecode shap-pixels`"
     options.add_recordings(parser, words, "--background-recordings", required=False)
 

@@ -10,7 +10,6 @@ value is explained, in its unit; of named states the log-probability of each (do
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -18,12 +17,11 @@ HELP = "ROI decoder + test recordings → mean |SHAP| (frames × ROIs)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--weights", type=Path, required=True, help="weights of train-roi")
+    options.add_file(parser, "--weights", "weights of train-roi")
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     words = "recordings of training mice to draw the background from (default: --recordings)"
     options.add_recordings(parser, words, "--background-recordings", required=False)
-    add("--decoder", required=True, help="name of the decoder in tables")
+    parser.add_argument("--decoder", required=True, help="name of the decoder in tables")
     options.add_out(parser, "map to write (HDF5)")
     options.add_compute(parser)
     options.add_settings(parser, "importance_shap")

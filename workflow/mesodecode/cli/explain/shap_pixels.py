@@ -15,7 +15,6 @@ back. The log says after the first windows how long it takes.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -24,10 +23,9 @@ HELP = "image decoder + test recordings → SHAP values (frames × areas, pixels
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    words = "weights of train-cnn, finetune or train-rnn"
-    add("--weights", type=Path, required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--weights", "weights of train-cnn, finetune or train-rnn")
     words = "weights of the frozen CNN (with those of train-rnn only)"
-    add("--cnn", type=Path, metavar="FILE", help=words)
+    options.add_file(parser, "--cnn", words, required=False)
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     words = "recordings of training mice to draw the background from (default: --recordings)"
     options.add_recordings(parser, words, "--background-recordings", required=False)

@@ -21,7 +21,6 @@ on the mean image of the first.
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from mesodecode.cli import options
@@ -32,17 +31,18 @@ HELP = "SHAP maps of allocations → importance of each ROI (tables, figures)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     words = "files of `mesodecode shap` or shap-pixels, or a list (.txt) of them"
-    add("--maps", type=Path, nargs="+", required=True, metavar="FILE", help=words)
-    null = "maps of the same decoder trained on permuted labels"
-    add("--null-maps", type=Path, nargs="+", default=[], help=null)
+    options.add_files(parser, "--maps", words)
+    words = "maps of the same decoder trained on permuted labels"
+    options.add_files(parser, "--null-maps", words, required=False)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write")
     options.add_figure(parser)
     options.add_out(parser, "TSV to write, a row an ROI, with signs", "--signed", required=False)
     options.add_out(parser, "TSV to write, a row an ROI and frame", "--times", required=False)
     options.add_figure(parser, "--signed-figure", "figure with signs: ", required=False)
-    add("--recording", type=Path, metavar="FILE", help="recording whose mean image is drawn")
-    add("--rois", type=Path, metavar="FILE", help="masks of ROIs, or truth of a simulated session")
+    options.add_file(parser, "--recording", "recording whose mean image is drawn", required=False)
+    words = "masks of ROIs, or truth of a simulated session"
+    options.add_file(parser, "--rois", words, required=False)
     add("--roi-dataset", metavar="NAME", help="array of --rois, if a MAT or HDF5 file holds many")
 
 

@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sources.add_argument("--sessions", type=Path, help="table of sessions of cutout-summary")
     words = "files of `mesodecode shap`, or a list (.txt) of them"
     sources.add_argument("--maps", type=Path, nargs="+", metavar="FILE", help=words)
-    add("--masks", type=Path, help="table of masks of cutout-summary (with --sessions)")
+    words = "table of masks of cutout-summary (with --sessions)"
+    options.add_file(parser, "--masks", words, required=False)
     add(
         "--mirror",
         nargs="+",

@@ -9,14 +9,15 @@ environment that this is called in. Hashing reads all files that are listed, onc
 """
 
 import argparse
-from pathlib import Path
+
+from mesodecode.cli import options
 
 HELP = "results of a study → RO-Crate (JSON-LD with hashes)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--study", type=Path, required=True, metavar="FOLDER", help="results/{study}")
+    options.add_folder(parser, "--study", "results/{study}")
     words = "under which you publish it: SPDX identifier, such as CC-BY-4.0, or URL"
     add("--licence", "--license", required=True, metavar="NAME", help=words)
     add("--author", metavar="NAME", help="who ran it (default: not said)")

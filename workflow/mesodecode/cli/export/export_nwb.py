@@ -11,7 +11,6 @@ is `snakemake export`, which `snakemake` without a target does not run.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
@@ -24,7 +23,7 @@ HELP = "states, speed, ROI signals and predictions → NWB files"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--config", type=Path, required=True, metavar="FILE", help="the study (YAML or JSON)")
+    options.add_file(parser, "--config", "the study (YAML or JSON)")
     options.add_folder(parser, "--recordings", "FOLDER/{session}.h5")
     options.add_folder(parser, "--predictions", "FOLDER/{decoder}/{allocation}.h5")
     words = (

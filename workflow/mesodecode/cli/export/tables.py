@@ -19,7 +19,7 @@ HELP = "tables as LaTeX, Markdown or CSV, for a manuscript"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("files", type=Path, nargs="*", metavar="FILE", help="tables (TSV or CSV)")
-    add("--study", type=Path, metavar="FOLDER", help="all tables of results/{study}")
+    options.add_folder(parser, "--study", "all tables of results/{study}", required=False)
     add("--format", choices=("latex", "csv", "md"), default="md", help="(default: md)")
     add(
         "--out",

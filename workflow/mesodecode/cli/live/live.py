@@ -16,7 +16,6 @@ recordings of --known were (or by the flags of corrections), if that needs no la
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.base.files import say
 from mesodecode.cli import options
@@ -27,7 +26,7 @@ HELP = "decode frames as they come from a camera, a file, a socket"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     words = "weights (.pt, .npz, .joblib) of causal decoders, and of a frozen CNN after its decoder"
-    add("--weights", type=Path, nargs="+", required=True, metavar="FILE", help=words)
+    options.add_files(parser, "--weights", words)
     add("--source", required=True, help="where frames come from: FILE, -, PORT or an address")
     options.add_out(
         parser,
@@ -45,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--show", action="store_true", help="show probability, state, latency, lost frames")
     words = "recordings of mice of the decoder (.h5): how frames are corrected, and what is usual"
     options.add_recordings(parser, words, "--known", required=False)
-    add("--reference", type=Path, metavar="FILE", help="recording of this mouse to normalise by")
+    words = "recording of this mouse to normalise by"
+    options.add_file(parser, "--reference", words, required=False)
     add("--frames", type=int, metavar="N", help="end after N decoded frames (default: at the end)")
     add(
         "--frame-rate",
@@ -59,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="resize frames to a square (default: --known's)",
     )
-    add("--roi-masks", type=Path, metavar="FILE", help="ROIs in px of the movie, for ROI decoders")
+    words = "ROIs in px of the movie, for ROI decoders"
+    options.add_file(parser, "--roi-masks", words, required=False)
     add("--roi-dataset", metavar="NAME", help="image of --roi-masks in a MAT or HDF5 file")
     add("--shape", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="px of frames, no header")
     add("--dtype", help="type of pixels of frames without a header, such as uint16")

@@ -16,7 +16,6 @@ Example: mesodecode align --recordings r/*.h5 --measures m/*.h5 --landmarks poin
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.base.files import say
 from mesodecode.cli import options
@@ -25,22 +24,12 @@ HELP = "landmarks and an atlas → its areas in each session"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     options.add_measures(parser)
-    add(
-        "--landmarks",
-        type=Path,
-        required=True,
-        help="TSV or CSV: session, landmark, x, y (px); or wfield's JSON of each {session}",
-    )
-    add(
-        "--atlas",
-        type=Path,
-        required=True,
-        help="your atlas: label image (.tif, .npy, .png, .mat, .h5) or polygons (.json), in its "
-        "own px, or wfield's areas (.json)",
-    )
-    add(
+    words = "TSV or CSV: session, landmark, x, y (px); or wfield's JSON of each {session}"
+    options.add_file(parser, "--landmarks", words)
+    words = "your atlas: label image (.tif, .npy, .png, .mat, .h5) or polygons (.json), in its own "
+    options.add_file(parser, "--atlas", f"{words}px, or wfield's areas (.json)")
+    parser.add_argument(
         "--transform",
         choices=["similarity", "affine"],
         default="similarity",

@@ -5,7 +5,6 @@ Example: mesodecode harmonise --recording recorded/s1.h5 --frame-rate 15 --areas
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -14,10 +13,10 @@ HELP = "a recording → the same at another frame rate, with areas by name"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--recording", type=Path, required=True, help="recording of `mesodecode preprocess`")
+    options.add_file(parser, "--recording", "recording of `mesodecode preprocess`")
     add("--frame-rate", type=float, help="frames/s, at most its own (default: its own)")
     add("--areas", nargs="+", metavar="NAME", help="ROIs to keep, in this order (default: all)")
-    add("--areas-from", type=Path, metavar="FILE", help="the same, a name a line")
+    options.add_file(parser, "--areas-from", "the same, a name a line", required=False)
     add(
         "--names",
         metavar="JSON",

@@ -15,8 +15,7 @@ HELP = "draw the cohort: share of run, an example session (SVG and PNG)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    words = "table of `mesodecode cohort`"
-    parser.add_argument("--cohort", required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--cohort", "table of `mesodecode cohort`")
     options.add_folder(parser, "--recordings", "FOLDER/{session}.h5 of the example")
     options.add_figure(parser, "--out")
 

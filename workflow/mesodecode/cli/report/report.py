@@ -15,23 +15,19 @@ HELP = "write the HTML report of a study"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--config", required=True, metavar="FILE", help="resolved config (JSON)")
-    add(
+    options.add_file(parser, "--config", "resolved config (JSON)")
+    options.add_files(
+        parser,
         "--tables",
-        required=True,
-        nargs="+",
-        metavar="FILE",
-        help="tables, or folders of tables, known by their names: allocations.tsv, auc.tsv, "
+        "tables, or folders of tables, known by their names: allocations.tsv, auc.tsv, "
         "session_auc.tsv and cohort.tsv, and what there is of the others in results/STUDY/tables",
     )
-    add(
+    options.add_files(
+        parser,
         "--figures",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="figures (SVG or PNG), or folders of figures, known by their names in "
+        "figures (SVG or PNG), or folders of figures, known by their names in "
         "results/STUDY/figures",
+        required=False,
     )
     options.add_out(parser, "the report (.html)")
     options.add_out(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
@@ -25,11 +24,10 @@ HELP = "benchmark files → hours and memory by rule"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--config", type=Path, required=True, help="config of the study: names of its jobs")
-    add("--benchmarks", type=Path, required=True, help="folder of benchmark files; may be absent")
+    options.add_file(parser, "--config", "config of the study: names of its jobs")
+    options.add_folder(parser, "--benchmarks", "folder of benchmark files; may be absent")
     words = "efficiency_report_….csv of the SLURM executor (default: none)"
-    add("--efficiency", type=Path, metavar="FILE", help=words)
+    options.add_file(parser, "--efficiency", words, required=False)
     options.add_out(parser, "TSV to write")
 
 

@@ -9,7 +9,6 @@ mice, and a sentence each) and the figure as PREFIX.svg and PREFIX.png.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.base.files import say
 from mesodecode.cli import options
@@ -18,11 +17,10 @@ HELP = "held-out sessions + AUCs → ceilings of decoders, gaps (tables, figure)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--config", type=Path, required=True, help="config of the study, or its config.json")
+    options.add_file(parser, "--config", "config of the study, or its config.json")
     options.add_folder(parser, "--held-out", "FOLDER/{decoder}/{split}.h5 of `hold-out`")
     words = "scores of sessions, of `mesodecode auc --sessions` (`mesodecode score` of a target)"
-    add("--session-auc", required=True, metavar="FILE", help=words)
+    options.add_file(parser, "--session-auc", words)
     options.add_out(parser, "TSV to write, a row a tested session")
     options.add_out(parser, "TSV to write, a row a difference", "--gaps")
     options.add_figure(parser)

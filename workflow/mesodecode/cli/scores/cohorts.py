@@ -10,7 +10,6 @@ PREFIX.png. Of another target the config's R² or macro AUC, of its table of `me
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -18,9 +17,8 @@ HELP = "AUCs → cohort by cohort, what is lost between them (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--config", type=Path, required=True, help="config of the study, or its config.json")
-    add("--auc", required=True, metavar="FILE", help="AUCs of allocations, of `mesodecode auc`")
+    options.add_file(parser, "--config", "config of the study, or its config.json")
+    options.add_file(parser, "--auc", "AUCs of allocations, of `mesodecode auc`")
     options.add_out(parser, "TSV to write, a row a decoder and pair of cohorts")
     options.add_figure(parser)
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by", default="decoder", metavar="COLUMN", help="column of the decoders (decoder)"
     )
     add_where(parser)
-    parser.add_argument("--comparisons", metavar="FILE", help="table of `mesodecode compare`")
+    options.add_file(parser, "--comparisons", "table of `mesodecode compare`", required=False)
     parser.add_argument(
         "--only", nargs="+", metavar="DECODER", help="these decoders, in this order (default: all)"
     )

@@ -23,7 +23,7 @@ HELP = "compare decoders with mice as the unit, beside the published test"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_groups(parser)
-    parser.add_argument("--sessions", metavar="FILE", help="the same, a row a test session")
+    options.add_file(parser, "--sessions", "the same, a row a test session", required=False)
     parser.add_argument("--name", default="all", help="name of the family (default: all)")
     options.add_out(parser, "table (.tsv or .csv)")
 

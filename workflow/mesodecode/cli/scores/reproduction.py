@@ -17,10 +17,9 @@ HELP = "AUCs of a run against the published ones (table, figure)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     options.add_auc(parser)
-    add("--cohort", required=True, metavar="FILE", help="table of `mesodecode cohort`")
-    add(
+    options.add_file(parser, "--cohort", "table of `mesodecode cohort`")
+    parser.add_argument(
         "--decoder",
         nargs="+",
         action="append",

@@ -13,7 +13,7 @@ HELP = "print the AUC of each decoder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_auc(parser)
-    parser.add_argument("--report", metavar="FILE", help="report whose path is printed below")
+    options.add_file(parser, "--report", "report whose path is printed below", required=False)
 
 
 def run(args: argparse.Namespace) -> None:

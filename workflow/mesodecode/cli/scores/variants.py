@@ -13,7 +13,6 @@ an adaptive decoder took.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesodecode.cli import options
@@ -26,16 +25,11 @@ HELP = "AUCs of decoders on variants of a study → what holds in all of them (t
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--config", type=Path, required=True, help="config of the study, or its config.json")
-    add(
-        "--auc",
-        required=True,
-        metavar="FILE",
-        help="AUCs by allocation, of `mesodecode auc`, or of `score`",
-    )
+    options.add_file(parser, "--config", "config of the study, or its config.json")
+    options.add_file(parser, "--auc", "AUCs by allocation, of `mesodecode auc`, or of `score`")
     words = "tables of `mesodecode qc`, of variants as VARIANT=FILE"
     add("--qc", nargs="+", required=True, metavar="[VARIANT=]FILE", help=words)
-    add("--shift", metavar="FILE", help="table of `mesodecode shift-report`")
+    options.add_file(parser, "--shift", "table of `mesodecode shift-report`", required=False)
     words = "tables of `mesodecode choose-variant`"
     add("--adaptive", nargs="*", default=[], metavar="DECODER=FILE", help=words)
     options.add_out(parser, "TSV to write, a row a variant and mouse")

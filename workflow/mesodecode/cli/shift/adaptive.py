@@ -6,7 +6,6 @@ Example: mesodecode adaptive --choice adaptive.tsv --predictions linear/A.h5 lin
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -14,11 +13,10 @@ HELP = "predictions of several decoders, a choice among them → those of the on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add, files = parser.add_argument, {"type": Path, "nargs": "+", "metavar": "FILE"}
-    add("--choice", required=True, metavar="FILE", help="table of `mesodecode choose-variant`")
-    add("--predictions", required=True, help="predictions of all decoders, one allocation", **files)
-    add("--of-validation", required=True, help="what they said of the validation mice", **files)
-    add("--decoder", required=True, help="name of what is made in tables")
+    options.add_file(parser, "--choice", "table of `mesodecode choose-variant`")
+    options.add_files(parser, "--predictions", "predictions of all decoders, one allocation")
+    options.add_files(parser, "--of-validation", "what they said of the validation mice")
+    parser.add_argument("--decoder", required=True, help="name of what is made in tables")
     options.add_out(parser, "predictions to write (HDF5)")
     options.add_validation(parser)
     options.add_settings(parser, "adaptive")

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--decoders", nargs="+", required=True, help="two or more to choose among")
     add("--predictions", help="FOLDER/{decoder}/{allocation}.h5", **folder)
     add("--validation", help="FOLDER/{decoder}/{allocation}.h5, of validation mice", **folder)
-    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
+    options.add_file(parser, "--allocations", "table of the allocations")
+    options.add_files(parser, "--recordings", "recordings, or lists (.txt)")
     options.add_out(parser, "TSV to write, a row a test mouse and decoder")
     options.add_settings(parser, "adaptive")
 

@@ -10,7 +10,6 @@ what goes with a loss, not what makes it.
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -18,9 +17,8 @@ HELP = "verdicts of shift → which difference goes with the loss across cohorts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--config", type=Path, required=True, help="config of the study, or its config.json")
-    add("--shift", required=True, metavar="FILE", help="table of `mesodecode shift-report`")
+    options.add_file(parser, "--config", "config of the study, or its config.json")
+    options.add_file(parser, "--shift", "table of `mesodecode shift-report`")
     options.add_out(parser, "TSV to write, a row a decoder and difference")
 
 

@@ -7,7 +7,6 @@ extent in % of the side, light as log2, noise as a share. `mesodecode shift-repo
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -15,8 +14,7 @@ HELP = "recordings → where the brain lies and how its images look (table)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
+    options.add_files(parser, "--recordings", "recordings, or lists (.txt)")
     options.add_out(parser, "table, a row a recording")
 
 

@@ -37,27 +37,20 @@ HELP = "finished models → how far test sessions are from the training mice"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, folder = parser.add_argument, {"type": Path, "required": True, "metavar": "FOLDER"}
     add("--decoder", required=True, help="name of the decoder in tables")
-    add(
-        "--models",
-        type=Path,
-        metavar="FOLDER",
-        help="FOLDER/{allocation}.pt (.npz, .joblib), of the decoder; of an average none",
-    )
-    add("--allocations", required=True, metavar="FILE", help="table of the allocations")
-    add("--recordings", type=Path, nargs="+", required=True, help="recordings, or lists (.txt)")
-    add(
-        "--features",
-        type=Path,
-        metavar="FOLDER",
-        help="FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder",
-    )
+    words = "FOLDER/{allocation}.pt (.npz, .joblib), of the decoder; of an average none"
+    options.add_folder(parser, "--models", words, required=False)
+    options.add_file(parser, "--allocations", "table of the allocations")
+    options.add_files(parser, "--recordings", "recordings, or lists (.txt)")
+    words = "FOLDER/{allocation}.h5 of `mesodecode extract`, for a CNN or a frozen CNN's decoder"
+    options.add_folder(parser, "--features", words, required=False)
     add(
         "--adapted",
         metavar="JSON",
         help="settings (decoders/adapted.yaml) of a decoder adapted from that of --models, such as "
         '{"normalise": "past"}',
     )
-    add("--cnn", type=Path, metavar="FOLDER", help="with --adapted: CNNs of a frozen CNN's decoder")
+    words = "with --adapted: CNNs of a frozen CNN's decoder"
+    options.add_folder(parser, "--cnn", words, required=False)
     add("--predictions", help="FOLDER/{allocation}.h5, of the decoder", **folder)
     add("--validation", help="FOLDER/{allocation}.h5, of validation mice", **folder)
     options.add_out(parser, "table, a row an allocation and test session")

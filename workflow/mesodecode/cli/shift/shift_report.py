@@ -18,16 +18,10 @@ HELP = "measures of shift → predicted AUC and a verdict a test session (table,
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--shift", nargs="+", required=True, metavar="FILE", help="tables of `mesodecode shift`")
-    add("--images", required=True, metavar="FILE", help="table of `mesodecode image-shift`")
-    add(
-        "--sessions",
-        required=True,
-        metavar="FILE",
-        help="scores by session, of `mesodecode auc` or `score`",
-    )
-    add(
+    options.add_files(parser, "--shift", "tables of `mesodecode shift`")
+    options.add_file(parser, "--images", "table of `mesodecode image-shift`")
+    options.add_file(parser, "--sessions", "scores by session, of `mesodecode auc` or `score`")
+    parser.add_argument(
         "--thresholds",
         metavar="JSON",
         default="{}",

@@ -4,7 +4,6 @@ Example: mesodecode allocations --config config.yaml --out allocations.tsv
 """
 
 import argparse
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -12,7 +11,7 @@ HELP = "config → table of allocations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, required=True, help="config of the study")
+    options.add_file(parser, "--config", "config of the study")
     options.add_out(parser, "TSV to write")
 
 
