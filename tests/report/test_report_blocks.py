@@ -13,7 +13,7 @@ import pytest
 from make_tables import MICE, NAMES, Checker, text_of, write_report
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table, write_table
-from mesodecode.report import formats, section_words, sections, summaries
+from mesodecode.report import formats, report, section_words, sections, summaries
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
@@ -372,6 +372,11 @@ def test_scores_of_other_targets_are_shown_by_decoder_allocation_and_session(tar
     for blocks in (by, roles, names):  # numbers are known as such, words are not
         words = {"Decoder", "Train mice", "Validation mouse", "Test mouse", "Mouse", "Session"}
         assert {title for title, number, _ in blocks if not number} <= words
+    pages = report.environment(report.TEMPLATES)
+    pages.globals["fold"] = 3
+    page = pages.get_template(shown["template"]).render(shown)
+    assert "<summary>Every allocation (4 rows)" in page and "Decoders, mean over" in page
+    assert page.count("<tr>") == 3 + 2 + 4 + 4 and page.count("<td>a, b</td>") == 4
     assert section.shown(config, {}, {}) is None
 
 
