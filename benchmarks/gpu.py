@@ -11,10 +11,10 @@ spot; one session stands for `--sessions`, as only their size matters here:
 2. mesodecode's own training, with validation and checkpoints, and passes;
 3. the authors' way, a loop of our own: every image of every window passes the CNN, one file an
    image, read by 10 worker processes;
-4. float32 against bfloat16: AUC of three seeds each on a simulated cohort, and how far
-   probabilities of one network differ;
-5. Figure 2 (CNN, CNN-GRU, CNN-LSTM × 20 allocations, each set of training mice once, fine-tuned
+4. Figure 2 (CNN, CNN-GRU, CNN-LSTM × 20 allocations, each set of training mice once, fine-tuned
    from one epoch of its CNN), projected from the rates of 2, with reading.
+
+What float32 and bfloat16 learn: benchmarks/precision.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, Dataset
 
-from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders import compiling, train
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import computing, reduced_dtype, resolve_device
@@ -288,49 +287,7 @@ def authors(bench: Bench, recording: Recording, folder: Path) -> float:
     return bench.rate(step, n)
 
 
-# --- 4. float32 against bfloat16 ---------------------------------------------------------------
-
-
-def learning(bench: Bench, mice: list[Recording], seeds: int) -> None:
-    """Print the test AUC of networks trained in float32 and in the reduced type, by seed."""
-    *fit_on, valid, test = mice
-    sources = Images(fit_on, bench.device), Images([valid], bench.device)
-    unseen = Images([test], bench.device)
-    labels = unseen.labels[unseen.centres].cpu().numpy()
-    largest = 0.0
-    for precision in ("float32", "mixed"):
-        aucs = []
-        for seed in range(seeds):
-            with contextlib.redirect_stderr(io.StringIO()):
-                state = train.fit(
-                    bench.cnn,
-                    *sources,
-                    epochs=EPOCHS,
-                    batch_size=32,
-                    max_lr=1e-3,
-                    frame_step=2,
-                    seed=seed,
-                    precision=precision,
-                    device=bench.device,
-                ).state
-            model = bench.cnn().to(bench.device, memory_format=torch.channels_last)
-            model.load_state_dict(state)
-            full = unseen.logits(model, unseen.centres, bench.batch).sigmoid()
-            # on a CPU too, to see what the type does
-            model.passed_in = reduced_dtype(bench.device) or torch.bfloat16
-            reduced = unseen.logits(model, unseen.centres, bench.batch).sigmoid()
-            largest = max(largest, (full - reduced).abs().max().item())
-            aucs.append(
-                roc_auc(labels, (full if precision == "float32" else reduced).cpu().numpy())
-            )
-        words = " ".join(f"{auc:.3f}" for auc in aucs)
-        print(
-            f"trained and passed in {precision:<8} test AUC by seed {words}, SD {np.std(aucs):.3f}"
-        )
-    print(f"probabilities of a network, float32 against bfloat16: differ by {largest:.4f} at most")
-
-
-# --- 5. Figure 2 -------------------------------------------------------------------------------
+# --- 4. Figure 2 -------------------------------------------------------------------------------
 
 
 def figure2(cnn: float, fine: float, passes: float, gb_per_s: float, start: float) -> float:
@@ -383,10 +340,6 @@ def main() -> None:
         say("fine-tuning, 11 images a window, a file each", theirs, "windows/s")
         for key in [key for key in found if key[0] == "fine-tuning"]:
             print(f"   {', '.join(key)}: {found[key] / theirs:.1f} ×")
-
-        print("\n4. float32 against bfloat16 on a simulated cohort")
-        mice = [replace(r, mouse=r.session) for r in simulated_mice(folder, args.small)]
-        learning(bench, mice, seeds=1 if args.small else 3)
     project(found, theirs, gb_per_s, args.start)
 
 
@@ -444,7 +397,7 @@ def project(
 ) -> None:
     """Print the hours of Figure 2 at the rates found, and at the authors'."""
     trainings = f"{FIGURE2['cnn']} CNNs and {FIGURE2['fine-tuning']} fine-tunings"
-    print(f"\n5. Figure 2, projected: {trainings}, passes of all epochs, reading")
+    print(f"\n4. Figure 2, projected: {trainings}, passes of all epochs, reading")
     for precision, way in (("float32", "graph"), ("mixed", "graph"), ("mixed", "compiled")):
         if ("fine-tuning", precision, way) in found:
             rates = found["cnn", precision, way], found["fine-tuning", precision, way]
@@ -452,14 +405,6 @@ def project(
             print(f"{precision}, {way}: {hours:.1f} h")
     hours = figure2(theirs * 11, theirs, found["pass", "float32"], gb_per_s, start)
     print(f"at the authors' rate of fine-tuning, {hours:.0f} h (their CNN taken for 11 × as fast)")
-
-
-def simulated_mice(folder: Path, small: bool) -> list[Recording]:
-    """Return five simulated mice as of the demo, one session each."""
-    from windows import recordings
-
-    (folder / "mice").mkdir()
-    return recordings(folder / "mice", 5, 90 if small else 1800, 32 if small else 64)
 
 
 if __name__ == "__main__":
