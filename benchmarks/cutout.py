@@ -1,26 +1,44 @@
 """Cut-out importance: masks x frames per second, beside the authors' way of computing it.
 
-python benchmarks/cutout.py             EfficientNet-Lite0 and GRU, 64 px, half_window 5, one core
+python benchmarks/cutout.py                 EfficientNet-Lite0 and GRU, 64 px, one core
+python benchmarks/cutout.py --device cuda   hours of the published study on a GPU, in about a minute
+python benchmarks/cutout.py --small         the same lines in seconds on a CPU, to try them
 
 "Authors' way": one mask at a time, windows in batches of 32 as in their training, every one of the
 2 w + 1 images of each window through the CNN. It is timed on some of the masks; a second time in
 smaller batches, which suit a CPU's caches. All score the same session with the same network, and
 their AUCs are compared.
+
+On a GPU: EfficientNet-B0, 128 px, the CNN alone and the CNN-GRU of ±5 images, in float32 and in the
+reduced type in which decoders of `precision: mixed` pass. A simulated session is read from its
+recording and scored under all 49 masks, as `mesodecode cutout` does it, twice, of which the second
+counts. The published study is 49 masks × 20 allocations, each with the sessions of its test mouse:
+4 × 64 sessions of 18,000 frames a decoder.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
+from feeding import simulated
+from torch import nn
 
 from mesodecode.base.roc_auc import roc_auc
+from mesodecode.decoders.device import computing, reduced_dtype, resolve_device
+from mesodecode.decoders.inputs import Images
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.decoders.predict import BATCH
-from mesodecode.explain.cutout import cutout_importance
+from mesodecode.explain.cutout import cutout_importance, cutout_session
 from mesodecode.explain.cutout_masks import CutoutMasks, squares
+
+# The published study: each of 5 mice is the test mouse of 4 of the 20 allocations.
+FRAMES, JOBS = 4 * 64 * 18_000, 20
 
 
 def movie(n_frames: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +81,55 @@ def authors_logits(
     return torch.cat(logits)
 
 
+def study(folder: Path, small: bool, device: torch.device, n_frames: int, start: float) -> None:
+    """Print rates of the published decoders on a device, and the hours of the published study.
+
+    `start`: s that a job takes to start.
+    """
+    backbone, size = ("test_efficientnet", 32) if small else ("tf_efficientnet_b0.in1k", 128)
+    masks, reduced = squares(size, size), reduced_dtype(device)
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    print(
+        f"{name}, torch {torch.__version__}, {backbone}, {size} px, {len(masks)} masks, "
+        f"{n_frames} frames, {torch.get_num_threads()} threads"
+    )
+    (session,) = simulated(folder, 1, n_frames, size)
+    images = Images([session])
+    model = network(backbone, images.batch(images.centres[:64])).to(device)
+
+    def timed(decoder: nn.Module, half_window: int | None) -> tuple[float, pd.DataFrame]:
+        """Return s of the second of two calls, and its scores."""
+        with computing(device):
+            for _ in range(2):
+                begun = time.perf_counter()
+                table = cutout_session(
+                    decoder, session, masks, half_window=half_window, device=device
+                )
+        return time.perf_counter() - begun, table
+
+    for what, decoder, half_window in (("CNN", model.cnn, None), ("CNN-GRU", model, 5)):
+        scores = []
+        for dtype in (None, *[reduced] * (reduced is not None)):
+            model.cnn.passed_in = dtype
+            seconds, table = timed(decoder, half_window)
+            scores.append(table.score)
+            rate = len(masks) * table.n_frames[0] / seconds
+            hours = (len(masks) * FRAMES / rate + JOBS * start) / 3600
+            print(
+                f"{what:<8} {dtype or torch.float32!s:<15}{rate:>9,.0f} masks x frames/s, "
+                f"{rate * (1 + 1 / len(masks)):>9,.0f} images/s; the published study {hours:.2f} h",
+                flush=True,
+            )
+        if len(scores) > 1:
+            print(f"largest difference of a score: {(scores[0] - scores[1]).abs().max():.1e}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--small", action="store_true", help="tiny sizes, to try the GPU's part")
+    parser.add_argument("--frames", type=int, default=3000, help="of a session on a GPU")
+    parser.add_argument("--start", type=float, default=15.0, help="s that a job takes to start")
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--size", type=int, default=64, help="px (default: 64)")
     parser.add_argument("--half-window", type=int, default=5)
@@ -73,8 +138,13 @@ def main() -> None:
     parser.add_argument("--authors-masks", type=int, default=2, help="of them, the other way")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    device = resolve_device(args.device, args.threads)
     torch.manual_seed(1)
+    if args.small or device.type == "cuda":
+        with tempfile.TemporaryDirectory() as folder:
+            n_frames = 300 if args.small else args.frames
+            study(Path(folder), args.small, device, n_frames, args.start)
+        return
     w = args.half_window
     frames, labels = movie(args.windows + 2 * w + 2, args.size)
     normal = torch.from_numpy((frames - frames.mean(0)) / frames.std()).float()
