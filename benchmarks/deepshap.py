@@ -1,6 +1,7 @@
 """Deep SHAP of a recurrent decoder: its rate beside an earlier version's, and other methods.
 
 python benchmarks/deepshap.py [--against FOLDER] [--cell lstm] [--threads 1]
+python benchmarks/deepshap.py --device cuda --background 10000 --windows 1000
 python benchmarks/deepshap.py methods       needs `pip install --no-deps captum==0.9.0`, see below
 python benchmarks/deepshap.py gradient      shap.GradientExplainer at comparable completeness
 python benchmarks/deepshap.py memory        10,000 references
@@ -12,6 +13,10 @@ frames. A pair is a window compared with a reference of the background.
 `--against`: a checkout of another version, such as `git worktree add /tmp/old 866cb41`. Both
 versions explain in turns, each turn in a process of its own. Best turns and medians are compared,
 of pairs/s by the clock and by the processors' time, which other programs change less.
+
+With the rate come the minutes of the whole study of config.yaml at it: of each of 20 allocations
+the maps of a decoder and of its null, of 1,000 windows against 10,000 references each, and the same
+with the start of their jobs. On a GPU `--background 10000 --windows 1000` is one whole such map.
 
 `methods`: windows of 3 frames x 4 signals have 12 numbers, so that exact Shapley values can be had
 by passing all 4096 coalitions, those outside of one with the values of a reference, averaged over
@@ -46,6 +51,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mesodecode.models import RNNDecoder  # under names that every version has
 
 N_ROIS, N_FRAMES = 50, 31
+MAPS, PAIRS = 2 * 20, 1_000 * 10_000  # `fig6` of config.yaml, and the pairs of each
+START = 15.0  # s that a job takes to start
 
 
 def signals(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,7 +106,13 @@ def timed(work) -> tuple[float, object]:
 def rate(args: argparse.Namespace) -> None:
     """Print pairs/s of this version, or of two in turns."""
     if not args.against:
-        print(one_turn(args))
+        pairs_per_s, words = one_turn(args)
+        seconds = MAPS * PAIRS / pairs_per_s
+        print(words)
+        print(
+            f"{MAPS} maps of {PAIRS:,} pairs: {seconds / 60:.1f} minutes, "
+            f"{(seconds + MAPS * START) / 60:.1f} with {START:.0f} s for the start of each job"
+        )
         return
     found: dict[str, list[list[float]]] = {}
     this = Path(__file__).resolve().parent.parent
@@ -121,11 +134,14 @@ def rate(args: argparse.Namespace) -> None:
             print(f"{name}: {own:.0f} / {other:.0f} {unit} = {own / other:.2f} x")
 
 
-def one_turn(args: argparse.Namespace) -> str:
+def one_turn(args: argparse.Namespace) -> tuple[float, str]:
+    """Return pairs/s, and a line that says them."""
     from mesodecode.explain.deepshap import deep_shap
 
-    decoder = roi_decoder(args)
-    background, windows = signals(args.background, 2)[0], signals(args.windows, 3)[0]
+    decoder = roi_decoder(args).to(args.device)
+    background, windows = (
+        signals(n, seed)[0].to(args.device) for n, seed in ((args.background, 2), (args.windows, 3))
+    )
     deep_shap(decoder, windows[:4], background, output=args.output)  # warm-up
     cpu = time.process_time()
     seconds, (values, base) = timed(
@@ -133,9 +149,10 @@ def one_turn(args: argparse.Namespace) -> str:
     )
     cpu, pairs = time.process_time() - cpu, args.windows * args.background
     error = relative_error(decoder, windows, values, base, args.output)
-    return (
+    where = f"{args.threads} threads" if args.device == "cpu" else torch.cuda.get_device_name()
+    return pairs / seconds, (
         f"{pairs / seconds:.0f} pairs/s, {pairs / cpu:.0f} pairs/s of CPU, completeness error "
-        f"{error:.1e} ({args.cell}, {args.hidden_size} units, {args.threads} threads)"
+        f"{error:.1e} ({args.cell}, {args.hidden_size} units, {where})"
     )
 
 
@@ -291,9 +308,12 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=4, help="of slow methods (default: 4)")
     parser.add_argument("--output", default="probability", choices=["probability", "logit"])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--against", default="", help="checkout of another version")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of the rate")
+    parser.add_argument("--against", default="", help="checkout of another version, on a CPU")
     parser.add_argument("--turns", type=int, default=5, help="of each version (default: 5)")
     args = parser.parse_args()
+    if args.device != "cpu" and (args.against or args.what != "rate"):
+        parser.error("--device cuda: of the rate of this version alone")
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
     works[args.what](args)

@@ -109,8 +109,8 @@ def cohorts(folder: Path, data: Path | None, small: bool) -> list[Cohort]:
 
     # sessions of `windows.recordings` are all of another mouse
     found = [replace(mouse, mouse=mouse.session) for mouse in simulated_mice(folder, small)]
-    more = {"epochs": 3, "frame_step": 2}
-    made = [cohort("simulated", found, more, {"half_window": 5, "epochs": 2, "frame_step": 2})]
+    more = {"epochs": 3, "frame_step": 4}
+    made = [cohort("simulated", found, more, {"half_window": 5, "epochs": 2, "frame_step": 4})]
     if data is not None:
         found = real_mice(folder, data, small)
         made.append(cohort("real", found, {"epochs": 10}, {"half_window": 1, "epochs": 3}))

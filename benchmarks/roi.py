@@ -1,13 +1,15 @@
 """Training of recurrent ROI decoders: one by one and side by side, and the hours of a study.
 
 python benchmarks/roi.py [--config config.yaml] [--turns 3]     about a minute on a core
+python benchmarks/roi.py --device cuda --turns 2    the GPU alone, 2 to 3 minutes
+python benchmarks/roi.py --small                    the same lines in seconds on a CPU, to try them
 
 A GRU of 32 units over 31 frames of 50 ROIs, batches of 256, as published. All sides run in turn in
 one process, `--turns` times; a rate is the best of them, in training windows/s of an epoch after
 the first (its making, validation and compiling left out). On a CPU one thread, in its own time, as
 other jobs may run: `train.fit` with PyTorch's layer, with ours, and stacks. With a GPU also
-`train.fit` there, and stacks that take their steps one by one, as one CUDA graph, and as one of
-compiled cells, as `mesodecode stack-roi` does.
+`train.fit` there, and stacks that take their steps as one CUDA graph, and as one of compiled cells,
+as `mesodecode stack-roi` does; the stack of the goal (20) one by one too.
 
 Last come the hours of all recurrent ROI decoders of a config, extrapolated from these rates: each
 set of training mice once for all epochs, 18,000 frames a session, a step of other windows, cells
@@ -40,7 +42,7 @@ SETTINGS = schema.defaults("roi_rnn", rnn="gru", input="rois")
 OPTIONS = {k: SETTINGS[k] for k in ("batch_size", "max_lr", "schedule", "label_smoothing")}
 OPTIONS |= {"epochs": 2, "frame_step": 1}
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
-ON_CPU, ON_GPU = (1, 4, 10), (1, 3, 6, 20, 100)
+ON_CPU, ON_GPU, GOAL = (1, 4, 10), (1, 3, 6, 20, 100), 20
 
 
 def source(n_frames: int, device: torch.device) -> Windows:
@@ -99,8 +101,8 @@ def sides(device: str, n_frames: int) -> dict[str, Callable[[], float]]:
             return together(data, n)
 
     found = {"train.fit": lambda: alone(data)}
+    found[f"stack of {GOAL}, step by step"] = lambda: plainly(GOAL)
     for n in ON_GPU:
-        found[f"stack of {n}, step by step"] = lambda n=n: plainly(n)
         found[f"stack of {n}, one graph"] = lambda n=n: uncompiled(n)
         found[f"stack of {n}, compiled, one graph"] = lambda n=n: together(data, n)
     return found
@@ -149,25 +151,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, default=Path("config.yaml"))
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--small", action="store_true", help="a tenth of the frames, one turn")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    with changed(time, "monotonic", time.process_time):  # by which epochs are timed
-        cpu = measure("cpu", 5_000, args.turns)
-    gpu = measure("cuda", 100_000, args.turns) if torch.cuda.is_available() else {}
+    less, turns = (10, 1) if args.small else (1, args.turns)
+    cpu, gpu = {}, {}
+    if args.device != "cuda":
+        with changed(time, "monotonic", time.process_time):  # by which epochs are timed
+            cpu = measure("cpu", 5_000 // less, turns)
+    if args.device == "cuda" or (args.device == "auto" and torch.cuda.is_available()):
+        print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+        gpu = measure("cuda", 100_000 // less, turns)
     groups, of_allocations = groups_of(args.config)
     once = sum(windows for _, windows in groups)
     print(f"{args.config}: {once / 1e9:.2f} G windows, {of_allocations / 1e9:.2f} G by allocation")
-    for name in ("train.fit, nn.GRU", "train.fit, our layer"):
-        rate = 2 * cpu[name]
-        each = f"by allocation {of_allocations / rate / 3600:.1f} h"
-        print(f"two cores, {name}: {once / rate / 3600:.1f} h, {each}")
+    for name, rate in cpu.items():
+        if name.startswith("train.fit"):
+            each = f"by allocation {of_allocations / rate / 7200:.1f} h"
+            print(f"two cores, {name}: {once / rate / 7200:.1f} h, {each}")
     if not gpu:
-        print("GPU: not measured, none here")
+        print("GPU: not measured")
         return
     sizes = {n: gpu[f"stack of {n}, compiled, one graph"] for n in ON_GPU}
     print(f"one GPU, train.fit: {once / gpu['train.fit'] / 3600:.2f} h")
+    print(f"stack of {GOAL} / train.fit: {sizes[GOAL] / gpu['train.fit']:.1f} x (goal 25)")
     each = hours(groups, lambda n: sizes[max(size for size in sizes if size <= n)])
-    print(f"one GPU, stacks as they are: {each:.2f} h; of 20: {once / sizes[20] / 3600:.2f} h")
+    print(
+        f"one GPU, stacks as they are: {each:.2f} h; of {GOAL}: {once / sizes[GOAL] / 3600:.2f} h"
+    )
 
 
 if __name__ == "__main__":
