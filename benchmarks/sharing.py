@@ -21,6 +21,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import yaml
+from beside import checked_out
 
 from mesodecode.decoders.weights import load_epochs
 
@@ -86,16 +87,13 @@ def main() -> None:
     parser.add_argument("--commit", default="866cb41", help="the other one (default: 866cb41)")
     parser.add_argument("--cores", type=int, default=2, help="of Snakemake (default: 2)")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as at:
-        other = Path(at) / "other"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(other), args.commit], check=True)
-        try:
-            before = seconds(other, Path(at) / "before", args.cores)
-            now = seconds(ROOT, Path(at) / "now", args.cores)
-            starts = starts_a_set(Path(at) / "now")
-        finally:
-            subprocess.run([*git, "remove", "--force", str(other)], check=True)
+    with (
+        tempfile.TemporaryDirectory() as at,
+        checked_out(args.commit, Path(at) / "other") as other,
+    ):
+        before = seconds(other, Path(at) / "before", args.cores)
+        now = seconds(ROOT, Path(at) / "now", args.cores)
+        starts = starts_a_set(Path(at) / "now")
     print(f"{'decoder':10} {args.commit:>16} {'now':>16}  ratio  starts a set  ratio a start")
     every = [tuple(map(sum, zip(*side.values(), strict=True))) for side in (before, now)]
     for decoder, (n, sum_) in (before | {"all": every[0]}).items():
