@@ -90,5 +90,6 @@ def streams(graph: Any) -> Iterator[None]:
     """Let what is written for CUDA's streams run on a CPU; `graph` stands in for a capture."""
     streams = {"Stream": MagicMock(), "current_stream": MagicMock(), "CUDAGraph": MagicMock()}
     streams |= {"stream": lambda _: nullcontext(), "graph": graph}
+    streams["default_generators"] = MagicMock()
     with patch.multiple(torch, cuda=SimpleNamespace(**vars(torch.cuda) | streams)):
         yield

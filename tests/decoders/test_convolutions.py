@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mesodecode.decoders import convolutions
+from mesodecode.decoders import convolutions, networks
 from mesodecode.decoders.convolutions import Depthwise, with_depthwise
 from mesodecode.decoders.networks import CNNDecoder, for_use
 
@@ -81,3 +81,41 @@ def test_a_network_in_use_gives_its_own_features(backbone):
 def test_what_is_no_efficientnet_is_passed_as_it_is():
     network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3))
     assert for_use(network) is network and not network.training
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_efficientnet_gn", "test_resnet"])
+def test_a_network_in_use_keeps_weights_in_the_type_that_it_passes_images_in(backbone):
+    """But the last layer, whose logits would have 8 bits, and all where a normalisation is left."""
+    torch.manual_seed(0)
+    network = CNNDecoder(backbone)
+    images = torch.randn(4, 3, 40, 40)
+    with torch.no_grad():
+        for _ in range(3):
+            network.train()(images)
+        expected = network.eval()(images)
+        network.passed_in = torch.bfloat16
+        used = for_use(network)
+        types = {name: weight.dtype for name, weight in used.named_parameters()}
+        merged = backbone == "test_efficientnet"
+        last = {name for name in types if "classifier" in name or ".fc." in name}
+        assert len(last) == 2 and {types.pop(name) for name in last} == {torch.float32}
+        assert set(types.values()) == {torch.bfloat16 if merged else torch.float32}
+        found = used(images)
+    assert found.dtype == torch.float32
+    assert 0 < (found - expected).abs().max() < 0.05 * expected.std() + 0.01
+    assert all(weight.dtype == torch.float32 for weight in network.parameters())
+
+
+def test_a_network_in_use_on_a_gpu_is_a_copy_and_used_once(monkeypatch):
+    """Graphs of it would else show what a later training of the one given makes of its weights."""
+    monkeypatch.setattr(networks, "_on_gpu", lambda network: True)
+    for backbone in ("test_efficientnet", "test_resnet"):
+        network = CNNDecoder(backbone)
+        used = for_use(network)
+        assert used is not network and network.replayed is None and used.replayed
+        assert for_use(used) is used
+        monkeypatch.setattr(used, "replayed", lambda images: "replayed")
+        images = torch.randn(2, 3, 32, 32)
+        with torch.no_grad():
+            assert used.features(images) == "replayed"
+        assert used.features(images).requires_grad  # a graph has no gradient

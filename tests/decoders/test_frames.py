@@ -16,6 +16,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import frames
 from mesodecode.decoders.frames import Resident, Streamed, counts, free_memory, kept, open_frames
 from mesodecode.decoders.inputs import Images, ImageWindows
+from mesodecode.recordings import chunks
 from mesodecode.recordings.movie import check_frame
 
 CPU = torch.device("cpu")
@@ -102,6 +103,45 @@ def test_frames_of_every_type_are_kept_as_cuda_can_index_them(dtype, order):
     found = counts(stored, dtype)
     assert found.dtype == torch.float32
     np.testing.assert_array_equal(found.numpy(), frames.astype(np.float32))
+
+
+@pytest.mark.parametrize("n_threads", ["1", "3"])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "int32", "float32", "float64"])
+def test_what_a_gpu_puts_together_are_the_frames(tmp_path, monkeypatch, dtype, n_threads):
+    """In turns of two chunks of 4 frames, the last of one frame: buffers are used again."""
+    monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+    movie = np.random.default_rng(0).integers(0, 60_000, (21, 7, 5)).astype(dtype)
+    monkeypatch.setattr(chunks, "CHUNK", 4 * movie[0].nbytes)
+    monkeypatch.setattr(frames, "PINNED", 2 * 4 * movie[0].nbytes)
+    path = tmp_path / "r.h5"
+    with h5py.File(path, "w") as file, chunks.Writer(file, movie.shape, movie.dtype) as writer:
+        writer.write(movie)
+    expected = kept(movie)
+    found = torch.zeros_like(expected)
+    assert frames.put_planes(chunks.planes_of(tmp_path / "r.h5"), found)
+    assert torch.equal(found, expected)
+
+
+def test_what_is_stored_in_another_way_or_damaged_is_left_to_hdf5(tmp_path, monkeypatch):
+    movie = np.full((12, 7, 5), 300, np.uint16)
+    monkeypatch.setattr(chunks, "CHUNK", 4 * movie[0].nbytes)
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        file["plain"] = movie
+        with chunks.Writer(file, movie.shape, movie.dtype) as writer:
+            writer.write(movie)
+        place = file["frames"].id.get_chunk_info(1)
+    planes = chunks.planes_of(tmp_path / "r.h5")
+    found = torch.zeros(movie.shape, dtype=torch.int16)
+    assert not frames.put_planes(None, found)
+    assert not frames.put_planes(planes, found.double())  # a type that is not kept as it is
+    with open(tmp_path / "r.h5", "r+b") as file:
+        file.seek(place.byte_offset + 4)
+        file.write(b"\xff" * 20)
+    assert not frames.put_planes(planes, found)
+    with h5py.File(tmp_path / "r.h5", "r+") as file:
+        del file["frames"]
+        file.move("plain", "frames")
+    assert chunks.planes_of(tmp_path / "r.h5") is None
 
 
 def test_images_and_windows_do_not_depend_on_where_frames_are(recorded):

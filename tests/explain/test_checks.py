@@ -14,10 +14,12 @@ import pytest
 import torch
 from torch import nn
 
+from make_decoders import write_recording
 from make_tables import map_of
 from mesodecode import cli
 from mesodecode.base.files import UserError
-from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.inputs import Images
+from mesodecode.decoders.networks import CNNDecoder, rnn_decoder
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import (
     check_files,
@@ -32,7 +34,7 @@ from mesodecode.explain import (
     shap_maps,
 )
 from mesodecode.explain import maps as maps_of
-from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.recording import Recording, read_recording
 from mesodecode.simulation import truth
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
@@ -730,3 +732,23 @@ def test_all_weights_are_drawn_anew_by_seed_and_the_network_stays():
     shuffled = map_check.randomised(Plain(), 1).weights
     assert not torch.equal(shuffled, Plain().weights)
     assert torch.equal(shuffled.flatten().sort().values, torch.arange(20.0))
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "test_resnet"])
+def test_random_weights_know_the_images_else_their_map_is_that_of_rounding(tmp_path, backbone):
+    """With the statistics of no images, EfficientNets of new weights give all frames one logit."""
+    recording = read_recording(write_recording(tmp_path / "r.h5", "m", n_frames=60))
+    torch.manual_seed(0)
+    decoder = CNNDecoder(backbone)
+    images = Images([recording])
+    drawn = map_check.randomised(decoder, 5).eval()
+    told = map_check.untaught((decoder, reader(GRADED).build()), 5, [recording], "cpu")[0].eval()
+    for (name, weight), same in zip(drawn.named_parameters(), told.parameters(), strict=True):
+        assert torch.equal(weight, same), name
+    spread = [images.logits(one, images.centres).std().item() for one in (drawn, told)]
+    assert spread[1] > 0.01 and (backbone == "test_resnet" or spread[0] < 1e-6)
+    layers = [layer for layer in told.modules() if isinstance(layer, nn.BatchNorm2d)]
+    (stem,) = (m for m in told.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)
+    with torch.no_grad():
+        maps = stem(images.batch(images.centres))
+    torch.testing.assert_close(layers[0].running_mean, maps.mean((0, 2, 3)), rtol=0.01, atol=1e-3)

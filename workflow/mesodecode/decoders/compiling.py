@@ -63,8 +63,8 @@ def compile_passes(cnn: CNNDecoder, n_images: int, batch: int, size: Sequence[in
     if cnn.replayed is None or weight.dtype not in REDUCED or not pays:
         return
     say(f"compiling for batches of {batch} images")
-    cnn.compiled = False, batch, torch.compile(cnn.net.forward_features, dynamic=False)
     try:
+        cnn.compiled = False, batch, torch.compile(cnn.net.forward_features, dynamic=False)
         with torch.inference_mode():
             images = torch.zeros(batch, 3, *size, device=weight.device)
             cnn.features(images.to(memory_format=torch.channels_last))
