@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 import tifffile
 import yaml
 
@@ -20,7 +21,7 @@ from make import ROOT, snakemake
 from make_movies import ring
 from mesodecode.base.files import UserError, write_checksum
 from mesodecode.cli.running import plan as verb
-from mesodecode.recordings import source_files
+from mesodecode.recordings import heads, source_files
 from mesodecode.running import partitions, plan, preflight
 from mesodecode.running.plan import DryRun, Job
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN
@@ -170,7 +171,7 @@ def test_paths_that_a_shell_would_fill_in_are_said_to_stay(path):
     assert "write the whole path" not in source_files.data(studies.resolve(STUDY)).words
 
 
-def test_missing_masks_are_named_without_what_snakemake_says_of_itself(tmp_path):
+def test_missing_masks_are_named_before_snakemake_is_asked(tmp_path):
     cnn = {"backbone": "efficientnet_lite0", "pretrained": "none"}
     masks = {
         "simulate": {"n_frames": 300},
@@ -180,8 +181,8 @@ def test_missing_masks_are_named_without_what_snakemake_says_of_itself(tmp_path)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     done = mesodecode_plan(tmp_path)
     assert done.returncode == 1
-    assert re.search(r"snakemake -n refuses: MissingInput.* affected files: m\.h5\n", done.stderr)
-    assert "Run directory" not in done.stderr
+    assert "FAIL  masks        no file m.h5; see importance.m.masks in the config" in done.stdout
+    assert done.stderr == "mesodecode plan: error: not ready: masks (see above)\n"
 
 
 def test_sessions_with_a_recording_need_no_files(tmp_path, monkeypatch):
@@ -811,6 +812,135 @@ def test_recordings_shorter_than_a_window_are_named_before_the_run():
     assert (image.state, window.state) == ("FAIL", "FAIL")
     assert "'cnn' reads 3 frames" in image.words and f"and {len(others) - 2} more" in image.words
     assert said(2, 2, frame_rate=10) == []  # there are other frames then
+
+
+def test_what_is_not_decoded_at_the_start_is_longer_than_a_recording():
+    """At 10 frames/s: 5 s of warm-up are 50 frames, 1 min is 600; a CNN's image is of 3."""
+    cnn = {"causal": True, "warm_up": 5}
+    few = {"adapted_from": "cnn", "few_shot": 1}
+    first = {"adapted_from": "plain", "first_unlabelled": 0.1}
+    raw = {"input": "rois", "model": "linear_svm", "causal": True, "warm_up": 90}
+    raw |= {"normalise": "none", "baseline": None, "half_window": 1}
+    config = STUDY | {"decoders": {"cnn": cnn, "few": few, "plain": {}, "first": first, "raw": raw}}
+    config["recordings"] = STUDY["recordings"] | {"frame_rate": 10, "rois": "data/{session}.csv"}
+    study = studies.resolve(config)
+
+    def said(a1, a2, rest):
+        movies = dict.fromkeys(study.mouse_of, (rest, 1)) | {"a1": (a1, 1), "a2": (a2, 1)}
+        return [(check.state, check.words) for check in preflight.windows(study, movies)]
+
+    assert said(300, 301, 601) == []
+    ((state, words),) = said(300, 300, 601)
+    assert state == FAIL and "decoder 'few' is given 1 min of each test mouse" in words
+    assert "nothing is left to decode of a (1 min); lower its few_shot" in words
+    assert said(53, 1000, 601) == [
+        ("warn", "decoder 'first' reads 3 frames at a time after the first 60 (first_unlabelled); "
+         "not decoded, for want of as many: a1 (53); see its half_window and first_unlabelled, or "
+         "leave those out"),
+    ]  # fmt: skip
+    assert [words.split("'")[1] for _, words in said(52, 1000, 601)] == ["cnn", "first"]
+
+
+LABELS = {"labels": np.arange(8) % 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, ""),
+        ({"behavior_labels": "run"}, "data/a1.mat: no 'run' in it; it holds: labels, two (8 x 2)"),
+        ({"behavior_labels": "two:3"}, "two:3 is not there: 8 x 2 values are 2 columns"),
+        ({"behavior_speed": "two"}, "data/a1.mat: two has shape (8, 2); needs one value a frame"),
+        ({"behavior_time": "t"}, "no 't' in it"),
+        ({"behavior": "data/{session}.csv"}, "data/a1.csv: neither 'runrest' nor 'speed_rs' in it"),
+        ({"target": "pupil"}, "data/a1.mat: no 'pupil' in it; it holds: labels, two (8 x 2)"),
+        ({"target": "states", "target_states": ["x", "y", "z"], "behavior_target": "s"}, "no 's'"),
+    ],
+)
+def test_behaviour_files_that_lack_what_the_config_names(tmp_path, monkeypatch, change, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for session in studies.resolve(STUDY).mouse_of:
+        held = LABELS | {"two": np.ones((8, 2))}
+        scipy.io.savemat(f"data/{session}.mat", held)
+        Path(f"data/{session}.csv").write_text("frame,heading\n0,1.5\n1,2.5\n")
+    target = {key: change[key] for key in {"target"} & {*change}}
+    asked = {key: value for key, value in change.items() if key != "target"}
+    decoders = {"decoders": {"cnn": {}}} if target else {}
+    config = STUDY | {"recordings": STUDY["recordings"] | asked} | target | decoders
+    (check,) = heads.named(studies.resolve(config))
+    assert (check.what, check.state) == ("behaviour", FAIL if words else OK)
+    assert words in check.words and ("\n" not in check.words)
+    assert check.words.endswith(
+        "(and 5 more files)" if words else "6 files hold what the config names"
+    )
+
+
+def test_one_line_for_each_fault_of_behaviour_files_and_none_for_made_recordings(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    study = studies.resolve(STUDY)
+    for session in study.mouse_of:
+        scipy.io.savemat(f"data/{session}.mat", LABELS if session != "c1" else {"x": 1})
+    Path("data/d1.mat").write_bytes(b"MATLAB 7.3, cut short")
+    Path("data/e1.mat").unlink()  # `data` says so
+    cut, empty = sorted(check.words for check in heads.named(study))[::-1]
+    assert cut.startswith("data/d1.mat: ") and "more" not in cut
+    assert empty.startswith("data/c1.mat: neither 'runrest'") and "it holds: x" in empty
+    (tmp_path / "results/lab/recordings").mkdir(parents=True)
+    for session in ("c1", "d1"):
+        (tmp_path / f"results/lab/recordings/{session}.h5").touch()
+    assert [(check.state, check.words[:7]) for check in heads.named(study)] == [(OK, "3 files")]
+
+
+def test_roi_files_whose_names_are_not_those_of_the_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    roi = {"input": "rois", "model": "linear_svm"}
+    recordings = STUDY["recordings"] | {"rois": "data/{session}.csv"}
+    config = STUDY | {"recordings": recordings, "decoders": {"svm": roi}}
+    study = studies.resolve(config)
+
+    def write(session, *names):
+        rows = [",".join(["time", *names]), *(f"{i},{i % 2}.5,1.5" for i in range(4))]
+        Path(f"data/{session}.csv").write_text("\n".join(rows))
+
+    for session in study.mouse_of:
+        scipy.io.savemat(f"data/{session}.mat", LABELS)
+        write(session, "M1", "V1")
+    assert [check.words[:1] for check in heads.named(study)] == ["6", "6"]
+    write("b1", "V1", "M1")
+    write("c1", "M1", "S1")
+    write("d1", "M1", "S1")
+    _, turned, other = heads.named(study)
+    ends = ", beside data/a1.csv; all sessions need the same ROIs in the same order (areas in the "
+    ends += "config matches them by name)"
+    assert turned.words == f"data/b1.csv: has ROIs in another order{ends}"
+    assert other.words == f"data/c1.csv: lacks ROI V1 and has ROI S1 more{ends} (and 1 more files)"
+    by_name = studies.resolve(config | {"areas": "common"})
+    assert [check.state for check in heads.named(by_name)] == [OK, OK]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lacks"),
+    [("mat", "no variable 'sig' in it; it holds: dat_roi"), ("h5", "no dataset 'sig' in it")],
+)
+def test_roi_files_without_the_dataset_that_the_config_names(tmp_path, monkeypatch, suffix, lacks):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    recordings = STUDY["recordings"] | {"rois": "data/{session}_r." + suffix}
+    config = STUDY | {"decoders": {"svm": {"input": "rois", "model": "linear_svm"}}}
+    for session in studies.resolve(STUDY).mouse_of:
+        scipy.io.savemat(f"data/{session}.mat", LABELS)
+        scipy.io.savemat(f"data/{session}_r.mat", {"dat_roi": np.ones((2, 8))})
+        with h5py.File(f"data/{session}_r.h5", "w") as file:
+            file["rois"] = np.ones((2, 8))
+    for dataset, state in ((None, OK), ("sig", FAIL)):
+        named = config | {"recordings": recordings | {"roi_dataset": dataset}}
+        _, check = heads.named(studies.resolve(named))
+        assert check.state == state and (state == OK or lacks in check.words)
 
 
 def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):

@@ -4,12 +4,13 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from mesodecode.base.files import UserError, say
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import by_name, hdf5, npy
-from mesodecode.recordings.readers.arrays import Unreadable
+from mesodecode.recordings.readers.arrays import Held, Unreadable
 from mesodecode.recordings.readers.mat import holding
 from mesodecode.recordings.readers.table import read_table
 from mesodecode.recordings.readers.traces import DATE, listed
@@ -64,6 +65,29 @@ def read_signals(
     return checked_rois(values, path), names
 
 
+def names_of(
+    path: str | Path, dataset: str | None = None, behavior: Collection[str] = ()
+) -> tuple[str, ...] | None:
+    """Return the names of the ROIs of a file, as `read_signals` does, if it has any.
+
+    Of MAT, HDF5 and NPY, which have none, signals are not read. Raises UserError if they are not
+    in it.
+    """
+    known = file_formats.format_of(path, "rois")
+    check_opens(path)
+    if known == "MAT":
+        with holding(path) as held:
+            _variable(held, dataset or "dat_roi", path)
+    elif known == "HDF5":
+        with hdf5.open_file(path) as file:
+            _dataset(file, path, dataset)
+    elif known == "table":
+        return tuple(_signals_of_table(path, behavior))
+    elif known == "NWB":
+        return by_name.reader(known).read_rois(path, dataset)[1]
+    return None
+
+
 def _frames_first(values: np.ndarray, n_frames: int, path: str | Path) -> np.ndarray:
     """Return values (R, T) or (T, R) as (T, R)."""
     if values.ndim != 2 or values.dtype.kind not in "iuf":
@@ -81,15 +105,19 @@ def _frames_first(values: np.ndarray, n_frames: int, path: str | Path) -> np.nda
 
 def _read_hdf5(path: str | Path, dataset: str | None) -> np.ndarray:
     with hdf5.open_file(path) as file:
-        found = hdf5.datasets(file, path)
-        wanted = [dataset] if dataset else DATASETS
-        name = next((name.strip("/") for name in wanted if name.strip("/") in found), None)
-        if name is None:
-            raise UserError(
-                f"{path}: no dataset '{' or '.join(map(str, wanted))}' in it; it holds: "
-                f"{', '.join(sorted(found)) or 'no dataset'}; name one in recordings.roi_dataset"
-            )
-        return hdf5.unpacked(found[name], path)
+        return hdf5.unpacked(_dataset(file, path, dataset), path)
+
+
+def _dataset(file: h5py.File, path: str | Path, dataset: str | None) -> h5py.Dataset:
+    found = hdf5.datasets(file, path)
+    wanted = [dataset] if dataset else DATASETS
+    name = next((name.strip("/") for name in wanted if name.strip("/") in found), None)
+    if name is None:
+        raise UserError(
+            f"{path}: no dataset '{' or '.join(map(str, wanted))}' in it; it holds: "
+            f"{', '.join(sorted(found)) or 'no dataset'}; name one in recordings.roi_dataset"
+        )
+    return found[name]
 
 
 def _signals_of_table(path: str | Path, behavior: Collection[str]) -> dict[str, np.ndarray]:
@@ -149,12 +177,7 @@ def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:
     NaN stays: it says that a signal is missing there, and a decoder decides what that means.
     """
     with holding(path) as held:
-        if variable not in held:
-            raise UserError(
-                f"{path}: no variable '{variable}' in it; it holds: "
-                f"{', '.join(listed(held)) or 'nothing'}"
-            )
-        rois = held[variable].read()
+        rois = _variable(held, variable, path).read()
     if isinstance(rois, Unreadable):
         raise UserError(f"{path}: {variable} {rois.why}")
     if rois.dtype.kind not in "buif":
@@ -162,6 +185,15 @@ def read_rois(path: str | Path, variable: str = "dat_roi") -> np.ndarray:
     if rois.ndim != 2:
         raise UserError(f"{path}: {variable} has shape {rois.shape}; needs ROIs x frames")
     return checked_rois(rois.T, path)
+
+
+def _variable(held: dict[str, Held], name: str, path: str | Path) -> Held:
+    if name not in held:
+        raise UserError(
+            f"{path}: no variable '{name}' in it; it holds: "
+            f"{', '.join(listed(held)) or 'nothing'}; name one in recordings.roi_dataset"
+        )
+    return held[name]
 
 
 def checked_rois(rois: np.ndarray, path: str | Path) -> np.ndarray:

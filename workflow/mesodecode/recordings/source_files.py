@@ -139,14 +139,19 @@ def _identity(path: Path) -> str:
     return f"{found.st_dev}:{found.st_ino}" if found.st_ino else os.path.realpath(path)
 
 
+def unread(study: Study) -> list[str]:
+    """Return the sessions that have no recording yet."""
+    recordings = Path("results") / study.name / "recordings"
+    return [s for s in study.mouse_of if not (recordings / f"{s}.h5").exists()]
+
+
 def data(study: Study) -> Check:
     """Check that the files of all sessions are there that have no recording yet."""
     from mesodecode.recordings.readers import movie_files
 
     if "simulate" in study.config:
         return Check("data", OK, "simulated")
-    recordings = Path("results") / study.name / "recordings"
-    todo = [s for s in study.mouse_of if not (recordings / f"{s}.h5").exists()]
+    todo = unread(study)
     paths = {path: kind for s in todo for kind in FILES for path in study.sources(kind, s)}
     missing = [path for path in paths if not any(file.exists() for file in matching(path))]
     if missing:

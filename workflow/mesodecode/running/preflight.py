@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mesodecode.base.files import UserError, file_of, first_few, verify_checksum
 from mesodecode.running import partitions
 from mesodecode.running.partitions import Nodes, ask
 from mesodecode.running.plan import DryRun, Job
+from mesodecode.study import cohort_table, importance, protocols
 from mesodecode.study.kinds import KINDS
 from mesodecode.study.study import Study
 
@@ -60,8 +62,23 @@ def space(needed: dict[str, int]) -> Check:
     return Check("disk", WARN if total > 0.8 * free else OK, words)
 
 
+def masks(study: Study) -> list[Check]:
+    """Check that the areas that maps hide or add up are there, of those drawn by hand."""
+    checks = []
+    for name, line in study.config["importance"].items():
+        key = next((key for key in ("masks", "areas") if line.get(key)), None)
+        if key is None or line[key] in importance.MASKS:
+            continue
+        paths = dict.fromkeys(study.filled(line[key], session) for session in study.mouse_of)
+        missing = [path for path in paths if not Path(path).exists()]
+        if missing and not Path(missing[0]).is_relative_to("results"):
+            words = f"no file {first_few(missing, 3)}; see importance.{name}.{key} in the config"
+            checks.append(Check("masks", FAIL, words))
+    return checks
+
+
 def windows(study: Study, movies: Mapping[str, tuple[int, int]]) -> list[Check]:
-    """Check that recordings have the frames of a window: shorter ones are not decoded.
+    """Check that recordings have the frames of a window, beside those that are not decoded.
 
     movies: session -> frames and bytes of its recording (`source_files.movie_sizes`). Nothing is
     said of recordings that are brought to another frame rate, nor of segments within one.
@@ -69,17 +86,55 @@ def windows(study: Study, movies: Mapping[str, tuple[int, int]]) -> list[Check]:
     known = {session: frames for session, (frames, _) in movies.items() if frames}
     if study.config["frame_rate"] is not None or not known:
         return []
-    checks = []
+    checks, rate = [], cohort_table.decoded_rate(study.config)
     for name, decoder in study.decoders.items():
-        if (window := KINDS[decoder.kind].window) is None:
+        read = study.decoders.get(decoder.settings.get("adapted_from"), decoder)
+        if (window := KINDS[read.kind].window) is None:
             continue  # that of the decoders it is made of
-        needed = 2 * window(decoder.settings)[0] + 1
-        short = [session for session, frames in known.items() if frames < needed]
+        needed, (spent, why) = 2 * window(read.settings)[0] + 1, _spent(decoder.settings)
+        first = round(spent * rate)
+        if read is not decoder and not first:
+            continue  # said of the decoder that it is
+        short = [session for session, frames in known.items() if frames < first + needed]
         if short:
             some = first_few([f"{session} ({known[session]})" for session in short], 3)
-            words = f"decoder '{name}' reads {needed} frames at a time; not decoded, for want of "
-            words += f"as many: {some}; see its half_window, or leave those out"
+            words = f"decoder '{name}' reads {needed} frames at a time"
+            words += f" after the first {first} ({why})" if first else ""
+            words += f"; not decoded, for want of as many: {some}; see its half_window"
+            words += f" and {why}, or leave those out" if first else ", or leave those out"
             checks.append(Check("windows", FAIL if len(short) == len(known) else WARN, words))
+    return [*checks, *_labelled(study, known, rate)]
+
+
+def _spent(settings: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the s at the start of each recording that are not decoded, and the setting's name."""
+    if settings.get("first_unlabelled"):
+        return settings["first_unlabelled"] * 60, "first_unlabelled"
+    raw = settings.get("input") == "rois" and settings["baseline"] is None
+    past = settings.get("causal") and settings["normalise_from"] == "past"
+    if settings.get("normalise") == "past" or (
+        past and not (raw and settings["normalise"] == "none")
+    ):
+        return settings["warm_up"], "warm_up"
+    return 0.0, ""
+
+
+def _labelled(study: Study, known: Mapping[str, int], rate: float) -> list[Check]:
+    """Check that mice have more than the minutes with labels that decoders are given of them."""
+    checks, tested = [], {mouse for one in study.allocations.values() for mouse in one.test}
+    for name, decoder in study.decoders.items():
+        minutes, _ = protocols.labelled_part(decoder.settings.get("few_shot") or 0.0)
+        short = [
+            f"{mouse} ({frames / rate / 60:.3g} min)"
+            for mouse, sessions in study.mice.items()
+            if mouse in tested
+            and known.keys() >= {*sessions}
+            and (frames := sum(known[session] for session in sessions)) <= minutes * 60 * rate
+        ]
+        if short:
+            words = f"decoder '{name}' is given {minutes:g} min of each test mouse, and nothing is "
+            words += f"left to decode of {first_few(short, 3)}; lower its few_shot"
+            checks.append(Check("windows", FAIL, words))
     return checks
 
 

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError
-    from mesodecode.recordings import source_files
+    from mesodecode.recordings import heads, source_files
     from mesodecode.running import partitions, plan, preflight
     from mesodecode.running.preflight import FAIL, OK, Check
     from mesodecode.study import study as studies
@@ -52,9 +52,12 @@ def run(args: argparse.Namespace) -> None:
         print("the executor uses it where the profile has it as slurm-partition-config\n")
     study = studies.load(args.configfile)
     checks = [Check("config", OK, f"{args.configfile}: {len(study.allocations)} allocations")]
+    data = source_files.data(study)
     checks += [
-        source_files.data(study),
+        data,
+        *(heads.named(study) if data.state != FAIL else []),
         preflight.weights(study),
+        *preflight.masks(study),
         *_explained(study),
         *_compared(study),
     ]

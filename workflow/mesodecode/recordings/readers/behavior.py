@@ -1,7 +1,7 @@
 """Run and rest, speed and segments of a session, a value a frame, from the files that labs have."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,16 @@ def read_behavior(
     its direction), segment int64 if there. Raises UserError if there are neither labels nor speed,
     or more than two states.
     """
-    asked = {
-        "labels": behavior_labels,
-        "speed": behavior_speed,
-        "segment": behavior_segment,
-        "encoder": behavior_encoder,
-        **_axes(path, behavior_position),
-        "time": behavior_time,
-        "stop": behavior_stop,
-    }
+    asked = _asked(
+        path,
+        behavior_labels=behavior_labels,
+        behavior_speed=behavior_speed,
+        behavior_segment=behavior_segment,
+        behavior_encoder=behavior_encoder,
+        behavior_position=behavior_position,
+        behavior_time=behavior_time,
+        behavior_stop=behavior_stop,
+    )
     found = _find(path, asked, run_label, states)
     if behavior_stop:
         _join(found, asked, behavior_time_unit, frames, run_label)
@@ -99,6 +100,22 @@ def read_behavior(
             min_bout=min_bout,
         )
     return {k: v.astype(np.float32) if k == "speed" else v for k, v in behavior.items()}
+
+
+def check_names(path: str | Path, labelling: Mapping[str, Any]) -> None:
+    """Raise UserError unless a file has what `read_behavior` asks for by these arguments.
+
+    Each is there under its name and column, and not empty; times are not looked at.
+    """
+    asked = _asked(path, **labelling)
+    _find(path, asked, labelling.get("run_label", "run"), labelling.get("states", "auto"))
+
+
+def _asked(path: str | Path, **settings: Any) -> dict[str, str | None]:
+    """Return what the config names by role; settings of other kinds are passed over."""
+    roles = ("labels", "speed", "segment", "encoder", "time", "stop")
+    asked = {role: settings.get(f"behavior_{role}") for role in roles}
+    return asked | _axes(path, settings.get("behavior_position"))
 
 
 def _place(
@@ -339,15 +356,12 @@ def seen(
 
     `behavior` is what `read_behavior` made of the file, by the same arguments.
     """
-    roles = {key.removeprefix("behavior_"): name for key, name in names.items()}
-    asked = {key: roles.get(key) for key in ("labels", "speed", "encoder")}
-    asked |= _axes(path, roles.get("position"))
-    if roles.get("stop"):
-        asked |= {"time": roles.get("time"), "stop": roles["stop"]}
+    asked = _asked(path, **names)
+    timed = asked["time"] or names.get("behavior_rate")
+    asked["time"] = asked["time"] if asked["stop"] else None
     found = _find(path, asked, run_label, states)
-    if roles.get("stop"):
-        _join(found, asked, roles.get("time_unit"), frames, run_label)
-    timed = roles.get("time") or roles.get("rate")
+    if asked["stop"]:
+        _join(found, asked, names.get("behavior_time_unit"), frames, run_label)
     clock = ["behavior_time", "frame_times"] if timed else []
     if "labels" in found and states != "speed":
         trace = found["labels"]

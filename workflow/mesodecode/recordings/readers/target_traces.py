@@ -9,17 +9,14 @@ import numpy as np
 from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
-from mesodecode.recordings.readers.behavior import (
-    MISSING,
-    read_behavior,
-    segment_of,
-)
+from mesodecode.recordings.readers.behavior import MISSING, read_behavior, segment_of
+from mesodecode.recordings.readers.behavior import check_names as check_behavior
 from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.intervals import bouts_of, joined
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import bridged
 from mesodecode.recordings.readers.traces import bracketed, read_variables
-from mesodecode.study.targets import FEWEST, Target, read_states
+from mesodecode.study.targets import FEWEST, RUN, Target, read_states
 
 USUAL = ("states", "labels", "runrest")  # where states are looked for that nothing names
 MOST_CODES = 10  # whole numbers of a trace that may be those of states
@@ -40,12 +37,8 @@ def read_beside(
     speed, and the config names none, all frames count as rest, and a line says so. `labelling` are
     the arguments of `read_behavior`.
     """
-    own = dict(labelling)
-    if target == "states" and variable is None:
-        own["behavior_labels"] = None  # which holds the states
-        if own.get("behavior_stop"):
-            own |= {"behavior_stop": None, "behavior_time": None}
-    if any(own.get(key) for key in NAMED) or (target == "speed" and variable is None):
+    own, needed = _beside(target, variable, labelling)
+    if needed:
         return read_behavior(path, threshold, frames=frames, **own)
     why = None
     for states in dict.fromkeys((own.get("states", "auto"), "speed")):
@@ -60,6 +53,36 @@ def read_beside(
     if name or (held and not is_empty(held["segment"])):
         beside["segment"] = segment_of(_trace(path, [name or "segment"], frames, own))
     return beside
+
+
+def _beside(
+    target: str, variable: str | None, labelling: Mapping[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """Return the arguments of `read_behavior` beside a target, and whether it has to be there."""
+    own = dict(labelling)
+    if target == "states" and variable is None:
+        own["behavior_labels"] = None  # which holds the states
+        if own.get("behavior_stop"):
+            own |= {"behavior_stop": None, "behavior_time": None}
+    named = any(own.get(key) for key in NAMED)
+    return own, named or (target == "speed" and variable is None)
+
+
+def check_names(
+    path: str | Path, target: str, variable: str | None, labelling: Mapping[str, Any]
+) -> None:
+    """Raise UserError unless a file has what is decoded, and what the config names beside it.
+
+    The arguments are those of `read_beside`. Names and columns alone are looked at.
+    """
+    own, needed = _beside(target, variable, labelling) if target != RUN.name else (labelling, True)
+    if needed:
+        check_behavior(path, own)
+    if target == "states":
+        variable = variable or labelling.get("behavior_labels")
+        _held(path, [variable] if variable else USUAL, labelling, states=True)
+    elif target != RUN.name and (target != "speed" or variable is not None):
+        _held(path, [variable or target], labelling)
 
 
 def read_target(
@@ -124,7 +147,19 @@ def _trace(
     *,
     states: bool = False,
 ) -> Trace:
-    """Return the first of `names` that the file has, placed on the frames.
+    """Return the first of `names` that the file has, placed on the frames, as `_held` finds it."""
+    name, found, clock, stop = _held(path, names, labelling, states=states)
+    rate, unit = labelling.get("behavior_rate"), labelling.get("behavior_time_unit")
+    if stop:
+        found[name] = joined(found.get(clock), found[stop], found[name], unit, frames)
+    found[name].place(found.get(clock), rate, frames, unit)
+    return found[name]
+
+
+def _held(
+    path: str | Path, names: Sequence[str], labelling: Mapping[str, Any], *, states: bool = False
+) -> tuple[str, dict[str, Trace], str | None, str | None]:
+    """Return the first of `names` that the file has, traces by name, and those of its times.
 
     `states`: it may be what intervals are of; their times are not those of anything else.
     """
@@ -144,11 +179,7 @@ def _trace(
     for trace in found.values():
         if isinstance(trace.data, Unreadable):
             raise UserError(f"{path}: {trace.name} {trace.data.why}")
-    rate, unit = labelling.get("behavior_rate"), labelling.get("behavior_time_unit")
-    if stop:
-        found[name] = joined(found.get(clock), found[stop], found[name], unit, frames)
-    found[name].place(found.get(clock), rate, frames, unit)
-    return found[name]
+    return name, found, clock, stop
 
 
 def _states(
