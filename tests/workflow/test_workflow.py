@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -480,6 +481,43 @@ def test_a_backbone_without_a_map_of_pixels_ends_the_run_before_its_first_job(la
     # what needs no such map is made
     done = snakemake(lab, "--cores", "1", "results/lab/allocations.tsv", config=config)
     assert done.returncode == 0, done.stderr
+
+
+CONDA = """#!/bin/sh
+# answers as conda does; an environment that it creates has but a link to the Python of the tests
+case "$*" in
+  --version) echo conda 25.1.0 ;;
+  "info --json") echo '{"conda_prefix": "PREFIX", "platform": "linux-64"}' ;;
+  config*) echo '{"get": {"channel_priority": "strict"}}' ;;
+  *create*) while [ "$1" != --prefix ]; do shift; done
+    mkdir -p "$2/bin" && printf '#!/bin/sh\\necho "$0 $*" >> PREFIX/asked; exec PYTHON "$@"\\n' \
+      > "$2/bin/python" && chmod +x "$2/bin/python" ;;
+esac
+"""
+
+
+@pytest.mark.slow
+def test_with_environments_of_conda_the_python_in_them_says_so_before_the_first_job(
+    lab, monkeypatch
+):
+    folder = lab / "bin"
+    folder.mkdir()
+    (folder / "activate").touch()
+    text = CONDA.replace("PREFIX", str(lab)).replace("PYTHON", sys.executable)
+    (folder / "conda").write_text(text)
+    (folder / "conda").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    config = STUDY | {
+        "decoders": {"cnn": {"backbone": "test_convnext", "pretrained": "none"}},
+        "importance": {"pixels": {"decoder": "cnn", "areas": "squares"}},
+    }
+    done = snakemake(lab, "--cores", "1", "--sdm", "conda", config=config)
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert "backbone 'test_convnext' has no map of pixels" in text, text
+    assert not list(lab.glob("results/*/logs/*/*"))
+    asked = (lab / "asked").read_text()
+    assert re.fullmatch(r"\S+/bin/python -m mesodecode check-backbone --backbone \S+\n", asked)
 
 
 # Bad input: one clear line before any job

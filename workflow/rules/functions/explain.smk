@@ -110,14 +110,21 @@ def pixel_inputs(wildcards):
 def check_backbones():
     """End a run that would make maps of pixels before it trains a CNN that cannot have one.
 
-    Not with an environment of rules' own, as no torch may be here: there the maps' jobs say so.
+    By the Python that its jobs run by: no torch may be where Snakemake is. Of an environment inside
+    a container the maps' jobs say so.
     """
     jobs = workflow.dag.needrun_jobs()
-    if CONDA or not any(job.wildcards.get("importance") in OF_PIXELS for job in jobs):
+    maps = [job for job in jobs if job.wildcards.get("importance") in OF_PIXELS]
+    if not maps:
         return
+    python = Path(sys.executable)
+    if CONDA:
+        python = Path(maps[0].conda_env.address, "bin/python")
+        if not python.exists():
+            return
     names = importance.backbones_of_pixels(IMPORTANCE, STUDY.decoders)
     done = subprocess.run(
-        [sys.executable, "-m", "mesodecode", "check-backbone", "--backbone", *names],
+        [python, "-m", "mesodecode", "check-backbone", "--backbone", *names],
         env=os.environ | {"PYTHONPATH": str(PACKAGE)},
         capture_output=True,
         text=True,
