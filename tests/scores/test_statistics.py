@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -87,6 +89,39 @@ def test_families_of_within_are_corrected_apart():
     assert list(apart["family"]) == ["y"] * 3 + ["x"] * 3  # in the order of the table
     np.testing.assert_array_equal(apart["p_holm"][:3], alone["p_holm"])
     assert set(alone["family"]) == {"all"}
+
+
+def test_exact_p_is_the_share_of_orders_that_are_as_far_from_even():
+    a, b = [0.91, 0.86, 0.88], [0.75, 0.71, 0.87, 0.8]
+    found = published_tests.compare(toy(a=a, b=b), by="decoder", test="rank_sum_exact")
+    # of 12 pairs a is above in all but (.86, .87): W 11, 5 from the mean of 6
+    assert found["statistic"].tolist() == [11] and found["test"].tolist() == ["rank_sum_exact"]
+    orders = [sum(ranks) - 6 for ranks in itertools.combinations(range(1, 8), 3)]
+    assert found["p"].tolist() == [sum(abs(w - 6) >= 5 for w in orders) / 35]  # R: .1142857
+    approximate = published_tests.compare(toy(a=a, b=b), by="decoder")["p"]
+    assert abs(approximate - found["p"]).item() > 0.001
+    with pytest.raises(UserError, match="family all: decoder a and b: two AUCs or more are equal"):
+        published_tests.compare(toy(a=a, b=[*b, 0.91]), by="decoder", test="rank_sum_exact")
+
+
+def test_families_in_which_protocols_are_mixed_are_left_out_and_said(tmp_path, capsys):
+    table = toy(a=[0.1, 0.2, 0.3], b=[0.4, 0.5, 0.6])
+    mixed = table.assign(set="y", protocol=["strict"] * 3 + ["transductive"] * 3)
+    same = table.assign(set="x", protocol="strict")
+    other = table.assign(set="z", protocol="transductive")
+    write_table(pd.concat([mixed, same, other]), path := tmp_path / "auc.tsv")
+    words = ["--auc", path, "--by", "decoder", "--within", "set", "--out", tmp_path / "out.tsv"]
+    compare(*words)
+    assert read_table(tmp_path / "out.tsv")["family"].tolist() == ["x", "z"]
+    assert re.match(
+        "family y: column decoder: AUCs of different protocols .*; left out\n$",
+        capsys.readouterr().err,
+    )
+    compare(*words, "--across-protocols")
+    assert read_table(tmp_path / "out.tsv")["family"].tolist() == ["y", "x", "z"]
+    write_table(mixed, path)
+    with pytest.raises(UserError, match=r"family y: .*of different protocols"):
+        compare(*words)
 
 
 def test_holm_by_hand():

@@ -51,7 +51,7 @@ def blocks(
         ("Search for settings", searches(config)),
         ("Target", target_words(config)),
         ("Scores", scores(config)),
-        ("Comparisons as published", comparisons() if compared else ""),
+        ("Comparisons as published", comparisons(config) if compared else ""),
         ("Comparisons with mice as the unit", mice_as_unit(config) if inferred else ""),
         ("Chance", chance(config)),
         ("Confounds", confounds(config)),
@@ -253,14 +253,20 @@ def scores(config: Mapping[str, Any]) -> str:
     )
 
 
-def comparisons() -> str:
+def comparisons(config: Mapping[str, Any]) -> str:
     """Return the published test."""
+    asked = {test for line in config["comparisons"].values() for test in line["tests"]}
+    how = {
+        "rank_sum": "normal approximation with corrections for ties and continuity",
+        "rank_sum_exact": "exact p values",
+    }
+    how = [words for test, words in how.items() if test in asked] or [how["rank_sum"]]
     return (
         "As in the published study [@ajioka2024], all pairs of decoders of a family are compared "
-        "over the allocations by two-sided Wilcoxon rank-sum tests [@wilcoxon1945] (normal "
-        "approximation with corrections for ties and continuity), with p values corrected within "
-        "the family by Holm's method [@holm1979]. These tests take allocations for independent, "
-        "which they are not: they share mice."
+        "over the allocations by two-sided Wilcoxon rank-sum tests [@wilcoxon1945] "
+        f"({', and '.join(how)}), with p values corrected within the family by Holm's method "
+        "[@holm1979]. These tests take allocations for independent, which they are not: they share "
+        "mice."
     )
 
 

@@ -32,13 +32,29 @@ def rank_sum(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     return float(result.statistic), float(result.pvalue)
 
 
+def rank_sum_exact(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Return W and the exact two-sided p of the Wilcoxon rank-sum test of two samples.
+
+    R's ``wilcox.test(a, b, exact = TRUE)``. Raises UserError if values are equal, as the exact
+    distribution is that of samples without ties.
+    """
+    if len({*a, *b}) < len(a) + len(b):
+        raise UserError("two AUCs or more are equal, of which there is no exact p; test rank_sum")
+    result = stats.mannwhitneyu(a, b, alternative="two-sided", method="exact")
+    return float(result.statistic), float(result.pvalue)
+
+
 # A test takes the values of two groups, each (n,), and returns (statistic, two-sided p).
-TESTS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]] = {"rank_sum": rank_sum}
+TESTS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[float, float]]]
+TESTS = {"rank_sum": rank_sum, "rank_sum_exact": rank_sum_exact}
 MEASURES = ("auc", "accuracy", "n_frames", "n_run")  # columns that name nothing
 # Characters that none sees, and dashes that a spreadsheet makes of a hyphen
 ALIKE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 ALIKE |= dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
-TEST_NAMES = {"rank_sum": "Wilcoxon rank-sum test"}  # as readers know them
+TEST_NAMES = {  # as readers know them
+    "rank_sum": "Wilcoxon rank-sum test",
+    "rank_sum_exact": "exact Wilcoxon rank-sum test",
+}
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
@@ -244,7 +260,10 @@ def _family(groups: dict[str, np.ndarray], family: str, by: str, test: str) -> p
     rows = []
     for a, b in combinations(groups, 2):
         x, y = groups[a], groups[b]
-        result = TESTS[test](x, y)
+        try:
+            result = TESTS[test](x, y)
+        except UserError as error:
+            raise UserError(f"family {family}: {by} {a} and {b}: {error}") from None
         rows.append((family, test, a, b, len(x), len(y), x.mean(), y.mean(), *result, np.nan))
     comparisons = pd.DataFrame(rows, columns=COLUMNS)
     return comparisons.assign(p_holm=holm(comparisons["p"]))

@@ -5,6 +5,8 @@ Example: mesodecode compare --auc results/demo/tables/auc.tsv --by decoder --out
 The table is any CSV or TSV file with a column `auc`. `--where` keeps some of its rows. `--by`
 names the column of the groups.
 Each value of `--within` is corrected as a family of its own; without it there is one family.
+The p of `rank_sum` is by the normal approximation with corrections for ties and continuity, as
+published; `rank_sum_exact` is that of all orders of the AUCs, for those without ties.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--within", metavar="COLUMN", help="column of the Holm families")
     parser.add_argument("--name", default="all", help="family name without --within (default: all)")
     parser.add_argument(
-        "--test", nargs="+", default=["rank_sum"], help="tests to do (known and default: rank_sum)"
+        "--test",
+        nargs="+",
+        default=["rank_sum"],
+        help="tests to do: rank_sum (default), rank_sum_exact",
     )
     options.add_out(parser, "table of comparisons (.tsv or .csv)")
 
@@ -84,6 +89,33 @@ def check_protocols(table: pd.DataFrame, by: str, only: Sequence[str] | None, ac
     protocols.check_one(found, across, f"column {by}")
 
 
+def of_one_protocol(
+    table: pd.DataFrame, within: str | None, by: str, only: Sequence[str] | None, across: bool
+) -> pd.DataFrame:
+    """Return the rows of families (values of `within`) that compare AUCs of one protocol.
+
+    A line says which are left out. Raises UserError (`check_protocols`) if none is left, or without
+    families, if the table is none such.
+    """
+    from mesodecode.base.files import UserError, say
+
+    if within is None or within not in table:
+        check_protocols(table, by, only, across)
+        return table
+    mixed = {}
+    for family, rows in table.groupby(within, sort=False):
+        try:
+            check_protocols(rows, by, only, across)
+        except UserError as error:
+            mixed[family] = f"family {family}: {error}"
+    if len(mixed) == table[within].nunique() > 0:
+        more = f" (and so in {len(mixed) - 1} more families)" if len(mixed) > 1 else ""
+        raise UserError(f"{next(iter(mixed.values()))}{more}")
+    for words in mixed.values():
+        say(f"{words}; left out")
+    return table[~table[within].isin([*mixed])]
+
+
 def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
@@ -95,7 +127,8 @@ def run(args: argparse.Namespace) -> None:
     table, chosen = read_scores(args.auc, args.metric), where(args.where)
     try:
         table = select(table, chosen)
-        check_protocols(table, args.by, args.only, args.across_protocols)
+        asked = args.by, args.only, args.across_protocols
+        table = of_one_protocol(table, args.within, *asked)
         comparisons = [compare(table, test=test, **groups) for test in args.test]
     except UserError as error:
         raise UserError(f"{args.auc}: {error}") from None
