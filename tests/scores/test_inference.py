@@ -17,7 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
-from mesodecode.scores import chance_tests, mouse_tests, paired_tests, published_tests
+from mesodecode.scores import chance_tests, mouse_power, mouse_tests, paired_tests, published_tests
 from mesodecode.study import mouse_allocations
 from texts import as_read
 
@@ -501,6 +501,26 @@ def test_bad_tables_are_refused_in_one_line(table, words):
     with pytest.raises(UserError) as caught:
         paired_tests.infer(table, by="decoder")
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_mice_of_two_studies_are_others_though_they_have_one_name(capsys):
+    two = pd.concat([toy(study="x"), toy(study="y")])
+    sessions = pd.concat([two.assign(session=s) for s in ("s1", "s2")])
+    other = toy(study="y")  # the same with names of its own
+    other[["valid_mouse", "test_mouse"]] = "n" + other[["valid_mouse", "test_mouse"]]
+    named = pd.concat([toy(study="x"), other])
+    (found,) = paired_tests.infer(two, by="decoder", sessions=sessions).to_dict("records")
+    assert (found["n_mice"], found["n_allocations"], found["smallest_p"]) == (10, 40, 2 / 2**10)
+    expected = paired_tests.infer(named.drop(columns="study"), by="decoder").iloc[0]
+    same = ["ci_low", "ci_high", "p_mouse_t", "p_sign_flip", "p_mixed", "icc", "n_effective"]
+    assert [found[key] for key in same] == pytest.approx(expected[same].tolist(), nan_ok=True)
+    assert "mice of studies x, y are different animals" in capsys.readouterr().err
+    one = paired_tests.infer(two[two["study"] == "y"], by="decoder")
+    pd.testing.assert_frame_equal(one, paired_tests.infer(toy(), by="decoder"))
+    with pytest.raises(UserError, match="by study: pairs are over the same mice"):
+        paired_tests.infer(two[two["decoder"] == "a"], by="study")
+    power = mouse_power.smallest_differences(two, by="decoder", mice=[10])
+    assert set(power["n_measured"]) == {10}
 
 
 def test_a_table_of_sessions_with_rows_twice_is_refused():

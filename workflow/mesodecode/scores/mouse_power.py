@@ -23,6 +23,7 @@ from scipy import optimize, stats
 from mesodecode.base.files import UserError, say
 from mesodecode.scores import mouse_tests
 from mesodecode.scores.mouse_tests import LEVEL
+from mesodecode.scores.paired_tests import of_studies
 from mesodecode.scores.published_tests import keep
 
 POWER = 0.8
@@ -77,6 +78,7 @@ def smallest_differences(
     in one allocation, and pairs that do not share their allocations.
     """
     mouse = _column_of_mice(table, mouse)
+    table = of_studies(table, by, mouse)
     several = table[mouse].astype(str).str.contains("+", regex=False)
     if several.any():
         raise UserError(

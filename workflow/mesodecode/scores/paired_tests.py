@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.scores import mouse_tests, published_tests
 from mesodecode.scores.mouse_tests import LEVEL
 from mesodecode.study.allocation import join_ids, split_ids
@@ -43,6 +43,9 @@ def infer(
     two decoders do not share or have twice, and for allocations with several test mice.
     """
     _check_mice(table)
+    ratio = _test_train_ratio(table)
+    table = of_studies(table, by)
+    sessions = None if sessions is None else of_studies(sessions, by)
     published = published_tests.compare(table, by=by, only=only, name=name)
     paired = _paired(table, by, list(dict.fromkeys([*published["a"], *published["b"]])))
     if sessions is not None:
@@ -52,7 +55,6 @@ def infer(
             raise UserError(f"table of sessions: {error}") from None
         means = sessions.groupby(["test_mouse", "session", by], sort=False)["auc"].mean()
         sessions = means.unstack(by).reset_index()
-    ratio = _test_train_ratio(table)
     rows = []
     for pair in published.to_dict("records"):
         row = _compare(paired, pair["a"], pair["b"], ratio)
@@ -65,6 +67,28 @@ def infer(
         result[f"p_{test}_holm"] = np.where(p.isna(), np.nan, published_tests.holm(p.fillna(1.0)))
     result["sentence"] = [sentence(row) for row in result.to_dict("records")]
     return result[COLUMNS]
+
+
+def of_studies(table: pd.DataFrame, by: str | None, mouse: str = "test_mouse") -> pd.DataFrame:
+    """Return a table whose mice and allocations are called STUDY/NAME, where it is of several.
+
+    That is, where its column `study` has several values: mouse 1 of two studies is two animals, as
+    a line says. Raises UserError if studies themselves are compared (`by`), whose mice make no
+    pairs.
+    """
+    names = [] if "study" not in table else list(table["study"].astype(str).unique())
+    if len(names) < 2:
+        return table
+    if by == "study":
+        raise UserError(
+            "by study: pairs are over the same mice, and those of two studies are others, though "
+            "they may have one name; test studies with mesodecode compare, or, if they are of the "
+            "same animals, give the column another name"
+        )
+    say(f"mice of studies {', '.join(names)} are different animals, whatever they are called")
+    named = {mouse, "test_mouse", "valid_mouse", "allocation", "session"} & {*table.columns}
+    study = table["study"].astype(str) + "/"
+    return table.assign(**{key: study + table[key].astype(str) for key in named})
 
 
 def sentence(row: Mapping) -> str:

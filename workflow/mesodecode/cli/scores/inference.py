@@ -9,8 +9,9 @@ Nadeau-Bengio corrected t; hierarchical bootstrap; linear mixed model; intraclas
 test mouse, design effect and effective n; one sentence. p_..._holm are corrected within the family.
 
 The table has columns auc, valid_mouse, test_mouse, that of `--by` and, if it has them, allocation
-and train_mice. The bootstrap is over mice and sessions with `--sessions`, else over mice and
-allocations.
+and train_mice. Of a table of several studies (column study) mice of one name are different animals,
+and studies themselves are not compared. The bootstrap is over mice and sessions with `--sessions`,
+else over mice and allocations.
 """
 
 import argparse
