@@ -33,7 +33,7 @@ if not (PACKAGE / "mesodecode").is_dir():
     PACKAGE = Path(INSTALLED.origin).parents[1]
 sys.path.insert(0, str(PACKAGE))
 
-from mesodecode.running import fingerprints, job_progress, slurm, warm
+from mesodecode.running import fingerprints, halves, job_progress, slurm, warm
 from mesodecode.study.config_file import check_duplicate_keys
 from mesodecode.running.failures import Failures
 from mesodecode.base.files import WORKFLOW, UserError
@@ -264,6 +264,7 @@ onstart:
     if not ENCODING:
         check_backbones()
     start_alone(log)
+    halves.drop(RESULTS)
     look_for_jobs_when_some_end()
 
 
