@@ -484,6 +484,47 @@ def test_a_table_of_deeplabcut_that_is_cut_off(tmp_path):
     assert "not a table of DeepLabCut" in refusal(read_variables, tmp_path / "v.csv", ["nose"])
 
 
+def save_sleap(path, tracks=1):
+    """The analysis of SLEAP: tracks (tracks, x and y, nodes, frames), in px of 0.5 mm."""
+    nose = np.stack([100 + 20 * X, 50 + 20 * Y])
+    nose[:, 40:43] = np.nan  # not found
+    points = np.stack([np.zeros_like(nose), nose], axis=1)
+    with h5py.File(path, "w") as file:
+        file["tracks"] = np.stack([points] * tracks)
+        file["node_names"] = [b"tail", b"nose"]
+        file["track_names"] = [f"track_{i}".encode() for i in range(tracks)]
+
+
+@pytest.mark.parametrize(("tracks", "node"), [(1, "nose"), (2, "track_1/nose")])
+def test_a_node_of_sleap_gives_the_speed(tmp_path, tracks, node):
+    save_sleap(path := tmp_path / "v.analysis.h5", tracks)
+    options = {"speed_scale": 0.05, "behavior_rate": 100}
+    got = read_behavior(path, frames=FRAMES, behavior_position=node, **options)
+    assert got["labels"].tolist() == LABELS
+    np.testing.assert_allclose(got["speed"], np.multiply(LABELS, 20), atol=1e-5)
+    along = read_behavior(path, frames=FRAMES, behavior_position=f"{node}/x", **options)
+    np.testing.assert_allclose(along["speed"], np.multiply(LABELS, 12), atol=1e-5)
+    line = refusal(read_behavior, path, frames=FRAMES, behavior_position="paw", **options)
+    assert "no 'paw' in it" in line and node in line
+
+
+def test_arrays_named_as_those_of_sleap_are_read_by_their_names(tmp_path):
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["tracks"], file["node_names"] = np.arange(5.0), [b"nose"]
+    found, _ = read_variables(tmp_path / "v.h5", ["tracks", "nose"])
+    assert found["tracks"].values.tolist() == [0, 1, 2, 3, 4] and "nose" not in found
+
+
+def test_hdf5_of_deeplabcut_is_not_read_and_says_what_is(tmp_path):
+    rows = np.zeros(9, [("index", "<i8"), ("values_block_0", "<f8", (3,))])
+    with h5py.File(path := tmp_path / "v.h5", "w") as file:
+        file["df_with_missing/table"] = rows
+    line = refusal(read_behavior, path, behavior_position="nose", behavior_rate=100)
+    assert "no 'nose' in it" in line and "df_with_missing (of DeepLabCut: save it as CSV" in line
+    line = refusal(read_behavior, path, behavior_position="df_with_missing", behavior_rate=100)
+    assert "pickled objects, which are not read; save it as CSV" in line
+
+
 def test_two_columns_of_a_table_are_a_position(tmp_path):
     path = tmp_path / "v.csv"
     pd.DataFrame({"t": TIMES, "X": 10 * X, "Y": 10 * Y}).to_csv(path, index=False)

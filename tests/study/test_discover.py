@@ -290,6 +290,20 @@ TREES = {
         "{mouse}/{session}/Vc.mat",
         "{mouse}/{session}/wheel.mat",
     ),
+    "Miniscope": (
+        [
+            f"{folder}/{name}"
+            for folder in DAILY
+            for name in (
+                *(f"My_V4_Miniscope/{i}.avi" for i in range(12)),
+                *("My_V4_Miniscope/timeStamps.csv", "My_V4_Miniscope/metaData.json"),
+                *("My_WebCam/0.avi", "My_WebCam/1.avi", "My_WebCam/timeStamps.csv", "wheel.csv"),
+            )
+        ],
+        TWICE,
+        "{mouse}/{session}/My_V4_Miniscope/*.avi",
+        "{mouse}/{session}/wheel.csv",
+    ),
     "Umit": (
         in_each(DAILY, "fluo_475.dat", "fluo_475.mat", "green.dat", "green.mat", "wheel.csv"),
         TWICE,
@@ -529,6 +543,47 @@ def test_trees_of_labs(tmp_path, monkeypatch, name):
     check_paths(study, "movie", "behavior")
     movies = [str(study.source("movie", session)) for session in study.mouse_of]
     assert len(set(movies)) == len(movies)
+
+
+def test_time_stamps_of_a_miniscope_are_those_of_its_frames(tmp_path):
+    names = ("My_V4_Miniscope/0.avi", "My_V4_Miniscope/1.avi", "My_V4_Miniscope/timeStamps.csv")
+    config, _ = made_text(tree(tmp_path, *in_each([f"m{i}/d1/" for i in range(5)], *names)))
+    recordings = config["recordings"]
+    assert recordings["frame_times"].endswith("My_V4_Miniscope/timeStamps.csv")
+    assert recordings["frame_times_dataset"] == "Time Stamp (ms)"
+    assert recordings["frame_times_unit"] == "ms"
+
+
+@pytest.mark.parametrize(
+    ("program", "held", "words"),
+    [
+        ("SLEAP", ("tracks", "node_names"), "in behavior and the part in behavior_position"),
+        ("DeepLabCut", ("df_with_missing",), "deeplabcut.analyze_videos_converth5_to_csv"),
+    ],
+)
+def test_points_of_a_body_are_no_movies_and_what_takes_them_is_said(tmp_path, program, held, words):
+    sessions = [f"m{i}_20240101" for i in range(5)]
+    folder = tree(tmp_path, *(f"{s}.tif" for s in sessions), *(f"{s}_run.csv" for s in sessions))
+    for session in sessions:
+        with h5py.File(folder / f"{session}_movieDLC_resnet50.h5", "w") as file:
+            for name in held:  # as large as a movie
+                file[name] = np.zeros((1, 2, 3, 400))
+    study, text = made(folder)
+    assert study.source("movie", sessions[0]).endswith(f"{sessions[0]}.tif")
+    assert study.source("behavior", sessions[0]).endswith(f"{sessions[0]}_run.csv")
+    assert f"points of {program} in {sessions[0]}_movieDLC" in spoken(text) and words in spoken(
+        text
+    )
+    assert "and 3 more are not taken" in spoken(text)
+
+
+def test_two_movies_named_left_and_right_may_be_halves_of_one_image(tmp_path):
+    names = [f"m{i}_20240101_{side}.tif" for i in range(3) for side in ("left", "right")]
+    _, text = made_text(tree(tmp_path, *names))
+    assert "'m0_left', 'm0_right' may be one animal" in spoken(text)
+    assert "One movie is read a session: join them side by side" in spoken(text)
+    _, text = made_text(tree(tmp_path / "ears", "m1L_x.tif", "m1R_x.tif", "m2_x.tif"))
+    assert "side by side" not in text
 
 
 def test_what_wfield_took_out_of_its_corrected_components_is_said(tmp_path):

@@ -24,6 +24,7 @@ from mesodecode.study.discovery.mice_of_names import Place, mice_of
 from mesodecode.study.discovery.movie_files import sessions_of, stem_of, units_of
 from mesodecode.study.discovery.session_patterns import name_files
 from mesodecode.study.discovery.what_is_said import (
+    say_points,
     say_spellings,
     say_what_is_missing,
     say_what_movies_are,
@@ -75,6 +76,7 @@ def look(folder: str | Path) -> Found:
     name_files(found, sessions, files)
     say_what_movies_are(found, sessions, files)
     say_spellings(found, files)
+    say_points(found, roles["points"])
     say_what_is_missing(found, sessions, roles)
     return found
 

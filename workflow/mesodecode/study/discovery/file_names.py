@@ -33,7 +33,7 @@ ASIDE = {
 }
 CAMERAS = {
     *("face", "facecam", "eye", "eyecam", "pupil", "body", "bodycam", "whisker", "dlc", "side"),
-    *("leftcamera", "rightcamera", "bodycamera"),
+    *("leftcamera", "rightcamera", "bodycamera", "webcam", "behavcam", "behaviorcam"),
 }
 MOVIE = {
     *("movie", "stack", "frame", "frames", "imaging", "images", "image", "img", "video", "ome"),

@@ -18,13 +18,27 @@ def _giving(*what: str, but: Sequence[str] = ()) -> tuple[str, ...]:
 
 STACKS = file_formats.suffixes("TIFF", "Zarr")
 VIDEOS = file_formats.suffixes("video")
+HDF5 = file_formats.suffixes("HDF5")
 FLAT = file_formats.suffixes("flat")  # pixels without a header
 TABLES = file_formats.suffixes("table")
 RECORDERS = _giving("traces", but=("table",))
 EITHER = _giving("movie", "traces", but=("NWB",))  # movies or behaviour
 CAMERAS = _giving("movie", but=("TIFF", "Zarr", "video", "flat"))
 MOVIES = (*STACKS, *CAMERAS, *file_formats.suffixes("NWB"), *VIDEOS)
-ROLES = ("movie", "temporal", "spatial", "behavior", "times", "lights", "rois", "areas", "aside")
+ROLES = (
+    "movie",
+    "temporal",
+    "spatial",
+    "behavior",
+    "times",
+    "lights",
+    "rois",
+    "areas",
+    "points",
+    "aside",
+)
+# What files of points of a body hold, by the program that writes them
+POSE = {"DeepLabCut": ("df_with_missing",), "SLEAP": ("tracks", "node_names")}
 # Bpod's animal_protocol_date_session
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
 # Samples of recorders that are no pixels: of SpikeGLX and Open Ephys
@@ -40,8 +54,9 @@ def by_role(
     """Return role -> files, each with a rank: of two files of a session the lower one is taken.
 
     The roles: movie; temporal and spatial (components of an SVD); behavior; times and lights (of
-    frames); rois; areas; and aside. Headers of HDF5, MAT and NPY files are read where names do not
-    tell, below `folder`; a file that cannot be opened is judged by its name and size.
+    frames); rois; areas; points (of a body, in HDF5); and aside. Headers of HDF5, MAT and NPY files
+    are read where names do not tell, below `folder`; a file that cannot be opened is judged by its
+    name and size.
     """
     roles: dict[str, dict[PurePosixPath, int]] = {role: {} for role in ROLES}
     unclear = {}
@@ -52,6 +67,8 @@ def by_role(
             role = "aside"  # notes, say
         if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_trial(path)):
             role = "aside"  # it says the size of the flat file
+        if role in ("either", "movie", "behavior") and path.suffix.lower() in HDF5:
+            role = "points" if points_of(Path(folder, path)) else role
         if role == "either":
             role = {None: "either", True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
             rank = 4 if role == "behavior" else WEAK
@@ -89,7 +106,8 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     if suffix in (*STACKS, *CAMERAS, *VIDEOS, *FLAT):
         analog = suffix in FLAT and words & (names.RECORDERS | names.BEHAVIOR)
         analog = analog or _SAMPLES.fullmatch(path.name)
-        filmed = suffix in VIDEOS and words & (names.CAMERAS | names.BEHAVIOR)
+        of_camera = words | names.words(path.parent.name)
+        filmed = suffix in VIDEOS and of_camera & (names.CAMERAS | names.BEHAVIOR)
         beside = analog or filmed or timed or words & (names.ASIDE | names.ROIS)
         return ("aside" if beside else "movie"), 0
     if timed or "frametimes" in stem.lower():
@@ -113,6 +131,18 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     if words & (names.MOVIE | names.TEMPORAL - {"v"} | {"u", "dff", "dfof"}):
         return "movie", 0
     return ("movie" if words & _MOVIE_WORDS else "either"), WEAK
+
+
+def points_of(path: Path) -> str:
+    """Return the program that wrote points of a body to an HDF5 file, "" if it is none such."""
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            found = (name for name, held in POSE.items() if {*held} <= {*file})
+            return next(found, "")
+    except OSError:  # a damaged file is for the reader to name
+        return ""
 
 
 def _of_trial(path: PurePosixPath) -> bool:

@@ -16,6 +16,8 @@ from mesodecode.study import file_formats
 class Layout:
     """A layout: the program, and names of its movies (of SVD components, of the temporal ones).
 
+    `folder`: the name of the folder that they are in, where their own do not tell.
+
     The number of channels in turn is what the name says (`file_formats.channels_named`), else as
     given; `settings` are of `recordings`, each a value and a comment; `beside`: key of `recordings`
     -> the name of a file in the movie's folder, {stem} being the movie's own; `note`: what the
@@ -28,6 +30,7 @@ class Layout:
     settings: Mapping[str, tuple[object, str]] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    folder: str = r".*"
 
 
 _SIZES = rf"\d+_\d+_({file_formats.PIXEL_TYPES})(_\d+)*"
@@ -85,6 +88,16 @@ LAYOUTS = (
         },
         beside={"rois": "{stem}.nwb"},
     ),
+    Layout(
+        "Miniscope DAQ",  # Aharoni-Lab; a file a thousand frames
+        r"\d+\.avi",
+        folder=r"(?i).*miniscope.*",
+        beside={"times": "timeStamps.csv"},
+        settings={
+            "frame_times_dataset": ("Time Stamp (ms)", ""),
+            "frame_times_unit": ("ms", ""),
+        },
+    ),
     Layout("Micro-Manager", r"(.*_)?MMStack.*\.tiff?|img_(channel)?\d.*\.tiff?"),
     Layout("pco.camware", r".*@\d+\.tiff?"),
     Layout("Andor Solis", r".*\.sifx?|.*_X\d+\.tiff?"),
@@ -94,7 +107,7 @@ LAYOUTS = (
 def layout_of(path: PurePosixPath) -> tuple[Layout | None, int]:
     """Return the layout that a movie is of, None if of no known one, and how many channels."""
     for layout in LAYOUTS:
-        if re.fullmatch(layout.name, path.name):
+        if re.fullmatch(layout.name, path.name) and re.fullmatch(layout.folder, path.parent.name):
             return layout, file_formats.channels_named(path.stem) or layout.channels
     return None, 1
 

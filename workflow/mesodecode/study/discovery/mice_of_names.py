@@ -319,10 +319,14 @@ def _alike(mice: list[str], named: list[list[Token]]) -> Iterator[str]:
     for several in dict.fromkeys(map(frozenset, (*spelled.values(), *shared.values()))):
         if len(several) > 1:
             shown = ", ".join(f"'{mouse}'" for mouse in sorted(several)[:8])
-            yield (
+            note = (
                 f"CHECK: {shown} may be one animal: if so, list their sessions under one name; a "
-                "mouse must not be in two roles."
             )
+            note += "mouse must not be in two roles."
+            if {"left", "right"} <= {mouse.lower().rpartition("_")[2] for mouse in several}:
+                note += " Are left and right two halves of one image? One movie is read a session: "
+                note += "join them side by side, or take the sessions of one side out."
+            yield note
 
 
 def _first_difference(names: list[list[Token]]) -> int:

@@ -29,6 +29,7 @@ PARTS = [
         r"(?P<base>.*?) ?\((?P<n>\d+)\)",
     )
 ]
+_MINISCOPE = re.compile(r"(?i:.*miniscope.*)/(?P<base>)(?P<n>\d+)")  # FOLDER/NUMBER of its videos
 _PADDED = 20  # files of consecutive numbers that are parts without further evidence
 _Base = tuple[PurePosixPath, str, str]  # folder, what names have in common, suffix
 _LAST_NUMBER = re.compile(r"(?P<base>.*?)[-_ .]?(?P<n>\d+)")
@@ -110,6 +111,7 @@ def units_of(
     for path in known.movies:
         stem = stem_of(path)
         match = next(filter(None, (pattern.fullmatch(stem) for pattern in PARTS)), None)
+        match = match or _MINISCOPE.fullmatch(f"{path.parent.name}/{stem}")
         base = match["base"] + (match.groupdict().get("light") or "") if match else stem
         groups[path.parent, base, path.suffix][path] = int((match and match["n"]) or 0)
     for (folder, base, suffix), files in groups.items():

@@ -5,11 +5,11 @@ import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from mesodecode.base.files import first_few
 from mesodecode.study.discovery import file_names as names
-from mesodecode.study.discovery.file_roles import EITHER, FLAT
+from mesodecode.study.discovery.file_roles import EITHER, FLAT, points_of
 from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.layouts import layout_of
 
@@ -116,6 +116,22 @@ def _say_what_was_chosen(found: Found, sessions: list[Session]) -> None:
             f"CHECK: {first} to {last} ({len(joined[0].files)} files) are taken for parts of one "
             "movie, and so are others of such names."
         )
+
+
+def say_points(found: Found, points: Iterable[PurePosixPath]) -> None:
+    """Note files of points of a body, which are not taken, and what would take them."""
+    programs: dict[str, list[PurePosixPath]] = {}
+    for path in points:
+        programs.setdefault(points_of(Path(found.folder, path)), []).append(path)
+    for program, paths in programs.items():
+        note = f"CHECK: points of {program} in {first_few(paths, 2)} are not taken. "
+        if program == "DeepLabCut":
+            note += "Its HDF5 is not read (names are pickled in it): write tables with "
+            note += "deeplabcut.analyze_videos_converth5_to_csv. "
+        note += (
+            "For the speed of one part of the body, name such a file in behavior and the part in "
+        )
+        found.notes.append(f"{note}behavior_position, with speed_scale and behavior_rate.")
 
 
 def say_spellings(found: Found, files: Iterable[PurePosixPath]) -> None:
