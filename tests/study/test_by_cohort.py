@@ -55,6 +55,32 @@ def test_each_cohort_has_its_own_files_and_settings():
     assert again.config == study.config and list(again.allocations) == list(study.allocations)
 
 
+def test_settings_belong_to_what_some_cohort_or_variant_has():
+    """What all cohorts are given has an effect in one of them; one's own needs it there."""
+
+    def resolved(common, own, **more):
+        by_cohort = {"rig": {"recordings": own}}
+        recordings = CONFIG["recordings"] | common
+        return studies.resolve(
+            CONFIG | {"recordings": recordings, "by_cohort": by_cohort, "areas": None} | more
+        )
+
+    unit = {"frame_times_unit": "ms"}
+    resolved(unit, {"frame_times": "{session}_t.csv"})
+    resolved({"frame_times": "{session}_t.csv"} | unit, {"frame_times": None})
+    with pytest.raises(
+        UserError, match=r"by_cohort.rig.recordings.frame_times_unit: has no effect"
+    ):
+        resolved({"frame_times": "{session}_t.csv"}, {"frame_times": None} | unit)
+    with pytest.raises(UserError, match=r"config: recordings.frame_times_unit: has no effect"):
+        resolved(unit, {})
+    one = {key: CONFIG[key] for key in ("study", "mice", "recordings", "decoders")}
+    variants = {"still": {"corrections": {"motion": True}, "decoders": ["linear"]}}
+    studies.resolve(one | {"corrections": {"max_shift": 5}, "variants": variants})
+    off = {"moving": {"corrections": {"motion": False}, "decoders": ["linear"]}}
+    studies.resolve(one | {"corrections": {"motion": True, "max_shift": 5}, "variants": off})
+
+
 def test_a_cohort_may_have_a_record_of_its_own_or_none():
     own = CONFIG["by_cohort"]["rig"] | {"fetch": None}
     study = studies.resolve(CONFIG | {"fetch": "zenodo:1", "by_cohort": {"rig": own}})

@@ -663,6 +663,27 @@ BAD = [
         2,  # cm/s, where runs begin above 0.5
         "config: recordings.speed_threshold_low: 2 cm/s, at which runs end, is above the 0.5 of",
     ),
+    *[
+        (
+            f"recordings.{key}",
+            value,
+            f"config: recordings.{key}: has no effect without {of}; set th",
+        )
+        for key, value, of in (
+            ("wheel_circumference", 50, "behavior_encoder"),
+            ("counts_per_turn", 1024, "behavior_encoder"),
+            ("frame_times_edge", "rising", "frame_times"),
+            ("frame_times_clock", 1000, "frame_times"),
+            ("frame_times_dataset", "t", "frame_times"),
+            ("frame_times_unit", "ms", "frame_times"),
+            ("light_sources_dataset", "light", "light_sources"),
+            ("behavior_stop", "end", "behavior_time"),
+            ("behavior_time_unit", "ms", "behavior_time"),
+            ("roi_dataset", "F", "rois or roi_masks"),
+        )
+    ],
+    ("corrections", {"max_shift": 5}, "config: corrections.max_shift: has no effect without moti"),
+    ("corrections", {"baseline_percentile": 5}, "config: corrections.baseline_percentile: has no "),
     (
         "decoders.x",
         {"backbone": "efficientnet_b0", "pretrained": "lite0"},

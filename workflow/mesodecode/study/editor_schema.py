@@ -24,6 +24,7 @@ OURS = {
     "below",
     "kinds",
     "methods",
+    "of",
     "$schema",
 }  # keywords of ours, and what only the top may say
 

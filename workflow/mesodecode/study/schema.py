@@ -13,7 +13,7 @@ import difflib
 import functools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,31 @@ def defaults(name: str, **given: Any) -> dict[str, Any]:
         if "default" in value
     }
     return settings | given
+
+
+def check_owners(
+    tables: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Raise UserError for a setting without effect, as none is set of those that it is `of`.
+
+    `tables`: place in the config -> a table with its defaults filled in; `specs`: its properties.
+    A value that has an effect in another of the tables is passed over: it was given for that one.
+    """
+    owned = {key: spec["of"] for key, spec in specs.items() if "of" in spec}
+
+    def idle(table: Mapping[str, Any], key: str) -> bool:
+        return all(table[owner] == specs[owner]["default"] for owner in owned[key])
+
+    for where, table in tables.items():
+        for key, owners in owned.items():
+            value = table[key]
+            if value == specs[key]["default"] or not idle(table, key):
+                continue
+            if not any(o[key] == value and not idle(o, key) for o in tables.values()):
+                raise UserError(
+                    f"config: {where}.{key}: has no effect without {' or '.join(owners)}; set that "
+                    "too, or leave it out"
+                )
 
 
 def check(value: Any, name: str, where: str) -> None:

@@ -263,6 +263,7 @@ def resolve(config: dict[str, Any]) -> Study:
     config["variants"] = variants.filled(config)
     config["decoders"] = variants.with_lines(config)
     config["tune"] = variants.with_searches(config)
+    _check_owners(config)
     mice = session_ids.included(config)
     session_ids.check_mice(mice, config["different_mice"], list(config["mice"]))
     if not config["decoders"]:
@@ -293,6 +294,16 @@ def resolve(config: dict[str, Any]) -> Study:
     _check_reproduction(config, decoders)
     config["decoders"] = {name: decoder.settings for name, decoder in decoders.items()}
     return Study(config["study"], mice, allocations, decoders, config)
+
+
+def _check_owners(config: dict[str, Any]) -> None:
+    """Raise UserError for settings of recordings and corrections that have no effect."""
+    recordings = schema.properties("config")["recordings"]["properties"]
+    schema.check_owners(cohort_table.recordings(config), recordings)
+    tables = {"corrections": config["corrections"]}
+    for kind in ("by_cohort", "variants"):
+        tables |= {f"{kind}.{k}.corrections": one["corrections"] for k, one in config[kind].items()}
+    schema.check_owners(tables, schema.properties("corrections"))
 
 
 def _shifted(names: list[str] | None, decoders: dict[str, Decoder]) -> list[str]:
