@@ -14,7 +14,7 @@ import tifffile
 
 from mesodecode.base.files import UserError
 from mesodecode.recordings import alignment, harmonise, masks, wfield
-from mesodecode.recordings.readers import clocks, deeplabcut, image_files, pixels, pulses
+from mesodecode.recordings.readers import clocks, image_files, pixels, pose, pulses
 
 ROI = roifile.ImagejRoi.frompoints([[0, 0], [3, 0], [3, 3]]).tobytes()
 
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, case):
 
 def test_points_of_deeplabcut_that_are_unlikely_or_of_unknown_likelihood_are_lost():
     likelihood = np.array([0.6, 0.59, np.nan, 1])
-    found = deeplabcut._points(np.arange(4.0), np.arange(4.0) + 5, likelihood)
+    found = pose._points(np.arange(4.0), np.arange(4.0) + 5, likelihood)
     np.testing.assert_array_equal(found, [[0, 5], [np.nan] * 2, [np.nan] * 2, [3, 8]])
-    found = deeplabcut._points(np.arange(2.0), np.arange(2.0), None)  # a file that tells none
+    found = pose._points(np.arange(2.0), np.arange(2.0), None)  # a file that tells none
     np.testing.assert_array_equal(found, [[0, 0], [1, 1]])

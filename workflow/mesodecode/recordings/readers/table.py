@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mesodecode.base.files import UserError, one_line
-from mesodecode.recordings.readers import deeplabcut
+from mesodecode.recordings.readers import pose
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, unreadable
 
 HEAD, SAMPLE = 1 << 20, 200  # bytes and rows from which the layout is told
@@ -66,8 +66,8 @@ def read_table(path: str | Path) -> dict[str, Held]:
 
     path = Path(path)
     first = next(iter(_head(path)[0]), "")
-    if deeplabcut.is_one(first):
-        return deeplabcut.variables(path)
+    if pose.is_one(first):
+        return pose.variables(path)
     if first.startswith(PYCONTROL[0]) or sorted(first.split("\t")) in PYCONTROL[1:]:
         raise UserError(
             f"{path}: a log of pyControl, with states, events and prints in the rows of one table; "

@@ -11,14 +11,14 @@ import numpy as np
 from mesodecode.base.files import in_order
 from mesodecode.recordings.readers import hdf5
 from mesodecode.recordings.readers.arrays import Held
-from mesodecode.recordings.readers.pose import points
+from mesodecode.recordings.readers.pose import nodes
 
 
 @contextmanager
 def holding(path: Path) -> Iterator[dict[str, Held]]:
     """Open any HDF5 file for what it holds by path, and WaveSurfer's channels, SLEAP's nodes."""
     with hdf5.open_file(path) as file:
-        yield hdf5.variables(file, path) | channels(file, path) | points(file, path)
+        yield hdf5.variables(file, path) | channels(file, path) | nodes(file, path)
 
 
 def channels(file: h5py.File, path: Path) -> dict[str, Held]:
