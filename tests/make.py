@@ -63,16 +63,22 @@ def snakemake(
 
 def plan(folder: Path, *words: str, **where) -> tuple[dict[str, int], list[str]]:
     """The jobs of a dry-run by rule, and their command lines, which name files of theirs only."""
-    done = snakemake(folder, "-n", "-p", *words, **{"main": "mains:told"} | where)
-    assert done.returncode == 0, done.stdout + done.stderr
-    text = done.stdout + done.stderr
-    check_files(text)
+    text = dry_run(folder, *words, **where)
     jobs = {}
     if "Nothing to be done" not in text:
         table = text.split("Job stats:")[-1].split("\ntotal")[0]
         jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     lines = re.findall(r"^\s*(?:Shell command: )?(mesodecode .*?) 2> ", text, re.MULTILINE)
     return jobs, lines
+
+
+def dry_run(folder: Path, *words: str, **where) -> str:
+    """What a dry-run says, whose commands name files of their jobs only."""
+    done = snakemake(folder, "-n", "-p", *words, **{"main": "mains:told"} | where)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    check_files(text)
+    return text
 
 
 # What a command does not name: files that a job waits for, and those that stand for others.

@@ -1,0 +1,75 @@
+"""What the rules run, as it is written down: a command of each rule for the configs in ledger/.
+
+One that changed on purpose is read in the diff of commands.txt, which
+`COMMANDS=write pytest -n 0 tests/workflow/test_commands.py` writes anew.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from make import ROOT, dry_run
+
+FILE = Path(__file__).with_name("commands.txt")
+CONFIGS = sorted(Path(__file__).with_name("ledger").glob("*.yaml"))
+# Lists of files, and what test_workflow.py has of downloads.
+WITHOUT = {"benchmark", "fetch", "figures", "tables"}
+
+
+def rules_run(text: str) -> list[str]:
+    """Return of each rule, for each set of its flags, the first job: what it runs after what.
+
+    Files that a job waits for are those that its command does not name.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for block in re.split(r"^(?=(?:local)?rule \w+:$)", text, flags=re.MULTILINE)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        read = re.search(r"^    input: (.*)$", block, re.MULTILINE)
+        run = re.search(r"\nShell command: (?!None)(.*?)(?=\n\n|\Z)", block, re.DOTALL)
+        line = re.sub(r"\b[0-9a-f]{12}\b", "CODE", " ".join(run[1].split())) if run else ""
+        waited = [file for file in (read[1].split(", ") if read else ()) if file not in line]
+        entry = f"{rule}: {line}" + (f" < {' '.join(waited)}" if waited else "")
+        key = (rule, *sorted(re.findall(r"(?<!\S)'?(--[a-z-]+)", line)))
+        found[key] = min(found.get(key, entry), entry)
+    return sorted(found.values())
+
+
+def written(name: str) -> list[str]:
+    """Return the lines of a config in the file."""
+    text = FILE.read_text(encoding="utf-8").partition(f"# {name}\n")[2]
+    return text.partition("\n# ")[0].splitlines()
+
+
+def sources(folder: Path, config: dict) -> None:
+    """Make the source files of a study, empty: all paths of its config, for each session."""
+    known = config.get("sessions") or [*itertools.chain(*config["mice"].values())]
+    for path in re.findall(r"my data/[\w{}.]+", yaml.safe_dump(config)):
+        for session in known:
+            (folder / path.format(session=session)).parent.mkdir(exist_ok=True)
+            (folder / path.format(session=session)).touch()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_rules_run_what_is_written(tmp_path, path):
+    config = yaml.safe_load(path.read_text())
+    sources(tmp_path, config)
+    targets = ["all", *(["export"] if "nwb" in config else [])]
+    found = rules_run(dry_run(tmp_path, "--cores", "9", *targets, config=config))
+    if os.environ.get("COMMANDS") == "write":
+        parts = {p.stem: found if p == path else written(p.stem) for p in CONFIGS}
+        text = "\n".join(f"# {name}\n" + "\n".join(lines) + "\n" for name, lines in parts.items())
+        FILE.write_text(text, encoding="utf-8")
+    assert found == written(path.stem)
+
+
+def test_every_rule_is_written():
+    rules = "".join(p.read_text() for p in (ROOT / "workflow/rules").glob("*.smk"))
+    named = {*re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)", rules, re.MULTILINE)}
+    found = {*re.findall(r"^(\w+): ", FILE.read_text(encoding="utf-8"), re.MULTILINE)}
+    assert named - found == WITHOUT
