@@ -74,6 +74,21 @@ def test_panels_stand_three_in_a_row_and_the_rest_is_empty():
     assert [text.get_text() for text in legend.get_texts()] == ["test mouse", *MICE]
 
 
+def test_mice_stand_in_the_order_in_which_people_count():
+    controls, auc = tables(("cnn",))
+    renamed = {"1": "m10", "2": "m9"}
+    for table in (controls, auc):
+        table["test_mouse"] = table["test_mouse"].map(renamed)
+    figure = confounds_figure.draw(controls, auc, rows_of(["cnn"]))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["test mouse", "m9", "m10"]
+    points = [line for line in figure.axes[0].lines if line.get_marker() in "os"]
+    assert [(line.get_marker(), *line.get_ydata()) for line in points[:2]] == [
+        ("o", 0.8),
+        ("s", 0.9),
+    ]
+
+
 def test_an_auc_below_chance_is_inside_the_panel():
     controls, auc = tables(("cnn",))
     controls.loc[0, "auc"] = 0.25

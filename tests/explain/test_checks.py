@@ -644,6 +644,23 @@ def test_the_figure_has_no_panel_for_what_was_not_made(graded):
     assert "removed" not in as_read(checks_figure.caption(evidence))
 
 
+def test_what_some_allocations_lack_is_drawn_of_none_and_maps_keep_their_roles(graded):
+    maps, made = graded
+    nothing = {"auc": made[0].auc[:0], "auc_random": made[0].auc_random[:0]}
+    some = [dataclasses.replace(made[0], **nothing), *made[1:]]
+    others = [scores_of(np.asarray(maps) + add) for add in (1, 2, 3)]
+    evidence = map_verdicts.gather(scores_of(maps), some, others[0], others[1:])
+    n = len(made)
+    assert evidence.auc.shape == (n, 0) and evidence.share.shape == (0,)
+    assert (evidence.auc_random.shape[0], evidence.auc_random.shape[-1]) == (n, 0)
+    assert evidence.moved.shape[1] > 0  # of what all have
+    np.testing.assert_allclose(evidence.real, maps)
+    np.testing.assert_allclose(evidence.null, np.asarray(maps) + 1)
+    assert len(evidence.seeds) == 2
+    for seed, add in zip(evidence.seeds, (2, 3), strict=True):
+        np.testing.assert_allclose(seed, np.asarray(maps) + add)
+
+
 # Cut-out
 
 

@@ -133,6 +133,10 @@ def test_a_session_of_one_state_has_no_score_and_stops_no_other(tmp_path, capsys
     for session, n_run in (("d2", 0), ("d3", 58)):
         counts = rows.loc[session, ["n_frames", "n_run"]].to_numpy().tolist()
         assert counts == [[58, n_run]] * 3
+    step = ["--masks", "corners", "--frame-step", 4, "--run-length", 1]
+    rows = cut(tmp_path, [both, run_alone], *step).set_index("session")
+    counts = rows.loc["d3", ["n_frames", "n_run", "n_decodable"]].to_numpy().tolist()
+    assert counts == [[15, 15, 58]] * 3  # every fourth of 58
     line = refused(capsys, tmp_path, [rest], "--masks", "corners")
     assert "in no test session do the frames used have both states; lower frame_step" in line
 

@@ -86,6 +86,28 @@ def test_what_outshines_an_area_and_is_not_read_does_not_change_its_sign(tmp_pat
     assert areas.signed[0, column] == pytest.approx(areas.mean_abs[0, column], rel=1e-6)
 
 
+def test_a_background_of_training_mice_is_what_is_usual(tmp_path):
+    one, other = session(tmp_path), session(tmp_path, "a", n=60)
+    settings = settings_of(windows=30, background=20)
+    areas, found = pixel_shap.pixel_shap(planted(), [one], [other], settings, decoder="x")
+    assert (areas.background_from, areas.n_background, areas.n_windows) == ("train", 20, 30)
+    normal, theirs = (
+        (item.read_frames(0, len(item)) - item.pixel_mean) / item.stack_sd for item in (one, other)
+    )
+    drawn = np.sort(np.random.default_rng(123).choice(56, 20, replace=False))
+    usual = theirs[np.arange(2, 58)[drawn] - 2, 2, 3].mean()
+    at = np.arange(2, 78)[(2 * np.arange(30) + 1) * 76 // 60]
+    expected = normal[at - 2, 2, 3] - usual
+    assert found.pixel_abs[0, 2, 3] == pytest.approx(np.abs(expected).mean(), rel=1e-3)
+    column = areas.names.index("square r2 c2")
+    for state, mean in ((1, areas.in_run), (0, areas.in_rest)):
+        mine = expected[one.labels[at] == state].mean()
+        assert mean[0, column] == pytest.approx(mine, rel=1e-3)
+    elsewhere = session(tmp_path, "z")
+    with pytest.raises(UserError, match=r"mouse z did not train this decoder"):
+        pixel_shap.pixel_shap(planted(), [one], [elsewhere], settings, decoder="x")
+
+
 def whole(tmp_path) -> dict:
     torch.manual_seed(0)
     cnn = CNNDecoder("test_efficientnet")

@@ -144,6 +144,11 @@ def test_tables_by_hand():
     times = shap_maps.time_table([one, two])
     assert times["roi"].tolist() == [1, 1, 1, 2, 2, 2]
     assert times["frame"].tolist() == [-1, 0, 1] * 2
+    assert times["name"].tolist() == ["1"] * 3 + ["2"] * 3
+    named = [dataclasses.replace(item, names=("V1", "M1")) for item in (one, two)]
+    assert shap_maps.time_table(named)["name"].tolist() == ["V1"] * 3 + ["M1"] * 3
+    assert shap_maps.signed_table(named)["name"].tolist() == ["V1", "M1"]
+    assert shap_maps.roi_table(named)["name"].tolist() == ["V1", "M1"]
     np.testing.assert_allclose(times["signed"], [0.5, -1, 1.5, 0, 0, -2])
     np.testing.assert_allclose(times["mean_abs"], [1, 1, 2, 1, 1, 1])
     rates = [one, dataclasses.replace(two, frame_rate=20.0)]

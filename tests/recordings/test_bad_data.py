@@ -38,7 +38,7 @@ from make_movies import (
 from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.recordings.readers import open_movie
+from mesodecode.recordings.readers import hdf5, open_movie
 from mesodecode.recordings.readers.traces import read_variables
 
 T, H, W = 40, 6, 9
@@ -411,6 +411,27 @@ def test_a_part_of_hdf5_that_was_never_written_is_refused(lab, capsys):
     with h5py.File(lab / "x.h5", "w") as file:
         file.create_virtual_dataset("frames", layout)
     assert "part.h5: /part is 0% written" in refused(lab, capsys, movie=lab / "x.h5")
+
+
+@pytest.mark.parametrize("prefix", ["{folder}/parts", "${{ORIGIN}}/parts"])
+def test_sources_of_a_virtual_dataset_are_looked_for_where_hdf5_looks(lab, monkeypatch, prefix):
+    (lab / "parts").mkdir()
+    layout = h5py.VirtualLayout(FRAMES.shape, "u2")
+    layout[:] = h5py.VirtualSource("part.h5", "part", FRAMES.shape, "u2")
+    with h5py.File(lab / "x.h5", "w") as file:
+        dataset = file.create_virtual_dataset("frames", layout)
+        with pytest.raises(UserError, match=r"of part\.h5, which is not there; copy that file to"):
+            hdf5.check_whole(dataset, lab / "x.h5")
+        monkeypatch.setenv("HDF5_VDS_PREFIX", prefix.format(folder=lab))
+        with h5py.File(lab / "parts/part.h5", "w") as part:
+            part["part"] = FRAMES
+        hdf5.check_whole(dataset, lab / "x.h5")
+        with h5py.File(lab / "parts/part.h5", "w") as part:
+            part["part"] = FRAMES[:-1]
+        with h5py.File(lab / "part.h5", "w") as part:
+            part["part"] = FRAMES  # which HDF5 would not come to
+        with pytest.raises(UserError, match=r"of part\.h5, which ends early: its shape is"):
+            hdf5.check_whole(dataset, lab / "x.h5")
 
 
 def test_intervals_and_sampled_behaviour_tell_a_misread_movie_too(lab, capsys):

@@ -251,6 +251,26 @@ def test_a_frame_without_an_image_takes_the_shift_of_its_neighbours(cortex):
     assert "frames interpolated: 1" in chain.effects()[0]["words"]
 
 
+def test_the_second_round_compares_with_the_mean_of_moved_frames(monkeypatch):
+    """Which is sharp, where that of the movie is blurred."""
+    frames, references = np.abs(noise(3, 8, 9)).astype(np.float32), []
+    moved = iter([(0.0, 0.0), (1.0, 0.0), (0.0, 2.0), *[(0.0, 0.0)] * 3])
+
+    class Told:
+        def __init__(self, reference):
+            references.append(reference)
+
+        def shift(self, image):
+            return np.array(next(moved))
+
+    monkeypatch.setattr(motion, "Registration", Told)
+    shifts, n_failed = motion.estimate_shifts(Stack(frames), 5)
+    assert shifts.tolist() == [[0, 0], [1, 0], [0, 2]] and n_failed == 0
+    down, right = frames[1][[0, *range(7)]], frames[2][:, [0, 0, *range(7)]]  # edges stay
+    np.testing.assert_allclose(references[0], frames.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(references[1], (frames[0] + down + right) / 3, rtol=1e-5)
+
+
 # --- bleaching ---------------------------------------------------------------------------------
 
 

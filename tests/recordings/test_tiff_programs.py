@@ -203,6 +203,8 @@ def test_scanimage_is_read_to_its_last_page_whatever_it_planned(tmp_path, planne
     save_scanimage(path, FRAMES, **settings | {"hChannels__channelSave": "[1;2]"})
     assert "a stack of 2 channels" in refusal(path)
     np.testing.assert_array_equal(read(path, channels=2), FRAMES)
+    save_scanimage(path, FRAMES[:-1], **settings | {"hChannels__channelSave": "[1;2]"})
+    np.testing.assert_array_equal(read(path, channels=2), FRAMES[:-1])  # in mid-cycle
     planes = {"hStackManager__enable": "true", "hStackManager__actualNumSlices": 3}
     save_scanimage(path, FRAMES, **settings | planes)
     assert "3 planes of a volume" in refusal(path)

@@ -74,6 +74,20 @@ def test_few_mice_say_what_is_best_and_no_more():
     assert made.loc[made["chosen"], "decoder"].item() == "a"
 
 
+def test_what_is_not_known_of_a_decoder_is_neither_for_nor_against_it():
+    """It counts as the mean of the others."""
+    known = mice(0.4, n=7)
+    unseen = own(0.4, -0.4).assign(two_states=np.nan)
+    made = variant_choice.choose(known, unseen, 0.0)
+    level = variant_choice.choose(known, own(0, 0), 0.0)
+    np.testing.assert_allclose(made["gain"], level["gain"])
+    half = own(0.4, -0.4)
+    half.loc[0, "two_states"] = np.nan  # alone, what is left is its own mean
+    np.testing.assert_allclose(variant_choice.choose(known, half, 0.0)["gain"], level["gain"])
+    values = np.array([[1.0, np.nan, 4.0], [np.nan, np.nan, np.nan]])
+    assert variant_choice._within(values).tolist() == [[-1.5, 0, 1.5], [0, 0, 0]]
+
+
 def by_hand(auc):
     """Rows of mice in which nothing is seen; `auc`: mouse -> AUCs of a and b, a row or more."""
     rows = [

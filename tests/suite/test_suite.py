@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
@@ -140,6 +141,16 @@ def test_what_first_minutes_gain_is_of_the_frames_that_both_decoders_have(tmp_pa
     # of frames 3 to 7, rest .2 .3: before, run .1 .4 .8 has 4 of 6 pairs in order; after, 6
     gains = first_minutes.gains([after], [before], tmp_path)
     assert gains == {"m1": pytest.approx(1 - 4 / 6)}
+    # as files of a study, with an allocation in which nothing is gained
+    (tmp_path / "simulated").mkdir()
+    (tmp_path / "s_truth.h5").rename(tmp_path / "simulated/s_truth.h5")
+    for one, allocation in ((before, "a"), (after, "a"), (before, "b")):
+        for name in {one.decoder, "net_first"} if allocation == "b" else {one.decoder}:
+            path = tmp_path / f"predictions/{name}/{allocation}.h5"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            dataclasses.replace(one, decoder=name, allocation=allocation).write(path)
+    gains = first_minutes.read_gains(tmp_path, "net_first", "net", ["a", "b"])
+    assert gains == {"m1": pytest.approx((1 - 4 / 6) / 2)}
 
 
 def test_what_is_lost_between_labs_is_spoken_of_where_a_study_has_some():

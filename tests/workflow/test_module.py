@@ -112,6 +112,21 @@ print("in no environment:", *(name for name in run_in if not run_in[name]), end=
     assert "in no environment: first mine." in done.stdout
 
 
+@pytest.mark.slow
+def test_a_checkout_may_lie_in_a_folder_with_blanks_and_signs_of_the_shell(tmp_path):
+    checkout = tmp_path / "my lab; exit 3"
+    checkout.mkdir()
+    (checkout / "workflow").symlink_to(ROOT / "workflow")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    rule = 'rule mine:\n    output: "out.txt"\n    shell: "mesodecode --version > {output}"\n'
+    text = f'configfile: "config.yaml"\ninclude: "{checkout}/workflow/Snakefile"\n{rule}'
+    (tmp_path / "Snakefile").write_text(text)
+    words = ("--cores", "1", "out.txt")
+    done = fresh.Process("snakemake.cli:main", *words, folder=tmp_path).finish()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert mesodecode.__version__ in (tmp_path / "out.txt").read_text()
+
+
 def test_config_folder_holds_what_the_checkout_runs():
     for name in ("config.yaml", "demo.yaml"):
         assert (ROOT / "config" / name).resolve() == ROOT / name
