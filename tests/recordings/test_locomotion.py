@@ -159,7 +159,12 @@ def test_a_frame_before_a_gap_lasts_as_long_as_others():
 
 
 @pytest.mark.parametrize(
-    ("step", "expected"), [(0.8, [0, 1, 2, 3]), (0.5, [0.25, 1.25, 2.25, 3.25])]
+    ("step", "expected"),
+    [
+        (0.8, [0, 1, 2, 3]),
+        (0.7, [0.35, 1.4, 2.45, 3.5]),
+        (0.5, [0.25, 1.25, 2.25, 3.25]),
+    ],
 )
 def test_a_trace_is_averaged_from_four_thirds_of_the_frames_rate_on(step, expected):
     time = np.arange(0, 4, step)  # of what equals the time
