@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import h5py
-import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +14,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.confounds import confounds_figure, control_verdicts, controls, signals
 from mesodecode.confounds.signals import ControlSignals
-from mesodecode.report import formats, methods, report, section_words
+from mesodecode.report import methods, report, section_words
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import KINDS, Target
@@ -180,8 +179,7 @@ def test_headlines_figure_report_and_methods_speak_of_the_target(target):
     figure = confounds_figure.draw(found, auc, rows)
     assert figure.axes[0].get_ylabel() == f"Test {axis}"
     assert f"Dashed: chance ({kind.chance:g})" in as_read(confounds_figure.caption(rows))
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))
-    environment.filters |= {"auc": formats.format_auc, "p": formats.format_p}
+    environment = report.environment(report.TEMPLATES)
     words = section_words.confounds({}, {"confounds": rows}) | {"figures": {}}
     page = environment.get_template("confounds.html.j2").render(words)
     assert f">{axis} of the control<" in page and f"{kind.decoded[1:]} is decoded from" in page
