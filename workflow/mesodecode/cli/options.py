@@ -251,12 +251,8 @@ def _text(value: Any) -> str:
 
 def add_compute(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that computes with torch."""
-    parser.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda"],
-        default="auto",
-        help="auto takes a GPU where there is one (default: auto)",
-    )
+    words = "auto takes a GPU where there is one (default: auto)"
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help=words)
     parser.add_argument(
         "--threads", type=int, metavar="N", help="CPU cores to use (default: all that torch finds)"
     )

@@ -21,13 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for role, words in (("train", "fit the controls"), ("valid", "choose nothing here")):
         add(f"--{role}-mice", nargs="+", required=True, help=f"mice that {words}")
     add("--test-mice", nargs="+", required=True, help="mice that controls are tested on")
-    add(
-        "--windows",
-        nargs="+",
-        required=True,
-        metavar="DECODER=N[,SHIFT]",
-        help="decoders to hold controls against: frames on each side of the decoded one, shift",
-    )
+    words = "decoders to hold controls against: frames on each side of the decoded one, shift"
+    add("--windows", nargs="+", required=True, metavar="DECODER=N[,SHIFT]", help=words)
     options.add_out(parser, "TSV to write")
     options.add_settings(parser, "confounds")
 

@@ -13,14 +13,9 @@ if TYPE_CHECKING:
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag of who chooses among the epochs of a CNN's training."""
-    parser.add_argument(
-        "--chosen-by",
-        nargs="+",
-        default=[],
-        metavar="FILE[,FILE]",
-        help="which epochs of the CNN: for each allocation its validation mice as `pass-images` "
-        "passed them, several of one allocation joined by commas",
-    )
+    words = "which epochs of the CNN: for each allocation its validation mice as `pass-images` "
+    words += "passed them, several of one allocation joined by commas"
+    parser.add_argument("--chosen-by", nargs="+", default=[], metavar="FILE[,FILE]", help=words)
 
 
 def epochs(args: argparse.Namespace, trained: TrainedEpochs) -> list[int]:

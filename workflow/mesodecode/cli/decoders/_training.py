@@ -37,32 +37,20 @@ def add_results(parser: argparse.ArgumentParser, *, required: bool = True) -> No
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a run that can be killed (see `checkpoint_of`)."""
-    add = parser.add_argument
-    options.add_out(
-        parser,
-        "file to keep the state in; after a kill the same command goes on from it, at its end "
-        "the result stays beside it as .finished (default: none is kept)",
-        "--checkpoint",
-        required=False,
-    )
-    add(
-        "--checkpoint-every",
-        type=float,
-        default=300.0,
-        metavar="SECONDS",
-        help="keep the state this often, and after every epoch (default: 300 s)",
+    words = "file to keep the state in; after a kill the same command goes on from it, at its end "
+    words += "the result stays beside it as .finished (default: none is kept)"
+    options.add_out(parser, words, "--checkpoint", required=False)
+    words = "keep the state this often, and after every epoch (default: 300 s)"
+    parser.add_argument(
+        "--checkpoint-every", type=float, default=300.0, metavar="SECONDS", help=words
     )
 
 
 def add_feed(parser: argparse.ArgumentParser) -> None:
     """Add the flag that says where the frames of training recordings are kept."""
-    parser.add_argument(
-        "--feed",
-        choices=["auto", "memory", "stream"],
-        default="auto",
-        help="frames: loaded once to the device's memory, or streamed from the recordings while "
-        "training, to the same weights; auto loads them where they fit (default: auto)",
-    )
+    words = "frames: loaded once to the device's memory, or streamed from the recordings while "
+    words += "training, to the same weights; auto loads them where they fit (default: auto)"
+    parser.add_argument("--feed", choices=["auto", "memory", "stream"], default="auto", help=words)
 
 
 def image_sets(

@@ -20,12 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_file(parser, "--trained", "of a training without --valid")
     _passing.add_passed(parser)
     options.add_out(parser, "weights of this allocation (.pt)")
-    parser.add_argument(
-        "--start-epoch",
-        metavar="EPOCH",
-        help="of a decoder that starts from a CNN: which epoch of it this allocation chose, or the "
-        "file of --epoch that says so",
-    )
+    words = "of a decoder that starts from a CNN: which epoch of it this allocation chose, or the "
+    words += "file of --epoch that says so"
+    parser.add_argument("--start-epoch", metavar="EPOCH", help=words)
     options.add_out(
         parser, "text to write: the number of the epoch kept", "--epoch", required=False
     )

@@ -20,13 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     options.add_recordings(parser, "recordings of the training mice, or lists (.txt) of them")
     add("--sets", nargs="+", required=True, metavar="MOUSE+MOUSE", help="sets of training mice")
-    add(
-        "--decoders",
-        nargs="+",
-        required=True,
-        metavar="NAME[=SEED]",
-        help="trained on each of the sets; SEED takes the place of --seed",
-    )
+    words = "trained on each of the sets; SEED takes the place of --seed"
+    add("--decoders", nargs="+", required=True, metavar="NAME[=SEED]", help=words)
     _label_donors.add_argument(parser, "DECODER:")
     options.add_out(parser, "weights of all epochs to write (.pt)")
     _training.add_checkpoint(parser)

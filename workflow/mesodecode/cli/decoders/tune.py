@@ -25,12 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_out(parser, "best settings to write (JSON)")
     options.add_out(parser, "TSV to write: a row a trial", "--trials-table")
     add("--pretrained", help="file of a CNN's first weights (default: those of the config)")
-    options.add_out(
-        parser,
-        "file that keeps the trials (default: --out + .journal)",
-        "--storage",
-        required=False,
-    )
+    words = "file that keeps the trials (default: --out + .journal)"
+    options.add_out(parser, words, "--storage", required=False)
     options.add_compute(parser)
 
 

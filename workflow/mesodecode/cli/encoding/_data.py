@@ -21,21 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser, one_fold: bool = True) -> Non
     """Add the flags that say which presentations train, validate and test."""
     add = parser.add_argument
     options.add_files(parser, "--responses", "responses of sessions (HDF5)")
-    add(
-        "--by",
-        choices=["images", "sessions"],
-        default="images",
-        help="what is held out: images of each session, or whole sessions (default: images)",
-    )
+    words = "what is held out: images of each session, or whole sessions (default: images)"
+    add("--by", choices=["images", "sessions"], default="images", help=words)
     add("--folds", type=int, default=10, metavar="K", help="folds of images (default: 10)")
     add("--fold-seed", type=int, default=0, metavar="N", help="of the folds (default: 0)")
     if one_fold:
-        add(
-            "--fold",
-            required=True,
-            metavar="ID",
-            help="SESSION.fold-N holds out images of a session, test-SESSION a session",
-        )
+        words = "SESSION.fold-N holds out images of a session, test-SESSION a session"
+        add("--fold", required=True, metavar="ID", help=words)
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -30,12 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_file(parser, "--runtimes", "run times of `mesodecode runtimes`", required=False)
     options.add_files(parser, "--figures", "SVG or PNG files", required=False)
     options.add_out(parser, "the report (.html)")
-    options.add_out(
-        parser,
-        "BibTeX file to write: the works that the report cites",
-        "--references",
-        required=False,
-    )
+    words = "BibTeX file to write: the works that the report cites"
+    options.add_out(parser, words, "--references", required=False)
 
 
 def run(args: argparse.Namespace) -> None:

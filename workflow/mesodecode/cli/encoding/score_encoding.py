@@ -19,13 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_folder(parser, "--predictions", "folder of the models")
     add("--models", nargs="+", required=True, metavar="NAME", help="models in the folder")
     add("--folds", nargs="+", required=True, metavar="ID", help="folds of each model")
-    add(
-        "--permutations",
-        type=int,
-        default=999,
-        metavar="N",
-        help="times that images are permuted within folds (default: 999)",
-    )
+    words = "times that images are permuted within folds (default: 999)"
+    add("--permutations", type=int, default=999, metavar="N", help=words)
     add("--seed", type=int, default=0, metavar="N", help="of the permutations (default: 0)")
     options.add_out(parser, "path without _neurons.tsv and so on", written=options.PREFIX)
 

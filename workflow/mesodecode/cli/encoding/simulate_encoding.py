@@ -17,13 +17,8 @@ HELP = "make a simulated session of neurons that see images"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_out(parser, "folder to write to", written=options.FOLDER)
     parser.add_argument("--session", required=True, metavar="NAME", help="name of the files")
-    parser.add_argument(
-        "--number",
-        type=int,
-        default=0,
-        metavar="N",
-        help="which session of the same neurons and images this is, from 0 (default: 0)",
-    )
+    words = "which session of the same neurons and images this is, from 0 (default: 0)"
+    parser.add_argument("--number", type=int, default=0, metavar="N", help=words)
     options.add_settings(parser, "encoding_simulate")
 
 

@@ -25,12 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--chunk", type=int, default=1, metavar="N", help="which part, from 1 (default: 1)")
     add("--chunks", type=int, default=1, metavar="N", help="how many parts (default: 1)")
     options.add_out(parser, "TSV to write, a row a training")
-    options.add_out(
-        parser,
-        "file to keep finished lines in (default: none is kept)",
-        "--partial",
-        required=False,
-    )
+    words = "file to keep finished lines in (default: none is kept)"
+    options.add_out(parser, words, "--partial", required=False)
 
 
 def run(args: argparse.Namespace) -> None:

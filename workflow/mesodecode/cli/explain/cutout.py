@@ -24,13 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_file(parser, "--cnn", words, required=False)
     options.add_recordings(parser, "recordings of the test mice, or lists (.txt) of them")
     add("--decoder", required=True, help="name of the decoder in tables")
-    add(
-        "--block",
-        type=_block,
-        default=(1, 1),
-        metavar="K/N",
-        help="do the K-th of N parts of the masks (default: 1/1, all)",
-    )
+    words = "do the K-th of N parts of the masks (default: 1/1, all)"
+    add("--block", type=_block, default=(1, 1), metavar="K/N", help=words)
     options.add_out(parser, "TSV to write")
     _label_donors.add_argument(parser)
     options.add_compute(parser)

@@ -26,13 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sources.add_argument("--maps", type=Path, nargs="+", metavar="FILE", help=words)
     words = "table of masks of cutout-summary (with --sessions)"
     options.add_file(parser, "--masks", words, required=False)
-    add(
-        "--mirror",
-        nargs="+",
-        metavar="ROI",
-        help="with --maps: 25 if ROI i + 25 is the mirror image of ROI i (published), "
-        "or pairs left:right such as 6:31 8:33",
-    )
+    words = "with --maps: 25 if ROI i + 25 is the mirror image of ROI i (published), or pairs "
+    words += "left:right such as 6:31 8:33"
+    add("--mirror", nargs="+", metavar="ROI", help=words)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write")
     options.add_figure(parser)

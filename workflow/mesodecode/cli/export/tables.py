@@ -21,13 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("files", type=Path, nargs="*", metavar="FILE", help="tables (TSV or CSV)")
     options.add_folder(parser, "--study", "all tables of results/{study}", required=False)
     add("--format", choices=("latex", "csv", "md"), default="md", help="(default: md)")
-    add(
-        "--out",
-        type=options.FILE,
-        metavar="PATH",
-        help="file to write (.tex, .csv, .md; of one table), or a folder for a file a table; "
-        "without it, tables are printed",
-    )
+    words = "file to write (.tex, .csv, .md; of one table), or a folder for a file a table; "
+    words += "without it, tables are printed"
+    add("--out", type=options.FILE, metavar="PATH", help=words)
 
 
 def run(args: argparse.Namespace) -> None:

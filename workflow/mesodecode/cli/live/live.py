@@ -28,18 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "weights (.pt, .npz, .joblib) of causal decoders, and of a frozen CNN after its decoder"
     options.add_files(parser, "--weights", words)
     add("--source", required=True, help="where frames come from: FILE, -, PORT or an address")
-    options.add_out(
-        parser,
-        "TSV to write: frame, time_s, probability (of a trace predicted, of named states "
-        "probability_STATE), state (of no trace), latency_ms, unsure_why",
-        required=False,
-    )
+    words = "TSV to write: frame, time_s, probability (of a trace predicted, of named states "
+    words += "probability_STATE), state (of no trace), latency_ms, unsure_why"
+    options.add_out(parser, words, required=False)
     add("--append", action="store_true", help="go on with --out of an earlier run")
-    add(
-        "--publish",
-        metavar="PORT",
-        help="publish states by ZeroMQ: port of this machine, or tcp://…",
-    )
+    words = "publish states by ZeroMQ: port of this machine, or tcp://…"
+    add("--publish", metavar="PORT", help=words)
     add("--osc", metavar="[HOST:]PORT", help="send states by OSC (UDP), to this machine by default")
     add("--show", action="store_true", help="show probability, state, latency, lost frames")
     words = "recordings of mice of the decoder (.h5): how frames are corrected, and what is usual"
@@ -47,18 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "recording of this mouse to normalise by"
     options.add_file(parser, "--reference", words, required=False)
     add("--frames", type=int, metavar="N", help="end after N decoded frames (default: at the end)")
-    add(
-        "--frame-rate",
-        type=float,
-        metavar="HZ",
-        help="frames/s of a channel (default: --known's, else that of training)",
-    )
-    add(
-        "--image-size",
-        type=int,
-        metavar="PX",
-        help="resize frames to a square (default: --known's)",
-    )
+    words = "frames/s of a channel (default: --known's, else that of training)"
+    add("--frame-rate", type=float, metavar="HZ", help=words)
+    words = "resize frames to a square (default: --known's)"
+    add("--image-size", type=int, metavar="PX", help=words)
     words = "ROIs in px of the movie, for ROI decoders"
     options.add_file(parser, "--roi-masks", words, required=False)
     add("--roi-dataset", metavar="NAME", help="image of --roi-masks in a MAT or HDF5 file")

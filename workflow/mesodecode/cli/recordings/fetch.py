@@ -18,20 +18,13 @@ HELP = "a public record (Zenodo, DANDI) → its files, checked"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "source",
-        help="zenodo:NUMBER, or the DOI of a record on Zenodo; dandi:NUMBER@VERSION[/PATH] "
-        "(without a version the newest that is published)",
-    )
+    words = "zenodo:NUMBER, or the DOI of a record on Zenodo; dandi:NUMBER@VERSION[/PATH] (without "
+    words += "a version the newest that is published)"
+    add("source", help=words)
     add("--only", nargs="+", default=[], metavar="PATTERN", help="names of files, such as '*.mat'")
-    add(
-        "--without",
-        nargs="+",
-        default=[],
-        metavar="PATTERN",
-        help="groups and datasets of HDF5 or NWB files that are left out, such as 'acquisition/*': "
-        "of a file, no more than the rest is downloaded, which checksums cannot check",
-    )
+    words = "groups and datasets of HDF5 or NWB files that are left out, such as 'acquisition/*': "
+    words += "of a file, no more than the rest is downloaded, which checksums cannot check"
+    add("--without", nargs="+", default=[], metavar="PATTERN", help=words)
     add("--list", action="store_true", help="print names and sizes (MB), download nothing")
     add("--site", help="where the record is (default: zenodo.org, or api.dandiarchive.org/api)")
     add("--out", type=options.FOLDER, default=Path("data"), help="folder to fill (default: data)")

@@ -16,12 +16,8 @@ HELP = "ROI signals → correlation with run/rest by session (table, figure)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_recordings(parser, "recordings, or lists (.txt) of them")
-    parser.add_argument(
-        "--baseline",
-        type=int,
-        metavar="N",
-        help="frames of the centred moving mean that is subtracted first (default: none is)",
-    )
+    words = "frames of the centred moving mean that is subtracted first (default: none is)"
+    parser.add_argument("--baseline", type=int, metavar="N", help=words)
     options.add_out(parser, "TSV to write")
     options.add_out(parser, "TSV to write: mean and SD over sessions", "--summary")
     options.add_figure(parser)

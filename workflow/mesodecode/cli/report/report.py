@@ -22,20 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "tables, or folders of tables, known by their names: allocations.tsv, auc.tsv, "
         "session_auc.tsv and cohort.tsv, and what there is of the others in results/STUDY/tables",
     )
-    options.add_files(
-        parser,
-        "--figures",
-        "figures (SVG or PNG), or folders of figures, known by their names in "
-        "results/STUDY/figures",
-        required=False,
-    )
+    words = "figures (SVG or PNG), or folders of figures, known by their names in "
+    words += "results/STUDY/figures"
+    options.add_files(parser, "--figures", words, required=False)
     options.add_out(parser, "the report (.html)")
-    options.add_out(
-        parser,
-        "write the works that the methods cite here (BibTeX)",
-        "--references",
-        required=False,
-    )
+    words = "write the works that the methods cite here (BibTeX)"
+    options.add_out(parser, words, "--references", required=False)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -17,12 +17,9 @@ HELP = "run snakemake with verbs that share one start of Python"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--progress",
-        action="store_true",
-        help="show one line of progress and what fails, not Snakemake's words on every job, which "
-        "are in its log (.snakemake/log)",
-    )
+    words = "show one line of progress and what fails, not Snakemake's words on every job, which "
+    words += "are in its log (.snakemake/log)"
+    parser.add_argument("--progress", action="store_true", help=words)
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command and its words")
 
 

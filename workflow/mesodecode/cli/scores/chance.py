@@ -26,13 +26,8 @@ HELP = "compare decoders with permuted labels"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_auc(parser)
-    parser.add_argument(
-        "--null",
-        nargs="+",
-        default=[],
-        metavar="NULL=DECODER",
-        help="a decoder with permuted labels and that with its own, once for each permutation",
-    )
+    words = "a decoder with permuted labels and that with its own, once for each permutation"
+    parser.add_argument("--null", nargs="+", default=[], metavar="NULL=DECODER", help=words)
     parser.add_argument("--shifts", type=int, default=0, metavar="K", help="circular shifts (0)")
     words = "with --shifts: FOLDER/{decoder}/{allocation}.h5"
     options.add_folder(parser, "--predictions", words, required=False)

@@ -44,22 +44,14 @@ def add_groups(parser: argparse.ArgumentParser) -> None:
     add("--by", required=True, metavar="COLUMN", help="column of the groups")
     add("--only", nargs="+", metavar="VALUE", help="keep these values of --by, in this order")
     add_where(parser)
-    add(
-        "--across-protocols",
-        action="store_true",
-        help="compare AUCs of different protocols (column protocol), which is refused otherwise",
-    )
+    words = "compare AUCs of different protocols (column protocol), which is refused otherwise"
+    add("--across-protocols", action="store_true", help=words)
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
     """Add the flag --where, read by `where`."""
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="only rows with this value in this column",
-    )
+    words = "only rows with this value in this column"
+    parser.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE", help=words)
 
 
 def where(words: Sequence[str], flag: str = "--where") -> dict[str, str]:

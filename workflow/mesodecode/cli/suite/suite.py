@@ -19,14 +19,9 @@ HELP = "studies of simulated mice → the ground-truth benchmark (table, figure)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--studies",
-        type=Path,
-        nargs="+",
-        metavar="FOLDER",
-        required=True,
-        help="results/{study} of each, in the order of the figure",
+    words = "results/{study} of each, in the order of the figure"
+    parser.add_argument(
+        "--studies", type=Path, nargs="+", metavar="FOLDER", required=True, help=words
     )
     options.add_out(parser, "table, a row a study and decoder")
     options.add_figure(parser)
