@@ -73,7 +73,7 @@ def test_a_session_or_mouse_in_two_roles_is_refused_before_any_work(paths, tmp_p
     assert "one to test" in fault(["m1_0"], ["m1_1"], arm="frames")
     both = [*words(paths, ["m1_0"], ["m1_1"]), "--valid", paths["m1_2"]]
     assert "a linear decoder of pixels chooses nothing" in refused(capsys, *both)
-    for settings, said in (("[", "no settings as JSON"), ('{"a": 1}', "no such key"), ("3", "no")):
+    for settings, said in (("[", "--settings: not JSON"), ('{"a": 1}', "no such key"), ("3", "no")):
         assert said in fault(["m1_0"], ["m1_1"], settings=settings)
     frozen = '{"start_from": "cnn", "rnn": "gru"}'
     assert "not trained in one step" in fault(["m1_0"], ["m1_1"], settings=frozen)

@@ -555,7 +555,7 @@ def test_verbs_name_what_is_missing(tmp_path, capsys):
     assert "did you mean 'rotation'" in capsys.readouterr().err
     assert main(words) == 1
     assert "a.tsv: no column allocation" in capsys.readouterr().err
-    for text, said in (("{", "not a JSON table"), ('{"few_shto": 1}', "did you mean 'few_shot'")):
+    for text, said in (("{", "not JSON"), ('{"few_shto": 1}', "did you mean 'few_shot'")):
         with pytest.raises(UserError, match=f"--adapted.*{said}"):
             verb._adapted(text)
 

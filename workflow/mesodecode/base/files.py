@@ -6,6 +6,7 @@ This module is the bottom of the package: everything may import it, it imports n
 import errno
 import glob
 import hashlib
+import json
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # Schemas, rules and the published tables: beside the package, or in it where a wheel was installed.
 _PACKAGE = Path(__file__).parents[1]
@@ -117,6 +119,14 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, as `atomic_path` does: whole or not at all."""
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | Path, do: str = "") -> Any:
+    """Return what a JSON file holds. Raises UserError, with what to `do`, if it is none."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}){do}") from error
 
 
 def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str:

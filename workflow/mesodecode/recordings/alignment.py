@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 from skimage import transform
 
-from mesodecode.base.files import UserError, atomic_path, write_text
+from mesodecode.base.files import UserError, atomic_path, read_json, write_text
 from mesodecode.base.tables import read_table
 from mesodecode.recordings import wfield
 from mesodecode.recordings.corrections.motion import Registration
@@ -253,7 +253,7 @@ def _write_polygons(
     atlas: str | Path, found: Sequence[Alignment], sizes: Sequence[tuple[int, int]], out: Path
 ) -> list[str]:
     try:
-        polygons = wfield.areas(atlas) or wfield.read_json(atlas)
+        polygons = wfield.areas(atlas) or read_json(atlas)
         shapes = {name: np.array(xy, dtype=float).reshape(-1, 2) for name, xy in polygons.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f'{atlas}: needs {{"name": [[x, y], …], …}} ({error})') from error

@@ -6,7 +6,6 @@ y down, the centre of the first pixel at (0, 0).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, one_line, say
+from mesodecode.base.files import UserError, one_line, read_json, say
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
@@ -76,7 +75,7 @@ def read_masks(path: str | Path, height: int, width: int, dataset: str | None = 
         image = read_image(path, dataset, setting="roi_dataset")
         found = (_of_stack if image.ndim == 3 else _of_labels)(image, height, width, path)
     elif known == "polygons":
-        found = of_polygons(_read_json(path), height, width, path)
+        found = of_polygons(read_json(path), height, width, path)
     elif known == "ImageJ":
         found = _of_outlines(path, height, width)
     else:
@@ -222,13 +221,6 @@ def _sides(numbers: list[int], labels: np.ndarray, path: str | Path) -> tuple[st
     columns = [np.nonzero(side)[1] for side in (labels > 0, labels < 0)]
     both = all(len(side) for side in columns)
     return ("left", "right") if both and columns[0].mean() < columns[1].mean() else ()
-
-
-def _read_json(path: str | Path) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from error
 
 
 def of_polygons(

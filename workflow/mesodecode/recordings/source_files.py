@@ -5,8 +5,7 @@ from __future__ import annotations
 import glob
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,24 +47,16 @@ def _recorded(path: Path) -> tuple[int, int, int]:
         return len(frames), frames.shape[1] * frames.shape[2], frames.dtype.itemsize
 
 
-@contextmanager
-def session_movie(study: Study, session: str) -> Iterator[Movie]:
+def session_movie(study: Study, session: str) -> AbstractContextManager[Movie]:
     """Open the movie of a session as the config says, all channels of it."""
-    from mesodecode.recordings.readers import open_movie
+    from mesodecode.recordings.session_sources import Sources
 
     tables = study.of_session(session)
-    settings, channels = tables["recordings"], tables["corrections"]["channels"]
-    with open_movie(
-        study.sources("movie", session),
-        dataset=settings["movie_dataset"],
-        axes=settings["movie_axes"],
-        channels=None if settings["light_sources"] else channels,
-        wavelengths="in_turn" if settings["light_sources"] else settings["wavelengths"],
-        shape=settings["movie_shape"],
-        dtype=settings["movie_dtype"],
-        mask=study.source("movie_mask", session),
-    ) as movie:
-        yield movie
+    own = {
+        "movie": study.sources("movie", session),
+        "movie_mask": study.source("movie_mask", session),
+    }
+    return Sources.of(tables["recordings"] | own, tables["corrections"]).open()
 
 
 def _filmed(study: Study, session: str) -> tuple[int, int, int]:

@@ -4,24 +4,15 @@ Both are JSON. Its atlas is in mm from bregma, x to the right and y to the back;
 in mm, in px of an image of the atlas and in px of the session's movie (x right, y down).
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, read_json
 
 Landmarks = dict[str, np.ndarray]  # name -> (x, y)
-
-
-def read_json(path: str | Path) -> Any:
-    """Return what a JSON file holds. Raises UserError if it is none."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from error
 
 
 def areas(path: str | Path) -> dict[str, list] | None:

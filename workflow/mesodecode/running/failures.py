@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from mesodecode.base.files import first_few
+
 SHOWN = 5  # of the jobs that failed; one cause often fails hundreds
 TAIL = 64 << 10  # bytes of a log that are read
 LINES = 3  # of a log that does not end in an error
@@ -38,8 +40,7 @@ class Failures(logging.Handler):
                 said.setdefault(words, []).append(path)
         lines = []
         for words, paths in list(said.items())[:SHOWN]:
-            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            lines += [f"{paths[0]}{more}:", words]
+            lines += [f"{first_few(paths, 1)}:", words]
         left = sum(map(len, list(said.values())[SHOWN:]))
         if left:
             lines.append(f"… and the logs of {left} more jobs that failed; see above")

@@ -1,7 +1,6 @@
 """What the verbs share that fit a decoder in one step, each those of a kind."""
 
 import argparse
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +34,7 @@ def run(
     """Fit a decoder of a kind, by `fit` of its module, with `settings`; write what is asked for."""
     from dataclasses import replace
 
-    from mesodecode.base.files import UserError
+    from mesodecode.base.files import UserError, read_json
     from mesodecode.decoders.validation import write_roles
     from mesodecode.recordings.recording import mice_of
     from mesodecode.study import protocols
@@ -53,7 +52,7 @@ def run(
     valid_mice = tuple(args.valid_mice or mice_of(valid))
     allocation = Allocation(mice_of(training), valid_mice, mice_of(test))
     path = None if kind.of_images else args.dropped
-    dropped = json.loads(path.read_text()) if path else None
+    dropped = read_json(path) if path else None
     model = fit(training, settings, [*valid, *test], dropped)
     model = replace(model, valid_mice=valid_mice)
     model.save(args.alone if alone else args.out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from mesodecode.cli import options
@@ -29,6 +28,7 @@ def read(
     args: argparse.Namespace, settings: dict[str, Any]
 ) -> tuple[Allocation, list[Recording], list[list[SessionSignals]], list[int]]:
     """Return allocation, recordings, their signals by role and the ROIs dropped from all."""
+    from mesodecode.base.files import read_json
     from mesodecode.recordings.recording import mice_of
     from mesodecode.recordings.roi_signals import session_signals, signals_of
     from mesodecode.study.allocation import Allocation
@@ -38,7 +38,7 @@ def read(
     recordings = [recording for role in roles for recording in role]
     signals, dropped = session_signals(recordings, settings)
     if args.dropped:
-        dropped = json.loads(args.dropped.read_text())
+        dropped = read_json(args.dropped)
         signals = signals_of(recordings, settings | {"dropped": dropped})
     by_role = iter(signals)
     signals_by_role = [[next(by_role) for _ in role] for role in roles]

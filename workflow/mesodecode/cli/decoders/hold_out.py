@@ -9,7 +9,6 @@ recordings' target.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -37,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError
+    from mesodecode.base.files import UserError, read_json
     from mesodecode.decoders import one_step
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.held_out import HeldOut
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     _check_epoch(kind, split)
     check_apart([one.path for sessions in roles for one in sessions])
     device = resolve_device(args.device, args.threads)
-    dropped = json.loads(args.dropped.read_text()) if args.dropped else None
+    dropped = read_json(args.dropped) if args.dropped else None
     made = SessionPredictions(split.test[0].mouse, *[()] * 3)
     target = target_of([one for role in roles for one in role])
     roles = [with_labels_of(role, None) if role else [] for role in roles]
@@ -92,10 +91,7 @@ def _decoder(text: str) -> tuple[Any, dict[str, Any]]:
     from mesodecode.base.files import UserError
     from mesodecode.study import kinds, schema
 
-    try:
-        given = dict(json.loads(text))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"--settings: no settings as JSON ({error})") from None
+    given = options.json_table(text, "--settings")
     kind = kinds.kind_of(given)
     schema.check(given, kind.name, "--settings")
     if not kind.tunable:

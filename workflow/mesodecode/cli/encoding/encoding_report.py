@@ -6,7 +6,6 @@ Example: mesodecode encoding-report --config results/encoding-demo/config.json
 """
 
 import argparse
-import json
 
 from mesodecode.cli import options
 
@@ -35,16 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, write_text
+    from mesodecode.base.files import read_json, write_text
     from mesodecode.encoding import columns, methods, report, scores, truth
     from mesodecode.encoding.columns import read
     from mesodecode.report import references
     from mesodecode.running import runtimes
 
-    try:
-        config = json.loads(args.config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
+    config = read_json(args.config, "; give the resolved config")
     neurons = read(args.neurons, scores.NEURONS)
     page = report.render(
         config,

@@ -6,8 +6,6 @@ results/demo/tables/{auc,session_auc,cohort}.tsv --figures results/demo/figures/
 """
 
 import argparse
-import json
-from pathlib import Path
 
 from mesodecode.cli import options
 
@@ -31,13 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, write_text
+    from mesodecode.base.files import read_json, write_text
     from mesodecode.report import given, references, report, section_words
 
-    try:
-        config = json.loads(Path(args.config).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{args.config}: not JSON ({error}); give the resolved config") from None
+    config = read_json(args.config, "; give the resolved config")
     config = report.filled(config)
     tables = given.read_tables(config, args.tables)
     page = report.render(config, tables, given.find_figures(config, args.figures))

@@ -17,7 +17,6 @@ without labels (nothing is fine-tuned); what is predicted is of the decoder as a
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +90,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _adapted(text: str) -> dict[str, Any]:
     """Return the settings of an adapted decoder, checked. Raises UserError if they are none."""
-    from mesodecode.base.files import UserError
     from mesodecode.study import schema
 
-    try:
-        given = {"adapted_from": "--models", **json.loads(text)}
-    except (TypeError, ValueError) as error:
-        raise UserError(f"--adapted: not a JSON table ({error})") from None
+    given = {"adapted_from": "--models"} | options.json_table(text, "--adapted")
     schema.check(given, "adapted", "--adapted")
     return schema.defaults("adapted", **given)
 

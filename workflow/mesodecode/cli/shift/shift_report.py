@@ -10,7 +10,6 @@ that --sessions has. docs/shift.md says what the verdicts mean and what to do.
 """
 
 import argparse
-import json
 
 from mesodecode.cli import options
 
@@ -35,15 +34,11 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mesodecode.base import plots
-    from mesodecode.base.files import UserError
     from mesodecode.base.tables import header, read_table, write_table
     from mesodecode.shift import columns, shift_figure, shift_verdicts
     from mesodecode.study import schema, targets
 
-    try:
-        given = json.loads(args.thresholds)
-    except ValueError as error:
-        raise UserError(f"--thresholds: not JSON ({error})") from None
+    given = options.json_table(args.thresholds, "--thresholds")
     schema.check(given, "shift", "shift")
     kind = targets.kind_scored(header(args.sessions))
     measured = columns.measure_columns(kind), columns.measure_numbers(kind)

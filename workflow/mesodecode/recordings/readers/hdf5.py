@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory, refused
+from mesodecode.base.files import UserError, check_memory, first_few, refused
 from mesodecode.recordings.axes import Asked, Axes, axes_of
 from mesodecode.recordings.movie import ArrayMovie, Movie, check_opens
 from mesodecode.recordings.readers import pixels
@@ -151,8 +151,7 @@ def listed(shapes: dict[str, tuple[int, ...]]) -> str:
     names = [
         f"{name} {' x '.join(map(str, shape))}".strip() for name, shape in sorted(shapes.items())
     ]
-    more = [f"and {len(names) - 12} more"] if len(names) > 12 else []
-    return ", ".join(names[:12] + more) or "no array of numbers"
+    return first_few(names, 12) or "no array of numbers"
 
 
 def check_filters(dataset: h5py.Dataset, path: str | Path) -> None:
