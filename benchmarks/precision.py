@@ -46,7 +46,7 @@ from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders import train
 from mesodecode.decoders.device import computing, reduced_dtype, resolve_device
 from mesodecode.decoders.inputs import Images, ImageWindows, Source
-from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, cnn_rnn_decoder
+from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, cnn_rnn_decoder, for_use
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import Recording, read_recordings
 from mesodecode.study import schema
@@ -145,13 +145,12 @@ def fitted(
 
 def decoded(model: nn.Module, source: Source, dtype: torch.dtype | None) -> np.ndarray:
     """Return the probabilities of all frames of a source, of a CNN that passes in a type."""
+    model = copy.deepcopy(model)
     (cnn,) = (part for part in model.modules() if isinstance(part, CNNDecoder))
     cnn.passed_in = dtype
-    try:
-        with computing(source.centres.device):
-            return source.logits(model, source.centres).float().sigmoid().cpu().numpy()
-    finally:
-        cnn.passed_in = None
+    with computing(source.centres.device):
+        logits = source.logits(for_use(model), source.centres)
+    return logits.float().sigmoid().cpu().numpy()
 
 
 def one_training(
