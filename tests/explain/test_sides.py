@@ -44,6 +44,10 @@ def test_allocations_without_a_score_are_left_out():
     values.loc["31", ["a4", "a5"]] = np.nan
     (row,) = sides.compare(values, [("6", "31")], MICE).itertuples()
     assert (row.n, row.n_mice, row.difference, row.mean_left) == (4, 2, 2.5, 6)
+    values = VALUES.copy()
+    values.loc["6", ["a0", "a2"]] = np.nan  # differences 2 of d, 4 of e, 5 and 6 of f
+    (row,) = sides.compare(values, [("6", "31")], MICE).itertuples()
+    assert (row.n, row.n_mice, row.difference, row.p_mice) == (4, 3, 4.25, 2 / 8)
     (row,) = sides.compare(VALUES[["a0"]], [("6", "31")], ["d"]).itertuples()
     assert (row.n, row.difference, row.p_mice) == (1, 1, 1)
     assert np.isnan([row.sd, row.p, row.p_holm]).all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import h5py
-import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +16,7 @@ from mesodecode.base.tables import read_table, write_table
 from mesodecode.decoders import held_out
 from mesodecode.decoders.held_out import HeldOut
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.report import formats, methods, report, section_words
+from mesodecode.report import methods, report, section_words
 from mesodecode.scores import ceiling_gaps, ceilings_figure
 from mesodecode.study import study as studies
 from mesodecode.study import targets
@@ -164,8 +163,7 @@ def test_gaps_are_of_the_targets_score_in_columns_words_figure_and_report(study)
     assert f"Dashed: chance ({kind.chance:g})" in as_read(ceilings_figure.caption(rows))
     config = studies.load(folder / "config.yaml").config
     words = section_words.ceilings(config, {"ceilings_gaps": gaps, "ceilings": rows})
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))
-    environment.filters |= {"auc": formats.format_auc, "p": formats.format_p}
+    environment = report.environment(report.TEMPLATES)
     page = environment.get_template("ceilings.html.j2").render(words | {"figures": {}})
     assert f">{axis}<" in page and f"{gap['difference']:.3f}" in page and ">AUC<" not in page
     assert ("Difference of correlation, 95 % CI" in page) == (target == PX)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +13,7 @@ from scipy import stats
 from make import STUDY, add_files, check_commands, plan
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.cli import main
-from mesodecode.report import formats, methods, report, section_words
+from mesodecode.report import methods, report, section_words
 from mesodecode.scores import cohort_matrix, cohort_matrix_figure
 from mesodecode.study import study as studies
 from mesodecode.study import targets
@@ -179,8 +178,7 @@ def test_another_target_has_its_own_score_in_column_words_and_figure(
     ((_, text),) = as_read(cohort_matrix.headlines(rows))
     assert text.startswith(f"cnn, {axis} of mice of the second: ")
     assert f"Mean {axis} of mice" in (tmp_path / "c.svg").read_text()
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES))
-    environment.filters |= {"auc": formats.format_auc, "p": formats.format_p}
+    environment = report.environment(report.TEMPLATES)
     parts = section_words.across_cohorts(config, {"cohorts": rows}) | {"figures": {}}
     page = environment.get_template("cohorts.html.j2").render(parts, scored=kind, significant=0.05)
     assert f"its mean {axis} after training" in page and f"{row[metric]:.3f}" in page
