@@ -71,10 +71,10 @@ def test_every_submitted_rule_says_what_it_needs(rule):
     for name, low, high in (("runtime", 10, 1440), ("mem_mb", 1000, 48_000)):
         assert all(low <= int(n) <= high for n in re.findall(rf"{name}=grows\((\d+)\)", text))
     # a job that may use a GPU asks for one, so that no two share it; others are told not to
-    may_use = 'device=STUDY.config["device"]' in text or "device=device_of_decoder" in text
-    assert ("gpu=GPU," in text or "gpu=gpu_of_network," in text) == may_use
+    assert {*re.findall(r"on_device\((\w+)", text)} <= {"GPU", "gpu_of_network"}
+    assert "gpu=" not in text and {*re.findall(r"device=(.*),", text)} <= {'"cpu"'}
     if "--device" in text:
-        assert may_use or 'device="cpu"' in text
+        assert ("on_device(" in text) != ('device="cpu"' in text)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -173,6 +173,10 @@ FUNCTIONS = {
         r"^(?:def )?(\w+)((?:\(| = ).*?)(?=^\S|\Z)", path.read_text(), re.S | re.M
     )
 }
+
+
+def test_a_job_on_the_studys_device_asks_for_its_gpus():
+    assert '{"gpu": gpu, "device": STUDY.config["device"]}' in FUNCTIONS["on_device"]
 
 
 @pytest.fixture(scope="module")

@@ -108,10 +108,9 @@ rule adapt:
         decoder=names("adapted"),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(gpu_of_network),
         mem_mb=grows(16000),
         runtime=grows(240),
-        gpu=gpu_of_network,
-        device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.get("cnn", [])),
         settings=settings_flags,

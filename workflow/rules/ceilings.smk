@@ -58,10 +58,9 @@ use rule hold_out as hold_out_images with:
         split=r"[a-z_]+\.test-[\w.-]+",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(16000),  # frames of a mouse's sessions, and a batch
         runtime=grows(240),
-        gpu=GPU,
-        device=STUDY.config["device"],
 
 
 rule ceilings:

@@ -85,10 +85,9 @@ rule train_cnn:
         decoder=names("cnn"),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(48000),  # 39 GB on a CPU: 33 of frames, 6 of a batch of 512
         runtime=grows(720),  # no GPU timed; out of time, it goes on from its checkpoint
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         labels=labels_of("train"),
         settings=cnn_flags,
@@ -121,10 +120,9 @@ rule finetune:
         decoder=names("cnn_rnn", lambda d: not is_frozen(d)),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(48000),  # 36 GB on a CPU: 33 of frames, 3 of windows
         runtime=grows(1440),  # as train_cnn
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         labels=labels_of("train"),
         settings=settings_flags,
@@ -229,10 +227,9 @@ rule pass_images:
         decoder=names_of(lambda d: trains_once(d) and passes_images(d)),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(4000),  # 1.4 GB
         runtime=grows(240),  # on a CPU 5 min a session, core and epoch
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         verb="pass-images",
         labels=labels_of_one,

@@ -103,10 +103,9 @@ rule train_encoding:
         model="|".join(sorted({*NETWORKS} - {*READOUTS})) or "no model",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(16000),
         runtime=grows(720),
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         data=lambda wildcards: fold_flags(wildcards.fold),
         settings=lambda wildcards: model_flags(wildcards.model),
@@ -127,10 +126,9 @@ use rule train_encoding as train_readout with:
     wildcard_constraints:
         model="|".join(READOUTS) or "no model",
     resources:
+        **on_device(GPU),
         mem_mb=grows(16000),
         runtime=grows(60),
-        gpu=GPU,
-        device=STUDY.config["device"],
 
 
 rule score_encoding:
@@ -194,10 +192,9 @@ rule diagnose:
         model="|".join(DIAGNOSED) or "no model",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(16000),
         runtime=grows(240),
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         data=fold_flags(FIRST),
         settings=lambda wildcards: model_flags(wildcards.model),
@@ -226,10 +223,9 @@ if SWEEP:
             RESULTS / "benchmarks/sweep_encoding/{chunk}.tsv"
         threads: STUDY.config["threads"]
         resources:
+            **on_device(GPU),
             mem_mb=grows(16000),
             runtime=grows(1440),
-            gpu=GPU,
-            device=STUDY.config["device"],
         params:
             data=fold_flags(FIRST),
             settings=model_flags(SWEEP["model"]),

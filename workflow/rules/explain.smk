@@ -87,9 +87,7 @@ rule shap:
         runtime=grows(60),  # 6 min a core: 27,000 pairs/s
         device="cpu",
     params:
-        background=lambda wildcards, input: flag_if(
-            "--background-recordings", input.background
-        ),
+        background=background_flag,
         settings=importance_flags,
         code=code_version("shap"),
     message:
@@ -114,15 +112,12 @@ rule shap_pixels:
         decoder="|".join(MAPPED) or "no decoder",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(gpu_of_network),
         mem_mb=grows(5000),  # 1.7 GB with EfficientNet-B0 on 11 images of 128 px
         runtime=grows(pixel_minutes(10, lambda line: 1)),
-        gpu=gpu_of_network,
-        device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
-        background=lambda wildcards, input: flag_if(
-            "--background-recordings", input.background
-        ),
+        background=background_flag,
         settings=importance_flags,
         held=held(pixel_inputs),
         code=code_version("shap_pixels"),
@@ -202,10 +197,9 @@ rule cutout:
         block=r"\d+",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(gpu_of_network),
         mem_mb=grows(8000),  # not measured; predict_images, the same passes, 2.5 GB
         runtime=grows(720),  # not measured at this size
-        gpu=gpu_of_network,
-        device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
         labels=labels_of("test"),
@@ -347,9 +341,7 @@ rule shap_check:
         runtime=grows(120),  # not measured at this size
         device="cpu",
     params:
-        background=lambda wildcards, input: flag_if(
-            "--background-recordings", input.background
-        ),
+        background=background_flag,
         truth=lambda wildcards, input: flag_if("--truth", input.truth),
         settings=importance_flags,
         checks=check_flags,
@@ -378,6 +370,7 @@ rule pixels_check:
         decoder="|".join(MAPPED) or "no decoder",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(gpu_of_network),
         mem_mb=grows(8000),  # as cutout
         runtime=grows(
             pixel_minutes(
@@ -385,13 +378,9 @@ rule pixels_check:
                 lambda line: 2 + line["checks"]["noise_draws"],
             )
         ),
-        gpu=gpu_of_network,
-        device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
-        background=lambda wildcards, input: flag_if(
-            "--background-recordings", input.background
-        ),
+        background=background_flag,
         truth=lambda wildcards, input: flag_if("--truth", input.truth),
         settings=importance_flags,
         checks=check_flags,
@@ -421,10 +410,9 @@ rule cutout_check:
         decoder="|".join(MAPPED) or "no decoder",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(gpu_of_network),
         mem_mb=grows(8000),  # as cutout
         runtime=grows(120),  # not measured at this size
-        gpu=gpu_of_network,
-        device=STUDY.config["device"],
     params:
         cnn=lambda wildcards, input: flag_if("--cnn", input.cnn),
         labels=labels_of("test"),

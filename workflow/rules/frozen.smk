@@ -24,10 +24,9 @@ rule extract:
         decoder=names("cnn", feeds_frozen),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(4000),  # 1.4 GB
         runtime=grows(240),  # on a CPU 6 min a session, core and epoch
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         labels=labels_of_one,
         chosen_by=choosers,
@@ -78,10 +77,9 @@ rule train_rnn:
         decoder=names("cnn_rnn", is_frozen),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(6000),  # 3.3 GB: the features of 53 sessions
         runtime=grows(240),  # no GPU timed; out of time, it goes on from its checkpoint
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         settings=settings_flags,
         checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
@@ -108,10 +106,9 @@ rule pass_features:
         decoder=names("cnn_rnn", is_frozen),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(4000),  # 1 GB: the features of 13 sessions
         runtime=grows(60),  # minutes
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         code=code_version("pass_features"),
     message:

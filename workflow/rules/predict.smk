@@ -58,10 +58,9 @@ rule predict_images:
         ),
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(4000),  # 2.5 GB
         runtime=grows(240),  # on a CPU 5 min a session and core
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         verb="predict",
         labels=labels_of("valid", "test"),

@@ -137,6 +137,11 @@ def gpus(study):
     return 0 if study.config["device"] == "cpu" else 1
 
 
+def on_device(gpu):
+    """The resources of a job that computes on the study's device, with so many GPUs."""
+    return {"gpu": gpu, "device": STUDY.config["device"]}
+
+
 def report_files():
     """What the report is made of beside code: templates, works cited, words of corrections."""
     package = PACKAGE / "mesodecode"

@@ -56,10 +56,9 @@ if SHIFTED:
             decoder="|".join(SHIFTED),
         threads: STUDY.config["threads"]
         resources:
+            **on_device(gpu_of_network),
             mem_mb=grows(8000),
             runtime=grows(240),
-            gpu=gpu_of_network,
-            device=STUDY.config["device"],
         params:
             predictions=lambda wildcards: RESULTS / "predictions" / wildcards.decoder,
             validation=lambda wildcards: RESULTS / "validation" / wildcards.decoder,

@@ -19,10 +19,9 @@ rule stack_roi:
         decoder="|".join(dict.fromkeys(LINES.values())) or "no decoder",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(8000),
         runtime=grows(240),  # no GPU timed; out of time, it goes on from its checkpoint
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         sets=sets_of_group,
         decoders=decoders_of_group,

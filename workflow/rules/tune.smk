@@ -40,10 +40,9 @@ rule tune:
         test=r"[\w+-]+",
     threads: STUDY.config["threads"]
     resources:
+        **on_device(GPU),
         mem_mb=grows(48000),
         runtime=grows(1440),
-        gpu=GPU,
-        device=STUDY.config["device"],
     params:
         first=lambda wildcards, input: flag_if("--pretrained", input.first[:1]),
         mice=lambda wildcards: split_ids(wildcards.test),

@@ -70,6 +70,11 @@ def background_recordings(wildcards):
     return recordings_of("train")(wildcards) if from_train else []
 
 
+def background_flag(wildcards, input):
+    """The same as a flag."""
+    return flag_if("--background-recordings", input.background)
+
+
 def importance_flags(wildcards):
     """The settings of an importance analysis as flags."""
     line = IMPORTANCE[wildcards.importance]
