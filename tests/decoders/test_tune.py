@@ -292,6 +292,17 @@ def test_a_search_of_a_trace_is_kept_by_its_metric(recordings, tmp_path, capsys)
     assert "mean R² of the validation mice" in methods.searches(found)
 
 
+def test_a_search_needs_no_variant_of_its_decoder():
+    """Whose recordings it is handed, and which is none of the part that it reads."""
+    line = {"model": "logistic_regression", "variant": "small"}
+    config = STUDY | {"decoders": {"linear": line}, "variants": {"small": {"image_size": 32}}}
+    config |= {"mice": {m: [f"{m}1"] for m in "abcde"}}
+    config |= {"tune": {"linear": {"trials": 2, "search": {"C": [1e-12, 1e-3]}}}}
+    part = tuning.part_of(studies.resolve(config).config, "linear")
+    assert part["decoders"]["linear"]["model"] == "logistic_regression"
+    assert not studies.resolve(part).decoders["linear"].settings.get("variant")
+
+
 def test_splits_are_of_the_mice_of_each_allocation(recordings):
     read = read_recordings([recordings / f"{mouse}.txt" for mouse in "abc"])
     allocations = [Allocation(("a", "b"), ("c",), ("e",)), Allocation(("c", "a"), ("b",), ("e",))]

@@ -280,6 +280,17 @@ def test_the_report_says_what_predictions_of_auc_were_worth(study):
     assert "Too few test mice have an AUC" in write_report(study, "shift.tsv")
 
 
+def test_of_a_mouse_frames_are_counted_and_times_are_of_each_sessions_rate():
+    rows = [("m10", 300, 30, 10, 48, 64), ("m10", 900, 630, 30, 8, 8), ("m9", 60, 60, 1, 8, 8)]
+    names = ["mouse", "n_frames", "n_run", "frame_rate", "height", "width"]
+    nine, ten = summaries.mouse_table(pd.DataFrame(rows, columns=names))
+    assert nine == {"mouse": "m9", "sessions": 1, "frames": 60, "minutes": 1, "run": 1} | {
+        "size": "8 × 8"
+    }
+    assert (ten["mouse"], ten["sessions"], ten["frames"]) == ("m10", 2, 1200)
+    assert (ten["minutes"], ten["run"], ten["size"]) == (1, 0.55, "48 × 64, 8 × 8")
+
+
 def test_decoders_are_summed_up_in_their_order_by_hand():
     table = pd.DataFrame({"decoder": list("bbba"), "auc": [0.5, 0.6, 1.0, 0.9]})
     b, a = summaries.decoder_summary(table.assign(accuracy=table["auc"] - 0.1)).to_dict("records")

@@ -52,9 +52,8 @@ def table():
         for mouse, values in zip("abc", each, strict=True)
         for auc in values
     ]
-    shift = pd.DataFrame(
-        {"decoder": "linear_small", "test_mouse": "a", "verdict": ["shifted", "in distribution"]}
-    )
+    seen = ["shifted", "unusable", "in distribution", "shifted"]
+    shift = pd.DataFrame({"decoder": "linear_small", "test_mouse": "a", "verdict": seen})
     verdicts = {"linear_small": {"a": "warn"}}
     chosen = {"best": {"a": "linear_small"}}
     return multiverse.table(pd.DataFrame(rows), FAMILIES, shift, verdicts, chosen)
@@ -68,7 +67,7 @@ def test_a_row_is_the_mean_of_a_mouse_and_its_difference_from_the_studys_own():
     rows = table().set_index(["decoder", "test_mouse"])
     assert len(rows) == 15
     small = rows.loc["linear_small", "a"]
-    assert (small["n_allocations"], small["qc"], small["shifted"]) == (2, "warn", 0.5)
+    assert (small["n_allocations"], small["qc"], small["shifted"]) == (2, "warn", 0.75)
     np.testing.assert_allclose([small["auc"], small["difference"]], [0.5, -0.2])
     best = rows.loc["best", "a"]
     assert best["chosen"] == "linear_small" and np.isclose(best["difference"], 0.1)
@@ -82,6 +81,8 @@ def test_sentences_say_what_holds_in_all_variants():
     # .1, 0, 0 of three mice: SD .0577, t of 2 degrees of freedom 4.303
     assert "best differs from the study's own by 0.033 (-0.110 to 0.177)" in linear
     assert both == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
+    own = table().query("variant != 'best'")  # the study's own is the highest
+    assert "hindsight" not in multiverse.sentences(own)[0]
 
 
 def test_variants_that_are_not_above_chance_are_named_in_order_of_letters():
@@ -109,6 +110,10 @@ def test_which_family_is_higher_in_a_variant_is_of_the_mean_over_its_mice():
         for name, each in (("linear", (0.71, 0.71, 0.6)), ("roi", (0.7, 0.7, 0.7)))
         for mouse, auc in zip("abc", each, strict=True)
     ]
+    tied = pd.DataFrame(rows)
+    tied.loc[(tied["family"] == "linear") & (tied["variant"] == "small"), "auc"] = 0.9
+    words = multiverse._against(tied, "linear", "roi")  # of as many the first
+    assert words == "linear has the higher mean AUC of linear and roi in 1 of 2 variants."
     words = multiverse._against(pd.DataFrame(rows), "linear", "roi")
     assert words == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
 

@@ -65,6 +65,8 @@ def test_the_planted_difference_is_named_and_no_other():
     table = found(shift_of(loss, rotation=20 + 50 * loss, brightness=dark))
     row = table.loc["rotation"]
     assert row["rho"] == pytest.approx(1) and row["p"] < 0.001 and row["p_holm"] < 0.01
+    draws = 10_000 * row["p"]  # the true order is one of 10,000, so that no p is 0
+    assert draws >= 1 and draws == pytest.approx(round(draws))
     assert "mice that differ more lose more (rank correlation 1.00 over 10 mice" in as_read(
         row["sentence"]
     )

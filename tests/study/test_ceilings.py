@@ -64,6 +64,9 @@ def test_arms_of_a_network_choose_by_a_session_that_does_nothing_else():
     assert chosen == ["01b"]  # mouse b follows a, and so trains nothing; of three the fourth
     assert roles(splits, "others_equal.test-20240102a")[1] == ["03b"]  # the second, as of a
     assert sorted(name[2:] for name in trained) == ["c", "d"]
+    assert roles(splits, "others_equal.test-20240110c")[1] == ["02d"]  # d follows c
+    trained, chosen = roles(splits, "others_equal.test-20240103b")
+    assert [name[2:] for name in chosen] == ["c"] and {name[2:] for name in trained} <= {*"ad"}
 
 
 @pytest.mark.parametrize("name", ["linear", "gru"])
