@@ -185,6 +185,21 @@ def test_missing_masks_are_named_before_snakemake_is_asked(tmp_path):
     assert done.stderr == "mesodecode plan: error: not ready: masks (see above)\n"
 
 
+def test_masks_of_each_session_are_asked_for_but_those_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a1", "a2", "b1", "c1"):
+        Path(f"{name}.tif").touch()
+    importance = {
+        "own": {"decoder": "cnn", "masks": "{session}.tif"},
+        "made": {"decoder": "cnn", "masks": "results/lab/simulated/{session}_truth.h5"},
+        "squares": {"decoder": "cnn", "masks": "squares"},
+    }
+    config = STUDY | {"decoders": {"cnn": {}}, "importance": importance}
+    (check,) = preflight.masks(studies.resolve(config))
+    words = "no file d1.tif, e1.tif; see importance.own.masks in the config"
+    assert (check.state, check.words) == (FAIL, words)
+
+
 def test_sessions_with_a_recording_need_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = studies.resolve(STUDY)

@@ -70,8 +70,8 @@ def masks(study: Study) -> list[Check]:
         if key is None or line[key] in importance.MASKS:
             continue
         paths = dict.fromkeys(study.filled(line[key], session) for session in study.mouse_of)
-        missing = [path for path in paths if not Path(path).exists()]
-        if missing and not Path(missing[0]).is_relative_to("results"):
+        drawn = [path for path in paths if not Path(path).is_relative_to("results")]
+        if missing := [path for path in drawn if not Path(path).exists()]:
             words = f"no file {first_few(missing, 3)}; see importance.{name}.{key} in the config"
             checks.append(Check("masks", FAIL, words))
     return checks
