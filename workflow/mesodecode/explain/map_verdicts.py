@@ -14,7 +14,7 @@ from mesodecode.base.files import UserError
 from mesodecode.explain import map_measures, steady_verdicts, timed_verdicts
 from mesodecode.explain.check_files import MapCheck
 from mesodecode.explain.shap_files import Map, by_output, units_of
-from mesodecode.explain.verdict_rows import Row, not_made, verdict
+from mesodecode.explain.verdict_rows import Row, judged, not_made
 from mesodecode.study.targets import RUN, Target
 
 COLUMNS = ("check", "verdict", "value", "limit", "n", "sentence")
@@ -220,17 +220,14 @@ def _planted(e: Evidence) -> Row:
         f"{np.mean(single):.2f} in single allocations; relevance mass {found.mass:.2f}, rank "
         f"{found.rank:.2f}"
     )
-    passed = found.n_on_top == found.n_planted
-    if passed:
-        others = found.n_units - found.n_planted
-        words = f"All {found.n_planted} planted {e.kind}s are above {others} others ({numbers})."
-    else:
-        words = (
-            f"{found.n_on_top} of {found.n_planted} planted {e.kind}s are among the "
-            f"{found.n_planted} highest of {found.n_units} ({numbers}): the map misses areas that "
-            f"carry the signal, or the decoder does without them.{_by_states(e)}"
-        )
-    return name, verdict(passed), found.average_precision, 1.0, words
+    others = found.n_units - found.n_planted
+    good = f"All {found.n_planted} planted {e.kind}s are above {others} others ({numbers})."
+    bad = (
+        f"{found.n_on_top} of {found.n_planted} planted {e.kind}s are among the "
+        f"{found.n_planted} highest of {found.n_units} ({numbers}): the map misses areas that "
+        f"carry the signal, or the decoder does without them.{_by_states(e)}"
+    )
+    return judged(name, found.n_on_top == found.n_planted, found.average_precision, 1.0, good, bad)
 
 
 def _by_states(e: Evidence) -> str:
@@ -271,8 +268,8 @@ def _against_unknowing(e: Evidence, name: str, others: np.ndarray, how: str, ali
             f"rank correlation {rank:.2f} (mean of {n} allocations; flagged from {SURVIVES} on), "
             f"{size:.2f} of its size"
         )
-    words = f"{how} the decoder has another map: {numbers}." if passed else alike.format(numbers)
-    return name, verdict(passed), value, limit, words
+    good = f"{how} the decoder has another map: {numbers}."
+    return judged(name, passed, value, limit, good, alike.format(numbers))
 
 
 def _randomised(e: Evidence) -> Row:
@@ -301,18 +298,16 @@ def _deletion(e: Evidence) -> Row:
     draws, what = e.auc_random.shape[1], "ROIs" if e.kind == "ROI" else "areas"
     score = e.target.kind.axis
     numbers = f"by {gain:.2f} on average while {e.share[0]:.0%} to {e.share[-1]:.0%} are removed"
-    if as_fast == 0:
-        words = (
-            f"Without the {what} on top of the map of other mice the {score} falls faster than "
-            f"without random {what}: {numbers}, in none of {draws} random orders as fast."
-        )
-    else:
-        words = (
-            f"Without the {what} on top of the map of other mice the {score} falls no faster than "
-            f"without random {what}: {numbers}, in {as_fast} of {draws} random orders as fast. "
-            "What the map puts on top is not what the decoder needs, or not in every mouse."
-        )
-    return "deletion", verdict(as_fast == 0), gain, 0.0, words
+    good = (
+        f"Without the {what} on top of the map of other mice the {score} falls faster than "
+        f"without random {what}: {numbers}, in none of {draws} random orders as fast."
+    )
+    bad = (
+        f"Without the {what} on top of the map of other mice the {score} falls no faster than "
+        f"without random {what}: {numbers}, in {as_fast} of {draws} random orders as fast. "
+        "What the map puts on top is not what the decoder needs, or not in every mouse."
+    )
+    return judged("deletion", as_fast == 0, gain, 0.0, good, bad)
 
 
 def _allocations(e: Evidence, untaught: float) -> Row:
@@ -321,16 +316,12 @@ def _allocations(e: Evidence, untaught: float) -> Row:
     if np.isnan(different):
         return not_made(name, "Not made: there is one test mouse only.")
     limit = max(AGREES, untaught)
-    passed = different > limit
     numbers = f"rank correlation {different:.2f} over pairs with different test mice"
     numbers += "" if np.isnan(same) else f", {same:.2f} over pairs with the same"
     numbers += f" ({untaught:.2f} with maps of random weights; flagged up to {limit:.2f})"
-    words = f"Maps of different allocations are alike: {numbers}."
-    if not passed:
-        words = (
-            f"Maps of different allocations are little alike: {numbers}. Read only what they share."
-        )
-    return name, verdict(passed), different, limit, words
+    good = f"Maps of different allocations are alike: {numbers}."
+    bad = f"Maps of different allocations are little alike: {numbers}. Read only what they share."
+    return judged(name, different > limit, different, limit, good, bad)
 
 
 def _seeds(e: Evidence, untaught: float) -> Row:
@@ -339,20 +330,18 @@ def _seeds(e: Evidence, untaught: float) -> Row:
         return not_made(name, "Not made: no decoder trained with another seed is given.")
     value = np.mean([map_measures.rank_correlations(e.real, other).mean() for other in e.seeds])
     limit = max(AGREES, untaught)
-    passed = value > limit
     n = len(e.seeds)
     numbers = (
         f"rank correlation {value:.2f} in the same allocation ({untaught:.2f} with maps of random "
         f"weights; flagged up to {limit:.2f})"
     )
     seeds = f"{n} other seed{'s' * (n > 1)}"
-    words = f"Trained with {seeds} the decoder has a like map: {numbers}."
-    if not passed:
-        words = (
-            f"Trained with {seeds} the decoder has another map: {numbers}. The map is that of one "
-            "training, not of the question."
-        )
-    return name, verdict(passed), value, limit, words
+    good = f"Trained with {seeds} the decoder has a like map: {numbers}."
+    bad = (
+        f"Trained with {seeds} the decoder has another map: {numbers}. The map is that of one "
+        "training, not of the question."
+    )
+    return judged(name, value > limit, value, limit, good, bad)
 
 
 def _same(truth: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesodecode.explain import map_measures
-from mesodecode.explain.verdict_rows import Row, not_made, verdict
+from mesodecode.explain.verdict_rows import Row, judged, not_made
 
 if TYPE_CHECKING:
     from mesodecode.explain.map_verdicts import Evidence
@@ -35,20 +35,18 @@ def _mice(e: Evidence, limit: float) -> Row:
     found = map_measures.agreement_of_mice(e.real, e.mice)
     odd = min(found, key=found.get)
     value = found[odd]
-    passed = value > limit
     numbers = (
         f"rank correlation {value:.2f} at least, with the map of all other mice ({odd}; mean "
         f"{np.mean([*found.values()]):.2f}; flagged up to {limit:.2f})"
     )
-    words = f"The map of every mouse is like that of the others: {numbers}."
-    if not passed:
-        unlike = [mouse for mouse, one in found.items() if one <= limit]
-        words = (
-            f"The map of {len(unlike)} of {len(found)} mice is unlike that of the others "
-            f"({', '.join(unlike)}): {numbers}. Look at their recordings and alignment; what is "
-            "shown is not their map."
-        )
-    return name, verdict(passed), value, limit, words
+    good = f"The map of every mouse is like that of the others: {numbers}."
+    unlike = [mouse for mouse, one in found.items() if one <= limit]
+    bad = (
+        f"The map of {len(unlike)} of {len(found)} mice is unlike that of the others "
+        f"({', '.join(unlike)}): {numbers}. Look at their recordings and alignment; what is "
+        "shown is not their map."
+    )
+    return judged(name, value > limit, value, limit, good, bad)
 
 
 def _noise(e: Evidence) -> Row:
@@ -64,27 +62,23 @@ def _noise(e: Evidence) -> Row:
         f"of {np.mean(ranks):.2f} ({draws} in each of {len(change)} allocations; flagged from "
         f"{CHANGES:.0%} on)"
     )
-    passed = value < CHANGES
     more = "With as much noise again as successive frames differ by"
-    words = f"{more} the map changes little: {numbers}."
-    if not passed:
-        words = (
-            f"{more} the map changes: {numbers}. Its scores rest in good part on what is fast or "
-            "chance in the recordings, and have other sizes in less noisy ones; read the order of "
-            "areas as far as ranks stay."
-        )
-    return name, verdict(passed), value, CHANGES, words
+    good = f"{more} the map changes little: {numbers}."
+    bad = (
+        f"{more} the map changes: {numbers}. Its scores rest in good part on what is fast or "
+        "chance in the recordings, and have other sizes in less noisy ones; read the order of "
+        "areas as far as ranks stay."
+    )
+    return judged(name, value < CHANGES, value, CHANGES, good, bad)
 
 
 def _sparseness(e: Evidence) -> Row:
     value, limit = (float(map_measures.gini(maps).mean()) for maps in (e.real, e.randomised))
-    passed = value > limit
     numbers = f"Gini index {value:.2f} (0: all {e.kind}s alike), {limit:.2f} with random weights"
-    words = f"The map singles out some {e.kind}s: {numbers}."
-    if not passed:
-        words = (
-            f"The map singles out no {e.kind}s, or no more than with random weights: {numbers}. "
-            "The decoder may read all of the cortex; which part of it matters is not to be read "
-            "from this map."
-        )
-    return "sparseness", verdict(passed), value, limit, words
+    good = f"The map singles out some {e.kind}s: {numbers}."
+    bad = (
+        f"The map singles out no {e.kind}s, or no more than with random weights: {numbers}. "
+        "The decoder may read all of the cortex; which part of it matters is not to be read "
+        "from this map."
+    )
+    return judged("sparseness", value > limit, value, limit, good, bad)

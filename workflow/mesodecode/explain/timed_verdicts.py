@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesodecode.explain import map_measures
-from mesodecode.explain.verdict_rows import Row, not_made, verdict
+from mesodecode.explain.verdict_rows import Row, judged, not_made
 
 if TYPE_CHECKING:
     from mesodecode.explain.map_verdicts import Evidence
@@ -36,17 +36,16 @@ def _moved(e: Evidence) -> Row:
     first = "those on top of the map of other mice first"
     if e.kind != "ROI":
         first = "those of the largest score in the map of other mice first, whatever its sign"
-    words = (
+    good = (
         f"Without one {_unit(e)} after another, {first}, the output moves farther than in random "
         f"order: {numbers}."
     )
-    if as_much:
-        words = (
-            f"Without one {_unit(e)} after another, {first}, the output moves no farther than in "
-            f"random order: {numbers}. What the map puts on top does not move this decoder, or not "
-            "in every mouse."
-        )
-    return name, verdict(as_much == 0), gain, 0.0, words
+    bad = (
+        f"Without one {_unit(e)} after another, {first}, the output moves no farther than in "
+        f"random order: {numbers}. What the map puts on top does not move this decoder, or not "
+        "in every mouse."
+    )
+    return judged(name, as_much == 0, gain, 0.0, good, bad)
 
 
 def _apart(e: Evidence) -> Row:
@@ -60,18 +59,17 @@ def _apart(e: Evidence) -> Row:
         f"{gain:.2f} {e.target.steps} apart on average, with the maps of {what} exchanged as far "
         f"in {as_well} of {e.apart_random.shape[1]} draws"
     )
-    words = (
+    good = (
         f"Without the {what} that speak for {other}, by the signed map of other mice, the output "
         f"is above that without those that speak for {one}: {numbers}."
     )
-    if not passed:
-        words = (
-            f"Removing {what} that speak for {one} and for {other} does not tell them apart: "
-            f"{numbers}. "
-            "The signs of the map are not those of the decoder, or not of every mouse: read its "
-            "size only."
-        )
-    return name, verdict(passed), gain, 0.0, words
+    bad = (
+        f"Removing {what} that speak for {one} and for {other} does not tell them apart: "
+        f"{numbers}. "
+        "The signs of the map are not those of the decoder, or not of every mouse: read its "
+        "size only."
+    )
+    return judged(name, passed, gain, 0.0, good, bad)
 
 
 def _unit(e: Evidence) -> str:
@@ -86,19 +84,17 @@ def _times(e: Evidence, truth: np.ndarray) -> Row:
     found, together = (
         map_measures.planted_truth(one.ravel(), truth.ravel()) for one in (size, alike)
     )
-    passed = found.mass > together.mass
     numbers = (
         f"relevance mass {found.mass:.3f} over {_unit(e)}s and frames, {together.mass:.3f} were "
         f"all at the same times, {found.chance:.3f} by chance; relevance rank {found.rank:.2f}, "
         f"average precision {found.average_precision:.2f}"
     )
-    words = f"Planted {_unit(e)}s that lead count earlier than those that lag: {numbers}."
-    if not passed:
-        words = (
-            f"Planted {_unit(e)}s that lead count no earlier than those that lag: {numbers}. Read "
-            "where the map is large, not when."
-        )
-    return "planted times", verdict(passed), found.mass, together.mass, words
+    good = f"Planted {_unit(e)}s that lead count earlier than those that lag: {numbers}."
+    bad = (
+        f"Planted {_unit(e)}s that lead count no earlier than those that lag: {numbers}. Read "
+        "where the map is large, not when."
+    )
+    return judged("planted times", found.mass > together.mass, found.mass, together.mass, good, bad)
 
 
 def _signs(e: Evidence, truth: np.ndarray) -> Row:
@@ -107,14 +103,13 @@ def _signs(e: Evidence, truth: np.ndarray) -> Row:
     right = np.sign(sums[planted]) == truth[planted]
     wrong = [unit for unit, ok in zip(np.array(e.units)[planted], right, strict=True) if not ok]
     one, other = e.target.kind.speaks
-    words = (
+    good = (
         f"The sign of all {len(right)} planted {_unit(e)}s is right: more activity of "
         f"{int((truth == 1).sum())} speaks for {one}, of {int((truth == -1).sum())} for {other}."
     )
-    if wrong:
-        words = (
-            f"The sign of planted {_unit(e)} {', '.join(wrong)} is wrong ({right.sum()} of "
-            f"{len(right)} right): the decoder reads it against the others, or the map does not "
-            "say which state it speaks for."
-        )
-    return "planted signs", verdict(not wrong), float(right.mean()), 1.0, words
+    bad = (
+        f"The sign of planted {_unit(e)} {', '.join(wrong)} is wrong ({right.sum()} of "
+        f"{len(right)} right): the decoder reads it against the others, or the map does not "
+        "say which state it speaks for."
+    )
+    return judged("planted signs", not wrong, float(right.mean()), 1.0, good, bad)

@@ -10,6 +10,6 @@ def not_made(check: str, words: str) -> Row:
     return check, "not made", np.nan, np.nan, words
 
 
-def verdict(passed: bool) -> str:
-    """Return the verdict of a check that was made."""
-    return "pass" if passed else "flag"
+def judged(check: str, passed: bool, value: float, limit: float, good: str, bad: str) -> Row:
+    """Return the row of a check that was made; `good` is said if it `passed`, else `bad`."""
+    return check, "pass" if passed else "flag", value, limit, good if passed else bad
