@@ -553,3 +553,13 @@ def test_settings_survive_the_command_line(changes):
     words = options.as_flags(settings, "roi_rnn").split()
     read = options.settings_of(parser.parse_args(words), "roi_rnn")
     assert read == {key: settings[key] for key in read}
+
+
+def test_the_summary_of_an_roi_is_over_the_sessions_in_which_it_has_a_correlation():
+    rows = [("a", 1, "M1", 0.1), ("b", 1, "M1", 0.2), ("c", 1, "M1", 0.9), ("a", 2, "V1", 0.5)]
+    rows += [("b", 2, "V1", np.nan)]
+    table = pd.DataFrame(rows, columns=["session", "roi", "name", "r"])
+    first, second = roi_correlation.correlation_summary(table).itertuples()
+    assert (first.roi, first.name, first.n, second.n) == (1, "M1", 3, 1)
+    assert first.mean == pytest.approx(0.4) and first.sd == pytest.approx(np.sqrt(0.19))
+    assert second.mean == 0.5 and np.isnan(second.sd)

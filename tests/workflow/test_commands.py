@@ -6,7 +6,6 @@ One that changed on purpose is read in the diff of commands.txt, which
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from pathlib import Path
@@ -48,11 +47,12 @@ def written(name: str) -> list[str]:
 
 def sources(folder: Path, config: dict) -> None:
     """Make the source files of a study, empty: all paths of its config, for each session."""
-    known = config.get("sessions") or [*itertools.chain(*config["mice"].values())]
+    mice = config.get("mice") or {"": config["sessions"]}
     for path in re.findall(r"my data/[\w{}.]+", yaml.safe_dump(config)):
-        for session in known:
-            (folder / path.format(session=session)).parent.mkdir(exist_ok=True)
-            (folder / path.format(session=session)).touch()
+        for mouse, session in ((mouse, one) for mouse, them in mice.items() for one in them):
+            file = folder / path.format(mouse=mouse, session=session)
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
