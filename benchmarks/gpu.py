@@ -173,9 +173,10 @@ def captured(step: Callable[[], None]) -> Callable[[], None]:
 def trained(
     bench: Bench, kind: str, precision: str, recordings: list[Recording], folder: Path, fast: bool
 ) -> tuple[float, float, float]:
-    """Return units/s of the second epoch of a training, its peak memory (GB), and seconds in all.
+    """Return units/s of the second epoch of a training, its peak memory (GB), and other seconds.
 
-    `fast`: compiled, however short the training is.
+    Those are what it takes beside two epochs at that rate: its making, first steps, graphs,
+    validation, checkpoints. `fast`: compiled, however short the training is.
     """
     make, options = bench.cnn, {"batch_size": bench.batch}
     sources = [Images(part, bench.device) for part in (recordings, recordings[:1])]
@@ -208,15 +209,22 @@ def trained(
         if "slower" in line:
             print(line)
     last = history[-1]
-    return last.inputs_per_s, last.peak_memory_mb / 1024, time.perf_counter() - start
+    other = time.perf_counter() - start - 2 * len(sources[0].centres) / last.inputs_per_s
+    return last.inputs_per_s, last.peak_memory_mb / 1024, other
 
 
-def passed(bench: Bench, precision: str, recording: Recording) -> float:
-    """Return images/s of a network that passes the images of a recording, all in memory."""
+def passed(bench: Bench, precision: str, recording: Recording, fast: bool = False) -> float:
+    """Return images/s of a network that passes the images of a recording, all in memory.
+
+    `fast`: compiled, however few they are.
+    """
     model = bench.cnn().to(bench.device)
     if precision == "mixed":
         model.passed_in = reduced_dtype(bench.device)
     model = for_use(model)
+    if fast:
+        n = 10**9 if bench.device.type == "cuda" else 0
+        compiling.compile_passes(model, n, bench.batch, (bench.size, bench.size))
     images = Images([recording], bench.device)
 
     def once() -> torch.Tensor:
@@ -290,13 +298,21 @@ def authors(bench: Bench, recording: Recording, folder: Path) -> float:
 # --- 4. Figure 2 -------------------------------------------------------------------------------
 
 
-def figure2(cnn: float, fine: float, passes: float, gb_per_s: float, start: float) -> float:
+def figure2(
+    rates: Sequence[float],
+    passes: float,
+    gb_per_s: float,
+    start: float,
+    others: Sequence[float] = (0.0, 0.0),
+) -> float:
     """Return hours of Figure 2 at rates (units/s), reading, and seconds that a job takes to start.
 
+    `rates` and `others` (s, of each training beside its epochs) are of a CNN and of a fine-tuning.
     A training reads its mice once; every other mouse is read and passed by every epoch.
     """
-    jobs = sum(FIGURE2.values())
-    seconds = EPOCHS * TRAIN * (FIGURE2["cnn"] / cnn + FIGURE2["fine-tuning"] / fine)
+    jobs, seconds = sum(FIGURE2.values()), 0.0
+    for n, rate, other in zip(FIGURE2.values(), rates, others, strict=True):
+        seconds += n * (EPOCHS * TRAIN / rate + other)
     seconds += jobs * EPOCHS * OTHERS / passes
     seconds += jobs * FRAMES * GB_A_FRAME / gb_per_s
     seconds += jobs * 3 * start  # a training, two mice passed
@@ -338,9 +354,9 @@ def main() -> None:
         print("\n3. The authors' way")
         theirs = authors(bench, one, folder / "images")
         say("fine-tuning, 11 images a window, a file each", theirs, "windows/s")
-        for key in [key for key in found if key[0] == "fine-tuning"]:
-            print(f"   {', '.join(key)}: {found[key] / theirs:.1f} ×")
-    project(found, theirs, gb_per_s, args.start)
+        for key in [key for key in found[0] if key[0] == "fine-tuning"]:
+            print(f"   {', '.join(key)}: {found[0][key] / theirs:.1f} ×")
+    project(*found, theirs, gb_per_s, args.start)
 
 
 def ceilings(bench: Bench) -> dict[tuple[str, ...], float]:
@@ -373,37 +389,48 @@ def ours(
     recordings: Sequence[Recording],
     folder: Path,
     top: Mapping[tuple[str, ...], float],
-) -> dict[tuple[str, ...], float]:
-    """Print and return the rates of whole trainings and passes (kind, precision, way), units/s."""
+) -> tuple[dict[tuple[str, ...], float], dict[tuple[str, ...], float]]:
+    """Print and return rates of whole trainings and passes (kind, precision, way), units/s.
+
+    And the seconds of trainings beside their epochs.
+    """
     print("\n2. mesodecode, with validation and checkpoints, units/s and share of the ceiling")
-    found = {}
+    found, others = {}, {}
     for kind, few in (("cnn", recordings), ("fine-tuning", recordings[:3])):
         for precision in ("float32", "mixed"):
             for fast in (False, *[True] * (bench.compiles and precision == "mixed")):
-                rate, peak, seconds = trained(bench, kind, precision, few, folder, fast)
+                rate, peak, other = trained(bench, kind, precision, few, folder, fast)
                 way = "compiled" if fast else "graph"
-                found[kind, precision, way] = rate
-                words = f"{kind}, {precision}, {way} ({peak:.1f} GB, {seconds:.0f} s in all)"
+                found[kind, precision, way], others[kind, precision, way] = rate, other
+                words = f"{kind}, {precision}, {way} ({peak:.1f} GB, {other:.0f} s beside epochs)"
                 say(words, rate, of=top[kind, precision, way if bench.compiles else "graph"])
     for precision in ("float32", "mixed"):
         found["pass", precision] = passed(bench, precision, recordings[0])
         best = top["pass", precision, "eager"]
         say(f"pass, {precision}", found["pass", precision], "images/s", best)
-    return found
+    if bench.compiles:
+        best = top["pass", "mixed", "compiled"]
+        say("pass, mixed, compiled", passed(bench, "mixed", recordings[0], True), "images/s", best)
+    return found, others
 
 
 def project(
-    found: Mapping[tuple[str, ...], float], theirs: float, gb_per_s: float, start: float
+    found: Mapping[tuple[str, ...], float],
+    others: Mapping[tuple[str, ...], float],
+    theirs: float,
+    gb_per_s: float,
+    start: float,
 ) -> None:
     """Print the hours of Figure 2 at the rates found, and at the authors'."""
     trainings = f"{FIGURE2['cnn']} CNNs and {FIGURE2['fine-tuning']} fine-tunings"
     print(f"\n4. Figure 2, projected: {trainings}, passes of all epochs, reading")
     for precision, way in (("float32", "graph"), ("mixed", "graph"), ("mixed", "compiled")):
         if ("fine-tuning", precision, way) in found:
-            rates = found["cnn", precision, way], found["fine-tuning", precision, way]
-            hours = figure2(*rates, found["pass", precision], gb_per_s, start)
+            kinds = [(kind, precision, way) for kind in FIGURE2]
+            each = [found[kind] for kind in kinds], found["pass", precision]
+            hours = figure2(*each, gb_per_s, start, [others[kind] for kind in kinds])
             print(f"{precision}, {way}: {hours:.1f} h")
-    hours = figure2(theirs * 11, theirs, found["pass", "float32"], gb_per_s, start)
+    hours = figure2((theirs * 11, theirs), found["pass", "float32"], gb_per_s, start)
     print(f"at the authors' rate of fine-tuning, {hours:.0f} h (their CNN taken for 11 × as fast)")
 
 

@@ -20,7 +20,7 @@ NAME = "train-m1+m2.valid-m3.test-m4"  # of the one allocation
 # session -> frames of its segments. Those of 4 are too short for a window of ±2 frames.
 SESSIONS = dict.fromkeys(("m1", "m2", "m3", "m4", "m4b"), (40, 30))
 SESSIONS |= {"m1s": (4, 3, 4), "m3s": (4,), "m4s": (4, 2)}
-MEASURED = ("_per_s", "_share", "_mb")  # of a run, which no other repeats
+MEASURED = ("_per_s", "_share", "_mb", "_ms")  # of a run, which no other repeats
 CONFIG = """
 study: tiny
 recordings: {movie: "{session}.tif", behavior: "{session}.csv", rois: "{session}.rois.csv"}
@@ -146,7 +146,8 @@ SHIFT = f"shift --decoder fine --models {{there}}/fine {CHOSEN} {KNOWN} {TEST} -
 SHIFT += " --predictions {there}/fine_predictions --validation {there}/fine_validation"
 SHIFTED, ALIGNED = ("predict",), '{{"coral":true}}'
 STACKED = f"--rnn lstm --half-window 2 --baseline 30 --hidden-size 8 {TINY}"
-FEW_SHOT = "--few-shot 0.02 --finetune all --passes 2 --max-lr 0.0001"
+# Adam's first steps are as long for a gradient near 0 as for any: rounded ones take another way
+FEW_SHOT = "--few-shot 0.02 --finetune all --passes 2 --max-lr 0.00001"
 MASKS = "--masks squares --size 16 --stride 16 --run-length 20"
 
 # verb -> lines (verbs whose files it reads, the line, files that it writes). The lines that apply

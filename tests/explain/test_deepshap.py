@@ -815,3 +815,23 @@ def test_bad_input_is_named(arguments, message):
 def test_an_unknown_method_is_named():
     with pytest.raises(UserError, match="method 'kernel': must be one of deep, gradient"):
         explain(make("gru"), X, R, method="kernel")
+
+
+def test_a_gru_is_explained_where_cudnn_was_told_to_round_nothing():
+    """Then torch's own way to leave cuDNN out raises, on a CPU too."""
+    cudnn = torch.backends.cudnn
+    layers = cudnn.conv, cudnn.rnn
+    before = [layer.fp32_precision for layer in layers]
+    torch.manual_seed(0)
+    decoder, windows = RNNDecoder(3, cell="gru", hidden_size=4), torch.randn(2, 5, 3)
+    background = torch.randn(6, 5, 3)
+    expected = explain_deep(decoder, windows, background)
+    try:
+        for layer in layers:
+            layer.fp32_precision = "ieee"
+        found = explain_deep(decoder, windows, background)
+        assert [layer.fp32_precision for layer in layers] == ["ieee", "ieee"] and cudnn.enabled
+    finally:
+        for layer, kind in zip(layers, before, strict=True):
+            layer.fp32_precision = kind
+    torch.testing.assert_close(found.values, expected.values)

@@ -8,6 +8,8 @@ much again; states that recurrent layers hand on, and another order of sums, sta
 GPU may miss the CPU by `TIMES` what rounding does, the largest of all values of a column. Beside
 that `LEAST`, of the largest value: AUCs move by whole pairs of frames, float16 features by a bit.
 
+The same lines once more without TF32 may miss the CPU by `LEAST` alone.
+
 Tried on a CPU: with weights rounded too, no verb comes above .22 of its bound; counts above 32767
 taken for negative ones are 12 to 4,800 times beyond it, in every verb that reads images.
 """
@@ -26,7 +28,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_device
-from mesodecode.decoders import predict, roi_rnn
+from mesodecode.decoders import device, predict, roi_rnn
 from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.weights import Trained, load_epochs, load_trained
 from mesodecode.recordings.recording import read_recordings
@@ -82,6 +84,7 @@ class Cohorts:
         self.cpu = Cohort(folder / "cpu", "cpu")
         self.rounded = Cohort(folder / "rounded", "cpu", folder / "cpu")
         self.device = Cohort(folder / "device", DEVICE, folder / "cpu")
+        self.exact = Cohort(folder / "exact", DEVICE, folder / "cpu")
 
     def values(self, path: Path) -> dict[str, np.ndarray]:
         """Return the numbers of a file; of weights, the predictions that they make on the CPU."""
@@ -113,15 +116,15 @@ class Cohorts:
         return {session: one.probability for session, one in made.items()}
 
     def compare(self, expected: list[Path], near: list[Path], found: list[Path]) -> None:
-        """Hold files of the device against those of the CPU."""
+        """Hold files of the device against those of the CPU, and `near` ones of rounded layers."""
         for paths in zip(expected, near, found, strict=True):
-            cpu, rounded, device = map(self.values, paths)
-            assert cpu and cpu.keys() == device.keys()
+            cpu, rounded, there = map(self.values, paths)
+            assert cpu and cpu.keys() == there.keys()
             for key, right in cpu.items():
                 bound = LEAST * np.nanmax(np.abs(right), initial=0.0)
                 bound += TIMES * np.nanmax(np.abs(rounded[key] - right), initial=0.0)
                 np.testing.assert_allclose(
-                    device[key], right, rtol=0, atol=bound, err_msg=f"{paths[2]}: {key}"
+                    there[key], right, rtol=0, atol=bound, err_msg=f"{paths[2]}: {key}"
                 )
 
 
@@ -140,6 +143,13 @@ def test_a_gpu_computes_what_a_cpu_computes(cohorts, verb):
     with rounded(TF32):
         near = cohorts.rounded.run(verb)
     cohorts.compare(expected, near, cohorts.device.run(verb))
+
+
+@pytest.mark.parametrize("verb", CASES)
+def test_a_gpu_that_rounds_nothing_to_tf32_computes_what_a_cpu_computes(cohorts, monkeypatch, verb):
+    monkeypatch.setattr(device, "PRODUCTS", [(part, "ieee") for part, _ in device.PRODUCTS])
+    expected = cohorts.cpu.run(verb)
+    cohorts.compare(expected, expected, cohorts.exact.run(verb))
 
 
 def test_mixed_precision_trains_alike(cohorts):

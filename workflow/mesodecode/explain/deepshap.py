@@ -318,8 +318,12 @@ def outputs(explained: Explained, windows: Tensor) -> Tensor:
 @contextmanager
 def exact_rnn() -> Iterator[None]:
     """Keep cuDNN out: it rounds to TF32, and has no gradients in evaluation mode."""
-    with torch.backends.cudnn.flags(enabled=False):
+    # Not by `cudnn.flags`, which refuses to read TF32's switch where both layers are set to none.
+    before, torch.backends.cudnn.enabled = torch.backends.cudnn.enabled, False
+    try:
         yield
+    finally:
+        torch.backends.cudnn.enabled = before
 
 
 def _explain(explained: Explained, windows: Tensor, background: Tensor) -> Explanation:
