@@ -310,10 +310,15 @@ def test_scores_are_averaged_over_sessions_and_then_over_allocations():
         left[["mean", "sd", "lowest", "highest", "auc_intact", "auc_masked"]].tolist(),
         [1 / 3, np.sqrt((0.4**2 + 0.1**2 + 0.5**2) / 9 / 2), 0.2, 0.5, 0.9, 0.9 - 1 / 3],
     )
+    # means of left, right and middle, in this order: 1/3, -.05/3 and 0
+    np.testing.assert_allclose(table["mean"], [1 / 3, -0.05 / 3, 0], atol=1e-12)
+    np.testing.assert_allclose(table["auc_masked"], 0.9 - table["mean"])
     # d1 and d2 are tested in two allocations, and e2 has no score
     counts = ["n_sessions", "n_frames", "n_run", "n_decodable"]
     assert left[counts].tolist() == [3, 150, 60, 300]
     assert cutout_tables.mask_table(rows, MASKS)["mirror"].eq("").all()
+    more = cutout_tables.mask_table(rows_of(SCORES | {("four", "f1"): None}), MASKS)
+    assert more["n"].tolist() == [3] * 3 and more["n_sessions"].tolist() == [3] * 3
     alone = rows_of({("one", "d1"): (1, 2, 3)})
     assert cutout_tables.mask_table(alone, MASKS)["sd"].isna().all()
 
