@@ -202,6 +202,11 @@ def slow_bootstrap(mice: list[list[float]], draws: int) -> list[float]:
     return [np.percentile(means, 2.5), np.percentile(means, 97.5)]
 
 
+def test_means_of_mice_stand_in_the_order_in_which_mice_appear():
+    values, mice = np.array([1.0, 4, 3, 5]), np.array(["m10", "a", "m10", "b"])
+    assert mouse_tests.by_mouse(values, mice).tolist() == [2, 4, 5]
+
+
 def test_bootstrap_is_that_of_plain_loops():
     rng = np.random.default_rng(0)
     mice = [rng.normal(m, 1, n).tolist() for m, n in ((0, 3), (1, 8), (2, 5), (0, 12))]
