@@ -573,10 +573,12 @@ def test_an_average_is_judged_without_features():
     )
     about = "avg", "train-a+b.valid-v.test-t", "a+b", "v", "t"
     made = predictions.Predictions(*about, {"t1": item}, "strict")
-    recordings = {
-        f"{one.mouse}1": Labelled(one.label, None, mouse=one.mouse) for one in (item, validation)
+    recordings = {  # twice as long as what could be decoded of them
+        f"{one.mouse}1": Labelled(np.tile(one.label, 2), None, mouse=one.mouse)
+        for one in (item, validation)
     }
     (row,) = measures.rows(made, {"v1": validation}, [], recordings)
+    assert (row["session"], row["n_frames"], row["test_mouse"]) == ("t1", 300, "t")
     for name in columns.OF_FEATURES:
         assert math.isnan(row[name]) and math.isnan(row[f"{name}_reference"])
     assert row["energy"] == distances.energy(item.probability)
