@@ -108,6 +108,13 @@ def test_the_search_finds_what_is_best_and_goes_on_after_a_kill(tmp_path):
     assert len(again.trials) == len(found.trials)  # nothing is left to try
 
 
+def test_settings_that_all_splits_have_scored_are_complete_however_bad(tmp_path):
+    found = tune.search(
+        best_at_ten, SETTINGS, LINE | {"trials": 20}, SPLITS[:1], tmp_path / "t.journal"
+    )
+    assert tune.table(found)["state"].tolist() == ["complete"] * 20
+
+
 def stopped(at, how):
     """A score that ends its process, or is interrupted, the `at`-th time that it is asked."""
     calls = []
