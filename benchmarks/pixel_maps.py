@@ -27,7 +27,7 @@ from mesodecode.decoders.applied import ImageDecoder, Loaded
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
 from mesodecode.explain import map_verdicts, maps, pixel_check
-from mesodecode.explain.map_check import randomised
+from mesodecode.explain.map_check import untaught
 from mesodecode.explain.pixel_shap import pixel_shap
 from mesodecode.explain.shap_files import Map
 from mesodecode.recordings.sample import Sample
@@ -118,7 +118,7 @@ def main() -> None:
             decoder, unknowing = of_mouse
             one, known = sessions[i], [sessions[j] for j in range(n) if j != i]
             aucs.append(tested(decoder.decoder.network, one))
-            shuffled = randomised(decoder.decoder.network, 77)
+            shuffled = untaught(decoder.decoder.network, 77, [one], "cpu")
             decoders.append((decoder, one, known, truth[i]))
             explained = decoder, loaded(shuffled, known), unknowing
             for each, found in zip(explained, (right, wrong, null), strict=True):

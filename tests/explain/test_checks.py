@@ -35,6 +35,7 @@ from mesodecode.explain import (
 )
 from mesodecode.explain import maps as maps_of
 from mesodecode.recordings.recording import Recording, read_recording
+from mesodecode.recordings.sample import sample
 from mesodecode.simulation import truth
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
@@ -764,6 +765,8 @@ def test_random_weights_know_the_images_else_their_map_is_that_of_rounding(tmp_p
         assert torch.equal(weight, same), name
     spread = [images.logits(one, images.centres).std().item() for one in (drawn, told)]
     assert spread[1] > 0.01 and (backbone == "test_resnet" or spread[0] < 1e-6)
+    few = sample(recording, 20, 1)  # as of a movie in memory
+    map_check.untaught(decoder, 5, [few], "cpu")
     layers = [layer for layer in told.modules() if isinstance(layer, nn.BatchNorm2d)]
     (stem,) = (m for m in told.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)
     with torch.no_grad():

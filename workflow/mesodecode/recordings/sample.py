@@ -56,8 +56,11 @@ def sample(recording: Recording, n: int, reach: int, run_length: int = 1) -> Sam
     """Return about `n` decodable frames of a recording, evenly spread, with their neighbours.
 
     `reach` and `run_length` as in `runs`: an image reaches 1 frame, a window w + 1. A recording
-    without a decodable frame gives a sample without frames.
+    without a decodable frame gives a sample without frames. Of a sample all frames are in memory:
+    it is returned itself.
     """
+    if isinstance(recording, Sample):
+        return recording
     spans = runs(len(recording), n, reach, recording.segment, run_length, recording.skip)
     at = np.concatenate([np.arange(*span) for span in spans] or [np.empty(0, int)])
     lengths = [stop - start for start, stop in spans]
