@@ -515,6 +515,14 @@ def test_arrays_named_as_those_of_sleap_are_read_by_their_names(tmp_path):
     assert found["tracks"].values.tolist() == [0, 1, 2, 3, 4] and "nose" not in found
 
 
+@pytest.mark.parametrize("tracks", [[b"a", b"b"], [1.0, 2.0]])
+def test_points_whose_axes_are_in_another_order_are_no_nodes(tmp_path, tracks):
+    with h5py.File(tmp_path / "v.h5", "w") as file:  # frames, tracks, nodes, x and y
+        file["tracks"], file["node_names"] = np.zeros((9, 2, 2, 2)), [b"tail", b"nose"]
+        file["track_names"] = tracks
+    assert not read_variables(tmp_path / "v.h5", ["a/nose", "nose"])[0]
+
+
 def test_hdf5_of_deeplabcut_is_not_read_and_says_what_is(tmp_path):
     rows = np.zeros(9, [("index", "<i8"), ("values_block_0", "<f8", (3,))])
     with h5py.File(path := tmp_path / "v.h5", "w") as file:

@@ -554,6 +554,13 @@ def test_time_stamps_of_a_miniscope_are_those_of_its_frames(tmp_path):
     assert recordings["frame_times_unit"] == "ms"
 
 
+def test_a_miniscope_without_time_stamps_has_no_settings_of_them(tmp_path):
+    names = ("My_V4_Miniscope/0.avi", "My_V4_Miniscope/1.avi", "wheel.csv")
+    config, _ = made_text(tree(tmp_path, *in_each([f"m{i}/d1/" for i in range(5)], *names)))
+    assert config["recordings"].keys() == {"movie", "behavior", "frame_rate"}
+    studies.resolve(config)
+
+
 @pytest.mark.parametrize(
     ("program", "held", "words"),
     [

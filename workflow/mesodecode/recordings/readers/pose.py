@@ -64,10 +64,12 @@ def nodes(file: h5py.File, path: Path) -> dict[str, Held]:
     tracks, known = file.get("tracks"), file.get("node_names")
     if not isinstance(tracks, h5py.Dataset) or not isinstance(known, h5py.Dataset):
         return {}
-    names = [name.decode() for name in known[:]]
+    names = _words(known)
     if tracks.ndim != 4 or tracks.shape[1:3] != (2, len(names)):
         return {}
-    several = [name.decode() for name in file["track_names"][:]] if len(tracks) > 1 else [""]
+    several = _words(file.get("track_names")) if len(tracks) > 1 else [""]
+    if len(several) != len(tracks):  # axes in another order, as sleap-io can write them
+        return {}
     found: dict[str, Held] = {}
     for t, track in enumerate(several):
         for i, node in enumerate(names):
@@ -76,6 +78,11 @@ def nodes(file: h5py.File, path: Path) -> dict[str, Held]:
             for axis, letter in enumerate("xy"):
                 found[f"{name}/{letter}"] = Held(partial(_read, tracks, path, np.s_[t, axis, i]))
     return found
+
+
+def _words(held: object) -> list[str]:
+    text = isinstance(held, h5py.Dataset) and held.ndim == 1 and held.dtype.kind in "SO"
+    return [word.decode() for word in held[:]] if text else []
 
 
 def _read(tracks: h5py.Dataset, path: Path, part: tuple) -> np.ndarray:

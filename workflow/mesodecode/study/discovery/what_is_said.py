@@ -30,7 +30,12 @@ def say_what_movies_are(
     layout, channels = layout_of(usual.units[0].files[0])
     if layout is not None:
         found.program = layout.program
-        found.settings |= layout.settings
+        without = "times" not in found.patterns
+        found.settings |= {
+            key: said
+            for key, said in layout.settings.items()
+            if not (without and key.startswith("frame_times"))
+        }
         found.notes += [layout.note] if layout.note else []
     if channels > 1 and len(usual.units) == 1 and "lights" not in found.patterns:
         _set_channels(found, channels, "CHECK: in turn, the first one of calcium?")
