@@ -554,6 +554,14 @@ def test_time_stamps_of_a_miniscope_are_those_of_its_frames(tmp_path):
     assert recordings["frame_times_unit"] == "ms"
 
 
+@pytest.mark.parametrize("folder", ["running", "wheel_task", "left_side", "behavior"])
+def test_videos_in_folders_named_after_behaviour_are_movies(tmp_path, folder):
+    sessions = [f"m{i}/{folder}{day}/" for i in range(3) for day in (1, 2)]
+    config, _ = made_text(tree(tmp_path, *in_each(sessions, "widefield.avi", "speed.csv")))
+    assert config["recordings"]["movie"].endswith("/widefield.avi")
+    assert [len(found) for found in config["mice"].values()] == [2, 2, 2]
+
+
 def test_a_miniscope_without_time_stamps_has_no_settings_of_them(tmp_path):
     names = ("My_V4_Miniscope/0.avi", "My_V4_Miniscope/1.avi", "wheel.csv")
     config, _ = made_text(tree(tmp_path, *in_each([f"m{i}/d1/" for i in range(5)], *names)))

@@ -106,8 +106,9 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     if suffix in (*STACKS, *CAMERAS, *VIDEOS, *FLAT):
         analog = suffix in FLAT and words & (names.RECORDERS | names.BEHAVIOR)
         analog = analog or _SAMPLES.fullmatch(path.name)
-        of_camera = words | names.words(path.parent.name)
-        filmed = suffix in VIDEOS and of_camera & (names.CAMERAS | names.BEHAVIOR)
+        filmed = suffix in VIDEOS and words & (names.CAMERAS | names.BEHAVIOR)
+        if suffix in VIDEOS and stem.isdigit():  # of Miniscope DAQ: the folder tells the camera
+            filmed = names.words(path.parent.name) & names.CAMERAS
         beside = analog or filmed or timed or words & (names.ASIDE | names.ROIS)
         return ("aside" if beside else "movie"), 0
     if timed or "frametimes" in stem.lower():
