@@ -206,7 +206,7 @@ def test_mean_and_sd_are_those_of_the_whole_stack(tmp_path, seed, n_frames, low,
         patch.setattr(stage, "BLOCK", block)
         data, _ = run(tmp_path, stack, runrest=np.arange(n_frames) % 2)
     exact = stack.astype(np.float64)
-    # sums are of differences from a frame: of a pixel that is always 0 a last bit of one may be left
+    # sums are of differences from a frame: of a pixel that is always 0 a last bit may be left
     np.testing.assert_allclose(data["pixel_mean"], exact.mean(axis=0), rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(data["stack_sd"], exact.std(), rtol=1e-6)
 
