@@ -27,6 +27,13 @@ module mesodecode:
 use rule * from mesodecode
 """
 
+OWN_ENVIRONMENT = """
+use rule cohort from mesodecode as cohort with:
+    conda: "mine.yaml"
+run_in = [workflow.get_rule(name).conda_env for name in ("cohort", "qc")]
+print("in environments:", *run_in, end=".")
+"""
+
 
 @pytest.fixture
 def deployed(tmp_path):
@@ -70,13 +77,17 @@ def counts(text: str) -> list[str]:
 
 @pytest.mark.slow
 def test_a_deployed_module_plans_what_the_checkout_does(deployed, tmp_path_factory):
-    found = dry_run(deployed(str(ROOT / "workflow/Snakefile")))
+    folder = deployed(str(ROOT / "workflow/Snakefile"))
+    with open(folder / "workflow/Snakefile", "a") as file:
+        file.write(OWN_ENVIRONMENT)
+    found = dry_run(folder)
     here = tmp_path_factory.mktemp("checkout")
     add_files(here, STUDY)
     jobs, _ = plan(here, config=STUDY)
     pairs = counts(found)
     assert dict(zip(pairs[::2], map(int, pairs[1::2]), strict=True)) == jobs
     assert "mesodecode preprocess" in found
+    assert "in environments: mine.yaml ../../envs/mesodecode.yaml." in found
 
 
 @pytest.mark.slow

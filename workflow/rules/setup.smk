@@ -186,9 +186,10 @@ def give_environment():
     """Run the commands of all our rules in one conda environment, under --sdm conda.
 
     Snakemake has no default of `conda:`. The path is relative to the rules, wherever they come from.
+    One that a Snakefile takes of this module with a `conda:` of its own keeps that.
     """
     for ours in workflow.rules:
-        if ours.shellcmd and ours.basedir == RULES:
+        if ours.shellcmd and ours.basedir == RULES and not ours.conda_env:
             ours.conda_env = "../../envs/mesodecode.yaml"
 
 
