@@ -241,8 +241,10 @@ class _Run:
         take = self.captured() if self.device.type == "cuda" else self.step
         while self.epoch <= epochs:
             self.order_states = [one.get_state() for one in self.plan.orders]
-            windows, moves = (part.to(self.device) for part in self.plan.epoch(self.epoch))
-            counts = moves[:, COUNT].sum(1).int().tolist()
+            windows, moves = self.plan.epoch(self.epoch)
+            of_models = moves[:, COUNT].int().tolist()  # here: a device would be waited for
+            windows, moves = windows.to(self.device), moves.to(self.device)
+            counts = [sum(one) for one in of_models]
             start = time.monotonic() - self.seconds
             with Progress(
                 sum(counts[self.batches :]), "inputs", f"epoch {self.epoch}/{epochs}"
@@ -250,7 +252,7 @@ class _Run:
                 while self.batches < len(counts):
                     self.at.copy_(windows[self.batches])
                     self.moves.copy_(moves[self.batches])
-                    self._draw_masks()
+                    self._draw_masks(of_models[self.batches])
                     take()
                     progress.update(counts[self.batches])
                     self.batches += 1
@@ -306,10 +308,12 @@ class _Run:
         torch.cuda.current_stream().wait_stream(stream)
         return take
 
-    def _draw_masks(self) -> None:
-        """Fill the masks as nn.GRU and its like would, of each model from its own generator."""
+    def _draw_masks(self, counts: Sequence[int]) -> None:
+        """Fill the masks as nn.GRU and its like would, of each model from its own generator.
+
+        `counts`: windows of each model in this step.
+        """
         share = self.stack.rnn.dropout
-        counts = self.moves[COUNT].int().tolist() if self.masks else []
         for k, count in enumerate(counts):
             for mask in self.masks:
                 n_frames, size = mask.shape[2:]
