@@ -76,4 +76,4 @@ def test_what_cannot_be_recorded_is_passed_as_it_is_and_a_line_says_so(monkeypat
             for _ in range(RECURS + 2):
                 assert torch.equal(passed(images(n)), images(n) + 1)
     assert len(tries) == 1
-    assert capsys.readouterr().err == "steps are not captured, slower (out of memory)\n"
+    assert capsys.readouterr().err == "passes are not captured, slower (out of memory)\n"

@@ -33,9 +33,9 @@ def record(step: Callable[[], None], pool: Any = None) -> Callable[[], None]:
     return graph.replay
 
 
-def tell_not_captured(error: Exception) -> None:
+def tell_not_captured(error: Exception, what: str = "steps") -> None:
     """Say that steps are taken as they are, and why: what the step raised, not what ends it."""
-    say(f"steps are not captured, slower ({first_line(error.__context__ or error)})")
+    say(f"{what} are not captured, slower ({first_line(error.__context__ or error)})")
 
 
 class Replayed:
@@ -77,6 +77,6 @@ class Replayed:
                 replay = record(lambda: made.append(self._make(given)))
             self._graphs[images.shape] = given, made[0], replay
         except RuntimeError as error:  # no memory for it, or an operation that no graph takes
-            tell_not_captured(error)
+            tell_not_captured(error, "passes")
             self._fails = True
         torch.cuda.current_stream().wait_stream(stream)
