@@ -481,7 +481,7 @@ def test_a_backbone_without_a_map_of_pixels_ends_the_run_before_its_first_job(la
     # what needs no such map is made; what a job killed long ago has left is deleted before
     half = lab / "results/lab/trained/.cnn.k2_x9abc.pt"
     half.parent.mkdir(parents=True)
-    half.touch()
+    half.touch(0o600)
     os.utime(half, (0, 0))
     done = snakemake(lab, "--cores", "1", "results/lab/allocations.tsv", config=config)
     assert done.returncode == 0, done.stderr
