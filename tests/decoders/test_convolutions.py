@@ -60,15 +60,22 @@ def test_which_convolutions_are_depthwise():
     assert [isinstance(part, Depthwise) for part in net] == [False] * 6 + [True]
 
 
-@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_efficientnet_gn", "test_resnet"])
-def test_a_network_in_use_gives_its_own_features(backbone):
+def seen(backbone):
+    """A network whose batch normalisation has seen something, and images."""
     torch.manual_seed(0)
     network = CNNDecoder(backbone)
     images = torch.randn(4, 3, 40, 40)
     with torch.no_grad():
-        for _ in range(3):  # so that batch normalisation has seen something
+        for _ in range(3):
             network.train()(2 * images + 1)
-        expected = network.eval().features(images), network(images)
+    return network.eval(), images
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_efficientnet_gn", "test_resnet"])
+def test_a_network_in_use_gives_its_own_features(backbone):
+    network, images = seen(backbone)
+    with torch.no_grad():
+        expected = network.features(images), network(images)
         before = {key: value.clone() for key, value in network.state_dict().items()}
         used = for_use(network)
         for one, other in zip((used.features(images), used(images)), expected, strict=True):
@@ -86,13 +93,9 @@ def test_what_is_no_efficientnet_is_passed_as_it_is():
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_efficientnet_gn", "test_resnet"])
 def test_a_network_in_use_keeps_weights_in_the_type_that_it_passes_images_in(backbone):
     """But the last layer, whose logits would have 8 bits, and all where a normalisation is left."""
-    torch.manual_seed(0)
-    network = CNNDecoder(backbone)
-    images = torch.randn(4, 3, 40, 40)
+    network, images = seen(backbone)
     with torch.no_grad():
-        for _ in range(3):
-            network.train()(images)
-        expected = network.eval()(images)
+        expected = network(images)
         network.passed_in = torch.bfloat16
         used = for_use(network)
         types = {name: weight.dtype for name, weight in used.named_parameters()}

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from mesodecode.base.files import first_line, say
+from mesodecode.base.files import say
+from mesodecode.decoders.graphs import tell_not_compiled
 from mesodecode.decoders.networks import REDUCED, CNNDecoder
 from mesodecode.decoders.steps import Steps
 
@@ -39,17 +40,13 @@ def compile_for(steps: Steps, batches: Sequence[torch.Tensor], epochs: int) -> N
     if seconds < COST:
         return
     ((commonest, _),) = Counter(counts).most_common(1)
-    say(f"compiling for batches of {commonest} images")
-    for cnn in cnns:
-        cnn.compiled = True, commonest, torch.compile(cnn.net.forward_features, dynamic=False)
-    try:
+
+    def attempt() -> None:
         with undone(steps.model), steps.side():
             at = batches[counts.index(commonest)]
             steps.gradients(at, *next(iter(steps.source.feed([at]))))
-    except Exception as error:  # no compiler on this machine, and much else
-        _tell_not_compiled(error)
-        for cnn in cnns:
-            cnn.compiled = None
+
+    _compile(cnns, True, commonest, attempt)
 
 
 def compile_passes(cnn: CNNDecoder, n_images: int, batch: int, size: Sequence[int]) -> None:
@@ -62,19 +59,29 @@ def compile_passes(cnn: CNNDecoder, n_images: int, batch: int, size: Sequence[in
     pays = n_images * GAIN_PASSED * size[0] * size[1] / 128**2 > COST_PASSED
     if cnn.replayed is None or weight.dtype not in REDUCED or not pays:
         return
-    say(f"compiling for batches of {batch} images")
-    try:
-        cnn.compiled = False, batch, torch.compile(cnn.net.forward_features, dynamic=False)
+
+    def attempt() -> None:
         with torch.inference_mode():
             images = torch.zeros(batch, 3, *size, device=weight.device)
             cnn.features(images.to(memory_format=torch.channels_last))
+
+    _compile([cnn], False, batch, attempt)
+
+
+def _compile(
+    cnns: Sequence[CNNDecoder], training: bool, n_images: int, attempt: Callable[[], None]
+) -> None:
+    """Have CNNs compiled, in training or not, for so many images; `attempt` computes with them."""
+    say(f"compiling for batches of {n_images} images")
+    try:
+        for cnn in cnns:
+            made = torch.compile(cnn.net.forward_features, dynamic=False)
+            cnn.compiled = training, n_images, made
+        attempt()
     except Exception as error:  # no compiler on this machine, and much else
-        _tell_not_compiled(error)
-        cnn.compiled = None
-
-
-def _tell_not_compiled(error: Exception) -> None:
-    say(f"not compiled, slower ({first_line(error)})")
+        tell_not_compiled(error)
+        for cnn in cnns:
+            cnn.compiled = None
 
 
 def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
@@ -96,7 +103,7 @@ def compile_for_one(cnn: CNNDecoder, size: Sequence[int]) -> None:
             for _ in range(WARM):
                 made(image)
     except Exception as error:  # no compiler on this machine, and much else
-        _tell_not_compiled(error)
+        tell_not_compiled(error)
         return
     cnn.features = made
     say(f"compiled by {by} in {time.monotonic() - start:.0f} s")

@@ -38,6 +38,11 @@ def tell_not_captured(error: Exception, what: str = "steps") -> None:
     say(f"{what} are not captured, slower ({first_line(error.__context__ or error)})")
 
 
+def tell_not_compiled(error: Exception) -> None:
+    """Say that a network is computed as it is, and why."""
+    say(f"not compiled, slower ({first_line(error)})")
+
+
 class Replayed:
     """A function of a batch of images, which takes no gradient, as graphs on a GPU.
 

@@ -16,11 +16,11 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesodecode.base.files import UserError, first_line, say
+from mesodecode.base.files import UserError, say
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.device import computing, peak_memory
-from mesodecode.decoders.graphs import record, tell_not_captured
+from mesodecode.decoders.graphs import record, tell_not_captured, tell_not_compiled
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.stacked_network import Stack
 from mesodecode.decoders.train import Epoch
@@ -296,7 +296,7 @@ class _Run:
                 self.stack.cell = plain.compiled()
                 self.step()
             except Exception as error:  # no compiler on this machine, and much else
-                say(f"not compiled, slower ({first_line(error)})")
+                tell_not_compiled(error)
                 self.stack.cell = plain
             for _ in range(3):
                 self.step()

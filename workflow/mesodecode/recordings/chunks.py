@@ -26,6 +26,7 @@ FILTERS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 _PIECE = 1024  # bytes, of the pieces by which it is told whether a plane can be compressed
 _STORED = 65535  # bytes of a stored block of deflate, at most
 _SHIFTED = 2, 4  # bytes of values whose bytes are set apart faster by shifts than one by one
+UNREADABLE = imagecodecs.DeflateError, ValueError, OSError  # what a damaged chunk raises
 
 
 def threads() -> int:
@@ -73,14 +74,11 @@ def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np
         out[begin - start : end - start] = frames[begin - at : end - at]
 
     try:
-        found.read(range(len(found)), put)
+        found.read(put)
     except UNREADABLE:
         with readable(path), h5py.File(path) as file:
             return file["frames"][start:stop]
     return out
-
-
-UNREADABLE = imagecodecs.DeflateError, ValueError, OSError  # what a damaged chunk raises
 
 
 @dataclass(frozen=True)
@@ -106,12 +104,12 @@ class Planes:
         """Bytes of a value, and values of a chunk."""
         return self.dtype.itemsize, self.step * int(np.prod(self.shape))
 
-    def read(self, which: Sequence[int], put: Callable[[int, np.ndarray], None]) -> None:
-        """Give chunks to `put`, by their numbers, from several threads, in any order.
+    def read(self, put: Callable[[int, np.ndarray], None]) -> None:
+        """Give each chunk's number and planes to `put`, from several threads, in any order.
 
         Raises UNREADABLE.
         """
-        self._each(which, lambda i: np.empty(self.chunk, np.uint8), put)
+        self._each(range(len(self)), lambda i: np.empty(self.chunk, np.uint8), put)
 
     def fill(self, out: np.ndarray, start: int) -> None:
         """Put the chunks from number `start` on into `out` (n, *chunk) uint8. Raises UNREADABLE."""
