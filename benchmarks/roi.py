@@ -42,7 +42,7 @@ SETTINGS = schema.defaults("roi_rnn", rnn="gru", input="rois")
 OPTIONS = {k: SETTINGS[k] for k in ("batch_size", "max_lr", "schedule", "label_smoothing")}
 OPTIONS |= {"epochs": 2, "frame_step": 1}
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
-ON_CPU, ON_GPU, GOAL = (1, 4, 10), (1, 3, 6, 20, 100), 20
+ON_CPU, ON_GPU, GOAL = (1, 4, 10), (1, 3, 6, 10, 20, 100), 20
 
 
 def source(n_frames: int, device: torch.device) -> Windows:

@@ -10,34 +10,39 @@ from mesodecode.study import study as studies
 ROI = {"input": "rois", "rnn": "gru"}
 
 
-def study(mice="12345", choose="all", **decoders):
+def study(mice="12345", choose="all", allocation=None, **decoders):
     return studies.resolve(
         {
             "study": "s",
             "recordings": {key: "{session}.mat" for key in ("movie", "behavior", "rois")},
             "mice": {mouse: [f"{mouse}a", f"{mouse}b"] for mouse in mice},
-            "allocation": {"choose": choose},
+            "allocation": {"choose": choose} | (allocation or {}),
             "decoders": decoders or {"gru": ROI},
         }
     )
 
 
-def groups(mice="12345", choose="all", **decoders):
-    found = study(mice, choose, **decoders)
+def groups(mice="12345", choose="all", allocation=None, **decoders):
+    found = study(mice, choose, allocation, **decoders)
     groups = stacks.groups_of(found.decoders, found.allocations.values(), list(found.mice))
     return {key: [(name, "".join(mice)) for name, mice in each] for key, each in groups.items()}
 
 
-def test_sets_of_training_mice_go_with_their_newest_mouse():
-    assert groups() == {
-        ("gru", "3"): [("gru", "123")],
-        ("gru", "4"): [("gru", "124"), ("gru", "134"), ("gru", "234")],
-        ("gru", "5"): [("gru", s) for s in ("125", "135", "145", "235", "245", "345")],
-    }
+def test_sets_among_the_mice_of_an_allocation_are_one_group_and_others_go_with_their_newest_mouse():
+    first = ("123", "124", "125", "134", "135", "145", "234", "235", "245", "345")
+    assert groups() == {("gru", "5"): [("gru", s) for s in first]}
+    new = ("126", "136", "146", "156", "236", "246", "256", "346", "356", "456")
+    assert groups("1234567")["gru", "6"] == [("gru", s) for s in new]
 
 
 def test_the_newest_mouse_is_the_last_of_the_config_whatever_its_name():
-    assert list(groups("54321")) == [("gru", "3"), ("gru", "2"), ("gru", "1")]
+    assert list(groups("7654321")) == [("gru", "3"), ("gru", "2"), ("gru", "1")]
+
+
+def test_fewer_mice_an_allocation_make_the_first_group_smaller():
+    found = groups("12345", allocation={"train": 2, "valid": 1, "test": 1})
+    assert found["gru", "4"] == [("gru", s) for s in ("12", "13", "14", "23", "24", "34")]
+    assert found["gru", "5"] == [("gru", s) for s in ("15", "25", "35", "45")]
 
 
 @pytest.mark.parametrize("choose", ["all", "each_test"])
@@ -59,7 +64,8 @@ def test_seeds_and_permuted_labels_of_a_line_train_together():
         wide={"like": "gru", "half_window": 20},
     )
     assert {line for line, _ in found} == {"gru", "lstm", "wide"}
-    assert found["gru", "3"] == [("gru", "123"), ("null", "123"), ("seed", "123")]
+    names = [name for name, _ in found["gru", "5"]]
+    assert names == 10 * ["gru"] + 10 * ["null"] + 10 * ["seed"]
 
 
 def test_what_trains_alone():

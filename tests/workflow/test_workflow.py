@@ -153,7 +153,7 @@ VARIANTS = {
         | {"pass_signals": 20, "choose_and_predict": 5, "keep_classical": 5}
         | quality(2),
     ),
-    "ROI decoders side by side": (  # sets of training mice up to c, d and e, of two lines
+    "ROI decoders side by side": (  # the ten sets of training mice of five, of two lines
         {
             "allocation": ALL,
             "stack": True,
@@ -167,7 +167,7 @@ VARIANTS = {
                 "tcn": {"like": "gru", "rnn": "tcn"},
             },
         },
-        {"preprocess": 10, "stack_roi": 6, "choose_roi": 80}
+        {"preprocess": 10, "stack_roi": 2, "choose_roi": 80}
         | {"train_roi": 10, "pass_signals": 20, "choose_and_predict": 20}  # of the TCN
         | {"roi_correlation": 1, "figure_loss": 1, "chance": 1}
         | quality(5)

@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS: recordings/{mouse}.txt
 OUTPUTS: stacks/{decoder}/{mouse}.pt: weights of all epochs, of every set of training mice whose newest
-    mouse this is; models/, predictions/ and validation/ as of other ROI decoders
+    mouse this is, or which the first mice have, as many as an allocation takes; models/, predictions/ and validation/ as of other ROI decoders
 """
 
 

@@ -2,12 +2,13 @@
 
 Decoders that differ by seed or permuted labels are of one line of the config, that of the first. A
 job has those sets of training mice whose newest mouse, the last in the order of the config, is the
-same: another mouse, added at the end, adds a job and changes none.
+same: another mouse, added at the end, adds a job and changes none. No study has fewer mice than an
+allocation; the sets among the first so many are one job, as none of them would fill a GPU alone.
 
 The Snakefile imports this module: nothing heavy here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from mesodecode.study.allocation import Allocation
@@ -40,13 +41,19 @@ def lines_of(decoders: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def newest(mice: Iterable[str], order: Sequence[str]) -> str:
-    """Return that of `mice` which comes last in `order`."""
-    return max(mice, key=list(order).index)
+def newest(mice: Iterable[str], order: Sequence[str], fewest: int) -> str:
+    """Return the last of `mice` in `order`, or of the first `fewest` if all are among them."""
+    places = [list(order).index(mouse) for mouse in mice]
+    return order[max(fewest - 1, *places)]
+
+
+def fewest_mice(allocations: Iterable[Allocation]) -> int:
+    """Return how many mice an allocation has, in all roles."""
+    return min(len(one.train + one.valid + one.test) for one in allocations)
 
 
 def groups_of(
-    decoders: Mapping[str, Any], allocations: Iterable[Allocation], mice: Sequence[str]
+    decoders: Mapping[str, Any], allocations: Collection[Allocation], mice: Sequence[str]
 ) -> Groups:
     """Return (line, newest mouse) -> what trains side by side, each a decoder and its mice.
 
@@ -54,8 +61,10 @@ def groups_of(
     number of allocations has it.
     """
     sets = dict.fromkeys(one.train for one in allocations)
+    fewest = fewest_mice(allocations)
     groups: Groups = {}
     for name, line in lines_of(decoders).items():
         for trained in sorted(sets, key=lambda s: [list(mice).index(mouse) for mouse in s]):
-            groups.setdefault((line, newest(trained, mice)), []).append((name, trained))
+            key = line, newest(trained, mice, fewest)
+            groups.setdefault(key, []).append((name, trained))
     return groups

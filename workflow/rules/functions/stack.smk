@@ -59,5 +59,6 @@ def labels_of_group(wildcards):
 def stack_of(wildcards):
     """The file that the job's decoder was trained into."""
     trained = STUDY.allocations[wildcards.allocation].train
-    newest = stacks.newest(trained, list(STUDY.mice))
+    fewest = stacks.fewest_mice(STUDY.allocations.values())
+    newest = stacks.newest(trained, list(STUDY.mice), fewest)
     return RESULTS / f"stacks/{LINES[wildcards.decoder]}/{newest}.pt"
