@@ -62,6 +62,46 @@ def test_simulation_is_the_same_again_and_sessions_share_neurons(made):
     assert not np.array_equal(other.image, made.image)
 
 
+@pytest.mark.parametrize("complex_share", [0.0, 0.5, 1.0])
+def test_a_neuron_responds_to_its_filter_or_to_the_energy_of_a_pair(monkeypatch, complex_share):
+    drawn = []
+    original = simulate.gabor
+    monkeypatch.setattr(
+        simulate, "gabor", lambda *where: drawn.append(original(*where)) or drawn[-1]
+    )
+    made = population(neurons=6, responsive=0.7, complex_share=complex_share)
+    contrast = made.images / 255.0
+    contrast -= contrast.mean()
+    for n, pair in enumerate(zip(drawn[::2], drawn[1::2], strict=True)):
+        np.testing.assert_allclose(made.filters[n], pair[0], atol=1e-6)
+        along, across = (np.array([(image * one).sum() for image in contrast]) for one in pair)
+        # both of a pair, by their energy: the second is the first, a quarter of a period on
+        drive = np.log1p(np.exp(1.5 * along / along.std() + 1))
+        if n < 4 * complex_share:
+            drive = np.sqrt(along**2 + across**2)
+        expected = (drive - drive.mean()) / drive.std() * np.sqrt(0.3)
+        np.testing.assert_allclose(made.signal[:, n], expected, rtol=1e-5)
+    assert len(drawn) == 8 and not made.signal[:, 4:].any()
+
+
+def test_a_simulated_session_is_read_as_one_and_its_truth_lies_beside_it(made, tmp_path):
+    truth = simulate.write_population(made, tmp_path / "s1.h5")
+    assert truth == tmp_path / "s1_truth.h5"
+    read = readers.read_session(tmp_path / "s1.h5", "dff", covariates=["speed", "pupil"])
+    assert np.array_equal(read.traces, made.dff) and np.array_equal(read.images, made.images)
+    assert np.array_equal(read.covariates["pupil"][0], made.pupil)
+    for name in ("image", "start", "end", "time"):
+        assert np.array_equal(getattr(read, name), getattr(made, name))
+    events = readers.read_session(tmp_path / "s1.h5", "events")
+    assert np.array_equal(events.traces, made.events)
+    with h5py.File(truth) as file, h5py.File(tmp_path / "s1.h5") as session_file:
+        assert set(file) == {"filters", "responsive", "signal"} and not set(file) & set(
+            session_file
+        )
+        for name in file:
+            assert np.array_equal(file[name], getattr(made, name))
+
+
 def hdf5(path, **arrays):
     with h5py.File(path, "w") as file:
         for name, value in arrays.items():
@@ -231,6 +271,17 @@ def test_nwb_files_that_are_not_what_is_needed_are_named(tmp_path, edit, words):
     edit(path)
     with pytest.raises(UserError, match=words):
         readers.read_session(path, covariates=["speed", "pupil"])
+
+
+def test_covariates_have_a_value_for_each_time_of_their_clock(tmp_path):
+    path = hdf5(tmp_path / "s.h5", **PLAIN, speed=np.arange(10.0), pupil=np.arange(9.0))
+    (speed, clock) = readers.read_session(path, covariates=["speed"]).covariates["speed"]
+    assert np.array_equal(speed, np.arange(10)) and np.array_equal(clock, PLAIN["time"])
+    with pytest.raises(UserError, match=r"s\.h5: pupil has 9 values for 10 times"):
+        readers.read_session(path, covariates=["pupil"])
+    np.save(tmp_path / "e.npy", np.ones(10))
+    with pytest.raises(UserError, match=r"e\.npy: events have 1 axes; needs neurons x samples"):
+        readers.read_session(path, "events", events=tmp_path / "e.npy")
 
 
 def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
@@ -418,6 +469,42 @@ def test_folds_that_are_not_there_are_refused(fold, by, names, words):
     sessions = {one.session: one for one in sessions_of_three() if one.session in names}
     with pytest.raises(UserError, match=words):
         _data.split(args, sessions, fold)
+
+
+def a_study(**change) -> study.Study:
+    config = {
+        **{"kind": "encoding", "study": "e", "sessions": ["a", "b"], "folds": {"k": 3}},
+        "recordings": {"file": "raw/{session}.h5", "events": "ev/{session}.npz"},
+        "models": {
+            "ridge": {"model": "ridge"},
+            "net": {"backbone": "vgg11", "learning_rate": 0.02},
+            "deep": {"like": "net", "hidden": [8, 8]},
+        },
+    }
+    return study.resolve(config | change)
+
+
+def test_a_study_says_where_files_are_and_what_its_jobs_are():
+    made = a_study(diagnose=["deep"])
+    assert made.source("file", "b") == "raw/b.h5"
+    assert made.source("events", "b") is None  # responses are made of ΔF/F
+    assert a_study(responses={"signal": "events"}).source("events", "b") == "ev/b.npz"
+    without = a_study(recordings={"file": "{session}.nwb"}, responses={"signal": "events"})
+    assert without.source("events", "b") is None
+    of_images = [f"{session}.fold-{n}" for session in "ab" for n in (1, 2, 3)]
+    assert made.networks == ["net", "deep"]
+    assert made.names == [["a", "b"], of_images, ["ridge"], ["deep"], ["net", "deep"], []]
+    sweep = {"model": "deep", "momentum": [0.0, 0.5, 0.9], "l2": [0.0, 1e-4], "chunks": 3}
+    swept = a_study(sweep=sweep)
+    assert swept.n_swept == 6 and swept.names[-1] == ["1", "2", "3"]
+    assert swept.config["sweep"]["learning_rate"] == [0.02]  # of the network, as of its parent
+    with pytest.raises(UserError, match=r"sweep\.chunks: 7 jobs for 6 trainings; lower it"):
+        a_study(sweep=sweep | {"chunks": 7})
+    by_session = a_study(folds={"by": "sessions"})
+    assert [(f.id, f.train, f.test) for f in by_session.folds.values()] == [
+        ("test-a", ("b",), "a"),
+        ("test-b", ("a",), "b"),
+    ]
 
 
 def test_only_settings_that_have_a_default_are_filled_in():

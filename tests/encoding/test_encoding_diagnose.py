@@ -11,6 +11,7 @@ import torch
 
 from mesodecode.encoding import diagnose, diagnose_training, folds, responses, simulate
 from mesodecode.encoding.diagnose import FAULTS
+from mesodecode.encoding.explainable import Explainable
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
 from texts import as_read
@@ -109,6 +110,164 @@ def test_fault_6_a_learning_rate_that_is_too_low_or_too_high_is_optimisation(who
     checks = found.checks.set_index("check")
     assert checks.loc["learning rate", "verdict"] == "fail"
     assert words in checks.loc["learning rate", "sentence"]
+
+
+# Each check by hand, at its limit
+
+
+def outcome(row) -> tuple[str, str, float]:
+    as_read([row["sentence"]])
+    return row["verdict"], row["fault"], row["value"]
+
+
+@pytest.mark.parametrize(
+    ("explained", "verdict", "moved", "words"),
+    [
+        ([0.2, 0.3, 0.1, 0.3], "pass", 0.0, "explain 30.0% of the variance, and at no other lag"),
+        ([0.2, 0.3, 0.9, 0.1], "pass", 0.1, "at the best one (0.20 s) 90.0%"),  # less than .15 s
+        ([0.2, 0.3, 0.1, 0.4], "pass", 0.3, "at the best one (0.40 s) 40.0%"),
+        ([0.2, 0.3, 0.1, 0.47], "fail", 0.3, "set lag"),  # .3 and half as much again, and .01
+        ([0.47, 0.3, 0.1, 0.2], "fail", -0.2, "at the best one (-0.10 s) 47.0%"),
+        ([-0.3, -0.2, -0.1, 0.009], "pass", 0.3, "explain -20.0%"),  # nothing to be found anywhere
+        ([-0.3, -0.2, -0.1, 0.011], "fail", 0.3, "set lag"),
+    ],
+)
+def test_another_lag_must_explain_half_as_much_again(explained, verdict, moved, words):
+    lags = np.array([-0.1, 0.1, 0.2, 0.4])
+    data = SimpleNamespace(lag=0.1, lags=lags, lag_explained=np.array(explained))
+    row = diagnose.check_lag(data)
+    fault = "preprocessing" if verdict == "fail" else ""
+    assert outcome(row) == (verdict, fault, pytest.approx(moved)) and words in row["sentence"]
+
+
+def test_where_no_other_lag_fits_none_is_better():
+    row = diagnose.check_lag(SimpleNamespace(lag=0.1, lags=np.empty(0), lag_explained=np.empty(0)))
+    assert row["verdict"] == "pass" and row["sentence"].startswith("No other lag fits")
+
+
+def test_a_tenth_of_the_neurons_must_answer_images():
+    neurons = pd.DataFrame({"responsive": [True] + [False] * 9, "explainable": [0.4] + [0.9] * 9})
+    row = diagnose.check_signal(neurons)
+    assert outcome(row) == ("pass", "", 0.1)
+    assert row["sentence"] == (
+        "Images explain variance of 1 of 10 neurons, on average 40.0% of their variance."
+    )
+    assert outcome(diagnose.check_signal(pd.concat([neurons] * 2)[1:]))[0] == "fail"  # 1 of 19
+    row = diagnose.check_signal(neurons[1:])
+    assert outcome(row) == ("fail", "data", 0.0) and "on average" not in row["sentence"]
+
+
+def test_half_of_the_loss_may_lie_in_a_twentieth_of_the_neurons():
+    def of(*sizes):
+        return outcome(diagnose.check_scale(np.array(sizes) * np.array([[1.0], [-1.0]])))
+
+    assert of(4, *[1] * 16) == ("pass", "", 0.5)  # one of 17 has 16 of 32
+    assert of(*[1] * 16, 4, 1) == ("pass", "", 16 / 33)
+    assert of(*[1] * 9, 5, *[1] * 10) == ("fail", "preprocessing", 25 / 44)
+    assert of(4, *[1] * 10, -4, *[1] * 9) == ("fail", "preprocessing", 32 / 51)  # two of 21
+    assert of(3, 1) == ("pass", "", 0.9)  # of few neurons one is much
+
+
+def test_ridge_on_pixels_or_gabor_filters_must_predict_held_out_images():
+    row = diagnose.check_images({"pixels": (0.3, 0.02), "gabor": (0.2, 0.01), "backbone": (0, 1)})
+    assert outcome(row) == ("pass", "", 0.01)
+    assert "Gabor filters predicts averages of held-out images with R² 0.20" in row["sentence"]
+    row = diagnose.check_images({"pixels": (0.3, 0.02), "gabor": (0.2, 0.02), "backbone": (0, 0)})
+    assert outcome(row) == ("fail", "preprocessing", 0.02) and "on pixels" in row["sentence"]
+
+
+def test_ridge_must_learn_from_the_maps_of_the_backbone():
+    learns = {"pixels": (0.3, 0.001), "gabor": (0.4, 0.001), "backbone": (0.2, 0.01)}
+    settings = {"backbone": "vgg19", "convolutions": None}
+    row = diagnose.check_features(learns, settings)
+    assert outcome(row) == ("pass", "", 0.01)
+    assert (
+        "vgg19 (convolutions: all) before training has R² 0.20 (p = 0.010); on pixels or Gab"
+        in (row["sentence"])
+    )
+    assert row["sentence"].endswith("filters 0.40.")
+    row = diagnose.check_features(learns | {"backbone": (0.5, 0.015)}, settings)
+    assert outcome(row) == ("fail", "architecture", 0.015)
+
+
+def test_what_ridge_learns_is_of_held_out_images_and_of_neurons_that_answer():
+    """Of features that are the planted signal of the first neuron; the second is noise."""
+    rng = np.random.default_rng(0)
+    image = rng.permutation(np.repeat(np.arange(40), 3))
+    signal = rng.normal(size=40)
+    response = np.stack([3 * signal[image] + 7, rng.normal(size=120)], 1)
+    data = SimpleNamespace(response=response, image=image)
+    rows = np.flatnonzero(image < 30)
+    both = np.array([True, True])
+    for chosen in ([True, False], [False, True], both, ~both):
+        value, p = diagnose.ridge_learns(signal[:, None], data, rows, np.array(chosen))
+        if list(chosen) == [True, False]:
+            assert value == pytest.approx(1, abs=1e-3) and p == 1 / 200  # of 199 and its own
+        elif list(chosen) == [False, True]:
+            assert value < 0 and p > 0.05
+        else:  # the mean of both, where none answers too
+            assert value < 0.9 and p < 0.05
+
+
+def test_neurons_are_told_by_their_ids_with_the_rate_of_false_discoveries():
+    known = Explainable(np.array([3.0, 1, 0]), np.ones(3), np.array([0.01, 0.04, np.nan]), 4.0)
+    table = diagnose.neuron_table(SimpleNamespace(neurons=np.array([7, 3, 9])), known)
+    assert table["neuron"].tolist() == [7, 3, 9]
+    np.testing.assert_allclose(table["explainable"], [3 / 4, 1 / 2, 0])
+    np.testing.assert_allclose(table["ceiling_average"], [3 / 3.25, 1 / 1.25, 0])
+    np.testing.assert_allclose(table["q"], [0.03, 0.06, 1])  # 3/1 and 3/2 of p
+    assert table["responsive"].tolist() == [True, False, False]
+
+
+def test_the_first_check_that_fails_names_the_fault():
+    rows = [
+        ("a", "pass", "", "A."),
+        ("b", "fail", "data", "B."),
+        ("c", "fail", "optimisation", "C."),
+    ]
+    table = pd.DataFrame(rows, columns=["check", "verdict", "fault", "sentence"])
+    row = diagnose.conclusion(table)
+    assert (row["check"], *outcome(row)[:2]) == ("conclusion", "fail", "data")
+    words = "Data is at fault (b): B. Also failing, perhaps as a consequence: c."
+    assert row["sentence"] == words
+    assert diagnose.conclusion(table[:2])["sentence"] == "Data is at fault (b): B."
+    row = diagnose.conclusion(table[:1])
+    assert (row["verdict"], row["fault"]) == ("pass", "none")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict", "value", "words"),
+    [
+        ([1e-6, 0.1, 1e3], "pass", 1e-6, "reach all 3 layers: 1e-06 to 1e+03 of the weights"),
+        ([0.1, 9e-7, 0.2], "fail", 9e-7, "vanish (layer b: 9e-07 of its weights"),
+        ([0.1, 1100.0, 9e-7], "fail", 1100.0, "explode (layer b: 1e+03 of its weights"),
+        ([0.1, np.nan, 0.2], "pass", 0.1, "0.1 to 0.2"),  # of weights that are all 0
+    ],
+)
+def test_gradients_reach_all_layers_and_explode_in_none(ratio, verdict, value, words):
+    layers = pd.DataFrame({"layer": list("abc"), "gradient": 0.1, "ratio": ratio})
+    row = diagnose_training.check_gradients(layers)
+    fault = "architecture" if verdict == "fail" else ""
+    assert outcome(row) == (verdict, fault, value) and words in row["sentence"]
+
+
+@pytest.mark.parametrize(("gradient", "at"), [([1, np.inf, 1], "b"), ([np.nan, np.inf, 1], "a")])
+def test_gradients_that_are_not_finite_explode(gradient, at):
+    layers = pd.DataFrame({"layer": list("abc"), "gradient": gradient, "ratio": gradient})
+    row = diagnose_training.check_gradients(layers)
+    assert outcome(row) == ("fail", "architecture", np.inf)
+    assert f"explode (layer {at}: inf of its weights" in row["sentence"]
+
+
+def test_a_learning_rate_is_one_at_which_the_loss_falls_and_does_not_grow():
+    rates = pd.DataFrame({"learning_rate": [0.1, 1.0, 10.0], "loss": [1.0, 0.4, 9.0]})
+    found = {
+        rate: diagnose_training.check_learning_rate(rates, rate) for rate in (0.009, 0.01, 9, 10)
+    }
+    assert [row["verdict"] for row in found.values()] == ["fail", "pass", "pass", "fail"]
+    assert [row["limit"] for row in found.values()] == [0.01, 10, 10, 10]
+    assert "too low" in found[0.009]["sentence"] and "too high" in found[10]["sentence"]
+    assert "from about 0.01 and grows from 1e+01; 9 is set." in found[9]["sentence"]
 
 
 def test_gradients_are_those_of_autograd():

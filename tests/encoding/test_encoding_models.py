@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -400,6 +401,36 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
         assert torch.equal(again.state[name], value), name
     columns = ["train_loss", "valid_loss", "train_r2", "valid_r2"]
     assert again.history[columns].equals(whole.history[columns])
+
+
+def test_a_training_that_has_ended_is_not_repeated(tmp_path, capsys):
+    data = responses()
+    checkpoint = Checkpoint(tmp_path / "c.pt", {})
+    (first, predicted), _ = fit_small(data, checkpoint)
+    capsys.readouterr()
+    (again, same), _ = fit_small(data, checkpoint)
+    said = capsys.readouterr().err
+    assert f"trained before: taken from {checkpoint.result}" in said and "epoch 1" not in said
+    pd.testing.assert_frame_equal(again.history, first.history)
+    np.testing.assert_array_equal(same, predicted)
+
+
+def test_a_network_is_screened_as_ridge_is(monkeypatch):
+    data = responses(repeats=6)
+    data.response[:, 3:] = np.random.default_rng(1).normal(9, 1, (72, 2))  # of no image
+    (_, plain), split = fit_small(data)
+    (_, found), _ = fit_small(data, screen=True)
+    np.testing.assert_array_equal(found[:, :3], plain[:, :3])
+    mean = data.response[split.fit][:, 3:].mean(0)
+    np.testing.assert_allclose(found[:, 3:], np.tile(mean, (len(split.test), 1)), rtol=1e-6)
+    assert (np.abs(plain[:, 3:] - mean) > 1e-4).all()
+
+
+def test_images_that_a_backbone_cannot_take_are_told():
+    small = dataclasses.replace(responses(), images=np.zeros((12, 1, 1), np.float32))
+    settings = network(backbone="vgg11", convolutions=None)
+    with pytest.raises(UserError, match=r"'vgg11': takes no images of 1 x 1 px .* set responses"):
+        train.network_of(small, settings)
 
 
 def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path, capsys):

@@ -196,6 +196,44 @@ def test_summary_has_student_intervals_over_neurons_and_folds(parts):
     assert (share["fold_low"] + share["fold_high"]) / 2 == pytest.approx(np.mean(each))
 
 
+def test_chance_of_a_summary_is_the_mean_of_its_neurons_and_p_counts_the_observed():
+    """Two models of three neurons, the last of which is not responsive; three permutations."""
+    score = {"good": [0.5, 0.25, 0.125], "bad": [0.125, 0.0, 0.375]}
+    chance = {
+        "good": np.array([[0.125, 0.25, 0.875], [0.5, 0.25, 0.75], [0.0, 0.5, 0.625]]),
+        "bad": np.array([[0.0, 0.0, 0.0], [0.125, 0.125, 0.125], [0.25, 0.125, 0.5]]),
+    }
+    columns = dict.fromkeys(scores.SCORES, np.nan) | {"session": "s"}
+    neurons = pd.concat(
+        pd.DataFrame({"model": name, "neuron": [5, 6, 7], "responsive": [True, True, False]})
+        .assign(**columns)
+        .assign(r2_average=values)
+        for name, values in score.items()
+    )
+    folds = pd.DataFrame({"model": ["good", "bad"], "fold": "s.fold-1", "r2_average": [0.5, 0.6]})
+    table = scores.summarise(neurons, folds, chance).set_index(["model", "neurons"])
+    assert set(table["score"]) == {"r2_average"}
+    expected = {
+        ("good", "all"): (3, 0.875 / 3, 3.875 / 9, 1.0),
+        ("good", "responsive"): (2, 0.375, 0.8125 / 3, 2 / 4),  # one of three is as good
+        ("good", "unresponsive"): (1, 0.125, 0.75, 1.0),
+        ("bad", "all"): (3, 0.5 / 3, 1.25 / 9, 2 / 4),
+        ("bad", "responsive"): (2, 0.0625, 0.3125 / 3, 3 / 4),
+        ("bad", "unresponsive"): (1, 0.375, 0.625 / 3, 2 / 4),
+    }
+    for key, values in expected.items():
+        row = table.loc[key, ["n_neurons", "mean", "chance", "p_chance"]]
+        assert row.tolist() == pytest.approx(values), key
+    assert table["n_folds"].dropna().tolist() == [1, 1]  # of responsive neurons
+    assert np.isnan(table.loc[("good", "unresponsive"), "ci_low"])  # of one neuron
+
+
+def test_folds_of_other_neurons_are_no_session(parts):
+    other = replace(parts[1], neurons=parts[1].neurons[::-1])
+    with pytest.raises(UserError, match=r"^m: folds of session s have other neurons$"):
+        scores.score_session([parts[0], other], permutations=1)
+
+
 def test_neurons_of_sessions_held_out_in_turn_count_once(parts):
     several = [
         replace(one, fold=f"test-{name}", session=name)

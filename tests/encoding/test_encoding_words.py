@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 import pandas as pd
+import pytest
 
 from mesodecode.encoding import methods, report, truth
 from texts import as_read
@@ -19,6 +22,46 @@ def test_ridge_is_in_the_methods_of_a_study_that_has_it_alone():
 def test_a_linear_model_on_the_maps_of_a_backbone_is_no_network_that_is_trained():
     ridge = {"model": "ridge", "features": "maps", "backbone": "vgg19", "screen": None}
     assert methods.networks({"models": {"maps": ridge}}) == ""
+
+
+NETWORK = {"backbone": "vgg19", "epochs": 5, "readout": "fully_connected", "pretrained": "none"}
+NETWORK |= {"initialisation": "default", "optimizer": "sgd", "screen": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "works"),
+    [
+        ({}, {"simonyan2015"}),
+        ({"backbone": "resnet18"}, set()),
+        ({"readout": "factorised"}, {"simonyan2015", "klindt2017"}),
+        ({"readout": "rnn"}, {"simonyan2015", "cho2014"}),
+        ({"pretrained": "imagenet"}, {"simonyan2015", "deng2009"}),
+        ({"initialisation": "kaiming"}, {"simonyan2015", "he2015"}),
+        ({"optimizer": "adam"}, {"simonyan2015", "kingma2015"}),
+    ],
+)
+def test_methods_cite_what_a_network_has_and_no_more(change, works):
+    ridge = {"model": "ridge", "features": "maps", "backbone": "vgg19", "screen": None}
+    config = {"models": {"net": NETWORK | change, "ridge": ridge}, "sweep": None}
+    assert set(re.findall(r"@(\w+)", methods.networks(config))) == works
+    assert ("Where it says screen" in methods.networks(config)) is False
+    screened = {"models": {"net": NETWORK | change | {"screen": True}}, "sweep": None}
+    assert "Where it says screen" in methods.networks(screened)
+
+
+def test_initialisations_of_a_sweep_are_cited_too():
+    sweep = {"initialisation": ["xavier", "default"]}
+    words = methods.networks({"models": {"net": NETWORK}, "sweep": sweep})
+    assert "glorot2010" in words and "he2015" not in words
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_pytorch_is_named_where_a_network_is_trained(trains):
+    other = {"model": "ridge", "features": "maps", "backbone": "vgg19", "screen": None}
+    config = {"models": {"m": NETWORK if trains else other}}
+    words = methods.software(config, {"torch": "2.1", "scipy": "1.5", "Python": "3.11"})
+    assert ("PyTorch 2.1 [@paszke2019]" in words) == ("timm" in words) == trains
+    assert "SciPy 1.5 [@virtanen2020]" in words and words.endswith("in Python 3.11.")
 
 
 def test_what_was_planted_is_held_against_what_was_found(tmp_path):
