@@ -193,9 +193,9 @@ def test_windows_of_images_have_it_too(drifting):
     torch.testing.assert_close(images, Images([based]).batch(torch.arange(28, 33)))
 
 
-@pytest.mark.parametrize("window", [None, 6])
+@pytest.mark.parametrize("window", [None, 5, 6, 7])
 def test_the_past_may_be_asked_at_any_frame(window):
-    """Blocks of three frames, of which a window of six has two: the one begun is the second."""
+    """Blocks of three frames, of which windows of about six have two, the last the one begun."""
     frames = np.random.default_rng(0).integers(0, 99, (11, 2, 3)).astype(np.uint16)
     past = Past(3, window)
     for t in range(len(frames)):

@@ -199,6 +199,10 @@ def test_a_counter_of_32_bits_that_begins_anew_runs_on(tmp_path, capsys, first):
     [
         (np.append(TIME[:-50], np.zeros(50)), "the last 50 of 2050 values of t are 0: never writt"),
         (np.append(TIME[:-50], np.full(50, np.nan)), "the last 50 of 2050 values of t are nan"),
+        (
+            np.r_[TIME[:-3], np.nan, TIME[-2], np.nan],
+            "t is not finite in 2 of 2050 samples, the first 2047",
+        ),
         ((1.7e9 + TIME).astype(np.float32), "float32 has steps of 128 there"),
     ],
 )

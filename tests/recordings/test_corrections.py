@@ -489,7 +489,8 @@ def test_planted_blood_is_regressed_out(dff):
         assert np.corrcoef(dff_made[:, *pixel], calcium[:, *pixel])[0, 1] > 0.999
     if dff == "none":
         np.testing.assert_allclose(made.mean(axis=0), mean, rtol=1e-5)  # counts again
-    effect = chain.effects()[-1]
+    apart, *_, effect = chain.effects()
+    assert np.isnan(apart["sd_before"])  # of both channels together it says nothing
     # relative SD before and after: sqrt(0.028² + 0.01²) = 0.0297, and the calcium's 0.01
     assert effect["sd_before"] == pytest.approx(0.0297, rel=0.05)
     assert effect["sd_after"] == pytest.approx(0.01, rel=0.05)

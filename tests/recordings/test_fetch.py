@@ -150,10 +150,15 @@ def test_a_server_without_ranges_sends_all_of_it_again(server, tmp_path):
     assert (tmp_path / "s1.tif").read_bytes() == CONTENT["s1.tif"]
 
 
-@pytest.mark.parametrize("content", [b"", CONTENT["s1.tif"], CONTENT["s1.tif"] + b"more"])
-def test_any_part_left_over_ends_in_the_right_file(server, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [(b"", [None]), (CONTENT["s1.tif"], []), (CONTENT["s1.tif"] + b"more", [None])],
+    ids=["empty", "whole", "longer"],
+)
+def test_any_part_left_over_ends_in_the_right_file(server, tmp_path, content, asked):
     (tmp_path / ".s1.tif.part").write_bytes(content)
     assert run(server, tmp_path, "--only", "s1.tif") == 0
+    assert downloads(server) == asked
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"s1.tif": CONTENT["s1.tif"]}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from make_movies import FRAMES, H, T, W, read, refusal, save_h5, save_v73, save_zarr
+from make_movies import FRAMES, H, T, W, read, refusal, save_h5, save_table, save_v73, save_zarr
 from make_recordings import DEFAULTS
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
@@ -181,17 +181,17 @@ def test_frames_without_values_are_left_out_of_all(tmp_path, capsys):
     gaps = SVT.copy()
     gaps[:, 10:15] = np.nan
     save_v73(tmp_path / "s.mat", U=U, Vc=gaps)
-    labels = np.arange(T) // 3 % 2
-    np.save(tmp_path / "labels.npy", labels)
-    given = {"session": "s", "mouse": "m", "frame_rate": 10, "behavior": tmp_path / "labels.npy"}
+    labels, trial = np.arange(T) // 3 % 2, np.digitize(np.arange(T), [3, 18])
+    save_table(tmp_path / "b.csv", labels=labels, segment=trial)
+    given = {"session": "s", "mouse": "m", "frame_rate": 10, "behavior": tmp_path / "b.csv"}
     preprocess(tmp_path / "o.h5", movie=tmp_path / "s.mat", movie_dataset=["U", "Vc"], **given)
     kept = np.r_[0:10, 15:T]
     with h5py.File(tmp_path / "o.h5") as file:
         np.testing.assert_allclose(file["frames"], PRODUCT[kept], atol=1e-5)
         np.testing.assert_array_equal(file["labels"], labels[kept])
         np.testing.assert_allclose(file["time"], kept / 10)
-        assert len(set(file["segment"][:10])) == len(set(file["segment"][10:])) == 1
-        assert file["segment"][9] != file["segment"][10]
+        # one begins with each of behaviour's, and after the gap
+        assert (np.flatnonzero(np.diff(file["segment"])) + 1).tolist() == [3, 10, 13]
     assert "5 of 23 frames have no values" in capsys.readouterr().err
 
 

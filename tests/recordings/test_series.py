@@ -238,6 +238,7 @@ def test_a_projection_in_the_folder_is_named_and_left_out(tmp_path, capsys):
     ("names", "labels"),
     [
         ("s1_470 s1_405", "470 405"),
+        ("s1_525 s1_590 s1_625", "525 590 625"),
         ("s1_470nm_1 s1_470nm_2 s1_410nm_1 s1_410nm_2", "470 410"),
         ("blue violet", "blue violet"),
         ("recBlue recViolet", "Blue Violet"),
