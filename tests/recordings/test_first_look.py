@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -13,9 +15,12 @@ from PIL import Image
 from pynwb import TimeSeries
 
 from make_movies import photon_series, save_nwb
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.recordings.first_look import calcium_first, in_turn, look_at
+from mesodecode.recordings import first_look
+from mesodecode.recordings.first_look import FirstLook, calcium_first, in_turn, look_at
 from mesodecode.recordings.intake import of_another_length
+from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.study import study as studies
 
 H, W, T = 6, 8, 60
@@ -137,6 +142,17 @@ def test_uneven_stamps_and_those_of_another_number_tell_no_rate(lab, plain, caps
         assert config["recordings"]["frame_rate"] == 30 and "frame_rate: 30   # CHECK" in text
         for file in (lab / "lab.yaml", lab / "lab.png"):
             file.unlink(missing_ok=True)
+
+
+def test_stamps_of_whole_seconds_tell_no_rate():
+    """A movie's own, of which most repeat the one before."""
+    study = SimpleNamespace(
+        source=lambda kind, _: "m.tif" if kind == "movie" else None,
+        of_session=lambda _: {"recordings": {"frame_times_unit": None}},
+    )
+    own = np.repeat(np.arange(3.0), 3)
+    with pytest.raises(UserError, match=r"m\.tif: time stamps of 0 frames/s; see frame_times_unit"):
+        first_look._times(FirstLook("s"), study, own, np.arange(9), Frames(9, 30.0))
 
 
 def test_two_columns_that_may_be_the_speed_are_left_to_the_user(lab, plain, capsys):

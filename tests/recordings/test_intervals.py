@@ -15,6 +15,7 @@ from mesodecode.recordings.readers.target_traces import read_target
 FRAMES = Frames(20, 2.0)  # 10 s; the middles of frames are at .25, .75 …
 START, STOP = np.array([1.0, 4.0, 8.1]), np.array([2.6, 4.6, 9.0])
 RUN = [0] * 2 + [1] * 3 + [0] * 3 + [1] + [0] * 7 + [1] * 2 + [0] * 2
+NOON = pd.Timestamp("2024-01-31T12:00:00")
 NAMED = {"behavior_time": "Start (s)", "behavior_stop": "Stop (s)"}
 
 
@@ -38,6 +39,19 @@ def labels(path, **options):
 def test_frames_whose_middle_lies_in_an_interval_run(table, scale, unit):
     path = table(**{"Start (s)": START * scale, "Stop (s)": STOP * scale})
     assert labels(path, behavior_time_unit=unit) == RUN
+
+
+@pytest.mark.parametrize("form", ["%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f"])
+def test_intervals_may_begin_and_end_by_the_clock_of_the_frames(table, form):
+    """In any order: those of one behaviour after those of another."""
+
+    def written(seconds):
+        return (NOON + pd.to_timedelta(seconds[::-1], unit="s")).strftime(form)
+
+    path = table(**{"Start (s)": written(START), "Stop (s)": written(STOP)})
+    begin = NOON - (NOON.normalize() if form.startswith("%H") else pd.Timestamp(0))
+    frames = Frames(20, 2.0, begin.total_seconds() + np.arange(20) / 2)
+    assert read_behavior(path, frames=frames, **NAMED)["labels"].tolist() == RUN
 
 
 def test_intervals_of_a_matrix_a_struct_and_of_alf(tmp_path):

@@ -205,6 +205,26 @@ def test_a_last_frame_that_wfield_left_at_0_is_left_out(tmp_path, capsys):
             assert np.flatnonzero(movie.blank).tolist() == blank if blank else movie.blank is None
 
 
+def test_light_sources_and_labels_are_of_the_frames_that_have_values(tmp_path):
+    """Frame 5 of 24 has no components; the lights, one for each of all frames, are in no turn."""
+    lights = np.array([1, 2, 2, 1, 2, 1, 1, 2] * 3)
+    svt = SVT[:, :1] * (lights + np.arange(24) / 100)
+    svt[:, 5] = np.nan
+    np.save(tmp_path / "U.npy", U)
+    np.save(tmp_path / "SVT.npy", svt)
+    np.save(tmp_path / "lights.npy", lights)
+    np.save(tmp_path / "labels.npy", np.arange(24) // 6 % 2)
+    files = {"movie": [tmp_path / "U.npy", tmp_path / "SVT.npy"], "frame_rate": 10}
+    files |= {"behavior": tmp_path / "labels.npy", "light_sources": tmp_path / "lights.npy"}
+    preprocess(tmp_path / "o.h5", session="s", mouse="m", corrections=DEFAULTS, **files)
+    kept = np.flatnonzero((lights == 1) & (np.arange(24) != 5))
+    with h5py.File(tmp_path / "o.h5") as file:
+        expected = np.einsum("hwk,kt->thw", U, svt[:, kept])
+        np.testing.assert_allclose(file["frames"], expected, rtol=1e-5)
+        np.testing.assert_array_equal(file["labels"], kept // 6 % 2)
+        np.testing.assert_array_equal(file["corrections/signal_frames"], kept - (kept > 5))
+
+
 def test_of_wavelengths_in_turn_whole_cycles_are_left_out(tmp_path):
     """Frame 5 of 24, of the second light, has no components: 4 and 5 go, and time goes on."""
     signal, other = np.full((4, 24), 1.0), np.full((4, 24), 2.0)

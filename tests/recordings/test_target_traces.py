@@ -271,6 +271,29 @@ def test_times_of_a_trace_are_in_the_unit_that_is_said(tmp_path):
     np.testing.assert_allclose(values, np.arange(6))
 
 
+def test_times_of_intervals_are_none_of_a_trace_or_of_the_speed_beside(tmp_path):
+    """A row of six intervals is no sample at the time at which it begins."""
+    row = np.arange(6)
+    bouts = {"from": row / 10 + 0.01, "to": row / 10 + 0.09, "kind": STATES * 2}
+    path = behavior(tmp_path, pupil=row, speed=row % 2, **bouts)
+    how = {"behavior_time": "from", "behavior_stop": "to"}
+    _, values = read_target(path, "pupil", FRAMES, {}, how)
+    assert values.tolist() == [0, 1, 2, 3, 4, 5]
+    how |= {"behavior_labels": "kind"}
+    found = read_beside(path, 0.5, FRAMES, "states", None, how)
+    assert found["labels"].tolist() == [0, 1, 0, 1, 0, 1]
+    assert states(path, variable=None, **how)[1] == [0, 1, 2] * 2
+    refuse(["no 'end'"], path, "states", FRAMES, {}, how | {"behavior_stop": "end"}, states=STATES)
+
+
+def test_named_states_that_are_logged_all_along_have_no_gaps(tmp_path):
+    time = np.arange(60) / 20
+    kept = (time < 1) | (time > 2)
+    path = behavior(tmp_path, state=np.repeat(STATES, 20)[kept], t=time[kept])
+    with pytest.raises(UserError, match=r"no samples from 0\.95 to 2\.05 s .*: what it was is unk"):
+        states(path, frames=Frames(30, 10.0), behavior_time="t")
+
+
 def test_what_labels_and_segments_are_called_is_asked_for(tmp_path):
     path = behavior(
         tmp_path,
