@@ -156,8 +156,10 @@ def test_what_cannot_be_made_is_said_with_why(tmp_path):
     )
     found = control_signals(dff, brain=brain_of())
     assert set(found.missing) == {"vessels", "movement"}
+    found = dataclasses.replace(found, segment=np.arange(30) // 10)
     signals.write(tmp_path / "m.h5", [found])
     (back,) = signals.read(tmp_path / "m.h5")
+    np.testing.assert_array_equal(back.segment, found.segment)
     assert back.missing == found.missing and set(back.signals) == {"mean", "outside", "reference"}
     np.testing.assert_array_equal(back.signals["outside"], found.signals["outside"].astype("f4"))
 
@@ -168,6 +170,13 @@ def test_masks_fit_the_frames_or_are_refused(tmp_path):
     np.testing.assert_array_equal(signals.read_mask(tmp_path / "brain.png", recording), brain_of())
     np.save(tmp_path / "before.npy", np.kron(brain_of(), np.ones((3, 3))))  # binned by 3
     np.testing.assert_array_equal(signals.read_mask(tmp_path / "before.npy", recording), brain_of())
+    with h5py.File(tmp_path / "truth.h5", "w") as file:  # of a simulated session
+        file["signal"] = np.ones((SIDE, SIDE))
+    with pytest.raises(UserError, match=r"truth\.h5: no mask in it"):
+        signals.read_mask(tmp_path / "truth.h5", recording)
+    with h5py.File(tmp_path / "truth.h5", "a") as file:
+        file["brain"] = np.kron(brain_of(), np.ones((2, 2)))
+    np.testing.assert_array_equal(signals.read_mask(tmp_path / "truth.h5", recording), brain_of())
     tifffile.imwrite(tmp_path / "other.tif", np.ones((80, 90), np.uint8))
     with pytest.raises(UserError, match=r"other\.tif: a mask of shape \(80, 90\), but .*40 x 40"):
         signals.read_mask(tmp_path / "other.tif", recording)

@@ -173,10 +173,13 @@ def test_masks_that_hide_half_of_a_planted_area_are_planted(tmp_path):
     # the same at twice the size: centre (4.5, 4.5), radius 2
     double = areas.repeat(2, axis=1).repeat(2, axis=2)
     np.testing.assert_array_equal(truth.planted_masks([path], double), expected)
-    halves = np.zeros((2, 16, 16), bool)
+    halves = np.zeros((5, 16, 16), bool)
     halves[0, :, :5] = True  # just half of it: one side of the centre
     halves[1, :, :4] = True
-    np.testing.assert_array_equal(truth.planted_masks([path], halves), [1, np.nan])
+    halves[2, :, 5:] = True  # the other
+    halves[3, 5:] = True
+    halves[4, :5] = True
+    np.testing.assert_array_equal(truth.planted_masks([path], halves), [1, np.nan, 1, 1, 1])
     other = truth_file(tmp_path / "other.h5", ((6, 2),))  # another mouse: only mask 3 hides it
     both = truth.planted_masks([path, other], areas)
     np.testing.assert_array_equal(both, [np.nan, np.nan, np.nan, 1])

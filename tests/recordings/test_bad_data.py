@@ -413,6 +413,29 @@ def test_a_part_of_hdf5_that_was_never_written_is_refused(lab, capsys):
     assert "part.h5: /part is 0% written" in refused(lab, capsys, movie=lab / "x.h5")
 
 
+@pytest.mark.parametrize(("n_frames", "whole"), [(30, True), (29, False)])
+def test_parts_of_the_sources_of_a_virtual_dataset_have_to_be_there(lab, n_frames, whole):
+    """Frames 10 to 29 of a file are the last 20 of 40; the first 20 are those that it may get."""
+    save_h5(lab / "part.h5", part=FRAMES[:n_frames])
+    with h5py.File(lab / "part.h5", "a") as file:
+        file.create_dataset("growing", data=FRAMES[:20], maxshape=(None, H, W))
+    layout = h5py.VirtualLayout(FRAMES.shape, "u2", maxshape=FRAMES.shape)
+    source = h5py.VirtualSource("part.h5", "part", (30, H, W), "u2")
+    layout[20:] = source[10:30]
+    growing = h5py.VirtualSource("part.h5", "growing", (20, H, W), "u2", maxshape=(None, H, W))
+    layout[:20] = growing[:20]
+    with h5py.File(lab / "x.h5", "w") as file:
+        dataset = file.create_virtual_dataset("frames", layout)
+        if whole:
+            hdf5.check_whole(dataset, lab / "x.h5")
+            np.testing.assert_array_equal(dataset, np.r_[FRAMES[:20], FRAMES[10:30]])
+            return
+        with pytest.raises(
+            UserError, match=r"dataset part of part\.h5, which ends early: its shape"
+        ):
+            hdf5.check_whole(dataset, lab / "x.h5")
+
+
 @pytest.mark.parametrize("prefix", ["{folder}/parts", "${{ORIGIN}}/parts"])
 def test_sources_of_a_virtual_dataset_are_looked_for_where_hdf5_looks(lab, monkeypatch, prefix):
     (lab / "parts").mkdir()

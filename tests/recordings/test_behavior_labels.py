@@ -24,11 +24,13 @@ def v73(path, **variables):
         for name, (kind, stored, attributes) in variables.items():
             if kind == "cell":
                 cells = []
-                for i, text in enumerate(stored):
+                for i, value in enumerate(stored):
+                    text = isinstance(value, str)
+                    data = [[ord(c)] for c in value] if text else np.atleast_2d(value)
                     cell = file.create_dataset(
-                        f"#refs#/{i}", data=[[ord(c)] for c in text], dtype="u2"
+                        f"#refs#/{i}", data=data, dtype="u2" if text else "f8"
                     )
-                    cell.attrs["MATLAB_class"] = np.bytes_("char")
+                    cell.attrs["MATLAB_class"] = np.bytes_("char" if text else "double")
                     cells.append([cell.ref])
                 stored = np.array(cells, h5py.ref_dtype)
             item = file.create_dataset(name, data=stored)
@@ -75,6 +77,10 @@ READ = {
     "an empty variable": ("b.mat", lambda p: v5(p, runrest=np.zeros((0, 0)), labels=LABELS)),
     "an empty cell": ("b.mat", lambda p: v5(p, runrest=np.zeros((0, 0), object), labels=LABELS)),
     "cells, v7.3": ("b.mat", lambda p: v73(p, runrest=("cell", list(WORDS), {}), speed_rs=OF_73)),
+    "cells of numbers, v7.3": (
+        "b.mat",
+        lambda p: v73(p, runrest=("cell", list(LABELS), {}), speed_rs=OF_73),
+    ),
     "char rows, v7.3": ("b.mat", lambda p: v73(p, runrest=("char", CHARS, {}), speed_rs=OF_73)),
     "an empty variable, v7.3": (
         "b.mat",
@@ -117,6 +123,14 @@ REFUSED = {
     "neither a word nor a number": (
         "b.mat",
         lambda p: v5(p, runrest=np.array([LABELS, 1], object), speed_rs=SPEED),
+    ),
+    "cell 2 of it neither a word nor a number": (
+        "b.mat",
+        lambda p: v73(p, runrest=("cell", ["rest", LABELS, "run", 1], {}), speed_rs=OF_73),
+    ),
+    "runrest is sparse; in MATLAB: runrest = full(runrest)": (
+        "b.mat",
+        lambda p: v73(p, runrest=("double", [0], {"MATLAB_sparse": np.uint64(1)}), speed_rs=OF_73),
     ),
     "(2, 2)": (  # two columns of cells are not one, one behind the other
         "b.mat",

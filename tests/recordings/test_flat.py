@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
 
 from make_movies import FRAMES, H, T, W, read, refusal, save_v73
+from make_recordings import DEFAULTS
 from mesodecode.base.files import UserError
+from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
 
 COLUMNS = FRAMES.transpose(0, 2, 1)  # as MATLAB writes height x width x frames
@@ -88,6 +91,21 @@ def test_wavelengths_and_colours_take_turns(tmp_path):
     got = read(tmp_path / "a.raw", size=6, axes="TYXC", channels=3, **asked)
     np.testing.assert_array_equal(got[1::3], FRAMES)
     assert "say in movie_axes" in refusal(tmp_path / "a.raw", channels=3, **asked)
+
+
+def test_a_colour_that_is_not_used_may_be_dark(tmp_path):
+    """The first is, throughout; a frame that is dark in the two that are used was dropped."""
+    np.save(tmp_path / "labels.npy", np.arange(T) // 3 % 2)
+    given = {"movie": tmp_path / "a.raw", "movie_shape": [H, W, 3], "movie_dtype": "uint16"}
+    given |= {"movie_axes": "TYXC", "behavior": tmp_path / "labels.npy", "frame_rate": 10}
+    given["corrections"] = DEFAULTS | {"channels": 3, "signal_channel": 2, "reference_channel": 3}
+    RGB.tofile(tmp_path / "a.raw")
+    preprocess(tmp_path / "o.h5", session="s", mouse="m", **given)
+    with h5py.File(tmp_path / "o.h5") as file:
+        np.testing.assert_array_equal(file["frames"], FRAMES)
+    np.where(np.arange(T)[:, None, None, None] == 3, 0, RGB).tofile(tmp_path / "a.raw")
+    with pytest.raises(UserError, match=rf"2 of {3 * T} frames are 0 throughout, the first 10:"):
+        preprocess(tmp_path / "p.h5", session="s", mouse="m", **given)
 
 
 @pytest.mark.parametrize("save", [scipy.io.savemat, lambda p, x: save_v73(p, **x)])

@@ -250,8 +250,13 @@ def save_zip(path, **selections):
 
 
 def test_selections_of_imagej_hold_the_pixels_that_imagej_shows(tmp_path):
-    """Of corners at 2 and 5, the pixels 2, 3 and 4; an oval by the centres of pixels."""
-    box = [(2, 1), (5, 1), (5, 3), (2, 3)]
+    """Of corners at 2 and 5, the pixels 2, 3 and 4; an oval by the centres of pixels.
+
+    Drawn while zoomed in, a rectangle keeps parts of a pixel.
+    """
+    from roifile import ROI_OPTIONS
+
+    box, fine = [(2, 1), (5, 1), (5, 3), (2, 3)], ROI_OPTIONS.SUB_PIXEL_RESOLUTION
     ring = imagej("RECT", 0, 0, 5, 5)
     path = []
     for low, high in ((0, 5), (1, 4)):
@@ -264,16 +269,17 @@ def test_selections_of_imagej_hold_the_pixels_that_imagej_shows(tmp_path):
         freehand=imagej("FREEHAND", *box),
         fine=imagej("POLYGON", (2.6, 1.0), (5.0, 1.0), (5.0, 3.0), (2.6, 3.0)),
         rectangle=imagej("RECT", 2, 1, 5, 3),
+        zoomed=imagej("RECT", 2, 1, 5, 3, options=fine, xd=2.6, yd=1, widthd=2.4, heightd=2),
         oval=imagej("OVAL", 3, 1, 7, 5),
         ring=ring,
     )
-    shape = np.zeros((6, H, W), int)
-    shape[:2, 1:3, 2:5] = shape[2, 1:3, 3:5] = shape[3, 1:3, 2:5] = 1
-    shape[4, 1:5, 4:6] = shape[4, 2:4, 3:7] = 1
-    shape[5, :5, :5] = 1
-    shape[5, 1:4, 1:4] = 0
+    shape = np.zeros((7, H, W), int)
+    shape[[0, 1, 3], 1:3, 2:5] = shape[[2, 4], 1:3, 3:5] = 1
+    shape[5, 1:5, 4:6] = shape[5, 2:4, 3:7] = 1
+    shape[6, :5, :5] = 1
+    shape[6, 1:4, 1:4] = 0
     masks = read_masks(path, H, W)
-    assert masks.names == ("polygon", "freehand", "fine", "rectangle", "oval", "ring")
+    assert masks.names == ("polygon", "freehand", "fine", "rectangle", "zoomed", "oval", "ring")
     for name, pixels, expected in zip(masks.names, masks.pixels, shape, strict=True):
         assert pixels.tolist() == np.flatnonzero(expected).tolist(), name
     (tmp_path / "V1.roi").write_bytes(imagej("RECT", 2, 1, 5, 3).tobytes())

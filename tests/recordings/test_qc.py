@@ -25,6 +25,7 @@ from mesodecode.recordings.locomotion import bouts
 from mesodecode.recordings.qc_measures import Measured, frame_codes, read_measures
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import schema
+from mesodecode.study.targets import Target
 
 T, RATE = 1200, 20.0  # frames, frames/s: one minute
 SETTINGS = schema.defaults("qc")
@@ -402,6 +403,13 @@ def test_a_highest_value_that_comes_once_is_no_full_camera():
     frames[4, 3, 3] = 4095
     row = verdicts(session_of(frames)).loc["saturated_pixels"]
     assert row["verdict"] == "pass" and row["value"] == 0
+
+
+def test_bouts_of_run_and_rest_are_not_judged_where_they_are_not_decoded():
+    session = session_of(labels=np.zeros(T), target=Target("pupil"), decoded=np.arange(T) % 7)
+    rows = verdicts(session).loc[["rarer_state", "bouts", "median_bout"]]
+    assert set(rows["verdict"]) == {"skipped"}
+    assert set(rows["words"]) == {"run and rest are not decoded in this study"}
 
 
 # --- what is measured --------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from mesodecode.base.files import UserError
 from mesodecode.cli import main, options
 from mesodecode.recordings import roi_correlation, roi_signals
 from mesodecode.recordings.recording import Recording, read_recording, with_labels_of
-from mesodecode.recordings.roi_files import read_signals
+from mesodecode.recordings.roi_files import names_of, read_signals
 from mesodecode.study import schema
 from mesodecode.study import study as studies
 
@@ -390,7 +390,7 @@ def test_rois_of_nwb_have_the_names_of_their_rows(tmp_path):
     save_nwb(path, with_rois(region=(3, 0, 1), roi_name=names, location=["cortex"] * 4))
     got, found = read_signals(path, T)
     np.testing.assert_array_equal(got, SIGNALS)
-    assert found == ("RSP", "V1", "M1")
+    assert found == names_of(path) == ("RSP", "V1", "M1")
     save_nwb(path, with_rois(values=SIGNALS.T, location=["cortex"] * 4))
     got, found = read_signals(path, T, "dFF")
     np.testing.assert_array_equal(got, SIGNALS)
