@@ -75,6 +75,19 @@ def test_errors_are_of_least_squares_worked_by_hand():
     np.testing.assert_allclose(matrix[:2, 2], [9.75, 19.75])
 
 
+def test_a_row_of_the_table_has_the_errors_of_all_landmarks_and_the_worst():
+    matrix = np.arange(1.0, 10).reshape(3, 3)
+    by_hand = alignment.Alignment("m1", "s1", "landmarks", matrix, {}, {"a": 3.0, "b": 4.0})
+    by_image = alignment.Alignment("m1", "s2", "s1", matrix, {}, {}, correlation=0.9)
+    table = alignment.table([by_hand, by_image], "affine")
+    assert table["session"].tolist() == ["s1", "s2"] and set(table["transform"]) == {"affine"}
+    errors = table[["landmarks", "rms_px", "worst", "worst_px", "correlation"]].to_numpy().tolist()
+    nan = pytest.approx(np.nan, nan_ok=True)
+    assert errors[0] == [2, pytest.approx(np.sqrt((3**2 + 4**2) / 2)), "b", 4, nan]
+    assert errors[1] == [0, nan, "", nan, 0.9]
+    assert table.iloc[0][["xx", "xy", "x0", "yx", "yy", "y0"]].tolist() == [1, 2, 3, 4, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("angle", "percent", "x", "y"), [(0, 0, 0, 0), (4, 3, 3, -2), (-9, -4, -5, 6), (15, 0, 2, 2)]
 )

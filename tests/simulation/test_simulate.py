@@ -262,6 +262,15 @@ def test_truth_map_is_zero_away_from_the_signal_rois():
     assert truth.brain[truth.signal > 0].all()
 
 
+def test_where_two_areas_overlap_the_larger_signal_counts():
+    def planted(rois):
+        return make(image_size=64, n_frames=60, signal_rois=rois, signal_radius=0.2).truth.signal
+
+    one, other, both = planted([6]), planted([8]), planted([6, 8])
+    assert ((one > 0) & (other > 0)).sum() > 100
+    np.testing.assert_array_equal(both, np.maximum(one, other))
+
+
 @pytest.mark.parametrize("lead_s", [-0.5, 0.0, 1.0])
 def test_lag_between_behaviour_and_signal_is_the_kinetics_less_the_lead(lead_s):
     made = quiet(lead_s=lead_s, global_fraction=0)
