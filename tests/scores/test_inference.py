@@ -336,6 +336,8 @@ def test_chance_by_shifts_reads_the_predictions(tmp_path):
 def test_columns_signs_and_sessions():
     table = toy()
     sessions = pd.concat([table.assign(session=table["test_mouse"] + s) for s in ("s1", "s2")])
+    second = sessions["session"].str.endswith("s2")
+    sessions.loc[second & (sessions["decoder"] == "a"), "auc"] -= 0.03
     sessions.loc[sessions["session"] == "m1s2", "auc"] = np.nan  # of one state
     found = paired_tests.infer(table, by="decoder", name="x", sessions=sessions)
     assert list(found.columns) == paired_tests.COLUMNS
@@ -346,7 +348,12 @@ def test_columns_signs_and_sessions():
     )
     assert row["mean_difference"] == pytest.approx(row["mean_a"] - row["mean_b"])
     assert row["ci_low"] < row["mean_difference"] < row["ci_high"]
-    assert row["bootstrap_low"] < row["mean_difference"] < row["bootstrap_high"]
+    a, b = (rows["auc"].to_numpy() for _, rows in table.groupby("decoder"))
+    test = table["test_mouse"][:20]
+    means = zip(dict.fromkeys(test), mouse_tests.by_mouse(a - b, test), strict=True)
+    mice = [[mean, mean - 0.03][: 2 - (mouse == "m1")] for mouse, mean in means]
+    bounds = row["bootstrap_low"], row["bootstrap_high"]
+    assert bounds == pytest.approx(mouse_tests.hierarchical_bootstrap(mice))
     assert row["bootstrap_of"] == "mice and sessions"
     assert paired_tests.infer(table, by="decoder")["bootstrap_of"][0] == "mice and allocations"
     assert row["n_effective"] == pytest.approx(20 / row["design_effect"])

@@ -89,8 +89,10 @@ def test_one_half_is_run_and_the_balance_is_of_true_states():
 def test_a_frame_at_the_threshold_and_one_at_a_second_count():
     """The threshold of a validation mouse is one of its probabilities: from it on, it is run."""
     item = made(**TWO)
-    slow = recording(frame_rate=0.5)  # frames 1 and 3 s from a transition
-    errors = quality.errors_by_time(item, {"s1": slow, "s2": slow})
+    # of s1 frames 1 and 3 s from a transition, at its own rate; s2 has none
+    rates = {"s2": recording(frame_rate=2.0), "s1": recording(frame_rate=0.5)}
+    errors = quality.errors_by_time(item, rates)
+    np.testing.assert_array_equal(errors.seconds, [-3, -1, 1, 3, NAN, NAN])
     row = quality.scores(item, errors, threshold=0.25)
     assert row["accuracy_at_threshold"] == pytest.approx(5 / 6)  # run at .25 is right
     assert row["balanced_accuracy_at_threshold"] == pytest.approx((1 + 1 / 2) / 2)

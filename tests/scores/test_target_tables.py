@@ -57,12 +57,12 @@ def test_regression_is_scored_over_all_frames_pooled_and_by_session():
 def test_shifted_r2_is_that_of_rolled_values():
     one, two = trace(0), trace(1, n=31)
     sessions = {"a": one, "b": two}
-    fast = target_tables.shifted_r2(sessions, 7, seed=3)
+    fast = target_tables.shifted_r2(sessions, 7)
     shifts = []
     for name, each in sessions.items():
         import zlib
 
-        stream = np.random.default_rng([3, zlib.crc32(name.encode())])
+        stream = np.random.default_rng([1, zlib.crc32(name.encode())])
         shifts.append(stream.integers(1, len(each.frame), 7))
     guess = np.concatenate([one.probability, two.probability])
     slow = [

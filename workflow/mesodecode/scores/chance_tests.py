@@ -46,14 +46,14 @@ def permuted_labels(table: pd.DataFrame, nulls: Mapping[str, Sequence[str]]) -> 
     return pd.concat(rows, ignore_index=True)
 
 
-def shifts_of(session: str, n: int, draws: int, seed: int) -> np.ndarray:
+def shifts_of(session: str, n: int, draws: int) -> np.ndarray:
     """Return by how many of its n frames a session is shifted in each draw (draws,)."""
-    stream = np.random.default_rng([seed, zlib.crc32(session.encode())])
+    stream = np.random.default_rng([SEED, zlib.crc32(session.encode())])
     return stream.integers(1, n, draws) if n > 1 else np.zeros(draws, int)
 
 
 def circular_shift(
-    allocations: Iterable[Mapping[str, tuple[np.ndarray, np.ndarray]]], draws: int, seed: int = SEED
+    allocations: Iterable[Mapping[str, tuple[np.ndarray, np.ndarray]]], draws: int
 ) -> tuple[float, np.ndarray]:
     """Return a decoder's mean AUC over allocations, and those with circularly shifted labels.
 
@@ -76,7 +76,7 @@ def circular_shift(
             if n == 0:  # too short to decode
                 continue
             if name not in shifts:
-                shifts[name] = shifts_of(name, n, draws, seed)
+                shifts[name] = shifts_of(name, n, draws)
             mine = ranks[start : start + n]
             spectrum = np.fft.rfft(mine) * np.conj(np.fft.rfft(labels))
             sums += np.fft.irfft(spectrum, n)[shifts[name]]  # of ranks where shifted labels are 1

@@ -16,7 +16,6 @@ import pandas as pd
 from mesodecode.base.metrics import SCORES, correlation, macro_auc, r2, state_aucs
 from mesodecode.decoders.predictions import ATTRIBUTES, Predictions, SessionPredictions
 from mesodecode.scores.chance_tests import circular_shift, empirical_p, shifts_of
-from mesodecode.scores.mouse_tests import SEED
 from mesodecode.study.targets import Kind
 
 REGRESSION = ["n_frames", "r2", "correlation", "ceiling"]
@@ -84,7 +83,7 @@ def ceiling(sessions: Iterable[SessionPredictions]) -> float:
     return float(np.clip(1 - max(0.0, 2 * first - second) / variance, 0, 1))
 
 
-def shifted_r2(sessions: Mapping[str, SessionPredictions], draws: int, seed: int = SEED) -> Any:
+def shifted_r2(sessions: Mapping[str, SessionPredictions], draws: int) -> Any:
     """Return the R² of predictions of values that are shifted in a circle (draws,).
 
     The values of each session by 1 … frames - 1, all equally likely, as of `circular_shift`; all
@@ -102,7 +101,7 @@ def shifted_r2(sessions: Mapping[str, SessionPredictions], draws: int, seed: int
             continue
         spectrum = np.fft.rfft(np.asarray(one.probability, np.float64) - mean)
         spectrum *= np.conj(np.fft.rfft(np.asarray(one.label, np.float64) - mean))
-        products += np.fft.irfft(spectrum, n)[shifts_of(name, n, draws, seed)]
+        products += np.fft.irfft(spectrum, n)[shifts_of(name, n, draws)]
     return 1 - (total + ((made - mean) ** 2).sum() - 2 * products) / total
 
 
