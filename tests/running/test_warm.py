@@ -40,13 +40,14 @@ def test_verbs_run_in_the_callers_folder_and_streams_and_give_their_status(study
         f"mesodecode {ALLOCATE} && wc -l < allocations.tsv",
         "mesodecode allocations --config none.json --out x.tsv 2> error.log; echo bad: $?",
         "mesodecode allocations 2> usage.log; echo usage: $?",
-        "mkdir sub; cd sub; SEEN=here mesodecode allocations --help | head -1",
+        "mkdir sub; cd sub; mesodecode allocations --config ../study.json --out here.tsv && ls",
+        "COLUMNS=40 mesodecode allocations --help | head -1",
         "exit 3",
     )
     assert done.returncode == 3, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[:3] == ["21", "bad: 1", "usage: 2"]  # 20 allocations and the header
-    assert lines[3].startswith("usage: mesodecode allocations")
+    assert lines[:4] == ["21", "bad: 1", "usage: 2", "here.tsv"]  # 20 allocations and the header
+    assert lines[4].startswith("usage: mesodecode allocations") and len(lines[4]) <= 40
     assert "none.json: No such file" in (study / "error.log").read_text()
     assert "required: --config, --out" in (study / "usage.log").read_text()
 
@@ -57,10 +58,16 @@ def test_a_signal_reaches_the_verb_and_its_end_the_caller(study):
     done = serve(
         study,
         "touch c.lock",
-        f"{CLIENT} {waiting} 2> waiting.log & client=$!",
-        "until [ -s waiting.log ]; do sleep 0.05; done; kill -TERM $client; wait $client; echo $?",
+        "for signal in TERM INT; do",
+        f"{CLIENT} {waiting} 2> $signal.log & client=$!",
+        "until [ -s $signal.log ]; do sleep 0.05; done; kill -$signal $client; wait $client",
+        "echo $?; done",
+        "kill -INT $PPID; mesodecode allocations --help > /dev/null; echo $?",  # Ctrl-C here
+        "trap 'exit 7' TERM; kill -TERM $PPID; sleep 1 & wait; exit 1",
     )
-    assert done.stdout.split() == ["137"], done.stdout + done.stderr
+    assert done.stdout.split() == ["137", "130", "0"], done.stdout + done.stderr
+    assert "interrupted, nothing written" in (study / "INT.log").read_text()
+    assert done.returncode == 7  # the server's end is that of the command, which it has told
 
 
 def test_a_server_of_another_checkout_is_refused(study, tmp_path):
