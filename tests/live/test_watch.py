@@ -234,6 +234,8 @@ def test_another_brightness_and_noise_are_told_from_known_mice(tmp_path, setup):
     (loaded,) = open_members(files)
     space = known_of(loaded, [read_recording(path) for path in known])
     assert space.distance > 0 and len(space.noise) == 2
+    few = watching._few(loaded, read_recording(known[0]))
+    assert few.centres[-1] == len(few.labels) - 1  # its windows end at the frame they decode
     means = [read_recording(path).pixel_mean for path in known]
     np.testing.assert_allclose(space.brightness, [np.log2(one.mean()) for one in means])
     assert abs(np.log2(means[0].mean() / np.median(means[0]))) > 1e-4
