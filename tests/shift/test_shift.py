@@ -514,6 +514,40 @@ def test_speed_and_noise_of_known_movies(tmp_path, rate):
     assert found["noise"]["spatial_slope"] == pytest.approx(0, abs=0.1)
 
 
+def test_the_table_of_images_is_against_the_first_recording(tmp_path):
+    """The second is the first, 3 px to the right and 2 down, of twice the light."""
+    brain = described() + 50
+    moved = np.roll(brain, (2, 3), (0, 1)) * 2
+    flicker = 1 + 0.01 * (-1.0) ** np.arange(12)[:, None, None]
+    made = [
+        write_recording(tmp_path / f"{name}.h5", (image * flicker).astype("f4"), mouse=name[0])
+        for name, image in (("b2", brain), ("a1", moved))
+    ]
+    table = images.table(made)
+    assert list(table) == columns.IMAGE_COLUMNS
+    assert table[["mouse", "session"]].to_numpy().tolist() == [
+        ["b", "b2"],
+        ["a", "a1"],
+        ["b", "b1"],
+    ]
+    np.testing.assert_allclose(table["x"], [0, 100 * 3 / 64], atol=0.3)
+    np.testing.assert_allclose(table["y"], [0, 100 * 2 / 64], atol=0.3)
+    np.testing.assert_allclose(table["rotation"], 0, atol=0.5)
+    np.testing.assert_allclose(table["brightness"].diff()[1], 1, atol=1e-6)
+    # the share of the image that is brighter than Otsu's threshold, as the side of a square
+    square = np.ones((20, 30))
+    square[4:10, 5:21] = 9
+    assert images.look(square)["extent"] == pytest.approx(100 * math.sqrt(6 * 16 / 600))
+
+
+@pytest.mark.parametrize(("n", "known"), [(7, False), (8, True)])
+def test_a_recording_too_short_for_a_spectrum_has_none(tmp_path, n, known):
+    frames = np.random.default_rng(0).normal(100, 9, (n, 16, 16)).astype(np.float32)
+    found = images.dynamics(write_recording(tmp_path / "s.h5", frames))
+    assert list(found) == ["noise", "spatial_slope", "temporal_hz"]
+    assert np.isfinite(list(found.values())).tolist() == [known] * 3
+
+
 def test_a_mouse_of_more_sessions_says_no_more_of_the_others():
     table = cohort_table()
     own = table["test_mouse"] == "m1"

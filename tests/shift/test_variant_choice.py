@@ -113,6 +113,9 @@ def test_a_perfect_decoder_is_no_more_than_nearly_perfect():
     clip = predicted_auc.CLIP
     apart = logit([1 - clip, 0.9]) - logit([0.6, clip])
     np.testing.assert_allclose(made["gain"], [0, -apart.sum() / 3])
+    known = by_hand({"x": (1.0, 0.6), "y": (0.9, 0.0)}).assign(far=1.0)
+    made = variant_choice.choose(known, own(0, 0).assign(far=1.0), 0.0, Target("pupil").kind)
+    np.testing.assert_allclose(made["gain"], [0, -np.log(0.4 / clip * 1 / 0.1) / 3])
 
 
 def test_decoders_may_stand_in_any_order():
@@ -389,6 +392,22 @@ def test_an_adaptive_decoder_is_of_two_or_more_and_its_protocol_is_named():
     for name in ("small", "study"):  # what rows of tables/variants.tsv are called
         with pytest.raises(UserError, match=rf"decoders.{name}: stands beside variants"):
             study(**{name: {"adaptive_of": both}})
+
+
+@pytest.mark.parametrize(("chosen", "n"), [(["False", "False"], 0), (["True", "True"], 2)])
+def test_a_table_that_chooses_none_or_two_for_a_mouse_is_refused(chosen, n):
+    rows = [("e", "a", chosen[0]), ("e", "b", chosen[1]), ("f", "a", "False"), ("f", "b", "True")]
+    table = pd.DataFrame(rows, columns=["test_mouse", "decoder", "chosen"])
+    assert variant_choice.chosen_of(table, "f") == "b"
+    with pytest.raises(UserError, match=rf"^the choice of decoders names {n} for mouse e; make it"):
+        variant_choice.chosen_of(table, "e")
+
+
+def test_a_session_too_short_to_decode_says_nothing_of_a_trace():
+    recording = SimpleNamespace(frame_rate=10.0, segment=None)
+    none = SessionPredictions("m", np.empty(0, int), np.empty(0), np.empty(0))
+    found = measures.of_output(none, recording, measures.Usual(4.0, 3.0, 2.0), Target("pupil"))
+    assert list(found) == ["slow", "far"] and np.isnan([*found.values()]).all()
 
 
 def test_without_mice_the_best_decoder_is_the_first():
