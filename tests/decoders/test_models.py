@@ -446,6 +446,19 @@ def test_all_epochs_of_a_training_are_of_one_network(tmp_path, case):
         load_epochs(tmp_path / "w.pt", "roi_rnn")
 
 
+def test_files_of_training_of_another_kind_are_told_from_those_needed(tmp_path):
+    TrainedEpochs("roi_rnn", GRU, ("a",), [gru_state()], [{"epoch": 1}]).save(tmp_path / "e.pt")
+    Trained("roi_rnn", GRU, ("a",), ("b",), gru_state()).save(tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"e\.pt: of a 'roi_rnn' decoder; needs 'cnn'$"):
+        load_epochs(tmp_path / "e.pt", "cnn", "finetuned")
+    assert load_epochs(tmp_path / "e.pt").kind == "roi_rnn"  # whatever it is
+    with pytest.raises(UserError, match=r"w\.pt: not all epochs of a training; make it with --all"):
+        load_epochs(tmp_path / "w.pt")
+    words = r"w\.pt: weights of a 'roi_rnn' decoder; needs 'cnn' or 'finetuned'$"
+    with pytest.raises(UserError, match=words):
+        load_trained(tmp_path / "w.pt", "cnn", "finetuned")
+
+
 def test_weights_of_which_a_byte_is_another_are_refused(tmp_path):
     path, state, name = tmp_path / "w.pt", gru_state(), "rnn.weight_hh_l0"
     Trained("roi_rnn", GRU, ("a",), ("b",), state).save(path)

@@ -61,6 +61,14 @@ def test_a_trace_is_standardised_by_all_training_frames():
     assert (found.mean, found.unit) == (4, "px") and found.sd == pytest.approx(np.sqrt(8))
 
 
+def test_a_trace_that_never_changes_cannot_be_decoded():
+    still = [
+        SimpleNamespace(session=s, target=Target("pupil"), labels=np.full(3, 2.5)) for s in "ab"
+    ]
+    with pytest.raises(UserError, match="pupil is the same in all training frames; nothing to dec"):
+        trained_on(still)
+
+
 @pytest.mark.parametrize(
     "other", [Target("pupil", unit="mm"), Target("speed", unit="px"), Target("states", STATES)]
 )

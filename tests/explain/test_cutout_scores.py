@@ -183,6 +183,12 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / "no.npz").write_text("no weights")
     line = refused(capsys, tmp_path, [one], *squares, weights=tmp_path / "no.npz")
     assert "no.npz: not weights of `mesodecode fit-linear`" in line
+    sizes = {"rnn": "gru", "hidden_size": 2, "num_layers": 1, "bidirectional": False}
+    rnn = RNNDecoder(3, cell="gru", hidden_size=2, bidirectional=False).state_dict()
+    settings = sizes | {"dropout": 0.0, "half_window": 1, "shift": 0}
+    Trained("roi_rnn", settings, ("a",), ("b",), rnn).save(tmp_path / "roi.pt")
+    line = refused(capsys, tmp_path, [one], *squares, weights=tmp_path / "roi.pt")
+    assert line.endswith("roi.pt: a 'roi_rnn' decoder reads no images, to cut areas from")
     few = write_linear(tmp_path / "few.npz", weights=np.ones((8, 9)), pixels=9)
     line = refused(capsys, tmp_path, [one], *squares, weights=few)
     assert line == "a linear decoder of 72 pixels does not fit images of 32 x 32 px"

@@ -221,6 +221,52 @@ def test_what_does_not_fit_gets_one_line(tmp_path, monkeypatch, capsys, change, 
     assert not (tmp_path / "m.h5").exists()
 
 
+def test_maps_of_pixels_are_averaged_over_allocations_on_the_first_image():
+    signed = np.arange(24.0).reshape(2, 3, 2, 2)
+    one, other = (
+        shap_files.Pixels(
+            factor * np.abs(signed[0]), factor * signed, np.full((2, 2), factor), name
+        )
+        for factor, name in ((1.0, "a1"), (4.0, "b1"))
+    )
+    mean = shap_files.mean_pixels([one, other])
+    np.testing.assert_allclose(mean.pixel_abs, 2.5 * signed[0])
+    np.testing.assert_allclose(mean.pixel_signed, 2.5 * signed)
+    assert mean.session == "a1" and (mean.image == 1).all()
+    shorter = replace(other, pixel_signed=signed[:, 1:])
+    with pytest.raises(UserError, match="maps of pixels of sessions a1 and b1: of other frames or"):
+        shap_files.mean_pixels([one, shorter])
+
+
+def test_windows_and_areas_of_two_recordings_must_fit(tmp_path):
+    one, settings = session(tmp_path), settings_of(windows=4, background=4)
+    short = session(tmp_path, "a", n=4)  # a window reads five frames
+
+    def refused(match, recordings, background=(), how=settings, loaded=None):
+        with pytest.raises(UserError, match=match):
+            pixel_shap.pixel_shap(loaded or planted(), recordings, background, how, decoder="x")
+
+    refused(r"a\.h5: no frame has a window of images", [one], [short])
+    linear = replace(planted(), kind="linear")
+    linear = replace(linear, decoder=replace(linear.decoder, network=torch.nn.Flatten()))
+    refused(
+        "a 'linear' decoder has no CNN to explain; give weights of train-cnn",
+        [one],
+        (),
+        settings,
+        linear,
+    )
+    other = session(tmp_path, "e")
+    for mouse, number in (("d", 1), ("e", 2), ("b", 2)):
+        np.save(tmp_path / f"{mouse}.npy", number * np.eye(8, dtype=np.uint8))
+    drawn = settings_of(
+        windows=4, background=4, areas=str(tmp_path / "{mouse}.npy"), size=None, stride=None
+    )
+    refused(r"e\.h5: other areas than .*d\.h5; give files of areas of", [one, other], (), drawn)
+    trained = session(tmp_path, "b")
+    refused("areas: other names in the background; give files", [one], [trained], drawn)
+
+
 def test_the_bar_of_sizes_begins_at_0(tmp_path):
     settings = settings_of(windows=4, background=4)
     found, pixels = pixel_shap.pixel_shap(planted(), [session(tmp_path)], [], settings, decoder="x")

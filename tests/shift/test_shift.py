@@ -525,11 +525,7 @@ def test_the_table_of_images_is_against_the_first_recording(tmp_path):
     ]
     table = images.table(made)
     assert list(table) == columns.IMAGE_COLUMNS
-    assert table[["mouse", "session"]].to_numpy().tolist() == [
-        ["b", "b2"],
-        ["a", "a1"],
-        ["b", "b1"],
-    ]
+    assert table[["mouse", "session"]].to_numpy().tolist() == [["b", "b2"], ["a", "a1"]]
     np.testing.assert_allclose(table["x"], [0, 100 * 3 / 64], atol=0.3)
     np.testing.assert_allclose(table["y"], [0, 100 * 2 / 64], atol=0.3)
     np.testing.assert_allclose(table["rotation"], 0, atol=0.5)
