@@ -297,6 +297,8 @@ def test_labelled_sessions_are_never_scored(kind):
         run(decoder, mine, few_shot="3 sessions")
     assert few_shot.labelled_frames(mine, "1 session") == [80, 0, 0]
     assert few_shot.labelled_frames(mine, 10 / 60) == [80, 20, 0]
+    mine[1] = replace(mine[1], frame_rate=20.0)  # 8 s, 4 s, and 2 of 8 s
+    assert few_shot.labelled_frames(mine, 14 / 60) == [80, 80, 20]
 
 
 @pytest.mark.parametrize("finetune", ["head", "all"])

@@ -492,3 +492,23 @@ def test_the_epoch_kept_is_that_of_the_lowest_loss_of_validation():
     outputs = valid.logits(model, valid.centres)
     kept = ((outputs - valid.labels[valid.centres]) ** 2).mean().item()
     assert kept == pytest.approx(losses.min(), rel=1e-5)
+
+
+def test_what_is_predicted_is_of_the_epoch_that_is_kept():
+    data = responses()
+    settings = {"optimizer": "adam", "learning_rate": 0.3, "epochs": 4}
+    (fitted, predicted), split = fit_small(data, **settings)
+    assert fitted.history["valid_loss"].argmin() < 3  # not of the last one
+    _, _, test, scaler = train.sources(data, split, network(**settings))
+    model = train.network_of(data, network(**settings))
+    model.load_state_dict(fitted.state)
+    mean, sd = scaler.response
+    outputs = test.logits(model, test.centres).numpy() * sd + mean
+    np.testing.assert_allclose(predicted, outputs, rtol=1e-4, atol=1e-5)
+    # and of a sweep, the scores beside it
+    line = dict.fromkeys(sweep.SWEPT) | {"learning_rate": 0.3, "momentum": 0.0, "l2": 0.0}
+    line["initialisation"] = "default"
+    row = sweep.train_all(data, split, network(**settings), [line]).iloc[0]
+    assert row["best_epoch"] == fitted.history["valid_loss"].argmin() + 1
+    error = (((outputs - data.response[split.test]) / sd) ** 2).mean()
+    assert row["test_loss"] == pytest.approx(error, rel=1e-3)
