@@ -156,10 +156,10 @@ def check_scale(response: np.ndarray) -> dict[str, Any]:
     variance = np.sort((response**2).mean(0))[::-1]
     n = math.ceil(len(variance) / 20)
     share = float(variance[:n].sum() / variance.sum())
-    good = share <= max(MAX_SHARE, 2 * n / len(variance))
+    limit = max(MAX_SHARE, 2 * n / len(variance))
     said = f"{n} of {len(variance)} neurons hold {share:.0%} of the loss at the start"
     mend = ": the others hardly count; set standardise, or look at their traces"
-    return check_row("scale", good, "preprocessing", share, MAX_SHARE, said, mend)
+    return check_row("scale", share <= limit, "preprocessing", share, limit, said, mend)
 
 
 def _features(data: Responses, settings: dict[str, Any], kind: str) -> np.ndarray:
