@@ -164,6 +164,13 @@ def test_permutations_stay_within_folds():
     assert np.array_equal(chance, np.ones((20, 1)))
 
 
+def test_permutations_are_those_of_their_seed(parts):
+    first, again, other = (
+        scores.score_session(parts, permutations=9, seed=seed)[2] for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
 def test_averages_of_an_oracle_are_left_out(parts):
     oracle = [part(p.fold, p.image, p.response, p.prediction, oracle=True) for p in parts]
     rows, folds, _ = scores.score_session(oracle, permutations=19)
