@@ -30,6 +30,7 @@ from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings import alignment, sample
 from mesodecode.shift import (
+    adapted_features,
     columns,
     distances,
     features,
@@ -243,6 +244,24 @@ def test_features_are_of_so_many_frames_evenly_spread(tmp_path):
     assert one.labels.tolist() == [0, 0, 0] and len(none.features) == 0
     every, _ = features.Features(99).of(tmp_path / "rnn.pt", sessions)
     assert len(every.features) == 6
+
+
+@pytest.mark.parametrize(("half_window", "length"), [(None, 1), (2, 10)])
+def test_few_frames_are_single_ones_or_runs_whose_windows_share_images(
+    tmp_path, monkeypatch, half_window, length
+):
+    frames = np.arange(246.0)[:, None, None] + np.zeros((1, 4, 4))
+    recording = write_recording(tmp_path / "s.h5", frames)
+    monkeypatch.setattr(adapted_features, "SAMPLED", 20)
+    monkeypatch.setattr(features, "ready", lambda one, _: one)
+    decoder = SimpleNamespace(half_window=half_window, reach=3, normalising={})
+    decoder.based, decoder.source = lambda one, past: one, lambda one: one
+    few, at = adapted_features.AdaptedFeatures(20, {})._frames(recording, decoder, False)
+    for made in (few, features.Features(20)._source(decoder, recording)):
+        runs = np.unique(made.segment, return_counts=True)[1]
+        assert runs.tolist() == [length + 6] * (20 // length)  # three more on each side
+        assert made.frames[:, 0, 0].tolist() == at.tolist()
+    assert (at[0], at[-1]) == (0, 245)
 
 
 @given(
