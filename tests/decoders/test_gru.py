@@ -11,7 +11,8 @@ from mesodecode.decoders.networks import RNNDecoder
 def both(bidirectional, dtype=torch.float64, features=3):
     torch.manual_seed(0)
     rnn = nn.GRU(features, 4, batch_first=True, bidirectional=bidirectional).to(dtype)
-    return rnn, torch.randn(5, 6, features, dtype=dtype, requires_grad=True)
+    frames = gru.AT_ONCE + 3  # a block and a shorter one
+    return rnn, torch.randn(5, frames, features, dtype=dtype, requires_grad=True)
 
 
 def by_pytorch(rnn, x):
@@ -33,6 +34,29 @@ def test_states_and_all_gradients_are_pytorchs(bidirectional):
 def test_gradients_are_those_of_small_differences():
     rnn, x = both(False)
     assert torch.autograd.gradcheck(lambda x: gru.final_state(rnn, x), x)
+
+
+def test_passes_of_one_shape_do_not_disturb_each_other():
+    rnn, first = both(False)
+    second = torch.randn_like(first).requires_grad_()
+    expected = [torch.autograd.grad(by_pytorch(rnn, x).sum(), x)[0] for x in (first, second)]
+    for _ in range(2):  # the second time in arrays that are left of the first
+        states = [gru.final_state(rnn, x) for x in (first, second)]
+        found = [
+            torch.autograd.grad(state.sum(), x)[0]
+            for state, x in zip(states, (first, second), strict=True)
+        ]
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-13)
+
+
+def test_a_graph_whose_arrays_another_pass_took_is_refused():
+    gru._Room.free.clear()
+    rnn, x = both(False)
+    total = gru.final_state(rnn, x).sum()
+    torch.autograd.grad(total, x, retain_graph=True)
+    gru.final_state(rnn, x)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(total, x)
 
 
 def test_a_window_of_one_frame():
