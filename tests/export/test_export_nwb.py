@@ -227,12 +227,20 @@ def test_signals_of_a_dff_movie(study, tmp_path):
     shutil.copytree(study, tmp_path, dirs_exist_ok=True)
     with h5py.File(tmp_path / f"recordings/{FIRST}.h5", "r+") as file:
         file.create_group("corrections").attrs["unit"] = "dff"
+        del file["time"]
     assert export(tmp_path, "--decoders", sessions=[FIRST]) == 0
     with open_nwb(tmp_path / f"nwb/{FIRST}.nwb") as nwb:
         assert "DfOverF" in nwb.processing["ophys"].data_interfaces
         (series,) = nwb.processing["ophys"]["DfOverF"].roi_response_series.values()
         assert series.unit == "n.a." and "ΔF/F" in series.description
         assert "decoding" not in nwb.processing["behavior"].data_interfaces  # --decoders of none
+        assert "has gaps of unknown length: times are frame / frame_rate" in nwb.session_description
+        states = nwb.intervals["states"].to_dataframe()
+    ends = [10, 30, 50, 60]  # the second at the gap
+    assert states["start_time"].tolist() == pytest.approx(np.array([0, *ends[:-1]]) / RATE)
+    assert states["stop_time"].tolist() == pytest.approx(np.array(ends) / RATE)
+    with open_nwb(study / f"nwb/{FIRST}.nwb") as nwb:  # whose time stamps say how long it is
+        assert "gaps of unknown length" not in nwb.session_description
 
 
 def test_session_and_subject(study):

@@ -159,6 +159,8 @@ def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
     assert "covers" in refusal(tmp_path / "b.csv", columns)  # frames from 0 s on
     line = refusal(tmp_path / "b.csv", {"t": TIME, "speed": RUNS}, Frames(600, 30.0, time))
     assert "both need one clock" in line and ("dates" in line or form == "clock")
+    line = refusal(tmp_path / "b.csv", columns, Frames(600, 30.0, STARTS))
+    assert ("but one is dates and the other numbers" in line) == (form != "clock")
     assert "no numbers in ms" in refusal(tmp_path / "b.csv", columns, behavior_time_unit="ms")
     night = (NOON + pd.to_timedelta(43190 + TIME, unit="s")).strftime("%H:%M:%S.%f")
     assert "past midnight" in refusal(tmp_path / "b.csv", columns | {"t": night})
