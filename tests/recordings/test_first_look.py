@@ -224,6 +224,9 @@ def test_light_sources_of_init_are_their_own_values(lab, capsys):
     corrections = config["corrections"]
     assert (corrections["signal_channel"], corrections["reference_channel"]) == (2, 3)
     assert "could not be read" not in text
+    seen = look_at(studies.resolve(config), "m1_20240101")
+    assert (seen.n_frames, seen.lights, seen.alone) == (50, [2, 3], False)
+    np.testing.assert_allclose(seen.image, FRAMES[:10, 0].mean(axis=0))
 
 
 SVT = np.random.default_rng(1).normal(size=(3, T))
