@@ -39,21 +39,22 @@ def refusal(call, *args, **options):
 def save_smr(path, channels):
     """A file of Spike2 version 6 (32 bit): a tick is 10 us, a sample of a waveform 10 ms.
 
-    `channels`: title -> samples in 0.01 cm/s from pieces (first tick, samples), or ticks of events.
+    `channels`: title -> samples in 0.01 cm/s from pieces (first tick, samples), or events: their
+    ticks, or ticks and codes of markers.
     """
     head = struct.pack("<h10s8s3hi5hid", 6, b"", b"", 10, 1, 0, 0, len(channels), *[0] * 5, 1e-6)
     heads, blocks, end = b"", b"", 4096
     for number, (title, held) in enumerate(channels.items(), 1):
         events = isinstance(held, np.ndarray)
-        pieces = [(held[0], held)] if events else held
-        named, kind = bytes([len(title)]) + title.encode(), 3 if events else 1
+        pieces = [(held.flat[0], held)] if events else held
+        named, kind = bytes([len(title)]) + title.encode(), 1 if not events else 1 + 2 * held.ndim
         about = [0, 0, end, end, len(pieces), *[0] * 5, b"", 0, 1000, 0, named, 100, kind, 0]
         about = struct.pack("<h3i6h72s2ih10sfBb", *about)
         about += b"" if events else struct.pack("<ff6sh", 65.536, 0, b"\x04cm/s", 1)
         heads += about.ljust(140, b"\0")
         for i, (tick, values) in enumerate(pieces):
             data = values.astype("<i4" if events else "<i2").tobytes()
-            last = values[-1] if events else tick + 1000 * (len(values) - 1)
+            last = values.T.flat[len(values) - 1] if events else tick + 1000 * (len(values) - 1)
             end += 20 + len(data)
             following = end if i + 1 < len(pieces) else -1
             blocks += struct.pack("<4i2h", -1, following, tick, last, number, len(values)) + data
@@ -67,6 +68,7 @@ def test_spike2_has_channels_units_times_and_events(tmp_path):
     got = read_behavior(path, frames=FRAMES, behavior_speed="wheel")
     assert got["labels"].tolist() == LABELS
     assert got["speed"].max() == pytest.approx(20, rel=1e-6)
+    assert read_variables(path, ["wheel"])[0]["wheel"].unit == "cm/s"
     times = read_times(path, "camera", 8, 10.0)
     np.testing.assert_allclose(times, 0.005 + np.arange(8) / 10, atol=1e-9)
     assert "it holds: camera, wheel" in refusal(read_behavior, path, behavior_speed="x")
@@ -104,6 +106,19 @@ def test_a_pause_of_spike2_is_a_gap_of_its_times(tmp_path):
     wheel = read_variables(path, ["wheel"])[0]["wheel"]
     np.testing.assert_allclose(wheel.time, [*np.arange(10) / 100, *(0.3 + np.arange(5) / 100)])
     np.testing.assert_allclose(wheel.values, [1] * 10 + [3] * 5, rtol=1e-6)
+
+
+def test_events_of_spike2_are_all_there_in_pauses_too(tmp_path):
+    """A waveform that is sampled from 0.1 s on and pauses; keys are markers with codes."""
+    pytest.importorskip("neo")
+    path, ticks = tmp_path / "b.smr", 10 ** np.arange(1, 8)
+    wheel = [(10000, np.full(10, 100)), (40000, np.full(5, 300))]
+    save_smr(path, {"wheel": wheel, "camera": ticks, "keys": np.c_[ticks, 48 + np.arange(7)]})
+    held = read_variables(path, ["camera", "keys", "keys/codes"])[0]
+    for name in ("camera", "keys"):
+        np.testing.assert_allclose(held[name].values, ticks / 1e5)
+    np.testing.assert_allclose(held["keys/codes"].time, ticks / 1e5)
+    assert held["keys/codes"].values.tolist() == [f"{48 + i}" for i in range(7)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from mesodecode.recordings.readers.by_name import library
 if TYPE_CHECKING:
     from neo.rawio.spike2rawio import Spike2RawIO
 
+EVER = 0.0, 1e9  # s
+
 
 @contextmanager
 def holding(path: Path) -> Iterator[dict[str, Held]]:
@@ -77,10 +79,9 @@ def _clock(file: Spike2RawIO, stream: int) -> np.ndarray:
 
 
 def _events(file: Spike2RawIO, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the times (n,) s and words (n,) of a channel of events."""
-    stamps, codes = [], []
-    for piece in _pieces(file):
-        ticks, _, labels = file.get_event_timestamps(0, piece, index)
-        stamps.append(file.rescale_event_timestamp(ticks, "float64", index))
-        codes.append(np.asarray(labels, object))
-    return np.concatenate(stamps), np.concatenate(codes)
+    """Return the times (n,) s and words (n,) of a channel of events.
+
+    Asked for by its pieces, neo leaves out what lies before, between and after those of samples.
+    """
+    ticks, _, labels = file.get_event_timestamps(0, 0, index, *EVER)
+    return file.rescale_event_timestamp(ticks, "float64", index), np.asarray(labels, object)
